@@ -1,0 +1,85 @@
+# Everything a user or CI runs. It needs make and Python 3.11 or later, nothing else.
+PYTHON ?= python3
+MODEL ?= u2netp
+# A folder that has the model's file; empty: it is downloaded.
+MODEL_FROM ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Standard output of pip is noise, its warnings mostly too; its errors are shown.
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+PIP_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirement
+PIP_EDITABLE := $(PIP) install --no-deps --no-index --no-build-isolation --editable .
+
+# What is installed is remembered by the content of what it was installed from, so that
+# neither a fresh checkout's time stamps nor a switch between branches can mislead.
+key = $(shell cat pyproject.toml $(1) | cksum | cut -d ' ' -f 1)
+SERVE_READY := $(VENV)/ready-serve-$(call key,requirements/serve.txt)
+TEST_READY := $(VENV)/ready-test-$(call key,requirements/serve.txt requirements/test.txt)
+VENV_READY := $(VENV)/ready
+# An environment that was moved, or whose Python is gone, is made again.
+ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(VENV_READY) 2>/dev/null),$(CURDIR))
+$(VENV_READY): FORCE
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test check model lock clean FORCE
+FORCE:
+
+help: ## Show what make can do
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
+
+run: $(SERVE_READY) model ## Start the API on this machine, with a demo key
+	@exec $(BIN)/bgblur serve --demo
+
+test: check model ## Check the code, then run every test
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: $(TEST_READY) ## Lint, formatting, types, and the direction of imports
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary .
+	@report=$$($(BIN)/lint-imports 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+
+model: | $(SERVE_READY) ## Bring the model into build/models
+	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
+		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
+
+# Each lock is bounded by the one before it, so that all three pin the same versions.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--python-version 3.11 --custom-compile-command 'make lock' $(UPGRADE)
+LOCK = cd requirements && ../$(COMPILE)
+lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer ones
+	@$(LOCK) function.in --output-file function.txt
+	@$(LOCK) function.in serve.in build.in --constraints function.txt --output-file serve.txt
+	@$(LOCK) function.in serve.in build.in test.in --constraints serve.txt --output-file test.txt
+
+clean: ## Remove the environment, the model and caches; accounts in var/ stay
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf functions/*.egg-info tools/*.egg-info *.egg-info
+
+$(VENV_READY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or later is needed; name one with make PYTHON=/path/to/python3." >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Python's venv is missing; on Debian and Ubuntu: apt install python3-venv" >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@echo '$(CURDIR)' > $@
+
+$(SERVE_READY): $(VENV_READY)
+	@echo "Installing what the server needs into $(VENV) ..."
+	@rm -f $(VENV)/ready-*
+	@$(PIP_LOCKED) requirements/serve.txt
+	@$(PIP_EDITABLE)
+	@touch $@
+
+$(TEST_READY): $(VENV_READY)
+	@echo "Installing what the tests need into $(VENV), about 1 GB ..."
+	@rm -f $(VENV)/ready-*
+	@$(PIP_LOCKED) requirements/test.txt
+	@$(PIP_EDITABLE)
+	@touch $@ $(SERVE_READY)

@@ -1,0 +1,136 @@
+"""Writes the proxy events in this folder: one for each answer of the contract.
+
+Each file is named after its answer, `<status>-<what>.json`, and works with
+`sam local invoke -e`. The keys in them are made from fixed bytes, so that tests and local
+stores can hold the accounts they belong to; they open nothing anywhere else.
+
+    python events/make.py
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from requests_toolbelt import MultipartEncoder
+
+from blur.accounts import keys
+from blur.accounts.model import KeyKind
+
+HERE = Path(__file__).parent
+PHOTO = HERE.parent / "docs" / "images" / "astronaut.jpg"
+BOUNDARY = "background-blur-event"
+
+
+def _fixed_key(seed: bytes, kind: KeyKind = KeyKind.LIVE) -> str:
+    account_id = keys.new_account_id(lambda count: (seed * count)[:count])
+    return keys.mint(kind, account_id, lambda count: (seed * count)[-count:])
+
+
+FUNDED = _fixed_key(b"funded")
+EMPTY = _fixed_key(b"empty")
+LIMITED = _fixed_key(b"limited")
+UNKNOWN = _fixed_key(b"unknown")
+
+
+def jpeg(side_px: int = 192) -> bytes:
+    """Return the sample photo, small enough for a readable event."""
+    with Image.open(PHOTO) as photo:
+        photo.thumbnail((side_px, side_px))
+        return _saved(photo.convert("RGB"), "JPEG")
+
+
+def flat() -> bytes:
+    """Return a picture with nothing in it."""
+    return _saved(Image.new("RGB", (64, 64), (90, 120, 150)), "PNG")
+
+
+def huge() -> bytes:
+    """Return a small file whose header says 8,000 by 8,000 pixels."""
+    return _saved(Image.new("1", (8000, 8000)), "PNG")
+
+
+def event(
+    method: str, path: str, *, key: str | None = None, form: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the event that API Gateway sends for a request with this key and form."""
+    headers = {"Accept": "*/*", "Host": "api.example.com"}
+    body = b""
+    if key:
+        headers["ApiKey"] = key
+    if form is not None:
+        encoder = MultipartEncoder(form, boundary=BOUNDARY)
+        headers["Content-Type"] = encoder.content_type
+        body = encoder.read()
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "local",
+            "httpMethod": method,
+            "identity": {"sourceIp": "127.0.0.1", "userAgent": "events/make.py"},
+            "path": f"/prod{path}",
+            "protocol": "HTTP/1.1",
+            "requestId": "00000000-0000-4000-8000-000000000000",
+            "requestTimeEpoch": 1_750_000_000_000,
+            "resourceId": "local",
+            "resourcePath": path,
+            "stage": "prod",
+        },
+        "body": base64.b64encode(body).decode("ascii") if body else None,
+        "isBase64Encoded": bool(body),
+    }
+
+
+def blur(key: str | None = FUNDED, image: bytes | None = None, **fields: str) -> dict[str, Any]:
+    """Return the event of one photo to blur; `image=b""` leaves the file out."""
+    content = jpeg() if image is None else image
+    file = {"image": ("photo.jpg", content, "image/jpeg")} if content else {}
+    return event("POST", "/v2/rembg/blur/", key=key, form={**file, "radius": "12", **fields})
+
+
+def all_events() -> dict[str, dict[str, Any]]:
+    """Return every event by its file's name without the ending."""
+    return {
+        "200-blur": blur(),
+        "200-cutout": blur(mode="cutout"),
+        "200-account": event("GET", "/v2/account", key=FUNDED),
+        "200-health": event("GET", "/health"),
+        "204-preflight": event("OPTIONS", "/v2/rembg/blur/"),
+        "400-invalid_image": blur(image=b"this is no image"),
+        "400-invalid_request": blur(image=b""),
+        "400-invalid_radius": blur(radius="51"),
+        "400-invalid_mode": blur(mode="vanish"),
+        "400-invalid_format": blur(format="bmp"),
+        "401-invalid_api_key": blur(UNKNOWN),
+        "401-no_key": blur(None),
+        "402-insufficient_credits": blur(EMPTY),
+        "404-not_found": event("GET", "/v2/rembg/sharpen/", key=FUNDED),
+        "405-method_not_allowed": event("GET", "/v2/rembg/blur/", key=FUNDED),
+        "413-image_too_large": blur(image=huge()),
+        "422-no_subject": blur(image=flat()),
+        "429-rate_limit_exceeded": blur(LIMITED),
+    }
+
+
+def _saved(image: Image.Image, file_format: str) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    for name, made in all_events().items():
+        (HERE / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")

@@ -1,0 +1,1 @@
+"""The background-blur function: a photo in, the same photo with its background out of focus."""

@@ -1,0 +1,105 @@
+"""What operators do to accounts and keys, on any store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blur.accounts import keys
+from blur.accounts.model import EntryKind, Instant, KeyKind, KeyRecord, LedgerEntry, RateLimit
+from blur.accounts.store import UnknownAccountError
+
+if TYPE_CHECKING:
+    from blur.accounts.keys import Entropy
+    from blur.accounts.store import AccountStore
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The operator's side of a store, with its sources of time and of chance."""
+
+    store: AccountStore
+    entropy: Entropy
+    now_us: Instant
+
+    def open_account(self, name: str, *, credits: int = 0) -> str:  # noqa: A002 - the field's word
+        """Create an account, with a first grant if there is one, and return its id."""
+        account_id = keys.new_account_id(self.entropy)
+        self.store.create_account(account_id, name, now_us=self.now_us)
+        if credits:
+            self.enter(account_id, EntryKind.GRANT, credits, "opening grant")
+        return account_id
+
+    def enter(
+        self,
+        account_id: str,
+        kind: EntryKind,
+        credits: int,  # noqa: A002 - the field's word
+        note: str,
+        *,
+        entry_id: str | None = None,
+    ) -> LedgerEntry:
+        """Append to the ledger. With an `entry_id` of the caller's it happens once."""
+        entry_id = entry_id or self.entropy(16).hex()
+        entry = LedgerEntry(entry_id, account_id, kind, credits, self.now_us, note)
+        self.store.append_entry(entry)
+        return entry
+
+    def issue_key(
+        self,
+        account_id: str,
+        kind: KeyKind,
+        *,
+        limit: RateLimit,
+        ttl_us: int | None = None,
+    ) -> tuple[str, KeyRecord]:
+        """Make a key and return its text, which is kept nowhere, with its record."""
+        text = keys.mint(kind, account_id, self.entropy)
+        key = keys.parse(text)
+        record = KeyRecord(
+            digest=key.digest,
+            account_id=account_id,
+            kind=kind,
+            prefix=key.prefix,
+            created_us=self.now_us,
+            expires_us=None if ttl_us is None else Instant(self.now_us + ttl_us),
+            revoked=False,
+            limit=limit,
+        )
+        self.store.add_key(record, now_us=self.now_us)
+        return text, record
+
+    def rotate_key(self, old: KeyRecord, *, grace_us: int) -> tuple[str, KeyRecord]:
+        """Issue a key like `old`, which stays valid for the grace period and then ends."""
+        text, record = self.issue_key(old.account_id, old.kind, limit=old.limit)
+        at_us = Instant(self.now_us + grace_us)
+        self.store.expire_key(old.account_id, old.digest, at_us=at_us)
+        return text, record
+
+    def find_key(self, name: str) -> KeyRecord:
+        """Find a key by its prefix, or by its whole text.
+
+        Raises:
+            UnknownAccountError: no key has this name, or more than one has.
+
+        """
+        account = self.store.account(account_of(name), now_us=self.now_us)
+        found = [key for key in account.keys if name.startswith(key.prefix)]
+        if len(found) != 1:
+            message = f"{len(found)} keys are called {name[: len('bb_live_') + 17]}"
+            raise UnknownAccountError(message)
+        return found[0]
+
+
+def account_of(key_name: str) -> str:
+    """Return the account id that a key's text or prefix carries.
+
+    Raises:
+        UnknownAccountError: the text does not begin as keys do.
+
+    """
+    parts = key_name.split("_")
+    if len(parts) != 4 or parts[0] != "bb" or len(parts[2]) != keys.ACCOUNT_ID_LENGTH:  # noqa: PLR2004 - bb, kind, account, secret
+        message = "a key is named by its prefix, like bb_live_<account>_<4 characters>"
+        raise UnknownAccountError(message)
+    return parts[2]

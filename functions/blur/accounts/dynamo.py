@@ -1,0 +1,161 @@
+"""The distributed store: `AccountStore` in one DynamoDB table, which `table` defines.
+
+This is the only module that knows boto: it sends requests and says what became of them. It
+uses botocore, the part of boto3 that does so, which imports in less time. What is sent is
+decided in `dynamo_calls`, `dynamo_holds`, `dynamo_records` and `dynamo_admin`.
+
+Endpoint, region and credentials come from where boto finds them: the environment (among it
+`AWS_ENDPOINT_URL_DYNAMODB`), its files, or the machine's role.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
+from botocore.session import get_session
+
+from blur.accounts.dynamo_accounts import DynamoAccounts
+from blur.accounts.dynamo_table import ConditionFailedError, Send
+from blur.accounts.dynamo_values import Item, unmarshal_item
+from blur.accounts.rate import CLOCK_SKEW_US
+from blur.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+CONNECT_S = 0.3
+READ_S = 0.65
+LATEST_START_S = 1.0
+"""When a call of the store sends its last request; that and both time-outs are below 2 s."""
+PAUSE_S = 0.05
+"""Before the second delivery of a request, and twice as long before each further one."""
+
+MOST_CONNECTIONS = 64
+
+PASSING = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+"""Errors that another delivery may not meet
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
+
+
+def open_client() -> DynamoDBClient:
+    """Build a client that gives up soon and repeats nothing by itself; no request is sent."""
+    client = get_session().create_client(
+        "dynamodb",
+        config=Config(
+            connect_timeout=CONNECT_S,
+            read_timeout=READ_S,
+            retries={"total_max_attempts": 1},
+            max_pool_connections=MOST_CONNECTIONS,
+        ),
+    )
+    return cast("DynamoDBClient", client)
+
+
+class DynamoStore(DynamoAccounts):
+    """`AccountStore` in a DynamoDB table; usable from many threads.
+
+    Every method raises `UnavailableError` within two seconds when DynamoDB is throttled, out
+    of reach or makes no sense; the cause is chained to it. A write may have arrived all the
+    same: then a hold expires by itself, and any other method can be repeated.
+    """
+
+    def __init__(
+        self, table_name: str, client: DynamoDBClient, *, clock_skew_us: int = CLOCK_SKEW_US
+    ) -> None:
+        """Keep the client; `clock_skew_us` is how far machines' clocks may differ."""
+        super().__init__(table_name, self._sender, clock_skew_us)
+        self._client = client
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
+
+    def _sender(self) -> Send:
+        return _Sender(self._client, time.monotonic() + LATEST_START_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Delivers requests, again where that may help, until it is too late to begin."""
+
+    client: Any
+    latest_start: float
+
+    def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        # One token for all deliveries of a transaction: DynamoDB knows them by it.
+        if operation == "transact_write_items":
+            request = {**request, "ClientRequestToken": str(uuid4())}
+        pause_s = PAUSE_S
+        while True:
+            try:
+                return self._deliver(operation, request)
+            except _PassingError as passing:
+                if time.monotonic() + pause_s > self.latest_start:
+                    raise _unavailable() from passing.__cause__
+            time.sleep(pause_s)
+            pause_s *= 2
+
+    def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self.client, operation)(**request)
+        except ClientError as error:
+            raise _meaning(error) from error
+        except ParamValidationError:
+            raise
+        except (BotoCoreError, ResponseParserError, AttributeError, TypeError, ValueError) as error:
+            # What is no answer of DynamoDB's comes out of the parser as any of these.
+            raise _PassingError from error
+        if "RequestId" not in answer["ResponseMetadata"]:
+            raise _PassingError
+        return answer
+
+
+class _PassingError(Exception):
+    """This delivery failed; another one may not."""
+
+
+def _meaning(error: ClientError) -> Exception:
+    code, response = error.response["Error"]["Code"], error.response
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailedError([_old(response)])
+    if code == "TransactionCanceledException":
+        reasons = response.get("CancellationReasons", [])
+        refused = any(reason["Code"] == "ConditionalCheckFailed" for reason in reasons)
+        return (
+            ConditionFailedError([_old(part) for part in reasons]) if refused else _PassingError()
+        )
+    if (
+        code in PASSING
+        or response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
+        return _PassingError()
+    return error if code == "ValidationException" else _unavailable()
+
+
+def _old(response: Mapping[str, Any]) -> Item | None:
+    return unmarshal_item(response["Item"]) if "Item" in response else None
+
+
+def _unavailable() -> UnavailableError:
+    message = "The accounts cannot be reached just now. Nothing was charged."
+    return UnavailableError(message, retry_after_s=1)

@@ -1,0 +1,169 @@
+"""What operators do to accounts, keys and the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blur.accounts import dynamo_holds
+from blur.accounts import table as schema
+from blur.accounts.dynamo_items import (
+    account_of,
+    entry_item,
+    entry_of,
+    key_item,
+    limit_item,
+    new_account,
+)
+from blur.accounts.dynamo_table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo_values import Expressions, Item
+from blur.accounts.store import (
+    AccountExistsError,
+    OverdrawnError,
+    TooManyKeysError,
+    UnknownAccountError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blur.accounts.model import Account, Instant, KeyRecord, LedgerEntry, RateLimit
+
+
+def create_account(table: DynamoTable, account_id: str, name: str, now_us: Instant) -> None:
+    """See `AccountStore.create_account`."""
+    try:
+        table.put_once(new_account(account_id, name, now_us), _absent())
+    except ConditionFailedError:
+        message = f"account {account_id} exists already"
+        raise AccountExistsError(message) from None
+
+
+def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
+    """See `AccountStore.append_entry`. The entry and its credits are written together."""
+    key = schema.account_key(entry.account_id)
+    try:
+        table.put_and_update(entry_item(entry), _absent(), key, _moved(entry.credits))
+    except ConditionFailedError as failed:
+        appended, account = failed.items
+        if appended is not None:
+            return
+        balance = _known(account, entry.account_id)["balance"]
+        message = f"{entry.credits} credits are more than the balance, {balance}"
+        raise OverdrawnError(message) from None
+
+
+def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> None:
+    """See `AccountStore.add_key`.
+
+    Keys are never removed, so that their number tells whether one has come in between.
+    """
+    while True:
+        item = _known(table.get(schema.account_key(key.account_id)), key.account_id)
+        if key.digest in item["keys"]:
+            return
+        kin = [known for known in account_of(item).keys if known.kind is key.kind]
+        valid = [known for known in kin if known.is_valid(now_us)]
+        if len(valid) >= most:
+            message = f"account {key.account_id} has {len(valid)} valid {key.kind} keys"
+            raise TooManyKeysError(message)
+        update = Expressions()
+        keys = update.path("keys")
+        update.conditions.append(f"size({keys}) = {update.value(len(item['keys']))}")
+        update.sets.append(f"{update.path('keys', key.digest)} = {update.value(key_item(key))}")
+        if _updated(table, key.account_id, update):
+            return
+
+
+def expire_key(table: DynamoTable, account_id: str, key_digest: str, at_us: Instant) -> None:
+    """See `AccountStore.expire_key`."""
+    update = Expressions()
+    expiry, at = update.path("keys", key_digest, "x"), update.value(at_us)
+    update.conditions.append(f"{expiry} > {at}")
+    update.sets.append(f"{expiry} = {at}")
+    if not _updated(table, account_id, update):
+        item = _known(table.get(schema.account_key(account_id)), account_id)
+        _require_key(item, account_id, key_digest)
+
+
+def revoke_key(table: DynamoTable, account_id: str, key_digest: str) -> None:
+    """See `AccountStore.revoke_key`."""
+    _change_key(table, account_id, key_digest, {"r": True})
+
+
+def limit_key(table: DynamoTable, account_id: str, key_digest: str, limit: RateLimit) -> None:
+    """See `AccountStore.limit_key`. The key starts with rested buckets."""
+    _change_key(table, account_id, key_digest, limit_item(limit))
+
+
+def account(table: DynamoTable, account_id: str, now_us: Instant) -> Account:
+    """See `AccountStore.account`."""
+    item = _known(table.get(schema.account_key(account_id)), account_id)
+    return account_of(dynamo_holds.tidy(table, account_id, item, now_us))
+
+
+def accounts(table: DynamoTable, now_us: Instant) -> Iterator[Account]:
+    """See `AccountStore.accounts`."""
+    condition = Expressions()
+    sort = condition.path(schema.SORT_KEY)
+    condition.conditions.append(f"{sort} = {condition.value(schema.ACCOUNT)}")
+    ids = sorted(account_of(item).account_id for item in table.scan(condition))
+    for account_id in ids:
+        yield account(table.anew(), account_id, now_us)
+
+
+def entries(table: DynamoTable, account_id: str) -> Iterator[LedgerEntry]:
+    """See `AccountStore.entries`."""
+    condition = Expressions()
+    partition = condition.path(schema.PARTITION_KEY)
+    sort = condition.path(schema.SORT_KEY)
+    condition.conditions += [
+        f"{partition} = {condition.value(schema.partition(account_id))}",
+        f"begins_with({sort}, {condition.value(schema.ENTRY)})",
+    ]
+    found = [entry_of(item, account_id) for item in table.query(condition)]
+    yield from sorted(found, key=lambda entry: (entry.at_us, entry.entry_id))
+
+
+def _absent() -> Expressions:
+    condition = Expressions()
+    condition.conditions.append(f"attribute_not_exists({condition.path(schema.PARTITION_KEY)})")
+    return condition
+
+
+def _moved(credits: int) -> Expressions:  # noqa: A002 - the ledger's word
+    update = Expressions()
+    balance, granted = update.path("balance"), update.path("granted")
+    moved = update.value(credits)
+    update.conditions.append(f"{balance} >= {update.value(max(0, -credits))}")
+    update.sets += [f"{balance} = {balance} + {moved}", f"{granted} = {granted} + {moved}"]
+    return update
+
+
+def _change_key(table: DynamoTable, account_id: str, key_digest: str, changes: Item) -> None:
+    update = Expressions()
+    update.conditions.append(f"attribute_exists({update.path('keys', key_digest)})")
+    for name, value in changes.items():
+        update.sets.append(f"{update.path('keys', key_digest, name)} = {update.value(value)}")
+    if not _updated(table, account_id, update):
+        _require_key({"keys": {}}, account_id, key_digest)
+
+
+def _updated(table: DynamoTable, account_id: str, update: Expressions) -> bool:
+    try:
+        table.update(schema.account_key(account_id), update)
+    except ConditionFailedError:
+        return False
+    return True
+
+
+def _known(item: Item | None, account_id: str) -> Item:
+    if item is None:
+        message = f"there is no account {account_id}"
+        raise UnknownAccountError(message)
+    return item
+
+
+def _require_key(item: Item, account_id: str, key_digest: str) -> None:
+    if key_digest not in item["keys"]:
+        message = f"there is no such key on account {account_id}"
+        raise UnknownAccountError(message)

@@ -1,0 +1,189 @@
+"""Admission: one conditional write that authenticates, counts and takes a hold.
+
+The write names what it expects of the key's bucket, idle or busy (see `rate`), since a
+condition cannot choose. It starts with idle; when it is refused, the old item that comes with
+the refusal tells why, and whether the other branch would do. The other branch may be refused
+too, if other calls have come in between, so this goes round a bounded number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blur.accounts import dynamo_holds, rate
+from blur.accounts import table as schema
+from blur.accounts.dynamo_items import (
+    CALLS,
+    INQUIRIES,
+    account_of,
+    bucket_of,
+    key_of,
+    rate_of,
+    standing_of,
+)
+from blur.accounts.dynamo_table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo_values import Expressions, Item
+from blur.accounts.model import AccountView, Claim, Hold, Instant, Reservation, Standing
+from blur.errors import (
+    InsufficientCreditsError,
+    InvalidApiKeyError,
+    RateLimitError,
+    UnavailableError,
+)
+
+ROUNDS = 8
+"""Writes after which a call gives up on a key that so many others use at the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a key, and the bucket that counts it."""
+
+    account_id: str
+    key_digest: str
+    bucket: tuple[str, str]
+    now_us: Instant
+
+
+Branch = Callable[[Expressions, Visit], None]
+"""Adds the conditions and the new state of one of the bucket's branches to an update."""
+
+
+def admit(table: DynamoTable, account_id: str, key_digest: str, now_us: Instant) -> Standing:
+    """See `CallStore.admit`."""
+    item = _enter(table, Visit(account_id, key_digest, CALLS, now_us))
+    return standing_of(item, key_digest, 0, now_us)
+
+
+def inquire(table: DynamoTable, account_id: str, key_digest: str, now_us: Instant) -> AccountView:
+    """See `CallStore.inquire`."""
+    item = _enter(table, Visit(account_id, key_digest, INQUIRIES, now_us))
+    key = key_of(item, account_id, key_digest)
+    return AccountView(account_of(item), key, rate_of(item, key_digest, INQUIRIES, now_us))
+
+
+def reserve(table: DynamoTable, claim: Claim, now_us: Instant) -> Reservation:
+    """See `CallStore.reserve`."""
+    item = _enter(table, Visit(claim.account_id, claim.key_digest, CALLS, now_us), claim)
+    hold = dynamo_holds.find(item, claim, now_us)
+    if hold is None:
+        message = "The accounts cannot be reached just now."
+        raise UnavailableError(message, retry_after_s=1)
+    return Reservation(hold, standing_of(item, claim.key_digest, hold.price, now_us))
+
+
+def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
+    """See `CallStore.settle`."""
+    charged, item = dynamo_holds.settle(table, hold, now_us)
+    return _standing_after(table, hold, item, charged, now_us)
+
+
+def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
+    """See `CallStore.refund`."""
+    item = dynamo_holds.refund(table, hold)
+    return _standing_after(table, hold, item, 0, now_us)
+
+
+def _standing_after(
+    table: DynamoTable, hold: Hold, item: Item, charged: int, now_us: Instant
+) -> Standing:
+    item = dynamo_holds.tidy(table, hold.account_id, item, now_us)
+    return standing_of(item, hold.key_digest, charged, now_us)
+
+
+def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item:
+    """Count the request, take the claim's hold if there is one, and return the item."""
+    branch: Branch = _idle
+    for _ in range(ROUNDS):
+        try:
+            item = table.update(schema.account_key(visit.account_id), _update(branch, visit, claim))
+        except ConditionFailedError as failed:
+            item = _authenticated(failed.item, visit)
+        else:
+            return dynamo_holds.tidy(table, visit.account_id, item, visit.now_us)
+        item = dynamo_holds.tidy(table, visit.account_id, item, visit.now_us)
+        if claim and dynamo_holds.find(item, claim, visit.now_us):
+            return item
+        branch = _branch(item, visit)
+        if claim:
+            _require_credits(item, claim, visit.now_us)
+    message = "Too many calls use this account at the same moment."
+    raise UnavailableError(message, retry_after_s=1)
+
+
+def _update(branch: Branch, visit: Visit, claim: Claim | None) -> Expressions:
+    update = Expressions()
+    key = ("keys", visit.key_digest)
+    update.conditions += [
+        f"{update.path(*key, 'x')} > {update.value(visit.now_us)}",
+        f"attribute_not_exists({update.path(*key, 'r')})",
+    ]
+    branch(update, visit)
+    if claim:
+        dynamo_holds.take(update, claim, visit.now_us)
+    return update
+
+
+def _idle(update: Expressions, visit: Visit) -> None:
+    tat, allow, interval, slack = _paths(update, visit, "i", "s")
+    now = update.value(visit.now_us)
+    update.conditions.append(f"{tat} <= {now}")
+    update.sets += [f"{tat} = {now} + {interval}", f"{allow} = {now} + {slack}"]
+
+
+def _busy(update: Expressions, visit: Visit) -> None:
+    tat, allow, interval = _paths(update, visit, "i")
+    now = update.value(visit.now_us)
+    update.conditions += [f"{tat} > {now}", f"{allow} <= {now}"]
+    update.sets += [f"{tat} = {tat} + {interval}", f"{allow} = {allow} + {interval}"]
+
+
+def _stray(seen: rate.Bucket, after: rate.Bucket) -> Branch:
+    """Replace the bucket that a wrong clock has left, unless another call has replaced it."""
+
+    def replace(update: Expressions, visit: Visit) -> None:
+        tat, allow = _paths(update, visit)
+        update.conditions.append(f"{tat} = {update.value(seen.tat_us)}")
+        update.sets.append(f"{tat} = {update.value(after.tat_us)}")
+        update.sets.append(f"{allow} = {update.value(after.allow_us)}")
+
+    return replace
+
+
+def _paths(update: Expressions, visit: Visit, *more: str) -> list[str]:
+    # Just those that a branch uses: DynamoDB refuses names that no expression has.
+    return [update.path("keys", visit.key_digest, name) for name in (*visit.bucket, *more)]
+
+
+def _branch(item: Item, visit: Visit) -> Branch:
+    """Choose the branch that the bucket calls for; refuse the request if there is none."""
+    bucket = bucket_of(item, visit.key_digest, visit.bucket)
+    limit = key_of(item, visit.account_id, visit.key_digest).limit
+    after = rate.step(bucket, limit, visit.now_us)
+    if isinstance(after, rate.Refusal):
+        message = f"Too many requests; try again in {after.retry_after_s} s."
+        error = RateLimitError(message, retry_after_s=after.retry_after_s)
+        standing = rate_of(item, visit.key_digest, visit.bucket, visit.now_us)
+        error.standing = Standing(0, item["balance"], standing)
+        raise error
+    if rate.believed(bucket, limit, visit.now_us) != bucket:
+        return _stray(bucket, after)
+    return _idle if bucket.tat_us <= visit.now_us else _busy
+
+
+def _authenticated(item: Item | None, visit: Visit) -> Item:
+    if item is None or visit.key_digest not in item["keys"]:
+        raise InvalidApiKeyError
+    if not key_of(item, visit.account_id, visit.key_digest).is_valid(visit.now_us):
+        raise InvalidApiKeyError
+    return item
+
+
+def _require_credits(item: Item, claim: Claim, now_us: Instant) -> None:
+    if item["balance"] < claim.price:
+        left = item["balance"]
+        message = f"This call costs {claim.price} credits; the account has {left} left."
+        error = InsufficientCreditsError(message)
+        error.standing = standing_of(item, claim.key_digest, 0, now_us)
+        raise error

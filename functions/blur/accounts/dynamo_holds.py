@@ -1,0 +1,175 @@
+"""Holds on an account's item: how they are taken, end, and come home.
+
+Each step is one conditional write that moves credits and the hold together, so that a write
+delivered twice, or late, finds its condition gone. When a hold ends, its mark joins the set
+`ended<minute>`, named by the minute of the hold's expiry, and a late copy of its reserve is
+refused by the mark. Marks are dropped by the set, after that minute: a copy that comes even
+later takes a hold that has already expired, which comes home like any other.
+
+A mark is 8 bytes of the hold id's SHA-256: among the 10,000 marks that an item has room for,
+a new hold meets a foreign one with a probability of 1 in 10**15.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from blur.accounts import table as schema
+from blur.accounts.dynamo_table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo_values import Expressions, Item
+from blur.accounts.model import SECOND_US, Claim, Hold, Instant
+from blur.accounts.store import UnknownAccountError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MINUTE_US = 60 * SECOND_US
+ENDED = "ended"
+REFUNDED = b"r"
+"""Follows the mark of a hold that was not charged, in a second element of the set."""
+
+FORGET_AT = 32
+"""Marks of past minutes that are worth a write of their own to drop them."""
+
+
+def take(update: Expressions, claim: Claim, now_us: Instant) -> None:
+    """Move the price from the balance to a hold, unless the hold is there or has ended."""
+    expires_us = now_us + claim.hold_ttl_us
+    hold, balance = update.path("holds", claim.hold_id), update.path("balance")
+    mark, price = update.value(_mark(claim.hold_id)), update.value(claim.price)
+    update.conditions += [f"attribute_not_exists({hold})", f"{balance} >= {price}"]
+    for minute in range(now_us // MINUTE_US, expires_us // MINUTE_US + 1):
+        update.conditions.append(f"NOT contains({update.path(f'{ENDED}{minute}')}, {mark})")
+    update.sets += [
+        f"{hold} = {update.value({'c': claim.price, 'x': expires_us})}",
+        f"{balance} = {balance} - {price}",
+    ]
+
+
+def find(item: Item, claim: Claim, now_us: Instant) -> Hold | None:
+    """Return the claim's hold, if it is held or has ended and is remembered."""
+    hold = Hold(
+        hold_id=claim.hold_id,
+        account_id=claim.account_id,
+        key_digest=claim.key_digest,
+        price=claim.price,
+        expires_us=Instant(now_us + claim.hold_ttl_us),
+    )
+    if held := item["holds"].get(claim.hold_id):
+        return replace(hold, price=held["c"], expires_us=held["x"])
+    return hold if _mark(claim.hold_id) in _marks(item) else None
+
+
+def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> tuple[int, Item]:
+    """Charge the hold unless it has expired; return what it was charged, now or before.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+
+    """
+    update = Expressions()
+    month = datetime.fromtimestamp(now_us // SECOND_US, UTC).strftime("%Y-%m")
+    used, price = update.path("used"), update.value(hold.price)
+    update.conditions.append(f"{update.path('holds', hold.hold_id, 'x')} > {update.value(now_us)}")
+    update.sets.append(f"{used} = {used} + {price}")
+    update.adds += [
+        f"{update.path(f'calls{month}')} {update.value(1)}",
+        f"{update.path(f'credits{month}')} {price}",
+    ]
+    _end(update, hold, frozenset({_mark(hold.hold_id)}))
+    try:
+        return hold.price, table.update(schema.account_key(hold.account_id), update)
+    except ConditionFailedError as failed:
+        item = _known(failed.item, hold.account_id)
+    if held := item["holds"].get(hold.hold_id):
+        return 0, _return(table, hold.account_id, hold.hold_id, held)
+    return _charged(item, hold, now_us), item
+
+
+def refund(table: DynamoTable, hold: Hold) -> Item:
+    """Move the price back to the balance, if it is still held.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+
+    """
+    update = Expressions()
+    balance = update.path("balance")
+    update.sets.append(f"{balance} = {balance} + {update.value(hold.price)}")
+    mark = _mark(hold.hold_id)
+    _end(update, hold, frozenset({mark, mark + REFUNDED}))
+    try:
+        return table.update(schema.account_key(hold.account_id), update)
+    except ConditionFailedError as failed:
+        return _known(failed.item, hold.account_id)
+
+
+def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
+    """Bring expired holds home and drop old marks; return the item after that.
+
+    A hold is left alone for `table.clock_skew_us` after its expiry: the machine that holds
+    it may have a slower clock and settle it just in time.
+    """
+    for hold_id, held in item["holds"].items():
+        if held["x"] + table.clock_skew_us <= now_us:
+            item = _return(table, account_id, hold_id, held)
+    past = list(_past(item, now_us - table.clock_skew_us))
+    if sum(len(item[name]) for name in past) >= FORGET_AT:
+        update = Expressions()
+        update.conditions.append(f"attribute_exists({update.path('balance')})")
+        update.removes += [update.path(name) for name in past]
+        item = table.update(schema.account_key(account_id), update)
+    return item
+
+
+def _end(update: Expressions, hold: Hold, marks: frozenset[bytes]) -> None:
+    held = update.path("holds", hold.hold_id)
+    # The price as a condition: what leaves the hold is exactly what entered it.
+    update.conditions.append(f"{held}.{update.path('c')} = {update.value(hold.price)}")
+    update.removes.append(held)
+    ended = update.path(f"{ENDED}{hold.expires_us // MINUTE_US}")
+    update.adds.append(f"{ended} {update.value(marks)}")
+
+
+def _return(table: DynamoTable, account_id: str, hold_id: str, held: Item) -> Item:
+    """Give an expired hold's credits back, unless another machine has just done so."""
+    update = Expressions()
+    hold, balance = update.path("holds", hold_id), update.path("balance")
+    update.conditions.append(f"{hold} = {update.value(held)}")
+    update.sets.append(f"{balance} = {balance} + {update.value(held['c'])}")
+    update.removes.append(hold)
+    try:
+        return table.update(schema.account_key(account_id), update)
+    except ConditionFailedError as failed:
+        return _known(failed.item, account_id)
+
+
+def _charged(item: Item, hold: Hold, now_us: Instant) -> int:
+    marks, mark = _marks(item), _mark(hold.hold_id)
+    settled = mark in marks and mark + REFUNDED not in marks
+    return hold.price if settled and now_us < hold.expires_us else 0
+
+
+def _known(item: Item | None, account_id: str) -> Item:
+    if item is None:
+        message = f"there is no account {account_id}"
+        raise UnknownAccountError(message)
+    return item
+
+
+def _mark(hold_id: str) -> bytes:
+    return sha256(hold_id.encode()).digest()[:8]
+
+
+def _marks(item: Item) -> frozenset[bytes]:
+    sets = (item[name] for name in item if name.startswith(ENDED))
+    return frozenset().union(*sets)
+
+
+def _past(item: Item, now_us: int) -> Iterator[str]:
+    for name in item:
+        if name.startswith(ENDED) and int(name.removeprefix(ENDED)) < now_us // MINUTE_US:
+            yield name

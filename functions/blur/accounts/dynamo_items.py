@@ -1,0 +1,193 @@
+"""Items of the table to the ledger's nouns and back, and nothing else.
+
+The account's item carries all that a call is judged by, so that one conditional write can
+judge it. Every write pays for the whole item in units of 1 KB, so that names which repeat
+are one letter long:
+
+| attribute | what it is |
+|---|---|
+| `name`, `created` | as in `Account`; `created` in microseconds |
+| `balance`, `granted`, `used` | credits, as in `Account` |
+| `calls<YYYY-MM>`, `credits<YYYY-MM>` | the usage of a month |
+| `holds.<hold id>` | a call under way: `c` its credits, `x` its expiry |
+| `ended<minute>` | the calls that ended, as a set of marks, by the minute of their expiry |
+| `keys.<digest>` | a key, as follows |
+| `k`, `p`, `c` | kind (`live` or `test`), prefix, creation |
+| `x` | expiry; `NEVER` for none, so that its condition is one comparison |
+| `r` | there, and true, if the key is revoked |
+| `m`, `b` | the limit: requests a minute, burst |
+| `i`, `s` | the limit as `rate.interval_us` and `rate.slack_us` have it |
+| `t`, `a` | the bucket of its calls: TAT and allow |
+| `T`, `A` | the bucket of its inquiries |
+
+Instants and durations are microseconds. What is held is the sum over `holds`.
+
+A record's item has the names of `IdempotencyRecord`, and an entry's those of `LedgerEntry`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blur.accounts import rate, table
+from blur.accounts.model import (
+    SECOND_US,
+    Account,
+    EntryKind,
+    IdempotencyRecord,
+    Instant,
+    KeyKind,
+    KeyRecord,
+    LedgerEntry,
+    RateLimit,
+    RateStanding,
+    Standing,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blur.accounts.dynamo_values import Item
+
+NEVER = 10**18
+"""The expiry of a key that does not expire: the year 33658."""
+
+CALLS, INQUIRIES = ("t", "a"), ("T", "A")
+"""Names of a bucket's TAT and allow."""
+
+TTL_MARGIN_S = 24 * 3600
+"""How long a record stays readable after it stopped counting."""
+
+
+def new_account(account_id: str, name: str, now_us: Instant) -> Item:
+    """Return the item of an empty account."""
+    books = {"balance": 0, "granted": 0, "used": 0, "holds": {}, "keys": {}}
+    return {**table.account_key(account_id), "name": name, "created": now_us, **books}
+
+
+def account_of(item: Item) -> Account:
+    """Read an account's item."""
+    account_id = item[table.PARTITION_KEY].removeprefix(table.partition(""))
+    keys = [key_of(item, account_id, digest) for digest in item["keys"]]
+    return Account(
+        account_id=account_id,
+        name=item["name"],
+        created_us=item["created"],
+        balance=item["balance"],
+        held=sum(hold["c"] for hold in item["holds"].values()),
+        granted=item["granted"],
+        used=item["used"],
+        usage=dict(_usage(item)),
+        keys=tuple(sorted(keys, key=lambda key: (key.created_us, key.digest))),
+    )
+
+
+def key_of(item: Item, account_id: str, digest: str) -> KeyRecord:
+    """Read one of the keys in an account's item.
+
+    Raises:
+        KeyError: the account has no such key.
+
+    """
+    key = item["keys"][digest]
+    return KeyRecord(
+        digest=digest,
+        account_id=account_id,
+        kind=KeyKind(key["k"]),
+        prefix=key["p"],
+        created_us=key["c"],
+        expires_us=None if key["x"] == NEVER else key["x"],
+        revoked=key.get("r", False),
+        limit=_limit(key),
+    )
+
+
+def key_item(key: KeyRecord) -> Item:
+    """Return the map of a key that was never used."""
+    revoked = {"r": True} if key.revoked else {}
+    return {
+        "k": key.kind,
+        "p": key.prefix,
+        "c": key.created_us,
+        "x": NEVER if key.expires_us is None else key.expires_us,
+        **limit_item(key.limit),
+        **revoked,
+    }
+
+
+def limit_item(limit: RateLimit) -> Item:
+    """Return what a key's map has of its limit, with both buckets rested."""
+    buckets = dict.fromkeys((*CALLS, *INQUIRIES), 0)
+    interval, slack = rate.interval_us(limit), rate.slack_us(limit)
+    return {"m": limit.per_minute, "b": limit.burst, "i": interval, "s": slack, **buckets}
+
+
+def bucket_of(item: Item, digest: str, names: tuple[str, str]) -> rate.Bucket:
+    """Read one of a key's buckets."""
+    key = item["keys"][digest]
+    return rate.Bucket(key[names[0]], key[names[1]])
+
+
+def rate_of(item: Item, digest: str, names: tuple[str, str], now_us: Instant) -> RateStanding:
+    """Tell where a key stands with one of its buckets."""
+    return rate.standing(bucket_of(item, digest, names), _limit(item["keys"][digest]), now_us)
+
+
+def standing_of(item: Item, digest: str, charged: int, now_us: Instant) -> Standing:
+    """Tell where a key and its account stand."""
+    return Standing(charged, item["balance"], rate_of(item, digest, CALLS, now_us))
+
+
+def entry_item(entry: LedgerEntry) -> Item:
+    """Return the item of a ledger entry."""
+    key = table.entry_key(entry.account_id, entry.entry_id)
+    moved = {"kind": entry.kind, "credits": entry.credits}
+    return {**key, "entry_id": entry.entry_id, **moved, "at_us": entry.at_us, "note": entry.note}
+
+
+def entry_of(item: Item, account_id: str) -> LedgerEntry:
+    """Read a ledger entry's item."""
+    return LedgerEntry(
+        entry_id=item["entry_id"],
+        account_id=account_id,
+        kind=EntryKind(item["kind"]),
+        credits=item["credits"],
+        at_us=item["at_us"],
+        note=item["note"],
+    )
+
+
+def record_item(record: IdempotencyRecord) -> Item:
+    """Return the item of an idempotency record."""
+    return {
+        **table.record_key(record.account_id, record.scope),
+        "fingerprint": record.fingerprint,
+        "hold_id": record.hold_id,
+        "done": record.done,
+        "lease_until_us": record.lease_until_us,
+        "forget_us": record.forget_us,
+        table.TTL_ATTRIBUTE: record.forget_us // SECOND_US + TTL_MARGIN_S,
+    }
+
+
+def record_of(item: Item, account_id: str, scope: str) -> IdempotencyRecord:
+    """Read an idempotency record's item."""
+    return IdempotencyRecord(
+        account_id=account_id,
+        scope=scope,
+        fingerprint=item["fingerprint"],
+        hold_id=item["hold_id"],
+        done=item["done"],
+        lease_until_us=item["lease_until_us"],
+        forget_us=item["forget_us"],
+    )
+
+
+def _limit(key: Item) -> RateLimit:
+    return RateLimit(key["m"], key["b"])
+
+
+def _usage(item: Item) -> Iterator[tuple[str, Usage]]:
+    for month in sorted(name.removeprefix("calls") for name in item if name.startswith("calls")):
+        yield month, Usage(item[f"calls{month}"], item[f"credits{month}"])

@@ -1,0 +1,98 @@
+"""Plain Python values to DynamoDB's attribute values and back, and expressions of them.
+
+Numbers are whole: the ledger has no others, and DynamoDB keeps 38 digits of them exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Item = Mapping[str, Any]
+"""An item's attributes as plain values: int, str, bool, bytes, frozenset[bytes] and dict."""
+
+
+def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the values Item names
+    """Return the attribute value of a plain value.
+
+    Raises:
+        TypeError: the value is of no kind that an item here has.
+
+    """
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": str(value)}
+        case bytes():
+            return {"B": value}
+        case frozenset():
+            return {"BS": sorted(value)}
+        case Mapping():
+            return {"M": marshal_item(value)}
+    message = f"{type(value).__name__} is no attribute's type"
+    raise TypeError(message)
+
+
+def marshal_item(item: Item) -> dict[str, Any]:
+    """Return an item, or a map in one, as requests carry it."""
+    return {name: marshal(value) for name, value in item.items()}
+
+
+def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
+    """Return the plain value of an attribute value."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "N":
+            return int(content)
+        case "M":
+            return unmarshal_item(content)
+        case "BS":
+            return frozenset(content)
+    return content
+
+
+def unmarshal_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item's attributes as plain values."""
+    return {name: unmarshal(value) for name, value in item.items()}
+
+
+@dataclass(slots=True)
+class Expressions:
+    """The expressions of one request; every name and value in them is a placeholder.
+
+    Conditions are joined with AND. Placeholders keep words that DynamoDB reserves, and dots
+    and dashes in ids, out of the grammar.
+    """
+
+    sets: list[str] = field(default_factory=list)
+    adds: list[str] = field(default_factory=list)
+    removes: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    _names: dict[str, str] = field(default_factory=dict)
+    _values: dict[str, Any] = field(default_factory=dict)
+
+    def path(self, *parts: str) -> str:
+        """Return the placeholders of a document path."""
+        return ".".join(self._names.setdefault(part, f"#n{len(self._names)}") for part in parts)
+
+    def value(self, value: Any) -> str:  # noqa: ANN401 - any of the values Item names
+        """Return a new placeholder for a value."""
+        placeholder = f":v{len(self._values)}"
+        self._values[placeholder] = marshal(value)
+        return placeholder
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the request's arguments, without those that would be empty."""
+        clauses = {"SET": self.sets, "ADD": self.adds, "REMOVE": self.removes}
+        update = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
+        arguments = {
+            "UpdateExpression": update,
+            "ConditionExpression": " AND ".join(self.conditions),
+            "ExpressionAttributeNames": {name: part for part, name in self._names.items()},
+            "ExpressionAttributeValues": self._values,
+        }
+        return {name: value for name, value in arguments.items() if value}

@@ -1,0 +1,101 @@
+"""API keys: how they are made, and how typos and forgeries are told before a store is asked.
+
+    bb_live_<account id>_<secret><check>
+
+The account id is 12 base62 characters and public: it names the item that a store has to
+look at. The secret is 256 random bits in 43 base62 characters. The check is the CRC-32 of
+everything before it in 6 base62 characters, as in GitHub's tokens
+(https://github.blog/engineering/behind-githubs-new-authentication-token-formats/); it finds
+slips of the pen and protects nothing. A store keeps the SHA-256 of the text, never the text;
+at 256 random bits a salt or a slow hash would add nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from blur.accounts.model import KeyKind
+from blur.errors import InvalidApiKeyError
+
+Entropy = Callable[[int], bytes]
+"""Returns as many random bytes as it is asked for; `secrets.token_bytes` in earnest."""
+
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+ACCOUNT_ID_LENGTH = 12
+SECRET_LENGTH = 43
+CHECK_LENGTH = 6
+SHOWN_SECRET = 4
+IDS = len(ALPHABET) ** ACCOUNT_ID_LENGTH
+
+_ACCOUNT_ID = re.compile(rf"[0-9A-Za-z]{{{ACCOUNT_ID_LENGTH}}}")
+_KEY = re.compile(
+    rf"(?P<signed>bb_(?P<kind>live|test)_(?P<account_id>{_ACCOUNT_ID.pattern})_"
+    rf"[0-9A-Za-z]{{{SECRET_LENGTH}}})(?P<check>[0-9A-Za-z]{{{CHECK_LENGTH}}})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What a well-formed key says of itself; its text is not kept, so no log can show it."""
+
+    kind: KeyKind
+    account_id: str
+    digest: str
+    """SHA-256 of the whole text, in hexadecimal: what a store knows the key by."""
+    prefix: str
+    """The text up to the secret's fourth character, enough for a person to tell keys apart."""
+
+
+def new_account_id(entropy: Entropy) -> str:
+    """Return a random account id of about 71 bits.
+
+    128 bits are reduced modulo 62**12, which favours no id by more than 2**-56.
+    """
+    return _base62(int.from_bytes(entropy(16)) % IDS, ACCOUNT_ID_LENGTH)
+
+
+def mint(kind: KeyKind, account_id: str, entropy: Entropy) -> str:
+    """Return a new key's text, to be shown once and not kept.
+
+    Raises:
+        ValueError: the account id is not 12 base62 characters.
+
+    """
+    if not _ACCOUNT_ID.fullmatch(account_id):
+        message = f"{account_id!r} is no account id"
+        raise ValueError(message)
+    secret = _base62(int.from_bytes(entropy(32)), SECRET_LENGTH)
+    signed = f"bb_{kind}_{account_id}_{secret}"
+    return signed + _check(signed)
+
+
+def parse(text: str) -> ApiKey:
+    """Read a key's text in time linear in its length, asking no store.
+
+    Raises:
+        InvalidApiKeyError: the text is no key, or its check does not fit.
+
+    """
+    match = _KEY.fullmatch(text)
+    if match is None or match["check"] != _check(match["signed"]):
+        raise InvalidApiKeyError
+    shown = len(text) - SECRET_LENGTH - CHECK_LENGTH + SHOWN_SECRET
+    digest = sha256(text.encode("ascii")).hexdigest()
+    return ApiKey(KeyKind(match["kind"]), match["account_id"], digest, text[:shown])
+
+
+def _check(signed: str) -> str:
+    return _base62(zlib.crc32(signed.encode("ascii")), CHECK_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, len(ALPHABET))
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))

@@ -1,0 +1,101 @@
+"""The rate limit: GCRA, the generic cell rate algorithm of ITU-T Recommendation I.371.
+
+It is a leaky bucket used as a meter. Requests conform when they come at least an emission
+interval T apart, except that a rested key may send `burst` of them at once. All that is
+stored is the theoretical arrival time (TAT) of the next request of a steady sender; here
+together with the instant from which the next request conforms, `allow = TAT - (burst - 1) T`,
+so that a store which cannot calculate in its conditions still needs but one of two updates:
+
+    idle, TAT <= now                   TAT = now + T, allow = now + T - (burst - 1) T
+    busy, TAT > now and allow <= now   TAT += T, allow += T
+    otherwise                          refused until `allow`
+
+Each admitted request moves TAT on by T, and none is admitted once TAT is more than
+(burst - 1) T ahead, so that no stretch of t seconds admits more than t / T + burst. Times are
+whole microseconds and T is rounded up, so rounding never admits more than the limit.
+
+No bucket is filled further than `burst * T` ahead by a clock that is right. One that is more
+than twice that ahead, and some seconds for clocks that differ between machines, was left by a
+clock that has since gone back. It is taken as a bucket with one place left: the call gets in,
+the next one T later, so that a jump of the clock admits one request too many and locks no key
+out. A smaller jump is waited for, at most `(burst + 1) * T + CLOCK_SKEW_US`. A clock that
+jumps forward and stays there admits one burst early.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blur.accounts.model import SECOND_US, Instant, RateLimit, RateStanding
+
+MINUTE_US = 60 * SECOND_US
+CLOCK_SKEW_US = 5 * SECOND_US
+"""How far the clocks of two machines may differ without one undoing the other's count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A key's state: microseconds since 1970, both 0 for a key that was never used."""
+
+    tat_us: int
+    """Theoretical arrival time; the key is fully rested from then on."""
+    allow_us: int
+    """When the next request conforms: `tat_us - (burst - 1) * T`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The request does not conform; the bucket stays as it is."""
+
+    retry_after_s: int
+
+
+RESTED = Bucket(0, 0)
+
+
+def interval_us(limit: RateLimit) -> int:
+    """Return the emission interval T in microseconds, rounded up."""
+    return -(-MINUTE_US // limit.per_minute)
+
+
+def slack_us(limit: RateLimit) -> int:
+    """Return what `allow_us` is after now once an idle bucket took a request; may be < 0."""
+    return (2 - limit.burst) * interval_us(limit)
+
+
+def step(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket | Refusal:
+    """Admit one request and return the bucket after it, or refuse it."""
+    bucket = believed(bucket, limit, now_us)
+    interval = interval_us(limit)
+    if bucket.tat_us <= now_us:
+        return Bucket(now_us + interval, now_us + slack_us(limit))
+    if bucket.allow_us <= now_us:
+        return Bucket(bucket.tat_us + interval, bucket.allow_us + interval)
+    return Refusal(retry_after_s(bucket, now_us))
+
+
+def believed(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket:
+    """Return the bucket, or one with a single place left if its clock was far ahead of ours."""
+    interval = interval_us(limit)
+    if bucket.tat_us <= now_us + 2 * limit.burst * interval + CLOCK_SKEW_US:
+        return bucket
+    return Bucket(now_us + (limit.burst - 1) * interval, now_us)
+
+
+def retry_after_s(bucket: Bucket, now_us: Instant) -> int:
+    """Return the whole seconds, at least 1, after which a request conforms."""
+    return max(1, _ceil_seconds(bucket.allow_us - now_us))
+
+
+def standing(bucket: Bucket, limit: RateLimit, now_us: Instant) -> RateStanding:
+    """Tell what the key could send right now, and when it is fully rested."""
+    bucket = believed(bucket, limit, now_us)
+    reset_s = max(0, _ceil_seconds(bucket.tat_us - now_us))
+    if bucket.tat_us <= now_us:
+        return RateStanding(limit, limit.burst, reset_s)
+    conforming = (now_us - bucket.allow_us) // interval_us(limit) + 1
+    return RateStanding(limit, max(0, conforming), reset_s)
+
+
+def _ceil_seconds(duration_us: int) -> int:
+    return -(-duration_us // SECOND_US)

@@ -1,0 +1,177 @@
+"""The embedded store: `AccountStore` in one SQLite file, without any server.
+
+Made for one machine: many threads and many processes, and a `kill -9` at any instant. The
+request path is inherited from `sqlite_calls`; here is what operators do besides.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from blur.accounts import sqlite_holds
+from blur.accounts.sqlite_calls import SqliteCalls
+from blur.accounts.sqlite_rows import entry_of, read_account
+from blur.accounts.store import (
+    AccountExistsError,
+    OverdrawnError,
+    TooManyKeysError,
+    UnknownAccountError,
+)
+
+if TYPE_CHECKING:
+    from blur.accounts.model import Account, Instant, KeyRecord, LedgerEntry, RateLimit
+
+
+class SqliteStore(SqliteCalls):
+    """`AccountStore` on one SQLite file; the first call creates folder, file and tables.
+
+    Every method raises `UnavailableError` when the file is locked for two seconds, damaged or
+    not writable; the cause is chained to it and nothing has changed.
+    """
+
+    def create_account(self, account_id: str, name: str, *, now_us: Instant) -> None:
+        """Create an empty account; see `AccountStore.create_account`."""
+        with self._file.transaction() as db:
+            if read_account(db, account_id) is not None:
+                message = f"account {account_id} exists already"
+                raise AccountExistsError(message)
+            db.execute("INSERT INTO accounts VALUES (?, ?, ?, 0, 0, 0)", (account_id, name, now_us))
+
+    def append_entry(self, entry: LedgerEntry) -> None:
+        """Append to the ledger at most once; see `AccountStore.append_entry`."""
+        with self._file.transaction() as db:
+            account = _known(db, entry.account_id)
+            if _is_appended(db, entry):
+                return
+            if account.balance + entry.credits < 0:
+                message = f"{entry.credits} credits are more than the balance, {account.balance}"
+                raise OverdrawnError(message)
+            _append(db, entry)
+
+    def add_key(self, key: KeyRecord, *, now_us: Instant, most: int = 2) -> None:
+        """Add a key, or do nothing if it is there already; see `AccountStore.add_key`."""
+        with self._file.transaction() as db:
+            keys = _known(db, key.account_id).keys
+            if key.digest in {known.digest for known in keys}:
+                return
+            valid = [known for known in keys if known.kind is key.kind and known.is_valid(now_us)]
+            if len(valid) >= most:
+                message = f"account {key.account_id} has {len(valid)} valid {key.kind} keys"
+                raise TooManyKeysError(message)
+            _insert_key(db, key)
+
+    def expire_key(self, account_id: str, key_digest: str, *, at_us: Instant) -> None:
+        """Let the key end at `at_us` or sooner; see `AccountStore.expire_key`."""
+        with self._file.transaction() as db:
+            changed = db.execute(
+                """
+                UPDATE keys SET expires_us = MIN(COALESCE(expires_us, :at), :at)
+                WHERE account_id = :account AND digest = :digest
+                """,
+                {"at": at_us, "account": account_id, "digest": key_digest},
+            )
+            _require_one(changed, account_id)
+
+    def revoke_key(self, account_id: str, key_digest: str) -> None:
+        """End the key for good; see `AccountStore.revoke_key`."""
+        with self._file.transaction() as db:
+            changed = db.execute(
+                "UPDATE keys SET revoked = 1 WHERE account_id = ? AND digest = ?",
+                (account_id, key_digest),
+            )
+            _require_one(changed, account_id)
+
+    def limit_key(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
+        """Give the key a rate limit of its own and a rested bucket to start from."""
+        with self._file.transaction() as db:
+            changed = db.execute(
+                """
+                UPDATE keys SET per_minute = ?, burst = ?, tat_us = 0, allow_us = 0,
+                                inquiry_tat_us = 0, inquiry_allow_us = 0
+                WHERE account_id = ? AND digest = ?
+                """,
+                (limit.per_minute, limit.burst, account_id, key_digest),
+            )
+            _require_one(changed, account_id)
+
+    def account(self, account_id: str, *, now_us: Instant) -> Account:
+        """Return the account; see `AccountStore.account`."""
+        with self._file.transaction() as db:
+            sqlite_holds.bring_home(db, account_id, now_us)
+            return _known(db, account_id)
+
+    def accounts(self, *, now_us: Instant) -> Iterator[Account]:
+        """Yield every account by id, each as of the moment it is yielded."""
+        with self._file.snapshot() as db:
+            rows = db.execute("SELECT account_id FROM accounts ORDER BY account_id").fetchall()
+        for row in rows:
+            yield self.account(row["account_id"], now_us=now_us)
+
+    def entries(self, account_id: str) -> Iterator[LedgerEntry]:
+        """Yield the account's ledger, oldest first; nothing for an unknown account."""
+        with self._file.snapshot() as db:
+            rows = db.execute(
+                "SELECT * FROM entries WHERE account_id = ? ORDER BY at_us, entry_id",
+                (account_id,),
+            ).fetchall()
+        yield from map(entry_of, rows)
+
+
+def _known(db: sqlite3.Connection, account_id: str) -> Account:
+    account = read_account(db, account_id)
+    if account is None:
+        message = f"there is no account {account_id}"
+        raise UnknownAccountError(message)
+    return account
+
+
+def _is_appended(db: sqlite3.Connection, entry: LedgerEntry) -> bool:
+    row = db.execute(
+        "SELECT 1 FROM entries WHERE account_id = ? AND entry_id = ?",
+        (entry.account_id, entry.entry_id),
+    ).fetchone()
+    return row is not None
+
+
+def _append(db: sqlite3.Connection, entry: LedgerEntry) -> None:
+    db.execute(
+        "INSERT INTO entries VALUES (:account_id, :entry_id, :kind, :credits, :at_us, :note)",
+        asdict(entry),
+    )
+    db.execute(
+        """
+        UPDATE accounts SET balance = balance + :credits, granted = granted + :credits
+        WHERE account_id = :account_id
+        """,
+        {"credits": entry.credits, "account_id": entry.account_id},
+    )
+
+
+def _insert_key(db: sqlite3.Connection, key: KeyRecord) -> None:
+    db.execute(
+        """
+        INSERT INTO keys (account_id, digest, kind, prefix, created_us, expires_us, revoked,
+                          per_minute, burst)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        (
+            key.account_id,
+            key.digest,
+            key.kind,
+            key.prefix,
+            key.created_us,
+            key.expires_us,
+            key.revoked,
+            key.limit.per_minute,
+            key.limit.burst,
+        ),
+    )
+
+
+def _require_one(changed: sqlite3.Cursor, account_id: str) -> None:
+    if changed.rowcount != 1:
+        message = f"there is no such key on account {account_id}"
+        raise UnknownAccountError(message)

@@ -1,0 +1,169 @@
+"""What one call on the request path needs, on the embedded store."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from blur.accounts import rate, sqlite_holds, sqlite_records
+from blur.accounts.model import (
+    AccountView,
+    Claim,
+    Hold,
+    IdempotencyRecord,
+    Instant,
+    Reservation,
+    Standing,
+)
+from blur.accounts.sqlite_file import AccountsFile
+from blur.accounts.sqlite_rows import Caller, caller_of, read_account
+from blur.accounts.store import UnknownAccountError
+from blur.errors import InsufficientCreditsError, InvalidApiKeyError, RateLimitError
+
+
+class SqliteCalls:
+    """`CallStore` on one SQLite file; each method is one transaction, its checks first."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep the path; the first call creates the file."""
+        self._file = AccountsFile(path)
+
+    def admit(self, account_id: str, key_digest: str, *, now_us: Instant) -> Standing:
+        """Authenticate and count one request; see `CallStore.admit`."""
+        with self._file.transaction() as db:
+            caller = _authenticate(db, account_id, key_digest, now_us)
+            _count_call(db, caller, _next(caller, caller.calls, now_us))
+            return _caller(db, account_id, key_digest).standing(0, now_us)
+
+    def reserve(self, claim: Claim, *, now_us: Instant) -> Reservation:
+        """Take a hold at most once for its id; see `CallStore.reserve`.
+
+        The standing counts the price as charged, the most that the call can cost. Ended holds
+        are remembered until their expiry; `sqlite_holds` says why that is enough.
+        """
+        with self._file.transaction() as db:
+            caller = _authenticate(db, claim.account_id, claim.key_digest, now_us)
+            found = sqlite_holds.find(db, claim.account_id, claim.hold_id)
+            if found is not None:
+                return Reservation(found[0], caller.standing(found[0].price, now_us))
+            bucket = _next(caller, caller.calls, now_us)
+            _require_credits(caller, claim.price, now_us)
+            _count_call(db, caller, bucket)
+            hold = sqlite_holds.take(db, claim, now_us)
+            caller = _caller(db, claim.account_id, claim.key_digest)
+            return Reservation(hold, caller.standing(hold.price, now_us))
+
+    def settle(self, hold: Hold, *, now_us: Instant) -> Standing:
+        """Charge the hold unless it has expired; see `CallStore.settle`.
+
+        Settled again before the hold's expiry, it answers what was charged the first time.
+        """
+        with self._file.transaction() as db:
+            charged = sqlite_holds.settle(db, hold, now_us)
+            sqlite_holds.bring_home(db, hold.account_id, now_us)
+            return _caller(db, hold.account_id, hold.key_digest).standing(charged, now_us)
+
+    def refund(self, hold: Hold, *, now_us: Instant) -> Standing:
+        """Give the held credits back once; see `CallStore.refund`."""
+        with self._file.transaction() as db:
+            sqlite_holds.refund(db, hold)
+            sqlite_holds.bring_home(db, hold.account_id, now_us)
+            return _caller(db, hold.account_id, hold.key_digest).standing(0, now_us)
+
+    def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
+        """Authenticate and show the account; see `CallStore.inquire`."""
+        with self._file.transaction() as db:
+            caller = _authenticate(db, account_id, key_digest, now_us)
+            bucket = _next(caller, caller.inquiries, now_us)
+            db.execute(
+                """
+                UPDATE keys SET inquiry_tat_us = ?, inquiry_allow_us = ?
+                WHERE account_id = ? AND digest = ?
+                """,
+                (bucket.tat_us, bucket.allow_us, account_id, key_digest),
+            )
+            account = read_account(db, account_id)
+            if account is None:
+                raise UnknownAccountError(account_id)
+            return AccountView(account, caller.key, rate.standing(bucket, caller.key.limit, now_us))
+
+    def claim_record(
+        self, record: IdempotencyRecord, *, now_us: Instant
+    ) -> IdempotencyRecord | None:
+        """Store the record unless another one counts; see `CallStore.claim_record`."""
+        with self._file.transaction() as db:
+            return sqlite_records.claim(db, record, now_us)
+
+    def find_record(
+        self, account_id: str, scope: str, *, now_us: Instant
+    ) -> IdempotencyRecord | None:
+        """Return the record that counts now, if there is one."""
+        with self._file.snapshot() as db:
+            return sqlite_records.find(db, account_id, scope, now_us)
+
+    def complete_record(self, record: IdempotencyRecord) -> None:
+        """Mark the record done, if the same `hold_id` still owns it."""
+        with self._file.transaction() as db:
+            sqlite_records.complete(db, record)
+
+    def release_record(self, record: IdempotencyRecord) -> None:
+        """Delete the record, if the same `hold_id` still owns it and it is not done."""
+        with self._file.transaction() as db:
+            sqlite_records.release(db, record)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _caller(db: sqlite3.Connection, account_id: str, key_digest: str) -> Caller:
+    row = db.execute(
+        """
+        SELECT keys.*, accounts.balance FROM keys JOIN accounts USING (account_id)
+        WHERE account_id = ? AND digest = ?
+        """,
+        (account_id, key_digest),
+    ).fetchone()
+    if row is None:
+        message = f"no such key on account {account_id}"
+        raise UnknownAccountError(message)
+    return caller_of(row)
+
+
+def _authenticate(
+    db: sqlite3.Connection, account_id: str, key_digest: str, now_us: Instant
+) -> Caller:
+    sqlite_holds.bring_home(db, account_id, now_us)
+    try:
+        caller = _caller(db, account_id, key_digest)
+    except UnknownAccountError:
+        raise InvalidApiKeyError from None
+    if not caller.key.is_valid(now_us):
+        raise InvalidApiKeyError
+    return caller
+
+
+def _next(caller: Caller, bucket: rate.Bucket, now_us: Instant) -> rate.Bucket:
+    after = rate.step(bucket, caller.key.limit, now_us)
+    if isinstance(after, rate.Bucket):
+        return after
+    message = f"Too many requests; try again in {after.retry_after_s} s."
+    error = RateLimitError(message, retry_after_s=after.retry_after_s)
+    now = rate.standing(bucket, caller.key.limit, now_us)
+    error.standing = Standing(0, caller.balance, now)
+    raise error
+
+
+def _require_credits(caller: Caller, price: int, now_us: Instant) -> None:
+    if caller.balance < price:
+        message = f"This call costs {price} credits; the account has {caller.balance} left."
+        error = InsufficientCreditsError(message)
+        error.standing = caller.standing(0, now_us)
+        raise error
+
+
+def _count_call(db: sqlite3.Connection, caller: Caller, bucket: rate.Bucket) -> None:
+    db.execute(
+        "UPDATE keys SET tat_us = ?, allow_us = ? WHERE account_id = ? AND digest = ?",
+        (bucket.tat_us, bucket.allow_us, caller.key.account_id, caller.key.digest),
+    )

@@ -1,0 +1,58 @@
+"""Idempotency records of the embedded store, inside a transaction of the caller's."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from blur.accounts.sqlite_rows import record_of
+
+if TYPE_CHECKING:
+    from blur.accounts.model import IdempotencyRecord, Instant
+
+
+def claim(
+    db: sqlite3.Connection, record: IdempotencyRecord, now_us: Instant
+) -> IdempotencyRecord | None:
+    """Store the record, or return the other one that counts; forgotten ones are deleted."""
+    db.execute(
+        "DELETE FROM records WHERE account_id = ? AND forget_us <= ?", (record.account_id, now_us)
+    )
+    found = find(db, record.account_id, record.scope, now_us)
+    if found is not None:
+        return None if found.hold_id == record.hold_id else found
+    db.execute("REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(record))
+    return None
+
+
+def find(
+    db: sqlite3.Connection, account_id: str, scope: str, now_us: Instant
+) -> IdempotencyRecord | None:
+    """Return the record if it is not forgotten and is either done or within its lease."""
+    row = db.execute(
+        """
+        SELECT * FROM records
+        WHERE account_id = ? AND scope = ? AND forget_us > ? AND (done OR lease_until_us > ?)
+        """,
+        (account_id, scope, now_us, now_us),
+    ).fetchone()
+    return None if row is None else record_of(row)
+
+
+def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> None:
+    """Mark the record done while its hold owns it."""
+    db.execute(
+        "UPDATE records SET done = 1 WHERE account_id = ? AND scope = ? AND hold_id = ?",
+        (record.account_id, record.scope, record.hold_id),
+    )
+
+
+def release(db: sqlite3.Connection, record: IdempotencyRecord) -> None:
+    """Delete the record while its hold owns it, unless it is done."""
+    db.execute(
+        """
+        DELETE FROM records WHERE account_id = ? AND scope = ? AND hold_id = ? AND done = 0
+        """,
+        (record.account_id, record.scope, record.hold_id),
+    )

@@ -1,0 +1,136 @@
+"""Rows of the embedded store to the ledger's nouns and back, and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from blur.accounts import rate
+from blur.accounts.model import (
+    Account,
+    EntryKind,
+    Hold,
+    IdempotencyRecord,
+    Instant,
+    KeyKind,
+    KeyRecord,
+    LedgerEntry,
+    RateLimit,
+    Standing,
+    Usage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A key together with what its calls are judged by."""
+
+    key: KeyRecord
+    balance: int
+    calls: rate.Bucket
+    inquiries: rate.Bucket
+
+    def standing(self, credits_charged: int, now_us: Instant) -> Standing:
+        """Tell where the key stands by this row."""
+        now = rate.standing(self.calls, self.key.limit, now_us)
+        return Standing(credits_charged, self.balance, now)
+
+
+def key_of(row: sqlite3.Row) -> KeyRecord:
+    """Read a row of `keys`."""
+    return KeyRecord(
+        digest=row["digest"],
+        account_id=row["account_id"],
+        kind=KeyKind(row["kind"]),
+        prefix=row["prefix"],
+        created_us=row["created_us"],
+        expires_us=row["expires_us"],
+        revoked=bool(row["revoked"]),
+        limit=RateLimit(row["per_minute"], row["burst"]),
+    )
+
+
+def caller_of(row: sqlite3.Row) -> Caller:
+    """Read a row of `keys` joined with its account."""
+    return Caller(
+        key=key_of(row),
+        balance=row["balance"],
+        calls=rate.Bucket(row["tat_us"], row["allow_us"]),
+        inquiries=rate.Bucket(row["inquiry_tat_us"], row["inquiry_allow_us"]),
+    )
+
+
+def hold_of(row: sqlite3.Row) -> Hold:
+    """Read a row of `holds`."""
+    return Hold(
+        hold_id=row["hold_id"],
+        account_id=row["account_id"],
+        key_digest=row["key_digest"],
+        price=row["price"],
+        expires_us=row["expires_us"],
+    )
+
+
+def entry_of(row: sqlite3.Row) -> LedgerEntry:
+    """Read a row of `entries`."""
+    return LedgerEntry(
+        entry_id=row["entry_id"],
+        account_id=row["account_id"],
+        kind=EntryKind(row["kind"]),
+        credits=row["credits"],
+        at_us=row["at_us"],
+        note=row["note"],
+    )
+
+
+def record_of(row: sqlite3.Row) -> IdempotencyRecord:
+    """Read a row of `records`."""
+    return IdempotencyRecord(
+        account_id=row["account_id"],
+        scope=row["scope"],
+        fingerprint=row["fingerprint"],
+        hold_id=row["hold_id"],
+        done=bool(row["done"]),
+        lease_until_us=row["lease_until_us"],
+        forget_us=row["forget_us"],
+    )
+
+
+def read_account(db: sqlite3.Connection, account_id: str) -> Account | None:
+    """Read an account with its keys, its months and what it has on hold."""
+    row = db.execute(
+        """
+        SELECT *, (SELECT COALESCE(SUM(price), 0) FROM holds
+                   WHERE account_id = :id AND state = 'held') AS held
+        FROM accounts WHERE account_id = :id
+        """,
+        {"id": account_id},
+    ).fetchone()
+    if row is None:
+        return None
+    return Account(
+        account_id=account_id,
+        name=row["name"],
+        created_us=row["created_us"],
+        balance=row["balance"],
+        held=row["held"],
+        granted=row["granted"],
+        used=row["used"],
+        usage=_months(db, account_id),
+        keys=tuple(_keys(db, account_id)),
+    )
+
+
+def _keys(db: sqlite3.Connection, account_id: str) -> list[KeyRecord]:
+    rows = db.execute(
+        "SELECT * FROM keys WHERE account_id = ? ORDER BY created_us, digest", (account_id,)
+    )
+    return [key_of(row) for row in rows]
+
+
+def _months(db: sqlite3.Connection, account_id: str) -> dict[str, Usage]:
+    rows = db.execute(
+        "SELECT month, calls, credits FROM usage WHERE account_id = ? ORDER BY month",
+        (account_id,),
+    )
+    return {row["month"]: Usage(row["calls"], row["credits"]) for row in rows}

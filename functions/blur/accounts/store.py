@@ -1,0 +1,211 @@
+r"""The port: what the service and the operator's tools ask of a store of accounts.
+
+`sqlite.SqliteStore` and `dynamo.DynamoStore` implement it, and one suite of tests holds
+both to it. Every method is atomic, and every method that moves credits does so at most
+once for its id (`hold_id`, `entry_id`), so that a caller or an SDK may repeat it freely.
+Time is an argument throughout. Each method raises `UnavailableError` where the store
+cannot be reached within about two seconds; nothing is charged then.
+
+The life of a hold:
+
+    reserve --> held --> settle             charged
+                    \--> refund             credit back at once
+                    \--> (expires)          credit back at the account's next use
+
+Settling a hold that has expired charges nothing, whether or not its credit has been
+returned yet: `settle` answers with `credits_charged == 0`. Settling or refunding a hold
+twice changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blur.accounts.model import (
+        Account,
+        AccountView,
+        Claim,
+        Hold,
+        IdempotencyRecord,
+        Instant,
+        KeyRecord,
+        LedgerEntry,
+        RateLimit,
+        Reservation,
+        Standing,
+    )
+
+
+class CallStore(Protocol):
+    """What one call on the request path needs."""
+
+    def admit(self, account_id: str, key_digest: str, *, now_us: Instant) -> Standing:
+        """Authenticate and count one request, holding nothing.
+
+        Raises:
+            InvalidApiKeyError: unknown, revoked or expired.
+            RateLimitError: `retry_after_s` is how long until a request gets in.
+
+        """
+        ...
+
+    def reserve(self, claim: Claim, *, now_us: Instant) -> Reservation:
+        """Authenticate, count the request and take a hold of `claim.price`, in one write.
+
+        Repeating it with the same `hold_id` takes the hold once and counts once. The
+        standing's `credits_charged` is the price: the most that the call can cost.
+
+        Raises:
+            InvalidApiKeyError: first; unknown, revoked or expired.
+            RateLimitError: second.
+            InsufficientCreditsError: third; the request is not counted then.
+
+        """
+        ...
+
+    def settle(self, hold: Hold, *, now_us: Instant) -> Standing:
+        """Charge the hold and count the call in its month; nothing if it has expired."""
+        ...
+
+    def refund(self, hold: Hold, *, now_us: Instant) -> Standing:
+        """Give the held credits back; nothing if they have gone back already."""
+        ...
+
+    def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
+        """Authenticate and show the account, counted by a rate limit of its own.
+
+        Raises:
+            InvalidApiKeyError: unknown, revoked or expired.
+            RateLimitError: too many inquiries.
+
+        """
+        ...
+
+    def claim_record(
+        self, record: IdempotencyRecord, *, now_us: Instant
+    ) -> IdempotencyRecord | None:
+        """Store the record of a call that begins, unless another one counts.
+
+        One counts while it is not forgotten and is either done or within its lease. It is
+        then returned and nothing is stored. Repeating the call with the same `hold_id`
+        answers None.
+        """
+        ...
+
+    def find_record(
+        self, account_id: str, scope: str, *, now_us: Instant
+    ) -> IdempotencyRecord | None:
+        """Return the record that counts now, if there is one."""
+        ...
+
+    def complete_record(self, record: IdempotencyRecord) -> None:
+        """Mark the record done, if the same `hold_id` still owns it."""
+        ...
+
+    def release_record(self, record: IdempotencyRecord) -> None:
+        """Delete the record, if the same `hold_id` still owns it and it is not done."""
+        ...
+
+
+class AccountStore(CallStore, Protocol):
+    """The request path and what operators do besides."""
+
+    def create_account(self, account_id: str, name: str, *, now_us: Instant) -> None:
+        """Create an empty account.
+
+        Raises:
+            AccountExistsError: the id is taken.
+
+        """
+        ...
+
+    def append_entry(self, entry: LedgerEntry) -> None:
+        """Append to the ledger and move the balance, at most once for its `entry_id`.
+
+        Raises:
+            UnknownAccountError: there is no such account.
+            OverdrawnError: an adjustment would take more than the balance.
+
+        """
+        ...
+
+    def add_key(self, key: KeyRecord, *, now_us: Instant, most: int = 2) -> None:
+        """Add a key, while the account has fewer than `most` valid keys of its kind.
+
+        Raises:
+            UnknownAccountError: there is no such account.
+            TooManyKeysError: the account has its keys already.
+
+        """
+        ...
+
+    def expire_key(self, account_id: str, key_digest: str, *, at_us: Instant) -> None:
+        """Let the key end at `at_us`, unless it ends sooner anyway.
+
+        Raises:
+            UnknownAccountError: there is no such account or key.
+
+        """
+        ...
+
+    def revoke_key(self, account_id: str, key_digest: str) -> None:
+        """End the key for good, at once.
+
+        Raises:
+            UnknownAccountError: there is no such account or key.
+
+        """
+        ...
+
+    def limit_key(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
+        """Give the key a rate limit of its own.
+
+        Raises:
+            UnknownAccountError: there is no such account or key.
+
+        """
+        ...
+
+    def account(self, account_id: str, *, now_us: Instant) -> Account:
+        """Return the account after bringing expired holds home.
+
+        Raises:
+            UnknownAccountError: there is no such account.
+
+        """
+        ...
+
+    def accounts(self, *, now_us: Instant) -> Iterator[Account]:
+        """Yield every account, by id, as `account` shows it. A scan: for operators only."""
+        ...
+
+    def entries(self, account_id: str) -> Iterator[LedgerEntry]:
+        """Yield the account's ledger, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+class AccountAdminError(Exception):
+    """An operator's request that the store refuses; the message is for the operator."""
+
+
+class AccountExistsError(AccountAdminError):
+    """The account's id is taken."""
+
+
+class UnknownAccountError(AccountAdminError):
+    """No such account, or no such key on it."""
+
+
+class OverdrawnError(AccountAdminError):
+    """The adjustment would take the balance below zero."""
+
+
+class TooManyKeysError(AccountAdminError):
+    """The account has as many valid keys of this kind as it may have."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: proxy events in, the contract's answers out."""

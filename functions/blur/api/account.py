@@ -1,0 +1,41 @@
+"""The account as its key's holder sees it: the body of `GET /v2/account`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from blur.accounts.model import SECOND_US, Standing
+
+if TYPE_CHECKING:
+    from blur.accounts.model import AccountView, Instant
+
+
+def account_document(view: AccountView) -> dict[str, Any]:
+    """Write the account in JSON's types: credits as integers, instants as RFC 3339 in UTC."""
+    account, key = view.account, view.key
+    return {
+        "account_id": account.account_id,
+        "balance": account.balance,
+        "held": account.held,
+        "usage": {
+            month: {"calls": usage.calls, "credits": usage.credits}
+            for month, usage in sorted(account.usage.items())
+        },
+        "rate_limit": {"per_minute": key.limit.per_minute, "burst": key.limit.burst},
+        "key": {
+            "prefix": key.prefix,
+            "kind": key.kind.value,
+            "expires_at": None if key.expires_us is None else rfc3339(key.expires_us),
+        },
+    }
+
+
+def account_standing(view: AccountView) -> Standing:
+    """Tell where the key stands: an inquiry is free."""
+    return Standing(credits_charged=0, credits_left=view.account.balance, rate=view.rate)
+
+
+def rfc3339(at_us: Instant) -> str:
+    """Write an instant to the second, as `2026-01-31T12:00:00Z`."""
+    return datetime.fromtimestamp(at_us // SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

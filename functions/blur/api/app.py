@@ -1,0 +1,101 @@
+"""From any event to an answer of the contract, with one line in the log for each.
+
+The resolver keeps the event it works on in a class attribute, and the logger and the
+metrics keep theirs too, so one process answers one event at a time, as Lambda has it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.metrics import MetricUnit
+
+from blur.api import response
+from blur.api.request import HttpRequest, from_event
+from blur.errors import ApiError, InternalError, MethodNotAllowedError, NotFoundError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+Answer: TypeAlias = Response[Any]
+Route: TypeAlias = Callable[[HttpRequest], Answer]
+Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
+"""Path without its last slash → method → what answers it."""
+
+
+class App:
+    """A table of routes, callable as a Lambda handler."""
+
+    def __init__(self, routes: Routes, *, logger: Logger, metrics: Metrics) -> None:
+        """Register each route with powertools' resolver, which takes a last slash or none."""
+        self._routes = routes
+        self._logger = logger
+        self._metrics = metrics
+        self._resolver = APIGatewayRestResolver()
+        for path, methods in routes.items():
+            for method, route in methods.items():
+                self._register(path, method, route)
+        self._resolver.not_found(self._unrouted)
+        self._resolver.exception_handler(ApiError)(self._refused)
+        self._resolver.exception_handler(Exception)(self._broken)
+
+    def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer one REST API proxy event with a proxy response (both payload version 1.0)."""
+        started = time.monotonic()
+        request = from_event(event)
+        self._logger.append_keys(request_id=request.request_id, invocation=context.aws_request_id)
+        self._resolver.append_context(request=request)
+        known = {**event, "httpMethod": request.method, "path": request.path}
+        answer = self._resolver.resolve(known, context)
+        self._record(request, answer["statusCode"], started)
+        return answer
+
+    def _record(self, request: HttpRequest, status: int, started: float) -> None:
+        duration_ms = round((time.monotonic() - started) * 1000)
+        self._metrics.add_metric("Answers", MetricUnit.Count, 1)
+        self._metrics.add_metric("Duration", MetricUnit.Milliseconds, duration_ms)
+        self._metrics.flush_metrics()
+        self._logger.info(
+            "answered",
+            extra={
+                "method": request.method,
+                "path": request.path,
+                "status": status,
+                "duration_ms": duration_ms,
+            },
+        )
+        self._logger.clear_state()
+
+    def _request(self) -> HttpRequest:
+        request: HttpRequest = self._resolver.context["request"]
+        return request
+
+    def _register(self, path: str, method: str, route: Route) -> None:
+        @self._resolver.route(path, method)
+        def answer() -> Answer:
+            return route(self._request())
+
+    def _unrouted(self, _: Exception) -> Answer:
+        """Tell an unknown path from a known one with another method (RFC 9110, 15.5.6)."""
+        request = self._request()
+        methods = self._routes.get(request.path.rstrip("/"))
+        if methods is None:
+            return self._refused(NotFoundError("There is no such route."))
+        allowed = (*methods, "OPTIONS")
+        if request.method == "OPTIONS":
+            return response.preflight(allowed, request.request_id)
+        message = f"This route takes {' or '.join(methods)}."
+        return self._refused(MethodNotAllowedError(message, allowed=allowed))
+
+    def _refused(self, error: ApiError) -> Answer:
+        self._logger.append_keys(code=error.code)
+        self._metrics.add_metric(error.code, MetricUnit.Count, 1)
+        return response.error(error, self._request().request_id)
+
+    def _broken(self, error: Exception) -> Answer:
+        self._logger.error("a request broke", exc_info=error)
+        return self._refused(InternalError())

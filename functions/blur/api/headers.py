@@ -1,0 +1,43 @@
+"""What the headers of an authenticated answer tell: credits and the rate limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blur.accounts.model import RateStanding, Standing
+
+POLICY = "requests"
+"""The name that ties the two rate-limit headers together."""
+
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
+        "Retry-After, Idempotent-Replayed, Server-Timing"
+    ),
+}
+"""Any page may call the API: what it needs is a key, not a cookie."""
+
+
+def standing_headers(standing: Standing) -> dict[str, str]:
+    """Tell what the call cost, what is left, and how many requests may follow."""
+    return {
+        "X-Credits-Charged": str(standing.credits_charged),
+        "X-Credits-Remaining": str(standing.credits_left),
+        **_rate_headers(standing.rate),
+    }
+
+
+def _rate_headers(rate: RateStanding) -> dict[str, str]:
+    """Write the fields of draft-ietf-httpapi-ratelimit-headers-10.
+
+    The policy's quota `q` is what a rested key may send at once, and its window `w` the
+    seconds in which that much comes back. Of the current standing, `r` is what may be sent
+    right now and `t` the seconds until the whole quota is there again.
+    """
+    window_s = -(-60 * rate.limit.burst // rate.limit.per_minute)
+    return {
+        "RateLimit-Policy": f'"{POLICY}";q={rate.limit.burst};w={window_s}',
+        "RateLimit": f'"{POLICY}";r={rate.remaining};t={rate.reset_s}',
+    }

@@ -1,0 +1,83 @@
+"""The strict reading of a multipart/form-data body (RFC 7578), with limits.
+
+`multipart` parses; requests-toolbelt's decoder, made for responses, has no limits and
+takes truncated bodies for whole ones (docs/adr/0002).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
+
+from blur.errors import InvalidRequestError
+
+MAX_PARTS = 20
+MAX_HEADER_BYTES = 4096
+MAX_HEADERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The parts of a form by name, in the order they came, as bytes."""
+
+    parts: Mapping[str, Sequence[bytes]]
+
+    def all(self, name: str) -> Sequence[bytes]:
+        """Return each part of this name; empty when there is none."""
+        return self.parts.get(name, ())
+
+
+def parse_form(content_type: str, body: bytes) -> Form:
+    """Parse a whole body held in memory.
+
+    Raises:
+        InvalidRequestError: another content type, no boundary, a malformed or truncated
+            body, or more parts or longer headers than any client of this API sends.
+
+    """
+    boundary = _boundary(content_type)
+    parts: defaultdict[str, list[bytes]] = defaultdict(list)
+    try:
+        with PushMultipartParser(
+            boundary,
+            content_length=len(body),
+            max_header_size=MAX_HEADER_BYTES,
+            max_header_count=MAX_HEADERS,
+            max_segment_count=MAX_PARTS,
+            header_charset="latin-1",  # any byte is a character: file names are not used
+            strict=True,
+        ) as parser:
+            name, chunks = "", list[bytes]()
+            for event in parser.parse(body):
+                if event is None:
+                    parts[name].append(b"".join(chunks))
+                elif isinstance(event, (bytes, bytearray)):
+                    chunks.append(bytes(event))
+                else:
+                    name, chunks = event.name, []
+    except ParserLimitReached as error:
+        message = f"The form has too many parts or too long headers: {error}."
+        raise InvalidRequestError(message) from error
+    except MultipartError as error:
+        message = f"The multipart body is malformed: {error}."
+        raise InvalidRequestError(message) from error
+    return Form(dict(parts))
+
+
+def _boundary(content_type: str) -> str:
+    try:
+        media_type, options = parse_options_header(content_type)
+    except (MultipartError, ValueError) as error:
+        message = "The Content-Type header is malformed."
+        raise InvalidRequestError(message) from error
+    if media_type.lower() != "multipart/form-data":
+        message = "Send the image as multipart/form-data."
+        raise InvalidRequestError(message)
+    boundary = options.get("boundary", "")
+    if not boundary or not boundary.isascii():
+        message = "The Content-Type header has no valid multipart boundary."
+        raise InvalidRequestError(message)
+    return boundary

@@ -1,0 +1,87 @@
+"""A REST API proxy event, read as the HTTP request it came from.
+
+The event's format is API Gateway's "Lambda proxy integration" input, payload version 1.0:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blur.errors import InvalidRequestError
+
+_BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
+_GATEWAY_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request: header names in lower case, the body still as the event carries it."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    request_id: str
+    raw_body: str
+    is_base64: bool
+
+    def body(self) -> bytes:
+        """Return the body's bytes.
+
+        A gateway that knows the body is binary sends base64 and says so. One that does not
+        sends text: either one character for each byte, or the base64 without the flag,
+        which cannot be mistaken for a form, since `-` is not in its alphabet.
+
+        Raises:
+            InvalidRequestError: the event says base64 and it is not.
+
+        """
+        if self.is_base64:
+            return _decode_base64(self.raw_body)
+        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # which every form begins with
+            return _decode_base64(self.raw_body)
+        try:
+            return self.raw_body.encode("latin-1")
+        except UnicodeEncodeError:
+            return self.raw_body.encode()
+
+
+def from_event(event: Mapping[str, Any]) -> HttpRequest:
+    """Read a proxy event, whatever of it is missing or null."""
+    return HttpRequest(
+        method=str(event.get("httpMethod") or "").upper(),
+        path=str(event.get("path") or "/"),
+        headers=_headers(event),
+        request_id=_request_id(event),
+        raw_body=event.get("body") or "",
+        is_base64=bool(event.get("isBase64Encoded")),
+    )
+
+
+def _decode_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        message = "The request's body is not the base64 that its event says it is."
+        raise InvalidRequestError(message) from error
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """Take the last value of each header, as API Gateway's own single-value form does."""
+    many = event.get("multiValueHeaders") or {}
+    last = {name: values[-1] for name, values in many.items() if values}
+    return {name.lower(): value for name, value in {**last, **(event.get("headers") or {})}.items()}
+
+
+def _request_id(event: Mapping[str, Any]) -> str:
+    """Derive our id from the gateway's, so that its access log and ours name the same call."""
+    given = (event.get("requestContext") or {}).get("requestId")
+    if isinstance(given, str) and _GATEWAY_ID.fullmatch(given):
+        return f"req_{given}"
+    return f"req_{uuid.uuid4()}"

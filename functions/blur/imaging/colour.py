@@ -1,0 +1,114 @@
+"""Every kind of sample that a file can hold, as RGB bytes and an alpha channel."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageCms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Coverage, Pixels
+
+WITH_ALPHA = {"LA": "L", "La": "L", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB"}
+"""Modes with an alpha channel, and the mode of their colours."""
+STRAIGHT = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
+WIDE_GREY = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+PROFILE_SPACE = slice(16, 20)
+"""Where an ICC profile's header names its colour space (ICC.1:2022, 7.2)."""
+SPACES = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
+
+
+def to_srgb(image: Image.Image) -> tuple[Pixels, Coverage | None, bytes | None]:
+    """Return RGB, alpha and the RGB profile the colours are in; None is sRGB.
+
+    RGB stays as it is, together with its profile. Grey and CMYK that come with a profile of
+    their own are converted to sRGB by it. A profile that is broken, or for another kind of
+    colour than the file holds, is ignored.
+    """
+    profile = image.info.get("icc_profile") or None
+    opaque, alpha = _split(image)
+    if opaque.mode not in SPACES:
+        opaque = opaque.convert("RGB")
+    if opaque.mode == "L" and _space_of(profile) == SPACES["RGB"]:
+        opaque = opaque.convert("RGB")
+    if _space_of(profile) != SPACES[opaque.mode]:
+        profile = None
+    if opaque.mode != "RGB":
+        opaque, profile = _by_profile(opaque, profile), None
+    return np.array(opaque), alpha, profile
+
+
+def _split(image: Image.Image) -> tuple[Image.Image, Coverage | None]:
+    """Take colour and alpha apart. Colour comes as L for every kind of grey."""
+    if image.mode in WIDE_GREY:
+        samples = np.asarray(image)
+        return Image.fromarray(grey_bytes(samples)), _keyed(samples, image)
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    image = image.convert(STRAIGHT[image.mode]) if image.mode in STRAIGHT else image
+    if image.mode in WITH_ALPHA:
+        return image.convert(WITH_ALPHA[image.mode]), np.array(image.getchannel("A"))
+    alpha = _keyed(np.asarray(image), image)
+    return (image.convert("L") if image.mode == "1" else image), alpha
+
+
+def grey_bytes(samples: NDArray[np.generic]) -> Coverage:
+    """Scale grey samples wider than a byte to 0..255, so that none is clipped.
+
+    Full scale is the type's for unsigned 16 bits. Other whole numbers and floats do not
+    tell theirs: it is the least of 1 (floats only), 255 and 65535 that holds them all, or
+    else they are stretched from their least to their greatest.
+    """
+    if samples.dtype.kind == "u":
+        return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    values = np.nan_to_num(samples.astype(np.float64))
+    least, greatest = float(values.min()), float(values.max())
+    scales = (1, 255, 65535) if samples.dtype.kind == "f" else (255, 65535)
+    full = next((float(scale) for scale in scales if greatest <= scale), None)
+    if least < 0 or full is None:
+        values, full = values - least, (greatest - least) or 1.0
+    scaled: Coverage = np.rint(values / full * 255).astype(np.uint8)
+    return scaled
+
+
+def _keyed(samples: NDArray[np.generic], image: Image.Image) -> Coverage | None:
+    """Return the alpha of a file that names one colour as transparent (PNG's tRNS)."""
+    key = image.info.get("transparency")
+    if key is None or image.mode == "P":
+        return None
+    hit = samples == np.asarray(key)
+    if hit.ndim > 2:  # noqa: PLR2004 - a colour: every channel has to match
+        hit = hit.all(axis=-1)
+    return np.where(hit, 0, 255).astype(np.uint8)
+
+
+def _space_of(profile: bytes | None) -> bytes | None:
+    return profile[PROFILE_SPACE] if profile and _parses(profile) else None
+
+
+def _parses(profile: bytes) -> bool:
+    try:
+        ImageCms.getOpenProfile(BytesIO(profile))
+    except (OSError, ImageCms.PyCMSError):
+        return False
+    return True
+
+
+def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert grey or CMYK to sRGB, by the profile if there is one that works."""
+    if profile is not None:
+        try:
+            source = ImageCms.getOpenProfile(BytesIO(profile))
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(
+                image, source, target, outputMode="RGB", flags=ImageCms.Flags.NOOPTIMIZE
+            )
+        except ImageCms.PyCMSError:
+            return image.convert("RGB")
+        if converted is not None:
+            return converted
+    return image.convert("RGB")

@@ -1,0 +1,46 @@
+"""The segmentation models that can be used, one row each.
+
+Names, files and pre-processing are those of rembg 2.0.86 (`rembg/sessions/*.py`), so that a
+model means here what it means there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Triple: TypeAlias = tuple[float, float, float]
+
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+HALF: Triple = (0.5, 0.5, 0.5)
+ONE: Triple = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """How to feed one ONNX file and read its answer."""
+
+    name: str
+    file: str
+    """File name in the folder of models."""
+    side_px: int
+    """The photo is squeezed to a square of this side; the map comes out in the same size."""
+    mean: Triple = IMAGENET_MEAN
+    std: Triple = IMAGENET_STD
+    output: int = 0
+    """Which of the network's outputs is the finest map."""
+    logits: bool = False
+    """Whether that output still has to go through a sigmoid."""
+
+
+MODELS: dict[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (
+        ModelSpec("u2netp", "u2netp.onnx", 320),
+        ModelSpec("u2net", "u2net.onnx", 320),
+        ModelSpec("silueta", "silueta.onnx", 320),
+        ModelSpec("isnet-general-use", "isnet-general-use.onnx", 1024, HALF, ONE),
+        ModelSpec("birefnet-general-lite", "birefnet-general-lite.onnx", 1024, logits=True),
+    )
+}

@@ -1,0 +1,120 @@
+"""The use case: hold the price, blur the photo, settle; or give the credit back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blur.accounts import once
+from blur.accounts.model import SECOND_US, Claim, Instant, KeyKind, Standing
+from blur.errors import ApiError
+from blur.imaging.pipeline import blur_photo
+
+if TYPE_CHECKING:
+    from blur.accounts.keys import ApiKey
+    from blur.accounts.model import AccountView
+    from blur.accounts.store import CallStore
+    from blur.imaging.encode import Encoded
+    from blur.imaging.session import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked to be done to which image."""
+
+    image: bytes
+    radius_px: int
+    mode: str
+    output: str
+    idempotency_key: str | None = None
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the image and of every parameter that shapes the result."""
+        digest = hashlib.sha256(f"{self.radius_px}\n{self.mode}\n{self.output}\n".encode())
+        digest.update(self.image)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The result, where the key stands after it, and whether it was paid for before."""
+
+    image: Encoded
+    standing: Standing
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlurService:
+    """The calls of the API on values; what differs by where it runs is passed in."""
+
+    store: CallStore
+    model: Model
+    price: int
+    hold_ttl_s: int
+    max_pixels: int
+    clock: Callable[[], Instant]
+    new_hold_id: Callable[[], str]
+
+    def blur(self, key: ApiKey, order: Order) -> Picture:
+        """Blur one photo and charge for it once.
+
+        Raises:
+            ApiError: nothing was charged; `standing` is set where the key is good.
+
+        """
+        call = once.begin(self.store, self._claim(key), _ticket(order), now_us=self.clock())
+        try:
+            image = self._render(order)
+        except BaseException as error:
+            standing = once.abandon(self.store, call, now_us=self.clock())
+            if isinstance(error, ApiError):
+                error.standing = standing
+            raise
+        standing = once.finish(self.store, call, now_us=self.clock())
+        return Picture(image, standing, replayed=call.hold is None)
+
+    def count(self, key: ApiKey) -> Standing:
+        """Authenticate and count a request that cannot be carried out.
+
+        Raises:
+            InvalidApiKeyError, RateLimitError: these outrank what is wrong with the request.
+
+        """
+        return self.store.admit(key.account_id, key.digest, now_us=self.clock())
+
+    def account(self, key: ApiKey) -> AccountView:
+        """Show the key's account.
+
+        Raises:
+            InvalidApiKeyError, RateLimitError: as for any call.
+
+        """
+        return self.store.inquire(key.account_id, key.digest, now_us=self.clock())
+
+    def _claim(self, key: ApiKey) -> Claim:
+        return Claim(
+            account_id=key.account_id,
+            key_digest=key.digest,
+            hold_id=self.new_hold_id(),
+            price=self.price if key.kind is KeyKind.LIVE else 0,
+            hold_ttl_us=self.hold_ttl_s * SECOND_US,
+        )
+
+    def _render(self, order: Order) -> Encoded:
+        return blur_photo(
+            order.image,
+            model=self.model,
+            radius_px=order.radius_px,
+            mode=order.mode,
+            output=order.output,
+            max_pixels=self.max_pixels,
+        )
+
+
+def _ticket(order: Order) -> once.Ticket | None:
+    if order.idempotency_key is None:
+        return None
+    return once.Ticket(order.idempotency_key, order.fingerprint())

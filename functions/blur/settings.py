@@ -1,0 +1,91 @@
+"""The environment, read once and frozen; everything below receives values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator can set. Each field is the environment variable `BLUR_<FIELD>`."""
+
+    accounts: str = "sqlite:var/accounts.db"
+    """Where keys and credits live: `sqlite:<path>` or `dynamodb:<table>`."""
+    model: str = "u2netp"
+    """Name of the model, one of `imaging.models.MODELS`."""
+    model_dir: Path = Path("/opt/models")
+    """Folder of the ONNX files, where a Lambda layer would mount them."""
+    inference_threads: int = 0
+    """Threads of one inference; 0 takes every CPU that the process may use."""
+    price: int = 1
+    """Credits for one image."""
+    max_pixels: int = 50_000_000
+    """Largest image, width times height, known from its header before decoding."""
+    max_body_bytes: int = 20_000_000
+    """Largest request body. On Lambda its own limit of 6 MB of JSON binds first."""
+    hold_ttl_s: int = 120
+    """Seconds after which an unsettled hold expires; longer than the longest request."""
+    rate_per_minute: int = 100
+    """Requests a minute for each key that has no limit of its own."""
+    rate_burst: int = 100
+    """Requests that a rested key may send at once."""
+
+    def __post_init__(self) -> None:
+        """Refuse a value that would only fail later, in the middle of a request."""
+        for name in ("price", "inference_threads"):
+            _require(getattr(self, name) >= 0, name, "at least 0")
+        for name in ("max_pixels", "max_body_bytes", "hold_ttl_s", "rate_per_minute", "rate_burst"):
+            _require(getattr(self, name) > 0, name, "more than 0")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Build the settings from `BLUR_*` variables.
+
+        Raises:
+            ValueError: a variable's text does not fit its field, or `BLUR_*` is unknown.
+
+        """
+        known = {variable_of(field.name): field for field in fields(cls)}
+        given = {name for name in environ if name.startswith("BLUR_")}
+        if unknown := sorted(given - known.keys()):
+            message = f"unknown setting {', '.join(unknown)}"
+            raise ValueError(message)
+        values: dict[str, Any] = {}
+        for variable in given:
+            field = known[variable]
+            values[field.name] = _parse(environ[variable], type(field.default), variable)
+        return cls(**values)
+
+    def threads(self) -> int:
+        """Return how many threads one inference gets."""
+        return self.inference_threads or usable_cpus()
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def variable_of(field_name: str) -> str:
+    """Return the environment variable that sets a field."""
+    return f"BLUR_{field_name.upper()}"
+
+
+def _parse(text: str, kind: type, variable: str) -> object:
+    try:
+        return kind(text)
+    except ValueError as error:
+        message = f"{variable}={text!r} is no {kind.__name__}"
+        raise ValueError(message) from error
+
+
+def _require(holds: bool, name: str, what: str) -> None:  # noqa: FBT001 - reads as an assertion
+    if not holds:
+        message = f"{variable_of(name)} must be {what}"
+        raise ValueError(message)

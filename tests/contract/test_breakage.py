@@ -1,0 +1,78 @@
+"""When something breaks inside: the client is told nothing of it, the log everything."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from events import make
+
+from .conftest import FUNDS, balance_of
+
+if TYPE_CHECKING:
+    from blur.accounts.sqlite import SqliteStore
+
+    from .conftest import Call, Clock
+
+
+@pytest.fixture
+def broken(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Return a handler whose model fails, as a damaged installation's would."""
+
+    def fail(*_: object) -> None:
+        message = "secret inner state"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("blur.imaging.session.Model.predict", fail)
+    return call
+
+
+def lines_of(log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+def test_nothing_of_the_inside_leaks_and_nothing_is_charged(
+    broken: Call, store: SqliteStore, clock: Clock
+) -> None:
+    answer = broken(make.blur())
+    assert (answer.status, answer.error["code"]) == (500, "internal_error")
+    assert b"secret" not in answer.body
+    assert answer.headers["x-credits-charged"] == "0"
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
+
+
+def test_the_log_has_the_traceback_under_the_same_request_id(
+    broken: Call, log: io.StringIO
+) -> None:
+    answer = broken(make.blur())
+    told = [line for line in lines_of(log) if "exception" in line]
+    assert [line["request_id"] for line in told] == [answer.error["request_id"]]
+    assert "secret inner state" in told[0]["exception"]
+    assert "Traceback" in told[0]["exception"]
+
+
+def test_each_request_is_one_line_without_its_key_or_its_image(
+    call: Call, log: io.StringIO
+) -> None:
+    event = make.blur()
+    call(event)
+    call(make.blur(radius="51"))
+    assert [(line["status"], line.get("code")) for line in lines_of(log)] == [
+        (200, None),
+        (400, "invalid_radius"),
+    ]
+    assert make.FUNDED not in log.getvalue()
+    assert event["body"][100:140] not in log.getvalue()
+
+
+def test_metrics_count_answers_and_each_error(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(make.blur(radius="51"))
+    emf = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [metrics["invalid_radius"] for metrics in emf] == [[1.0]]
+    assert [metrics["Answers"] for metrics in emf] == [[1.0]]
+    assert emf[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "BackgroundBlur"

@@ -1,0 +1,107 @@
+"""Each event in `events/` through the handler, against the answer its name promises."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from blur.errors import ApiError
+from events import make
+
+from .conftest import EVENTS, FUNDS, balance_of
+
+if TYPE_CHECKING:
+    from blur.accounts.sqlite import SqliteStore
+
+    from .conftest import Answer, Call, Clock
+
+FILES = sorted(EVENTS.glob("*.json"))
+FAILURES = [file for file in FILES if file.name[0] == "4"]
+CODES_BY_NAME = {"no_key": "invalid_api_key"}
+
+
+def answer_to(file: Path, call: Call) -> Answer:
+    return call(json.loads(file.read_text()))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_event_is_answered_with_the_status_in_its_name(file: Path, call: Call) -> None:
+    answer = answer_to(file, call)
+    assert answer.status == int(file.stem[:3]), answer.raw
+    assert answer.headers["x-request-id"] == "req_00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("file", FAILURES, ids=lambda file: file.stem)
+def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
+    file: Path, call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    answer = answer_to(file, call)
+    what = file.stem[4:]
+    retry = {"retry_after"} if answer.status == 429 else set()
+    assert set(json.loads(answer.body)) == {"error"}
+    assert set(answer.error) == {"code", "message", "request_id"} | retry
+    assert answer.error["code"] == CODES_BY_NAME.get(what, what)
+    assert answer.error["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-credits-charged"] == "0"
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
+
+
+@pytest.mark.parametrize(("stem", "mode"), [("200-blur", "RGB"), ("200-cutout", "RGBA")])
+def test_a_picture_comes_back_as_png_and_costs_one_credit(
+    stem: str, mode: str, call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    answer = answer_to(EVENTS / f"{stem}.json", call)
+    assert answer.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(answer.body)) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", mode, (192, 192))
+    assert answer.headers["x-credits-charged"] == "1"
+    assert answer.headers["x-credits-remaining"] == str(FUNDS - 1)
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
+
+
+def test_a_preflight_allows_the_key_header_for_any_page(call: Call) -> None:
+    answer = answer_to(EVENTS / "204-preflight.json", call)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "ApiKey" in answer.headers["access-control-allow-headers"]
+    assert answer.headers["access-control-allow-methods"] == "POST, OPTIONS"
+
+
+def test_a_wrong_method_is_told_the_right_ones(call: Call) -> None:
+    answer = answer_to(EVENTS / "405-method_not_allowed.json", call)
+    assert answer.headers["allow"] == "POST, OPTIONS"
+
+
+def test_the_account_shows_what_its_key_may_know(call: Call) -> None:
+    body = json.loads(answer_to(EVENTS / "200-account.json", call).body)
+    assert body["balance"] == FUNDS
+    assert body["held"] == 0
+    assert body["rate_limit"] == {"per_minute": 60_000, "burst": 10_000}
+    assert body["key"]["expires_at"] is None
+    assert make.FUNDED.startswith(body["key"]["prefix"])
+    assert len(body["key"]["prefix"]) < len(make.FUNDED) // 2
+
+
+def test_the_files_are_what_the_script_beside_them_writes() -> None:
+    made = make.all_events()
+    assert {file.stem for file in FILES} == set(made)
+    for file in FILES:
+        event = json.loads(file.read_text())
+        assert {**event, "body": None} == {**made[file.stem], "body": None}, file.name
+
+
+def test_every_error_of_the_contract_that_a_request_can_cause_has_an_event() -> None:
+    shown = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
+    shown |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
+    shown |= {"internal_error", "temporarily_unavailable"}  # these are nobody's request
+    assert shown == codes(ApiError)
+
+
+def codes(error: type[ApiError]) -> set[str]:
+    below = {code for child in error.__subclasses__() for code in codes(child)}
+    return below | ({error.code} if "code" in vars(error) else set())

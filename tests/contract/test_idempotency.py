@@ -1,0 +1,109 @@
+"""One charge for one `Idempotency-Key`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blur.accounts import keys, once
+from blur.accounts.model import SECOND_US, Claim
+from events import make
+
+from .conftest import FUNDS, balance_of
+
+if TYPE_CHECKING:
+    from blur.accounts.sqlite import SqliteStore
+
+    from .conftest import Call, Clock
+
+DAY_US = 24 * 3600 * SECOND_US
+
+
+def keyed(value: str, event: dict[str, Any] | None = None) -> dict[str, Any]:
+    event = event or make.blur(radius="3")
+    event["headers"]["Idempotency-Key"] = value
+    return event
+
+
+def test_a_repeated_call_is_answered_again_and_charged_once(
+    call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    first, again = call(keyed("order-1")), call(keyed("order-1"))
+    assert first.body == again.body
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (first.headers["x-credits-charged"], again.headers["x-credits-charged"]) == ("1", "0")
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
+
+
+def test_the_last_credit_pays_for_the_repetition_too(
+    call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    for count in range(FUNDS):
+        assert call(keyed(f"order-{count}")).status == 200
+    assert call(keyed("one-more")).status == 402
+    assert call(keyed("order-0")).headers["idempotent-replayed"] == "true"
+    assert balance_of(store, make.FUNDED, clock) == (0, 0)
+
+
+@pytest.mark.parametrize("other", [{"radius": "4"}, {"mode": "cutout"}, {"image": make.flat()}])
+def test_the_same_key_with_anything_else_is_a_conflict(
+    other: dict[str, Any], call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    call(keyed("order-1"))
+    answer = call(keyed("order-1", make.blur(**{"radius": "3", **other})))
+    assert (answer.status, answer.error["code"]) == (409, "idempotency_conflict")
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
+
+
+def test_a_first_call_that_still_runs_is_waited_for(
+    call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    key = keys.parse(make.FUNDED)
+    order_fingerprint = fingerprint_of_first(call, store, clock)
+    claim = Claim(key.account_id, key.digest, "other-process", 1, 60 * SECOND_US)
+    once.begin(store, claim, once.Ticket("order-2", order_fingerprint), now_us=clock())
+    answer = call(keyed("order-2"))
+    assert (answer.status, answer.error["code"]) == (409, "idempotency_in_progress")
+    assert answer.headers["retry-after"] == str(answer.error["retry_after"]) == "2"
+    clock.at_us += 61 * SECOND_US  # the other process died, its hold expires
+    assert call(keyed("order-2")).status == 200
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS - 2, 0)
+
+
+def fingerprint_of_first(call: Call, store: SqliteStore, clock: Clock) -> str:
+    """Make the call once under another key, and read its fingerprint from the store."""
+    key = keys.parse(make.FUNDED)
+    call(keyed("order-1"))
+    scope = once.Ticket("order-1", "").scope(key.digest)
+    record = store.find_record(key.account_id, scope, now_us=clock())
+    assert record is not None
+    return record.fingerprint
+
+
+def test_a_call_that_failed_does_not_burn_its_key(
+    call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    assert call(keyed("order-1", make.blur(image=make.flat()))).status == 422
+    assert call(keyed("order-1")).status == 200
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
+
+
+def test_a_key_counts_for_a_day(call: Call, store: SqliteStore, clock: Clock) -> None:
+    call(keyed("order-1"))
+    clock.at_us += DAY_US - 1
+    assert call(keyed("order-1")).headers["x-credits-charged"] == "0"
+    clock.at_us += 2
+    assert call(keyed("order-1")).headers["x-credits-charged"] == "1"
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS - 2, 0)
+
+
+@pytest.mark.parametrize("value", ["", " ", "two words", "a" * 256, "caf\u00e9", "tab\t"])
+def test_an_idempotency_key_is_visible_ascii(value: str, call: Call) -> None:
+    answer = call(keyed(value))
+    assert (answer.status, answer.error["code"]) == (400, "invalid_idempotency_key")
+
+
+def test_the_longest_key_is_taken(call: Call) -> None:
+    assert call(keyed("~" * 255)).status == 200

@@ -1,0 +1,180 @@
+"""What clients send in other shapes than the events', and what they are answered."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from events import make
+
+from .conftest import FUNDS, balance_of
+
+if TYPE_CHECKING:
+    from blur.accounts.sqlite import SqliteStore
+
+    from .conftest import Call, Clock
+
+
+def raw_form(*parts: tuple[str, bytes], end: bytes = b"--X--\r\n") -> bytes:
+    body = b"".join(
+        b'--X\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value)
+        for name, value in parts
+    )
+    return body + end
+
+
+def raw_event(body: bytes, content_type: str = "multipart/form-data; boundary=X") -> dict[str, Any]:
+    event = make.event("POST", "/v2/rembg/blur/", key=make.FUNDED)
+    event["headers"]["Content-Type"] = content_type
+    event["body"], event["isBase64Encoded"] = base64.b64encode(body).decode(), True
+    return event
+
+
+def test_the_path_is_found_without_its_last_slash(call: Call) -> None:
+    assert call({**make.blur(), "path": "/v2/rembg/blur"}).status == 200
+
+
+def test_header_names_are_taken_in_any_case(call: Call) -> None:
+    event = make.blur()
+    event["headers"] = {name.upper(): value for name, value in event["headers"].items()}
+    event["multiValueHeaders"] = None
+    assert call(event).status == 200
+
+
+def test_headers_may_come_only_as_multi_value_headers(call: Call) -> None:
+    assert call({**make.blur(), "headers": None}).status == 200
+
+
+def test_a_binary_body_is_read_without_the_base64_flag(call: Call) -> None:
+    event = make.blur()
+    body = base64.b64decode(event["body"])
+    assert call({**event, "body": body.decode("latin-1"), "isBase64Encoded": False}).status == 200
+    assert call({**event, "isBase64Encoded": False}).status == 200
+
+
+def test_a_body_that_only_claims_to_be_base64_is_an_invalid_request(call: Call) -> None:
+    answer = call({**make.blur(), "body": "%%%", "isBase64Encoded": True})
+    assert answer.error["code"] == "invalid_request"
+
+
+def test_an_event_without_a_gateway_id_gets_an_id_of_its_own(call: Call) -> None:
+    event = make.event("GET", "/health")
+    event["requestContext"] = {}
+    first, second = call(event), call(event)
+    assert first.headers["x-request-id"].startswith("req_")
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("radius", ["0", "1", "50", " 7 ", "007"])
+def test_a_whole_radius_up_to_50_is_taken(radius: str, call: Call) -> None:
+    assert call(make.blur(radius=radius)).status == 200
+
+
+@pytest.mark.parametrize(
+    "radius", ["", "-1", "51", "1.5", "1e1", "0x10", "ten", "\u0663", "9" * 5000, "1 2"]
+)
+def test_any_other_radius_is_told_the_range(radius: str, call: Call) -> None:
+    answer = call(make.blur(radius=radius))
+    assert (answer.status, answer.error["code"]) == (400, "invalid_radius")
+    assert "0 to 50" in answer.error["message"]
+
+
+def test_a_missing_radius_is_called_missing(call: Call) -> None:
+    answer = call(raw_event(raw_form(("image", make.jpeg()))))
+    assert answer.error["code"] == "invalid_radius"
+    assert "missing" in answer.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (raw_form(("radius", b"5")), "no file named 'image'"),
+        (raw_form(("image", b"a"), ("image", b"b"), ("radius", b"5")), "2 files"),
+        (raw_form(("image", b"a"), ("radius", b"5"), end=b""), "malformed"),
+        (raw_form(("image", b"a"))[:-9], "malformed"),
+        (b"", "malformed"),
+        (b"radius=5", "malformed"),
+        (raw_form(*[("more", b"")] * 50), "too many parts"),
+    ],
+)
+def test_a_form_that_is_not_right_is_told_why(body: bytes, says: str, call: Call) -> None:
+    answer = call(raw_event(body))
+    assert (answer.status, answer.error["code"]) == (400, "invalid_request")
+    assert says in answer.error["message"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "application/json", "multipart/form-data", "multipart/form-data; boundary=", "x;;=\x00"],
+)
+def test_a_body_that_is_no_form_is_an_invalid_request(content_type: str, call: Call) -> None:
+    answer = call(raw_event(raw_form(("image", b"a"), ("radius", b"5")), content_type))
+    assert (answer.status, answer.error["code"]) == (400, "invalid_request")
+
+
+def test_a_repeated_field_is_refused(call: Call) -> None:
+    parts = (("image", make.jpeg()), ("radius", b"5"), ("radius", b"6"))
+    answer = call(raw_event(raw_form(*parts)))
+    assert answer.error["code"] == "invalid_radius"
+    assert "2 times" in answer.error["message"]
+
+
+def test_fields_that_we_do_not_know_are_ignored(call: Call) -> None:
+    assert call(make.blur(purpose="portrait")).status == 200
+
+
+def test_an_empty_file_is_no_image(call: Call) -> None:
+    answer = call(raw_event(raw_form(("image", b""), ("radius", b"5"))))
+    assert answer.error["code"] == "invalid_image"
+
+
+def test_a_bad_key_outranks_a_bad_form(call: Call) -> None:
+    event = {**make.blur(make.UNKNOWN), "body": None, "isBase64Encoded": False}
+    assert call(event).status == 401
+
+
+def test_a_body_declared_too_large_is_refused_unread(call: Call) -> None:
+    event = make.blur()
+    event["headers"]["Content-Length"] = "20000001"
+    answer = call({**event, "body": None, "isBase64Encoded": False})
+    assert (answer.status, answer.error["code"]) == (413, "image_too_large")
+    assert "20000000" in answer.error["message"]
+
+
+def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
+    answer = call(raw_event(raw_form(("image", bytes(20_000_000)), ("radius", b"5"))))
+    assert (answer.status, answer.error["code"]) == (413, "image_too_large")
+
+
+def test_a_refused_request_still_tells_where_its_key_stands(call: Call) -> None:
+    answer = call(make.blur(radius="51"))
+    assert answer.headers["x-credits-remaining"] == str(FUNDS)
+    assert answer.headers["ratelimit"].startswith('"requests";r=9999;')
+    assert answer.headers["ratelimit-policy"] == '"requests";q=10000;w=10'
+
+
+def test_an_unknown_key_learns_nothing_of_any_account(call: Call) -> None:
+    answer = call(make.blur(make.UNKNOWN))
+    assert "x-credits-remaining" not in answer.headers
+    assert "ratelimit" not in answer.headers
+
+
+def test_revoked_expired_and_unknown_keys_are_answered_alike(
+    call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    unknown = call(make.blur(make.UNKNOWN))
+    key = store.account(make.FUNDED.split("_")[2], now_us=clock()).keys[0]
+    store.revoke_key(key.account_id, key.digest)
+    revoked = call(make.blur(make.FUNDED))
+    malformed = call(make.blur("nonsense"))
+    assert revoked.raw == unknown.raw == malformed.raw
+    assert unknown.status == 401
+
+
+def test_credits_run_out_exactly_at_zero(call: Call, store: SqliteStore, clock: Clock) -> None:
+    for _ in range(FUNDS):
+        assert call(make.blur()).status == 200
+    assert call(make.blur()).error["code"] == "insufficient_credits"
+    assert balance_of(store, make.FUNDED, clock) == (0, 0)

@@ -1,0 +1,108 @@
+"""A customer of the store under test: an account with a key, and the claims it makes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+from blur.accounts import keys
+from blur.accounts.model import (
+    SECOND_US,
+    Claim,
+    EntryKind,
+    Instant,
+    KeyKind,
+    KeyRecord,
+    LedgerEntry,
+    RateLimit,
+)
+
+if TYPE_CHECKING:
+    from blur.accounts.store import AccountStore
+
+START = Instant(1_800_000_000 * SECOND_US)
+"""15 January 2027, 08:00 UTC, when every simulated customer comes in."""
+TTL_US = 60 * SECOND_US
+GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
+"""No limit for any test; its burst also covers callers who waited long with an old `now`."""
+
+_numbers = count(1)
+
+
+def after(seconds: float) -> Instant:
+    """Return the instant so many seconds after START."""
+    return Instant(START + round(seconds * SECOND_US))
+
+
+def new_id(what: str) -> str:
+    """Return an id that no other part of the run uses."""
+    return f"{what}_{next(_numbers)}_{secrets.token_hex(4)}"
+
+
+def key_record(
+    account_id: str,
+    kind: KeyKind = KeyKind.LIVE,
+    *,
+    limit: RateLimit = GENEROUS,
+    expires_us: Instant | None = None,
+    created_us: Instant = START,
+) -> KeyRecord:
+    """Mint a key and return what a store keeps of it."""
+    key = keys.parse(keys.mint(kind, account_id, secrets.token_bytes))
+    return KeyRecord(
+        digest=key.digest,
+        account_id=account_id,
+        kind=kind,
+        prefix=key.prefix,
+        created_us=created_us,
+        expires_us=expires_us,
+        revoked=False,
+        limit=limit,
+    )
+
+
+def entry(
+    account_id: str,
+    credits: int,  # noqa: A002 - the field's word
+    kind: EntryKind = EntryKind.TOP_UP,
+    *,
+    at_us: Instant = START,
+    note: str = "",
+) -> LedgerEntry:
+    """Return a new line for the ledger."""
+    return LedgerEntry(new_id("entry"), account_id, kind, credits, at_us, note)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """An account and one of its keys."""
+
+    account_id: str
+    digest: str
+
+    def claim(self, price: int = 1, *, ttl_us: int = TTL_US, hold_id: str | None = None) -> Claim:
+        """Return a claim of a new call, or of the one that has this hold's id."""
+        return Claim(self.account_id, self.digest, hold_id or new_id("hold"), price, ttl_us)
+
+
+MakeAccount = Callable[..., Customer]
+
+
+def open_account(
+    store: AccountStore,
+    credits: int = 100,  # noqa: A002 - the field's word
+    *,
+    limit: RateLimit = GENEROUS,
+    expires_us: Instant | None = None,
+) -> Customer:
+    """Create an account with these credits and one live key."""
+    account_id = keys.new_account_id(secrets.token_bytes)
+    store.create_account(account_id, "A customer", now_us=START)
+    if credits:
+        store.append_entry(entry(account_id, credits, EntryKind.GRANT))
+    key = key_record(account_id, limit=limit, expires_us=expires_us)
+    store.add_key(key, now_us=START)
+    return Customer(account_id, key.digest)

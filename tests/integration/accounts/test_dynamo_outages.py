@@ -1,0 +1,203 @@
+"""DynamoDB out of reach, out of its mind or out of capacity: played on real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from tests.integration.accounts.customer import START, Customer, after, entry, open_account
+from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+
+from blur.accounts.connect import connect
+from blur.accounts.dynamo import DynamoStore, open_client
+from blur.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from blur.accounts.store import AccountStore
+
+BOUND_S = 2.0
+MOST_DELIVERIES = 6
+CUSTOMER = Customer("000000000000", "0" * 64)
+CALLS: dict[str, Callable[[AccountStore], object]] = {
+    "reserve": lambda store: store.reserve(CUSTOMER.claim(), now_us=START),
+    "append_entry": lambda store: store.append_entry(entry(CUSTOMER.account_id, 1)),
+    "find_record": lambda store: store.find_record(CUSTOMER.account_id, "scope", now_us=START),
+    "accounts": lambda store: list(store.accounts(now_us=START)),
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+def error(status: int, code: str) -> tuple[int, bytes]:
+    return status, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode()
+
+
+class Impostor:
+    """An HTTP server that answers every request alike and counts them."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.deliveries = 0
+        impostor = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                impostor.deliveries += 1
+                self.rfile.read(int(self.headers["Content-Length"]))
+                respond(self, status, body, {"x-amzn-RequestId": "1"} if status >= 400 else {})
+
+            def log_message(self, *_: object) -> None:
+                """Keep the test's output to itself."""
+
+        self.handler = Handler
+
+
+@contextlib.contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def respond(
+    request: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    request.send_response(status)
+    for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@contextlib.contextmanager
+def store_at(endpoint_url: str, table_name: str = "accounts") -> Iterator[DynamoStore]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in DynamoDBLocal(endpoint_url).environ.items():
+            patch.setenv(name, value)
+        store = DynamoStore(table_name, open_client())
+    yield store
+    store.close()
+
+
+def expect_unavailable(store: AccountStore, call: Callable[[AccountStore], object]) -> None:
+    begun = time.monotonic()
+    with pytest.raises(UnavailableError) as caught:
+        call(store)
+    assert time.monotonic() - begun < BOUND_S
+    assert caught.value.retry_after_s == 1
+
+
+@every_call
+def test_where_nothing_listens_a_call_is_unavailable_in_time(
+    call: Callable[[AccountStore], object],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with store_at(f"http://127.0.0.1:{port}") as store:
+        expect_unavailable(store, call)
+
+
+@every_call
+def test_a_server_that_never_answers_is_given_up_in_time(
+    call: Callable[[AccountStore], object],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with store_at(f"http://127.0.0.1:{port}") as store:
+            expect_unavailable(store, call)
+
+
+@every_call
+@pytest.mark.parametrize("body", [b"", b"<html>Welcome</html>", b"{}", b"[]", b'"x"', b"\xff\xfe"])
+def test_an_answer_that_is_not_of_dynamodb_is_not_believed(
+    call: Callable[[AccountStore], object], body: bytes
+) -> None:
+    impostor = Impostor(HTTPStatus.OK, body)
+    with serving(impostor.handler) as url, store_at(url) as store:
+        expect_unavailable(store, call)
+    assert impostor.deliveries <= MOST_DELIVERIES
+
+
+@every_call
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        error(400, "ThrottlingException"),
+        error(400, "ProvisionedThroughputExceededException"),
+        error(400, "TransactionConflictException"),
+        error(500, "InternalServerError"),
+        (503, b"<html>Busy</html>"),
+    ],
+)
+def test_a_passing_error_is_met_with_a_few_deliveries_and_then_given_up(
+    call: Callable[[AccountStore], object], status: int, body: bytes
+) -> None:
+    impostor = Impostor(status, body)
+    with serving(impostor.handler) as url, store_at(url) as store:
+        expect_unavailable(store, call)
+    assert 2 <= impostor.deliveries <= MOST_DELIVERIES
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_an_error_that_does_not_pass_is_given_up_at_once(code: str) -> None:
+    impostor = Impostor(*error(400, code))
+    with serving(impostor.handler) as url, store_at(url) as store:
+        expect_unavailable(store, CALLS["reserve"])
+    assert impostor.deliveries == 1
+
+
+def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
+    """Forward every request, and hang up instead of answering the first one of each body."""
+    seen: set[bytes] = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            there = http.client.HTTPConnection(urlsplit(endpoint_url).netloc)
+            there.request("POST", "/", body, dict(self.headers))
+            answer = there.getresponse()
+            content = answer.read()
+            there.close()
+            if body in seen:
+                named = ("Content-Type", "x-amzn-RequestId")
+                headers = {name: str(answer.headers[name]) for name in named}
+                respond(self, answer.status, content, headers)
+            seen.add(body)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output to itself."""
+
+    return Handler
+
+
+def test_writes_whose_answers_are_lost_happen_once(
+    dynamodb: DynamoDBLocal, dynamodb_table: str
+) -> None:
+    handler = losing_first_answers(dynamodb.endpoint_url)
+    with serving(handler) as url, store_at(url, dynamodb_table) as store:
+        customer = open_account(store, 10)
+        settled = store.reserve(customer.claim(3), now_us=START)
+        assert (settled.hold.price, settled.standing.credits_left) == (3, 7)
+        refunded = store.reserve(customer.claim(2), now_us=after(1))
+        assert store.refund(refunded.hold, now_us=after(2)).credits_left == 7
+        assert store.settle(settled.hold, now_us=after(2)).credits_charged == 3
+    through: Any = connect(f"dynamodb:{dynamodb_table}")
+    account = through.account(customer.account_id, now_us=after(3))
+    through.close()
+    assert (account.granted, account.used, account.balance, account.held) == (10, 3, 7, 0)
+    assert account.usage["2027-01"].calls == 1

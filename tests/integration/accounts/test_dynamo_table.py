@@ -1,0 +1,126 @@
+"""The table as it is defined, the store's imports, and clocks and copies on the wire."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.integration.accounts.customer import START, TTL_US, after, new_id, open_account
+
+from blur.accounts import table
+from blur.accounts.dynamo import DynamoStore, open_client
+from blur.accounts.model import IdempotencyRecord, Instant
+from blur.accounts.rate import CLOCK_SKEW_US
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TimeToLiveSpecificationTypeDef
+    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+
+TTL_S, SKEW_S = TTL_US / 1_000_000, CLOCK_SKEW_US / 1_000_000
+
+IMPORT_ALL_BUT_THE_STORE = """
+import importlib, pkgutil, sys
+import blur
+for module in pkgutil.walk_packages(blur.__path__, "blur."):
+    if module.name != "blur.accounts.dynamo":
+        importlib.import_module(module.name)
+print(*sorted({name.partition(".")[0] for name in sys.modules} & {"boto3", "botocore"}))
+"""
+
+
+@pytest.fixture
+def client(dynamodb: DynamoDBLocal) -> Iterator[DynamoDBClient]:
+    assert dynamodb.endpoint_url
+    client = open_client()
+    yield client
+    client.close()
+
+
+def test_a_created_table_is_what_the_definition_says(
+    dynamodb: DynamoDBLocal, client: DynamoDBClient
+) -> None:
+    name = dynamodb.create_table(new_id("definition"))
+    created = client.describe_table(TableName=name)["Table"]
+    assert created["KeySchema"] == table.SCHEMA["KeySchema"]
+    by_name = {kind["AttributeName"]: kind for kind in created["AttributeDefinitions"]}
+    assert list(by_name.values()) == table.SCHEMA["AttributeDefinitions"]
+    assert created["BillingModeSummary"]["BillingMode"] == table.SCHEMA["BillingMode"]
+
+
+def test_a_record_outlives_its_use_by_the_time_to_live_that_the_table_takes(
+    dynamodb: DynamoDBLocal, client: DynamoDBClient
+) -> None:
+    name = dynamodb.create_table(new_id("ttl"))
+    on: TimeToLiveSpecificationTypeDef = {"AttributeName": table.TTL_ATTRIBUTE, "Enabled": True}
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification=on)
+    told = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert told["AttributeName"] == table.TTL_ATTRIBUTE
+    store = DynamoStore(name, client)
+    forget_us = after(24 * 3600)
+    record = IdempotencyRecord("a" * 12, "scope", "print", "hold", False, after(60), forget_us)  # noqa: FBT003 - not done
+    assert store.claim_record(record, now_us=START) is None
+    (item,) = client.scan(TableName=name)["Items"]
+    assert int(item[table.TTL_ATTRIBUTE]["N"]) * 1_000_000 >= forget_us
+    assert store.find_record("a" * 12, "scope", now_us=Instant(forget_us)) is None
+
+
+def test_no_other_module_brings_boto_with_it() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL_BUT_THE_STORE],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == []
+
+
+def test_another_machine_with_a_fast_clock_leaves_a_hold_alone_until_its_owner_is_late(
+    dynamodb_table: str, client: DynamoDBClient
+) -> None:
+    store = DynamoStore(dynamodb_table, client)
+    customer = open_account(store, 10)
+    hold = store.reserve(customer.claim(3), now_us=START).hold
+    fast = store.account(customer.account_id, now_us=after(TTL_S + SKEW_S - 0.000001))
+    assert (fast.balance, fast.held) == (7, 3)
+    assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
+
+
+def test_an_expired_hold_comes_home_once_no_clock_can_think_it_alive(
+    dynamodb_table: str, client: DynamoDBClient
+) -> None:
+    store = DynamoStore(dynamodb_table, client)
+    customer = open_account(store, 10)
+    store.reserve(customer.claim(3), now_us=START)
+    home = store.account(customer.account_id, now_us=after(TTL_S + SKEW_S))
+    assert (home.balance, home.held) == (10, 0)
+
+
+def test_requests_of_ended_calls_delivered_again_change_nothing(
+    dynamodb_table: str, client: DynamoDBClient
+) -> None:
+    sent: list[dict[str, Any]] = []
+    client.meta.events.register(
+        "provide-client-params.dynamodb.UpdateItem",
+        lambda params, **_: sent.append(dict(params)),
+        unique_id="copies",
+    )
+    store = DynamoStore(dynamodb_table, client)
+    customer = open_account(store, 10)
+    sent.clear()
+    store.settle(store.reserve(customer.claim(3), now_us=START).hold, now_us=after(1))
+    store.refund(store.reserve(customer.claim(2), now_us=START).hold, now_us=after(1))
+    client.meta.events.unregister("provide-client-params.dynamodb.UpdateItem", unique_id="copies")
+    key = sent[0]["Key"]
+    before = client.get_item(TableName=dynamodb_table, Key=key)["Item"]
+    assert len(sent) == 5
+    for copy in sent:
+        with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+            client.update_item(**copy)
+    assert client.get_item(TableName=dynamodb_table, Key=key)["Item"] == before

@@ -1,0 +1,146 @@
+"""What becomes of a hold whose call never ended, on every store."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.accounts.customer import START, TTL_US, MakeAccount, after
+
+from blur.errors import InsufficientCreditsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blur.accounts.model import Hold
+    from blur.accounts.store import AccountStore
+
+TTL_S = TTL_US / 1_000_000
+LONG_AFTER_S = TTL_S + 30
+"""Expired by any clock: a store may leave another process's hold alone for some seconds."""
+
+
+def test_an_expired_hold_comes_home_when_the_account_is_looked_at(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=10)
+    store.reserve(customer.claim(3), now_us=START)
+    before = store.account(customer.account_id, now_us=after(TTL_S - 0.000001))
+    assert (before.balance, before.held) == (7, 3)
+    home = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    assert (home.balance, home.held, home.used) == (10, 0, 0)
+
+
+def test_an_expired_hold_pays_for_the_next_call(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=3)
+    store.reserve(customer.claim(3), now_us=START)
+    with pytest.raises(InsufficientCreditsError):
+        store.reserve(customer.claim(3), now_us=after(1))
+    reservation = store.reserve(customer.claim(3), now_us=after(LONG_AFTER_S))
+    assert reservation.standing.credits_left == 0
+
+
+def test_an_expired_hold_comes_home_at_an_inquiry(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=3)
+    store.reserve(customer.claim(3), now_us=START)
+    view = store.inquire(customer.account_id, customer.digest, now_us=after(LONG_AFTER_S))
+    assert (view.account.balance, view.account.held) == (3, 0)
+
+
+def test_an_expired_hold_comes_home_when_another_call_ends(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=10)
+    store.reserve(customer.claim(4), now_us=START)
+    alive = store.reserve(customer.claim(1), now_us=after(LONG_AFTER_S - 10)).hold
+    store.settle(alive, now_us=after(LONG_AFTER_S))
+    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    assert (account.balance, account.held, account.used) == (9, 0, 1)
+
+
+@pytest.mark.parametrize("seconds", [TTL_S, TTL_S + 1, LONG_AFTER_S])
+def test_a_late_settle_charges_nothing(
+    store: AccountStore, make_account: MakeAccount, seconds: float
+) -> None:
+    customer = make_account(credits=10)
+    hold = store.reserve(customer.claim(3), now_us=START).hold
+    assert store.settle(hold, now_us=after(seconds)).credits_charged == 0
+    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    assert (account.balance, account.held, account.used, account.usage) == (10, 0, 0, {})
+
+
+def test_a_settle_in_the_last_microsecond_charges(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=10)
+    hold = store.reserve(customer.claim(3), now_us=START).hold
+    assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
+    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    assert (account.balance, account.held, account.used) == (7, 0, 3)
+
+
+def test_a_settle_after_the_credit_was_spent_again_takes_nothing_and_stays_above_zero(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=3)
+    late = store.reserve(customer.claim(3), now_us=START).hold
+    again = store.reserve(customer.claim(3), now_us=after(LONG_AFTER_S)).hold
+    assert store.settle(again, now_us=after(LONG_AFTER_S)).credits_charged == 3
+    standing = store.settle(late, now_us=after(LONG_AFTER_S))
+    assert (standing.credits_charged, standing.credits_left) == (0, 0)
+    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    assert (account.balance, account.held, account.used) == (0, 0, 3)
+
+
+@pytest.mark.parametrize("seconds", [TTL_S, LONG_AFTER_S])
+def test_a_refund_after_the_expiry_gives_back_once(
+    store: AccountStore, make_account: MakeAccount, seconds: float
+) -> None:
+    customer = make_account(credits=10)
+    hold = store.reserve(customer.claim(3), now_us=START).hold
+    for _ in range(2):
+        store.refund(hold, now_us=after(seconds))
+        store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    assert (account.balance, account.held, account.used) == (10, 0, 0)
+
+
+def test_a_hold_is_long_settled_when_its_time_runs_out(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=10)
+    settled = store.reserve(customer.claim(3), now_us=START).hold
+    store.settle(settled, now_us=after(1))
+    refunded = store.reserve(customer.claim(4), now_us=START).hold
+    store.refund(refunded, now_us=after(1))
+    for _ in range(2):
+        account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+        assert (account.balance, account.held, account.used) == (7, 0, 3)
+
+
+def test_holds_that_many_find_expired_come_home_once(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=12)
+    holds = [store.reserve(customer.claim(3), now_us=START).hold for _ in range(4)]
+    now_us = after(LONG_AFTER_S)
+
+    def use(number: int) -> None:
+        hold: Hold = holds[number % 4]
+        uses: list[Callable[[], object]] = [
+            lambda: store.account(customer.account_id, now_us=now_us),
+            lambda: store.inquire(customer.account_id, customer.digest, now_us=now_us),
+            lambda: store.settle(hold, now_us=now_us),
+            lambda: store.refund(hold, now_us=now_us),
+        ]
+        uses[number // 4 % 4]()
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(use, range(32)))
+    account = store.account(customer.account_id, now_us=now_us)
+    assert (account.balance, account.held, account.used) == (12, 0, 0)

@@ -1,0 +1,233 @@
+"""What operators are promised, on every store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from secrets import token_bytes
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.accounts.customer import START, MakeAccount, after, entry, key_record
+
+from blur.accounts.audit import differences
+from blur.accounts.keys import new_account_id
+from blur.accounts.model import Account, EntryKind, KeyKind, RateLimit
+from blur.accounts.store import (
+    AccountExistsError,
+    OverdrawnError,
+    TooManyKeysError,
+    UnknownAccountError,
+)
+from blur.errors import InvalidApiKeyError, RateLimitError
+
+if TYPE_CHECKING:
+    from blur.accounts.store import AccountStore
+
+NOBODY = "000000000000"
+
+
+def test_a_new_account_is_empty(store: AccountStore) -> None:
+    account_id = new_account_id(token_bytes)
+    store.create_account(account_id, "Käthe & Søn", now_us=START)
+    account = store.account(account_id, now_us=START)
+    assert account == Account(account_id, "Käthe & Søn", START, 0, 0, 0, 0)
+    assert list(store.entries(account_id)) == []
+
+
+def test_an_account_id_is_taken_once(store: AccountStore, make_account: MakeAccount) -> None:
+    customer = make_account(credits=5)
+    with pytest.raises(AccountExistsError):
+        store.create_account(customer.account_id, "Another", now_us=START)
+    account = store.account(customer.account_id, now_us=START)
+    assert (account.name, account.balance) == ("A customer", 5)
+
+
+def test_nothing_can_be_done_to_an_account_that_is_not_there(store: AccountStore) -> None:
+    with pytest.raises(UnknownAccountError):
+        store.account(NOBODY, now_us=START)
+    with pytest.raises(UnknownAccountError):
+        store.append_entry(entry(NOBODY, 5))
+    with pytest.raises(UnknownAccountError):
+        store.add_key(key_record(NOBODY), now_us=START)
+    assert NOBODY not in [account.account_id for account in store.accounts(now_us=START)]
+    assert list(store.entries(NOBODY)) == []
+
+
+@pytest.mark.parametrize("account", ["known", "unknown"])
+def test_nothing_can_be_done_to_a_key_that_is_not_there(
+    store: AccountStore, make_account: MakeAccount, account: str
+) -> None:
+    account_id = make_account().account_id if account == "known" else NOBODY
+    with pytest.raises(UnknownAccountError):
+        store.revoke_key(account_id, "0" * 64)
+    with pytest.raises(UnknownAccountError):
+        store.expire_key(account_id, "0" * 64, at_us=START)
+    with pytest.raises(UnknownAccountError):
+        store.limit_key(account_id, "0" * 64, RateLimit(1, 1))
+
+
+def test_entries_move_the_balance_and_are_kept_in_order(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    account_id = make_account(credits=0).account_id
+    written = [
+        entry(account_id, 100, EntryKind.GRANT, at_us=after(0), note="hello"),
+        entry(account_id, 50, EntryKind.TOP_UP, at_us=after(1), note="Zürich №5"),
+        entry(account_id, -30, EntryKind.ADJUSTMENT, at_us=after(2)),
+    ]
+    for line in (written[1], written[2], written[0]):
+        store.append_entry(line)
+    assert list(store.entries(account_id)) == written
+    account = store.account(account_id, now_us=after(3))
+    assert (account.balance, account.granted) == (120, 120)
+    assert list(differences(account, written)) == []
+
+
+def test_an_entry_repeated_is_entered_once(store: AccountStore, make_account: MakeAccount) -> None:
+    account_id = make_account(credits=10).account_id
+    for line in (entry(account_id, 5), entry(account_id, -12, EntryKind.ADJUSTMENT)):
+        for _ in range(3):
+            store.append_entry(line)
+    account = store.account(account_id, now_us=START)
+    assert (account.balance, account.granted) == (3, 3)
+    assert len(list(store.entries(account_id))) == 3
+
+
+def test_an_entry_repeated_with_another_text_leaves_the_first_as_it_was(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    account_id = make_account(credits=0).account_id
+    line = entry(account_id, 5, note="first")
+    store.append_entry(line)
+    store.append_entry(replace(line, credits=500, note="second"))
+    assert list(store.entries(account_id)) == [line]
+    assert store.account(account_id, now_us=START).balance == 5
+
+
+def test_an_adjustment_takes_the_balance_to_zero_but_not_below(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=10)
+    store.reserve(customer.claim(4), now_us=START)
+    with pytest.raises(OverdrawnError):
+        store.append_entry(entry(customer.account_id, -7, EntryKind.ADJUSTMENT))
+    store.append_entry(entry(customer.account_id, -6, EntryKind.ADJUSTMENT))
+    account = store.account(customer.account_id, now_us=START)
+    assert (account.balance, account.held, account.granted) == (0, 4, 4)
+    assert [line.credits for line in store.entries(customer.account_id)].count(-7) == 0
+
+
+def test_an_account_has_two_valid_keys_of_a_kind_at_most(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    account_id = make_account().account_id
+    second, third = key_record(account_id), key_record(account_id)
+    store.add_key(second, now_us=START)
+    with pytest.raises(TooManyKeysError):
+        store.add_key(third, now_us=START)
+    for _ in range(2):
+        store.add_key(key_record(account_id, KeyKind.TEST), now_us=START)
+    with pytest.raises(TooManyKeysError):
+        store.add_key(key_record(account_id, KeyKind.TEST), now_us=START)
+    assert len(store.account(account_id, now_us=START).keys) == 4
+
+
+def test_a_revoked_or_expired_key_makes_room_for_another(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(expires_us=after(10))
+    second = key_record(customer.account_id)
+    store.add_key(second, now_us=START)
+    with pytest.raises(TooManyKeysError):
+        store.add_key(key_record(customer.account_id), now_us=after(9))
+    store.add_key(key_record(customer.account_id), now_us=after(10))
+    store.revoke_key(customer.account_id, second.digest)
+    store.add_key(key_record(customer.account_id), now_us=after(10))
+    with pytest.raises(TooManyKeysError):
+        store.add_key(key_record(customer.account_id), now_us=after(10))
+
+
+def test_a_key_added_twice_is_there_once(store: AccountStore, make_account: MakeAccount) -> None:
+    account_id = make_account().account_id
+    key = key_record(account_id)
+    for _ in range(2):
+        store.add_key(key, now_us=START)
+    keys = store.account(account_id, now_us=START).keys
+    assert [known.digest for known in keys].count(key.digest) == 1
+
+
+def test_a_key_comes_back_as_it_was_added(store: AccountStore) -> None:
+    account_id = new_account_id(token_bytes)
+    store.create_account(account_id, "A customer", now_us=START)
+    keys = (
+        key_record(account_id, limit=RateLimit(7, 3), expires_us=after(99)),
+        key_record(account_id, KeyKind.TEST, created_us=after(1)),
+    )
+    for key in keys:
+        store.add_key(key, now_us=START)
+    assert store.account(account_id, now_us=START).keys == keys
+
+
+def test_an_old_key_works_through_its_grace_period_and_no_longer(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account()
+    store.expire_key(customer.account_id, customer.digest, at_us=after(3_600))
+    store.admit(customer.account_id, customer.digest, now_us=after(3_599))
+    with pytest.raises(InvalidApiKeyError):
+        store.admit(customer.account_id, customer.digest, now_us=after(3_600))
+
+
+def test_a_grace_period_never_makes_a_key_live_longer(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(expires_us=after(10))
+    store.expire_key(customer.account_id, customer.digest, at_us=after(20))
+    assert store.account(customer.account_id, now_us=START).keys[0].expires_us == after(10)
+    store.expire_key(customer.account_id, customer.digest, at_us=after(5))
+    assert store.account(customer.account_id, now_us=START).keys[0].expires_us == after(5)
+
+
+def test_a_revoked_key_ends_at_once_and_for_good(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account()
+    for _ in range(2):
+        store.revoke_key(customer.account_id, customer.digest)
+    store.expire_key(customer.account_id, customer.digest, at_us=after(10_000))
+    with pytest.raises(InvalidApiKeyError):
+        store.admit(customer.account_id, customer.digest, now_us=START)
+    assert store.account(customer.account_id, now_us=START).keys[0].revoked
+
+
+def test_a_key_can_have_a_limit_of_its_own_which_starts_rested(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(limit=RateLimit(per_minute=1, burst=1))
+    store.admit(customer.account_id, customer.digest, now_us=START)
+    with pytest.raises(RateLimitError):
+        store.admit(customer.account_id, customer.digest, now_us=START)
+    limit = RateLimit(per_minute=120, burst=3)
+    store.limit_key(customer.account_id, customer.digest, limit)
+    for remaining in (2, 1, 0):
+        rate = store.admit(customer.account_id, customer.digest, now_us=START).rate
+        assert (rate.limit, rate.remaining) == (limit, remaining)
+    with pytest.raises(RateLimitError):
+        store.admit(customer.account_id, customer.digest, now_us=START)
+    store.admit(customer.account_id, customer.digest, now_us=after(0.5))
+
+
+def test_every_account_is_listed_once_and_by_id_with_its_expired_holds_home(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customers = [make_account(credits=number) for number in range(1, 6)]
+    for customer in customers:
+        store.reserve(customer.claim(1), now_us=START)
+    listed = list(store.accounts(now_us=after(120)))
+    ids = [account.account_id for account in listed]
+    assert ids == sorted(set(ids))
+    ours = {account.account_id: account for account in listed}
+    for number, customer in enumerate(customers, 1):
+        account = ours[customer.account_id]
+        assert (account.balance, account.held) == (number, 0)
+        assert account == store.account(customer.account_id, now_us=after(120))

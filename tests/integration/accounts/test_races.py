@@ -1,0 +1,142 @@
+"""Races: no interleaving of threads and processes loses or invents a credit."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.accounts.customer import (
+    START,
+    Customer,
+    MakeAccount,
+    after,
+    entry,
+    key_record,
+)
+from tests.integration.accounts.spending import now, spend_in_threads
+
+from blur.accounts.audit import differences
+from blur.accounts.model import EntryKind, RateLimit, Usage
+from blur.accounts.store import OverdrawnError, TooManyKeysError
+from blur.errors import RateLimitError
+
+if TYPE_CHECKING:
+    from blur.accounts.store import AccountStore
+
+CREDITS = 1_000
+PROCESSES = 2
+THREADS = 64
+
+
+def spend_in_processes(location: str, customer: Customer, duplicates: float) -> int:
+    # A process that is forked from one with threads may hang: each starts from nothing.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+        spenders = [
+            pool.submit(spend_in_threads, location, customer, THREADS, seed, duplicates)
+            for seed in range(PROCESSES)
+        ]
+        return sum(spender.result() for spender in spenders)
+
+
+@pytest.mark.parametrize("duplicates", [0, 0.3], ids=["once", "repeated"])
+def test_of_two_processes_with_64_threads_exactly_1000_calls_get_the_1000_credits(
+    store: AccountStore, location: str, make_account: MakeAccount, duplicates: float
+) -> None:
+    customer = make_account(credits=CREDITS)
+    assert spend_in_processes(location, customer, duplicates) == CREDITS
+    account = store.account(customer.account_id, now_us=now())
+    assert (account.balance, account.held, account.used) == (0, 0, CREDITS)
+    assert sum(month.calls for month in account.usage.values()) == CREDITS
+    assert list(differences(account, store.entries(customer.account_id))) == []
+
+
+def test_one_hold_reserved_by_many_at_once_is_taken_once(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=100, limit=RateLimit(per_minute=60, burst=10))
+    claim = customer.claim(7)
+    with ThreadPoolExecutor(32) as pool:
+        holds = set(pool.map(lambda _: store.reserve(claim, now_us=START).hold, range(32)))
+    assert len(holds) == 1
+    account = store.account(customer.account_id, now_us=START)
+    assert (account.balance, account.held) == (93, 7)
+    assert store.reserve(customer.claim(), now_us=START).standing.rate.remaining == 8
+
+
+def test_a_hold_settled_and_refunded_at_once_ends_one_way_only(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=100)
+    holds = [store.reserve(customer.claim(5), now_us=START).hold for _ in range(10)]
+    with ThreadPoolExecutor(32) as pool:
+        endings = [
+            pool.submit(end, hold, now_us=after(1))
+            for hold in holds
+            for end in (store.settle, store.refund, store.settle, store.refund)
+        ]
+        for ending in endings:
+            ending.result()
+    account = store.account(customer.account_id, now_us=after(1))
+    calls = account.usage.get("2027-01", Usage(0, 0)).calls
+    assert (account.held, account.used) == (0, 5 * calls)
+    assert account.balance == 100 - 5 * calls
+
+
+def test_of_many_requests_at_the_same_instant_just_the_burst_is_admitted(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(limit=RateLimit(per_minute=60, burst=20))
+
+    def is_admitted(_: int) -> bool:
+        try:
+            store.admit(customer.account_id, customer.digest, now_us=START)
+        except RateLimitError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(is_admitted, range(60))) == 20
+
+
+def test_top_ups_and_adjustments_at_once_add_up(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    account_id = make_account(credits=10).account_id
+    lines = [entry(account_id, 1) for _ in range(20)]
+    lines += [entry(account_id, -3, EntryKind.ADJUSTMENT) for _ in range(20)]
+
+    def credits_entered(number: int) -> int:
+        line = lines[number // 2]
+        try:
+            store.append_entry(line)
+        except OverdrawnError:
+            return 0
+        return line.credits if number % 2 else 0
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(credits_entered, range(2 * len(lines))))
+    account = store.account(account_id, now_us=START)
+    written = list(store.entries(account_id))
+    assert list(differences(account, written)) == []
+    assert account.balance == account.granted == sum(line.credits for line in written)
+    assert len({line.entry_id for line in written}) == len(written)
+
+
+def test_of_many_keys_added_at_once_two_find_room(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    account_id = make_account().account_id
+
+    def is_added(_: int) -> bool:
+        try:
+            store.add_key(key_record(account_id), now_us=START)
+        except TooManyKeysError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(is_added, range(12))) == 1
+    assert len(store.account(account_id, now_us=START).keys) == 2

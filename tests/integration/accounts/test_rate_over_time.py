@@ -1,0 +1,92 @@
+"""The rate limit as the stores keep it, over simulated time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.integration.accounts.customer import START, Customer, MakeAccount, after
+
+from blur.accounts.model import SECOND_US, Instant, RateLimit
+from blur.errors import RateLimitError
+
+if TYPE_CHECKING:
+    from blur.accounts.store import AccountStore
+
+MINUTE_US = 60 * SECOND_US
+on_a_store = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def refusal(store: AccountStore, customer: Customer, now_us: Instant) -> int | None:
+    """Send one request; return what a refused one is told to wait, in seconds."""
+    try:
+        store.reserve(customer.claim(0, ttl_us=SECOND_US), now_us=now_us)
+    except RateLimitError as error:
+        return error.retry_after_s
+    return None
+
+
+def test_ten_minutes_of_steady_haste_get_the_limit_and_the_burst(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=0, limit=RateLimit(per_minute=20, burst=5))
+    arrivals = [after(seconds) for seconds in range(600)]
+    granted = sum(refusal(store, customer, now_us) is None for now_us in arrivals)
+    # The last request of the ten minutes comes at 599 s: 20 * 599 / 60 + 5 = 204.7.
+    assert granted == 204
+
+
+@on_a_store
+@given(
+    st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.integers(1, 8)),
+    st.lists(st.integers(0, 20 * SECOND_US) | st.integers(0, 200_000), max_size=40),
+)
+def test_no_pattern_of_arrivals_gets_more_than_limit_times_time_plus_burst(
+    store: AccountStore, make_account: MakeAccount, limit: RateLimit, gaps_us: list[int]
+) -> None:
+    customer = make_account(credits=0, limit=limit)
+    now_us, granted = START, list[Instant]()
+    for gap_us in gaps_us:
+        now_us = Instant(now_us + gap_us)
+        if refusal(store, customer, now_us) is None:
+            granted.append(now_us)
+    for first, began_us in enumerate(granted):
+        for last in range(first, len(granted)):
+            minutes = (granted[last] - began_us) / MINUTE_US
+            assert last - first + 1 <= limit.per_minute * minutes + limit.burst
+
+
+@on_a_store
+@given(
+    st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.integers(1, 4)),
+    st.lists(st.integers(0, 3 * SECOND_US), max_size=20),
+)
+def test_a_client_that_waits_as_told_is_never_refused_again(
+    store: AccountStore, make_account: MakeAccount, limit: RateLimit, gaps_us: list[int]
+) -> None:
+    customer = make_account(credits=0, limit=limit)
+    now_us = START
+    for gap_us in gaps_us:
+        now_us = Instant(now_us + gap_us)
+        retry_after_s = refusal(store, customer, now_us)
+        if retry_after_s is not None:
+            now_us = Instant(now_us + retry_after_s * SECOND_US)
+            assert refusal(store, customer, now_us) is None
+
+
+def test_a_clock_set_back_an_hour_admits_one_and_then_one_an_interval(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=0, limit=RateLimit(per_minute=60, burst=3))
+    assert refusal(store, customer, after(3_600)) is None
+    assert [refusal(store, customer, after(at)) for at in (0, 0, 0.9, 1, 1.5, 2)] == [
+        None,
+        1,
+        1,
+        None,
+        1,
+        None,
+    ]

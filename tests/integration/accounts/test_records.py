@@ -1,0 +1,158 @@
+"""What the store remembers of an `Idempotency-Key`, on every store."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.accounts.customer import START, MakeAccount, after, new_id
+
+from blur.accounts.model import IdempotencyRecord
+
+if TYPE_CHECKING:
+    from blur.accounts.store import AccountStore
+
+LEASE_S = 120
+DAY_S = 86_400
+
+
+@pytest.fixture
+def first(make_account: MakeAccount) -> IdempotencyRecord:
+    return IdempotencyRecord(
+        account_id=make_account().account_id,
+        scope="5" * 64,
+        fingerprint="f" * 64,
+        hold_id=new_id("hold"),
+        done=False,
+        lease_until_us=after(LEASE_S),
+        forget_us=after(DAY_S),
+    )
+
+
+def later(first: IdempotencyRecord, seconds: float) -> IdempotencyRecord:
+    """Return the record of another call that comes so many seconds after START."""
+    return replace(
+        first,
+        hold_id=new_id("hold"),
+        fingerprint="e" * 64,
+        lease_until_us=after(seconds + LEASE_S),
+        forget_us=after(seconds + DAY_S),
+    )
+
+
+def find(store: AccountStore, record: IdempotencyRecord, seconds: float) -> object:
+    return store.find_record(record.account_id, record.scope, now_us=after(seconds))
+
+
+def test_the_first_call_owns_the_record_and_the_next_one_is_shown_it(
+    store: AccountStore, first: IdempotencyRecord
+) -> None:
+    assert find(store, first, 0) is None
+    assert store.claim_record(first, now_us=START) is None
+    assert store.claim_record(later(first, 1), now_us=after(1)) == first
+    assert find(store, first, 1) == first
+
+
+def test_a_claim_repeated_by_its_owner_is_still_its_own(
+    store: AccountStore, first: IdempotencyRecord
+) -> None:
+    for _ in range(3):
+        assert store.claim_record(first, now_us=START) is None
+
+
+def test_the_claim_of_a_call_that_died_passes_on_when_its_lease_ends(
+    store: AccountStore, first: IdempotencyRecord
+) -> None:
+    store.claim_record(first, now_us=START)
+    heir = later(first, LEASE_S)
+    assert store.claim_record(heir, now_us=after(LEASE_S - 0.000001)) == first
+    assert store.claim_record(heir, now_us=after(LEASE_S)) is None
+    assert find(store, first, LEASE_S) == heir
+
+
+def test_a_lease_that_ended_counts_no_more(store: AccountStore, first: IdempotencyRecord) -> None:
+    store.claim_record(first, now_us=START)
+    assert find(store, first, LEASE_S - 0.000001) == first
+    assert find(store, first, LEASE_S) is None
+
+
+def test_a_done_record_counts_until_it_is_forgotten(
+    store: AccountStore, first: IdempotencyRecord
+) -> None:
+    store.claim_record(first, now_us=START)
+    for _ in range(2):
+        store.complete_record(first)
+    done = replace(first, done=True)
+    almost_s = DAY_S - 0.000001
+    assert find(store, first, almost_s) == done
+    assert store.claim_record(later(first, almost_s), now_us=after(almost_s)) == done
+    assert find(store, first, DAY_S) is None
+    heir = later(first, DAY_S)
+    assert store.claim_record(heir, now_us=after(DAY_S)) is None
+    assert find(store, first, DAY_S) == heir
+
+
+def test_a_released_record_leaves_the_key_as_new(
+    store: AccountStore, first: IdempotencyRecord
+) -> None:
+    store.claim_record(first, now_us=START)
+    for _ in range(2):
+        store.release_record(first)
+    assert find(store, first, 1) is None
+    assert store.claim_record(later(first, 1), now_us=after(1)) is None
+
+
+def test_a_done_record_is_not_released(store: AccountStore, first: IdempotencyRecord) -> None:
+    store.claim_record(first, now_us=START)
+    store.complete_record(first)
+    store.release_record(first)
+    assert find(store, first, 1) == replace(first, done=True)
+
+
+def test_a_call_that_lost_its_record_can_neither_complete_nor_release_it(
+    store: AccountStore, first: IdempotencyRecord
+) -> None:
+    store.claim_record(first, now_us=START)
+    heir = later(first, LEASE_S)
+    store.claim_record(heir, now_us=after(LEASE_S))
+    store.complete_record(first)
+    store.release_record(first)
+    assert find(store, first, LEASE_S) == heir
+
+
+def test_completing_or_releasing_what_was_never_claimed_does_nothing(
+    store: AccountStore, first: IdempotencyRecord
+) -> None:
+    store.complete_record(first)
+    store.release_record(first)
+    assert find(store, first, 0) is None
+
+
+def test_records_of_other_scopes_and_accounts_are_others(
+    store: AccountStore, first: IdempotencyRecord, make_account: MakeAccount
+) -> None:
+    store.claim_record(first, now_us=START)
+    other_scope = replace(first, scope="6" * 64, hold_id=new_id("hold"))
+    other_account = replace(first, account_id=make_account().account_id, hold_id=new_id("hold"))
+    assert store.claim_record(other_scope, now_us=START) is None
+    assert store.claim_record(other_account, now_us=START) is None
+    assert find(store, first, 0) == first
+
+
+@pytest.mark.parametrize("before", ["nothing", "a lease that ended"])
+def test_of_fifty_calls_at_once_one_owns_the_record(
+    store: AccountStore, first: IdempotencyRecord, before: str
+) -> None:
+    if before == "a lease that ended":
+        store.claim_record(first, now_us=START)
+    rivals = [later(first, LEASE_S) for _ in range(50)]
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(
+            pool.map(lambda rival: store.claim_record(rival, now_us=after(LEASE_S)), rivals)
+        )
+    owners = [rival for rival, answer in zip(rivals, answers, strict=True) if answer is None]
+    assert len(owners) == 1
+    assert {answer for answer in answers if answer is not None} == set(owners)
+    assert find(store, first, LEASE_S) == owners[0]

@@ -1,0 +1,188 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blur.accounts import rate
+from blur.accounts.model import SECOND_US, Instant, RateLimit
+from blur.accounts.rate import RESTED, Bucket, Refusal
+
+START = Instant(1_800_000_000 * SECOND_US)
+TEN_MINUTES_US = 600 * SECOND_US
+
+limits = st.builds(RateLimit, per_minute=st.integers(1, 5_000), burst=st.integers(1, 500))
+gaps = st.one_of(
+    st.just(0),
+    st.integers(0, 1_000),
+    st.integers(0, 2 * SECOND_US),
+    st.integers(0, 60 * SECOND_US),
+)
+
+
+def admitted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
+    """Return which of these arrivals one key is granted."""
+    bucket, granted = RESTED, []
+    for now_us in arrivals:
+        after = rate.step(bucket, limit, now_us)
+        if isinstance(after, Bucket):
+            bucket = after
+            granted.append(now_us)
+    return granted
+
+
+def arrivals_of(gaps_us: list[int]) -> list[Instant]:
+    """Turn the gaps between requests into instants within ten minutes."""
+    arrivals, now_us = [], int(START)
+    for gap_us in gaps_us:
+        now_us += gap_us
+        if now_us > START + TEN_MINUTES_US:
+            break
+        arrivals.append(Instant(now_us))
+    return arrivals
+
+
+@given(limits, st.lists(gaps, max_size=200))
+def test_no_stretch_of_ten_minutes_admits_more_than_limit_times_time_plus_burst(
+    limit: RateLimit, gaps_us: list[int]
+) -> None:
+    granted = admitted(limit, arrivals_of(gaps_us))
+    for first, began_us in enumerate(granted):
+        for last in range(first, len(granted)):
+            minutes = (granted[last] - began_us) / rate.MINUTE_US
+            assert last - first + 1 <= limit.per_minute * minutes + limit.burst
+
+
+@given(st.builds(RateLimit, st.integers(60, 1_000), st.integers(1, 100)), st.integers(0, 999_999))
+def test_a_sender_who_never_stops_gets_the_limit_and_no_more(limit: RateLimit, phase: int) -> None:
+    interval_us = rate.interval_us(limit)
+    every_us = max(1, interval_us // 3)
+    arrivals = [Instant(START + phase + at) for at in range(0, 60 * SECOND_US, every_us)]
+    granted = len(admitted(limit, arrivals))
+    earned = limit.per_minute + limit.burst
+    assert granted <= earned
+    # Each request may wait for the next arrival, which is a third of an interval at most.
+    assert granted >= min(len(arrivals), limit.per_minute * 3 // 4)
+
+
+@given(limits, st.lists(gaps, max_size=100))
+def test_a_client_that_waits_as_told_is_never_refused_again(
+    limit: RateLimit, gaps_us: list[int]
+) -> None:
+    bucket, now_us = RESTED, START
+    for gap_us in gaps_us:
+        now_us = Instant(now_us + gap_us)
+        after = rate.step(bucket, limit, now_us)
+        if isinstance(after, Refusal):
+            assert after.retry_after_s >= 1
+            now_us = Instant(now_us + after.retry_after_s * SECOND_US)
+            after = rate.step(bucket, limit, now_us)
+        assert isinstance(after, Bucket)
+        bucket = after
+
+
+@given(limits, st.lists(gaps, max_size=100))
+def test_a_refusal_names_the_first_whole_second_that_helps(
+    limit: RateLimit, gaps_us: list[int]
+) -> None:
+    bucket = RESTED
+    for now_us in arrivals_of(gaps_us):
+        after = rate.step(bucket, limit, now_us)
+        if isinstance(after, Bucket):
+            bucket = after
+        elif after.retry_after_s > 1:
+            sooner = Instant(now_us + (after.retry_after_s - 1) * SECOND_US)
+            assert isinstance(rate.step(bucket, limit, sooner), Refusal)
+
+
+@given(limits, st.lists(gaps, max_size=60))
+def test_exactly_the_remaining_requests_are_admitted_at_once(
+    limit: RateLimit, gaps_us: list[int]
+) -> None:
+    bucket, now_us = RESTED, START
+    for now_us in arrivals_of(gaps_us):
+        after = rate.step(bucket, limit, now_us)
+        bucket = after if isinstance(after, Bucket) else bucket
+    remaining = rate.standing(bucket, limit, now_us).remaining
+    assert 0 <= remaining <= limit.burst
+    for _ in range(remaining):
+        after = rate.step(bucket, limit, now_us)
+        assert isinstance(after, Bucket)
+        bucket = after
+    assert isinstance(rate.step(bucket, limit, now_us), Refusal)
+    assert rate.standing(bucket, limit, now_us).remaining == 0
+
+
+@given(limits, st.lists(gaps, max_size=60))
+def test_the_whole_burst_is_back_after_the_reset_and_not_a_second_sooner(
+    limit: RateLimit, gaps_us: list[int]
+) -> None:
+    bucket, now_us = RESTED, START
+    for now_us in arrivals_of(gaps_us):
+        after = rate.step(bucket, limit, now_us)
+        bucket = after if isinstance(after, Bucket) else bucket
+    reset_s = rate.standing(bucket, limit, now_us).reset_s
+    later = Instant(now_us + reset_s * SECOND_US)
+    assert rate.standing(bucket, limit, later).remaining == limit.burst
+    if reset_s > 0:
+        sooner = Instant(later - SECOND_US)
+        assert rate.standing(bucket, limit, sooner).remaining < limit.burst
+
+
+@given(limits, st.lists(gaps, max_size=60))
+def test_allow_stays_the_burst_behind_the_theoretical_arrival_time(
+    limit: RateLimit, gaps_us: list[int]
+) -> None:
+    bucket = RESTED
+    for now_us in arrivals_of(gaps_us):
+        after = rate.step(bucket, limit, now_us)
+        bucket = after if isinstance(after, Bucket) else bucket
+        assert bucket.allow_us == bucket.tat_us - (limit.burst - 1) * rate.interval_us(limit)
+
+
+def test_an_interval_that_is_no_whole_microsecond_is_rounded_up() -> None:
+    assert rate.interval_us(RateLimit(7, 1)) == 8_571_429
+    assert rate.interval_us(RateLimit(60, 1)) == SECOND_US
+
+
+def test_a_rested_key_may_send_its_burst_and_then_one_an_interval() -> None:
+    limit = RateLimit(per_minute=60, burst=3)
+    seconds = [0, 0, 0, 0, 0.9, 1, 1.5, 2]
+    granted = admitted(limit, [Instant(START + int(at * SECOND_US)) for at in seconds])
+    assert [(at - START) / SECOND_US for at in granted] == [0, 0, 0, 1, 2]
+
+
+@given(limits, st.integers(1, 10 * 365 * 86_400))
+def test_a_clock_set_back_makes_no_key_wait_for_longer_than_a_refill(
+    limit: RateLimit, back_s: int
+) -> None:
+    bucket = RESTED
+    for _ in range(limit.burst):
+        after = rate.step(bucket, limit, START)
+        assert isinstance(after, Bucket)
+        bucket = after
+    after = rate.step(bucket, limit, Instant(START - back_s * SECOND_US))
+    refill_us = (limit.burst + 1) * rate.interval_us(limit) + rate.CLOCK_SKEW_US
+    if isinstance(after, Refusal):
+        assert (after.retry_after_s - 1) * SECOND_US < refill_us
+
+
+@given(limits, st.integers(1, 10 * 365 * 86_400))
+def test_a_clock_set_back_opens_the_limit_by_one_request_at_most(
+    limit: RateLimit, back_s: int
+) -> None:
+    arrivals = [START] * limit.burst + [Instant(START - back_s * SECOND_US)] * (limit.burst + 5)
+    assert len(admitted(limit, arrivals)) <= limit.burst + 1
+
+
+@given(limits, st.lists(st.booleans(), max_size=600), st.integers(0, rate.CLOCK_SKEW_US))
+def test_two_clocks_that_differ_a_little_share_one_limit(
+    limit: RateLimit, ahead: list[bool], skew_us: int
+) -> None:
+    arrivals = [Instant(START + skew_us * fast) for fast in ahead]
+    earned = skew_us / rate.interval_us(limit) + limit.burst
+    assert len(admitted(limit, arrivals)) <= earned
+
+
+def test_a_bucket_from_a_far_future_stands_with_one_request_left() -> None:
+    limit = RateLimit(per_minute=60, burst=10)
+    bucket = Bucket(START + 3_600 * SECOND_US, START + 3_591 * SECOND_US)
+    standing = rate.standing(bucket, limit, START)
+    assert (standing.remaining, standing.reset_s) == (1, 9)

@@ -1,0 +1,57 @@
+"""Pictures that tests make or share: files in memory, mattes, real photos."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+from blur.imaging.tiles import Window
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.convolution import Smooth
+
+
+def astronaut(height: int = 512, width: int = 512) -> Pixels:
+    """A portrait, public domain (NASA), or its upper left corner."""
+    return np.array(data.astronaut()[:height, :width])
+
+
+def flat(height: int, width: int, colour: tuple[int, int, int]) -> Pixels:
+    return np.full((height, width, 3), colour, np.uint8)
+
+
+def noise(height: int, width: int, seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def random_coverage(height: int, width: int, seed: int = 0) -> Coverage:
+    return np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+
+
+def disc(height: int, width: int, radius: float, softness: float = 8.0) -> Coverage:
+    """A subject in the middle: 255 inside, 0 outside, a ramp of `softness` pixels between."""
+    y, x = np.mgrid[:height, :width]
+    distance = np.hypot(y - height / 2, x - width / 2)
+    ramp = np.clip((radius - distance) / softness + 0.5, 0, 1)
+    return np.rint(255 * ramp).astype(np.uint8)
+
+
+def whole(smooth: Smooth, shape: tuple[int, ...]) -> Pixels:
+    """The colours of a smooth picture at every pixel."""
+    return np.array(smooth.colours_in(Window(0, 0, shape[0], shape[1])))
+
+
+def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's options
+    file = BytesIO()
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def difference(one: Pixels, other: Pixels) -> Pixels:
+    """How many levels apart two pictures are, pixel by pixel."""
+    return np.abs(one.astype(np.int16) - other).astype(np.uint8)

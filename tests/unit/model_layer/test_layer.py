@@ -1,0 +1,27 @@
+"""The layer as `sam build` builds it, from the model that `make model` brought."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from sources import read_pins
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_layer_mounts_the_models_where_the_function_looks_for_them(tmp_path: Path) -> None:
+    # SAM builds in a copy of the folder, with nothing of the project around it.
+    copy = shutil.copytree(ROOT / "layers" / "model", tmp_path / "scratch")
+    artifacts = tmp_path / "artifacts"
+    variables = {
+        "ARTIFACTS_DIR": artifacts,
+        "MODEL_FROM": ROOT / "build" / "models",
+        "PYTHON": sys.executable,
+    }
+    words = [f"{name}={value}" for name, value in variables.items()]
+    subprocess.run(["make", "-C", copy, "build-ModelLayer", *words], check=True)
+    model = read_pins(copy / "models.toml")["u2netp"]
+    assert [path.name for path in (artifacts / "models").iterdir()] == [model.file]

@@ -1,0 +1,72 @@
+"""The locks, the project's metadata and the Makefile say the same thing."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REQUIREMENTS = ROOT / "requirements"
+LOCKS = ["function.txt", "serve.txt", "test.txt"]
+PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
+
+
+def pins(lock: str) -> set[tuple[str, ...]]:
+    """Return (name, version, marker) of everything that a lock pins."""
+    return set(PIN.findall((REQUIREMENTS / lock).read_text("utf-8")))
+
+
+def wanted(lists: list[str]) -> set[str]:
+    """Return the names that `.in` files ask for."""
+    lines = "\n".join((REQUIREMENTS / name).read_text("utf-8") for name in lists)
+    return set(re.findall(r"^[a-z][a-z0-9-]*", lines, re.MULTILINE))
+
+
+def test_each_lock_pins_what_the_smaller_one_pins_at_the_same_versions() -> None:
+    function, serve, test = map(pins, LOCKS)
+    assert function
+    assert function < serve < test
+
+
+@pytest.mark.parametrize(
+    ("lock", "lists"),
+    [
+        ("function.txt", ["function.in"]),
+        ("serve.txt", ["function.in", "serve.in", "build.in"]),
+        ("test.txt", ["function.in", "serve.in", "build.in", "test.in"]),
+    ],
+)
+def test_everything_asked_for_is_locked(lock: str, lists: list[str]) -> None:
+    assert wanted(lists) <= {name for name, *_ in pins(lock)}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_everything_locked_has_a_hash(lock: str) -> None:
+    entries = re.split(r"\n(?=\S)", (REQUIREMENTS / lock).read_text("utf-8"))
+    pinned = [entry for entry in entries if not entry.startswith("#")]
+    assert pinned
+    assert all("--hash=sha256:" in entry for entry in pinned)
+
+
+@pytest.mark.parametrize("path", sorted(REQUIREMENTS.iterdir()), ids=lambda path: path.name)
+def test_requirements_leave_the_choice_of_index_to_pip(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert "://" not in text
+    assert "--index" not in text
+    assert "--extra-index" not in text
+
+
+def test_the_console_script_leads_to_a_function() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert callable(pkgutil.resolve_name(project["scripts"]["bgblur"]))
+
+
+def test_every_target_of_the_makefile_is_explained_in_its_help() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    explained = re.findall(r"^([a-z]+):.*## \S", makefile, re.MULTILINE)
+    assert set(phony.split()) - {"FORCE"} == set(explained)

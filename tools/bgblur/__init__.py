@@ -1,0 +1,1 @@
+"""`bgblur`: the embedded server and the operator's commands."""

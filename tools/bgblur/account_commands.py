@@ -1,0 +1,147 @@
+"""`bgblur accounts`: who has credits, how they got them, and whether the books are exact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bgblur.console import json_option, open_office, show, show_table
+from blur.accounts.audit import differences
+from blur.accounts.model import Account, EntryKind
+from blur.api.account import rfc3339
+
+DIFFERS = 3
+"""Exit code of an audit that found a difference."""
+
+
+@click.group()
+def accounts() -> None:
+    """Accounts, their credits and their ledger."""
+
+
+@accounts.command()
+@click.argument("name")
+@click.option("--credits", "granted", type=click.IntRange(min=0), default=0, show_default=True)
+@json_option
+def create(name: str, granted: int, *, as_json: bool) -> None:
+    """Create an account called NAME and print its id."""
+    with open_office() as office:
+        account_id = office.open_account(name, credits=granted)
+        show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
+
+
+@accounts.command(name="list")
+@json_option
+def list_(*, as_json: bool) -> None:
+    """List every account."""
+    with open_office() as office:
+        rows = [_row(account) for account in office.store.accounts(now_us=office.now_us)]
+        show_table(rows, as_json=as_json)
+
+
+@accounts.command(name="show")
+@click.argument("account_id")
+@json_option
+def show_(account_id: str, *, as_json: bool) -> None:
+    """Show one account with its usage by month and its keys' prefixes."""
+    with open_office() as office:
+        account = office.store.account(account_id, now_us=office.now_us)
+        usage = {
+            month: {"calls": used.calls, "credits": used.credits}
+            for month, used in sorted(account.usage.items())
+        }
+        prefixes = [key.prefix for key in account.keys]
+        keys = prefixes if as_json else ", ".join(prefixes) or None
+        show({**_row(account), "usage": usage, "keys": keys}, as_json=as_json)
+
+
+@accounts.command()
+@click.argument("account_id")
+@json_option
+def ledger(account_id: str, *, as_json: bool) -> None:
+    """Print the account's ledger: every grant, top-up and adjustment, oldest first."""
+    with open_office() as office:
+        rows = [
+            {
+                "at": rfc3339(entry.at_us),
+                "kind": entry.kind.value,
+                "credits": entry.credits,
+                "note": entry.note,
+                "entry": entry.entry_id,
+            }
+            for entry in office.store.entries(account_id)
+        ]
+        show_table(rows, as_json=as_json)
+
+
+@accounts.command(name="top-up")
+@click.argument("account_id")
+@click.argument("credits_bought", metavar="CREDITS", type=click.IntRange(min=1))
+@click.option("--note", default="", help="A word for the ledger, such as an invoice's number.")
+@click.option("--entry-id", help="Your own id of this payment: however often sent, it counts once.")
+@json_option
+def top_up(
+    account_id: str, credits_bought: int, note: str, entry_id: str | None, *, as_json: bool
+) -> None:
+    """Add CREDITS to an account."""
+    with open_office() as office:
+        office.enter(account_id, EntryKind.TOP_UP, credits_bought, note, entry_id=entry_id)
+        show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
+
+
+@accounts.command()
+@click.argument("account_id")
+@click.argument("change", metavar="CREDITS", type=int)
+@click.option("--note", required=True, help="Why; it stays in the ledger for good.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def adjust(account_id: str, change: int, note: str, *, yes: bool, as_json: bool) -> None:
+    """Correct an account by CREDITS, more or (after `--`) less; never below zero."""
+    if not yes:
+        click.confirm(f"Change the balance of {account_id} by {change:+d}?", abort=True, err=True)
+    with open_office() as office:
+        office.enter(account_id, EntryKind.ADJUSTMENT, change, note)
+        show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
+
+
+@accounts.command()
+@click.argument("account_id", required=False)
+@json_option
+@click.pass_context
+def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> None:
+    """Prove that granted - used = balance + held, for ACCOUNT_ID or for every account.
+
+    Ends with exit code 3 where an account differs, and says how.
+    """
+    with open_office() as office:
+        store, now_us = office.store, office.now_us
+        audited = (
+            [store.account(account_id, now_us=now_us)]
+            if account_id
+            else list(store.accounts(now_us=now_us))
+        )
+        found = [
+            {"account": account.account_id, "difference": difference}
+            for account in audited
+            for difference in differences(account, store.entries(account.account_id))
+        ]
+    if as_json:
+        show({"accounts": len(audited), "differences": found}, as_json=True)
+    else:
+        for row in found:
+            click.echo(f"{row['account']}: {row['difference']}")
+        click.echo(f"{len(audited)} audited, {len(found)} differences")
+    context.exit(DIFFERS if found else 0)
+
+
+def _row(account: Account) -> dict[str, Any]:
+    return {
+        "account": account.account_id,
+        "name": account.name,
+        "balance": account.balance,
+        "held": account.held,
+        "granted": account.granted,
+        "used": account.used,
+        "created": rfc3339(account.created_us),
+    }

@@ -1,0 +1,65 @@
+"""The `bgblur` command."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bgblur import demo
+from bgblur.account_commands import accounts
+from bgblur.console import load_settings, open_office
+from bgblur.key_commands import keys
+from blur.accounts.model import RateLimit
+
+if TYPE_CHECKING:
+    from blur.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="background-blur-api")
+def main() -> None:
+    """Background Blur: the embedded server and its accounts."""
+
+
+main.add_command(accounts)
+main.add_command(keys)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--demo", "with_demo", is_flag=True, help="Make a demo key and print a curl line.")
+def serve(host: str, port: int, *, with_demo: bool) -> None:
+    """Serve the API on this machine until Ctrl-C or SIGTERM."""
+    # Imported here, since only this command waits for the model's runtime to load.
+    from bgblur.server import Gateway, serve  # noqa: PLC0415
+    from blur.handler import build  # noqa: PLC0415
+    from blur.imaging.session import ModelMissingError  # noqa: PLC0415
+
+    # EMF lines are for CloudWatch; here they would only bury the log.
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    settings = load_settings()
+    try:
+        gateway = Gateway(build(settings), max_body_bytes=settings.max_body_bytes)
+    except ModelMissingError as error:
+        raise click.ClickException(str(error)) from error
+    key = _demo_key(settings) if with_demo else None
+    serve(gateway, host=host, port=port, announce=lambda bound: _announce(host, bound, key))
+
+
+def _demo_key(settings: Settings) -> str:
+    folder = Path("var")
+    folder.mkdir(exist_ok=True)
+    limit = RateLimit(settings.rate_per_minute, settings.rate_burst)
+    with open_office() as office:
+        return demo.demo_key(office, folder / "demo.key", limit=limit)
+
+
+def _announce(host: str, port: int, key: str | None) -> None:
+    url = f"http://{host}:{port}"
+    click.echo(f"Background Blur API is listening on {url} (Ctrl-C stops it)")
+    if key:
+        click.echo(f"\nDemo key:  {key}\nTry it:    {demo.curl_line(key, url)}\n")

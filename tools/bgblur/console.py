@@ -1,0 +1,99 @@
+"""What every command shares: its settings, its store and the way it speaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bgblur import embedded
+from blur.accounts.admin import Office
+from blur.accounts.connect import connect
+from blur.accounts.model import SECOND_US
+from blur.accounts.store import AccountAdminError
+from blur.clock import now
+from blur.errors import ApiError
+
+if TYPE_CHECKING:
+    from blur.settings import Settings
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def load_settings() -> Settings:
+    """Read the environment, or end with what is wrong with it."""
+    try:
+        return embedded.settings(os.environ)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def open_office() -> Iterator[Office]:
+    """Open the accounts, and end with one clear line where the store refuses."""
+    store = connect(load_settings().accounts)
+    try:
+        yield Office(store, secrets.token_bytes, now())
+    except AccountAdminError as error:
+        raise click.ClickException(str(error)) from error
+    except ApiError as error:
+        raise click.ClickException(error.message) from error
+    finally:
+        store.close()
+
+
+def json_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--json`, which every command that prints has."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")(command)
+
+
+def show(record: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one thing: its fields a line each, or a JSON object."""
+    if as_json:
+        click.echo(json.dumps(record))
+        return
+    width = max(map(len, record))
+    for name, value in record.items():
+        click.echo(f"{name:<{width}}  {_plain(value)}")
+
+
+def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print things of one kind: a table, or a JSON list."""
+    if as_json:
+        click.echo(json.dumps(list(rows)))
+    elif rows:
+        lines = [list(rows[0]), *([_plain(value) for value in row.values()] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            click.echo(_aligned(line, widths))
+    else:
+        click.echo("none")
+
+
+def duration_us(_context: click.Context, _param: click.Parameter, text: str | None) -> int | None:
+    """Read `90s`, `15m`, `24h` or `30d` as microseconds; a click callback."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    if match is None:
+        message = f"{text!r} is no duration like 90s, 15m, 24h or 30d"
+        raise click.BadParameter(message)
+    return int(match[1]) * _UNITS_S[match[2]] * SECOND_US
+
+
+def _aligned(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_plain(inner)}" for name, inner in value.items()) or "-"
+    return str(value)

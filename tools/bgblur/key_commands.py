@@ -1,0 +1,128 @@
+"""`bgblur keys`: who may call. A key's text is printed once, when it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bgblur.console import duration_us, json_option, load_settings, open_office, show, show_table
+from blur.accounts.model import Instant, KeyKind, KeyRecord, RateLimit
+from blur.api.account import rfc3339
+
+
+@click.group()
+def keys() -> None:
+    """API keys."""
+
+
+@keys.command()
+@click.option("--account", "account_id", help="The account it belongs to; a new one without it.")
+@click.option("--name", default="", help="The new account's name.")
+@click.option("--credits", "granted", type=click.IntRange(min=0), help="For the new account.")
+@click.option("--test", "is_test", is_flag=True, help="A free key whose results are stamped.")
+@click.option("--expires", "ttl_us", callback=duration_us, help="When it ends, like 30d.")
+@click.option("--rate", type=click.IntRange(min=1), help="Its own limit of requests a minute.")
+@click.option("--burst", type=click.IntRange(min=1), help="How many it may send at once.")
+@json_option
+def issue(  # noqa: PLR0913, PLR0917 - one argument an option
+    account_id: str | None,
+    name: str,
+    granted: int | None,
+    ttl_us: int | None,
+    rate: int | None,
+    burst: int | None,
+    *,
+    is_test: bool,
+    as_json: bool,
+) -> None:
+    """Issue a key and print it, once."""
+    if account_id and granted is not None:
+        message = "--credits is for a new account; use 'bgblur accounts top-up'"
+        raise click.UsageError(message)
+    kind = KeyKind.TEST if is_test else KeyKind.LIVE
+    with open_office() as office:
+        account_id = account_id or office.open_account(name, credits=granted or 0)
+        text, record = office.issue_key(account_id, kind, limit=_limit(rate, burst), ttl_us=ttl_us)
+        show({"key": text, **_row(record, office.now_us)}, as_json=as_json)
+
+
+@keys.command(name="list")
+@click.option("--account", "account_id", help="Only this account's.")
+@json_option
+def list_(account_id: str | None, *, as_json: bool) -> None:
+    """List keys by their prefixes."""
+    with open_office() as office:
+        store, now_us = office.store, office.now_us
+        accounts = (
+            [store.account(account_id, now_us=now_us)]
+            if account_id
+            else store.accounts(now_us=now_us)
+        )
+        rows = [
+            {**_row(key, now_us), "balance": account.balance}
+            for account in accounts
+            for key in account.keys
+        ]
+        show_table(rows, as_json=as_json)
+
+
+@keys.command()
+@click.argument("key")
+@click.option("--grace", "grace_us", callback=duration_us, default="24h", show_default=True)
+@json_option
+def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
+    """Issue a key in place of KEY (its prefix), which ends after the grace period."""
+    with open_office() as office:
+        text, record = office.rotate_key(office.find_key(key), grace_us=grace_us)
+        show({"key": text, **_row(record, office.now_us)}, as_json=as_json)
+
+
+@keys.command()
+@click.argument("key")
+@click.option("--rate", type=click.IntRange(min=1), help="Requests a minute.")
+@click.option("--burst", type=click.IntRange(min=1), help="How many it may send at once.")
+@json_option
+def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:
+    """Give KEY (its prefix) a rate limit of its own."""
+    with open_office() as office:
+        found = office.find_key(key)
+        office.store.limit_key(found.account_id, found.digest, _limit(rate, burst))
+        show(_row(office.find_key(key), office.now_us), as_json=as_json)
+
+
+@keys.command()
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def revoke(key: str, *, yes: bool, as_json: bool) -> None:
+    """End KEY (its prefix) at once and for good."""
+    with open_office() as office:
+        found = office.find_key(key)
+        if not yes:
+            click.confirm(f"Revoke {found.prefix}… for good?", abort=True, err=True)
+        office.store.revoke_key(found.account_id, found.digest)
+        show(_row(office.find_key(key), office.now_us), as_json=as_json)
+
+
+def _limit(rate: int | None, burst: int | None) -> RateLimit:
+    settings = load_settings()
+    return RateLimit(rate or settings.rate_per_minute, burst or rate or settings.rate_burst)
+
+
+def _row(key: KeyRecord, now_us: Instant) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "account": key.account_id,
+        "kind": key.kind.value,
+        "status": _status(key, now_us),
+        "expires": None if key.expires_us is None else rfc3339(key.expires_us),
+        "per_minute": key.limit.per_minute,
+        "burst": key.limit.burst,
+    }
+
+
+def _status(key: KeyRecord, now_us: Instant) -> str:
+    if key.revoked:
+        return "revoked"
+    return "valid" if key.is_valid(now_us) else "expired"
