@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
+from events import make
 
 from bgblur.proxy import InvocationContext
 from blur.accounts import keys
@@ -20,7 +21,6 @@ from blur.accounts.sqlite import SqliteStore
 from blur.clock import now
 from blur.handler import build
 from blur.settings import Settings
-from events import make
 
 EVENTS = Path(make.__file__).parent
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)

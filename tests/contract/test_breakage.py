@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from events import make
 
 from .conftest import FUNDS, balance_of

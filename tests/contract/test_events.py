@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from events import make
 from PIL import Image
 
 from blur.errors import ApiError
-from events import make
 
 from .conftest import EVENTS, FUNDS, balance_of
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from events import make
 
 from blur.accounts import keys, once
 from blur.accounts.model import SECOND_US, Claim
-from events import make
 
 from .conftest import FUNDS, balance_of
 

@@ -6,7 +6,6 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from events import make
 
 from .conftest import FUNDS, balance_of

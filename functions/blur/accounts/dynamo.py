@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 CONNECT_S = 0.3
-READ_S = 0.65
+READ_S = 0.6
 LATEST_START_S = 1.0
 """When a call of the store sends its last request; that and both time-outs are below 2 s."""
 PAUSE_S = 0.05

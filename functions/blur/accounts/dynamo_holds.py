@@ -31,8 +31,9 @@ ENDED = "ended"
 REFUNDED = b"r"
 """Follows the mark of a hold that was not charged, in a second element of the set."""
 
-FORGET_AT = 32
-"""Marks of past minutes that are worth a write of their own to drop them."""
+MARK_BYTES = 8
+FORGET_AT_BYTES = 256
+"""What the marks of past minutes may take of an item before a write is spent on dropping them."""
 
 
 def take(update: Expressions, claim: Claim, now_us: Instant) -> None:
@@ -117,7 +118,7 @@ def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> It
         if held["x"] + table.clock_skew_us <= now_us:
             item = _return(table, account_id, hold_id, held)
     past = list(_past(item, now_us - table.clock_skew_us))
-    if sum(len(item[name]) for name in past) >= FORGET_AT:
+    if sum(len(name) + MARK_BYTES * len(item[name]) for name in past) >= FORGET_AT_BYTES:
         update = Expressions()
         update.conditions.append(f"attribute_exists({update.path('balance')})")
         update.removes += [update.path(name) for name in past]
@@ -161,7 +162,7 @@ def _known(item: Item | None, account_id: str) -> Item:
 
 
 def _mark(hold_id: str) -> bytes:
-    return sha256(hold_id.encode()).digest()[:8]
+    return sha256(hold_id.encode()).digest()[:MARK_BYTES]
 
 
 def _marks(item: Item) -> frozenset[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
@@ -20,6 +20,16 @@ from blur.errors import ApiError, InternalError, MethodNotAllowedError, NotFound
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+class Invocation(Protocol):
+    """What is read of Lambda's context object, which other callers have to make up."""
+
+    @property
+    def aws_request_id(self) -> str:
+        """Lambda's id of this invocation."""
+        ...
+
 
 Answer: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], Answer]
@@ -43,14 +53,14 @@ class App:
         self._resolver.exception_handler(ApiError)(self._refused)
         self._resolver.exception_handler(Exception)(self._broken)
 
-    def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def __call__(self, event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
         """Answer one REST API proxy event with a proxy response (both payload version 1.0)."""
         started = time.monotonic()
         request = from_event(event)
         self._logger.append_keys(request_id=request.request_id, invocation=context.aws_request_id)
-        self._resolver.append_context(request=request)
+        self._resolver.append_context(request=request)  # type: ignore[no-untyped-call]
         known = {**event, "httpMethod": request.method, "path": request.path}
-        answer = self._resolver.resolve(known, context)
+        answer = self._resolver.resolve(known, cast("LambdaContext", context))
         self._record(request, answer["statusCode"], started)
         return answer
 

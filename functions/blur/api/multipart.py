@@ -6,11 +6,16 @@ takes truncated bodies for whole ones (docs/adr/0002).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
 
 from blur.errors import InvalidRequestError
 
@@ -38,33 +43,37 @@ def parse_form(content_type: str, body: bytes) -> Form:
             body, or more parts or longer headers than any client of this API sends.
 
     """
-    boundary = _boundary(content_type)
-    parts: defaultdict[str, list[bytes]] = defaultdict(list)
+    parser = PushMultipartParser(
+        _boundary(content_type),
+        content_length=len(body),
+        max_header_size=MAX_HEADER_BYTES,
+        max_header_count=MAX_HEADERS,
+        max_segment_count=MAX_PARTS,
+        header_charset="latin-1",  # any byte is a character: file names are not used
+        strict=True,
+    )
     try:
-        with PushMultipartParser(
-            boundary,
-            content_length=len(body),
-            max_header_size=MAX_HEADER_BYTES,
-            max_header_count=MAX_HEADERS,
-            max_segment_count=MAX_PARTS,
-            header_charset="latin-1",  # any byte is a character: file names are not used
-            strict=True,
-        ) as parser:
-            name, chunks = "", list[bytes]()
-            for event in parser.parse(body):
-                if event is None:
-                    parts[name].append(b"".join(chunks))
-                elif isinstance(event, (bytes, bytearray)):
-                    chunks.append(bytes(event))
-                else:
-                    name, chunks = event.name, []
+        return Form(_collect(parser, body))
     except ParserLimitReached as error:
         message = f"The form has too many parts or too long headers: {error}."
         raise InvalidRequestError(message) from error
     except MultipartError as error:
         message = f"The multipart body is malformed: {error}."
         raise InvalidRequestError(message) from error
-    return Form(dict(parts))
+
+
+def _collect(parser: PushMultipartParser, body: bytes) -> dict[str, list[bytes]]:
+    parts: dict[str, list[bytes]] = {}
+    chunks: list[bytes] = []
+    with parser:  # which raises at the end where the last boundary is missing
+        for event in parser.parse(body):
+            if isinstance(event, MultipartSegment):
+                name, chunks = event.name, []
+            elif event is None:
+                parts.setdefault(name, []).append(b"".join(chunks))
+            else:
+                chunks.append(event)
+    return parts
 
 
 def _boundary(content_type: str) -> str:
@@ -76,7 +85,7 @@ def _boundary(content_type: str) -> str:
     if media_type.lower() != "multipart/form-data":
         message = "Send the image as multipart/form-data."
         raise InvalidRequestError(message)
-    boundary = options.get("boundary", "")
+    boundary: str = options.get("boundary", "")
     if not boundary or not boundary.isascii():
         message = "The Content-Type header has no valid multipart boundary."
         raise InvalidRequestError(message)

@@ -100,15 +100,31 @@ def _parses(profile: bytes) -> bool:
 
 def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert grey or CMYK to sRGB, by the profile if there is one that works."""
-    if profile is not None:
-        try:
-            source = ImageCms.getOpenProfile(BytesIO(profile))
-            target = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(
-                image, source, target, outputMode="RGB", flags=ImageCms.Flags.NOOPTIMIZE
-            )
-        except ImageCms.PyCMSError:
+    try:
+        if profile is None:
             return image.convert("RGB")
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
+        if image.mode == "L":
+            return _grey_by_profile(image, profile)
+        return _transform(image, profile, ImageCms.Flags.HIGHRESPRECALC)
+    except ImageCms.PyCMSError:
+        return image.convert("RGB")
+
+
+def _grey_by_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert the 256 levels, exactly, and look the pixels up.
+
+    LittleCMS's fast path for 8-bit grey is up to 10 levels off in the shadows, and without
+    it 12 megapixels take 1.8 s.
+    """
+    levels = Image.fromarray(np.arange(256, dtype=np.uint8)[np.newaxis])
+    table = np.asarray(_transform(levels, profile, ImageCms.Flags.NOOPTIMIZE))[0]
+    return Image.fromarray(table[np.asarray(image)])
+
+
+def _transform(image: Image.Image, profile: bytes, flags: ImageCms.Flags) -> Image.Image:
+    source = ImageCms.getOpenProfile(BytesIO(profile))
+    target = ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB", flags=flags)
+    if converted is None:  # only an image that is converted in place gives none
+        raise ImageCms.PyCMSError
+    return converted

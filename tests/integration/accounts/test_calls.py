@@ -1,15 +1,12 @@
-"""What the request path promises, on every store."""
+"""What becomes of the credits of a call, on every store."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
 from blur.accounts.model import Hold, RateLimit, Usage
-from blur.errors import InsufficientCreditsError, InvalidApiKeyError, RateLimitError
 
 if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
@@ -161,21 +158,6 @@ def test_ending_a_call_that_never_began_moves_nothing(
     assert balances(store, customer) == (10, 0, 0)
 
 
-def test_a_balance_that_does_not_cover_the_price_is_refused_and_not_counted(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
-    customer = make_account(credits=2, limit=TIGHT)
-    for _ in range(5):
-        with pytest.raises(InsufficientCreditsError) as refusal:
-            store.reserve(customer.claim(3), now_us=START)
-        standing = refusal.value.standing
-        assert standing is not None
-        assert (standing.credits_charged, standing.credits_left) == (0, 2)
-        assert standing.rate.remaining == TIGHT.burst
-    assert balances(store, customer) == (2, 0, 0)
-    assert store.reserve(customer.claim(2), now_us=START).standing.rate.remaining == 1
-
-
 def test_a_call_that_costs_nothing_needs_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
@@ -183,78 +165,6 @@ def test_a_call_that_costs_nothing_needs_no_credits(
     hold = store.reserve(customer.claim(0), now_us=START).hold
     assert store.settle(hold, now_us=START).credits_charged == 0
     assert store.account(customer.account_id, now_us=START).usage == {"2027-01": Usage(1, 0)}
-
-
-def test_the_rate_limit_refuses_with_a_wait_that_is_true(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
-    customer = make_account(credits=10, limit=RateLimit(per_minute=40, burst=2))
-    for remaining in (1, 0):
-        standing = store.reserve(customer.claim(), now_us=START).standing
-        assert standing.rate.remaining == remaining
-    with pytest.raises(RateLimitError) as refusal:
-        store.reserve(customer.claim(), now_us=after(0.2))
-    assert refusal.value.retry_after_s == 2
-    refused = refusal.value.standing
-    assert refused is not None
-    assert (refused.credits_charged, refused.credits_left) == (0, 8)
-    assert (refused.rate.remaining, standing.rate.reset_s) == (0, 3)
-    assert store.reserve(customer.claim(), now_us=after(2.2)).standing.credits_left == 7
-
-
-def test_an_admitted_request_is_counted_and_costs_nothing(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
-    customer = make_account(credits=10, limit=TIGHT)
-    standing = store.admit(customer.account_id, customer.digest, now_us=START)
-    assert (standing.credits_charged, standing.credits_left) == (0, 10)
-    assert standing.rate.remaining == 1
-    store.admit(customer.account_id, customer.digest, now_us=START)
-    with pytest.raises(RateLimitError) as refusal:
-        store.admit(customer.account_id, customer.digest, now_us=START)
-    assert refusal.value.retry_after_s == 1
-
-
-def test_an_invalid_key_comes_before_a_used_up_limit_and_that_before_an_empty_balance(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
-    customer = make_account(credits=1, limit=RateLimit(per_minute=1, burst=1))
-    store.reserve(customer.claim(1), now_us=START)
-    with pytest.raises(RateLimitError):
-        store.reserve(customer.claim(1), now_us=START)
-    with pytest.raises(InsufficientCreditsError):
-        store.reserve(customer.claim(9), now_us=after(60))
-    store.revoke_key(customer.account_id, customer.digest)
-    with pytest.raises(InvalidApiKeyError):
-        store.reserve(customer.claim(1), now_us=START)
-
-
-@pytest.mark.parametrize("wrong", ["account", "key", "both", "another's"])
-def test_an_unknown_key_is_refused_by_every_call(
-    store: AccountStore, make_account: MakeAccount, wrong: str
-) -> None:
-    customer, other = make_account(), make_account()
-    stranger = {
-        "account": replace(customer, account_id="000000000000"),
-        "key": replace(customer, digest="0" * 64),
-        "both": Customer("000000000000", "0" * 64),
-        "another's": replace(customer, digest=other.digest),
-    }[wrong]
-    with pytest.raises(InvalidApiKeyError):
-        store.reserve(stranger.claim(), now_us=START)
-    with pytest.raises(InvalidApiKeyError):
-        store.admit(stranger.account_id, stranger.digest, now_us=START)
-    with pytest.raises(InvalidApiKeyError):
-        store.inquire(stranger.account_id, stranger.digest, now_us=START)
-
-
-def test_a_key_is_valid_until_the_instant_it_expires(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
-    customer = make_account(expires_us=after(10))
-    store.admit(customer.account_id, customer.digest, now_us=after(9.999999))
-    with pytest.raises(InvalidApiKeyError):
-        store.admit(customer.account_id, customer.digest, now_us=after(10))
 
 
 def test_a_call_in_flight_settles_after_its_key_was_revoked(
@@ -266,44 +176,3 @@ def test_a_call_in_flight_settles_after_its_key_was_revoked(
     store.revoke_key(customer.account_id, customer.digest)
     assert store.settle(settled, now_us=after(1)).credits_charged == 2
     assert store.refund(refunded, now_us=after(1)).credits_left == 8
-
-
-def test_an_inquiry_shows_the_account_and_the_key_that_asks(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
-    customer = make_account(credits=10, limit=TIGHT)
-    store.reserve(customer.claim(4), now_us=START)
-    view = store.inquire(customer.account_id, customer.digest, now_us=START)
-    assert (view.account.balance, view.account.held) == (6, 4)
-    assert view.key.digest == customer.digest
-    assert view.key in view.account.keys
-    assert view.rate.limit == TIGHT
-
-
-def test_inquiries_and_calls_are_limited_apart(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
-    customer = make_account(credits=10, limit=TIGHT)
-    for remaining in (1, 0):
-        view = store.inquire(customer.account_id, customer.digest, now_us=START)
-        assert view.rate.remaining == remaining
-    with pytest.raises(RateLimitError) as refusal:
-        store.inquire(customer.account_id, customer.digest, now_us=START)
-    assert refusal.value.retry_after_s == 1
-    assert store.reserve(customer.claim(), now_us=START).standing.rate.remaining == 1
-    store.inquire(customer.account_id, customer.digest, now_us=after(1))
-
-
-def test_two_keys_of_an_account_share_its_credits_but_not_their_limits(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
-    from_one = make_account(credits=3, limit=TIGHT)
-    account = store.account(from_one.account_id, now_us=START)
-    second = replace(account.keys[0], digest="f" * 64)
-    store.add_key(second, now_us=START)
-    store.reserve(from_one.claim(), now_us=START)
-    store.reserve(from_one.claim(), now_us=START)
-    from_other = replace(from_one, digest=second.digest)
-    assert store.reserve(from_other.claim(), now_us=START).standing.rate.remaining == 1
-    with pytest.raises(InsufficientCreditsError):
-        store.reserve(from_other.claim(), now_us=START)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # A minute's hold is alive 40 s after it was taken and 20 s past its end at 80 s: never near
 # enough to its end for a store's allowance for clocks that differ to matter.
 TICK_US = 40 * SECOND_US
+EXAMPLES = {"sqlite": 100, "dynamodb": 25}
+"""Orders that are tried: as many as take some seconds."""
 
 
 @dataclass
@@ -203,7 +205,7 @@ class Ledger(RuleBasedStateMachine):
 
 
 def test_no_order_of_calls_repeats_and_deaths_loses_or_invents_a_credit(
-    store: AccountStore,
+    store: AccountStore, location: str
 ) -> None:
     class LedgerOfThisStore(Ledger):
         opened = store
@@ -211,7 +213,7 @@ def test_no_order_of_calls_repeats_and_deaths_loses_or_invents_a_credit(
     run_state_machine_as_test(
         LedgerOfThisStore,
         settings=settings(
-            max_examples=40,
+            max_examples=EXAMPLES[location.partition(":")[0]],
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

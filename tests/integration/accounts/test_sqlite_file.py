@@ -1,16 +1,14 @@
-"""What is special to the embedded store: its file, its locks and its disk."""
+"""What is special to the embedded store: its file, and its death at any moment."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +17,6 @@ import pytest
 from tests.integration.accounts.customer import (
     START,
     TTL_US,
-    Customer,
     after,
     entry,
     open_account,
@@ -27,10 +24,8 @@ from tests.integration.accounts.customer import (
 
 from blur.accounts.audit import differences
 from blur.accounts.sqlite import SqliteStore
-from blur.accounts.store import UnknownAccountError
 from blur.errors import UnavailableError
 
-TWO_SECONDS = 2.0
 spawn = multiprocessing.get_context("spawn")
 
 
@@ -138,130 +133,6 @@ def test_a_file_of_a_newer_program_is_left_alone(store: SqliteStore, path: Path)
     assert path.read_bytes() == content
 
 
-def test_a_locked_file_is_waited_for_and_then_given_up_within_two_seconds(
-    store: SqliteStore, path: Path
-) -> None:
-    customer = open_account(store, credits=10)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    began = time.monotonic()
-    with pytest.raises(UnavailableError) as refusal:
-        store.reserve(customer.claim(), now_us=START)
-    assert time.monotonic() - began < TWO_SECONDS
-    assert refusal.value.retry_after_s == 1
-    assert isinstance(refusal.value.__cause__, sqlite3.OperationalError)
-    other.execute("ROLLBACK")
-    other.close()
-    assert store.account(customer.account_id, now_us=START).balance == 10
-    assert store.reserve(customer.claim(), now_us=START).standing.credits_left == 9
-
-
-def test_threads_that_queue_for_a_locked_file_are_all_told_within_two_seconds(
-    store: SqliteStore, path: Path
-) -> None:
-    customer = open_account(store, credits=10)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-
-    def seconds_to_refusal(_: int) -> float:
-        began = time.monotonic()
-        with pytest.raises(UnavailableError):
-            store.reserve(customer.claim(), now_us=START)
-        return time.monotonic() - began
-
-    with ThreadPoolExecutor(8) as pool:
-        assert max(pool.map(seconds_to_refusal, range(8))) < TWO_SECONDS
-    other.execute("ROLLBACK")
-    other.close()
-    assert store.account(customer.account_id, now_us=START).balance == 10
-
-
-def test_a_lock_that_is_let_go_in_time_is_only_waited_for(store: SqliteStore, path: Path) -> None:
-    customer = open_account(store, credits=10)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(store.reserve, customer.claim(), now_us=START)
-        time.sleep(0.3)
-        assert not waiting.done()
-        other.execute("ROLLBACK")
-        assert waiting.result().standing.credits_left == 9
-    other.close()
-
-
-def test_a_reader_does_not_wait_for_a_writer(store: SqliteStore, path: Path) -> None:
-    customer = open_account(store, credits=10)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    assert store.find_record(customer.account_id, "5" * 64, now_us=START) is None
-    assert [line.credits for line in store.entries(customer.account_id)] == [10]
-    other.execute("ROLLBACK")
-    other.close()
-
-
-def test_a_file_that_is_no_database_is_reported_and_not_written(
-    store: SqliteStore, path: Path
-) -> None:
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"my shopping list\n" * 100)
-    with pytest.raises(UnavailableError) as refusal:
-        store.account("NewAccount01", now_us=START)
-    assert isinstance(refusal.value.__cause__, sqlite3.DatabaseError)
-    assert path.read_bytes() == b"my shopping list\n" * 100
-
-
-def test_a_damaged_file_is_reported_and_a_restored_one_is_found(
-    store: SqliteStore, path: Path
-) -> None:
-    customer = open_account(store, credits=10)
-    store.close()
-    sound = path.read_bytes()
-    path.write_bytes(sound[:4096] + b"\xa5" * (len(sound) - 4096))
-    with pytest.raises(UnavailableError) as refusal:
-        store.reserve(customer.claim(), now_us=START)
-    assert isinstance(refusal.value.__cause__, sqlite3.DatabaseError)
-    path.write_bytes(sound)
-    assert store.account(customer.account_id, now_us=START).balance == 10
-
-
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    store = SqliteStore(tmp_path / "file" / "accounts.db")
-    with pytest.raises(UnavailableError) as refusal:
-        store.account("NewAccount01", now_us=START)
-    assert isinstance(refusal.value.__cause__, OSError)
-
-
-def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
-    """Let this process's files grow by nothing more, which SQLite meets as a full disk does."""
-    store = SqliteStore(path)
-    store.account(customer.account_id, now_us=START)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    largest = max(file.stat().st_size for file in path.parent.iterdir() if "-shm" not in file.name)
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
-    outcome = "reserved"
-    for _ in range(50):
-        try:
-            store.reserve(customer.claim(), now_us=START)
-        except UnavailableError as error:
-            outcome = type(error.__cause__).__name__
-            break
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    store.close()
-    return outcome
-
-
-def test_a_full_disk_is_reported_and_charges_nothing(store: SqliteStore, path: Path) -> None:
-    customer = open_account(store, credits=100)
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        outcome = pool.submit(reserve_on_a_full_disk, path, customer).result()
-    assert outcome == "OperationalError"
-    account = store.account(customer.account_id, now_us=START)
-    assert account.balance + account.held == 100
-    assert store.reserve(customer.claim(), now_us=START).standing.credits_left < 100
-
-
 SPENDER = """
 import sys
 from itertools import count
@@ -320,15 +191,6 @@ def test_the_file_itself_refuses_to_change_or_delete_a_line_of_the_ledger(
     other.close()
 
 
-def test_a_grant_beyond_64_bits_is_refused_and_changes_nothing(store: SqliteStore) -> None:
-    customer = open_account(store, credits=10)
-    with pytest.raises(sqlite3.IntegrityError):
-        store.append_entry(entry(customer.account_id, 2**63 - 1))
-    account = store.account(customer.account_id, now_us=START)
-    assert (account.balance, account.granted) == (10, 10)
-    assert [line.credits for line in store.entries(customer.account_id)] == [10]
-
-
 def test_ended_calls_leave_no_rows_behind_once_their_time_is_over(
     store: SqliteStore, path: Path
 ) -> None:
@@ -340,13 +202,3 @@ def test_ended_calls_leave_no_rows_behind_once_their_time_is_over(
     other = sqlite3.connect(path)
     assert other.execute("SELECT count(*) FROM holds").fetchone() == (0,)
     other.close()
-
-
-def test_a_settle_for_an_account_of_another_file_is_an_error_of_the_caller(
-    store: SqliteStore, tmp_path: Path
-) -> None:
-    elsewhere = SqliteStore(tmp_path / "elsewhere.db")
-    hold = elsewhere.reserve(open_account(elsewhere).claim(), now_us=START).hold
-    with pytest.raises(UnknownAccountError):
-        store.settle(hold, now_us=START)
-    elsewhere.close()

@@ -28,7 +28,9 @@ def test_it_agrees_with_an_exact_gaussian(sigma: float, size: tuple[int, int]) -
     margin = reach(sigma)
     shape = (2, size[0] + 2 * margin, size[1] + 2 * margin)
     planes = np.random.default_rng(0).random(shape, dtype=np.float32)
-    exact = gaussian_filter(planes.astype(np.float64), (0, sigma, sigma), radius=(0, margin, margin))
+    exact = gaussian_filter(
+        planes.astype(np.float64), (0, sigma, sigma), radius=(0, margin, margin)
+    )
     blurred = gaussian(planes, sigma)
     assert blurred.shape == (2, *size)
     inside = exact[:, margin : margin + size[0], margin : margin + size[1]]

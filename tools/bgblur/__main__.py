@@ -1,0 +1,5 @@
+"""`python -m bgblur`."""
+
+from bgblur.cli import main
+
+main()
