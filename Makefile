@@ -24,7 +24,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check model lock clean FORCE
+.PHONY: help run test check model pictures lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -45,6 +45,9 @@ check: $(TEST_READY) ## Lint, formatting, types, and the direction of imports
 model: | $(SERVE_READY) ## Bring the model into build/models
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
+
+pictures: $(TEST_READY) model ## Draw the pictures of the documentation again
+	@$(BIN)/python docs/images/render.py
 
 # Each lock is bounded by the one before it, so that all three pin the same versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from itertools import islice
 
 from blur.accounts import table as schema
 from blur.accounts.dynamo_table import ConditionFailedError, DynamoTable
@@ -23,13 +23,13 @@ from blur.accounts.dynamo_values import Expressions, Item
 from blur.accounts.model import SECOND_US, Claim, Hold, Instant
 from blur.accounts.store import UnknownAccountError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 MINUTE_US = 60 * SECOND_US
 ENDED = "ended"
 REFUNDED = b"r"
 """Follows the mark of a hold that was not charged, in a second element of the set."""
+
+BATCH = 50
+"""Holds, and sets of marks, that one write ends: an expression may have 300 operators."""
 
 MARK_BYTES = 8
 FORGET_AT_BYTES = 256
@@ -37,7 +37,10 @@ FORGET_AT_BYTES = 256
 
 
 def take(update: Expressions, claim: Claim, now_us: Instant) -> None:
-    """Move the price from the balance to a hold, unless the hold is there or has ended."""
+    """Move the price from the balance to a hold, unless the hold is there or has ended.
+
+    There is a condition for each minute of the hold's life, so it may last some four hours.
+    """
     expires_us = now_us + claim.hold_ttl_us
     hold, balance = update.path("holds", claim.hold_id), update.path("balance")
     mark, price = update.value(_mark(claim.hold_id)), update.value(claim.price)
@@ -86,7 +89,7 @@ def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> tuple[int, Item]:
     except ConditionFailedError as failed:
         item = _known(failed.item, hold.account_id)
     if held := item["holds"].get(hold.hold_id):
-        return 0, _return(table, hold.account_id, hold.hold_id, held)
+        return 0, _bring_home(table, hold, held)
     return _charged(item, hold, now_us), item
 
 
@@ -114,16 +117,40 @@ def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> It
     A hold is left alone for `table.clock_skew_us` after its expiry: the machine that holds
     it may have a slower clock and settle it just in time.
     """
-    for hold_id, held in item["holds"].items():
-        if held["x"] + table.clock_skew_us <= now_us:
-            item = _return(table, account_id, hold_id, held)
-    past = list(_past(item, now_us - table.clock_skew_us))
-    if sum(len(name) + MARK_BYTES * len(item[name]) for name in past) >= FORGET_AT_BYTES:
-        update = Expressions()
-        update.conditions.append(f"attribute_exists({update.path('balance')})")
-        update.removes += [update.path(name) for name in past]
-        item = table.update(schema.account_key(account_id), update)
+    past_us = now_us - table.clock_skew_us
+    while update := _due(item, past_us):
+        try:
+            item = table.update(schema.account_key(account_id), update)
+        except ConditionFailedError as failed:
+            item = _known(failed.item, account_id)
     return item
+
+
+def _due(item: Item, past_us: int) -> Expressions | None:
+    """Return the write that tidies the item, or None if there is nothing worth it."""
+    expired = {name: held for name, held in item["holds"].items() if held["x"] <= past_us}
+    minute = past_us // MINUTE_US
+    past = [name for name in item if name.startswith(ENDED) and _minute_of(name) < minute]
+    waste_bytes = sum(len(name) + MARK_BYTES * len(item[name]) for name in past)
+    if not expired and waste_bytes < FORGET_AT_BYTES:
+        return None
+    update = _homecoming(dict(islice(expired.items(), BATCH)))
+    update.removes += [update.path(name) for name in past[:BATCH]]
+    return update
+
+
+def _homecoming(holds: Item) -> Expressions:
+    """Return the write that gives the holds' credits back, if all of them are still there."""
+    update = Expressions()
+    balance = update.path("balance")
+    returned = sum(held["c"] for held in holds.values())
+    update.sets.append(f"{balance} = {balance} + {update.value(returned)}")
+    update.conditions.append(f"attribute_exists({balance})")
+    for hold_id, held in holds.items():
+        hold = update.path("holds", hold_id)
+        update.conditions.append(f"{hold} = {update.value(held)}")
+        update.removes.append(hold)
+    return update
 
 
 def _end(update: Expressions, hold: Hold, marks: frozenset[bytes]) -> None:
@@ -135,17 +162,13 @@ def _end(update: Expressions, hold: Hold, marks: frozenset[bytes]) -> None:
     update.adds.append(f"{ended} {update.value(marks)}")
 
 
-def _return(table: DynamoTable, account_id: str, hold_id: str, held: Item) -> Item:
-    """Give an expired hold's credits back, unless another machine has just done so."""
-    update = Expressions()
-    hold, balance = update.path("holds", hold_id), update.path("balance")
-    update.conditions.append(f"{hold} = {update.value(held)}")
-    update.sets.append(f"{balance} = {balance} + {update.value(held['c'])}")
-    update.removes.append(hold)
+def _bring_home(table: DynamoTable, hold: Hold, held: Item) -> Item:
+    """Give up a hold whose own machine finds it expired."""
     try:
-        return table.update(schema.account_key(account_id), update)
+        update = _homecoming({hold.hold_id: held})
+        return table.update(schema.account_key(hold.account_id), update)
     except ConditionFailedError as failed:
-        return _known(failed.item, account_id)
+        return _known(failed.item, hold.account_id)
 
 
 def _charged(item: Item, hold: Hold, now_us: Instant) -> int:
@@ -170,7 +193,5 @@ def _marks(item: Item) -> frozenset[bytes]:
     return frozenset().union(*sets)
 
 
-def _past(item: Item, now_us: int) -> Iterator[str]:
-    for name in item:
-        if name.startswith(ENDED) and int(name.removeprefix(ENDED)) < now_us // MINUTE_US:
-            yield name
+def _minute_of(name: str) -> int:
+    return int(name.removeprefix(ENDED))

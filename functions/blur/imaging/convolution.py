@@ -31,6 +31,8 @@ from blur.imaging.tiles import Window, strips
 if TYPE_CHECKING:
     from blur.imaging.arrays import Coverage, Pixels, Planes
 
+LEAST_SIGMA_PX = 0.1
+"""A narrower Gaussian, sampled at whole pixels, is the identity to the last bit."""
 LEAST_GRID_SIGMA = 1.5
 """Standard deviation, in cells, below which a coarser grid would show."""
 PRIOR_WEIGHT = np.float32(0.02)
@@ -70,6 +72,7 @@ def normalised_convolution(colours: Pixels, weights: Coverage, sigma_px: float) 
     `sigma_px` is the standard deviation in pixels of `colours`, more than 0. Edges are
     replicated, so the border does not darken.
     """
+    sigma_px = max(sigma_px, LEAST_SIGMA_PX)
     step = grid_step(sigma_px)
     sigma = sqrt(sigma_px**2 - (step**2 - 1) / 12) / step
     height, width = cells(weights.shape, step)

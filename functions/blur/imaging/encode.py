@@ -48,12 +48,17 @@ def encode(
         InvalidFormatError: `output` is none of them.
 
     """
-    if output not in FORMATS:
-        message = f"format must be one of: {', '.join(FORMATS)}."
-        raise InvalidFormatError(message)
+    check_format(output)
     chosen = FORMATS[output]
     picture = pixels if alpha is None else np.dstack((pixels, alpha))
     file = BytesIO()
     image = Image.fromarray(picture)
     image.save(file, chosen.pillow_name, icc_profile=icc_profile, **chosen.options)
     return Encoded(file.getvalue(), chosen.content_type)
+
+
+def check_format(output: str) -> None:
+    """Raise InvalidFormatError unless `output` is one of `FORMATS`."""
+    if output not in FORMATS:
+        message = f"format must be one of: {', '.join(FORMATS)}."
+        raise InvalidFormatError(message)

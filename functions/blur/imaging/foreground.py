@@ -5,10 +5,11 @@ Means of the colours on either side, weighted by alpha and by 1 - alpha, stand i
 B; what they leave unexplained of I = alpha * F + (1 - alpha) * B is shared out between
 them. A wide kernel reaches across the whole soft band, a narrow one brings back detail.
 
-The paper wants F alone. Here B is refined in the same way, because it is blurred next:
-mixed pixels would carry the subject's colour into the background, which is the halo. On
-photos composed from known layers that takes the error around a soft edge from 3.85 to 3.05
-levels at a radius of 10 px, where a plain blur leaves 8.9.
+Two things differ from the paper. B is refined like F, because it is blurred next: mixed
+pixels would carry the subject's colour into the background, which is the halo. And the
+weights are raised to a power, so that the means are of pixels that are all but pure. Around
+the soft edges of photos composed from known layers, at a radius of 10 px, a plain blur is
+8.9 levels off, F alone 3.9, F and B 3.1, and with purer weights both 2.5.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 WIDE, NARROW = 1 / 40, 1 / 400
 """Standard deviations as fractions of the longer side: a matte's soft band grows with it."""
 LEAST_SIGMA_PX = 1.0
+PURITY = np.rint(OPAQUE * (np.arange(256) / OPAQUE) ** 16).astype(np.uint8)
+"""The weight of each alpha: half of it is reached at 0.96, a tenth at 0.87."""
 
 
 class Layers(NamedTuple):
@@ -44,7 +47,7 @@ def separate(photo: Pixels, matte: Coverage, alpha: Coverage | None = None) -> L
     `alpha` hides say nothing about either.
     """
     layers = Layers(photo.copy(), photo.copy())
-    near, far = multiply(matte, alpha), multiply(OPAQUE - matte, alpha)
+    near, far = multiply(PURITY[matte], alpha), multiply(PURITY[OPAQUE - matte], alpha)
     for fraction in (WIDE, NARROW):
         sigma_px = max(LEAST_SIGMA_PX, fraction * max(matte.shape))
         foreground = normalised_convolution(layers.foreground, near, sigma_px)
@@ -65,9 +68,12 @@ def _refine(layers: Layers, photo: Pixels, matte: Coverage, means: tuple[Smooth,
 
 
 def fuse(photo: Pixels, share: NDArray[np.float32], near: Pixels, far: Pixels) -> Layers:
-    """Return F + alpha * rest and B + (1 - alpha) * rest, rest = I - alpha * F - (1 - alpha) * B.
+    """Return the F and B nearest to `near` and `far` that make up the photo.
 
-    All are (n, 3) but `share`, the alpha of each pixel, (n, 1) in 0..1.
+    That is F + alpha * rest and B + (1 - alpha) * rest, where rest is the unexplained
+    I - alpha * F - (1 - alpha) * B over alpha**2 + (1 - alpha)**2, each clipped. All are
+    (n, 3) but `share`, the alpha of each pixel, (n, 1) in 0..1.
     """
-    rest = photo - share * near - (1 - share) * far
-    return Layers(to_bytes(near + share * rest), to_bytes(far + (1 - share) * rest))
+    other = 1 - share
+    rest = (photo - share * near - other * far) / (share**2 + other**2)
+    return Layers(to_bytes(near + share * rest), to_bytes(far + other * rest))

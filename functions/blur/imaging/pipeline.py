@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ from blur.imaging.composite import blend, multiply
 from blur.imaging.cutout import blur_layer
 from blur.imaging.decode import Photo, decode
 from blur.imaging.defocus import defocus
-from blur.imaging.encode import Encoded, encode
+from blur.imaging.encode import Encoded, check_format, encode
 from blur.imaging.foreground import separate
 from blur.imaging.matte import find_matte
 from blur.imaging.tiles import tiles
@@ -48,6 +49,7 @@ def blur_photo(  # noqa: PLR0913 - the request's three fields, and what serves i
     if mode not in MODES:
         message = f"mode must be one of: {', '.join(MODES)}."
         raise InvalidModeError(message)
+    check_format(output)
     photo = decode(data, max_pixels=max_pixels)
     matte = find_matte(model, photo.pixels, photo.alpha)
     pixels, alpha = MODES[mode](photo, matte, radius_px)
@@ -68,10 +70,7 @@ def blur_background(
         ValueError: a shape or dtype is another, or `radius_px` is negative.
 
     """
-    check_arrays(photo, matte, alpha)
-    if not radius_px >= 0:
-        message = f"radius_px must be at least 0, not {radius_px}"
-        raise ValueError(message)
+    check_arguments(photo, matte, radius_px, alpha)
     if radius_px == 0:
         return photo.copy()
     foreground, background = separate(photo, matte, alpha)
@@ -90,21 +89,26 @@ def cut_out(
 
     Arguments and errors are those of `blur_background`; radius 0 gives the sharp subject.
     """
-    check_arrays(photo, matte, alpha)
+    check_arguments(photo, matte, radius_px, alpha)
     foreground, _ = separate(photo, matte, alpha)
     return blur_layer(foreground, multiply(matte, alpha), radius_px)
 
 
-def check_arrays(photo: Pixels, matte: Coverage, alpha: Coverage | None) -> None:
+def check_arguments(
+    photo: Pixels, matte: Coverage, radius_px: float, alpha: Coverage | None
+) -> None:
     """Raise ValueError unless the arrays are bytes of one size, at least 1 x 1."""
-    height_width = photo.shape[:2]
-    expected = {"photo": (photo, (*height_width, 3)), "matte": (matte, height_width)}
-    if alpha is not None:
-        expected["alpha"] = (alpha, height_width)
-    for name, (array, shape) in expected.items():
+    size = photo.shape[:2]
+    arrays = {"photo": (photo, (*size, 3)), "matte": (matte, size), "alpha": (alpha, size)}
+    for name, (array, shape) in arrays.items():
+        if array is None:
+            continue
         if array.dtype != np.uint8 or array.shape != shape or array.size == 0:
             message = f"{name} must be uint8 {shape}, not {array.dtype} {array.shape}"
             raise ValueError(message)
+    if not 0 <= radius_px < inf:
+        message = f"radius_px must be at least 0 and finite, not {radius_px}"
+        raise ValueError(message)
 
 
 def _background(photo: Photo, matte: Coverage, radius_px: float) -> tuple[Pixels, Coverage | None]:

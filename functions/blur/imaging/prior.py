@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from blur.imaging.arrays import OPAQUE
 from blur.imaging.reduction import cells, weigh
 from blur.imaging.tiles import Window
 
@@ -25,8 +26,8 @@ MARGIN = 2
 """Cells kept beyond each edge, because the grid served goes beyond it, too."""
 SATURATION = np.float32(0.25)
 """Weight at which a level needs no help of the coarser one."""
-UNKNOWN = np.float32(127.5)
-"""Where nothing in the whole picture has weight, any colour will do: mid-grey."""
+UNKNOWN = np.float32(0)
+"""The colour of a cell without weight, which is not trusted with any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,18 @@ class Prior:
 
     @classmethod
     def of(cls, colours: Pixels, weights: Coverage, step: int) -> Prior:
-        """Fill the picture's unweighted parts, to serve a grid of cells of `step` pixels."""
+        """Fill the picture's unweighted parts, to serve a grid of cells of `step` pixels.
+
+        If hardly anything in the picture has weight, everything counts alike.
+        """
         ratio = 1
         while max(weights.shape) > SIDE_CELLS * step * ratio:
             ratio *= 2
         grid = Window(0, 0, *cells(weights.shape, step * ratio)).grown(MARGIN)
-        return cls(fill(weigh(colours, weights, step * ratio, grid)), ratio)
+        planes = weigh(colours, weights, step * ratio, grid)
+        if not planes[3].any():
+            planes = weigh(colours, np.full_like(weights, OPAQUE), step * ratio, grid)
+        return cls(fill(planes), ratio)
 
     def at(self, window: Window) -> Planes:
         """Return the colours at a window of the finer grid, (3, h, w)."""

@@ -157,6 +157,17 @@ def test_marks_of_past_minutes_are_dropped_when_they_are_many(
     assert ended(stored(dynamodb_table, customer)) == 1
 
 
+def test_expired_holds_come_home_together_in_one_write(
+    store: DynamoStore, customer: Customer, bill: Bill
+) -> None:
+    for _ in range(20):
+        store.reserve(customer.claim(3), now_us=START)
+    bill.clear()
+    standing = store.admit(customer.account_id, customer.digest, now_us=after(3600))
+    assert standing.credits_left == 1_000_000
+    assert bill.operations == ["UpdateItem"] * 2
+
+
 def stored(table_name: str, customer: Customer) -> dict[str, Any]:
     """Return the account's item as it lies in the table, read by another client."""
     client: Any = open_client()

@@ -34,7 +34,7 @@ def test_a_hole_takes_the_colour_of_its_nearer_side() -> None:
 
 def test_nothing_weighted_at_all_is_mid_grey() -> None:
     filled = fill(np.zeros((4, 5, 6), np.float32))
-    np.testing.assert_array_equal(filled, np.full((3, 5, 6), 127.5))
+XX
 
 
 def test_a_large_picture_gets_a_grid_of_few_cells() -> None:

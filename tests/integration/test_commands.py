@@ -1,0 +1,152 @@
+"""The operator's commands on a real database, as a shell calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blur.accounts import keys
+
+from .running import BGBLUR
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+KEY = re.compile(r"bb_(live|test)_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}")
+
+
+@pytest.fixture
+def bgblur(tmp_path: Path) -> Command:
+    """Return `bgblur` as a function of its arguments."""
+    env = {**os.environ, "BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'accounts.db'}"}
+
+    def run(*arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*BGBLUR, *arguments],
+            cwd=tmp_path,
+            env=env,
+            input=answer,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+def read(done: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - whatever the JSON is
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_key_is_printed_once_and_stored_only_as_a_digest(bgblur: Command, tmp_path: Path) -> None:
+    issued = bgblur("keys", "issue", "--credits", "5")
+    assert issued.returncode == 0
+    text = KEY.search(issued.stdout)
+    assert text is not None
+    assert keys.parse(text[0]).prefix in bgblur("keys", "list").stdout
+    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert keys.parse(text[0]).digest.encode() in stored
+    assert text[0][-49:].encode() not in stored
+    assert text[0] not in bgblur("keys", "list").stdout
+
+
+def test_an_account_is_opened_topped_up_adjusted_and_audited(bgblur: Command) -> None:
+    account = read(bgblur("accounts", "create", "shop", "--credits", "10", "--json"))["account"]
+    read(bgblur("accounts", "top-up", account, "5", "--note", "invoice 1", "--json"))
+    adjusted = bgblur(
+        "accounts", "adjust", "--note", "mistake", "--yes", "--json", account, "--", "-3"
+    )
+    assert read(adjusted)["balance"] == 12
+    entries = read(bgblur("accounts", "ledger", account, "--json"))
+    assert [(entry["kind"], entry["credits"]) for entry in entries] == [
+        ("grant", 10),
+        ("top_up", 5),
+        ("adjustment", -3),
+    ]
+    assert read(bgblur("accounts", "audit", "--json")) == {"accounts": 1, "differences": []}
+    assert read(bgblur("accounts", "list", "--json"))[0]["name"] == "shop"
+
+
+def test_a_payment_sent_twice_under_one_id_counts_once(bgblur: Command) -> None:
+    account = read(bgblur("accounts", "create", "shop", "--json"))["account"]
+    top_up = ("accounts", "top-up", account, "5", "--entry-id", "payment-7", "--json")
+    assert read(bgblur(*top_up))["balance"] == read(bgblur(*top_up))["balance"] == 5
+
+
+def test_an_audit_says_what_differs_and_fails(bgblur: Command, tmp_path: Path) -> None:
+    account = read(bgblur("accounts", "create", "shop", "--credits", "10", "--json"))["account"]
+    with sqlite3.connect(tmp_path / "accounts.db") as database:
+        database.execute("UPDATE accounts SET balance = balance + 1")
+    database.close()
+    audit = bgblur("accounts", "audit", account)
+    assert audit.returncode == 3
+    assert f"{account}: granted 10 - used 0 is not balance 11 + held 0" in audit.stdout
+
+
+def test_a_key_is_rotated_with_grace_and_revoked(bgblur: Command) -> None:
+    old = read(bgblur("keys", "issue", "--json"))
+    new = read(bgblur("keys", "rotate", old["prefix"], "--grace", "1h", "--json"))
+    assert new["account"] == old["account"]
+    assert new["key"] != old["key"]
+    listed = {row["prefix"]: row for row in read(bgblur("keys", "list", "--json"))}
+    assert listed[old["prefix"]]["expires"] is not None
+    assert listed[new["prefix"]]["expires"] is None
+    assert read(bgblur("keys", "revoke", old["prefix"], "--yes", "--json"))["status"] == "revoked"
+
+
+def test_a_third_live_key_is_refused(bgblur: Command) -> None:
+    account = read(bgblur("keys", "issue", "--json"))["account"]
+    read(bgblur("keys", "issue", "--account", account, "--json"))
+    third = bgblur("keys", "issue", "--account", account)
+    assert third.returncode == 1
+    assert "Traceback" not in third.stderr
+    assert read(bgblur("keys", "issue", "--account", account, "--test", "--json"))["kind"] == "test"
+
+
+def test_what_cannot_be_undone_is_asked_first(bgblur: Command) -> None:
+    prefix = read(bgblur("keys", "issue", "--json"))["prefix"]
+    assert bgblur("keys", "revoke", prefix, answer="n\n").returncode == 1
+    assert read(bgblur("keys", "list", "--json"))[0]["status"] == "valid"
+    assert bgblur("keys", "revoke", prefix, answer="y\n").returncode == 0
+    assert read(bgblur("keys", "list", "--json"))[0]["status"] == "revoked"
+
+
+def test_a_key_takes_a_rate_limit_of_its_own(bgblur: Command) -> None:
+    prefix = read(bgblur("keys", "issue", "--rate", "7", "--json"))["prefix"]
+    changed = read(bgblur("keys", "limit", prefix, "--rate", "60", "--burst", "5", "--json"))
+    assert (changed["per_minute"], changed["burst"]) == (60, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("accounts", "show", "nobody123456"), 1, "Error"),
+        (("keys", "revoke", "nonsense"), 1, "named by its prefix"),
+        (("keys", "issue", "--expires", "soon"), 2, "no duration"),
+        (("accounts", "top-up", "nobody123456", "0"), 2, "0"),
+    ],
+)
+def test_a_wrong_request_ends_in_one_clear_line(
+    arguments: tuple[str, ...], code: int, says: str, bgblur: Command
+) -> None:
+    done = bgblur(*arguments)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_is_nowhere_is_told_so(bgblur: Command, tmp_path: Path) -> None:
+    (tmp_path / "accounts.db").mkdir()
+    done = bgblur("accounts", "list")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,48 @@
+"""rembg is the reference: its own session must give our matte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from blur.imaging.matte import find_matte
+from blur.imaging.models import MODELS
+from blur.imaging.session import open_model
+
+PHOTOS = ("astronaut", "chelsea", "coffee")
+
+
+@pytest.fixture(scope="module")
+def rembg_home(model_dir: Path) -> Iterator[Path]:
+    """Rembg takes a model that lies in U2NET_HOME, and fetches one only if none is there.
+
+    Without NUMBA_DISABLE_JIT importing it would compile for a minute or two.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_DISABLE_JIT", "1")
+        patch.setenv("U2NET_HOME", str(model_dir))
+        yield model_dir
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.filterwarnings("ignore")  # rembg and what it imports warn of deprecations
+def test_the_matte_is_rembgs(rembg_home: Path, name: str) -> None:
+    from rembg import new_session  # noqa: PLC0415 - after the environment is set
+
+    photo = np.array(getattr(data, name)())
+    (theirs,) = new_session("u2netp").predict(Image.fromarray(photo))
+    ours = find_matte(open_model(MODELS["u2netp"], rembg_home, threads=2), photo)
+    assert np.abs(ours.astype(int) - np.asarray(theirs)).mean() < 0.1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_row_of_the_table_is_a_model_of_rembg(rembg_home: Path) -> None:
+    from rembg.sessions import sessions_names  # noqa: PLC0415 - after the environment is set
+
+    assert rembg_home.is_dir()
+    assert set(MODELS) <= set(sessions_names)

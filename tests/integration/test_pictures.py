@@ -1,0 +1,124 @@
+"""The real model on real photos, and on pictures of nothing."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from blur.errors import NoSubjectError
+from blur.imaging.arrays import Pixels
+from blur.imaging.matte import find_matte
+from blur.imaging.models import MODELS
+from blur.imaging.pipeline import blur_photo
+from blur.imaging.session import Model, open_model
+
+RADII = (2, 5, 15, 50)
+FACES = {
+    "astronaut": (slice(70, 170), slice(180, 270)),
+    "chelsea": (slice(90, 200), slice(110, 240)),
+}
+"""Rows and columns that lie well inside each face."""
+
+
+@pytest.fixture(scope="module")
+def model(model_dir: Path) -> Model:
+    return open_model(MODELS["u2netp"], model_dir, threads=2)
+
+
+def photo_of(name: str) -> Pixels:
+    return np.array(getattr(data, name)())
+
+
+def png(picture: Pixels) -> bytes:
+    file = BytesIO()
+    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def blurred(model: Model, picture: Pixels, radius_px: int, mode: str = "background") -> Pixels:
+    encoded = blur_photo(
+        png(picture), model=model, radius_px=radius_px, mode=mode, max_pixels=picture.size
+    )
+    return np.array(Image.open(BytesIO(encoded.data)))
+
+
+def high_frequency_energy(picture: Pixels, where: np.ndarray) -> float:
+    """The mean square of the Laplacian over some pixels of the picture's inside."""
+    grey = picture.mean(axis=2)
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float(((around - 4 * grey[1:-1, 1:-1])[where[1:-1, 1:-1]] ** 2).mean())
+
+
+@pytest.mark.parametrize("name", FACES)
+@pytest.mark.parametrize("radius_px", [5, 50])
+def test_the_face_stays_as_it_is(model: Model, name: str, radius_px: int) -> None:
+    photo, face = photo_of(name), FACES[name]
+    result = blurred(model, photo, radius_px)
+    assert result.shape == photo.shape
+    changed = np.abs(result[face].astype(int) - photo[face])
+    assert changed.mean() < 0.5
+    assert np.mean(changed.max(axis=2) == 0) > 0.5
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_the_subject_is_exact_wherever_the_matte_is_sure(model: Model, name: str) -> None:
+    photo = photo_of(name)
+    sure = find_matte(model, photo) == 255
+    assert sure.mean() > 0.1
+    np.testing.assert_array_equal(blurred(model, photo, 20)[sure], photo[sure])
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_the_background_loses_detail_as_the_radius_grows(model: Model, name: str) -> None:
+    photo = photo_of(name)
+    behind = find_matte(model, photo) == 0
+    energy = [high_frequency_energy(blurred(model, photo, r), behind) for r in (0, *RADII)]
+    assert all(wider < narrower for narrower, wider in pairwise(energy))
+    assert energy[-1] < energy[0] / 20
+
+
+def test_a_cutout_hides_the_background_and_shows_the_face(model: Model) -> None:
+    photo, face = photo_of("astronaut"), FACES["astronaut"]
+    result = blurred(model, photo, 0, mode="cutout")
+    assert result.shape == (512, 512, 4)
+    assert result[face][..., 3].min() > 230
+    assert result[:60, 300:400, 3].max() < 20
+
+
+def pictures_of_nothing() -> dict[str, Pixels]:
+    y, x = np.mgrid[:300, :400]
+    grey = {
+        "flat": np.full((300, 400), 90),
+        "black": np.zeros((300, 400)),
+        "gradient": x * 255 / 399,
+        "noise": np.random.default_rng(0).integers(0, 256, (300, 400)),
+        "stripes": (x // 20 % 2) * 255,
+        "checkerboard": ((x // 25 + y // 25) % 2) * 255,
+    }
+    return {name: np.dstack([one] * 3).astype(np.uint8) for name, one in grey.items()}
+
+
+@pytest.mark.parametrize("name", pictures_of_nothing())
+def test_a_picture_of_nothing_has_no_subject(model: Model, name: str) -> None:
+    with pytest.raises(NoSubjectError):
+        blurred(model, pictures_of_nothing()[name], 10)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_a_photo_of_something_has_one(model: Model, name: str) -> None:
+    assert find_matte(model, photo_of(name)).max() > 250
+
+
+def test_colours_hidden_under_alpha_do_not_change_the_matte(model: Model) -> None:
+    photo = photo_of("astronaut")
+    alpha = np.full(photo.shape[:2], 255, np.uint8)
+    alpha[:, 400:] = 0
+    other = photo.copy()
+    other[:, 400:] = np.random.default_rng(0).integers(0, 256, other[:, 400:].shape)
+    np.testing.assert_array_equal(find_matte(model, photo, alpha), find_matte(model, other, alpha))

@@ -1,0 +1,36 @@
+"""What an audit finds in books that do not add up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from blur.accounts.audit import differences
+from blur.accounts.model import Account, EntryKind, Instant, LedgerEntry, Usage
+
+EXACT = Account(
+    account_id="a",
+    name="",
+    created_us=Instant(0),
+    balance=6,
+    held=1,
+    granted=10,
+    used=3,
+    usage={"2026-10": Usage(1, 1), "2026-11": Usage(2, 2)},
+)
+ENTRIES = [
+    LedgerEntry("1", "a", EntryKind.GRANT, 12, Instant(1)),
+    LedgerEntry("2", "a", EntryKind.ADJUSTMENT, -2, Instant(2)),
+]
+
+
+def test_exact_books_have_no_differences() -> None:
+    assert list(differences(EXACT, ENTRIES)) == []
+
+
+def test_each_kind_of_difference_is_told() -> None:
+    assert "ledger's entries sum to 12" in next(differences(EXACT, ENTRIES[:1]))
+    assert "months' usage sums to 1" in next(
+        differences(replace(EXACT, usage={"2026-10": Usage(1, 1)}), ENTRIES)
+    )
+    assert "balance 7 + held 1" in next(differences(replace(EXACT, balance=7), ENTRIES))
+    assert "balance is -1" in next(differences(replace(EXACT, balance=-1, held=8), ENTRIES))

@@ -1,0 +1,16 @@
+"""The headers of an authenticated answer."""
+
+from __future__ import annotations
+
+from blur.accounts.model import RateLimit, RateStanding, Standing
+from blur.api.headers import standing_headers
+
+
+def test_credits_and_rate_are_told() -> None:
+    rate = RateStanding(RateLimit(per_minute=90, burst=20), remaining=7, reset_s=9)
+    assert standing_headers(Standing(1, 41, rate)) == {
+        "X-Credits-Charged": "1",
+        "X-Credits-Remaining": "41",
+        "RateLimit-Policy": '"requests";q=20;w=14',
+        "RateLimit": '"requests";r=7;t=9',
+    }

@@ -1,0 +1,93 @@
+"""Forms, read strictly and within limits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests_toolbelt import MultipartEncoder
+
+from blur.api.multipart import MAX_PARTS, parse_form
+from blur.errors import InvalidRequestError
+
+BOUNDARY = "b0undary"
+TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def part(name: str, value: bytes = b"") -> bytes:
+    disposition = f'Content-Disposition: form-data; name="{name}"'
+    return b"--%s\r\n%s\r\n\r\n%s\r\n" % (BOUNDARY.encode(), disposition.encode(), value)
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
+@given(st.binary(), st.text(alphabet="0123456789", min_size=1), st.text())
+def test_what_the_client_library_writes_is_read_back_exactly(
+    content: bytes, radius: str, file_name: str
+) -> None:
+    encoder = MultipartEncoder({"image": (file_name, content, "image/png"), "radius": radius})
+    form = parse_form(encoder.content_type, encoder.read())
+    assert form.all("image") == [content]
+    assert form.all("radius") == [radius.encode()]
+    assert form.all("mode") == ()
+
+
+def test_a_boundary_may_be_quoted_and_the_type_in_any_case() -> None:
+    form = parse_form(f'Multipart/FORM-Data; Boundary="{BOUNDARY}"', part("a", b"1") + END)
+    assert form.all("a") == [b"1"]
+
+
+def test_text_that_looks_like_the_boundary_is_content() -> None:
+    content = f"\r\n--{BOUNDARY[:-1]}\r\n--{BOUNDARY}".encode()[:-1]
+    assert parse_form(TYPE, part("a", content) + END).all("a") == [content]
+
+
+def test_parts_of_one_name_are_all_kept_in_order() -> None:
+    assert parse_form(TYPE, part("a", b"1") + part("a", b"2") + END).all("a") == [b"1", b"2"]
+
+
+@given(st.integers(min_value=0, max_value=len(part("image", b"content") + END) - 3))
+def test_a_body_that_was_cut_off_anywhere_is_refused(length: int) -> None:
+    whole = part("image", b"content") + END
+    with pytest.raises(InvalidRequestError):
+        parse_form(TYPE, whole[:length])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        part("a") * (MAX_PARTS + 1) + END,
+        part("a").replace(b"form-data", b"form-data; x=" + b"y" * 5000) + END,
+        part("a").replace(b"\r\n\r\n", b"\r\nX: y" * 9 + b"\r\n\r\n") + END,
+    ],
+    ids=["parts", "header length", "headers"],
+)
+def test_more_than_any_client_sends_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidRequestError, match="too many parts or too long headers"):
+        parse_form(TYPE, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        END.replace(b"--\r\n", b"\r\n"),
+        part("a").replace(b"form-data", b"attachment") + END,
+        part("a").replace(b'name="a"', b"") + END,
+        part("a").replace(b"\r\n\r\n", b"\n\n") + END,
+        b"prologue" + part("a") + END,
+    ],
+    ids=["no parts", "other disposition", "no name", "bare line feeds", "text before"],
+)
+def test_a_malformed_body_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidRequestError, match="malformed"):
+        parse_form(TYPE, body)
+
+
+@given(st.text(), st.binary())
+def test_any_type_and_any_body_are_read_or_refused(content_type: str, body: bytes) -> None:
+    for given_type in (content_type, TYPE):
+        try:
+            parse_form(given_type, body)
+        except InvalidRequestError as error:
+            assert error.message

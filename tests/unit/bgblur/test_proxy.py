@@ -1,0 +1,73 @@
+"""HTTP turned into the gateway's events and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from events import make
+
+from bgblur.proxy import from_answer, to_event
+from blur.api.request import from_event
+
+
+def scope(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of an ASGI scope
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/v2/rembg/blur/",
+        "query_string": b"a=1&a=2&b=",
+        "headers": [(b"apikey", b"k\xe9y"), (b"accept", b"x"), (b"accept", b"y")],
+        "client": ("127.0.0.1", 5000),
+        **changes,
+    }
+
+
+def test_an_event_has_the_fields_that_the_gateways_have() -> None:
+    made = to_event(scope(), b"body", request_id="id")
+    real = make.event("POST", "/v2/rembg/blur/")
+    assert made.keys() == real.keys()
+    assert made["requestContext"].keys() == real["requestContext"].keys()
+    json.dumps(made)
+
+
+def test_the_request_is_the_same_on_the_other_side() -> None:
+    body = bytes(range(256))
+    request = from_event(to_event(scope(), body, request_id="an-id"))
+    assert (request.method, request.path) == ("POST", "/v2/rembg/blur/")
+    assert request.headers == {"apikey": "k\xe9y", "accept": "y"}
+    assert request.request_id == "req_an-id"
+    assert request.body() == body
+
+
+def test_no_body_and_no_client_are_null_and_empty() -> None:
+    made = to_event(scope(client=None, query_string=b""), b"", request_id="id")
+    assert (made["body"], made["isBase64Encoded"]) == (None, False)
+    assert made["queryStringParameters"] is None
+    assert made["requestContext"]["identity"]["sourceIp"] == ""
+
+
+def test_an_answers_body_is_decoded_and_its_headers_are_joined() -> None:
+    status, headers, body = from_answer(
+        {
+            "statusCode": 200,
+            "headers": {"X-One": "1"},
+            "multiValueHeaders": {"X-Many": ["a", "b"]},
+            "body": "AAH/",
+            "isBase64Encoded": True,
+        }
+    )
+    assert (status, body) == (200, b"\x00\x01\xff")
+    assert headers == [
+        (b"x-one", b"1"),
+        (b"x-many", b"a"),
+        (b"x-many", b"b"),
+        (b"content-length", b"3"),
+    ]
+
+
+def test_text_goes_out_as_utf_8() -> None:
+    _, headers, body = from_answer({"statusCode": 404, "body": "\u20ac"})
+    assert body == "\u20ac".encode()
+    assert headers == [(b"content-length", b"3")]

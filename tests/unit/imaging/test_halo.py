@@ -1,0 +1,74 @@
+"""The halo: photos composed from layers that are known, against the ideal result."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+from scipy.ndimage import gaussian_filter
+from skimage import data
+from tests.unit.imaging.pictures import disc
+
+from blur.imaging.arrays import Coverage, Pixels
+from blur.imaging.composite import over
+from blur.imaging.pipeline import blur_background
+
+SIDE = 400
+
+
+class Scene(NamedTuple):
+    foreground: Pixels
+    background: Pixels
+    matte: Coverage
+
+    @property
+    def photo(self) -> Pixels:
+        return over(*self)
+
+    @property
+    def edge(self) -> np.ndarray:
+        return (self.matte > 5) & (self.matte < 250)
+
+    def ideal(self, radius: float) -> np.ndarray:
+        """The foreground over the background, blurred as if nothing stood before it."""
+        share = self.matte[..., np.newaxis] / 255
+        blurred = gaussian_filter(
+            self.background.astype(float), (radius, radius, 0), mode="nearest"
+        )
+        return np.asarray(share * self.foreground + (1 - share) * blurred)
+
+    def error(self, result: Pixels, radius: float) -> float:
+        return float(np.abs(result - self.ideal(radius))[self.edge].mean())
+
+
+def coarse_strands() -> Coverage:
+    """A disc whose rim is frayed into soft strands, like fur."""
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    fray = 12 * np.sin(40 * np.arctan2(y, x))
+    ramp = np.clip((110 + fray - np.hypot(y, x)) / 10 + 0.5, 0, 1)
+    return np.rint(255 * ramp).astype(np.uint8)
+
+
+def scenes() -> dict[str, Scene]:
+    portrait, table = data.astronaut()[:SIDE, :SIDE], data.coffee()[:SIDE, :SIDE]
+    cat = np.array(Image.fromarray(data.chelsea()).resize((SIDE, SIDE)))
+    return {
+        "a portrait before a table": Scene(portrait, table, disc(SIDE, SIDE, 120, 12)),
+        "a table before a cat": Scene(table, cat, coarse_strands()),
+        "a cat before a portrait": Scene(cat, portrait, disc(SIDE, SIDE, 100, 25)),
+    }
+
+
+def plain_blur(scene: Scene, radius: float) -> Pixels:
+    blurred = Image.fromarray(scene.photo).filter(ImageFilter.GaussianBlur(radius))
+    return over(scene.photo, np.array(blurred), scene.matte)
+
+
+@pytest.mark.parametrize("name", scenes())
+@pytest.mark.parametrize("radius", [3, 10, 30, 50])
+def test_the_halo_is_well_below_that_of_a_plain_blur(name: str, radius: float) -> None:
+    scene = scenes()[name]
+    ours = scene.error(blur_background(scene.photo, scene.matte, radius), radius)
+    assert ours < 0.7 * scene.error(plain_blur(scene, radius), radius)

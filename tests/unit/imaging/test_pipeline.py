@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
+from tests.unit.imaging.pictures import (
+    astronaut,
+    difference,
+    disc,
+    flat,
+    noise,
+    random_coverage,
+    saved,
+    whole,
+)
+from tests.unit.imaging.profiles import SRGB
+
+from blur.errors import ImageTooLargeError, InvalidFormatError, InvalidImageError, InvalidModeError
+from blur.imaging.arrays import Coverage, Pixels
+from blur.imaging.composite import over
+from blur.imaging.defocus import defocus
+from blur.imaging.encode import Encoded
+from blur.imaging.foreground import separate
+from blur.imaging.pipeline import MODES, blur_background, blur_photo, cut_out
+
+LIMIT = 1_000_000
+
+
+class Middle:
+    """A predictor that finds a disc in the middle of everything."""
+
+    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+        assert photo.dtype == np.uint8
+        return disc(320, 320, 90, 6).astype(np.float32) / np.float32(255)
+
+
+def blurred(data: bytes, radius_px: int = 5, mode: str = "background") -> Image.Image:
+    encoded = blur_photo(data, model=Middle(), radius_px=radius_px, mode=mode, max_pixels=LIMIT)
+    assert isinstance(encoded, Encoded)
+    return Image.open(BytesIO(encoded.data))
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    height=st.integers(1, 60),
+    width=st.integers(1, 60),
+    radius=st.floats(0, 50),
+    seed=st.integers(0, 1000),
+)
+def test_any_size_and_radius_keeps_subject_and_arguments(
+    height: int, width: int, radius: float, seed: int
+) -> None:
+    photo, matte = noise(height, width, seed), random_coverage(height, width, seed + 1)
+    matte[seed % height] = 255
+    before = photo.copy(), matte.copy()
+    result = blur_background(photo, matte, radius)
+    assert result.shape == photo.shape
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result[matte == 255], photo[matte == 255])
+    np.testing.assert_array_equal(photo, before[0])
+    np.testing.assert_array_equal(matte, before[1])
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    height=st.integers(1, 80),
+    width=st.integers(1, 80),
+    radius=st.floats(0, 50),
+    colour=st.tuples(*[st.integers(0, 255)] * 3),
+    seed=st.integers(0, 1000),
+)
+def test_a_flat_photo_stays_exactly_flat_whatever_the_matte(
+    height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
+) -> None:
+    photo = flat(height, width, colour)
+    result = blur_background(photo, random_coverage(height, width, seed), radius)
+    np.testing.assert_array_equal(result, photo)
+
+
+def test_where_the_matte_is_0_there_is_nothing_but_the_blurred_background() -> None:
+    photo, matte = astronaut(300, 300), disc(300, 300, 80)
+    pure = whole(defocus(separate(photo, matte).background, matte, 9), photo.shape)
+    outside = matte == 0
+    assert difference(blur_background(photo, matte, 9), pure)[outside].max() <= 1
+
+
+def test_radius_0_gives_a_copy_of_the_photo() -> None:
+    photo = noise(40, 50)
+    result = blur_background(photo, random_coverage(40, 50), 0)
+    np.testing.assert_array_equal(result, photo)
+    assert not np.shares_memory(result, photo)
+
+
+@pytest.mark.parametrize("matte_level", [0, 255])
+def test_a_matte_of_one_value_is_all_background_or_all_subject(matte_level: int) -> None:
+    photo, matte = astronaut(100, 100), np.full((100, 100), matte_level, np.uint8)
+    result = blur_background(photo, matte, 8)
+    assert bool((result == photo).all()) is (matte_level == 255)
+
+
+def test_the_border_of_a_bright_photo_does_not_darken() -> None:
+    photo = np.maximum(noise(200, 180), 200)
+    assert blur_background(photo, disc(200, 180, 50), 20).min() >= 200
+
+
+def test_colours_hidden_by_the_photos_alpha_do_not_leak() -> None:
+    matte, alpha = disc(120, 120, 30), np.full((120, 120), 255, np.uint8)
+    alpha[:, 90:] = 0
+    one, other = noise(120, 120), noise(120, 120)
+    one[:, 90:], other[:, 90:] = (255, 0, 0), (0, 255, 0)
+    seen = alpha == 255
+    results = [blur_background(photo, matte, 12, alpha=alpha)[seen] for photo in (one, other)]
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize(
+    ("photo", "matte", "alpha"),
+    [
+        (noise(4, 5)[..., 0], random_coverage(4, 5), None),
+        (noise(4, 5).astype(np.float32), random_coverage(4, 5), None),
+        (np.dstack([noise(4, 5)] * 2), random_coverage(4, 5), None),
+        (noise(4, 5), random_coverage(5, 4), None),
+        (noise(4, 5), random_coverage(4, 5) > 9, None),
+        (noise(4, 5), random_coverage(4, 5), random_coverage(4, 4)),
+        (noise(0, 5), random_coverage(0, 5), None),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(
+    photo: Pixels, matte: Coverage, alpha: Coverage | None
+) -> None:
+    with pytest.raises(ValueError, match="must be uint8"):
+        blur_background(photo, matte, 3, alpha=alpha)
+    with pytest.raises(ValueError, match="must be uint8"):
+        cut_out(photo, matte, 3, alpha=alpha)
+
+
+@pytest.mark.parametrize("radius", [-1, float("nan")])
+def test_a_radius_below_0_is_refused(radius: float) -> None:
+    for function in (blur_background, cut_out):
+        with pytest.raises(ValueError, match="radius_px"):
+            function(noise(4, 5), random_coverage(4, 5), radius)
+
+
+@pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (255, 0, 255)])
+@pytest.mark.parametrize("radius", [0, 4, 25])
+def test_a_cutout_has_no_fringe_of_the_old_background(
+    ground: tuple[int, int, int], radius: float
+) -> None:
+    matte = disc(300, 300, 90, softness=6)
+    subject, backdrop = flat(300, 300, (210, 190, 170)), flat(300, 300, ground)
+    photo = over(subject, flat(300, 300, (10, 20, 30)), matte)
+    colours, alpha = cut_out(photo, matte, radius)
+    shown, ideal = over(colours, backdrop, alpha), over(subject, backdrop, alpha)
+    assert difference(shown, ideal).max() < 16
+    assert difference(shown, ideal)[alpha > 0].mean() < 1
+
+
+def test_a_cutouts_alpha_is_the_mattes_and_the_photos_together() -> None:
+    alpha = np.full((50, 50), 255, np.uint8)
+    alpha[:, 25:] = 0
+    _, left = cut_out(noise(50, 50), disc(50, 50, 15), 0, alpha=alpha)
+    np.testing.assert_array_equal(left[:, :25], disc(50, 50, 15)[:, :25])
+    assert (left[:, 25:] == 0).all()
+
+
+def test_a_photo_comes_back_in_its_own_size_with_a_sharp_subject() -> None:
+    photo = astronaut(220, 300)
+    image = blurred(saved(Image.fromarray(photo), "PNG"), 12)
+    assert (image.format, image.mode, image.size) == ("PNG", "RGB", (300, 220))
+    result = np.asarray(image)
+    np.testing.assert_array_equal(result[80:140, 110:190], photo[80:140, 110:190])
+    assert difference(result, photo)[:30].mean() > 2
+
+
+def test_the_background_keeps_the_photos_own_alpha() -> None:
+    alpha = random_coverage(90, 80)
+    image = blurred(saved(Image.fromarray(np.dstack((noise(90, 80), alpha))), "PNG"))
+    assert image.mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(image)[..., 3], alpha)
+
+
+def test_a_cutout_is_rgba_and_transparent_in_the_corners() -> None:
+    image = blurred(saved(Image.fromarray(noise(90, 80)), "JPEG"), 3, mode="cutout")
+    assert image.mode == "RGBA"
+    alpha = np.asarray(image)[..., 3]
+    assert alpha[45, 40] == 255
+    assert alpha[0, 0] == alpha[-1, -1] == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_profile_is_carried_and_everything_private_is_gone(mode: str) -> None:
+    exif = Image.Exif()
+    exif[Base.Make] = "Camera of a person"
+    exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] = "N"
+    photo = Image.fromarray(noise(64, 64))
+    options = {"exif": exif, "icc_profile": SRGB, "comment": b"a person's note"}
+    image = blurred(saved(photo, "JPEG", **options), mode=mode)
+    image.load()
+    assert set(image.info) == {"icc_profile"}
+    assert image.info["icc_profile"] == SRGB
+    assert not image.getexif()
+
+
+def test_the_same_request_gives_the_same_bytes() -> None:
+    data = saved(Image.fromarray(astronaut(200, 200)), "PNG")
+    one, other = (blur_photo(data, model=Middle(), radius_px=7, max_pixels=LIMIT) for _ in range(2))
+    assert one == other
+
+
+def test_an_unknown_mode_or_format_is_refused_before_any_work() -> None:
+    with pytest.raises(InvalidModeError, match="background, cutout"):
+        blur_photo(b"", model=Middle(), radius_px=1, max_pixels=LIMIT, mode="bokeh")
+    with pytest.raises(InvalidFormatError, match="png"):
+        blur_photo(b"", model=Middle(), radius_px=1, max_pixels=LIMIT, output="bmp")
+
+
+def test_a_broken_or_too_large_file_is_refused() -> None:
+    with pytest.raises(InvalidImageError):
+        blur_photo(b"text", model=Middle(), radius_px=1, max_pixels=LIMIT)
+    data = saved(Image.fromarray(noise(20, 20)), "PNG")
+    with pytest.raises(ImageTooLargeError):
+        blur_photo(data, model=Middle(), radius_px=1, max_pixels=399)

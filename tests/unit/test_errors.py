@@ -1,0 +1,34 @@
+"""The contract's errors, and the places that tell of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from blur.errors import ApiError
+
+ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "docs" / "api.md").read_text()
+
+
+def leaves(error: type[ApiError]) -> list[type[ApiError]]:
+    children = error.__subclasses__()
+    return [leaf for child in children for leaf in leaves(child)] if children else [error]
+
+
+@pytest.mark.parametrize("error", leaves(ApiError), ids=lambda error: error.__name__)
+def test_an_error_is_documented_with_its_status(error: type[ApiError]) -> None:
+    assert f"| {error.status.value} | `{error.code}` |" in DOCS
+    assert f"`{error.code}`" in (ROOT / "README.md").read_text()
+
+
+def test_each_error_has_a_code_of_its_own() -> None:
+    assert set(Counter(error.code for error in leaves(ApiError)).values()) == {1}
+
+
+def test_the_documentation_knows_no_other_codes() -> None:
+    told = set(re.findall(r"^\| \d{3} \| `(\w+)` \|", DOCS, re.MULTILINE))
+    assert told == {error.code for error in leaves(ApiError)}

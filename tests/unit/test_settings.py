@@ -1,0 +1,47 @@
+"""The environment as settings."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from blur.settings import Settings, usable_cpus, variable_of
+
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    assert Settings.from_environ({"PATH": "/bin"}) == Settings()
+
+
+def test_each_field_is_set_by_its_variable() -> None:
+    settings = Settings.from_environ({"BLUR_MODEL_DIR": "/models", "BLUR_PRICE": "3"})
+    assert (settings.model_dir, settings.price) == (Path("/models"), 3)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("BLUR_PRICE", "one", "no int"),
+        ("BLUR_PRICE", "-1", "at least 0"),
+        ("BLUR_HOLD_TTL_S", "0", "more than 0"),
+        ("BLUR_PRIZE", "1", "unknown setting BLUR_PRIZE"),
+    ],
+)
+def test_a_wrong_variable_is_named(variable: str, value: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says) as caught:
+        Settings.from_environ({variable: value})
+    assert variable in str(caught.value)
+
+
+def test_no_number_of_threads_means_every_cpu() -> None:
+    assert Settings(inference_threads=3).threads() == 3
+    assert Settings().threads() == usable_cpus() >= 1
+
+
+def test_every_setting_is_in_the_documentation_with_its_default() -> None:
+    rows = [line.split("|") for line in OPERATIONS.read_text().splitlines()]
+    told = {row[1].strip(" `"): row[2].strip(" `") for row in rows if "`BLUR_" in "|".join(row)}
+    assert told == {variable_of(field.name): str(field.default) for field in fields(Settings)}
