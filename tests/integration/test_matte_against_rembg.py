@@ -37,7 +37,7 @@ def test_the_matte_is_rembgs(rembg_home: Path, name: str) -> None:
     photo = np.array(getattr(data, name)())
     (theirs,) = new_session("u2netp").predict(Image.fromarray(photo))
     ours = find_matte(open_model(MODELS["u2netp"], rembg_home, threads=2), photo)
-    assert np.abs(ours.astype(int) - np.asarray(theirs)).mean() < 0.1
+    assert np.abs(ours.astype(int) - np.asarray(theirs)).mean() < 2
 
 
 @pytest.mark.filterwarnings("ignore")

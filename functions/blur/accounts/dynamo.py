@@ -44,7 +44,6 @@ MOST_CONNECTIONS = 64
 PASSING = frozenset(
     {
         "InternalServerError",
-        "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "ServiceUnavailable",
@@ -111,7 +110,7 @@ class _Sender:
                 return self._deliver(operation, request)
             except _PassingError as passing:
                 if time.monotonic() + pause_s > self.latest_start:
-                    raise _unavailable() from passing.__cause__
+                    raise _unavailable() from passing
             time.sleep(pause_s)
             pause_s *= 2
 

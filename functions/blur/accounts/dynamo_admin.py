@@ -47,7 +47,7 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
         appended, account = failed.items
         if appended is not None:
             return
-        balance = _known(account, entry.account_id)["balance"]
+        balance = dynamo_holds.known(account, entry.account_id)["balance"]
         message = f"{entry.credits} credits are more than the balance, {balance}"
         raise OverdrawnError(message) from None
 
@@ -58,7 +58,7 @@ def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> N
     Keys are never removed, so that their number tells whether one has come in between.
     """
     while True:
-        item = _known(table.get(schema.account_key(key.account_id)), key.account_id)
+        item = dynamo_holds.known(table.get(schema.account_key(key.account_id)), key.account_id)
         if key.digest in item["keys"]:
             return
         kin = [known for known in account_of(item).keys if known.kind is key.kind]
@@ -81,7 +81,7 @@ def expire_key(table: DynamoTable, account_id: str, key_digest: str, at_us: Inst
     update.conditions.append(f"{expiry} > {at}")
     update.sets.append(f"{expiry} = {at}")
     if not _updated(table, account_id, update):
-        item = _known(table.get(schema.account_key(account_id)), account_id)
+        item = dynamo_holds.known(table.get(schema.account_key(account_id)), account_id)
         _require_key(item, account_id, key_digest)
 
 
@@ -97,7 +97,7 @@ def limit_key(table: DynamoTable, account_id: str, key_digest: str, limit: RateL
 
 def account(table: DynamoTable, account_id: str, now_us: Instant) -> Account:
     """See `AccountStore.account`."""
-    item = _known(table.get(schema.account_key(account_id)), account_id)
+    item = dynamo_holds.known(table.get(schema.account_key(account_id)), account_id)
     return account_of(dynamo_holds.tidy(table, account_id, item, now_us))
 
 
@@ -154,13 +154,6 @@ def _updated(table: DynamoTable, account_id: str, update: Expressions) -> bool:
     except ConditionFailedError:
         return False
     return True
-
-
-def _known(item: Item | None, account_id: str) -> Item:
-    if item is None:
-        message = f"there is no account {account_id}"
-        raise UnknownAccountError(message)
-    return item
 
 
 def _require_key(item: Item, account_id: str, key_digest: str) -> None:

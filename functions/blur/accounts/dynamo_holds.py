@@ -7,7 +7,7 @@ refused by the mark. Marks are dropped by the set, after that minute: a copy tha
 later takes a hold that has already expired, which comes home like any other.
 
 A mark is 8 bytes of the hold id's SHA-256: among the 10,000 marks that an item has room for,
-a new hold meets a foreign one with a probability of 1 in 10**15.
+a new hold meets a foreign one with a probability below 1 in 10**15.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> tuple[int, Item]:
     try:
         return hold.price, table.update(schema.account_key(hold.account_id), update)
     except ConditionFailedError as failed:
-        item = _known(failed.item, hold.account_id)
+        item = known(failed.item, hold.account_id)
     if held := item["holds"].get(hold.hold_id):
         return 0, _bring_home(table, hold, held)
     return _charged(item, hold, now_us), item
@@ -108,7 +108,7 @@ def refund(table: DynamoTable, hold: Hold) -> Item:
     try:
         return table.update(schema.account_key(hold.account_id), update)
     except ConditionFailedError as failed:
-        return _known(failed.item, hold.account_id)
+        return known(failed.item, hold.account_id)
 
 
 def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
@@ -122,7 +122,20 @@ def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> It
         try:
             item = table.update(schema.account_key(account_id), update)
         except ConditionFailedError as failed:
-            item = _known(failed.item, account_id)
+            item = known(failed.item, account_id)
+    return item
+
+
+def known(item: Item | None, account_id: str) -> Item:
+    """Return the account's item.
+
+    Raises:
+        UnknownAccountError: there is none.
+
+    """
+    if item is None:
+        message = f"there is no account {account_id}"
+        raise UnknownAccountError(message)
     return item
 
 
@@ -168,20 +181,13 @@ def _bring_home(table: DynamoTable, hold: Hold, held: Item) -> Item:
         update = _homecoming({hold.hold_id: held})
         return table.update(schema.account_key(hold.account_id), update)
     except ConditionFailedError as failed:
-        return _known(failed.item, hold.account_id)
+        return known(failed.item, hold.account_id)
 
 
 def _charged(item: Item, hold: Hold, now_us: Instant) -> int:
     marks, mark = _marks(item), _mark(hold.hold_id)
     settled = mark in marks and mark + REFUNDED not in marks
     return hold.price if settled and now_us < hold.expires_us else 0
-
-
-def _known(item: Item | None, account_id: str) -> Item:
-    if item is None:
-        message = f"there is no account {account_id}"
-        raise UnknownAccountError(message)
-    return item
 
 
 def _mark(hold_id: str) -> bytes:

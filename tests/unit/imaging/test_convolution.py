@@ -135,8 +135,8 @@ def test_windows_fit_together_without_seams() -> None:
     assert difference(patchwork, whole(smooth, photo.shape)).max() <= 1
 
 
-def test_a_wide_picture_cut_into_strips_has_no_seams() -> None:
+def test_a_large_picture_cut_into_strips_has_no_seams() -> None:
     ramp = np.linspace(0, 255, 700)[:, np.newaxis, np.newaxis]
-    picture = np.broadcast_to(ramp, (700, 3000, 3)).astype(np.uint8)
+    picture = np.broadcast_to(ramp, (700, 1500, 3)).astype(np.uint8)
     blurred = whole(normalised_convolution(picture, opaque(picture), 2), picture.shape)
     assert difference(blurred[10:-10], picture[10:-10]).max() <= 1

@@ -47,7 +47,7 @@ def coarse_strands() -> Coverage:
     """A disc whose rim is frayed into soft strands, like fur."""
     y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
     fray = 12 * np.sin(40 * np.arctan2(y, x))
-    ramp = np.clip((110 + fray - np.hypot(y, x)) / 10 + 0.5, 0, 1)
+    ramp = np.clip((110 + fray - np.hypot(y, x)) / 6 + 0.5, 0, 1)
     return np.rint(255 * ramp).astype(np.uint8)
 
 
@@ -55,9 +55,9 @@ def scenes() -> dict[str, Scene]:
     portrait, table = data.astronaut()[:SIDE, :SIDE], data.coffee()[:SIDE, :SIDE]
     cat = np.array(Image.fromarray(data.chelsea()).resize((SIDE, SIDE)))
     return {
-        "a portrait before a table": Scene(portrait, table, disc(SIDE, SIDE, 120, 12)),
+        "a portrait before a table": Scene(portrait, table, disc(SIDE, SIDE, 120, 6)),
         "a table before a cat": Scene(table, cat, coarse_strands()),
-        "a cat before a portrait": Scene(cat, portrait, disc(SIDE, SIDE, 100, 25)),
+        "a cat before a portrait": Scene(cat, portrait, disc(SIDE, SIDE, 100, 10)),
     }
 
 

@@ -32,9 +32,10 @@ def test_a_hole_takes_the_colour_of_its_nearer_side() -> None:
     assert filled[2, 32, 45] > filled[0, 32, 45] + 50
 
 
-def test_nothing_weighted_at_all_is_mid_grey() -> None:
-    filled = fill(np.zeros((4, 5, 6), np.float32))
-XX
+def test_where_nothing_has_weight_everything_counts_alike() -> None:
+    filled = Prior.of(flat(90, 70, (9, 90, 200)), np.zeros((90, 70), np.uint8), 4)
+    colours = filled.at(Window(0, 0, 23, 18))
+    np.testing.assert_allclose(colours, np.broadcast_to([[[9]], [[90]], [[200]]], (3, 23, 18)))
 
 
 def test_a_large_picture_gets_a_grid_of_few_cells() -> None:
