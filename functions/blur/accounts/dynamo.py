@@ -104,15 +104,15 @@ class _Sender:
         # One token for all deliveries of a transaction: DynamoDB knows them by it.
         if operation == "transact_write_items":
             request = {**request, "ClientRequestToken": str(uuid4())}
-        pause_s = PAUSE_S
-        while True:
+        pause_s, cause = 0.0, None
+        while time.monotonic() + pause_s <= self.latest_start:
+            time.sleep(pause_s)
             try:
                 return self._deliver(operation, request)
             except _PassingError as passing:
-                if time.monotonic() + pause_s > self.latest_start:
-                    raise _unavailable() from passing
-            time.sleep(pause_s)
-            pause_s *= 2
+                cause = passing
+            pause_s = 2 * pause_s or PAUSE_S
+        raise _unavailable() from cause
 
     def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -138,15 +138,12 @@ def _meaning(error: ClientError) -> Exception:
     if code == "ConditionalCheckFailedException":
         return ConditionFailedError([_old(response)])
     if code == "TransactionCanceledException":
-        reasons = response.get("CancellationReasons", [])
-        refused = any(reason["Code"] == "ConditionalCheckFailed" for reason in reasons)
-        return (
-            ConditionFailedError([_old(part) for part in reasons]) if refused else _PassingError()
-        )
-    if (
-        code in PASSING
-        or response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR
-    ):
+        parts = response.get("CancellationReasons", [])
+        if any(part["Code"] == "ConditionalCheckFailed" for part in parts):
+            return ConditionFailedError([_old(part) for part in parts])
+        return _PassingError()
+    status = response["ResponseMetadata"]["HTTPStatusCode"]
+    if code in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _PassingError()
     return error if code == "ValidationException" else _unavailable()
 

@@ -14,11 +14,21 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.integration.accounts.customer import START, Customer, after, entry, open_account
+from tests.integration.accounts.customer import (
+    START,
+    Customer,
+    after,
+    entry,
+    key_record,
+    open_account,
+)
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 from blur.accounts.connect import connect
 from blur.accounts.dynamo import DynamoStore, open_client
+from blur.accounts.dynamo_items import key_item, new_account
+from blur.accounts.dynamo_values import marshal_item
+from blur.accounts.model import RateLimit
 from blur.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
 
 BOUND_S = 2.0
 MOST_DELIVERIES = 6
+LIMIT = RateLimit(per_minute=60, burst=10)
 CUSTOMER = Customer("000000000000", "0" * 64)
 CALLS: dict[str, Callable[[AccountStore], object]] = {
     "reserve": lambda store: store.reserve(CUSTOMER.claim(), now_us=START),
@@ -38,14 +49,15 @@ CALLS: dict[str, Callable[[AccountStore], object]] = {
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
-def error(status: int, code: str) -> tuple[int, bytes]:
-    return status, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode()
+def error(status: int, code: str, **more: object) -> tuple[int, bytes]:
+    answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}
+    return status, json.dumps(answer).encode()
 
 
 class Impostor:
     """An HTTP server that answers every request alike and counts them."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, *, delay_s: float = 0) -> None:
         self.deliveries = 0
         impostor = self
 
@@ -53,6 +65,7 @@ class Impostor:
             def do_POST(self) -> None:
                 impostor.deliveries += 1
                 self.rfile.read(int(self.headers["Content-Length"]))
+                time.sleep(delay_s)
                 respond(self, status, body, {"x-amzn-RequestId": "1"} if status >= 400 else {})
 
             def log_message(self, *_: object) -> None:
@@ -163,6 +176,19 @@ def test_an_error_that_does_not_pass_is_given_up_at_once(code: str) -> None:
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, CALLS["reserve"])
     assert impostor.deliveries == 1
+
+
+def test_a_call_of_many_slow_requests_is_given_up_in_time() -> None:
+    key = key_record(CUSTOMER.account_id, limit=LIMIT)
+    used = {**key_item(key), "t": after(1), "a": START}
+    item = {**new_account(CUSTOMER.account_id, "Busy", START), "keys": {CUSTOMER.digest: used}}
+    refusal = error(400, "ConditionalCheckFailedException", Item=marshal_item(item))
+    impostor = Impostor(*refusal, delay_s=0.4)
+    with serving(impostor.handler) as url, store_at(url) as store:
+        expect_unavailable(
+            store, lambda it: it.admit(CUSTOMER.account_id, CUSTOMER.digest, now_us=START)
+        )
+    assert impostor.deliveries >= 2
 
 
 def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:

@@ -1,0 +1,110 @@
+"""Keys that are not valid: turned away, and the malformed ones before any store is asked."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools import Logger, Metrics
+from events import make
+
+from bgblur.proxy import InvocationContext
+from blur.accounts import keys
+from blur.accounts.model import KeyKind
+from blur.api.app import App
+from blur.handler import routes
+from blur.imaging.models import MODELS
+from blur.imaging.session import open_model
+from blur.service import BlurService
+
+from .conftest import Answer
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Callable
+
+    from blur.accounts.sqlite import SqliteStore
+    from blur.settings import Settings
+
+    from .conftest import Call, Clock
+
+KEYS = 1_000
+
+
+@dataclass
+class Watched:
+    """A store that counts the questions it is asked."""
+
+    store: SqliteStore
+    asked: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        self.asked.append(name)
+        answer: Callable[..., Any] = getattr(self.store, name)
+        return answer
+
+
+@pytest.fixture
+def watched(store: SqliteStore) -> Watched:
+    return Watched(store)
+
+
+@pytest.fixture
+def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
+    service = BlurService(
+        store=watched,
+        model=open_model(MODELS[settings.model], settings.model_dir, threads=1),
+        price=1,
+        hold_ttl_s=60,
+        max_pixels=settings.max_pixels,
+        clock=clock,
+        new_hold_id=lambda: "hold",
+    )
+    logger = Logger(service=f"test-{id(log)}", stream=log)
+    app = App(routes(service, 1_000_000), logger=logger, metrics=Metrics(namespace="Test"))
+    return lambda event: Answer(app(event, InvocationContext()))
+
+
+def with_a_slip(text: str, chance: random.Random) -> str:
+    """Change, drop, double or swap characters as a typing hand does."""
+    at = chance.randrange(len(text) - 1)
+    other = chance.choice([c for c in keys.ALPHABET if c != text[at]])
+    slips = [
+        text[:at] + other + text[at + 1 :],
+        text[:at] + text[at + 1 :],
+        text[:at] + text[at] + text[at:],
+        text[:at] + text[at + 1] + text[at] + text[at + 2 :],
+    ]
+    return chance.choice([slip for slip in slips if slip != text])
+
+
+def account_of(key: str | None) -> dict[str, Any]:
+    return make.event("GET", "/v2/account", key=key)
+
+
+def test_1000_malformed_keys_are_refused_and_the_store_is_not_asked(
+    watched_call: Call, watched: Watched
+) -> None:
+    chance = random.Random(0)
+    typos = [with_a_slip(make.FUNDED, chance) for _ in range(KEYS - 5)]
+    odd = ["x" * 1_000_000, "bb_live_\u0661", make.FUNDED.lower(), f" {make.FUNDED}", "bb_live__"]
+    assert {watched_call(account_of(key)).status for key in (*typos, *odd)} == {401}
+    assert watched.asked == []
+
+
+def test_1000_unknown_keys_are_refused_alike_and_change_nothing(
+    watched_call: Call, watched: Watched, store: SqliteStore, clock: Clock
+) -> None:
+    chance = random.Random(0)
+    accounts = ("000000000000", make.FUNDED.split("_")[2])
+    unknown = [
+        keys.mint(KeyKind.LIVE, accounts[turn % 2], chance.randbytes) for turn in range(KEYS)
+    ]
+    before = list(store.accounts(now_us=clock()))
+    answers = [watched_call(account_of(key)) for key in unknown]
+    assert len({str(answer.raw) for answer in answers}) == 1
+    assert answers[0].status == 401
+    assert watched.asked == ["inquire"] * KEYS
+    assert list(store.accounts(now_us=clock())) == before

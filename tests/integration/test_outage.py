@@ -1,0 +1,39 @@
+"""A store that is out of reach, seen by a client of the whole handler."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from aws_lambda_powertools import Logger
+from events import make
+
+from bgblur.proxy import InvocationContext
+from blur.handler import build
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST_S = 2.5
+"""Two seconds of patience with the store, and something for a busy machine."""
+
+
+def test_a_call_is_answered_503_within_its_patience(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "local")
+    settings = Settings(accounts="dynamodb:nowhere", model_dir=model_dir)
+    handler = build(settings, logger=Logger(service="outage"))
+    started = time.monotonic()
+    answer = handler(make.blur(), InvocationContext())
+    assert time.monotonic() - started < MOST_S
+    assert answer["statusCode"] == 503
+    error = json.loads(answer["body"])["error"]
+    assert error["code"] == "temporarily_unavailable"
+    assert answer["multiValueHeaders"]["Retry-After"] == [str(error["retry_after"])]
+    assert answer["multiValueHeaders"]["X-Credits-Charged"] == ["0"]
