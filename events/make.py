@@ -35,6 +35,7 @@ FUNDED = _fixed_key(b"funded")
 EMPTY = _fixed_key(b"empty")
 LIMITED = _fixed_key(b"limited")
 UNKNOWN = _fixed_key(b"unknown")
+TEST = _fixed_key(b"test", KeyKind.TEST)
 
 
 def jpeg(side_px: int = 192) -> bytes:
@@ -106,6 +107,7 @@ def all_events() -> dict[str, dict[str, Any]]:
     return {
         "200-blur": blur(),
         "200-cutout": blur(mode="cutout"),
+        "200-test_key": blur(TEST),
         "200-account": event("GET", "/v2/account", key=FUNDED),
         "200-health": event("GET", "/health"),
         "204-preflight": event("OPTIONS", "/v2/rembg/blur/"),

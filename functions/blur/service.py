@@ -67,7 +67,7 @@ class BlurService:
         """
         call = once.begin(self.store, self._claim(key), _ticket(order), now_us=self.clock())
         try:
-            image = self._render(order)
+            image = self._render(order, stamped=key.kind is KeyKind.TEST)
         except BaseException as error:
             standing = once.abandon(self.store, call, now_us=self.clock())
             if isinstance(error, ApiError):
@@ -103,7 +103,7 @@ class BlurService:
             hold_ttl_us=self.hold_ttl_s * SECOND_US,
         )
 
-    def _render(self, order: Order) -> Encoded:
+    def _render(self, order: Order, *, stamped: bool) -> Encoded:
         return blur_photo(
             order.image,
             model=self.model,
@@ -111,6 +111,7 @@ class BlurService:
             mode=order.mode,
             output=order.output,
             max_pixels=self.max_pixels,
+            stamped=stamped,
         )
 
 

@@ -86,6 +86,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteStore]:
         (make.FUNDED, FUNDS, FREQUENT),
         (make.EMPTY, 0, FREQUENT),
         (make.LIMITED, FUNDS, RARE),
+        (make.TEST, 0, FREQUENT),
     ):
         add_account(store, text, granted, limit, clock())
     limited = keys.parse(make.LIMITED)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from events import make
-from PIL import Image
+from PIL import Image, ImageChops
 
 from blur.errors import ApiError
 
@@ -63,6 +63,23 @@ def test_a_picture_comes_back_as_png_and_costs_one_credit(
     assert answer.headers["x-credits-charged"] == "1"
     assert answer.headers["x-credits-remaining"] == str(FUNDS - 1)
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
+
+
+def test_a_test_key_costs_nothing_and_gets_a_stamped_picture(
+    call: Call, store: SqliteStore, clock: Clock
+) -> None:
+    stamped, live = (answer_to(EVENTS / f"200-{name}.json", call) for name in ("test_key", "blur"))
+    assert stamped.headers["x-credits-charged"] == "0"
+    assert balance_of(store, make.TEST, clock) == (0, 0)
+    with (
+        Image.open(io.BytesIO(stamped.body)) as marked,
+        Image.open(io.BytesIO(live.body)) as plain,
+    ):
+        changed = ImageChops.difference(marked, plain).getbbox()
+    assert changed is not None
+    assert changed[0] > 100
+    assert changed[1] > 100
+    assert changed[2:] == (192, 192)
 
 
 def test_a_preflight_allows_the_key_header_for_any_page(call: Call) -> None:

@@ -6,7 +6,6 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-import pytest
 from aws_lambda_powertools import Logger
 from events import make
 
@@ -16,6 +15,8 @@ from blur.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 MOST_S = 2.5
 """Two seconds of patience with the store, and something for a busy machine."""

@@ -5,20 +5,24 @@ from __future__ import annotations
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import binary_dilation, gaussian_filter
 from skimage import data
 
 from blur.errors import NoSubjectError
-from blur.imaging.arrays import Pixels
 from blur.imaging.matte import find_matte
 from blur.imaging.models import MODELS
 from blur.imaging.pipeline import blur_background, blur_photo
 from blur.imaging.session import Model, open_model
 
-RADII = (0, 1, 2, 5, 15)
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Coverage, Pixels
+
+RADII = (0, 2, 5, 15)
 FACES = {
     "astronaut": (slice(60, 130), slice(195, 260)),
     "chelsea": (slice(90, 200), slice(110, 240)),
@@ -48,11 +52,11 @@ def blurred(model: Model, picture: Pixels, radius_px: int, mode: str = "backgrou
     return np.array(Image.open(BytesIO(encoded.data)))
 
 
-def high_frequency_energy(picture: Pixels, where: np.ndarray) -> float:
-    """The mean square of the Laplacian over some pixels of the picture's inside."""
+def high_frequency_energy(picture: Pixels, where: Coverage) -> float:
+    """The mean square of what a Gaussian of 4 px takes away, over some pixels."""
     grey = picture.mean(axis=2)
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float(((around - 4 * grey[1:-1, 1:-1])[where[1:-1, 1:-1]] ** 2).mean())
+    detail = grey - gaussian_filter(grey, 4)
+    return float((detail[where > 0] ** 2).mean())
 
 
 @pytest.mark.parametrize("name", FACES)
@@ -78,9 +82,9 @@ def test_the_subject_is_exact_wherever_the_matte_is_sure(model: Model, name: str
 def test_the_background_loses_detail_as_the_radius_grows(model: Model, name: str) -> None:
     photo = photo_of(name)
     matte = find_matte(model, photo)
+    far_behind = (~binary_dilation(matte > 0, iterations=16)).astype(np.uint8)
     results = (blur_background(photo, matte, radius_px) for radius_px in RADII)
-    energy = [high_frequency_energy(result, matte == 0) for result in results]
-    print(energy)
+    energy = [high_frequency_energy(result, far_behind) for result in results]
     assert all(wider < narrower for narrower, wider in pairwise(energy))
     assert energy[-1] < energy[0] / 20
 

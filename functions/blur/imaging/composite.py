@@ -27,7 +27,14 @@ def over(foreground: Pixels, background: Pixels, alpha: Coverage) -> Pixels:
 
 
 def blend(foreground: Pixels, background: Pixels, alpha: Coverage) -> Pixels:
-    """Do what `over` does, for a piece small enough to blend in 16 bits at once."""
+    """Do what `over` does, for a piece small enough to blend in 16 bits at once.
+
+    Where one of the two is all there is to see, it is returned itself, not a copy.
+    """
+    if not alpha.any():
+        return background
+    if alpha.min() == OPAQUE:
+        return foreground
     result = np.where(alpha[..., np.newaxis] == OPAQUE, foreground, background)
     band = (alpha > 0) & (alpha < OPAQUE)
     weight = alpha[band].astype(np.uint16)[:, np.newaxis]

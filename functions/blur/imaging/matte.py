@@ -22,7 +22,7 @@ u2netp's raw maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 
 pictures, gradients, noise, stripes and checkerboards.
 """
 MID_GREY = 128
-NOTHING, ALL = 8, 247
+NOTHING, ALL = 4, 251
 FIRM = np.clip((np.arange(256) - NOTHING) * 255 / (ALL - NOTHING) + 0.5, 0, 255).astype(np.uint8)
 """The matte for each level of rembg's mask, whose inside is 254 rather than 255, and whose
 outside is not quite 0: the subject would not be left alone anywhere."""
@@ -52,7 +52,8 @@ def find_matte(model: Predictor, photo: Pixels, alpha: Coverage | None = None) -
         raise NoSubjectError(message)
     size = (photo.shape[1], photo.shape[0])
     mask = Image.fromarray(stretch(raw)).resize(size, Image.Resampling.LANCZOS)
-    return FIRM[np.asarray(mask)]
+    matte: Coverage = FIRM[np.asarray(mask)]
+    return matte
 
 
 def stretch(raw: NDArray[np.float32]) -> Coverage:

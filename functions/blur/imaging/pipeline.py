@@ -15,6 +15,7 @@ from blur.imaging.defocus import defocus
 from blur.imaging.encode import Encoded, check_format, encode
 from blur.imaging.foreground import separate
 from blur.imaging.matte import find_matte
+from blur.imaging.stamp import stamp
 from blur.imaging.tiles import tiles
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ def blur_photo(  # noqa: PLR0913 - the request's three fields, and what serves i
     max_pixels: int,
     mode: str = "background",
     output: str = "png",
+    stamped: bool = False,
 ) -> Encoded:
     """Blur what is behind the subject of an image file, or cut the subject out.
 
-    `radius_px` is the Gaussian's standard deviation in pixels of the upright image.
+    `radius_px` is the Gaussian's standard deviation in pixels of the upright image. A
+    `stamped` result carries a visible "TEST".
 
     Raises:
         InvalidImageError: the file cannot be decoded.
@@ -53,6 +56,8 @@ def blur_photo(  # noqa: PLR0913 - the request's three fields, and what serves i
     photo = decode(data, max_pixels=max_pixels)
     matte = find_matte(model, photo.pixels, photo.alpha)
     pixels, alpha = MODES[mode](photo, matte, radius_px)
+    if stamped:
+        pixels, alpha = stamp(pixels, alpha)
     return encode(pixels, alpha, photo.icc_profile, output)
 
 

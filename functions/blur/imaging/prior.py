@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SIDE_CELLS = 256
 """The prior is smooth: this many cells along the longer side are enough."""
+SAMPLES = 4
+"""Pixels looked at along a cell's side, evenly spaced: reading all of them tells no more."""
 MARGIN = 2
 """Cells kept beyond each edge, because the grid served goes beyond it, too."""
 SATURATION = np.float32(0.25)
@@ -46,10 +48,13 @@ class Prior:
         ratio = 1
         while max(weights.shape) > SIDE_CELLS * step * ratio:
             ratio *= 2
-        grid = Window(0, 0, *cells(weights.shape, step * ratio)).grown(MARGIN)
-        planes = weigh(colours, weights, step * ratio, grid)
+        side = min(SAMPLES, step * ratio)
+        some = slice(None, None, step * ratio // side)
+        colours, weights = colours[some, some], weights[some, some]
+        grid = Window(0, 0, *cells(weights.shape, side)).grown(MARGIN)
+        planes = weigh(colours, weights, side, grid)
         if not planes[3].any():
-            planes = weigh(colours, np.full_like(weights, OPAQUE), step * ratio, grid)
+            planes = weigh(colours, np.full_like(weights, OPAQUE), side, grid)
         return cls(fill(planes), ratio)
 
     def at(self, window: Window) -> Planes:
@@ -77,7 +82,8 @@ def fill(planes: Planes) -> Planes:
 
 def _divide(planes: Planes) -> Planes:
     own = np.full_like(planes[:3], UNKNOWN)
-    return np.divide(planes[:3], planes[3], out=own, where=planes[3] > 0)
+    np.divide(planes[:3], planes[3], out=own, where=planes[3] > 0)
+    return own
 
 
 def _halve(planes: Planes) -> Planes:

@@ -35,7 +35,7 @@ class Echo:
     def __init__(self, store: AccountStore, seed: int, *, duplicates: float) -> None:
         """Repeat the share `duplicates` of all writes."""
         self._store = store
-        self._chance = Random(seed)  # noqa: S311 - the order of a test, not a secret
+        self._chance = Random(seed)
         self._duplicates = duplicates
         self._sent: list[Callable[[], object]] = []
 
@@ -88,7 +88,7 @@ def spend(store: AccountStore, customer: Customer, seed: int, duplicates: float)
     Who gives a credit back goes on and finds it again, so none is left behind.
     """
     echo = Echo(store, seed, duplicates=duplicates)
-    chance = Random(seed)  # noqa: S311 - as above
+    chance = Random(seed)
     charged = 0
     while True:
         try:

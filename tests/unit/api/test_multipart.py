@@ -89,5 +89,5 @@ def test_any_type_and_any_body_are_read_or_refused(content_type: str, body: byte
     for given_type in (content_type, TYPE):
         try:
             parse_form(given_type, body)
-        except InvalidRequestError as error:
-            assert error.message
+        except InvalidRequestError:
+            continue

@@ -6,19 +6,25 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 from skimage import data
 
 from blur.imaging.tiles import Window
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from blur.imaging.arrays import Coverage, Pixels
     from blur.imaging.convolution import Smooth
 
 
 def astronaut(height: int = 512, width: int = 512) -> Pixels:
     """A portrait, public domain (NASA), or its upper left corner."""
-    return np.array(data.astronaut()[:height, :width])
+    return real("astronaut")[:height, :width].copy()
+
+
+def real(name: str) -> Pixels:
+    """One of scikit-image's photos, by the name of the function that loads it."""
+    return np.array(getattr(data, name)())
 
 
 def flat(height: int, width: int, colour: tuple[int, int, int]) -> Pixels:
@@ -38,7 +44,8 @@ def disc(height: int, width: int, radius: float, softness: float = 8.0) -> Cover
     y, x = np.mgrid[:height, :width]
     distance = np.hypot(y - height / 2, x - width / 2)
     ramp = np.clip((radius - distance) / softness + 0.5, 0, 1)
-    return np.rint(255 * ramp).astype(np.uint8)
+    matte: Coverage = np.rint(255 * ramp).astype(np.uint8)
+    return matte
 
 
 def whole(smooth: Smooth, shape: tuple[int, ...]) -> Pixels:
@@ -54,4 +61,5 @@ def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noq
 
 def difference(one: Pixels, other: Pixels) -> Pixels:
     """How many levels apart two pictures are, pixel by pixel."""
-    return np.abs(one.astype(np.int16) - other).astype(np.uint8)
+    apart: Pixels = np.abs(one.astype(np.int16) - other).astype(np.uint8)
+    return apart

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,9 +17,11 @@ from tests.unit.imaging.pictures import (
     whole,
 )
 
-from blur.imaging.arrays import Coverage, Pixels
 from blur.imaging.convolution import normalised_convolution
 from blur.imaging.tiles import Window, tiles
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Coverage, Pixels
 
 RADII = [0.4, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50]
 FULL = 255

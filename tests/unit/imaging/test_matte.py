@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from tests.unit.imaging.pictures import flat, noise
 
 from blur.errors import NoSubjectError
-from blur.imaging.arrays import Pixels
 from blur.imaging.matte import FIRM, LEAST_CONFIDENCE, find_matte, on_grey, stretch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Pixels
 
 
 class Fixed:
@@ -73,7 +78,7 @@ def test_a_flat_map_is_all_subject_and_divides_nothing_by_zero() -> None:
 
 
 def test_what_is_all_but_sure_is_sure_and_the_rest_hardly_moves() -> None:
-    assert FIRM[254] == FIRM[247] == 255
-    assert FIRM[0] == FIRM[8] == 0
+    assert FIRM[254] == FIRM[251] == 255
+    assert FIRM[0] == FIRM[4] == 0
     assert (np.diff(FIRM.astype(int)) >= 0).all()
-    assert np.abs(FIRM.astype(int) - np.arange(256)).max() <= 8
+    assert np.abs(FIRM.astype(int) - np.arange(256)).max() <= 4

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 from tests.unit.imaging.pictures import (
@@ -22,12 +22,16 @@ from tests.unit.imaging.pictures import (
 from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import ImageTooLargeError, InvalidFormatError, InvalidImageError, InvalidModeError
-from blur.imaging.arrays import Coverage, Pixels
 from blur.imaging.composite import over
 from blur.imaging.defocus import defocus
 from blur.imaging.encode import Encoded
 from blur.imaging.foreground import separate
 from blur.imaging.pipeline import MODES, blur_background, blur_photo, cut_out
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Coverage, Pixels
 
 LIMIT = 1_000_000
 

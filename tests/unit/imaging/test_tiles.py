@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def test_strips_cover_every_row_once(height: int, width: int) -> None:
     cut = list(strips(window, 1 << 18))
     assert cut[0].top == -2
     assert cut[-1].bottom == height
-    assert all(one.bottom == other.top for one, other in zip(cut, cut[1:], strict=False))
+    assert all(one.bottom == other.top for one, other in pairwise(cut))
     assert {(strip.left, strip.right) for strip in cut} == {(-3, width)}
 
 
