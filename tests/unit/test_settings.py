@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -42,6 +43,6 @@ def test_no_number_of_threads_means_every_cpu() -> None:
 
 
 def test_every_setting_is_in_the_documentation_with_its_default() -> None:
-    rows = [line.split("|") for line in OPERATIONS.read_text().splitlines()]
-    told = {row[1].strip(" `"): row[2].strip(" `") for row in rows if "`BLUR_" in "|".join(row)}
+    rows = re.findall(r"^\| `(BLUR_\w+)` \| `([^`]*)` \|", OPERATIONS.read_text(), re.MULTILINE)
+    told = dict(rows)
     assert told == {variable_of(field.name): str(field.default) for field in fields(Settings)}

@@ -81,7 +81,7 @@ def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
 
 def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
     """See `CallStore.refund`."""
-    item = dynamo_holds.refund(table, hold)
+    item = dynamo_holds.refund(table, hold, now_us)
     return _standing_after(table, hold, item, 0, now_us)
 
 

@@ -2,9 +2,10 @@
 
 Each step is one conditional write that moves credits and the hold together, so that a write
 delivered twice, or late, finds its condition gone. When a hold ends, its mark joins the set
-`ended<minute>`, named by the minute of the hold's expiry, and a late copy of its reserve is
-refused by the mark. Marks are dropped by the set, after that minute: a copy that comes even
-later takes a hold that has already expired, which comes home like any other.
+`ended<slot>`, named by the five seconds in which it ended, and a late copy of its reserve is
+refused by the mark. Marks are dropped by the set, once every copy has arrived: a request is
+sent for at most two seconds (see `dynamo`), and COPY_US leaves much more for its way. A copy
+that came even later would take a hold that nobody settles, and that expires like any other.
 
 A mark is 8 bytes of the hold id's SHA-256: among the 10,000 marks that an item has room for,
 a new hold meets a foreign one with a probability below 1 in 10**15.
@@ -23,7 +24,9 @@ from blur.accounts.dynamo_values import Expressions, Item
 from blur.accounts.model import SECOND_US, Claim, Hold, Instant
 from blur.accounts.store import UnknownAccountError
 
-MINUTE_US = 60 * SECOND_US
+SLOT_US = 5 * SECOND_US
+COPY_US = 15 * SECOND_US
+"""No copy of a request arrives later than this after the request was first sent."""
 ENDED = "ended"
 REFUNDED = b"r"
 """Follows the mark of a hold that was not charged, in a second element of the set."""
@@ -33,20 +36,17 @@ BATCH = 50
 
 MARK_BYTES = 8
 FORGET_AT_BYTES = 256
-"""What the marks of past minutes may take of an item before a write is spent on dropping them."""
+"""What the marks of past slots may take of an item before a write is spent on dropping them."""
 
 
 def take(update: Expressions, claim: Claim, now_us: Instant) -> None:
-    """Move the price from the balance to a hold, unless the hold is there or has ended.
-
-    There is a condition for each minute of the hold's life, so it may last some four hours.
-    """
+    """Move the price from the balance to a hold, unless the hold is there or has ended."""
     expires_us = now_us + claim.hold_ttl_us
     hold, balance = update.path("holds", claim.hold_id), update.path("balance")
     mark, price = update.value(_mark(claim.hold_id)), update.value(claim.price)
     update.conditions += [f"attribute_not_exists({hold})", f"{balance} >= {price}"]
-    for minute in range(now_us // MINUTE_US, expires_us // MINUTE_US + 1):
-        update.conditions.append(f"NOT contains({update.path(f'{ENDED}{minute}')}, {mark})")
+    for slot in range(now_us // SLOT_US, (now_us + COPY_US) // SLOT_US + 1):
+        update.conditions.append(f"NOT contains({update.path(f'{ENDED}{slot}')}, {mark})")
     update.sets += [
         f"{hold} = {update.value({'c': claim.price, 'x': expires_us})}",
         f"{balance} = {balance} - {price}",
@@ -83,7 +83,7 @@ def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> tuple[int, Item]:
         f"{update.path(f'calls{month}')} {update.value(1)}",
         f"{update.path(f'credits{month}')} {price}",
     ]
-    _end(update, hold, frozenset({_mark(hold.hold_id)}))
+    _end(update, hold, frozenset({_mark(hold.hold_id)}), now_us)
     try:
         return hold.price, table.update(schema.account_key(hold.account_id), update)
     except ConditionFailedError as failed:
@@ -93,7 +93,7 @@ def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> tuple[int, Item]:
     return _charged(item, hold, now_us), item
 
 
-def refund(table: DynamoTable, hold: Hold) -> Item:
+def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> Item:
     """Move the price back to the balance, if it is still held.
 
     Raises:
@@ -104,7 +104,7 @@ def refund(table: DynamoTable, hold: Hold) -> Item:
     balance = update.path("balance")
     update.sets.append(f"{balance} = {balance} + {update.value(hold.price)}")
     mark = _mark(hold.hold_id)
-    _end(update, hold, frozenset({mark, mark + REFUNDED}))
+    _end(update, hold, frozenset({mark, mark + REFUNDED}), now_us)
     try:
         return table.update(schema.account_key(hold.account_id), update)
     except ConditionFailedError as failed:
@@ -142,8 +142,8 @@ def known(item: Item | None, account_id: str) -> Item:
 def _due(item: Item, past_us: int) -> Expressions | None:
     """Return the write that tidies the item, or None if there is nothing worth it."""
     expired = {name: held for name, held in item["holds"].items() if held["x"] <= past_us}
-    minute = past_us // MINUTE_US
-    past = [name for name in item if name.startswith(ENDED) and _minute_of(name) < minute]
+    slot = (past_us - COPY_US) // SLOT_US
+    past = [name for name in item if name.startswith(ENDED) and _slot_of(name) < slot]
     waste_bytes = sum(len(name) + MARK_BYTES * len(item[name]) for name in past)
     if not expired and waste_bytes < FORGET_AT_BYTES:
         return None
@@ -166,12 +166,12 @@ def _homecoming(holds: Item) -> Expressions:
     return update
 
 
-def _end(update: Expressions, hold: Hold, marks: frozenset[bytes]) -> None:
+def _end(update: Expressions, hold: Hold, marks: frozenset[bytes], now_us: Instant) -> None:
     held = update.path("holds", hold.hold_id)
     # The price as a condition: what leaves the hold is exactly what entered it.
     update.conditions.append(f"{held}.{update.path('c')} = {update.value(hold.price)}")
     update.removes.append(held)
-    ended = update.path(f"{ENDED}{hold.expires_us // MINUTE_US}")
+    ended = update.path(f"{ENDED}{now_us // SLOT_US}")
     update.adds.append(f"{ended} {update.value(marks)}")
 
 
@@ -199,5 +199,5 @@ def _marks(item: Item) -> frozenset[bytes]:
     return frozenset().union(*sets)
 
 
-def _minute_of(name: str) -> int:
+def _slot_of(name: str) -> int:
     return int(name.removeprefix(ENDED))

@@ -10,7 +10,7 @@ are one letter long:
 | `balance`, `granted`, `used` | credits, as in `Account` |
 | `calls<YYYY-MM>`, `credits<YYYY-MM>` | the usage of a month |
 | `holds.<hold id>` | a call under way: `c` its credits, `x` its expiry |
-| `ended<minute>` | the calls that ended, as a set of marks, by the minute of their expiry |
+| `ended<slot>` | the calls that ended in these five seconds, as a set of marks |
 | `keys.<digest>` | a key, as follows |
 | `k`, `p`, `c` | kind (`live` or `test`), prefix, creation |
 | `x` | expiry; `NEVER` for none, so that its condition is one comparison |

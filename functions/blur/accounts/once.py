@@ -64,9 +64,10 @@ def begin(store: CallStore, claim: Claim, ticket: Ticket | None, *, now_us: Inst
     try:
         reservation = store.reserve(claim, now_us=now_us)
     except InsufficientCreditsError:
-        # The last credit may have paid for the very call that is repeated here.
-        if ticket and _was_paid(store, claim, ticket, now_us):
-            return Call(store.admit(claim.account_id, claim.key_digest, now_us=now_us))
+        # The last credit may be with the very call that is repeated here.
+        if owner := ticket and _owner(store, claim, ticket, now_us):
+            standing = store.admit(claim.account_id, claim.key_digest, now_us=now_us)
+            return _yielded(owner, ticket, standing)
         raise
     if ticket is None:
         return Call(reservation.standing, reservation.hold)
@@ -128,15 +129,21 @@ def _own_or_yield(store: CallStore, call: Call, ticket: Ticket, now_us: Instant)
         return Call(call.standing, hold, record)
     # If the hold cannot be given back just now, it expires: this call costs nothing.
     standing = abandon(store, call, now_us=now_us) or replace(call.standing, credits_charged=0)
+    return _yielded(owner, ticket, standing)
+
+
+def _owner(
+    store: CallStore, claim: Claim, ticket: Ticket, now_us: Instant
+) -> IdempotencyRecord | None:
+    return store.find_record(claim.account_id, ticket.scope(claim.key_digest), now_us=now_us)
+
+
+def _yielded(owner: IdempotencyRecord, ticket: Ticket, standing: Standing) -> Call:
+    """Return a call that `owner` has paid for, or refuse it."""
     if refusal := _refusal(owner, ticket):
         refusal.standing = standing
         raise refusal
     return Call(standing)
-
-
-def _was_paid(store: CallStore, claim: Claim, ticket: Ticket, now_us: Instant) -> bool:
-    owner = store.find_record(claim.account_id, ticket.scope(claim.key_digest), now_us=now_us)
-    return owner is not None and owner.done and owner.fingerprint == ticket.fingerprint
 
 
 def _refusal(owner: IdempotencyRecord, ticket: Ticket) -> ApiError | None:
