@@ -17,7 +17,7 @@ from events import make
 from bgblur.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, Instant, KeyRecord, LedgerEntry, RateLimit
-from blur.accounts.sqlite import SqliteStore
+from blur.accounts.sqlite.store import SqliteStore
 from blur.clock import now
 from blur.handler import build
 from blur.settings import Settings

@@ -12,7 +12,7 @@ from events import make
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
-    from blur.accounts.sqlite import SqliteStore
+    from blur.accounts.sqlite.store import SqliteStore
 
     from .conftest import Call, Clock
 

@@ -16,7 +16,7 @@ from blur.errors import ApiError
 from .conftest import EVENTS, FUNDS, balance_of
 
 if TYPE_CHECKING:
-    from blur.accounts.sqlite import SqliteStore
+    from blur.accounts.sqlite.store import SqliteStore
 
     from .conftest import Answer, Call, Clock
 

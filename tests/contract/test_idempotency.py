@@ -13,7 +13,7 @@ from blur.accounts.model import SECOND_US, Claim
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
-    from blur.accounts.sqlite import SqliteStore
+    from blur.accounts.sqlite.store import SqliteStore
 
     from .conftest import Call, Clock
 

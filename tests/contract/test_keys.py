@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Callable
 
-    from blur.accounts.sqlite import SqliteStore
+    from blur.accounts.sqlite.store import SqliteStore
     from blur.settings import Settings
 
     from .conftest import Call, Clock

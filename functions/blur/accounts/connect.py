@@ -20,11 +20,11 @@ def connect(location: str) -> AccountStore:
     """
     scheme, _, name = location.partition(":")
     if name and scheme == "sqlite":
-        from blur.accounts.sqlite import SqliteStore  # noqa: PLC0415 - see the docstring
+        from blur.accounts.sqlite.store import SqliteStore  # noqa: PLC0415 - see the docstring
 
         return SqliteStore(Path(name))
     if name and scheme == "dynamodb":
-        from blur.accounts.dynamo import DynamoStore, open_client  # noqa: PLC0415 - as above
+        from blur.accounts.dynamo.store import DynamoStore, open_client  # noqa: PLC0415 - as above
 
         return DynamoStore(name, open_client())
     message = f"{location!r} is neither sqlite:<path> nor dynamodb:<table>"

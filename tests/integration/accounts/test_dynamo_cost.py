@@ -15,8 +15,8 @@ from tests.integration.accounts.customer import (
     open_account,
 )
 
-from blur.accounts import table
-from blur.accounts.dynamo import DynamoStore, open_client
+from blur.accounts.dynamo import schema
+from blur.accounts.dynamo.store import DynamoStore, open_client
 from blur.accounts.model import SECOND_US, IdempotencyRecord, Instant, RateLimit
 from blur.settings import Settings
 
@@ -171,7 +171,7 @@ def test_expired_holds_come_home_together_in_one_write(
 def stored(table_name: str, customer: Customer) -> dict[str, Any]:
     """Return the account's item as it lies in the table, read by another client."""
     client: Any = open_client()
-    key = {name: {"S": part} for name, part in table.account_key(customer.account_id).items()}
+    key = {name: {"S": part} for name, part in schema.account_key(customer.account_id).items()}
     item: dict[str, Any] = client.get_item(TableName=table_name, Key=key)["Item"]
     client.close()
     return item

@@ -25,9 +25,9 @@ from tests.integration.accounts.customer import (
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 from blur.accounts.connect import connect
-from blur.accounts.dynamo import DynamoStore, open_client
-from blur.accounts.dynamo_items import key_item, new_account
-from blur.accounts.dynamo_values import marshal_item
+from blur.accounts.dynamo.items import key_item, new_account
+from blur.accounts.dynamo.store import DynamoStore, open_client
+from blur.accounts.dynamo.values import marshal_item
 from blur.accounts.model import RateLimit
 from blur.errors import UnavailableError
 

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.integration.accounts.customer import START, TTL_US, after, new_id, open_account
 
-from blur.accounts import table
-from blur.accounts.dynamo import DynamoStore, open_client
+from blur.accounts.dynamo import schema
+from blur.accounts.dynamo.store import DynamoStore, open_client
 from blur.accounts.model import IdempotencyRecord, Instant
 from blur.accounts.rate import CLOCK_SKEW_US
 
@@ -29,7 +29,7 @@ IMPORT_ALL_BUT_THE_STORE = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if module.name not in ("blur.accounts.dynamo", "blur.cold_start"):
+    if module.name not in ("blur.accounts.dynamo.store", "blur.cold_start"):
         importlib.import_module(module.name)
 print(*(name for name in sys.argv[2:] if name in sys.modules))
 """
@@ -49,26 +49,26 @@ def test_a_created_table_is_what_the_definition_says(
 ) -> None:
     name = dynamodb.create_table(new_id("definition"))
     created = client.describe_table(TableName=name)["Table"]
-    assert created["KeySchema"] == table.SCHEMA["KeySchema"]
+    assert created["KeySchema"] == schema.SCHEMA["KeySchema"]
     by_name = {kind["AttributeName"]: kind for kind in created["AttributeDefinitions"]}
-    assert list(by_name.values()) == table.SCHEMA["AttributeDefinitions"]
-    assert created["BillingModeSummary"]["BillingMode"] == table.SCHEMA["BillingMode"]
+    assert list(by_name.values()) == schema.SCHEMA["AttributeDefinitions"]
+    assert created["BillingModeSummary"]["BillingMode"] == schema.SCHEMA["BillingMode"]
 
 
 def test_a_record_outlives_its_use_by_the_time_to_live_that_the_table_takes(
     dynamodb: DynamoDBLocal, client: DynamoDBClient
 ) -> None:
     name = dynamodb.create_table(new_id("ttl"))
-    on: TimeToLiveSpecificationTypeDef = {"AttributeName": table.TTL_ATTRIBUTE, "Enabled": True}
+    on: TimeToLiveSpecificationTypeDef = {"AttributeName": schema.TTL_ATTRIBUTE, "Enabled": True}
     client.update_time_to_live(TableName=name, TimeToLiveSpecification=on)
     told = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    assert told["AttributeName"] == table.TTL_ATTRIBUTE
+    assert told["AttributeName"] == schema.TTL_ATTRIBUTE
     store = DynamoStore(name, client)
     forget_us = after(24 * 3600)
     record = IdempotencyRecord("a" * 12, "scope", "print", "hold", False, after(60), forget_us)  # noqa: FBT003 - not done
     assert store.claim_record(record, now_us=START) is None
     (item,) = client.scan(TableName=name)["Items"]
-    assert int(item[table.TTL_ATTRIBUTE]["N"]) * 1_000_000 >= forget_us
+    assert int(item[schema.TTL_ATTRIBUTE]["N"]) * 1_000_000 >= forget_us
     assert store.find_record("a" * 12, "scope", now_us=Instant(forget_us)) is None
 
 

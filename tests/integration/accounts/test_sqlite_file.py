@@ -23,7 +23,7 @@ from tests.integration.accounts.customer import (
 )
 
 from blur.accounts.audit import differences
-from blur.accounts.sqlite import SqliteStore
+from blur.accounts.sqlite.store import SqliteStore
 from blur.errors import UnavailableError
 
 spawn = multiprocessing.get_context("spawn")
@@ -53,7 +53,7 @@ def test_opening_a_store_touches_nothing_until_its_first_use(path: Path) -> None
 
 
 def test_importing_the_store_writes_nothing(tmp_path: Path) -> None:
-    program = "import blur.accounts.sqlite, os; print(os.listdir())"
+    program = "import blur.accounts.sqlite.store, os; print(os.listdir())"
     found = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
@@ -137,7 +137,7 @@ SPENDER = """
 import sys
 from itertools import count
 from pathlib import Path
-from blur.accounts.sqlite import SqliteStore
+from blur.accounts.sqlite.store import SqliteStore
 from tests.integration.accounts.customer import START, Customer
 
 store = SqliteStore(Path(sys.argv[1]))

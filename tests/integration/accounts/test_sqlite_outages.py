@@ -19,7 +19,7 @@ from tests.integration.accounts.customer import (
     open_account,
 )
 
-from blur.accounts.sqlite import SqliteStore
+from blur.accounts.sqlite.store import SqliteStore
 from blur.accounts.store import UnknownAccountError
 from blur.errors import UnavailableError
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts import dynamo_holds
-from blur.accounts import table as schema
-from blur.accounts.dynamo_items import (
+from blur.accounts.dynamo import holds, schema
+from blur.accounts.dynamo.items import (
     account_of,
     entry_item,
     entry_of,
@@ -14,8 +13,8 @@ from blur.accounts.dynamo_items import (
     limit_item,
     new_account,
 )
-from blur.accounts.dynamo_table import ConditionFailedError, DynamoTable
-from blur.accounts.dynamo_values import Expressions, Item
+from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.store import (
     AccountExistsError,
     OverdrawnError,
@@ -47,7 +46,7 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
         appended, account = failed.items
         if appended is not None:
             return
-        balance = dynamo_holds.known(account, entry.account_id)["balance"]
+        balance = holds.known(account, entry.account_id)["balance"]
         message = f"{entry.credits} credits are more than the balance, {balance}"
         raise OverdrawnError(message) from None
 
@@ -58,7 +57,7 @@ def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> N
     Keys are never removed, so that their number tells whether one has come in between.
     """
     while True:
-        item = dynamo_holds.known(table.get(schema.account_key(key.account_id)), key.account_id)
+        item = holds.known(table.get(schema.account_key(key.account_id)), key.account_id)
         if key.digest in item["keys"]:
             return
         kin = [known for known in account_of(item).keys if known.kind is key.kind]
@@ -81,7 +80,7 @@ def expire_key(table: DynamoTable, account_id: str, key_digest: str, at_us: Inst
     update.conditions.append(f"{expiry} > {at}")
     update.sets.append(f"{expiry} = {at}")
     if not _updated(table, account_id, update):
-        item = dynamo_holds.known(table.get(schema.account_key(account_id)), account_id)
+        item = holds.known(table.get(schema.account_key(account_id)), account_id)
         _require_key(item, account_id, key_digest)
 
 
@@ -97,8 +96,8 @@ def limit_key(table: DynamoTable, account_id: str, key_digest: str, limit: RateL
 
 def account(table: DynamoTable, account_id: str, now_us: Instant) -> Account:
     """See `AccountStore.account`."""
-    item = dynamo_holds.known(table.get(schema.account_key(account_id)), account_id)
-    return account_of(dynamo_holds.tidy(table, account_id, item, now_us))
+    item = holds.known(table.get(schema.account_key(account_id)), account_id)
+    return account_of(holds.tidy(table, account_id, item, now_us))
 
 
 def accounts(table: DynamoTable, now_us: Instant) -> Iterator[Account]:

@@ -29,7 +29,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts import rate, table
+from blur.accounts import rate
+from blur.accounts.dynamo import schema
 from blur.accounts.model import (
     SECOND_US,
     Account,
@@ -48,7 +49,7 @@ from blur.accounts.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from blur.accounts.dynamo_values import Item
+    from blur.accounts.dynamo.values import Item
 
 NEVER = 10**18
 """The expiry of a key that does not expire: the year 33658."""
@@ -63,12 +64,12 @@ TTL_MARGIN_S = 24 * 3600
 def new_account(account_id: str, name: str, now_us: Instant) -> Item:
     """Return the item of an empty account."""
     books = {"balance": 0, "granted": 0, "used": 0, "holds": {}, "keys": {}}
-    return {**table.account_key(account_id), "name": name, "created": now_us, **books}
+    return {**schema.account_key(account_id), "name": name, "created": now_us, **books}
 
 
 def account_of(item: Item) -> Account:
     """Read an account's item."""
-    account_id = item[table.PARTITION_KEY].removeprefix(table.partition(""))
+    account_id = item[schema.PARTITION_KEY].removeprefix(schema.partition(""))
     keys = [key_of(item, account_id, digest) for digest in item["keys"]]
     return Account(
         account_id=account_id,
@@ -141,7 +142,7 @@ def standing_of(item: Item, digest: str, charged: int, now_us: Instant) -> Stand
 
 def entry_item(entry: LedgerEntry) -> Item:
     """Return the item of a ledger entry."""
-    key = table.entry_key(entry.account_id, entry.entry_id)
+    key = schema.entry_key(entry.account_id, entry.entry_id)
     moved = {"kind": entry.kind, "credits": entry.credits}
     return {**key, "entry_id": entry.entry_id, **moved, "at_us": entry.at_us, "note": entry.note}
 
@@ -161,13 +162,13 @@ def entry_of(item: Item, account_id: str) -> LedgerEntry:
 def record_item(record: IdempotencyRecord) -> Item:
     """Return the item of an idempotency record."""
     return {
-        **table.record_key(record.account_id, record.scope),
+        **schema.record_key(record.account_id, record.scope),
         "fingerprint": record.fingerprint,
         "hold_id": record.hold_id,
         "done": record.done,
         "lease_until_us": record.lease_until_us,
         "forget_us": record.forget_us,
-        table.TTL_ATTRIBUTE: record.forget_us // SECOND_US + TTL_MARGIN_S,
+        schema.TTL_ATTRIBUTE: record.forget_us // SECOND_US + TTL_MARGIN_S,
     }
 
 

@@ -12,7 +12,7 @@ import sqlite3
 from datetime import UTC, datetime
 
 from blur.accounts.model import SECOND_US, Claim, Hold, Instant
-from blur.accounts.sqlite_rows import hold_of
+from blur.accounts.sqlite.rows import hold_of
 
 
 def bring_home(db: sqlite3.Connection, account_id: str, now_us: Instant) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from blur.accounts.sqlite_schema import migrate, require_known
+from blur.accounts.sqlite.schema import migrate, require_known
 from blur.errors import UnavailableError
 
 PATIENCE_S = 1.5

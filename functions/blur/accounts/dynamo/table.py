@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from blur.accounts.dynamo_values import Expressions, Item, marshal_item, unmarshal_item
+from blur.accounts.dynamo.values import Expressions, Item, marshal_item, unmarshal_item
 
 Send = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Sends an operation, such as `update_item`, with its arguments and returns the answer.

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from blur.accounts.sqlite_rows import record_of
+from blur.accounts.sqlite.rows import record_of
 
 if TYPE_CHECKING:
     from blur.accounts.model import IdempotencyRecord, Instant

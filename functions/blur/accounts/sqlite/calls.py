@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from blur.accounts import rate, sqlite_holds, sqlite_records
+from blur.accounts import rate
 from blur.accounts.model import (
     AccountView,
     Claim,
@@ -15,8 +15,9 @@ from blur.accounts.model import (
     Reservation,
     Standing,
 )
-from blur.accounts.sqlite_file import AccountsFile
-from blur.accounts.sqlite_rows import Caller, caller_of, read_account
+from blur.accounts.sqlite import holds, records
+from blur.accounts.sqlite.file import AccountsFile
+from blur.accounts.sqlite.rows import Caller, caller_of, read_account
 from blur.accounts.store import UnknownAccountError
 from blur.errors import InsufficientCreditsError, InvalidApiKeyError, RateLimitError
 
@@ -39,17 +40,17 @@ class SqliteCalls:
         """Take a hold at most once for its id; see `CallStore.reserve`.
 
         The standing counts the price as charged, the most that the call can cost. Ended holds
-        are remembered until their expiry; `sqlite_holds` says why that is enough.
+        are remembered until their expiry; `holds` says why that is enough.
         """
         with self._file.transaction() as db:
             caller = _authenticate(db, claim.account_id, claim.key_digest, now_us)
-            found = sqlite_holds.find(db, claim.account_id, claim.hold_id)
+            found = holds.find(db, claim.account_id, claim.hold_id)
             if found is not None:
                 return Reservation(found[0], caller.standing(found[0].price, now_us))
             bucket = _next(caller, caller.calls, now_us)
             _require_credits(caller, claim.price, now_us)
             _count_call(db, caller, bucket)
-            hold = sqlite_holds.take(db, claim, now_us)
+            hold = holds.take(db, claim, now_us)
             caller = _caller(db, claim.account_id, claim.key_digest)
             return Reservation(hold, caller.standing(hold.price, now_us))
 
@@ -59,15 +60,15 @@ class SqliteCalls:
         Settled again before the hold's expiry, it answers what was charged the first time.
         """
         with self._file.transaction() as db:
-            charged = sqlite_holds.settle(db, hold, now_us)
-            sqlite_holds.bring_home(db, hold.account_id, now_us)
+            charged = holds.settle(db, hold, now_us)
+            holds.bring_home(db, hold.account_id, now_us)
             return _caller(db, hold.account_id, hold.key_digest).standing(charged, now_us)
 
     def refund(self, hold: Hold, *, now_us: Instant) -> Standing:
         """Give the held credits back once; see `CallStore.refund`."""
         with self._file.transaction() as db:
-            sqlite_holds.refund(db, hold)
-            sqlite_holds.bring_home(db, hold.account_id, now_us)
+            holds.refund(db, hold)
+            holds.bring_home(db, hold.account_id, now_us)
             return _caller(db, hold.account_id, hold.key_digest).standing(0, now_us)
 
     def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
@@ -92,24 +93,24 @@ class SqliteCalls:
     ) -> IdempotencyRecord | None:
         """Store the record unless another one counts; see `CallStore.claim_record`."""
         with self._file.transaction() as db:
-            return sqlite_records.claim(db, record, now_us)
+            return records.claim(db, record, now_us)
 
     def find_record(
         self, account_id: str, scope: str, *, now_us: Instant
     ) -> IdempotencyRecord | None:
         """Return the record that counts now, if there is one."""
         with self._file.snapshot() as db:
-            return sqlite_records.find(db, account_id, scope, now_us)
+            return records.find(db, account_id, scope, now_us)
 
     def complete_record(self, record: IdempotencyRecord) -> None:
         """Mark the record done, if the same `hold_id` still owns it."""
         with self._file.transaction() as db:
-            sqlite_records.complete(db, record)
+            records.complete(db, record)
 
     def release_record(self, record: IdempotencyRecord) -> None:
         """Delete the record, if the same `hold_id` still owns it and it is not done."""
         with self._file.transaction() as db:
-            sqlite_records.release(db, record)
+            records.release(db, record)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -133,7 +134,7 @@ def _caller(db: sqlite3.Connection, account_id: str, key_digest: str) -> Caller:
 def _authenticate(
     db: sqlite3.Connection, account_id: str, key_digest: str, now_us: Instant
 ) -> Caller:
-    sqlite_holds.bring_home(db, account_id, now_us)
+    holds.bring_home(db, account_id, now_us)
     try:
         caller = _caller(db, account_id, key_digest)
     except UnknownAccountError:

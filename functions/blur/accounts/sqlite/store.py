@@ -1,7 +1,7 @@
 """The embedded store: `AccountStore` in one SQLite file, without any server.
 
 Made for one machine: many threads and many processes, and a `kill -9` at any instant. The
-request path is inherited from `sqlite_calls`; here is what operators do besides.
+request path is inherited from `calls`; here is what operators do besides.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from blur.accounts import sqlite_holds
-from blur.accounts.sqlite_calls import SqliteCalls
-from blur.accounts.sqlite_rows import entry_of, read_account
+from blur.accounts.sqlite import holds
+from blur.accounts.sqlite.calls import SqliteCalls
+from blur.accounts.sqlite.rows import entry_of, read_account
 from blur.accounts.store import (
     AccountExistsError,
     OverdrawnError,
@@ -100,7 +100,7 @@ class SqliteStore(SqliteCalls):
     def account(self, account_id: str, *, now_us: Instant) -> Account:
         """Return the account; see `AccountStore.account`."""
         with self._file.transaction() as db:
-            sqlite_holds.bring_home(db, account_id, now_us)
+            holds.bring_home(db, account_id, now_us)
             return _known(db, account_id)
 
     def accounts(self, *, now_us: Instant) -> Iterator[Account]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts import table as schema
-from blur.accounts.dynamo_items import record_item, record_of
-from blur.accounts.dynamo_table import ConditionFailedError, DynamoTable
-from blur.accounts.dynamo_values import Expressions
+from blur.accounts.dynamo import schema
+from blur.accounts.dynamo.items import record_item, record_of
+from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo.values import Expressions
 
 if TYPE_CHECKING:
     from blur.accounts.model import IdempotencyRecord, Instant

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from blur.accounts import dynamo_holds, rate
-from blur.accounts import table as schema
-from blur.accounts.dynamo_items import (
+from blur.accounts import rate
+from blur.accounts.dynamo import holds, schema
+from blur.accounts.dynamo.items import (
     CALLS,
     INQUIRIES,
     account_of,
@@ -22,8 +22,8 @@ from blur.accounts.dynamo_items import (
     rate_of,
     standing_of,
 )
-from blur.accounts.dynamo_table import ConditionFailedError, DynamoTable
-from blur.accounts.dynamo_values import Expressions, Item
+from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.model import AccountView, Claim, Hold, Instant, Reservation, Standing
 from blur.errors import (
     InsufficientCreditsError,
@@ -66,7 +66,7 @@ def inquire(table: DynamoTable, account_id: str, key_digest: str, now_us: Instan
 def reserve(table: DynamoTable, claim: Claim, now_us: Instant) -> Reservation:
     """See `CallStore.reserve`."""
     item = _enter(table, Visit(claim.account_id, claim.key_digest, CALLS, now_us), claim)
-    hold = dynamo_holds.find(item, claim, now_us)
+    hold = holds.find(item, claim, now_us)
     if hold is None:
         message = "The accounts cannot be reached just now."
         raise UnavailableError(message, retry_after_s=1)
@@ -75,20 +75,20 @@ def reserve(table: DynamoTable, claim: Claim, now_us: Instant) -> Reservation:
 
 def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
     """See `CallStore.settle`."""
-    charged, item = dynamo_holds.settle(table, hold, now_us)
+    charged, item = holds.settle(table, hold, now_us)
     return _standing_after(table, hold, item, charged, now_us)
 
 
 def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
     """See `CallStore.refund`."""
-    item = dynamo_holds.refund(table, hold, now_us)
+    item = holds.refund(table, hold, now_us)
     return _standing_after(table, hold, item, 0, now_us)
 
 
 def _standing_after(
     table: DynamoTable, hold: Hold, item: Item, charged: int, now_us: Instant
 ) -> Standing:
-    item = dynamo_holds.tidy(table, hold.account_id, item, now_us)
+    item = holds.tidy(table, hold.account_id, item, now_us)
     return standing_of(item, hold.key_digest, charged, now_us)
 
 
@@ -101,9 +101,9 @@ def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item
         except ConditionFailedError as failed:
             item = _authenticated(failed.item, visit)
         else:
-            return dynamo_holds.tidy(table, visit.account_id, item, visit.now_us)
-        item = dynamo_holds.tidy(table, visit.account_id, item, visit.now_us)
-        if claim and dynamo_holds.find(item, claim, visit.now_us):
+            return holds.tidy(table, visit.account_id, item, visit.now_us)
+        item = holds.tidy(table, visit.account_id, item, visit.now_us)
+        if claim and holds.find(item, claim, visit.now_us):
             return item
         branch = _branch(item, visit)
         if claim:
@@ -121,7 +121,7 @@ def _update(branch: Branch, visit: Visit, claim: Claim | None) -> Expressions:
     ]
     branch(update, visit)
     if claim:
-        dynamo_holds.take(update, claim, visit.now_us)
+        holds.take(update, claim, visit.now_us)
     return update
 
 

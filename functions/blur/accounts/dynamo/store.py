@@ -2,7 +2,7 @@
 
 This is the only module that knows boto: it sends requests and says what became of them. It
 uses botocore, the part of boto3 that does so, which imports in less time. What is sent is
-decided in `dynamo_calls`, `dynamo_holds`, `dynamo_records` and `dynamo_admin`.
+decided in `calls`, `holds`, `records` and `admin`.
 
 Endpoint, region and credentials come from where boto finds them: the environment (among it
 `AWS_ENDPOINT_URL_DYNAMODB`), its files, or the machine's role.
@@ -21,9 +21,9 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
-from blur.accounts.dynamo_accounts import DynamoAccounts
-from blur.accounts.dynamo_table import ConditionFailedError, Send
-from blur.accounts.dynamo_values import Item, unmarshal_item
+from blur.accounts.dynamo.accounts import DynamoAccounts
+from blur.accounts.dynamo.table import ConditionFailedError, Send
+from blur.accounts.dynamo.values import Item, unmarshal_item
 from blur.accounts.rate import CLOCK_SKEW_US
 from blur.errors import UnavailableError
 

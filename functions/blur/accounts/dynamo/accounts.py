@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts import dynamo_admin, dynamo_calls, dynamo_records
-from blur.accounts.dynamo_table import DynamoTable, Send
+from blur.accounts.dynamo import admin, calls, records
+from blur.accounts.dynamo.table import DynamoTable, Send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,76 +39,76 @@ class DynamoAccounts:
 
     def admit(self, account_id: str, key_digest: str, *, now_us: Instant) -> Standing:
         """See `CallStore.admit`."""
-        return dynamo_calls.admit(self._table(), account_id, key_digest, now_us)
+        return calls.admit(self._table(), account_id, key_digest, now_us)
 
     def reserve(self, claim: Claim, *, now_us: Instant) -> Reservation:
         """See `CallStore.reserve`. One write where the key has rested, else two."""
-        return dynamo_calls.reserve(self._table(), claim, now_us)
+        return calls.reserve(self._table(), claim, now_us)
 
     def settle(self, hold: Hold, *, now_us: Instant) -> Standing:
         """See `CallStore.settle`."""
-        return dynamo_calls.settle(self._table(), hold, now_us)
+        return calls.settle(self._table(), hold, now_us)
 
     def refund(self, hold: Hold, *, now_us: Instant) -> Standing:
         """See `CallStore.refund`."""
-        return dynamo_calls.refund(self._table(), hold, now_us)
+        return calls.refund(self._table(), hold, now_us)
 
     def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """See `CallStore.inquire`."""
-        return dynamo_calls.inquire(self._table(), account_id, key_digest, now_us)
+        return calls.inquire(self._table(), account_id, key_digest, now_us)
 
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
     ) -> IdempotencyRecord | None:
         """See `CallStore.claim_record`."""
-        return dynamo_records.claim(self._table(), record, now_us)
+        return records.claim(self._table(), record, now_us)
 
     def find_record(
         self, account_id: str, scope: str, *, now_us: Instant
     ) -> IdempotencyRecord | None:
         """See `CallStore.find_record`."""
-        return dynamo_records.find(self._table(), account_id, scope, now_us)
+        return records.find(self._table(), account_id, scope, now_us)
 
     def complete_record(self, record: IdempotencyRecord) -> None:
         """See `CallStore.complete_record`."""
-        dynamo_records.complete(self._table(), record)
+        records.complete(self._table(), record)
 
     def release_record(self, record: IdempotencyRecord) -> None:
         """See `CallStore.release_record`."""
-        dynamo_records.release(self._table(), record)
+        records.release(self._table(), record)
 
     def create_account(self, account_id: str, name: str, *, now_us: Instant) -> None:
         """See `AccountStore.create_account`."""
-        dynamo_admin.create_account(self._table(), account_id, name, now_us)
+        admin.create_account(self._table(), account_id, name, now_us)
 
     def append_entry(self, entry: LedgerEntry) -> None:
         """See `AccountStore.append_entry`."""
-        dynamo_admin.append_entry(self._table(), entry)
+        admin.append_entry(self._table(), entry)
 
     def add_key(self, key: KeyRecord, *, now_us: Instant, most: int = 2) -> None:
         """See `AccountStore.add_key`."""
-        dynamo_admin.add_key(self._table(), key, now_us, most)
+        admin.add_key(self._table(), key, now_us, most)
 
     def expire_key(self, account_id: str, key_digest: str, *, at_us: Instant) -> None:
         """See `AccountStore.expire_key`."""
-        dynamo_admin.expire_key(self._table(), account_id, key_digest, at_us)
+        admin.expire_key(self._table(), account_id, key_digest, at_us)
 
     def revoke_key(self, account_id: str, key_digest: str) -> None:
         """See `AccountStore.revoke_key`."""
-        dynamo_admin.revoke_key(self._table(), account_id, key_digest)
+        admin.revoke_key(self._table(), account_id, key_digest)
 
     def limit_key(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
         """See `AccountStore.limit_key`."""
-        dynamo_admin.limit_key(self._table(), account_id, key_digest, limit)
+        admin.limit_key(self._table(), account_id, key_digest, limit)
 
     def account(self, account_id: str, *, now_us: Instant) -> Account:
         """See `AccountStore.account`."""
-        return dynamo_admin.account(self._table(), account_id, now_us)
+        return admin.account(self._table(), account_id, now_us)
 
     def accounts(self, *, now_us: Instant) -> Iterator[Account]:
         """See `AccountStore.accounts`."""
-        return dynamo_admin.accounts(self._table(), now_us)
+        return admin.accounts(self._table(), now_us)
 
     def entries(self, account_id: str) -> Iterator[LedgerEntry]:
         """See `AccountStore.entries`."""
-        return dynamo_admin.entries(self._table(), account_id)
+        return admin.entries(self._table(), account_id)

@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 
-from blur.accounts import table as schema
-from blur.accounts.dynamo_table import ConditionFailedError, DynamoTable
-from blur.accounts.dynamo_values import Expressions, Item
+from blur.accounts.dynamo import schema
+from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.model import SECOND_US, Claim, Hold, Instant
 from blur.accounts.store import UnknownAccountError
 

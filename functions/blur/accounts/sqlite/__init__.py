@@ -1,0 +1,1 @@
+"""SQLite, the embedded store of accounts: one file, one transaction a step."""
