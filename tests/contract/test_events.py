@@ -94,6 +94,16 @@ def test_a_wrong_method_is_told_the_right_ones(call: Call) -> None:
     assert answer.headers["allow"] == "POST, OPTIONS"
 
 
+def test_a_refused_rate_is_told_how_long_to_wait(call: Call, clock: Clock) -> None:
+    event = json.loads((EVENTS / "429-rate_limit_exceeded.json").read_text())
+    refused = call(event)
+    wait_s = refused.error["retry_after"]
+    assert refused.headers["retry-after"] == str(wait_s)
+    assert refused.headers["x-credits-remaining"] == str(FUNDS)
+    clock.at_us += wait_s * 1_000_000
+    assert call(event).status == 200
+
+
 def test_the_account_shows_what_its_key_may_know(call: Call) -> None:
     body = json.loads(answer_to(EVENTS / "200-account.json", call).body)
     assert body["balance"] == FUNDS

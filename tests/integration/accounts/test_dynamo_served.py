@@ -1,0 +1,60 @@
+"""The embedded server and the operator's commands on DynamoDB, chosen by the one setting."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from events import make
+from tests.integration.running import BGBLUR, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+
+
+@pytest.fixture
+def env(dynamodb: DynamoDBLocal, model_dir: Path, tmp_path: Path) -> dict[str, str]:
+    """The environment of a process whose accounts are in a table of its own."""
+    table = dynamodb.create_table(tmp_path.name)
+    own = {"BLUR_ACCOUNTS": f"dynamodb:{table}", "BLUR_MODEL_DIR": str(model_dir)}
+    return {**os.environ, **dynamodb.environ, **own}
+
+
+def command(env: dict[str, str], *arguments: str) -> Any:  # noqa: ANN401 - whatever the JSON is
+    line = [*BGBLUR, *arguments, "--json"]
+    done = subprocess.run(line, env=env, capture_output=True, check=True, timeout=60)
+    return json.loads(done.stdout)
+
+
+def test_a_call_is_served_charged_and_audited(env: dict[str, str], tmp_path: Path) -> None:
+    account = command(env, "accounts", "create", "shop", "--credits", "5")["account"]
+    key = command(env, "keys", "issue", "--account", account)["key"]
+    with running(tmp_path, env) as server:
+        headers, files = {"ApiKey": key}, {"image": make.jpeg()}
+        for radius, status in (("7", 200), ("51", 400)):
+            answer = requests.post(
+                server.blur_url, headers=headers, files=files, data={"radius": radius}, timeout=60
+            )
+            assert answer.status_code == status
+            assert answer.headers["X-Credits-Remaining"] == "4"
+        shown = requests.get(f"{server.url}/v2/account", headers=headers, timeout=10).json()
+    assert (shown["balance"], shown["held"]) == (4, 0)
+    assert command(env, "accounts", "audit") == {"accounts": 1, "differences": []}
+
+
+def test_operators_work_on_the_table(env: dict[str, str]) -> None:
+    issued = command(env, "keys", "issue", "--credits", "10")
+    top_up = ("accounts", "top-up", issued["account"], "5", "--entry-id", "payment-7")
+    assert command(env, *top_up)["balance"] == command(env, *top_up)["balance"] == 15
+    rotated = command(env, "keys", "rotate", issued["prefix"], "--grace", "1h")
+    assert command(env, "keys", "revoke", issued["prefix"], "--yes")["status"] == "revoked"
+    statuses = {row["prefix"]: row["status"] for row in command(env, "keys", "list")}
+    assert statuses == {issued["prefix"]: "revoked", rotated["prefix"]: "valid"}
+    assert len(command(env, "accounts", "ledger", issued["account"])) == 2
+    assert [row["balance"] for row in command(env, "accounts", "list")] == [15]
