@@ -16,7 +16,7 @@ from blur.api.app import App
 from blur.api.order import read_order
 from blur.clock import now
 from blur.errors import ApiError
-from blur.imaging.models import MODELS
+from blur.imaging.models import spec_of
 from blur.imaging.session import open_model
 from blur.service import BlurService
 
@@ -38,11 +38,12 @@ def build(
 
     Raises:
         ModelMissingError: the weights are not where the settings say.
+        ValueError: there is no such model, or no such kind of store.
 
     """
     service = BlurService(
         store=connect(settings.accounts),
-        model=open_model(MODELS[settings.model], settings.model_dir, threads=settings.threads()),
+        model=open_model(spec_of(settings.model), settings.model_dir, threads=settings.threads()),
         price=settings.price,
         hold_ttl_s=settings.hold_ttl_s,
         max_pixels=settings.max_pixels,

@@ -28,11 +28,11 @@ def bgblur(tmp_path: Path) -> Command:
     """Return `bgblur` as a function of its arguments."""
     env = {**os.environ, "BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'accounts.db'}"}
 
-    def run(*arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, answer: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*BGBLUR, *arguments],
             cwd=tmp_path,
-            env=env,
+            env={**env, **settings},
             input=answer,
             capture_output=True,
             text=True,
@@ -63,9 +63,7 @@ def test_a_key_is_printed_once_and_stored_only_as_a_digest(bgblur: Command, tmp_
 def test_an_account_is_opened_topped_up_adjusted_and_audited(bgblur: Command) -> None:
     account = read(bgblur("accounts", "create", "shop", "--credits", "10", "--json"))["account"]
     read(bgblur("accounts", "top-up", account, "5", "--note", "invoice 1", "--json"))
-    adjusted = bgblur(
-        "accounts", "adjust", "--note", "mistake", "--yes", "--json", account, "--", "-3"
-    )
+    adjusted = bgblur("accounts", "adjust", "--note", "mistake", "--yes", "--json", account, "-3")
     assert read(adjusted)["balance"] == 12
     entries = read(bgblur("accounts", "ledger", account, "--json"))
     assert [(entry["kind"], entry["credits"]) for entry in entries] == [
@@ -133,6 +131,7 @@ def test_a_key_takes_a_rate_limit_of_its_own(bgblur: Command) -> None:
         (("accounts", "show", "nobody123456"), 1, "Error"),
         (("keys", "revoke", "nonsense"), 1, "named by its prefix"),
         (("keys", "issue", "--expires", "soon"), 2, "no duration"),
+        (("accounts", "adjust", "nobody123456", "-3", "--note", "x", "--yes"), 1, "nobody123456"),
         (("accounts", "top-up", "nobody123456", "0"), 2, "0"),
     ],
 )
@@ -141,6 +140,24 @@ def test_a_wrong_request_ends_in_one_clear_line(
 ) -> None:
     done = bgblur(*arguments)
     assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("BLUR_PRICE", "free", "BLUR_PRICE='free' is no int"),
+        ("BLUR_ACCOUNTS", "postgres:x", "neither sqlite"),
+        ("BLUR_MODEL", "u3net", "there are u2netp"),
+        ("BLUR_MODEL_DIR", "/nowhere", "There is no model at /nowhere/u2netp.onnx"),
+    ],
+)
+def test_a_server_with_a_wrong_setting_says_which(
+    variable: str, value: str, says: str, bgblur: Command
+) -> None:
+    done = bgblur("serve", "--port", "0", **{variable: value})
+    assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 

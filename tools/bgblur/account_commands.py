@@ -90,14 +90,14 @@ def top_up(
         show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
 
 
-@accounts.command()
+@accounts.command(context_settings={"ignore_unknown_options": True})  # takes -3 for a number
 @click.argument("account_id")
 @click.argument("change", metavar="CREDITS", type=int)
 @click.option("--note", required=True, help="Why; it stays in the ledger for good.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def adjust(account_id: str, change: int, note: str, *, yes: bool, as_json: bool) -> None:
-    """Correct an account by CREDITS, more or (after `--`) less; never below zero."""
+    """Correct an account by CREDITS, such as 3 or -3; never below zero."""
     if not yes:
         click.confirm(f"Change the balance of {account_id} by {change:+d}?", abort=True, err=True)
     with open_office() as office:

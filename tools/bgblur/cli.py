@@ -44,7 +44,7 @@ def serve(host: str, port: int, *, with_demo: bool) -> None:
     settings = load_settings()
     try:
         gateway = Gateway(build(settings), max_body_bytes=settings.max_body_bytes)
-    except ModelMissingError as error:
+    except (ModelMissingError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     key = _demo_key(settings) if with_demo else None
     serve(gateway, host=host, port=port, announce=lambda bound: _announce(host, bound, key))

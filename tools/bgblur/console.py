@@ -37,7 +37,10 @@ def load_settings() -> Settings:
 @contextmanager
 def open_office() -> Iterator[Office]:
     """Open the accounts, and end with one clear line where the store refuses."""
-    store = connect(load_settings().accounts)
+    try:
+        store = connect(load_settings().accounts)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     try:
         yield Office(store, secrets.token_bytes, now())
     except AccountAdminError as error:
@@ -92,7 +95,7 @@ def _aligned(cells: Iterable[str], widths: Iterable[int]) -> str:
 
 
 def _plain(value: object) -> str:
-    if value is None:
+    if value is None or value == "":
         return "-"
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_plain(inner)}" for name, inner in value.items()) or "-"

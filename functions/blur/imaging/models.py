@@ -44,3 +44,16 @@ MODELS: dict[str, ModelSpec] = {
         ModelSpec("birefnet-general-lite", "birefnet-general-lite.onnx", 1024, logits=True),
     )
 }
+
+
+def spec_of(name: str) -> ModelSpec:
+    """Return the row of a model by rembg's name.
+
+    Raises:
+        ValueError: there is no such row; the message has the names that there are.
+
+    """
+    if name not in MODELS:
+        message = f"{name!r} is no model; there are {', '.join(MODELS)}"
+        raise ValueError(message)
+    return MODELS[name]
