@@ -147,6 +147,6 @@ class InternalError(ApiError):
 
 
 class UnavailableError(ApiError):
-    """The accounts cannot be reached just now; nothing was charged."""
+    """The accounts cannot be reached just now, or the time ran out; nothing was charged."""
 
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"

@@ -47,6 +47,7 @@ def build(
         price=settings.price,
         hold_ttl_s=settings.hold_ttl_s,
         max_pixels=settings.max_pixels,
+        deadline_margin_s=settings.deadline_margin_s,
         clock=clock,
         new_hold_id=lambda: uuid.uuid4().hex,
     )
@@ -67,7 +68,8 @@ def routes(service: BlurService, max_body_bytes: int) -> Routes:
         except ApiError as error:
             error.standing = service.count(key)
             raise
-        return response.picture(service.blur(key, order), request.request_id)
+        made = service.blur(key, order, left_ms=request.left_ms)
+        return response.picture(made, request.request_id)
 
     def account(request: HttpRequest) -> Answer:
         key = keys.parse(request.headers.get("apikey", ""))

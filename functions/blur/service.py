@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from blur.accounts import once
 from blur.accounts.model import SECOND_US, Claim, Instant, KeyKind, Standing
+from blur.deadline import before_timeout
 from blur.errors import ApiError
 from blur.imaging.pipeline import blur_photo
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
     from blur.accounts.model import AccountView
     from blur.accounts.store import CallStore
+    from blur.deadline import Deadline
     from blur.imaging.encode import Encoded
     from blur.imaging.session import Model
 
@@ -55,19 +57,21 @@ class BlurService:
     price: int
     hold_ttl_s: int
     max_pixels: int
+    deadline_margin_s: int
     clock: Callable[[], Instant]
     new_hold_id: Callable[[], str]
 
-    def blur(self, key: ApiKey, order: Order) -> Picture:
-        """Blur one photo and charge for it once.
+    def blur(self, key: ApiKey, order: Order, *, left_ms: int) -> Picture:
+        """Blur one photo and charge for it once; `left_ms` is the time until the process is ended.
 
         Raises:
             ApiError: nothing was charged; `standing` is set where the key is good.
 
         """
+        deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
         call = once.begin(self.store, self._claim(key), _ticket(order), now_us=self.clock())
         try:
-            image = self._render(order, stamped=key.kind is KeyKind.TEST)
+            image = self._render(order, deadline, stamped=key.kind is KeyKind.TEST)
         except BaseException as error:
             standing = once.abandon(self.store, call, now_us=self.clock())
             if isinstance(error, ApiError):
@@ -103,7 +107,7 @@ class BlurService:
             hold_ttl_us=self.hold_ttl_s * SECOND_US,
         )
 
-    def _render(self, order: Order, *, stamped: bool) -> Encoded:
+    def _render(self, order: Order, deadline: Deadline, *, stamped: bool) -> Encoded:
         return blur_photo(
             order.image,
             model=self.model,
@@ -112,6 +116,7 @@ class BlurService:
             output=order.output,
             max_pixels=self.max_pixels,
             stamped=stamped,
+            checkpoint=deadline.check,
         )
 
 

@@ -29,6 +29,10 @@ class Settings:
     """Largest request body. On Lambda its own limit of 6 MB of JSON binds first."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
+    deadline_margin_s: int = 5
+    """Seconds before Lambda's time-out at which a call is given up; 0 gives up none."""
+    media: str = ""
+    """Where large results and uploads go: `s3:<bucket>`, `folder:<path>`, or nothing."""
     rate_per_minute: int = 100
     """Requests a minute for each key that has no limit of its own."""
     rate_burst: int = 100
@@ -36,7 +40,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse a value that would only fail later, in the middle of a request."""
-        for name in ("price", "inference_threads"):
+        for name in ("price", "inference_threads", "deadline_margin_s"):
             _require(getattr(self, name) >= 0, name, "at least 0")
         for name in ("max_pixels", "max_body_bytes", "hold_ttl_s", "rate_per_minute", "rate_burst"):
             _require(getattr(self, name) > 0, name, "more than 0")

@@ -59,6 +59,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         price=1,
         hold_ttl_s=60,
         max_pixels=settings.max_pixels,
+        deadline_margin_s=0,
         clock=clock,
         new_hold_id=lambda: "hold",
     )

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from blur.api.request import LONGEST_MS
+
 HeaderPairs = list[tuple[bytes, bytes]]
 
 
@@ -28,6 +30,10 @@ class InvocationContext:
     invoked_function_arn: str = "arn:aws:lambda:local:000000000000:function:bgblur-serve"
     memory_limit_in_mb: int = 0
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return Lambda's longest: nothing ends a call of this server's."""
+        return LONGEST_MS
 
 
 def to_event(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> dict[str, Any]:

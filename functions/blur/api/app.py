@@ -30,6 +30,10 @@ class Invocation(Protocol):
         """Lambda's id of this invocation."""
         ...
 
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends the process."""
+        ...
+
 
 Answer: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], Answer]
@@ -56,7 +60,7 @@ class App:
     def __call__(self, event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
         """Answer one REST API proxy event with a proxy response (both payload version 1.0)."""
         started = time.monotonic()
-        request = from_event(event)
+        request = from_event(event, left_ms=context.get_remaining_time_in_millis())
         self._logger.append_keys(request_id=request.request_id, invocation=context.aws_request_id)
         self._resolver.append_context(request=request)  # type: ignore[no-untyped-call]
         known = {**event, "httpMethod": request.method, "path": request.path}

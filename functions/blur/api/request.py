@@ -16,6 +16,9 @@ from typing import Any
 
 from blur.errors import InvalidRequestError
 
+LONGEST_MS = 900_000
+"""The longest that Lambda lets any function run."""
+
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
 
@@ -30,6 +33,8 @@ class HttpRequest:
     request_id: str
     raw_body: str
     is_base64: bool
+    left_ms: int
+    """Milliseconds until the process that answers it is ended."""
 
     def body(self) -> bytes:
         """Return the body's bytes.
@@ -52,7 +57,7 @@ class HttpRequest:
             return self.raw_body.encode()
 
 
-def from_event(event: Mapping[str, Any]) -> HttpRequest:
+def from_event(event: Mapping[str, Any], *, left_ms: int = LONGEST_MS) -> HttpRequest:
     """Read a proxy event, whatever of it is missing or null."""
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),
@@ -61,6 +66,7 @@ def from_event(event: Mapping[str, Any]) -> HttpRequest:
         request_id=_request_id(event),
         raw_body=event.get("body") or "",
         is_base64=bool(event.get("isBase64Encoded")),
+        left_ms=left_ms,
     )
 
 

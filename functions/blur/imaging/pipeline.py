@@ -36,11 +36,13 @@ def blur_photo(  # noqa: PLR0913 - the request's three fields, and what serves i
     mode: str = "background",
     output: str = "png",
     stamped: bool = False,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> Encoded:
     """Blur what is behind the subject of an image file, or cut the subject out.
 
     `radius_px` is the Gaussian's standard deviation in pixels of the upright image. A
-    `stamped` result carries a visible "TEST".
+    `stamped` result carries a visible "TEST". `checkpoint` is called before each step and
+    may raise to end the work there.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
@@ -53,11 +55,15 @@ def blur_photo(  # noqa: PLR0913 - the request's three fields, and what serves i
         message = f"mode must be one of: {', '.join(MODES)}."
         raise InvalidModeError(message)
     check_format(output)
+    checkpoint()
     photo = decode(data, max_pixels=max_pixels)
+    checkpoint()
     matte = find_matte(model, photo.pixels, photo.alpha)
+    checkpoint()
     pixels, alpha = MODES[mode](photo, matte, radius_px)
     if stamped:
         pixels, alpha = stamp(pixels, alpha)
+    checkpoint()
     return encode(pixels, alpha, photo.icc_profile, output)
 
 

@@ -1,0 +1,54 @@
+"""A call is given up between two steps, before Lambda would end it in the middle of one."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+from PIL import Image
+from tests.unit.imaging.test_pipeline import Middle
+
+from blur.accounts.model import Instant
+from blur.deadline import Deadline, before_timeout
+from blur.errors import UnavailableError
+from blur.imaging.pipeline import blur_photo
+
+START = Instant(1_000_000_000)
+
+
+def test_a_call_goes_on_until_the_margin_before_the_timeout_begins() -> None:
+    deadline = before_timeout(lambda: START, left_ms=28_000, margin_s=5)
+    assert deadline.at_us == START + 23_000_000
+    Deadline(deadline.at_us, lambda: Instant(START + 22_999_999)).check()
+    late = Deadline(deadline.at_us, lambda: Instant(START + 23_000_000))
+    with pytest.raises(UnavailableError) as caught:
+        late.check()
+    assert caught.value.retry_after_s == 1
+
+
+def test_a_timeout_shorter_than_the_margin_gives_every_call_up() -> None:
+    with pytest.raises(UnavailableError):
+        before_timeout(lambda: START, left_ms=3000, margin_s=5).check()
+
+
+def test_no_margin_means_no_deadline() -> None:
+    deadline = before_timeout(lambda: START, left_ms=0, margin_s=0)
+    Deadline(deadline.at_us, lambda: Instant(START * 1000)).check()
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_a_photo_is_given_up_before_any_of_its_steps(steps: int) -> None:
+    ticks = itertools.count()
+    deadline = Deadline(Instant(steps), lambda: Instant(next(ticks)))
+    with pytest.raises(UnavailableError):
+        blur_photo(
+            photo(), model=Middle(), radius_px=3, max_pixels=10_000, checkpoint=deadline.check
+        )
+    assert next(ticks) == steps + 1
+
+
+def photo() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), (10, 20, 30)).save(buffer, "PNG")
+    return buffer.getvalue()
