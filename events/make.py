@@ -102,6 +102,12 @@ def blur(key: str | None = FUNDED, image: bytes | None = None, **fields: str) ->
     return event("POST", "/v2/rembg/blur/", key=key, form={**file, "radius": "12", **fields})
 
 
+def upload(**fields: str) -> dict[str, Any]:
+    """Return the event of a form that asks for an upload."""
+    form = {"content_type": "image/jpeg", "bytes": "8000000", **fields}
+    return event("POST", "/v2/uploads", key=FUNDED, form=form)
+
+
 def all_events() -> dict[str, dict[str, Any]]:
     """Return every event by its file's name without the ending."""
     return {
@@ -110,16 +116,20 @@ def all_events() -> dict[str, dict[str, Any]]:
         "200-test_key": blur(TEST),
         "200-account": event("GET", "/v2/account", key=FUNDED),
         "200-health": event("GET", "/health"),
+        "201-upload": upload(),
         "204-preflight": event("OPTIONS", "/v2/rembg/blur/"),
         "400-invalid_image": blur(image=b"this is no image"),
         "400-invalid_request": blur(image=b""),
         "400-invalid_radius": blur(radius="51"),
         "400-invalid_mode": blur(mode="vanish"),
         "400-invalid_format": blur(format="bmp"),
+        "400-invalid_content_type": upload(content_type="text/html"),
+        "400-invalid_bytes": upload(bytes="many"),
         "401-invalid_api_key": blur(UNKNOWN),
         "401-no_key": blur(None),
         "402-insufficient_credits": blur(EMPTY),
         "404-not_found": event("GET", "/v2/rembg/sharpen/", key=FUNDED),
+        "404-upload_not_found": blur(image=b"", upload_id="of-somebody-else"),
         "405-method_not_allowed": event("GET", "/v2/rembg/blur/", key=FUNDED),
         "413-image_too_large": blur(image=huge()),
         "422-no_subject": blur(image=flat()),

@@ -67,6 +67,18 @@ class InvalidFormatError(InvalidParameterError):
     status, code = HTTPStatus.BAD_REQUEST, "invalid_format"
 
 
+class InvalidContentTypeError(InvalidParameterError):
+    """`content_type` is missing or the media type of no format that is read."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_content_type"
+
+
+class InvalidBytesError(InvalidParameterError):
+    """`bytes` is missing or no whole number of at least 1."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_bytes"
+
+
 class InvalidIdempotencyKeyError(ApiError):
     """The `Idempotency-Key` header is empty, too long or not visible ASCII."""
 
@@ -93,6 +105,16 @@ class NotFoundError(ApiError):
     """There is no such route."""
 
     status, code = HTTPStatus.NOT_FOUND, "not_found"
+
+
+class UploadNotFoundError(ApiError):
+    """Nothing was uploaded under this id, it is gone, or it is another key's."""
+
+    status, code = HTTPStatus.NOT_FOUND, "upload_not_found"
+
+    def __init__(self) -> None:
+        """Say the same to everyone, so that no answer tells which uploads exist."""
+        super().__init__("There is no such upload of this key, or its time is over.")
 
 
 class MethodNotAllowedError(ApiError):
@@ -147,6 +169,6 @@ class InternalError(ApiError):
 
 
 class UnavailableError(ApiError):
-    """The accounts cannot be reached just now, or the time ran out; nothing was charged."""
+    """The accounts or the large files cannot be reached, or time ran out; nothing was charged."""
 
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
@@ -14,7 +17,11 @@ from blur.api import response
 from blur.api.account import account_document, account_standing
 from blur.api.app import App
 from blur.api.order import read_order
+from blur.api.upload import read_upload, upload_document
 from blur.clock import now
+from blur.delivery.connect import connect as connect_media
+from blur.delivery.results import Results
+from blur.delivery.uploads import Uploads
 from blur.errors import ApiError
 from blur.imaging.models import spec_of
 from blur.imaging.session import open_model
@@ -22,8 +29,9 @@ from blur.service import BlurService
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
-    from blur.api.app import Answer, Routes
+    from blur.api.app import Answer, Route, Routes
     from blur.api.request import HttpRequest
+    from blur.delivery.store import UploadStore
     from blur.settings import Settings
 
 NAME = "background-blur"
@@ -41,9 +49,15 @@ def build(
         ValueError: there is no such model, or no such kind of store.
 
     """
+    media = connect_media(settings.media)
     service = BlurService(
         store=connect(settings.accounts),
         model=open_model(spec_of(settings.model), settings.model_dir, threads=settings.threads()),
+        results=Results(
+            store=media.results,
+            max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),
+            new_name=secrets.token_urlsafe,
+        ),
         price=settings.price,
         hold_ttl_s=settings.hold_ttl_s,
         max_pixels=settings.max_pixels,
@@ -52,19 +66,27 @@ def build(
         new_hold_id=lambda: uuid.uuid4().hex,
     )
     return App(
-        routes(service, settings.max_body_bytes),
+        routes(service, uploads_in(media.uploads, settings), settings.max_body_bytes),
         logger=logger or Logger(service=NAME),
         metrics=Metrics(namespace="BackgroundBlur", service=NAME),
     )
 
 
-def routes(service: BlurService, max_body_bytes: int) -> Routes:
-    """Return every route of the API."""
+def uploads_in(store: UploadStore | None, settings: Settings) -> Uploads | None:
+    """Return the uploads of the store, if there is one."""
+    if store is None:
+        return None
+    return Uploads(store=store, max_bytes=settings.max_upload_bytes, new_id=secrets.token_urlsafe)
+
+
+def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -> Routes:
+    """Return every route of the API; those of uploads are there where uploads are."""
 
     def blur(request: HttpRequest) -> Answer:
         key = keys.parse(request.headers.get("apikey", ""))
+        take = partial(uploads.take, key.digest) if uploads else None
         try:
-            order = read_order(request, max_body_bytes=max_body_bytes)
+            order = read_order(request, max_body_bytes=max_body_bytes, take=take)
         except ApiError as error:
             error.standing = service.count(key)
             raise
@@ -80,8 +102,27 @@ def routes(service: BlurService, max_body_bytes: int) -> Routes:
     def health(request: HttpRequest) -> Answer:
         return response.document({"status": "ok"}, request.request_id)
 
-    return {
+    table: Routes = {
         "/v2/rembg/blur": {"POST": blur},
         "/v2/account": {"GET": account},
         "/health": {"GET": health},
     }
+    return {**table, "/v2/uploads": {"POST": offering(service, uploads)}} if uploads else table
+
+
+def offering(service: BlurService, uploads: Uploads) -> Route:
+    """Return the route that offers uploads: free, and counted by the rate limit."""
+
+    def offer(request: HttpRequest) -> Answer:
+        key = keys.parse(request.headers.get("apikey", ""))
+        standing = service.count(key)
+        try:
+            content_type, size_bytes = read_upload(request)
+            made = uploads.offer(key.digest, content_type, size_bytes, now_us=service.clock())
+        except ApiError as error:
+            error.standing = standing
+            raise
+        body = upload_document(made, request)
+        return response.document(body, request.request_id, standing, HTTPStatus.CREATED)
+
+    return offer

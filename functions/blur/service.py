@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from blur.accounts import once
 from blur.accounts.model import SECOND_US, Claim, Instant, KeyKind, Standing
 from blur.deadline import before_timeout
+from blur.delivery.store import Result
 from blur.errors import ApiError
 from blur.imaging.pipeline import blur_photo
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from blur.accounts.model import AccountView
     from blur.accounts.store import CallStore
     from blur.deadline import Deadline
+    from blur.delivery.results import Results
+    from blur.delivery.store import Link
     from blur.imaging.encode import Encoded
     from blur.imaging.session import Model
 
@@ -46,6 +49,8 @@ class Picture:
     image: Encoded
     standing: Standing
     replayed: bool
+    link: Link | None = None
+    """Where the image is kept, if it is too large to be answered with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,7 @@ class BlurService:
 
     store: CallStore
     model: Model
+    results: Results
     price: int
     hold_ttl_s: int
     max_pixels: int
@@ -72,13 +78,14 @@ class BlurService:
         call = once.begin(self.store, self._claim(key), _ticket(order), now_us=self.clock())
         try:
             image = self._render(order, deadline, stamped=key.kind is KeyKind.TEST)
+            link = self._keep(image, order)
         except BaseException as error:
             standing = once.abandon(self.store, call, now_us=self.clock())
             if isinstance(error, ApiError):
                 error.standing = standing
             raise
         standing = once.finish(self.store, call, now_us=self.clock())
-        return Picture(image, standing, replayed=call.hold is None)
+        return Picture(image, standing, replayed=call.hold is None, link=link)
 
     def count(self, key: ApiKey) -> Standing:
         """Authenticate and count a request that cannot be carried out.
@@ -118,6 +125,10 @@ class BlurService:
             stamped=stamped,
             checkpoint=deadline.check,
         )
+
+    def _keep(self, image: Encoded, order: Order) -> Link | None:
+        result = Result(image.data, image.content_type, f"{order.mode}.{order.output}")
+        return self.results.link_to(result, now_us=self.clock())
 
 
 def _ticket(order: Order) -> once.Ticket | None:

@@ -8,6 +8,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+POSITIVE = (
+    "max_pixels",
+    "max_body_bytes",
+    "max_upload_bytes",
+    "max_response_bytes",
+    "hold_ttl_s",
+    "rate_per_minute",
+    "rate_burst",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -27,12 +37,17 @@ class Settings:
     """Largest image, width times height, known from its header before decoding."""
     max_body_bytes: int = 20_000_000
     """Largest request body. On Lambda its own limit of 6 MB of JSON binds first."""
+    media: str = ""
+    """Where large results and uploads go: `s3:<bucket>`, `folder:<path>`, or nothing."""
+    max_upload_bytes: int = 50_000_000
+    """Largest file that may be uploaded there."""
+    max_response_bytes: int = 6_291_556
+    """Largest proxy response; a result beyond it goes to the bucket, if there is one. The
+    default is Lambda's limit, which its own error message names."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     deadline_margin_s: int = 5
     """Seconds before Lambda's time-out at which a call is given up; 0 gives up none."""
-    media: str = ""
-    """Where large results and uploads go: `s3:<bucket>`, `folder:<path>`, or nothing."""
     rate_per_minute: int = 100
     """Requests a minute for each key that has no limit of its own."""
     rate_burst: int = 100
@@ -42,7 +57,7 @@ class Settings:
         """Refuse a value that would only fail later, in the middle of a request."""
         for name in ("price", "inference_threads", "deadline_margin_s"):
             _require(getattr(self, name) >= 0, name, "at least 0")
-        for name in ("max_pixels", "max_body_bytes", "hold_ttl_s", "rate_per_minute", "rate_burst"):
+        for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "more than 0")
 
     @classmethod

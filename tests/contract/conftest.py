@@ -76,7 +76,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings(tmp_path: Path, model_dir: Path) -> Settings:
-    return Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model_dir=model_dir)
+    return Settings(
+        accounts=f"sqlite:{tmp_path / 'accounts.db'}",
+        media=f"folder:{tmp_path / 'media'}",
+        model_dir=model_dir,
+    )
 
 
 @pytest.fixture

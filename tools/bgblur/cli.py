@@ -36,6 +36,8 @@ def serve(host: str, port: int, *, with_demo: bool) -> None:
     """Serve the API on this machine until Ctrl-C or SIGTERM."""
     # Imported here, since only this command waits for the model's runtime to load.
     from bgblur.server import Gateway, serve  # noqa: PLC0415
+    from blur.delivery.connect import connect  # noqa: PLC0415
+    from blur.delivery.folder import FolderStore  # noqa: PLC0415
     from blur.handler import build  # noqa: PLC0415
     from blur.imaging.session import ModelMissingError  # noqa: PLC0415
 
@@ -43,7 +45,10 @@ def serve(host: str, port: int, *, with_demo: bool) -> None:
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     settings = load_settings()
     try:
-        gateway = Gateway(build(settings), max_body_bytes=settings.max_body_bytes)
+        uploads = connect(settings.media).uploads
+        folder = uploads if isinstance(uploads, FolderStore) else None
+        handler = build(settings)
+        gateway = Gateway(handler, max_body_bytes=settings.max_body_bytes, folder=folder)
     except (ModelMissingError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     key = _demo_key(settings) if with_demo else None

@@ -9,14 +9,19 @@ from blur.settings import Settings
 
 LOCAL_MODEL_DIR = Path("build/models")
 """Where `make model` puts the weights in a checkout."""
+LOCAL_MEDIA = Path("var/media")
 
 
 def settings(environ: Mapping[str, str]) -> Settings:
     """Read the environment; without a layer at /opt, take the checkout's own model folder.
 
+    Uploads go to a folder beside the accounts, for there is a server here to receive them.
+
     Raises:
         ValueError: a setting has a value that it cannot have.
 
     """
-    local = {} if Path("/opt/models").is_dir() else {"BLUR_MODEL_DIR": str(LOCAL_MODEL_DIR)}
+    local = {"BLUR_MEDIA": f"folder:{LOCAL_MEDIA}"}
+    if not Path("/opt/models").is_dir():
+        local["BLUR_MODEL_DIR"] = str(LOCAL_MODEL_DIR)
     return Settings.from_environ({**local, **environ})

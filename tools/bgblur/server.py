@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import uvicorn
 
 from bgblur.proxy import InvocationContext, from_answer, to_event
+from bgblur.uploads import receive_upload
+from blur.delivery.folder import UPLOAD_PATH, FolderStore
 
 Handler = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
 Message = MutableMapping[str, Any]
@@ -30,14 +32,23 @@ A client that is still sending sees a reset connection instead of the 413 it was
 class Gateway:
     """An ASGI application that stands where API Gateway stands."""
 
-    def __init__(self, handler: Handler, *, max_body_bytes: int) -> None:
-        """Keep the handler and start the one thread that calls it."""
+    def __init__(
+        self, handler: Handler, *, max_body_bytes: int, folder: FolderStore | None = None
+    ) -> None:
+        """Keep the handler and start the one thread that calls it.
+
+        A `folder` makes this server the place where its uploads arrive, as a bucket would be.
+        """
         self._handler = handler
+        self._folder = folder
         self._max_body_bytes = max_body_bytes
         self._environment = ThreadPoolExecutor(max_workers=1, thread_name_prefix="handler")
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
+        if self._folder and (scope["method"], scope["path"]) == ("POST", UPLOAD_PATH):
+            await self._receive_upload(self._folder, scope, receive, send)
+            return
         body = await self._read(scope, receive)
         if body is None:
             return
@@ -46,9 +57,14 @@ class Gateway:
         answer = await loop.run_in_executor(
             self._environment, self._handler, event, InvocationContext()
         )
-        status, headers, content = from_answer(answer)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await _send(answer, send)
+
+    async def _receive_upload(
+        self, folder: FolderStore, scope: Mapping[str, Any], receive: Receive, send: Send
+    ) -> None:
+        content_type = _header(scope, b"content-type").decode("latin-1")
+        answer = await receive_upload(folder, content_type, _chunks(receive))
+        await _send(answer, send)
 
     async def _read(self, scope: Mapping[str, Any], receive: Receive) -> bytes | None:
         """Read the body, keeping at most one byte more than is allowed; None if it never ends.
@@ -101,6 +117,21 @@ def serve(gateway: Gateway, *, host: str, port: int, announce: Callable[[int], N
         server_header=False,
     )
     AnnouncingServer(config, announce).run()
+
+
+async def _send(answer: Mapping[str, Any], send: Send) -> None:
+    status, headers, content = from_answer(answer)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    """Yield the body as it comes; it ends early where the client does."""
+    more = True
+    while more:
+        message = await receive()
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
 def _header(scope: Mapping[str, Any], name: bytes) -> bytes:

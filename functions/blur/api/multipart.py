@@ -44,7 +44,7 @@ def parse_form(content_type: str, body: bytes) -> Form:
 
     """
     parser = PushMultipartParser(
-        _boundary(content_type),
+        boundary_of(content_type),
         content_length=len(body),
         max_header_size=MAX_HEADER_BYTES,
         max_header_count=MAX_HEADERS,
@@ -76,7 +76,13 @@ def _collect(parser: PushMultipartParser, body: bytes) -> dict[str, list[bytes]]
     return parts
 
 
-def _boundary(content_type: str) -> str:
+def boundary_of(content_type: str) -> str:
+    """Return the boundary that the header names.
+
+    Raises:
+        InvalidRequestError: it is no multipart/form-data, or names none.
+
+    """
     try:
         media_type, options = parse_options_header(content_type)
     except (MultipartError, ValueError) as error:

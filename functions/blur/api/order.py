@@ -19,11 +19,13 @@ from blur.imaging.pipeline import MODES
 from blur.service import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from blur.api.multipart import Form
     from blur.api.request import HttpRequest
-    from blur.errors import InvalidParameterError
+    from blur.errors import ApiError, InvalidParameterError
+
+    TakeUpload = Callable[[str], bytes]
 
 MAX_RADIUS_PX = 50
 _MAX_DIGITS = 15
@@ -31,49 +33,75 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def read_order(request: HttpRequest, *, max_body_bytes: int) -> Order:
-    """Read the order out of the request's form.
+def read_order(
+    request: HttpRequest, *, max_body_bytes: int, take: TakeUpload | None = None
+) -> Order:
+    """Read the order out of the request's form, taking its image from an upload if it says so.
+
+    The image comes last, so that no upload is fetched for an order that is wrong otherwise.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.
-        InvalidRequestError: it is no well-formed form, or has not exactly one `image`.
+        InvalidRequestError: it is no well-formed form, or has not exactly one of `image`
+            and `upload_id`.
+        UploadNotFoundError: this key has no such upload.
         InvalidParameterError: a field is missing, repeated or out of its range.
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
 
     """
-    form = parse_form(request.headers.get("content-type", ""), _body(request, max_body_bytes))
+    offers_uploads = take is not None
+    body = bounded_body(request, max_body_bytes, offers_uploads=offers_uploads)
+    form = parse_form(request.headers.get("content-type", ""), body)
     return Order(
-        image=_image(form),
         radius_px=_radius(form),
         mode=_choice(form, "mode", MODES, "background", InvalidModeError),
         output=_choice(form, "format", FORMATS, "png", InvalidFormatError),
         idempotency_key=_idempotency_key(request),
+        image=_image(form, take),
     )
 
 
-def _body(request: HttpRequest, max_body_bytes: int) -> bytes:
+def bounded_body(
+    request: HttpRequest, max_body_bytes: int, *, offers_uploads: bool = False
+) -> bytes:
+    """Return the request's body, unless it is too large.
+
+    Raises:
+        ImageTooLargeError: it is; the message names the way for larger images, if any.
+
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:_MAX_DIGITS]) > max_body_bytes:
-        raise _too_large(max_body_bytes)
+        raise _too_large(max_body_bytes, offers_uploads=offers_uploads)
     body = request.body()
     if len(body) > max_body_bytes:
-        raise _too_large(max_body_bytes)
+        raise _too_large(max_body_bytes, offers_uploads=offers_uploads)
     return body
 
 
-def _too_large(max_body_bytes: int) -> ImageTooLargeError:
-    return ImageTooLargeError(f"The request has more than {max_body_bytes} bytes.")
+def _too_large(max_body_bytes: int, *, offers_uploads: bool) -> ImageTooLargeError:
+    way = " Upload a larger image by way of POST /v2/uploads." if offers_uploads else ""
+    return ImageTooLargeError(f"The request has more than {max_body_bytes} bytes.{way}")
 
 
-def _image(form: Form) -> bytes:
-    images = form.all("image")
-    if not images:
-        message = "The form has no file named 'image'."
-        raise InvalidRequestError(message)
+def _image(form: Form, take: TakeUpload | None) -> bytes:
+    images, upload_id = form.all("image"), _text(form, "upload_id", InvalidRequestError)
     if len(images) > 1:
         message = f"The form has {len(images)} files named 'image'; send one."
         raise InvalidRequestError(message)
-    return images[0]
+    if images and upload_id is not None:
+        message = "The form has both 'image' and 'upload_id'; send one of them."
+        raise InvalidRequestError(message)
+    if images:
+        return images[0]
+    if take is None:
+        uploads = "" if upload_id is None else " There are no uploads here."
+        message = f"The form has no file named 'image'.{uploads}"
+        raise InvalidRequestError(message)
+    if upload_id is None:
+        message = "The form has no file named 'image', nor an 'upload_id' in place of it."
+        raise InvalidRequestError(message)
+    return take(upload_id)
 
 
 def _radius(form: Form) -> int:
@@ -101,7 +129,7 @@ def _choice(
     return text
 
 
-def _text(form: Form, name: str, error: type[InvalidParameterError]) -> str | None:
+def _text(form: Form, name: str, error: type[ApiError]) -> str | None:
     values = form.all(name)
     if len(values) > 1:
         message = f"The field '{name}' is given {len(values)} times; send it once."

@@ -8,33 +8,67 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from blur.accounts.model import Instant, RateLimit, RateStanding, Standing
+from blur.api.account import rfc3339
 from blur.api.headers import CORS_HEADERS, standing_headers
 from blur.errors import MethodNotAllowedError
+from blur.imaging.encode import Encoded
+from blur.service import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from blur.accounts.model import Standing
+    from blur.delivery.store import Link
     from blur.errors import ApiError
-    from blur.service import Picture
+
+_LONGEST = 10**15
+"""A number with more digits than any that an answer's headers tell."""
 
 
-def picture(made: Picture, request_id: str) -> Response[bytes]:
-    """Answer with the image's bytes; powertools puts them into the event as base64."""
-    replayed = {"Idempotent-Replayed": "true"} if made.replayed else {}
+def picture(made: Picture, request_id: str) -> Response[Any]:
+    """Answer with the image's bytes; powertools puts them into the event as base64.
+
+    An image that is kept elsewhere is answered with 303 See Other (RFC 9110, 15.4.4): a
+    client that follows it gets the same bytes by GET.
+    """
+    if made.link:
+        return _elsewhere(made, made.link, request_id)
     return Response(
         status_code=HTTPStatus.OK.value,
         content_type=made.image.content_type,
         body=made.image.data,
-        headers=_headers(request_id, made.standing) | replayed,
+        headers=_picture_headers(made, request_id),
     )
 
 
+def max_inline_bytes(max_response_bytes: int) -> int:
+    """Return the size of the largest image whose proxy response has at most so many bytes.
+
+    A response is JSON around base64, four characters for each three bytes. The headers are
+    taken with the longest values that they can have, so the answer is never too large, and
+    short of the limit by a few hundred bytes at most.
+    """
+    longest = Standing(_LONGEST, _LONGEST, RateStanding(RateLimit(1, _LONGEST), _LONGEST, _LONGEST))
+    made = Picture(Encoded(b"", "image/" + "x" * 20), longest, replayed=True)
+    headers = _picture_headers(made, "req_" + "x" * 100)
+    envelope = {
+        "statusCode": HTTPStatus.OK.value,
+        "body": "",
+        "isBase64Encoded": True,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()}
+        | {"Content-Type": [made.image.content_type]},
+    }
+    return max(0, max_response_bytes - len(json.dumps(envelope))) // 4 * 3
+
+
 def document(
-    body: Mapping[str, Any], request_id: str, standing: Standing | None = None
+    body: Mapping[str, Any],
+    request_id: str,
+    standing: Standing | None = None,
+    status: HTTPStatus = HTTPStatus.OK,
 ) -> Response[str]:
     """Answer with a JSON object."""
-    return _json(HTTPStatus.OK, body, _headers(request_id, standing))
+    return _json(status, body, _headers(request_id, standing))
 
 
 def error(failed: ApiError, request_id: str) -> Response[str]:
@@ -53,6 +87,11 @@ def error(failed: ApiError, request_id: str) -> Response[str]:
     return _json(failed.status, {"error": told}, headers)
 
 
+def stored(request_id: str) -> Response[str]:
+    """Answer an upload that has arrived with 204 No Content, as S3 does."""
+    return Response(HTTPStatus.NO_CONTENT.value, None, "", _headers(request_id, None))
+
+
 def preflight(allowed: Sequence[str], request_id: str) -> Response[str]:
     """Answer OPTIONS, which a browser asks before it sends the `ApiKey` header."""
     methods = ", ".join(allowed)
@@ -63,6 +102,22 @@ def preflight(allowed: Sequence[str], request_id: str) -> Response[str]:
         "Access-Control-Max-Age": "86400",
     }
     return Response(HTTPStatus.NO_CONTENT.value, None, "", headers)
+
+
+def _elsewhere(made: Picture, link: Link, request_id: str) -> Response[str]:
+    body = {
+        "url": link.url,
+        "expires_at": rfc3339(Instant(link.expires_us)),
+        "bytes": len(made.image.data),
+        "content_type": made.image.content_type,
+    }
+    headers = _picture_headers(made, request_id) | {"Location": link.url}
+    return _json(HTTPStatus.SEE_OTHER, body, headers)
+
+
+def _picture_headers(made: Picture, request_id: str) -> dict[str, str | list[str]]:
+    replayed = {"Idempotent-Replayed": "true"} if made.replayed else {}
+    return _headers(request_id, made.standing) | replayed
 
 
 def _headers(request_id: str, standing: Standing | None) -> dict[str, str | list[str]]:

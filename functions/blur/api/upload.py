@@ -1,0 +1,97 @@
+"""What an upload is asked for with, as JSON or as a form, and what it is answered with."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urljoin
+
+from blur.accounts.model import Instant
+from blur.api.account import rfc3339
+from blur.api.multipart import parse_form
+from blur.api.order import bounded_body
+from blur.errors import InvalidBytesError, InvalidContentTypeError, InvalidRequestError
+from blur.imaging.decode import READERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blur.api.request import HttpRequest
+    from blur.delivery.uploads import Offer
+
+MAX_BODY_BYTES = 10_000
+MAX_FIELDS = 20
+CONTENT_TYPES = tuple(dict.fromkeys(f"image/{reader[2].lower()}" for reader in READERS))
+"""The media types of the formats that are read."""
+
+_WHOLE_NUMBER = re.compile(r"0*[1-9][0-9]{0,14}")
+
+
+def read_upload(request: HttpRequest) -> tuple[str, int]:
+    """Return the content type and the size in bytes of the file that is to be uploaded.
+
+    Raises:
+        ImageTooLargeError: the request itself is too large.
+        InvalidRequestError: it is neither a JSON object nor a form.
+        InvalidContentTypeError, InvalidBytesError: the field is missing or not valid.
+
+    """
+    fields = _fields(request)
+    content_type, size = fields.get("content_type"), fields.get("bytes")
+    if content_type not in CONTENT_TYPES:
+        message = f"The field 'content_type' takes one of {', '.join(CONTENT_TYPES)}."
+        raise InvalidContentTypeError(message)
+    if isinstance(size, bool) or not _WHOLE_NUMBER.fullmatch(str(size)):
+        message = "The field 'bytes' takes the file's size, a whole number of at least 1."
+        raise InvalidBytesError(message)
+    return str(content_type), int(str(size))
+
+
+def upload_document(offer: Offer, request: HttpRequest) -> dict[str, Any]:
+    """Write the offer in JSON's types; the form's URL is absolute."""
+    return {
+        "upload_id": offer.upload_id,
+        "url": urljoin(_address(request), offer.form.url),
+        "fields": dict(offer.form.fields),
+        "expires_at": rfc3339(Instant(offer.form.expires_us)),
+    }
+
+
+def _address(request: HttpRequest) -> str:
+    """Return where the client sent the request, as it and its proxy tell."""
+    scheme = request.headers.get("x-forwarded-proto", "http")
+    return f"{scheme}://{request.headers.get('host', 'localhost')}/"
+
+
+def _fields(request: HttpRequest) -> Mapping[str, Any]:
+    body = bounded_body(request, MAX_BODY_BYTES)
+    content_type = request.headers.get("content-type", "")
+    match content_type.partition(";")[0].strip().lower():
+        case "application/json":
+            return _json_object(body)
+        case "application/x-www-form-urlencoded":
+            return _pairs(body)
+        case _:
+            parts = parse_form(content_type, body).parts
+            return {name: values[-1].decode(errors="replace") for name, values in parts.items()}
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        message = "The body is no well-formed JSON."
+        raise InvalidRequestError(message) from error
+    if not isinstance(fields, dict):
+        message = "The body is no JSON object."
+        raise InvalidRequestError(message)
+    return fields
+
+
+def _pairs(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode("latin-1"), max_num_fields=MAX_FIELDS))
+    except ValueError as error:
+        message = "The form has too many fields."
+        raise InvalidRequestError(message) from error

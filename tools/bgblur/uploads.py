@@ -1,0 +1,161 @@
+"""The embedded server's place for uploads: forms streamed to disk, as a bucket takes them.
+
+A form has its signed permit first and the file last. Nothing of the file is kept in memory
+and nothing beyond its permitted size on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
+
+from blur.api import response
+from blur.api.multipart import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PARTS, boundary_of
+from blur.clock import now
+from blur.delivery.folder import TOKEN_FIELD, FolderStore
+from blur.errors import (
+    ApiError,
+    ImageTooLargeError,
+    InvalidContentTypeError,
+    InvalidRequestError,
+)
+
+if TYPE_CHECKING:
+    from blur.api.app import Answer
+    from blur.delivery.permit import Permit
+
+FILE_FIELD = "file"
+MAX_FIELD_BYTES = 4096
+MAX_DROPPED_BYTES = 100_000_000
+"""How much more is read after a refusal. A client that is cut off sees no answer."""
+
+
+async def receive_upload(
+    folder: FolderStore, content_type: str, chunks: AsyncIterator[bytes]
+) -> dict[str, Any]:
+    """Store what a form uploads; answer 204, as a bucket does, or with an error of the API's."""
+    request_id = f"req_{uuid.uuid4()}"
+    try:
+        await _store(folder, content_type, chunks)
+    except ApiError as error:
+        await _drop(chunks)
+        return _proxy_response(response.error(error, request_id))
+    return _proxy_response(response.stored(request_id))
+
+
+async def _store(folder: FolderStore, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+    with _Form(folder, boundary_of(content_type)) as form:
+        async for chunk in chunks:
+            await asyncio.to_thread(form.feed, chunk)
+        form.end()
+
+
+class _Form:
+    """A form that is being received."""
+
+    def __init__(self, folder: FolderStore, boundary: str) -> None:
+        self._folder = folder
+        self._parser = PushMultipartParser(
+            boundary,
+            max_header_size=MAX_HEADER_BYTES,
+            max_header_count=MAX_HEADERS,
+            max_segment_count=MAX_PARTS,
+            header_charset="latin-1",
+            strict=True,
+        )
+        self._fields: dict[str, bytes] = {}
+        self._name = ""
+        self._permit: Permit | None = None
+        self._file: BinaryIO | None = None
+        self._open_files = ExitStack()
+        self._room = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open_files.__exit__(kind, error, traceback)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the form."""
+        try:
+            for event in self._parser.parse(chunk):
+                if isinstance(event, MultipartSegment):
+                    self._begin(event.name)
+                elif event:
+                    self._add(bytes(event))
+        except MultipartError as error:
+            raise _malformed(error) from error
+
+    def end(self) -> None:
+        """Check that the form is whole and had a file with something in it."""
+        try:
+            self._parser.close()
+        except MultipartError as error:
+            raise _malformed(error) from error
+        if self._permit is None or self._room == self._permit.max_bytes:
+            message = f"The form has no file named '{FILE_FIELD}', or an empty one."
+            raise InvalidRequestError(message)
+
+    def _begin(self, name: str) -> None:
+        if self._file is not None:
+            message = f"The form has something behind '{FILE_FIELD}', which comes last."
+            raise InvalidRequestError(message)
+        self._name = name
+        if name == FILE_FIELD:
+            self._permit = self._permitted()
+            self._room = self._permit.max_bytes
+            self._file = self._open_files.enter_context(self._folder.writing(self._permit))
+
+    def _permitted(self) -> Permit:
+        token = self._fields.get(TOKEN_FIELD, b"").decode("latin-1")
+        permit = self._folder.permit(token, now_us=now())
+        if self._fields.get("Content-Type", b"").decode("latin-1") != permit.content_type:
+            message = f"The field 'Content-Type' must be {permit.content_type}."
+            raise InvalidContentTypeError(message)
+        return permit
+
+    def _add(self, data: bytes) -> None:
+        if self._file is None:
+            self._fields[self._name] = self._fields.get(self._name, b"") + data
+            if len(self._fields[self._name]) > MAX_FIELD_BYTES:
+                message = f"The field '{self._name}' is too long."
+                raise InvalidRequestError(message)
+            return
+        self._room -= len(data)
+        if self._room < 0:
+            message = "The file has more bytes than were declared for it."
+            raise ImageTooLargeError(message)
+        self._file.write(data)
+
+
+def _malformed(error: MultipartError) -> InvalidRequestError:
+    return InvalidRequestError(f"The multipart body is malformed: {error}.")
+
+
+async def _drop(chunks: AsyncIterator[bytes]) -> None:
+    dropped = 0
+    async for chunk in chunks:
+        dropped += len(chunk)
+        if dropped > MAX_DROPPED_BYTES:
+            return
+
+
+def _proxy_response(answer: Answer) -> dict[str, Any]:
+    headers = {**answer.headers, "Content-Type": answer.content_type}
+    return {
+        "statusCode": answer.status_code,
+        "headers": {name: value for name, value in headers.items() if value},
+        "body": answer.body,
+    }
