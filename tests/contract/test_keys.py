@@ -14,6 +14,7 @@ from bgblur.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import KeyKind
 from blur.api.app import App
+from blur.delivery.results import Results
 from blur.handler import routes
 from blur.imaging.models import MODELS
 from blur.imaging.session import open_model
@@ -56,6 +57,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
     service = BlurService(
         store=watched,
         model=open_model(MODELS[settings.model], settings.model_dir, threads=1),
+        results=Results(store=None, max_inline_bytes=10**9, new_name=lambda: "name"),
         price=1,
         hold_ttl_s=60,
         max_pixels=settings.max_pixels,
@@ -64,7 +66,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         new_hold_id=lambda: "hold",
     )
     logger = Logger(service=f"test-{id(log)}", stream=log)
-    app = App(routes(service, 1_000_000), logger=logger, metrics=Metrics(namespace="Test"))
+    app = App(routes(service, None, 1_000_000), logger=logger, metrics=Metrics(namespace="Test"))
     return lambda event: Answer(app(event, InvocationContext()))
 
 
