@@ -1,0 +1,64 @@
+"""A server for each kind of place that large files go to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.integration.media.s3_server import S3Server, s3_server
+from tests.integration.running import BGBLUR, Running, environment, running
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running server and two keys of different accounts."""
+
+    server: Running
+    key: str
+    other_key: str
+    env: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server
+
+
+def serve(folder: Path, model_dir: Path, **settings: str) -> Iterator[Api]:
+    env = environment(folder, model_dir, **settings)
+    with running(folder, env) as server:
+        yield Api(server, issue(env), issue(env), env)
+
+
+def issue(env: dict[str, str]) -> str:
+    command = [*BGBLUR, "keys", "issue", "--credits", "100", "--json"]
+    done = subprocess.run(command, env=env, capture_output=True, check=True)
+    key: str = json.loads(done.stdout)["key"]
+    return key
+
+
+@pytest.fixture(scope="session", params=["folder", "s3"])
+def api(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "folder":
+        yield from serve(folder, model_dir, BLUR_MEDIA=f"folder:{folder / 'media'}")
+    else:
+        s3: S3Server = request.getfixturevalue("s3")
+        yield from serve(folder, model_dir, BLUR_MEDIA="s3:media", **s3.environ)
+
+
+@pytest.fixture(scope="session")
+def by_link(
+    tmp_path_factory: pytest.TempPathFactory, model_dir: Path, s3: S3Server
+) -> Iterator[Api]:
+    """A server whose answers have room for next to nothing."""
+    folder = tmp_path_factory.mktemp("by-link")
+    tiny = {"BLUR_MEDIA": "s3:media", "BLUR_MAX_RESPONSE_BYTES": "2000"}
+    yield from serve(folder, model_dir, **tiny, **s3.environ)

@@ -1,0 +1,79 @@
+"""Results too large for their answer: kept in the bucket, and fetched by following 303."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import requests
+from events import make
+from tests.integration.media.conftest import serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.media.conftest import Api
+    from tests.integration.media.s3_server import S3Server
+
+PNG = b"\x89PNG\r\n\x1a\n"
+PHOTO = make.jpeg()
+
+
+def post(api: Api, *, follow: bool) -> requests.Response:
+    return requests.post(
+        api.server.blur_url,
+        headers={"ApiKey": api.key},
+        files={"image": PHOTO},
+        data={"radius": "9"},
+        allow_redirects=follow,
+        timeout=60,
+    )
+
+
+def test_the_answer_is_a_link_that_tells_what_is_behind_it(by_link: Api) -> None:
+    answer = post(by_link, follow=False)
+    assert (answer.status_code, answer.headers["X-Credits-Charged"]) == (303, "1")
+    told = answer.json()
+    assert set(told) == {"url", "expires_at", "bytes", "content_type"}
+    assert told["url"] == answer.headers["Location"]
+    kept = requests.get(told["url"], timeout=30)
+    assert (len(kept.content), kept.headers["Content-Type"]) == (told["bytes"], "image/png")
+    assert kept.headers["Content-Disposition"] == 'inline; filename="background.png"'
+
+
+def test_requests_follows_by_itself_to_the_picture_that_is_inline_elsewhere(
+    by_link: Api, api: Api
+) -> None:
+    followed, inline = post(by_link, follow=True), post(api, follow=False)
+    assert [step.status_code for step in followed.history] == [303]
+    assert inline.status_code == 200
+    assert followed.content == inline.content
+
+
+def test_curl_follows_with_one_option(by_link: Api, tmp_path: Path) -> None:
+    photo, output = tmp_path / "photo.jpg", tmp_path / "blurred.png"
+    photo.write_bytes(PHOTO)
+    form = ["-F", f"image=@{photo}", "-F", "radius=9"]
+    headers = ["-H", f"ApiKey: {by_link.key}"]
+    command = ["curl", "-sSL", *headers, *form, by_link.server.blur_url, "-o", str(output)]
+    subprocess.run(command, check=True, timeout=60)
+    assert output.read_bytes().startswith(PNG)
+
+
+def test_a_link_opens_its_object_and_no_other(by_link: Api) -> None:
+    links = [post(by_link, follow=False).headers["Location"] for _ in range(2)]
+    assert len({link.partition("?")[0] for link in links}) == 2
+    swapped = links[0].partition("?")[0] + "?" + links[1].partition("?")[2]
+    assert requests.get(swapped, timeout=30).status_code == 403
+    assert requests.get(links[0].partition("?")[0], timeout=30).status_code == 403
+
+
+def test_a_result_that_cannot_be_kept_is_unavailable_and_free(
+    tmp_path: Path, model_dir: Path, s3: S3Server
+) -> None:
+    tiny = {"BLUR_MEDIA": "s3:no-such-bucket", "BLUR_MAX_RESPONSE_BYTES": "2000"}
+    for api in serve(tmp_path, model_dir, **tiny, **s3.environ):
+        answer = post(api, follow=False)
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "temporarily_unavailable"
+        assert answer.headers["X-Credits-Remaining"] == "100"

@@ -1,0 +1,103 @@
+"""Uploads, from the offer to the picture: the same for a folder and for a bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from events import make
+
+if TYPE_CHECKING:
+    from tests.integration.media.conftest import Api
+
+PHOTO = make.jpeg()
+
+
+def offer(api: Api, size: int = len(PHOTO), key: str | None = None) -> dict[str, Any]:
+    body = {"content_type": "image/jpeg", "bytes": size}
+    headers = {"ApiKey": key or api.key}
+    answer = requests.post(f"{api.server.url}/v2/uploads", json=body, headers=headers, timeout=30)
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["X-Credits-Charged"] == "0"
+    offered: dict[str, Any] = answer.json()
+    assert set(offered) == {"upload_id", "url", "fields", "expires_at"}
+    return offered
+
+
+def send(offered: dict[str, Any], data: bytes = PHOTO, **fields: str) -> requests.Response:
+    form = {**offered["fields"], **fields}
+    return requests.post(offered["url"], data=form, files={"file": data}, timeout=30)
+
+
+def blur(api: Api, upload_id: str, key: str | None = None) -> requests.Response:
+    form = {"upload_id": (None, upload_id), "radius": (None, "9")}
+    headers = {"ApiKey": key or api.key}
+    return requests.post(api.server.blur_url, headers=headers, files=form, timeout=60)
+
+
+def test_an_uploaded_photo_gives_the_same_picture_as_one_in_the_request(api: Api) -> None:
+    offered = offer(api)
+    assert send(offered).status_code == 204
+    by_upload = [blur(api, offered["upload_id"]) for _ in range(2)]
+    headers, radius = {"ApiKey": api.key}, {"radius": "9"}
+    direct = requests.post(
+        api.server.blur_url, headers=headers, files={"image": PHOTO}, data=radius, timeout=60
+    )
+    assert [answer.status_code for answer in (*by_upload, direct)] == [200] * 3
+    assert by_upload[0].content == by_upload[1].content == direct.content
+
+
+def test_another_keys_upload_is_not_there_and_costs_nothing(api: Api) -> None:
+    offered = offer(api)
+    assert send(offered).status_code == 204
+    answer = blur(api, offered["upload_id"], api.other_key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "upload_not_found")
+    assert answer.headers["X-Credits-Remaining"] == "100"
+
+
+def test_an_upload_that_never_came_is_not_there(api: Api) -> None:
+    assert blur(api, offer(api)["upload_id"]).status_code == 404
+
+
+def test_more_bytes_than_declared_are_refused(api: Api) -> None:
+    offered = offer(api, len(PHOTO) - 1)
+    assert send(offered).status_code >= 400
+    assert blur(api, offered["upload_id"]).status_code == 404
+
+
+def test_an_empty_file_is_refused(api: Api) -> None:
+    offered = offer(api)
+    assert send(offered, b"").status_code >= 400
+    assert blur(api, offered["upload_id"]).status_code == 404
+
+
+def test_another_type_than_declared_is_refused(api: Api) -> None:
+    offered = offer(api)
+    assert send(offered, **{"Content-Type": "text/html"}).status_code >= 400
+    assert blur(api, offered["upload_id"]).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["token", "policy", "key"])
+def test_a_form_that_was_tampered_with_is_refused(api: Api, name: str) -> None:
+    offered = offer(api)
+    changed = {field: value for field, value in offered["fields"].items() if field == name}
+    tampered = {field: "eyJ9" + value for field, value in changed.items()}
+    whole = {"fields": {**offered["fields"], **tampered}, "url": offered["url"]}
+    sent = send(whole)
+    assert (sent.status_code >= 400) == bool(changed)
+
+
+def test_the_largest_upload_is_bounded(api: Api) -> None:
+    body = {"content_type": "image/jpeg", "bytes": 50_000_001}
+    url, headers = f"{api.server.url}/v2/uploads", {"ApiKey": api.key}
+    answer = requests.post(url, json=body, headers=headers, timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "image_too_large")
+
+
+def test_a_request_that_is_too_large_is_shown_the_way(api: Api) -> None:
+    files = {"image": bytes(20_000_001)}
+    url, headers = api.server.blur_url, {"ApiKey": api.key}
+    answer = requests.post(url, headers=headers, files=files, timeout=60)
+    assert answer.status_code == 413
+    assert "POST /v2/uploads" in answer.json()["error"]["message"]
