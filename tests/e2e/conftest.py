@@ -1,0 +1,153 @@
+"""The stack as sam builds it, in containers, on DynamoDB Local and an S3 server."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from events import make
+from tests.e2e import machine
+from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
+
+from blur.accounts import keys
+from blur.accounts.admin import Office
+from blur.accounts.connect import connect
+from blur.accounts.model import (
+    SECOND_US,
+    Account,
+    EntryKind,
+    Instant,
+    KeyKind,
+    KeyRecord,
+    LedgerEntry,
+    RateLimit,
+)
+from blur.clock import now
+
+if TYPE_CHECKING:
+    from blur.accounts.store import AccountStore
+
+TABLE = "accounts"
+BUCKET = "media"
+FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
+RARE = RateLimit(per_minute=1, burst=1)
+FUNDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """An account in DynamoDB Local and its key."""
+
+    store: AccountStore
+    account_id: str
+    key: str
+
+    def account(self, *, in_s: int = 0) -> Account:
+        """Show the account as it will be in so many seconds."""
+        at_us = Instant(now() + in_s * SECOND_US)
+        return self.store.account(self.account_id, now_us=at_us)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[None]:
+    """Build the stack on a machine that has what that takes."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started
+    machine.install_missing()
+    with machine.docker_daemon():
+        machine.make_base_image()
+        others = machine.containers()
+        machine.build()
+        yield
+        assert machine.containers() <= others, "containers were left behind"
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def dynamodb() -> Iterator[DynamoDBLocal]:
+    with dynamodb_local() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environ.items():
+            patch.setenv(name, value)
+        server.create_table(TABLE)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def store(dynamodb: DynamoDBLocal) -> Iterator[AccountStore]:
+    assert dynamodb.endpoint_url
+    store = connect(f"dynamodb:{TABLE}")
+    for text, granted, limit in (
+        (make.FUNDED, FUNDS, FREQUENT),
+        (make.EMPTY, 0, FREQUENT),
+        (make.LIMITED, FUNDS, RARE),
+    ):
+        _add_account(store, text, granted, limit)
+    limited = keys.parse(make.LIMITED)
+    store.admit(limited.account_id, limited.digest, now_us=now())
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def s3(stack: None) -> Iterator[str]:
+    """Run an S3 server at an address that this machine and containers share."""
+    del stack
+    host = machine.bridge_address()
+    port = machine.free_port(host)
+    command = [machine.MOTO, "--host", host, "--port", str(port)]
+    with machine.started("moto", command, until=partial(machine.listens, host, port)):
+        yield f"http://{host}:{port}"
+
+
+@pytest.fixture(scope="session")
+def variables(stack: None, dynamodb: DynamoDBLocal, s3: str) -> dict[str, str]:
+    """Return what a container's environment has instead of the template's AWS addresses."""
+    del stack
+    port = dynamodb.endpoint_url.rpartition(":")[2]
+    return {
+        "AWS_ENDPOINT_URL_DYNAMODB": f"http://{machine.bridge_address()}:{port}",
+        "AWS_ENDPOINT_URL_S3": s3,
+        "BLUR_ACCOUNTS": f"dynamodb:{TABLE}",
+        "BLUR_MEDIA": f"s3:{BUCKET}",
+    }
+
+
+@pytest.fixture(scope="session")
+def url(
+    variables: dict[str, str], store: AccountStore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Run the API as `sam local start-api` does, with one warm container."""
+    assert store
+    port = machine.free_port()
+    env = tmp_path_factory.mktemp("api") / "env.json"
+    command = [machine.SAM, "local", "start-api", "--template", str(machine.BUILT)]
+    command += ["--port", str(port), "--warm-containers", "EAGER", "--skip-pull-image"]
+    command += ["--env-vars", machine.written(env, {"Parameters": variables})]
+    with machine.started("start-api", command, until=partial(machine.listens, "127.0.0.1", port)):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def customer(store: AccountStore) -> Customer:
+    """A new account with three credits."""
+    office = Office(store, secrets.token_bytes, now())
+    account_id = office.open_account("e2e", credits=3)
+    text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
+    return Customer(store, account_id, text)
+
+
+def _add_account(store: AccountStore, text: str, granted: int, limit: RateLimit) -> None:
+    key, at_us = keys.parse(text), now()
+    store.create_account(key.account_id, "fixture", now_us=at_us)
+    if granted:
+        store.append_entry(
+            LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, granted, at_us)
+        )
+    record = KeyRecord(
+        key.digest, key.account_id, key.kind, key.prefix, at_us, None, revoked=False, limit=limit
+    )
+    store.add_key(record, now_us=at_us)

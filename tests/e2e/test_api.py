@@ -1,0 +1,111 @@
+"""Requests over HTTP through sam's API Gateway to the function in its container.
+
+Nothing here has to do with large images; their routes have a file of their own.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+import requests
+from events import make
+from PIL import Image
+from tests.e2e.conftest import Customer
+
+TIMEOUT_S = 60
+
+
+def post(
+    url: str, key: str | None, *, accept: str | None = "*/*", **fields: str
+) -> requests.Response:
+    """Post the sample photo; an `accept` of None sends no such header."""
+    headers = {"Accept": accept, "ApiKey": key}
+    return requests.post(
+        f"{url}/v2/rembg/blur/",
+        headers=headers,  # type: ignore[arg-type] - None is how requests leaves a header out
+        files={"image": ("photo.jpg", make.jpeg(), "image/jpeg")},
+        data={"radius": "12", **fields},
+        timeout=TIMEOUT_S,
+    )
+
+
+def test_a_photo_comes_back_and_its_charge_is_in_dynamodb(url: str, customer: Customer) -> None:
+    answer = post(url, customer.key)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.headers["X-Credits-Remaining"] == "2"
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        assert (picture.format, picture.size) == ("PNG", (192, 192))
+    account = customer.account()
+    assert (account.balance, account.held, account.used) == (2, 0, 1)
+
+
+def test_a_client_without_an_accept_header_gets_the_same_photo(
+    url: str, customer: Customer
+) -> None:
+    answer = post(url, customer.key, accept=None)
+    assert answer.status_code == 200
+    # sam, unlike API Gateway, then leaves the base64 of the proxy response as it is.
+    content = answer.content
+    picture = content if content[:1] == b"\x89" else base64.b64decode(content, validate=True)
+    assert picture == post(url, customer.key, accept="image/webp,*/*").content
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [({"radius": "51"}, "invalid_radius"), ({"mode": "vanish"}, "invalid_mode")],
+)
+def test_a_wrong_field_is_named_and_costs_nothing(
+    url: str, customer: Customer, fields: dict[str, str], code: str
+) -> None:
+    answer = post(url, customer.key, **fields)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    assert answer.json()["error"]["request_id"] == answer.headers["X-Request-Id"]
+    assert customer.account().balance == 3
+
+
+def test_a_photo_without_a_subject_is_refunded(url: str, customer: Customer) -> None:
+    answer = requests.post(
+        f"{url}/v2/rembg/blur/",
+        headers={"ApiKey": customer.key},
+        files={"image": ("flat.png", make.flat(), "image/png")},
+        data={"radius": "12"},
+        timeout=TIMEOUT_S,
+    )
+    assert answer.status_code == 422
+    account = customer.account()
+    assert (account.balance, account.held, account.used) == (3, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "code"),
+    [
+        (None, 401, "invalid_api_key"),
+        (make.UNKNOWN, 401, "invalid_api_key"),
+        (make.EMPTY, 402, "insufficient_credits"),
+        (make.LIMITED, 429, "rate_limit_exceeded"),
+    ],
+)
+def test_a_key_that_may_not_is_refused(url: str, key: str | None, status: int, code: str) -> None:
+    answer = post(url, key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert ("retry_after" in answer.json()["error"]) == (status == 429)
+    assert ("Retry-After" in answer.headers) == (status == 429)
+
+
+def test_credits_run_out_exactly(url: str, customer: Customer) -> None:
+    assert [post(url, customer.key).status_code for _ in range(4)] == [200, 200, 200, 402]
+    assert customer.account().balance == 0
+
+
+def test_any_page_may_ask_and_other_routes_are_told_apart(url: str, customer: Customer) -> None:
+    preflight = requests.options(f"{url}/v2/rembg/blur/", timeout=TIMEOUT_S)
+    assert preflight.status_code == 204
+    assert "ApiKey" in preflight.headers["Access-Control-Allow-Headers"]
+    assert requests.get(f"{url}/nowhere", timeout=TIMEOUT_S).status_code == 404
+    assert requests.get(f"{url}/v2/rembg/blur", timeout=TIMEOUT_S).status_code == 405
+    headers = {"ApiKey": customer.key}
+    account = requests.get(f"{url}/v2/account", headers=headers, timeout=TIMEOUT_S).json()
+    assert account["balance"] == 3

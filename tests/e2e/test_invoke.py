@@ -1,0 +1,82 @@
+"""Events given to the container directly, and containers that are ended in the middle of one."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from events import make
+from PIL import Image
+from tests.e2e import machine
+from tests.e2e.conftest import Customer
+
+from blur.accounts.rate import CLOCK_SKEW_US
+
+EVENTS = sorted(Path(make.__file__).parent.glob("*.json"))
+HOLD_TTL_S = 60
+HOME_S = HOLD_TTL_S + CLOCK_SKEW_US // 1_000_000 + 1
+"""After so many seconds no clock takes a hold for alive."""
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
+def test_an_event_is_answered_with_the_status_in_its_name(
+    file: Path, variables: dict[str, str], tmp_path: Path
+) -> None:
+    answer = machine.invoke(json.loads(file.read_text()), variables, tmp_path)
+    assert answer is not None, (tmp_path / "invoke.log").read_text()
+    assert answer["statusCode"] == int(file.stem[:3])
+
+
+def test_a_call_that_would_be_ended_is_given_up_and_refunded_before(
+    customer: Customer, variables: dict[str, str], tmp_path: Path
+) -> None:
+    event = make.blur(customer.key)
+    answer = machine.invoke(event, variables, tmp_path, DeadlineMarginS=30)
+    assert answer is not None
+    error = json.loads(body(answer))["error"]
+    assert (answer["statusCode"], error["code"]) == (503, "temporarily_unavailable")
+    assert error["retry_after"] == 1
+    account = customer.account()
+    assert (account.balance, account.held) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sign"),
+    [
+        ({"TimeoutS": 3, "DeadlineMarginS": 0}, "timed out"),
+        ({"MemoryMb": 256}, "signal: killed"),
+    ],
+    ids=["timed out", "out of memory"],
+)
+def test_the_credit_of_a_call_that_died_comes_back(
+    fault: dict[str, int],
+    sign: str,
+    customer: Customer,
+    variables: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    event = make.blur(customer.key, image=photo(8000, 6000), radius="50")
+    answer = machine.invoke(event, variables, tmp_path, HoldTtlS=HOLD_TTL_S, **fault)
+    assert answer is None
+    assert sign in (tmp_path / "invoke.log").read_text()
+    assert (customer.account().balance, customer.account().held) == (2, 1)
+    home = customer.account(in_s=HOME_S)
+    assert (home.balance, home.held, home.used) == (3, 0, 0)
+
+
+def photo(width_px: int, height_px: int) -> bytes:
+    """Return the sample photo, enlarged until it is work."""
+    buffer = io.BytesIO()
+    with Image.open(make.PHOTO) as small:
+        small.convert("RGB").resize((width_px, height_px)).save(buffer, "JPEG", quality=60)
+    return buffer.getvalue()
+
+
+def body(answer: dict[str, Any]) -> bytes:
+    text: str = answer["body"]
+    return base64.b64decode(text) if answer["isBase64Encoded"] else text.encode()
