@@ -15,6 +15,8 @@ PIP_EDITABLE := $(PIP) install --no-deps --no-index --no-build-isolation --edita
 # neither a fresh checkout's time stamps nor a switch between branches can mislead.
 key = $(shell cat pyproject.toml $(1) | cksum | cut -d ' ' -f 1)
 SERVE_READY := $(VENV)/ready-serve-$(call key,requirements/serve.txt)
+SAM_VENV := .venv-sam
+SAM_READY := $(SAM_VENV)/ready-$(call key,requirements/sam.txt)
 TEST_READY := $(VENV)/ready-test-$(call key,requirements/serve.txt requirements/test.txt)
 VENV_READY := $(VENV)/ready
 # An environment that was moved, or whose Python is gone, is made again.
@@ -24,17 +26,20 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check model pictures lock clean FORCE
+.PHONY: help run test e2e check model pictures lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
 
 run: $(SERVE_READY) model ## Start the API on this machine, with a demo key
 	@exec $(BIN)/bgblur serve --demo
 
 test: check model ## Check the code, then run every test
 	@$(BIN)/python -m pytest $(PYTEST)
+
+e2e: $(TEST_READY) $(SAM_READY) ## Build the stack and test it in containers; Debian, as root
+	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
 
 check: $(TEST_READY) ## Lint, formatting, types, and the direction of imports
 	@$(BIN)/ruff check --quiet .
@@ -57,9 +62,11 @@ lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer
 	@$(LOCK) function.in --output-file function.txt
 	@$(LOCK) function.in serve.in build.in --constraints function.txt --output-file serve.txt
 	@$(LOCK) function.in serve.in build.in test.in --constraints serve.txt --output-file test.txt
+	@$(LOCK) base.in --output-file base.txt
+	@$(LOCK) sam.in --output-file sam.txt
 
-clean: ## Remove the environment, the model and caches; accounts in var/ stay
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## Remove the environments, the model and caches; accounts in var/ stay
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf functions/*.egg-info tools/*.egg-info *.egg-info
 
@@ -86,3 +93,11 @@ $(TEST_READY): $(VENV_READY)
 	@$(PIP_LOCKED) requirements/test.txt
 	@$(PIP_EDITABLE)
 	@touch $@ $(SERVE_READY)
+
+# --no-deps: the lock is whole, and pip cannot match a pin with the extras that sam asks for.
+$(SAM_READY): $(VENV_READY)
+	@echo "Installing what builds and checks the stack into $(SAM_VENV), about 600 MB ..."
+	@$(PYTHON) -m venv --clear $(SAM_VENV)
+	@$(SAM_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps \
+		--require-hashes --only-binary :all: --requirement requirements/sam.txt
+	@touch $@

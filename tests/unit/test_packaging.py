@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
 LOCKS = ["function.txt", "serve.txt", "test.txt"]
+APART = ["base.txt", "sam.txt"]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
 
 
@@ -38,13 +39,15 @@ def test_each_lock_pins_what_the_smaller_one_pins_at_the_same_versions() -> None
         ("function.txt", ["function.in"]),
         ("serve.txt", ["function.in", "serve.in", "build.in"]),
         ("test.txt", ["function.in", "serve.in", "build.in", "test.in"]),
+        ("base.txt", ["base.in"]),
+        ("sam.txt", ["sam.in"]),
     ],
 )
 def test_everything_asked_for_is_locked(lock: str, lists: list[str]) -> None:
     assert wanted(lists) <= {name for name, *_ in pins(lock)}
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, *APART])
 def test_everything_locked_has_a_hash(lock: str) -> None:
     entries = re.split(r"\n(?=\S)", (REQUIREMENTS / lock).read_text("utf-8"))
     pinned = [entry for entry in entries if not entry.startswith("#")]
@@ -68,5 +71,5 @@ def test_the_console_script_leads_to_a_function() -> None:
 def test_every_target_of_the_makefile_is_explained_in_its_help() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
-    explained = re.findall(r"^([a-z]+):.*## \S", makefile, re.MULTILINE)
+    explained = re.findall(r"^([a-z0-9]+):.*## \S", makefile, re.MULTILINE)
     assert set(phony.split()) - {"FORCE"} == set(explained)

@@ -1,0 +1,66 @@
+"""The role's permissions are those that the calls of the request path need, and no more."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.integration.accounts.customer import START, after, open_account
+from tests.integration.stack.test_template import resources, statements, template
+
+from blur.accounts.dynamo.store import DynamoStore, open_client
+from blur.accounts.model import IdempotencyRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["resources", "template"]  # fixtures
+
+
+@pytest.fixture
+def sent() -> set[str]:
+    return set()
+
+
+@pytest.fixture
+def store(dynamodb_table: str, sent: set[str]) -> Iterator[DynamoStore]:
+    client = open_client()
+
+    def note(model: Any, **_: object) -> None:  # noqa: ANN401 - boto's
+        sent.add(f"dynamodb:{model.name}")
+
+    client.meta.events.register("before-call.dynamodb", note)
+    store = DynamoStore(dynamodb_table, client)
+    yield store
+    store.close()
+
+
+def test_the_role_allows_exactly_what_calls_send(
+    store: DynamoStore, sent: set[str], resources: dict[str, Any]
+) -> None:
+    customer = open_account(store, 10)
+    sent.clear()
+    store.admit(customer.account_id, customer.digest, now_us=START)
+    store.inquire(customer.account_id, customer.digest, now_us=START)
+    store.refund(store.reserve(customer.claim(), now_us=START).hold, now_us=START)
+    hold = store.reserve(customer.claim(), now_us=START).hold
+    record = IdempotencyRecord(
+        account_id=customer.account_id,
+        scope=sha256(b"scope").hexdigest(),
+        fingerprint=sha256(b"image").hexdigest(),
+        hold_id=hold.hold_id,
+        done=False,
+        lease_until_us=hold.expires_us,
+        forget_us=after(24 * 3600),
+    )
+    assert store.claim_record(record, now_us=START) is None
+    assert store.find_record(customer.account_id, record.scope, now_us=START) is not None
+    store.release_record(record)
+    store.claim_record(record, now_us=START)
+    store.complete_record(record)
+    store.settle(hold, now_us=after(1))
+    store.reserve(customer.claim(), now_us=after(2))
+    store.admit(customer.account_id, customer.digest, now_us=after(24 * 3600))
+    (allowed,) = (each for each in statements(resources) if each["Sid"] == "Accounts")
+    assert sent == set(allowed["Action"])

@@ -1,0 +1,147 @@
+"""The template against the code that it deploys, read as the YAML that it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from blur.accounts.dynamo import schema
+from blur.errors import ApiError
+from blur.settings import Settings, variable_of
+
+ROOT = Path(__file__).parents[3]
+
+LEFT_TO_THEIR_DEFAULTS = {
+    "BLUR_INFERENCE_THREADS": "0 takes the CPUs that come with the memory",
+    "BLUR_MAX_BODY_BYTES": "Lambda's own limit is below it",
+    "BLUR_MAX_PIXELS": "what fits into the least memory is the code's to say",
+    "BLUR_MODEL": "the image has one",
+    "BLUR_MODEL_DIR": "the image has it there",
+}
+WITH_RETRY = {"THROTTLED", "QUOTA_EXCEEDED", "INTEGRATION_TIMEOUT"}
+CODES_OF_THE_GATEWAY = {"forbidden"}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's functions, each as what it is called with."""
+
+
+def _function(loader: yaml.Loader, _: str, node: yaml.Node) -> object:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_mapping(cast("yaml.MappingNode", node), deep=True)
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    text = (ROOT / "template.yaml").read_text("utf-8")
+    read: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    return read
+
+
+@pytest.fixture(scope="module")
+def resources(template: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of each resource."""
+    return {name: each["Properties"] for name, each in template["Resources"].items()}
+
+
+def test_every_setting_is_a_variable_of_the_function_or_left_out_for_a_reason(
+    resources: dict[str, Any],
+) -> None:
+    variables = resources["BlurFunction"]["Environment"]["Variables"]
+    ours = {name for name in variables if name.startswith("BLUR_")}
+    assert ours | set(LEFT_TO_THEIR_DEFAULTS) == {variable_of(f.name) for f in fields(Settings)}
+    assert not ours & set(LEFT_TO_THEIR_DEFAULTS)
+
+
+def test_parameters_that_set_a_variable_default_to_what_the_code_does(
+    template: dict[str, Any], resources: dict[str, Any]
+) -> None:
+    variables = resources["BlurFunction"]["Environment"]["Variables"]
+    named = {name: text for name, text in variables.items() if text in template["Parameters"]}
+    defaults = {variable_of(f.name): f.default for f in fields(Settings)}
+    assert len(named) == 5
+    for name, parameter in named.items():
+        assert template["Parameters"][parameter]["Default"] == defaults[name], name
+
+
+def test_the_table_is_the_one_that_the_code_defines(resources: dict[str, Any]) -> None:
+    made = resources["AccountsTable"]
+    assert {name: made[name] for name in schema.SCHEMA} == schema.SCHEMA
+    assert made["TimeToLiveSpecification"] == {
+        "AttributeName": schema.TTL_ATTRIBUTE,
+        "Enabled": True,
+    }
+    assert made["DeletionProtectionEnabled"] is True
+    assert made["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_a_hold_outlives_the_longest_call(template: dict[str, Any]) -> None:
+    parameters = template["Parameters"]
+    assert parameters["HoldTtlS"]["Default"] > parameters["TimeoutS"]["MaxValue"]
+    assert parameters["DeadlineMarginS"]["Default"] < parameters["TimeoutS"]["Default"]
+
+
+def test_no_statement_of_the_role_has_a_wildcard_action_or_every_resource(
+    resources: dict[str, Any],
+) -> None:
+    for statement in statements(resources):
+        actions = statement["Action"]
+        assert actions
+        assert not any("*" in action for action in actions), statement["Sid"]
+        assert statement["Resource"] != "*"
+
+
+def test_objects_are_reached_under_their_two_prefixes_only(resources: dict[str, Any]) -> None:
+    (media,) = (each for each in statements(resources) if each["Sid"] == "Media")
+    assert set(media["Action"]) == {"s3:GetObject", "s3:PutObject"}
+    assert [name.rpartition(".Arn}")[2] for name in media["Resource"]] == [
+        "/results/*",
+        "/uploads/*",
+    ]
+
+
+def test_pages_may_only_get_from_the_bucket_and_send_their_key(resources: dict[str, Any]) -> None:
+    (rule,) = resources["MediaBucket"]["CorsConfiguration"]["CorsRules"]
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["*"], ["GET"])
+    assert "ApiKey" in rule["AllowedHeaders"]
+
+
+def test_the_gateway_answers_in_the_envelope_of_the_contract(resources: dict[str, Any]) -> None:
+    answers = resources["Api"]["GatewayResponses"]
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"} <= set(answers)
+    for name, answer in answers.items():
+        body = json.loads(answer["ResponseTemplates"]["application/json"])
+        retry = {"retry_after"} if name in WITH_RETRY else set()
+        assert set(body) == {"error"}, name
+        assert set(body["error"]) == {"code", "message", "request_id"} | retry, name
+        assert body["error"]["request_id"] == "$context.requestId"
+        assert body["error"]["code"] in codes(ApiError) | CODES_OF_THE_GATEWAY, name
+        headers = answer["ResponseParameters"]["Headers"]
+        assert headers["Access-Control-Allow-Origin"] == "'*'"
+        assert headers["X-Credits-Charged"] == "'0'"
+        assert ("Retry-After" in headers) == (name in WITH_RETRY), name
+    too_large = answers["REQUEST_TOO_LARGE"]
+    assert too_large["StatusCode"] == 413
+    assert "/v2/uploads" in too_large["ResponseTemplates"]["application/json"]
+
+
+def statements(resources: dict[str, Any]) -> list[dict[str, Any]]:
+    (policy,) = resources["BlurRole"]["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def codes(error: type[ApiError]) -> set[str]:
+    below = {code for child in error.__subclasses__() for code in codes(child)}
+    return below | ({error.code} if "code" in vars(error) else set())
