@@ -26,7 +26,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test e2e check model pictures lock clean FORCE
+.PHONY: help run test browser e2e check model pictures lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -37,6 +37,11 @@ run: $(SERVE_READY) model ## Start the API on this machine, with a demo key
 
 test: check model ## Check the code, then run every test
 	@$(BIN)/python -m pytest $(PYTEST)
+
+browser: $(TEST_READY) model ## Test what browsers do in Chromium; installs it on Debian, as root
+	@command -v chromium >/dev/null || { apt-get -qq update && \
+		apt-get -qq install --no-install-recommends chromium >/dev/null; }
+	@$(BIN)/python -m pytest tests/browser $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) ## Build the stack and test it in containers; Debian, as root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from events import make
 from PIL import Image
-from tests.e2e.conftest import Customer
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Customer
 
 TIMEOUT_S = 60
 
@@ -24,7 +27,7 @@ def post(
     headers = {"Accept": accept, "ApiKey": key}
     return requests.post(
         f"{url}/v2/rembg/blur/",
-        headers=headers,  # type: ignore[arg-type] - None is how requests leaves a header out
+        headers=headers,  # type: ignore[arg-type]  # None is how requests leaves one out
         files={"image": ("photo.jpg", make.jpeg(), "image/jpeg")},
         data={"radius": "12", **fields},
         timeout=TIMEOUT_S,

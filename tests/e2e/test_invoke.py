@@ -6,15 +6,17 @@ import base64
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from events import make
 from PIL import Image
 from tests.e2e import machine
-from tests.e2e.conftest import Customer
 
 from blur.accounts.rate import CLOCK_SKEW_US
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Customer
 
 EVENTS = sorted(Path(make.__file__).parent.glob("*.json"))
 HOLD_TTL_S = 60

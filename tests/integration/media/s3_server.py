@@ -144,9 +144,9 @@ def _refused_form(environ: Environ) -> str | None:
 def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noqa: ANN401 - JSON
     if isinstance(condition, list):
         kind, least, most = condition
-        return kind == "content-length-range" and least <= size <= most
+        return bool(kind == "content-length-range" and least <= size <= most)
     ((name, value),) = condition.items()
-    return name == "bucket" or fields.get(name) == value
+    return bool(name == "bucket" or fields.get(name) == value)
 
 
 def _sign(day: str, text: str) -> str:

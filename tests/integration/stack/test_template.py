@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from blur.accounts.dynamo import schema
+from blur.delivery.cors import CORS
 from blur.errors import ApiError
 from blur.settings import Settings, variable_of
 
@@ -20,6 +21,8 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_INFERENCE_THREADS": "0 takes the CPUs that come with the memory",
     "BLUR_MAX_BODY_BYTES": "Lambda's own limit is below it",
     "BLUR_MAX_PIXELS": "what fits into the least memory is the code's to say",
+    "BLUR_MAX_RESPONSE_BYTES": "it is Lambda's limit",
+    "BLUR_MAX_UPLOAD_BYTES": "what fits into the least memory is the code's to say",
     "BLUR_MODEL": "the image has one",
     "BLUR_MODEL_DIR": "the image has it there",
 }
@@ -114,7 +117,8 @@ def test_objects_are_reached_under_their_two_prefixes_only(resources: dict[str, 
 def test_pages_may_only_get_from_the_bucket_and_send_their_key(resources: dict[str, Any]) -> None:
     (rule,) = resources["MediaBucket"]["CorsConfiguration"]["CorsRules"]
     assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["*"], ["GET"])
-    assert "ApiKey" in rule["AllowedHeaders"]
+    (ours,) = CORS["CORSRules"]
+    assert rule == {name.replace("MaxAgeSeconds", "MaxAge"): told for name, told in ours.items()}
 
 
 def test_the_gateway_answers_in_the_envelope_of_the_contract(resources: dict[str, Any]) -> None:
@@ -125,7 +129,7 @@ def test_the_gateway_answers_in_the_envelope_of_the_contract(resources: dict[str
         retry = {"retry_after"} if name in WITH_RETRY else set()
         assert set(body) == {"error"}, name
         assert set(body["error"]) == {"code", "message", "request_id"} | retry, name
-        assert body["error"]["request_id"] == "$context.requestId"
+        assert body["error"]["request_id"] == "req_$context.requestId"
         assert body["error"]["code"] in codes(ApiError) | CODES_OF_THE_GATEWAY, name
         headers = answer["ResponseParameters"]["Headers"]
         assert headers["Access-Control-Allow-Origin"] == "'*'"

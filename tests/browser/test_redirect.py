@@ -1,0 +1,59 @@
+"""A page's fetch(), redirected to the bucket: what a browser really sends and lets through."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from events import make
+from tests.integration.media import s3_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+    from tests.integration.media.conftest import Api
+    from tests.integration.media.s3_server import S3Server
+
+FETCH = """async ([url, key, photo]) => {
+  const bytes = Uint8Array.from(atob(photo), (letter) => letter.charCodeAt(0));
+  const form = new FormData();
+  form.append("image", new Blob([bytes], {type: "image/jpeg"}), "photo.jpg");
+  form.append("radius", "9");
+  const headers = {ApiKey: key, "Idempotency-Key": crypto.randomUUID()};
+  try {
+    const answer = await fetch(url, {method: "POST", headers, body: form});
+    const picture = await createImageBitmap(await answer.blob());
+    return {status: answer.status, redirected: answer.redirected, width: picture.width};
+  } catch (error) {
+    return {error: String(error)};
+  }
+}"""
+
+
+def fetch(page: Page, api: Api) -> dict[str, Any]:
+    photo = base64.b64encode(make.jpeg()).decode("ascii")
+    told: dict[str, Any] = page.evaluate(FETCH, [api.server.blur_url, api.key, photo])
+    return told
+
+
+def test_a_page_of_any_origin_gets_the_picture_through_the_redirect(
+    page: Page, by_link: Api, s3: S3Server
+) -> None:
+    s3.gate.seen.clear()
+    assert fetch(page, by_link) == {"status": 200, "redirected": True, "width": 192}
+    came = [(method, headers) for method, path, headers in s3.gate.seen if "/results/" in path]
+    asked = next(headers for method, headers in came if method == "OPTIONS")
+    got = next(headers for method, headers in came if method == "GET")
+    assert asked["origin"] == got["origin"] == "null"
+    assert asked["access-control-request-method"] == "GET"
+    assert set(asked["access-control-request-headers"].split(",")) == {"apikey", "idempotency-key"}
+    assert got["apikey"] == by_link.key
+
+
+@pytest.mark.parametrize("change", [{"AllowedHeaders": []}, {"AllowedMethods": ["PUT"]}])
+def test_without_a_part_of_the_rule_the_browser_keeps_the_picture_from_the_page(
+    change: dict[str, Any], page: Page, by_link: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = {**s3_server.CORS["CORSRules"][0], **change}
+    monkeypatch.setitem(s3_server.CORS, "CORSRules", [rule])
+    assert set(fetch(page, by_link)) == {"error"}

@@ -1,0 +1,31 @@
+"""Permits to upload, handed out and believed later."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blur.delivery.permit import Permit, sign, verify
+from blur.errors import UploadNotFoundError
+
+SECRET = b"secret"
+PERMIT = Permit("uploads/name", "image/jpeg", 1000, expires_us=50)
+
+
+def test_a_signed_permit_is_believed_until_it_expires() -> None:
+    token = sign(PERMIT, SECRET)
+    assert verify(token, SECRET, now_us=49) == PERMIT
+    with pytest.raises(UploadNotFoundError):
+        verify(token, SECRET, now_us=50)
+
+
+@given(st.text())
+def test_nothing_else_is_believed(token: str) -> None:
+    with pytest.raises(UploadNotFoundError):
+        verify(token, SECRET, now_us=0)
+
+
+def test_another_secrets_permit_is_not_believed() -> None:
+    with pytest.raises(UploadNotFoundError):
+        verify(sign(PERMIT, b"another"), SECRET, now_us=0)
