@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from events import make
-from tests.integration.media import s3_server
+
+from blur.delivery.cors import CORS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -54,6 +55,6 @@ def test_a_page_of_any_origin_gets_the_picture_through_the_redirect(
 def test_without_a_part_of_the_rule_the_browser_keeps_the_picture_from_the_page(
     change: dict[str, Any], page: Page, by_link: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rule = {**s3_server.CORS["CORSRules"][0], **change}
-    monkeypatch.setitem(s3_server.CORS, "CORSRules", [rule])
+    rule = {**CORS["CORSRules"][0], **change}
+    monkeypatch.setitem(CORS, "CORSRules", [rule])
     assert set(fetch(page, by_link)) == {"error"}
