@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 from events import make
 from tests.e2e import machine
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
@@ -101,7 +102,9 @@ def s3(stack: None) -> Iterator[str]:
     port = machine.free_port(host)
     command = [machine.MOTO, "--host", host, "--port", str(port)]
     with machine.started("moto", command, until=partial(machine.listens, host, port)):
-        yield f"http://{host}:{port}"
+        url = f"http://{host}:{port}"
+        requests.put(f"{url}/{BUCKET}", timeout=30).raise_for_status()
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -145,6 +148,16 @@ def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def customer(store: AccountStore) -> Customer:
     """A new account with three credits."""
+    return _new_customer(store)
+
+
+@pytest.fixture
+def other_customer(store: AccountStore) -> Customer:
+    """Another one."""
+    return _new_customer(store)
+
+
+def _new_customer(store: AccountStore) -> Customer:
     office = Office(store, secrets.token_bytes, now())
     account_id = office.open_account("e2e", credits=3)
     text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)

@@ -1,0 +1,81 @@
+"""Photos and results beyond Lambda's 6 MB, through a bucket that containers and clients reach.
+
+The bucket is moto's, which lets everyone in; who may do what is tested in
+`tests/integration/media`, behind a gate that checks signatures, policies and CORS.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import requests
+from events import make
+from PIL import Image
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Customer
+
+SIDE_PX = 2400
+TIMEOUT_S = 120
+
+
+@pytest.fixture(scope="module")
+def large_photo() -> bytes:
+    """Return a photo whose grain keeps its PNG above what Lambda can answer with."""
+    with Image.open(make.PHOTO) as sample:
+        pixels = np.asarray(sample.convert("RGB").resize((SIDE_PX, SIDE_PX)), np.float32)
+    grained = pixels + np.random.default_rng(0).normal(0, 6, pixels.shape)
+    buffer = io.BytesIO()
+    Image.fromarray(grained.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def blur(url: str, customer: Customer, form: dict[str, Any], *, follow: bool) -> requests.Response:
+    return requests.post(
+        f"{url}/v2/rembg/blur/",
+        headers={"ApiKey": customer.key},
+        files={"radius": (None, "3"), **form},
+        allow_redirects=follow,
+        timeout=TIMEOUT_S,
+    )
+
+
+def test_a_large_result_is_a_303_that_leads_to_it(
+    url: str, customer: Customer, large_photo: bytes
+) -> None:
+    told = blur(url, customer, {"image": large_photo}, follow=False)
+    assert told.status_code == 303, told.headers
+    assert told.headers["Location"] == told.json()["url"]
+    assert told.json()["content_type"] == "image/png"
+    fetched = requests.get(told.headers["Location"], timeout=TIMEOUT_S)
+    assert len(fetched.content) == told.json()["bytes"] > 4_600_000
+    with Image.open(io.BytesIO(fetched.content)) as picture:
+        assert (picture.format, picture.size) == ("PNG", (SIDE_PX, SIDE_PX))
+    assert customer.account().used == 1
+
+
+def test_an_upload_is_taken_in_place_of_the_image_by_its_own_key_only(
+    url: str, customer: Customer, other_customer: Customer, large_photo: bytes
+) -> None:
+    offered = requests.post(
+        f"{url}/v2/uploads",
+        headers={"ApiKey": customer.key},
+        json={"content_type": "image/jpeg", "bytes": len(large_photo)},
+        timeout=TIMEOUT_S,
+    )
+    assert offered.status_code == 201, offered.text
+    form = offered.json()
+    sent = requests.post(
+        form["url"], data=form["fields"], files={"file": large_photo}, timeout=TIMEOUT_S
+    )
+    assert sent.ok, sent.text
+    upload = {"upload_id": (None, form["upload_id"])}
+    assert blur(url, other_customer, upload, follow=True).status_code == 404
+    by_upload = blur(url, customer, upload, follow=True)
+    in_place = blur(url, customer, {"image": large_photo}, follow=True)
+    assert by_upload.status_code == 200
+    assert by_upload.content == in_place.content
+    assert other_customer.account().used == 0
