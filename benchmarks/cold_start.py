@@ -1,0 +1,144 @@
+"""The cold start and the memory of the function's image, measured in its container.
+
+It needs Docker and the image that `sam build` (or `make e2e`) has left behind:
+
+    .venv/bin/python benchmarks/cold_start.py [--image blurfunction:latest] [--runs 7]
+
+Each run is a new container with a read-only root file system and a writable /tmp, so that a
+file written anywhere else would fail it. *Init* is the time from the start of the process to
+a handler that is ready, Python's own start among it. *Peak* is the largest resident set of a
+process that has answered one event with a 4000 x 3000 photo. *Warm* is the median of five
+further calls, at the share of CPU that Lambda gives with the memory: 1,769 MB are one vCPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+import statistics
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+PHOTO = Path(__file__).parents[1] / "docs" / "images" / "astronaut.jpg"
+BASE = "background-blur-base:latest"
+DEPLOYED = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "BLUR_ACCOUNTS": "dynamodb:accounts",
+    "BLUR_MEDIA": "s3:media",
+}
+SIZES = [(1920, 1080), (4000, 3000)]
+SHARES = {1769: 1.0, 3008: 1.7, 3538: 2.0}
+ALONE = {"BLUR_ACCOUNTS": "sqlite:/tmp/accounts.db"}
+
+INIT = """
+import os, time
+import blur.cold_start
+ticks = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
+print(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+"""
+
+CALL = """
+import json, resource, secrets, sys, time
+from blur.accounts.admin import Office
+from blur.accounts.connect import connect
+from blur.accounts.model import KeyKind, RateLimit
+from blur.clock import now
+from blur.cold_start import handler
+office = Office(connect("sqlite:/tmp/accounts.db"), secrets.token_bytes, now())
+account = office.open_account("bench", credits=100)
+key, _ = office.issue_key(account, KeyKind.LIVE, limit=RateLimit(100, 100))
+class Context:
+    aws_request_id = "bench"
+    @staticmethod
+    def get_remaining_time_in_millis():
+        return 60_000
+event = json.load(sys.stdin)
+event["headers"]["ApiKey"] = key
+def call():
+    began = time.perf_counter()
+    answer = handler(event, Context)
+    return answer, time.perf_counter() - began
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+answer, took_s = call()
+told = [answer["statusCode"], len(answer["body"]), took_s, peak_mib()]
+del answer
+warm_s = sorted(call()[1] for _ in range(5))[2]
+print(json.dumps([*told, warm_s, peak_mib()]))
+"""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--image", default="blurfunction:latest")
+    parser.add_argument("--runs", type=int, default=7)
+    options = parser.parse_args()
+    inits = [float(run(options.image, INIT, DEPLOYED)) for _ in range(options.runs)]
+    given = json.dumps(event())
+    calls = [json.loads(run(options.image, CALL, ALONE, given).splitlines()[-1]) for _ in range(3)]
+    for width, height in SIZES:
+        asked = json.dumps(event(width, height))
+        for memory_mb, cpus in SHARES.items():
+            told = json.loads(run(options.image, CALL, ALONE, asked, cpus=cpus).splitlines()[-1])
+            print(f"warm, {width} x {height}, {memory_mb} MB  {told[4]:.2f} s")
+    size, base = image_bytes(options.image), image_bytes(BASE)
+    print(f"init, median of {options.runs:<2}     {statistics.median(inits):.2f} s")
+    print(f"init, slowest          {max(inits):.2f} s")
+    print(f"12 MP photo, first     {calls[0][0]}, {calls[0][1] / 1e6:.1f} MB, {calls[0][2]:.2f} s")
+    print(f"peak memory, 12 MP     {max(call[3] for call in calls):.0f} MiB")
+    print(f"peak after six calls   {max(call[5] for call in calls):.0f} MiB")
+    print(f"image                  {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} on its base")
+
+
+def run(
+    image: str, program: str, variables: dict[str, str], given: str = "", *, cpus: float = 2
+) -> str:
+    """Run a program in a new container of the image and return what it prints."""
+    environment = [word for item in variables.items() for word in ("--env", "=".join(item))]
+    command = ["docker", "run", "--rm", "--interactive", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108 - the container's own
+    command += ["--cpus", str(cpus), "--network", "none", *environment, "--entrypoint", "python3"]
+    done = subprocess.run(  # noqa: S603 - an image of this project
+        [*command, image, "-c", program], input=given, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        message = f"the container failed:\n{done.stderr}"
+        raise RuntimeError(message)
+    return done.stdout
+
+
+def image_bytes(image: str) -> int:
+    """Return the size of an image on disk, uncompressed."""
+    command = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
+    return int(subprocess.check_output(command, text=True))  # noqa: S603 - as above
+
+
+def event(width: int = 4000, height: int = 3000) -> dict[str, Any]:
+    """Return the proxy event of a photo with some grain, as a phone takes it."""
+    with Image.open(PHOTO) as sample:
+        pixels = np.asarray(sample.convert("RGB").resize((width, height)), np.float32)
+    grained = pixels + np.random.default_rng(0).normal(0, 3, pixels.shape)
+    photo = io.BytesIO()
+    Image.fromarray(grained.clip(0, 255).astype(np.uint8)).save(photo, "JPEG", quality=92)
+    part = b"--X\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n"
+    body = part % (b"image", photo.getvalue()) + part % (b"radius", b"10") + b"--X--\r\n"
+    return {
+        "httpMethod": "POST",
+        "path": "/v2/rembg/blur/",
+        "headers": {"Content-Type": "multipart/form-data; boundary=X"},
+        "requestContext": {"requestId": "bench"},
+        "body": base64.b64encode(body).decode("ascii"),
+        "isBase64Encoded": True,
+    }
+
+
+if __name__ == "__main__":
+    main()
