@@ -79,6 +79,9 @@ def test_a_payment_sent_twice_under_one_id_counts_once(bgblur: Command) -> None:
     account = read(bgblur("accounts", "create", "shop", "--json"))["account"]
     top_up = ("accounts", "top-up", account, "5", "--entry-id", "payment-7", "--json")
     assert read(bgblur(*top_up))["balance"] == read(bgblur(*top_up))["balance"] == 5
+    other = bgblur("accounts", "top-up", account, "7", "--entry-id", "payment-7")
+    assert (other.returncode, "in the ledger already" in other.stderr) == (1, True)
+    assert read(bgblur("accounts", "show", account, "--json"))["balance"] == 5
 
 
 def test_an_audit_says_what_differs_and_fails(bgblur: Command, tmp_path: Path) -> None:
@@ -100,6 +103,27 @@ def test_a_key_is_rotated_with_grace_and_revoked(bgblur: Command) -> None:
     assert listed[old["prefix"]]["expires"] is not None
     assert listed[new["prefix"]]["expires"] is None
     assert read(bgblur("keys", "revoke", old["prefix"], "--yes", "--json"))["status"] == "revoked"
+
+
+def test_a_key_that_has_ended_is_not_renewed(bgblur: Command) -> None:
+    prefix = read(bgblur("keys", "issue", "--json"))["prefix"]
+    read(bgblur("keys", "revoke", prefix, "--yes", "--json"))
+    rotated = bgblur("keys", "rotate", prefix)
+    assert (rotated.returncode, "revoked" in rotated.stderr) == (1, True)
+
+
+def test_a_rotated_key_ends_when_the_old_one_would_have(bgblur: Command) -> None:
+    old = read(bgblur("keys", "issue", "--expires", "30d", "--json"))
+    new = read(bgblur("keys", "rotate", old["prefix"], "--json"))
+    assert new["expires"] == old["expires"] is not None
+
+
+def test_only_a_keys_prefix_or_its_text_names_it(bgblur: Command) -> None:
+    issued = read(bgblur("keys", "issue", "--json"))
+    for name in (issued["prefix"] + "Z", issued["prefix"][:-1], issued["key"][:-1] + "?"):
+        assert bgblur("keys", "revoke", name, "--yes").returncode == 1
+    assert read(bgblur("keys", "list", "--json"))[0]["status"] == "valid"
+    assert read(bgblur("keys", "revoke", issued["key"], "--yes", "--json"))["status"] == "revoked"
 
 
 def test_a_third_live_key_is_refused(bgblur: Command) -> None:
@@ -133,6 +157,11 @@ def test_a_key_takes_a_rate_limit_of_its_own(bgblur: Command) -> None:
         (("keys", "issue", "--expires", "soon"), 2, "no duration"),
         (("accounts", "adjust", "nobody123456", "-3", "--note", "x", "--yes"), 1, "nobody123456"),
         (("accounts", "top-up", "nobody123456", "0"), 2, "0"),
+        (("accounts", "top-up", "nobody123456", "9" * 30), 2, "range"),
+        (("accounts", "adjust", "nobody123456", "0", "--note", "x", "--yes"), 2, "nothing"),
+        (("accounts", "ledger", "nobody123456"), 1, "nobody123456"),
+        (("keys", "issue", "--account", "nobody"), 1, "nobody"),
+        (("keys", "issue", "--expires", "999999999d"), 2, "no duration"),
     ],
 )
 def test_a_wrong_request_ends_in_one_clear_line(

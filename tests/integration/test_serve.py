@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -225,6 +226,20 @@ def test_sigterm_lets_the_request_in_flight_finish(
         assert finished.status_code == 200
         assert server.process.wait(timeout=30) in {0, -signal.SIGTERM}
     assert shown(env, account_id)["balance"] == 4
+
+
+def test_an_upload_that_stalls_is_cut_short_and_holds_up_no_stop(
+    tmp_path: Path, model_dir: Path
+) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir)) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as client:
+            client.sendall(
+                b"POST /v2/rembg/blur/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na"
+            )
+            server.process.send_signal(signal.SIGTERM)
+            assert client.recv(100).startswith(b"HTTP/1.1 401")
+        server.process.wait(timeout=30)
 
 
 def test_kill_minus_nine_in_mid_request_loses_no_key_and_no_credit(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bgblur.console import json_option, open_office, show, show_table
+from bgblur.console import MOST_CREDITS, json_option, open_office, show, show_table
 from blur.accounts.audit import differences
 from blur.accounts.model import Account, EntryKind
 from blur.api.account import rfc3339
@@ -22,7 +22,9 @@ def accounts() -> None:
 
 @accounts.command()
 @click.argument("name")
-@click.option("--credits", "granted", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--credits", "granted", type=click.IntRange(0, MOST_CREDITS), default=0, show_default=True
+)
 @json_option
 def create(name: str, granted: int, *, as_json: bool) -> None:
     """Create an account called NAME and print its id."""
@@ -62,6 +64,7 @@ def show_(account_id: str, *, as_json: bool) -> None:
 def ledger(account_id: str, *, as_json: bool) -> None:
     """Print the account's ledger: every grant, top-up and adjustment, oldest first."""
     with open_office() as office:
+        office.store.account(account_id, now_us=office.now_us)  # which has to be there
         rows = [
             {
                 "at": rfc3339(entry.at_us),
@@ -77,7 +80,7 @@ def ledger(account_id: str, *, as_json: bool) -> None:
 
 @accounts.command(name="top-up")
 @click.argument("account_id")
-@click.argument("credits_bought", metavar="CREDITS", type=click.IntRange(min=1))
+@click.argument("credits_bought", metavar="CREDITS", type=click.IntRange(1, MOST_CREDITS))
 @click.option("--note", default="", help="A word for the ledger, such as an invoice's number.")
 @click.option("--entry-id", help="Your own id of this payment: however often sent, it counts once.")
 @json_option
@@ -92,12 +95,15 @@ def top_up(
 
 @accounts.command(context_settings={"ignore_unknown_options": True})  # takes -3 for a number
 @click.argument("account_id")
-@click.argument("change", metavar="CREDITS", type=int)
+@click.argument("change", metavar="CREDITS", type=click.IntRange(-MOST_CREDITS, MOST_CREDITS))
 @click.option("--note", required=True, help="Why; it stays in the ledger for good.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def adjust(account_id: str, change: int, note: str, *, yes: bool, as_json: bool) -> None:
     """Correct an account by CREDITS, such as 3 or -3; never below zero."""
+    if change == 0:
+        message = "an adjustment by 0 changes nothing"
+        raise click.UsageError(message)
     if not yes:
         click.confirm(f"Change the balance of {account_id} by {change:+d}?", abort=True, err=True)
     with open_office() as office:

@@ -23,6 +23,9 @@ from blur.errors import ApiError
 if TYPE_CHECKING:
     from blur.settings import Settings
 
+MOST_CREDITS = 10**12
+"""What one command may move: a slip of the pen beyond it fits no store."""
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -46,7 +49,9 @@ def open_office() -> Iterator[Office]:
     except AccountAdminError as error:
         raise click.ClickException(str(error)) from error
     except ApiError as error:
-        raise click.ClickException(error.message) from error
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        message = f"{error.message}{cause}"
+        raise click.ClickException(message) from error
     finally:
         store.close()
 
@@ -83,7 +88,7 @@ def duration_us(_context: click.Context, _param: click.Parameter, text: str | No
     """Read `90s`, `15m`, `24h` or `30d` as microseconds; a click callback."""
     if text is None:
         return None
-    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if match is None:
         message = f"{text!r} is no duration like 90s, 15m, 24h or 30d"
         raise click.BadParameter(message)

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from bgblur.console import duration_us, json_option, load_settings, open_office, show, show_table
+from bgblur.console import (
+    MOST_CREDITS,
+    duration_us,
+    json_option,
+    load_settings,
+    open_office,
+    show,
+    show_table,
+)
 from blur.accounts.model import Instant, KeyKind, KeyRecord, RateLimit
 from blur.api.account import rfc3339
 
@@ -19,7 +27,9 @@ def keys() -> None:
 @keys.command()
 @click.option("--account", "account_id", help="The account it belongs to; a new one without it.")
 @click.option("--name", default="", help="The new account's name.")
-@click.option("--credits", "granted", type=click.IntRange(min=0), help="For the new account.")
+@click.option(
+    "--credits", "granted", type=click.IntRange(0, MOST_CREDITS), help="For the new account."
+)
 @click.option("--test", "is_test", is_flag=True, help="A free key whose results are stamped.")
 @click.option("--expires", "ttl_us", callback=duration_us, help="When it ends, like 30d.")
 @click.option("--rate", type=click.IntRange(min=1), help="Its own limit of requests a minute.")

@@ -23,6 +23,12 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+IDLE_S = 10
+"""How long a client may pause in the middle of its body."""
+
+LONGEST_BODY_S = 300
+"""How long it may send in all: 20 MB at half a megabit a second."""
+
 DRAIN_FACTOR = 4
 """How many times the largest body is read and dropped before a client is cut off.
 
@@ -46,6 +52,7 @@ class Gateway:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
+        receive = _impatient(receive)
         if self._folder and (scope["method"], scope["path"]) == ("POST", UPLOAD_PATH):
             await self._receive_upload(self._folder, scope, receive, send)
             return
@@ -86,6 +93,24 @@ class Gateway:
             if not message.get("more_body", False):
                 break
         return bytes(kept)
+
+
+def _impatient(receive: Receive) -> Receive:
+    """Take the body of a client that stalls, or drips for ever, as ended where it is.
+
+    It is then answered as what it is, cut short; and no stalled upload holds up a stop.
+    """
+    latest = asyncio.get_running_loop().time() + LONGEST_BODY_S
+
+    async def receive_soon() -> Message:
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(min(now + IDLE_S, latest)):
+                return await receive()
+        except TimeoutError:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive_soon
 
 
 class AnnouncingServer(uvicorn.Server):

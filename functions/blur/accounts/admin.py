@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, Instant, KeyKind, KeyRecord, LedgerEntry, RateLimit
-from blur.accounts.store import UnknownAccountError
+from blur.accounts.store import InvalidKeyError, UnknownAccountError
+from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
     from blur.accounts.keys import Entropy
@@ -53,7 +54,14 @@ class Office:
         limit: RateLimit,
         ttl_us: int | None = None,
     ) -> tuple[str, KeyRecord]:
-        """Make a key and return its text, which is kept nowhere, with its record."""
+        """Make a key and return its text, which is kept nowhere, with its record.
+
+        Raises:
+            UnknownAccountError: there is no such account.
+            TooManyKeysError: the account has its keys already.
+
+        """
+        self.store.account(account_id, now_us=self.now_us)
         text = keys.mint(kind, account_id, self.entropy)
         key = keys.parse(text)
         record = KeyRecord(
@@ -70,8 +78,19 @@ class Office:
         return text, record
 
     def rotate_key(self, old: KeyRecord, *, grace_us: int) -> tuple[str, KeyRecord]:
-        """Issue a key like `old`, which stays valid for the grace period and then ends."""
-        text, record = self.issue_key(old.account_id, old.kind, limit=old.limit)
+        """Issue a key like `old`, which stays valid for the grace period and then ends.
+
+        The new key ends when the old one would have ended.
+
+        Raises:
+            InvalidKeyError: `old` is revoked or has expired, so it may not be renewed.
+
+        """
+        if not old.is_valid(self.now_us):
+            message = f"{old.prefix} is revoked or has expired; issue a new key instead"
+            raise InvalidKeyError(message)
+        ttl_us = None if old.expires_us is None else old.expires_us - self.now_us
+        text, record = self.issue_key(old.account_id, old.kind, limit=old.limit, ttl_us=ttl_us)
         at_us = Instant(self.now_us + grace_us)
         self.store.expire_key(old.account_id, old.digest, at_us=at_us)
         return text, record
@@ -84,11 +103,18 @@ class Office:
 
         """
         account = self.store.account(account_of(name), now_us=self.now_us)
-        found = [key for key in account.keys if name.startswith(key.prefix)]
+        found = [key for key in account.keys if name == key.prefix or _is_text_of(key, name)]
         if len(found) != 1:
-            message = f"{len(found)} keys are called {name[: len('bb_live_') + 17]}"
+            message = f"account {account.account_id} has {len(found)} keys of that name"
             raise UnknownAccountError(message)
         return found[0]
+
+
+def _is_text_of(key: KeyRecord, name: str) -> bool:
+    try:
+        return keys.parse(name).digest == key.digest
+    except InvalidApiKeyError:
+        return False
 
 
 def account_of(key_name: str) -> str:

@@ -128,6 +128,7 @@ class AccountStore(CallStore, Protocol):
         Raises:
             UnknownAccountError: there is no such account.
             OverdrawnError: an adjustment would take more than the balance.
+            EntryDiffersError: the id is in the ledger with other credits or another kind.
 
         """
         ...
@@ -207,5 +208,28 @@ class OverdrawnError(AccountAdminError):
     """The adjustment would take the balance below zero."""
 
 
+class InvalidKeyError(AccountAdminError):
+    """The key is revoked or has expired, and cannot be renewed."""
+
+
+class EntryDiffersError(AccountAdminError):
+    """The entry's id stands in the ledger already, with other credits or of another kind."""
+
+
 class TooManyKeysError(AccountAdminError):
     """The account has as many valid keys of this kind as it may have."""
+
+
+def require_same(appended: LedgerEntry, entry: LedgerEntry) -> None:
+    """Let a repeated entry pass, whenever it was first sent and with whatever note.
+
+    Raises:
+        EntryDiffersError: it is another entry under the same id.
+
+    """
+    if (appended.kind, appended.credits) != (entry.kind, entry.credits):
+        message = (
+            f"entry {entry.entry_id} is in the ledger already: "
+            f"{appended.kind} of {appended.credits} credits"
+        )
+        raise EntryDiffersError(message)

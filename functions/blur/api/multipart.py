@@ -43,16 +43,16 @@ def parse_form(content_type: str, body: bytes) -> Form:
             body, or more parts or longer headers than any client of this API sends.
 
     """
-    parser = PushMultipartParser(
-        boundary_of(content_type),
-        content_length=len(body),
-        max_header_size=MAX_HEADER_BYTES,
-        max_header_count=MAX_HEADERS,
-        max_segment_count=MAX_PARTS,
-        header_charset="latin-1",  # any byte is a character: file names are not used
-        strict=True,
-    )
     try:
+        parser = PushMultipartParser(
+            boundary_of(content_type),
+            content_length=len(body),
+            max_header_size=MAX_HEADER_BYTES,
+            max_header_count=MAX_HEADERS,
+            max_segment_count=MAX_PARTS,
+            header_charset="latin-1",  # any byte is a character: file names are not used
+            strict=True,
+        )
         return Form(_collect(parser, body))
     except ParserLimitReached as error:
         message = f"The form has too many parts or too long headers: {error}."

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageCms
 
+from blur.imaging.arrays import OPAQUE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -80,7 +82,10 @@ def _keyed(samples: NDArray[np.generic], image: Image.Image) -> Coverage | None:
     key = image.info.get("transparency")
     if key is None or image.mode == "P":
         return None
-    hit = samples == np.asarray(key)
+    wanted = np.asarray(key)
+    if samples.dtype == np.uint8 and wanted.max() > OPAQUE:
+        wanted = wanted >> 8  # 16 bits a channel, of which Pillow keeps the upper eight
+    hit = samples == wanted
     if hit.ndim > 2:  # noqa: PLR2004 - a colour: every channel has to match
         hit = hit.all(axis=-1)
     return np.where(hit, 0, 255).astype(np.uint8)

@@ -14,6 +14,7 @@ from blur.accounts.keys import new_account_id
 from blur.accounts.model import Account, EntryKind, KeyKind, RateLimit
 from blur.accounts.store import (
     AccountExistsError,
+    EntryDiffersError,
     OverdrawnError,
     TooManyKeysError,
     UnknownAccountError,
@@ -93,13 +94,15 @@ def test_an_entry_repeated_is_entered_once(store: AccountStore, make_account: Ma
     assert len(list(store.entries(account_id))) == 3
 
 
-def test_an_entry_repeated_with_another_text_leaves_the_first_as_it_was(
+def test_an_entry_repeated_with_other_credits_is_refused_and_with_another_note_passes(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     account_id = make_account(credits=0).account_id
     line = entry(account_id, 5, note="first")
     store.append_entry(line)
-    store.append_entry(replace(line, credits=500, note="second"))
+    store.append_entry(replace(line, note="second"))
+    with pytest.raises(EntryDiffersError, match="top_up of 5 credits"):
+        store.append_entry(replace(line, credits=500))
     assert list(store.entries(account_id)) == [line]
     assert store.account(account_id, now_us=START).balance == 5
 

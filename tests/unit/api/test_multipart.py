@@ -84,6 +84,11 @@ def test_a_malformed_body_is_refused(body: bytes) -> None:
         parse_form(TYPE, body)
 
 
+def test_a_boundary_beyond_all_measure_is_refused() -> None:
+    with pytest.raises(InvalidRequestError):
+        parse_form(f"multipart/form-data; boundary={'b' * 3000}", b"--b")
+
+
 @given(st.text(), st.binary())
 def test_any_type_and_any_body_are_read_or_refused(content_type: str, body: bytes) -> None:
     for given_type in (content_type, TYPE):

@@ -20,6 +20,7 @@ from blur.accounts.store import (
     OverdrawnError,
     TooManyKeysError,
     UnknownAccountError,
+    require_same,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
     except ConditionFailedError as failed:
         appended, account = failed.items
         if appended is not None:
+            require_same(entry_of(appended, entry.account_id), entry)
             return
         balance = holds.known(account, entry.account_id)["balance"]
         message = f"{entry.credits} credits are more than the balance, {balance}"
@@ -63,7 +65,9 @@ def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> N
         kin = [known for known in account_of(item).keys if known.kind is key.kind]
         valid = [known for known in kin if known.is_valid(now_us)]
         if len(valid) >= most:
-            message = f"account {key.account_id} has {len(valid)} valid {key.kind} keys"
+            message = (
+                f"account {key.account_id} has {len(valid)} valid {key.kind} keys; revoke one first"
+            )
             raise TooManyKeysError(message)
         update = Expressions()
         keys = update.path("keys")

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoRegionError,
+    ParamValidationError,
+)
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
@@ -57,16 +62,23 @@ PASSING = frozenset(
 
 
 def open_client() -> DynamoDBClient:
-    """Build a client that gives up soon and repeats nothing by itself; no request is sent."""
-    client = get_session().create_client(
-        "dynamodb",
-        config=Config(
-            connect_timeout=CONNECT_S,
-            read_timeout=READ_S,
-            retries={"total_max_attempts": 1},
-            max_pool_connections=MOST_CONNECTIONS,
-        ),
+    """Build a client that gives up soon and repeats nothing by itself; no request is sent.
+
+    Raises:
+        ValueError: the environment names no region.
+
+    """
+    config = Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=MOST_CONNECTIONS,
     )
+    try:
+        client = get_session().create_client("dynamodb", config=config)
+    except NoRegionError as error:
+        message = "no AWS region is set; AWS_DEFAULT_REGION names one"
+        raise ValueError(message) from error
     return cast("DynamoDBClient", client)
 
 

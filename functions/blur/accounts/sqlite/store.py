@@ -19,6 +19,7 @@ from blur.accounts.store import (
     OverdrawnError,
     TooManyKeysError,
     UnknownAccountError,
+    require_same,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class SqliteStore(SqliteCalls):
         """Append to the ledger at most once; see `AccountStore.append_entry`."""
         with self._file.transaction() as db:
             account = _known(db, entry.account_id)
-            if _is_appended(db, entry):
+            if appended := _appended(db, entry):
+                require_same(appended, entry)
                 return
             if account.balance + entry.credits < 0:
                 message = f"{entry.credits} credits are more than the balance, {account.balance}"
@@ -59,7 +61,8 @@ class SqliteStore(SqliteCalls):
                 return
             valid = [known for known in keys if known.kind is key.kind and known.is_valid(now_us)]
             if len(valid) >= most:
-                message = f"account {key.account_id} has {len(valid)} valid {key.kind} keys"
+                many = f"{len(valid)} valid {key.kind} keys"
+                message = f"account {key.account_id} has {many}; revoke one first"
                 raise TooManyKeysError(message)
             _insert_key(db, key)
 
@@ -128,12 +131,12 @@ def _known(db: sqlite3.Connection, account_id: str) -> Account:
     return account
 
 
-def _is_appended(db: sqlite3.Connection, entry: LedgerEntry) -> bool:
+def _appended(db: sqlite3.Connection, entry: LedgerEntry) -> LedgerEntry | None:
     row = db.execute(
-        "SELECT 1 FROM entries WHERE account_id = ? AND entry_id = ?",
+        "SELECT * FROM entries WHERE account_id = ? AND entry_id = ?",
         (entry.account_id, entry.entry_id),
     ).fetchone()
-    return row is not None
+    return None if row is None else entry_of(row)
 
 
 def _append(db: sqlite3.Connection, entry: LedgerEntry) -> None:
