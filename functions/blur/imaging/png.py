@@ -30,7 +30,7 @@ COLOUR_TYPES = {3: 2, 4: 6}
 UP = 2
 """The filter that stores each byte's difference to the one above (9.2)."""
 LEVEL = 2
-"""isal's level: the one that leaves files near those of zlib's level 6."""
+"""isal's level: of 0 to 3 the one with the smallest files of photographs."""
 STRIP_BYTES = 1 << 22
 ZLIB_HEADER = b"\x78\x01"
 """Deflate, a window of 32 KiB, no dictionary, a fast compressor (RFC 1950, 2.2)."""

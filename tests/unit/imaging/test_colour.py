@@ -143,6 +143,20 @@ def test_rgb_with_a_transparent_colour_has_alpha_where_all_channels_match() -> N
     np.testing.assert_array_equal(photo.alpha, [[0, 255, 0]])
 
 
+def test_sixteen_bit_rgb_with_a_transparent_colour_has_alpha() -> None:
+    colours = [(0x1234, 0x5678, 0x9ABC), (0xFFFF, 0x5678, 0x9ABC)]
+    row = b"\0" + b"".join(struct.pack(">3H", *colour) for colour in colours)
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    key = struct.pack(">3H", *colours[0])
+    chunks = [(b"IHDR", header), (b"tRNS", key), (b"IDAT", zlib.compress(row)), (b"IEND", b"")]
+    framed = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    photo = read(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
+    np.testing.assert_array_equal(photo.alpha, [[0, 255]])
+
+
 @pytest.mark.parametrize(("samples", "key"), [(GREYS, 7), (RAMP, 7 * 257)])
 def test_grey_with_a_transparent_level_has_alpha(samples: np.ndarray, key: int) -> None:
     chunk = b"tRNS" + struct.pack(">H", key)
