@@ -1,0 +1,37 @@
+"""What the function asks of S3 itself, against what its role in the template may do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.integration.media.test_results import post
+from tests.integration.media.test_uploads import blur, offer, send
+
+if TYPE_CHECKING:
+    from tests.integration.media.conftest import Api
+    from tests.integration.media.s3_server import S3Server
+
+TEMPLATE = Path(__file__).parents[3] / "template.yaml"
+ACTIONS = {"PUT": "s3:PutObject", "GET": "s3:GetObject"}
+
+
+def test_the_functions_own_requests_are_those_that_its_role_allows(
+    by_link: Api, s3: S3Server
+) -> None:
+    s3.gate.seen.clear()
+    assert post(by_link, follow=False).status_code == 303
+    offered = offer(by_link)
+    assert send(offered).ok
+    assert blur(by_link, offered["upload_id"]).status_code == 200
+    # A client's requests are signed in their query or form; the function's in a header.
+    own = {
+        (ACTIONS[method], path.split("/")[2])
+        for method, path, headers in s3.gate.seen
+        if "authorization" in headers
+    }
+    assert own == {("s3:PutObject", "results"), ("s3:GetObject", "uploads")}
+    allowed = re.search(r"Action: \[(s3:[^\]]+)\]", TEMPLATE.read_text())
+    assert allowed is not None
+    assert {action for action, _ in own} == set(allowed[1].split(", "))
