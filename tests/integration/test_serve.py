@@ -234,9 +234,10 @@ def test_an_upload_that_stalls_is_cut_short_and_holds_up_no_stop(
     with running(tmp_path, environment(tmp_path, model_dir)) as server:
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as client:
-            client.sendall(
-                b"POST /v2/rembg/blur/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na"
-            )
+            client.sendall(b"POST /v2/rembg/blur/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
+            client.sendall(b"Expect: 100-continue\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 100")  # it has the request now
+            client.sendall(b"a")
             server.process.send_signal(signal.SIGTERM)
             assert client.recv(100).startswith(b"HTTP/1.1 401")
         server.process.wait(timeout=30)
