@@ -49,6 +49,9 @@ with an ordinary JPEG, which is the picture."""
 
 FORMAT_NAMES = ", ".join(dict.fromkeys(name for _, _, name, _ in READERS))
 
+PNG_END = b"IEND\xaeB`\x82"
+"""The last chunk's type and CRC, the same in every whole file (PNG, third edition, 11.2.5)."""
+
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -84,8 +87,9 @@ def decode(data: bytes, *, max_pixels: int) -> Photo:
         image = reader(BytesIO(data))
         _check_size(image, max_pixels)
         image.load()
+        _check_end(name, data)
         return Photo(*to_srgb(_upright(image)))
-    except (ImageTooLargeError, MemoryError):
+    except (ImageTooLargeError, InvalidImageError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise _too_large(max_pixels) from error
@@ -101,6 +105,13 @@ def _reader_of(data: bytes) -> tuple[str, Callable[[BytesIO], ImageFile]]:
     what = "The image is empty." if not data else "The file is in no image format that is read."
     message = f"{what} Send one of: {FORMAT_NAMES}."
     raise InvalidImageError(message)
+
+
+def _check_end(name: str, data: bytes) -> None:
+    """Refuse a PNG cut short behind its last row, which Pillow takes for whole."""
+    if name == "PNG" and PNG_END not in data:
+        message = "The PNG image is cut short: its last chunk is missing."
+        raise InvalidImageError(message)
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:

@@ -148,6 +148,14 @@ def test_a_thin_picture_is_a_picture(size: tuple[int, int], file_format: str) ->
     assert photo.pixels.min() > 250
 
 
+@pytest.mark.parametrize("missing", [1, 8, 12, 20])
+def test_a_png_without_its_last_bytes_is_refused(missing: int) -> None:
+    whole = saved(Image.fromarray(astronaut(40, 40)), "PNG")
+    with pytest.raises(InvalidImageError):
+        decode(whole[:-missing], max_pixels=10_000)
+    decode(whole + b"trailing", max_pixels=10_000)
+
+
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_a_cut_file_is_refused_wherever_it_is_cut(file_format: str) -> None:
     data = saved(Image.fromarray(noise(64, 64)), file_format)
