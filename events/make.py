@@ -113,6 +113,7 @@ def all_events() -> dict[str, dict[str, Any]]:
     return {
         "200-blur": blur(),
         "200-cutout": blur(mode="cutout"),
+        "200-bokeh_webp": blur(blur="bokeh", format="webp", quality="80"),
         "200-test_key": blur(TEST),
         "200-account": event("GET", "/v2/account", key=FUNDED),
         "200-health": event("GET", "/health"),
@@ -122,7 +123,9 @@ def all_events() -> dict[str, dict[str, Any]]:
         "400-invalid_request": blur(image=b""),
         "400-invalid_radius": blur(radius="51"),
         "400-invalid_mode": blur(mode="vanish"),
+        "400-invalid_blur": blur(blur="box"),
         "400-invalid_format": blur(format="bmp"),
+        "400-invalid_quality": blur(quality="101"),
         "400-invalid_content_type": upload(content_type="text/html"),
         "400-invalid_bytes": upload(bytes="many"),
         "401-invalid_api_key": blur(UNKNOWN),

@@ -61,10 +61,22 @@ class InvalidModeError(InvalidParameterError):
     status, code = HTTPStatus.BAD_REQUEST, "invalid_mode"
 
 
+class InvalidBlurError(InvalidParameterError):
+    """`blur` is none of the kernels."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_blur"
+
+
 class InvalidFormatError(InvalidParameterError):
-    """`format` is none of the output formats."""
+    """`format` is none of the output formats, or one that cannot hold so large a picture."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_format"
+
+
+class InvalidQualityError(InvalidParameterError):
+    """`quality` is no whole number or out of range."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_quality"
 
 
 class InvalidContentTypeError(InvalidParameterError):

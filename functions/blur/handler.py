@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +26,7 @@ from blur.delivery.uploads import Uploads
 from blur.errors import ApiError
 from blur.imaging.models import spec_of
 from blur.imaging.session import open_model
+from blur.imaging.strips import use_threads
 from blur.service import BlurService
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def build(
         ValueError: there is no such model, or no such kind of store.
 
     """
+    use_threads(settings.threads())
     media = connect_media(settings.media)
     service = BlurService(
         store=connect(settings.accounts),
@@ -63,6 +66,7 @@ def build(
         max_pixels=settings.max_pixels,
         deadline_margin_s=settings.deadline_margin_s,
         clock=clock,
+        ticks=time.perf_counter_ns,
         new_hold_id=lambda: uuid.uuid4().hex,
     )
     return App(

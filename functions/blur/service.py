@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from blur.accounts import once
@@ -13,6 +14,7 @@ from blur.deadline import before_timeout
 from blur.delivery.store import Result
 from blur.errors import ApiError
 from blur.imaging.pipeline import blur_photo
+from blur.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from blur.delivery.results import Results
     from blur.delivery.store import Link
     from blur.imaging.encode import Encoded
+    from blur.imaging.recipe import Recipe
     from blur.imaging.session import Model
 
 
@@ -30,14 +33,12 @@ class Order:
     """What is asked to be done to which image."""
 
     image: bytes
-    radius_px: int
-    mode: str
-    output: str
+    recipe: Recipe
     idempotency_key: str | None = None
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the image and of every parameter that shapes the result."""
-        digest = hashlib.sha256(f"{self.radius_px}\n{self.mode}\n{self.output}\n".encode())
+        """Return the SHA-256 of the image and of everything that shapes the result."""
+        digest = hashlib.sha256(json.dumps(asdict(self.recipe)).encode())
         digest.update(self.image)
         return digest.hexdigest()
 
@@ -49,6 +50,8 @@ class Picture:
     image: Encoded
     standing: Standing
     replayed: bool
+    durations_ms: Mapping[str, float] = field(default_factory=dict)
+    """How long each step took, and the whole."""
     link: Link | None = None
     """Where the image is kept, if it is too large to be answered with."""
 
@@ -65,6 +68,8 @@ class BlurService:
     max_pixels: int
     deadline_margin_s: int
     clock: Callable[[], Instant]
+    ticks: Callable[[], int]
+    """Nanoseconds that never go back, to measure with."""
     new_hold_id: Callable[[], str]
 
     def blur(self, key: ApiKey, order: Order, *, left_ms: int) -> Picture:
@@ -74,10 +79,12 @@ class BlurService:
             ApiError: nothing was charged; `standing` is set where the key is good.
 
         """
+        watch = Stopwatch(self.ticks)
         deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
         call = once.begin(self.store, self._claim(key), _ticket(order), now_us=self.clock())
         try:
-            image = self._render(order, deadline, stamped=key.kind is KeyKind.TEST)
+            image = self._render(order, deadline, watch, stamped=key.kind is KeyKind.TEST)
+            durations_ms = watch.durations_ms()
             link = self._keep(image, order)
         except BaseException as error:
             standing = once.abandon(self.store, call, now_us=self.clock())
@@ -85,7 +92,7 @@ class BlurService:
                 error.standing = standing
             raise
         standing = once.finish(self.store, call, now_us=self.clock())
-        return Picture(image, standing, replayed=call.hold is None, link=link)
+        return Picture(image, standing, call.hold is None, durations_ms, link)
 
     def count(self, key: ApiKey) -> Standing:
         """Authenticate and count a request that cannot be carried out.
@@ -114,20 +121,26 @@ class BlurService:
             hold_ttl_us=self.hold_ttl_s * SECOND_US,
         )
 
-    def _render(self, order: Order, deadline: Deadline, *, stamped: bool) -> Encoded:
+    def _render(
+        self, order: Order, deadline: Deadline, watch: Stopwatch, *, stamped: bool
+    ) -> Encoded:
+        def begin(step: str) -> None:
+            deadline.check()
+            watch.step(step)
+
         return blur_photo(
             order.image,
+            order.recipe,
             model=self.model,
-            radius_px=order.radius_px,
-            mode=order.mode,
-            output=order.output,
             max_pixels=self.max_pixels,
             stamped=stamped,
-            checkpoint=deadline.check,
+            on_step=begin,
         )
 
     def _keep(self, image: Encoded, order: Order) -> Link | None:
-        result = Result(image.data, image.content_type, f"{order.mode}.{order.output}")
+        result = Result(
+            image.data, image.content_type, f"{order.recipe.mode}.{order.recipe.output}"
+        )
         return self.results.link_to(result, now_us=self.clock())
 
 

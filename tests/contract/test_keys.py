@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         max_pixels=settings.max_pixels,
         deadline_margin_s=0,
         clock=clock,
+        ticks=time.perf_counter_ns,
         new_hold_id=lambda: "hold",
     )
     logger = Logger(service=f"test-{id(log)}", stream=log)

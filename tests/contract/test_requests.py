@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from events import make
+from PIL import Image
 
 from .conftest import FUNDS, balance_of
 
@@ -177,3 +179,39 @@ def test_credits_run_out_exactly_at_zero(call: Call, store: SqliteStore, clock: 
         assert call(make.blur()).status == 200
     assert call(make.blur()).error["code"] == "insufficient_credits"
     assert balance_of(store, make.FUNDED, clock) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("accept", "fields", "content_type"),
+    [
+        ("image/webp", {}, "image/webp"),
+        ("image/avif;q=0.5, image/jpeg;q=0.9", {}, "image/jpeg"),
+        ("image/webp", {"format": "png"}, "image/png"),
+        ("application/json", {}, "image/png"),
+        ("*/*", {}, "image/png"),
+    ],
+)
+def test_the_parameter_chooses_the_format_and_accept_where_there_is_none(
+    accept: str, fields: dict[str, str], content_type: str, call: Call
+) -> None:
+    event = make.blur(make.FUNDED, None, **fields)
+    event["headers"]["Accept"], event["multiValueHeaders"] = accept, None
+    answer = call(event)
+    assert answer.headers["content-type"] == content_type
+    assert Image.open(io.BytesIO(answer.body)).size == (192, 192)
+
+
+def test_every_picture_tells_how_long_each_step_took(call: Call) -> None:
+    timing = call(make.blur()).headers["server-timing"]
+    steps = dict(item.split(";dur=") for item in timing.split(", "))
+    assert list(steps) == ["decode", "matte", "refine", "blur", "encode", "total"]
+    *parts, total = (float(duration) for duration in steps.values())
+    assert 0 < sum(parts) <= total + 0.5
+
+
+def test_a_cutout_as_jpeg_stands_on_white(call: Call) -> None:
+    picture = Image.open(io.BytesIO(call(make.blur(mode="cutout", format="jpeg")).body))
+    assert picture.mode == "RGB"
+    corner = picture.getpixel((2, 2))
+    assert isinstance(corner, tuple)
+    assert min(corner) > 240

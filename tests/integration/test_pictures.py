@@ -17,6 +17,8 @@ from blur.errors import NoSubjectError
 from blur.imaging.matte import find_matte
 from blur.imaging.models import MODELS
 from blur.imaging.pipeline import blur_background, blur_photo
+from blur.imaging.recipe import Recipe
+from blur.imaging.scene import Scene
 from blur.imaging.session import Model, open_model
 
 if TYPE_CHECKING:
@@ -47,7 +49,10 @@ def png(picture: Pixels) -> bytes:
 
 def blurred(model: Model, picture: Pixels, radius_px: int, mode: str = "background") -> Pixels:
     encoded = blur_photo(
-        png(picture), model=model, radius_px=radius_px, mode=mode, max_pixels=picture.size
+        png(picture),
+        Recipe(radius_px=radius_px, mode=mode),
+        model=model,
+        max_pixels=picture.size,
     )
     return np.array(Image.open(BytesIO(encoded.data)))
 
@@ -83,7 +88,7 @@ def test_the_background_loses_detail_as_the_radius_grows(model: Model, name: str
     photo = photo_of(name)
     matte = find_matte(model, photo)
     far_behind = (~binary_dilation(matte > 0, iterations=16)).astype(np.uint8)
-    results = (blur_background(photo, matte, radius_px) for radius_px in RADII)
+    results = (blur_background(Scene.of(photo, matte), radius_px) for radius_px in RADII)
     energy = [high_frequency_energy(result, far_behind) for result in results]
     assert all(wider < narrower for narrower, wider in pairwise(energy))
     assert energy[-1] < energy[0] / 20

@@ -12,7 +12,8 @@ from tests.unit.imaging.test_pipeline import Middle
 from blur.accounts.model import Instant
 from blur.deadline import Deadline, before_timeout
 from blur.errors import UnavailableError
-from blur.imaging.pipeline import blur_photo
+from blur.imaging.pipeline import STEPS, blur_photo
+from blur.imaging.recipe import Recipe
 
 START = Instant(1_000_000_000)
 
@@ -37,13 +38,17 @@ def test_no_margin_means_no_deadline() -> None:
     Deadline(deadline.at_us, lambda: Instant(START * 1000)).check()
 
 
-@pytest.mark.parametrize("steps", range(4))
+@pytest.mark.parametrize("steps", range(len(STEPS)))
 def test_a_photo_is_given_up_before_any_of_its_steps(steps: int) -> None:
     ticks = itertools.count()
     deadline = Deadline(Instant(steps), lambda: Instant(next(ticks)))
     with pytest.raises(UnavailableError):
         blur_photo(
-            photo(), model=Middle(), radius_px=3, max_pixels=10_000, checkpoint=deadline.check
+            photo(),
+            Recipe(radius_px=3),
+            model=Middle(),
+            max_pixels=10_000,
+            on_step=lambda _: deadline.check(),
         )
     assert next(ticks) == steps + 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from blur.accounts.model import RateStanding, Standing
 
 POLICY = "requests"
@@ -12,6 +14,7 @@ POLICY = "requests"
 
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
+    "Timing-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
         "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
         "Retry-After, Idempotent-Replayed, Server-Timing"
@@ -27,6 +30,11 @@ def standing_headers(standing: Standing) -> dict[str, str]:
         "X-Credits-Remaining": str(standing.credits_left),
         **_rate_headers(standing.rate),
     }
+
+
+def server_timing(durations_ms: Mapping[str, float]) -> str:
+    """Write the Server-Timing field (W3C Server Timing), in milliseconds."""
+    return ", ".join(f"{name};dur={duration:.1f}" for name, duration in durations_ms.items())
 
 
 def _rate_headers(rate: RateStanding) -> dict[str, str]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from blur.api.accept import preferred_format
 from blur.api.multipart import parse_form
 from blur.errors import (
     ImageTooLargeError,
+    InvalidBlurError,
     InvalidFormatError,
     InvalidIdempotencyKeyError,
     InvalidModeError,
+    InvalidQualityError,
     InvalidRadiusError,
     InvalidRequestError,
 )
-from blur.imaging.encode import FORMATS
+from blur.imaging.encode import FORMATS, QUALITIES
+from blur.imaging.lens import KERNELS
 from blur.imaging.pipeline import MODES
+from blur.imaging.recipe import DEFAULT_QUALITY, Recipe
 from blur.service import Order
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 
     TakeUpload = Callable[[str], bytes]
 
-MAX_RADIUS_PX = 50
+RADII_PX = range(51)
 _MAX_DIGITS = 15
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
@@ -52,13 +57,16 @@ def read_order(
     offers_uploads = take is not None
     body = bounded_body(request, max_body_bytes, offers_uploads=offers_uploads)
     form = parse_form(request.headers.get("content-type", ""), body)
-    return Order(
-        radius_px=_radius(form),
+    preferred = preferred_format(request.headers.get("accept", ""))
+    recipe = Recipe(
+        radius_px=_number(form, "radius", RADII_PX, InvalidRadiusError),
+        kernel=_choice(form, "blur", KERNELS, "gaussian", InvalidBlurError),
         mode=_choice(form, "mode", MODES, "background", InvalidModeError),
-        output=_choice(form, "format", FORMATS, "png", InvalidFormatError),
-        idempotency_key=_idempotency_key(request),
-        image=_image(form, take),
+        output=_choice(form, "format", FORMATS, preferred, InvalidFormatError),
+        quality=_number(form, "quality", QUALITIES, InvalidQualityError, DEFAULT_QUALITY),
     )
+    idempotency_key = _idempotency_key(request)
+    return Order(_image(form, take), recipe, idempotency_key)
 
 
 def bounded_body(
@@ -104,13 +112,22 @@ def _image(form: Form, take: TakeUpload | None) -> bytes:
     return take(upload_id)
 
 
-def _radius(form: Form) -> int:
-    text = _text(form, "radius", InvalidRadiusError)
-    if text is not None and _WHOLE_NUMBER.fullmatch(text) and int(text) <= MAX_RADIUS_PX:
+def _number(
+    form: Form,
+    name: str,
+    allowed: range,
+    error: type[InvalidParameterError],
+    default: int | None = None,
+) -> int:
+    text = _text(form, name, error)
+    if text is None and default is not None:
+        return default
+    if text is not None and _WHOLE_NUMBER.fullmatch(text) and int(text) in allowed:
         return int(text)
     what = "is missing" if text is None else "is not valid"
-    message = f"The field 'radius' {what}: it takes a whole number from 0 to {MAX_RADIUS_PX}."
-    raise InvalidRadiusError(message)
+    bounds = f"from {allowed.start} to {allowed.stop - 1}"
+    message = f"The field '{name}' {what}: it takes a whole number {bounds}."
+    raise error(message)
 
 
 def _choice(

@@ -10,10 +10,12 @@ from aws_lambda_powertools.event_handler import Response
 
 from blur.accounts.model import Instant, RateLimit, RateStanding, Standing
 from blur.api.account import rfc3339
-from blur.api.headers import CORS_HEADERS, standing_headers
+from blur.api.headers import CORS_HEADERS, server_timing, standing_headers
 from blur.errors import MethodNotAllowedError
 from blur.imaging.encode import Encoded
+from blur.imaging.pipeline import STEPS
 from blur.service import Picture
+from blur.stopwatch import TOTAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +51,8 @@ def max_inline_bytes(max_response_bytes: int) -> int:
     short of the limit by a few hundred bytes at most.
     """
     longest = Standing(_LONGEST, _LONGEST, RateStanding(RateLimit(1, _LONGEST), _LONGEST, _LONGEST))
-    made = Picture(Encoded(b"", "image/" + "x" * 20), longest, replayed=True)
+    durations_ms = dict.fromkeys((*STEPS, TOTAL), float(_LONGEST))
+    made = Picture(Encoded(b"", "image/" + "x" * 20), longest, True, durations_ms)  # noqa: FBT003
     headers = _picture_headers(made, "req_" + "x" * 100)
     envelope = {
         "statusCode": HTTPStatus.OK.value,
@@ -117,7 +120,8 @@ def _elsewhere(made: Picture, link: Link, request_id: str) -> Response[str]:
 
 def _picture_headers(made: Picture, request_id: str) -> dict[str, str | list[str]]:
     replayed = {"Idempotent-Replayed": "true"} if made.replayed else {}
-    return _headers(request_id, made.standing) | replayed
+    timing = {"Server-Timing": server_timing(made.durations_ms)}
+    return _headers(request_id, made.standing) | timing | replayed
 
 
 def _headers(request_id: str, standing: Standing | None) -> dict[str, str | list[str]]:

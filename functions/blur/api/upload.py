@@ -12,7 +12,7 @@ from blur.api.account import rfc3339
 from blur.api.multipart import parse_form
 from blur.api.order import bounded_body
 from blur.errors import InvalidBytesError, InvalidContentTypeError, InvalidRequestError
-from blur.imaging.decode import READERS
+from blur.imaging.readers import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 10_000
 MAX_FIELDS = 20
-CONTENT_TYPES = tuple(dict.fromkeys(f"image/{reader[2].lower()}" for reader in READERS))
-"""The media types of the formats that are read."""
+CONTENT_TYPES = (*(f"image/{name.lower()}" for name in FORMATS), "image/heif")
+"""The media types of the formats that are read; HEIC goes by two."""
 
 _WHOLE_NUMBER = re.compile(r"0*[1-9][0-9]{0,14}")
 

@@ -1,7 +1,7 @@
 """The shapes of what passes between the steps.
 
-Colour is straight (never premultiplied) and encoded as in the file: nothing here is linear
-light, which is how photo editors blur and what users compare the result with.
+Colour is straight (never premultiplied) and encoded as in the file, which is how photo
+editors blur and what users compare the result with; only `bokeh` works in linear light.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Coverage: TypeAlias = NDArray[np.uint8]
 """A matte, an alpha channel or weights, (H, W): 0 is none, 255 is all."""
 
-Planes: TypeAlias = NDArray[np.float32]
-"""Channels first, (C, H, W), contiguous rows: what the matrix product in `gaussian` likes."""
+Colours: TypeAlias = NDArray[np.float32]
+"""Colour in floating point, (H, W, 3) or (n, 3), 0..255."""
+
+Shares: TypeAlias = NDArray[np.float32]
+"""Coverage in floating point, (H, W) or (n, 1), 0..1."""
 
 OPAQUE = 255
 """Full coverage."""
@@ -28,3 +31,8 @@ def to_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Round 0..255 half up, and clip what lies outside."""
     whole: NDArray[np.uint8] = np.clip(values + np.float32(0.5), 0, OPAQUE).astype(np.uint8)
     return whole
+
+
+def to_shares(coverage: Coverage) -> Shares:
+    """Scale 0..255 to 0..1."""
+    return np.divide(coverage, OPAQUE, dtype=np.float32)

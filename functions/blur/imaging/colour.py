@@ -44,6 +44,12 @@ def to_srgb(image: Image.Image) -> tuple[Pixels, Coverage | None, bytes | None]:
     return np.array(opaque), alpha, profile
 
 
+def rgb_profile(image: Image.Image) -> bytes | None:
+    """Return the profile of an RGB image, if it has one that fits and works."""
+    profile = image.info.get("icc_profile") or None
+    return profile if _space_of(profile) == SPACES["RGB"] else None
+
+
 def _split(image: Image.Image) -> tuple[Image.Image, Coverage | None]:
     """Take colour and alpha apart. Colour comes as L for every kind of grey."""
     if image.mode in WIDE_GREY:

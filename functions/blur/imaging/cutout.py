@@ -1,28 +1,26 @@
-"""The subject alone, sharp or blurred, on a transparent ground."""
+"""The subject alone, sharp, on a transparent ground."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
+import cv2
 
-from blur.imaging.convolution import normalised_convolution
-from blur.imaging.tiles import Window
+from blur.imaging.arrays import to_bytes
+from blur.imaging.foreground import Layers, Side, pure
+from blur.imaging.resample import enlarged
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import Coverage, Pixels
 
 
-def blur_layer(colours: Pixels, alpha: Coverage, radius_px: float) -> tuple[Pixels, Coverage]:
-    """Blur a layer of straight colour and alpha with a Gaussian of `radius_px`.
+def subject_colours(photo: Pixels, matte: Coverage, layers: Layers) -> Pixels:
+    """Return the subject's straight colours, (H, W, 3), wherever it is seen and beyond.
 
-    The blur is that of premultiplied colour, given back straight: composed over anything,
-    the soft edge holds the layer's own colours and no dark fringe. Colours go on under
-    alpha 0, so that a viewer which interpolates straight colour shows none either.
-    Radius 0 returns the layer as it is.
+    Composed over anything, its soft edge holds none of the old background. The colours go on
+    where the matte is 0, so that a viewer which interpolates straight colour shows no fringe.
     """
-    if radius_px == 0:
-        return colours, alpha
-    smooth = normalised_convolution(colours, alpha, radius_px)
-    everything = Window(0, 0, *alpha.shape)
-    return np.array(smooth.colours_in(everything)), np.array(smooth.weights_in(everything))
+    beyond = to_bytes(enlarged(layers.foreground, matte.shape))
+    subject = pure(photo, matte, layers, Side.SUBJECT)
+    cv2.copyTo(subject, matte, beyond)
+    return beyond

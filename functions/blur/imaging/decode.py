@@ -1,29 +1,25 @@
-"""Bytes into a photo. The file's content decides what it is, never its name.
+"""Bytes into a photo: upright, in RGB, with its profile and nothing else.
 
-Pillow's plugins are called directly rather than through `Image.open`, which guards against
-decompression bombs with a module global and a warning: here the limit is an argument, and
-it is judged from the header, before any pixel is decoded.
+The limit on pixels is judged from the header, before any is decoded.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+import cv2
+import numpy as np
+import simplejpeg
+from PIL import Image
 from PIL.ExifTags import Base
+from PIL.JpegImagePlugin import JpegImageFile
 
 from blur.errors import ImageTooLargeError, InvalidImageError
-from blur.imaging.colour import to_srgb
+from blur.imaging.colour import rgb_profile, to_srgb
+from blur.imaging.readers import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,34 +28,17 @@ if TYPE_CHECKING:
 
     from blur.imaging.arrays import Coverage, Pixels
 
-READERS: tuple[tuple[bytes, int, str, Callable[[BytesIO], ImageFile]], ...] = (
-    (b"\xff\xd8\xff", 0, "JPEG", JpegImagePlugin.JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", 0, "PNG", PngImagePlugin.PngImageFile),
-    (b"WEBP", 8, "WebP", WebPImagePlugin.WebPImageFile),
-    (b"GIF87a", 0, "GIF", GifImagePlugin.GifImageFile),
-    (b"GIF89a", 0, "GIF", GifImagePlugin.GifImageFile),
-    (b"BM", 0, "BMP", BmpImagePlugin.BmpImageFile),
-    (b"II*\x00", 0, "TIFF", TiffImagePlugin.TiffImageFile),
-    (b"MM\x00*", 0, "TIFF", TiffImagePlugin.TiffImageFile),
-    (b"II+\x00", 0, "TIFF", TiffImagePlugin.TiffImageFile),
-    (b"MM\x00+", 0, "TIFF", TiffImagePlugin.TiffImageFile),
-)
-"""Signature, where it stands, the format's name, and what reads it. An MPO file begins
-with an ordinary JPEG, which is the picture."""
-
-FORMAT_NAMES = ", ".join(dict.fromkeys(name for _, _, name, _ in READERS))
-
 PNG_END = b"IEND\xaeB`\x82"
 """The last chunk's type and CRC, the same in every whole file (PNG, third edition, 11.2.5)."""
 
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+    2: partial(cv2.flip, flipCode=1),
+    3: partial(cv2.rotate, rotateCode=cv2.ROTATE_180),
+    4: partial(cv2.flip, flipCode=0),
+    5: cv2.transpose,
+    6: partial(cv2.rotate, rotateCode=cv2.ROTATE_90_CLOCKWISE),
+    7: lambda stored: cv2.flip(cv2.transpose(stored), -1),
+    8: partial(cv2.rotate, rotateCode=cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
 """What undoes each EXIF orientation (Exif 2.32, 4.6.4 A)."""
 
@@ -82,29 +61,42 @@ def decode(data: bytes, *, max_pixels: int) -> Photo:
         InvalidImageError: no image, a broken one, or in a format that is not read.
 
     """
-    name, reader = _reader_of(data)
+    reader = reader_of(data)
     try:
-        image = reader(BytesIO(data))
+        image = reader.open(BytesIO(data))
         _check_size(image, max_pixels)
-        image.load()
-        _check_end(name, data)
-        return Photo(*to_srgb(_upright(image)))
+        photo = _quick(image, data) or _careful(image, reader.name, data)
+        turn = UPRIGHT.get(_orientation(image), np.asarray)  # asked last: some turn on loading
+        alpha = None if photo.alpha is None else turn(photo.alpha)
+        return Photo(turn(photo.pixels), alpha, photo.icc_profile)
     except (ImageTooLargeError, InvalidImageError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise _too_large(max_pixels) from error
     except Exception as error:
-        message = f"The {name} image is broken or cut short and cannot be decoded."
+        message = f"The {reader.name} image is broken or cut short and cannot be decoded."
         raise InvalidImageError(message) from error
 
 
-def _reader_of(data: bytes) -> tuple[str, Callable[[BytesIO], ImageFile]]:
-    for signature, offset, name, reader in READERS:
-        if data.startswith(signature, offset):
-            return name, reader
-    what = "The image is empty." if not data else "The file is in no image format that is read."
-    message = f"{what} Send one of: {FORMAT_NAMES}."
-    raise InvalidImageError(message)
+def _quick(image: ImageFile, data: bytes) -> Photo | None:
+    """Decode an ordinary JPEG straight into an array, or leave it to Pillow.
+
+    It is the same library underneath, but Pillow's own memory has to be copied out, which
+    takes longer than decoding. What is at all unusual, or damaged, is Pillow's to judge.
+    """
+    if not isinstance(image, JpegImageFile) or image.mode != "RGB":
+        return None
+    try:
+        pixels = simplejpeg.decode_jpeg(data, "RGB")
+    except ValueError:
+        return None
+    return Photo(pixels, None, rgb_profile(image))
+
+
+def _careful(image: ImageFile, name: str, data: bytes) -> Photo:
+    image.load()
+    _check_end(name, data)
+    return Photo(*to_srgb(image))
 
 
 def _check_end(name: str, data: bytes) -> None:
@@ -125,11 +117,6 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
 
 def _too_large(max_pixels: int, found: str = "") -> ImageTooLargeError:
     return ImageTooLargeError(f"An image may have at most {max_pixels} pixels{found}.")
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    turn = UPRIGHT.get(_orientation(image))
-    return image if turn is None else image.transpose(turn)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import cv2
 import numpy as np
-from PIL import Image
 
 from blur.errors import NoSubjectError
 from blur.imaging.composite import over
@@ -39,8 +39,20 @@ class Predictor(Protocol):
 def find_matte(model: Predictor, photo: Pixels, alpha: Coverage | None = None) -> Coverage:
     """Return the matte of the photo's subject, (H, W), 255 where the subject is opaque.
 
-    Pixels that the photo's own `alpha` hides are shown to the network as grey: the colours
-    stored under them are leftovers of the program that wrote the file.
+    Raises:
+        NoSubjectError: the network is not sure of anything in the photo.
+
+    """
+    return to_matte(find_subject(model, photo, alpha), (photo.shape[0], photo.shape[1]))
+
+
+def find_subject(
+    model: Predictor, photo: Pixels, alpha: Coverage | None = None
+) -> NDArray[np.float32]:
+    """Return the network's raw map of the photo's subject, (side, side).
+
+    The photo may be a smaller copy. Pixels that its own `alpha` hides are shown to the
+    network as grey: the colours under them are not what anyone sees.
 
     Raises:
         NoSubjectError: the network is not sure of anything in the photo.
@@ -50,9 +62,13 @@ def find_matte(model: Predictor, photo: Pixels, alpha: Coverage | None = None) -
     if not float(raw.max()) >= LEAST_CONFIDENCE:
         message = "No subject was found in the image, so there is no background to blur."
         raise NoSubjectError(message)
-    size = (photo.shape[1], photo.shape[0])
-    mask = Image.fromarray(stretch(raw)).resize(size, Image.Resampling.LANCZOS)
-    matte: Coverage = FIRM[np.asarray(mask)]
+    return raw
+
+
+def to_matte(raw: NDArray[np.float32], shape: tuple[int, int]) -> Coverage:
+    """Return the matte of a photo of a (height, width), 255 where the subject is opaque."""
+    mask = cv2.resize(stretch(raw), shape[::-1], interpolation=cv2.INTER_CUBIC)
+    matte: Coverage = cv2.LUT(mask, FIRM)
     return matte
 
 

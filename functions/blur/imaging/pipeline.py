@@ -1,134 +1,140 @@
-"""A photo with its background blurred: decode, matte, foreground, defocus, composite, encode."""
+"""A photo with its background blurred: decode, matte, refine, blur, encode."""
 
 from __future__ import annotations
 
 from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
-from blur.errors import InvalidModeError
-from blur.imaging.composite import blend, multiply
-from blur.imaging.cutout import blur_layer
-from blur.imaging.decode import Photo, decode
-from blur.imaging.defocus import defocus
-from blur.imaging.encode import Encoded, check_format, encode
-from blur.imaging.foreground import separate
-from blur.imaging.matte import find_matte
+from blur.errors import InvalidBlurError, InvalidModeError
+from blur.imaging.composite import multiply, place
+from blur.imaging.cutout import subject_colours
+from blur.imaging.decode import decode
+from blur.imaging.defocus import blurred_background, blurred_subject
+from blur.imaging.encode import Encoded, check_output, encode
+from blur.imaging.foreground import GRID_PX, separate
+from blur.imaging.hidden import conceal
+from blur.imaging.lens import KERNELS
+from blur.imaging.matte import find_subject, to_matte
+from blur.imaging.resample import reduced, within
+from blur.imaging.scene import Scene
 from blur.imaging.stamp import stamp
-from blur.imaging.tiles import tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.decode import Photo
     from blur.imaging.matte import Predictor
+    from blur.imaging.recipe import Recipe
 
-    Mode: TypeAlias = Callable[[Photo, Coverage, float], tuple[Pixels, Coverage | None]]
+    Mode: TypeAlias = Callable[[Scene, float, str], tuple[Pixels, Coverage | None]]
+
+STEPS = ("decode", "matte", "refine", "blur", "encode")
+"""What a photo goes through, in this order."""
+VIEW_PX = 400
+"""Least shorter side of the copy that the network is shown: more than it takes."""
 
 
-def blur_photo(  # noqa: PLR0913 - the request's three fields, and what serves it
+def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
     data: bytes,
+    recipe: Recipe,
     *,
     model: Predictor,
-    radius_px: int,
     max_pixels: int,
-    mode: str = "background",
-    output: str = "png",
     stamped: bool = False,
-    checkpoint: Callable[[], None] = lambda: None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> Encoded:
     """Blur what is behind the subject of an image file, or cut the subject out.
 
-    `radius_px` is the Gaussian's standard deviation in pixels of the upright image. A
-    `stamped` result carries a visible "TEST". `checkpoint` is called before each step and
-    may raise to end the work there.
+    A `stamped` result carries a visible "TEST". `on_step` is told each step's name before
+    it begins, and may raise to end the work there.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
         ImageTooLargeError: it has more than `max_pixels` pixels.
         NoSubjectError: the model finds nothing that stands out.
-        InvalidModeError, InvalidFormatError: `mode` or `output` is unknown.
+        InvalidBlurError, InvalidModeError, InvalidFormatError, InvalidQualityError: the
+            recipe asks for something that there is not.
 
     """
-    if mode not in MODES:
-        message = f"mode must be one of: {', '.join(MODES)}."
-        raise InvalidModeError(message)
-    check_format(output)
-    checkpoint()
+    check(recipe)
+    on_step("decode")
     photo = decode(data, max_pixels=max_pixels)
-    checkpoint()
-    matte = find_matte(model, photo.pixels, photo.alpha)
-    checkpoint()
-    pixels, alpha = MODES[mode](photo, matte, radius_px)
+    scene = _take_apart(photo, model, on_step)
+    on_step("blur")
+    pixels, alpha = MODES[recipe.mode](scene, recipe.radius_px, recipe.kernel)
     if stamped:
         pixels, alpha = stamp(pixels, alpha)
-    checkpoint()
-    return encode(pixels, alpha, photo.icc_profile, output)
+    on_step("encode")
+    return encode(pixels, alpha, photo.icc_profile, recipe.output, recipe.quality)
 
 
-def blur_background(
-    photo: Pixels, matte: Coverage, radius_px: float, *, alpha: Coverage | None = None
-) -> Pixels:
+def check(recipe: Recipe) -> None:
+    """Raise the error of the first thing in the recipe that there is not."""
+    if recipe.mode not in MODES:
+        message = f"mode must be one of: {', '.join(MODES)}."
+        raise InvalidModeError(message)
+    if recipe.kernel not in KERNELS:
+        message = f"blur must be one of: {', '.join(KERNELS)}."
+        raise InvalidBlurError(message)
+    check_output(recipe.output, recipe.quality)
+
+
+def _take_apart(photo: Photo, model: Predictor, on_step: Callable[[str], None]) -> Scene:
+    """Find the subject and the layers in a copy of the photo that is just large enough."""
+    on_step("matte")
+    pixels, alpha = photo.pixels, photo.alpha
+    shape = pixels.shape[0], pixels.shape[1]
+    if alpha is not None:
+        pixels = conceal(pixels, alpha)
+    step = 1 << max(0, (min(shape) // VIEW_PX).bit_length() - 1)
+    view = reduced(pixels, step)
+    view_alpha = None if alpha is None else reduced(alpha, step)
+    raw = find_subject(model, view, view_alpha)
+    on_step("refine")
+    layers = separate(view, to_matte(raw, within(shape, GRID_PX)), view_alpha)
+    return Scene(pixels, alpha, to_matte(raw, shape), layers)
+
+
+def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") -> Pixels:
     """Return the photo with everything behind its subject blurred, uint8 (H, W, 3).
 
-    `photo` is uint8 (H, W, 3), `matte` uint8 (H, W) with 255 where the subject is opaque,
-    and `alpha`, uint8 (H, W), the photo's own where it has one. `radius_px` is the
-    Gaussian's standard deviation; 0 returns a copy of the photo. Where the matte is 255 the
-    photo's pixels come out exactly. The arguments are not modified.
+    `radius_px` is the blur's standard deviation along each axis; 0 returns a copy of the
+    photo. Where the matte is 255 the photo's pixels come out exactly.
 
     Raises:
-        ValueError: a shape or dtype is another, or `radius_px` is negative.
+        ValueError: `radius_px` is negative or not finite.
 
     """
-    check_arguments(photo, matte, radius_px, alpha)
+    _check_radius(radius_px)
     if radius_px == 0:
-        return photo.copy()
-    foreground, background = separate(photo, matte, alpha)
-    blurred = defocus(background, matte, radius_px, alpha)
-    result = np.empty_like(photo)
-    for window in tiles(*matte.shape):
-        at = window.of
-        result[at] = blend(foreground[at], blurred.colours_in(window), matte[at])
+        return scene.photo.copy()
+    result = blurred_background(scene, KERNELS[kernel](radius_px))
+    place(scene.photo, scene.matte, scene.layers, result)
     return result
 
 
-def cut_out(
-    photo: Pixels, matte: Coverage, radius_px: float, *, alpha: Coverage | None = None
-) -> tuple[Pixels, Coverage]:
+def cut_out(scene: Scene, radius_px: float, kernel: str = "gaussian") -> tuple[Pixels, Coverage]:
     """Return the subject alone, blurred, as straight colour and alpha.
 
     Arguments and errors are those of `blur_background`; radius 0 gives the sharp subject.
     """
-    check_arguments(photo, matte, radius_px, alpha)
-    foreground, _ = separate(photo, matte, alpha)
-    return blur_layer(foreground, multiply(matte, alpha), radius_px)
+    _check_radius(radius_px)
+    if radius_px > 0:
+        return blurred_subject(scene, KERNELS[kernel](radius_px))
+    colours = subject_colours(scene.photo, scene.matte, scene.layers)
+    return colours, multiply(scene.matte, scene.alpha)
 
 
-def check_arguments(
-    photo: Pixels, matte: Coverage, radius_px: float, alpha: Coverage | None
-) -> None:
-    """Raise ValueError unless the arrays are bytes of one size, at least 1 x 1."""
-    size = photo.shape[:2]
-    arrays = {"photo": (photo, (*size, 3)), "matte": (matte, size), "alpha": (alpha, size)}
-    for name, (array, shape) in arrays.items():
-        if array is None:
-            continue
-        if array.dtype != np.uint8 or array.shape != shape or array.size == 0:
-            message = f"{name} must be uint8 {shape}, not {array.dtype} {array.shape}"
-            raise ValueError(message)
+def _check_radius(radius_px: float) -> None:
     if not 0 <= radius_px < inf:
         message = f"radius_px must be at least 0 and finite, not {radius_px}"
         raise ValueError(message)
 
 
-def _background(photo: Photo, matte: Coverage, radius_px: float) -> tuple[Pixels, Coverage | None]:
-    return blur_background(photo.pixels, matte, radius_px, alpha=photo.alpha), photo.alpha
+def _background(scene: Scene, radius_px: float, kernel: str) -> tuple[Pixels, Coverage | None]:
+    return blur_background(scene, radius_px, kernel), scene.alpha
 
 
-def _cutout(photo: Photo, matte: Coverage, radius_px: float) -> tuple[Pixels, Coverage | None]:
-    return cut_out(photo.pixels, matte, radius_px, alpha=photo.alpha)
-
-
-MODES: dict[str, Mode] = {"background": _background, "cutout": _cutout}
+MODES: dict[str, Mode] = {"background": _background, "cutout": cut_out}
 """By the value of the `mode` field: what is made of the photo and its matte."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blur.accounts.model import RateLimit, RateStanding, Standing
-from blur.api.headers import standing_headers
+from blur.api.headers import server_timing, standing_headers
 
 
 def test_credits_and_rate_are_told() -> None:
@@ -14,3 +14,7 @@ def test_credits_and_rate_are_told() -> None:
         "RateLimit-Policy": '"requests";q=20;w=14',
         "RateLimit": '"requests";r=7;t=9',
     }
+
+
+def test_durations_are_told_as_server_timing() -> None:
+    assert server_timing({"matte": 12.34, "total": 100}) == "matte;dur=12.3, total;dur=100.0"

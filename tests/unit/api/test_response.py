@@ -11,7 +11,9 @@ from events import make
 from blur.accounts.model import RateLimit, RateStanding, Standing
 from blur.api import response
 from blur.imaging.encode import Encoded
+from blur.imaging.pipeline import STEPS
 from blur.service import Picture
+from blur.stopwatch import TOTAL
 
 LAMBDA_BYTES = 6_291_556
 HEADROOM_BYTES = 600
@@ -21,7 +23,8 @@ HEADROOM_BYTES = 600
 def answered_bytes(size: int) -> int:
     """Return the bytes of JSON that Lambda is given for a picture of this size."""
     standing = Standing(1, 999, RateStanding(RateLimit(100, 100), 99, 1))
-    made = Picture(Encoded(bytes(size), "image/png"), standing, replayed=False)
+    durations_ms = dict.fromkeys((*STEPS, TOTAL), 123.4)
+    made = Picture(Encoded(bytes(size), "image/png"), standing, False, durations_ms)  # noqa: FBT003
     resolver = APIGatewayRestResolver()
     resolver.get("/")(lambda: response.picture(made, "req_00000000-0000-4000-8000-000000000000"))
     return len(json.dumps(resolver.resolve(make.event("GET", "/"), None)))  # type: ignore[arg-type]

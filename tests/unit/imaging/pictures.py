@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from skimage import data
 
-from blur.imaging.tiles import Window
+from blur.imaging.convolution import normalised_convolution
+from blur.imaging.lens import KERNELS
+from blur.imaging.resample import enlarged_by, reduced
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from blur.imaging.arrays import Coverage, Pixels
-    from blur.imaging.convolution import Smooth
 
 
 def astronaut(height: int = 512, width: int = 512) -> Pixels:
@@ -48,9 +49,18 @@ def disc(height: int, width: int, radius: float, softness: float = 8.0) -> Cover
     return matte
 
 
-def whole(smooth: Smooth, shape: tuple[int, ...]) -> Pixels:
-    """The colours of a smooth picture at every pixel."""
-    return np.array(smooth.colours_in(Window(0, 0, shape[0], shape[1])))
+def softened(
+    colours: Pixels, weights: Coverage, radius: float, kernel: str = "gaussian"
+) -> tuple[Pixels, Coverage]:
+    """Blur weighted colours and bring both back to the picture's size; grey where unknown."""
+    lens = KERNELS[kernel](radius)
+    cells, shares = reduced(colours, lens.step), reduced(weights, lens.step)
+    soft = normalised_convolution(cells, shares, lens, np.full((1, 1, 3), 128, np.float32))
+    shape = weights.shape[0], weights.shape[1]
+    return (
+        enlarged_by(soft.colours, lens.step, shape),
+        enlarged_by(soft.weights, lens.step, shape),
+    )
 
 
 def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's options

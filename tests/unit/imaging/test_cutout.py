@@ -2,55 +2,33 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
-from tests.unit.imaging.pictures import astronaut, disc, flat, noise
+from tests.unit.imaging.pictures import difference, disc, flat, noise
 
 from blur.imaging.composite import over
-from blur.imaging.cutout import blur_layer
-
-GROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0, 255)}
-
-
-@pytest.mark.parametrize("ground", GROUNDS)
-@pytest.mark.parametrize("radius", [1, 6, 30])
-def test_over_any_ground_it_is_what_blurring_the_composed_layer_gives(
-    ground: str, radius: float
-) -> None:
-    colours, alpha = astronaut(300, 280), disc(300, 280, 80)
-    share = alpha[..., np.newaxis] / 255
-    backdrop = flat(300, 280, GROUNDS[ground])
-    sharp = share * colours + (1 - share) * backdrop
-    exact = gaussian_filter(sharp, (radius, radius, 0), mode="nearest")
-    shown = over(*reversed_onto(blur_layer(colours, alpha, radius), backdrop))
-    off = np.abs(shown - exact)
-    assert off.mean() < 1
-    assert off.max() < 5
+from blur.imaging.cutout import subject_colours
+from blur.imaging.scene import Scene
 
 
-def reversed_onto(
-    layer: tuple[np.ndarray, np.ndarray], backdrop: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return layer[0], backdrop, layer[1]
+@pytest.mark.parametrize("back", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])
+def test_the_old_background_is_gone_from_the_soft_edge(back: tuple[int, int, int]) -> None:
+    matte, front = disc(200, 200, 60, softness=12), flat(200, 200, (180, 120, 90))
+    scene = Scene.of(over(front, flat(200, 200, back), matte), matte)
+    colours = subject_colours(scene.photo, matte, scene.layers)
+    for ground in (flat(200, 200, (0, 0, 0)), flat(200, 200, (255, 255, 255))):
+        shown, ideal = over(colours, ground, matte), over(front, ground, matte)
+        assert difference(shown, ideal).max() <= 12
+        assert difference(shown, ideal)[(matte > 0) & (matte < 255)].mean() < 2
 
 
-@pytest.mark.parametrize("radius", [1, 6, 30])
-def test_a_bright_subject_has_no_dark_fringe(radius: float) -> None:
-    alpha = disc(200, 200, 60)
-    colours = np.where(alpha[..., np.newaxis] == 0, 0, flat(200, 200, (250, 240, 230)))
-    blurred, _ = blur_layer(colours.astype(np.uint8), alpha, radius)
-    np.testing.assert_array_equal(blurred, flat(200, 200, (250, 240, 230)))
+def test_where_the_matte_is_opaque_the_photo_comes_out_exactly() -> None:
+    scene = Scene.of(noise(80, 90), disc(80, 90, 30))
+    colours = subject_colours(scene.photo, scene.matte, scene.layers)
+    opaque = scene.matte == 255
+    np.testing.assert_array_equal(colours[opaque], scene.photo[opaque])
 
 
-def test_radius_0_returns_the_layer_as_it_is() -> None:
-    colours, alpha = noise(30, 30), disc(30, 30, 9)
-    blurred = blur_layer(colours, alpha, 0)
-    np.testing.assert_array_equal(blurred[0], colours)
-    np.testing.assert_array_equal(blurred[1], alpha)
-
-
-def test_a_subject_cut_by_the_border_does_not_fade_there() -> None:
-    alpha = np.zeros((120, 120), np.uint8)
-    alpha[60:] = 255
-    _, blurred = blur_layer(noise(120, 120), alpha, 5)
-    assert blurred[-1].min() == 255
-    assert np.abs(blurred[60].astype(int) - blurred[60, 60]).max() <= 1
+def test_the_subjects_colours_go_on_where_it_is_not() -> None:
+    matte, front = disc(200, 200, 60, softness=1), flat(200, 200, (180, 120, 90))
+    scene = Scene.of(over(front, flat(200, 200, (0, 0, 0)), matte), matte)
+    colours = subject_colours(scene.photo, matte, scene.layers)
+    assert difference(colours, front)[matte == 0].max() <= 12

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
@@ -13,10 +14,14 @@ from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import ImageTooLargeError, InvalidImageError
-from blur.imaging.decode import FORMAT_NAMES, decode
 from blur.imaging.decode import Photo as Photograph
+from blur.imaging.decode import decode
+from blur.imaging.readers import FORMAT_NAMES
 
+pillow_heif.register_heif_opener()  # the tests write HEIC by it
 LIMIT = 1_000_000
+READ = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "HEIF", "AVIF")
+"""Pillow's names of the formats that are read."""
 LOSSLESS = {
     "PNG": {},
     "WEBP": {"lossless": True},
@@ -83,13 +88,14 @@ def test_every_exif_orientation_comes_out_upright(orientation: int) -> None:
     np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "TIFF", "PNG"])
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "TIFF", "PNG", "HEIF", "AVIF"])
 def test_orientation_is_read_in_every_format_that_has_it_and_applied_once(
     file_format: str,
 ) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = 6
-    photo = read(saved(marked(), file_format, exif=exif))
+    # HEIC holds a turn of its own, which is what counts; its writer takes it from bytes only.
+    photo = read(saved(marked(), file_format, exif=exif.tobytes()))
     turned = np.asarray(marked().transpose(Image.Transpose.ROTATE_270))
     assert photo.pixels.shape == turned.shape
     assert difference(photo.pixels, turned).mean() < 20
@@ -141,7 +147,7 @@ def test_the_first_frame_of_several_is_the_picture(
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1)])
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("file_format", READ)
 def test_a_thin_picture_is_a_picture(size: tuple[int, int], file_format: str) -> None:
     photo = read(saved(Image.new("RGB", size, "white"), file_format))
     assert photo.pixels.shape == (size[1], size[0], 3)
@@ -156,7 +162,7 @@ def test_a_png_without_its_last_bytes_is_refused(missing: int) -> None:
     decode(whole + b"trailing", max_pixels=10_000)
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("file_format", READ)
 def test_a_cut_file_is_refused_wherever_it_is_cut(file_format: str) -> None:
     data = saved(Image.fromarray(noise(64, 64)), file_format)
     for kept in range(0, len(data) * 9 // 10, max(1, len(data) // 40)):
@@ -164,7 +170,7 @@ def test_a_cut_file_is_refused_wherever_it_is_cut(file_format: str) -> None:
             read(data[:kept])
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("file_format", READ)
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of much that it then reads
 def test_a_damaged_file_is_decoded_or_refused_and_nothing_else(file_format: str) -> None:
     data = saved(Image.fromarray(noise(24, 24)), file_format)
@@ -186,7 +192,7 @@ def test_what_is_no_image_is_refused_with_the_formats_that_are_read(data: bytes)
 
 
 def test_the_formats_named_are_those_that_users_know() -> None:
-    assert FORMAT_NAMES == "JPEG, PNG, WebP, GIF, BMP, TIFF"
+    assert FORMAT_NAMES == "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 
 
 def test_a_format_that_pillow_knows_but_that_is_not_offered_is_refused() -> None:
@@ -243,3 +249,37 @@ def test_a_gif_frame_smaller_than_its_canvas_keeps_the_canvas() -> None:
     file = BytesIO()
     Image.new("P", (30, 20)).save(file, "GIF")
     assert read(file.getvalue()).pixels.shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
+def test_a_photo_of_a_phone_is_read(file_format: str) -> None:
+    photo = read(saved(Image.fromarray(astronaut()), file_format, quality=90, icc_profile=SRGB))
+    assert difference(photo.pixels, astronaut()).mean() < 4
+    assert photo.icc_profile == SRGB
+    assert photo.alpha is None
+
+
+@pytest.mark.parametrize("brand", [b"mif1", b"msf1"])
+def test_the_brand_may_stand_second(brand: bytes) -> None:
+    data = saved(Image.fromarray(astronaut(64, 64)), "AVIF")
+    assert data[8:12] == b"avif"
+    assert read(data[:8] + brand + data[12:]).pixels.shape == (64, 64, 3)
+
+
+def test_a_box_file_of_another_kind_is_no_image() -> None:
+    film = (20).to_bytes(4) + b"ftypisom" + bytes(4) + b"mp42" + bytes(500)
+    with pytest.raises(InvalidImageError, match=FORMAT_NAMES):
+        read(film)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:2:0"}])
+def test_the_quick_way_gives_the_pixels_of_the_careful_one(options: dict[str, object]) -> None:
+    data = saved(Image.fromarray(astronaut()), "JPEG", quality=90, **options)
+    np.testing.assert_array_equal(read(data).pixels, np.asarray(Image.open(BytesIO(data))))
+
+
+def test_a_jpeg_that_only_pillow_reads_is_read() -> None:
+    grey = Image.fromarray(astronaut()[..., 0])
+    cmyk = Image.fromarray(astronaut()).convert("CMYK")
+    for image in (grey, cmyk):
+        assert read(saved(image, "JPEG")).pixels.shape == (512, 512, 3)

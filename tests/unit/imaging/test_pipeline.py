@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,16 +17,24 @@ from tests.unit.imaging.pictures import (
     noise,
     random_coverage,
     saved,
-    whole,
 )
 from tests.unit.imaging.profiles import SRGB
 
-from blur.errors import ImageTooLargeError, InvalidFormatError, InvalidImageError, InvalidModeError
+from blur.errors import (
+    ImageTooLargeError,
+    InvalidBlurError,
+    InvalidFormatError,
+    InvalidImageError,
+    InvalidModeError,
+    InvalidQualityError,
+)
 from blur.imaging.composite import over
-from blur.imaging.defocus import defocus
+from blur.imaging.defocus import blurred_background
 from blur.imaging.encode import Encoded
-from blur.imaging.foreground import separate
-from blur.imaging.pipeline import MODES, blur_background, blur_photo, cut_out
+from blur.imaging.lens import KERNELS, gaussian
+from blur.imaging.pipeline import MODES, STEPS, blur_background, blur_photo, cut_out
+from blur.imaging.recipe import Recipe
+from blur.imaging.scene import Scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +52,13 @@ class Middle:
         return disc(320, 320, 90, 6).astype(np.float32) / np.float32(255)
 
 
+def made(data: bytes, **recipe: Any) -> Encoded:  # noqa: ANN401 - the recipe's fields
+    asked = Recipe(**{"radius_px": 5, **recipe})
+    return blur_photo(data, asked, model=Middle(), max_pixels=LIMIT)
+
+
 def blurred(data: bytes, radius_px: int = 5, mode: str = "background") -> Image.Image:
-    encoded = blur_photo(data, model=Middle(), radius_px=radius_px, mode=mode, max_pixels=LIMIT)
+    encoded = made(data, radius_px=radius_px, mode=mode)
     assert isinstance(encoded, Encoded)
     return Image.open(BytesIO(encoded.data))
 
@@ -63,7 +76,7 @@ def test_any_size_and_radius_keeps_subject_and_arguments(
     photo, matte = noise(height, width, seed), random_coverage(height, width, seed + 1)
     matte[seed % height] = 255
     before = photo.copy(), matte.copy()
-    result = blur_background(photo, matte, radius)
+    result = blur_background(Scene.of(photo, matte), radius)
     assert result.shape == photo.shape
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result[matte == 255], photo[matte == 255])
@@ -83,20 +96,28 @@ def test_a_flat_photo_stays_exactly_flat_whatever_the_matte(
     height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
 ) -> None:
     photo = flat(height, width, colour)
-    result = blur_background(photo, random_coverage(height, width, seed), radius)
+    result = blur_background(Scene.of(photo, random_coverage(height, width, seed)), radius)
     np.testing.assert_array_equal(result, photo)
 
 
 def test_where_the_matte_is_0_there_is_nothing_but_the_blurred_background() -> None:
     photo, matte = astronaut(300, 300), disc(300, 300, 80)
-    pure = whole(defocus(separate(photo, matte).background, matte, 9), photo.shape)
+    pure = blurred_background(Scene.of(photo, matte), gaussian(9))
     outside = matte == 0
-    assert difference(blur_background(photo, matte, 9), pure)[outside].max() <= 1
+    assert difference(blur_background(Scene.of(photo, matte), 9), pure)[outside].max() <= 1
+
+
+@pytest.mark.parametrize("size", [(301, 333), (300, 451), (97, 64)])
+@pytest.mark.parametrize("radius", [3, 20, 50])
+def test_an_odd_size_is_composed_like_an_even_one(size: tuple[int, int], radius: float) -> None:
+    photo, matte = astronaut(*size), np.full(size, 250, np.uint8)
+    result = blur_background(Scene.of(photo, matte), radius)
+    assert difference(result, photo).mean() < 4
 
 
 def test_radius_0_gives_a_copy_of_the_photo() -> None:
     photo = noise(40, 50)
-    result = blur_background(photo, random_coverage(40, 50), 0)
+    result = blur_background(Scene.of(photo, random_coverage(40, 50)), 0)
     np.testing.assert_array_equal(result, photo)
     assert not np.shares_memory(result, photo)
 
@@ -104,13 +125,13 @@ def test_radius_0_gives_a_copy_of_the_photo() -> None:
 @pytest.mark.parametrize("matte_level", [0, 255])
 def test_a_matte_of_one_value_is_all_background_or_all_subject(matte_level: int) -> None:
     photo, matte = astronaut(100, 100), np.full((100, 100), matte_level, np.uint8)
-    result = blur_background(photo, matte, 8)
+    result = blur_background(Scene.of(photo, matte), 8)
     assert bool((result == photo).all()) is (matte_level == 255)
 
 
 def test_the_border_of_a_bright_photo_does_not_darken() -> None:
     photo = np.maximum(noise(200, 180), 200)
-    result = blur_background(photo, disc(200, 180, 50), 20)
+    result = blur_background(Scene.of(photo, disc(200, 180, 50)), 20)
     assert min(result[:3].min(), result[-3:].min(), result[:, :3].min()) >= 200
 
 
@@ -120,7 +141,7 @@ def test_colours_hidden_by_the_photos_alpha_do_not_leak() -> None:
     one, other = noise(120, 120), noise(120, 120)
     one[:, 90:], other[:, 90:] = (255, 0, 0), (0, 255, 0)
     seen = alpha == 255
-    results = [blur_background(photo, matte, 12, alpha=alpha)[seen] for photo in (one, other)]
+    results = [blur_background(Scene.of(photo, matte, alpha), 12)[seen] for photo in (one, other)]
     np.testing.assert_array_equal(*results)
 
 
@@ -140,16 +161,14 @@ def test_arrays_of_another_kind_are_refused(
     photo: Pixels, matte: Coverage, alpha: Coverage | None
 ) -> None:
     with pytest.raises(ValueError, match="must be uint8"):
-        blur_background(photo, matte, 3, alpha=alpha)
-    with pytest.raises(ValueError, match="must be uint8"):
-        cut_out(photo, matte, 3, alpha=alpha)
+        Scene.of(photo, matte, alpha)
 
 
 @pytest.mark.parametrize("radius", [-1, float("nan")])
 def test_a_radius_below_0_is_refused(radius: float) -> None:
     for function in (blur_background, cut_out):
         with pytest.raises(ValueError, match="radius_px"):
-            function(noise(4, 5), random_coverage(4, 5), radius)
+            function(Scene.of(noise(4, 5), random_coverage(4, 5)), radius)
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (255, 0, 255)])
@@ -160,7 +179,7 @@ def test_a_cutout_has_no_fringe_of_the_old_background(
     matte = disc(300, 300, 90, softness=6)
     subject, backdrop = flat(300, 300, (210, 190, 170)), flat(300, 300, ground)
     photo = over(subject, flat(300, 300, (10, 20, 30)), matte)
-    colours, alpha = cut_out(photo, matte, radius)
+    colours, alpha = cut_out(Scene.of(photo, matte), radius)
     shown, ideal = over(colours, backdrop, alpha), over(subject, backdrop, alpha)
     assert difference(shown, ideal).max() < 16
     assert difference(shown, ideal)[alpha > 0].mean() < 1
@@ -169,7 +188,7 @@ def test_a_cutout_has_no_fringe_of_the_old_background(
 def test_a_cutouts_alpha_is_the_mattes_and_the_photos_together() -> None:
     alpha = np.full((50, 50), 255, np.uint8)
     alpha[:, 25:] = 0
-    _, left = cut_out(noise(50, 50), disc(50, 50, 15), 0, alpha=alpha)
+    _, left = cut_out(Scene.of(noise(50, 50), disc(50, 50, 15), alpha), 0)
     np.testing.assert_array_equal(left[:, :25], disc(50, 50, 15)[:, :25])
     assert (left[:, 25:] == 0).all()
 
@@ -214,20 +233,56 @@ def test_the_profile_is_carried_and_everything_private_is_gone(mode: str) -> Non
 
 def test_the_same_request_gives_the_same_bytes() -> None:
     data = saved(Image.fromarray(astronaut(200, 200)), "PNG")
-    one, other = (blur_photo(data, model=Middle(), radius_px=7, max_pixels=LIMIT) for _ in range(2))
-    assert one == other
+    assert made(data, radius_px=7) == made(data, radius_px=7)
 
 
-def test_an_unknown_mode_or_format_is_refused_before_any_work() -> None:
-    with pytest.raises(InvalidModeError, match="background, cutout"):
-        blur_photo(b"", model=Middle(), radius_px=1, max_pixels=LIMIT, mode="bokeh")
-    with pytest.raises(InvalidFormatError, match="png"):
-        blur_photo(b"", model=Middle(), radius_px=1, max_pixels=LIMIT, output="bmp")
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_kernel_works_in_every_mode(kernel: str, mode: str) -> None:
+    data = saved(Image.fromarray(astronaut(200, 200)), "PNG")
+    one = Image.open(BytesIO(made(data, kernel=kernel, mode=mode, radius_px=9).data))
+    other = Image.open(BytesIO(made(data, mode=mode, radius_px=0).data))
+    assert one.size == other.size
+    assert one.mode == other.mode
+    assert difference(np.asarray(one), np.asarray(other)).mean() > 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"mode": "bokeh"}, InvalidModeError),
+        ({"kernel": "box"}, InvalidBlurError),
+        ({"output": "bmp"}, InvalidFormatError),
+        ({"quality": 0}, InvalidQualityError),
+        ({"quality": 101}, InvalidQualityError),
+    ],
+)
+def test_what_there_is_not_is_refused_before_any_work(
+    asked: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        made(b"", **asked)
+
+
+def test_each_step_is_told_before_it_begins() -> None:
+    told: list[str] = []
+    data = saved(Image.fromarray(noise(20, 20)), "PNG")
+    blur_photo(data, Recipe(radius_px=1), model=Middle(), max_pixels=LIMIT, on_step=told.append)
+    assert tuple(told) == STEPS
 
 
 def test_a_broken_or_too_large_file_is_refused() -> None:
     with pytest.raises(InvalidImageError):
-        blur_photo(b"text", model=Middle(), radius_px=1, max_pixels=LIMIT)
+        made(b"text")
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
     with pytest.raises(ImageTooLargeError):
-        blur_photo(data, model=Middle(), radius_px=1, max_pixels=399)
+        blur_photo(data, Recipe(radius_px=1), model=Middle(), max_pixels=399)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2), (40_000, 9)])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_thin_picture_is_blurred_as_any_other(size: tuple[int, int], mode: str) -> None:
+    data = saved(Image.new("RGB", size, (200, 100, 50)), "PNG")
+    for kernel in KERNELS:
+        image = Image.open(BytesIO(made(data, mode=mode, kernel=kernel, radius_px=50).data))
+        assert image.size == size

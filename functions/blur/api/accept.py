@@ -1,0 +1,53 @@
+"""The output format that a client prefers, by its `Accept` header (RFC 9110, 12.5.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from blur.imaging.encode import FORMATS
+
+DEFAULT = "png"
+LONGEST = 1000
+"""Characters of the header that are read; a browser's has about a hundred."""
+_WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
+
+
+class _Range(NamedTuple):
+    pattern: str
+    quality: float
+
+
+class _Score(NamedTuple):
+    quality: float
+    precision: int
+    """2 where the type is named itself, 1 for `image/*`, 0 for anything."""
+
+
+def preferred_format(header: str) -> str:
+    """Return the name of a format in `FORMATS`: of those liked best, the one named itself.
+
+    Where that leaves several, or nothing that is acceptable, PNG is: the header is a wish,
+    and an answer in another format is better than none (RFC 9110, 15.5.7).
+    """
+    ranges = [_range(item) for item in header[:LONGEST].lower().split(",")]
+    scores = {name: _score(ranges, made.content_type) for name, made in FORMATS.items()}
+    best = max(scores.values())
+    if best.quality == 0 or scores[DEFAULT] == best:
+        return DEFAULT
+    return next(name for name, score in scores.items() if score == best)
+
+
+def _range(item: str) -> _Range:
+    pattern, *parameters = item.split(";")
+    weights = (match[1] for text in parameters if (match := _WEIGHT.fullmatch(text)))
+    return _Range(pattern.strip(), float(next(weights, "1")))
+
+
+def _score(ranges: list[_Range], content_type: str) -> _Score:
+    """Judge a type by the most precise range that covers it (12.5.1)."""
+    for precision, pattern in ((2, content_type), (1, "image/*"), (0, "*/*")):
+        qualities = [found.quality for found in ranges if found.pattern == pattern]
+        if qualities:
+            return _Score(max(qualities), precision)
+    return _Score(0, 0)

@@ -1,0 +1,42 @@
+"""Which format a client prefers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blur.api.accept import preferred_format
+from blur.imaging.encode import FORMATS
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("", "png"),
+        ("*/*", "png"),
+        ("image/*", "png"),
+        ("image/jpeg", "jpeg"),
+        ("IMAGE/WebP", "webp"),
+        ("image/jpeg, */*", "jpeg"),
+        ("image/jpeg;q=0.5, image/webp;q=0.6", "webp"),
+        ("image/jpeg;q=0.5, image/*", "png"),
+        ("image/png;q=0, image/*;q=0.1, image/avif;q=0.2", "avif"),
+        ("image/png;q=0.3, image/jpeg;q=0.30", "png"),
+        ("image/png;q=0, image/*", "jpeg"),
+        ("text/html, application/json;q=0.9", "png"),
+        ("*/*;q=0", "png"),
+        ("image/webp ; Q = 0.8 , image/png;q=0.7", "webp"),
+        ("image/webp;level=1;q=0.2, image/jpeg;q=0.4", "jpeg"),
+        ("image/webp;q=nonsense", "webp"),
+        ("image/avif,image/webp,image/apng,*/*;q=0.8", "webp"),
+        (",,;;,=,", "png"),
+    ],
+)
+def test_the_format_liked_best_is_taken(header: str, name: str) -> None:
+    assert preferred_format(header) == name
+
+
+@given(st.text())
+def test_any_header_ends_in_a_format(header: str) -> None:
+    assert preferred_format(header) in FORMATS
