@@ -26,7 +26,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test browser e2e check model pictures lock clean FORCE
+.PHONY: help run test browser e2e check model pictures gallery bench bench-quality lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -56,7 +56,14 @@ model: | $(SERVE_READY) ## Bring the model into build/models
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
 
-pictures: $(TEST_READY) model ## Draw the pictures of the documentation again
+BENCH = PYTHONPATH=.:functions:tools POWERTOOLS_METRICS_DISABLED=true $(BIN)/python benchmarks
+bench: $(TEST_READY) model ## Measure speed and memory against peers; writes benchmarks/BASELINE.md
+	@$(BENCH)/speed.py
+
+bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=folder
+	@$(BENCH)/quality.py "$(DATA)"
+
+pictures gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py
 
 # Each lock is bounded by the one before it, so that all three pin the same versions.

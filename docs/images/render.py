@@ -1,36 +1,98 @@
-"""Draws the README's picture: the sample photo as it came in and as it comes out.
+"""Draws the documentation's pictures.
 
-The photo is NASA's portrait of Eileen Collins (public domain), from scikit-image's samples.
+`before-after.jpg`: the sample photo as it came in and as it comes out. `gallery-*.jpg`: what
+is hard, enlarged: the photo, a plain blur behind rembg's mask, and what comes out here. The
+photos are scikit-image's samples: NASA's portrait of Eileen Collins, and Stefan van der Walt's
+cat Chelsea (both public domain).
 
     make pictures
 """
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
+from skimage import data
 
-from blur.imaging.decode import decode
-from blur.imaging.matte import find_matte
+from blur.imaging.matte import find_subject, stretch
 from blur.imaging.models import MODELS
-from blur.imaging.pipeline import blur_background
-from blur.imaging.scene import Scene
-from blur.imaging.session import open_model
+from blur.imaging.pipeline import blur_photo
+from blur.imaging.recipe import Recipe
+from blur.imaging.session import Model, open_model
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Pixels
 
 HERE = Path(__file__).parent
 RADIUS_PX = 12
+ZOOM = 3
+GAP_PX = 8
+WHITE = 255
+
+
+class Crop(NamedTuple):
+    """A part of one of scikit-image's photos."""
+
+    photo: str
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def of(self, picture: Pixels) -> Pixels:
+        """Cut it out and enlarge it."""
+        part = picture[self.top : self.bottom, self.left : self.right]
+        size = (ZOOM * part.shape[1], ZOOM * part.shape[0])
+        return np.asarray(Image.fromarray(part).resize(size, Image.Resampling.LANCZOS))
+
+
+GALLERY = {
+    "hair": Crop("astronaut", 110, 20, 250, 130),
+    "fur": Crop("chelsea", 40, 0, 180, 110),
+    "border": Crop("astronaut", 0, 402, 140, 512),
+}
 
 
 def main() -> None:
-    """Write `before-after.jpg`."""
+    """Write every picture."""
     model = open_model(MODELS["u2netp"], HERE.parents[1] / "build" / "models", threads=1)
-    photo = decode((HERE / "astronaut.jpg").read_bytes(), max_pixels=1_000_000)
-    blurred = blur_background(Scene.of(photo.pixels, find_matte(model, photo.pixels)), RADIUS_PX)
-    gap = np.full((photo.pixels.shape[0], 8, 3), 255, np.uint8)
-    both = np.concatenate((photo.pixels, gap, blurred), axis=1)
-    Image.fromarray(both).save(HERE / "before-after.jpg", quality=90, optimize=True)
+    sample = np.asarray(Image.open(HERE / "astronaut.jpg").convert("RGB"))
+    save("before-after", [sample, blurred(model, sample)])
+    for name, crop in GALLERY.items():
+        photo = np.array(getattr(data, crop.photo)())
+        pictures = (photo, plainly_blurred(model, photo), blurred(model, photo))
+        save(f"gallery-{name}", [crop.of(picture) for picture in pictures])
+
+
+def blurred(model: Model, photo: Pixels) -> Pixels:
+    """Blur it as the API does."""
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "PNG")
+    recipe = Recipe(radius_px=RADIUS_PX)
+    made = blur_photo(file.getvalue(), recipe, model=model, max_pixels=photo.size)
+    return np.asarray(Image.open(io.BytesIO(made.data)))
+
+
+def plainly_blurred(model: Model, photo: Pixels) -> Pixels:
+    """Blur it as everyone does first: rembg's mask between the photo and its Gaussian."""
+    sharp = Image.fromarray(photo)
+    mask = Image.fromarray(stretch(find_subject(model, photo)))
+    mask = mask.resize(sharp.size, Image.Resampling.LANCZOS)
+    return np.asarray(
+        Image.composite(sharp, sharp.filter(ImageFilter.GaussianBlur(RADIUS_PX)), mask)
+    )
+
+
+def save(name: str, pictures: list[Pixels]) -> None:
+    """Put pictures of one height side by side into a file."""
+    gap = np.full((pictures[0].shape[0], GAP_PX, 3), WHITE, np.uint8)
+    parts = [part for picture in pictures for part in (picture, gap)][:-1]
+    side_by_side = Image.fromarray(np.concatenate(parts, axis=1))
+    side_by_side.save(HERE / f"{name}.jpg", quality=90, optimize=True)
 
 
 if __name__ == "__main__":

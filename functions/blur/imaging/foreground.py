@@ -52,7 +52,8 @@ class Layers(NamedTuple):
 def separate(photo: Pixels, matte: Coverage, alpha: Coverage | None = None) -> Layers:
     """Estimate what the subject and the background look like, everywhere, on a small grid.
 
-    The photo may be a smaller copy. Pixels that the photo's own `alpha` hides say nothing.
+    Photo, matte and `alpha` may be smaller copies, the matte of any size. Pixels that the
+    photo's own `alpha` hides say nothing.
     """
     shape = within(photo.shape[:2], GRID_PX)
     small = fitted(photo, shape)

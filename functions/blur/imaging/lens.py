@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, floor, log2, sqrt
+from math import ceil, sqrt
 from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
@@ -98,7 +98,7 @@ def disc(radius: float) -> NDArray[np.float32]:
 
 def _step(sigma_px: float) -> int:
     """Return the side of a cell in pixels: the greatest power of two that does not show."""
-    return 1 << max(0, floor(log2(sigma_px / LEAST_CELLS)))
+    return 1 << max(0, int(sigma_px / LEAST_CELLS).bit_length() - 1)
 
 
 def _cells(sigma_px: float, step: int) -> float:

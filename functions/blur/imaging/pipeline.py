@@ -11,11 +11,12 @@ from blur.imaging.cutout import subject_colours
 from blur.imaging.decode import decode
 from blur.imaging.defocus import blurred_background, blurred_subject
 from blur.imaging.encode import Encoded, check_output, encode
-from blur.imaging.foreground import GRID_PX, separate
+from blur.imaging.foreground import separate
 from blur.imaging.hidden import conceal
 from blur.imaging.lens import KERNELS
-from blur.imaging.matte import find_subject, to_matte
-from blur.imaging.resample import reduced, within
+from blur.imaging.matte import find_subject, resized, stretch
+from blur.imaging.refine import refine
+from blur.imaging.resample import reduced
 from blur.imaging.scene import Scene
 from blur.imaging.stamp import stamp
 
@@ -92,8 +93,9 @@ def _take_apart(photo: Photo, model: Predictor, on_step: Callable[[str], None]) 
     view_alpha = None if alpha is None else reduced(alpha, step)
     raw = find_subject(model, view, view_alpha)
     on_step("refine")
-    layers = separate(view, to_matte(raw, within(shape, GRID_PX)), view_alpha)
-    return Scene(pixels, alpha, to_matte(raw, shape), layers)
+    matte = refine(stretch(raw), view)
+    layers = separate(view, matte, view_alpha)
+    return Scene(pixels, alpha, resized(matte, shape), layers)
 
 
 def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") -> Pixels:

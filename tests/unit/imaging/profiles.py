@@ -39,6 +39,25 @@ def cmyk_profile(*, cyan_prints_red: bool) -> bytes:
     return _profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": table})
 
 
+def display_p3() -> bytes:
+    """Apple's Display P3: wider primaries, adapted to D50, under sRGB's curve."""
+    colorants = {
+        b"rXYZ": (0.51512, 0.24120, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.15710, 0.06657, 0.78407),
+    }
+    tags = {tag: b"XYZ \x00\x00\x00\x00" + _fixed(*xyz) for tag, xyz in colorants.items()}
+    curve = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    parametric = b"para\x00\x00\x00\x00" + struct.pack(">HH", 3, 0) + _fixed(*curve)
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), parametric)
+    return _profile(b"mntr", b"RGB ", b"XYZ ", tags)
+
+
+def _fixed(*values: float) -> bytes:
+    """Numbers as s15Fixed16 (ICC.1:2001-04, 5.3.2)."""
+    return struct.pack(f">{len(values)}i", *(round(value * 0x10000) for value in values))
+
+
 def _profile(kind: bytes, space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
     name = b"desc\x00\x00\x00\x00" + struct.pack(">I", 5) + b"test\x00" + bytes(79)
     white = b"XYZ \x00\x00\x00\x00" + D50

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.imaging.pictures import flat, noise
 
 from blur.errors import NoSubjectError
-from blur.imaging.matte import FIRM, LEAST_CONFIDENCE, find_matte, on_grey, stretch
+from blur.imaging.matte import LEAST_CONFIDENCE, find_matte, on_grey, stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,10 +75,3 @@ def test_the_stretch_reaches_from_0_to_255() -> None:
 
 def test_a_flat_map_is_all_subject_and_divides_nothing_by_zero() -> None:
     assert (stretch(np.full((8, 8), 0.97, np.float32)) == 255).all()
-
-
-def test_what_is_all_but_sure_is_sure_and_the_rest_hardly_moves() -> None:
-    assert FIRM[254] == FIRM[251] == 255
-    assert FIRM[0] == FIRM[4] == 0
-    assert (np.diff(FIRM.astype(int)) >= 0).all()
-    assert np.abs(FIRM.astype(int) - np.arange(256)).max() <= 4

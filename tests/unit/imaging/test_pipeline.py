@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.ExifTags import GPS, IFD, Base
 from tests.unit.imaging.pictures import (
     astronaut,
@@ -18,7 +18,7 @@ from tests.unit.imaging.pictures import (
     random_coverage,
     saved,
 )
-from tests.unit.imaging.profiles import SRGB
+from tests.unit.imaging.profiles import SRGB, display_p3
 
 from blur.errors import (
     ImageTooLargeError,
@@ -30,7 +30,7 @@ from blur.errors import (
 )
 from blur.imaging.composite import over
 from blur.imaging.defocus import blurred_background
-from blur.imaging.encode import Encoded
+from blur.imaging.encode import FORMATS, Encoded
 from blur.imaging.lens import KERNELS, gaussian
 from blur.imaging.pipeline import MODES, STEPS, blur_background, blur_photo, cut_out
 from blur.imaging.recipe import Recipe
@@ -286,3 +286,26 @@ def test_a_thin_picture_is_blurred_as_any_other(size: tuple[int, int], mode: str
     for kernel in KERNELS:
         image = Image.open(BytesIO(made(data, mode=mode, kernel=kernel, radius_px=50).data))
         assert image.size == size
+
+
+@pytest.mark.parametrize("output", FORMATS)
+def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> None:
+    """Saturated colours that sRGB does not have, seen through LittleCMS before and after."""
+    picture = np.full((120, 120, 3), (250, 20, 10), np.uint8)
+    picture[:, 60:] = (10, 240, 30)
+    photo = Image.fromarray(picture)
+    data = saved(photo, "PNG", icc_profile=display_p3())
+    result = Image.open(BytesIO(made(data, radius_px=3, output=output, quality=95).data))
+    assert result.info["icc_profile"] == display_p3()
+    kept = (slice(45, 75), slice(40, 55))
+    apart = lab(result.convert("RGB"))[kept].astype(float) - lab(photo)[kept]
+    assert np.sqrt((apart**2).sum(axis=2)).mean() < (0.1 if output == "png" else 6)
+
+
+def lab(picture: Image.Image) -> NDArray[np.uint8]:
+    """The picture's colours as they look, by its own profile."""
+    source = ImageCms.ImageCmsProfile(BytesIO(display_p3()))
+    target = ImageCms.createProfile("LAB")
+    transformed = ImageCms.profileToProfile(picture, source, target, outputMode="LAB")
+    assert transformed is not None
+    return np.asarray(transformed)

@@ -1,0 +1,88 @@
+"""How much of a halo is left around soft edges, where the ideal picture is known.
+
+True alpha from AM-2k puts one photo over another: foreground, background and alpha are known,
+and so is the picture that a lens would have made, alpha * F + (1 - alpha) * blur(B). The true
+alpha is given to all, so that only what is done with it counts. The error is the mean of
+absolute differences, in 8-bit levels, within `BAND_PX` pixels of soft edges.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+from matte_quality import near_soft_edges, pairs
+from PIL import Image, ImageFilter
+
+from blur.imaging.composite import over
+from blur.imaging.pipeline import blur_background
+from blur.imaging.scene import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from blur.imaging.arrays import Coverage, Pixels
+
+    Blur = Callable[[Pixels, Coverage, int], Pixels]
+
+RADII = (10, 30)
+
+
+class Known(NamedTuple):
+    """A photo made from layers."""
+
+    foreground: Pixels
+    background: Pixels
+    alpha: Coverage
+
+    def photo(self) -> Pixels:
+        """Return what the camera sees."""
+        return over(self.foreground, self.background, self.alpha)
+
+    def ideal(self, radius_px: int) -> Pixels:
+        """Return the sharp subject over its background, blurred as if nothing stood before it."""
+        blurred = cv2.GaussianBlur(
+            self.background, (0, 0), radius_px, borderType=cv2.BORDER_REFLECT
+        )
+        return over(self.foreground, blurred, self.alpha)
+
+
+def scenes(data: Path) -> Iterator[Known]:
+    """Put each matting photo's subject before each of the four photos that follow it."""
+    subjects = list(pairs(data / "matting", data / "matting"))
+    grounds = sorted((data / "photos").glob("*"))
+    for number, (photo, alpha) in enumerate(subjects):
+        size = (photo.shape[1], photo.shape[0])
+        for path in grounds[number % 2 :: 2]:
+            ground = Image.open(path).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+            yield Known(photo, np.asarray(ground), np.ascontiguousarray(alpha))
+
+
+def plain(photo: Pixels, alpha: Coverage, radius_px: int) -> Pixels:
+    """Blur everything and put the photo over it: what users would otherwise write."""
+    sharp = Image.fromarray(photo)
+    blurred = sharp.filter(ImageFilter.GaussianBlur(radius_px))
+    return np.asarray(Image.composite(sharp, blurred, Image.fromarray(alpha)))
+
+
+def ours(photo: Pixels, alpha: Coverage, radius_px: int) -> Pixels:
+    """Blur it as the function does, with the alpha that is given."""
+    return blur_background(Scene.of(photo, alpha), radius_px)
+
+
+BLURS: dict[str, Blur] = {"naive": plain, "here": ours}
+
+
+def compare(data: Path) -> dict[str, list[float]]:
+    """Return each way's mean error at each of `RADII`."""
+    errors: dict[str, list[list[float]]] = {name: [[] for _ in RADII] for name in BLURS}
+    for scene in scenes(data):
+        photo, band = scene.photo(), near_soft_edges(scene.alpha)
+        for place, radius_px in enumerate(RADII):
+            ideal = scene.ideal(radius_px).astype(float)
+            for name, blur in BLURS.items():
+                off = np.abs(blur(photo, scene.alpha, radius_px) - ideal)[band]
+                errors[name][place].append(float(off.mean()))
+    return {name: [float(np.mean(each)) for each in places] for name, places in errors.items()}

@@ -1,0 +1,147 @@
+"""How good the matte is: ECSSD's masks, and AM-2k's true alpha around soft edges.
+
+    .venv/bin/python benchmarks/matte_quality.py DATA [--model build/models]
+
+DATA has `ecssd/images/*.jpg` with `ecssd/masks/*.png`, and `matting/*.jpg` with the true alpha
+in `matting/*.png`. *MAE* is the mean over the photos of the mean absolute error, 0..1. *Max F*
+is the greatest F-measure (beta^2 = 0.3) over the 255 thresholds, of precision and recall
+averaged over the photos (Achanta et al., CVPR 2009). *Edge* is the mean absolute error within
+`BAND_PX` pixels of the true alpha's soft pixels, and its ratio to that of rembg's mask.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from blur.imaging.arrays import Coverage, Pixels
+from blur.imaging.matte import find_matte, stretch
+from blur.imaging.models import MODELS
+from blur.imaging.session import Model, open_model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Matting: TypeAlias = Callable[[Model, Pixels], Coverage]
+
+BETA_SQUARED = 0.3
+MID = 127
+BAND_PX = 20
+SOFT = 0.05, 0.95
+"""Alphas strictly between are soft."""
+
+
+class Quality(NamedTuple):
+    """One way to make a matte, measured."""
+
+    mae: float
+    max_f: float
+    edges: tuple[float, ...]
+    """Of each matting photo."""
+
+    @property
+    def edge(self) -> float:
+        """The mean over the matting photos."""
+        return float(np.mean(self.edges))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--model", type=Path, default=Path("build/models"))
+    options = parser.parse_args()
+    model = open_model(MODELS["u2netp"], options.model, threads=2)
+    table = compare(model, options.data)
+    reference = table["rembg"].edge
+    print("            MAE   max F    edge   ratio  each photo")
+    for name, quality in table.items():
+        each = " ".join(f"{edge:.3f}" for edge in quality.edges)
+        print(
+            f"{name:<8} {quality.mae:.4f}  {quality.max_f:.4f}  {quality.edge:.4f}"
+            f"  {quality.edge / reference:.3f}  {each}"
+        )
+
+
+def rembg_mask(model: Model, photo: Pixels) -> Coverage:
+    """Return what rembg makes of the same network: stretched, enlarged with Lanczos."""
+    size = (photo.shape[1], photo.shape[0])
+    mask = Image.fromarray(stretch(model.predict(photo)))
+    return np.asarray(mask.resize(size, Image.Resampling.LANCZOS))
+
+
+MATTINGS: dict[str, Matting] = {"rembg": rembg_mask, "ours": find_matte}
+
+
+def compare(model: Model, data: Path) -> dict[str, Quality]:
+    """Measure each of `MATTINGS` on the data."""
+    return {name: measure(matting, model, data) for name, matting in MATTINGS.items()}
+
+
+def measure(matting: Matting, model: Model, data: Path) -> Quality:
+    """Measure one way to make a matte.
+
+    Raises:
+        SystemExit: the data is not there.
+
+    """
+    errors, curves = [], []
+    for photo, mask in pairs(data / "ecssd" / "images", data / "ecssd" / "masks"):
+        matte, subject = matting(model, photo), mask > MID
+        errors.append(float(np.abs(matte / 255 - subject).mean()))
+        curves.append(precision_recall(matte, subject))
+    edges = tuple(
+        edge_error(matting(model, photo), alpha)
+        for photo, alpha in pairs(data / "matting", data / "matting")
+    )
+    return Quality(float(np.mean(errors)), max_f(curves), edges)
+
+
+def pairs(photos: Path, truths: Path) -> Iterator[tuple[Pixels, Coverage]]:
+    """Yield the photos of a folder with what is true of them, by name."""
+    paths = sorted(photos.glob("*.jpg"))
+    if not paths:
+        sys.exit(f"There are no photos in {photos}.")
+    for path in paths:
+        truth = Image.open(truths / f"{path.stem}.png").convert("L")
+        yield np.asarray(Image.open(path).convert("RGB")), np.asarray(truth)
+
+
+def precision_recall(matte: Coverage, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return precision and recall at the thresholds 1..255: (2, 255)."""
+    hits, marked = (
+        np.bincount(levels, minlength=256)[::-1].cumsum()[::-1][1:]
+        for levels in (matte[mask], matte.ravel())
+    )
+    return np.stack([hits / np.maximum(marked, 1), hits / max(int(mask.sum()), 1)])
+
+
+def max_f(curves: list[NDArray[np.float64]]) -> float:
+    """Return the greatest F-measure of the mean curve."""
+    precision, recall = np.mean(curves, axis=0)
+    below = np.maximum(BETA_SQUARED * precision + recall, 1e-9)
+    return float(((1 + BETA_SQUARED) * precision * recall / below).max())
+
+
+def edge_error(matte: Coverage, alpha: Coverage) -> float:
+    """Return the mean absolute error, 0..1, near the soft pixels of the true alpha."""
+    return float(np.abs(matte.astype(float) - alpha)[near_soft_edges(alpha)].mean() / 255)
+
+
+def near_soft_edges(alpha: Coverage) -> NDArray[np.bool_]:
+    """Return where pixels lie within `BAND_PX` of soft ones."""
+    least, greatest = SOFT
+    soft = (alpha > least * 255) & (alpha < greatest * 255)
+    near: NDArray[np.bool_] = distance_transform_edt(~soft) <= BAND_PX
+    return near
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""How good matte and blur are, against what a user would otherwise write.
+
+    make bench-quality DATA=folder
+
+DATA has `ecssd/images` with `ecssd/masks`, `matting` and `photos`: the pictures of ECSSD
+(https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html), AM-2k with true alpha
+(https://github.com/JizhiziLi/GFM), and any photos to stand behind the subjects.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import halo_quality
+import matte_quality
+import report
+from subjects import MODELS
+
+from blur.errors import NoSubjectError
+from blur.imaging.matte import find_matte
+from blur.imaging.models import MODELS as SPECS
+from blur.imaging.session import Model, open_model
+from blur.imaging.strips import use_threads
+
+MAE, MAX_F, EDGE, HALO = 0.0240, 0.9630, 0.77, (0.70, 0.40)
+"""The targets."""
+
+
+def matte_table(model: Model, data: Path) -> str:
+    """Compare mattes."""
+    measured = matte_quality.compare(model, data)
+    theirs, here = measured["rembg"], measured["ours"]
+    rows = [
+        (
+            "ECSSD, mean absolute error",
+            f"{theirs.mae:.4f}",
+            f"{here.mae:.4f}",
+            f"at most {MAE:.4f}",
+        ),
+        ("ECSSD, max F", f"{theirs.max_f:.4f}", f"{here.max_f:.4f}", f"at least {MAX_F:.4f}"),
+        (
+            "AM-2k, error along soft edges",
+            f"{theirs.edge:.4f}",
+            f"{here.edge:.4f} = {here.edge / theirs.edge:.2f} x",
+            f"at most {EDGE} x",
+        ),
+    ]
+    return report.table(("", "rembg", "here", "target"), rows)
+
+
+def halo_table(data: Path) -> str:
+    """Compare halos."""
+    measured = halo_quality.compare(data)
+    rows = [
+        (
+            f"radius {radius_px}",
+            f"{naive:.2f}",
+            f"{here:.2f} = {here / naive:.2f} x",
+            f"at most {target:.2f} x",
+        )
+        for radius_px, naive, here, target in zip(
+            halo_quality.RADII, measured["naive"], measured["here"], HALO, strict=True
+        )
+    ]
+    return report.table(("error along soft edges, levels", "naive", "here", "target"), rows)
+
+
+def false_alarms(model: Model, data: Path) -> str:
+    """Count the photos with a subject that are said to have none."""
+    missed = 0
+    photos = list(matte_quality.pairs(data / "ecssd" / "images", data / "ecssd" / "masks"))
+    for photo, _ in photos:
+        try:
+            find_matte(model, photo)
+        except NoSubjectError:
+            missed += 1
+    return f"`no_subject` on {missed} of {len(photos)} photos of ECSSD, each of which has one."
+
+
+def main() -> None:
+    """Measure everything and write the baseline."""
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - one argument
+        sys.exit("Name the folder of pictures: make bench-quality DATA=folder")
+    data = Path(sys.argv[1])
+    use_threads(2)
+    model = open_model(SPECS["u2netp"], MODELS, threads=2)
+    report.publish("Quality of the matte", matte_table(model, data))
+    report.publish("Quality of the blur", halo_table(data))
+    report.publish("Subjects", false_alarms(model, data))
+
+
+if __name__ == "__main__":
+    main()

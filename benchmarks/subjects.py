@@ -1,0 +1,57 @@
+"""The photos that are measured, and what a user would otherwise write to blur them."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageFilter
+from skimage import data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MODELS = Path(__file__).parents[1] / "build" / "models"
+SENSOR_NOISE = 3.0
+"""Standard deviation, in levels, of the noise that a phone's photo has and an enlargement not."""
+QUALITY = 92
+
+
+def photo(width: int, height: int) -> bytes:
+    """Return a portrait as a JPEG of any size, as noisy as a camera's."""
+    portrait = Image.fromarray(getattr(data, "astronaut")())  # noqa: B009 - it has no types
+    enlarged = portrait.resize((width, height), Image.Resampling.LANCZOS)
+    noise = np.random.default_rng(0).normal(0, SENSOR_NOISE, (height, width, 3))
+    pixels = (np.asarray(enlarged, np.float32) + noise).clip(0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Naive:
+    """rembg's mask, Pillow's blur, composite and PNG: the twelve lines everyone writes first."""
+
+    session: Any
+    remove: Callable[..., Any]
+
+    @classmethod
+    def open(cls) -> Naive:
+        """Load rembg with the same model; without compiling, which takes it minutes."""
+        os.environ |= {"NUMBA_DISABLE_JIT": "1", "U2NET_HOME": str(MODELS)}
+        from rembg import new_session, remove  # noqa: PLC0415 - after the environment is set
+
+        return cls(new_session("u2netp"), remove)
+
+    def __call__(self, photo: bytes, radius_px: int) -> bytes:
+        """Blur the background of a photo; a PNG comes back."""
+        sharp = Image.open(io.BytesIO(photo)).convert("RGB")
+        mask = self.remove(sharp, session=self.session, only_mask=True)
+        blurred = sharp.filter(ImageFilter.GaussianBlur(radius_px))
+        file = io.BytesIO()
+        Image.composite(sharp, blurred, mask).save(file, "PNG")
+        return file.getvalue()

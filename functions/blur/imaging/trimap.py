@@ -1,0 +1,33 @@
+"""Which pixels the network leaves open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Coverage
+
+NOTHING, ALL = 12, 243
+"""Levels of the network's map, 0..255, up to which and from which it is sure: 5 and 95 %."""
+
+
+def find_unknown(matte: Coverage) -> NDArray[np.bool_]:
+    """Return where the pixel and its neighbours are neither all subject nor all background.
+
+    So what is sure gives up one pixel at its edge, where hair begins.
+    """
+    return grow(matte < ALL) & grow(matte > NOTHING)
+
+
+def grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add the eight neighbours of everything in the mask."""
+    tall = mask.copy()
+    tall[1:] |= mask[:-1]
+    tall[:-1] |= mask[1:]
+    grown = tall.copy()
+    grown[:, 1:] |= tall[:, :-1]
+    grown[:, :-1] |= tall[:, 1:]
+    return grown
