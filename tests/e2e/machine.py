@@ -20,6 +20,7 @@ from tests.e2e import programs
 
 ROOT = Path(__file__).parents[2]
 BASE_IMAGE = "background-blur-base"
+IMAGE = "blurfunction:latest"
 ROOT_FS_IMAGE = "background-blur-rootfs"
 SAM = str(ROOT / ".venv-sam" / "bin" / "sam")
 MOTO = str(ROOT / ".venv-sam" / "bin" / "moto_server")
@@ -129,6 +130,20 @@ def containers(*options: str) -> set[str]:
     """Return the ids of all containers, running or not, which `docker ps` finds."""
     ids = subprocess.check_output(["docker", "ps", "--all", "--quiet", *options], text=True)
     return set(ids.split())
+
+
+def emulator() -> Path:
+    """Return the Runtime Interface Emulator that sam brings: it is Lambda around an image."""
+    return next((ROOT / ".venv-sam").glob("lib/*/site-packages/samcli/local/rapid/*-x86_64"))
+
+
+def entry(image: str) -> list[str]:
+    """Return the command that an image runs."""
+    form = "{{json .Config.Entrypoint}}{{json .Config.Cmd}}"
+    command = ["docker", "image", "inspect", "--format", form, image]
+    told = subprocess.check_output(command, text=True)
+    parts: list[str] = json.loads(told.replace("][", ","))
+    return parts
 
 
 def free_port(host: str = "127.0.0.1") -> int:
