@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,11 @@ def containers_removed() -> Iterator[None]:
     try:
         yield
     finally:
-        ours = containers("--filter", f"ancestor={ROOT_FS_IMAGE}") - others
-        if ours:
-            subprocess.run(["docker", "rm", "--force", *ours], check=True, capture_output=True)
+        with contextlib.suppress(subprocess.CalledProcessError):  # the daemon itself is gone
+            while ours := containers("--filter", f"ancestor={ROOT_FS_IMAGE}") - others:
+                # It fails where the daemon is about to remove one by itself: look again.
+                subprocess.run(["docker", "rm", "--force", *ours], check=False, capture_output=True)
+                time.sleep(0.2)
 
 
 @contextlib.contextmanager

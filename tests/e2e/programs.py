@@ -13,6 +13,7 @@ from types import FrameType
 from typing import IO
 
 START_S = 120
+PATIENCE_S = 15
 STOP_S = 60
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -61,7 +62,9 @@ def ran(
     """Run a program in `folder` to its end; return its exit code and what it has printed.
 
     `log` gets its standard error. Where this process is asked to end meanwhile, so is the
-    program first, and it may clean up: `subprocess.run` would kill it on the spot.
+    program first, and it may clean up: `subprocess.run` would kill it on the spot. It is asked
+    as by Ctrl-C, on which `sam local invoke` removes its container; on SIGTERM it does not. But
+    `sam build` ends on SIGTERM only, while a step of a build runs.
     """
     out = log.with_suffix(".out")
     with (
@@ -72,9 +75,7 @@ def ran(
         try:
             process.wait()
         finally:
-            if process.poll() is None:
-                # All of them: a shell ends only when what it runs in the foreground has ended.
-                os.killpg(process.pid, signal.SIGTERM)
+            _end_all(process)
     return process.returncode, out.read_text()
 
 
@@ -104,6 +105,15 @@ def _program(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _end_all(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program to end, and what it runs, without which a shell would not end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE_S)
 
 
 def _wait(process: subprocess.Popen[bytes], until: Callable[[], bool], log: Path) -> None:

@@ -24,7 +24,8 @@ import pytest
 from tests.e2e import programs
 
 HERE = Path(__file__).parent
-ENDS = 'trap "touch {0}-asked; sleep 1; touch {0}-ended; exit 1" TERM; touch {0}; sleep 60 & wait'
+ENDS = 'sleep 60 & trap "touch {0}-asked; sleep 1; kill $!; touch {0}-ended; exit 1" INT TERM; '
+ENDS += "touch {0}; wait"
 
 def command(name):
     return ["sh", "-c", ENDS.format(name)]
