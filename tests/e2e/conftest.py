@@ -30,7 +30,7 @@ from blur.accounts.model import (
     RateLimit,
 )
 from blur.clock import now
-from blur.errors import RateLimitError
+from blur.errors import InvalidApiKeyError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
@@ -88,6 +88,7 @@ def dynamodb() -> Iterator[DynamoDBLocal]:
 def store(dynamodb: DynamoDBLocal) -> Iterator[AccountStore]:
     assert dynamodb.endpoint_url
     store = connect(f"dynamodb:{TABLE}")
+    _wake(store)
     for text, granted, limit in (
         (make.FUNDED, FUNDS, FREQUENT),
         (make.EMPTY, 0, FREQUENT),
@@ -167,6 +168,14 @@ def _new_customer(store: AccountStore) -> Customer:
     account_id = office.open_account("e2e", credits=3)
     text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
     return Customer(store, account_id, text)
+
+
+def _wake(store: AccountStore) -> None:
+    """Ask until DynamoDB Local, just started on a busy machine, answers in the store's 0.6 s."""
+    unknown = keys.parse(make.UNKNOWN)
+    for _ in range(30):
+        with contextlib.suppress(UnavailableError, InvalidApiKeyError):
+            store.admit(unknown.account_id, unknown.digest, now_us=now())
 
 
 def _add_account(store: AccountStore, text: str, granted: int, limit: RateLimit) -> None:
