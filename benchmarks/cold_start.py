@@ -2,13 +2,15 @@
 
 It needs Docker and the image that `sam build` (or `make e2e`) has left behind:
 
-    .venv/bin/python benchmarks/cold_start.py [--image blurfunction:latest] [--runs 7]
+    .venv/bin/python benchmarks/cold_start.py [--image blurfunction:latest] [--runs 15]
 
-Each run is a new container with a read-only root file system and a writable /tmp, so that a
-file written anywhere else would fail it. *Init* is the time from the start of the process to
-a handler that is ready, Python's own start among it. *Peak* is the largest resident set of a
-process that has answered one event with a 4000 x 3000 photo. *Warm* is the median of five
-further calls, at the share of CPU that Lambda gives with the memory: 1,769 MB are one vCPU.
+It prints the tables of docs/operations.md. Each run is a new container with a read-only root
+file system, a writable /tmp and no rights, so that a file written anywhere else would fail it.
+*Ready* is the time from the start of the process to a handler that is ready, Python's own
+start among it. *Peak* is the largest resident set of a process that has answered one event
+with a 4000 x 3000 photo. *Warm* is the median of five further calls, at the share of CPU that
+Lambda gives with the memory: 1,769 MB are one vCPU. A machine with fewer CPUs than a share
+measures too long a time there, and so too high a cost.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ import io
 import json
 import statistics
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from blur.settings import usable_cpus
 
 PHOTO = Path(__file__).parents[1] / "docs" / "images" / "astronaut.jpg"
 BASE = "background-blur-base:latest"
@@ -35,7 +40,14 @@ DEPLOYED = {
     "BLUR_MEDIA": "s3:media",
 }
 SIZES = [(1920, 1080), (4000, 3000)]
-SHARES = {1769: 1.0, 3008: 1.7, 3538: 2.0}
+SHARES = {1769: 1.0, 3008: 1.7, 3538: 2.0, 5307: 3.0}
+"""Of CPUs, by megabytes of memory."""
+TWO = min(2, usable_cpus())
+"""CPUs of a start, and of the first calls."""
+GB_SECOND, CALL_FEE = 0.0000166667, 0.20 + 3.50 + 1.75
+"""Dollars in us-east-1: Lambda's for x86; Lambda's, API Gateway's and DynamoDB's for a million."""
+CONFINED = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]  # noqa: S108 - the container's
+CONFINED += ["--user", "65534:65534", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 ALONE = {"BLUR_ACCOUNTS": "sqlite:/tmp/accounts.db"}
 
 INIT = """
@@ -77,35 +89,63 @@ print(json.dumps([*told, warm_s, peak_mib()]))
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--image", default="blurfunction:latest")
-    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=15)
     options = parser.parse_args()
     inits = [float(run(options.image, INIT, DEPLOYED)) for _ in range(options.runs)]
-    given = json.dumps(event())
-    calls = [json.loads(run(options.image, CALL, ALONE, given).splitlines()[-1]) for _ in range(3)]
-    for width, height in SIZES:
-        asked = json.dumps(event(width, height))
-        for memory_mb, cpus in SHARES.items():
-            told = json.loads(run(options.image, CALL, ALONE, asked, cpus=cpus).splitlines()[-1])
-            print(f"warm, {width} x {height}, {memory_mb} MB  {told[4]:.2f} s")
+    first = [Calls.measured(options.image, *SIZES[-1]) for _ in range(3)]
     size, base = image_bytes(options.image), image_bytes(BASE)
-    print(f"init, median of {options.runs:<2}     {statistics.median(inits):.2f} s")
-    print(f"init, slowest          {max(inits):.2f} s")
-    print(f"12 MP photo, first     {calls[0][0]}, {calls[0][1] / 1e6:.1f} MB, {calls[0][2]:.2f} s")
-    print(f"peak memory, 12 MP     {max(call[3] for call in calls):.0f} MiB")
-    print(f"peak after six calls   {max(call[5] for call in calls):.0f} MiB")
-    print(f"image                  {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} on its base")
+    print("| | measured |\n|---|---|")
+    print(f"| ready, median of {options.runs} | {statistics.median(inits):.2f} s |")
+    print(f"| ready, slowest | {max(inits):.2f} s |")
+    print(f"| first 4000 x 3000 photo, {first[0].answer} | {first[0].first_s:.2f} s |")
+    print(f"| peak memory of it | {max(each.peak_mib for each in first):.0f} MiB |")
+    print(f"| the same after six of them | {max(each.last_peak_mib for each in first):.0f} MiB |")
+    print(f"| image | {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} MB of it on its base |")
+    heads = (f"{width} x {height}, warm | a million" for width, height in SIZES)
+    print(f"\n| memory | {' | '.join(heads)} |")
+    print("|---" * (1 + 2 * len(SIZES)) + "|")
+    for memory_mb, cpus in SHARES.items():
+        given = min(cpus, usable_cpus())
+        warm_s = [Calls.measured(options.image, *each, cpus=given).warm_s for each in SIZES]
+        cells = [f"{each:.2f} s | ${million(each, memory_mb):.0f}" for each in warm_s]
+        bound = f", no more than {given:g} here" if given < cpus else ""
+        print(f"| {memory_mb:,} MB ({cpus:g} vCPU{bound}) | {' | '.join(cells)} |")
+
+
+def million(call_s: float, memory_mb: int) -> float:
+    """Return what a million calls cost, in dollars, without data sent to the internet."""
+    return 1e6 * call_s * memory_mb / 1024 * GB_SECOND + CALL_FEE
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What a container has told about a first call and five further ones."""
+
+    answer: str
+    first_s: float
+    peak_mib: float
+    warm_s: float
+    last_peak_mib: float
+
+    @classmethod
+    def measured(cls, image: str, width: int, height: int, *, cpus: float = TWO) -> Calls:
+        """Call the handler in a new container with a photo of this size."""
+        given = json.dumps(event(width, height))
+        told = json.loads(run(image, CALL, ALONE, given, cpus=cpus).splitlines()[-1])
+        status, length, *rest = told
+        return cls(f"{status} with {length / 1e6:.1f} MB", *rest)
 
 
 def run(
-    image: str, program: str, variables: dict[str, str], given: str = "", *, cpus: float = 2
+    image: str, program: str, variables: dict[str, str], given: str = "", *, cpus: float = TWO
 ) -> str:
     """Run a program in a new container of the image and return what it prints."""
     environment = [word for item in variables.items() for word in ("--env", "=".join(item))]
-    command = ["docker", "run", "--rm", "--interactive", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108 - the container's own
-    command += ["--cpus", str(cpus), "--network", "none", *environment, "--entrypoint", "python3"]
+    command = ["docker", "run", "--rm", "--interactive", *CONFINED, *environment]
+    command += ["--cpus", str(cpus), "--entrypoint", "python3"]
     done = subprocess.run(  # noqa: S603 - an image of this project
         [*command, image, "-c", program], input=given, capture_output=True, text=True, check=False
     )
@@ -121,7 +161,7 @@ def image_bytes(image: str) -> int:
     return int(subprocess.check_output(command, text=True))  # noqa: S603 - as above
 
 
-def event(width: int = 4000, height: int = 3000) -> dict[str, Any]:
+def event(width: int, height: int) -> dict[str, Any]:
     """Return the proxy event of a photo with some grain, as a phone takes it."""
     with Image.open(PHOTO) as sample:
         pixels = np.asarray(sample.convert("RGB").resize((width, height)), np.float32)

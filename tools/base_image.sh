@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 suite=trixie # whose Python is 3.13, as in AWS's base image
 
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+trap 'trap "" INT TERM; rm -rf "$root"' EXIT # a second signal must not stop that half-way
 trap 'exit 130' INT TERM
 chmod 755 "$root"
 debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates "$suite" "$root"

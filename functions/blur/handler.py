@@ -6,6 +6,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -51,11 +52,15 @@ def build(
         ValueError: there is no such model, or no such kind of store.
 
     """
-    use_threads(settings.threads())
-    media = connect_media(settings.media)
+    spec, threads = spec_of(settings.model), settings.threads()
+    use_threads(threads)
+    # ONNX Runtime opens a model without Python's lock: the clients are made meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        opening = beside.submit(open_model, spec, settings.model_dir, threads=threads)
+        media, store = connect_media(settings.media), connect(settings.accounts)
     service = BlurService(
-        store=connect(settings.accounts),
-        model=open_model(spec_of(settings.model), settings.model_dir, threads=settings.threads()),
+        store=store,
+        model=opening.result(),
         results=Results(
             store=media.results,
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),

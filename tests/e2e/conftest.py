@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ import pytest
 import requests
 from events import make
 from tests.e2e import machine
+from tests.e2e.programs import ended_by_signals
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
 
 from blur.accounts import keys
@@ -30,7 +30,7 @@ from blur.accounts.model import (
     RateLimit,
 )
 from blur.clock import now
-from blur.errors import RateLimitError
+from blur.errors import InvalidApiKeyError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
@@ -56,18 +56,23 @@ class Customer:
         return self.store.account(self.account_id, now_us=at_us)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _ended_by_signals() -> Iterator[None]:
+    """End everything that was started, also when the run is told to end."""
+    with ended_by_signals():
+        yield
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[None]:
     """Build the stack on a machine that has what that takes."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started
     machine.install_missing()
-    with machine.docker_daemon():
+    with machine.docker_daemon(), machine.containers_removed():
         machine.make_base_image()
         others = machine.containers()
         machine.build()
         yield
         assert machine.containers() <= others, "containers were left behind"
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +88,7 @@ def dynamodb() -> Iterator[DynamoDBLocal]:
 def store(dynamodb: DynamoDBLocal) -> Iterator[AccountStore]:
     assert dynamodb.endpoint_url
     store = connect(f"dynamodb:{TABLE}")
+    _wake(store)
     for text, granted, limit in (
         (make.FUNDED, FUNDS, FREQUENT),
         (make.EMPTY, 0, FREQUENT),
@@ -162,6 +168,14 @@ def _new_customer(store: AccountStore) -> Customer:
     account_id = office.open_account("e2e", credits=3)
     text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
     return Customer(store, account_id, text)
+
+
+def _wake(store: AccountStore) -> None:
+    """Ask until DynamoDB Local, just started on a busy machine, answers in the store's 0.6 s."""
+    unknown = keys.parse(make.UNKNOWN)
+    for _ in range(30):
+        with contextlib.suppress(UnavailableError, InvalidApiKeyError):
+            store.admit(unknown.account_id, unknown.digest, now_us=now())
 
 
 def _add_account(store: AccountStore, text: str, granted: int, limit: RateLimit) -> None:

@@ -15,17 +15,19 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from tests.e2e import programs
 
 ROOT = Path(__file__).parents[2]
 BASE_IMAGE = "background-blur-base"
+IMAGE = "blurfunction:latest"
+ROOT_FS_IMAGE = "background-blur-rootfs"
 SAM = str(ROOT / ".venv-sam" / "bin" / "sam")
 MOTO = str(ROOT / ".venv-sam" / "bin" / "moto_server")
 LOGS = ROOT / "build" / "e2e"
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap"}
-START_S = 120
-STOP_S = 60
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -56,6 +58,32 @@ def docker_daemon() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def containers_removed() -> Iterator[None]:
+    """Remove the containers that the context leaves, such as that of a build step that failed.
+
+    Only what stands on the base image's root file system is ours; another's are left alone.
+    """
+    others = containers()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):  # the daemon itself is gone
+            while ours := containers("--filter", f"ancestor={ROOT_FS_IMAGE}") - others:
+                # It fails where the daemon is about to remove one by itself: look again.
+                subprocess.run(["docker", "rm", "--force", *ours], check=False, capture_output=True)
+                time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def started(name: str, command: list[str], *, until: Callable[[], bool]) -> Iterator[None]:
+    """Run a program in the root until the context ends; see `programs.started`."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{name}.log"
+    with programs.started(command, folder=ROOT, log=log, until=until, environ=AWS):
+        yield
+
+
 def make_base_image() -> None:
     """Make the stand-in for AWS's base image, unless this machine has it already."""
     there = subprocess.run(["docker", "image", "inspect", BASE_IMAGE], capture_output=True)  # noqa: PLW1510 - its code is the answer
@@ -67,46 +95,6 @@ def build() -> None:
     """Run `sam build` on the stand-in base."""
     overrides = ["--parameter-overrides", f"BaseImage={BASE_IMAGE}"]
     _logged("sam-build", [SAM, "build", *overrides])
-
-
-@contextlib.contextmanager
-def started(
-    name: str,
-    command: list[str],
-    *,
-    until: Callable[[], bool],
-    environ: Mapping[str, str] | None = None,
-) -> Iterator[None]:
-    """Run a program until the context ends; it is ready when `until` says so.
-
-    It gets a session of its own, so that Ctrl-C reaches the test run alone, which then ends
-    its programs one after the other.
-
-    Raises:
-        RuntimeError: it is not ready in time; the message has its log's end.
-
-    """
-    LOGS.mkdir(parents=True, exist_ok=True)
-    with (LOGS / f"{name}.log").open("w+") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **AWS, **(environ or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            _wait(name, process, until, log)
-            yield
-        finally:
-            process.terminate()  # sam ignores SIGINT in the background; this ends its containers
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def invoke(
@@ -121,16 +109,9 @@ def invoke(
     if parameters:
         told = [f"{name}={value}" for name, value in parameters.items()]
         arguments += ["--parameter-overrides", *told]
-    ran = subprocess.run(
-        [SAM, "local", "invoke", "BlurFunction", "--template", str(BUILT), *arguments],
-        cwd=ROOT,
-        env={**os.environ, **AWS},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    (folder / "invoke.log").write_text(ran.stderr)
-    answers = (json.loads(line) for line in ran.stdout.splitlines() if line.startswith('{"status'))
+    command = [SAM, "local", "invoke", "BlurFunction", "--template", str(BUILT), *arguments]
+    _, printed = programs.ran(command, folder=ROOT, log=folder / "invoke.log", environ=AWS)
+    answers = (json.loads(line) for line in printed.splitlines() if line.startswith('{"status'))
     return next(answers, None)
 
 
@@ -148,10 +129,24 @@ def bridge_address() -> str:
     return str(subnet[1])
 
 
-def containers() -> set[str]:
-    """Return the ids of all containers, running or not."""
-    ids = subprocess.check_output(["docker", "ps", "--all", "--quiet"], text=True)
+def containers(*options: str) -> set[str]:
+    """Return the ids of all containers, running or not, which `docker ps` finds."""
+    ids = subprocess.check_output(["docker", "ps", "--all", "--quiet", *options], text=True)
     return set(ids.split())
+
+
+def emulator() -> Path:
+    """Return the Runtime Interface Emulator that sam brings: it is Lambda around an image."""
+    return next((ROOT / ".venv-sam").glob("lib/*/site-packages/samcli/local/rapid/*-x86_64"))
+
+
+def entry(image: str) -> list[str]:
+    """Return the command that an image runs."""
+    form = "{{json .Config.Entrypoint}}{{json .Config.Cmd}}"
+    command = ["docker", "image", "inspect", "--format", form, image]
+    told = subprocess.check_output(command, text=True)
+    parts: list[str] = json.loads(told.replace("][", ","))
+    return parts
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -173,24 +168,10 @@ def _docker_answers() -> bool:
     return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
 
 
-def _wait(
-    name: str, process: subprocess.Popen[bytes], until: Callable[[], bool], log: IO[str]
-) -> None:
-    latest = time.monotonic() + START_S
-    while not until():
-        if process.poll() is not None or time.monotonic() > latest:
-            log.seek(0)
-            message = f"{name} did not start:\n{log.read()[-4000:]}"
-            raise RuntimeError(message)
-        time.sleep(0.2)
-
-
 def _logged(name: str, command: list[str]) -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / f"{name}.log"
-    with path.open("w") as log:
-        env = {**os.environ, **AWS}
-        ran = subprocess.run(command, cwd=ROOT, env=env, stdout=log, stderr=log, check=False)
-    if ran.returncode:
-        message = f"{name} failed:\n{path.read_text()[-4000:]}"
+    code, printed = programs.ran(command, folder=ROOT, log=path, environ=AWS)
+    if code:
+        message = f"{name} failed:\n{printed[-2000:]}\n{path.read_text()[-4000:]}"
         raise RuntimeError(message)

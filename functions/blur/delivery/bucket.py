@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
-from botocore.session import get_session
 
+from blur.aws import session
 from blur.delivery.store import LINK_TTL_S, Link, UploadForm
 from blur.errors import ImageTooLargeError, UnavailableError, UploadNotFoundError
 
@@ -40,7 +40,7 @@ def open_client() -> Any:  # noqa: ANN401 - botocore makes its clients' classes 
     redirect for hours after a bucket is made, which a browser's preflight does not follow
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html).
     """
-    return get_session().create_client(
+    return session().create_client(
         "s3",
         config=Config(
             connect_timeout=CONNECT_S,

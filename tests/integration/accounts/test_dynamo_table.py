@@ -29,7 +29,9 @@ IMPORT_ALL_BUT_THE_STORE = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if module.name not in ("blur.accounts.dynamo.store", "blur.delivery.bucket", "blur.cold_start"):
+    if module.name not in (
+        "blur.accounts.dynamo.store", "blur.aws", "blur.cold_start", "blur.delivery.bucket"
+    ):
         importlib.import_module(module.name)
 print(*(name for name in sys.argv[2:] if name in sys.modules))
 """

@@ -78,6 +78,20 @@ def test_parameters_that_set_a_variable_default_to_what_the_code_does(
         assert template["Parameters"][parameter]["Default"] == defaults[name], name
 
 
+def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_version(
+    template: dict[str, Any], resources: dict[str, Any]
+) -> None:
+    function = resources["BlurFunction"]
+    shaping = {
+        *function["Environment"]["Variables"].values(),
+        function["MemorySize"],
+        function["Timeout"],
+    } & set(template["Parameters"])
+    assert len(shaping) == 7
+    for name in shaping:
+        assert f"${{{name}}}" in function["VersionDescription"]
+
+
 def test_the_table_is_the_one_that_the_code_defines(resources: dict[str, Any]) -> None:
     made = resources["AccountsTable"]
     assert {name: made[name] for name in schema.SCHEMA} == schema.SCHEMA

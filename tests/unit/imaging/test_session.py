@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +34,24 @@ def test_the_map_is_square_and_between_0_and_1(model: Model) -> None:
     assert raw.dtype == np.float32
     assert raw.min() >= 0
     assert 0.99 < raw.max() <= 1
+
+
+def test_the_runtime_keeps_no_id_of_this_device_and_tells_nobody(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    # Test runs are left in peace by it, unless it cannot tell that they are.
+    told = ("CI", "ORT_", "PYTEST", "XDG_", "GITHUB_", "TF_BUILD")
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(told)}
+    code = "import sys; from pathlib import Path; from blur.imaging.session import *; "
+    code += "from blur.imaging.models import MODELS; "
+    code += "open_model(MODELS['u2netp'], Path(sys.argv[1]), threads=1)"
+    subprocess.run(
+        [sys.executable, "-c", code, str(model_dir)],
+        check=True,
+        env={**environ, "HOME": str(tmp_path), "PYTHONPATH": "functions"},
+        cwd=Path(__file__).parents[3],
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_threads_may_share_a_model(model: Model) -> None:

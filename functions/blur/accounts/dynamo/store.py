@@ -24,12 +24,12 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 from botocore.parsers import ResponseParserError
-from botocore.session import get_session
 
 from blur.accounts.dynamo.accounts import DynamoAccounts
 from blur.accounts.dynamo.table import ConditionFailedError, Send
 from blur.accounts.dynamo.values import Item, unmarshal_item
 from blur.accounts.rate import CLOCK_SKEW_US
+from blur.aws import session
 from blur.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def open_client() -> DynamoDBClient:
         max_pool_connections=MOST_CONNECTIONS,
     )
     try:
-        client = get_session().create_client("dynamodb", config=config)
+        client = session().create_client("dynamodb", config=config)
     except NoRegionError as error:
         message = "no AWS region is set; AWS_DEFAULT_REGION names one"
         raise ValueError(message) from error

@@ -1,0 +1,132 @@
+"""Programs that a test run starts; none outlives it, whether it passes, fails or is ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+START_S = 120
+PATIENCE_S = 15
+STOP_S = 60
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let the first signal that asks this process to end unwind it, as Ctrl-C does.
+
+    Further ones are ignored: they would end the clean-up that the first one has begun.
+    """
+    before = {number: signal.signal(number, _unwind_once) for number in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def started(
+    command: list[str],
+    *,
+    folder: Path,
+    log: Path,
+    until: Callable[[], bool],
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """Run a program in `folder` until the context ends; it is ready when `until` says so.
+
+    Raises:
+        RuntimeError: it is not ready in time; the message has its log's end.
+
+    """
+    with log.open("w") as told, _program(command, folder, environ or {}, told, told) as process:
+        try:
+            _wait(process, until, log)
+            yield
+        finally:
+            process.terminate()  # it alone: dockerd ends its containerd by itself
+
+
+def ran(
+    command: list[str], *, folder: Path, log: Path, environ: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Run a program in `folder` to its end; return its exit code and what it has printed.
+
+    `log` gets its standard error. Where this process is asked to end meanwhile, so is the
+    program first, and it may clean up: `subprocess.run` would kill it on the spot. It is asked
+    as by Ctrl-C, on which `sam local invoke` removes its container; on SIGTERM it does not. But
+    `sam build` ends on SIGTERM only, while a step of a build runs.
+    """
+    out = log.with_suffix(".out")
+    with (
+        log.open("w") as told,
+        out.open("w") as printed,
+        _program(command, folder, environ or {}, printed, told) as process,
+    ):
+        try:
+            process.wait()
+        finally:
+            _end_all(process)
+    return process.returncode, out.read_text()
+
+
+@contextlib.contextmanager
+def _program(
+    command: list[str], folder: Path, environ: Mapping[str, str], out: IO[str], err: IO[str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program and wait for its end, which comes by itself or is asked for within.
+
+    It gets a session of its own, so that Ctrl-C reaches the test run alone, which then ends
+    its programs one after the other.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _end_all(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program to end, and what it runs, without which a shell would not end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE_S)
+
+
+def _wait(process: subprocess.Popen[bytes], until: Callable[[], bool], log: Path) -> None:
+    latest = time.monotonic() + START_S
+    while not until():
+        if process.poll() is not None or time.monotonic() > latest:
+            message = f"{log.stem} did not start:\n{log.read_text()[-4000:]}"
+            raise RuntimeError(message)
+        time.sleep(0.2)
+
+
+def _unwind_once(_: int, frame: FrameType | None) -> None:
+    del frame
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

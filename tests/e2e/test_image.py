@@ -1,0 +1,93 @@
+"""The function's image itself: what is in it, and with how few rights it works.
+
+Lambda runs an image as a user without rights, on a file system of which only /tmp can be
+written. sam's containers are more generous, so these are started by hand, with the Runtime
+Interface Emulator that sam brings.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from events import make
+from PIL import Image
+from tests.e2e import machine
+from tests.e2e.test_invoke import body
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Customer
+
+OURS = (PurePosixPath("/var/task"), PurePosixPath("/opt/models"))
+NOBODY = "65534:65534"
+CONFINED = ["--read-only", "--tmpfs", "/tmp", "--user", NOBODY]  # noqa: S108 - the container's own
+CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+
+
+@pytest.fixture
+def confined(variables: dict[str, str]) -> Iterator[str]:
+    """Run the image with no rights; yields where it takes events."""
+    host, port = "127.0.0.1", machine.free_port()
+    emulator = ["--volume", f"{machine.emulator()}:/emulator:ro", "--entrypoint", "/emulator"]
+    command = ["docker", "run", "--rm", "--publish", f"{host}:{port}:8080", *CONFINED, *emulator]
+    for name, value in {**machine.AWS, **variables}.items():
+        command += ["--env", f"{name}={value}"]
+    command += [machine.IMAGE, *machine.entry(machine.IMAGE)]
+    with machine.started("confined", command, until=partial(machine.listens, host, port)):
+        yield f"http://{host}:{port}/2015-03-31/functions/function/invocations"
+
+
+def test_a_photo_is_blurred_without_rights_and_with_nothing_to_write_but_tmp(
+    confined: str, customer: Customer
+) -> None:
+    answer: dict[str, Any] = requests.post(
+        confined, json=make.blur(customer.key), timeout=60
+    ).json()
+    assert answer.get("statusCode") == 200, answer
+    with Image.open(io.BytesIO(body(answer))) as picture:
+        assert (picture.format, picture.size) == ("PNG", (192, 192))
+    assert customer.account().used == 1
+
+
+@pytest.mark.usefixtures("stack")
+def test_nothing_is_added_to_the_base_but_the_function_and_its_model() -> None:
+    added = added_to_base("-true")
+    assert added
+    assert {path for path in added if not any(path.is_relative_to(ours) for ours in OURS)} == set()
+    assert {path for path in added if path.name in {"tests", "bin", "Dockerfile"}} == set()
+
+
+@pytest.mark.usefixtures("stack")
+def test_every_module_has_its_bytecode_as_it_could_not_be_written_later() -> None:
+    added = added_to_base("-name", "*.py*")
+    compiled = {
+        path.parents[1] / f"{path.name.partition('.')[0]}.py"
+        for path in added
+        if path.parent.name == "__pycache__"
+    }
+    modules = {path for path in added if path.suffix == ".py"}
+    assert len(modules) > 100
+    assert modules - compiled == set()
+
+
+@pytest.mark.usefixtures("stack")
+def test_no_file_changes_its_user_and_none_can_be_written_by_others() -> None:
+    assert added_to_base("-perm", "/6000") == set()
+    assert added_to_base("-perm", "/022", "-not", "-type", "l") == set()
+
+
+def added_to_base(*condition: str) -> set[PurePosixPath]:
+    """Return the paths that `find` finds in the image and not in its base."""
+    return paths_in(machine.IMAGE, *condition) - paths_in(machine.BASE_IMAGE, *condition)
+
+
+def paths_in(image: str, *condition: str) -> set[PurePosixPath]:
+    command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "find", image]
+    found = subprocess.check_output([*command, "/", "-xdev", *condition], text=True)
+    return {PurePosixPath(line) for line in found.splitlines()}

@@ -1,0 +1,133 @@
+"""What is watched is what is emitted, and the documentation says what it means."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from events import make
+from tests.integration.stack.test_template import ROOT, codes, resources, template
+
+from bgblur.proxy import InvocationContext
+from blur.errors import ApiError
+from blur.handler import build
+from blur.settings import Settings
+
+__all__ = ["resources", "template"]  # fixtures
+
+NAMESPACE = "BackgroundBlur"
+OF_AWS = {
+    ("AWS/ApiGateway", ("ApiName", "Stage")): {"5XXError", "Latency"},
+    ("AWS/DynamoDB", ("TableName",)): {"ConsumedWriteCapacityUnits", "WriteThrottleEvents"},
+    ("AWS/Lambda", ("FunctionName",)): {"ConcurrentExecutions", "Duration", "Errors", "Throttles"},
+}
+"""By namespace and dimensions: metrics that AWS publishes, as its user guides list them."""
+SAME = "."
+ALL_SAME = "..."
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric's full name."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+@pytest.fixture
+def body(resources: dict[str, Any]) -> dict[str, Any]:
+    """Return the dashboard."""
+    read: dict[str, Any] = json.loads(resources["Dashboard"]["DashboardBody"])
+    return read
+
+
+@pytest.fixture
+def alarms(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return each alarm's properties."""
+    kind = "AWS::CloudWatch::Alarm"
+    made = {name: each for name, each in template["Resources"].items() if each["Type"] == kind}
+    return {name: each["Properties"] for name, each in made.items()}
+
+
+@pytest.fixture
+def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
+    """Return what the handler emits: for one answer, and the code of every error."""
+    settings = Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model_dir=model_dir)
+    handler = build(settings, logger=Logger(service="test-dashboard", stream=io.StringIO()))
+    handler(make.event("GET", "/health"), InvocationContext())
+    line = json.loads(capsys.readouterr().out)
+    (told,) = line["_aws"]["CloudWatchMetrics"]
+    ((dimension,),) = told["Dimensions"]
+    names = {metric["Name"] for metric in told["Metrics"]} | codes(ApiError)
+    dimensions = ((dimension, line[dimension]),)
+    return {Metric(told["Namespace"], name, dimensions) for name in names}
+
+
+def test_each_metric_of_ours_that_is_watched_is_one_that_the_code_emits(
+    body: dict[str, Any], alarms: dict[str, dict[str, Any]], emitted: set[Metric]
+) -> None:
+    ours = {metric for metric in watched(body, alarms) if metric.namespace == NAMESPACE}
+    assert {"Answers", "Duration"} < {metric.name for metric in ours}
+    assert ours - emitted == set()
+
+
+def test_each_other_metric_is_one_that_aws_publishes(
+    body: dict[str, Any], alarms: dict[str, dict[str, Any]]
+) -> None:
+    others = {metric for metric in watched(body, alarms) if metric.namespace != NAMESPACE}
+    assert {metric.namespace for metric in others} == {namespace for namespace, _ in OF_AWS}
+    for metric in others:
+        named = tuple(sorted(name for name, _ in metric.dimensions))
+        assert metric.name in OF_AWS[metric.namespace, named]
+
+
+def test_every_alarm_can_tell_somebody_and_takes_silence_for_well(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    assert len(alarms) == 6
+    for name, alarm in alarms.items():
+        assert "AlarmTopicArn" in str(alarm["AlarmActions"]), name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_the_documentation_says_what_each_alarm_and_each_widget_means(
+    body: dict[str, Any], alarms: dict[str, dict[str, Any]]
+) -> None:
+    rows = (ROOT / "docs" / "operations.md").read_text("utf-8").splitlines()
+    told = {row.split("|")[1].strip().strip("`*") for row in rows if row.startswith("| ")}
+    titles = {widget["properties"]["title"] for widget in body["widgets"]}
+    assert (titles | set(alarms)) - told == set()
+
+
+def watched(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metric]:
+    found = {
+        Metric(
+            alarm["Namespace"],
+            alarm["MetricName"],
+            tuple((each["Name"], each["Value"]) for each in alarm["Dimensions"]),
+        )
+        for alarm in alarms.values()
+    }
+    for widget in body["widgets"]:
+        before: list[str] = []
+        for row in widget["properties"]["metrics"]:
+            before = spelled_out([part for part in row if isinstance(part, str)], before)
+            namespace, name, *rest = before
+            found.add(Metric(namespace, name, tuple(zip(rest[::2], rest[1::2], strict=True))))
+    return found
+
+
+def spelled_out(row: list[str], before: list[str]) -> list[str]:
+    """Fill in what a row leaves to the one above it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    """
+    if row[0] == ALL_SAME:
+        return [*before[: len(before) - len(row) + 1], *row[1:]]
+    return [before[place] if part == SAME else part for place, part in enumerate(row)]

@@ -1,0 +1,108 @@
+"""What `make e2e` starts ends with it, also when it fails or is told to end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.e2e import machine, programs
+
+ROOT = Path(__file__).parents[3]
+PATIENCE_S = 60
+
+# A run like those of tests/e2e: one program that serves, and one that works and is waited for.
+# Both take a second to end, in which a further signal must not disturb them.
+RUN = """
+from pathlib import Path
+import pytest
+from tests.e2e import programs
+
+HERE = Path(__file__).parent
+ENDS = 'sleep 60 & trap "touch {0}-asked; sleep 1; kill $!; touch {0}-ended; exit 1" INT TERM; '
+ENDS += "touch {0}; wait"
+
+def command(name):
+    return ["sh", "-c", ENDS.format(name)]
+
+@pytest.fixture(scope="session")
+def server():
+    ready = HERE / "serves"
+    with programs.started(command("serves"), folder=HERE, log=HERE / "s.log", until=ready.exists):
+        yield
+
+def test_work(server):
+    programs.ran(command("works"), folder=HERE, log=HERE / "w.log")
+"""
+
+
+def test_a_program_answers_within_its_context_and_is_gone_behind_it(tmp_path: Path) -> None:
+    port = machine.free_port()
+    with serving(port, tmp_path):
+        assert machine.listens("127.0.0.1", port)
+    assert not machine.listens("127.0.0.1", port)
+
+
+def test_a_program_is_ended_where_a_test_fails(tmp_path: Path) -> None:
+    port = machine.free_port()
+    with contextlib.suppress(ZeroDivisionError), serving(port, tmp_path):
+        raise ZeroDivisionError
+    assert not machine.listens("127.0.0.1", port)
+
+
+def test_a_program_that_does_not_start_is_quoted(tmp_path: Path) -> None:
+    broken = programs.started(
+        ["sh", "-c", "echo no such flag >&2; exit 2"],
+        folder=tmp_path,
+        log=tmp_path / "broken.log",
+        until=lambda: False,
+    )
+    with pytest.raises(RuntimeError, match=r"broken did not start:\nno such flag"), broken:
+        pass
+
+
+def test_a_programs_end_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "said.log"
+    command = ["sh", "-c", "echo result; echo complaint >&2; exit 3"]
+    assert programs.ran(command, folder=tmp_path, log=log) == (3, "result\n")
+    assert log.read_text() == "complaint\n"
+
+
+@pytest.mark.parametrize("number", programs.ENDINGS, ids=lambda number: number.name)
+def test_a_run_that_is_told_to_end_ends_its_programs_first(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    file = tmp_path / "test_run.py"
+    file.write_text(RUN)
+    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.e2e.conftest"]
+    run = subprocess.Popen(
+        [*command, str(file)], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True
+    )
+    for moment in ("works", "works-asked", "serves-asked"):
+        wait_for(tmp_path / moment)
+        os.killpg(run.pid, number)  # as a terminal does
+    said, _ = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert (tmp_path / "works-ended").exists()
+    assert (tmp_path / "serves-ended").exists()
+
+
+def serving(port: int, folder: Path) -> contextlib.AbstractContextManager[None]:
+    return programs.started(
+        [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)],
+        folder=folder,
+        log=folder / "server.log",
+        until=lambda: machine.listens("127.0.0.1", port),
+    )
+
+
+def wait_for(path: Path) -> None:
+    latest = time.monotonic() + PATIENCE_S
+    while not path.exists():
+        assert time.monotonic() < latest, f"no {path.name}"
+        time.sleep(0.05)
