@@ -15,10 +15,13 @@ import numpy as np
 from blur.imaging.resample import enlarged_by
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from blur.imaging.arrays import Colours, Shares
 
 TRUST = np.float32(4)
 """A pixel with a quarter of the weight or more needs no help of the coarser level."""
+ONE = np.float32(1)
 LEAST = np.float32(1e-6)
 """Weight below which a cell knows nothing."""
 
@@ -38,18 +41,26 @@ def _pull(colours: Colours, weights: Shares) -> Colours:
     if height == width == 1:
         return colours
     coarse = enlarged_by(_pull(*_push(colours, weights)), 2, (height, width))
-    trust = np.minimum(weights * TRUST, np.float32(1))[..., np.newaxis]
-    filled: Colours = coarse + trust * (colours - coarse)
+    filled: Colours = coarse + _thrice(np.minimum(weights * TRUST, ONE)) * (colours - coarse)
     return filled
 
 
 def _push(colours: Colours, weights: Shares) -> tuple[Colours, Shares]:
     """Sum weights over two by two pixels; more than 1 in all counts as 1, as in the paper."""
     height, width = weights.shape
-    weighted = np.dstack((colours * weights[..., np.newaxis], weights))
-    even = cv2.copyMakeBorder(weighted, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT)
+    odd = height % 2, width % 2
+    sums, total = _sum_of_four(colours * _thrice(weights), odd), _sum_of_four(weights, odd)
+    return sums / _thrice(np.maximum(total, LEAST)), np.minimum(total, ONE)
+
+
+def _sum_of_four(plane: NDArray[np.float32], odd: tuple[int, int]) -> NDArray[np.float32]:
+    even = cv2.copyMakeBorder(plane, 0, odd[0], 0, odd[1], cv2.BORDER_CONSTANT)
     size = (even.shape[1] // 2, even.shape[0] // 2)
-    sums = 4 * cv2.resize(even, size, interpolation=cv2.INTER_AREA)
-    total = sums[..., 3]
-    means = sums[..., :3] / np.maximum(total, LEAST)[..., np.newaxis]
-    return means, np.minimum(total, np.float32(1))
+    sums: NDArray[np.float32] = 4 * cv2.resize(even, size, interpolation=cv2.INTER_AREA)
+    return sums
+
+
+def _thrice(plane: Shares) -> Colours:
+    """Repeat (H, W) for each channel: numpy is slow to broadcast over so short an axis."""
+    repeated: Colours = cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
+    return repeated

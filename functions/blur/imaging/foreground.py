@@ -16,6 +16,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_bytes, to_shares
@@ -27,8 +28,8 @@ from blur.imaging.strips import on_strips
 if TYPE_CHECKING:
     from blur.imaging.arrays import Colours, Coverage, Pixels, Shares
 
-PURITY = 48
-"""Power of alpha by which a pixel counts as pure: half of the weight is left at 0.986."""
+PURITY = ((np.arange(256) / OPAQUE) ** 48).astype(np.float32)
+"""By alpha, how pure a pixel counts: half of the weight is left at 0.986."""
 
 
 GRID_PX = 320
@@ -59,9 +60,10 @@ def separate(photo: Pixels, matte: Coverage, alpha: Coverage | None = None) -> L
     small = fitted(photo, shape)
     colours = small.astype(np.float32)
     cover = fitted(matte, shape)
-    share = to_shares(cover)
-    seen = np.float32(1) if alpha is None else to_shares(fitted(alpha, shape))
-    near, far = seen * share**PURITY, seen * (1 - share) ** PURITY
+    near, far = cv2.LUT(cover, PURITY), cv2.LUT(OPAQUE - cover, PURITY)
+    if alpha is not None:
+        seen = to_shares(fitted(alpha, shape))
+        near, far = near * seen, far * seen
     layers = Layers(fill(colours, near), fill(colours, far))
     rows = slice(0, shape[0])
     found = unmix(small, cover, layers, rows)

@@ -8,13 +8,15 @@ Filter", 2015.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import cv2
 import numpy as np
 from PIL import Image
 
-from blur.imaging.arrays import OPAQUE
+from blur.imaging.arrays import OPAQUE, to_bytes
 from blur.imaging.laplacian import Reals, Windows
+from blur.imaging.resample import enlarged, enlarged_by, fitted, reduced
 from blur.imaging.solver import solve
 from blur.imaging.trimap import find_unknown
 
@@ -42,8 +44,8 @@ def refine(matte: Coverage, photo: Pixels) -> Coverage:
     `matte` is the network's map stretched to 0..255, of any size; `photo` is (H, W, 3), and
     may be reduced already. Where the map is sure the result is 0 or 255.
     """
-    fine = shrink(photo)
-    coarse = np.asarray(Image.fromarray(fine).reduce(STEP))
+    fine = brought(photo)
+    coarse = reduced(fine, STEP)
     size = (coarse.shape[1], coarse.shape[0])
     matte = np.asarray(Image.fromarray(matte).resize(size, Image.Resampling.BICUBIC))
     unknown = find_unknown(matte)
@@ -52,12 +54,11 @@ def refine(matte: Coverage, photo: Pixels) -> Coverage:
     return sharpen(alpha, windows, fine)
 
 
-def shrink(photo: Pixels) -> Pixels:
+def brought(photo: Pixels) -> Pixels:
     """Bring the longer side to `FINE_SIDE_PX`."""
-    height, width = photo.shape[:2]
-    scale = FINE_SIDE_PX / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR))
+    scale = FINE_SIDE_PX / max(photo.shape[:2])
+    shape = max(1, round(photo.shape[0] * scale)), max(1, round(photo.shape[1] * scale))
+    return fitted(photo, shape) if scale < 1 else enlarged(photo, shape)
 
 
 def find_alpha(matte: Coverage, unknown: Mask, windows: Windows) -> Reals:
@@ -98,22 +99,19 @@ def contrast(alpha: Reals) -> Reals:
 
 def sharpen(alpha: Reals, windows: Windows, fine: Pixels) -> Coverage:
     """Return alpha on the fine grid, from the colours there and the windows' slopes."""
+    shape = fine.shape[0], fine.shape[1]
     slopes, offsets, band = smooth_fit(alpha, windows)
-    height, width = fine.shape[:2]
-    sharp = np.where(double(alpha > 1 / 2)[:height, :width], OPAQUE, 0).astype(np.uint8)
-    rows, columns = np.nonzero(double(band)[:height, :width])
-    planes = np.stack([*slopes, offsets], axis=-1)
-    red, green, blue, offset = bilinear(planes, rows, columns).T
-    colours = fine[rows, columns].T / np.float32(255)
-    values = contrast(red * colours[0] + green * colours[1] + blue * colours[2] + offset)
-    sharp[rows, columns] = np.rint(values * OPAQUE).astype(np.uint8)
-    return sharp
+    values = enlarged_by(offsets, STEP, shape)
+    for slope, colours in zip(slopes, cv2.split(fine), strict=True):
+        values += enlarged_by(slope, STEP, shape) * colours
+    hard = np.where(alpha > 1 / 2, np.uint8(OPAQUE), np.uint8(0))
+    return np.where(doubled(band, shape), to_bytes(contrast(values) * OPAQUE), doubled(hard, shape))
 
 
 def smooth_fit(alpha: Reals, windows: Windows) -> tuple[Reals, Reals, Mask]:
     """Average the fits of the windows at each pixel: slopes (3, h, w), offsets (h, w), where.
 
-    A pixel in no window keeps its alpha whatever its colour.
+    Slopes are per level of 0..255. A pixel in no window keeps its alpha whatever its colour.
     """
     flat = alpha.ravel()
     fits = windows.slopes(flat)
@@ -121,7 +119,7 @@ def smooth_fit(alpha: Reals, windows: Windows) -> tuple[Reals, Reals, Mask]:
     counts = windows.gather(np.ones(windows.members.shape, np.float32))
     means = [
         windows.gather(np.broadcast_to(plane, windows.members.shape)) / np.maximum(counts, 1)
-        for plane in (*fits, bases)
+        for plane in (*(fits / np.float32(OPAQUE)), bases)
     ]
     offsets: Reals = np.where(counts > 0, means[3], flat).reshape(alpha.shape)
     band = (counts > 0).reshape(alpha.shape) | ((alpha > 0) & (alpha < 1))
@@ -129,24 +127,6 @@ def smooth_fit(alpha: Reals, windows: Windows) -> tuple[Reals, Reals, Mask]:
     return slopes, offsets, band
 
 
-def double(mask: Mask) -> Mask:
-    """Repeat each cell over its `STEP` x `STEP` pixels."""
-    return mask.repeat(STEP, axis=0).repeat(STEP, axis=1)
-
-
-def bilinear(planes: Reals, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Reals:
-    """Read coarse planes, (h, w, c), at fine pixels, between the nearest four cells: (n, c)."""
-    height, width, channels = planes.shape
-    (above, below), (before, after) = nearest(rows, height), nearest(columns, width)
-    cells = planes.reshape(-1, channels)
-    near, far = np.float32(3 / 4), np.float32(1 / 4)
-    upper = near * cells[above * width + before] + far * cells[above * width + after]
-    lower = near * cells[below * width + before] + far * cells[below * width + after]
-    read: Reals = near * upper + far * lower
-    return read
-
-
-def nearest(places: NDArray[np.intp], size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the cell each fine place lies in, and the next nearest, of `size` in a row."""
-    own = places // STEP
-    return own, np.clip(own + 2 * (places % STEP) - 1, 0, size - 1)
+def doubled(plane: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Repeat each cell over its `STEP` x `STEP` pixels, cut to `shape`."""
+    return plane.repeat(STEP, axis=0).repeat(STEP, axis=1)[: shape[0], : shape[1]]

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.unit.imaging.pictures import astronaut, disc, flat, noise, random_coverage
 
 from blur.imaging.laplacian import Windows
-from blur.imaging.refine import FINE_SIDE_PX, find_alpha, refine, shrink
+from blur.imaging.refine import FINE_SIDE_PX, brought, find_alpha, refine
 from blur.imaging.trimap import find_unknown, grow
 
 
@@ -18,7 +18,7 @@ def test_any_size_is_refined(height: int, width: int, seed: int) -> None:
     photo = noise(height, width, seed)
     matte = refine(random_coverage(32, 32, seed), photo)
     assert matte.dtype == np.uint8
-    assert matte.shape == shrink(photo).shape[:2]
+    assert matte.shape == brought(photo).shape[:2]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (2, 3_000)])
