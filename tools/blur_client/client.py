@@ -49,7 +49,6 @@ class Client:
         timeout_s: tuple[float, float] = TIMEOUT_S,
         patience: Patience | None = None,
         upload_above_bytes: int = UPLOAD_ABOVE_BYTES,
-        on_wait: OnWait | None = None,
         sleep: Callable[[float], object] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -72,7 +71,6 @@ class Client:
         self._transport = Transport(key, timeout_s=timeout_s, user_agent=USER_AGENT)
         self._patience = patience or Patience()
         self._upload_above_bytes = upload_above_bytes
-        self._on_wait = on_wait
         self._sleep = sleep
         self._chance = chance
 
@@ -104,6 +102,7 @@ class Client:
         quality: int | None = None,
         idempotency_key: str | None = None,
         on_upload: OnUpload | None = None,
+        on_wait: OnWait | None = None,
     ) -> Blurred:
         """Blur the background of one photo: a path, a file's bytes, or an open binary file.
 
@@ -128,7 +127,7 @@ class Client:
         )
         by_upload = photo.size_bytes > self._upload_above_bytes
         call = Call(self._transport, self._url, order, by_upload=by_upload)
-        return self._patiently(call.attempt)
+        return self._patiently(call.attempt, on_wait)
 
     def account(self) -> Account:
         """Return the key's account; free.
@@ -137,7 +136,7 @@ class Client:
             ApiError, ConnectionFailedError: as for `blur`.
 
         """
-        return self._patiently(self._account)
+        return self._patiently(self._account, None)
 
     def _account(self) -> Account:
         answer = self._transport.to_api("GET", urljoin(self._url, ACCOUNT_PATH))
@@ -146,7 +145,7 @@ class Client:
             raise to_error(answer)
         return to_account(document)
 
-    def _patiently(self, attempt: Callable[[], Answer]) -> Answer:
+    def _patiently(self, attempt: Callable[[], Answer], on_wait: OnWait | None) -> Answer:
         tried = 0
         while True:
             try:
@@ -155,7 +154,7 @@ class Client:
                 wait_s = self._patience.wait_s(error, tried, self._chance())
                 if wait_s is None:
                     raise
-                if self._on_wait is not None:
-                    self._on_wait(wait_s, error)
+                if on_wait is not None:
+                    on_wait(wait_s, error)
             self._sleep(wait_s)
             tried += 1
