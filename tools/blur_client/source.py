@@ -21,11 +21,11 @@ SIGNATURES = (
     (b"BM", 0, "image/bmp"),
     (b"II", 0, "image/tiff"),
     (b"MM", 0, "image/tiff"),
-    (b"ftypavif", 4, "image/avif"),
-    (b"ftypavis", 4, "image/avif"),
     (b"ftyp", 4, "image/heic"),
 )
 """Signature, where it stands, and the media type that an upload is declared with."""
+AVIF_BRANDS = (b"avif", b"avis")
+"""Among the brands of a file of boxes, which is HEIC otherwise (ISO/IEC 14496-12, 4.3)."""
 
 
 class Photo:
@@ -72,7 +72,8 @@ def media_type(head: bytes) -> str | None:
     """Return the media type that the first bytes show, or None."""
     for signature, at, name in SIGNATURES:
         if head.startswith(signature, at):
-            return name
+            is_avif = name == "image/heic" and any(brand in head for brand in AVIF_BRANDS)
+            return "image/avif" if is_avif else name
     return None
 
 
