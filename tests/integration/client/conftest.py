@@ -1,0 +1,53 @@
+"""Servers of a kind each, and photos for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from events import make
+from tests.integration.media.conftest import Api, by_link, s3, serve
+
+from blur_client import Client
+
+__all__ = ["by_link", "s3"]
+
+PHOTO = make.jpeg()
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
+    """A server that takes large photos as uploads only."""
+    folder = tmp_path_factory.mktemp("small")
+    small = {"BLUR_MAX_BODY_BYTES": "40000", "BLUR_MEDIA": f"folder:{folder / 'media'}"}
+    yield from serve(folder, model_dir, **small)
+
+
+@pytest.fixture(scope="session")
+def without_uploads(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
+    """A server that has no place for uploads."""
+    yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(PHOTO)
+    return path
+
+
+@pytest.fixture
+def large_photo(tmp_path: Path) -> Path:
+    """A photo that is more than `api` takes in a request."""
+    path = tmp_path / "large.jpg"
+    path.write_bytes(make.jpeg(512))
+    assert path.stat().st_size > 40_000
+    return path
+
+
+@pytest.fixture
+def balance(api: Api) -> Iterator[Callable[[], int]]:
+    """Return how many credits the account of `api` has."""
+    with Client(api.server.url, api.key) as client:
+        yield lambda: client.account().balance

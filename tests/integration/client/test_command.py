@@ -1,0 +1,284 @@
+"""`bgblur blur` as a shell calls it: here, and by a real server."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+from tests.integration.client.conftest import PHOTO
+from tests.integration.client.unreliable import unreliable
+from tests.integration.running import BGBLUR
+
+if TYPE_CHECKING:
+    from tests.integration.media.conftest import Api
+
+Done = subprocess.CompletedProcess[bytes]
+Run = Callable[..., Done]
+RADIUS = ("-r", "9")
+# A test run in a shell's background hands on a SIGINT that is ignored.
+INTERRUPTIBLE_SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from bgblur.cli import main
+main()
+"""
+INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
+
+
+@pytest.fixture
+def environ(model_dir: Path) -> dict[str, str]:
+    """Return the environment of someone with a model and no settings for an API."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BGBLUR_")}
+    return {**kept, "BLUR_MODEL_DIR": str(model_dir)}
+
+
+@pytest.fixture
+def run(tmp_path: Path, environ: dict[str, str]) -> Run:
+    """Return `bgblur blur` as a function of its arguments."""
+
+    def blur(*arguments: str, stdin: bytes = b"", **settings: str) -> Done:
+        return subprocess.run(
+            [*BGBLUR, "blur", *RADIUS, *arguments],
+            cwd=tmp_path,
+            env={**environ, **settings},
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=100,
+        )
+
+    return blur
+
+
+@pytest.fixture
+def there(api: Api) -> dict[str, str]:
+    """Return the settings that let the server do it."""
+    return {"BGBLUR_API": api.server.url, "BGBLUR_API_KEY": api.key}
+
+
+def said(done: Done) -> Any:  # noqa: ANN401 - whatever the JSON is
+    return json.loads(done.stdout)
+
+
+def is_picture(data: bytes) -> bool:
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        return image.format == "PNG"
+
+
+def fill(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(PHOTO)
+
+
+def test_here_and_by_the_api_the_picture_is_the_same(
+    run: Run, there: dict[str, str], photo: Path, tmp_path: Path
+) -> None:
+    here = run(photo.name)
+    assert (here.returncode, here.stdout, here.stderr) == (0, b"", b"")
+    by_api = run(photo.name, "-o", "there.png", **there)
+    assert (by_api.returncode, by_api.stdout, by_api.stderr) == (0, b"", b"")
+    beside = (tmp_path / "photo-blurred.png").read_bytes()
+    assert is_picture(beside)
+    assert (tmp_path / "there.png").read_bytes() == beside
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "photo.jpg",
+        "photo-blurred.png",
+        "there.png",
+    }
+
+
+def test_standard_input_goes_to_standard_output(run: Run, there: dict[str, str]) -> None:
+    here, by_api = run("-", stdin=PHOTO), run("-", "-o", "-", stdin=PHOTO, **there)
+    assert (here.returncode, by_api.returncode) == (0, 0)
+    assert is_picture(here.stdout)
+    assert here.stdout == by_api.stdout
+
+
+def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
+    done = run("-", stdin=b"this is no image")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"standard input: The file is in no image format" in done.stderr
+
+
+def test_the_options_reach_the_picture_here_and_there(run: Run, there: dict[str, str]) -> None:
+    cutouts = [run("-", "--mode", "cutout", stdin=PHOTO, **way).stdout for way in ({}, there)]
+    with Image.open(io.BytesIO(cutouts[0])) as cutout:
+        assert cutout.mode == "RGBA"
+    assert cutouts[0] == cutouts[1]
+    assert run("-", "-r", "30", stdin=PHOTO).stdout != run("-", stdin=PHOTO).stdout
+
+
+def test_a_folder_is_blurred_into_a_folder_of_its_shape(
+    run: Run, there: dict[str, str], tmp_path: Path
+) -> None:
+    fill(tmp_path / "album", "a.jpg", "b.jpg", "c.jpg")
+    fill(tmp_path / "album" / "sub", "d.jpg")
+    done = run("album", "-R", "-o", "new", "--jobs", "3", "--json", **there)
+    assert done.returncode == 0
+    assert {str(path.relative_to(tmp_path)) for path in (tmp_path / "new").rglob("*.png")} == {
+        *("new/a.png", "new/b.png", "new/c.png"),
+        "new/sub/d.png",
+    }
+    document = said(done)
+    assert (document["blurred"], document["failed"]) == (4, 0)
+    files = document["files"]
+    assert [file["source"] for file in files] == [
+        *("album/a.jpg", "album/b.jpg", "album/c.jpg"),
+        "album/sub/d.jpg",
+    ]
+    assert all(file["credits_charged"] == 1 and file["request_id"] for file in files)
+    assert all((tmp_path / file["target"]).stat().st_size == file["bytes"] for file in files)
+
+
+def test_one_bad_file_fails_alone_and_the_summary_says_so(run: Run, tmp_path: Path) -> None:
+    fill(tmp_path / "album", "a.jpg", "c.jpg")
+    (tmp_path / "album" / "b.jpg").write_bytes(b"this is no image")
+    done = run("album", "--jobs", "2")
+    assert done.returncode == 1
+    complaint, summary = done.stderr.decode().splitlines()
+    assert complaint.startswith("album/b.jpg: ")
+    assert complaint.endswith("[invalid_image]")
+    assert summary.startswith("2 blurred in ")
+    assert summary.endswith(", 1 failed")
+    again = run("album", "--json")
+    codes = [file["error"]["code"] for file in said(again)["files"]]
+    assert codes == ["exists", "invalid_image", "exists"]
+
+
+def test_nothing_is_overwritten_or_paid_for_without_force(
+    run: Run, api: Api, photo: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "photo-blurred.png"
+    kept.write_bytes(b"mine")
+    with unreliable(api.server.url) as way:
+        settings = {"BGBLUR_API": way.url, "BGBLUR_API_KEY": api.key}
+        refused = run(photo.name, **settings)
+        assert (refused.returncode, way.seen) == (1, [])
+        assert b"photo-blurred.png is there already; --force replaces it" in refused.stderr
+        assert kept.read_bytes() == b"mine"
+        assert run(photo.name, "--force", **settings).returncode == 0
+    assert is_picture(kept.read_bytes())
+
+
+def test_a_photo_is_never_replaced_by_its_own_result(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(PHOTO)
+    done = run("photo.png", "-o", "photo.png", "--force")
+    assert done.returncode == 2
+    assert (tmp_path / "photo.png").read_bytes() == PHOTO
+
+
+def test_a_large_photo_and_a_result_behind_a_link_come_by_themselves(
+    run: Run, there: dict[str, str], by_link: Api, large_photo: Path
+) -> None:
+    uploaded = run(large_photo.name, "-o", "-", **there)
+    linked = {"BGBLUR_API": by_link.server.url, "BGBLUR_API_KEY": by_link.key}
+    fetched = run(large_photo.name, "-o", "-", **linked)
+    assert (uploaded.returncode, fetched.returncode) == (0, 0)
+    assert is_picture(uploaded.stdout)
+    assert uploaded.stdout == fetched.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere.jpg",), "there is no nowhere.jpg"),
+        (("photo.jpg", "-o", "x.gif"), "no format is called .gif"),
+        (("photo.jpg", "-r", "51"), "51 is not in the range"),
+        (("photo.jpg", "-o", "-", "--json"), "--json"),
+        (("photo.jpg", "--api", "http://127.0.0.1:9"), "--key"),
+        (("photo.jpg", "--api", "127.0.0.1:9", "--key", "k"), "begins with https://"),
+        ((), "Missing argument"),
+    ],
+)
+def test_a_wrong_command_ends_with_2_and_says_why(
+    arguments: tuple[str, ...], says: str, run: Run, photo: Path
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr.decode()
+    assert list(photo.parent.iterdir()) == [photo]
+
+
+def test_a_model_that_is_not_there_shows_the_two_ways_out(run: Run, photo: Path) -> None:
+    done = run(photo.name, BLUR_MODEL_DIR="/nowhere")
+    assert done.returncode == 2
+    assert "`make model`" in done.stderr.decode()
+    assert "--api" in done.stderr.decode()
+
+
+def test_a_wrong_key_is_tried_once_and_not_for_every_photo(
+    run: Run, api: Api, tmp_path: Path
+) -> None:
+    fill(tmp_path / "album", *(f"{number}.jpg" for number in range(5)))
+    with unreliable(api.server.url) as way:
+        done = run("album", "--jobs", "1", BGBLUR_API=way.url, BGBLUR_API_KEY="nonsense")
+    assert done.returncode == 1
+    assert len(way.seen) == 1
+    assert done.stderr.decode().splitlines()[-1].endswith("1 failed, 4 not begun")
+
+
+def test_an_api_needs_no_model_on_this_machine(
+    run: Run, there: dict[str, str], photo: Path
+) -> None:
+    assert run(photo.name, BLUR_MODEL_DIR="/nowhere", **there).returncode == 0
+
+
+@pytest.mark.parametrize("way", ["here", "there"])
+def test_ctrl_c_leaves_whole_files_and_no_others(
+    way: str, environ: dict[str, str], there: dict[str, str], tmp_path: Path
+) -> None:
+    fill(tmp_path / "album", *(f"{number}.jpg" for number in range(60)))
+    new = tmp_path / "new"
+    process = subprocess.Popen(
+        [*INTERRUPTIBLE, "blur", *RADIUS, "album", "-o", "new", "--jobs", "2"],
+        cwd=tmp_path,
+        env={**environ, **(there if way == "there" else {})},
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        while not (new.exists() and list(new.glob("*.png"))):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"not begun" in complaint
+    assert b"Traceback" not in complaint
+    made = list(new.iterdir())
+    assert 0 < len(made) < 60
+    assert all(path.suffix == ".png" and is_picture(path.read_bytes()) for path in made)
+
+
+def test_ctrl_c_ends_a_wait_for_the_next_attempt(
+    environ: dict[str, str], photo: Path, tmp_path: Path, api: Api
+) -> None:
+    with unreliable(api.server.url, *[503] * 9) as way:
+        settings = {"BGBLUR_API": way.url, "BGBLUR_API_KEY": api.key}
+        process = subprocess.Popen(
+            [*INTERRUPTIBLE, "blur", *RADIUS, photo.name],
+            cwd=tmp_path,
+            env={**environ, **settings},
+            stderr=subprocess.PIPE,
+        )
+        with process:
+            while not way.seen:
+                assert process.poll() is None
+                time.sleep(0.02)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"interrupted" in complaint
+    assert list(tmp_path.iterdir()) == [photo]
