@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -281,4 +282,25 @@ def test_ctrl_c_ends_a_wait_for_the_next_attempt(
             _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"interrupted" in complaint
+    assert list(tmp_path.iterdir()) == [photo]
+
+
+def test_a_second_ctrl_c_ends_a_call_that_is_never_answered(
+    environ: dict[str, str], photo: Path, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [*INTERRUPTIBLE, "blur", *RADIUS, photo.name],
+            cwd=tmp_path,
+            env={**environ, "BGBLUR_API": url, "BGBLUR_API_KEY": "key"},
+        )
+        with process, silent.accept()[0] as connection:
+            while connection.recv(100_000)[-4:] != b"--\r\n":
+                pass
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
     assert list(tmp_path.iterdir()) == [photo]

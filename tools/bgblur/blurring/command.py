@@ -76,8 +76,11 @@ def blur(  # noqa: PLR0913 - one for each option
     stop = threading.Event()
     engine = _engine(wishes, api, key, stop)
     crew = Crew(engine, jobs or (JOBS_THERE if api else JOBS_HERE), stop, force=force)
-    with _interrupts(stop):
-        outcomes = _carry_out(crew, tasks, stop, force=force)
+    try:
+        with _interrupts(stop):
+            outcomes = _carry_out(crew, tasks, stop, force=force)
+    except KeyboardInterrupt:
+        context.exit(INTERRUPTED)
     if as_json:
         click.echo(json.dumps(report.document(outcomes)))
     if stop.is_set():

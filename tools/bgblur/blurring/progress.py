@@ -37,14 +37,16 @@ class Display:
     def say(self, text: str) -> None:
         """Print a line that stays, above the bars."""
         self.clear()
-        click.echo(text, file=self._stream)
+        click.echo(plain(text), file=self._stream)
 
     def draw(self, running: Sequence[Job], finished: int, *, ending: bool = False) -> None:
         """Draw the bars again; at the `ending` only what was begun is waited for."""
         if not self.is_live:
             return
         columns, lines = shutil.get_terminal_size()
-        rows = [self._row(_short(job.task.name), job.done, job.step) for job in running]
+        rows = [
+            self._row(_short(plain(job.task.name)), job.done, plain(job.step)) for job in running
+        ]
         rows = rows[: max(1, lines - 2)]
         if self._total > 1:
             rows.append(self._overall(running, finished, ending=ending))
@@ -74,6 +76,11 @@ class Display:
         return f"{name}{padding}  {bar} {share:4.0%}  {word}".rstrip()
 
 
+def plain(text: str) -> str:
+    """Return the text without what a terminal obeys, or cannot show: files may be called so."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def cells(text: str) -> int:
     """Return how many cells of a terminal the text takes (Unicode Annex 11)."""
     return sum(_width(letter) for letter in text)
@@ -96,11 +103,10 @@ def _width(letter: str) -> int:
 
 
 def _short(name: str) -> str:
-    """Return the end of a long path, which tells files apart, without control characters."""
-    plain = "".join(letter if letter.isprintable() else "?" for letter in name)
-    if cells(plain) <= NAME_CELLS:
-        return plain
-    return ".." + cut(plain[::-1], NAME_CELLS - 2)[::-1]
+    """Return the end of a long path, which is what tells files apart."""
+    if cells(name) <= NAME_CELLS:
+        return name
+    return ".." + cut(name[::-1], NAME_CELLS - 2)[::-1]
 
 
 def _cells(stream: TextIO) -> tuple[str, str]:

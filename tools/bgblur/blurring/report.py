@@ -51,16 +51,18 @@ def line(outcome: Outcome) -> str:
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     """Return one line about all of them."""
-    made = [outcome.result for outcome in outcomes if isinstance(outcome.result, Made)]
+    all_made = [outcome.result for outcome in outcomes if isinstance(outcome.result, Made)]
     not_begun = sum(outcome.result is NOT_BEGUN for outcome in outcomes)
-    failed = len(outcomes) - len(made) - not_begun
-    parts = [f"{len(made)} blurred in {seconds:.1f} s"]
+    failed = len(outcomes) - len(all_made) - not_begun
+    parts = [f"{len(all_made)} blurred in {seconds:.1f} s"]
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{not_begun} not begun"] if not_begun else []
-    charged = [call.call["credits_charged"] for call in made if call.call]
+    charged = [made.call["credits_charged"] or 0 for made in all_made if made.call]
     if charged:
-        left = min(call.call["credits_left"] for call in made)
-        parts.append(f"{sum(charged)} credits charged, {left} left")
+        parts.append(f"{sum(charged)} credits charged")
+    left = [made.call["credits_left"] for made in all_made if made.call.get("credits_left")]
+    if left:
+        parts.append(f"{min(left)} left")
     return ", ".join(parts)
 
 

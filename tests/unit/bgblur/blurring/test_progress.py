@@ -98,9 +98,11 @@ def test_no_row_is_wider_or_higher_than_the_terminal(monkeypatch: pytest.MonkeyP
 
 def test_a_name_cannot_command_the_terminal() -> None:
     terminal = Terminal()
-    Display(terminal, 1).draw([job("evil\x1b[2J\n.jpg")], 0)
-    assert "\x1b" not in terminal.written()
-    assert len(terminal.shown()) == 1
+    display = Display(terminal, 1)
+    display.say("evil\x1b[2J\n\udcff.jpg")
+    display.draw([job("evil\x1b[2J\n\udcff.jpg")], 0)
+    assert terminal.written().startswith("evil?[2J??.jpg\nevil?[2J??.jpg ")
+    assert len(terminal.shown()) == 2
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("夏", 2), ("e\u0301", 1), ("", 0)])
