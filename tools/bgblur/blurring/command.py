@@ -17,7 +17,7 @@ from bgblur.blurring import engines, output, report
 from bgblur.blurring.crew import NOT_BEGUN, Crew, Job, Outcome
 from bgblur.blurring.engines import Failure, Made
 from bgblur.blurring.options import EXTENSIONS, blur_options, format_for
-from bgblur.blurring.paths import STANDARD, Task, plan
+from bgblur.blurring.paths import Task, plan
 from bgblur.blurring.progress import Display
 from bgblur.console import json_option
 
@@ -147,7 +147,7 @@ def _written(outcome: Outcome, *, force: bool) -> Outcome:
     except FileExistsError:
         failure = Failure("exists", f"{task.target} is there already; --force replaces it")
     except OSError as error:
-        failure = Failure("unwritable", f"{task.target or STANDARD}: {error.strerror}")
+        failure = Failure("unwritable", f"{task.target or 'standard output'}: {error.strerror}")
     else:
         return outcome
     return Outcome(task, failure, outcome.seconds)
