@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeAlias
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the file's bytes, or a file that is open for reading in binary mode."""
 
-HEAD_BYTES = 64
+HEAD_BYTES = 256
 SIGNATURES = (
     (b"\xff\xd8\xff", 0, "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", 0, "image/png"),

@@ -11,12 +11,16 @@ from PIL import Image
 from tests.integration.client.conftest import PHOTO
 from tests.integration.client.unreliable import unreliable
 
+from blur.imaging.pipeline import STEPS
 from blur_client import ApiError, Client
 from blur_client.errors import (
     ImageTooLargeError,
     InvalidApiKeyError,
+    InvalidBlurError,
+    InvalidFormatError,
     InvalidImageError,
     InvalidModeError,
+    InvalidQualityError,
     InvalidRadiusError,
     NotFoundError,
 )
@@ -49,6 +53,7 @@ def test_a_photo_comes_back_blurred_with_what_it_cost(api: Api, photo: Path) -> 
     assert (blurred.credits_charged, blurred.credits_left) == (1, before - 1)
     assert (after.balance, after.held, after.key_kind) == (before - 1, 0, "live")
     assert not blurred.replayed
+    assert set(blurred.timing_ms) == {*STEPS, "total"}
 
 
 def test_paths_bytes_and_files_give_one_picture(api: Api, photo: Path) -> None:
@@ -71,7 +76,10 @@ def test_the_upload_is_watched_to_its_end(api: Api, photo: Path) -> None:
     ("wrong", "kind", "status"),
     [
         ({"radius": 51}, InvalidRadiusError, 400),
+        ({"blur": "smear"}, InvalidBlurError, 400),
         ({"mode": "vanish"}, InvalidModeError, 400),
+        ({"format": "bmp"}, InvalidFormatError, 400),
+        ({"quality": 0}, InvalidQualityError, 400),
         ({"source": b"this is no image"}, InvalidImageError, 400),
     ],
 )

@@ -20,6 +20,11 @@ from tests.integration.client.conftest import PHOTO
 from tests.integration.client.unreliable import unreliable
 from tests.integration.running import BGBLUR
 
+from blur.imaging.models import spec_of
+from blur.imaging.pipeline import blur_photo
+from blur.imaging.recipe import Recipe
+from blur.imaging.session import open_model
+
 if TYPE_CHECKING:
     from tests.integration.media.conftest import Api
 
@@ -113,12 +118,15 @@ def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
     assert b"standard input: The file is in no image format" in done.stderr
 
 
-def test_the_options_reach_the_picture_here_and_there(run: Run, there: dict[str, str]) -> None:
-    cutouts = [run("-", "--mode", "cutout", stdin=PHOTO, **way).stdout for way in ({}, there)]
-    with Image.open(io.BytesIO(cutouts[0])) as cutout:
-        assert cutout.mode == "RGBA"
-    assert cutouts[0] == cutouts[1]
-    assert run("-", "-r", "30", stdin=PHOTO).stdout != run("-", stdin=PHOTO).stdout
+def test_every_option_reaches_the_picture_here_and_there(
+    run: Run, there: dict[str, str], model_dir: Path
+) -> None:
+    options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
+    here, by_api = (run("-", *options, stdin=PHOTO, **way).stdout for way in ({}, there))
+    model = open_model(spec_of("u2netp"), model_dir, threads=1)
+    recipe = Recipe(radius_px=9, kernel="bokeh", mode="cutout", output="webp", quality=40)
+    wanted = blur_photo(PHOTO, recipe, model=model, max_pixels=50_000_000).data
+    assert here == by_api == wanted
 
 
 def test_a_folder_is_blurred_into_a_folder_of_its_shape(

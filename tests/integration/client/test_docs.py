@@ -20,6 +20,7 @@ from bgblur.blurring.options import OPTIONS
 if TYPE_CHECKING:
     from tests.integration.media.conftest import Api
 
+GIVEN = {"photo.jpg", "album/a.jpg", "album/sub/b.jpg"}
 DOCS = (Path(__file__).parents[3] / "docs" / "client.md").read_text("utf-8")
 
 
@@ -32,7 +33,7 @@ def blocks(language: str) -> str:
 def folder(tmp_path: Path) -> Path:
     """A folder with what the commands speak of, and `bgblur` on the way to it."""
     (tmp_path / "album" / "sub").mkdir(parents=True)
-    for name in ("photo.jpg", "album/a.jpg", "album/sub/b.jpg"):
+    for name in GIVEN:
         (tmp_path / name).write_bytes(PHOTO)
     program = tmp_path / "bin" / "bgblur"
     program.parent.mkdir()
@@ -61,9 +62,9 @@ def run(command: list[str], script: str, folder: Path, api: Api, model_dir: Path
 def test_the_commands_do_what_is_said_of_them(folder: Path, api: Api, model_dir: Path) -> None:
     printed = run(["sh", "-euc"], blocks("sh"), folder, api, model_dir)
     assert '"blurred": 1' in printed
-    made = {str(path.relative_to(folder)) for path in folder.rglob("*.png")}
+    made = {str(path.relative_to(folder)) for path in folder.rglob("*.*")} - GIVEN
     assert made == {
-        *("photo-blurred.png", "cut.png", "piped.png", "again.png"),
+        *("photo-blurred.png", "cut.png", "lens.jpg", "piped.png", "again.png"),
         *("blurred/a.png", "blurred/sub/b.png", "from-api/a.png"),
     }
 

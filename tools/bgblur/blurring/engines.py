@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from bgblur.blurring.options import for_api, for_imaging
+from bgblur.blurring.options import for_api, for_recipe
 from bgblur.console import load_settings
 
 if TYPE_CHECKING:
@@ -21,8 +21,14 @@ Tell: TypeAlias = Callable[[str, float], None]
 Photo: TypeAlias = Path | bytes
 Engine: TypeAlias = Callable[[Photo, Tell], "Made"]
 
-STEPS = (("reading", 0.0), ("finding the subject", 0.2), ("blurring", 0.4), ("writing", 0.8))
-"""What the imaging does one after the other, and how much is done before each."""
+STEPS = {
+    "decode": ("reading", 0.0),
+    "matte": ("finding the subject", 0.2),
+    "refine": ("finding the subject", 0.4),
+    "blur": ("blurring", 0.5),
+    "encode": ("writing", 0.7),
+}
+"""By each step of the imaging: what to call it, and how much is done before it."""
 SENT = 0.6
 """How much is done when the photo has arrived at the API."""
 
@@ -62,8 +68,10 @@ def local(wishes: Mapping[str, Any]) -> Engine:
     from blur.errors import ApiError  # noqa: PLC0415
     from blur.imaging.models import spec_of  # noqa: PLC0415
     from blur.imaging.pipeline import blur_photo  # noqa: PLC0415
+    from blur.imaging.recipe import Recipe  # noqa: PLC0415
     from blur.imaging.session import ModelMissingError, open_model  # noqa: PLC0415
 
+    recipe = Recipe(**for_recipe(wishes))
     settings = load_settings()
     try:
         spec = spec_of(settings.model)
@@ -74,14 +82,13 @@ def local(wishes: Mapping[str, Any]) -> Engine:
 
     def blur(photo: Photo, tell: Tell) -> Made:
         data = photo if isinstance(photo, bytes) else photo.read_bytes()
-        steps = iter(STEPS)
         try:
             image = blur_photo(
                 data,
+                recipe,
                 model=model,
                 max_pixels=settings.max_pixels,
-                checkpoint=lambda: tell(*next(steps)),
-                **for_imaging(wishes),
+                on_step=lambda step: tell(*STEPS[step]),
             )
         except ApiError as error:
             raise Failure(error.code, error.message) from error

@@ -17,16 +17,16 @@ class BlurOption:
     field: str
     """Its name in the API's form, and in `blur_client`."""
     local: str
-    """Its name in `blur.imaging`."""
+    """Its name in `blur.imaging.recipe`."""
     flags: tuple[str, ...]
     type: click.ParamType[Any]
     help: str
     required: bool = False
 
 
-EXTENSIONS = {"png": ".png"}
+EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
 """How files of each format are called."""
-FORMAT_OF = {extension: name for name, extension in EXTENSIONS.items()}
+FORMAT_OF = {extension: name for name, extension in EXTENSIONS.items()} | {".jpeg": "jpeg"}
 """What the end of a file's name says about its format."""
 
 OPTIONS = (
@@ -37,6 +37,13 @@ OPTIONS = (
         type=click.IntRange(0, 50),
         help="The blur's standard deviation in pixels.",
         required=True,
+    ),
+    BlurOption(
+        field="blur",
+        local="kernel",
+        flags=("--blur",),
+        type=click.Choice(["gaussian", "bokeh"]),
+        help="A smooth blur, or that of a lens.  [default: gaussian]",
     ),
     BlurOption(
         field="mode",
@@ -51,6 +58,13 @@ OPTIONS = (
         flags=("--format",),
         type=click.Choice(list(EXTENSIONS)),
         help="The result's file format.  [default: as OUT is called, else png]",
+    ),
+    BlurOption(
+        field="quality",
+        local="quality",
+        flags=("--quality",),
+        type=click.IntRange(1, 100),
+        help="Of a jpeg, webp or avif.  [default: 90]",
     ),
 )
 
@@ -91,7 +105,7 @@ def for_api(wishes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in wishes.items() if value is not None}
 
 
-def for_imaging(wishes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the wishes that are there, by the names of the imaging."""
+def for_recipe(wishes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the wishes that are there, by the names of the recipe."""
     given = for_api(wishes)
     return {option.local: given[option.field] for option in OPTIONS if option.field in given}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 
 import click
 import pytest
@@ -13,12 +14,14 @@ from bgblur.blurring.options import (
     OPTIONS,
     BlurOption,
     for_api,
-    for_imaging,
+    for_recipe,
     format_for,
 )
-from blur.api.order import MAX_RADIUS_PX
-from blur.imaging.encode import FORMATS
-from blur.imaging.pipeline import MODES, blur_photo
+from blur.api.order import RADII_PX
+from blur.imaging.encode import FORMATS, QUALITIES
+from blur.imaging.lens import KERNELS
+from blur.imaging.pipeline import MODES
+from blur.imaging.recipe import Recipe
 from blur_client import Client
 
 
@@ -32,23 +35,28 @@ def choices(field: str) -> list[str]:
     return list(kind.choices)
 
 
-def test_every_option_is_an_argument_of_the_client_and_of_the_imaging() -> None:
+def test_every_option_is_an_argument_of_the_client_and_a_field_of_the_recipe() -> None:
     assert {option.field for option in OPTIONS} <= set(inspect.signature(Client.blur).parameters)
-    assert {option.local for option in OPTIONS} <= set(inspect.signature(blur_photo).parameters)
+    assert {option.local for option in OPTIONS} == {field.name for field in fields(Recipe)}
 
 
-def test_the_choices_and_bounds_are_those_of_the_service() -> None:
+def test_the_choices_are_those_of_the_service() -> None:
+    assert choices("blur") == list(KERNELS)
     assert choices("mode") == list(MODES)
     assert choices("format") == list(FORMATS) == list(EXTENSIONS)
-    radius = option("radius").type
-    assert isinstance(radius, click.IntRange)
-    assert (radius.min, radius.max) == (0, MAX_RADIUS_PX)
+
+
+@pytest.mark.parametrize(("field", "bounds"), [("radius", RADII_PX), ("quality", QUALITIES)])
+def test_the_bounds_are_those_of_the_service(field: str, bounds: range) -> None:
+    kind = option(field).type
+    assert isinstance(kind, click.IntRange)
+    assert (kind.min, kind.max) == (bounds.start, bounds.stop - 1)
 
 
 def test_what_is_not_given_is_left_to_whoever_blurs() -> None:
-    wishes = {"radius": 0, "mode": None, "format": "png"}
-    assert for_api(wishes) == {"radius": 0, "format": "png"}
-    assert for_imaging(wishes) == {"radius_px": 0, "output": "png"}
+    wishes = {"radius": 0, "blur": "bokeh", "mode": None, "format": "png", "quality": None}
+    assert for_api(wishes) == {"radius": 0, "blur": "bokeh", "format": "png"}
+    assert for_recipe(wishes) == {"radius_px": 0, "kernel": "bokeh", "output": "png"}
 
 
 @pytest.mark.parametrize("extension", FORMAT_OF)
@@ -61,7 +69,12 @@ def test_a_name_that_says_nothing_means_png() -> None:
 
 
 def test_a_format_that_was_asked_for_may_have_a_name_of_any_other_kind() -> None:
-    assert format_for("png", "holiday.result") == "png"
+    assert format_for("webp", "holiday.result") == "webp"
+
+
+def test_a_name_of_another_format_than_asked_for_is_refused() -> None:
+    with pytest.raises(click.UsageError, match=r"holiday\.jpg would be no webp"):
+        format_for("webp", "holiday.jpg")
 
 
 def test_a_name_of_an_unknown_format_is_refused() -> None:
