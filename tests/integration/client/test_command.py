@@ -304,8 +304,9 @@ def test_a_second_ctrl_c_ends_a_call_that_is_never_answered(
             env={**environ, "BGBLUR_API": url, "BGBLUR_API_KEY": "key"},
         )
         with process, silent.accept()[0] as connection:
-            while connection.recv(100_000)[-4:] != b"--\r\n":
-                pass
+            received = b""
+            while not received.endswith(b"--\r\n"):
+                received += connection.recv(100_000)
             process.send_signal(signal.SIGINT)
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(1)

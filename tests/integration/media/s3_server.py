@@ -158,7 +158,7 @@ def _sign(day: str, text: str) -> str:
 
 @dataclass(frozen=True)
 class S3Server:
-    """A server with one empty bucket, `media`."""
+    """A server with one bucket, `media`."""
 
     gate: Gate
     url: str
@@ -190,7 +190,10 @@ def s3_server() -> Iterator[S3Server]:
         running = S3Server(gate, f"http://127.0.0.1:{server.server_port}")
         try:
             constraint = {"LocationConstraint": REGION}
-            running.client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration=constraint)
+            client = running.client()
+            # moto's memory is the process's: another server of the same run may have made it.
+            with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+                client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=constraint)
             yield running
         finally:
             server.shutdown()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -117,7 +118,12 @@ def remote(wishes: Mapping[str, Any], url: str, key: str, stop: threading.Event)
 
     def blur(photo: Photo, tell: Tell) -> Made:
         def on_upload(sent: int, total: int) -> None:
-            tell("sending" if sent < total else "blurring", SENT * sent / total)
+            if sent < total:
+                tell("sending", SENT * sent / total)
+                return
+            # The API has it all and charges for it, so its answer is waited for.
+            with suppress(Stopped):
+                tell("blurring", SENT)
 
         def on_wait(wait_s: float, error: BlurClientError) -> None:
             tell(f"again in {wait_s:.0f} s: {error}", 0)
