@@ -142,7 +142,7 @@ def test_a_result_behind_a_link_is_fetched_without_telling_the_bucket_the_key(
 
 def test_threads_share_a_client(api: Api, balance: Callable[[], int]) -> None:
     before = balance()
-    with Client(api.server.url, api.key) as client, ThreadPoolExecutor(4) as threads:
-        made = list(threads.map(lambda _: client.blur(PHOTO, radius=9).data, range(8)))
+    with Client(api.server.url, api.key) as client, ThreadPoolExecutor(2) as threads:
+        made = list(threads.map(lambda _: client.blur(PHOTO, radius=9).data, range(4)))
     assert len(set(made)) == 1
-    assert balance() == before - 8
+    assert balance() == before - 4
