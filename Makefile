@@ -87,7 +87,8 @@ lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer
 clean: ## Remove the environments, the model and caches; accounts in var/ stay
 	rm -rf $(VENV) $(SAM_VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf functions/*.egg-info tools/*.egg-info *.egg-info
+	rm -rf functions/*.egg-info tools/*.egg-info tools/blur_client/*.egg-info *.egg-info
+	rm -rf tools/blur_client/build
 
 $(VENV_READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

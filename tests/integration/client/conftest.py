@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from events import make
+from tests.integration.client.photos import PHOTO
+from tests.integration.client.shell import RADIUS, Done, Run
 from tests.integration.media.conftest import Api, by_link, s3, serve
+from tests.integration.running import BGBLUR
 
 from blur_client import Client
 
 __all__ = ["by_link", "s3"]
-
-PHOTO = make.jpeg()
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +54,34 @@ def balance(api: Api) -> Iterator[Callable[[], int]]:
     """Return how many credits the account of `api` has."""
     with Client(api.server.url, api.key) as client:
         yield lambda: client.account().balance
+
+
+@pytest.fixture
+def environ(model_dir: Path) -> dict[str, str]:
+    """Return the environment of someone with a model and no settings for an API."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BGBLUR_")}
+    return {**kept, "BLUR_MODEL_DIR": str(model_dir)}
+
+
+@pytest.fixture
+def run(tmp_path: Path, environ: dict[str, str]) -> Run:
+    """Return `bgblur blur` as a function of its arguments."""
+
+    def blur(*arguments: str, stdin: bytes = b"", **settings: str) -> Done:
+        return subprocess.run(
+            [*BGBLUR, "blur", *RADIUS, *arguments],
+            cwd=tmp_path,
+            env={**environ, **settings},
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=100,
+        )
+
+    return blur
+
+
+@pytest.fixture
+def there(api: Api) -> dict[str, str]:
+    """Return the settings that let the server do it."""
+    return {"BGBLUR_API": api.server.url, "BGBLUR_API_KEY": api.key}

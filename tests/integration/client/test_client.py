@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
-from tests.integration.client.conftest import PHOTO
+from tests.integration.client.photos import PHOTO
 from tests.integration.client.unreliable import unreliable
 
 from blur.imaging.pipeline import STEPS

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from PIL import Image
-from tests.integration.client.conftest import PHOTO
+from tests.integration.client.photos import PHOTO
+from tests.integration.client.shell import Done, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
-from tests.integration.running import BGBLUR
 
 from blur.imaging.models import spec_of
 from blur.imaging.pipeline import blur_photo
@@ -28,64 +18,9 @@ from blur.imaging.session import open_model
 if TYPE_CHECKING:
     from tests.integration.media.conftest import Api
 
-Done = subprocess.CompletedProcess[bytes]
-Run = Callable[..., Done]
-RADIUS = ("-r", "9")
-# A test run in a shell's background hands on a SIGINT that is ignored.
-INTERRUPTIBLE_SCRIPT = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from bgblur.cli import main
-main()
-"""
-INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
-
-
-@pytest.fixture
-def environ(model_dir: Path) -> dict[str, str]:
-    """Return the environment of someone with a model and no settings for an API."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BGBLUR_")}
-    return {**kept, "BLUR_MODEL_DIR": str(model_dir)}
-
-
-@pytest.fixture
-def run(tmp_path: Path, environ: dict[str, str]) -> Run:
-    """Return `bgblur blur` as a function of its arguments."""
-
-    def blur(*arguments: str, stdin: bytes = b"", **settings: str) -> Done:
-        return subprocess.run(
-            [*BGBLUR, "blur", *RADIUS, *arguments],
-            cwd=tmp_path,
-            env={**environ, **settings},
-            input=stdin,
-            capture_output=True,
-            check=False,
-            timeout=100,
-        )
-
-    return blur
-
-
-@pytest.fixture
-def there(api: Api) -> dict[str, str]:
-    """Return the settings that let the server do it."""
-    return {"BGBLUR_API": api.server.url, "BGBLUR_API_KEY": api.key}
-
 
 def said(done: Done) -> Any:  # noqa: ANN401 - whatever the JSON is
     return json.loads(done.stdout)
-
-
-def is_picture(data: bytes) -> bool:
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
-        return image.format == "PNG"
-
-
-def fill(folder: Path, *names: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (folder / name).write_bytes(PHOTO)
 
 
 def test_here_and_by_the_api_the_picture_is_the_same(
@@ -199,117 +134,7 @@ def test_a_large_photo_and_a_result_behind_a_link_come_by_themselves(
     assert uploaded.stdout == fetched.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("nowhere.jpg",), "there is no nowhere.jpg"),
-        (("photo.jpg", "-o", "x.gif"), "no format is called .gif"),
-        (("photo.jpg", "-r", "51"), "51 is not in the range"),
-        (("photo.jpg", "-o", "-", "--json"), "--json"),
-        (("photo.jpg", "--api", "http://127.0.0.1:9"), "--key"),
-        (("photo.jpg", "--api", "127.0.0.1:9", "--key", "k"), "begins with https://"),
-        ((), "Missing argument"),
-    ],
-)
-def test_a_wrong_command_ends_with_2_and_says_why(
-    arguments: tuple[str, ...], says: str, run: Run, photo: Path
-) -> None:
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert says in done.stderr.decode()
-    assert list(photo.parent.iterdir()) == [photo]
-
-
-def test_a_model_that_is_not_there_shows_the_two_ways_out(run: Run, photo: Path) -> None:
-    done = run(photo.name, BLUR_MODEL_DIR="/nowhere")
-    assert done.returncode == 2
-    assert "`make model`" in done.stderr.decode()
-    assert "--api" in done.stderr.decode()
-
-
-def test_a_wrong_key_is_tried_once_and_not_for_every_photo(
-    run: Run, api: Api, tmp_path: Path
-) -> None:
-    fill(tmp_path / "album", *(f"{number}.jpg" for number in range(5)))
-    with unreliable(api.server.url) as way:
-        done = run("album", "--jobs", "1", BGBLUR_API=way.url, BGBLUR_API_KEY="nonsense")
-    assert done.returncode == 1
-    assert len(way.seen) == 1
-    assert done.stderr.decode().splitlines()[-1].endswith("1 failed, 4 not begun")
-
-
 def test_an_api_needs_no_model_on_this_machine(
     run: Run, there: dict[str, str], photo: Path
 ) -> None:
     assert run(photo.name, BLUR_MODEL_DIR="/nowhere", **there).returncode == 0
-
-
-@pytest.mark.parametrize("way", ["here", "there"])
-def test_ctrl_c_leaves_whole_files_and_no_others(
-    way: str, environ: dict[str, str], there: dict[str, str], tmp_path: Path
-) -> None:
-    fill(tmp_path / "album", *(f"{number}.jpg" for number in range(60)))
-    new = tmp_path / "new"
-    process = subprocess.Popen(
-        [*INTERRUPTIBLE, "blur", *RADIUS, "album", "-o", "new", "--jobs", "2"],
-        cwd=tmp_path,
-        env={**environ, **(there if way == "there" else {})},
-        stderr=subprocess.PIPE,
-    )
-    with process:
-        while not (new.exists() and list(new.glob("*.png"))):
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"not begun" in complaint
-    assert b"Traceback" not in complaint
-    made = list(new.iterdir())
-    assert 0 < len(made) < 60
-    assert all(path.suffix == ".png" and is_picture(path.read_bytes()) for path in made)
-
-
-def test_ctrl_c_ends_a_wait_for_the_next_attempt(
-    environ: dict[str, str], photo: Path, tmp_path: Path, api: Api
-) -> None:
-    with unreliable(api.server.url, *[503] * 9) as way:
-        settings = {"BGBLUR_API": way.url, "BGBLUR_API_KEY": api.key}
-        process = subprocess.Popen(
-            [*INTERRUPTIBLE, "blur", *RADIUS, photo.name],
-            cwd=tmp_path,
-            env={**environ, **settings},
-            stderr=subprocess.PIPE,
-        )
-        with process:
-            while not way.seen:
-                assert process.poll() is None
-                time.sleep(0.02)
-            time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
-            _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"interrupted" in complaint
-    assert list(tmp_path.iterdir()) == [photo]
-
-
-def test_a_second_ctrl_c_ends_a_call_that_is_never_answered(
-    environ: dict[str, str], photo: Path, tmp_path: Path
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = subprocess.Popen(
-            [*INTERRUPTIBLE, "blur", *RADIUS, photo.name],
-            cwd=tmp_path,
-            env={**environ, "BGBLUR_API": url, "BGBLUR_API_KEY": "key"},
-        )
-        with process, silent.accept()[0] as connection:
-            received = b""
-            while not received.endswith(b"--\r\n"):
-                received += connection.recv(100_000)
-            process.send_signal(signal.SIGINT)
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(1)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 130
-    assert list(tmp_path.iterdir()) == [photo]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from tests.integration.client.conftest import PHOTO
+from tests.integration.client.photos import PHOTO
 from tests.integration.running import BGBLUR
 
 from bgblur.blurring.command import blur

@@ -7,8 +7,7 @@ POST policy, and answers any preflight. The gate does what S3 documents for thes
 - POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 - signed queries: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
-Signatures are computed with the HMAC chain of Signature Version 4, of boto's code only the
-canonical form of a URL is used.
+Signatures are computed here (Signature Version 4): of boto's code only a URL's canonical form.
 """
 
 from __future__ import annotations
@@ -191,7 +190,7 @@ def s3_server() -> Iterator[S3Server]:
         try:
             constraint = {"LocationConstraint": REGION}
             client = running.client()
-            # moto's memory is the process's: another server of the same run may have made it.
+            # moto has one memory for all its servers.
             with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
                 client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=constraint)
             yield running
