@@ -106,6 +106,7 @@ def remote(wishes: Mapping[str, Any], url: str, key: str, stop: threading.Event)
 
     """
     from blur_client import ApiError, BlurClientError, Client  # noqa: PLC0415
+    from blur_client.errors import SourceChangedError  # noqa: PLC0415
 
     def pause(wait_s: float) -> None:
         if stop.wait(wait_s):
@@ -134,8 +135,8 @@ def remote(wishes: Mapping[str, Any], url: str, key: str, stop: threading.Event)
             told = {"status": error.status, "request_id": error.request_id}
             raise Failure(error.code, error.message, **told) from error
         except BlurClientError as error:
-            code = "connection_failed"
-            raise Failure(code, str(error)) from error
+            changed = isinstance(error, SourceChangedError)
+            raise Failure("unreadable" if changed else "connection_failed", str(error)) from error
         return Made(blurred.data, blurred.content_type, _call(blurred))
 
     return blur
