@@ -26,7 +26,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test browser e2e check model pictures gallery bench bench-quality lock clean FORCE
+.PHONY: help run test samples browser e2e check model pictures gallery bench bench-quality lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -37,6 +37,13 @@ run: $(SERVE_READY) model ## Start the API on this machine, with a demo key
 
 test: check model ## Check the code, then run every test
 	@$(BIN)/python -m pytest $(PYTEST)
+
+PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
+samples: $(TEST_READY) model ## Run the samples of docs/samples; installs PHP on Debian, as root
+	@{ $(PHP_WITH_CURL) && command -v curl >/dev/null; } || { apt-get -qq update && \
+		apt-get -qq install --no-install-recommends php-cli php-curl curl >/dev/null; } || { \
+		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
+	@$(BIN)/python -m pytest tests/samples $(PYTEST)
 
 browser: $(TEST_READY) model ## Test what browsers do in Chromium; installs it on Debian, as root
 	@command -v chromium >/dev/null || { apt-get -qq update && \
@@ -80,7 +87,8 @@ lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer
 clean: ## Remove the environments, the model and caches; accounts in var/ stay
 	rm -rf $(VENV) $(SAM_VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf functions/*.egg-info tools/*.egg-info *.egg-info
+	rm -rf functions/*.egg-info tools/*.egg-info tools/blur_client/*.egg-info *.egg-info
+	rm -rf tools/blur_client/build
 
 $(VENV_READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

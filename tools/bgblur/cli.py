@@ -10,6 +10,7 @@ import click
 
 from bgblur import demo
 from bgblur.account_commands import accounts
+from bgblur.blurring.command import blur
 from bgblur.console import load_settings, open_office
 from bgblur.key_commands import keys
 from blur.accounts.model import RateLimit
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="background-blur-api")
 def main() -> None:
-    """Background Blur: the embedded server and its accounts."""
+    """Background Blur: photos, the embedded server and its accounts."""
 
 
 main.add_command(accounts)
+main.add_command(blur)
 main.add_command(keys)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from blur.settings import Settings
 
-LOCAL_MODEL_DIR = Path("build/models")
-"""Where `make model` puts the weights in a checkout."""
+LOCAL_MODEL_DIR = Path(__file__).parents[2] / "build" / "models"
+"""Where `make model` puts the weights in this checkout, wherever the command is called."""
 LOCAL_MEDIA = Path("var/media")
 
 

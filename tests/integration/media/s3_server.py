@@ -7,8 +7,7 @@ POST policy, and answers any preflight. The gate does what S3 documents for thes
 - POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 - signed queries: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
-Signatures are computed with the HMAC chain of Signature Version 4, of boto's code only the
-canonical form of a URL is used.
+Signatures are computed here (Signature Version 4): of boto's code only a URL's canonical form.
 """
 
 from __future__ import annotations
@@ -158,7 +157,7 @@ def _sign(day: str, text: str) -> str:
 
 @dataclass(frozen=True)
 class S3Server:
-    """A server with one empty bucket, `media`."""
+    """A server with one bucket, `media`."""
 
     gate: Gate
     url: str
@@ -190,7 +189,10 @@ def s3_server() -> Iterator[S3Server]:
         running = S3Server(gate, f"http://127.0.0.1:{server.server_port}")
         try:
             constraint = {"LocationConstraint": REGION}
-            running.client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration=constraint)
+            client = running.client()
+            # moto has one memory for all its servers.
+            with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+                client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=constraint)
             yield running
         finally:
             server.shutdown()

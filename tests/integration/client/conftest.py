@@ -1,0 +1,87 @@
+"""Servers of a kind each, and photos for them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from events import make
+from tests.integration.client.photos import PHOTO
+from tests.integration.client.shell import RADIUS, Done, Run
+from tests.integration.media.conftest import Api, by_link, s3, serve
+from tests.integration.running import BGBLUR
+
+from blur_client import Client
+
+__all__ = ["by_link", "s3"]
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
+    """A server that takes large photos as uploads only."""
+    folder = tmp_path_factory.mktemp("small")
+    small = {"BLUR_MAX_BODY_BYTES": "40000", "BLUR_MEDIA": f"folder:{folder / 'media'}"}
+    yield from serve(folder, model_dir, **small)
+
+
+@pytest.fixture(scope="session")
+def without_uploads(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
+    """A server that has no place for uploads."""
+    yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(PHOTO)
+    return path
+
+
+@pytest.fixture
+def large_photo(tmp_path: Path) -> Path:
+    """A photo that is more than `api` takes in a request."""
+    path = tmp_path / "large.jpg"
+    path.write_bytes(make.jpeg(512))
+    assert path.stat().st_size > 40_000
+    return path
+
+
+@pytest.fixture
+def balance(api: Api) -> Iterator[Callable[[], int]]:
+    """Return how many credits the account of `api` has."""
+    with Client(api.server.url, api.key) as client:
+        yield lambda: client.account().balance
+
+
+@pytest.fixture
+def environ(model_dir: Path) -> dict[str, str]:
+    """Return the environment of someone with a model and no settings for an API."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BGBLUR_")}
+    return {**kept, "BLUR_MODEL_DIR": str(model_dir)}
+
+
+@pytest.fixture
+def run(tmp_path: Path, environ: dict[str, str]) -> Run:
+    """Return `bgblur blur` as a function of its arguments."""
+
+    def blur(*arguments: str, stdin: bytes = b"", **settings: str) -> Done:
+        return subprocess.run(
+            [*BGBLUR, "blur", *RADIUS, *arguments],
+            cwd=tmp_path,
+            env={**environ, **settings},
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=100,
+        )
+
+    return blur
+
+
+@pytest.fixture
+def there(api: Api) -> dict[str, str]:
+    """Return the settings that let the server do it."""
+    return {"BGBLUR_API": api.server.url, "BGBLUR_API_KEY": api.key}

@@ -1,0 +1,27 @@
+"""`bgblur blur` as a shell calls it, and what it is given and gives back."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from tests.integration.client.photos import PHOTO
+
+Done = subprocess.CompletedProcess[bytes]
+Run = Callable[..., Done]
+RADIUS = ("-r", "9")
+
+
+def is_picture(data: bytes) -> bool:
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        return image.format == "PNG"
+
+
+def fill(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(PHOTO)

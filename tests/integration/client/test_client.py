@@ -1,0 +1,148 @@
+"""The client against a real server with a real model."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+from tests.integration.client.photos import PHOTO
+from tests.integration.client.unreliable import unreliable
+
+from blur.imaging.pipeline import STEPS
+from blur_client import ApiError, Client
+from blur_client.errors import (
+    ImageTooLargeError,
+    InvalidApiKeyError,
+    InvalidBlurError,
+    InvalidFormatError,
+    InvalidImageError,
+    InvalidModeError,
+    InvalidQualityError,
+    InvalidRadiusError,
+    NotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.integration.media.conftest import Api
+    from tests.integration.media.s3_server import S3Server
+
+    from blur_client.source import Source
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        return image.size
+
+
+def test_a_photo_comes_back_blurred_with_what_it_cost(api: Api, photo: Path) -> None:
+    with Client(api.server.url, api.key) as client:
+        before = client.account().balance
+        blurred = client.blur(photo, radius=12)
+        after = client.account()
+    assert size_of(blurred.data) == size_of(PHOTO)
+    assert blurred.content_type == "image/png"
+    assert blurred.request_id
+    assert blurred.request_id.startswith("req_")
+    assert (blurred.credits_charged, blurred.credits_left) == (1, before - 1)
+    assert (after.balance, after.held, after.key_kind) == (before - 1, 0, "live")
+    assert not blurred.replayed
+    assert set(blurred.timing_ms) == {*STEPS, "total"}
+
+
+def test_paths_bytes_and_files_give_one_picture(api: Api, photo: Path) -> None:
+    with Client(api.server.url + "/", api.key) as client, photo.open("rb") as file:
+        sources: list[Source] = [photo, str(photo), PHOTO, file, io.BytesIO(PHOTO)]
+        pictures = {client.blur(source, radius=9, mode="cutout").data for source in sources}
+    assert len(pictures) == 1
+    with Image.open(io.BytesIO(pictures.pop())) as cutout:
+        assert cutout.mode == "RGBA"
+
+
+def test_the_upload_is_watched_to_its_end(api: Api, photo: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with Client(api.server.url, api.key) as client:
+        client.blur(photo, radius=9, on_upload=lambda *how_far: told.append(how_far))
+    assert told[-1][0] == told[-1][1] > len(PHOTO)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "status"),
+    [
+        ({"radius": 51}, InvalidRadiusError, 400),
+        ({"blur": "smear"}, InvalidBlurError, 400),
+        ({"mode": "vanish"}, InvalidModeError, 400),
+        ({"format": "bmp"}, InvalidFormatError, 400),
+        ({"quality": 0}, InvalidQualityError, 400),
+        ({"source": b"this is no image"}, InvalidImageError, 400),
+    ],
+)
+def test_a_refusal_is_raised_as_its_own_class(
+    wrong: dict[str, Any], kind: type[ApiError], status: int, api: Api
+) -> None:
+    call: dict[str, Any] = {"source": PHOTO, "radius": 9, **wrong}
+    with Client(api.server.url, api.key) as client, pytest.raises(kind) as refused:
+        client.blur(**call)
+    assert refused.value.status == status
+    assert refused.value.message
+    assert (refused.value.request_id or "").startswith("req_")
+
+
+def test_a_wrong_key_and_a_wrong_address_are_told_apart(api: Api) -> None:
+    with Client(api.server.url, "nonsense") as client, pytest.raises(InvalidApiKeyError):
+        client.account()
+    with Client(f"{api.server.url}/prod", api.key) as client, pytest.raises(NotFoundError):
+        client.blur(PHOTO, radius=9)
+
+
+def test_a_photo_above_the_threshold_goes_by_upload_at_once(api: Api, large_photo: Path) -> None:
+    with (
+        unreliable(api.server.url) as way,
+        Client(way.url, api.key, upload_above_bytes=40_000) as client,
+    ):
+        blurred = client.blur(large_photo, radius=9)
+    assert [path for path, _ in way.seen] == ["/v2/uploads", "/v2/rembg/blur/"]
+    assert size_of(blurred.data) == (512, 512)
+
+
+def test_a_service_without_uploads_gets_large_photos_directly(
+    without_uploads: Api, photo: Path
+) -> None:
+    with Client(without_uploads.server.url, without_uploads.key, upload_above_bytes=100) as client:
+        assert size_of(client.blur(photo, radius=9).data) == size_of(PHOTO)
+
+
+def test_what_is_too_large_without_a_way_out_is_refused_once(api: Api) -> None:
+    unknown = bytes(50_000)
+    with unreliable(api.server.url) as way, Client(way.url, api.key) as client:
+        with pytest.raises(ImageTooLargeError):
+            client.blur(unknown, radius=9)
+        assert len(way.seen) == 1
+
+
+def test_a_result_behind_a_link_is_fetched_without_telling_the_bucket_the_key(
+    by_link: Api, s3: S3Server
+) -> None:
+    s3.gate.seen.clear()
+    with Client(by_link.server.url, by_link.key) as client:
+        blurred = client.blur(PHOTO, radius=9)
+    assert size_of(blurred.data) == size_of(PHOTO)
+    assert (blurred.content_type, blurred.credits_charged) == ("image/png", 1)
+    (fetched,) = [headers for method, _, headers in s3.gate.seen if method == "GET"]
+    assert "apikey" not in fetched
+    assert "authorization" not in fetched
+    assert "idempotency-key" not in fetched
+
+
+def test_threads_share_a_client(api: Api, balance: Callable[[], int]) -> None:
+    before = balance()
+    with Client(api.server.url, api.key) as client, ThreadPoolExecutor(2) as threads:
+        made = list(threads.map(lambda _: client.blur(PHOTO, radius=9).data, range(4)))
+    assert len(set(made)) == 1
+    assert balance() == before - 4

@@ -1,0 +1,140 @@
+"""`bgblur blur` as a shell calls it: here, and by a real server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.integration.client.photos import PHOTO
+from tests.integration.client.shell import Done, Run, fill, is_picture
+from tests.integration.client.unreliable import unreliable
+
+from blur.imaging.models import spec_of
+from blur.imaging.pipeline import blur_photo
+from blur.imaging.recipe import Recipe
+from blur.imaging.session import open_model
+
+if TYPE_CHECKING:
+    from tests.integration.media.conftest import Api
+
+
+def said(done: Done) -> Any:  # noqa: ANN401 - whatever the JSON is
+    return json.loads(done.stdout)
+
+
+def test_here_and_by_the_api_the_picture_is_the_same(
+    run: Run, there: dict[str, str], photo: Path, tmp_path: Path
+) -> None:
+    here = run(photo.name)
+    assert (here.returncode, here.stdout, here.stderr) == (0, b"", b"")
+    by_api = run(photo.name, "-o", "there.png", **there)
+    assert (by_api.returncode, by_api.stdout, by_api.stderr) == (0, b"", b"")
+    beside = (tmp_path / "photo-blurred.png").read_bytes()
+    assert is_picture(beside)
+    assert (tmp_path / "there.png").read_bytes() == beside
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "photo.jpg",
+        "photo-blurred.png",
+        "there.png",
+    }
+
+
+def test_standard_input_goes_to_standard_output(run: Run, there: dict[str, str]) -> None:
+    here, by_api = run("-", stdin=PHOTO), run("-", "-o", "-", stdin=PHOTO, **there)
+    assert (here.returncode, by_api.returncode) == (0, 0)
+    assert is_picture(here.stdout)
+    assert here.stdout == by_api.stdout
+
+
+def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
+    done = run("-", stdin=b"this is no image")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"standard input: The file is in no image format" in done.stderr
+
+
+def test_every_option_reaches_the_picture_here_and_there(
+    run: Run, there: dict[str, str], model_dir: Path
+) -> None:
+    options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
+    here, by_api = (run("-", *options, stdin=PHOTO, **way).stdout for way in ({}, there))
+    model = open_model(spec_of("u2netp"), model_dir, threads=1)
+    recipe = Recipe(radius_px=9, kernel="bokeh", mode="cutout", output="webp", quality=40)
+    wanted = blur_photo(PHOTO, recipe, model=model, max_pixels=50_000_000).data
+    assert here == by_api == wanted
+
+
+def test_a_folder_is_blurred_into_a_folder_of_its_shape(
+    run: Run, there: dict[str, str], tmp_path: Path
+) -> None:
+    fill(tmp_path / "album", "a.jpg", "b.jpg", "c.jpg")
+    fill(tmp_path / "album" / "sub", "d.jpg")
+    done = run("album", "-R", "-o", "new", "--jobs", "3", "--json", **there)
+    assert done.returncode == 0
+    assert {str(path.relative_to(tmp_path)) for path in (tmp_path / "new").rglob("*.png")} == {
+        *("new/a.png", "new/b.png", "new/c.png"),
+        "new/sub/d.png",
+    }
+    document = said(done)
+    assert (document["blurred"], document["failed"]) == (4, 0)
+    files = document["files"]
+    assert [file["source"] for file in files] == [
+        *("album/a.jpg", "album/b.jpg", "album/c.jpg"),
+        "album/sub/d.jpg",
+    ]
+    assert all(file["credits_charged"] == 1 and file["request_id"] for file in files)
+    assert all((tmp_path / file["target"]).stat().st_size == file["bytes"] for file in files)
+
+
+def test_one_bad_file_fails_alone_and_the_summary_says_so(run: Run, tmp_path: Path) -> None:
+    fill(tmp_path / "album", "a.jpg", "c.jpg")
+    (tmp_path / "album" / "b.jpg").write_bytes(b"this is no image")
+    done = run("album", "--jobs", "2")
+    assert done.returncode == 1
+    complaint, summary = done.stderr.decode().splitlines()
+    assert complaint.startswith("album/b.jpg: ")
+    assert complaint.endswith("[invalid_image]")
+    assert summary.startswith("2 blurred in ")
+    assert summary.endswith(", 1 failed")
+    again = run("album", "--json")
+    codes = [file["error"]["code"] for file in said(again)["files"]]
+    assert codes == ["exists", "invalid_image", "exists"]
+
+
+def test_nothing_is_overwritten_or_paid_for_without_force(
+    run: Run, api: Api, photo: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "photo-blurred.png"
+    kept.write_bytes(b"mine")
+    with unreliable(api.server.url) as way:
+        settings = {"BGBLUR_API": way.url, "BGBLUR_API_KEY": api.key}
+        refused = run(photo.name, **settings)
+        assert (refused.returncode, way.seen) == (1, [])
+        assert b"photo-blurred.png is there already; --force replaces it" in refused.stderr
+        assert kept.read_bytes() == b"mine"
+        assert run(photo.name, "--force", **settings).returncode == 0
+    assert is_picture(kept.read_bytes())
+
+
+def test_a_photo_is_never_replaced_by_its_own_result(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(PHOTO)
+    done = run("photo.png", "-o", "photo.png", "--force")
+    assert done.returncode == 2
+    assert (tmp_path / "photo.png").read_bytes() == PHOTO
+
+
+def test_a_large_photo_and_a_result_behind_a_link_come_by_themselves(
+    run: Run, there: dict[str, str], by_link: Api, large_photo: Path
+) -> None:
+    uploaded = run(large_photo.name, "-o", "-", **there)
+    linked = {"BGBLUR_API": by_link.server.url, "BGBLUR_API_KEY": by_link.key}
+    fetched = run(large_photo.name, "-o", "-", **linked)
+    assert (uploaded.returncode, fetched.returncode) == (0, 0)
+    assert is_picture(uploaded.stdout)
+    assert uploaded.stdout == fetched.stdout
+
+
+def test_an_api_needs_no_model_on_this_machine(
+    run: Run, there: dict[str, str], photo: Path
+) -> None:
+    assert run(photo.name, BLUR_MODEL_DIR="/nowhere", **there).returncode == 0

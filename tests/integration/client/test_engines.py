@@ -1,0 +1,47 @@
+"""Stopping a call to an API: before it is sent it costs nothing, after that it is not lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgblur.blurring.engines import Stopped, Tell, remote
+from blur_client import Client
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.media.conftest import Api
+
+
+def stopping_at(chosen: str) -> Tell:
+    def tell(step: str, _done: float) -> None:
+        if step == chosen:
+            raise Stopped
+
+    return tell
+
+
+def test_a_call_that_is_stopped_while_it_is_sent_costs_nothing(
+    without_uploads: Api, large_photo: Path
+) -> None:
+    url, key = without_uploads.server.url, without_uploads.key
+    engine = remote({"radius": 9}, url, key, threading.Event())
+    with Client(url, key) as client:
+        before = client.account().balance
+        with pytest.raises(Stopped):
+            engine(large_photo, stopping_at("sending"))
+        assert client.account().balance == before
+
+
+def test_a_call_that_was_wholly_sent_is_waited_for(
+    api: Api, photo: Path, balance: Callable[[], int]
+) -> None:
+    before = balance()
+    engine = remote({"radius": 9}, api.server.url, api.key, threading.Event())
+    made = engine(photo, stopping_at("blurring"))
+    assert made.content_type == "image/png"
+    assert made.call["credits_left"] == balance() == before - 1

@@ -1,0 +1,138 @@
+"""`bgblur blur` where something is in its way: a wrong command, a wrong key, Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.client.shell import RADIUS, Run, fill, is_picture
+from tests.integration.client.unreliable import unreliable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.media.conftest import Api
+
+# A test run in a shell's background hands on a SIGINT that is ignored.
+INTERRUPTIBLE_SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from bgblur.cli import main
+main()
+"""
+INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere.jpg",), "there is no nowhere.jpg"),
+        (("photo.jpg", "-o", "x.gif"), "no format is called .gif"),
+        (("photo.jpg", "-r", "51"), "51 is not in the range"),
+        (("photo.jpg", "-o", "-", "--json"), "--json"),
+        (("photo.jpg", "--api", "http://127.0.0.1:9"), "--key"),
+        (("photo.jpg", "--api", "127.0.0.1:9", "--key", "k"), "begins with https://"),
+        ((), "Missing argument"),
+    ],
+)
+def test_a_wrong_command_ends_with_2_and_says_why(
+    arguments: tuple[str, ...], says: str, run: Run, photo: Path
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr.decode()
+    assert list(photo.parent.iterdir()) == [photo]
+
+
+def test_a_model_that_is_not_there_shows_the_two_ways_out(run: Run, photo: Path) -> None:
+    done = run(photo.name, BLUR_MODEL_DIR="/nowhere")
+    assert done.returncode == 2
+    assert "`make model`" in done.stderr.decode()
+    assert "--api" in done.stderr.decode()
+
+
+def test_a_wrong_key_is_tried_once_and_not_for_every_photo(
+    run: Run, api: Api, tmp_path: Path
+) -> None:
+    fill(tmp_path / "album", *(f"{number}.jpg" for number in range(5)))
+    with unreliable(api.server.url) as way:
+        done = run("album", "--jobs", "1", BGBLUR_API=way.url, BGBLUR_API_KEY="nonsense")
+    assert done.returncode == 1
+    assert len(way.seen) == 1
+    assert done.stderr.decode().splitlines()[-1].endswith("1 failed, 4 not begun")
+
+
+@pytest.mark.parametrize("way", ["here", "there"])
+def test_ctrl_c_leaves_whole_files_and_no_others(
+    way: str, environ: dict[str, str], there: dict[str, str], tmp_path: Path
+) -> None:
+    fill(tmp_path / "album", *(f"{number}.jpg" for number in range(60)))
+    new = tmp_path / "new"
+    process = subprocess.Popen(
+        [*INTERRUPTIBLE, "blur", *RADIUS, "album", "-o", "new", "--jobs", "2"],
+        cwd=tmp_path,
+        env={**environ, **(there if way == "there" else {})},
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        while not (new.exists() and list(new.glob("*.png"))):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"not begun" in complaint
+    assert b"Traceback" not in complaint
+    made = list(new.iterdir())
+    assert 0 < len(made) < 60
+    assert all(path.suffix == ".png" and is_picture(path.read_bytes()) for path in made)
+
+
+def test_ctrl_c_ends_a_wait_for_the_next_attempt(
+    environ: dict[str, str], photo: Path, tmp_path: Path, api: Api
+) -> None:
+    with unreliable(api.server.url, *[503] * 9) as way:
+        settings = {"BGBLUR_API": way.url, "BGBLUR_API_KEY": api.key}
+        process = subprocess.Popen(
+            [*INTERRUPTIBLE, "blur", *RADIUS, photo.name],
+            cwd=tmp_path,
+            env={**environ, **settings},
+            stderr=subprocess.PIPE,
+        )
+        with process:
+            while not way.seen:
+                assert process.poll() is None
+                time.sleep(0.02)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"interrupted" in complaint
+    assert list(tmp_path.iterdir()) == [photo]
+
+
+def test_a_second_ctrl_c_ends_a_call_that_is_never_answered(
+    environ: dict[str, str], photo: Path, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [*INTERRUPTIBLE, "blur", *RADIUS, photo.name],
+            cwd=tmp_path,
+            env={**environ, "BGBLUR_API": url, "BGBLUR_API_KEY": "key"},
+        )
+        with process, silent.accept()[0] as connection:
+            received = b""
+            while not received.endswith(b"--\r\n"):
+                received += connection.recv(100_000)
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
+    assert list(tmp_path.iterdir()) == [photo]

@@ -1,0 +1,137 @@
+"""Calls that fail on the way: repeated in time, and paid for once."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.client.photos import PHOTO
+from tests.integration.client.unreliable import DROPPED, LOST, unreliable
+
+from blur_client import BlurClientError, Client, ConnectionFailedError, Patience
+from blur_client.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.media.conftest import Api
+
+BLUR = "/v2/rembg/blur/"
+Waits = list[float]
+
+
+def client_of(url: str, api: Api, waits: Waits, patience: Patience | None = None) -> Client:
+    return Client(url, api.key, patience=patience, sleep=waits.append, chance=lambda: 0.0)
+
+
+@pytest.mark.parametrize("status", [429, 503, 409])
+def test_a_passing_refusal_is_waited_out_as_long_as_it_asks(
+    status: int, api: Api, balance: Callable[[], int]
+) -> None:
+    before, waits = balance(), Waits()
+    told: list[tuple[float, str]] = []
+
+    def on_wait(wait_s: float, error: BlurClientError) -> None:
+        told.append((wait_s, str(error)))
+
+    with unreliable(api.server.url, status, status) as way:
+        blurred = client_of(way.url, api, waits).blur(PHOTO, radius=9, on_wait=on_wait)
+    assert waits == [3.25, 3.5]
+    assert told == [(3.25, "Later."), (3.5, "Later.")]
+    assert len(way.seen) == 3
+    assert len(set(way.keys())) == 1
+    assert (blurred.credits_charged, balance()) == (1, before - 1)
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_and_charged_once(
+    api: Api, balance: Callable[[], int]
+) -> None:
+    before, waits = balance(), Waits()
+    with unreliable(api.server.url, LOST, DROPPED, LOST) as way:
+        blurred = client_of(way.url, api, waits).blur(PHOTO, radius=9)
+    assert blurred.replayed
+    assert blurred.credits_charged == 0
+    assert len(set(way.keys())) == 1
+    assert balance() == before - 1
+
+
+def test_two_calls_are_two_charges(api: Api, balance: Callable[[], int]) -> None:
+    before = balance()
+    with unreliable(api.server.url) as way, Client(way.url, api.key) as client:
+        for _ in range(2):
+            client.blur(PHOTO, radius=9)
+    assert len(set(way.keys())) == 2
+    assert balance() == before - 2
+
+
+def test_a_key_of_the_callers_makes_one_charge_of_two_calls(
+    api: Api, balance: Callable[[], int]
+) -> None:
+    before = balance()
+    with Client(api.server.url, api.key) as client:
+        first, second = (client.blur(PHOTO, radius=9, idempotency_key="mine") for _ in range(2))
+    assert [first.replayed, second.replayed] == [False, True]
+    assert first.data == second.data
+    assert balance() == before - 1
+
+
+def test_a_request_that_is_too_large_is_sent_again_by_upload_under_the_same_key(
+    api: Api, large_photo: Path, balance: Callable[[], int]
+) -> None:
+    before, waits = balance(), Waits()
+    with unreliable(api.server.url) as way:
+        blurred = client_of(way.url, api, waits).blur(large_photo, radius=9)
+    first, offer, last = way.seen
+    assert (first[0], offer[0], last[0]) == (BLUR, "/v2/uploads", BLUR)
+    assert first[1]["idempotency-key"] == last[1]["idempotency-key"]
+    assert waits == []
+    assert (blurred.credits_charged, balance()) == (1, before - 1)
+
+
+def test_what_was_uploaded_is_not_uploaded_again(api: Api, large_photo: Path) -> None:
+    waits = Waits()
+    with unreliable(api.server.url, None, None, 503, DROPPED) as way:
+        client_of(way.url, api, waits).blur(large_photo, radius=9)
+    assert [path for path, _ in way.seen] == [BLUR, "/v2/uploads", BLUR, BLUR, BLUR]
+
+
+def test_patience_ends_with_the_last_refusal(api: Api) -> None:
+    waits = Waits()
+    with unreliable(api.server.url, *[503] * 9) as way:
+        client = client_of(way.url, api, waits, Patience(retries=2))
+        with pytest.raises(UnavailableError) as refused:
+            client.blur(PHOTO, radius=9)
+    assert refused.value.retry_after_s == 3
+    assert (len(way.seen), len(waits)) == (3, 2)
+
+
+def test_a_wait_beyond_all_patience_is_not_begun(api: Api) -> None:
+    waits = Waits()
+    with unreliable(api.server.url, 503) as way:
+        client = client_of(way.url, api, waits, Patience(longest_wait_s=2))
+        with pytest.raises(UnavailableError):
+            client.blur(PHOTO, radius=9)
+    assert waits == []
+
+
+def test_where_nobody_listens_the_call_ends_with_a_plain_reason(api: Api) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        waits = Waits()
+        with pytest.raises(ConnectionFailedError, match=r"^no connection: Connection refused$"):
+            client_of(url, api, waits).account()
+    assert waits == [0.25, 0.5, 1.0, 2.0]
+
+
+def test_a_server_that_says_nothing_is_given_up_in_time(api: Api) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        patience = Patience(retries=0)
+        with (
+            Client(url, api.key, timeout_s=(1, 0.2), patience=patience) as client,
+            pytest.raises(ConnectionFailedError, match="no answer within the time-out"),
+        ):
+            client.blur(PHOTO, radius=9)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from blur_client import ApiError
+from blur_client.answers import to_blurred, to_error, to_timing
+from blur_client.errors import ERRORS, UnexpectedAnswerError
+from blur_client.patience import Patience, may_pass
+
+
+def answer(status: int, body: bytes, **headers: str) -> requests.Response:
+    made = requests.Response()
+    made.status_code, made.url, made._content = status, "http://api/v2?secret=1", body  # noqa: SLF001
+    made.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return made
+
+
+def refusal(code: str, status: int = 400, **more: Any) -> ApiError:  # noqa: ANN401 - JSON
+    told = {"error": {"code": code, "message": "No.", "request_id": "req_1", **more}}
+    return to_error(answer(status, json.dumps(told).encode()))
+
+
+def test_a_picture_comes_with_what_it_cost_and_how_long_each_step_took() -> None:
+    came = answer(
+        200,
+        b"picture",
+        Content_Type="image/png",
+        X_Request_Id="req_7",
+        X_Credits_Charged="1",
+        X_Credits_Remaining="41",
+        Server_Timing="decode;dur=12.5, matte;dur=300",
+        Idempotent_Replayed="true",
+    )
+    blurred = to_blurred(came, came)
+    assert (blurred.data, blurred.content_type, blurred.request_id) == (
+        b"picture",
+        "image/png",
+        "req_7",
+    )
+    assert (blurred.credits_charged, blurred.credits_left, blurred.replayed) == (1, 41, True)
+    assert blurred.timing_ms == {"decode": 12.5, "matte": 300.0}
+
+
+def test_a_picture_without_the_headers_is_still_a_picture() -> None:
+    came = answer(200, b"picture")
+    blurred = to_blurred(came, came)
+    assert (blurred.credits_charged, blurred.request_id, blurred.timing_ms) == (None, None, {})
+
+
+@pytest.mark.parametrize(
+    ("header", "timing"),
+    [
+        ('total;desc="all of it";dur=3', {"total": 3.0}),
+        ("cache;desc=hit, db;dur=1.5", {"db": 1.5}),
+        ("", {}),
+        ("nonsense", {}),
+    ],
+)
+def test_server_timing_is_read_as_far_as_it_says_a_duration(
+    header: str, timing: dict[str, float]
+) -> None:
+    assert to_timing(header) == timing
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_each_code_is_a_class_that_keeps_the_whole_answer(code: str) -> None:
+    error = refusal(code, 429, retry_after=7)
+    assert type(error) is ERRORS[code]
+    assert (error.code, error.message, str(error), error.status) == (code, "No.", "No.", 429)
+    assert (error.request_id, error.retry_after_s) == ("req_1", 7)
+
+
+def test_a_code_of_tomorrow_is_an_error_of_the_api_today() -> None:
+    error = refusal("invalid_weather")
+    assert type(error) is ApiError
+    assert error.code == "invalid_weather"
+
+
+@pytest.mark.parametrize("body", [b"<h1>nginx</h1>", b"[]", b'{"error": "no"}', b'{"error": {}}'])
+def test_an_answer_that_is_not_the_contracts_says_whence_it_came_but_no_secrets(
+    body: bytes,
+) -> None:
+    error = to_error(answer(502, body, Content_Type="text/html; charset=utf-8"))
+    assert isinstance(error, UnexpectedAnswerError)
+    assert str(error) == "http://api/v2 answers 502 with text/html"
+
+
+def test_a_redirection_that_is_not_followed_says_where_it_leads() -> None:
+    error = to_error(answer(301, b"", Location="https://api/v2"))
+    assert "points to https://api/v2" in str(error)
+
+
+def test_what_passes_by_itself_is_told_from_what_does_not() -> None:
+    passing = [refusal("rate_limit_exceeded", 429), refusal("temporarily_unavailable", 503)]
+    passing += [refusal("idempotency_in_progress", 409), to_error(answer(500, b"<Error/>"))]
+    lasting = [refusal("idempotency_conflict", 409), refusal("internal_error", 500)]
+    lasting += [refusal("insufficient_credits", 402), refusal("no_subject", 422)]
+    assert [may_pass(error) for error in passing + lasting] == [True] * 4 + [False] * 4
+
+
+def test_the_wait_doubles_and_is_never_shorter_than_the_answer_asks() -> None:
+    patience = Patience(retries=3, first_wait_s=1)
+    soon = refusal("temporarily_unavailable", 503)
+    assert [patience.wait_s(soon, attempt, 1.0) for attempt in range(4)] == [1, 2, 4, None]
+    later = refusal("rate_limit_exceeded", 429, retry_after=9)
+    assert patience.wait_s(later, 0, 0.0) == 9.5
+
+
+def test_a_wait_that_is_too_long_is_not_begun() -> None:
+    far_off = refusal("rate_limit_exceeded", 429, retry_after=61)
+    assert Patience(longest_wait_s=60).wait_s(far_off, 0, 0.5) is None

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+from events import make
+from requests_toolbelt import MultipartDecoder
+
+from blur.api.upload import CONTENT_TYPES
+from blur.imaging.readers import BRANDED, SIGNED, reader_of
+from blur_client.errors import SourceChangedError
+from blur_client.form import Counted, photo_form
+from blur_client.source import HEAD_BYTES, Photo, media_type
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blur_client.source import Source
+
+
+class Pipe(io.RawIOBase):
+    """What cannot be rewound, such as a pipe."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self._content = io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override] # as io documents it
+        return self._content.readinto(buffer)
+
+
+def sent(photo: Photo) -> list[tuple[bytes, bytes]]:
+    """Return the disposition and the content of each part that the form of `photo` has."""
+    with photo_form({"radius": "12"}, "image", photo, None) as form:
+        body, content_type = form.read(), form.content_type
+    parts = MultipartDecoder(body, content_type).parts
+    return [(part.headers[b"Content-Disposition"], part.content) for part in parts]
+
+
+def test_every_kind_of_source_sends_the_same_bytes_each_time_it_is_sent(tmp_path: Path) -> None:
+    content = make.jpeg()
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    later = io.BytesIO(b"skipped" + content)
+    later.seek(7)
+    with path.open("rb") as file:
+        sources: list[Source] = [path, str(path), content, file, later, Pipe(content)]  # type: ignore[list-item] # raw files read alike
+        for photo in map(Photo, sources):
+            assert photo.size_bytes == len(content)
+            assert photo.content_type == "image/jpeg"
+            for _ in range(2):
+                assert [part for _, part in sent(photo)] == [b"12", content]
+
+
+def test_a_file_of_the_callers_stays_open() -> None:
+    file = io.BytesIO(make.jpeg())
+    sent(Photo(file))
+    assert not file.closed
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("my photo.jpg", "my photo.jpg"), ("日本.jpg", "__.jpg"), ('a"b\n.jpg', "ab.jpg")],
+)
+def test_a_photos_name_is_sent_as_far_as_a_header_can_hold_it(
+    name: str, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(make.jpeg())
+    assert sent(Photo(path))[1][0].decode() == f'form-data; name="image"; filename="{told}"'
+
+
+def test_the_progress_is_told_up_to_the_last_byte() -> None:
+    told: list[tuple[int, int]] = []
+    with photo_form({}, "image", Photo(make.jpeg()), lambda *how_far: told.append(how_far)) as form:
+        total = form.len
+        while form.read(1000):
+            pass
+    assert len(told) > 5
+    assert told == sorted(told)
+    assert told[-1] == (total, total)
+
+
+def test_a_file_that_shrinks_while_it_is_sent_ends_the_call() -> None:
+    file = Counted(io.BytesIO(b"short"), 10)
+    assert file.read(100) == b"short"
+    with pytest.raises(SourceChangedError):
+        file.read(100)
+
+
+def test_every_format_that_the_service_reads_is_recognised_as_the_service_does() -> None:
+    boxes = [(b"ftyp" + brand, 4) for brands, _ in BRANDED for brand in brands]
+    for signature, at in [*((signature, at) for signature, at, _ in SIGNED), *boxes]:
+        head = (bytes(3) + b"\x20" + bytes(at))[:at] + signature + bytes(HEAD_BYTES)
+        kind = media_type(head)
+        assert kind == f"image/{reader_of(head).name.lower()}"
+        assert kind in CONTENT_TYPES
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\x00\x00\x00\x1cftypavif\x00", "image/avif"),
+        (b"\x00\x00\x00\x18ftypheic\x00", "image/heic"),
+        (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic", "image/heic"),
+        (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1avif", "image/avif"),
+        (b"this is no image", None),
+        (b"", None),
+    ],
+)
+def test_files_of_boxes_are_told_apart_by_their_brands(head: bytes, kind: str | None) -> None:
+    assert media_type(head) == kind

@@ -1,0 +1,1 @@
+"""`bgblur blur`: photos from files, here or by way of an API."""

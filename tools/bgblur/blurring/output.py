@@ -1,0 +1,48 @@
+"""Results onto the disk: whole or not at all, and never over a file unasked."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def is_taken(target: Path) -> bool:
+    """Tell whether writing would replace something; a device or a pipe loses nothing."""
+    return target.is_file() or target.is_dir() or target.is_symlink()
+
+
+def write(target: Path, data: bytes, *, force: bool) -> None:
+    """Write the file under another name and give it its own when it is whole.
+
+    Raises:
+        FileExistsError: it is there, and `force` does not allow to replace it.
+        OSError: it cannot be written.
+
+    """
+    if target.exists() and not is_taken(target):
+        target.write_bytes(data)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with draft.open("xb") as file:
+            file.write(data)
+        if force:
+            draft.replace(target)
+        else:
+            _name_once(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _name_once(draft: Path, target: Path) -> None:
+    """Give the name unless it is taken, in one step where the file system has hard links."""
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        if is_taken(target):
+            raise FileExistsError(target) from None
+        draft.replace(target)

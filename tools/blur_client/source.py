@@ -1,0 +1,85 @@
+"""A photo to send: a path, bytes or an open file, which every attempt reads from its start."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
+"""A path, the file's bytes, or a file that is open for reading in binary mode."""
+
+HEAD_BYTES = 256
+SIGNATURES = (
+    (b"\xff\xd8\xff", 0, "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
+    (b"WEBP", 8, "image/webp"),
+    (b"GIF8", 0, "image/gif"),
+    (b"BM", 0, "image/bmp"),
+    (b"II", 0, "image/tiff"),
+    (b"MM", 0, "image/tiff"),
+    (b"ftyp", 4, "image/heic"),
+)
+"""Signature, where it stands, and the media type that an upload is declared with."""
+AVIF_BRANDS = (b"avif", b"avis")
+"""Among the brands of a file of boxes, which is HEIC otherwise (ISO/IEC 14496-12, 4.3)."""
+
+
+class Photo:
+    """A source that can be opened as often as it must be sent."""
+
+    def __init__(self, source: Source) -> None:
+        """Keep a path or bytes as they are; a file that cannot be rewound is read now.
+
+        Raises:
+            OSError: there is no such file, or it cannot be read.
+
+        """
+        self.name = _name_of(source)
+        self._file: BinaryIO | None = None
+        self._start = 0
+        self._content: bytes | Path
+        if isinstance(source, bytes):
+            self._content = source
+        elif isinstance(source, (str, os.PathLike)):
+            self._content = Path(source)
+        elif source.seekable():
+            self._file, self._start = source, source.tell()
+        else:
+            self._content = source.read()
+        with self.open() as file:
+            self.content_type = media_type(file.read(HEAD_BYTES))
+            file.seek(0, os.SEEK_END)
+            self.size_bytes = file.tell() - self._start
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open the photo at its start; a file of the caller's stays open."""
+        if self._file is not None:
+            self._file.seek(self._start)
+            yield self._file
+        elif isinstance(self._content, bytes):
+            yield io.BytesIO(self._content)
+        else:
+            with self._content.open("rb") as file:
+                yield file
+
+
+def media_type(head: bytes) -> str | None:
+    """Return the media type that the first bytes show, or None."""
+    for signature, at, name in SIGNATURES:
+        if head.startswith(signature, at):
+            is_avif = name == "image/heic" and any(brand in head for brand in AVIF_BRANDS)
+            return "image/avif" if is_avif else name
+    return None
+
+
+def _name_of(source: Source) -> str:
+    """Return the name to send: without its folders, and nothing that a header cannot hold."""
+    path = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "")
+    name = Path(path).name if isinstance(path, (str, os.PathLike)) else ""
+    kept = "".join(letter for letter in name if letter.isprintable() and letter not in '"\\')
+    return kept.encode("ascii", "replace").decode().replace("?", "_") or "photo"
