@@ -26,11 +26,11 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model pictures gallery bench bench-quality lock clean FORCE
+.PHONY: help run test samples browser e2e check model gallery bench bench-quality lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
 
 run: $(SERVE_READY) model ## Start the API on this machine, with a demo key
 	@exec $(BIN)/bgblur serve --demo
@@ -70,7 +70,7 @@ bench: $(TEST_READY) model ## Measure speed and memory against peers; writes ben
 bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=folder
 	@$(BENCH)/quality.py "$(DATA)"
 
-pictures gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
+gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py
 
 # Each lock is bounded by the one before it, so that all three pin the same versions.

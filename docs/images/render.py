@@ -5,7 +5,7 @@ is hard, enlarged: the photo, a plain blur behind rembg's mask, and what comes o
 photos are scikit-image's samples: NASA's portrait of Eileen Collins, and Stefan van der Walt's
 cat Chelsea (both public domain).
 
-    make pictures
+    make gallery
 """
 
 from __future__ import annotations
