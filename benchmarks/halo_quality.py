@@ -1,14 +1,20 @@
 """How much of a halo is left around soft edges, where the ideal picture is known.
 
-True alpha from AM-2k puts one photo over another: foreground, background and alpha are known,
-and so is the picture that a lens would have made, alpha * F + (1 - alpha) * blur(B). The true
-alpha is given to all, so that only what is done with it counts. The error is the mean of
-absolute differences, in 8-bit levels, within `BAND_PX` pixels of soft edges.
+A subject of AM-2k is put before another photo by its true alpha: foreground, background and
+alpha are known, and so is the picture that a lens would have made, alpha * F + (1 - alpha) *
+blur(B). The true alpha is given to all, so that only what is done with it counts. The error is
+the mean of absolute differences, in 8-bit levels, within `BAND_PX` pixels of soft edges.
+
+AM-2k has no foregrounds. The subject's colours are taken from its photo by PyMatting's
+multi-level estimate (T. Germer et al., "Fast multi-level foreground estimation", ICPR 2020). As
+a harder case the photo itself is the foreground too: the soft edge then has colours of the
+background that it was taken before, which nothing in the picture explains.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -20,12 +26,13 @@ from blur.imaging.pipeline import blur_background
 from blur.imaging.scene import Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from blur.imaging.arrays import Coverage, Pixels
 
-    Blur = Callable[[Pixels, Coverage, int], Pixels]
+Foreground: TypeAlias = "Callable[[Pixels, Coverage], Pixels]"
+Blur: TypeAlias = "Callable[[Pixels, Coverage, int], Pixels]"
 
 RADII = (10, 30)
 
@@ -49,9 +56,32 @@ class Known(NamedTuple):
         return over(self.foreground, blurred, self.alpha)
 
 
-def scenes(data: Path) -> Iterator[Known]:
-    """Put each matting photo's subject before each of the four photos that follow it."""
-    subjects = list(pairs(data / "matting", data / "matting"))
+def as_it_is(photo: Pixels, _: Coverage) -> Pixels:
+    """Take the photo itself for its foreground."""
+    return photo
+
+
+def estimated(photo: Pixels, alpha: Coverage) -> Pixels:
+    """Return the subject's own colours. The first call compiles for a minute."""
+    from pymatting import estimate_foreground_ml  # noqa: PLC0415 - it compiles on import
+
+    colours = estimate_foreground_ml(photo / 255, alpha / 255)
+    levels: Pixels = np.rint(255 * np.clip(colours, 0, 1)).astype(np.uint8)
+    return levels
+
+
+FOREGROUNDS: dict[str, Foreground] = {
+    "subject's own colours": estimated,
+    "photo as foreground": as_it_is,
+}
+
+
+def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
+    """Put each matting photo's subject before every other photo of `photos`."""
+    subjects = [
+        (foreground(photo, alpha), alpha)
+        for photo, alpha in pairs(data / "matting", data / "matting")
+    ]
     grounds = sorted((data / "photos").glob("*"))
     for number, (photo, alpha) in enumerate(subjects):
         size = (photo.shape[1], photo.shape[0])
@@ -75,10 +105,10 @@ def ours(photo: Pixels, alpha: Coverage, radius_px: int) -> Pixels:
 BLURS: dict[str, Blur] = {"naive": plain, "here": ours}
 
 
-def compare(data: Path) -> dict[str, list[float]]:
+def compare(data: Path, foreground: Foreground) -> dict[str, list[float]]:
     """Return each way's mean error at each of `RADII`."""
     errors: dict[str, list[list[float]]] = {name: [[] for _ in RADII] for name in BLURS}
-    for scene in scenes(data):
+    for scene in scenes(data, foreground):
         photo, band = scene.photo(), near_soft_edges(scene.alpha)
         for place, radius_px in enumerate(RADII):
             ideal = scene.ideal(radius_px).astype(float)

@@ -51,18 +51,19 @@ def matte_table(model: Model, data: Path) -> str:
 
 def halo_table(data: Path) -> str:
     """Compare halos."""
-    measured = halo_quality.compare(data)
-    rows = [
-        (
-            f"radius {radius_px}",
-            f"{naive:.2f}",
-            f"{here:.2f} = {here / naive:.2f} x",
-            f"at most {target:.2f} x",
-        )
-        for radius_px, naive, here, target in zip(
-            halo_quality.RADII, measured["naive"], measured["here"], HALO, strict=True
-        )
-    ]
+    rows = []
+    for kind, foreground in halo_quality.FOREGROUNDS.items():
+        measured = halo_quality.compare(data, foreground)
+        errors = zip(halo_quality.RADII, measured["naive"], measured["here"], HALO, strict=True)
+        rows += [
+            (
+                f"radius {radius_px}, {kind}",
+                f"{naive:.2f}",
+                f"{here:.2f} = {here / naive:.2f} x",
+                f"at most {target:.2f} x",
+            )
+            for radius_px, naive, here, target in errors
+        ]
     return report.table(("error along soft edges, levels", "naive", "here", "target"), rows)
 
 
