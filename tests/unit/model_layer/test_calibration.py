@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
-from skimage import data
 
 from blur.imaging.models import MODELS
 from blur.imaging.session import to_tensor
@@ -47,7 +46,7 @@ def bumped(model: onnx.ModelProto, name: str, bump: np.ndarray) -> onnx.ModelPro
 
 @pytest.mark.parametrize("name", [NAME, EARLY])
 def test_the_gradient_is_what_a_small_step_does(network: onnx.ModelProto, name: str) -> None:
-    picture = to_tensor(data.astronaut(), MODELS["u2netp"])
+    picture = to_tensor(photos()[0], MODELS["u2netp"])
     signs = np.random.default_rng(0).choice([-1, 1], (1, 1, 320, 320)).astype(np.float32)
     graded, outputs = backward(network, [name])
     (gradient,) = session(graded).run(outputs, {INPUT: picture, SEED: signs})

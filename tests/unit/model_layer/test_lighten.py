@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -19,6 +20,9 @@ from graph import weight
 from lighten import FACTORS, LIGHT, SOURCE, OtherModelError, lighten, main
 from rewrite import rewrite, sizes_px
 from sources import read_pins
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Pixels
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +51,13 @@ def test_the_same_file_comes_out_byte_for_byte(
     assert (tmp_path / SOURCE).read_bytes() == pinned
 
 
+def photo(name: str) -> Pixels:
+    return np.array(getattr(data, name)())
+
+
 def answer(model: onnx.ModelProto) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    feed = {"input.1": to_tensor(data.coffee(), MODELS["u2netp"])}
+    feed = {"input.1": to_tensor(photo("coffee"), MODELS["u2netp"])}
     return np.asarray(session.run([session.get_outputs()[0].name], feed)[0])
 
 
@@ -80,9 +88,9 @@ def test_it_multiplies_a_third_less_often(pinned: bytes) -> None:
 
 def test_its_map_of_a_photo_it_was_not_fitted_to_is_close(model_dir: Path) -> None:
     # A retina looks like none of the photographs; the network sees a bright disc in it.
-    photo = np.ascontiguousarray(data.retina()[::4, ::4])
+    picture = np.ascontiguousarray(photo("retina")[::4, ::4])
     exact, light = (
-        open_model(MODELS[name], model_dir, threads=1).predict(photo)
+        open_model(MODELS[name], model_dir, threads=1).predict(picture)
         for name in ("u2netp", "u2netp-light")
     )
     assert np.abs(exact - light).mean() < 0.02
