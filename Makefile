@@ -26,7 +26,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model gallery bench bench-quality lock clean FORCE
+.PHONY: help run test samples browser e2e check model calibrate gallery bench bench-quality lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -62,6 +62,10 @@ check: $(TEST_READY) ## Lint, formatting, types, and the direction of imports
 model: | $(SERVE_READY) ## Bring the model into build/models
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
+	@$(BIN)/python layers/model/lighten.py build/models
+
+calibrate: $(TEST_READY) model ## Learn the light model's factors again; needs 2 GB and minutes
+	@$(BIN)/python layers/model/calibrate.py build/models
 
 BENCH = PYTHONPATH=.:functions:tools POWERTOOLS_METRICS_DISABLED=true $(BIN)/python benchmarks
 bench: $(TEST_READY) model ## Measure speed and memory against peers; writes benchmarks/BASELINE.md
@@ -73,14 +77,15 @@ bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=f
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py
 
-# Each lock is bounded by the one before it, so that all three pin the same versions.
+# Each lock is bounded by the one before it, so that all four pin the same versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' $(UPGRADE)
 LOCK = cd requirements && ../$(COMPILE)
 lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer ones
 	@$(LOCK) function.in --output-file function.txt
-	@$(LOCK) function.in serve.in build.in --constraints function.txt --output-file serve.txt
-	@$(LOCK) function.in serve.in build.in test.in --constraints serve.txt --output-file test.txt
+	@$(LOCK) function.in serve.in build.in model.in --constraints function.txt --output-file serve.txt
+	@$(LOCK) function.in serve.in build.in model.in test.in --constraints serve.txt --output-file test.txt
+	@$(LOCK) model.in --constraints serve.txt --output-file ../layers/model/requirements.txt
 	@$(LOCK) base.in --output-file base.txt
 	@$(LOCK) sam.in --output-file sam.txt
 

@@ -36,9 +36,10 @@ def ours(data: bytes) -> None:
     from blur.imaging.recipe import Recipe  # noqa: PLC0415
     from blur.imaging.session import open_model  # noqa: PLC0415
     from blur.imaging.strips import use_threads  # noqa: PLC0415
+    from blur.settings import Settings  # noqa: PLC0415
 
     use_threads(2)
-    model = open_model(SPECS["u2netp"], MODELS, threads=2)
+    model = open_model(SPECS[Settings().model], MODELS, threads=2)
     blur_photo(data, Recipe(radius_px=10), model=model, max_pixels=10**9)
 
 

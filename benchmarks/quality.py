@@ -22,6 +22,7 @@ from blur.imaging.matte import find_matte
 from blur.imaging.models import MODELS as SPECS
 from blur.imaging.session import Model, open_model
 from blur.imaging.strips import use_threads
+from blur.settings import Settings
 
 MAE, MAX_F, EDGE, HALO = 0.0240, 0.9630, 0.77, (0.70, 0.40)
 """The targets."""
@@ -29,7 +30,8 @@ MAE, MAX_F, EDGE, HALO = 0.0240, 0.9630, 0.77, (0.70, 0.40)
 
 def matte_table(model: Model, data: Path) -> str:
     """Compare mattes."""
-    measured = matte_quality.compare(model, data)
+    exact = open_model(SPECS["u2netp"], MODELS, threads=2)
+    measured = matte_quality.compare(exact, model, data)
     theirs, here = measured["rembg"], measured["ours"]
     rows = [
         (
@@ -85,7 +87,7 @@ def main() -> None:
         sys.exit("Name the folder of pictures: make bench-quality DATA=folder")
     data = Path(sys.argv[1])
     use_threads(2)
-    model = open_model(SPECS["u2netp"], MODELS, threads=2)
+    model = open_model(SPECS[Settings().model], MODELS, threads=2)
     report.publish("Quality of the matte", matte_table(model, data))
     report.publish("Quality of the blur", halo_table(data))
     report.publish("Subjects", false_alarms(model, data))

@@ -27,10 +27,12 @@ from blur.imaging.pipeline import STEPS, blur_photo
 from blur.imaging.recipe import Recipe
 from blur.imaging.session import Model, open_model, to_tensor
 from blur.imaging.strips import use_threads
+from blur.settings import Settings
 
 THREADS = 2
 ROUNDS = 7
 NO_LIMIT = 10**9
+DEFAULT = Settings().model
 SIZES = ((4000, 3000), (1920, 1080), (600, 399))
 TARGETS = {4000: (6.0, 2.0), 1920: (2.2, 1.35), 600: (None, 1.12)}
 """By width: at least so many times as fast as naive, at most so many bare runs."""
@@ -201,7 +203,7 @@ def growth(model: Model) -> str:
 def main() -> None:
     """Measure everything and write the baseline."""
     use_threads(THREADS)
-    model = open_model(SPECS["u2netp"], MODELS, threads=THREADS)
+    model = open_model(SPECS[DEFAULT], MODELS, threads=THREADS)
     wanted = sys.argv[1:] or list(PARTS)
     for title in wanted:
         report.publish(title, PARTS[title](model))

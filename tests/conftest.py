@@ -13,5 +13,5 @@ ROOT = Path(__file__).parents[1]
 def model_dir() -> Path:
     """Return the folder with the model's file."""
     folder = ROOT / "build" / "models"
-    assert (folder / "u2netp.onnx").is_file(), "the model is missing: run `make model`"
+    assert (folder / "u2netp-light.onnx").is_file(), "the model is missing: run `make model`"
     return folder

@@ -59,7 +59,7 @@ GALLERY = {
 
 def main() -> None:
     """Write every picture."""
-    model = open_model(MODELS["u2netp"], HERE.parents[1] / "build" / "models", threads=1)
+    model = open_model(MODELS["u2netp-light"], HERE.parents[1] / "build" / "models", threads=1)
     sample = np.asarray(Image.open(HERE / "astronaut.jpg").convert("RGB"))
     save("before-after", [sample, blurred(model, sample)])
     for name, crop in GALLERY.items():

@@ -1,4 +1,4 @@
-"""Replace a model by one whose graph is optimised already: `python prepare.py model.onnx`.
+"""Replace a model by one whose graph is optimised already: `python prepare.py model.onnx ...`.
 
 ONNX Runtime optimises a graph whenever it opens it. The levels up to "extended" fuse nodes
 in ways that hold on any CPU; the last one chooses a layout of memory for the CPU that it
@@ -26,4 +26,5 @@ def prepare(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    prepare(Path(sys.argv[1]))
+    for name in sys.argv[1:]:
+        prepare(Path(name))

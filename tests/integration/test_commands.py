@@ -179,7 +179,7 @@ def test_a_wrong_request_ends_in_one_clear_line(
         ("BLUR_PRICE", "free", "BLUR_PRICE='free' is no int"),
         ("BLUR_ACCOUNTS", "postgres:x", "neither sqlite"),
         ("BLUR_MODEL", "u3net", "there are u2netp"),
-        ("BLUR_MODEL_DIR", "/nowhere", "There is no model at /nowhere/u2netp.onnx"),
+        ("BLUR_MODEL_DIR", "/nowhere", "There is no model at /nowhere/u2netp-light.onnx"),
     ],
 )
 def test_a_server_with_a_wrong_setting_says_which(

@@ -34,7 +34,7 @@ FACES = {
 
 @pytest.fixture(scope="module")
 def model(model_dir: Path) -> Model:
-    return open_model(MODELS["u2netp"], model_dir, threads=2)
+    return open_model(MODELS["u2netp-light"], model_dir, threads=2)
 
 
 def photo_of(name: str) -> Pixels:

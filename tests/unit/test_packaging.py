@@ -11,8 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
+MODEL = "../layers/model/requirements.txt"  # SAM builds the layer from its own folder alone
 LOCKS = ["function.txt", "serve.txt", "test.txt"]
-APART = ["base.txt", "sam.txt"]
+APART = ["base.txt", "sam.txt", MODEL]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
 
 
@@ -37,8 +38,9 @@ def test_each_lock_pins_what_the_smaller_one_pins_at_the_same_versions() -> None
     ("lock", "lists"),
     [
         ("function.txt", ["function.in"]),
-        ("serve.txt", ["function.in", "serve.in", "build.in"]),
-        ("test.txt", ["function.in", "serve.in", "build.in", "test.in"]),
+        ("serve.txt", ["function.in", "serve.in", "build.in", "model.in"]),
+        ("test.txt", ["function.in", "serve.in", "build.in", "model.in", "test.in"]),
+        (MODEL, ["model.in"]),
         ("base.txt", ["base.in"]),
         ("sam.txt", ["sam.in"]),
     ],

@@ -1,7 +1,8 @@
 """The segmentation models that can be used, one row each.
 
 Names, files and pre-processing are those of rembg 2.0.86 (`rembg/sessions/*.py`), so that a
-model means here what it means there.
+model means here what it means there. `u2netp-light` is u2netp with its costliest convolutions
+in factored form (`layers/model/lighten.py`); rembg has no such model.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ MODELS: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
         ModelSpec("u2netp", "u2netp.onnx", 320),
+        ModelSpec("u2netp-light", "u2netp-light.onnx", 320),
         ModelSpec("u2net", "u2net.onnx", 320),
         ModelSpec("silueta", "silueta.onnx", 320),
         ModelSpec("isnet-general-use", "isnet-general-use.onnx", 1024, HALF, ONE),

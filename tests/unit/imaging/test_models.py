@@ -14,6 +14,7 @@ def test_a_model_is_found_by_its_own_name(name: str) -> None:
 def test_rembgs_models_that_matter_here_are_there() -> None:
     assert set(MODELS) == {
         "u2netp",
+        "u2netp-light",
         "u2net",
         "silueta",
         "isnet-general-use",

@@ -1,0 +1,1 @@
+"""What `calibrate.py` needs: photographs, gradients, samples of activations, and the fit."""

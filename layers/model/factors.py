@@ -1,0 +1,88 @@
+"""Convolutions in factored form, as `calibrate.py` learns them and `lighten.py` puts them in.
+
+A 3 x 3 convolution to n channels becomes one to r < n channels, then a 1 x 1 one from r to n
+(Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for classification and
+detection", PAMI 2016). Where its input is a map of half the side that is upsampled and then
+concatenated with another, the half map is convolved before it is upsampled: a quarter of the
+work, and nothing is concatenated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import helper
+
+from graph import convolution, maker, splice
+from rewrite import upsampling
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import onnx
+    from numpy.typing import NDArray
+
+FIELDS = ("half", "full", "expand", "bias")
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What replaces one convolution: expand @ (up(half * a) + full * b) + bias."""
+
+    half: NDArray[np.float32]
+    """(r, c, 3, 3), over the map of half the side."""
+    full: NDArray[np.float32]
+    """(r, c, 3, 3), over the map of the full side."""
+    expand: NDArray[np.float32]
+    """(n, r)."""
+    bias: NDArray[np.float32]
+    """(n,)."""
+
+
+def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
+    """Return the SHA-256 of the model that the factors are of, and the factors by convolution."""
+    with np.load(path) as stored:
+        names = [str(name) for name in stored["names"]]
+        return str(stored["sha256"]), {
+            name: Factors(*(stored[f"{name}_{field}"].astype(np.float32) for field in FIELDS))
+            for name in names
+        }
+
+
+def write_factors(path: Path, sha256: str, factors: dict[str, Factors]) -> None:
+    """Store the factors as half floats, whose 11 bits are more than the fit is good for."""
+    arrays = {
+        f"{name}_{field}": getattr(each, field).astype(np.float16)
+        for name, each in factors.items()
+        for field in FIELDS
+    }
+    np.savez(path, sha256=np.str_(sha256), names=np.array(list(factors)), **arrays)
+
+
+def sources(graph: onnx.GraphProto, name: str) -> tuple[str, str]:
+    """Name the half map and the full map that a convolution of their concatenation reads."""
+    upsampled, full = maker(graph, maker(graph, name).input[0]).input
+    return maker(graph, upsampled).input[0], full
+
+
+def factorise(graph: onnx.GraphProto, name: str, factors: Factors) -> None:
+    """Put the factored form in the place of the convolution that makes `name`."""
+    half_map, full_map = sources(graph, name)
+    _, roi, scales = maker(graph, maker(graph, maker(graph, name).input[0]).input[0]).input
+    half, up, full, both = (f"{name}_{part}" for part in ("half", "up", "full", "both"))
+    nodes = [
+        convolution([half_map, f"{half}_kernel"], half, side=3),
+        upsampling(half, roi, scales, up),
+        convolution([full_map, f"{full}_kernel"], full, side=3),
+        helper.make_node("Add", [full, up], [both]),
+        convolution([both, f"{name}_expand", f"{name}_bias"], name, side=1),
+    ]
+    arrays = {
+        f"{half}_kernel": factors.half,
+        f"{full}_kernel": factors.full,
+        f"{name}_expand": factors.expand[:, :, np.newaxis, np.newaxis],
+        f"{name}_bias": factors.bias,
+    }
+    splice(graph, name, nodes, arrays)

@@ -1,0 +1,65 @@
+"""Make the light form of the pinned u2netp: `python lighten.py build/models`.
+
+It writes `u2netp-light.onnx` beside `u2netp.onnx`, which stays as it is. The same input gives
+the same file, byte for byte. What is changed, and what it costs, is in docs/imaging.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import onnx
+
+from factors import factorise, read_factors
+from rewrite import rewrite
+
+SOURCE, LIGHT = "u2netp.onnx", "u2netp-light.onnx"
+FACTORS = Path(__file__).with_name("u2netp-light.npz")
+
+
+class OtherModelError(Exception):
+    """The factors were learned from another file than the one that is there."""
+
+
+def lighten(content: bytes) -> bytes:
+    """Return the light form of the pinned u2netp's content.
+
+    Raises:
+        OtherModelError: the content is not what the factors were learned from.
+
+    """
+    sha256, factors = read_factors(FACTORS)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        message = f"the factors are of the model with sha256 {sha256}, this one has {found}"
+        raise OtherModelError(message)
+    model = onnx.load_from_string(content)
+    rewrite(model.graph)
+    for name, each in factors.items():
+        factorise(model.graph, name, each)
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model)
+    light: bytes = model.SerializeToString(deterministic=True)
+    return light
+
+
+def main(folder: Path) -> None:
+    """Write the light model into the folder, whole or not at all."""
+    light = lighten((folder / SOURCE).read_bytes())
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{LIGHT}.")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(light)
+        part.chmod(0o644)  # as fetch.py does: Lambda runs as another user
+        part.replace(folder / LIGHT)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,96 @@
+"""The light form of the pinned model, made from the real file."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from skimage import data
+
+from blur.imaging.models import MODELS
+from blur.imaging.session import open_model, to_tensor
+from factors import read_factors
+from fetch import PINS
+from graph import weight
+from lighten import FACTORS, LIGHT, SOURCE, OtherModelError, lighten, main
+from rewrite import rewrite, sizes_px
+from sources import read_pins
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Pixels
+
+
+@pytest.fixture(scope="module")
+def pinned(model_dir: Path) -> bytes:
+    return (model_dir / SOURCE).read_bytes()
+
+
+def test_the_factors_are_of_the_pinned_model() -> None:
+    sha256, factors = read_factors(FACTORS)
+    assert sha256 == read_pins(PINS)["u2netp"].sha256
+    assert factors
+
+
+def test_another_model_is_refused(pinned: bytes) -> None:
+    with pytest.raises(OtherModelError, match="sha256"):
+        lighten(pinned + b"\x00")
+
+
+def test_the_same_file_comes_out_byte_for_byte(
+    pinned: bytes, model_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / SOURCE).write_bytes(pinned)
+    main(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {SOURCE, LIGHT}
+    assert (tmp_path / LIGHT).read_bytes() == (model_dir / LIGHT).read_bytes()
+    assert (tmp_path / SOURCE).read_bytes() == pinned
+
+
+def photo(name: str) -> Pixels:
+    return np.array(getattr(data, name)())
+
+
+def answer(model: onnx.ModelProto) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feed = {"input.1": to_tensor(photo("coffee"), MODELS["u2netp"])}
+    return np.asarray(session.run([session.get_outputs()[0].name], feed)[0])
+
+
+def test_rewriting_leaves_the_map_as_it_was(pinned: bytes) -> None:
+    model = onnx.load_from_string(pinned)
+    before = answer(model)
+    rewrite(model.graph)
+    assert {node.op_type for node in model.graph.node}.isdisjoint({"Shape", "Slice", "Cast"})
+    assert np.abs(answer(model) - before).max() < 1e-4
+
+
+def multiplications(content: bytes) -> int:
+    graph = onnx.load_from_string(content).graph
+    sides = sizes_px(graph)
+    return sum(
+        prod(weight(graph, node.input[1]).shape) * sides[node.output[0]] ** 2
+        for node in graph.node
+        if node.op_type == "Conv"
+    )
+
+
+def test_it_multiplies_a_third_less_often(pinned: bytes) -> None:
+    rewritten = onnx.load_from_string(pinned)
+    rewrite(rewritten.graph)
+    before = multiplications(rewritten.SerializeToString())
+    assert multiplications(lighten(pinned)) <= before * 2 / 3
+
+
+def test_its_map_of_a_photo_it_was_not_fitted_to_is_close(model_dir: Path) -> None:
+    # A retina looks like none of the photographs; the network sees a bright disc in it.
+    picture = np.ascontiguousarray(photo("retina")[::4, ::4])
+    exact, light = (
+        open_model(MODELS[name], model_dir, threads=1).predict(picture)
+        for name in ("u2netp", "u2netp-light")
+    )
+    assert np.abs(exact - light).mean() < 0.02
