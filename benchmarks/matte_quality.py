@@ -1,8 +1,8 @@
 """How good the matte is: ECSSD's masks, and AM-2k's true alpha around soft edges.
 
-The folder has `ecssd/images/*.jpg` with `ecssd/masks/*.png`, and `matting/*.jpg` with the true alpha
-in `matting/*.png`. *MAE* is the mean over the photos of the mean absolute error, 0..1. *Max F*
-is the greatest F-measure (beta^2 = 0.3) over the 255 thresholds, of precision and recall
+The folder has `ecssd/images/*.jpg` with `ecssd/masks/*.png`, and `matting/*.jpg` with the true
+alpha in `matting/*.png`. *MAE* is the mean over the photos of the mean absolute error, 0..1.
+*Max F* is the greatest F-measure (beta^2 = 0.3) over the 255 thresholds, of precision and recall
 averaged over the photos (Achanta et al., CVPR 2009). *Edge* is the mean absolute error within
 `BAND_PX` pixels of the true alpha's soft pixels, and its ratio to that of rembg's mask.
 """

@@ -82,43 +82,42 @@ def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime ha
     return lambda: session.run([name], feed)
 
 
-def float_session() -> Any:  # noqa: ANN401 - onnxruntime has no types
-    """Open the network as it is published: the floor that everything is compared with."""
+def opened(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
+    """Open a network: u2netp as it is published is the floor that everything is compared with."""
     import onnxruntime as ort  # noqa: PLC0415 - the only place that needs it
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = THREADS
     options.inter_op_num_threads = 1
-    path = str(MODELS / "u2netp.onnx")
+    path = str(MODELS / SPECS[name].file)
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def against_peers(model: Model) -> str:
     """Compare with the naive service and with the network alone."""
-    naive, session, rows = Naive.open(), float_session(), []
+    naive, session, light, rows = Naive.open(), opened("u2netp"), opened(DEFAULT), []
     for width, height in SIZES:
         data = photo(width, height)
         times = paired(
             ROUNDS,
             naive=partial(naive, data, 10),
             bare=bare(session),
+            light=bare(light),
             ours=blurring(model, data),
         )
         faster, floors = TARGETS[width]
         rows.append(
             (
                 f"{width} x {height}",
-                *(milliseconds(times[name]) for name in ("naive", "bare", "ours")),
+                *(milliseconds(times[name]) for name in ("naive", "bare", "light", "ours")),
                 f"{ratio(times['naive'], times['ours']):.1f} x",
                 f"{faster} x" if faster else "",
                 f"{ratio(times['ours'], times['bare']):.2f}",
                 floors,
             )
         )
-    head = ("JPEG", "naive, ms", "network alone, ms", "here, ms")
-    return report.table(
-        (*head, "faster than naive", "target", "of the network's time", "at most"), rows
-    )
+    head = ("JPEG", "naive, ms", "u2netp alone", f"{DEFAULT} alone", "here")
+    return report.table((*head, "faster than naive", "target", "of u2netp's time", "at most"), rows)
 
 
 def noting(told: list[tuple[str, float]]) -> Callable[[str], None]:
