@@ -52,8 +52,8 @@ class Crop(NamedTuple):
 
 GALLERY = {
     "hair": Crop("astronaut", 110, 20, 250, 130),
-    "fur": Crop("chelsea", 40, 0, 180, 110),
-    "border": Crop("astronaut", 0, 402, 140, 512),
+    "whiskers": Crop("chelsea", 10, 190, 150, 300),
+    "border": Crop("chelsea", 305, 0, 445, 110),
 }
 
 
