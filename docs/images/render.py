@@ -2,9 +2,8 @@
 
 `before-after.jpg`: the sample photo as it came in and as it comes out. `gallery-*.jpg`: what
 is hard, enlarged: the photo, a plain blur behind rembg's mask, and what comes out here. For
-the page, `site/` has the sample photo and its bokeh. The
-photos are scikit-image's samples: NASA's portrait of Eileen Collins, and Stefan van der Walt's
-cat Chelsea (both public domain).
+the page, `site/` has the sample photo and its bokeh. The photos are scikit-image's samples:
+NASA's portrait of Eileen Collins, and Stefan van der Walt's cat Chelsea (both public domain).
 
     make gallery
 """
