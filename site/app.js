@@ -89,7 +89,7 @@ async function showOutcome(photo, result) {
   showCredits(result.creditsLeft);
   const left = result.creditsLeft ?? (await refreshCredits().catch(() => null));
   showFacts([
-    ["Size", size && `${size.width} × ${size.height}`],
+    ["Size", size && `${size.width} by ${size.height}`],
     ["File", `${inBytes(result.blob.size)} ${FORMATS[result.blob.type] ?? ""}`],
     ["Took", inTime(result.tookMs)],
     ["Credits left", left === null ? null : left.toLocaleString("en")],
