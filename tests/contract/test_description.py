@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from docs.describe import SERVED, described, served
-from events import make
 
 from blur.api.order import RADII_PX
 from blur.api.upload import CONTENT_TYPES
@@ -169,12 +168,3 @@ def described_answer(event: dict[str, Any], status: int) -> dict[str, Any]:
     if operation is None:
         return cast("dict[str, Any]", shared["NoMethod"])
     return cast("dict[str, Any]", followed(operation["responses"][str(status)]))
-
-
-def test_every_header_that_the_code_can_send_is_described(call: Call) -> None:
-    sent = set()
-    for file in FILES:
-        sent |= set(call(json.loads(file.read_text("utf-8"))).headers)
-    allowed = set(call(make.event("OPTIONS", "/v2/account")).headers)
-    named = {name.lower() for name in API["components"]["headers"]}
-    assert sent | allowed <= named | {"content-type"}

@@ -66,7 +66,7 @@ class BucketStore:
         """Return the bucket's own host, as links have it; see `UploadStore.origin`."""
         with _within_reach():
             parameters = {"Bucket": self._bucket, "Key": "any"}
-            url = self._client.generate_presigned_url("get_object", Params=parameters)
+            url: str = self._client.generate_presigned_url("get_object", Params=parameters)
         return urljoin(url, "/").rstrip("/")
 
     def keep(self, name: str, result: Result, *, now_us: int) -> Link:
