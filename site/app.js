@@ -105,8 +105,9 @@ function setBusy(busy) {
   showFailure(null);
   clearOutcome();
   showSending(0);
+  const { top } = byId("frame").getBoundingClientRect();
   const { bottom } = byId("progress").getBoundingClientRect();
-  if (bottom < 0 || bottom > innerHeight) byId("stage").scrollIntoView({ behavior: isCalm ? "auto" : "smooth" });
+  if (top < 0 || bottom > innerHeight) byId("stage").scrollIntoView({ behavior: isCalm ? "auto" : "smooth" });
 }
 
 function showSending(share) {

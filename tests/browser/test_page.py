@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import requests
 from events import make
 from PIL import Image
@@ -95,6 +97,27 @@ def test_a_keyboard_is_enough(visit: Visit) -> None:
     visit.tab_to("tab-curl")
     press("ArrowRight")
     assert "requests.post" in visit.page.inner_text("#sample")
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["new DragEvent('drop', { dataTransfer })", "new ClipboardEvent('paste', { clipboardData })"],
+    ids=["dropped", "pasted"],
+)
+def test_a_photo_may_be_dropped_or_pasted(event: str, visit: Visit) -> None:
+    data = base64.b64encode(make.jpeg()).decode()
+    visit.page.evaluate(
+        f"""(text) => {{
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([bytes], "given.jpg", {{ type: "image/jpeg" }}));
+          const clipboardData = dataTransfer;
+          document.dispatchEvent({event});
+        }}""",
+        data,
+    )
+    visit.page.wait_for_selector("#frame[data-state=before]")
+    assert "given.jpg" in visit.page.inner_text("#caption")
 
 
 def test_the_code_has_the_parameters_and_never_the_key(visit: Visit) -> None:
