@@ -89,9 +89,16 @@ async function uploaded(photo, key, hooks) {
   const form = new FormData();
   for (const [name, value] of Object.entries(offer.fields)) form.append(name, value);
   form.append("file", photo.file);
-  await send("POST", offer.url, { body: form, onSend: hooks.onSend, signal: hooks.signal });
+  await send("POST", reached(offer.url), { body: form, onSend: hooks.onSend, signal: hooks.signal });
   photo.uploads.set(key, offer.upload_id);
   return offer.upload_id;
+}
+
+/** Call this server as the page was called: behind a proxy it may not know that TLS is spoken. */
+function reached(url) {
+  const target = new URL(url);
+  if (target.host === location.host) target.protocol = location.protocol;
+  return target.href;
 }
 
 async function offered(photo, key, { signal }) {
