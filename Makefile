@@ -77,14 +77,10 @@ bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=f
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py
 
-<<<<<<< HEAD
-# Each lock is bounded by the one before it, so that all four pin the same versions.
-=======
 openapi: $(TEST_READY) ## Write openapi.json again, from openapi.yaml
 	@$(BIN)/python docs/describe.py
 
-# Each lock is bounded by the one before it, so that all three pin the same versions.
->>>>>>> df0a80b (Serve a page to try it with, and the API's description with a reference)
+# Each lock is bounded by the one before it, so that all four pin the same versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' $(UPGRADE)
 LOCK = cd requirements && ../$(COMPILE)
