@@ -26,7 +26,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model calibrate gallery bench bench-quality lock clean FORCE
+.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -76,6 +76,9 @@ bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=f
 
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py
+
+openapi: $(TEST_READY) ## Write openapi.json again, from openapi.yaml
+	@$(BIN)/python docs/describe.py
 
 # Each lock is bounded by the one before it, so that all four pin the same versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \

@@ -1,9 +1,9 @@
 """Draws the documentation's pictures.
 
 `before-after.jpg`: the sample photo as it came in and as it comes out. `gallery-*.jpg`: what
-is hard, enlarged: the photo, a plain blur behind rembg's mask, and what comes out here. The
-photos are scikit-image's samples: NASA's portrait of Eileen Collins, and Stefan van der Walt's
-cat Chelsea (both public domain).
+is hard, enlarged: the photo, a plain blur behind rembg's mask, and what comes out here. For
+the page, `site/` has the sample photo and its bokeh. The photos are scikit-image's samples:
+NASA's portrait of Eileen Collins, and Stefan van der Walt's cat Chelsea (both public domain).
 
     make gallery
 """
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import Pixels
 
 HERE = Path(__file__).parent
+SITE = HERE.parents[1] / "site"
 RADIUS_PX = 12
 ZOOM = 3
 GAP_PX = 8
 WHITE = 255
+EXAMPLE = Recipe(radius_px=8, kernel="bokeh", output="jpeg")
 
 
 class Crop(NamedTuple):
@@ -62,10 +64,19 @@ def main() -> None:
     model = open_model(MODELS["u2netp-light"], HERE.parents[1] / "build" / "models", threads=1)
     sample = np.asarray(Image.open(HERE / "astronaut.jpg").convert("RGB"))
     save("before-after", [sample, blurred(model, sample)])
+    draw_example(model)
     for name, crop in GALLERY.items():
         photo = np.array(getattr(data, crop.photo)())
         pictures = (photo, plainly_blurred(model, photo), blurred(model, photo))
         save(f"gallery-{name}", [crop.of(picture) for picture in pictures])
+
+
+def draw_example(model: Model) -> None:
+    """Write what the page shows before it is used."""
+    file = (HERE / "astronaut.jpg").read_bytes()
+    made = blur_photo(file, EXAMPLE, model=model, max_pixels=1_000_000)
+    (SITE / "sample.jpg").write_bytes(file)
+    (SITE / "sample-blurred.jpg").write_bytes(made.data)
 
 
 def blurred(model: Model, photo: Pixels) -> Pixels:

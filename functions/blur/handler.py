@@ -18,7 +18,9 @@ from blur.accounts.connect import connect
 from blur.api import response
 from blur.api.account import account_document, account_standing
 from blur.api.app import App
+from blur.api.description import description
 from blur.api.order import read_order
+from blur.api.site import Site
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
 from blur.delivery.connect import connect as connect_media
@@ -31,6 +33,8 @@ from blur.imaging.strips import use_threads
 from blur.service import BlurService
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from blur.accounts.model import Instant
     from blur.api.app import Answer, Route, Routes
     from blur.api.request import HttpRequest
@@ -74,8 +78,9 @@ def build(
         ticks=time.perf_counter_ns,
         new_hold_id=lambda: uuid.uuid4().hex,
     )
+    api = routes(service, uploads_in(media.uploads, settings), settings.max_body_bytes)
     return App(
-        routes(service, uploads_in(media.uploads, settings), settings.max_body_bytes),
+        {**api, **pages(settings.site_dir, media.uploads)},
         logger=logger or Logger(service=NAME),
         metrics=Metrics(namespace="BackgroundBlur", service=NAME),
     )
@@ -86,6 +91,12 @@ def uploads_in(store: UploadStore | None, settings: Settings) -> Uploads | None:
     if store is None:
         return None
     return Uploads(store=store, max_bytes=settings.max_upload_bytes, new_id=secrets.token_urlsafe)
+
+
+def pages(folder: Path, store: UploadStore | None) -> Routes:
+    """Return the routes of the page, if it is there."""
+    site = Site(folder, media_origin=store.origin if store else str)
+    return site.routes() if folder.is_dir() else {}
 
 
 def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -> Routes:
@@ -115,6 +126,7 @@ def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -
         "/v2/rembg/blur": {"POST": blur},
         "/v2/account": {"GET": account},
         "/health": {"GET": health},
+        "/openapi.json": {"GET": description},
     }
     return {**table, "/v2/uploads": {"POST": offering(service, uploads)}} if uploads else table
 

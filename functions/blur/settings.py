@@ -44,6 +44,8 @@ class Settings:
     max_response_bytes: int = 6_291_556
     """Largest proxy response; a result beyond it goes to the bucket, if there is one. The
     default is Lambda's limit, which its own error message names."""
+    site_dir: Path = Path("/opt/site")
+    """Folder of the page; where there is none, there is no page."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     deadline_margin_s: int = 5

@@ -1,4 +1,4 @@
-"""A page of another origin, and Debian's Chromium to open it with."""
+"""Debian's Chromium, a page of another origin, and the service's own page."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
-from tests.integration.media.conftest import by_link, s3
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.browser.visit import Visit
+from tests.integration.media.conftest import Api, by_link, s3, serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["by_link", "s3"]
 
@@ -45,12 +50,36 @@ def other_origin() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def page(other_origin: str) -> Iterator[Page]:
-    chromium = shutil.which("chromium")
-    assert chromium, "Chromium is missing: `make browser` installs it on Debian"
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    assert path, "Chromium is missing: `make browser` installs it on Debian"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        page = browser.new_page()
-        page.goto(other_origin)
-        yield page
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def page(chromium: Browser, other_origin: str) -> Page:
+    page = chromium.new_page()
+    page.goto(other_origin)
+    return page
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("served")
+    yield from serve(folder, model_dir, BLUR_MEDIA=f"folder:{folder / 'media'}")
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(context: BrowserContext, served: Api) -> Visit:
+    """Return the service's page, as somebody finds it who has no key yet."""
+    return Visit.begun(context, served)

@@ -23,6 +23,7 @@ from blur.handler import build
 from blur.settings import Settings
 
 EVENTS = Path(make.__file__).parent
+SITE = EVENTS.parent / "site"
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 RARE = RateLimit(per_minute=1, burst=1)
 FUNDS = 3
@@ -80,6 +81,7 @@ def settings(tmp_path: Path, model_dir: Path) -> Settings:
         accounts=f"sqlite:{tmp_path / 'accounts.db'}",
         media=f"folder:{tmp_path / 'media'}",
         model_dir=model_dir,
+        site_dir=SITE,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +56,17 @@ def test_a_client_without_an_accept_header_gets_the_same_photo(
     content = answer.content
     picture = content if content[:1] == b"\x89" else base64.b64decode(content, validate=True)
     assert picture == post(url, customer.key, accept="image/webp,*/*").content
+
+
+def test_a_browser_is_shown_the_page_which_may_talk_to_the_bucket(url: str) -> None:
+    answer = requests.get(f"{url}/", headers={"Accept": "text/html"}, timeout=TIMEOUT_S)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "<h1>" in answer.text
+    (allowed,) = re.findall(r"connect-src ([^;]+);", answer.headers["Content-Security-Policy"])
+    assert re.fullmatch(r"'self' http\S+", allowed)
+    described = requests.get(f"{url}/openapi.json", headers={"Accept": "*/*"}, timeout=TIMEOUT_S)
+    assert described.json()["openapi"] == "3.1.0"
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 START_S = 60
 BGBLUR = (sys.executable, "-m", "bgblur")
@@ -24,7 +24,7 @@ BGBLUR = (sys.executable, "-m", "bgblur")
 class Running:
     """The process and where it answers."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     url: str
 
     @property
@@ -44,35 +44,34 @@ def environment(folder: Path, model_dir: Path, **settings: str) -> dict[str, str
 
 @contextmanager
 def running(folder: Path, env: Mapping[str, str], *options: str) -> Iterator[Running]:
-    """Start a server, wait until it says where it listens, and stop it at the end."""
-    log = (folder / "server.log").open("a")
+    """Start a server, wait until it says where it listens, and stop it at the end.
+
+    What it prints goes to files: a pipe that nobody reads would stop it once it is full.
+    """
     with (
-        log,
+        (folder / "server.log").open("a") as log,
+        tempfile.NamedTemporaryFile(dir=folder) as out,
         subprocess.Popen(
             [*BGBLUR, "serve", "--port", "0", *options],
             cwd=folder,
             env=dict(env),
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=log,
-            text=True,
         ) as process,
     ):
         try:
-            yield Running(process, _announced_url(process))
+            yield Running(process, _announced_url(process, Path(out.name)))
         finally:
             process.terminate()
-            process.communicate(timeout=START_S)
+            process.wait(timeout=START_S)
 
 
-def _announced_url(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
+def _announced_url(process: subprocess.Popen[bytes], out: Path) -> str:
     deadline = time.monotonic() + START_S
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.select(deadline - time.monotonic()):
-            line = process.stdout.readline()
-            if found := re.search(r"listening on (http://\S+)", line):
-                return found[1]
-            assert line, f"the server ended with {process.wait()}"
+    while time.monotonic() < deadline:
+        if found := re.search(r"listening on (http://\S+) ", out.read_text()):
+            return found[1]
+        assert process.poll() is None, f"the server ended with {process.poll()}"
+        time.sleep(0.05)
     message = f"the server said nothing for {START_S} s"
     raise TimeoutError(message)

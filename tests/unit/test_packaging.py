@@ -65,6 +65,16 @@ def test_requirements_leave_the_choice_of_index_to_pip(path: Path) -> None:
     assert "--extra-index" not in text
 
 
+def test_what_the_image_copies_is_let_through_to_its_builder() -> None:
+    dockerfile = (ROOT / "functions" / "blur" / "Dockerfile").read_text("utf-8")
+    copied = set(re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE))
+    assert {"functions/blur", "site"} <= copied
+    ignored = (ROOT / ".dockerignore").read_text("utf-8")
+    let_through = set(re.findall(r"^!(.+)$", ignored, re.MULTILINE))
+    assert copied <= let_through
+    assert all((ROOT / name).exists() for name in copied)
+
+
 def test_the_console_script_leads_to_a_function() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert callable(pkgutil.resolve_name(project["scripts"]["bgblur"]))

@@ -69,4 +69,5 @@ def _announce(host: str, port: int, key: str | None) -> None:
     url = f"http://{host}:{port}"
     click.echo(f"Background Blur API is listening on {url} (Ctrl-C stops it)")
     if key:
-        click.echo(f"\nDemo key:  {key}\nTry it:    {demo.curl_line(key, url)}\n")
+        click.echo(f"\nDemo key:  {key}\nTry it:    {demo.curl_line(key, url)}")
+        click.echo(f"Or open:   {url}/#key={key}\n")

@@ -10,6 +10,7 @@ from blur.settings import Settings
 LOCAL_MODEL_DIR = Path(__file__).parents[2] / "build" / "models"
 """Where `make model` puts the weights in this checkout, wherever the command is called."""
 LOCAL_MEDIA = Path("var/media")
+LOCAL_SITE = Path(__file__).parents[2] / "site"
 
 
 def settings(environ: Mapping[str, str]) -> Settings:
@@ -24,4 +25,6 @@ def settings(environ: Mapping[str, str]) -> Settings:
     local = {"BLUR_MEDIA": f"folder:{LOCAL_MEDIA}"}
     if not Path("/opt/models").is_dir():
         local["BLUR_MODEL_DIR"] = str(LOCAL_MODEL_DIR)
+    if not Path("/opt/site").is_dir():
+        local["BLUR_SITE_DIR"] = str(LOCAL_SITE)
     return Settings.from_environ({**local, **environ})

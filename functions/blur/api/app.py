@@ -96,7 +96,7 @@ class App:
     def _unrouted(self, _: Exception) -> Answer:
         """Tell an unknown path from a known one with another method (RFC 9110, 15.5.6)."""
         request = self._request()
-        methods = self._routes.get(request.path.rstrip("/"))
+        methods = self._routes.get(request.path.rstrip("/") or "/")
         if methods is None:
             return self._refused(NotFoundError("There is no such route."))
         allowed = (*methods, "OPTIONS")

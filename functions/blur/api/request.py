@@ -35,6 +35,8 @@ class HttpRequest:
     is_base64: bool
     left_ms: int
     """Milliseconds until the process that answers it is ended."""
+    public_path: str
+    """The path as the client has it: a stage of the gateway comes first in it."""
 
     def body(self) -> bytes:
         """Return the body's bytes.
@@ -67,7 +69,13 @@ def from_event(event: Mapping[str, Any], *, left_ms: int = LONGEST_MS) -> HttpRe
         raw_body=event.get("body") or "",
         is_base64=bool(event.get("isBase64Encoded")),
         left_ms=left_ms,
+        public_path=_public_path(event),
     )
+
+
+def _public_path(event: Mapping[str, Any]) -> str:
+    context = event.get("requestContext") or {}
+    return str(context.get("path") or event.get("path") or "/")
 
 
 def _decode_base64(text: str) -> bytes:

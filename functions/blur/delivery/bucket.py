@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -60,6 +61,13 @@ class BucketStore:
         """Keep the bucket's name and the client."""
         self._bucket = bucket
         self._client = client
+
+    def origin(self) -> str:
+        """Return the bucket's own host, as links have it; see `UploadStore.origin`."""
+        with _within_reach():
+            parameters = {"Bucket": self._bucket, "Key": "any"}
+            url: str = self._client.generate_presigned_url("get_object", Params=parameters)
+        return urljoin(url, "/").rstrip("/")
 
     def keep(self, name: str, result: Result, *, now_us: int) -> Link:
         """Put the result and sign a GET for it; see `ResultStore.keep`."""

@@ -5,6 +5,10 @@ the API was another origin than the page already, and the headers that the page 
 the browser drops the body's own and `Authorization`, no others, and asks by a preflight first
 (https://fetch.spec.whatwg.org/#http-redirect-fetch). Any origin is safe to allow, since no
 cookie opens an object, only its link does.
+
+A page that shows how far its upload has come listens to it, and listening asks for a preflight
+of the form's POST (https://xhr.spec.whatwg.org/#the-send()-method); what may be posted is the
+form's signed policy's to say.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ CORS: dict[str, Any] = {
     "CORSRules": [
         {
             "AllowedOrigins": ["*"],
-            "AllowedMethods": ["GET"],
+            "AllowedMethods": ["GET", "POST"],
             "AllowedHeaders": ["ApiKey", "Idempotency-Key"],
             "MaxAgeSeconds": 3600,
         }

@@ -34,6 +34,10 @@ class FolderStore:
         """Keep the path; nothing is read or written yet."""
         self._folder = folder
 
+    def origin(self) -> str:
+        """Return "": the server in front of the folder is the API's own."""
+        return ""
+
     def offer(self, name: str, *, content_type: str, max_bytes: int, now_us: int) -> UploadForm:
         """Sign a permit; see `UploadStore.offer`."""
         permit = Permit(name, content_type, max_bytes, now_us + LINK_TTL_S * 1_000_000)

@@ -58,6 +58,10 @@ class ResultStore(Protocol):
 class UploadStore(Protocol):
     """Takes photos that are too large to be sent in a request."""
 
+    def origin(self) -> str:
+        """Return scheme and host of the forms' URLs and of links; "" for the API's own."""
+        ...
+
     def offer(self, name: str, *, content_type: str, max_bytes: int, now_us: int) -> UploadForm:
         """Let a file of this type, of 1 to `max_bytes`, be uploaded under this name.
 

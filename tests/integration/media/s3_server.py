@@ -131,6 +131,8 @@ def _refused_form(environ: Environ) -> str | None:
     environ["wsgi.input"] = io.BytesIO(body)
     fields = {name: forms[name] for name in forms}
     size = len(files["file"].raw) if "file" in files else len(fields.pop("file", "").encode())
+    for name in files:
+        files[name].close()  # a large one is in a file of its own
     policy = json.loads(base64.b64decode(fields["policy"]))
     signature = _sign(fields["x-amz-date"][:8], fields["policy"])
     if not hmac.compare_digest(signature, fields["x-amz-signature"]):

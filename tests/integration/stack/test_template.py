@@ -25,6 +25,7 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_MAX_UPLOAD_BYTES": "what fits into the least memory is the code's to say",
     "BLUR_MODEL": "the image has one",
     "BLUR_MODEL_DIR": "the image has it there",
+    "BLUR_SITE_DIR": "the image has it there",
 }
 WITH_RETRY = {"THROTTLED", "QUOTA_EXCEEDED", "INTEGRATION_TIMEOUT"}
 CODES_OF_THE_GATEWAY = {"forbidden"}
@@ -128,9 +129,11 @@ def test_objects_are_reached_under_their_two_prefixes_only(resources: dict[str, 
     ]
 
 
-def test_pages_may_only_get_from_the_bucket_and_send_their_key(resources: dict[str, Any]) -> None:
+def test_pages_may_get_from_the_bucket_with_their_key_and_post_forms(
+    resources: dict[str, Any],
+) -> None:
     (rule,) = resources["MediaBucket"]["CorsConfiguration"]["CorsRules"]
-    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["*"], ["GET"])
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["*"], ["GET", "POST"])
     (ours,) = CORS["CORSRules"]
     assert rule == {name.replace("MaxAgeSeconds", "MaxAge"): told for name, told in ours.items()}
 

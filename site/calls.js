@@ -1,0 +1,168 @@
+// The API's calls. XMLHttpRequest makes them, for fetch() cannot tell how much is sent.
+
+import { here } from "./dom.js";
+
+const DIRECT_BYTES = 4_000_000; // what surely fits into Lambda's 6 MB once it is base64
+const KNOWN_TYPES = new Set([
+  "image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff",
+  "image/heic", "image/heif", "image/avif",
+]);
+const TYPES_BY_ENDING = {
+  jpg: "image/jpeg", jpeg: "image/jpeg", png: "image/png", webp: "image/webp", gif: "image/gif",
+  bmp: "image/bmp", tif: "image/tiff", tiff: "image/tiff", heic: "image/heic", heif: "image/heif",
+  avif: "image/avif",
+};
+
+export class Failure extends Error {
+  constructor(code, message, { requestId = null, retryAfter = null, status = 0 } = {}) {
+    super(message);
+    Object.assign(this, { code, requestId, retryAfter, status });
+  }
+}
+
+/** A photo and what is known of it: where it was uploaded, and which calls are still open. */
+export class Photo {
+  constructor(file) {
+    this.file = file;
+    this.uploads = new Map(); // by key
+    this.attempts = new Map(); // idempotency keys of calls that got no answer, by recipe
+  }
+
+  get contentType() {
+    if (KNOWN_TYPES.has(this.file.type)) return this.file.type;
+    return TYPES_BY_ENDING[this.file.name.toLowerCase().split(".").pop()] ?? "image/jpeg";
+  }
+}
+
+export async function account(key) {
+  const answer = await send("GET", "v2/account", { headers: { ApiKey: key } });
+  return JSON.parse(await answer.body.text());
+}
+
+/** Blur a photo. `hooks.onSend(share)`, `hooks.onWork()` and `hooks.signal` are the caller's. */
+export async function blur(photo, recipe, key, hooks) {
+  try {
+    return await blurBy(await wayOf(photo, key, hooks), photo, recipe, key, hooks);
+  } catch (failure) {
+    if (failure.code === "upload_not_found") {
+      photo.uploads.delete(key); // it lay there for a day, and the day is over
+      return blurBy(await wayOf(photo, key, hooks), photo, recipe, key, hooks);
+    }
+    if (failure.status !== 413 || photo.uploads.has(key)) throw failure;
+    const upload = await uploaded(photo, key, hooks);
+    if (!upload) throw failure;
+    return blurBy(["upload_id", upload], photo, recipe, key, hooks);
+  }
+}
+
+async function wayOf(photo, key, hooks) {
+  const upload = photo.file.size > DIRECT_BYTES && (await uploaded(photo, key, hooks));
+  return upload ? ["upload_id", upload] : ["image", photo.file];
+}
+
+async function blurBy([field, value], photo, recipe, key, hooks) {
+  const form = new FormData();
+  for (const [name, told] of Object.entries(recipe)) form.append(name, told);
+  form.append(field, value);
+  const attempt = JSON.stringify([key, recipe]);
+  if (!photo.attempts.has(attempt)) photo.attempts.set(attempt, randomText());
+  const started = performance.now();
+  try {
+    const answer = await send("POST", "v2/rembg/blur/", {
+      headers: { ApiKey: key, "Idempotency-Key": photo.attempts.get(attempt) },
+      body: form,
+      ...hooks,
+    });
+    photo.attempts.delete(attempt);
+    return picture(answer, performance.now() - started);
+  } catch (failure) {
+    if (failure.status) photo.attempts.delete(attempt); // it was answered
+    throw failure;
+  }
+}
+
+/** Return the id under which the photo lies there, or null where there are no uploads. */
+async function uploaded(photo, key, hooks) {
+  if (photo.uploads.has(key)) return photo.uploads.get(key);
+  const offer = await offered(photo, key, hooks);
+  if (!offer) return null;
+  const form = new FormData();
+  for (const [name, value] of Object.entries(offer.fields)) form.append(name, value);
+  form.append("file", photo.file);
+  await send("POST", reached(offer.url), { body: form, onSend: hooks.onSend, signal: hooks.signal });
+  photo.uploads.set(key, offer.upload_id);
+  return offer.upload_id;
+}
+
+/** Call this server as the page was called: behind a proxy it may not know that TLS is spoken. */
+function reached(url) {
+  const target = new URL(url);
+  if (target.host === location.host) target.protocol = location.protocol;
+  return target.href;
+}
+
+async function offered(photo, key, { signal }) {
+  const wanted = { content_type: photo.contentType, bytes: photo.file.size };
+  const headers = { ApiKey: key, "Content-Type": "application/json" };
+  try {
+    const body = JSON.stringify(wanted);
+    const answer = await send("POST", "v2/uploads", { headers, body, signal });
+    return JSON.parse(await answer.body.text());
+  } catch (failure) {
+    if (failure.code === "not_found") return null;
+    throw failure;
+  }
+}
+
+function send(method, path, { headers = {}, body = null, onSend, onWork, signal } = {}) {
+  return new Promise((resolve, reject) => {
+    const call = new XMLHttpRequest();
+    call.open(method, here(path));
+    call.responseType = "blob";
+    for (const [name, value] of Object.entries(headers)) call.setRequestHeader(name, value);
+    if (onSend) call.upload.onprogress = (event) => onSend(event.loaded / event.total);
+    if (onWork) call.upload.onload = () => onWork();
+    call.onerror = () => reject(new Failure("unreachable", "The service cannot be reached."));
+    call.onabort = () => reject(new Failure("cancelled", "Cancelled."));
+    call.onload = () => {
+      const header = (name) => call.getResponseHeader(name);
+      const answer = { status: call.status, body: call.response, header };
+      if (call.status < 300) resolve(answer);
+      else failureOf(answer).then(reject);
+    };
+    signal?.addEventListener("abort", () => call.abort());
+    call.send(body);
+  });
+}
+
+async function failureOf({ status, body, header }) {
+  try {
+    const { error } = JSON.parse(await body.text());
+    const { code, message, request_id: requestId, retry_after: retryAfter } = error;
+    return new Failure(code, message, { requestId, retryAfter, status });
+  } catch {
+    const requestId = header("X-Request-Id");
+    return new Failure("unexpected", `The answer was ${status}.`, { requestId, status });
+  }
+}
+
+function picture({ body, header }, tookMs) {
+  const left = header("X-Credits-Remaining");
+  return {
+    blob: body,
+    tookMs,
+    timing: spansOf(header("Server-Timing")),
+    creditsLeft: left === null ? null : Number(left), // a bucket's answer tells nothing of it
+  };
+}
+
+/** Read a Server-Timing field into names and milliseconds. */
+export function spansOf(field) {
+  const entries = (field ?? "").matchAll(/([a-z]+);dur=([\d.]+)/g);
+  return Object.fromEntries(Array.from(entries, ([, name, ms]) => [name, Number(ms)]));
+}
+
+function randomText() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,106 @@
+// The call as code, with the parameters as they stand. The key is named, never shown.
+
+import { byId, here, say } from "./dom.js";
+
+const DEFAULTS = { blur: "gaussian", mode: "background", format: "png", quality: "90" };
+const ENDINGS = { png: "png", jpeg: "jpg", webp: "webp", avif: "avif" };
+
+const WRITERS = {
+  curl: (url, fields, file) => [
+    `curl -L -H "ApiKey: $KEY" \\`,
+    `  -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${name}=${value}`).join(" ")} \\`,
+    `  ${url} -o ${file}`,
+  ],
+  python: (url, fields, file) => [
+    "import os",
+    "import requests",
+    "",
+    `with open("photo.jpg", "rb") as photo:`,
+    "    answer = requests.post(",
+    `        "${url}",`,
+    `        headers={"ApiKey": os.environ["KEY"]},`,
+    `        files={"image": photo},`,
+    `        data={${fields.map(([name, value]) => `"${name}": "${value}"`).join(", ")}},`,
+    "    )",
+    "answer.raise_for_status()",
+    `with open("${file}", "wb") as result:`,
+    "    result.write(answer.content)",
+  ],
+  javascript: (url, fields) => [
+    "const form = new FormData();",
+    `form.append("image", photo); // a File of an <input type="file">`,
+    ...fields.map(([name, value]) => `form.append("${name}", "${value}");`),
+    `const answer = await fetch("${url}", {`,
+    `  method: "POST",`,
+    "  headers: { ApiKey: key },",
+    "  body: form,",
+    "});",
+    "if (!answer.ok) throw new Error((await answer.json()).error.message);",
+    "image.src = URL.createObjectURL(await answer.blob());",
+  ],
+  php: (url, fields, file) => [
+    "<?php",
+    `$call = curl_init("${url}");`,
+    "curl_setopt_array($call, [",
+    "    CURLOPT_RETURNTRANSFER => true,",
+    "    CURLOPT_FOLLOWLOCATION => true,",
+    `    CURLOPT_HTTPHEADER => ["ApiKey: " . getenv("KEY")],`,
+    "    CURLOPT_POSTFIELDS => [",
+    `        "image" => new CURLFile("photo.jpg"),`,
+    ...fields.map(([name, value]) => `        "${name}" => "${value}",`),
+    "    ],",
+    "]);",
+    "$result = curl_exec($call);",
+    "if (curl_getinfo($call, CURLINFO_RESPONSE_CODE) !== 200) {",
+    "    exit($result);",
+    "}",
+    `file_put_contents("${file}", $result);`,
+  ],
+};
+
+let recipe = {};
+let language = "curl";
+
+export function openCode() {
+  const tabs = Array.from(byId("tabs").querySelectorAll("[role=tab]"));
+  const choose = (tab) => {
+    language = tab.dataset.language;
+    for (const each of tabs) {
+      each.setAttribute("aria-selected", each === tab);
+      each.tabIndex = each === tab ? 0 : -1;
+    }
+    byId("sample").setAttribute("aria-labelledby", tab.id);
+    write();
+  };
+  tabs.forEach((tab, index) => {
+    tab.addEventListener("click", () => choose(tab));
+    tab.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const next = tabs[(index + step + tabs.length) % tabs.length];
+      next.focus();
+      choose(next);
+    });
+  });
+  byId("copy").addEventListener("click", copy);
+  choose(tabs[0]);
+}
+
+export function showCode(current) {
+  recipe = current;
+  write();
+}
+
+/** Name what differs from the defaults, and the radius, which has none. */
+function write() {
+  const fields = Object.entries(recipe).filter(([name, value]) => DEFAULTS[name] !== value);
+  const file = `blurred.${ENDINGS[recipe.format] ?? "png"}`;
+  byId("sample-text").textContent = WRITERS[language](here("v2/rembg/blur/"), fields, file).join("\n");
+}
+
+async function copy() {
+  await navigator.clipboard.writeText(byId("sample-text").textContent);
+  byId("copy").textContent = "Copied";
+  say("Copied");
+  setTimeout(() => (byId("copy").textContent = "Copy"), 2000);
+}

@@ -1,0 +1,29 @@
+// What every module does with the page. Texts are set as texts, never as markup.
+
+export const byId = (id) => document.getElementById(id);
+
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+export function show(element, visible = true) {
+  element.hidden = !visible;
+}
+
+export function say(text) {
+  byId("spoken").textContent = text;
+}
+
+export function inBytes(count) {
+  if (count < 1000) return `${count} bytes`;
+  const [amount, unit] = count < 1e6 ? [count / 1e3, "kB"] : [count / 1e6, "MB"];
+  return `${amount.toFixed(amount < 10 ? 1 : 0)} ${unit}`;
+}
+
+export function inTime(ms) {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
+
+export const here = (path) => new URL(path, document.baseURI).href;

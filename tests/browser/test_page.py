@@ -1,0 +1,182 @@
+"""The page in use: from a photo to its result, by mouse and by keyboard, small and large."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import requests
+from events import make
+from PIL import Image
+from tests.browser.visit import Visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+    from tests.integration.media.conftest import Api
+
+
+def picture(file_format: str, side_px: int = 192) -> bytes:
+    buffer = io.BytesIO()
+    with Image.open(make.PHOTO) as photo:
+        photo.convert("RGB").resize((side_px, side_px)).save(buffer, file_format)
+    return buffer.getvalue()
+
+
+def test_what_is_seen_is_what_the_api_answers(visit: Visit) -> None:
+    before = visit.balance()
+    visit.begin()
+    visit.page.locator("#radius").fill("9")
+    visit.page.check("input[value=bokeh]", force=True)
+    visit.blur()
+    direct = requests.post(
+        visit.api.server.blur_url,
+        headers={"ApiKey": visit.api.key},
+        files={"image": make.jpeg()},
+        data={"radius": "9", "blur": "bokeh"},
+        timeout=60,
+    )
+    with Image.open(io.BytesIO(direct.content)) as answered:
+        assert np.array_equal(visit.pixels("after")[..., :3], np.asarray(answered))
+    assert visit.download() == ("photo-blurred.png", direct.content)
+    assert visit.fact("Size") == "192 by 192"
+    assert visit.fact("Credits left") == str(before - 1)
+    told = visit.page.inner_text("#legend").split()
+    assert [step for step in told if step in {"decode", "matte", "refine", "blur", "encode"}] == [
+        "decode",
+        "matte",
+        "refine",
+        "blur",
+        "encode",
+    ]
+    assert not visit.errors
+
+
+def test_the_slider_moves_between_before_and_after(visit: Visit) -> None:
+    visit.begin(picture("PNG"))
+    visit.page.locator("#radius").fill("30")
+    before_only = visit.shown()
+    visit.blur()
+    visit.page.focus("#split")
+    visit.page.mouse.move(0, 0)
+    half = visit.shown()
+    visit.page.keyboard.press("Home")
+    after = visit.shown()
+    visit.page.keyboard.press("End")
+    before = visit.shown()
+    quarter = before.shape[1] // 4
+    corner = np.s_[60 : before.shape[0] // 4, quarter // 2 : quarter]  # without tag or handle
+    mirrored = np.s_[60 : before.shape[0] // 4, -quarter : -quarter // 2]
+    assert np.abs(before - before_only)[corner].mean() < 1
+    assert np.abs(before - after)[corner].mean() > 5
+    assert np.abs(half - before)[corner].mean() < 1
+    assert np.abs(half - after)[mirrored].mean() < 1
+    assert np.abs(half - before)[mirrored].mean() > 1
+
+
+def test_a_keyboard_is_enough(visit: Visit) -> None:
+    press = visit.page.keyboard.press
+    visit.tab_to("key")
+    visit.page.keyboard.type(visit.api.key)
+    press("Enter")
+    visit.page.wait_for_selector("#key-known:visible")
+    visit.tab_to("use-sample")
+    press("Enter")
+    visit.page.wait_for_selector("#frame[data-state=before]")
+    visit.tab_to("radius")
+    press("ArrowRight")
+    assert visit.page.inner_text("#radius-told") == "13 px"
+    visit.tab_to("go")
+    press("Enter")
+    visit.page.wait_for_selector("#outcome:visible", timeout=60_000)
+    visit.tab_to("split")
+    press("ArrowLeft")
+    assert visit.page.evaluate("frame.style.getPropertyValue('--split')") == "49%"
+    visit.tab_to("tab-curl")
+    press("ArrowRight")
+    assert "requests.post" in visit.page.inner_text("#sample")
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["new DragEvent('drop', { dataTransfer })", "new ClipboardEvent('paste', { clipboardData })"],
+    ids=["dropped", "pasted"],
+)
+def test_a_photo_may_be_dropped_or_pasted(event: str, visit: Visit) -> None:
+    data = base64.b64encode(make.jpeg()).decode()
+    visit.page.evaluate(
+        f"""(text) => {{
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([bytes], "given.jpg", {{ type: "image/jpeg" }}));
+          const clipboardData = dataTransfer;
+          document.dispatchEvent({event});
+        }}""",
+        data,
+    )
+    visit.page.wait_for_selector("#frame[data-state=before]")
+    assert "given.jpg" in visit.page.inner_text("#caption")
+
+
+def test_the_code_has_the_parameters_and_never_the_key(visit: Visit) -> None:
+    visit.begin()
+    visit.page.locator("#radius").fill("7")
+    visit.page.check("input[value=cutout]", force=True)
+    visit.page.check("input[value=webp]", force=True)
+    visit.page.locator("#quality").fill("55")
+    for language in ("curl", "python", "javascript", "php"):
+        visit.page.click(f"#tab-{language}")
+        code = visit.page.inner_text("#sample")
+        assert visit.api.server.blur_url in code
+        for told in ("radius", "7", "mode", "cutout", "format", "webp", "quality", "55"):
+            assert told in code, language
+        assert "gaussian" not in code
+        assert visit.api.key not in code
+
+
+def test_a_photo_that_the_browser_cannot_show_is_blurred_all_the_same(visit: Visit) -> None:
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    visit.give("<b>scan</b>.tiff", picture("TIFF"), "image/tiff")
+    visit.page.wait_for_selector("#frame[data-state=unseen]")
+    assert "cannot show <b>scan</b>.tiff" in visit.page.inner_text("#placeholder")
+    visit.blur()
+    assert visit.page.get_attribute("#frame", "data-state") == "after"
+    assert visit.pixels("after").shape == (192, 192, 4)
+
+
+def test_a_large_photo_takes_the_upload_route_unasked_and_once(visit: Visit) -> None:
+    visit.begin(picture("BMP", 1200))
+    visit.page.check("input[value=jpeg]", force=True)
+    visit.blur()
+    visit.page.locator("#radius").fill("3")
+    visit.blur()
+    posted = [url.removeprefix(visit.api.server.url) for url in visit.asked if "/sample" not in url]
+    assert posted.count("/v2/uploads") == posted.count("/media/uploads") == 1
+    assert posted.count("/v2/rembg/blur/") == 2
+    assert visit.pixels("after").shape == (1200, 1200, 4)
+
+
+def test_a_bucket_takes_the_photo_and_gives_the_result(
+    context: BrowserContext, by_link: Api
+) -> None:
+    visit = Visit.begun(context, by_link)
+    visit.begin(picture("BMP", 1200))
+    visit.page.check("input[value=jpeg]", force=True)
+    visit.blur()
+    assert visit.pixels("after").shape == (1200, 1200, 4)
+    assert visit.fact("Credits left") == str(visit.balance())
+    assert not visit.errors
+
+
+def test_a_key_behind_the_hash_is_taken_and_leaves_the_address(
+    context: BrowserContext, served: Api
+) -> None:
+    visit = Visit.begun(context, served, f"/#key={served.key}")
+    visit.page.wait_for_selector("#key-known:visible")
+    assert visit.page.url == f"{served.server.url}/"
+    visit.page.click("#key-forget")
+    assert visit.page.evaluate("localStorage.length") == 0
+    assert visit.page.evaluate("document.activeElement.id") == "key"

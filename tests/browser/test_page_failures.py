@@ -1,0 +1,87 @@
+"""What the page says when something is wrong, and that it goes on from there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+from events import make
+from tests.integration.running import BGBLUR
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+    from tests.browser.visit import Visit
+
+REQUEST = re.compile(r"Request req_[0-9a-f-]{36}")
+
+
+def test_a_file_that_is_no_photo_is_told_so_with_the_requests_id(visit: Visit) -> None:
+    visit.begin(b"this is no image")
+    visit.page.click("#go")
+    told = visit.failure()
+    assert "cannot be read as a photo" in told
+    assert "Nothing was charged" in told
+    assert REQUEST.search(told)
+    visit.give("photo.jpg", make.jpeg())
+    visit.blur()
+    assert visit.page.is_hidden("#failure")
+
+
+def test_a_file_of_another_kind_is_not_even_sent(visit: Visit) -> None:
+    visit.begin()
+    visit.give("notes.txt", b"words", "text/plain")
+    assert "no photo" in visit.failure()
+    assert not any("/v2/rembg" in url for url in visit.asked)
+
+
+def test_a_wrong_key_is_told_so_and_not_kept(visit: Visit) -> None:
+    visit.use_key("bb_live_wrong")
+    told = visit.failure()
+    assert "This key is not valid" in told
+    assert REQUEST.search(told)
+    assert visit.page.evaluate("localStorage.length") == 0
+
+
+def test_an_account_without_credits_is_told_so(visit: Visit) -> None:
+    command = [*BGBLUR, "keys", "issue", "--credits", "1", "--json"]
+    done = subprocess.run(command, env=visit.api.env, capture_output=True, check=True)
+    visit.begin(key=json.loads(done.stdout)["key"])
+    assert visit.page.inner_text("#credits") == "1 credit"
+    visit.blur()
+    assert visit.fact("Credits left") == "0"
+    visit.page.click("#go")
+    assert "no credits left" in visit.failure()
+
+
+def test_nothing_happens_without_a_key_or_a_photo_but_a_word(visit: Visit) -> None:
+    visit.page.click("#go")
+    assert "key is needed" in visit.failure()
+    assert visit.page.evaluate("document.activeElement.id") == "key"
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    visit.page.click("#go")
+    assert "Choose a photo first" in visit.failure()
+
+
+def test_who_is_offline_is_told_so_and_charged_once_when_it_works_again(
+    visit: Visit, context: BrowserContext
+) -> None:
+    visit.begin()
+    before = visit.balance()
+    context.set_offline(offline=True)
+    visit.page.click("#go")
+    assert "cannot be reached" in visit.failure()
+    context.set_offline(offline=False)
+    visit.blur()
+    assert visit.balance() == before - 1
+
+
+def test_a_call_that_is_cancelled_leaves_the_page_ready(visit: Visit) -> None:
+    visit.begin()
+    visit.page.click("#go")
+    visit.page.click("#cancel")
+    visit.page.wait_for_selector("#progress:not(:visible)", state="attached")
+    assert visit.page.is_hidden("#failure")
+    visit.blur()

@@ -1,0 +1,121 @@
+"""Somebody at the page: what they do, what they see, and what leaves their browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import requests
+from events import make
+from PIL import Image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from playwright.sync_api import BrowserContext, FilePayload, Page
+    from tests.integration.media.conftest import Api
+
+PIXELS = """async (id) => {
+  const image = document.getElementById(id);
+  const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+  const pen = canvas.getContext("2d");
+  pen.drawImage(image, 0, 0);
+  const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+  let text = "";
+  for (const value of data) text += String.fromCharCode(value);
+  return [canvas.height, canvas.width, btoa(text)];
+}"""
+TABS = 60
+"""More presses of the key than there are stops on the page."""
+
+
+@dataclass
+class Visit:
+    """A page and everything that it has asked for."""
+
+    page: Page
+    api: Api
+    asked: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @classmethod
+    def begun(cls, context: BrowserContext, api: Api, path: str = "/") -> Visit:
+        """Open a page of the service, and listen."""
+        page = context.new_page()
+        visit = cls(page, api)
+        page.on("request", lambda request: visit.asked.append(request.url))
+        page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        page.on("console", visit._heard)
+        page.goto(api.server.url + path)
+        return visit
+
+    def _heard(self, message: Any) -> None:  # noqa: ANN401 - a console message
+        if "Content Security Policy" in message.text or "Trusted" in message.text:
+            self.errors.append(message.text)
+
+    def use_key(self, key: str) -> None:
+        """Type a key and take it."""
+        self.page.fill("#key", key)
+        self.page.click("#key-use")
+
+    def give(self, name: str, data: bytes, mime: str = "image/jpeg") -> None:
+        """Choose a file."""
+        file: FilePayload = {"name": name, "mimeType": mime, "buffer": data}
+        self.page.set_input_files("#file", file)
+
+    def blur(self) -> None:
+        """Ask for the picture, and wait until it is there."""
+        self.page.click("#go")
+        self.page.wait_for_selector("#outcome:visible", timeout=60_000)
+
+    def begin(self, data: bytes | None = None, key: str | None = None) -> None:
+        """Come with a good key and a photo."""
+        self.use_key(key or self.api.key)
+        self.page.wait_for_selector("#key-known:visible")
+        self.give("photo.jpg", data or make.jpeg())
+        self.page.wait_for_selector("#frame:not([data-state=compare])")
+
+    def failure(self) -> str:
+        """Wait until something is said to be wrong, and return it."""
+        self.page.wait_for_selector("#failure:visible", timeout=60_000)
+        return self.page.inner_text("#failure")
+
+    def fact(self, name: str) -> str:
+        """Return one of the facts that are told of a result."""
+        return self.page.inner_text(f"#facts div:has(dt:text-is('{name}')) dd")
+
+    def pixels(self, image: str) -> NDArray[np.uint8]:
+        """Return what an image of the page shows, (H, W, 4)."""
+        height, width, text = self.page.evaluate(PIXELS, image)
+        data = np.frombuffer(base64.b64decode(text), np.uint8)
+        return data.reshape(height, width, 4)
+
+    def shown(self) -> NDArray[np.int16]:
+        """Return a picture of the stage as it is on the screen, (H, W, 3)."""
+        with Image.open(io.BytesIO(self.page.locator("#frame").screenshot())) as picture:
+            return np.asarray(picture.convert("RGB")).astype(np.int16)
+
+    def download(self) -> tuple[str, bytes]:
+        """Save the result; return its name and bytes."""
+        with self.page.expect_download() as begun:
+            self.page.click("#download")
+        return begun.value.suggested_filename, Path(begun.value.path()).read_bytes()
+
+    def tab_to(self, element: str) -> None:
+        """Press the tabulator until an element has the focus."""
+        for _ in range(TABS):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("document.activeElement.id") == element:
+                return
+        message = f"the keyboard does not reach #{element}"
+        raise AssertionError(message)
+
+    def balance(self, key: str | None = None) -> int:
+        """Ask the API, not the page, for the credits that are left."""
+        headers = {"ApiKey": key or self.api.key}
+        answer = requests.get(f"{self.api.server.url}/v2/account", headers=headers, timeout=30)
+        left: int = answer.json()["balance"]
+        return left

@@ -1,0 +1,170 @@
+"""openapi.yaml against the code that it describes and the document that says the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from docs.describe import SERVED, described, served
+
+from blur.api.order import RADII_PX
+from blur.api.upload import CONTENT_TYPES
+from blur.errors import ApiError
+from blur.handler import routes
+from blur.imaging.encode import FORMATS, QUALITIES
+from blur.imaging.lens import KERNELS
+from blur.imaging.pipeline import MODES
+from blur.imaging.recipe import DEFAULT_QUALITY
+from blur.settings import Settings
+
+from .conftest import EVENTS
+
+if TYPE_CHECKING:
+    from blur.delivery.uploads import Uploads
+    from blur.service import BlurService
+
+    from .conftest import Call
+
+API = described()
+SCHEMAS = API["components"]["schemas"]
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+OPERATIONS = [(path, method) for path, methods in API["paths"].items() for method in methods]
+FILES = sorted(EVENTS.glob("*.json"))
+
+
+def followed(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    while isinstance(node, dict) and "$ref" in node:
+        at: Any = API
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            at = at[step]
+        node = at
+    return node
+
+
+def leaves(error: type[ApiError]) -> list[type[ApiError]]:
+    children = error.__subclasses__()
+    return [leaf for child in children for leaf in leaves(child)] if children else [error]
+
+
+def codes_of(response: dict[str, Any]) -> set[str]:
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    _, own = schema.get("allOf", [None, None])
+    listed = own["properties"]["error"]["properties"]["code"]["oneOf"] if own else []
+    return {each["const"] for each in listed}
+
+
+def code_texts() -> dict[str, list[str]]:
+    """Return what is told of each code, by its name."""
+    told = defaultdict(list)
+    for response in API["components"]["responses"].values():
+        for _, own in [
+            response.get("content", {})
+            .get("application/json", {})
+            .get("schema", {})
+            .get("allOf", (None, None))
+        ]:
+            for each in own["properties"]["error"]["properties"]["code"]["oneOf"] if own else []:
+                told[each["const"]].append(each["description"])
+    return told
+
+
+def field(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = SCHEMAS["BlurForm"]["properties"][name]
+    return found
+
+
+def test_the_function_serves_what_the_source_says() -> None:
+    assert SERVED.read_text("utf-8") == served(), "run `make openapi`"
+
+
+def test_every_route_and_method_is_described_and_no_other_is() -> None:
+    table = routes(cast("BlurService", None), cast("Uploads", object()), 1)
+    ours = {(path, method.lower()) for path, methods in table.items() for method in methods}
+    ours |= {(path, "options") for path in table}
+    assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == ours
+
+
+def test_the_fields_bounds_and_choices_are_the_codes_own() -> None:
+    assert range(field("radius")["minimum"], field("radius")["maximum"] + 1) == RADII_PX
+    assert range(field("quality")["minimum"], field("quality")["maximum"] + 1) == QUALITIES
+    assert field("quality")["default"] == DEFAULT_QUALITY
+    assert field("blur")["enum"] == list(KERNELS)
+    assert field("mode")["enum"] == list(MODES)
+    assert field("format")["enum"] == list(FORMATS)
+
+
+def test_what_may_be_uploaded_is_the_codes_own() -> None:
+    form = SCHEMAS["UploadForm"]["properties"]
+    assert set(form["content_type"]["enum"]) == set(CONTENT_TYPES)
+    assert form["bytes"]["maximum"] == Settings().max_upload_bytes
+
+
+def test_a_picture_has_the_media_type_of_one_of_the_formats() -> None:
+    content = API["paths"]["/v2/rembg/blur/"]["post"]["responses"]["200"]["content"]
+    assert list(content) == [each.content_type for each in FORMATS.values()]
+
+
+def test_the_limits_in_words_are_the_settings() -> None:
+    body = API["paths"]["/v2/rembg/blur/"]["post"]["requestBody"]["description"]
+    assert f"At most {Settings().max_body_bytes // 1_000_000} MB" in body
+    assert (
+        f"At most {Settings().max_pixels // 1_000_000} megapixels" in field("image")["description"]
+    )
+
+
+def test_every_code_is_described_under_its_status_and_no_other_is() -> None:
+    told = {
+        (status, code)
+        for path, method in OPERATIONS
+        for status, response in API["paths"][path][method]["responses"].items()
+        for code in codes_of(followed(response))
+    }
+    everywhere = {("404", "not_found"), ("405", "method_not_allowed")}
+    named = {
+        code for response in API["components"]["responses"].values() for code in codes_of(response)
+    }
+    assert told | everywhere == {(str(e.status.value), e.code) for e in leaves(ApiError)}
+    assert named == {e.code for e in leaves(ApiError)}
+
+
+def test_the_document_says_the_same_of_each_code() -> None:
+    rows = dict(re.findall(r"^\| \d{3} \| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
+    texts = code_texts()
+    assert set(rows) == set(texts)
+    for code, text in rows.items():
+        assert text in texts[code], code
+
+
+def test_the_document_has_every_field_and_header() -> None:
+    fields = {*SCHEMAS["BlurForm"]["properties"], *SCHEMAS["UploadForm"]["properties"]}
+    parameters = {each["name"] for each in API["paths"]["/v2/rembg/blur/"]["post"]["parameters"]}
+    for name in fields | parameters | set(API["components"]["headers"]):
+        assert f"`{name}`" in DOCUMENT, name
+    for path in API["paths"]:
+        assert f"`GET {path}`" in DOCUMENT or f"`POST {path}`" in DOCUMENT, path
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_answer_has_the_headers_that_are_described_and_no_other(file: Path, call: Call) -> None:
+    event = json.loads(file.read_text("utf-8"))
+    answer = call(event)
+    response = described_answer(event, answer.status)
+    named = {name.lower(): followed(header) for name, header in response["headers"].items()}
+    needed = {name for name, header in named.items() if header.get("required")}
+    assert needed <= set(answer.headers) - {"content-type"} <= set(named)
+
+
+def described_answer(event: dict[str, Any], status: int) -> dict[str, Any]:
+    shared = API["components"]["responses"]
+    by_path = {path.rstrip("/"): methods for path, methods in API["paths"].items()}
+    operations = by_path.get(event["path"].rstrip("/"))
+    if operations is None:
+        return cast("dict[str, Any]", shared["NoRoute"])
+    operation = operations.get(event["httpMethod"].lower())
+    if operation is None:
+        return cast("dict[str, Any]", shared["NoMethod"])
+    return cast("dict[str, Any]", followed(operation["responses"][str(status)]))

@@ -1,0 +1,123 @@
+"""The page as the handler serves it: found, kept, and kept to itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from events import make
+
+from blur.api.site import ASSETS, PAGES, PLAIN, canonical
+
+from .conftest import SITE
+
+if TYPE_CHECKING:
+    from .conftest import Call
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+MARKUP = [SITE / name for name in PAGES.values()]
+
+
+def get(path: str, accept: str = BROWSER, *, stage: str = "", **headers: str) -> dict[str, Any]:
+    event = make.event("GET", path)
+    event["headers"] |= {"Accept": accept, **headers}
+    event["requestContext"]["path"] = stage + path
+    return event
+
+
+def test_every_file_of_the_site_is_served_and_nothing_else_is_named() -> None:
+    assert {file.name for file in SITE.iterdir()} == {*PAGES.values(), PLAIN, *ASSETS}
+
+
+@pytest.mark.parametrize("path", [*PAGES, *(f"/{name}" for name in ASSETS)])
+def test_a_browser_gets_each_file_with_its_type(path: str, call: Call) -> None:
+    name = PAGES.get(path, path[1:])
+    answer = call(get(path))
+    assert answer.status == 200
+    assert answer.body == (SITE / name).read_bytes()
+    assert answer.headers["content-type"] == ASSETS.get(name, "text/html; charset=utf-8")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/app.js", "/openapi.json"])
+def test_who_has_a_file_already_is_not_sent_it_again(path: str, call: Call) -> None:
+    tag = call(get(path)).headers["etag"]
+    for known in (tag, f'"other", W/{tag}'):
+        again = call(get(path, **{"If-None-Match": known}))
+        assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+    assert call(get(path, **{"If-None-Match": '"other"'})).status == 200
+
+
+@pytest.mark.parametrize("accept", ["*/*", ""])
+def test_curl_is_told_the_routes_in_plain_text(accept: str, call: Call) -> None:
+    answer = call(get("/", accept))
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["vary"] == "Accept"
+    assert b"POST v2/rembg/blur/" in answer.body
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_may_load_and_call_nothing_but_this_service(path: str, call: Call) -> None:
+    told = call(get(path)).headers["content-security-policy"]
+    policy = dict(part.split(" ", 1) for part in told.split("; "))
+    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["img-src"] == "'self' blob:"
+    assert policy["frame-ancestors"] == "'none'"
+    assert "unsafe" not in told
+
+
+@pytest.mark.parametrize("file", MARKUP, ids=lambda file: file.name)
+def test_no_page_has_script_or_style_in_it_or_names_another_host(file: Any) -> None:  # noqa: ANN401 - a path
+    text = file.read_text("utf-8")
+    assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=|javascript:", text)
+    assert not re.search(r"//[a-z]", text)
+
+
+@pytest.mark.parametrize("file", [SITE / name for name in ASSETS if name.endswith(".js")])
+def test_no_script_makes_markup_of_text(file: Any) -> None:  # noqa: ANN401 - a path
+    text = file.read_text("utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:", text)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_root", "location"),
+    [
+        ("/", True, None),
+        ("/prod", True, "./prod/"),
+        ("/prod/", True, None),
+        ("/prod/docs", False, None),
+        ("/prod/docs/", False, "../docs"),
+        ("//elsewhere.example", True, "./elsewhere.example/"),
+    ],
+)
+def test_a_page_is_sent_to_where_its_relative_links_work(
+    path: str, location: str | None, *, is_root: bool
+) -> None:
+    assert canonical(path, is_root=is_root) == location
+
+
+def test_the_root_of_a_stage_is_moved_behind_its_slash(call: Call) -> None:
+    event = get("/")
+    event["requestContext"]["path"] = "/prod"
+    answer = call(event)
+    assert (answer.status, answer.headers["location"]) == (308, "./prod/")
+    assert call(get("/", stage="/prod")).status == 200
+
+
+def test_the_root_takes_no_other_method(call: Call) -> None:
+    answer = call(make.event("POST", "/"))
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, OPTIONS")
+
+
+def test_any_page_may_read_the_description(call: Call) -> None:
+    answer = call(get("/openapi.json", "*/*"))
+    assert json.loads(answer.body)["openapi"] == "3.1.0"
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_the_example_is_the_sample_photo() -> None:
+    assert (SITE / "sample.jpg").read_bytes() == make.PHOTO.read_bytes()

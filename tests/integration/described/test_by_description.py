@@ -1,0 +1,44 @@
+"""Schemathesis calls a real server with what its description allows, and with what it does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.running import BGBLUR, environment, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def served(tmp_path: Path, model_dir: Path) -> Iterator[tuple[str, str]]:
+    """Start a server; return its URL and a key that may call it as often as it likes."""
+    env = environment(tmp_path, model_dir, BLUR_MEDIA=f"folder:{tmp_path / 'media'}")
+    limits = ["--credits", "10000", "--rate", "60000", "--burst", "10000"]
+    with running(tmp_path, env) as server:
+        command = [*BGBLUR, "keys", "issue", "--json", *limits]
+        done = subprocess.run(command, env=env, capture_output=True, check=True)
+        yield server.url, json.loads(done.stdout)["key"]
+
+
+def test_the_server_does_what_it_says_of_itself(served: tuple[str, str], tmp_path: Path) -> None:
+    url, key = served
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli"),
+            *("--config-file", str(HERE / "schemathesis.toml")),
+            *("run", f"{url}/openapi.json", "--header", f"ApiKey: {key}"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
