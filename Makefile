@@ -46,8 +46,8 @@ samples: $(TEST_READY) model ## Run the samples of docs/samples; installs PHP on
 	@$(BIN)/python -m pytest tests/samples $(PYTEST)
 
 browser: $(TEST_READY) model ## Test what browsers do in Chromium; installs it on Debian, as root
-	@command -v chromium >/dev/null || { apt-get -qq update && \
-		apt-get -qq install --no-install-recommends chromium >/dev/null; }
+	@{ command -v chromium && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
+		apt-get -qq install --no-install-recommends chromium pngcheck >/dev/null; }
 	@$(BIN)/python -m pytest tests/browser $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) ## Build the stack and test it in containers; Debian, as root
