@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import sys
 
-from subjects import MODELS, Naive, photo
+from subjects import Naive, photo
 
 
 def main(who: str, width: int, height: int) -> None:
@@ -31,16 +31,9 @@ def photo_of_child(width: int, height: int) -> bytes:
 
 def ours(data: bytes) -> None:
     """Blur it as the function does."""
-    from blur.imaging.models import MODELS as SPECS  # noqa: PLC0415 - only this side pays for it
-    from blur.imaging.pipeline import blur_photo  # noqa: PLC0415
-    from blur.imaging.recipe import Recipe  # noqa: PLC0415
-    from blur.imaging.session import open_model  # noqa: PLC0415
-    from blur.imaging.strips import use_threads  # noqa: PLC0415
-    from blur.settings import Settings  # noqa: PLC0415
+    from ours import blurring, opened  # noqa: PLC0415 - only this side pays for it
 
-    use_threads(2)
-    model = open_model(SPECS[Settings().model], MODELS, threads=2)
-    blur_photo(data, Recipe(radius_px=10), model=model, max_pixels=10**9)
+    blurring(opened(), data)()
 
 
 if __name__ == "__main__":

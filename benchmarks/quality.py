@@ -15,14 +15,13 @@ from pathlib import Path
 import halo_quality
 import matte_quality
 import report
+from ours import opened
 from subjects import MODELS
 
 from blur.errors import NoSubjectError
 from blur.imaging.matte import find_matte
 from blur.imaging.models import MODELS as SPECS
 from blur.imaging.session import Model, open_model
-from blur.imaging.strips import use_threads
-from blur.settings import Settings
 
 MAE, MAX_F, EDGE, HALO = 0.0240, 0.9630, 0.77, (0.70, 0.40)
 """The targets."""
@@ -86,8 +85,7 @@ def main() -> None:
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - one argument
         sys.exit("Name the folder of pictures: make bench-quality DATA=folder")
     data = Path(sys.argv[1])
-    use_threads(2)
-    model = open_model(SPECS[Settings().model], MODELS, threads=2)
+    model = opened()
     report.publish("Quality of the matte", matte_table(model, data))
     report.publish("Quality of the blur", halo_table(data))
     report.publish("Subjects", false_alarms(model, data))

@@ -3,74 +3,35 @@
     make bench                                        # everything
     .venv/bin/python benchmarks/speed.py Handler      # one section
 
-Runs are paired: each round measures everything once, and ratios are medians over rounds, so
-that a machine that slows down slows down both sides.
+Times are medians, ratios medians over rounds of paired runs.
 """
 
 from __future__ import annotations
 
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import report
+from growth import growth
+from handling import overhead_ms
+from ours import DEFAULT, NO_LIMIT, THREADS, blurring, opened
+from paired import milliseconds, paired, ratio
 from subjects import MODELS, Naive, photo
 
 from blur.imaging.models import MODELS as SPECS
 from blur.imaging.pipeline import STEPS, blur_photo
 from blur.imaging.recipe import Recipe
-from blur.imaging.session import Model, open_model, to_tensor
-from blur.imaging.strips import use_threads
-from blur.settings import Settings
+from blur.imaging.session import Model, to_tensor
 
-THREADS = 2
 ROUNDS = 7
-NO_LIMIT = 10**9
-DEFAULT = Settings().model
 SIZES = ((4000, 3000), (1920, 1080), (600, 399))
 TARGETS = {4000: (6.0, 2.0), 1920: (2.2, 1.35), 600: (None, 1.12)}
 """By width: at least so many times as fast as naive, at most so many bare runs."""
-GROWTH = ((3264, 2448), (4000, 3000), (5656, 4242), (8000, 6000))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long one call takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def paired(rounds: int, **works: Callable[[], object]) -> dict[str, list[float]]:
-    """Measure all in turn, after one round that does not count."""
-    for work in works.values():
-        work()
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            times[name].append(seconds(work))
-    return times
-
-
-def ratio(above: list[float], below: list[float]) -> float:
-    """Return the median of the rounds' ratios."""
-    return statistics.median(one / other for one, other in zip(above, below, strict=True))
-
-
-def milliseconds(times: list[float]) -> str:
-    """Write the median."""
-    return f"{1000 * statistics.median(times):.0f}"
-
-
-def blurring(model: Model, data: bytes, radius_px: int = 10, kernel: str = "gaussian") -> Any:  # noqa: ANN401 - a call without arguments
-    """Return what blurs a photo once."""
-    recipe = Recipe(radius_px=radius_px, kernel=kernel)
-    return lambda: blur_photo(data, recipe, model=model, max_pixels=NO_LIMIT)
 
 
 def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime has no types
@@ -82,7 +43,7 @@ def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime ha
     return lambda: session.run([name], feed)
 
 
-def opened(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
+def network(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
     """Open a network: u2netp as it is published is the floor that everything is compared with."""
     import onnxruntime as ort  # noqa: PLC0415 - the only place that needs it
 
@@ -95,7 +56,7 @@ def opened(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
 
 def against_peers(model: Model) -> str:
     """Compare with the naive service and with the network alone."""
-    naive, session, light, rows = Naive.open(), opened("u2netp"), opened(DEFAULT), []
+    naive, session, light, rows = Naive.open(), network("u2netp"), network(DEFAULT), []
     for width, height in SIZES:
         data = photo(width, height)
         times = paired(
@@ -167,42 +128,13 @@ def by_kernel(model: Model) -> str:
 
 def around(model: Model) -> str:
     """Measure what the handler adds to the pipeline at the largest request that Lambda takes."""
-    from handling import overhead_ms  # noqa: PLC0415 - it builds accounts and a handler
-
     rows = [("4.4 MB in, PNG out", f"{overhead_ms(model, ROUNDS):.0f}", "at most 40")]
     return report.table(("handler around the pipeline", "ms", "target"), rows)
 
 
-def peak_mib(script: str, *arguments: object) -> float:
-    """Run a script in a process of its own and return the most memory it held."""
-    command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
-    return float(subprocess.check_output(command, text=True).split()[-1])  # noqa: S603 - our own
-
-
-def growth(model: Model) -> str:
-    """Tell how time and memory grow with the photo."""
-    rows, first = [], None
-    for width, height in GROWTH:
-        data, pixels = photo(width, height), width * height
-        took = statistics.median(seconds(blurring(model, data)) for _ in range(5))
-        first = first or took / pixels
-        rows.append(
-            (
-                f"{pixels / 1e6:.0f} MP",
-                f"{1000 * took:.0f}",
-                f"{took / pixels / first:.2f}",
-                f"{peak_mib('peak.py', 'ours', width, height):.0f}",
-                f"{peak_mib('peak.py', 'naive', width, height):.0f}" if pixels < 2e7 else "",  # noqa: PLR2004
-            )
-        )
-    head = ("photo", "ms", "time per pixel, first = 1", "peak RSS here, MiB", "naive, MiB")
-    return report.table(head, rows)
-
-
 def main() -> None:
     """Measure everything and write the baseline."""
-    use_threads(THREADS)
-    model = open_model(SPECS[DEFAULT], MODELS, threads=THREADS)
+    model = opened()
     wanted = sys.argv[1:] or list(PARTS)
     for title in wanted:
         report.publish(title, PARTS[title](model))

@@ -1,0 +1,54 @@
+"""How time and memory grow with the photo."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import report
+from ours import blurring
+from paired import seconds
+from subjects import photo
+
+if TYPE_CHECKING:
+    from blur.imaging.session import Model
+
+GROWTH = ((3264, 2448), (4000, 3000), (5656, 4242), (8000, 6000))
+NAIVE_UP_TO_PX = 20_000_000
+"""The naive service takes minutes beyond."""
+
+
+def peak_mib(script: str, *arguments: object) -> float:
+    """Run a script in a process of its own and return the most memory it held."""
+    command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
+    return float(subprocess.check_output(command, text=True).split()[-1])  # noqa: S603 - our own
+
+
+def naive_mib(width: int, height: int) -> str:
+    """Tell the naive service's peak, up to a size that it finishes soon."""
+    if width * height > NAIVE_UP_TO_PX:
+        return ""
+    return f"{peak_mib('peak.py', 'naive', width, height):.0f}"
+
+
+def growth(model: Model) -> str:
+    """Tell how time and memory grow with the photo."""
+    rows, first = [], None
+    for width, height in GROWTH:
+        data, pixels = photo(width, height), width * height
+        took = statistics.median(seconds(blurring(model, data)) for _ in range(5))
+        first = first or took / pixels
+        rows.append(
+            (
+                f"{pixels / 1e6:.0f} MP",
+                f"{1000 * took:.0f}",
+                f"{took / pixels / first:.2f}",
+                f"{peak_mib('peak.py', 'ours', width, height):.0f}",
+                naive_mib(width, height),
+            )
+        )
+    head = ("photo", "ms", "time per pixel, first = 1", "peak RSS here, MiB", "naive, MiB")
+    return report.table(head, rows)

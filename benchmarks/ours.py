@@ -1,0 +1,35 @@
+"""The pipeline as the function runs it, ready to be measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from subjects import MODELS
+
+from blur.imaging.models import MODELS as SPECS
+from blur.imaging.pipeline import blur_photo
+from blur.imaging.recipe import Recipe
+from blur.imaging.session import Model, open_model
+from blur.imaging.strips import use_threads
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+THREADS = 2
+DEFAULT = Settings().model
+NO_LIMIT = 10**9
+
+
+def opened() -> Model:
+    """Open the model that is used by default."""
+    use_threads(THREADS)
+    return open_model(SPECS[DEFAULT], MODELS, threads=THREADS)
+
+
+def blurring(
+    model: Model, data: bytes, radius_px: int = 10, kernel: str = "gaussian"
+) -> Callable[[], object]:
+    """Return what blurs a photo once; a PNG comes out."""
+    recipe = Recipe(radius_px=radius_px, kernel=kernel)
+    return lambda: blur_photo(data, recipe, model=model, max_pixels=NO_LIMIT)
