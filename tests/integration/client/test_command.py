@@ -14,6 +14,7 @@ from blur.imaging.models import spec_of
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.recipe import Recipe
 from blur.imaging.session import open_model
+from blur.settings import Settings
 
 if TYPE_CHECKING:
     from tests.integration.media.conftest import Api
@@ -58,7 +59,7 @@ def test_every_option_reaches_the_picture_here_and_there(
 ) -> None:
     options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
     here, by_api = (run("-", *options, stdin=PHOTO, **way).stdout for way in ({}, there))
-    model = open_model(spec_of("u2netp"), model_dir, threads=1)
+    model = open_model(spec_of(Settings().model), model_dir, threads=1)
     recipe = Recipe(radius_px=9, kernel="bokeh", mode="cutout", output="webp", quality=40)
     wanted = blur_photo(PHOTO, recipe, model=model, max_pixels=50_000_000).data
     assert here == by_api == wanted
