@@ -37,16 +37,20 @@ class Reader:
         """Keep what to put in place of which word, such as a server's address."""
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
-    def types(self, command: str) -> None:
-        """Run a command, say yes where it asks, and learn the account or key that it prints."""
+    def types(self, command: str) -> str:
+        """Run a command, say yes where it asks, and learn the account or key that it prints.
+
+        Returns what it printed.
+        """
         if command.startswith("export "):
             variables = shlex.split(self.filled_in(command))[1:]
             self._env |= dict(variable.split("=", 1) for variable in variables)
-            return
+            return ""
         printed = self.runs(["sh", "-euc", self.filled_in(command)])
         self._words = {
             name.upper(): value for name, value in PRINTED.findall(printed)
         } | self._words
+        return printed
 
     def runs(self, command: list[str]) -> str:
         """Run a program, which has to succeed, and return what it printed."""
