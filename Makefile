@@ -116,7 +116,7 @@ $(SERVE_READY): $(VENV_READY)
 	@touch $@
 
 $(TEST_READY): $(VENV_READY)
-	@echo "Installing what the tests need into $(VENV), about 1 GB ..."
+	@echo "Installing what the tests need into $(VENV), about 1.8 GB ..."
 	@rm -f $(VENV)/ready-*
 	@$(PIP_LOCKED) requirements/test.txt
 	@$(PIP_EDITABLE)

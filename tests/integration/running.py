@@ -26,6 +26,8 @@ class Running:
 
     process: subprocess.Popen[bytes]
     url: str
+    out: Path
+    """What it prints; there as long as it runs."""
 
     @property
     def blur_url(self) -> str:
@@ -60,17 +62,17 @@ def running(folder: Path, env: Mapping[str, str], *options: str) -> Iterator[Run
         ) as process,
     ):
         try:
-            yield Running(process, _announced_url(process, Path(out.name)))
+            yield _announced(process, Path(out.name))
         finally:
             process.terminate()
             process.wait(timeout=START_S)
 
 
-def _announced_url(process: subprocess.Popen[bytes], out: Path) -> str:
+def _announced(process: subprocess.Popen[bytes], out: Path) -> Running:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if found := re.search(r"listening on (http://\S+) ", out.read_text()):
-            return found[1]
+            return Running(process, found[1], out)
         assert process.poll() is None, f"the server ended with {process.poll()}"
         time.sleep(0.05)
     message = f"the server said nothing for {START_S} s"

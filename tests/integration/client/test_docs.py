@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import pytest
-from tests.integration.client.photos import PHOTO
-from tests.integration.running import BGBLUR
+from tests import documents
+from tests.integration.reader import PHOTOS, Reader, furnish
 
 from bgblur.blurring.command import blur
 from bgblur.blurring.options import OPTIONS
@@ -20,63 +19,41 @@ from bgblur.blurring.options import OPTIONS
 if TYPE_CHECKING:
     from tests.integration.media.conftest import Api
 
-GIVEN = {"photo.jpg", "album/a.jpg", "album/sub/b.jpg"}
-DOCS = (Path(__file__).parents[3] / "docs" / "client.md").read_text("utf-8")
+DOCUMENT = "docs/client.md"
 
 
 def blocks(language: str) -> str:
     """Return every block of a language, one below the other."""
-    return "\n".join(re.findall(rf"^```{language}\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL))
+    return "\n".join(block.text for block in documents.blocks(DOCUMENT, language))
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with what the commands speak of, and `bgblur` on the way to it."""
-    (tmp_path / "album" / "sub").mkdir(parents=True)
-    for name in GIVEN:
-        (tmp_path / name).write_bytes(PHOTO)
-    program = tmp_path / "bin" / "bgblur"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {" ".join(BGBLUR)} "$@"\n')
-    program.chmod(0o755)
-    return tmp_path
+def reader(tmp_path: Path, api: Api, model_dir: Path) -> Reader:
+    """Someone with what the commands speak of, and `bgblur` on the way to it."""
+    path = f"{furnish(tmp_path)}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "BLUR_MODEL_DIR": str(model_dir)}
+    words = {"https://api.example.com": api.server.url, "YOUR_API_KEY": api.key}
+    return Reader(tmp_path, env, words)
 
 
-def run(command: list[str], script: str, folder: Path, api: Api, model_dir: Path) -> str:
-    """Run a script of the documentation on the test's own server."""
-    told = script.replace("https://api.example.com", api.server.url)
-    path = f"{folder / 'bin'}:{os.environ['PATH']}"
-    done = subprocess.run(
-        [*command, told.replace("YOUR_API_KEY", api.key)],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "BLUR_MODEL_DIR": str(model_dir)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_the_commands_do_what_is_said_of_them(folder: Path, api: Api, model_dir: Path) -> None:
-    printed = run(["sh", "-euc"], blocks("sh"), folder, api, model_dir)
+def test_the_commands_do_what_is_said_of_them(reader: Reader, tmp_path: Path) -> None:
+    printed = reader.runs(["sh", "-euc", reader.filled_in(blocks("sh"))])
     assert '"blurred": 1' in printed
-    made = {str(path.relative_to(folder)) for path in folder.rglob("*.*")} - GIVEN
-    assert made == {
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.is_file()}
+    assert files - PHOTOS == {
         *("photo-blurred.png", "cut.png", "lens.jpg", "piped.png", "again.png"),
         *("blurred/a.png", "blurred/sub/b.png", "from-api/a.png"),
     }
 
 
-def test_the_program_runs_as_it_stands(folder: Path, api: Api, model_dir: Path) -> None:
-    printed = run([sys.executable, "-c"], blocks("python"), folder, api, model_dir)
+def test_the_program_runs_as_it_stands(reader: Reader, tmp_path: Path) -> None:
+    printed = reader.runs([sys.executable, "-c", reader.filled_in(blocks("python"))])
     assert printed.startswith("1 credit, ")
-    assert (folder / "blurred.png").stat().st_size > 0
+    assert (tmp_path / "blurred.png").stat().st_size > 0
 
 
 def test_every_option_is_told_of_in_the_table() -> None:
-    table = re.findall(r"^\| (`-.*?) \|", DOCS, re.MULTILINE)
+    table = re.findall(r"^\| (`-.*?) \|", documents.read(DOCUMENT), re.MULTILINE)
     told = {flag for cell in table for flag in re.findall(r"`(-\S+?)`", cell)}
     options = [param for param in blur.params if isinstance(param, click.Option)]
     assert {option.field for option in OPTIONS} < {option.name for option in options}

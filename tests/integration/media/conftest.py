@@ -35,9 +35,9 @@ def serve(folder: Path, model_dir: Path, **settings: str) -> Iterator[Api]:
         yield Api(server, issue(env), issue(env), env)
 
 
-def issue(env: dict[str, str]) -> str:
+def issue(env: dict[str, str], folder: Path | None = None) -> str:
     command = [*BGBLUR, "keys", "issue", "--credits", "100", "--json"]
-    done = subprocess.run(command, env=env, capture_output=True, check=True)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, check=True)
     key: str = json.loads(done.stdout)["key"]
     return key
 

@@ -1,0 +1,74 @@
+"""Someone who follows the documentation: in a folder with photos, command by command."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.integration.client.photos import PHOTO
+from tests.integration.running import BGBLUR
+
+PHOTOS = {"photo.jpg", "album/a.jpg", "album/sub/b.jpg"}
+PRINTED = re.compile(r"^(account|prefix) +(\S+)$", re.MULTILINE)
+PATIENCE_S = 60
+
+
+def furnish(folder: Path) -> Path:
+    """Put into a folder what the commands speak of; return the folder that `bgblur` is in."""
+    programs = folder / ".venv" / "bin"
+    for path in (*(folder / name for name in PHOTOS), programs / "python"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    for name in PHOTOS:
+        (folder / name).write_bytes(PHOTO)
+    for program, words in (("bgblur", BGBLUR), ("python", [sys.executable])):
+        (programs / program).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        (programs / program).chmod(0o755)
+    return programs
+
+
+class Reader:
+    """Types commands as they stand, but for the words that everyone has to fill in."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str], words: Mapping[str, str]) -> None:
+        """Keep what to put in place of which word, such as a server's address."""
+        self._folder, self._env, self._words = folder, dict(env), dict(words)
+
+    def types(self, command: str) -> str:
+        """Run a command, say yes where it asks, and learn the account or key that it prints.
+
+        Returns what it printed.
+        """
+        if command.startswith("export "):
+            variables = shlex.split(self.filled_in(command))[1:]
+            self._env |= dict(variable.split("=", 1) for variable in variables)
+            return ""
+        printed = self.runs(["sh", "-euc", self.filled_in(command)])
+        self._words = {
+            name.upper(): value for name, value in PRINTED.findall(printed)
+        } | self._words
+        return printed
+
+    def runs(self, command: list[str]) -> str:
+        """Run a program, which has to succeed, and return what it printed."""
+        done = subprocess.run(
+            command,
+            cwd=self._folder,
+            env=self._env,
+            input="y\n",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, f"{command[-1]}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def filled_in(self, text: str) -> str:
+        """Return a text with every word that is known replaced."""
+        for word, value in self._words.items():
+            text = re.sub(rf"\b{re.escape(word)}\b", value, text)
+        return text

@@ -1,0 +1,157 @@
+"""Every command and program of the documentation, run as it stands on a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from tests import documents
+from tests.integration.accounts.dynamodb_local import dynamodb_local
+from tests.integration.client.shell import is_picture
+from tests.integration.media.conftest import issue
+from tests.integration.reader import Reader, furnish
+from tests.integration.running import Running, running
+
+if TYPE_CHECKING:
+    from tests.documents import Block
+
+ADDRESSES = ("http://127.0.0.1:8080", "https://api.example.com")
+SERVE = ".venv/bin/bgblur serve --host 127.0.0.1 --port 8080"
+ON_A_TABLE = "BLUR_ACCOUNTS=dynamodb:TABLE"
+
+BY_ANOTHER_TEST = {"docs/client.md": "tests/integration/client/test_docs.py"}
+NOT_TYPED = {
+    "make run": "sets up and starts `bgblur serve --demo`, which a test of its own does here",
+    "make test": "runs this test",
+    "make e2e": "a part of CI by itself",
+    SERVE: "never ends; a test of its own starts it here and stops it",
+    ".venv-sam/bin/sam build": "`make e2e` builds the stack so",
+    ".venv-sam/bin/sam deploy --config-env staging": "needs an account of AWS",
+    ".venv-sam/bin/sam delete --stack-name background-blur-staging": "needs an account of AWS",
+    "aws s3 rm --recursive s3://BUCKET": "needs an account of AWS",
+    "aws dynamodb update-table --table-name TABLE --no-deletion-protection-enabled": (
+        "needs an account of AWS"
+    ),
+    "aws dynamodb delete-table --table-name TABLE": "needs an account of AWS",
+}
+"""Commands that cannot run here, and why; tests/unit/test_documents.py looks up what they name."""
+
+TELLING = {"json", ""}
+"""Languages of blocks that show something and are not to be run: answers, maps, a query's text."""
+
+BLOCKS = [
+    block
+    for document in documents.documents()
+    if document not in BY_ANOTHER_TEST
+    for block in documents.blocks(document)
+]
+SHELL = [block for block in BLOCKS if block.language == "sh"]
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+
+
+def typed(block: Block) -> list[str]:
+    return [command for command in block.commands if command not in NOT_TYPED]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    furnish(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def env(model_dir: Path) -> dict[str, str]:
+    """The environment of a reader who has set nothing but where the model is."""
+    ours = {name: text for name, text in os.environ.items() if "BLUR_" not in name}
+    return {**ours, "BLUR_MODEL_DIR": str(model_dir)}
+
+
+@pytest.fixture
+def server(folder: Path, env: dict[str, str]) -> Iterator[Running]:
+    with running(folder, env) as started:
+        yield started
+
+
+@pytest.fixture
+def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
+    """Someone whose server it is, and who has a key for it."""
+    key = issue(env, folder)
+    words = {**dict.fromkeys(ADDRESSES, server.url), "YOUR_API_KEY": key}
+    return Reader(folder, {**env, "KEY": key, "URL": server.url}, words)
+
+
+def test_every_block_is_run_here_or_elsewhere_or_only_shows_something() -> None:
+    assert {block.language for block in BLOCKS} == {"sh", "python", *TELLING}
+    for document in documents.documents():
+        fences = re.findall(r"^\s*(?:```|~~~)", documents.read(document), re.MULTILINE)
+        assert len(fences) == 2 * len(documents.blocks(document))
+    for document, test in BY_ANOTHER_TEST.items():
+        assert document in (documents.ROOT / test).read_text("utf-8")
+    assert set(NOT_TYPED) <= {command for block in SHELL for command in block.commands}
+
+
+@pytest.mark.parametrize(
+    "block", [b for b in SHELL if typed(b) and ON_A_TABLE not in b.text], ids=str
+)
+def test_commands_do_their_work(block: Block, reader: Reader, folder: Path) -> None:
+    printed = "".join(map(reader.types, typed(block)))
+    assert not re.search(r"^0 audited", printed, re.MULTILINE), "an audit of nothing"
+    for name in re.findall(r" -o (\S+)", block.text):
+        assert (folder / name).exists()
+    for picture in folder.rglob("*.png"):
+        assert is_picture(picture.read_bytes())
+
+
+@pytest.mark.parametrize("block", [b for b in SHELL if ON_A_TABLE in b.text], ids=str)
+def test_commands_work_on_a_table(block: Block, folder: Path, env: dict[str, str]) -> None:
+    with dynamodb_local() as dynamodb:
+        table = dynamodb.create_table("documented")
+        reader = Reader(folder, {**env, **dynamodb.environ}, {"TABLE": table})
+        for command in typed(block):
+            reader.types(command)
+        reader.types(".venv/bin/bgblur accounts show ACCOUNT")
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_programs_run(block: Block, reader: Reader, folder: Path) -> None:
+    reader.runs([sys.executable, "-c", reader.filled_in(block.text)])
+    assert is_picture((folder / "blurred.png").read_bytes())
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "json"], ids=str)
+def test_what_is_shown_as_json_is_json(block: Block) -> None:
+    json.loads(block.text)
+
+
+def test_the_server_starts_and_stops_as_told(folder: Path, env: dict[str, str]) -> None:
+    options = shlex.split(SERVE)[2:]
+    assert options[-2:] == ["--port", "8080"]
+    with running(folder, env, *options[:-1], "0") as server:
+        assert requests.get(f"{server.url}/health", timeout=10).ok
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_what_make_run_prints_can_be_pasted_and_opened(folder: Path, env: dict[str, str]) -> None:
+    makefile = (documents.ROOT / "Makefile").read_text("utf-8")
+    [options] = re.findall(
+        r"^run: .*\n\t@exec \$\(BIN\)/bgblur serve (.*)$", makefile, re.MULTILINE
+    )
+    with running(folder, env, *shlex.split(options)) as server:
+        assert requests.get(f"{server.url}/health", timeout=10).ok
+        printed = dict(
+            re.findall(r"^(Try it|Or open): +(.+)$", server.out.read_text(), re.MULTILINE)
+        )
+        Reader(folder, env, {}).types(printed["Try it"])
+        page = requests.get(printed["Or open"], headers={"Accept": "text/html"}, timeout=10)
+    assert is_picture((folder / "blurred.png").read_bytes())
+    assert "<title>Background Blur" in page.text

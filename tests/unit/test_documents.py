@@ -1,0 +1,108 @@
+"""What the documentation names is there: make's targets, stacks, calls of AWS, files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.session import get_session
+from tests.documents import ROOT, blocks, documents, read
+
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+SAMCONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+COMMANDS = [
+    command
+    for document in documents()
+    for block in blocks(document, "sh")
+    for command in block.commands
+]
+ROOMS = ["functions/blur", "tools"]
+"""Folders whose own folders and modules are all on the map."""
+
+
+def links() -> list[tuple[str, str]]:
+    """Return every link from a document to something in the project."""
+    return [
+        (document, target)
+        for document in documents()
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", read(document))
+    ]
+
+
+def anchors(document: str) -> set[str]:
+    """Return what its headings are called in links."""
+    headings = re.findall(r"^#+ (.+)$", read(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def house() -> list[str]:
+    """Return the paths on CONTRIBUTING's map."""
+    [drawing] = blocks("CONTRIBUTING.md", "")
+    paths: list[str] = []
+    above = ""
+    for indent, names in re.findall(r"^( *)(\S+(?:, \S+)*)", drawing.text, re.MULTILINE):
+        above = above if indent else names
+        paths += [(above if indent else "") + name for name in names.split(", ")]
+    return paths
+
+
+@pytest.mark.parametrize("document", documents())
+def test_make_has_the_targets(document: str) -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", read(document), re.MULTILINE)) <= targets
+
+
+def test_the_stacks_sections_are_there() -> None:
+    named = re.findall(r"--config-env (\S+)", "\n".join(COMMANDS))
+    stacks = re.findall(r"--stack-name (\S+)", "\n".join(COMMANDS))
+    assert named
+    assert stacks
+    for section in named:
+        assert "deploy" in SAMCONFIG[section]
+    sections = [section for section in SAMCONFIG.values() if isinstance(section, dict)]
+    deployed = [section["deploy"]["parameters"] for section in sections if "deploy" in section]
+    assert set(stacks) <= {parameters["stack_name"] for parameters in deployed}
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("aws dynamodb ")])
+def test_aws_has_the_calls(command: str) -> None:
+    called, *options = shlex.split(command)[2:]
+    calls: Any = get_session().get_service_model("dynamodb")
+    [operation] = [name for name in calls.operation_names if xform_name(name, "-") == called]
+    members = {
+        xform_name(name, "-") for name in calls.operation_model(operation).input_shape.members
+    }
+    given = {option.removeprefix("--") for option in options if option.startswith("--")}
+    assert {option.removeprefix("no-") for option in given} <= members
+
+
+@pytest.mark.parametrize(("document", "target"), links())
+def test_links_lead_somewhere(document: str, target: str) -> None:
+    path, _, anchor = target.partition("#")
+    there = (ROOT / document).parent / path if path else ROOT / document
+    assert there.exists()
+    if anchor:
+        assert anchor in anchors(str(there.resolve().relative_to(ROOT)))
+
+
+def test_the_map_of_the_house_is_the_house() -> None:
+    drawn = house()
+    assert [path for path in drawn if not (ROOT / path).exists()] == []
+    rooms = {
+        f"{room}/{path.name}{'/' if path.is_dir() else ''}"
+        for room in ROOMS
+        for path in (ROOT / room).iterdir()
+        if path.suffix == ("" if path.is_dir() else ".py") and path.name[0] not in "_."
+    }
+    assert rooms - set(drawn) == set()
+
+
+def test_every_module_of_imaging_is_told_of() -> None:
+    told = read("docs/imaging.md")
+    modules = {path.name for path in (ROOT / "functions/blur/imaging").glob("[!_]*.py")}
+    assert modules - set(re.findall(r"`(\w+\.py)`", told)) == {"pipeline.py"}
+    assert "`blur.imaging.pipeline`" in told
