@@ -24,7 +24,7 @@ from tests.e2e.test_invoke import body
 if TYPE_CHECKING:
     from tests.e2e.conftest import Customer
 
-OURS = (PurePosixPath("/var/task"), PurePosixPath("/opt/models"))
+OURS = tuple(map(PurePosixPath, ("/var/task", "/opt/models", "/opt/site")))
 NOBODY = "65534:65534"
 CONFINED = ["--read-only", "--tmpfs", "/tmp", "--user", NOBODY]  # noqa: S108 - the container's own
 CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
@@ -56,7 +56,7 @@ def test_a_photo_is_blurred_without_rights_and_with_nothing_to_write_but_tmp(
 
 
 @pytest.mark.usefixtures("stack")
-def test_nothing_is_added_to_the_base_but_the_function_and_its_model() -> None:
+def test_nothing_is_added_to_the_base_but_the_function_its_model_and_its_page() -> None:
     added = added_to_base("-true")
     assert added
     assert {path for path in added if not any(path.is_relative_to(ours) for ours in OURS)} == set()
