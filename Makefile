@@ -1,6 +1,6 @@
 # Everything a user or CI runs. It needs make and Python 3.11 or later, nothing else.
 PYTHON ?= python3
-# One of models.toml, or a light form; as BLUR_MODEL has it.
+# The network, by the names of BLUR_MODEL.
 MODEL ?= u2netp-light
 # A folder that has the model's file; empty: it is downloaded.
 MODEL_FROM ?=
@@ -60,7 +60,7 @@ check: $(TEST_READY) ## Lint, formatting, types, and the direction of imports
 	@$(BIN)/mypy --no-error-summary .
 	@report=$$($(BIN)/lint-imports 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
-model: | $(SERVE_READY) ## Bring the model into build/models
+model: | $(SERVE_READY) ## Bring the model into build/models; MODEL=name takes another one
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
 	@$(BIN)/python layers/model/lighten.py build/models

@@ -126,7 +126,7 @@ WRONG: list[dict[str, Any]] = [
 @pytest.mark.parametrize("change", WRONG, ids=lambda change: next(iter(change)))
 @pytest.mark.filterwarnings("ignore")
 def test_a_wrong_row_would_show(change: dict[str, Any], home: Path) -> None:
-    photo = np.array(data.astronaut())
+    photo = np.array(getattr(data, PHOTOS[0])())
     theirs = rembgs_mask("u2net", home, photo)
     wrong = replace(MODELS["u2net"], **change)
     assert greatest_difference(our_mask(wrong, home, photo), theirs) > 4 * LEVELS
