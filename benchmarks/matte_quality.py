@@ -19,13 +19,12 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from blur.imaging.arrays import Coverage, Pixels
-from blur.imaging.matte import find_matte, stretch
-from blur.imaging.session import Model
+from blur.imaging.matte import Predictor, find_matte, stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Matting: TypeAlias = Callable[[Model, Pixels], Coverage]
+Matting: TypeAlias = Callable[[Predictor, Pixels], Coverage]
 
 BETA_SQUARED = 0.3
 MID = 127
@@ -48,14 +47,14 @@ class Quality(NamedTuple):
         return float(np.mean(self.edges))
 
 
-def rembg_mask(model: Model, photo: Pixels) -> Coverage:
+def rembg_mask(model: Predictor, photo: Pixels) -> Coverage:
     """Return what rembg makes of the same network: stretched, enlarged with Lanczos."""
     size = (photo.shape[1], photo.shape[0])
     mask = Image.fromarray(stretch(model.predict(photo)))
     return np.asarray(mask.resize(size, Image.Resampling.LANCZOS))
 
 
-def compare(exact: Model, model: Model, data: Path) -> dict[str, Quality]:
+def compare(exact: Predictor, model: Predictor, data: Path) -> dict[str, Quality]:
     """Measure rembg's mask by the exact network, and our matte by the one that is used."""
     return {
         "rembg": measure(rembg_mask, exact, data),
@@ -63,7 +62,7 @@ def compare(exact: Model, model: Model, data: Path) -> dict[str, Quality]:
     }
 
 
-def measure(matting: Matting, model: Model, data: Path) -> Quality:
+def measure(matting: Matting, model: Predictor, data: Path) -> Quality:
     """Measure one way to make a matte.
 
     Raises:

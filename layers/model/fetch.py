@@ -49,24 +49,25 @@ def store(file: IO[bytes], model: Model, target: Path) -> None:
     try:
         with os.fdopen(descriptor, "wb") as sink:
             found = _copy(file, sink, most=model.bytes)
-        if found != model.sha256:
-            message = f"expected sha256 {model.sha256}, found {found}"
-            raise CorruptError(message)
+        if found != (model.sha256, model.md5):
+            message = "expected sha256 {}, md5 {}; found sha256 {}, md5 {}"
+            raise CorruptError(message.format(model.sha256, model.md5, *found))
         part.chmod(0o644)  # mkstemp's 0600 would hide it from the user that Lambda runs as
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _copy(file: IO[bytes], sink: IO[bytes], *, most: int) -> str:
-    """Copy at most one byte more than `most`, which is enough to spoil the SHA-256."""
-    digest = hashlib.sha256()
+def _copy(file: IO[bytes], sink: IO[bytes], *, most: int) -> tuple[str, str]:
+    """Copy at most one byte more than `most`, enough to spoil them; return SHA-256 and MD5."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     left = most + 1
     while left and (chunk := file.read(min(CHUNK_BYTES, left))):
-        digest.update(chunk)
+        sha256.update(chunk)
+        md5.update(chunk)
         sink.write(chunk)
         left -= len(chunk)
-    return digest.hexdigest()
+    return sha256.hexdigest(), md5.hexdigest()
 
 
 def fetch(model: Model, target: Path, sources: Mapping[str, Opener]) -> str:

@@ -1,7 +1,8 @@
 """Make the light form of the pinned u2netp: `python lighten.py build/models`.
 
-It writes `u2netp-light.onnx` beside `u2netp.onnx`, which stays as it is. The same input gives
-the same file, byte for byte. What is changed, and what it costs, is in docs/imaging.md.
+It writes `u2netp-light.onnx` beside `u2netp.onnx`, which stays as it is; where another model
+was chosen there is nothing to do. The same input gives the same file, byte for byte. What is
+changed, and what it costs, is in docs/imaging.md.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def lighten(content: bytes) -> bytes:
 
 
 def main(folder: Path) -> None:
-    """Write the light model into the folder, whole or not at all."""
+    """Write the light model into the folder, whole or not at all; only if u2netp is there."""
+    if not (folder / SOURCE).exists():
+        return
     light = lighten((folder / SOURCE).read_bytes())
     descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{LIGHT}.")
     part = Path(name)

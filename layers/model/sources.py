@@ -50,13 +50,19 @@ class Model:
     file: str
     bytes: int
     sha256: str
+    md5: str
+    """What the publisher gives. It says which file is meant, and the SHA-256 that it is that."""
     release: str
     wheel: Wheel | None = None
+    light: str | None = None
+    """Name of the form that `lighten.py` makes of it."""
 
 
 def read_pins(path: Path) -> dict[str, Model]:
-    """Read the models by name."""
-    return {name: _model(row) for name, row in tomllib.loads(path.read_text("utf-8")).items()}
+    """Read the models by name; a light form's name gives the model that it is made of."""
+    rows = tomllib.loads(path.read_text("utf-8"))
+    models = {name: _model(row) for name, row in rows.items()}
+    return models | {model.light: model for model in models.values() if model.light}
 
 
 def _model(row: dict[str, Any]) -> Model:

@@ -28,6 +28,11 @@ MID_GREY = 128
 class Predictor(Protocol):
     """What finds the subject: a loaded `Model`, or anything that answers like one."""
 
+    @property
+    def side_px(self) -> int:
+        """The side of the square that it squeezes a photo to."""
+        ...
+
     def predict(self, photo: Pixels) -> NDArray[np.float32]:
         """Return the raw map of the subject, (side, side), about 0..1."""
         ...

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 STEPS = ("decode", "matte", "refine", "blur", "encode")
 """What a photo goes through, in this order."""
 VIEW_PX = 400
-"""Least shorter side of the copy that the network is shown: more than it takes."""
+"""Least shorter side of the copy that matte and layers are found in. The network is shown the
+same copy, which has at least as many pixels as it takes, if the photo has them."""
 
 
 def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
@@ -88,7 +89,7 @@ def _take_apart(photo: Photo, model: Predictor, on_step: Callable[[str], None]) 
     shape = pixels.shape[0], pixels.shape[1]
     if alpha is not None:
         pixels = conceal(pixels, alpha)
-    step = 1 << max(0, (min(shape) // VIEW_PX).bit_length() - 1)
+    step = 1 << max(0, (min(shape) // max(VIEW_PX, model.side_px)).bit_length() - 1)
     view = reduced(pixels, step)
     view_alpha = None if alpha is None else reduced(alpha, step)
     raw = find_subject(model, view, view_alpha)

@@ -41,6 +41,11 @@ class Model:
         self._output = session.get_outputs()[spec.output].name
         self._lock = Lock()
 
+    @property
+    def side_px(self) -> int:
+        """The side of the square that a photo is squeezed to."""
+        return self.spec.side_px
+
     def predict(self, photo: Pixels) -> NDArray[np.float32]:
         """Return the raw map of the subject, (side, side), about 0..1, not stretched."""
         tensor = to_tensor(photo, self.spec)

@@ -13,6 +13,7 @@ import yaml
 from blur.accounts.dynamo import schema
 from blur.delivery.cors import CORS
 from blur.errors import ApiError
+from blur.imaging.models import MODELS
 from blur.settings import Settings, variable_of
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +24,7 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_MAX_PIXELS": "what fits into the least memory is the code's to say",
     "BLUR_MAX_RESPONSE_BYTES": "it is Lambda's limit",
     "BLUR_MAX_UPLOAD_BYTES": "what fits into the least memory is the code's to say",
-    "BLUR_MODEL": "the image has one",
+    "BLUR_MODEL": "the image has one, and says which",
     "BLUR_MODEL_DIR": "the image has it there",
     "BLUR_SITE_DIR": "the image has it there",
 }
@@ -102,6 +103,16 @@ def test_the_table_is_the_one_that_the_code_defines(resources: dict[str, Any]) -
     }
     assert made["DeletionProtectionEnabled"] is True
     assert made["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_the_image_can_be_built_with_any_model_and_has_the_default_otherwise(
+    template: dict[str, Any],
+) -> None:
+    parameter = template["Parameters"]["Model"]
+    assert set(parameter["AllowedValues"]) == set(MODELS)
+    assert parameter["Default"] == Settings().model
+    text = (ROOT / "functions" / "blur" / "Dockerfile").read_text("utf-8")
+    assert text.count("ARG MODEL=") == text.count(f"ARG MODEL={Settings().model}\n") == 2
 
 
 def test_a_hold_outlives_the_longest_call(template: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ class Fixed:
 
     def __init__(self, raw: NDArray[np.float32]) -> None:
         self.raw = raw
+        self.side_px = raw.shape[0]
         self.seen: Pixels | None = None
 
     def predict(self, photo: Pixels) -> NDArray[np.float32]:

@@ -47,8 +47,13 @@ LIMIT = 1_000_000
 class Middle:
     """A predictor that finds a disc in the middle of everything."""
 
+    def __init__(self, side_px: int = 320) -> None:
+        self.side_px = side_px
+        self.seen: tuple[int, ...] = ()
+
     def predict(self, photo: Pixels) -> NDArray[np.float32]:
         assert photo.dtype == np.uint8
+        self.seen = photo.shape
         return disc(320, 320, 90, 6).astype(np.float32) / np.float32(255)
 
 
@@ -309,3 +314,13 @@ def lab(picture: Image.Image) -> NDArray[np.uint8]:
     transformed = ImageCms.profileToProfile(picture, source, target, outputMode="LAB")
     assert transformed is not None
     return np.asarray(transformed)
+
+
+@pytest.mark.parametrize(("side_px", "seen"), [(320, (400, 500, 3)), (1024, (1600, 2000, 3))])
+def test_the_network_is_shown_no_fewer_pixels_than_it_takes(
+    side_px: int, seen: tuple[int, ...]
+) -> None:
+    model = Middle(side_px)
+    data = saved(Image.fromarray(flat(1600, 2000, (90, 80, 70))), "PNG")
+    blur_photo(data, Recipe(radius_px=1), model=model, max_pixels=10 * LIMIT)
+    assert model.seen == seen

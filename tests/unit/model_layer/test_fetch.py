@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from blur.imaging.models import MODELS
 from fetch import PINS, main
 from sources import read_pins
 
@@ -24,6 +25,10 @@ OTHER = WEIGHTS[:-1] + b"\x00"
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 class Publisher(HTTPServer):
@@ -90,11 +95,18 @@ def into(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
-def pins(tmp_path: Path, *, release: str = "http://127.0.0.1:9/none", wheel: str = "") -> Path:
+def pins(
+    tmp_path: Path,
+    *,
+    release: str = "http://127.0.0.1:9/none",
+    wheel: str = "",
+    md5_of: bytes = WEIGHTS,
+) -> Path:
     path = tmp_path / "models.toml"
     path.write_text(
         f'[tiny]\nlicence = "MIT"\nfile = "tiny.onnx"\nbytes = {len(WEIGHTS)}\n'
-        f'sha256 = "{sha256(WEIGHTS)}"\nrelease = "{release}"\n{wheel}',
+        f'sha256 = "{sha256(WEIGHTS)}"\nmd5 = "{md5(md5_of)}"\nlight = "tiny-light"\n'
+        f'release = "{release}"\n{wheel}',
         "utf-8",
     )
     return path
@@ -108,15 +120,21 @@ def wheel_row(folder: Path, *, digest: str | None = None) -> str:
     )
 
 
-def fetch(into: Path, path: Path, *more: str) -> int:
-    return main(["--model", "tiny", "--into", str(into), "--pins", str(path), *more])
+def fetch(into: Path, path: Path, *more: str, model: str = "tiny") -> int:
+    return main(["--model", model, "--into", str(into), "--pins", str(path), *more])
 
 
-def test_every_pinned_row_can_be_read_and_names_a_whole_sha256() -> None:
+def test_every_model_that_can_be_used_can_be_brought() -> None:
     models = read_pins(PINS)
-    assert "u2netp" in models
-    for model in models.values():
+    assert set(models) == set(MODELS)
+    for name, model in models.items():
+        assert model.file == MODELS[name].file or name == model.light
+
+
+def test_every_pinned_row_names_whole_sums() -> None:
+    for model in read_pins(PINS).values():
         assert len(bytes.fromhex(model.sha256)) == 32
+        assert len(bytes.fromhex(model.md5)) == 16
         assert model.wheel is None or len(bytes.fromhex(model.wheel.sha256)) == 32
 
 
@@ -144,6 +162,21 @@ def test_a_wrong_hash_says_what_was_expected_and_found_and_leaves_nothing(
     assert sha256(OTHER) in message
     assert str(tmp_path) in message
     assert list(into.iterdir()) == []
+
+
+def test_a_file_that_the_publisher_did_not_mean_is_refused(
+    tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
+    assert fetch(into, pins(tmp_path, md5_of=OTHER), "--from", str(tmp_path)) == 1
+    assert md5(OTHER) in capsys.readouterr().err
+    assert list(into.iterdir()) == []
+
+
+def test_the_name_of_a_light_form_brings_what_it_is_made_of(tmp_path: Path, into: Path) -> None:
+    (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
+    assert fetch(into, pins(tmp_path), "--from", str(tmp_path), model="tiny-light") == 0
+    assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
 def test_a_folder_without_the_file_is_named_and_nothing_else_is_asked(

@@ -27,3 +27,16 @@ def test_the_layer_mounts_the_models_where_the_function_looks_for_them(tmp_path:
     model = read_pins(copy / "models.toml")["u2netp"]
     names = {path.name for path in (artifacts / "models").iterdir()}
     assert names == {model.file, MODELS["u2netp-light"].file}
+
+
+def test_the_layer_takes_the_model_that_is_named(tmp_path: Path) -> None:
+    folder = ROOT / "layers" / "model"
+    words = [f"ARTIFACTS_DIR={tmp_path}", f"PYTHON={sys.executable}", "MODEL=giant"]
+    done = subprocess.run(
+        ["make", "-C", folder, "build-ModelLayer", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "no model 'giant'" in done.stderr

@@ -51,6 +51,12 @@ def test_the_same_file_comes_out_byte_for_byte(
     assert (tmp_path / SOURCE).read_bytes() == pinned
 
 
+def test_where_another_model_was_chosen_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "u2net.onnx").write_bytes(b"")
+    main(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["u2net.onnx"]
+
+
 def photo(name: str) -> Pixels:
     return np.array(getattr(data, name)())
 

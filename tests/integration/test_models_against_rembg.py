@@ -1,0 +1,132 @@
+"""Each row of the table of models against rembg's own session class of that name.
+
+The networks are stand-ins of the same signature: a photo of the row's size in, maps of that size
+out. What they make of a pixel bends, so that another mean, deviation or activation shows.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from skimage import data
+
+from blur.imaging.matte import stretch
+from blur.imaging.models import MODELS
+from blur.imaging.session import open_model
+from fetch import PINS
+from sources import read_pins
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.models import ModelSpec
+
+PHOTOS = ("astronaut", "chelsea")
+ONLY_HERE = "u2netp-light"
+"""rembg has no such model: it is held against u2netp's mask in `test_matte_against_rembg`."""
+REMBGS = [name for name in MODELS if name != ONLY_HERE]
+WEIGHTS = np.array([[1.5, -0.8, 0.7], [-2, 1, 0.3]], np.float32).reshape(2, 3, 1, 1)
+BIASES = np.array([-0.6, 0.4], np.float32)
+LEVELS = 1
+"""The greatest difference of a pixel: sigmoids differ in their last bit, and levels are cut."""
+
+
+def stand_in(spec: ModelSpec) -> onnx.ModelProto:
+    """Make a network whose first map is to be read, and a second one that is another."""
+    side = spec.side_px
+    maps = ("fine", "coarse")
+    nodes = [
+        helper.make_node("Conv", ["photo", "weights", "biases"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["shares"]),
+        helper.make_node(
+            "Split", ["logits" if spec.logits else "shares"], maps, axis=1, num_outputs=len(maps)
+        ),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        spec.name,
+        [helper.make_tensor_value_info("photo", TensorProto.FLOAT, [1, 3, side, side])],
+        [helper.make_tensor_value_info(m, TensorProto.FLOAT, [1, 1, side, side]) for m in maps],
+        [numpy_helper.from_array(WEIGHTS, "weights"), numpy_helper.from_array(BIASES, "biases")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a stand-in for every row, where rembg looks for its models."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in REMBGS:
+        onnx.save(stand_in(MODELS[name]), folder / MODELS[name].file)
+    return folder
+
+
+def our_mask(spec: ModelSpec, home: Path, photo: Pixels) -> Coverage:
+    """Return our map, stretched and enlarged with Lanczos."""
+    raw = open_model(spec, home, threads=1).predict(photo)
+    size = (photo.shape[1], photo.shape[0])
+    return np.asarray(Image.fromarray(stretch(raw)).resize(size, Image.Resampling.LANCZOS))
+
+
+def rembgs_mask(name: str, home: Path, photo: Pixels) -> Coverage:
+    """Return the mask of rembg's session, which fetches nothing that lies in U2NET_HOME."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_DISABLE_JIT", "1")  # importing rembg compiles for a minute otherwise
+        patch.setenv("U2NET_HOME", str(home))
+        patch.setattr("pooch.retrieve", None)
+        from rembg import new_session  # noqa: PLC0415 - after the environment is set
+
+        (mask,) = new_session(name).predict(Image.fromarray(photo))
+    return np.asarray(mask)
+
+
+def greatest_difference(ours: Coverage, theirs: Coverage) -> int:
+    return int(np.abs(ours.astype(int) - theirs).max())
+
+
+@pytest.mark.parametrize("photo_name", PHOTOS)
+@pytest.mark.parametrize("name", REMBGS)
+@pytest.mark.filterwarnings("ignore")  # rembg and what it imports warn of deprecations
+def test_a_row_gives_the_mask_of_rembgs_session(name: str, photo_name: str, home: Path) -> None:
+    photo = np.array(getattr(data, photo_name)())
+    theirs = rembgs_mask(name, home, photo)
+    assert np.ptp(theirs) > 200
+    assert greatest_difference(our_mask(MODELS[name], home, photo), theirs) <= LEVELS
+
+
+@pytest.mark.parametrize("name", REMBGS)
+@pytest.mark.filterwarnings("ignore")
+def test_the_pinned_file_is_the_one_that_rembg_downloads(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    from rembg.sessions import sessions  # noqa: PLC0415 - after the environment is set
+
+    source = inspect.getsource(sessions[name].download_models)
+    model = read_pins(PINS)[name]
+    assert f'"{model.release}"' in source
+    assert f'"md5:{model.md5}"' in source
+
+
+WRONG: list[dict[str, Any]] = [
+    {"mean": (0.45, 0.45, 0.45)},
+    {"std": (0.3, 0.3, 0.3)},
+    {"output": 1},
+    {"logits": True},
+]
+
+
+@pytest.mark.parametrize("change", WRONG, ids=lambda change: next(iter(change)))
+@pytest.mark.filterwarnings("ignore")
+def test_a_wrong_row_would_show(change: dict[str, Any], home: Path) -> None:
+    photo = np.array(getattr(data, PHOTOS[0])())
+    theirs = rembgs_mask("u2net", home, photo)
+    wrong = replace(MODELS["u2net"], **change)
+    assert greatest_difference(our_mask(wrong, home, photo), theirs) > 4 * LEVELS
