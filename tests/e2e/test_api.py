@@ -55,7 +55,9 @@ def test_a_client_without_an_accept_header_gets_the_same_photo(
     # sam, unlike API Gateway, then leaves the base64 of the proxy response as it is.
     content = answer.content
     picture = content if content[:1] == b"\x89" else base64.b64decode(content, validate=True)
-    assert picture == post(url, customer.key, accept="image/webp,*/*").content
+    browser = "image/webp,*/*"
+    assert picture == post(url, customer.key, accept=browser, format="png").content
+    assert post(url, customer.key, accept=browser).headers["Content-Type"] == "image/webp"
 
 
 def test_a_browser_is_shown_the_page_which_may_talk_to_the_bucket(url: str) -> None:
