@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_bytes, to_shares
-from blur.imaging.points import chosen, looked_up, put
-from blur.imaging.strips import on_strips
+from blur.imaging.resample import window_of
+from blur.imaging.strips import on_strips, pieces
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import Colours, Coverage, Pixels
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 LEAST = np.float32(1e-9)
 """Total weight up to which nothing is said to lie under the kernel."""
+
+
+BLOCK_CELLS = 256
+"""Columns of a block: small enough for many to show one layer alone."""
 
 
 class Soft(NamedTuple):
@@ -39,22 +43,57 @@ def normalised_convolution(
 
     Cells that no weight reaches get the colours of `elsewhere`, any size, enlarged.
     """
-    height = weights.shape[0]
+    height, width = weights.shape
     soft = Soft(np.empty_like(colours), np.empty_like(weights))
 
     def spread(rows: slice) -> None:
-        around = slice(max(0, rows.start - lens.reach), min(height, rows.stop + lens.reach))
-        inner = slice(rows.start - around.start, rows.stop - around.start)
-        shares = to_shares(weights[around])
-        total = lens.spread(shares)[inner]
-        scale = np.reciprocal(np.maximum(total, LEAST))
-        for channel in range(3):
-            samples = cv2.extractChannel(colours[around], channel)
-            light = lens.spread(cv2.LUT(samples, lens.exposed) * shares)[inner]
-            soft.colours[rows, :, channel] = lens.developed(light * scale)
-        soft.weights[rows] = to_bytes(total * np.float32(OPAQUE))
-        bare = chosen((total <= LEAST).view(np.uint8), rows, weights)
-        put(soft.colours, bare, to_bytes(*looked_up([elsewhere], bare)))
+        for columns in pieces(width, BLOCK_CELLS):
+            tall, wide = Span.of(rows, lens.reach, height), Span.of(columns, lens.reach, width)
+            _spread((colours, weights), (tall, wide), lens, elsewhere, soft)
 
     on_strips(weights.shape, spread)
     return soft
+
+
+class Span(NamedTuple):
+    """Some rows or columns, with those that the kernel reaches around them."""
+
+    own: slice
+    around: slice
+    inner: slice
+    """Where the own ones lie within those around."""
+
+    @classmethod
+    def of(cls, own: slice, reach: int, size: int) -> Span:
+        """Reach as far as the picture goes."""
+        around = slice(max(0, own.start - reach), min(size, own.stop + reach))
+        return cls(own, around, slice(own.start - around.start, own.stop - around.start))
+
+
+def _spread(
+    picture: tuple[Pixels, Coverage],
+    spans: tuple[Span, Span],
+    lens: Lens,
+    elsewhere: Colours,
+    soft: Soft,
+) -> None:
+    """Fill one block of `soft`. Most blocks show one layer alone, and are simple."""
+    tall, wide = spans
+    own, inner = (tall.own, wide.own), (tall.inner, wide.inner)
+    colours, weights = (part[tall.around, wide.around] for part in picture)
+    if lens.plain is not None and weights.min() == OPAQUE:
+        soft.colours[own], soft.weights[own] = lens.plain(colours)[inner], OPAQUE
+        return
+    shares = to_shares(weights)
+    total = lens.spread(shares)[inner]
+    soft.weights[own] = to_bytes(total * np.float32(OPAQUE))
+    if weights.any():
+        scale = np.reciprocal(np.maximum(total, LEAST))
+        for channel in range(3):
+            samples = cv2.LUT(cv2.extractChannel(colours, channel), lens.exposed)
+            light = lens.spread(samples * shares)[inner]
+            soft.colours[(*own, channel)] = lens.developed(light * scale)
+    bare = total <= LEAST
+    if bare.any():
+        nearest = window_of(elsewhere, own, picture[1].shape)
+        np.copyto(soft.colours[own], to_bytes(nearest), where=bare[..., np.newaxis])

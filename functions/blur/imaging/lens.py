@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ from blur.imaging.arrays import to_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Sample = TypeVar("Sample", np.uint8, np.float32)
 
     from blur.imaging.arrays import Colours, Pixels
 
@@ -52,6 +54,8 @@ class Lens:
     """By a sample's value, (256,): the light that is spread."""
     developed: Callable[[Colours], Pixels]
     """The inverse of `exposed`, rounded."""
+    plain: Callable[[Pixels], Pixels] | None = None
+    """All of that at once, for bytes that all count alike, if there is a quick way."""
 
 
 def gaussian(radius_px: float) -> Lens:
@@ -64,6 +68,7 @@ def gaussian(radius_px: float) -> Lens:
         partial(_gaussian, sigma=sigma),
         np.arange(256, dtype=np.float32),
         to_bytes,
+        partial(_gaussian, sigma=sigma),
     )
 
 
@@ -106,12 +111,10 @@ def _cells(sigma_px: float, step: int) -> float:
     return sqrt(sigma_px**2 - (step**2 - 1) / 3) / step
 
 
-def _gaussian(planes: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def _gaussian(planes: NDArray[Sample], sigma: float) -> NDArray[Sample]:
     reach = ceil(TRUNCATE * sigma)
     size = (2 * reach + 1, 2 * reach + 1)
-    spread: NDArray[np.float32] = cv2.GaussianBlur(
-        planes, size, sigma, borderType=cv2.BORDER_REFLECT
-    )
+    spread: NDArray[Sample] = cv2.GaussianBlur(planes, size, sigma, borderType=cv2.BORDER_REFLECT)
     return spread
 
 

@@ -26,8 +26,12 @@ def threads() -> int:
 
 def strips(height: int, width: int) -> list[slice]:
     """Cut rows 0..height into slices of about `STRIP_PX` pixels, at least one row each."""
-    rows = max(1, STRIP_PX // width)
-    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+    return pieces(height, max(1, STRIP_PX // width))
+
+
+def pieces(size: int, most: int) -> list[slice]:
+    """Cut 0..size into slices of at most `most`."""
+    return [slice(start, min(start + most, size)) for start in range(0, size, most)]
 
 
 def on_strips(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
