@@ -29,6 +29,7 @@ from blur.accounts.model import (
     LedgerEntry,
     RateLimit,
 )
+from blur.accounts.rate import MINUTE_US
 from blur.clock import now
 from blur.errors import InvalidApiKeyError, RateLimitError, UnavailableError
 
@@ -143,12 +144,15 @@ def url(
 
 @pytest.fixture(autouse=True)
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
-    """Use up the one request a minute of the limited key; it may be used up already."""
+    """Use up the one request a minute of the limited key, for a minute from now at least.
+
+    It may be used up already, but for how long? So it is used as of a minute from now.
+    """
     if "store" in request.fixturenames:
         store: AccountStore = request.getfixturevalue("store")
         limited = keys.parse(make.LIMITED)
         with contextlib.suppress(RateLimitError):
-            store.admit(limited.account_id, limited.digest, now_us=now())
+            store.admit(limited.account_id, limited.digest, now_us=Instant(now() + MINUTE_US))
 
 
 @pytest.fixture
