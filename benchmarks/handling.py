@@ -15,7 +15,7 @@ from events import make
 from PIL import Image
 from subjects import MODELS
 
-from bgblur.proxy import InvocationContext
+from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, KeyRecord, LedgerEntry, RateLimit
 from blur.accounts.sqlite.store import SqliteStore

@@ -20,6 +20,7 @@ const WORDS = {
   image_too_large: "This photo is too large.",
   no_subject: "Nothing in this photo stands out from a background.",
   rate_limit_exceeded: "Too many photos at once.",
+  overloaded: "The service has more photos than it can take just now.",
   temporarily_unavailable: "The service cannot take the photo just now.",
   unreachable: "The service cannot be reached. Are you offline? Trying again is safe: it charges once.",
   no_key: "An API key is needed first.",

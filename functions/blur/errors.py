@@ -184,3 +184,14 @@ class UnavailableError(ApiError):
     """The accounts or the large files cannot be reached, or time ran out; nothing was charged."""
 
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"
+
+
+class OverloadedError(ApiError):
+    """As many requests as the server can take wait already; this one was not begun."""
+
+    status, code = HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        """Say the same to everyone, and when to come again."""
+        message = "The server has more requests than it can take just now. Nothing was charged."
+        super().__init__(message, retry_after_s=retry_after_s)

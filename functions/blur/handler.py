@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -45,11 +45,16 @@ NAME = "background-blur"
 
 
 def build(
-    settings: Settings, *, clock: Callable[[], Instant] = now, logger: Logger | None = None
+    settings: Settings,
+    *,
+    clock: Callable[[], Instant] = now,
+    logger: Logger | None = None,
+    opens_model: bool = True,
 ) -> App:
     """Open the store, load the model and return the handler that Lambda and servers call.
 
-    Without a `logger` of the caller's, lines of JSON go to standard output.
+    Without a `logger` of the caller's, lines of JSON go to standard output. A handler that is
+    not meant to blur photos `opens_model` only if it has to after all.
 
     Raises:
         ModelMissingError: the weights are not where the settings say.
@@ -58,13 +63,16 @@ def build(
     """
     spec, threads = spec_of(settings.model), settings.threads()
     use_threads(threads)
+    model = cache(partial(open_model, spec, settings.model_dir, threads=threads))
     # ONNX Runtime opens a model without Python's lock: the clients are made meanwhile.
     with ThreadPoolExecutor(max_workers=1) as beside:
-        opening = beside.submit(open_model, spec, settings.model_dir, threads=threads)
+        opening = beside.submit(model) if opens_model else None
         media, store = connect_media(settings.media), connect(settings.accounts)
+    if opening:
+        opening.result()
     service = BlurService(
         store=store,
-        model=opening.result(),
+        model=model,
         results=Results(
             store=media.results,
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),

@@ -61,7 +61,8 @@ class BlurService:
     """The calls of the API on values; what differs by where it runs is passed in."""
 
     store: CallStore
-    model: Model
+    model: Callable[[], Model]
+    """Gives the model, which it opens but once."""
     results: Results
     price: int
     hold_ttl_s: int
@@ -131,7 +132,7 @@ class BlurService:
         return blur_photo(
             order.image,
             order.recipe,
-            model=self.model,
+            model=self.model(),
             max_pixels=self.max_pixels,
             stamped=stamped,
             on_step=begin,

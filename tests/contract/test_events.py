@@ -125,7 +125,7 @@ def test_the_files_are_what_the_script_beside_them_writes() -> None:
 def test_every_error_of_the_contract_that_a_request_can_cause_has_an_event() -> None:
     shown = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
     shown |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
-    shown |= {"internal_error", "temporarily_unavailable"}  # these are nobody's request
+    shown |= {"internal_error", "temporarily_unavailable", "overloaded"}  # nobody's request
     assert shown == codes(ApiError)
 
 

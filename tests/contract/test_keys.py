@@ -11,7 +11,7 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 from events import make
 
-from bgblur.proxy import InvocationContext
+from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import KeyKind
 from blur.api.app import App
@@ -55,9 +55,10 @@ def watched(store: SqliteStore) -> Watched:
 
 @pytest.fixture
 def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
+    model = open_model(MODELS[settings.model], settings.model_dir, threads=1)
     service = BlurService(
         store=watched,
-        model=open_model(MODELS[settings.model], settings.model_dir, threads=1),
+        model=lambda: model,
         results=Results(store=None, max_inline_bytes=10**9, new_name=lambda: "name"),
         price=1,
         hold_ttl_s=60,

@@ -33,28 +33,39 @@ main.add_command(keys)
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Processes that blur photos; as many as CPUs blur the most.",
+)
+@click.option(
+    "--queue",
+    type=click.IntRange(0),
+    help="Photos that may wait for them; the next one is answered 503.  [default: 8 each]",
+)
 @click.option("--demo", "with_demo", is_flag=True, help="Make a demo key and print a curl line.")
-def serve(host: str, port: int, *, with_demo: bool) -> None:
+def serve(host: str, port: int, workers: int, queue: int | None, *, with_demo: bool) -> None:
     """Serve the API on this machine until Ctrl-C or SIGTERM."""
     # Imported here, since only this command waits for the model's runtime to load.
-    from bgblur.server import Gateway, serve  # noqa: PLC0415
-    from blur.delivery.connect import connect  # noqa: PLC0415
-    from blur.delivery.folder import FolderStore  # noqa: PLC0415
-    from blur.handler import build  # noqa: PLC0415
-    from blur.imaging.session import ModelMissingError  # noqa: PLC0415
+    from bgblur.serving import server  # noqa: PLC0415
+    from bgblur.serving.child import StartError  # noqa: PLC0415
 
     # EMF lines are for CloudWatch; here they would only bury the log.
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     settings = load_settings()
-    try:
-        uploads = connect(settings.media).uploads
-        folder = uploads if isinstance(uploads, FolderStore) else None
-        handler = build(settings)
-        gateway = Gateway(handler, max_body_bytes=settings.max_body_bytes, folder=folder)
-    except (ModelMissingError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
     key = _demo_key(settings) if with_demo else None
-    serve(gateway, host=host, port=port, announce=lambda bound: _announce(host, bound, key))
+    try:
+        server.serve(
+            settings,
+            host=host,
+            port=port,
+            capacity=server.Capacity(workers, 8 * workers if queue is None else queue),
+            announce=lambda bound: _announce(host, bound, key),
+        )
+    except (StartError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _demo_key(settings: Settings) -> str:

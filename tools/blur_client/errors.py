@@ -139,6 +139,10 @@ class UnavailableError(ApiError):
     """The service cannot do its work just now."""
 
 
+class OverloadedError(ApiError):
+    """The server has as many requests as it can take, and did not begin this one."""
+
+
 class ForbiddenError(ApiError):
     """A firewall in front of the service refused the request."""
 
@@ -168,6 +172,7 @@ ERRORS: dict[str, type[ApiError]] = {
     "method_not_allowed": MethodNotAllowedError,
     "no_subject": NoSubjectError,
     "not_found": NotFoundError,
+    "overloaded": OverloadedError,
     "rate_limit_exceeded": RateLimitError,
     "temporarily_unavailable": UnavailableError,
     "upload_not_found": UploadNotFoundError,

@@ -95,6 +95,16 @@ def stored(request_id: str) -> Response[str]:
     return Response(HTTPStatus.NO_CONTENT.value, None, "", _headers(request_id, None))
 
 
+def proxied(answer: Response[Any]) -> dict[str, Any]:
+    """Return an answer without base64 as the proxy response that the resolver makes of it."""
+    headers = {**answer.headers, "Content-Type": answer.content_type}
+    return {
+        "statusCode": answer.status_code,
+        "headers": {name: value for name, value in headers.items() if value},
+        "body": answer.body,
+    }
+
+
 def preflight(allowed: Sequence[str], request_id: str) -> Response[str]:
     """Answer OPTIONS, which a browser asks before it sends the `ApiKey` header."""
     methods = ", ".join(allowed)

@@ -13,7 +13,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from blur.api.request import LONGEST_MS
@@ -21,10 +21,46 @@ from blur.api.request import LONGEST_MS
 HeaderPairs = list[tuple[bytes, bytes]]
 
 
+class Request(NamedTuple):
+    """An HTTP request with its whole body, in what can be sent to another process."""
+
+    request_id: str
+    http_version: str
+    method: str
+    path: str
+    query: bytes
+    headers: HeaderPairs
+    client_host: str
+    body: bytes
+
+
+class Reply(NamedTuple):
+    """An HTTP response, likewise."""
+
+    status: int
+    headers: HeaderPairs
+    body: bytes
+
+
+def to_request(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> Request:
+    """Take what matters out of an ASGI HTTP scope."""
+    return Request(
+        request_id,
+        scope["http_version"],
+        scope["method"],
+        scope["path"],
+        scope["query_string"],
+        list(scope["headers"]),
+        (scope.get("client") or ("", 0))[0],
+        body,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class InvocationContext:
     """The parts of Lambda's context object that a handler may read."""
 
+    left_ms: int = LONGEST_MS
     function_name: str = "bgblur-serve"
     function_version: str = "$LATEST"
     invoked_function_arn: str = "arn:aws:lambda:local:000000000000:function:bgblur-serve"
@@ -32,25 +68,23 @@ class InvocationContext:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return Lambda's longest: nothing ends a call of this server's."""
-        return LONGEST_MS
+        """Return the time until the server ends the call; Lambda's longest by default."""
+        return self.left_ms
 
 
-def to_event(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> dict[str, Any]:
-    """Build the event of an ASGI HTTP scope and its whole body.
+def to_event(request: Request) -> dict[str, Any]:
+    """Build the event of a request.
 
     The body is always base64, as it is with the binary media type `*/*` (template.yaml).
     """
     headers = _grouped(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers
     )
-    query = _grouped(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-    method, path = scope["method"], scope["path"]
-    client_host = (scope.get("client") or ("", 0))[0]
+    query = _grouped(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True))
     return {
-        "resource": path,
-        "path": path,
-        "httpMethod": method,
+        "resource": request.path,
+        "path": request.path,
+        "httpMethod": request.method,
         "headers": _last(headers),
         "multiValueHeaders": headers,
         "queryStringParameters": _last(query) or None,
@@ -60,26 +94,26 @@ def to_event(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> dict[
         "requestContext": {
             "accountId": "000000000000",
             "apiId": "local",
-            "httpMethod": method,
+            "httpMethod": request.method,
             "identity": {
-                "sourceIp": client_host,
+                "sourceIp": request.client_host,
                 "userAgent": _last(headers).get("user-agent", ""),
             },
-            "path": path,
-            "protocol": f"HTTP/{scope['http_version']}",
-            "requestId": request_id,
+            "path": request.path,
+            "protocol": f"HTTP/{request.http_version}",
+            "requestId": request.request_id,
             "requestTimeEpoch": time.time_ns() // 1_000_000,
             "resourceId": "local",
-            "resourcePath": path,
+            "resourcePath": request.path,
             "stage": "local",
         },
-        "body": base64.b64encode(body).decode("ascii") if body else None,
-        "isBase64Encoded": bool(body),
+        "body": base64.b64encode(request.body).decode("ascii") if request.body else None,
+        "isBase64Encoded": bool(request.body),
     }
 
 
-def from_answer(answer: Mapping[str, Any]) -> tuple[int, HeaderPairs, bytes]:
-    """Return the status, the headers and the body of a proxy response."""
+def from_answer(answer: Mapping[str, Any]) -> Reply:
+    """Return the HTTP response that a proxy response describes."""
     text = answer.get("body") or ""
     body = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
     many = {name: [value] for name, value in (answer.get("headers") or {}).items()}
@@ -89,7 +123,7 @@ def from_answer(answer: Mapping[str, Any]) -> tuple[int, HeaderPairs, bytes]:
         for name, values in many.items()
         for value in values
     ]
-    return int(answer["statusCode"]), [*pairs, (b"content-length", b"%d" % len(body))], body
+    return Reply(int(answer["statusCode"]), [*pairs, (b"content-length", b"%d" % len(body))], body)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -27,7 +27,6 @@ from blur.errors import (
 )
 
 if TYPE_CHECKING:
-    from blur.api.app import Answer
     from blur.delivery.permit import Permit
 
 FILE_FIELD = "file"
@@ -45,8 +44,8 @@ async def receive_upload(
         await _store(folder, content_type, chunks)
     except ApiError as error:
         await _drop(chunks)
-        return _proxy_response(response.error(error, request_id))
-    return _proxy_response(response.stored(request_id))
+        return response.proxied(response.error(error, request_id))
+    return response.proxied(response.stored(request_id))
 
 
 async def _store(folder: FolderStore, content_type: str, chunks: AsyncIterator[bytes]) -> None:
@@ -150,12 +149,3 @@ async def _drop(chunks: AsyncIterator[bytes]) -> None:
         dropped += len(chunk)
         if dropped > MAX_DROPPED_BYTES:
             return
-
-
-def _proxy_response(answer: Answer) -> dict[str, Any]:
-    headers = {**answer.headers, "Content-Type": answer.content_type}
-    return {
-        "statusCode": answer.status_code,
-        "headers": {name: value for name, value in headers.items() if value},
-        "body": answer.body,
-    }

@@ -7,7 +7,7 @@ from typing import Any
 
 from events import make
 
-from bgblur.proxy import from_answer, to_event
+from bgblur.serving.proxy import from_answer, to_event, to_request
 from blur.api.request import from_event
 
 
@@ -25,7 +25,7 @@ def scope(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of an AS
 
 
 def test_an_event_has_the_fields_that_the_gateways_have() -> None:
-    made = to_event(scope(), b"body", request_id="id")
+    made = to_event(to_request(scope(), b"body", request_id="id"))
     real = make.event("POST", "/v2/rembg/blur/")
     assert made.keys() == real.keys()
     assert made["requestContext"].keys() == real["requestContext"].keys()
@@ -34,7 +34,7 @@ def test_an_event_has_the_fields_that_the_gateways_have() -> None:
 
 def test_the_request_is_the_same_on_the_other_side() -> None:
     body = bytes(range(256))
-    request = from_event(to_event(scope(), body, request_id="an-id"))
+    request = from_event(to_event(to_request(scope(), body, request_id="an-id")))
     assert (request.method, request.path) == ("POST", "/v2/rembg/blur/")
     assert request.headers == {"apikey": "k\xe9y", "accept": "y"}
     assert request.request_id == "req_an-id"
@@ -42,7 +42,7 @@ def test_the_request_is_the_same_on_the_other_side() -> None:
 
 
 def test_no_body_and_no_client_are_null_and_empty() -> None:
-    made = to_event(scope(client=None, query_string=b""), b"", request_id="id")
+    made = to_event(to_request(scope(client=None, query_string=b""), b"", request_id="id"))
     assert (made["body"], made["isBase64Encoded"]) == (None, False)
     assert made["queryStringParameters"] is None
     assert made["requestContext"]["identity"]["sourceIp"] == ""

@@ -1,0 +1,205 @@
+"""What is no HTTP, hardly HTTP, or HTTP at its worst, sent to a real server."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from tests import trials
+from tests.attack.wire import Reply, connected, everything, exchange, head, replies
+from tests.integration.running import Running, environment, running
+
+from bgblur.serving.protocol import CONNECTIONS, HEAD_S
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLOSE = "Connection: close"
+HERE = "tests/attack/test_http.py"
+
+NO_HTTP = {
+    "garbage": b"\x00\x01\x02\xff" * 20 + b"\r\n\r\n",
+    "a TLS handshake": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+    "HTTP/0.9": b"GET /health\r\n\r\n",
+    "a version that is none": b"GET /health HTTP/9.9x\r\nHost: x\r\n\r\n",
+    "no host": b"GET /health HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "a space before the colon": head("ApiKey : x"),
+    "a NUL in a header": head("ApiKey: a\x00b"),
+    "a bare line feed in a header's name": b"GET /health HTTP/1.1\r\nHost: x\r\nA\nB: c\r\n\r\n",
+    "a length that is none": head("Content-Length: ten"),
+    "a negative length": head("Content-Length: -1"),
+    "two lengths": head("Content-Length: 1", "Content-Length: 2"),
+    "a coding that is unknown": head("Transfer-Encoding: gzip"),
+    "a chunk without a size": head("Transfer-Encoding: chunked") + b"zz\r\nabc\r\n0\r\n\r\n",
+    "a head of 1 MB": head("ApiKey: " + "k" * 1_000_000),
+    "100,000 headers": head(*["A: b"] * 100_000),
+    "a target of 1 MB": head(target="/" + "a" * 1_000_000),
+    "a method that is none": b"P\xffST / HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+"""Everything here is answered 400 by the protocol, before any route is looked up."""
+
+ODD = {
+    "no such route": (head(CLOSE, method="GET", target="/nowhere"), 404),
+    "a path with a NUL": (head(CLOSE, method="GET", target="/%00"), 404),
+    "a path that climbs": (head(CLOSE, method="GET", target="/../../etc/passwd"), 404),
+    "a path that climbs in code": (head(CLOSE, method="GET", target="/..%2f..%2fetc/passwd"), 404),
+    "a path that is not UTF-8": (head(CLOSE, method="GET", target="/%ff%fe"), 404),
+    "a path with two slashes": (head(CLOSE, method="GET", target="//v2/rembg/blur"), 404),
+    "an absolute target": (head(CLOSE, method="GET", target="http://x/health"), 404),
+    "a star": (head(CLOSE, method="OPTIONS", target="*"), 404),
+    "an unknown method": (head(CLOSE, method="BREW"), 405),
+    "a method in small letters": (head(CLOSE, method="post"), 401),
+    "TRACE": (head(CLOSE, method="TRACE"), 405),
+    "CONNECT": (head(CLOSE, method="CONNECT", target="x:443"), 404),
+    "a query of 10 kB": (head(CLOSE, target="/v2/rembg/blur/?" + "a=b&" * 2500), 401),
+    "a key in Latin-1": (head(CLOSE, "ApiKey: k\xe9y"), 401),
+    "an empty key": (head(CLOSE, "ApiKey:"), 401),
+    "two keys": (head(CLOSE, "ApiKey: a", "ApiKey: b"), 401),
+    "another expectation": (head(CLOSE, "Expect: a miracle", "Content-Length: 0"), 401),
+    "an upgrade to WebSocket": (head("Connection: Upgrade, close", "Upgrade: websocket"), 401),
+    "an upgrade to HTTP/2": (head("Connection: Upgrade, close", "Upgrade: h2c"), 401),
+    "HTTP/1.0": (b"POST /v2/rembg/blur/ HTTP/1.0\r\n\r\n", 401),
+    "a length and chunks, as smugglers send": (
+        head("Content-Length: 5", "Transfer-Encoding: chunked", CLOSE) + b"0\r\n\r\n",
+        401,
+    ),
+}
+"""What has a head that can be read is answered by the routes."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("attacked")
+    with running(folder, environment(folder, model_dir)) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _still_well(server: Running) -> Iterator[None]:
+    yield
+    assert requests.get(f"{server.url}/health", timeout=5).status_code == 200
+
+
+@pytest.mark.parametrize("sent", NO_HTTP.values(), ids=NO_HTTP)
+def test_what_is_no_http_is_told_so_in_the_contracts_words(server: Running, sent: bytes) -> None:
+    (reply,) = exchange(server, sent)
+    assert (reply.status, reply.code) == (400, "invalid_request")
+    assert reply.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(("sent", "status"), ODD.values(), ids=ODD)
+def test_what_is_odd_is_answered_once_and_in_the_contracts_words(
+    server: Running, sent: bytes, status: int
+) -> None:
+    (reply,) = exchange(server, sent)
+    assert (reply.status, bool(reply.code)) == (status, True)
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["cache-control"] == "no-store"
+
+
+def test_the_preface_of_http_2_is_no_route_and_then_no_http(server: Running) -> None:
+    route, rest = exchange(server, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    assert [(route.status, route.code), (rest.status, rest.code)] == [
+        (404, "not_found"),
+        (400, "invalid_request"),
+    ]
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(server: Running) -> None:
+    first = head(method="GET", target="/health")
+    second = head("Content-Length: 3") + b"abc"
+    last = head(CLOSE, method="GET", target="/nowhere")
+    assert [reply.status for reply in exchange(server, first + second + last)] == [200, 401, 404]
+
+
+def test_a_client_that_has_closed_its_sending_side_still_gets_its_answer(server: Running) -> None:
+    (reply,) = exchange(server, head("Content-Length: 3") + b"abc", half_close=True)
+    assert reply.code == "invalid_api_key"
+
+
+def test_a_client_that_closes_in_mid_request_costs_nothing(server: Running) -> None:
+    assert exchange(server, head("Content-Length: 300") + b"abc", half_close=True) == []
+
+
+def test_a_body_in_chunks_of_a_byte_is_read(server: Running) -> None:
+    chunks = b"1\r\na\r\n" * 2000 + b"0\r\n\r\n"
+    (reply,) = exchange(server, head("Transfer-Encoding: chunked", CLOSE) + chunks)
+    assert reply.code == "invalid_api_key"
+
+
+def test_who_asks_before_sending_is_told_to_go_on_and_then_answered(server: Running) -> None:
+    with connected(server) as client:
+        client.sendall(head("Expect: 100-continue", "Content-Length: 3", CLOSE))
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"abc")
+        (reply,) = replies(everything(client))
+    assert reply.code == "invalid_api_key"
+
+
+def test_who_drips_a_head_is_told_off_and_holds_up_nobody(server: Running) -> None:
+    count = trials.size(20, full=200)
+    started = time.monotonic()
+    clients = [opened(server, head("A: b")[:-2]) for _ in range(count)]
+    slowest_s = 0.0
+    while time.monotonic() - started < HEAD_S - 2:
+        asked = time.monotonic()
+        assert requests.get(f"{server.url}/health", timeout=5).status_code == 200
+        slowest_s = max(slowest_s, time.monotonic() - asked)
+        for client in clients:
+            client.sendall(b"B: c\r\n")
+        time.sleep(1)
+    answers = [told(client) for client in clients]
+    assert [(reply.status, reply.code) for reply in answers] == [(400, "invalid_request")] * count
+    trials.record(
+        trials.Part.BAD_INPUT,
+        "Slow loris: heads that never end, a line a second",
+        f"{count} connections",
+        f"each told off after {HEAD_S} s; others were answered in {slowest_s * 1000:.0f} ms "
+        "at most",
+        by=HERE,
+    )
+
+
+def test_connections_beyond_what_the_server_holds_are_told_to_come_again(server: Running) -> None:
+    clients = [opened(server, b"") for _ in range(CONNECTIONS + 20)]
+    refused = [told(client) for client in clients[CONNECTIONS:]]
+    assert {(reply.status, reply.code) for reply in refused} == {(503, "overloaded")}
+    assert {reply.headers["retry-after"] for reply in refused} == {"1"}
+    for client in clients:
+        client.close()
+    trials.record(
+        trials.Part.BAD_INPUT,
+        "More connections than the server holds",
+        f"{len(clients)} connections",
+        f"{len(refused)} answered 503 `overloaded`; afterwards all is as before",
+        by=HERE,
+    )
+
+
+def test_the_rows_of_this_page_are_counted() -> None:
+    trials.record(
+        trials.Part.BAD_INPUT,
+        "What is no HTTP, or hardly: garbage, smuggling, half-closed, pipelined, odd paths",
+        f"{len(NO_HTTP) + len(ODD) + 5} requests, each on a connection of its own",
+        "each answered once, in the contract's words",
+        by=HERE,
+    )
+
+
+def opened(server: Running, sent: bytes) -> socket.socket:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    client = socket.create_connection((host, int(port)), timeout=2 * HEAD_S)
+    client.sendall(sent)
+    return client
+
+
+def told(client: socket.socket) -> Reply:
+    """Read the one answer before the connection is closed."""
+    with client:
+        (reply,) = replies(everything(client))
+    return reply

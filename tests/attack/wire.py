@@ -1,0 +1,106 @@
+"""Bytes sent to a server as they are, and whatever comes back read as HTTP."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from tests.integration.running import Running
+
+TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error of the contract that this has to be."""
+        document = json.loads(self.body)
+        assert set(document) == {"error"}
+        error: dict[str, Any] = document["error"]
+        assert {"code", "message", "request_id"} <= set(error)
+        assert error["request_id"] == self.headers["x-request-id"]
+        return error
+
+    @property
+    def code(self) -> str:
+        return str(self.error["code"])
+
+
+@contextmanager
+def connected(server: Running) -> Iterator[socket.socket]:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as client:
+        yield client
+
+
+def exchange(server: Running, sent: bytes, *, half_close: bool = False) -> list[Reply]:
+    """Send bytes on a new connection and read answers until the server closes it."""
+    with connected(server) as client:
+        client.sendall(sent)
+        if half_close:
+            client.shutdown(socket.SHUT_WR)
+        return replies(everything(client))
+
+
+def everything(client: socket.socket) -> bytes:
+    """Read until the other side closes, also if it does so with a reset."""
+    received = bytearray()
+    try:
+        while chunk := client.recv(65536):
+            received += chunk
+    except ConnectionResetError:
+        pass
+    return bytes(received)
+
+
+def replies(received: bytes) -> list[Reply]:
+    """Take apart what came back; anything that is no HTTP fails."""
+    stream = io.BytesIO(received)
+    found = []
+    while stream.tell() < len(received):
+        response = HTTPResponse(cast("socket.socket", _File(stream)))
+        response.begin()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        found.append(Reply(response.status, headers, response.read(response.length)))
+    return found
+
+
+def head(*lines: str, method: str = "POST", target: str = "/v2/rembg/blur/") -> bytes:
+    """Return a request's head with these lines, and with a host."""
+    return "\r\n".join((f"{method} {target} HTTP/1.1", "Host: x", *lines, "", "")).encode("latin-1")
+
+
+class _File:
+    """What `HTTPResponse` takes for a socket; it must not close what others read after it."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        self._stream = stream
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        assert mode == "rb"
+        return cast("io.BytesIO", _Unclosed(self._stream))
+
+
+class _Unclosed:
+    def __init__(self, stream: io.BytesIO) -> None:
+        self._stream = stream
+        self.read = stream.read
+        self.readline = stream.readline
+
+    def close(self) -> None:
+        """Leave the stream open."""
+
+    def flush(self) -> None:
+        """Do nothing: it is only read."""

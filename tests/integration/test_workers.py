@@ -1,0 +1,205 @@
+"""A real server with several processes behind it: what they share, and how they end."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+from skimage import data
+from tests.integration.running import BGBLUR, Running, environment, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def photo() -> bytes:
+    return jpeg(512, 512)
+
+
+@pytest.fixture(scope="module")
+def slow_photo() -> bytes:
+    return jpeg(4000, 4000)
+
+
+def jpeg(width_px: int, height_px: int) -> bytes:
+    portrait = Image.fromarray(np.asarray(data.astronaut()))  # type: ignore[no-untyped-call]
+    buffer = io.BytesIO()
+    portrait.resize((width_px, height_px)).save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def post(server: Running, key: str, photo: bytes) -> requests.Response:
+    return requests.post(
+        server.blur_url,
+        headers={"ApiKey": key},
+        files={"image": photo},
+        data={"radius": 12},
+        timeout=PATIENCE_S,
+    )
+
+
+def funded(folder: Path, model_dir: Path, balance: int) -> str:
+    command = [*BGBLUR, "keys", "issue", "--credits", str(balance), "--json"]
+    env = environment(folder, model_dir, BLUR_RATE_PER_MINUTE="60000", BLUR_RATE_BURST="10000")
+    done = subprocess.run(command, env=env, capture_output=True, check=True)
+    key: str = json.loads(done.stdout)["key"]
+    return key
+
+
+def balance(server: Running, key: str) -> tuple[int, int]:
+    headers = {"ApiKey": key}
+    account = requests.get(f"{server.url}/v2/account", headers=headers, timeout=10).json()
+    return account["balance"], account["held"]
+
+
+def children(server: Running) -> set[int]:
+    """Return the ids of the processes that the server spawned to blur."""
+    found = set()
+    for task in Path("/proc").glob(f"{server.process.pid}/task/*/children"):
+        found |= {int(pid) for pid in task.read_text().split()}
+    return {pid for pid in found if "spawn_main" in command_line(pid)}
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    except OSError:
+        return ""
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it never came so far"
+        time.sleep(0.02)
+
+
+def test_workers_share_one_account_and_lose_no_credit(
+    tmp_path: Path, model_dir: Path, photo: bytes
+) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:
+        key = funded(tmp_path, model_dir, 10)
+        assert len(children(server)) == 2
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda _: post(server, key, photo), range(12)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 10 + [402] * 2
+        assert len({answer.content for answer in answers if answer.ok}) == 1
+        assert balance(server, key) == (0, 0)
+
+
+def test_what_finds_no_place_is_told_when_to_come_again_and_pays_nothing(
+    tmp_path: Path, model_dir: Path, slow_photo: bytes
+) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir), "--queue", "1") as server:
+        key = funded(tmp_path, model_dir, 10)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: post(server, key, slow_photo), range(8)))
+        done = [answer for answer in answers if answer.ok]
+        refused = [answer for answer in answers if not answer.ok]
+        assert len(done) >= 2
+        assert refused
+        for answer in refused:
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
+            assert answer.json()["error"]["retry_after"] == int(answer.headers["Retry-After"]) >= 1
+        assert balance(server, key) == (10 - len(done), 0)
+
+
+def test_all_that_is_quick_is_answered_while_every_worker_is_busy(
+    tmp_path: Path, model_dir: Path, slow_photo: bytes
+) -> None:
+    with (
+        running(tmp_path, environment(tmp_path, model_dir), "--queue", "0") as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        key = funded(tmp_path, model_dir, 1)
+        working = pool.submit(post, server, key, slow_photo)
+        until(lambda: balance(server, key) == (0, 1))
+        assert requests.get(f"{server.url}/health", timeout=10).json() == {"status": "ok"}
+        assert requests.get(server.url, timeout=10).status_code == 200
+        assert not working.done()
+        assert working.result().status_code == 200
+
+
+def test_a_worker_that_dies_takes_one_request_with_it_and_is_replaced(
+    tmp_path: Path, model_dir: Path, photo: bytes, slow_photo: bytes
+) -> None:
+    env = environment(tmp_path, model_dir, BLUR_HOLD_TTL_S="12")
+    with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
+        key = funded(tmp_path, model_dir, 5)
+        (worker,) = children(server)
+        dying = pool.submit(post, server, key, slow_photo)
+        until(lambda: balance(server, key) == (4, 1))
+        os.kill(worker, signal.SIGKILL)
+        answer = dying.result()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+        assert post(server, key, photo).status_code == 200
+        assert children(server).isdisjoint({worker})
+        until(lambda: balance(server, key) == (4, 0))
+
+
+def test_a_worker_that_died_at_leisure_costs_nobody_anything(
+    tmp_path: Path, model_dir: Path, photo: bytes
+) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir)) as server:
+        key = funded(tmp_path, model_dir, 1)
+        (worker,) = children(server)
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{worker}").exists())
+        assert post(server, key, photo).status_code == 200
+
+
+def test_a_worker_that_hangs_is_ended_when_its_hold_is(
+    tmp_path: Path, model_dir: Path, photo: bytes, slow_photo: bytes
+) -> None:
+    env = environment(tmp_path, model_dir, BLUR_HOLD_TTL_S="12")
+    with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
+        key = funded(tmp_path, model_dir, 5)
+        (worker,) = children(server)
+        hanging = pool.submit(post, server, key, slow_photo)
+        until(lambda: balance(server, key) == (4, 1))
+        os.kill(worker, signal.SIGSTOP)
+        assert hanging.result().status_code == 500
+        assert post(server, key, photo).status_code == 200
+        until(lambda: balance(server, key) == (4, 0))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_worker_outlives_the_front(
+    number: signal.Signals, tmp_path: Path, model_dir: Path
+) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:
+        workers = children(server)
+        assert len(workers) == 2
+        server.process.send_signal(number)
+        server.process.wait(timeout=PATIENCE_S)
+        until(lambda: not any("spawn_main" in command_line(pid) for pid in workers))
+
+
+def test_a_stop_that_reaches_the_whole_group_lets_the_work_be_finished(
+    tmp_path: Path, model_dir: Path, slow_photo: bytes
+) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir)) as server:
+        key = funded(tmp_path, model_dir, 1)
+        answers: list[requests.Response] = []
+        thread = threading.Thread(target=lambda: answers.append(post(server, key, slow_photo)))
+        thread.start()
+        until(lambda: balance(server, key) == (0, 1))
+        for pid in (*children(server), server.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        thread.join(PATIENCE_S)
+        assert [answer.status_code for answer in answers] == [200]

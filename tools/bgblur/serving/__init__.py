@@ -1,0 +1,1 @@
+"""The embedded server: one process reads and writes sockets, others call the handler."""

@@ -1,0 +1,102 @@
+"""The embedded server: uvicorn before the gateway, and processes behind it.
+
+The event loop reads and writes sockets; the handler runs in processes of its own, each of
+which answers one event at a time: what a Lambda environment does and what the handler expects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from bgblur.serving.crew import Crew
+from bgblur.serving.environment import Environment
+from bgblur.serving.gateway import Gateway
+from bgblur.serving.protocol import Protocol
+from blur.delivery.connect import connect
+from blur.delivery.folder import FolderStore
+from blur.handler import build
+from blur.settings import Settings, usable_cpus
+
+if TYPE_CHECKING:
+    import socket
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many processes blur photos, and how many photos may wait for them."""
+
+    workers: int
+    queue: int
+
+
+class AnnouncingServer(uvicorn.Server):
+    """A server that starts its crew first, and says so once it really listens."""
+
+    def __init__(self, config: uvicorn.Config, crew: Crew, announce: Callable[[int], None]) -> None:
+        """Keep what is to be called, with the port, after the socket is bound."""
+        super().__init__(config)
+        self._crew = crew
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the crew, bind, announce."""
+        await self._crew.start()
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._announce(self.servers[0].sockets[0].getsockname()[1])
+
+
+def serve(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    capacity: Capacity,
+    announce: Callable[[int], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests that were accepted are answered first.
+
+    Raises:
+        StartError: a process does not start: the model is missing, or a setting is wrong.
+        ValueError: a setting is wrong.
+
+    """
+    uploads = connect(settings.media).uploads
+    folder = uploads if isinstance(uploads, FolderStore) else None
+    desk = build(settings, opens_model=False)
+    crew = Crew(environments(settings, capacity.workers), queue=capacity.queue)
+    gateway = Gateway(crew, desk, max_body_bytes=settings.max_body_bytes, folder=folder)
+    try:
+        AnnouncingServer(configuration(gateway, host, port), crew, announce).run()
+    finally:
+        crew.close()
+
+
+def environments(settings: Settings, workers: int) -> list[Environment]:
+    """Return the crew's environments, which share the CPUs out among them.
+
+    One that takes longer for a photo than the photo's hold lives is ended: by then the
+    credit is home again.
+    """
+    threads = settings.inference_threads or max(1, usable_cpus() // workers)
+    each = replace(settings, inference_threads=threads)
+    return [Environment(each, longest_s=settings.hold_ttl_s) for _ in range(workers)]
+
+
+def configuration(application: Any, host: str, port: int) -> uvicorn.Config:  # noqa: ANN401 - ASGI
+    """Return uvicorn's settings: HTTP/1.1 in Python, no word of what it is, no access log."""
+    return uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
