@@ -27,7 +27,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality bench-models reliability lock clean FORCE
+.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality bench-models load reliability lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -78,8 +78,13 @@ bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=f
 bench-models: $(TEST_READY) model ## Measure other networks, IS-Net from npm: DATA=folder
 	@$(BENCH)/models.py "$(DATA)"
 
+load: $(TEST_READY) model ## Measure throughput, waiting and memory of the embedded server
+	@TRIALS=full $(BENCH)/load.py
+	@TRIALS=full $(BENCH)/soak.py
+
 reliability: $(TEST_READY) model ## Attack, load and break the service at full size; writes docs/reliability.md
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
+	@$(MAKE) load
 
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py

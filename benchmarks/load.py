@@ -1,0 +1,168 @@
+"""How many photos a second a server blurs, how long each waits, and how it says no.
+
+    make load
+
+The floor is the network alone on every core: as many processes as there are CPUs, one thread
+and one session each, a tensor that is ready. It and the server are measured in turn.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import report
+from floor import runs_in
+from ours import DEFAULT
+from served import Served, served
+from subjects import photo
+from tests import trials
+
+from blur.settings import usable_cpus
+
+HERE = "benchmarks/load.py"
+SIZE = (600, 399)
+USERS = (1, 2, 4, 8, 16, 32, 64)
+ROUNDS = 3
+FLOOR_S = 8
+STEP_S = 15
+TARGET = 0.85
+PROMPT_MS = 50
+LOCUST = (sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("locustfile.py")))
+
+
+@dataclass(frozen=True)
+class Line:
+    """What locust says of the answers with one status."""
+
+    count: int
+    per_s: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+def loaded(server: Served, users: int, seconds: int = STEP_S) -> dict[str, Line]:
+    """Let so many users send photos for so long; the statistics by status."""
+    with tempfile.TemporaryDirectory() as name:
+        image = Path(name) / "photo.jpg"
+        image.write_bytes(photo(*SIZE))
+        options = ["--headless", "--only-summary", "--host", server.url, "--csv", f"{name}/load"]
+        options += ["--users", str(users), "--spawn-rate", str(users), "--run-time", f"{seconds}s"]
+        options += ["--stop-timeout", "60", "--exit-code-on-error", "0"]
+        env = {**os.environ, "BLUR_KEY": server.key, "BLUR_PHOTO": str(image)}
+        subprocess.run(  # noqa: S603 - our own command
+            [*LOCUST, *options], env=env, check=True, capture_output=True
+        )
+        with (Path(name) / "load_stats.csv").open(newline="") as file:
+            return {row["Name"]: line(row) for row in csv.DictReader(file)}
+
+
+def line(row: dict[str, str]) -> Line:
+    """Read a line of locust's statistics."""
+    percentiles = (float(row[name]) for name in ("50%", "95%", "99%"))
+    return Line(int(row["Request Count"]), float(row["Requests/s"]), *percentiles)
+
+
+def floor_per_s(model: str) -> float:
+    """Return how many times a second the network runs on all cores together."""
+    cpus = usable_cpus()
+    with ProcessPoolExecutor(cpus, mp_context=get_context("spawn")) as pool:
+        started = time.time() + 3  # when all of them are there
+        work = partial(runs_in, model, started, FLOOR_S)
+        return sum(pool.map(work, range(cpus))) / FLOOR_S
+
+
+def throughput(server: Served) -> tuple[str, float]:
+    """Compare the server, kept busy, with the network alone."""
+    users = 4 * usable_cpus()
+    loaded(server, users, 5)
+    floors: dict[str, list[float]] = {"u2netp": [], DEFAULT: []}
+    ours, shares = [], []
+    for _ in range(ROUNDS):
+        for model, rates in floors.items():
+            rates.append(floor_per_s(model))
+        ours.append(loaded(server, users)["200"].per_s)
+        shares.append({model: ours[-1] / rates[-1] for model, rates in floors.items()})
+    share = {model: statistics.median(each[model] for each in shares) for model in floors}
+    rows = [
+        (f"{model} alone, on all cores", f"{statistics.median(rates):.1f}", f"{share[model]:.2f}")
+        for model, rates in floors.items()
+    ]
+    rows.append(("`bgblur serve`, whole requests", f"{statistics.median(ours):.1f}", ""))
+    table = report.table(("600 x 399", "a second", f"here of it; at least {TARGET}"), rows)
+    trials.record(
+        trials.Part.LOAD,
+        "Throughput at 600 x 399 against the network alone on all cores",
+        f"{ROUNDS} x {STEP_S} s, {users} users",
+        f"{statistics.median(ours):.1f} photos a second; {share['u2netp']:.2f} of u2netp's runs, "
+        f"{share[DEFAULT]:.2f} of {DEFAULT}'s (target {TARGET})",
+        by=HERE,
+    )
+    return table, share["u2netp"]
+
+
+def latencies(server: Served) -> str:
+    """Measure the time to an answer by the number of users."""
+    rows = []
+    for users in USERS:
+        done = loaded(server, users)["200"]
+        rows.append((users, f"{done.per_s:.1f}", done.p50_ms, done.p95_ms, done.p99_ms))
+    first, last = rows[0], rows[-1]
+    trials.record(
+        trials.Part.LOAD,
+        "Time to an answer by the number of users",
+        f"{USERS[0]} to {USERS[-1]} users, {STEP_S} s each",
+        f"p50 / p95 / p99 {first[2]:.0f} / {first[3]:.0f} / {first[4]:.0f} ms with one user, "
+        f"{last[2]:.0f} / {last[3]:.0f} / {last[4]:.0f} ms with {USERS[-1]}; "
+        "[all of them](../benchmarks/BASELINE.md#load)",
+        by=HERE,
+    )
+    return report.table(("users", "photos a second", "p50, ms", "p95, ms", "p99, ms"), rows)
+
+
+def refusals(server: Served) -> str:
+    """Send more than there is room for, and time how soon the server says so."""
+    before = server.audit()
+    seen = loaded(server, USERS[-1])
+    after = server.audit()
+    charged = before["balance"] - after["balance"]
+    done, refused = seen["200"], seen["503"]
+    rows = [
+        (status, each.count, each.p50_ms, each.p95_ms, each.p99_ms)
+        for status, each in (("200", done), ("503 `overloaded`", refused))
+    ]
+    trials.record(
+        trials.Part.LOAD,
+        "More photos than there is room for",
+        f"{USERS[-1]} users on a queue of the usual length, {STEP_S} s",
+        f"{refused.count} refused, p50 / p99 {refused.p50_ms:.0f} / {refused.p99_ms:.0f} ms "
+        f"(target {PROMPT_MS}); {done.count} blurred, {charged} charged, {after['held']} held",
+        by=HERE,
+    )
+    return report.table(("answer", "how many", "p50, ms", "p95, ms", "p99, ms"), rows)
+
+
+def main() -> None:
+    """Measure and write it down."""
+    workers = str(usable_cpus())
+    with served("--workers", workers, "--queue", str(USERS[-1])) as server:
+        rates, _ = throughput(server)
+        times = latencies(server)
+    with served("--workers", workers) as server:
+        full = refusals(server)
+    report.publish("Load", f"{rates}\n\n{times}\n\n{full}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Users who send photos as fast as they are answered, for locust (https://locust.io).
+
+    BLUR_KEY=... BLUR_PHOTO=photo.jpg .venv/bin/locust -f benchmarks/locustfile.py \
+        --headless --host http://127.0.0.1:8080 --users 16 --spawn-rate 16 --run-time 1m
+
+Answers are counted by their status. A user who is told to come again later (503, 429) waits a
+moment, though not as long as asked: this is a trial. Point it only at a server of your own.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import uuid
+from pathlib import Path
+
+import gevent
+from locust import FastHttpUser, task
+
+PAUSE_S = (0.2, 0.6)
+"""How long a user who was refused waits, at least and at most."""
+
+BOUNDARY = uuid.uuid4().hex
+HEADERS = {
+    "ApiKey": os.environ["BLUR_KEY"],
+    "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+}
+
+
+def form(photo: bytes) -> bytes:
+    """Return the body of a request, made once: what is to be loaded is the server."""
+    parts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="radius"\r\n\r\n10\r\n',
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n',
+    ]
+    return "".join(parts).encode() + photo + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+BODY = form(Path(os.environ["BLUR_PHOTO"]).read_bytes())
+
+
+class Customer(FastHttpUser):
+    """Sends one photo after the other."""
+
+    @task
+    def blur(self) -> None:
+        """Have one blurred."""
+        with self.client.post(
+            "/v2/rembg/blur/",
+            data=BODY,  # type: ignore[arg-type] # bytes are sent as they are
+            headers=HEADERS,
+            catch_response=True,
+        ) as answer:
+            answer.request_meta["name"] = str(answer.status_code)
+            if answer.status_code:  # 0 stands for a connection that broke
+                answer.success()
+        if answer.status_code != 200:  # noqa: PLR2004 - a status, as the statistics name it
+            gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - it keeps no secret

@@ -1,0 +1,97 @@
+"""Does memory grow? Photos of many sizes, one after the other, and the processes' memory.
+
+    make load
+
+Sizes, kernels and formats are mixed, so that whatever a cache or an allocator keeps is kept by
+request 200. The sum is over the front and its workers, resident and not shared (PSS).
+"""
+
+from __future__ import annotations
+
+import random
+from itertools import cycle
+from pathlib import Path
+
+import psutil
+import report
+import requests
+from served import Served, served
+from subjects import photo
+from tests import trials
+
+HERE = "benchmarks/soak.py"
+REQUESTS = 2000
+EARLY = 200
+WINDOW = 20
+"""The memory before and after so many requests is averaged: it breathes with each photo."""
+TARGET_PERCENT = 5
+SIZES = ((320, 240), (600, 399), (399, 600), (800, 600), (1024, 768), (1280, 853), (1920, 1080))
+RECIPES = (
+    {"radius": "10"},
+    {"radius": "50", "format": "jpeg"},
+    {"radius": "3", "blur": "bokeh", "format": "webp"},
+    {"radius": "0", "mode": "cutout"},
+)
+
+
+def memory_mb(pid: int) -> float:
+    """Return the proportional set size of a process and its children."""
+    front = psutil.Process(pid)
+    processes = [front, *front.children(recursive=True)]
+    total_bytes: int = sum(process.memory_full_info().pss for process in processes)
+    return total_bytes / 1e6
+
+
+def soaked(server: Served) -> list[float]:
+    """Send every request, and return the memory after each, in MB."""
+    chance = random.Random(0)  # noqa: S311 - it keeps no secret
+    photos, recipes = [photo(*size) for size in SIZES], cycle(RECIPES)
+    sizes = []
+    with requests.Session() as session:
+        for _ in range(REQUESTS):
+            answer = session.post(
+                f"{server.url}/v2/rembg/blur/",
+                headers={"ApiKey": server.key},
+                files={"image": chance.choice(photos)},
+                data=next(recipes),
+                timeout=60,
+            )
+            answer.raise_for_status()
+            sizes.append(memory_mb(server.pid))
+    return sizes
+
+
+def mean_at(sizes: list[float], request: int) -> float:
+    """Return the mean memory over the window that ends with a request."""
+    window = sizes[request - WINDOW : request]
+    return sum(window) / len(window)
+
+
+def main() -> None:
+    """Soak, and write it down."""
+    with served("--workers", "2") as server:
+        sizes = soaked(server)
+        threads = sum(
+            process.num_threads()
+            for process in (psutil.Process(server.pid), *psutil.Process(server.pid).children())
+        )
+        files = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+    marks = [EARLY, 500, 1000, 1500, REQUESTS]
+    growth = 100 * (mean_at(sizes, REQUESTS) / mean_at(sizes, EARLY) - 1)
+    rows = [(mark, f"{mean_at(sizes, mark):.0f}") for mark in marks]
+    table = report.table(("after request", "front and two workers, MB"), rows)
+    report.publish(
+        "Soak", f"{table}\n\nGrowth {growth:+.1f} %; {threads} threads, {files} files at the end."
+    )
+    trials.record(
+        trials.Part.LOAD,
+        "Memory over many photos of mixed sizes, kernels and formats",
+        f"{REQUESTS:,} requests",
+        f"{mean_at(sizes, EARLY):.0f} MB after {EARLY}, {mean_at(sizes, REQUESTS):.0f} MB after "
+        f"{REQUESTS:,}: {growth:+.1f} % (target below {TARGET_PERCENT})",
+        by=HERE,
+    )
+
+
+if __name__ == "__main__":
+    main()
