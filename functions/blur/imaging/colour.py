@@ -9,8 +9,11 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from blur.imaging.arrays import OPAQUE
+from blur.imaging.strips import on_strips, strips
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from blur.imaging.arrays import Coverage, Pixels
@@ -72,15 +75,43 @@ def grey_bytes(samples: NDArray[np.generic]) -> Coverage:
     else they are stretched from their least to their greatest.
     """
     if samples.dtype.kind == "u":
-        return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    values = np.nan_to_num(samples.astype(np.float64))
-    least, greatest = float(values.min()), float(values.max())
+        return _by_strips(samples, lambda some: (some.astype(np.uint32) * 255 + 32767) // 65535)
+    bottom, full = _scale_of(samples)
+    return _by_strips(samples, lambda some: np.rint((_finite(some) - bottom) / full * 255))
+
+
+def _by_strips(
+    samples: NDArray[np.generic], scaled: Callable[[NDArray[np.generic]], NDArray[np.generic]]
+) -> Coverage:
+    """Scale some rows at a time: wide samples of a large picture fill the memory otherwise."""
+    grey = np.empty(samples.shape, np.uint8)
+
+    def scale(rows: slice) -> None:
+        grey[rows] = scaled(samples[rows])
+
+    on_strips(samples.shape, scale)
+    return grey
+
+
+def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
+    """Return what is black, and how far above it white is."""
+    ends = [(part.min(), part.max()) for part in map(_finite, _parts(samples))]
+    least, greatest = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
     scales = (1, 255, 65535) if samples.dtype.kind == "f" else (255, 65535)
     full = next((float(scale) for scale in scales if greatest <= scale), None)
     if least < 0 or full is None:
-        values, full = values - least, (greatest - least) or 1.0
-    scaled: Coverage = np.rint(values / full * 255).astype(np.uint8)
-    return scaled
+        return least, (greatest - least) or 1.0
+    return 0.0, full
+
+
+def _parts(samples: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
+    return (samples[rows] for rows in strips(samples.shape[0], samples.shape[1]))
+
+
+def _finite(samples: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Take what is no number for 0, and infinity for the largest that 32 bits can hold."""
+    most = float(np.finfo(np.float32).max)
+    return np.nan_to_num(samples.astype(np.float64), posinf=most, neginf=-most)
 
 
 def _keyed(samples: NDArray[np.generic], image: Image.Image) -> Coverage | None:
@@ -94,7 +125,7 @@ def _keyed(samples: NDArray[np.generic], image: Image.Image) -> Coverage | None:
     hit = samples == wanted
     if hit.ndim > 2:  # noqa: PLR2004 - a colour: every channel has to match
         hit = hit.all(axis=-1)
-    return np.where(hit, 0, 255).astype(np.uint8)
+    return np.where(hit, np.uint8(0), np.uint8(OPAQUE))
 
 
 def _space_of(profile: bytes | None) -> bytes | None:

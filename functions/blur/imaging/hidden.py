@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from blur.imaging.arrays import OPAQUE, to_bytes, to_shares
+from blur.imaging.arrays import to_bytes, to_shares
 from blur.imaging.fill import fill
-from blur.imaging.resample import enlarged, fitted, within
+from blur.imaging.resample import fitted, window_of, within
+from blur.imaging.strips import on_strips
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import Colours, Coverage, Pixels
@@ -23,11 +24,23 @@ def conceal(photo: Pixels, alpha: Coverage) -> Pixels:
 
     So nothing of the leftovers can leak, whatever is averaged afterwards.
     """
-    seen = np.where(alpha > 0, np.uint8(OPAQUE), np.uint8(0))
-    shape = within(alpha.shape, GRID_PX)
-    weights = to_shares(fitted(seen, shape))
-    shown = fitted(np.where(seen[..., np.newaxis], photo, np.uint8(0)), shape).astype(np.float32)
-    means: Colours = shown * np.reciprocal(np.maximum(weights, LEAST))[..., np.newaxis]
-    result = to_bytes(enlarged(fill(means, weights), alpha.shape))
-    cv2.copyTo(photo, seen, result)
+    hidden = cv2.inRange(alpha, 0, 0)
+    if not hidden.any():
+        return photo
+    colours, result = _nearest(photo, cv2.bitwise_not(hidden)), photo.copy()
+
+    def paint(rows: slice) -> None:
+        window = (rows, slice(0, alpha.shape[1]))
+        made = to_bytes(window_of(colours, window, alpha.shape))
+        cv2.copyTo(made, hidden[rows], result[rows])
+
+    on_strips(alpha.shape, paint)
     return result
+
+
+def _nearest(photo: Pixels, seen: Coverage) -> Colours:
+    """Return the colours that are seen, and around them the nearest, on a coarse grid."""
+    shape = within(seen.shape, GRID_PX)
+    weights = to_shares(fitted(seen, shape))
+    shown = fitted(cv2.copyTo(photo, seen), shape).astype(np.float32)
+    return fill(shown * np.reciprocal(np.maximum(weights, LEAST))[..., np.newaxis], weights)

@@ -22,6 +22,7 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from blur.errors import InvalidImageError
+from blur.imaging.claims import check_directory, check_scans
 
 Opener: TypeAlias = Callable[[BytesIO], ImageFile]
 
@@ -41,10 +42,20 @@ def _open_heic(file: BytesIO) -> ImageFile:
     return open_heif(file)
 
 
+def _open_jpeg(file: BytesIO) -> ImageFile:
+    check_scans(file.getvalue())
+    return JpegImagePlugin.JpegImageFile(file)
+
+
+def _open_tiff(file: BytesIO) -> ImageFile:
+    check_directory(file.getvalue())
+    return TiffImagePlugin.TiffImageFile(file)
+
+
 _GIF = Reader("GIF", GifImagePlugin.GifImageFile)
-_TIFF = Reader("TIFF", TiffImagePlugin.TiffImageFile)
+_TIFF = Reader("TIFF", _open_tiff)
 SIGNED: tuple[tuple[bytes, int, Reader], ...] = (
-    (b"\xff\xd8\xff", 0, Reader("JPEG", JpegImagePlugin.JpegImageFile)),
+    (b"\xff\xd8\xff", 0, Reader("JPEG", _open_jpeg)),
     (b"\x89PNG\r\n\x1a\n", 0, Reader("PNG", PngImagePlugin.PngImageFile)),
     (b"WEBP", 8, Reader("WebP", WebPImagePlugin.WebPImageFile)),
     (b"GIF87a", 0, _GIF),

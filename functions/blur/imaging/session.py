@@ -9,6 +9,8 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
+from blur.imaging.resample import fitted
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 EPSILON = 1e-6
 """rembg's guard against dividing an all-black picture by zero."""
+LONGEST_PX = 1 << 20
+"""A longer side is brought down first: Pillow's table of weights has an end, at 44 million."""
 
 
 class ModelMissingError(RuntimeError):
@@ -75,6 +79,8 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
 
 def to_tensor(photo: Pixels, spec: ModelSpec) -> NDArray[np.float32]:
     """Prepare the photo as rembg's `BaseSession.normalize` does: (1, 3, side, side)."""
+    height, width = photo.shape[:2]
+    photo = fitted(photo, (min(height, LONGEST_PX), min(width, LONGEST_PX)))
     size = (spec.side_px, spec.side_px)
     small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
     scaled = small / max(float(small.max()), EPSILON)

@@ -262,3 +262,16 @@ def test_a_cmyk_profile_turns_no_ink_into_white_and_black_ink_into_black() -> No
     photo = read(saved(Image.fromarray(samples, "CMYK"), "TIFF", icc_profile=profile))
     assert photo.pixels[:, :2].min() > 250
     assert photo.pixels[:, 2:].max() < 5
+
+
+@pytest.mark.parametrize("extreme", [np.inf, -np.inf, np.float32(3e38), np.float32(-3e38)])
+def test_samples_without_measure_are_stretched_like_any(extreme: float) -> None:
+    samples = np.array([[extreme, -extreme]], np.float32)
+    assert set(grey_bytes(samples).ravel()) == {0, 255}
+
+
+def test_a_scale_is_that_of_the_whole_picture_and_not_of_some_rows() -> None:
+    samples = np.zeros((700, 1000), np.float32)
+    samples[0, 0], samples[-1, -1] = -1000, 3000
+    grey = grey_bytes(samples)
+    assert (grey[0, 0], grey[0, 1], grey[-1, 0], grey[-1, -1]) == (0, 64, 64, 255)

@@ -26,3 +26,8 @@ def test_the_colours_that_are_seen_go_on_underneath() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (900, 2)])
 def test_a_photo_that_is_wholly_hidden_is_still_a_photo(size: tuple[int, int]) -> None:
     assert conceal(noise(*size), np.zeros(size, np.uint8)).shape == (*size, 3)
+
+
+def test_a_photo_of_which_nothing_is_hidden_is_taken_as_it_is() -> None:
+    photo = noise(20, 30)
+    assert conceal(photo, np.full((20, 30), 1, np.uint8)) is photo

@@ -84,3 +84,8 @@ def test_a_tensor_is_scaled_by_the_brightest_sample_and_normalised() -> None:
 
 def test_a_black_picture_divides_nothing_by_zero() -> None:
     assert np.isfinite(to_tensor(flat(9, 9, (0, 0, 0)), U2NETP)).all()
+
+
+def test_a_side_as_long_as_pixels_are_allowed_is_still_squeezed() -> None:
+    line = np.full((50_000_000, 1, 3), 200, np.uint8)
+    assert to_tensor(line, U2NETP).shape == (1, 3, 320, 320)

@@ -1,0 +1,112 @@
+"""What a file asks of its decoder, judged before the decoder believes it.
+
+The limit on pixels is blind to two formats. A TIFF of one pixel may lie in a tile of gigabytes
+or in millions of strips, and a progressive JPEG may be painted over thousands of times: files
+of a few kilobytes that cost minutes, or all of the memory.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from blur.errors import InvalidImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_SCANS = 100
+"""Scans of one JPEG, as libtiff has it for the JPEG inside a TIFF; cameras write 1 to 10."""
+MAX_STRIPS = 100_000
+"""Strips or tiles of one TIFF: 50 megapixels in tiles of 64 x 64 are 12,000."""
+MAX_TILE_PX = 1 << 24
+"""Pixels of a tile that is larger than its picture; usual ones have 65,536."""
+
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_BARE = (0x01, *range(0xD0, 0xD9))
+"""Markers without a length: TEM, RSTn and SOI (ITU-T T.81, B.1.1.3)."""
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+"""A marker, but for what stands within compressed data: 0xFF before a 0, and RSTn (B.1.1.5)."""
+
+_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
+_OFFSETS = (273, 324)
+"""StripOffsets and TileOffsets (TIFF 6.0, sections 8 and 15)."""
+_MAX_ENTRIES = 65_535
+"""What the count of a classic directory can tell; that of a BigTIFF could tell any number."""
+_WHOLE_NUMBERS = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
+"""The bytes of one value of each kind that readers take for a whole number."""
+
+
+def check_scans(data: bytes) -> None:
+    """Refuse a JPEG of more scans than any camera or program writes.
+
+    Raises:
+        InvalidImageError: it has more than `MAX_SCANS`.
+
+    """
+    if data.count(b"\xff\xda") <= MAX_SCANS:  # the quick answer for every photo
+        return
+    for number, _ in enumerate(_scans(data), start=1):
+        if number > MAX_SCANS:
+            message = f"The JPEG image has more than {MAX_SCANS} scans."
+            raise InvalidImageError(message)
+
+
+def _scans(data: bytes) -> Iterator[int]:
+    """Yield where each scan of the first image begins; a film may follow it in the file."""
+    found = _MARKER.search(data)
+    while found and found[1][0] != _END_OF_IMAGE:
+        kind, at = found[1][0], found.end()
+        if kind == _START_OF_SCAN:
+            yield at
+        if kind not in _BARE:
+            at += int.from_bytes(data[at : at + 2])
+        found = _MARKER.search(data, at)
+
+
+class _Entry(NamedTuple):
+    tag: int
+    number: int
+    value: int
+    """The whole number that stands in the entry itself; 0 where it is something else."""
+
+
+def check_directory(data: bytes) -> None:
+    """Refuse a TIFF whose first directory asks for more than its picture can need.
+
+    Of a tag that is there twice the worse counts: readers differ in which one they take.
+
+    Raises:
+        InvalidImageError: there are too many entries or strips, or the tiles are too large.
+        struct.error: the file ends before its directory.
+
+    """
+    entries = list(_entries(data))
+    if any(entry.number > MAX_STRIPS for entry in entries if entry.tag in _OFFSETS):
+        message = f"The TIFF image has more than {MAX_STRIPS} strips or tiles."
+        raise InvalidImageError(message)
+    tile_px = max(_values(entries, _TILE_WIDTH)) * max(_values(entries, _TILE_HEIGHT))
+    picture_px = min(_values(entries, _WIDTH)) * min(_values(entries, _HEIGHT))
+    if tile_px > max(MAX_TILE_PX, 2 * picture_px):
+        message = "The TIFF image has tiles that are much larger than the picture."
+        raise InvalidImageError(message)
+
+
+def _values(entries: list[_Entry], tag: int) -> list[int]:
+    return [entry.value for entry in entries if entry.tag == tag] or [0]
+
+
+def _entries(data: bytes) -> Iterator[_Entry]:
+    """Read the first directory as far as it goes (TIFF 6.0, section 2, and BigTIFF)."""
+    order, big = ("<" if data.startswith(b"II") else ">"), b"+" in data[2:4]
+    (start,) = struct.unpack_from(f"{order}{'Q' if big else 'L'}", data, 8 if big else 4)
+    (number,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", data, start)
+    if number > _MAX_ENTRIES:
+        message = f"The TIFF image has more than {_MAX_ENTRIES} entries in its directory."
+        raise InvalidImageError(message)
+    entry, first = struct.Struct(f"{order}{'HHQ8s' if big else 'HHL4s'}"), start + (8 if big else 2)
+    whole = min(number, (len(data) - first) // entry.size)
+    for tag, kind, count, value in entry.iter_unpack(data[first : first + whole * entry.size]):
+        size = _WHOLE_NUMBERS.get(kind, 0) if count == 1 else 0
+        yield _Entry(tag, count, int.from_bytes(value[:size], "little" if order == "<" else "big"))
