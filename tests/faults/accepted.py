@@ -1,0 +1,67 @@
+"""A client that knows whether the server took its request, by the word that HTTP has for it.
+
+It sends its head with `Expect: 100-continue` (RFC 9110, 10.1.1) and its body once it is told
+to go on. From then on the server owes it an answer. A connection that is closed before was
+never accepted: another client cannot tell the two apart.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from email.parser import BytesHeaderParser
+from urllib.parse import urlsplit
+
+from requests_toolbelt import MultipartEncoder
+from tests.faults.answers import BROKEN, Outcome, outcome
+from tests.faults.load import PHOTO, WAIT_S
+
+REFUSED = "refused"
+"""The server closed the connection, or took none, before it said that it would read on."""
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def post_accepted(url: str, key: str) -> Outcome:
+    """Send one photo; `BROKEN` is a request that was accepted and never answered whole."""
+    where = urlsplit(url)
+    head, body = _request(url, key)
+    began, accepted = time.monotonic(), False
+    try:
+        with socket.create_connection((where.hostname, where.port), WAIT_S) as connection:
+            connection.sendall(head)
+            told = connection.recv(len(GO_ON), socket.MSG_WAITALL)
+            accepted = told == GO_ON
+            if accepted:
+                connection.sendall(body)
+            answer = b"" if accepted else told
+            while chunk := connection.recv(65_536):
+                answer += chunk
+    except OSError:
+        return Outcome(BROKEN if accepted else REFUSED)
+    if not answer:
+        return Outcome(BROKEN if accepted else REFUSED)
+    return _read(answer, time.monotonic() - began)
+
+
+def _request(url: str, key: str) -> tuple[bytes, bytes]:
+    form = MultipartEncoder({"image": ("a.jpg", PHOTO, "image/jpeg"), "radius": "9"})
+    body: bytes = form.read()
+    where = urlsplit(url)
+    lines = [
+        f"POST {where.path} HTTP/1.1",
+        f"Host: {where.netloc}",
+        f"ApiKey: {key}",
+        f"Content-Type: {form.content_type}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        "Expect: 100-continue",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode(), body
+
+
+def _read(answer: bytes, took_s: float) -> Outcome:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, _, fields = head.partition(b"\r\n")
+    headers = dict(BytesHeaderParser().parsebytes(fields).items())
+    assert len(body) == int(headers["content-length"])
+    return outcome(int(first.split()[1]), headers, body, took_s)

@@ -1,0 +1,88 @@
+"""What a client may see while something breaks: an answer of the contract, or no answer.
+
+Anything else - a picture that is none, an error with another shape, a word about the inside -
+fails the trial in which it was seen.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from bgblur.proxy import from_answer
+from blur.errors import ApiError
+
+PICTURE = "picture"
+BROKEN = "broken"
+"""The connection broke, before or after the server had the request."""
+
+INSIDE = re.compile(
+    r"traceback|sqlite|boto|dynamo|errno|bucket|127\.0\.0\.1|localhost|\.(py|db)\b|error\b|0x",
+    re.IGNORECASE,
+)
+"""What no client is told about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one request."""
+
+    kind: str
+    """`PICTURE`, `BROKEN` or the error's code."""
+    charged: int = 0
+    seconds: float = 0.0
+
+
+def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> Outcome:
+    """Read an answer of `POST /v2/rembg/blur`, and hold it to the contract."""
+    named = {name.lower(): value for name, value in headers.items()}
+    charged = int(named["x-credits-charged"])
+    if status in {200, 303}:
+        _require_picture(status, named, body)
+        return Outcome(PICTURE, charged, seconds)
+    error = json.loads(body)["error"]
+    assert charged == 0
+    return Outcome(require_error(status, named, error), charged, seconds)
+
+
+def from_proxy(answer: Mapping[str, Any], seconds: float = 0.0) -> Outcome:
+    """Read the handler's own answer, as `outcome` reads a server's."""
+    status, pairs, body = from_answer(answer)
+    headers = {name.decode(): value.decode() for name, value in pairs}
+    return outcome(status, headers, body, seconds)
+
+
+def require_error(status: int, headers: Mapping[str, str], error: Mapping[str, Any]) -> str:
+    """Hold an error to the contract and return its code; the headers' names are lower case."""
+    code: str = error["code"]
+    assert STATUSES[code] == status
+    assert set(error) <= {"code", "message", "request_id", "retry_after"}
+    assert error["request_id"] == headers["x-request-id"]
+    assert headers.get("retry-after") == (
+        str(error["retry_after"]) if "retry_after" in error else None
+    )
+    assert not INSIDE.search(error["message"]), error["message"]
+    return code
+
+
+def _require_picture(status: int, headers: Mapping[str, str], body: bytes) -> None:
+    if status == 303:
+        assert json.loads(body)["url"] == headers["location"]
+        return
+    with Image.open(io.BytesIO(body)) as picture:
+        picture.load()
+
+
+def _leaves(kind: type[ApiError]) -> Iterable[type[ApiError]]:
+    for leaf in kind.__subclasses__():
+        yield leaf
+        yield from _leaves(leaf)
+
+
+STATUSES = {leaf.code: leaf.status for leaf in _leaves(ApiError) if hasattr(leaf, "code")}

@@ -1,0 +1,57 @@
+"""One account of a trial and its books, which must be exact whatever breaks.
+
+The store is read past everything that a trial breaks, by a connection of the trial's own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.integration.accounts.customer import GENEROUS
+
+from blur.accounts.admin import Office
+from blur.accounts.audit import differences
+from blur.accounts.model import SECOND_US, Instant, KeyKind
+from blur.accounts.rate import CLOCK_SKEW_US
+from blur.clock import now
+
+if TYPE_CHECKING:
+    from blur.accounts.model import Account
+    from blur.accounts.store import AccountStore
+
+DAY_US = 24 * 3600 * SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """An account, what was put in, and a key to spend it with."""
+
+    store: AccountStore
+    account_id: str
+    key: str
+    put_in: int
+
+    def exact(self, *, at_us: Instant | None = None) -> Account:
+        """Return the account, whose books add up: balance + held + settled = put in."""
+        account = self.store.account(self.account_id, now_us=at_us or now())
+        assert account.balance + account.held + account.used == self.put_in
+        assert account.granted == self.put_in
+        assert list(differences(account, self.store.entries(self.account_id))) == []
+        return account
+
+    def settled(self, *, after_s: float) -> int:
+        """Return what was charged in all, once every hold of `after_s` has come home."""
+        late_us = Instant(now() + round(after_s * SECOND_US) + CLOCK_SKEW_US)
+        account = self.exact(at_us=late_us)
+        assert account.held == 0
+        return account.used
+
+
+def open_books(store: AccountStore, put_in: int = 10_000) -> Books:
+    """Open an account with so many credits and a key that no rate limit holds up."""
+    office = Office(store, secrets.token_bytes, now())
+    account_id = office.open_account("trial", credits=put_in)
+    key, _ = office.issue_key(account_id, KeyKind.LIVE, limit=GENEROUS)
+    return Books(store, account_id, key, put_in)

@@ -1,0 +1,35 @@
+"""What the trials share: accounts to spend from, and the servers that are broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults.books import Books, open_books
+from tests.integration.accounts.conftest import dynamodb, dynamodb_table, location, store
+from tests.integration.media.conftest import s3
+from tests.integration.running import environment
+
+from blur.accounts.connect import connect
+
+__all__ = ["dynamodb", "dynamodb_table", "location", "s3", "store"]
+
+HOLD_TTL_S = 5
+
+
+@pytest.fixture
+def env(tmp_path: Path, model_dir: Path) -> dict[str, str]:
+    """The environment of a server whose accounts and uploads are in a folder of their own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    settings = {"BLUR_HOLD_TTL_S": str(HOLD_TTL_S), "BLUR_MEDIA": f"folder:{disk / 'media'}"}
+    return environment(disk, model_dir, **settings)
+
+
+@pytest.fixture
+def books(env: dict[str, str]) -> Iterator[Books]:
+    """An account of that server's, read past it."""
+    store = connect(env["BLUR_ACCOUNTS"])
+    yield open_books(store)
+    store.close()

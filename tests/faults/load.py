@@ -1,0 +1,93 @@
+"""Clients that keep a server busy while something breaks, and remember what they saw."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import requests
+from events import make
+from tests.faults.answers import BROKEN, PICTURE, Outcome, outcome
+
+PHOTO = make.jpeg()
+"""Small: what is tried is the service, not the network."""
+WAIT_S = 60
+PAUSE_S = 0.02
+
+
+@dataclass
+class Load:
+    """What the clients saw so far, by the `Idempotency-Key` that each request had."""
+
+    url: str
+    key: str
+    seen: list[tuple[str, Outcome]] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def kinds(self, begin: int = 0) -> Counter[str]:
+        """Count what was seen, from the `begin`th outcome on."""
+        return Counter(seen.kind for _, seen in self.seen[begin:])
+
+    def pictures(self) -> int:
+        """Return how many pictures were delivered."""
+        return self.kinds()[PICTURE]
+
+    def wait_for(self, kind: str, count: int = 1, *, begin: int = 0) -> None:
+        """Wait until so many outcomes of a kind were seen, from the `begin`th outcome on."""
+        deadline = time.monotonic() + WAIT_S
+        while self.kinds(begin)[kind] < count:
+            assert time.monotonic() < deadline, f"{self.kinds(begin)} in {WAIT_S} s"
+            time.sleep(PAUSE_S)
+
+    def post(self, idempotency_key: str | None = None) -> Outcome:
+        """Send one photo and remember what came of it."""
+        idempotency_key = idempotency_key or uuid.uuid4().hex
+        seen = post(self.url, self.key, idempotency_key)
+        self.seen.append((idempotency_key, seen))
+        return seen
+
+    def run(self) -> None:
+        """Be one client: photo after photo, until all are told to stop."""
+        while not self.stopping.is_set():
+            if self.post().kind != PICTURE:
+                time.sleep(PAUSE_S)
+
+
+def post(url: str, key: str, idempotency_key: str) -> Outcome:
+    """Send one photo on a connection of its own."""
+    began = time.monotonic()
+    try:
+        answer = requests.post(
+            url,
+            headers={"ApiKey": key, "Idempotency-Key": idempotency_key, "Connection": "close"},
+            files={"image": PHOTO},
+            data={"radius": "9"},
+            timeout=WAIT_S,
+            allow_redirects=False,
+        )
+    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        return Outcome(BROKEN)
+    took_s = time.monotonic() - began
+    return outcome(answer.status_code, answer.headers, answer.content, took_s)
+
+
+@contextmanager
+def load(
+    url: str, key: str, clients: int, client: Callable[[Load], None] = Load.run
+) -> Iterator[Load]:
+    """Keep so many clients at work; at the end, each has seen what came of its last request."""
+    made = Load(url, key)
+    with ThreadPoolExecutor(clients) as pool:
+        at_work = [pool.submit(client, made) for _ in range(clients)]
+        try:
+            yield made
+        finally:
+            made.stopping.set()
+    for one in at_work:
+        one.result()

@@ -1,0 +1,70 @@
+"""kill -9 of the server, again and again, while clients are at work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.answers import BROKEN, PICTURE
+from tests.faults.conftest import HOLD_TTL_S
+from tests.faults.load import WAIT_S, load, post
+from tests.faults.processes import family, require_gone
+from tests.integration.running import running
+from tests.trials import Part, record, size
+
+if TYPE_CHECKING:
+    from tests.faults.books import Books
+
+KILLS = size(3, full=40)
+CLIENTS = 4
+LONGEST_LIFE_S = 0.4
+"""How long after its first pictures a server lives at most."""
+
+
+@pytest.mark.timeout(900)
+def test_no_kill_under_load_charges_for_a_picture_that_nobody_gets(
+    tmp_path: Path, env: dict[str, str], books: Books
+) -> None:
+    chance, keys = Random(7), set[str]()
+    broken, used_at_last = set[str](), 0
+    for _ in range(KILLS):
+        with running(tmp_path, env) as server, load(server.blur_url, books.key, CLIENTS) as clients:
+            clients.wait_for(PICTURE, 2)
+            time.sleep(LONGEST_LIFE_S * chance.random())
+            members = family(server.process.pid)
+            os.kill(server.process.pid, signal.SIGKILL)
+            clients.stopping.set()
+        require_gone(members)
+        assert set(clients.kinds()) <= {PICTURE, BROKEN}
+        keys |= {key for key, _ in clients.seen}
+        broken |= {key for key, seen in clients.seen if seen.kind == BROKEN}
+        used_at_last = books.exact().used
+    unseen = used_at_last - (len(keys) - len(broken))
+    with running(tmp_path, env) as server:
+        for key in broken:
+            redeem(server.blur_url, books.key, key)
+    used = books.settled(after_s=HOLD_TTL_S)
+    assert used <= len(keys)
+    record(
+        Part.FAULTS,
+        "kill -9 of the server under load",
+        f"{KILLS} kills, {CLIENTS} clients, {len(keys)} calls",
+        f"{len(broken)} broken connections, {max(0, unseen)} of them charged before their "
+        f"picture came; each sent again with its `Idempotency-Key` got its picture; "
+        f"{used} charged for {len(keys)} pictures, no credit lost",
+        by="tests/faults/test_kill.py",
+    )
+
+
+def redeem(url: str, key: str, idempotency_key: str) -> None:
+    """Send a call again, as its client would, until it has its picture."""
+    deadline = time.monotonic() + WAIT_S
+    while (seen := post(url, key, idempotency_key).kind) != PICTURE:
+        assert seen == "idempotency_in_progress"
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

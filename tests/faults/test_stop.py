@@ -1,0 +1,85 @@
+"""SIGTERM: whoever was told that the server takes the request gets an answer before it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.accepted import REFUSED, post_accepted
+from tests.faults.answers import BROKEN, PICTURE
+from tests.faults.load import Load, load
+from tests.faults.processes import family, require_gone
+from tests.integration.running import running
+from tests.trials import Part, record, size
+
+if TYPE_CHECKING:
+    from tests.faults.books import Books
+
+STOPS = size(2, full=20)
+CLIENTS = size(4, full=8)
+STOP_S = 30
+
+
+def client(load: Load) -> None:
+    """Send request after request until one is not accepted."""
+    while not load.stopping.is_set():
+        seen = post_accepted(load.url, load.key)
+        load.seen.append(("", seen))
+        if seen.kind == REFUSED:
+            return
+
+
+@pytest.mark.timeout(900)
+def test_no_stop_under_load_drops_a_request_that_was_accepted(
+    tmp_path: Path, env: dict[str, str], books: Books
+) -> None:
+    chance, answered, pictures, longest_s = Random(7), 0, 0, 0.0
+    for _ in range(STOPS):
+        with (
+            running(tmp_path, env) as server,
+            load(server.blur_url, books.key, CLIENTS, client) as clients,
+        ):
+            clients.wait_for(PICTURE, 2)
+            time.sleep(0.2 * chance.random())
+            before, began = len(clients.seen), time.monotonic()
+            members = family(server.process.pid)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(STOP_S) in {0, -signal.SIGTERM}
+            longest_s = max(longest_s, time.monotonic() - began)
+        require_gone(members)
+        kinds = clients.kinds()
+        assert kinds[BROKEN] == 0
+        assert kinds[REFUSED] == CLIENTS
+        answered += sum(clients.kinds(before).values()) - CLIENTS
+        pictures += clients.pictures()
+        account = books.exact()
+        assert (account.used, account.held) == (pictures, 0)
+    assert answered > 0
+    record(
+        Part.FAULTS,
+        "SIGTERM under load",
+        f"{STOPS} stops, {CLIENTS} clients, {answered} requests in the server at that moment",
+        f"all {answered} answered before it ended, in {longest_s:.1f} s at most; "
+        f"{pictures} pictures, {pictures} charged, nothing left on hold",
+        by="tests/faults/test_stop.py",
+    )
+
+
+def test_an_upload_that_stalls_is_cut_short_and_holds_up_no_stop(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    with running(tmp_path, env) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as client:
+            client.sendall(b"POST /v2/rembg/blur/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
+            client.sendall(b"Expect: 100-continue\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 100")  # it has the request now
+            client.sendall(b"a")
+            server.process.send_signal(signal.SIGTERM)
+            assert client.recv(100).startswith(b"HTTP/1.1 401")
+        server.process.wait(timeout=30)
