@@ -6,6 +6,7 @@ clients; with a session each, the second client's start takes as long as the fir
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from botocore.session import Session, get_session
@@ -13,5 +14,10 @@ from botocore.session import Session, get_session
 
 @cache
 def session() -> Session:
-    """Return the session; it finds region and credentials where boto always does."""
+    """Return the session; it finds region and credentials where boto always does.
+
+    At DEBUG botocore logs the parameters of each request, a picture's bytes among them, so it
+    is kept above that whatever level an operator gives the root logger.
+    """
+    logging.getLogger("botocore").setLevel(logging.INFO)
     return get_session()

@@ -155,22 +155,29 @@ def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
             store.admit(limited.account_id, limited.digest, now_us=Instant(now() + MINUTE_US))
 
 
+@pytest.fixture(scope="session")
+def issued() -> list[str]:
+    """Return the text of every key that is used in this run, as far as it has come."""
+    return [make.FUNDED, make.EMPTY, make.LIMITED, make.TEST, make.UNKNOWN]
+
+
 @pytest.fixture
-def customer(store: AccountStore) -> Customer:
+def customer(store: AccountStore, issued: list[str]) -> Customer:
     """A new account with three credits."""
-    return _new_customer(store)
+    return _new_customer(store, issued)
 
 
 @pytest.fixture
-def other_customer(store: AccountStore) -> Customer:
+def other_customer(store: AccountStore, issued: list[str]) -> Customer:
     """Another one."""
-    return _new_customer(store)
+    return _new_customer(store, issued)
 
 
-def _new_customer(store: AccountStore) -> Customer:
+def _new_customer(store: AccountStore, issued: list[str]) -> Customer:
     office = Office(store, secrets.token_bytes, now())
     account_id = office.open_account("e2e", credits=3)
     text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
+    issued.append(text)
     return Customer(store, account_id, text)
 
 

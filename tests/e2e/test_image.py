@@ -76,12 +76,6 @@ def test_every_module_has_its_bytecode_as_it_could_not_be_written_later() -> Non
     assert modules - compiled == set()
 
 
-@pytest.mark.usefixtures("stack")
-def test_no_file_changes_its_user_and_none_can_be_written_by_others() -> None:
-    assert added_to_base("-perm", "/6000") == set()
-    assert added_to_base("-perm", "/022", "-not", "-type", "l") == set()
-
-
 def added_to_base(*condition: str) -> set[PurePosixPath]:
     """Return the paths that `find` finds in the image and not in its base."""
     return paths_in(machine.IMAGE, *condition) - paths_in(machine.BASE_IMAGE, *condition)

@@ -24,6 +24,11 @@ TIMEOUT_S = 120
 
 @pytest.fixture(scope="module")
 def large_photo() -> bytes:
+    """The photo of these tests."""
+    return grained()
+
+
+def grained() -> bytes:
     """Return a photo whose grain keeps its PNG above what Lambda can answer with."""
     with Image.open(make.PHOTO) as sample:
         pixels = np.asarray(sample.convert("RGB").resize((SIDE_PX, SIDE_PX)), np.float32)
@@ -43,6 +48,22 @@ def blur(url: str, customer: Customer, form: dict[str, Any], *, follow: bool) ->
     )
 
 
+def uploaded(url: str, customer: Customer, photo: bytes) -> str:
+    """Send a photo by the way of large ones and return its id."""
+    offered = requests.post(
+        f"{url}/v2/uploads",
+        headers={"ApiKey": customer.key},
+        json={"content_type": "image/jpeg", "bytes": len(photo)},
+        timeout=TIMEOUT_S,
+    )
+    assert offered.status_code == 201, offered.text
+    form = offered.json()
+    sent = requests.post(form["url"], data=form["fields"], files={"file": photo}, timeout=TIMEOUT_S)
+    assert sent.ok, sent.text
+    upload_id: str = form["upload_id"]
+    return upload_id
+
+
 def test_a_large_result_is_a_303_that_leads_to_it(
     url: str, customer: Customer, large_photo: bytes
 ) -> None:
@@ -60,19 +81,7 @@ def test_a_large_result_is_a_303_that_leads_to_it(
 def test_an_upload_is_taken_in_place_of_the_image_by_its_own_key_only(
     url: str, customer: Customer, other_customer: Customer, large_photo: bytes
 ) -> None:
-    offered = requests.post(
-        f"{url}/v2/uploads",
-        headers={"ApiKey": customer.key},
-        json={"content_type": "image/jpeg", "bytes": len(large_photo)},
-        timeout=TIMEOUT_S,
-    )
-    assert offered.status_code == 201, offered.text
-    form = offered.json()
-    sent = requests.post(
-        form["url"], data=form["fields"], files={"file": large_photo}, timeout=TIMEOUT_S
-    )
-    assert sent.ok, sent.text
-    upload = {"upload_id": (None, form["upload_id"])}
+    upload = {"upload_id": (None, uploaded(url, customer, large_photo))}
     assert blur(url, other_customer, upload, follow=True).status_code == 404
     by_upload = blur(url, customer, upload, follow=True)
     in_place = blur(url, customer, {"image": large_photo}, follow=True)

@@ -21,7 +21,7 @@ from blur.errors import (
 )
 
 if TYPE_CHECKING:
-    from blur.accounts.model import Claim, Hold, Standing
+    from blur.accounts.model import Claim, Hold, Reservation, Standing
     from blur.accounts.store import CallStore
     from blur.errors import ApiError
 
@@ -71,7 +71,7 @@ def begin(store: CallStore, claim: Claim, ticket: Ticket | None, *, now_us: Inst
         raise
     if ticket is None:
         return Call(reservation.standing, reservation.hold)
-    return _own_or_yield(store, Call(reservation.standing, reservation.hold), ticket, now_us)
+    return _own_or_yield(store, reservation, ticket, now_us)
 
 
 def finish(store: CallStore, call: Call, *, now_us: Instant) -> Standing:
@@ -107,10 +107,11 @@ def abandon(store: CallStore, call: Call, *, now_us: Instant) -> Standing | None
     return standing
 
 
-def _own_or_yield(store: CallStore, call: Call, ticket: Ticket, now_us: Instant) -> Call:
+def _own_or_yield(
+    store: CallStore, reservation: Reservation, ticket: Ticket, now_us: Instant
+) -> Call:
     """Make the held call the owner of its record, or yield to the call that owns it."""
-    hold = call.hold
-    assert hold is not None  # noqa: S101 - narrows the type: begin() has just taken it
+    hold, call = reservation.hold, Call(reservation.standing, reservation.hold)
     record = IdempotencyRecord(
         account_id=hold.account_id,
         scope=ticket.scope(hold.key_digest),

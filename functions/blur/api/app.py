@@ -39,6 +39,8 @@ Answer: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], Answer]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
 """Path without its last slash → method → what answers it."""
+UNROUTED = "(no route)"
+"""What the log has in place of a path that is none of ours."""
 
 
 class App:
@@ -49,7 +51,8 @@ class App:
         self._routes = routes
         self._logger = logger
         self._metrics = metrics
-        self._resolver = APIGatewayRestResolver()
+        # Said, not left to POWERTOOLS_DEV, which would have each event printed: key, photo and all.
+        self._resolver = APIGatewayRestResolver(debug=False)
         for path, methods in routes.items():
             for method, route in methods.items():
                 self._register(path, method, route)
@@ -77,12 +80,16 @@ class App:
             "answered",
             extra={
                 "method": request.method,
-                "path": request.path,
+                "path": self._told(request.path),
                 "status": status,
                 "duration_ms": duration_ms,
             },
         )
         self._logger.clear_state()
+
+    def _told(self, path: str) -> str:
+        """Return a route as it is, and no other path: a client may have put its key there."""
+        return path if _route(path) in self._routes else UNROUTED
 
     def _request(self) -> HttpRequest:
         request: HttpRequest = self._resolver.context["request"]
@@ -96,7 +103,7 @@ class App:
     def _unrouted(self, _: Exception) -> Answer:
         """Tell an unknown path from a known one with another method (RFC 9110, 15.5.6)."""
         request = self._request()
-        methods = self._routes.get(request.path.rstrip("/") or "/")
+        methods = self._routes.get(_route(request.path))
         if methods is None:
             return self._refused(NotFoundError("There is no such route."))
         allowed = (*methods, "OPTIONS")
@@ -113,3 +120,7 @@ class App:
     def _broken(self, error: Exception) -> Answer:
         self._logger.error("a request broke", exc_info=error)
         return self._refused(InternalError())
+
+
+def _route(path: str) -> str:
+    return path.rstrip("/") or "/"

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 POLICY = "requests"
 """The name that ties the two rate-limit headers together."""
 
+AS_TOLD = {"X-Content-Type-Options": "nosniff"}
+"""No answer is anything but what its Content-Type says, whatever a browser makes of its bytes."""
+
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Timing-Allow-Origin": "*",

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from blur.accounts.model import Instant, RateLimit, RateStanding, Standing
 from blur.api.account import rfc3339
-from blur.api.headers import CORS_HEADERS, server_timing, standing_headers
+from blur.api.headers import AS_TOLD, CORS_HEADERS, server_timing, standing_headers
 from blur.errors import MethodNotAllowedError
 from blur.imaging.encode import Encoded
 from blur.imaging.pipeline import STEPS
@@ -138,7 +138,7 @@ def _headers(request_id: str, standing: Standing | None) -> dict[str, str | list
     common = {
         "X-Request-Id": request_id,
         "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
+        **AS_TOLD,
     }
     told = standing_headers(standing) if standing else {}
     return {**common, **CORS_HEADERS, **told}

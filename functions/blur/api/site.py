@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from blur.api.headers import AS_TOLD
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -107,7 +109,6 @@ def tagged(
     told = {
         **headers,
         "ETag": tag,
-        "X-Content-Type-Options": "nosniff",
         "X-Request-Id": request.request_id,
     }
     known = request.headers.get("if-none-match", "")
@@ -162,5 +163,5 @@ def _moved(location: str, request_id: str) -> Answer:
 def _response(
     status: HTTPStatus, content_type: str | None, body: str | bytes, headers: Mapping[str, str]
 ) -> Answer:
-    told: dict[str, Any] = dict(headers)
+    told: dict[str, Any] = {**headers, **AS_TOLD}
     return Response(status.value, content_type, body, told)

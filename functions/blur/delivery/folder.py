@@ -23,6 +23,8 @@ from blur.errors import ImageTooLargeError, UnavailableError, UploadNotFoundErro
 UPLOAD_PATH = "/media/uploads"
 """Where the server takes the forms."""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, no secret
+UPLOADS = "uploads"
+"""Where in the folder they lie: beside the secret, which is not one of them."""
 KEEP_S = 24 * 3600
 SECRET_BYTES = 32
 
@@ -60,7 +62,7 @@ class FolderStore:
     @contextmanager
     def writing(self, permit: Permit) -> Iterator[BinaryIO]:
         """Open the permitted upload; what is written counts once the context ends well."""
-        path = self._folder / permit.name
+        path = self._path(permit.name)
         with _writable():
             path.parent.mkdir(parents=True, exist_ok=True)
             with _replacing(path) as file:
@@ -69,7 +71,7 @@ class FolderStore:
     def take(self, name: str, *, max_bytes: int) -> bytes:
         """Read the file; see `UploadStore.take`."""
         try:
-            with _writable(), (self._folder / name).open("rb") as file:
+            with _writable(), self._path(name).open("rb") as file:
                 data = file.read(max_bytes + 1)
         except FileNotFoundError as error:
             raise UploadNotFoundError from error
@@ -77,6 +79,19 @@ class FolderStore:
             message = f"The upload has more than {max_bytes} bytes."
             raise ImageTooLargeError(message)
         return data
+
+    def _path(self, name: str) -> Path:
+        """Return where an upload of this name lies, or would lie.
+
+        Raises:
+            UploadNotFoundError: the name leads out of the uploads' folder.
+
+        """
+        uploads = (self._folder / UPLOADS).resolve()
+        path = (self._folder / name).resolve()
+        if path.parent != uploads:
+            raise UploadNotFoundError
+        return path
 
     def _secret(self) -> bytes:
         """Read the secret, or make it; of processes that make one at once, one wins."""
@@ -94,7 +109,7 @@ class FolderStore:
 
     def _sweep(self, now_us: int) -> None:
         oldest_s = now_us / 1_000_000 - KEEP_S
-        for path in self._folder.glob("uploads/*"):
+        for path in self._folder.glob(f"{UPLOADS}/*"):
             with contextlib.suppress(FileNotFoundError):  # another process was first
                 if path.stat().st_mtime < oldest_s:
                     path.unlink()

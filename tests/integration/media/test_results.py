@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,9 @@ def test_curl_follows_with_one_option(by_link: Api, tmp_path: Path) -> None:
 
 def test_a_link_opens_its_object_and_no_other(by_link: Api) -> None:
     links = [post(by_link, follow=False).headers["Location"] for _ in range(2)]
-    assert len({link.partition("?")[0] for link in links}) == 2
+    names = {link.partition("?")[0].rpartition("/results/")[2] for link in links}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", name) for name in names)  # 256 random bits
     swapped = links[0].partition("?")[0] + "?" + links[1].partition("?")[2]
     assert requests.get(swapped, timeout=30).status_code == 403
     assert requests.get(links[0].partition("?")[0], timeout=30).status_code == 403

@@ -63,6 +63,23 @@ def test_an_upload_that_never_came_is_not_there(api: Api) -> None:
     assert blur(api, offer(api)["upload_id"]).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "upload_id", ["../secret", "../../accounts.db", "/etc/passwd", "", "*", "uploads/", "\0"]
+)
+def test_no_id_leads_anywhere_but_to_an_upload(upload_id: str, api: Api) -> None:
+    answer = blur(api, upload_id)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "upload_not_found")
+
+
+@pytest.mark.parametrize("path", ["/v2/uploads", "/media", "/media/", "/media/uploads", "/results"])
+def test_nobody_can_list_what_lies_there(path: str, api: Api) -> None:
+    assert send(offer(api)).ok
+    for headers in ({}, {"ApiKey": api.key}):
+        answer = requests.get(f"{api.server.url}{path}", headers=headers, timeout=30)
+        assert answer.status_code in {404, 405}
+        assert answer.json().keys() == {"error"}
+
+
 def test_more_bytes_than_declared_are_refused(api: Api) -> None:
     offered = offer(api, len(PHOTO) - 1)
     assert send(offered).status_code >= 400

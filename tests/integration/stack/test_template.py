@@ -162,6 +162,8 @@ def test_the_gateway_answers_in_the_envelope_of_the_contract(resources: dict[str
         headers = answer["ResponseParameters"]["Headers"]
         assert headers["Access-Control-Allow-Origin"] == "'*'"
         assert headers["X-Credits-Charged"] == "'0'"
+        assert headers["X-Content-Type-Options"] == "'nosniff'"
+        assert headers["Cache-Control"] == "'no-store'"
         assert ("Retry-After" in headers) == (name in WITH_RETRY), name
     too_large = answers["REQUEST_TOO_LARGE"]
     assert too_large["StatusCode"] == 413

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blur.delivery.folder import KEEP_S, TOKEN_FIELD, FolderStore
+from blur.delivery.permit import Permit
 from blur.errors import ImageTooLargeError, UnavailableError, UploadNotFoundError
-
-if TYPE_CHECKING:
-    from blur.delivery.permit import Permit
 
 NOW_US = time.time_ns() // 1000
 
@@ -68,3 +65,24 @@ def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UnavailableError):
         permit_of(FolderStore(tmp_path / "file"))
+
+
+@pytest.mark.parametrize(
+    "name", ["secret", "../secret", "uploads", "uploads/../secret", "uploads/a/b", "/etc/passwd"]
+)
+def test_no_name_leads_out_of_the_uploads(name: str, tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    permit_of(store)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UploadNotFoundError):
+        store.take(name, max_bytes=1000)
+    with pytest.raises(UploadNotFoundError), store.writing(Permit(name, "a/b", 9, NOW_US)) as file:
+        file.write(b"out")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_upload_is_its_owners_alone_on_the_machine(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    with store.writing(permit_of(store)) as file:
+        file.write(b"photo")
+    assert (tmp_path / "uploads" / "a").stat().st_mode & 0o777 == 0o600

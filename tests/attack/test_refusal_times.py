@@ -1,0 +1,163 @@
+"""Keys that are not valid: whether the time of a refusal tells an attacker why it came.
+
+Each refusal is timed at the handler, without a network whose jitter would hide what is looked
+for, and kinds take turns at random, so that whatever else the machine does befalls all alike. A
+classifier that sees two times guesses which is of which kind; a coin is right in half of all pairs.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import random
+import secrets
+import statistics
+import time
+from bisect import bisect_left, bisect_right
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from aws_lambda_powertools import Logger
+from events import make
+from tests.integration.accounts.dynamodb_local import dynamodb_local
+from tests.trials import Part, record, size
+
+from bgblur.proxy import InvocationContext
+from blur.accounts import keys
+from blur.accounts.admin import Office
+from blur.accounts.connect import connect
+from blur.accounts.model import Instant, KeyKind, RateLimit
+from blur.clock import now
+from blur.handler import build
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from blur.accounts.store import AccountStore
+    from blur.api.app import App
+
+SAME_ACCOUNT = ("unknown", "revoked", "expired")
+KINDS = (*SAME_ACCOUNT, "of no account", "malformed")
+ADVANTAGE = 0.06
+"""By how much more than a coin's 0.5 the classifier may be right, besides by chance itself."""
+FOUR_SIGMA = 4.0
+FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
+
+Times = dict[str, list[float]]
+"""Microseconds of each refusal, by the kind of its key."""
+
+
+@pytest.fixture(params=["SQLite", "DynamoDB Local"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Return what keeps the accounts, and where."""
+    with ExitStack() as open_until_the_end, pytest.MonkeyPatch.context() as patch:
+        location = f"sqlite:{tmp_path / 'accounts.db'}"
+        if request.param == "DynamoDB Local":
+            server = open_until_the_end.enter_context(dynamodb_local())
+            for name, value in server.environ.items():
+                patch.setenv(name, value)
+            location = f"dynamodb:{server.create_table('accounts')}"
+        yield request.param, location
+
+
+def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
+    """Issue keys and end them; returns how to get one of each kind."""
+    then = Instant(now() - 1_000_000)
+    office = Office(store, secrets.token_bytes, then)
+    account_id = office.open_account("refused", credits=1)
+    expired, _ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT, ttl_us=1)
+    revoked, record_ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
+    store.revoke_key(account_id, record_.digest)
+    mint = keys.mint
+    return {
+        "unknown": lambda: mint(KeyKind.LIVE, account_id, secrets.token_bytes),
+        "revoked": lambda: revoked,
+        "expired": lambda: expired,
+        "of no account": lambda: mint(
+            KeyKind.LIVE, keys.new_account_id(secrets.token_bytes), secrets.token_bytes
+        ),
+        "malformed": lambda: revoked[:-1] + ("a" if revoked[-1] != "a" else "b"),
+    }
+
+
+def refused(handler: App, texts: Mapping[str, Callable[[], str]], each: int) -> Times:
+    """Have so many keys of each kind refused, in random order, and time them."""
+    turns = list(KINDS) * each
+    random.Random(0).shuffle(turns)
+    times: Times = {kind: [] for kind in KINDS}
+    answers = set()
+    for kind in turns:
+        event, context = make.event("GET", "/v2/account", key=texts[kind]()), InvocationContext()
+        started = time.perf_counter_ns()
+        answer = handler(event, context)
+        times[kind].append((time.perf_counter_ns() - started) / 1000)
+        answers.add(str(answer))
+    assert len(answers) == 1  # status, headers and body: the events have one request id
+    return times
+
+
+def right_guesses(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the share of pairs in which "the slower is `one`" is right: Mann and Whitney's U."""
+    ordered = sorted(other)
+    slower = sum(bisect_left(ordered, t) + bisect_right(ordered, t) for t in one)
+    return slower / 2 / len(one) / len(other)
+
+
+def by_chance(each: int) -> float:
+    """Return the standard deviation of that share where the kinds do not differ."""
+    return float(((2 * each + 1) / (12 * each * each)) ** 0.5)
+
+
+def spread(times: Sequence[float]) -> float:
+    """Return the distance of the quartiles."""
+    lower, _, upper = statistics.quantiles(times)
+    return upper - lower
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+@pytest.mark.timeout(600)
+def test_the_time_of_a_refusal_does_not_tell_why_it_came(
+    stored: tuple[str, str], model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, location = stored
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    each = size(400, full=5000) if name == "SQLite" else size(80, full=1000)
+    store = connect(location)
+    logger = Logger(service=f"test-{os.getpid()}-{name}", stream=io.StringIO())
+    handler = build(Settings(accounts=location, model_dir=model_dir), logger=logger)
+    texts = keys_in(store)
+    refused(handler, texts, 20)  # connections and caches
+    times = refused(handler, texts, each)
+    store.close()
+
+    guesses = {
+        pair: right_guesses(times[pair[0]], times[pair[1]])
+        for pair in itertools.combinations(SAME_ACCOUNT, 2)
+    }
+    at_most = 0.5 + ADVANTAGE + FOUR_SIGMA * by_chance(each)
+    assert all(1 - at_most < share < at_most for share in guesses.values()), guesses
+    medians = {kind: statistics.median(of) for kind, of in times.items()}
+    apart = abs(medians["of no account"] - medians["unknown"])
+    assert apart < min(spread(times["of no account"]), spread(times["unknown"])), medians
+    best = max(max(share, 1 - share) for share in guesses.values())
+    record(
+        Part.SECURITY,
+        f"Unknown, revoked and expired keys told apart by the time of their refusal, {name}",
+        f"{each} refusals of each kind, median {medians['unknown'] / 1000:.2f} ms",
+        f"right in {best:.3f} of pairs at best, a coin in 0.5; a key with a wrong check is "
+        f"refused without the store in {medians['malformed'] / 1000:.2f} ms",
+        by="tests/attack/test_refusal_times.py",
+    )
+
+
+def test_the_classifier_sees_a_difference_where_there_is_one() -> None:
+    chance = random.Random(0)
+    one = [chance.lognormvariate(6, 0.3) for _ in range(400)]
+    same = [chance.lognormvariate(6, 0.3) for _ in range(400)]
+    slower = [chance.lognormvariate(6, 0.3) + 100 for _ in range(400)]
+    bound = ADVANTAGE + FOUR_SIGMA * by_chance(400)
+    assert abs(right_guesses(one, same) - 0.5) < bound < right_guesses(slower, one) - 0.5

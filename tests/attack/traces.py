@@ -1,0 +1,78 @@
+"""The forms in which a key or a photo could stand in what a run has written."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
+
+WINDOW = 48
+"""Bytes of a photo that are looked for at each place: far too many to be there by chance."""
+PLACES = 5
+"""Windows of each photo, from its first bytes to its last."""
+
+BOTH_QUOTES = b"'\""
+"""Whole photos have both, by which Python decides how it shows quotes."""
+
+Forms = Mapping[str, bytes]
+"""What is looked for, by a name that gives nothing away."""
+
+
+def key_forms(texts: Iterable[str]) -> Forms:
+    """Return each key's text and its secret, as they are and in base64 at any offset."""
+    forms: dict[str, bytes] = {}
+    for number, text in enumerate(texts):
+        secret = text[-SECRET_LENGTH - CHECK_LENGTH :]
+        forms[f"key {number}"] = text.encode()
+        forms[f"secret of key {number}"] = secret.encode()
+        forms |= _base64(f"key {number}", secret.encode())
+    return forms
+
+
+def photo_forms(photos: Iterable[bytes]) -> Forms:
+    """Return windows of each photo: raw, in hexadecimal, in base64, as Python and JSON show it."""
+    forms: dict[str, bytes] = {}
+    for number, photo in enumerate(photos):
+        for place in range(PLACES):
+            start = (len(photo) - WINDOW) * place // (PLACES - 1)
+            forms |= _window(f"photo {number} at {start}", photo[start : start + WINDOW])
+    return forms
+
+
+def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, str]]:
+    """Return (form, where) of everything that stands where it must not."""
+    return {
+        (form, where)
+        for where, content in written
+        for form, sought in forms.items()
+        if sought in content
+    }
+
+
+def files(folder: Path, *, leaving_out: Iterable[str] = ()) -> list[tuple[str, bytes]]:
+    """Return name and content of each file below a folder, but for those of certain names."""
+    left_out = set(leaving_out)
+    paths = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return [(str(path), path.read_bytes()) for path in paths if path.name not in left_out]
+
+
+def _window(name: str, window: bytes) -> dict[str, bytes]:
+    shown = repr(window + BOTH_QUOTES)[2 : -1 - len(repr(BOTH_QUOTES)[2:-1])]
+    return {
+        name: window,
+        f"{name}, in hexadecimal": window.hex().encode(),
+        f"{name}, as Python shows it": shown.encode(),
+        f"{name}, as JSON holds that": json.dumps(shown)[1:-1].encode(),
+        **_base64(name, window),
+    }
+
+
+def _base64(name: str, window: bytes) -> dict[str, bytes]:
+    """Encode it as it stands at each of the three offsets within a longer text."""
+    return {
+        f"{name}, in base64 at offset {offset}": base64.b64encode(bytes(offset) + window)[4:-4]
+        for offset in range(3)
+    }

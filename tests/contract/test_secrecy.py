@@ -1,0 +1,92 @@
+"""What no setting of a log, no broken part and no stray request makes the handler write down."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+from aws_lambda_powertools import Logger
+from events import make
+from tests.attack.traces import key_forms, photo_forms
+
+from bgblur.proxy import InvocationContext
+from blur.api.app import UNROUTED
+from blur.aws import session
+from blur.handler import build
+
+if TYPE_CHECKING:
+    import io
+
+    from blur.accounts.sqlite.store import SqliteStore
+    from blur.settings import Settings
+
+    from .conftest import Call
+
+PHOTO = make.jpeg()
+
+
+def found_in(text: str) -> set[str]:
+    """Return which forms of the funded key or of the photo stand in a text."""
+    forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}
+    return {name for name, form in forms.items() if form in text.encode()}
+
+
+@pytest.mark.filterwarnings("ignore:POWERTOOLS_")
+@pytest.mark.parametrize("switch", ["POWERTOOLS_DEV", "POWERTOOLS_DEBUG"])
+def test_no_switch_of_powertools_prints_the_event(
+    switch: str,
+    store: SqliteStore,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert store
+    monkeypatch.setenv(switch, "true")
+    handler = build(settings, logger=Logger(service=f"test-{switch}"))
+    assert handler(make.blur(image=PHOTO), InvocationContext())["statusCode"] == 200
+    printed = "".join(capfd.readouterr())
+    assert '"answered"' in printed
+    assert found_in(printed) == set()
+
+
+def test_the_most_talkative_level_writes_down_neither_key_nor_photo(
+    call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        assert call(make.blur(image=PHOTO)).status == 200
+        session().create_client("s3", region_name="eu-central-1", endpoint_url="http://127.0.0.1:9")
+    assert found_in(caplog.text) == set()
+    assert {record.name for record in caplog.records if record.name.startswith("botocore")} == set()
+
+
+@pytest.mark.parametrize("path", [f"/{make.FUNDED}", f"/v2/account/{make.FUNDED}", "/x" * 4000])
+def test_a_path_that_is_no_route_is_not_written_down(
+    path: str, call: Call, log: io.StringIO
+) -> None:
+    assert call(make.event("GET", path)).status == 404
+    [line] = map(json.loads, log.getvalue().splitlines())
+    assert (line["path"], line["status"]) == (UNROUTED, 404)
+    assert path[1:] not in log.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/v2/account", "/v2/account/", "/"])
+def test_a_route_is_written_down_as_it_was_asked_for(
+    path: str, call: Call, log: io.StringIO
+) -> None:
+    call(make.event("GET", path))
+    assert json.loads(log.getvalue())["path"] == path
+
+
+def test_a_traceback_shows_lines_of_code_and_no_values(
+    call: Call, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("blur.imaging.session.Model.predict", fail)
+    event = make.blur(image=PHOTO)
+    assert call(event).status == 500
+    assert "service.py" in log.getvalue()
+    assert found_in(log.getvalue()) == set()

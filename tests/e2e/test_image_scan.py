@@ -1,0 +1,104 @@
+"""The function's image, scanned file by file: rights, owners, left-overs and secrets."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import PurePosixPath
+
+import pytest
+from tests.documents import read
+from tests.e2e import machine
+from tests.e2e.test_image import added_to_base, paths_in
+from tests.trials import Part, record
+
+pytestmark = pytest.mark.usefixtures("stack")
+
+TASK = PurePosixPath("/var/task")
+OWN = ["/var/task/blur", "/opt/models", "/opt/site"]
+FOR_EVERYONE = set(map(PurePosixPath, ("/tmp", "/var/tmp", "/run/lock")))  # noqa: S108 - found, not used
+"""What the base lets everyone write: folders, each with the sticky bit."""
+LEFT_OVERS = ["*.whl", "*.sh", "*.pem", "*.key", "*.env", ".git", ".netrc", ".pypirc", "pip.conf"]
+KEY = r"bb_(live|test)_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}"
+SECRET = rf"{KEY}|PRIVATE KEY|A[KS]IA[0-9A-Z]{{16}}"
+VARIABLES = {"PATH", "LANG", "LAMBDA_TASK_ROOT", "PYTHONPATH", "BLUR_MODEL"}
+VARIABLES |= {"PYTHONDONTWRITEBYTECODE"}
+
+
+def test_no_file_changes_its_user_but_those_of_the_base() -> None:
+    setuid = paths_in(machine.IMAGE, "-perm", "/6000")
+    assert setuid == paths_in(machine.BASE_IMAGE, "-perm", "/6000")
+    files = paths_in(machine.IMAGE, "-type", "f")
+    own = {path for path in files if path.is_relative_to(TASK) or path.is_relative_to("/opt")}
+    programs = paths_in(machine.IMAGE, "-type", "f", "-perm", "/6000")
+    assert len(own) > 1_000
+    record(
+        Part.SECURITY,
+        "The function's image, scanned for files that change their user and for what others write",
+        f"{len(files)} files, {len(own)} of them ours",
+        f"0 of ours; {len(programs)} programs of the stand-in base change their user, "
+        f"which Lambda's does not let them; {len(FOR_EVERYONE)} folders of the base for all",
+        by="tests/e2e/test_image_scan.py",
+    )
+
+
+def test_nothing_that_is_added_can_be_written_by_others_or_is_anothers() -> None:
+    assert added_to_base("-perm", "/022", "-not", "-type", "l") == set()
+    assert added_to_base("-not", "(", "-user", "0", "-group", "0", ")") == set()
+
+
+def test_everyone_may_write_in_three_folders_of_the_base_and_delete_only_their_own() -> None:
+    writable = paths_in(machine.IMAGE, "-perm", "-0002", "-not", "-type", "l")
+    assert writable <= FOR_EVERYONE
+    assert writable == paths_in(machine.IMAGE, "-type", "d", "-perm", "-1002")
+
+
+@pytest.mark.parametrize("pattern", LEFT_OVERS)
+def test_nothing_is_left_over_from_building(pattern: str) -> None:
+    assert added_to_base("-name", pattern) == set()
+
+
+def test_there_is_no_cache_no_builders_folder_and_nothing_in_a_home() -> None:
+    paths = added_to_base("-path", "/build*", "-o", "-path", "/root/*", "-o", "-path", "/home/*")
+    assert paths == set()
+    assert added_to_base("-path", "*/.cache*") == set()
+
+
+def test_nothing_of_ours_is_a_program() -> None:
+    command = ["find", machine.IMAGE, *OWN, "-type", "f"]
+    assert in_image(*command) != ""
+    assert in_image(*command, "-perm", "/111") == ""
+
+
+def test_no_secret_is_in_it() -> None:
+    assert in_image("grep", machine.IMAGE, "-rlE", "def handler|SECRET_LENGTH", *OWN) != ""
+    assert in_image("grep", machine.IMAGE, "-rlE", SECRET, *OWN) == ""
+    assert in_image("grep", machine.IMAGE, "-rlE", KEY, str(TASK)) == ""
+
+
+def test_its_variables_and_its_history_tell_no_secret() -> None:
+    form = "{{range .Config.Env}}{{println .}}{{end}}"
+    told = inspected("image", "inspect", "--format", form, machine.IMAGE)
+    assert {line.partition("=")[0] for line in told.split()} == VARIABLES
+    history = inspected("history", "--no-trunc", "--format", "{{.CreatedBy}}", machine.IMAGE)
+    assert "ARG MODEL" in history
+    assert not re.search(f"{SECRET}|://[^/ ]*@", history)
+
+
+def test_it_has_the_packages_of_the_lock_and_no_others() -> None:
+    pins = re.findall(r"^([a-z0-9-]+)==(\S+)", read("requirements/function.txt"), re.MULTILINE)
+    folders = in_image("find", machine.IMAGE, str(TASK), "-maxdepth", "1", "-name", "*.dist-info")
+    names = {PurePosixPath(line).stem.lower().replace("_", "-") for line in folders.split()}
+    assert names == {f"{name}-{version}" for name, version in pins}
+
+
+def in_image(program: str, image: str, *arguments: str) -> str:
+    """Return what a program prints in the image, without a network; nothing found is no failure."""
+    command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", program, image]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def inspected(*arguments: str) -> str:
+    return subprocess.check_output(["docker", *arguments], text=True)

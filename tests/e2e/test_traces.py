@@ -1,0 +1,148 @@
+"""Everything that the run has written, searched for its keys and its photos; so it comes last.
+
+It makes calls of its own of every kind first, among them one that breaks inside, so that it
+also says something where it is run alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from botocore.session import get_session
+from events import make
+from tests.attack.traces import files, found, key_forms, photo_forms
+from tests.e2e import machine
+from tests.e2e.conftest import BUCKET, TABLE
+from tests.e2e.test_api import post
+from tests.e2e.test_invoke import photo
+from tests.e2e.test_media import blur, grained, uploaded
+from tests.trials import Part, record
+
+from blur.accounts import keys
+from blur.accounts.dynamo import schema
+from blur.accounts.dynamo.values import marshal_item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.e2e.conftest import Customer
+
+Written = list[tuple[str, bytes]]
+
+GIVEN = ["event.json", "env.json"]
+"""What the tests write for sam to read: they have keys and photos in them."""
+LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/]{400}")
+"""More than any digest or id has; a picture's base64 has thousands."""
+
+
+@pytest.fixture
+def sent() -> list[bytes]:
+    """Return the photos of the run, as they were sent."""
+    return [make.jpeg(), make.flat(), make.huge(), photo(8000, 6000), grained()]
+
+
+@pytest.fixture
+def broken(dynamodb: Any, customer: Customer, url: str) -> str:  # noqa: ANN401 - DynamoDBLocal
+    """Let a call break inside and return its request's id: its key's item lacks a part."""
+    assert dynamodb
+    key = keys.parse(customer.key)
+    client("dynamodb").update_item(
+        TableName=TABLE,
+        Key=marshal_item(dict(schema.account_key(key.account_id))),
+        UpdateExpression="REMOVE #keys.#digest.m",
+        ExpressionAttributeNames={"#keys": "keys", "#digest": key.digest},
+        ConditionExpression="attribute_exists(#keys.#digest.m)",
+    )
+    answer = post(url, customer.key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    request_id: str = answer.json()["error"]["request_id"]
+    return request_id
+
+
+@pytest.fixture
+def called(
+    url: str, other_customer: Customer, variables: dict[str, str], tmp_path: Path, broken: str
+) -> str:
+    """Make one call of each other kind; returns the id of the one that broke."""
+    assert post(url, other_customer.key).status_code == 200
+    for strange in (other_customer.key[:-1], other_customer.key.lower(), make.UNKNOWN):
+        assert post(url, strange).status_code == 401
+    stray = requests.get(f"{url}/v2/account/{other_customer.key}", timeout=60)
+    assert stray.status_code == 404
+    upload = {"upload_id": (None, uploaded(url, other_customer, grained()))}
+    assert blur(url, other_customer, upload, follow=False).status_code == 303
+    answer = machine.invoke(make.blur(other_customer.key), variables, tmp_path)
+    assert answer is not None
+    return broken
+
+
+def test_nothing_that_was_written_has_a_key_or_a_photo_in_it(
+    called: str,
+    issued: list[str],
+    sent: list[bytes],
+    s3: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    logs = files(machine.LOGS) + files(tmp_path_factory.getbasetemp(), leaving_out=GIVEN)
+    items, objects = list(items_of(TABLE)), list(objects_of(s3))
+    written = [*logs, *items, *objects]
+    require_whole(logs, items, objects, broken=called, key=issued[-1])
+    forms = {**key_forms(issued), **photo_forms(sent)}
+    assert found(forms, written) == set()
+    size_kb = sum(len(content) for _, content in written) // 1000
+    record(
+        Part.SECURITY,
+        "Keys and photos, searched for in all that a run in containers wrote",
+        f"{len(issued)} keys and {len(sent)} photos in {len(forms)} forms; {size_kb} kB of logs "
+        f"and metrics, {len(items)} items, names and metadata of {len(objects)} objects",
+        "none found",
+        by="tests/e2e/test_traces.py",
+    )
+
+
+@pytest.mark.usefixtures("called")
+def test_no_log_of_the_function_has_a_picture_in_it_of_whatever_kind(tmp_path: Path) -> None:
+    logs = [machine.LOGS / "start-api.log", tmp_path / "invoke.log"]
+    assert [path.name for path in logs if LONG_BASE64.search(path.read_bytes())] == []
+
+
+def require_whole(
+    logs: Written, items: Written, objects: Written, *, broken: str, key: str
+) -> None:
+    """Check that what is searched is what the run has written: known things are found in it."""
+    [log] = [content.decode() for where, content in logs if where.endswith("start-api.log")]
+    assert '"_aws"' in log
+    assert '"answered"' in log
+    traceback = next(line for line in log.splitlines() if broken in line and "Traceback" in line)
+    assert "KeyError" in traceback
+    assert any(where.endswith("invoke.log") and b"answered" in content for where, content in logs)
+    assert any(keys.parse(key).digest.encode() in content for _, content in items)
+    assert {where.partition("/")[0] for where, _ in objects} == {"results", "uploads"}
+
+
+def items_of(table: str) -> Iterator[tuple[str, bytes]]:
+    for page in client("dynamodb").get_paginator("scan").paginate(TableName=table):
+        for item in page["Items"]:
+            yield f"item {item['pk']['S']}", json.dumps(item, default=repr).encode()
+
+
+def objects_of(s3: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and, with it, the metadata of each object."""
+    head = partial(client("s3", endpoint_url=s3).head_object, Bucket=BUCKET)
+    for page in (
+        client("s3", endpoint_url=s3).get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    ):
+        for each in page["Contents"]:
+            told = {"name": each["Key"], **head(Key=each["Key"])}
+            yield each["Key"], json.dumps(told, default=repr).encode()
+
+
+def client(service: str, **options: Any) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+    """Return a client of the tests' own, whose rights the function has not."""
+    return get_session().create_client(service, region_name="eu-central-1", **options)

@@ -1,0 +1,86 @@
+"""What the stack writes down of a request, and who may list what it keeps."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.integration.stack.test_template import resources, statements, template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["resources", "template"]
+
+LOGGED = {
+    "requestId",
+    "requestTimeEpoch",
+    "httpMethod",
+    "status",
+    "responseLength",
+    "responseLatency",
+    "integrationLatency",
+    "error.responseType",
+}
+"""What API Gateway may log: nothing that a client can put its key into."""
+LISTS = {"s3:ListBucket", "s3:ListAllMyBuckets", "dynamodb:Scan", "dynamodb:Query"}
+
+
+def each(of: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - YAML
+    """Yield every name with its value, at any depth."""
+    if isinstance(of, dict):
+        yield from of.items()
+    for inner in of.values() if isinstance(of, dict) else of if isinstance(of, list) else ():
+        yield from each(inner)
+
+
+def test_the_access_log_has_no_header_no_path_and_no_address(resources: dict[str, Any]) -> None:
+    told = resources["Api"]["AccessLogSetting"]["Format"]
+    assert set(re.findall(r"\$context\.([\w.]+)", told)) == LOGGED
+    assert json.loads(told)["request_id"] == "req_$context.requestId"
+
+
+@pytest.mark.parametrize(
+    "switch", ["DataTraceEnabled", "LoggingLevel", "TracingEnabled", "Tracing"]
+)
+def test_nothing_logs_whole_requests(switch: str, template: dict[str, Any]) -> None:
+    assert switch not in dict(each(template))
+
+
+def test_the_firewall_keeps_no_samples_of_requests(resources: dict[str, Any]) -> None:
+    acl = resources["WebAcl"]
+    seen = [acl["VisibilityConfig"], *(rule["VisibilityConfig"] for rule in acl["Rules"])]
+    assert [each["SampledRequestsEnabled"] for each in seen] == [False] * 3
+
+
+def test_the_bucket_is_nobodys_to_list_and_is_reached_over_tls_only(
+    resources: dict[str, Any],
+) -> None:
+    assert set(resources["MediaBucket"]["PublicAccessBlockConfiguration"].values()) == {True}
+    [rule] = resources["MediaBucketPolicy"]["PolicyDocument"]["Statement"]
+    assert (rule["Effect"], rule["Action"]) == ("Deny", "s3:*")
+    assert rule["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_function_can_list_neither_accounts_nor_objects(resources: dict[str, Any]) -> None:
+    actions = {action for each in statements(resources) for action in each["Action"]}
+    assert actions & LISTS == set()
+    assert {action for action in actions if action.startswith("s3:")} == {
+        "s3:GetObject",
+        "s3:PutObject",
+    }
+
+
+def test_objects_are_forgotten_after_a_day_and_only_tables_can_be_restored(
+    resources: dict[str, Any],
+) -> None:
+    [rule] = resources["MediaBucket"]["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
+    assert "VersioningConfiguration" not in resources["MediaBucket"]
+
+
+def test_no_variable_of_the_function_is_a_secret(resources: dict[str, Any]) -> None:
+    variables = resources["BlurFunction"]["Environment"]["Variables"]
+    assert not [name for name in variables if re.search("KEY|SECRET|TOKEN|PASSWORD", name)]

@@ -1,0 +1,52 @@
+"""Names of uploads and results: random, and nobody's but their owner's."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blur import handler
+from blur.delivery.folder import FolderStore
+from blur.delivery.uploads import Uploads, name_of
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    import pytest
+
+BITS = 256
+MANY = 2_000
+
+
+def uploads(folder: FolderStore) -> Uploads:
+    made = handler.uploads_in(folder, Settings())
+    assert made is not None
+    return made
+
+
+def bits_of(name: str) -> int:
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", name)
+    return 8 * len(base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)))
+
+
+def test_an_uploads_id_is_256_random_bits_and_its_address_does_not_tell_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    store = FolderStore(tmp_path_factory.mktemp("media"))
+    offers = [uploads(store).offer("owner", "image/png", 1, now_us=0) for _ in range(MANY)]
+    ids = {offer.upload_id for offer in offers}
+    assert len(ids) == MANY
+    assert {bits_of(each) for each in ids} == {BITS}
+    assert not [offer for offer in offers if offer.upload_id in str(offer.form)]
+
+
+@given(st.text(), st.text())
+def test_what_a_client_sends_becomes_a_digest_and_never_a_path(owner: str, upload_id: str) -> None:
+    assert re.fullmatch(r"uploads/[0-9a-f]{64}", name_of(owner, upload_id))
+
+
+def test_the_same_id_is_another_name_for_another_owner() -> None:
+    assert name_of("a" * 64, "id") != name_of("b" * 64, "id")

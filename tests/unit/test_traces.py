@@ -1,0 +1,53 @@
+"""What finds keys and photos in logs finds them in every form, so that finding none means none."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from events import make
+from tests.attack.traces import files, found, key_forms, photo_forms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+QUOTES = b"'\""
+PHOTO = QUOTES + random.Random(0).randbytes(5_000) + QUOTES
+AS_WRITTEN: dict[str, Callable[[bytes], bytes]] = {
+    "as it is": bytes,
+    "hexadecimal": lambda data: data.hex().encode(),
+    "a dictionary that was printed": lambda data: str({"body": data}).encode(),
+    "a line of JSON": lambda data: json.dumps({"locals": repr(data)}).encode(),
+    "base64": base64.b64encode,
+    "base64 behind one byte": lambda data: base64.b64encode(b"-" + data),
+    "base64 behind two bytes": lambda data: base64.b64encode(b"--" + data),
+}
+
+
+@pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)
+@pytest.mark.parametrize("part", [slice(None), slice(0, 100), slice(-100, None)], ids=str)
+def test_a_photo_or_its_beginning_or_end_is_found(
+    part: slice, write: Callable[[bytes], bytes]
+) -> None:
+    written = write(PHOTO[part])
+    assert found(photo_forms([PHOTO]), [("log", b"before " + written + b" after")])
+
+
+@pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)
+def test_a_key_is_found_whole_and_by_its_secret_alone(write: Callable[[bytes], bytes]) -> None:
+    forms = key_forms([make.EMPTY, make.FUNDED])
+    for text in (make.FUNDED, make.FUNDED.rpartition("_")[2]):
+        if write(b"a") != b"a".hex().encode():  # a key is text, which nobody writes so
+            assert {form.split(",")[0] for form, _ in found(forms, [("log", write(text.encode()))])}
+
+
+def test_another_photo_and_a_keys_shown_prefix_are_not_taken_for_them(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(make.FUNDED[:24].encode() + random.Random(1).randbytes(5_000))
+    (tmp_path / "left-out").write_bytes(PHOTO)
+    forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}
+    assert found(forms, files(tmp_path, leaving_out=["left-out"])) == set()
+    assert found(forms, files(tmp_path)) != set()
