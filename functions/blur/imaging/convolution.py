@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_bytes, to_shares
-from blur.imaging.resample import brought_to
+from blur.imaging.resample import enlarged
 from blur.imaging.strips import on_strips, pieces
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def normalised_convolution(
     Cells that no weight reaches get the colours of `elsewhere`, of any size.
     """
     height, width = weights.shape
-    soft = Soft(brought_to(to_bytes(elsewhere), (height, width)), np.zeros_like(weights))
+    soft = Soft(enlarged(to_bytes(elsewhere), (height, width)), np.zeros_like(weights))
 
     def spread(rows: slice) -> None:
         for columns in pieces(width, BLOCK_CELLS):
