@@ -3,7 +3,8 @@
 `before-after.jpg`: the sample photo as it came in and as it comes out. `gallery-*.jpg`: what
 is hard, enlarged: the photo, a plain blur behind rembg's mask, and what comes out here. For
 the page, `site/` has the sample photo and its bokeh. The photos are scikit-image's samples:
-NASA's portrait of Eileen Collins, and Stefan van der Walt's cat Chelsea (both public domain).
+NASA's portrait of Eileen Collins, Stefan van der Walt's cat Chelsea (both public domain) and Lav
+Varshney's man with a camera (CC0).
 
     make gallery
 """
@@ -55,6 +56,7 @@ class Crop(NamedTuple):
 GALLERY = {
     "hair": Crop("astronaut", 110, 20, 250, 130),
     "whiskers": Crop("chelsea", 10, 190, 150, 300),
+    "hands": Crop("camera", 190, 160, 330, 270),
     "border": Crop("chelsea", 305, 0, 445, 110),
 }
 
@@ -66,7 +68,7 @@ def main() -> None:
     save("before-after", [sample, blurred(model, sample)])
     draw_example(model)
     for name, crop in GALLERY.items():
-        photo = np.array(getattr(data, crop.photo)())
+        photo = np.asarray(Image.fromarray(getattr(data, crop.photo)()).convert("RGB"))
         pictures = (photo, plainly_blurred(model, photo), blurred(model, photo))
         save(f"gallery-{name}", [crop.of(picture) for picture in pictures])
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_bytes, to_shares
-from blur.imaging.resample import window_of
+from blur.imaging.resample import enlarged
 from blur.imaging.strips import on_strips, pieces
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ def normalised_convolution(
 ) -> Soft:
     """Spread cells, (H, W, 3), by their weights, (H, W), on the lens's own grid.
 
-    Cells that no weight reaches get the colours of `elsewhere`, any size, enlarged.
+    Cells that no weight reaches get the colours of `elsewhere`, of any size.
     """
     height, width = weights.shape
-    soft = Soft(np.empty_like(colours), np.empty_like(weights))
+    soft = Soft(enlarged(to_bytes(elsewhere), (height, width)), np.zeros_like(weights))
 
     def spread(rows: slice) -> None:
         for columns in pieces(width, BLOCK_CELLS):
             tall, wide = Span.of(rows, lens.reach, height), Span.of(columns, lens.reach, width)
-            _spread((colours, weights), (tall, wide), lens, elsewhere, soft)
+            _spread((colours, weights), (tall, wide), lens, soft)
 
     on_strips(weights.shape, spread)
     return soft
@@ -71,29 +71,21 @@ class Span(NamedTuple):
 
 
 def _spread(
-    picture: tuple[Pixels, Coverage],
-    spans: tuple[Span, Span],
-    lens: Lens,
-    elsewhere: Colours,
-    soft: Soft,
+    picture: tuple[Pixels, Coverage], spans: tuple[Span, Span], lens: Lens, soft: Soft
 ) -> None:
     """Fill one block of `soft`. Most blocks show one layer alone, and are simple."""
     tall, wide = spans
     own, inner = (tall.own, wide.own), (tall.inner, wide.inner)
     colours, weights = (part[tall.around, wide.around] for part in picture)
+    if not weights.any():
+        return
     if lens.plain is not None and weights.min() == OPAQUE:
         soft.colours[own], soft.weights[own] = lens.plain(colours)[inner], OPAQUE
         return
     shares = to_shares(weights)
     total = lens.spread(shares)[inner]
+    scale = np.reciprocal(np.maximum(total, LEAST))
+    channels = (cv2.LUT(channel, lens.exposed) * shares for channel in cv2.split(colours))
+    found = cv2.merge([lens.developed(lens.spread(each)[inner] * scale) for each in channels])
+    cv2.copyTo(found, (total > LEAST).view(np.uint8), soft.colours[own])
     soft.weights[own] = to_bytes(total * np.float32(OPAQUE))
-    if weights.any():
-        scale = np.reciprocal(np.maximum(total, LEAST))
-        for channel in range(3):
-            samples = cv2.LUT(cv2.extractChannel(colours, channel), lens.exposed)
-            light = lens.spread(samples * shares)[inner]
-            soft.colours[(*own, channel)] = lens.developed(light * scale)
-    bare = total <= LEAST
-    if bare.any():
-        nearest = window_of(elsewhere, own, picture[1].shape)
-        np.copyto(soft.colours[own], to_bytes(nearest), where=bare[..., np.newaxis])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.unit.imaging.pictures import difference, flat, noise, softened
 
-from blur.imaging.lens import DISC_SPREAD, KERNELS, bokeh, disc
+from blur.imaging.lens import DISC_SPREAD, KERNELS, bokeh, disc, gaussian
 
 OPAQUE = np.full((200, 200), 255, np.uint8)
 
@@ -47,6 +47,14 @@ def test_a_kernel_reaches_no_further_than_it_says(kernel: str, radius: float) ->
     point[side // 2, side // 2] = 1
     spread = lens.spread(point)
     assert np.abs(spread[: side // 2 - lens.reach]).max() < 1e-6
+
+
+@pytest.mark.parametrize("radius", [1, 3, 5, 7.9, 50])
+def test_bytes_are_spread_as_exactly_as_floats(radius: float) -> None:
+    lens, picture = gaussian(radius), noise(90, 110)
+    assert lens.plain is not None
+    off = lens.plain(picture) - lens.spread(picture.astype(np.float32))
+    assert np.abs(off).max() < 0.501
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

@@ -44,6 +44,14 @@ def test_enlarging_has_the_variance_that_lenses_take_off(step: int) -> None:
     assert variance == pytest.approx((step**2 - 1) / 4)
 
 
+@pytest.mark.parametrize("step", [2, 4, 8, 16, 32])
+def test_enlarging_bytes_hardly_darkens_them(step: int) -> None:
+    cells = noise(40, 40)
+    shape = (40 * step, 40 * step)
+    off = enlarged_by(cells, step, shape) - enlarged_by(cells.astype(np.float32), step, shape)
+    assert abs(off.mean()) < 0.15
+
+
 @given(height=st.integers(1, 100_000), width=st.integers(1, 100_000), side=st.integers(1, 500))
 def test_a_size_within_a_side_keeps_the_aspect_and_never_grows(
     height: int, width: int, side: int
