@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from events import make
 from tests.attack.traces import key_forms, photo_forms
 
-from bgblur.proxy import InvocationContext
+from bgblur.serving.proxy import InvocationContext
 from blur.api.app import UNROUTED
 from blur.aws import session
 from blur.handler import build

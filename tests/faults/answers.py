@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from bgblur.proxy import from_answer
+from bgblur.serving.proxy import from_answer
 from blur.errors import ApiError
 
 PICTURE = "picture"

@@ -73,6 +73,22 @@ def enlarged_by(picture: NDArray[Sample], step: int, shape: tuple[int, int]) -> 
     return np.ascontiguousarray(picture)
 
 
+def window_of(
+    picture: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return a window, (rows, columns), of a coarse picture enlarged to `shape`, bilinear."""
+    rows, columns = window
+    scale = picture.shape[0] / shape[0], picture.shape[1] / shape[1]
+    places = [
+        [scale[1], 0, (columns.start + 0.5) * scale[1] - 0.5],
+        [0, scale[0], (rows.start + 0.5) * scale[0] - 0.5],
+    ]
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    options = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
+    enlarged: NDArray[np.float32] = cv2.warpAffine(picture, np.array(places), size, **options)
+    return enlarged
+
+
 def within(shape: tuple[int, int], side: int) -> tuple[int, int]:
     """Return (height, width) with the longer side at most `side` and the aspect kept."""
     scale = min(1.0, side / max(shape))
