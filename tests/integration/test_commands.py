@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -189,6 +190,13 @@ def test_a_server_with_a_wrong_setting_says_which(
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_server_whose_port_is_taken_says_so(bgblur: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = bgblur("serve", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: .*already in use.*\n", done.stderr)
 
 
 def test_a_store_that_is_nowhere_is_told_so(bgblur: Command, tmp_path: Path) -> None:

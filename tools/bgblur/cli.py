@@ -64,7 +64,7 @@ def serve(host: str, port: int, workers: int, queue: int | None, *, with_demo: b
             capacity=server.Capacity(workers, 8 * workers if queue is None else queue),
             announce=lambda bound: _announce(host, bound, key),
         )
-    except (StartError, ValueError) as error:
+    except (OSError, StartError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -77,7 +77,7 @@ def _demo_key(settings: Settings) -> str:
 
 
 def _announce(host: str, port: int, key: str | None) -> None:
-    url = f"http://{host}:{port}"
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(f"Background Blur API is listening on {url} (Ctrl-C stops it)")
     if key:
         click.echo(f"\nDemo key:  {key}\nTry it:    {demo.curl_line(key, url)}")

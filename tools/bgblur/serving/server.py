@@ -6,9 +6,11 @@ which answers one event at a time: what a Lambda environment does and what the h
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 
@@ -21,8 +23,8 @@ from blur.delivery.folder import FolderStore
 from blur.handler import build
 from blur.settings import Settings, usable_cpus
 
-if TYPE_CHECKING:
-    import socket
+BACKLOG = 2048
+"""Connections that the system keeps until they are taken; uvicorn's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,13 @@ class AnnouncingServer(uvicorn.Server):
     """A server that starts its crew first, and says so once it really listens."""
 
     def __init__(self, config: uvicorn.Config, crew: Crew, announce: Callable[[int], None]) -> None:
-        """Keep what is to be called, with the port, after the socket is bound."""
+        """Keep what is to be started, and what is to be called with the port after that."""
         super().__init__(config)
         self._crew = crew
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the crew, bind, announce."""
+        """Start the crew, take connections, announce."""
         await self._crew.start()
         await super().startup(sockets)
         if not self.should_exit:
@@ -61,19 +63,27 @@ def serve(
     """Serve until SIGTERM or SIGINT; requests that were accepted are answered first.
 
     Raises:
+        OSError: the port is taken, or there is no such address.
         StartError: a process does not start: the model is missing, or a setting is wrong.
         ValueError: a setting is wrong.
 
     """
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    with (
+        socket.create_server((host, port), family=family, backlog=BACKLOG) as listening,
+        closing(Crew(environments(settings, capacity.workers), queue=capacity.queue)) as crew,
+        suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
+    ):
+        config = configuration(gateway(settings, crew))
+        AnnouncingServer(config, crew, announce).run([listening])
+
+
+def gateway(settings: Settings, crew: Crew) -> Gateway:
+    """Return what answers: the crew for photos, and a handler in this process for all else."""
     uploads = connect(settings.media).uploads
     folder = uploads if isinstance(uploads, FolderStore) else None
     desk = build(settings, opens_model=False)
-    crew = Crew(environments(settings, capacity.workers), queue=capacity.queue)
-    gateway = Gateway(crew, desk, max_body_bytes=settings.max_body_bytes, folder=folder)
-    try:
-        AnnouncingServer(configuration(gateway, host, port), crew, announce).run()
-    finally:
-        crew.close()
+    return Gateway(crew, desk, max_body_bytes=settings.max_body_bytes, folder=folder)
 
 
 def environments(settings: Settings, workers: int) -> list[Environment]:
@@ -87,12 +97,10 @@ def environments(settings: Settings, workers: int) -> list[Environment]:
     return [Environment(each, longest_s=settings.hold_ttl_s) for _ in range(workers)]
 
 
-def configuration(application: Any, host: str, port: int) -> uvicorn.Config:  # noqa: ANN401 - ASGI
+def configuration(application: Any) -> uvicorn.Config:  # noqa: ANN401 - ASGI
     """Return uvicorn's settings: HTTP/1.1 in Python, no word of what it is, no access log."""
     return uvicorn.Config(
         application,
-        host=host,
-        port=port,
         http=Protocol,
         ws="none",
         lifespan="off",
