@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 GONE_S = 10
@@ -28,27 +25,6 @@ def require_gone(pids: list[int]) -> None:
     while left := [pid for pid in pids if _is_there(pid)]:
         assert time.monotonic() < deadline, f"processes {left} outlive their server"
         time.sleep(0.05)
-
-
-@contextmanager
-def no_byte_more(pid: int, largest: int = 0) -> Iterator[None]:
-    """Let the server's files grow to `largest` bytes and no further: a full disk, for any user.
-
-    Writes beyond it fail with EFBIG where those on a full disk fail with ENOSPC, and with a
-    `largest` of 0 nothing can be written at all.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    _limit(pid, (largest, hard))
-    try:
-        yield
-    finally:
-        _limit(pid, (hard, hard))
-
-
-def _limit(pid: int, limits: tuple[int, int]) -> None:
-    for member in family(pid):
-        with suppress(ProcessLookupError):  # a child that ended meanwhile
-            resource.prlimit(member, resource.RLIMIT_FSIZE, limits)
 
 
 def _is_there(pid: int) -> bool:
