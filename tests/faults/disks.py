@@ -42,6 +42,25 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Take the right to write from a folder and its files, which root may do all the same."""
+    modes = {path: path.stat().st_mode for path in (folder, *folder.rglob("*"))}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    try:
+        yield
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+def without_privileges() -> list[str]:
+    """Return a command that runs another one with no more rights than files give to any user."""
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", "--bounding-set", rights] if os.geteuid() == 0 else []
+
+
+@contextmanager
 def tmpfs(folder: Path, size_bytes: int) -> Iterator[Path]:
     """Mount a file system of its own, in memory; for root only."""
     folder.mkdir()

@@ -13,7 +13,7 @@ from events import make
 from tests.faults.answers import PICTURE, Outcome, from_proxy
 
 import blur.handler
-from bgblur.proxy import InvocationContext
+from bgblur.serving.proxy import InvocationContext
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
 

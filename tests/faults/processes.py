@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 GONE_S = 10
@@ -19,12 +20,23 @@ def family(pid: int) -> list[int]:
     return [pid, *(member for child in children for member in family(child))]
 
 
+def workers(pid: int) -> list[int]:
+    """Return the server's processes that blur photos."""
+    return [member for member in family(pid)[1:] if b"spawn_main" in _command_line(member)]
+
+
 def require_gone(pids: list[int]) -> None:
     """Require that none of the processes outlives its server by more than a moment."""
     deadline = time.monotonic() + GONE_S
     while left := [pid for pid in pids if _is_there(pid)]:
         assert time.monotonic() < deadline, f"processes {left} outlive their server"
         time.sleep(0.05)
+
+
+def _command_line(pid: int) -> bytes:
+    with suppress(OSError):  # it has ended meanwhile
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _is_there(pid: int) -> bool:
