@@ -15,15 +15,25 @@ from blur.accounts.connect import connect
 
 __all__ = ["dynamodb", "dynamodb_table", "location", "s3", "store"]
 
-HOLD_TTL_S = 5
+HOLD_TTL_S = 6
 
 
 @pytest.fixture
-def env(tmp_path: Path, model_dir: Path) -> dict[str, str]:
-    """The environment of a server whose accounts and uploads are in a folder of their own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    settings = {"BLUR_HOLD_TTL_S": str(HOLD_TTL_S), "BLUR_MEDIA": f"folder:{disk / 'media'}"}
+def disk(tmp_path: Path) -> Path:
+    """A folder of the accounts and uploads alone."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def env(disk: Path, model_dir: Path) -> dict[str, str]:
+    """The environment of a server with accounts and uploads there."""
+    settings = {
+        "BLUR_HOLD_TTL_S": str(HOLD_TTL_S),
+        "BLUR_DEADLINE_MARGIN_S": "1",
+        "BLUR_MEDIA": f"folder:{disk / 'media'}",
+    }
     return environment(disk, model_dir, **settings)
 
 

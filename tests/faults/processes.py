@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 GONE_S = 10
@@ -22,6 +20,11 @@ def family(pid: int) -> list[int]:
     return [pid, *(member for child in children for member in family(child))]
 
 
+def workers(pid: int) -> list[int]:
+    """Return the server's processes that blur photos."""
+    return [member for member in family(pid)[1:] if b"spawn_main" in _command_line(member)]
+
+
 def require_gone(pids: list[int]) -> None:
     """Require that none of the processes outlives its server by more than a moment."""
     deadline = time.monotonic() + GONE_S
@@ -30,25 +33,10 @@ def require_gone(pids: list[int]) -> None:
         time.sleep(0.05)
 
 
-@contextmanager
-def no_byte_more(pid: int, largest: int = 0) -> Iterator[None]:
-    """Let the server's files grow to `largest` bytes and no further: a full disk, for any user.
-
-    Writes beyond it fail with EFBIG where those on a full disk fail with ENOSPC, and with a
-    `largest` of 0 nothing can be written at all.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    _limit(pid, (largest, hard))
-    try:
-        yield
-    finally:
-        _limit(pid, (hard, hard))
-
-
-def _limit(pid: int, limits: tuple[int, int]) -> None:
-    for member in family(pid):
-        with suppress(ProcessLookupError):  # a child that ended meanwhile
-            resource.prlimit(member, resource.RLIMIT_FSIZE, limits)
+def _command_line(pid: int) -> bytes:
+    with suppress(OSError):  # it has ended meanwhile
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _is_there(pid: int) -> bool:

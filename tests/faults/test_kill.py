@@ -1,4 +1,4 @@
-"""kill -9 of the server, again and again, while clients are at work."""
+"""kill -9 of the server, and of a process that it has for photos, while clients are at work."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from tests.faults.answers import BROKEN, PICTURE
 from tests.faults.conftest import HOLD_TTL_S
 from tests.faults.load import WAIT_S, load, post
-from tests.faults.processes import family, require_gone
+from tests.faults.processes import family, require_gone, workers
 from tests.integration.running import running
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
     from tests.faults.books import Books
 
-KILLS = size(3, full=40)
+KILLS = size(2, full=40)
 CLIENTS = 4
 LONGEST_LIFE_S = 0.4
 """How long after its first pictures a server lives at most."""
@@ -57,6 +57,41 @@ def test_no_kill_under_load_charges_for_a_picture_that_nobody_gets(
         f"{len(broken)} broken connections, {max(0, unseen)} of them charged before their "
         f"picture came; each sent again with its `Idempotency-Key` got its picture; "
         f"{used} charged for {len(keys)} pictures, no credit lost",
+        by="tests/faults/test_kill.py",
+    )
+
+
+@pytest.mark.timeout(900)
+def test_a_worker_killed_under_load_takes_at_most_its_own_request_with_it(
+    tmp_path: Path, env: dict[str, str], books: Books
+) -> None:
+    chance = Random(7)
+    with (
+        running(tmp_path, env, "--workers", "2") as server,
+        load(server.blur_url, books.key, CLIENTS) as clients,
+    ):
+        for _ in range(KILLS):
+            clients.wait_for(PICTURE, 2, begin=len(clients.seen))
+            time.sleep(LONGEST_LIFE_S * chance.random())
+            os.kill(chance.choice(workers(server.process.pid)), signal.SIGKILL)
+        clients.wait_for(PICTURE, 2 * CLIENTS, begin=len(clients.seen))
+        clients.stopping.set()
+    assert set(clients.kinds()) <= {PICTURE, "internal_error"}
+    lost = {key for key, seen in clients.seen if seen.kind != PICTURE}
+    assert len(lost) <= KILLS
+    unseen = books.exact().used - clients.pictures()
+    with running(tmp_path, env) as server:
+        for key in lost:
+            redeem(server.blur_url, books.key, key)
+    used = books.settled(after_s=HOLD_TTL_S)
+    assert used <= len(clients.seen)
+    record(
+        Part.FAULTS,
+        "kill -9 of a worker under load",
+        f"{KILLS} kills, 2 workers, {CLIENTS} clients, {len(clients.seen)} calls",
+        f"{len(lost)} answered 500, {max(0, unseen)} of them charged before; each sent again with "
+        f"its `Idempotency-Key` got its picture; {used} charged for {len(clients.seen)} pictures; "
+        f"the server lived on",
         by="tests/faults/test_kill.py",
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 START_S = 60
 BGBLUR = (sys.executable, "-m", "bgblur")
@@ -45,16 +45,19 @@ def environment(folder: Path, model_dir: Path, **settings: str) -> dict[str, str
 
 
 @contextmanager
-def running(folder: Path, env: Mapping[str, str], *options: str) -> Iterator[Running]:
+def running(
+    folder: Path, env: Mapping[str, str], *options: str, under: Sequence[str] = ()
+) -> Iterator[Running]:
     """Start a server, wait until it says where it listens, and stop it at the end.
 
+    `under` is a command that becomes the server, such as one that gives up privileges first.
     What it prints goes to files: a pipe that nobody reads would stop it once it is full.
     """
     with (
         (folder / "server.log").open("a") as log,
         tempfile.NamedTemporaryFile(dir=folder) as out,
         subprocess.Popen(
-            [*BGBLUR, "serve", "--port", "0", *options],
+            [*under, *BGBLUR, "serve", "--port", "0", *options],
             cwd=folder,
             env=dict(env),
             stdout=out,

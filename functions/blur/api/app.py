@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -75,7 +76,10 @@ class App:
         duration_ms = round((time.monotonic() - started) * 1000)
         self._metrics.add_metric("Answers", MetricUnit.Count, 1)
         self._metrics.add_metric("Duration", MetricUnit.Milliseconds, duration_ms)
-        self._metrics.flush_metrics()
+        # They go to standard output: where that is a file on a full disk, the answer, which
+        # may be charged by now, is sent all the same. A logger sees to that by itself.
+        with suppress(OSError):
+            self._metrics.flush_metrics()
         self._logger.info(
             "answered",
             extra={

@@ -26,11 +26,10 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from blur.accounts.dynamo.accounts import DynamoAccounts
-from blur.accounts.dynamo.table import ConditionFailedError, Send
+from blur.accounts.dynamo.table import ConditionFailedError, Send, unreachable
 from blur.accounts.dynamo.values import Item, unmarshal_item
 from blur.accounts.rate import CLOCK_SKEW_US
 from blur.aws import session
-from blur.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,9 +59,15 @@ PASSING = frozenset(
 """Errors that another delivery may not meet
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
+BRINGS = {"update_item": "Attributes", "query": "Items", "scan": "Items"}
+"""What no answer lacks, by the operation as it is sent here."""
+
 
 def open_client() -> DynamoDBClient:
     """Build a client that gives up soon and repeats nothing by itself; no request is sent.
+
+    Of botocore's ways to repeat, only the legacy one compares an answer with its checksum where
+    it may not repeat: the standard one believes the answer.
 
     Raises:
         ValueError: the environment names no region.
@@ -71,7 +76,7 @@ def open_client() -> DynamoDBClient:
     config = Config(
         connect_timeout=CONNECT_S,
         read_timeout=READ_S,
-        retries={"total_max_attempts": 1},
+        retries={"total_max_attempts": 1, "mode": "legacy"},
         max_pool_connections=MOST_CONNECTIONS,
     )
     try:
@@ -124,7 +129,7 @@ class _Sender:
             except _PassingError as passing:
                 cause = passing
             pause_s = 2 * pause_s or PAUSE_S
-        raise _unavailable() from cause
+        raise unreachable() from cause
 
     def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -136,7 +141,8 @@ class _Sender:
         except (BotoCoreError, ResponseParserError, AttributeError, TypeError, ValueError) as error:
             # What is no answer of DynamoDB's comes out of the parser as any of these.
             raise _PassingError from error
-        if "RequestId" not in answer["ResponseMetadata"]:
+        brought = BRINGS.get(operation, "ResponseMetadata") in answer
+        if not brought or "RequestId" not in answer["ResponseMetadata"]:
             raise _PassingError
         return answer
 
@@ -157,13 +163,8 @@ def _meaning(error: ClientError) -> Exception:
     status = response["ResponseMetadata"]["HTTPStatusCode"]
     if code in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _PassingError()
-    return error if code == "ValidationException" else _unavailable()
+    return error if code == "ValidationException" else unreachable()
 
 
 def _old(response: Mapping[str, Any]) -> Item | None:
     return unmarshal_item(response["Item"]) if "Item" in response else None
-
-
-def _unavailable() -> UnavailableError:
-    message = "The accounts cannot be reached just now. Nothing was charged."
-    return UnavailableError(message, retry_after_s=1)

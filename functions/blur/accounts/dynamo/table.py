@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from blur.accounts.dynamo.values import Expressions, Item, marshal_item, unmarshal_item
+from blur.errors import UnavailableError
 
 Send = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Sends an operation, such as `update_item`, with its arguments and returns the answer.
@@ -47,7 +48,7 @@ class DynamoTable:
         """Update one item and return the whole of it, for the price of the write."""
         request = self._conditional({"Key": marshal_item(key)}, expressions)
         answer = self._send("update_item", {**request, "ReturnValues": "ALL_NEW"})
-        return unmarshal_item(answer["Attributes"])
+        return _read(answer["Attributes"])
 
     def put(self, item: Item, condition: Expressions) -> None:
         """Put an item in the place of none, or of one that meets the condition."""
@@ -61,7 +62,7 @@ class DynamoTable:
         """Read one item as of now, if it is there."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
         found = self._send("get_item", request).get("Item")
-        return None if found is None else unmarshal_item(found)
+        return None if found is None else _read(found)
 
     def put_once(self, item: Item, absent: Expressions) -> None:
         """Put an item; a delivery repeated by the sender neither fails nor counts."""
@@ -103,7 +104,20 @@ class DynamoTable:
         request[role] = request.pop("ConditionExpression")
         while True:
             answer = self._begin()(operation, request)
-            yield from map(unmarshal_item, answer["Items"])
+            yield from map(_read, answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def unreachable() -> UnavailableError:
+    """Return what a call is told whose requests find no table, or none in its right mind."""
+    message = "The accounts cannot be reached just now. Nothing was charged."
+    return UnavailableError(message, retry_after_s=1)
+
+
+def _read(item: Mapping[str, Any]) -> Item:
+    try:
+        return unmarshal_item(item)
+    except ValueError as error:  # a number that is none, or a value of no kind
+        raise unreachable() from error

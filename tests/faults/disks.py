@@ -1,0 +1,94 @@
+"""Disks that take no more: what SQLite and the uploads' folder meet on one, for any user.
+
+Writes beyond a limit on the size of files fail with EFBIG, where those on a full disk fail
+with ENOSPC; Python ignores the signal that comes with it. With a limit of 0 nothing can be
+written at all, as on a disk that has become read-only.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.faults.processes import family
+
+
+@contextmanager
+def no_byte_more(pid: int | None = None, *, largest: int = 0) -> Iterator[None]:
+    """Let files of a process and its children grow to `largest` bytes and no further."""
+    pid = pid or os.getpid()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    _limit(pid, (largest, hard))
+    try:
+        yield
+    finally:
+        _limit(pid, (hard, hard))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the write lock of a SQLite file, as a back-up that takes too long does."""
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Take the right to write from a folder and its files, which root may do all the same."""
+    modes = {path: path.stat().st_mode for path in (folder, *folder.rglob("*"))}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    try:
+        yield
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+def without_privileges() -> list[str]:
+    """Return a command that runs another one with no more rights than files give to any user."""
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", "--bounding-set", rights] if os.geteuid() == 0 else []
+
+
+@contextmanager
+def tmpfs(folder: Path, size_bytes: int) -> Iterator[Path]:
+    """Mount a file system of its own, in memory; for root only."""
+    folder.mkdir()
+    options = f"size={size_bytes}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[None]:
+    """Write a file until its disk has no byte left."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(65_536))
+    with filler.open("ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x")
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+def _limit(pid: int, limits: tuple[int, int]) -> None:
+    for member in family(pid):
+        with suppress(ProcessLookupError):  # a child that ended meanwhile
+            resource.prlimit(member, resource.RLIMIT_FSIZE, limits)

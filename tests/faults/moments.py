@@ -1,0 +1,113 @@
+"""One call of the whole handler, and a fault that begins at a chosen moment of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from events import make
+from tests.faults.answers import PICTURE, Outcome, from_proxy
+
+import blur.handler
+from bgblur.serving.proxy import InvocationContext
+from blur.accounts.model import SECOND_US, Instant
+from blur.clock import now
+
+if TYPE_CHECKING:
+    from tests.faults.books import Books
+
+    from blur.settings import Settings
+
+HOLD_TTL_S = 60
+Result = tuple[float, int]
+"""How long a call took that met the fault, in seconds, and what was charged for it in all."""
+MOST_S = 10.0
+"""Two calls of a store at two seconds each, the work, and something for a busy machine."""
+
+MOMENTS = {
+    "reserve": "temporarily_unavailable",
+    "claim_record": "temporarily_unavailable",
+    "complete_record": PICTURE,
+    "settle": PICTURE,
+    "refund": "no_subject",
+}
+"""The store's method before which the fault begins, and what the client is answered then."""
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until a trial moves it."""
+
+    at_us: Instant
+
+    def __call__(self) -> Instant:
+        return self.at_us
+
+    def move(self, seconds: float) -> None:
+        self.at_us = Instant(self.at_us + round(seconds * SECOND_US))
+
+
+class Tripwire:
+    """A store that breaks what is below it right before one of its methods is called."""
+
+    def __init__(self, store: object, method: str, trip: Callable[[], object]) -> None:
+        """Call `trip` once, before the first call of `method`."""
+        self._store = store
+        self._method: str | None = method
+        self._trip = trip
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+        if name == self._method:
+            self._method = None
+            self._trip()
+        return getattr(self._store, name)
+
+
+@dataclass
+class Caller:
+    """A client of a handler of its own, which sends one call and repeats it."""
+
+    handler: Callable[[dict[str, Any], InvocationContext], Any]
+    books: Books
+    clock: Clock
+    image: bytes
+
+    def call(self) -> Outcome:
+        """Send the call, with the one `Idempotency-Key` that it has."""
+        event = make.blur(self.books.key, self.image)
+        for headers, value in (("headers", "call-1"), ("multiValueHeaders", ["call-1"])):
+            event[headers]["Idempotency-Key"] = value
+        began = time.monotonic()
+        return from_proxy(self.handler(event, InvocationContext()), time.monotonic() - began)
+
+
+def caller(settings: Settings, store: object, books: Books, moment: str) -> Caller:
+    """Build a handler on this very store, and a client whose image leads to the moment."""
+    clock = Clock(now())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blur.handler, "connect", lambda _: store)
+        handler = blur.handler.build(settings, clock=clock, logger=Logger(service="faults"))
+    image = make.flat() if moment == "refund" else make.jpeg()
+    return Caller(handler, books, clock, image)
+
+
+def require_whole(caller: Caller, moment: str, break_off: Callable[[], object]) -> Result:
+    """Make the call that breaks, mend it and make it again; look at the books after each."""
+    seen = caller.call()
+    assert seen.kind == MOMENTS[moment]
+    assert seen.seconds < MOST_S
+    break_off()
+    caller.books.exact(at_us=caller.clock())
+    caller.clock.move(HOLD_TTL_S + 10)
+    caller.books.exact(at_us=caller.clock())
+    again = caller.call()
+    assert again.kind == ("no_subject" if moment == "refund" else PICTURE)
+    caller.clock.move(HOLD_TTL_S + 10)
+    account = caller.books.exact(at_us=caller.clock())
+    assert account.held == 0
+    assert account.used <= (again.kind == PICTURE)
+    return seen.seconds, account.used

@@ -1,0 +1,114 @@
+"""A disk that fills up, or can only be read, while a server is at work on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.answers import PICTURE
+from tests.faults.conftest import HOLD_TTL_S
+from tests.faults.disks import filled, no_byte_more, read_only, tmpfs, without_privileges
+from tests.faults.load import load
+from tests.integration.running import Running, running
+from tests.trials import FULL, Part, record, size
+
+if TYPE_CHECKING:
+    from tests.faults.books import Books
+
+UNAVAILABLE = "temporarily_unavailable"
+ROUNDS = size(1, full=5)
+CLIENTS = 2
+IS_ROOT = os.geteuid() == 0
+DISK_BYTES = 8_000_000
+
+
+@pytest.fixture
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The folder of accounts and uploads: a file system of its own where one is mounted."""
+    if "mounted" in request.node.name:
+        with tmpfs(tmp_path / "disk", DISK_BYTES) as folder:
+            yield folder
+    else:
+        (tmp_path / "disk").mkdir()
+        yield tmp_path / "disk"
+
+
+Fault = Callable[[Running, Path], AbstractContextManager[None]]
+FULL_DISKS: dict[str, Fault] = {
+    "limit on files": lambda server, _: no_byte_more(server.process.pid)
+}
+READ_ONLY_DISKS: dict[str, Callable[[Path], AbstractContextManager[None]]] = {
+    "mode bits": read_only
+}
+
+
+@contextmanager
+def remounted(folder: Path) -> Iterator[None]:
+    """Mount the disk again, to be read only."""
+    mount = ["mount", "-o"]
+    subprocess.run([*mount, "remount,ro", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*mount, "remount,rw", folder], check=True)
+
+
+if FULL and IS_ROOT:
+    FULL_DISKS["mounted tmpfs"] = lambda _, folder: filled(folder)
+    READ_ONLY_DISKS["mounted tmpfs"] = remounted
+
+
+@pytest.mark.parametrize("way", FULL_DISKS)
+def test_a_disk_that_fills_up_costs_nobody_a_credit(
+    way: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
+) -> None:
+    with (
+        running(tmp_path, env) as server,
+        load(server.blur_url, books.key, CLIENTS) as clients,
+    ):
+        for _ in range(ROUNDS):
+            clients.wait_for(PICTURE, 2, begin=len(clients.seen))
+            with FULL_DISKS[way](server, disk):
+                clients.wait_for(UNAVAILABLE, 3, begin=len(clients.seen))
+        clients.wait_for(PICTURE, 2, begin=len(clients.seen))
+    kinds = clients.kinds()
+    assert set(kinds) == {PICTURE, UNAVAILABLE}
+    used = books.settled(after_s=HOLD_TTL_S)
+    assert used <= clients.pictures()
+    record(
+        Part.FAULTS,
+        f"SQLite: disk full under load ({way})",
+        f"{ROUNDS} times, {CLIENTS} clients, {len(clients.seen)} calls",
+        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} pictures, {used} charged, "
+        f"no credit lost; works again once there is room",
+        by="tests/faults/test_disk_under_load.py",
+    )
+
+
+@pytest.mark.parametrize("way", READ_ONLY_DISKS)
+def test_a_server_on_a_disk_that_can_only_be_read_says_so_until_it_can_be_written(
+    way: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
+) -> None:
+    books.store.close()  # whoever has a file open may go on writing to it
+    with running(tmp_path, env, under=without_privileges()) as server:
+        with READ_ONLY_DISKS[way](disk), load(server.blur_url, books.key, CLIENTS) as before:
+            before.wait_for(UNAVAILABLE, 6)
+        with load(server.blur_url, books.key, CLIENTS) as after:
+            after.wait_for(PICTURE, 2)
+    assert set(before.kinds()) == {UNAVAILABLE}
+    assert set(after.kinds()) == {PICTURE}
+    used = books.settled(after_s=HOLD_TTL_S)
+    assert used == after.pictures()
+    record(
+        Part.FAULTS,
+        f"SQLite: disk read-only ({way})",
+        f"{len(before.seen)} calls",
+        f"all answered 503, nothing charged; {used} of {after.pictures()} pictures charged "
+        f"once it can be written again",
+        by="tests/faults/test_disk_under_load.py",
+    )

@@ -1,0 +1,81 @@
+"""DynamoDB answering garbage, at every moment of a call at which it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.books import open_books
+from tests.faults.garbage import faults
+from tests.faults.moments import HOLD_TTL_S, MOMENTS, Result, Tripwire, caller, require_whole
+from tests.faults.relay import Relay, relay
+from tests.trials import Part, record, size
+
+from blur.accounts.connect import connect
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+
+    from blur.accounts.store import AccountStore
+
+FAULTS = faults()
+CASES = list(product(MOMENTS, [*FAULTS, "stopped"]))
+SAMPLE = CASES[:: size(13, full=1)]
+"""Thirteen shares no factor with the number of faults: no two of the sample are of one kind."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: as the service reaches it, by the relay, and as the trial reads it."""
+
+    between: Relay
+    through: AccountStore
+    directly: AccountStore
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
+    location = f"dynamodb:{dynamodb_table}"
+    with relay(dynamodb.endpoint_url) as between:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", between.url)
+            through = connect(location)
+        directly = connect(location)
+        yield Table(between, through, directly)
+        through.close()
+        directly.close()
+
+
+@pytest.fixture(scope="module")
+def results() -> Iterator[list[Result]]:
+    made: list[Result] = []
+    yield made
+    longest_s, charged = max(took for took, _ in made), sum(used for _, used in made)
+    record(
+        Part.FAULTS,
+        "DynamoDB stopped, slowed to 3 s, answering garbage, at each step of a call",
+        f"{len(FAULTS) + 1} faults at {len(MOMENTS)} steps, {len(made)} calls",
+        f"503 before the work, the picture or the refusal after it, within {longest_s:.1f} s; "
+        f"sent again, {charged} were charged once and {len(made) - charged} not at all; "
+        f"no credit lost",
+        by="tests/faults/test_dynamo_garbage.py",
+    )
+
+
+@pytest.mark.parametrize(("moment", "fault"), SAMPLE)
+def test_the_client_has_an_answer_and_the_books_are_exact(
+    moment: str, fault: str, table: Table, model_dir: Path, results: list[Result]
+) -> None:
+    between = table.between
+    broken = between.stopped() if fault == "stopped" else between.failing(FAULTS[fault])
+    with ExitStack() as stack:
+        store = Tripwire(table.through, moment, lambda: stack.enter_context(broken))
+        settings = Settings(model_dir=model_dir, hold_ttl_s=HOLD_TTL_S)
+        client = caller(settings, store, open_books(table.directly), moment)
+        results.append(require_whole(client, moment, stack.close))

@@ -1,0 +1,50 @@
+"""The accounts' file locked, or on a disk that takes no more, at every step of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.faults.books import open_books
+from tests.faults.disks import locked, no_byte_more
+from tests.faults.moments import HOLD_TTL_S, MOMENTS, Result, Tripwire, caller, require_whole
+from tests.trials import Part, record
+
+from blur.accounts.sqlite.store import SqliteStore
+from blur.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def results() -> Iterator[list[Result]]:
+    made: list[Result] = []
+    yield made
+    longest_s, charged = max(took for took, _ in made), sum(used for _, used in made)
+    record(
+        Part.FAULTS,
+        "SQLite: disk full or read-only, file locked, at each step of a call",
+        f"2 faults at {len(MOMENTS)} steps, {len(made)} calls",
+        f"503 before the work, the picture or the refusal after it, within {longest_s:.1f} s; "
+        f"sent again, {charged} were charged once and {len(made) - charged} not at all; "
+        f"no credit lost",
+        by="tests/faults/test_sqlite_disk.py",
+    )
+
+
+@pytest.mark.parametrize("fault", ["locked", "no byte more"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_client_has_an_answer_and_the_books_are_exact(
+    moment: str, fault: str, tmp_path: Path, model_dir: Path, results: list[Result]
+) -> None:
+    path = tmp_path / "accounts.db"
+    served, read = SqliteStore(path), SqliteStore(path)
+    books = open_books(read)
+    settings = Settings(model_dir=model_dir, hold_ttl_s=HOLD_TTL_S)
+    broken = locked(path) if fault == "locked" else no_byte_more()
+    with ExitStack() as stack:
+        store = Tripwire(served, moment, lambda: stack.enter_context(broken))
+        client = caller(settings, store, books, moment)
+        results.append(require_whole(client, moment, stack.close))
+    served.close()
+    read.close()
