@@ -18,6 +18,8 @@ key = $(shell cat pyproject.toml $(1) | cksum | cut -d ' ' -f 1)
 SERVE_READY := $(VENV)/ready-serve-$(call key,requirements/serve.txt)
 SAM_VENV := .venv-sam
 SAM_READY := $(SAM_VENV)/ready-$(call key,requirements/sam.txt)
+AUDIT_VENV := .venv-audit
+AUDIT_READY := $(AUDIT_VENV)/ready-$(call key,requirements/audit.txt)
 TEST_READY := $(VENV)/ready-test-$(call key,requirements/serve.txt requirements/test.txt)
 VENV_READY := $(VENV)/ready
 # An environment that was moved, or whose Python is gone, is made again.
@@ -27,7 +29,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality bench-models load reliability lock clean FORCE
+.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality bench-models load reliability sbom audit lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -92,6 +94,25 @@ gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 openapi: $(TEST_READY) ## Write openapi.json again, from openapi.yaml
 	@$(BIN)/python docs/describe.py
 
+# What is valid CycloneDX says the library that its makers publish, with their schema.
+VALID = import sys; from cyclonedx.schema import SchemaVersion as V; \
+	from cyclonedx.validation.json import JsonStrictValidator as J; \
+	sys.exit(J(V.V1_6).validate_str(open(sys.argv[1], encoding="utf-8").read()))
+SBOM := build/sbom.cdx.json
+sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the bill of materials of the image, build/sbom.cdx.json
+	@$(BIN)/python tools/sbom.py --model $(MODEL) --into $(SBOM)
+	@$(AUDIT_VENV)/bin/python -c '$(VALID)' $(SBOM)
+
+# --strict: without it, packages that the index tells nothing about pass for sound ones. The lock
+# of the tests has what the function, the server and the model need.
+AUDITED := test base sam audit
+PIP_AUDIT := $(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes
+audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities of all that is locked
+	@sound=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \
+		$(PIP_AUDIT) --requirement requirements/$$lock.txt || sound=no; done; test $$sound = yes || { \
+		echo "Vulnerable, or not audited: where nothing is found, the index has no such data." >&2; \
+		exit 1; }
+
 # Each lock is bounded by the one before it, so that all four pin the same versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' $(UPGRADE)
@@ -103,9 +124,10 @@ lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer
 	@$(LOCK) model.in --constraints serve.txt --output-file ../layers/model/requirements.txt
 	@$(LOCK) base.in --output-file base.txt
 	@$(LOCK) sam.in --output-file sam.txt
+	@$(LOCK) audit.in --output-file audit.txt
 
 clean: ## Remove the environments, the model and caches; accounts in var/ stay
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf functions/*.egg-info tools/*.egg-info tools/blur_client/*.egg-info *.egg-info
 	rm -rf tools/blur_client/build
@@ -140,4 +162,11 @@ $(SAM_READY): $(VENV_READY)
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps \
 		--require-hashes --only-binary :all: --requirement requirements/sam.txt
+	@touch $@
+
+$(AUDIT_READY): $(VENV_READY)
+	@echo "Installing what audits and checks the bill of materials into $(AUDIT_VENV), about 70 MB ..."
+	@$(PYTHON) -m venv --clear $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install \
+		--require-hashes --only-binary :all: --requirement requirements/audit.txt
 	@touch $@

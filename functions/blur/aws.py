@@ -17,7 +17,7 @@ def session() -> Session:
     """Return the session; it finds region and credentials where boto always does.
 
     At DEBUG botocore logs the parameters of each request, a picture's bytes among them, so it
-    is kept above that whatever level an operator gives the root logger.
+    is kept to warnings whatever level an operator gives the root logger.
     """
-    logging.getLogger("botocore").setLevel(logging.INFO)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     return get_session()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Order:
     """What is asked to be done to which image."""
 
-    image: bytes
+    image: bytes = field(repr=False)
     recipe: Recipe
     idempotency_key: str | None = None
 

@@ -12,9 +12,14 @@ from events import make
 from tests.attack.traces import key_forms, photo_forms
 
 from bgblur.serving.proxy import InvocationContext
+from blur.accounts import keys
 from blur.api.app import UNROUTED
+from blur.api.order import read_order
+from blur.api.request import from_event
 from blur.aws import session
+from blur.delivery.store import Link, Result, UploadForm
 from blur.handler import build
+from blur.imaging.encode import Encoded
 
 if TYPE_CHECKING:
     import io
@@ -90,3 +95,18 @@ def test_a_traceback_shows_lines_of_code_and_no_values(
     assert call(event).status == 500
     assert "service.py" in log.getvalue()
     assert found_in(log.getvalue()) == set()
+
+
+def test_what_carries_a_key_a_photo_or_a_link_shows_none_of_it_as_text() -> None:
+    request = from_event(make.blur(image=PHOTO))
+    assert request.headers["apikey"] == make.FUNDED
+    carriers = [
+        request,
+        keys.parse(make.FUNDED),
+        read_order(request, max_body_bytes=1_000_000),
+        Encoded(PHOTO, "image/jpeg"),
+        Result(PHOTO, "image/jpeg", "photo.jpg"),
+        UploadForm("/", {"token": make.FUNDED}, 0),
+        Link(f"https://media.example/?{make.FUNDED}", 0),
+    ]
+    assert found_in(repr(carriers)) == set()

@@ -18,7 +18,7 @@ TASK = PurePosixPath("/var/task")
 OWN = ["/var/task/blur", "/opt/models", "/opt/site"]
 FOR_EVERYONE = set(map(PurePosixPath, ("/tmp", "/var/tmp", "/run/lock")))  # noqa: S108 - found, not used
 """What the base lets everyone write: folders, each with the sticky bit."""
-LEFT_OVERS = ["*.whl", "*.sh", "*.pem", "*.key", "*.env", ".git", ".netrc", ".pypirc", "pip.conf"]
+LEFT_OVERS = ["*.whl", "*.sh", "*.key", "*.env", ".git", ".netrc", ".pypirc", "pip.conf"]
 KEY = r"bb_(live|test)_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}"
 SECRET = rf"{KEY}|PRIVATE KEY|A[KS]IA[0-9A-Z]{{16}}"
 VARIABLES = {"PATH", "LANG", "LAMBDA_TASK_ROOT", "PYTHONPATH", "BLUR_MODEL"}
@@ -56,6 +56,10 @@ def test_everyone_may_write_in_three_folders_of_the_base_and_delete_only_their_o
 @pytest.mark.parametrize("pattern", LEFT_OVERS)
 def test_nothing_is_left_over_from_building(pattern: str) -> None:
     assert added_to_base("-name", pattern) == set()
+
+
+def test_the_only_certificates_are_those_that_botocore_trusts() -> None:
+    assert added_to_base("-name", "*.pem") == {TASK / "botocore" / "cacert.pem"}
 
 
 def test_there_is_no_cache_no_builders_folder_and_nothing_in_a_home() -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
 MODEL = "../layers/model/requirements.txt"  # SAM builds the layer from its own folder alone
 LOCKS = ["function.txt", "serve.txt", "test.txt"]
-APART = ["base.txt", "sam.txt", MODEL]
+APART = ["audit.txt", "base.txt", "sam.txt", MODEL]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
 
 
@@ -43,6 +43,7 @@ def test_each_lock_pins_what_the_smaller_one_pins_at_the_same_versions() -> None
         (MODEL, ["model.in"]),
         ("base.txt", ["base.in"]),
         ("sam.txt", ["sam.in"]),
+        ("audit.txt", ["audit.in"]),
     ],
 )
 def test_everything_asked_for_is_locked(lock: str, lists: list[str]) -> None:
@@ -55,6 +56,30 @@ def test_everything_locked_has_a_hash(lock: str) -> None:
     pinned = [entry for entry in entries if not entry.startswith("#")]
     assert pinned
     assert all("--hash=sha256:" in entry for entry in pinned)
+
+
+def test_the_locks_that_are_audited_have_everything_that_is_locked() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    [audited] = re.findall(r"^AUDITED := (.+)$", makefile, re.MULTILINE)
+    named = {pin[:2] for lock in audited.split() for pin in pins(f"{lock}.txt")}
+    assert {pin[:2] for lock in (*LOCKS, *APART) for pin in pins(lock)} == named
+    assert "pip-audit --strict " in makefile
+
+
+INSTALLERS = ["Makefile", "functions/blur/Dockerfile", "layers/model/Makefile"]
+INSTALLERS += ["tools/base_image.Dockerfile"]
+
+
+@pytest.mark.parametrize("path", INSTALLERS)
+def test_nothing_is_installed_without_its_hash_and_nothing_is_built(path: str) -> None:
+    text = (ROOT / path).read_text("utf-8").replace("\\\n", " ")
+    installs = [
+        line for line in text.splitlines() if re.search(r"\binstall\b.*--requirement", line)
+    ]
+    assert installs
+    for line in installs:
+        assert "--require-hashes" in line
+        assert "--only-binary :all:" in line
 
 
 @pytest.mark.parametrize("path", sorted(REQUIREMENTS.iterdir()), ids=lambda path: path.name)

@@ -11,7 +11,7 @@ import binascii
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from blur.errors import InvalidRequestError
@@ -25,17 +25,20 @@ _GATEWAY_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request: header names in lower case, the body still as the event carries it."""
+    """One request: header names in lower case, the body still as the event carries it.
+
+    What a request has of a key or a photo is left out of the text that Python makes of it.
+    """
 
     method: str
-    path: str
-    headers: Mapping[str, str]
+    path: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     request_id: str
-    raw_body: str
+    raw_body: str = field(repr=False)
     is_base64: bool
     left_ms: int
     """Milliseconds until the process that answers it is ended."""
-    public_path: str
+    public_path: str = field(repr=False)
     """The path as the client has it: a stage of the gateway comes first in it."""
 
     def body(self) -> bytes:

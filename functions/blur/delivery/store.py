@@ -11,7 +11,7 @@ Each method raises `UnavailableError` where the place cannot be reached within i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 LINK_TTL_S = 900
@@ -22,7 +22,7 @@ LINK_TTL_S = 900
 class Result:
     """A finished file, its media type, and the name to save it under (ASCII, no quotes)."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     content_type: str
     file_name: str
 
@@ -31,7 +31,7 @@ class Result:
 class Link:
     """Where a kept result can be fetched by whoever has the URL."""
 
-    url: str
+    url: str = field(repr=False)
     expires_us: int
 
 
@@ -43,7 +43,7 @@ class UploadForm:
     """
 
     url: str
-    fields: Mapping[str, str]
+    fields: Mapping[str, str] = field(repr=False)
     expires_us: int
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ QUALITIES = range(1, 101)
 class Encoded:
     """A finished file and the media type to send it with."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     content_type: str
 
 

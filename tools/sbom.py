@@ -1,0 +1,177 @@
+"""Writes the bill of materials of the function's image: `python tools/sbom.py --into file`.
+
+It is CycloneDX 1.6 in JSON (https://cyclonedx.org/docs/1.6/json/): the packages of the lock with
+the hashes of their files, their licences and the native libraries that their wheels bring along,
+the model's files, and the base image. Licences and libraries are those of the packages that are
+installed here, at the lock's versions. It has no time of its making, and its number comes from its
+content, so that the same checkout gives the same file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import re
+import sys
+import tomllib
+import uuid
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pins import Pin, read_lock
+
+ROOT = Path(__file__).parents[1]
+LOCK = ROOT / "requirements" / "function.txt"
+MODELS = ROOT / "layers" / "model" / "models.toml"
+MODEL_DIR = ROOT / "build" / "models"
+DOCKERFILE = ROOT / "functions" / "blur" / "Dockerfile"
+
+Component = dict[str, Any]
+
+FUNCTION = "background-blur-api"
+LICENCES = {
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Apache 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "MIT License": "MIT",
+    "MIT No Attribution License (MIT-0)": "MIT-0",
+}
+"""What packages write in place of an identifier of SPDX's (https://spdx.org/licenses/)."""
+IDENTIFIERS = {*LICENCES.values(), "BSD-3-Clause"}
+
+
+def package(pin: Pin) -> Component:
+    """Describe a package.
+
+    Raises:
+        ValueError: another version than the lock's is installed here.
+
+    """
+    installed = metadata.distribution(pin.name)
+    if installed.version != pin.version:
+        message = f"{pin.name} {installed.version} is installed, the lock has {pin.version}"
+        raise ValueError(message)
+    comment = "the hashes of the release's files; the image has one of them, unpacked"
+    files = {"type": "distribution", "url": pin.purl, "comment": comment}
+    return {
+        "type": "library",
+        "bom-ref": pin.purl,
+        "name": pin.name,
+        "version": pin.version,
+        "purl": pin.purl,
+        "licenses": licences(installed.metadata),
+        "externalReferences": [files | {"hashes": list(map(sha_256, pin.sha256))}],
+        "components": bundled(installed),
+    }
+
+
+def licences(told: metadata.PackageMetadata) -> list[Component]:
+    """Return what the package says of its licence, in SPDX's words where it can be."""
+    if "License-Expression" in told:
+        return [{"expression": told["License-Expression"]}]
+    named = [each for each in told.get_all("Classifier", []) if each.startswith("License ::")]
+    names = [each.rpartition(" :: ")[2] for each in named] or [told["License"]]
+    known = [LICENCES.get(name, name) for name in names]
+    return [{"license": {"id" if name in IDENTIFIERS else "name": name}} for name in known]
+
+
+def bundled(installed: metadata.Distribution) -> list[Component]:
+    """Return the native libraries of others that a wheel has in its folder `<name>.libs`."""
+    return [
+        {
+            "type": "file",
+            "bom-ref": f"{installed.name}/{file.name}",
+            "name": file.name,
+            "hashes": [sha_256(_hexadecimal(file.hash.value))],
+        }
+        for file in sorted(installed.files or [])
+        if file.parts[0].endswith(".libs") and file.hash
+    ]
+
+
+def models(name: str, folder: Path) -> list[Component]:
+    """Describe the pinned file of the model, and its light form if it has one."""
+    rows = tomllib.loads(MODELS.read_text("utf-8"))
+    [(pinned, row)] = [(key, row) for key, row in rows.items() if name in {key, row.get("light")}]
+    original = _model(pinned, row, row["sha256"])
+    original["externalReferences"] = [{"type": "distribution", "url": row["release"]}]
+    if "light" not in row:
+        return [original]
+    light = (folder / f"{row['light']}.onnx").read_bytes()
+    derived = _model(row["light"], row, hashlib.sha256(light).hexdigest())
+    ancestor = {key: original[key] for key in ("type", "name", "hashes")}
+    derived["pedigree"] = {"ancestors": [ancestor], "notes": "made by layers/model/lighten.py"}
+    return [original, derived]
+
+
+def _model(name: str, row: dict[str, Any], sha256: str) -> Component:
+    return {
+        "type": "machine-learning-model",
+        "bom-ref": f"model/{name}",
+        "name": name,
+        "description": "The image has it prepared by layers/model/prepare.py, for any CPU.",
+        "licenses": [{"license": {"id": row["licence"]}}],
+        "hashes": [sha_256(sha256)],
+    }
+
+
+def base(dockerfile: str) -> Component:
+    """Describe the image that the function's is built on unless another one is named."""
+    [(name, version)] = re.findall(r"^ARG BASE_IMAGE=(\S+):(\S+)$", dockerfile, re.MULTILINE)
+    return {"type": "container", "bom-ref": "base", "name": name, "version": version}
+
+
+def bill(model: str, folder: Path) -> dict[str, Any]:
+    """Return the whole document for an image with this model, whose files are in the folder."""
+    pins = read_lock(LOCK.read_text("utf-8"))
+    components = [*map(package, pins), *models(model, folder)]
+    components.append(base(DOCKERFILE.read_text("utf-8")))
+    version = metadata.version(FUNCTION)
+    function = {"type": "application", "bom-ref": FUNCTION, "name": FUNCTION, "version": version}
+    document = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": {**function, "licenses": [{"license": {"id": "MIT"}}]}},
+        "components": components,
+        "dependencies": dependencies(pins, [each["bom-ref"] for each in components]),
+    }
+    number = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(document, sort_keys=True))
+    return {**document, "serialNumber": number.urn}
+
+
+def dependencies(pins: list[Pin], references: list[str]) -> list[Component]:
+    """Return what needs what; what no package asked for, the function does."""
+    asked = {pin.purl for pin in pins if "function.in" not in pin.wanted_by}
+    needs = {pin.purl: [p.purl for p in pins if pin.name in p.wanted_by] for pin in pins}
+    needs[FUNCTION] = [each for each in references if each not in asked]
+    return [{"ref": ref, "dependsOn": sorted(on)} for ref, on in sorted(needs.items())]
+
+
+def sha_256(digest: str) -> dict[str, str]:
+    """Write a digest as the document has it."""
+    return {"alg": "SHA-256", "content": digest}
+
+
+def _hexadecimal(digest: str) -> str:
+    """Turn the digest of a wheel's RECORD, base64 without its padding, into hexadecimal."""
+    return base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the file and say in a line what is in it."""
+    parser = argparse.ArgumentParser(description="Write the bill of materials of the image.")
+    parser.add_argument("--model", default="u2netp-light", help="the network in the image")
+    parser.add_argument("--into", type=Path, required=True, help="the file to write")
+    options = parser.parse_args(arguments)
+    document = bill(options.model, MODEL_DIR)
+    options.into.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    sys.stdout.write(f"{options.into} lists {len(document['components'])} components\n")
+
+
+if __name__ == "__main__":
+    main()
