@@ -19,7 +19,7 @@ from tests.mutants.portions import CODE, PORTIONS, Portion
 from tests.trials import Part, record
 
 EXPLAINED = Path(__file__).with_name("explained.toml")
-PYTEST = ("-qqs", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none")
+PYTEST = ("-qqs", "--timeout=20", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none")
 
 
 def main(names: Sequence[str]) -> int:

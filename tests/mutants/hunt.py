@@ -26,8 +26,8 @@ from tests.mutants.portions import CODE
 if TYPE_CHECKING:
     from tests.mutants.mutation import Mutant
 
-PATIENCE_S = 20
-"""What a mutant's tests may take beyond several times their usual time: it may run for ever."""
+PATIENCE_S = 30
+"""What a mutant's tests may take beyond three times their usual time: it may run for ever."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Hunt:
 
     def _released(self, session: pytest.Session, mutant: Mutant, trails: list[_Trail]) -> _Chase:
         after = [trail for trail in trails if trail.leads_to(mutant)]
-        limit_s = PATIENCE_S + 5 * sum(trail.seconds for trail in after)
+        limit_s = PATIENCE_S + 3 * sum(trail.seconds for trail in after)
         pid = os.fork()
         if pid == 0:
             self._chase(session, mutant, [trail.item for trail in after])
