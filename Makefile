@@ -20,6 +20,8 @@ SAM_VENV := .venv-sam
 SAM_READY := $(SAM_VENV)/ready-$(call key,requirements/sam.txt)
 AUDIT_VENV := .venv-audit
 AUDIT_READY := $(AUDIT_VENV)/ready-$(call key,requirements/audit.txt)
+MUTANTS_VENV := .venv-mutants
+MUTANTS_READY := $(MUTANTS_VENV)/ready-$(call key,requirements/mutants.txt)
 TEST_READY := $(VENV)/ready-test-$(call key,requirements/serve.txt requirements/test.txt)
 VENV_READY := $(VENV)/ready
 # An environment that was moved, or whose Python is gone, is made again.
@@ -29,7 +31,8 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench bench-quality bench-models load reliability sbom audit lock clean FORCE
+.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench \
+	bench-quality bench-models load reliability mutants sbom audit lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -88,6 +91,11 @@ reliability: $(TEST_READY) model ## Attack, load and break the service at full s
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 
+# Portions are accounts, sqlite, service, api and dynamo; api:order.py is one file of one.
+MUTANTS ?=
+mutants: $(MUTANTS_READY) model ## Change the code of money and contract, see that a test minds; MUTANTS=portion
+	@TRIALS=full $(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS)
+
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py
 
@@ -125,9 +133,11 @@ lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer
 	@$(LOCK) base.in --output-file base.txt
 	@$(LOCK) sam.in --output-file sam.txt
 	@$(LOCK) audit.in --output-file audit.txt
+	@$(LOCK) mutants.in --constraints test.txt --output-file mutants.txt
 
 clean: ## Remove the environments, the model and caches; accounts in var/ stay
-	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) .aws-sam build
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf functions/*.egg-info tools/*.egg-info tools/blur_client/*.egg-info *.egg-info
 	rm -rf tools/blur_client/build
@@ -169,4 +179,14 @@ $(AUDIT_READY): $(VENV_READY)
 	@$(PYTHON) -m venv --clear $(AUDIT_VENV)
 	@$(AUDIT_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install \
 		--require-hashes --only-binary :all: --requirement requirements/audit.txt
+	@touch $@
+
+# What the tests need is there already, and is found where it is.
+FOLDER = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+$(MUTANTS_READY): $(TEST_READY)
+	@$(PYTHON) -m venv --clear $(MUTANTS_VENV)
+	@$(MUTANTS_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install \
+		--require-hashes --only-binary :all: --requirement requirements/mutants.txt
+	@echo "import site; site.addsitedir('$$($(BIN)/python $(FOLDER))')" \
+		> $$($(MUTANTS_VENV)/bin/python $(FOLDER))/tests.pth
 	@touch $@

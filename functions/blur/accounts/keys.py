@@ -85,12 +85,12 @@ def parse(text: str) -> ApiKey:
     if match is None or match["check"] != _check(match["signed"]):
         raise InvalidApiKeyError
     shown = len(text) - SECRET_LENGTH - CHECK_LENGTH + SHOWN_SECRET
-    digest = sha256(text.encode("ascii")).hexdigest()
+    digest = sha256(text.encode()).hexdigest()
     return ApiKey(KeyKind(match["kind"]), match["account_id"], digest, text[:shown])
 
 
 def _check(signed: str) -> str:
-    return _base62(zlib.crc32(signed.encode("ascii")), CHECK_LENGTH)
+    return _base62(zlib.crc32(signed.encode()), CHECK_LENGTH)
 
 
 def _base62(number: int, length: int) -> str:

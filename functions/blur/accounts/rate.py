@@ -50,9 +50,6 @@ class Refusal:
     retry_after_s: int
 
 
-RESTED = Bucket(0, 0)
-
-
 def interval_us(limit: RateLimit) -> int:
     """Return the emission interval T in microseconds, rounded up."""
     return -(-MINUTE_US // limit.per_minute)

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
 from blur.accounts import once
 from blur.accounts.audit import differences
-from blur.errors import IdempotencyInProgressError, InsufficientCreditsError
+from blur.accounts.model import Instant
+from blur.errors import (
+    IdempotencyConflictError,
+    IdempotencyInProgressError,
+    InsufficientCreditsError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
 
 TICKET = once.Ticket("order-1", "fingerprint")
+DAY_S = 24 * 3_600
+
+
+class OutOfReach:
+    """A store of which some methods answer as they do while it cannot be reached."""
+
+    def __init__(self, store: AccountStore, *methods: str) -> None:
+        self._store = store
+        self._methods = methods
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+        if name in self._methods:
+            message = "out of reach"
+            raise UnavailableError(message, retry_after_s=1)
+        return getattr(self._store, name)
 
 
 def call(store: AccountStore, customer: Customer) -> str:
@@ -82,3 +103,90 @@ def test_a_call_that_died_is_taken_over_when_its_hold_expires(
     assert once.finish(store, begun, now_us=late_us).credits_charged == 0
     account = store.account(customer.account_id, now_us=late_us)
     assert (account.balance, account.held, account.used) == (1, 0, 1)
+
+
+def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5)
+    begun = once.begin(store, customer.claim(2), None, now_us=START)
+    assert (begun.standing.credits_charged, begun.standing.credits_left) == (2, 3)
+    assert begun.hold is not None
+    assert begun.record is None
+    assert once.finish(store, begun, now_us=after(1)).credits_charged == 2
+
+
+def test_a_client_is_told_what_became_of_its_key_and_when_to_ask_again(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account()
+    once.begin(store, customer.claim(), TICKET, now_us=START)
+    with pytest.raises(IdempotencyInProgressError, match="not ended yet") as running:
+        once.begin(store, customer.claim(), TICKET, now_us=after(1))
+    assert running.value.retry_after_s == 2
+    other = once.Ticket(TICKET.idempotency_key, "another photo")
+    with pytest.raises(IdempotencyConflictError, match="used before") as conflict:
+        once.begin(store, customer.claim(), other, now_us=after(1))
+    assert conflict.value.standing is not None
+    assert (conflict.value.standing.credits_charged, conflict.value.standing.credits_left) == (
+        0,
+        99,
+    )
+
+
+def test_an_idempotency_key_counts_for_a_day_to_the_microsecond(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account()
+    begun = once.begin(store, customer.claim(), TICKET, now_us=START)
+    once.finish(store, begun, now_us=after(1))
+    last_us = Instant(after(DAY_S) - 1)
+    assert once.begin(store, customer.claim(), TICKET, now_us=last_us).hold is None
+    assert once.begin(store, customer.claim(), TICKET, now_us=after(DAY_S)).hold is not None
+
+
+def test_a_call_whose_record_cannot_be_written_is_refused_and_gives_its_credit_back_at_once(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=1)
+    out = OutOfReach(store, "claim_record")
+    with pytest.raises(UnavailableError):
+        once.begin(out, customer.claim(), TICKET, now_us=START)
+    account = store.account(customer.account_id, now_us=START)
+    assert (account.balance, account.held, account.used) == (1, 0, 0)
+
+
+def test_a_store_lost_between_hold_and_record_refuses_the_call_and_the_hold_expires(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=1)
+    out = OutOfReach(store, "claim_record", "refund")
+    with pytest.raises(UnavailableError):
+        once.begin(out, customer.claim(), TICKET, now_us=START)
+    assert store.account(customer.account_id, now_us=START).held == 1
+    assert store.account(customer.account_id, now_us=after(120)).balance == 1
+
+
+@pytest.mark.parametrize("ticket", [None, TICKET])
+@pytest.mark.parametrize("lost", ["complete_record", "settle"])
+def test_a_picture_is_delivered_though_the_store_was_lost_and_tells_the_most_it_can_have_cost(
+    store: AccountStore, make_account: MakeAccount, ticket: once.Ticket | None, lost: str
+) -> None:
+    customer = make_account(credits=5)
+    begun = once.begin(store, customer.claim(2), ticket, now_us=START)
+    standing = once.finish(OutOfReach(store, lost, "settle"), begun, now_us=after(1))
+    assert (standing.credits_charged, standing.credits_left) == (2, 3)
+
+
+def test_a_repetition_costs_nothing_though_its_hold_cannot_be_given_back_just_now(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5)
+    assert call(store, customer) == "charged"
+    out = OutOfReach(store, "refund")
+    repeated = once.begin(out, customer.claim(), TICKET, now_us=after(3))
+    assert repeated.hold is None
+    standing = once.finish(out, repeated, now_us=after(4))
+    assert (standing.credits_charged, standing.credits_left) == (0, 3)
+    account = store.account(customer.account_id, now_us=after(120))
+    assert (account.balance, account.held, account.used) == (4, 0, 1)

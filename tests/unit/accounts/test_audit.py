@@ -32,5 +32,7 @@ def test_each_kind_of_difference_is_told() -> None:
     assert "months' usage sums to 1" in next(
         differences(replace(EXACT, usage={"2026-10": Usage(1, 1)}), ENTRIES)
     )
-    assert "balance 7 + held 1" in next(differences(replace(EXACT, balance=7), ENTRIES))
+    assert next(differences(replace(EXACT, balance=7), ENTRIES)) == (
+        "granted 10 - used 3 is not balance 7 + held 1"
+    )
     assert "balance is -1" in next(differences(replace(EXACT, balance=-1, held=8), ENTRIES))

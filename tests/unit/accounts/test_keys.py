@@ -62,15 +62,15 @@ def test_an_account_id_is_twelve_base62_characters_from_the_given_entropy() -> N
     assert new_account_id(entropy_of(7)) == new_account_id(entropy_of(7))
 
 
-def test_entropy_is_asked_for_256_bits_of_secret() -> None:
+def test_entropy_is_asked_for_128_bits_of_account_id_and_256_bits_of_secret() -> None:
     asked: list[int] = []
 
     def entropy(size: int) -> bytes:
         asked.append(size)
         return secrets.token_bytes(size)
 
-    parse(mint(KeyKind.TEST, ACCOUNT, entropy))
-    assert asked == [32]
+    parse(mint(KeyKind.TEST, new_account_id(entropy), entropy))
+    assert asked == [16, 32]
 
 
 @given(st.text())

@@ -3,10 +3,11 @@ from hypothesis import strategies as st
 
 from blur.accounts import rate
 from blur.accounts.model import SECOND_US, Instant, RateLimit
-from blur.accounts.rate import RESTED, Bucket, Refusal
+from blur.accounts.rate import Bucket, Refusal
 
 START = Instant(1_800_000_000 * SECOND_US)
 TEN_MINUTES_US = 600 * SECOND_US
+RESTED = Bucket(0, 0)
 
 limits = st.builds(RateLimit, per_minute=st.integers(1, 5_000), burst=st.integers(1, 500))
 gaps = st.one_of(
@@ -186,3 +187,20 @@ def test_a_bucket_from_a_far_future_stands_with_one_request_left() -> None:
     bucket = Bucket(START + 3_600 * SECOND_US, START + 3_591 * SECOND_US)
     standing = rate.standing(bucket, limit, START)
     assert (standing.remaining, standing.reset_s) == (1, 9)
+
+
+def test_a_bucket_is_believed_within_twice_its_burst_and_five_seconds_of_skew() -> None:
+    limit = RateLimit(per_minute=60, burst=10)
+    full_us = START + (2 * 10 + 5) * SECOND_US
+    latest = Bucket(full_us, full_us - 9 * SECOND_US)
+    assert rate.believed(latest, limit, START) == latest
+    later = Bucket(latest.tat_us + 1, latest.allow_us + 1)
+    assert rate.believed(later, limit, START) == Bucket(START + 9 * SECOND_US, START)
+
+
+def test_a_standing_names_its_limit_whether_the_key_is_rested_or_not() -> None:
+    limit = RateLimit(per_minute=60, burst=10)
+    busy = rate.step(RESTED, limit, START)
+    assert isinstance(busy, Bucket)
+    assert rate.standing(RESTED, limit, START).limit == limit
+    assert rate.standing(busy, limit, START).limit == limit

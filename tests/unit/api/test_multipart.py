@@ -96,3 +96,30 @@ def test_any_type_and_any_body_are_read_or_refused(content_type: str, body: byte
             parse_form(given_type, body)
         except InvalidRequestError:
             continue
+
+
+def test_as_much_as_any_client_sends_is_read() -> None:
+    assert len(parse_form(TYPE, part("a") * 20 + END).all("a")) == 20
+    headers = b"\r\nX: y" * 7 + b"\r\n\r\n"
+    assert parse_form(TYPE, part("a").replace(b"\r\n\r\n", headers, 1) + END).all("a") == [b""]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "says"),
+    [
+        ("", "Send the image as multipart/form-data"),
+        ("text/plain; boundary=b", "Send the image as multipart/form-data"),
+        ("multipart/form-data", "no valid multipart boundary"),
+        ("multipart/form-data; boundary=", "no valid multipart boundary"),
+        ("multipart/form-data; boundary=\xe9", "no valid multipart boundary"),
+        ("multipart/form-data; boundary=" + "b" * 10_000, "malformed"),
+    ],
+)
+def test_a_content_type_that_is_no_forms_is_told_why(content_type: str, says: str) -> None:
+    with pytest.raises(InvalidRequestError, match=says):
+        parse_form(content_type, part("a") + END)
+
+
+def test_a_file_name_of_any_bytes_is_read_over() -> None:
+    odd = part("a", b"1").replace(b'name="a"', b'name="a"; filename="\xff\xfe.png"')
+    assert parse_form(TYPE, odd + END).all("a") == [b"1"]

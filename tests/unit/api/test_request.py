@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blur.api.request import from_event
+from blur.api.request import HttpRequest, from_event
 from blur.errors import InvalidRequestError
 
 
@@ -53,3 +53,58 @@ def test_an_id_that_is_not_the_gateways_kind_is_replaced(bad: object) -> None:
 def test_missing_parts_are_taken_as_empty(event: dict[str, None]) -> None:
     request = from_event(event)
     assert (request.method, request.path, request.headers) == ("", "/", {})
+
+
+def test_a_whole_event_is_read_as_one_request() -> None:
+    event = {
+        "httpMethod": "post",
+        "path": "/v2/rembg/blur/",
+        "headers": {"ApiKey": "key"},
+        "multiValueHeaders": {"ApiKey": ["many"], "Accept": ["image/png"]},
+        "body": "text",
+        "isBase64Encoded": True,
+        "requestContext": {"requestId": "0-a", "path": "/prod/v2/rembg/blur/"},
+    }
+    assert from_event(event, left_ms=7) == HttpRequest(
+        method="POST",
+        path="/v2/rembg/blur/",
+        headers={"apikey": "key", "accept": "image/png"},
+        request_id="req_0-a",
+        raw_body="text",
+        is_base64=True,
+        left_ms=7,
+        public_path="/prod/v2/rembg/blur/",
+    )
+
+
+def test_an_empty_event_is_a_request_of_nothing_with_the_longest_time_that_lambda_gives() -> None:
+    request = from_event({})
+    assert (request.method, request.path, request.public_path) == ("", "/", "/")
+    assert (request.raw_body, request.is_base64, request.left_ms) == ("", False, 900_000)
+
+
+def test_the_path_is_the_public_one_where_no_stage_is_told() -> None:
+    assert from_event({"path": "/docs", "requestContext": {}}).public_path == "/docs"
+    assert from_event({"path": "/docs", "requestContext": None}).public_path == "/docs"
+
+
+@pytest.mark.parametrize("good", ["a", "x" * 100, "0f-A9"])
+def test_the_gateways_id_is_taken_over(good: str) -> None:
+    assert from_event({"requestContext": {"requestId": good}}).request_id == f"req_{good}"
+
+
+def test_base64_with_anything_else_in_it_is_refused_not_skipped() -> None:
+    with pytest.raises(InvalidRequestError, match="not the base64"):
+        from_event({"body": "LS0t\nLS0t", "isBase64Encoded": True}).body()
+
+
+@pytest.mark.parametrize("text", ["LS0", "LS1a", "LS2a", "LS3a"])
+def test_what_begins_like_the_base64_of_two_hyphens_is_read_as_such(text: str) -> None:
+    padded = text + "=" * (-len(text) % 4)
+    assert from_event({"body": padded}).body() == base64.b64decode(padded)
+
+
+def test_other_text_is_one_character_for_each_byte() -> None:
+    assert from_event({"body": "LS4a"}).body() == b"LS4a"
+    assert from_event({"body": "x LS0t"}).body() == b"x LS0t"
+    assert from_event({"body": "\xff"}).body() == b"\xff"

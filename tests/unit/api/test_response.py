@@ -1,4 +1,4 @@
-"""Which results fit into a proxy response."""
+"""What answers are made of, and which results fit into a proxy response."""
 
 from __future__ import annotations
 
@@ -8,14 +8,41 @@ import pytest
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from events import make
 
-from blur.accounts.model import RateLimit, RateStanding, Standing
+from blur.accounts.model import Instant, RateLimit, RateStanding, Standing
 from blur.api import response
+from blur.delivery.store import Link
+from blur.errors import (
+    InternalError,
+    InvalidRadiusError,
+    MethodNotAllowedError,
+    RateLimitError,
+)
 from blur.imaging.encode import Encoded
 from blur.imaging.pipeline import STEPS
 from blur.service import Picture
 from blur.stopwatch import TOTAL
 
 LAMBDA_BYTES = 6_291_556
+STANDING = Standing(1, 999, RateStanding(RateLimit(100, 100), 99, 1))
+REQUEST_ID = "req_1"
+COMMON = {
+    "X-Request-Id": REQUEST_ID,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Access-Control-Allow-Origin": "*",
+    "Timing-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
+        "Retry-After, Idempotent-Replayed, Server-Timing"
+    ),
+}
+JSON = {"Content-Type": "application/json"}
+STANDS = {
+    "X-Credits-Charged": "1",
+    "X-Credits-Remaining": "999",
+    "RateLimit-Policy": '"requests";q=100;w=60',
+    "RateLimit": '"requests";r=99;t=1',
+}
 HEADROOM_BYTES = 600
 """What an answer with headers shorter than the longest may fall short of the limit."""
 
@@ -38,3 +65,121 @@ def test_the_largest_inline_picture_fits_the_limit_closely(limit: int) -> None:
 
 def test_a_limit_below_the_headers_leaves_no_room() -> None:
     assert response.max_inline_bytes(100) == 0
+
+
+def test_the_largest_inline_picture_fits_with_the_longest_headers_that_there_can_be() -> None:
+    many = 10**15
+    standing = Standing(many, many, RateStanding(RateLimit(1, many), many, many))
+    durations_ms = dict.fromkeys((*STEPS, TOTAL), float(many))
+    most = response.max_inline_bytes(100_000)
+    made = Picture(Encoded(bytes(most), "image/" + "x" * 20), standing, True, durations_ms)  # noqa: FBT003
+    resolver = APIGatewayRestResolver()
+    resolver.get("/")(lambda: response.picture(made, "req_" + "x" * 100))
+    answered = len(json.dumps(resolver.resolve(make.event("GET", "/"), None)))  # type: ignore[arg-type]
+    assert 100_000 - 4 < answered <= 100_000
+
+
+def test_a_limit_that_the_headers_just_fill_leaves_no_room() -> None:
+    headers_bytes = next(limit for limit in range(5_000) if response.max_inline_bytes(limit))
+    assert response.max_inline_bytes(headers_bytes) == 3
+    assert response.max_inline_bytes(headers_bytes + 3) == 3
+    assert response.max_inline_bytes(headers_bytes + 4) == 6
+
+
+def picture(*, replayed: bool = False, link: Link | None = None) -> Picture:
+    return Picture(Encoded(b"bytes", "image/webp"), STANDING, replayed, {"total": 12.34}, link)
+
+
+def test_a_picture_is_answered_as_it_is_and_tells_where_the_key_stands() -> None:
+    answer = response.picture(picture(), REQUEST_ID)
+    assert (answer.status_code, answer.content_type) == (200, "image/webp")
+    assert answer.body == b"bytes"
+    assert answer.headers == {
+        **COMMON,
+        **STANDS,
+        "Content-Type": "image/webp",
+        "Server-Timing": "total;dur=12.3",
+    }
+
+
+def test_a_picture_paid_for_before_says_so() -> None:
+    answer = response.picture(picture(replayed=True), REQUEST_ID)
+    assert answer.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_picture_that_is_kept_elsewhere_is_pointed_at() -> None:
+    link = Link("https://bucket.example/result", Instant(1_800_000_000_000_000))
+    answer = response.picture(picture(link=link), REQUEST_ID)
+    assert (answer.status_code, answer.content_type) == (303, "application/json")
+    assert json.loads(answer.body or "") == {
+        "url": "https://bucket.example/result",
+        "expires_at": "2027-01-15T08:00:00Z",
+        "bytes": 5,
+        "content_type": "image/webp",
+    }
+    assert answer.headers == {
+        **COMMON,
+        **STANDS,
+        **JSON,
+        "Server-Timing": "total;dur=12.3",
+        "Location": "https://bucket.example/result",
+    }
+
+
+def test_a_document_is_json_with_where_the_key_stands_if_it_has_one() -> None:
+    answer = response.document({"a": 1}, REQUEST_ID)
+    assert (answer.status_code, answer.content_type, answer.body) == (
+        200,
+        "application/json",
+        '{"a": 1}',
+    )
+    assert answer.headers == COMMON | JSON
+    assert response.document({}, REQUEST_ID, STANDING).headers == COMMON | STANDS | JSON
+
+
+def test_an_error_is_told_in_the_contracts_words_and_costs_nothing() -> None:
+    answer = response.error(InvalidRadiusError("no"), REQUEST_ID)
+    assert (answer.status_code, answer.content_type) == (400, "application/json")
+    assert json.loads(answer.body or "") == {
+        "error": {"code": "invalid_radius", "message": "no", "request_id": REQUEST_ID}
+    }
+    assert answer.headers == COMMON | JSON | {"X-Credits-Charged": "0"}
+
+
+def test_an_error_with_a_standing_tells_it_but_never_a_charge() -> None:
+    failed = InternalError()
+    failed.standing = STANDING
+    assert response.error(failed, REQUEST_ID).headers == COMMON | STANDS | JSON | {
+        "X-Credits-Charged": "0"
+    }
+
+
+def test_an_error_that_passes_tells_when_to_come_back_in_body_and_header() -> None:
+    answer = response.error(RateLimitError("wait", retry_after_s=7), REQUEST_ID)
+    assert answer.status_code == 429
+    assert json.loads(answer.body or "")["error"]["retry_after"] == 7
+    assert answer.headers["Retry-After"] == "7"
+
+
+def test_a_wrong_method_is_told_the_right_ones() -> None:
+    failed = MethodNotAllowedError("no", allowed=("GET", "OPTIONS"))
+    answer = response.error(failed, REQUEST_ID)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, OPTIONS")
+
+
+def test_an_upload_that_arrived_is_answered_with_nothing() -> None:
+    answer = response.stored(REQUEST_ID)
+    assert (answer.status_code, answer.content_type, answer.body) == (204, None, "")
+    assert answer.headers == COMMON
+
+
+def test_a_browser_is_told_for_a_day_what_it_may_send() -> None:
+    answer = response.preflight(("POST", "OPTIONS"), REQUEST_ID)
+    assert (answer.status_code, answer.content_type, answer.body) == (204, None, "")
+    assert answer.headers == {
+        **COMMON,
+        "Allow": "POST, OPTIONS",
+        "Access-Control-Allow-Methods": "POST, OPTIONS",
+        "Access-Control-Allow-Headers": "ApiKey, Content-Type, Idempotency-Key",
+        "Access-Control-Max-Age": "86400",
+    }

@@ -1,0 +1,49 @@
+"""Putting a mutant into the running process, in place of the code that was imported."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.mutants.mutation import Mutant
+
+
+def graft(mutant: Mutant, module: ModuleType) -> None:
+    """Give the module's function, or its constant, what the mutant has in its place.
+
+    Raises:
+        Exception: whatever the mutant raises while it is imported.
+
+    """
+    fresh: dict[str, object] = {"__name__": module.__name__, "__file__": module.__file__}
+    exec(compile(mutant.source, str(module.__file__), "exec"), fresh)  # noqa: S102 - that is a mutant
+    if mutant.is_constant:
+        _set_constant(mutant.place, vars(module)[mutant.place], fresh[mutant.place])
+        return
+    (new,) = _functions(mutant.place, fresh)
+    for old in _functions(mutant.place, vars(module)):
+        old.__code__ = new.__code__
+        old.__defaults__ = new.__defaults__
+        old.__kwdefaults__ = new.__kwdefaults__
+
+
+def _functions(qualified_name: str, namespace: dict[str, object]) -> Iterator[FunctionType]:
+    """Find the functions also where a decorator has them."""
+    for thing in gc.get_objects():
+        if (
+            isinstance(thing, FunctionType)
+            and thing.__globals__ is namespace
+            and thing.__code__.co_qualname == qualified_name
+        ):
+            yield thing
+
+
+def _set_constant(name: str, old: object, new: object) -> None:
+    """Set the constant in its module, and in those that have it from there."""
+    for module in list(sys.modules.values()):
+        if vars(module).get(name) is old:
+            setattr(module, name, new)

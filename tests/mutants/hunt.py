@@ -1,0 +1,144 @@
+"""The hunt: a plugin of pytest that runs, for each mutant, the tests that reach its place.
+
+The tests run once as the code is, watched: which functions does each call, and how long does
+it take? Then the process forks once for each mutant, and the fork runs the tests in question,
+quickest first, until one fails. What is ready for the whole run, like a database's server,
+is ready in the forks too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+from tests.mutants.graft import graft
+from tests.mutants.portions import CODE
+
+if TYPE_CHECKING:
+    from tests.mutants.mutation import Mutant
+
+PATIENCE_S = 30
+"""What a mutant's tests may take beyond three times their usual time: it may run for ever."""
+
+
+@dataclass
+class Hunt:
+    """The mutants by the file that each is one of, and what became of them."""
+
+    mutants: list[Mutant]
+    paths: dict[str, Path]
+    """The files by the names that the mutants call them."""
+    survivors: list[Mutant] = field(default_factory=list)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the tests, then hunt; instead of what pytest does."""
+        _calm_hypothesis()
+        trails = [self._watched(session, item) for item in session.items]
+        if session.testsfailed:
+            pytest.exit("the tests fail without any mutant", returncode=1)
+        trails.sort(key=lambda trail: trail.seconds)
+        waiting, running = list(reversed(self.mutants)), dict[int, _Chase]()
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                chase = self._released(session, waiting.pop(), trails)
+                running[chase.pid] = chase
+            self._gather(running)
+        return True
+
+    def _watched(self, session: pytest.Session, item: pytest.Item) -> _Trail:
+        names = {str(path): name for name, path in self.paths.items()}
+        places: set[tuple[str, str]] = set()
+
+        def watch(frame: FrameType, event: str, _: object) -> None:
+            if event == "call" and (name := names.get(frame.f_code.co_filename)):
+                places.add((name, frame.f_code.co_qualname))
+
+        start_s = time.perf_counter()
+        threading.setprofile(watch)
+        sys.setprofile(watch)
+        _run(session, item)
+        sys.setprofile(None)
+        threading.setprofile(None)
+        return _Trail(item, time.perf_counter() - start_s, places)
+
+    def _released(self, session: pytest.Session, mutant: Mutant, trails: list[_Trail]) -> _Chase:
+        after = [trail for trail in trails if trail.leads_to(mutant)]
+        limit_s = PATIENCE_S + 3 * sum(trail.seconds for trail in after)
+        pid = os.fork()
+        if pid == 0:
+            self._chase(session, mutant, [trail.item for trail in after])
+        return _Chase(pid, mutant, time.monotonic() + limit_s)
+
+    def _chase(self, session: pytest.Session, mutant: Mutant, items: list[pytest.Item]) -> NoReturn:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        try:
+            module = self.paths[mutant.file].relative_to(CODE)
+            graft(mutant, importlib.import_module(".".join(module.with_suffix("").parts)))
+            for item in items:
+                _run(session, item)
+                if session.testsfailed:
+                    os._exit(1)
+        except BaseException:  # noqa: BLE001 - a mutant may raise anything
+            os._exit(1)
+        os._exit(0)
+
+    def _gather(self, running: dict[int, _Chase]) -> None:
+        for pid, chase in list(running.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                del running[pid]
+                if status == 0:
+                    self.survivors.append(chase.mutant)
+            elif time.monotonic() > chase.deadline_s:
+                os.killpg(pid, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+@dataclass(frozen=True)
+class _Trail:
+    """A test, what it takes and where it leads."""
+
+    item: pytest.Item
+    seconds: float
+    places: set[tuple[str, str]]
+
+    def leads_to(self, mutant: Mutant) -> bool:
+        """Tell whether the test can meet the mutant; of a constant, anywhere in its file."""
+        if mutant.is_constant:
+            return any(file == mutant.file for file, _ in self.places)
+        return (mutant.file, mutant.place) in self.places
+
+
+@dataclass(frozen=True)
+class _Chase:
+    pid: int
+    mutant: Mutant
+    deadline_s: float
+
+
+def _run(session: pytest.Session, item: pytest.Item) -> None:
+    # Named as what comes next, the session keeps what is ready for all tests, and no more.
+    session.config.hook.pytest_runtest_protocol(item=item, nextitem=session)
+
+
+def _calm_hypothesis() -> None:
+    """Let chance be the same for all mutants, and none of them be examined beyond its failure."""
+    from hypothesis import Phase, settings  # noqa: PLC0415 - its plugin has to be the first
+
+    phases = [Phase.explicit, Phase.generate]
+    settings.register_profile(
+        "mutants", database=None, derandomize=True, deadline=None, phases=phases
+    )
+    settings.load_profile("mutants")

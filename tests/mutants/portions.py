@@ -1,0 +1,60 @@
+"""The code of money and of the contract, in portions, each with the tests that judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.documents import ROOT
+
+CODE = ROOT / "functions"
+ACCOUNTS = ("tests/unit/accounts", "tests/integration/accounts")
+EMBEDDED = "not dynamodb and not test_dynamo and not processes"
+"""Not the tests of other processes: a mutant lives in one."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Files, and the tests that are quick enough to run for each of their mutants."""
+
+    tried: str
+    files: tuple[str, ...]
+    """Patterns for their names, relative to `functions`."""
+    tests: tuple[str, ...]
+    only: str = ""
+    """pytest's `-k`."""
+
+    def paths(self, only_file: str) -> Iterator[Path]:
+        """Yield the files, or the one of this name."""
+        for pattern in self.files:
+            for path in sorted(CODE.glob(pattern)):
+                if only_file in ("", path.name):
+                    yield path
+
+
+PORTIONS = {
+    "accounts": Portion(
+        "Mutants of the rules of credits, keys and limits",
+        ("blur/accounts/a*.py", "blur/accounts/[k-s]*.py"),
+        ACCOUNTS,
+        EMBEDDED,
+    ),
+    "sqlite": Portion(
+        "Mutants of the embedded store", ("blur/accounts/sqlite/*.py",), ACCOUNTS, EMBEDDED
+    ),
+    "service": Portion(
+        "Mutants of the use case and its deadline",
+        ("blur/service.py", "blur/deadline.py"),
+        ("tests/unit/test_deadline.py", "tests/contract"),
+    ),
+    "api": Portion(
+        "Mutants of the HTTP edge", ("blur/api/*.py",), ("tests/unit/api", "tests/contract")
+    ),
+    "dynamo": Portion(
+        "Mutants of the DynamoDB store",
+        ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),
+        ACCOUNTS,
+        "(dynamo or connect) and not processes",
+    ),
+}

@@ -1,0 +1,78 @@
+"""An account as its key's holder reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from blur.accounts.model import (
+    Account,
+    AccountView,
+    Instant,
+    KeyKind,
+    KeyRecord,
+    RateLimit,
+    RateStanding,
+    Usage,
+)
+from blur.api.account import account_document, account_standing, rfc3339
+
+EIGHT = Instant(1_800_000_000_000_000)
+LIMIT = RateLimit(per_minute=60, burst=7)
+KEY = KeyRecord(
+    digest="d" * 64,
+    account_id="0aZ9bY8cX7dW",
+    kind=KeyKind.TEST,
+    prefix="bb_test_0aZ9bY8cX7dW_abcd",
+    created_us=Instant(0),
+    expires_us=EIGHT,
+    revoked=False,
+    limit=LIMIT,
+)
+ACCOUNT = Account(
+    account_id="0aZ9bY8cX7dW",
+    name="Käthe & Søn",
+    created_us=Instant(0),
+    balance=6,
+    held=1,
+    granted=10,
+    used=3,
+    usage={"2027-01": Usage(2, 2), "2026-12": Usage(3, 1)},
+    keys=(KEY,),
+)
+VIEW = AccountView(ACCOUNT, KEY, RateStanding(LIMIT, 5, 2))
+
+
+def test_an_account_is_told_without_its_name_and_its_other_keys() -> None:
+    assert account_document(VIEW) == {
+        "account_id": "0aZ9bY8cX7dW",
+        "balance": 6,
+        "held": 1,
+        "usage": {
+            "2026-12": {"calls": 3, "credits": 1},
+            "2027-01": {"calls": 2, "credits": 2},
+        },
+        "rate_limit": {"per_minute": 60, "burst": 7},
+        "key": {
+            "prefix": "bb_test_0aZ9bY8cX7dW_abcd",
+            "kind": "test",
+            "expires_at": "2027-01-15T08:00:00Z",
+        },
+    }
+
+
+def test_the_months_are_told_in_order() -> None:
+    assert list(account_document(VIEW)["usage"]) == ["2026-12", "2027-01"]
+
+
+def test_a_key_that_does_not_end_has_no_end() -> None:
+    endless = replace(VIEW, key=replace(KEY, expires_us=None))
+    assert account_document(endless)["key"]["expires_at"] is None
+
+
+def test_an_inquiry_is_free_and_tells_the_balance_and_its_own_limit() -> None:
+    standing = account_standing(VIEW)
+    assert (standing.credits_charged, standing.credits_left, standing.rate) == (0, 6, VIEW.rate)
+
+
+def test_an_instant_is_written_to_the_second_that_has_begun() -> None:
+    assert rfc3339(Instant(EIGHT - 1)) == "2027-01-15T07:59:59Z"

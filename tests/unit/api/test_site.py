@@ -1,0 +1,136 @@
+"""The files of the site, without a gateway around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blur.api.description import description
+from blur.api.request import HttpRequest
+from blur.api.site import ASSETS, PAGES, PLAIN, Site, entity_tag, page_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'{media}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+CLOSED = {"Cross-Origin-Opener-Policy": "same-origin", "Referrer-Policy": "no-referrer"}
+COMMON = {"X-Content-Type-Options": "nosniff", "X-Request-Id": "req_1"}
+
+
+def request(public_path: str, headers: Mapping[str, str] | None = None) -> HttpRequest:
+    return HttpRequest("GET", public_path, headers or {}, "req_1", "", False, 1, public_path)  # noqa: FBT003
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site whose every file has its own name as its content."""
+    for name in (*PAGES.values(), PLAIN, *ASSETS):
+        (tmp_path / name).write_text(name)
+    return Site(tmp_path, lambda: "https://media.example")
+
+
+def test_a_page_is_asked_for_again_each_time_and_closed_to_everything_else(site: Site) -> None:
+    answer = site.routes()["/docs"]["GET"](request("/docs"))
+    assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
+    assert answer.body == "docs.html"
+    assert answer.headers == {
+        **COMMON,
+        **CLOSED,
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": POLICY.format(media=" https://media.example"),
+        "Cache-Control": "no-cache",
+        "Vary": "Accept",
+        "ETag": entity_tag(b"docs.html"),
+    }
+
+
+def test_an_asset_is_kept_for_five_minutes(site: Site) -> None:
+    answer = site.routes()["/app.js"]["GET"](request("/app.js"))
+    assert answer.headers == {
+        **COMMON,
+        "Content-Type": "text/javascript; charset=utf-8",
+        "Cache-Control": "public, max-age=300",
+        "ETag": entity_tag(b"app.js"),
+    }
+
+
+def test_a_photo_is_sent_as_bytes_and_the_rest_as_text(site: Site) -> None:
+    routes = site.routes()
+    bodies = {name: routes[f"/{name}"]["GET"](request(f"/{name}")).body for name in ASSETS}
+    assert bodies == {name: name.encode() if name.endswith(".jpg") else name for name in ASSETS}
+
+
+def test_a_file_is_read_once(site: Site) -> None:
+    page = site.routes()["/docs"]["GET"]
+    page(request("/docs"))
+    (site.folder / "docs.html").unlink()
+    assert page(request("/docs")).body == "docs.html"
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "shown"),
+    [
+        ("/", "text/html", "index.html"),
+        ("/", "Text/HTML;q=0.9", "index.html"),
+        ("/", "application/xhtml+xml", "index.html"),
+        ("/", "*/*", "index.txt"),
+        ("/", None, "index.txt"),
+        ("/docs", "text/html", "docs.html"),
+        ("/docs", "*/*", "docs.html"),
+        ("/docs", None, "docs.html"),
+    ],
+)
+def test_only_the_root_speaks_plain_text_to_who_asks_for_no_html(
+    site: Site, path: str, accept: str | None, shown: str
+) -> None:
+    headers = {} if accept is None else {"accept": accept}
+    answer = site.routes()[path]["GET"](request(path, headers))
+    kind = "text/plain" if shown == PLAIN else "text/html"
+    assert (answer.body, answer.content_type) == (shown, f"{kind}; charset=utf-8")
+
+
+def test_a_page_is_moved_for_good_to_where_its_links_work(site: Site) -> None:
+    answer = site.routes()["/"]["GET"](request("/prod"))
+    assert (answer.status_code, answer.content_type, answer.body) == (308, None, "")
+    assert answer.headers == {
+        "Location": "./prod/",
+        "X-Request-Id": "req_1",
+        "Cache-Control": "no-store",
+    }
+    answer = site.routes()["/docs"]["GET"](request("/prod/docs/"))
+    assert (answer.status_code, answer.headers["Location"]) == (308, "../docs")
+
+
+@pytest.mark.parametrize("known", ['"{tag}"', 'W/"{tag}"', '"a" , "{tag}"', '"a","b", W/"{tag}"'])
+def test_who_has_the_file_is_told_that_it_is_the_same(site: Site, known: str) -> None:
+    tag = entity_tag(b"app.js")
+    headers = {"if-none-match": known.replace('"{tag}"', tag)}
+    answer = site.routes()["/app.js"]["GET"](request("/app.js", headers))
+    assert (answer.status_code, answer.content_type, answer.body) == (304, None, "")
+    assert answer.headers == {**COMMON, "Cache-Control": "public, max-age=300", "ETag": tag}
+
+
+def test_tags_are_strong_and_differ_as_the_bytes_do() -> None:
+    assert entity_tag(b"") == '"e3b0c44298fc1c149afbf4c8996fb924"'
+    assert entity_tag(b"a") != entity_tag(b"b")
+
+
+def test_without_a_place_for_media_a_page_talks_to_its_own_host_alone() -> None:
+    assert page_headers("") == {"Content-Security-Policy": POLICY.format(media=""), **CLOSED}
+
+
+def test_the_description_is_asked_for_again_each_time_and_open_to_any_page() -> None:
+    answer = description(request("/openapi.json"))
+    assert (answer.status_code, answer.content_type) == (200, "application/json")
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert isinstance(answer.body, str)
+    assert answer.headers["ETag"] == entity_tag(answer.body.encode())
+    known = request("/openapi.json", {"if-none-match": str(answer.headers["ETag"])})
+    assert description(known).status_code == 304

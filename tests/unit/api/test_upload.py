@@ -1,0 +1,151 @@
+"""What an upload is asked for with, and how the offer is written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from blur.accounts.model import Instant
+from blur.api.request import HttpRequest
+from blur.api.upload import read_upload, upload_document
+from blur.delivery.store import UploadForm
+from blur.delivery.uploads import Offer
+from blur.errors import (
+    ImageTooLargeError,
+    InvalidBytesError,
+    InvalidContentTypeError,
+    InvalidRequestError,
+)
+
+JSON = "application/json"
+URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=X"
+
+
+def request(body: str, content_type: str | None = JSON, **headers: str) -> HttpRequest:
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    if content_type is not None:
+        told["content-type"] = content_type
+    return HttpRequest("POST", "/v2/uploads", told, "req_1", body, False, 1, "/v2/uploads")  # noqa: FBT003
+
+
+def multipart(**fields: str) -> str:
+    return "".join(
+        f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ) + ("--X--\r\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ('{"content_type": "image/heic", "bytes": 12345}', JSON),
+        ('{"content_type": "image/heic", "bytes": "012345"}', JSON),
+        (
+            '{"content_type": "image/heic", "bytes": 12345}',
+            " Application/JSON ; charset=utf-8; a=b",
+        ),
+        ("content_type=image%2Fheic&bytes=12345", URLENCODED),
+        ("content_type=image/png&content_type=image/heic&bytes=12345", URLENCODED),
+        (multipart(content_type="image/heic", bytes="12345"), MULTIPART),
+    ],
+)
+def test_an_upload_is_asked_for_as_json_or_as_a_form(body: str, content_type: str) -> None:
+    assert read_upload(request(body, content_type)) == ("image/heic", 12345)
+
+
+def test_of_a_part_sent_twice_the_last_counts() -> None:
+    body = multipart(content_type="image/png", bytes="1").removesuffix("--X--\r\n")
+    twice = body + multipart(content_type="image/webp", bytes="2")
+    assert read_upload(request(twice, MULTIPART)) == ("image/webp", 2)
+
+
+@pytest.mark.parametrize(
+    "name", ["jpeg", "png", "webp", "bmp", "gif", "tiff", "heic", "heif", "avif"]
+)
+def test_every_format_that_is_read_may_be_uploaded(name: str) -> None:
+    body = json.dumps({"content_type": f"image/{name}", "bytes": 1})
+    assert read_upload(request(body)) == (f"image/{name}", 1)
+
+
+@pytest.mark.parametrize("content_type", [None, 7, "", "image/svg+xml", "IMAGE/PNG", ["image/png"]])
+def test_another_content_type_is_told_those_that_are_taken(content_type: object) -> None:
+    body = json.dumps({"content_type": content_type, "bytes": 1})
+    with pytest.raises(InvalidContentTypeError, match=r"takes one of image/.*, image/heif"):
+        read_upload(request(body))
+
+
+@pytest.mark.parametrize(
+    "size", [None, True, False, 0, -1, 1.5, "", "0", "one", "1e3", " 1", 10**15, "9" * 5_000]
+)
+def test_a_size_is_a_whole_number_of_at_least_1(size: object) -> None:
+    body = json.dumps({"content_type": "image/png", "bytes": size})
+    with pytest.raises(InvalidBytesError, match="whole number of at least 1"):
+        read_upload(request(body))
+
+
+def test_the_largest_size_that_is_a_number_has_fifteen_digits() -> None:
+    body = json.dumps({"content_type": "image/png", "bytes": 10**15 - 1})
+    assert read_upload(request(body)) == ("image/png", 10**15 - 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "says"),
+    [
+        ("{", JSON, "no well-formed JSON"),
+        ("[" * 9_000, JSON, "no well-formed JSON"),
+        ("[]", JSON, "no JSON object"),
+        ('"text"', JSON, "no JSON object"),
+        ("&".join(f"f{n}=1" for n in range(21)), URLENCODED, "too many fields"),
+        ("content_type=image/png&bytes=1", "text/plain", "multipart/form-data"),
+        ("content_type=image/png&bytes=1", None, "multipart/form-data"),
+    ],
+)
+def test_a_request_that_is_no_object_and_no_form_is_told_so(
+    body: str, content_type: str | None, says: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=says):
+        read_upload(request(body, content_type))
+
+
+def test_twenty_fields_are_not_too_many() -> None:
+    more = "&".join(f"f{n}=1" for n in range(18))
+    asked = request(f"content_type=image/png&bytes=1&{more}", URLENCODED)
+    assert read_upload(asked) == ("image/png", 1)
+
+
+def test_bytes_that_are_no_text_are_no_content_type() -> None:
+    asked = request(multipart(content_type="image/png\xff", bytes="1"), MULTIPART)
+    with pytest.raises(InvalidContentTypeError):
+        read_upload(asked)
+
+
+def test_a_request_beyond_10000_bytes_is_too_large() -> None:
+    body = '{"content_type": "image/png", "bytes": 1}'
+    assert read_upload(request(body.ljust(10_000))) == ("image/png", 1)
+    with pytest.raises(ImageTooLargeError, match=r"more than 10000 bytes\.$"):
+        read_upload(request(body.ljust(10_001)))
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "told"),
+    [
+        ("https://bucket.example/", {"host": "api.example"}, "https://bucket.example/"),
+        ("/media/upload", {"host": "api.example:8000"}, "http://api.example:8000/media/upload"),
+        (
+            "/media/upload",
+            {"host": "api.example", "x_forwarded_proto": "https"},
+            "https://api.example/media/upload",
+        ),
+        ("/media/upload", {}, "http://localhost/media/upload"),
+    ],
+)
+def test_the_offers_address_is_absolute(url: str, headers: dict[str, str], told: str) -> None:
+    form = UploadForm(url, {"key": "name"}, Instant(1_800_000_000_000_000))
+    assert upload_document(Offer("up-1", form), request("", **headers)) == {
+        "upload_id": "up-1",
+        "url": told,
+        "fields": {"key": "name"},
+        "expires_at": "2027-01-15T08:00:00Z",
+    }
