@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from http import HTTPStatus
@@ -58,6 +59,14 @@ def blur(image: bytes, **fields: str) -> dict[str, Any]:
     """Return the event of this file to blur, even if it is empty."""
     form = {"image": ("photo", image, "image/jpeg"), "radius": "12", **fields}
     return make.event("POST", "/v2/rembg/blur/", key=make.FUNDED, form=form)
+
+
+def form_event(body: bytes, content_type: str) -> dict[str, Any]:
+    """Return the event of a body that claims to be a form."""
+    event = make.event("POST", "/v2/rembg/blur/", key=make.FUNDED)
+    event["headers"]["Content-Type"] = content_type
+    event["multiValueHeaders"]["Content-Type"] = [content_type]
+    return event | {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
 
 
 def outcome_of(answer: Answer) -> str:
