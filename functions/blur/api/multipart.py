@@ -6,6 +6,7 @@ takes truncated bodies for whole ones (docs/adr/0002).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ from blur.errors import InvalidRequestError
 MAX_PARTS = 20
 MAX_HEADER_BYTES = 4096
 MAX_HEADERS = 8
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_CONTENT_TYPE = re.compile(rf"[^;]*(?:;\s*(?:{_WORD}\s*=\s*(?:{_WORD}|\"(?:\\.|[^\"\\])*\")\s*)?)*")
+"""A media type and its parameters (RFC 9110, 5.6.6), with white space where it does no harm."""
+_NAMED = re.compile(r";\s*boundary\s*=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,11 @@ def _collect(parser: PushMultipartParser, body: bytes) -> dict[str, list[bytes]]
 def boundary_of(content_type: str) -> str:
     """Return the boundary that the header names.
 
+    What the library would pass over in silence, such as the end of a boundary that should be
+    in quotes, is refused: other readers of the same header may see another boundary.
+
     Raises:
-        InvalidRequestError: it is no multipart/form-data, or names none.
+        InvalidRequestError: it is no multipart/form-data, or does not name one boundary.
 
     """
     try:
@@ -92,7 +100,8 @@ def boundary_of(content_type: str) -> str:
         message = "Send the image as multipart/form-data."
         raise InvalidRequestError(message)
     boundary: str = options.get("boundary", "")
-    if not boundary or not boundary.isascii():
-        message = "The Content-Type header has no valid multipart boundary."
+    is_clear = _CONTENT_TYPE.fullmatch(content_type) and len(_NAMED.findall(content_type)) == 1
+    if not boundary or not boundary.isascii() or not is_clear:
+        message = "The Content-Type header has no valid multipart boundary, or it lacks quotes."
         raise InvalidRequestError(message)
     return boundary

@@ -38,6 +38,25 @@ def test_a_boundary_may_be_quoted_and_the_type_in_any_case() -> None:
     assert form.all("a") == [b"1"]
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"multipart/form-data; boundary={BOUNDARY}:x",
+        f"multipart/form-data; boundary={BOUNDARY} x",
+        f"multipart/form-data; boundary=other; boundary={BOUNDARY}",
+        f'multipart/form-data; x="; boundary=other; boundary={BOUNDARY}',
+    ],
+)
+def test_a_boundary_that_can_be_read_in_two_ways_is_refused(header: str) -> None:
+    with pytest.raises(InvalidRequestError, match="boundary"):
+        parse_form(header, part("a", b"1") + END)
+
+
+def test_other_parameters_and_white_space_change_nothing() -> None:
+    header = f'multipart/form-data ;charset="utf;-8" ;  boundary = {BOUNDARY} ; x=y;'
+    assert parse_form(header, part("a", b"1") + END).all("a") == [b"1"]
+
+
 def test_text_that_looks_like_the_boundary_is_content() -> None:
     content = f"\r\n--{BOUNDARY[:-1]}\r\n--{BOUNDARY}".encode()[:-1]
     assert parse_form(TYPE, part("a", content) + END).all("a") == [content]

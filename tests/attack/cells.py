@@ -1,0 +1,175 @@
+"""Processes apart, in which the handler opens what may kill it.
+
+A decoder in C that is led astray ends its process, or never returns. Here that is seen, told and
+counted, and the next file finds a new process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from events import make
+from tests.attack.target import Target, blur, outcome_of
+
+from blur.errors import ApiError
+from blur.imaging.decode import decode
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from multiprocessing.connection import Connection
+
+CELLS = 2
+GIVEN_UP_S = 30
+"""When a process that does not answer is ended."""
+ROOM_BYTES = 12 << 30
+"""Address space of each, so that a file that asks for everything fails here and harms no one."""
+LIMIT_S = 10
+"""The longest that any file may take."""
+LIMIT_MB = 1769
+"""The most memory that any file may make the process hold: the least that Lambda is given in
+docs/operations.md. What is judged is the most that was resident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one file."""
+
+    name: str
+    outcome: str
+    seconds: float = 0
+    peak_mb: int = 0
+
+    @property
+    def is_survived(self) -> bool:
+        """Whether it ended in an answer of the contract, in time and within the memory."""
+        answered = self.outcome[:1].isdecimal()
+        return answered and self.seconds < LIMIT_S and self.peak_mb < LIMIT_MB
+
+
+@dataclass
+class Verdicts:
+    """What became of them all."""
+
+    all: list[Verdict] = field(default_factory=list)
+
+    @property
+    def fallen(self) -> list[Verdict]:
+        """Those that were not survived."""
+        return [verdict for verdict in self.all if not verdict.is_survived]
+
+    def told(self) -> str:
+        """Say how many ended how, and the worst of time and memory, for the page of trials."""
+        ends = Counter(one.outcome[:1] for one in self.all)
+        return (
+            f"{ends['2']:,} taken, {ends['4']:,} refused with a 4xx of the contract, "
+            f"{len(self.all) - ends['2'] - ends['4']} otherwise; at most "
+            f"{max(one.seconds for one in self.all):.1f} s and "
+            f"{max(one.peak_mb for one in self.all):,} MB"
+        )
+
+
+class Cell:
+    """One process at a time, and the pipe to it."""
+
+    def __init__(self, model_dir: Path) -> None:
+        """Start the first."""
+        self._model_dir = model_dir
+        self._start()
+
+    def _start(self) -> None:
+        spawn = get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_inside, args=(theirs, self._model_dir), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._pipe.recv()  # it says when it is ready, so that its start is in no file's time
+
+    def judge(self, name: str, image: bytes, *, whole: bool) -> Verdict:
+        """Have one file decoded, or sent through the `whole` service."""
+        self._pipe.send((image, whole))
+        try:
+            if self._pipe.poll(GIVEN_UP_S):
+                outcome, seconds, peak_mb = self._pipe.recv()
+                return Verdict(name, outcome, seconds, peak_mb)
+            outcome = "no answer"
+        except EOFError:
+            self._process.join()
+            outcome = f"ended with {self._process.exitcode}"
+        self.close()
+        self._start()
+        return Verdict(name, outcome)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def judged(files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: int = 1) -> Verdicts:
+    """Have every file decoded, and one in so many blurred, by processes that share them.
+
+    Of a broken file the service sees no more than its decoder, or no less than of a whole one.
+    """
+    with ThreadPoolExecutor(CELLS) as pool:
+        started = list(pool.map(Cell, [model_dir] * CELLS))
+        free: SimpleQueue[Cell] = SimpleQueue()
+        for cell in started:
+            free.put(cell)
+
+        def judge(numbered: tuple[int, tuple[str, bytes]]) -> Verdict:
+            cell = free.get()
+            number, (name, image) = numbered
+            try:
+                return cell.judge(name, image, whole=number % whole_each == 0)
+            finally:
+                free.put(cell)
+
+        try:
+            return Verdicts(list(pool.map(judge, enumerate(files))))
+        finally:
+            for cell in started:
+                cell.close()
+
+
+def _inside(pipe: Connection, model_dir: Path) -> None:
+    os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
+    resource.setrlimit(resource.RLIMIT_AS, (ROOM_BYTES, ROOM_BYTES))
+    with TemporaryDirectory() as folder:
+        target = Target(Path(folder), model_dir)
+        target(make.blur())  # what is loaded once is no file's doing
+        pipe.send("ready")
+        while True:
+            image, whole = pipe.recv()
+            started = time.perf_counter()
+            try:
+                outcome = outcome_of(target(blur(image))) if whole else _decoded(image)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+                outcome = f"{error!r}: {target.log.getvalue()}"
+            pipe.send((outcome, time.perf_counter() - started, peak_mb()))
+
+
+def _decoded(image: bytes) -> str:
+    try:
+        decode(image, max_pixels=Settings().max_pixels)
+    except ApiError as error:
+        return f"{error.status:d} {error.code}"
+    return "200"
+
+
+def peak_mb() -> int:
+    """Return the most memory that this program held; getrusage counts what it was forked from."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) // 1000

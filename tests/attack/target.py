@@ -1,0 +1,103 @@
+"""What is attacked: the handler that Lambda calls, on real accounts, with a full purse."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from events import make
+from tests.contract.conftest import FREQUENT, SITE, Answer, add_account
+
+from bgblur.proxy import InvocationContext
+from blur.accounts.sqlite.store import SqliteStore
+from blur.clock import now
+from blur.errors import ApiError
+from blur.handler import build
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PURSE = 10**9
+WELL = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER}
+UNFIT = set("\r\n\0")
+"""What no header's value may have in it (RFC 9110, 5.5)."""
+
+
+class Target:
+    """The handler as a function from an event to its answer."""
+
+    def __init__(self, folder: Path, model_dir: Path) -> None:
+        """Open accounts in `folder`, one of which can pay for everything."""
+        store = SqliteStore(folder / "accounts.db")
+        for key in (make.FUNDED, make.TEST):
+            add_account(store, key, PURSE, FREQUENT, now())
+        store.close()
+        settings = Settings(
+            accounts=f"sqlite:{folder / 'accounts.db'}",
+            media=f"folder:{folder / 'media'}",
+            model_dir=model_dir,
+            inference_threads=1,
+            site_dir=SITE,
+        )
+        self.log = io.StringIO()
+        logger = Logger(service=f"attack-{folder.name}", stream=self.log)
+        self._handler = build(settings, logger=logger)
+
+    def __call__(self, event: dict[str, Any]) -> Answer:
+        """Answer, and forget what was logged of the call before."""
+        self.log.seek(0)
+        self.log.truncate()
+        return Answer(self._handler(event, InvocationContext()))
+
+
+def blur(image: bytes, **fields: str) -> dict[str, Any]:
+    """Return the event of this file to blur, even if it is empty."""
+    form = {"image": ("photo", image, "image/jpeg"), "radius": "12", **fields}
+    return make.event("POST", "/v2/rembg/blur/", key=make.FUNDED, form=form)
+
+
+def form_event(body: bytes, content_type: str) -> dict[str, Any]:
+    """Return the event of a body that claims to be a form."""
+    event = make.event("POST", "/v2/rembg/blur/", key=make.FUNDED)
+    event["headers"]["Content-Type"] = content_type
+    event["multiValueHeaders"]["Content-Type"] = [content_type]
+    return event | {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def outcome_of(answer: Answer) -> str:
+    """Return the answer's status and the code of its error, if it is an answer of the contract.
+
+    Raises:
+        AssertionError: it is none, or it says that something broke.
+
+    """
+    told = [*answer.headers, *answer.headers.values()]
+    assert not any(UNFIT & set(text) for text in told), told
+    assert "x-request-id" in answer.headers
+    if answer.status in WELL or answer.status == HTTPStatus.PERMANENT_REDIRECT:
+        return str(answer.status)
+    error = json.loads(answer.body)
+    assert error.keys() == {"error"}
+    assert {"code", "message", "request_id"} <= error["error"].keys()
+    code: str = error["error"]["code"]
+    assert (answer.status, code) in CODES, (answer.status, code)
+    return f"{answer.status} {code}"
+
+
+def _codes() -> set[tuple[int, str]]:
+    found, classes = set(), [ApiError]
+    while classes:
+        kind = classes.pop()
+        classes += kind.__subclasses__()
+        if hasattr(kind, "code"):
+            found.add((int(kind.status), kind.code))
+    return {(status, code) for status, code in found if status < HTTPStatus.INTERNAL_SERVER_ERROR}
+
+
+CODES = _codes()
+"""Status and code of every error that a bad request may be answered with."""

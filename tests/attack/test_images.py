@@ -1,0 +1,48 @@
+"""Broken images: each ends in a picture or in an error of the contract, and the process lives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.attack.cells import LIMIT_MB, LIMIT_S, judged
+from tests.attack.mutants import KINDS, cut, turned
+from tests.trials import Part, record, size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BY = "tests/attack/test_images.py"
+WHOLE_EACH = 25
+"""One in so many mutants goes through the whole service, the others through its decoder."""
+WITHIN = f"limits: {LIMIT_S} s, {LIMIT_MB:,} MB"
+
+
+@pytest.mark.timeout(1200)
+def test_a_file_cut_anywhere_is_refused_or_blurred(model_dir: Path) -> None:
+    percents = size(range(0, 100, 10), full=range(100))
+    verdicts = judged(cut(percents), model_dir, whole_each=WHOLE_EACH)
+    assert verdicts.fallen == []
+    record(
+        Part.BAD_INPUT,
+        "photos cut short, in every format",
+        f"{len(KINDS)} files at every 1 % of their length: {len(verdicts.all):,}; "
+        f"1 in {WHOLE_EACH} through the whole service, the others through its decoders",
+        f"{verdicts.told()} ({WITHIN})",
+        by=BY,
+    )
+
+
+@pytest.mark.timeout(3600)
+def test_a_file_with_some_bits_turned_is_refused_or_blurred(model_dir: Path) -> None:
+    mutants = size(400, full=20_000)
+    verdicts = judged(turned(mutants), model_dir, whole_each=WHOLE_EACH)
+    assert verdicts.fallen == []
+    record(
+        Part.BAD_INPUT,
+        "photos with bits turned, in every format",
+        f"{mutants:,} mutants of {len(KINDS)} files; "
+        f"1 in {WHOLE_EACH} through the whole service, the others through its decoders",
+        f"{verdicts.told()} ({WITHIN})",
+        by=BY,
+    )
