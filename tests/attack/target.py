@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from events import make
 from tests.contract.conftest import FREQUENT, SITE, Answer, add_account
 
-from bgblur.proxy import InvocationContext
+from bgblur.serving.proxy import InvocationContext
 from blur.accounts.sqlite.store import SqliteStore
 from blur.clock import now
 from blur.errors import ApiError
