@@ -3,7 +3,7 @@
     make load
 
 Sizes, kernels and formats are mixed, so that whatever a cache or an allocator keeps is kept by
-request 200. The sum is over the front and its workers, resident and not shared (PSS).
+request 200. The sum of the resident sets (RSS) is over the front and its workers.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ RECIPES = (
 
 
 def memory_mb(pid: int) -> float:
-    """Return the proportional set size of a process and its children."""
+    """Return the resident sets of a process and its children."""
     front = psutil.Process(pid)
     processes = [front, *front.children(recursive=True)]
-    total_bytes: int = sum(process.memory_full_info().pss for process in processes)
+    total_bytes: int = sum(process.memory_info().rss for process in processes)
     return total_bytes / 1e6
 
 
