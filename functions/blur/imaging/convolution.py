@@ -85,7 +85,8 @@ def _spread(
     shares = to_shares(weights)
     total = lens.spread(shares)[inner]
     scale = np.reciprocal(np.maximum(total, LEAST))
-    channels = (cv2.LUT(channel, lens.exposed) * shares for channel in cv2.split(colours))
-    found = cv2.merge([lens.developed(lens.spread(each)[inner] * scale) for each in channels])
+    planes = (cv2.extractChannel(colours, channel) for channel in range(3))
+    lights = (lens.spread(cv2.LUT(plane, lens.exposed) * shares)[inner] for plane in planes)
+    found = cv2.merge([lens.developed(light * scale) for light in lights])
     cv2.copyTo(found, (total > LEAST).view(np.uint8), soft.colours[own])
     soft.weights[own] = to_bytes(total * np.float32(OPAQUE))
