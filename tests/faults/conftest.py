@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from tests.faults.books import Books, open_books
+from tests.faults.disks import tmpfs
 from tests.integration.accounts.conftest import dynamodb, dynamodb_table, location, store
 from tests.integration.media.conftest import s3
 from tests.integration.running import environment
@@ -19,11 +21,12 @@ HOLD_TTL_S = 6
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Path:
-    """A folder of the accounts and uploads alone."""
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder of the accounts and uploads alone; a disk of its own where one is mounted."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    return folder
+    with tmpfs(folder) if "mounted" in request.node.name else nullcontext():
+        yield folder
 
 
 @pytest.fixture

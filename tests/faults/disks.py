@@ -17,6 +17,8 @@ from pathlib import Path
 
 from tests.faults.processes import family
 
+DISK_BYTES = 8_000_000
+
 
 @contextmanager
 def no_byte_more(pid: int | None = None, *, largest: int = 0) -> Iterator[None]:
@@ -61,27 +63,25 @@ def without_privileges() -> list[str]:
 
 
 @contextmanager
-def tmpfs(folder: Path, size_bytes: int) -> Iterator[Path]:
-    """Mount a file system of its own, in memory; for root only."""
-    folder.mkdir()
-    options = f"size={size_bytes}"
+def tmpfs(folder: Path) -> Iterator[None]:
+    """Mount a small file system in memory over the folder; for root only."""
+    options = f"size={DISK_BYTES}"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
     try:
-        yield folder
+        yield
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @contextmanager
-def filled(folder: Path) -> Iterator[None]:
-    """Write a file until its disk has no byte left."""
+def filled(folder: Path, *, leave: int = 0) -> Iterator[None]:
+    """Write a file until its disk has no byte left, or so many."""
     filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(65_536))
-    with filler.open("ab", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"x")
+    with filler.open("wb", buffering=0) as file:
+        with suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        file.truncate(file.tell() - leave)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.answers import PICTURE
 from tests.faults.conftest import HOLD_TTL_S
-from tests.faults.disks import filled, no_byte_more, read_only, tmpfs, without_privileges
+from tests.faults.disks import filled, no_byte_more, read_only, without_privileges
 from tests.faults.load import load
 from tests.integration.running import Running, running
 from tests.trials import FULL, Part, record, size
@@ -24,18 +24,6 @@ UNAVAILABLE = "temporarily_unavailable"
 ROUNDS = size(1, full=5)
 CLIENTS = 2
 IS_ROOT = os.geteuid() == 0
-DISK_BYTES = 8_000_000
-
-
-@pytest.fixture
-def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """The folder of accounts and uploads: a file system of its own where one is mounted."""
-    if "mounted" in request.node.name:
-        with tmpfs(tmp_path / "disk", DISK_BYTES) as folder:
-            yield folder
-    else:
-        (tmp_path / "disk").mkdir()
-        yield tmp_path / "disk"
 
 
 Fault = Callable[[Running, Path], AbstractContextManager[None]]

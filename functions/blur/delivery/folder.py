@@ -70,11 +70,8 @@ class FolderStore:
 
     def take(self, name: str, *, max_bytes: int) -> bytes:
         """Read the file; see `UploadStore.take`."""
-        try:
-            with _writable(), self._path(name).open("rb") as file:
-                data = file.read(max_bytes + 1)
-        except FileNotFoundError as error:
-            raise UploadNotFoundError from error
+        with _writable():
+            data = _head(self._path(name), max_bytes + 1)
         if len(data) > max_bytes:
             message = f"The upload has more than {max_bytes} bytes."
             raise ImageTooLargeError(message)
@@ -100,11 +97,15 @@ class FolderStore:
             return path.read_bytes()
         self._folder.mkdir(parents=True, exist_ok=True)
         descriptor, mine = tempfile.mkstemp(dir=self._folder)  # mode 0600
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(SECRET_BYTES))
-        with contextlib.suppress(FileExistsError):
-            os.link(mine, path)  # which, unlike a rename, replaces nothing
-        Path(mine).unlink()
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(SECRET_BYTES))
+                file.flush()
+                os.fsync(descriptor)  # a power cut must not leave the name on an empty file
+            with contextlib.suppress(FileExistsError):
+                os.link(mine, path)  # which, unlike a rename, replaces nothing
+        finally:
+            Path(mine).unlink()
         return path.read_bytes()
 
     def _sweep(self, now_us: int) -> None:
@@ -128,13 +129,19 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def _head(path: Path, size_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size_bytes)
+    except FileNotFoundError as error:
+        raise UploadNotFoundError from error
+
+
 @contextmanager
 def _writable() -> Iterator[None]:
-    """Call a full or failing disk an outage."""
+    """Call a disk that is full, failing or gone an outage."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
         message = "The store of large files does not work just now. Nothing was charged."
         raise UnavailableError(message, retry_after_s=1) from error

@@ -1,0 +1,136 @@
+"""The uploads' folder full, read-only or gone, while a file is on its way into it."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import pytest
+import requests
+from events import make
+from PIL import Image
+from tests.faults.answers import PICTURE, outcome, require_error
+from tests.faults.conftest import HOLD_TTL_S
+from tests.faults.disks import filled, no_byte_more, read_only, without_privileges
+from tests.integration.running import Running, running
+from tests.trials import FULL, Part, record
+
+from blur.clock import now
+from blur.delivery.folder import SECRET_BYTES, FolderStore
+from blur.delivery.permit import Permit
+from blur.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from tests.faults.books import Books
+
+SIZE_PX = (1000, 1000)
+LARGEST_BYTES = 1_000_000
+"""Room for the accounts and for a third of the upload."""
+
+Fault = Callable[[Running, Path], AbstractContextManager[None]]
+
+
+def large_photo() -> bytes:
+    """Return the sample photo as a PNG of several megabytes."""
+    buffer = io.BytesIO()
+    with Image.open(make.PHOTO) as photo:
+        photo.convert("RGB").resize(SIZE_PX).save(buffer, "PNG", compress_level=0)
+    return buffer.getvalue()
+
+
+@contextmanager
+def in_the_way(folder: Path) -> Iterator[None]:
+    """Put a file where the folder was, as an operator's slip may."""
+    shutil.rmtree(folder)
+    folder.write_text("not a folder")
+    try:
+        yield
+    finally:
+        folder.unlink()
+
+
+FAULTS: dict[str, Fault] = {
+    "full": lambda server, _: no_byte_more(server.process.pid, largest=LARGEST_BYTES),
+    "read-only": lambda _, uploads: read_only(uploads),
+    "gone": lambda _, uploads: in_the_way(uploads),
+}
+if FULL and os.geteuid() == 0:
+    FAULTS["full, mounted"] = lambda _, uploads: filled(uploads.parent.parent, leave=LARGEST_BYTES)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_upload_that_finds_no_room_leaves_nothing_behind_and_can_be_sent_again(
+    fault: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
+) -> None:
+    uploads, photo = disk / "media" / "uploads", large_photo()
+    uploads.mkdir(parents=True)
+    with running(tmp_path, env, under=without_privileges()) as server:
+        offered = offer(server, books.key, len(photo))
+        with FAULTS[fault](server, uploads):
+            refused = send(server, offered, photo)
+            code = require_error(*told(refused), refused.json()["error"])
+            assert code == "temporarily_unavailable"
+            assert not uploads.is_dir() or not list(uploads.iterdir())
+        missing = blur(server, books.key, offered["upload_id"])
+        assert missing == "upload_not_found"
+        assert send(server, offered, photo).status_code == 204
+        assert blur(server, books.key, offered["upload_id"]) == PICTURE
+    assert books.settled(after_s=HOLD_TTL_S) == 1
+    record(
+        Part.FAULTS,
+        f"Uploads' folder {fault}",
+        f"1 upload of {len(photo) / 1e6:.1f} MB",
+        "503, no part of it left behind, nothing charged; the same form works afterwards",
+        by="tests/faults/test_uploads_disk.py",
+    )
+
+
+def test_a_full_disk_keeps_no_half_of_the_folders_secret(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    offer_one = partial(store.offer, content_type="image/png", max_bytes=10, now_us=now())
+    with no_byte_more(), pytest.raises(UnavailableError):
+        offer_one("uploads/a")
+    assert list(tmp_path.iterdir()) == []
+    offer_one("uploads/a")
+    assert (tmp_path / "secret").stat().st_size == SECRET_BYTES
+
+
+def test_a_folder_that_is_removed_under_an_upload_is_an_outage(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    permit = Permit("uploads/a", "image/png", 10, now() + 1_000_000)
+    with pytest.raises(UnavailableError), store.writing(permit) as file:
+        shutil.rmtree(Path(file.name).parent)
+
+
+def offer(server: Running, key: str, size: int) -> dict[str, Any]:
+    answer = requests.post(
+        f"{server.url}/v2/uploads",
+        json={"content_type": "image/png", "bytes": size},
+        headers={"ApiKey": key},
+        timeout=30,
+    )
+    assert answer.status_code == 201
+    offered: dict[str, Any] = answer.json()
+    return offered
+
+
+def send(server: Running, offered: dict[str, Any], photo: bytes) -> requests.Response:
+    url = urljoin(server.url, offered["url"])
+    return requests.post(url, data=offered["fields"], files={"file": photo}, timeout=60)
+
+
+def blur(server: Running, key: str, upload_id: str) -> str:
+    form = {"upload_id": (None, upload_id), "radius": (None, "9")}
+    answer = requests.post(server.blur_url, headers={"ApiKey": key}, files=form, timeout=60)
+    return outcome(answer.status_code, answer.headers, answer.content).kind
+
+
+def told(answer: requests.Response) -> tuple[int, dict[str, str]]:
+    return answer.status_code, {name.lower(): value for name, value in answer.headers.items()}
