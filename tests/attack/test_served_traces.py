@@ -129,7 +129,7 @@ def operate(session: Session) -> list[tuple[str, bytes]]:
 
 
 def test_no_key_and_no_photo_is_in_anything_that_the_server_writes(session: Session) -> None:
-    turns = size(1, full=50)
+    turns = size(1, full=20)
     for _ in range(turns):
         call_well(session)
         call_badly(session)
