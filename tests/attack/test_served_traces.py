@@ -128,14 +128,31 @@ def operate(session: Session) -> list[tuple[str, bytes]]:
     return [("a command", done.stdout + done.stderr) for done in outputs]
 
 
-def test_no_key_and_no_photo_is_in_anything_that_the_server_writes(session: Session) -> None:
-    turns = size(1, full=50)
+def blur_by_command(session: Session, elsewhere: Path) -> tuple[str, bytes]:
+    """Return what the client's command prints of a photo that it blurs and one that it cannot."""
+    for name, content in (("good.jpg", session.inline), ("bad.jpg", session.inline[:5000])):
+        (elsewhere / name).write_bytes(content)
+    env = {"BGBLUR_API": session.server.url, "BGBLUR_API_KEY": session.keys[0]}
+    words = ["blur", str(elsewhere / "good.jpg"), str(elsewhere / "bad.jpg"), "-r", "9", "--json"]
+    done = subprocess.run(
+        [*BGBLUR, *words], env=session.env | env, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["blurred"] == 1
+    return "the client's command", done.stdout + done.stderr
+
+
+def test_no_key_and_no_photo_is_in_anything_that_the_server_writes(
+    session: Session, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    turns = size(1, full=20)
     for _ in range(turns):
         call_well(session)
         call_badly(session)
         upload(session)
     broken = break_inside(session)
-    written = [*files(session.folder), *operate(session)]
+    by_command = blur_by_command(session, tmp_path_factory.mktemp("client"))
+    written = [*files(session.folder), *operate(session), by_command]
     require_whole(written, session, broken)
 
     assert found(key_forms(session.keys), written) == set()
@@ -148,7 +165,7 @@ def test_no_key_and_no_photo_is_in_anything_that_the_server_writes(session: Sess
     record(
         Part.SECURITY,
         "Keys and photos, searched for in all that the embedded server wrote",
-        f"{turns * 13 + 1} calls, one of which broke inside; {size_kb} kB of logs, metrics, "
+        f"{turns * 13 + 3} calls, one of which broke inside; {size_kb} kB of logs, metrics, "
         "accounts and media",
         "none found but the uploads where they lie",
         by="tests/attack/test_served_traces.py",

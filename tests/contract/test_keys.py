@@ -100,6 +100,18 @@ def test_1000_malformed_keys_are_refused_and_the_store_is_not_asked(
     assert watched.asked == []
 
 
+def test_no_picture_is_looked_at_for_a_key_that_is_not_good(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked_at(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("blur.service.blur_photo", looked_at)
+    assert call(make.blur(make.FUNDED)).status == 500
+    refused = {make.UNKNOWN: 401, make.EMPTY: 402, make.LIMITED: 429}
+    assert {key: call(make.blur(key)).status for key in refused} == refused
+
+
 def test_1000_unknown_keys_are_refused_alike_and_change_nothing(
     watched_call: Call, watched: Watched, store: SqliteStore, clock: Clock
 ) -> None:

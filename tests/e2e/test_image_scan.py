@@ -36,8 +36,8 @@ def test_no_file_changes_its_user_but_those_of_the_base() -> None:
         Part.SECURITY,
         "The function's image, scanned for files that change their user and for what others write",
         f"{len(files)} files, {len(own)} of them ours",
-        f"0 of ours; {len(programs)} programs of the stand-in base change their user, "
-        f"which Lambda's does not let them; {len(FOR_EVERYONE)} folders of the base for all",
+        f"none of ours; of the stand-in base {len(programs)} programs and {len(FOR_EVERYONE)} "
+        "folders with the sticky bit; where no program can change its user, photos are blurred too",
         by="tests/e2e/test_image_scan.py",
     )
 

@@ -1,0 +1,56 @@
+"""The threat model: each test that it names is there, and each threat names one."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+
+import pytest
+from tests.documents import ROOT, read
+
+PAGE = read("docs/security.md")
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)))
+[THREATS] = re.findall(r"^\| threat \|.*?(?=\n\n)", PAGE, re.MULTILINE | re.DOTALL)
+EXCEPTIONS = re.findall(r"^\| `([\w/.]+)` \| (S\d+(?:, S\d+)*) \|", PAGE, re.MULTILINE)
+
+
+@cache
+def names_in(file: str) -> set[str]:
+    tree = ast.parse((ROOT / file).read_text("utf-8"))
+    return {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED)
+def test_a_test_that_is_named_is_there(file: str, name: str) -> None:
+    assert name.startswith("test_")
+    assert name in names_in(file)
+
+
+def test_every_threat_has_an_answer_and_a_test() -> None:
+    rows = [row.strip("|").split(" | ") for row in THREATS.splitlines()[2:]]
+    assert len(rows) > 30
+    for threat, answer, held_by in rows:
+        assert answer.strip(), threat
+        assert re.fullmatch(r"`tests/\S+::\w+`(, `tests/\S+::\w+`)*", held_by.strip()), threat
+
+
+def test_every_exception_from_the_security_rules_is_listed_and_no_other() -> None:
+    found = set()
+    for file in ROOT.glob("[!.]*/**/*.py"):
+        path = file.relative_to(ROOT)
+        if path.parts[0] not in {"build", "tests"}:
+            lines = re.findall(
+                r"# noqa: ([A-Z0-9, ]+?)(?: - |$)", file.read_text("utf-8"), re.MULTILINE
+            )
+            rules = {rule for line in lines for rule in re.findall(r"\bS\d{3}\b", line)}
+            found |= {(str(path), rule) for rule in rules}
+    listed = [(where, rule) for where, rules in EXCEPTIONS for rule in rules.split(", ")]
+    assert {exception for exception in found if not covers(listed, *exception)} == set()
+    assert [
+        one for one in listed if not any(covers([one], *exception) for exception in found)
+    ] == []
+
+
+def covers(listed: list[tuple[str, str]], path: str, rule: str) -> bool:
+    return any(path.startswith(where) and rule == each for where, each in listed)
