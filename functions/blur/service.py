@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from blur.delivery.results import Results
     from blur.delivery.store import Link
     from blur.imaging.encode import Encoded
+    from blur.imaging.matte import Predictor
     from blur.imaging.recipe import Recipe
-    from blur.imaging.session import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class BlurService:
     """The calls of the API on values; what differs by where it runs is passed in."""
 
     store: CallStore
-    model: Callable[[], Model]
+    model: Callable[[], Predictor]
     """Gives the model, which it opens but once."""
     results: Results
     price: int

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
+import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
+from tests.mutants.explained import Explanation, explanations
 from tests.mutants.hunt import Hunt
 from tests.mutants.mutation import Mutant, mutants_of
 from tests.mutants.portions import CODE, PORTIONS, Portion
 from tests.trials import Part, record
 
-EXPLAINED = Path(__file__).with_name("explained.toml")
-PYTEST = ("-qqs", "--timeout=20", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none")
+PYTEST = ("-qqs", "--timeout=20", "-p", "no:cacheprovider")
 
 
 def main(names: Sequence[str]) -> int:
@@ -35,12 +34,14 @@ def main(names: Sequence[str]) -> int:
 def _hunt(portion: Portion, file: str) -> int:
     paths = {str(path.relative_to(CODE)): path for path in portion.paths(file)}
     hunt = Hunt([mutant for name in paths for mutant in mutants_of(paths[name], name)], paths)
-    if pytest.main([*PYTEST, "-k", portion.only, *portion.tests], plugins=[hunt]):
-        return 1
-    explained = _explained(set(paths))
-    new = [mutant for mutant in hunt.survivors if mutant.name not in explained]
-    gone = explained - {mutant.name for mutant in hunt.mutants}
-    report(new, gone)
+    with tempfile.TemporaryDirectory() as scratch:  # of our own: other runs tidy pytest's
+        options = [*PYTEST, f"--basetemp={scratch}/tests", "-k", portion.only]
+        if pytest.main([*options, *portion.tests], plugins=[hunt]):
+            return 1
+    rows = [row for row in explanations() if row.file in paths]
+    new = [each for each in hunt.survivors if not any(row.explains(each) for row in rows)]
+    gone = [row for row in rows if not any(row.explains(each) for each in hunt.mutants)]
+    _report(new, gone)
     if new or gone:
         return 1
     if not file:
@@ -48,19 +49,13 @@ def _hunt(portion: Portion, file: str) -> int:
     return 0
 
 
-def _explained(files: set[str]) -> set[tuple[str, ...]]:
-    rows = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))["mutant"]
-    names = {(row["file"], row["place"], row["before"], row["after"]) for row in rows}
-    return {name for name in names if name[0] in files}
-
-
-def report(new: Sequence[Mutant], gone: set[tuple[str, ...]]) -> None:
+def _report(new: Sequence[Mutant], gone: Sequence[Explanation]) -> None:
     """Name the survivors that nobody has explained, and explanations of what is no more."""
     print()  # noqa: T201 - a command
     for mutant in new:
         print(f"survived: {mutant}")  # noqa: T201 - as above
-    for name in sorted(gone):
-        print(f"explained, but there is no such mutant any more: {name}")  # noqa: T201 - as above
+    for row in gone:
+        print(f"explained, but there is no such mutant any more: {row}")  # noqa: T201 - as above
 
 
 def _record(portion: Portion, hunt: Hunt) -> None:

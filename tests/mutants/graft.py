@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.mutants.mutation import Mutant
@@ -24,22 +24,21 @@ def graft(mutant: Mutant, module: ModuleType) -> None:
     if mutant.is_constant:
         _set_constant(mutant.place, vars(module)[mutant.place], fresh[mutant.place])
         return
-    (new,) = _functions(mutant.place, fresh)
-    for old in _functions(mutant.place, vars(module)):
-        old.__code__ = new.__code__
-        old.__defaults__ = new.__defaults__
-        old.__kwdefaults__ = new.__kwdefaults__
+    old, new = (_function(mutant.place, names) for names in (vars(module), fresh))
+    old.__code__ = new.__code__
+    old.__defaults__ = new.__defaults__
+    old.__kwdefaults__ = new.__kwdefaults__
 
 
-def _functions(qualified_name: str, namespace: dict[str, object]) -> Iterator[FunctionType]:
-    """Find the functions also where a decorator has them."""
-    for thing in gc.get_objects():
-        if (
-            isinstance(thing, FunctionType)
-            and thing.__globals__ is namespace
-            and thing.__code__.co_qualname == qualified_name
-        ):
-            yield thing
+def _function(qualified_name: str, namespace: Mapping[str, Any]) -> FunctionType:
+    """Find the function also where a decorator has it."""
+    first, *more = qualified_name.split(".")
+    found = namespace[first]
+    for name in more:
+        found = vars(found)[name]
+    function = inspect.unwrap(getattr(found, "fget", None) or found)
+    assert isinstance(function, FunctionType)
+    return function
 
 
 def _set_constant(name: str, old: object, new: object) -> None:

@@ -8,16 +8,19 @@ is ready in the forks too.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.mutants.graft import graft
@@ -38,21 +41,31 @@ class Hunt:
     paths: dict[str, Path]
     """The files by the names that the mutants call them."""
     survivors: list[Mutant] = field(default_factory=list)
+    tried: int = 0
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the tests, then hunt; instead of what pytest does."""
         _calm_hypothesis()
-        trails = [self._watched(session, item) for item in session.items]
+        with _silence():
+            trails = [self._watched(session, item) for item in session.items]
         if session.testsfailed:
             pytest.exit("the tests fail without any mutant", returncode=1)
         trails.sort(key=lambda trail: trail.seconds)
+        gc.freeze()  # what is here now stays: forks need not look at it, and so not copy it
         waiting, running = list(reversed(self.mutants)), dict[int, _Chase]()
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):
                 chase = self._released(session, waiting.pop(), trails)
                 running[chase.pid] = chase
             self._gather(running)
+        self._require_calm(session, trails)
         return True
+
+    def _require_calm(self, session: pytest.Session, trails: list[_Trail]) -> None:
+        """Run the tests in a fork without a mutant: what kills mutants must not kill it."""
+        chase = self._released(session, None, trails)
+        if os.waitpid(chase.pid, 0)[1] != 0:
+            pytest.exit("the tests fail in a fork without any mutant", returncode=1)
 
     def _watched(self, session: pytest.Session, item: pytest.Item) -> _Trail:
         names = {str(path): name for name, path in self.paths.items()}
@@ -70,37 +83,43 @@ class Hunt:
         threading.setprofile(None)
         return _Trail(item, time.perf_counter() - start_s, places)
 
-    def _released(self, session: pytest.Session, mutant: Mutant, trails: list[_Trail]) -> _Chase:
-        after = [trail for trail in trails if trail.leads_to(mutant)]
+    def _released(
+        self, session: pytest.Session, mutant: Mutant | None, trails: list[_Trail]
+    ) -> _Chase:
+        after = [trail for trail in trails if mutant is None or trail.leads_to(mutant)]
         limit_s = PATIENCE_S + 3 * sum(trail.seconds for trail in after)
         pid = os.fork()
         if pid == 0:
-            self._chase(session, mutant, [trail.item for trail in after])
+            with contextlib.suppress(BaseException):  # a mutant may raise anything
+                self._chase(session, mutant, [trail.item for trail in after])
+            os._exit(1)
         return _Chase(pid, mutant, time.monotonic() + limit_s)
 
-    def _chase(self, session: pytest.Session, mutant: Mutant, items: list[pytest.Item]) -> NoReturn:
+    def _chase(
+        self, session: pytest.Session, mutant: Mutant | None, items: list[pytest.Item]
+    ) -> None:
+        """Run the tests until one fails; if none does, end the process with 0."""
         os.setsid()
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        try:
-            module = self.paths[mutant.file].relative_to(CODE)
-            graft(mutant, importlib.import_module(".".join(module.with_suffix("").parts)))
+        with _silence():
+            if mutant is not None:
+                file = self.paths[mutant.file].relative_to(CODE)
+                graft(mutant, importlib.import_module(".".join(file.with_suffix("").parts)))
             for item in items:
                 _run(session, item)
                 if session.testsfailed:
-                    os._exit(1)
-        except BaseException:  # noqa: BLE001 - a mutant may raise anything
-            os._exit(1)
-        os._exit(0)
+                    return
+            os._exit(0)
 
     def _gather(self, running: dict[int, _Chase]) -> None:
         for pid, chase in list(running.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 del running[pid]
-                if status == 0:
+                self.tried += 1
+                if status == 0 and chase.mutant:
                     self.survivors.append(chase.mutant)
+                if self.tried % 100 == 0:
+                    print(f" {self.tried}", end="", flush=True)  # noqa: T201 - it takes long
             elif time.monotonic() > chase.deadline_s:
                 os.killpg(pid, signal.SIGKILL)
         time.sleep(0.002)
@@ -124,8 +143,20 @@ class _Trail:
 @dataclass(frozen=True)
 class _Chase:
     pid: int
-    mutant: Mutant
+    mutant: Mutant | None
     deadline_s: float
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Lead what the tests and their programs print nowhere."""
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    yield
+    sys.stdout.flush()
+    os.dup2(kept, 1)
+    os.close(kept)
+    os.close(nowhere)
 
 
 def _run(session: pytest.Session, item: pytest.Item) -> None:

@@ -29,11 +29,6 @@ class Mutant:
     source: str
 
     @property
-    def name(self) -> tuple[str, str, str, str]:
-        """What stays the same while the file changes elsewhere."""
-        return self.file, self.place, self.before, self.after
-
-    @property
     def is_constant(self) -> bool:
         """Tell a constant from a function."""
         return CONSTANT.fullmatch(self.place) is not None

@@ -10,7 +10,7 @@ from blur.imaging.encode import FORMATS
 DEFAULT = "png"
 LONGEST = 1000
 """Characters of the header that are read; a browser's has about a hundred."""
-_WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
+_WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*")
 
 
 class _Range(NamedTuple):
@@ -20,8 +20,8 @@ class _Range(NamedTuple):
 
 class _Score(NamedTuple):
     quality: float
-    precision: int
-    """2 where the type is named itself, 1 for `image/*`, 0 for anything."""
+    named: bool
+    """Whether the type is named itself, not just covered by `image/*` or `*/*`."""
 
 
 def preferred_format(header: str) -> str:
@@ -46,8 +46,8 @@ def _range(item: str) -> _Range:
 
 def _score(ranges: list[_Range], content_type: str) -> _Score:
     """Judge a type by the most precise range that covers it (12.5.1)."""
-    for precision, pattern in ((2, content_type), (1, "image/*"), (0, "*/*")):
+    for pattern in (content_type, "image/*", "*/*"):
         qualities = [found.quality for found in ranges if found.pattern == pattern]
         if qualities:
-            return _Score(max(qualities), precision)
-    return _Score(0, 0)
+            return _Score(max(qualities), named=pattern == content_type)
+    return _Score(0, named=False)

@@ -51,7 +51,6 @@ def parse_form(content_type: str, body: bytes) -> Form:
     try:
         parser = PushMultipartParser(
             boundary_of(content_type),
-            content_length=len(body),
             max_header_size=MAX_HEADER_BYTES,
             max_header_count=MAX_HEADERS,
             max_segment_count=MAX_PARTS,
@@ -99,7 +98,7 @@ def boundary_of(content_type: str) -> str:
     if media_type.lower() != "multipart/form-data":
         message = "Send the image as multipart/form-data."
         raise InvalidRequestError(message)
-    boundary: str = options.get("boundary", "")
+    boundary: str | None = options.get("boundary")
     is_clear = _CONTENT_TYPE.fullmatch(content_type) and len(_NAMED.findall(content_type)) == 1
     if not boundary or not boundary.isascii() or not is_clear:
         message = "The Content-Type header has no valid multipart boundary, or it lacks quotes."

@@ -31,6 +31,18 @@ from blur.imaging.encode import FORMATS
         ("image/webp;q=nonsense", "webp"),
         ("image/avif,image/webp,image/apng,*/*;q=0.8", "webp"),
         (",,;;,=,", "png"),
+        ("image/jpeg;q=0", "png"),
+        ("image/*, image/webp", "webp"),
+        ("image/jpeg;q=0.5, */*", "png"),
+        ("image/jpeg;q=0.5, image/*;q=0.2, */*", "jpeg"),
+        ("image/webp;q=1.001", "webp"),
+        ("image/webp;q=0.1234, image/jpeg;q=0.9", "webp"),
+        ("image/webp;q=, image/jpeg;q=0.9", "webp"),
+        ("image/webp;q=0., image/jpeg;q=0.1", "jpeg"),
+        ("image/webp;q=0.9, image/jpeg;q=1.000", "jpeg"),
+        ("x," * 495 + "image/webp", "webp"),
+        ("xy" + "x," * 495 + "image/webp", "png"),
+        ("y" + "x," * 495 + "image/webp", "png"),
     ],
 )
 def test_the_format_liked_best_is_taken(header: str, name: str) -> None:

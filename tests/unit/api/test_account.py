@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from blur.accounts.model import (
     Account,
@@ -15,6 +17,9 @@ from blur.accounts.model import (
     Usage,
 )
 from blur.api.account import account_document, account_standing, rfc3339
+
+if TYPE_CHECKING:
+    import pytest
 
 EIGHT = Instant(1_800_000_000_000_000)
 LIMIT = RateLimit(per_minute=60, burst=7)
@@ -72,6 +77,18 @@ def test_a_key_that_does_not_end_has_no_end() -> None:
 def test_an_inquiry_is_free_and_tells_the_balance_and_its_own_limit() -> None:
     standing = account_standing(VIEW)
     assert (standing.credits_charged, standing.credits_left, standing.rate) == (0, 6, VIEW.rate)
+
+
+def test_an_instant_is_told_in_utc_wherever_the_machine_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert rfc3339(EIGHT) == "2027-01-15T08:00:00Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_instant_is_written_to_the_second_that_has_begun() -> None:

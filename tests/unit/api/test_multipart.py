@@ -19,6 +19,12 @@ def part(name: str, value: bytes = b"") -> bytes:
     return b"--%s\r\n%s\r\n\r\n%s\r\n" % (BOUNDARY.encode(), disposition.encode(), value)
 
 
+def headed(headers: int, header_bytes: int) -> bytes:
+    """Return a part with so many headers, the last of them so long."""
+    more = b"\r\nX: y" * (headers - 2) + b"\r\nX: ".ljust(header_bytes + 2, b"y")
+    return part("a").replace(b"\r\n\r\n", more + b"\r\n\r\n", 1)
+
+
 END = f"--{BOUNDARY}--\r\n".encode()
 
 
@@ -119,8 +125,11 @@ def test_any_type_and_any_body_are_read_or_refused(content_type: str, body: byte
 
 def test_as_much_as_any_client_sends_is_read() -> None:
     assert len(parse_form(TYPE, part("a") * 20 + END).all("a")) == 20
-    headers = b"\r\nX: y" * 7 + b"\r\n\r\n"
-    assert parse_form(TYPE, part("a").replace(b"\r\n\r\n", headers, 1) + END).all("a") == [b""]
+    for headers, header_bytes in ((8, 40), (2, 4096)):
+        assert parse_form(TYPE, headed(headers, header_bytes) + END).all("a") == [b""]
+    for headers, header_bytes in ((9, 40), (2, 4097)):
+        with pytest.raises(InvalidRequestError, match="too long headers"):
+            parse_form(TYPE, headed(headers, header_bytes) + END)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,12 @@ def test_a_field_out_of_its_range_is_named_with_its_range(
         read_order(request(*fields.items()), max_body_bytes=MOST)
 
 
+def test_a_request_without_any_header_is_no_form() -> None:
+    bare = HttpRequest("POST", "/", {}, "req_1", "--X--\r\n", False, 1, "/")  # noqa: FBT003
+    with pytest.raises(InvalidRequestError, match="multipart/form-data"):
+        read_order(bare, max_body_bytes=MOST)
+
+
 def test_a_missing_radius_is_called_missing() -> None:
     with pytest.raises(InvalidRadiusError, match="'radius' is missing"):
         read_order(request(("image", "b")), max_body_bytes=MOST)

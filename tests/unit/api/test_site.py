@@ -9,7 +9,7 @@ import pytest
 
 from blur.api.description import description
 from blur.api.request import HttpRequest
-from blur.api.site import ASSETS, PAGES, PLAIN, Site, entity_tag, page_headers
+from blur.api.site import ASSETS, PAGES, PLAIN, Site, canonical, entity_tag, page_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,13 +107,26 @@ def test_a_page_is_moved_for_good_to_where_its_links_work(site: Site) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (308, "../docs")
 
 
-@pytest.mark.parametrize("known", ['"{tag}"', 'W/"{tag}"', '"a" , "{tag}"', '"a","b", W/"{tag}"'])
+@pytest.mark.parametrize(
+    "known", ['"{tag}"', 'W/"{tag}"', '"a" , "{tag}"', '"a","{tag}"', '"a","b", W/"{tag}"']
+)
 def test_who_has_the_file_is_told_that_it_is_the_same(site: Site, known: str) -> None:
     tag = entity_tag(b"app.js")
     headers = {"if-none-match": known.replace('"{tag}"', tag)}
     answer = site.routes()["/app.js"]["GET"](request("/app.js", headers))
     assert (answer.status_code, answer.content_type, answer.body) == (304, None, "")
     assert answer.headers == {**COMMON, "Cache-Control": "public, max-age=300", "ETag": tag}
+
+
+def test_each_file_has_the_media_type_of_its_kind() -> None:
+    types = {"svg": "image/svg+xml", "jpg": "image/jpeg", "css": "text/css; charset=utf-8"}
+    types["js"] = "text/javascript; charset=utf-8"
+    assert {name: types[name.rpartition(".")[2]] for name in ASSETS} == ASSETS
+
+
+def test_a_stage_of_any_name_is_moved_behind_its_slash() -> None:
+    assert canonical("/X", is_root=True) == "./X/"
+    assert canonical("/stage/X/", is_root=False) == "../X"
 
 
 def test_tags_are_strong_and_differ_as_the_bytes_do() -> None:

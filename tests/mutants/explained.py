@@ -1,0 +1,43 @@
+"""The survivors that are explained: no test minds them, and nobody should."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.mutants.mutation import Mutant
+
+TABLE = Path(__file__).with_suffix(".toml")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One mutant, or all whose changed line looks alike."""
+
+    file: str
+    why: str
+    place: str = ""
+    """The function or constant; empty: anywhere in the file."""
+    before: str = ""
+    after: str = ""
+    after_like: str = ""
+    """A regular expression for what is in the line after the change, in place of both."""
+
+    def explains(self, mutant: Mutant) -> bool:
+        """Tell whether this is said of the mutant."""
+        if mutant.file != self.file or self.place not in ("", mutant.place):
+            return False
+        if self.after_like:
+            return bool(re.search(self.after_like, mutant.after))
+        return (mutant.before, mutant.after) == (self.before, self.after)
+
+
+def explanations() -> Iterator[Explanation]:
+    """Yield the rows of the table."""
+    for row in tomllib.loads(TABLE.read_text(encoding="utf-8"))["mutant"]:
+        yield Explanation(**row)
