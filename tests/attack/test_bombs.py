@@ -6,9 +6,10 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.attack.bombs import ABSURD, BOMBS, HEAVY, made, plain, sizes
+from tests.attack.bombs import BOMBS, HEAVY, made, plain
 from tests.attack.cells import LIMIT_MB, LIMIT_S, judged
 from tests.attack.chunks import png_chunk, segment, zipped
+from tests.attack.oddities import ABSURD, sizes
 from tests.attack.target import blur, outcome_of
 from tests.trials import Part, record, size
 
@@ -28,7 +29,7 @@ ARCHIVE = zipped(b"Attack.class", b"\xca\xfe\xba\xbe" + SCRIPT)
 @pytest.mark.parametrize(
     ("what", "files"),
     [
-        ("small files that ask for much, or lie", BOMBS),
+        ("bombs: small files that ask for much, or lie", BOMBS),
         ("EXIF and profiles of absurd lengths", ABSURD),
     ],
 )
