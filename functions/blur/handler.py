@@ -148,10 +148,10 @@ def offering(service: BlurService, uploads: Uploads) -> Route:
         try:
             content_type, size_bytes = read_upload(request)
             made = uploads.offer(key.digest, content_type, size_bytes, now_us=service.clock())
+            body = upload_document(made, request)
         except ApiError as error:
             error.standing = standing
             raise
-        body = upload_document(made, request)
         return response.document(body, request.request_id, standing, HTTPStatus.CREATED)
 
     return offer

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from blur.errors import InvalidRequestError
 
@@ -20,6 +21,7 @@ LONGEST_MS = 900_000
 """The longest that Lambda lets any function run."""
 
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
 
 
@@ -59,14 +61,14 @@ class HttpRequest:
         try:
             return self.raw_body.encode("latin-1")
         except UnicodeEncodeError:
-            return self.raw_body.encode()
+            return self.raw_body.encode(errors="surrogatepass")
 
 
 def from_event(event: Mapping[str, Any], *, left_ms: int = LONGEST_MS) -> HttpRequest:
     """Read a proxy event, whatever of it is missing or null."""
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),
-        path=str(event.get("path") or "/"),
+        path=_path(event),
         headers=_headers(event),
         request_id=_request_id(event),
         raw_body=event.get("body") or "",
@@ -76,9 +78,14 @@ def from_event(event: Mapping[str, Any], *, left_ms: int = LONGEST_MS) -> HttpRe
     )
 
 
+def _path(told: Mapping[str, Any]) -> str:
+    """Return the path, its control characters as on the wire: no route and no header has any."""
+    return _CONTROL.sub(lambda found: quote(found[0]), str(told.get("path") or "/"))
+
+
 def _public_path(event: Mapping[str, Any]) -> str:
     context = event.get("requestContext") or {}
-    return str(context.get("path") or event.get("path") or "/")
+    return _path(context if context.get("path") else event)
 
 
 def _decode_base64(text: str) -> bytes:
@@ -93,7 +100,8 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
     """Take the last value of each header, as API Gateway's own single-value form does."""
     many = event.get("multiValueHeaders") or {}
     last = {name: values[-1] for name, values in many.items() if values}
-    return {name.lower(): value for name, value in {**last, **(event.get("headers") or {})}.items()}
+    told = {**last, **(event.get("headers") or {})}
+    return {name.lower(): value for name, value in told.items() if value is not None}
 
 
 def _request_id(event: Mapping[str, Any]) -> str:

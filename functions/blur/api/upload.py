@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urljoin
+from urllib.parse import parse_qsl
 
 from blur.accounts.model import Instant
 from blur.api.account import rfc3339
@@ -25,6 +25,7 @@ MAX_FIELDS = 20
 CONTENT_TYPES = (*(f"image/{name.lower()}" for name in FORMATS), "image/heif")
 """The media types of the formats that are read; HEIC goes by two."""
 
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _WHOLE_NUMBER = re.compile(r"0*[1-9][0-9]{0,14}")
 
 
@@ -49,19 +50,34 @@ def read_upload(request: HttpRequest) -> tuple[str, int]:
 
 
 def upload_document(offer: Offer, request: HttpRequest) -> dict[str, Any]:
-    """Write the offer in JSON's types; the form's URL is absolute."""
+    """Write the offer in JSON's types; the form's URL is absolute.
+
+    Raises:
+        InvalidRequestError: the form is on this server, and the request does not tell where.
+
+    """
+    url = offer.form.url
     return {
         "upload_id": offer.upload_id,
-        "url": urljoin(_address(request), offer.form.url),
+        "url": url if "://" in url else f"{_address(request)}{url}",
         "fields": dict(offer.form.fields),
         "expires_at": rfc3339(Instant(offer.form.expires_us)),
     }
 
 
 def _address(request: HttpRequest) -> str:
-    """Return where the client sent the request, as it and its proxy tell."""
-    scheme = request.headers.get("x-forwarded-proto", "http")
-    return f"{scheme}://{request.headers.get('host', 'localhost')}/"
+    """Return where the client sent the request, as it and its proxy tell.
+
+    Raises:
+        InvalidRequestError: the Host header is malformed (RFC 9112, 3.2).
+
+    """
+    is_secure = request.headers.get("x-forwarded-proto", "").lower().startswith("https")
+    host = request.headers.get("host", "localhost")
+    if not _HOST.fullmatch(host):
+        message = "The Host header is malformed."
+        raise InvalidRequestError(message)
+    return f"{'https' if is_secure else 'http'}://{host}"
 
 
 def _fields(request: HttpRequest) -> Mapping[str, Any]:

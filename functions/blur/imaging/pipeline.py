@@ -35,6 +35,8 @@ STEPS = ("decode", "matte", "refine", "blur", "encode")
 VIEW_PX = 400
 """Least shorter side of the copy that matte and layers are found in. The network is shown the
 same copy, which has at least as many pixels as it takes, if the photo has them."""
+MOST_VIEW_PX = 1 << 23
+"""Pixels of that copy of a strip of a photo, whose shorter side never needs it to be reduced."""
 
 
 def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
@@ -89,7 +91,7 @@ def _take_apart(photo: Photo, model: Predictor, on_step: Callable[[str], None]) 
     shape = pixels.shape[0], pixels.shape[1]
     if alpha is not None:
         pixels = conceal(pixels, alpha)
-    step = 1 << max(0, (min(shape) // max(VIEW_PX, model.side_px)).bit_length() - 1)
+    step = _view_step(shape, max(VIEW_PX, model.side_px))
     view = reduced(pixels, step)
     view_alpha = None if alpha is None else reduced(alpha, step)
     raw = find_subject(model, view, view_alpha)
@@ -97,6 +99,14 @@ def _take_apart(photo: Photo, model: Predictor, on_step: Callable[[str], None]) 
     matte = refine(stretch(raw), view)
     layers = separate(view, matte, view_alpha)
     return Scene(pixels, alpha, resized(matte, shape), layers)
+
+
+def _view_step(shape: tuple[int, int], side_px: int) -> int:
+    """Return by what power of two a photo of a (height, width) is reduced."""
+    step = 1 << max(0, (min(shape) // side_px).bit_length() - 1)
+    while shape[0] * shape[1] > step**2 * MOST_VIEW_PX:
+        step *= 2
+    return step
 
 
 def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") -> Pixels:

@@ -189,3 +189,10 @@ def test_the_network_is_shown_no_fewer_pixels_than_it_takes(
     data = saved(Image.fromarray(flat(1600, 2000, (90, 80, 70))), "PNG")
     blur_photo(data, Recipe(radius_px=1), model=model, max_pixels=10 * LIMIT)
     assert model.seen == seen
+
+
+def test_a_strip_of_a_photo_is_looked_at_in_a_copy_of_bounded_size() -> None:
+    model = Middle()
+    data = saved(Image.new("RGB", (1_000_000, 30)), "PNG")
+    blur_photo(data, Recipe(radius_px=1), model=model, max_pixels=50 * LIMIT)
+    assert model.seen == (15, 500_000, 3)

@@ -1,0 +1,165 @@
+"""Small files that ask for much, and files that lie about themselves."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from tests.attack.chunks import (
+    LONG,
+    SHORT,
+    patched,
+    png,
+    png_chunk,
+    segment,
+    sized,
+    tiff,
+    zeros,
+)
+from tests.attack.mutants import SIDE_PX, sample
+from tests.documents import ROOT
+from tests.unit.imaging.pictures import saved
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Make = Callable[[], bytes]
+CORPUS: Path = ROOT / "tests" / "attack" / "corpus" / "images"
+GIGABYTE = 10**9
+LARGE = 7000
+"""A side whose square is just within the limit on pixels, so that it has to be decoded."""
+SCAN = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + b"\x7f"
+"""A scan that adds nothing, by a run of end-of-block codes."""
+
+
+@cache
+def plain(file_format: str) -> bytes:
+    """Return a flat square of `SIDE_PX`, of which only a header is of interest."""
+    picture = Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200))
+    return saved(picture.convert("P") if file_format == "GIF" else picture, file_format)
+
+
+def scans() -> bytes:
+    """A JPEG that is painted over 5,000 times."""
+    progressive = sample("progressive jpeg")
+    return progressive[:-2] + SCAN * 5_000 + progressive[-2:]
+
+
+def gif(screen: int, frame: int) -> bytes:
+    """A GIF that claims a screen and a first frame of such sides."""
+    data = bytearray(plain("GIF"))
+    at = data.index(b"," + struct.pack("<HHHH", 0, 0, SIDE_PX, SIDE_PX))
+    data[6:10] = struct.pack("<HH", screen, screen)
+    data[at + 5 : at + 9] = struct.pack("<HH", frame, frame)
+    return bytes(data)
+
+
+def webp(canvas: int) -> bytes:
+    """A WebP whose extended header claims such a canvas."""
+    image = plain("WEBP")[12:]
+    side = (canvas - 1).to_bytes(3, "little")
+    body = b"WEBPVP8X" + struct.pack("<II", 10, 0) + side + side + image
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def jpeg(width: int, height: int) -> bytes:
+    """A JPEG that claims such a size, with the data of a small one."""
+    data = plain("JPEG")
+    at = data.index(b"\xff\xc0")
+    old = data[at + 5 : at + 9]
+    return patched(
+        data, (data[at : at + 5] + old, data[at : at + 5] + struct.pack(">HH", height, width))
+    )
+
+
+def bmp(width: int, height: int) -> bytes:
+    """A BMP that claims such a size, upside down if the height is negative."""
+    data = plain("BMP")
+    return data[:18] + struct.pack("<ii", width, height) + data[26:]
+
+
+def nested_tiff() -> bytes:
+    """Directories that name one another: the first as its own next, and as its own EXIF."""
+    return tiff((8, 8), bytes(64), (34665, LONG, 1, 8), (330, LONG, 1, 8), after=8)
+
+
+def chain_tiff() -> bytes:
+    """A million directories in a chain."""
+    start = len(tiff((8, 8), bytes(64)))
+    chain = b"".join(struct.pack("<HI", 0, start + 6 * link) for link in range(1, 1_000_000))
+    return tiff((8, 8), bytes(64), after=start) + chain
+
+
+def strips_tiff() -> bytes:
+    """A picture of one pixel in a million strips."""
+    return tiff((1, 1), bytes(9), (278, SHORT, 1, 2), (273, SHORT, 10**6, b"\x08\0" * 10**6))
+
+
+def tile_tiff() -> bytes:
+    """A picture of one pixel in a tile of two gigabytes."""
+    side: list[tuple[int, int, int, int | bytes]] = [(322, LONG, 1, 44_000), (323, LONG, 1, 44_000)]
+    return tiff((1, 1), zeros(44_000**2), *side, deflated=True, place=324)
+
+
+def float_tiff() -> bytes:
+    """A large picture of floating point, in which every sample takes four bytes."""
+    return tiff((LARGE, LARGE), zeros(4 * LARGE**2), (339, SHORT, 1, 3), deflated=True, bits=32)
+
+
+BOMBS: dict[str, Make] = {
+    "png of 50,000 x 50,000": lambda: png((50_000, 50_000), depth=1, colour=0),
+    "png with a profile of a gigabyte": lambda: png(
+        (8, 8), png_chunk(b"iCCP", b"x\0\0" + zeros(GIGABYTE))
+    ),
+    "png with a text of a gigabyte": lambda: png(
+        (8, 8), png_chunk(b"zTXt", b"x\0\0" + zeros(GIGABYTE))
+    ),
+    "png with 5,000 texts of a megabyte": lambda: png(
+        (8, 8), png_chunk(b"zTXt", b"x\0\0" + zeros(10**6)) * 5_000
+    ),
+    "jpeg of 5,000 scans": scans,
+    "jpeg that claims 65,535 x 65,535": partial(jpeg, 65_535, 65_535),
+    "jpeg that claims 7,000 x 7,000": partial(jpeg, LARGE, LARGE),
+    "gif with a screen of 65,535": partial(gif, 65_535, SIDE_PX),
+    "gif with a frame of 65,535": partial(gif, SIDE_PX, 65_535),
+    "gif with a frame of 12,000": partial(gif, SIDE_PX, 12_000),
+    "gif with a frame of 7,000": partial(gif, SIDE_PX, LARGE),
+    "webp that claims 16,384 x 16,384": partial(webp, 16_384),
+    "webp that claims 7,000 x 7,000": partial(webp, LARGE),
+    "webp that claims 1 x 1": partial(webp, 1),
+    "bmp that claims 40,000 x 40,000": partial(bmp, 40_000, 40_000),
+    "bmp that claims -40,000 rows": partial(bmp, 40_000, -40_000),
+    "bmp of the least height": partial(bmp, SIDE_PX, -(2**31)),
+    "tiff whose directories go round": nested_tiff,
+    "tiff of a million directories": chain_tiff,
+    "tiff of a million strips": strips_tiff,
+    "tiff of one tile of 2 GB": tile_tiff,
+    "heic that claims 7,000 x 7,000": lambda: sized(plain("HEIF"), SIDE_PX, LARGE),
+    "heic that claims 70,000 x 70,000": lambda: sized(plain("HEIF"), SIDE_PX, 70_000),
+    "avif that claims 7,000 x 7,000": lambda: sized(plain("AVIF"), SIDE_PX, LARGE),
+    "avif that claims 70,000 x 70,000": lambda: sized(plain("AVIF"), SIDE_PX, 70_000),
+    "avif that claims 16 x 16 and is 16,384 x 16,384": (
+        CORPUS / "16-that-are-16384.avif"
+    ).read_bytes,
+}
+"""Each by its name; made when it is wanted."""
+
+HEAVY: dict[str, Make] = {
+    "png of 7,000 x 7,000, one bit a pixel": lambda: png((LARGE, LARGE), depth=1, colour=0),
+    "png of 7,000 x 7,000, 16 bits and alpha": lambda: png((LARGE, LARGE), depth=16, colour=6),
+    "png of 7,000 x 7,000 with a key": lambda: png((LARGE, LARGE), png_chunk(b"tRNS", bytes(6))),
+    "tiff of 7,000 x 7,000, floating point": float_tiff,
+    "png of 1 x 49,000,000": lambda: png((1, 49_000_000)),
+    "png of 49,000,000 x 1": lambda: png((49_000_000, 1)),
+    "png of 40 x 1,000,000": lambda: png((40, 1_000_000)),
+}
+"""Small files of as many pixels as are allowed, which are decoded in earnest."""
+
+
+def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:
+    """Make one after the other."""
+    for name, make in bombs.items():
+        yield name, make()

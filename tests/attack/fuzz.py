@@ -1,0 +1,39 @@
+"""Fuzzes the way from an event to its answer, by coverage: `python tests/attack/fuzz.py FOLDER`.
+
+FOLDER takes what the fuzzer finds worth keeping; further arguments are libFuzzer's. The first
+request that breaks ends it, and stays in the working folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import atheris
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "functions"), str(ROOT / "tools")]
+os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
+
+with atheris.instrument_imports(include=["blur.api", "blur.accounts.keys", "multipart"]):
+    import blur.api.app
+    import blur.api.order
+    import blur.api.upload  # noqa: F401 - instrumented as it is imported
+
+from tests.attack.target import Target  # noqa: E402 - what comes from here on is not instrumented
+from tests.attack.wired import attacked, event_of  # noqa: E402
+
+
+def main() -> None:
+    """Fuzz until libFuzzer's arguments say that it is enough."""
+    with TemporaryDirectory() as folder:
+        target = Target(Path(folder), ROOT / "build" / "models")
+        target(event_of(b"GET /health\n\n"))
+        atheris.Setup(sys.argv, lambda written: attacked(target, event_of(written)) and None)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Pictures of sizes that are none, and EXIF data and profiles of lengths that cannot be."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from PIL import Image
+from tests.attack.bombs import Make, bmp, gif, jpeg, nested_tiff, plain
+from tests.attack.chunks import (
+    SHORT,
+    UNDEFINED,
+    directory,
+    patched,
+    png,
+    png_chunk,
+    segment,
+    sized,
+    tiff,
+    zeros,
+)
+from tests.attack.mutants import SIDE_PX, sample
+from tests.unit.imaging.pictures import saved
+from tests.unit.imaging.profiles import SRGB
+
+LONGEST = {"WEBP": 16_383, "HEIF": 2_000}
+"""Pixels of the longest side that a format, or its encoder, knows, if it is less than 20,000."""
+
+
+def exif(count: int) -> bytes:
+    """EXIF data with a value that claims to be so long."""
+    return directory([(274, SHORT, count, 8), (271, UNDEFINED, count, 8)])
+
+
+ABSURD: dict[str, Make] = {
+    "png with a profile of 4 GB": lambda: _long_chunk(b"iCCP", 2**32 - 1),
+    "png with a profile of 2 GB": lambda: _long_chunk(b"iCCP", 2**31 - 1),
+    "png with EXIF of 4 GB": lambda: _long_chunk(b"eXIf", 2**32 - 1),
+    "png whose EXIF claims 4 G values": lambda: png((8, 8), png_chunk(b"eXIf", exif(2**32 - 1))),
+    "png whose EXIF goes round": lambda: png((8, 8), png_chunk(b"eXIf", nested_tiff())),
+    "jpeg whose EXIF claims 4 G values": lambda: _with(0xE1, b"Exif\0\0" + exif(2**32 - 1)),
+    "jpeg whose EXIF claims no values": lambda: _with(0xE1, b"Exif\0\0" + exif(0)),
+    "jpeg whose profile is piece 255 of 1": lambda: _with(0xE2, b"ICC_PROFILE\0\xff\x01" + SRGB),
+    "jpeg whose profile is piece 0 of 0": lambda: _with(0xE2, b"ICC_PROFILE\0\0\0" + SRGB),
+    "jpeg whose profile claims 4 GB": lambda: _with(
+        0xE2, b"ICC_PROFILE\0\x01\x01\xff\xff\xff\xff" + SRGB[4:]
+    ),
+    "jpeg whose profile has 4 G tags": lambda: _with(
+        0xE2, b"ICC_PROFILE\0\x01\x01" + SRGB[:128] + b"\xff\xff\xff\xff" + SRGB[132:]
+    ),
+    "tiff whose profile claims 4 GB": lambda: tiff(
+        (8, 8), bytes(64), (34675, UNDEFINED, 2**32 - 1, 8)
+    ),
+    "webp whose profile claims 4 GB": lambda: patched(
+        sample("webp"), (b"ICCP" + _length_after(b"ICCP"), b"ICCP\xff\xff\xff\xff")
+    ),
+    "heic whose profile claims 4 GB": lambda: _long_box("heic"),
+    "avif whose profile claims 4 GB": lambda: _long_box("avif"),
+}
+"""EXIF and profiles whose lengths cannot be."""
+
+
+def sizes() -> Iterator[tuple[str, bytes]]:
+    """Yield pictures of the least and the oddest sizes, in every format, and of none at all."""
+    for file_format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"):
+        longest = LONGEST.get(file_format, 20_000)
+        for side in ((1, 1), (1, longest), (longest, 1)):
+            yield f"{file_format} of {side}", saved(Image.new("RGB", side, "white"), file_format)
+    yield from {
+        "png of no pixels": png((0, 0)),
+        "png of no rows": png((20, 0)),
+        "gif of no pixels": gif(0, 0),
+        "gif with a frame of no pixels": gif(SIDE_PX, 0),
+        "bmp of no pixels": bmp(0, 0),
+        "jpeg of no pixels": jpeg(0, 0),
+        "jpeg of no rows": jpeg(SIDE_PX, 0),
+        "tiff of no pixels": tiff((0, 0), b""),
+        "heic of no pixels": sized(plain("HEIF"), SIDE_PX, 0),
+        "avif of no pixels": sized(plain("AVIF"), SIDE_PX, 0),
+    }.items()
+
+
+def _long_chunk(kind: bytes, length: int) -> bytes:
+    chunk = png_chunk(kind, b"x\0\0" + zeros(100))
+    return png((8, 8), struct.pack(">I", length) + chunk[4:])
+
+
+def _with(marker: int, data: bytes) -> bytes:
+    whole = plain("JPEG")
+    return whole[:2] + segment(marker, data) + whole[2:]
+
+
+def _length_after(mark: bytes) -> bytes:
+    data = sample("webp")
+    at = data.index(mark) + 4
+    return data[at : at + 4]
+
+
+def _long_box(kind: str) -> bytes:
+    data = sample(kind)
+    at = data.index(b"colrprof") - 4
+    return data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :]

@@ -1,0 +1,189 @@
+"""Requests as an attacker shapes them: their headers, keys, paths and methods."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from events import make
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.attack.target import outcome_of
+from tests.attack.wired import attacked
+from tests.trials import Part, record, size
+
+if TYPE_CHECKING:
+    from tests.attack.target import Target
+
+BY = "tests/attack/test_api.py"
+ROUTES = {
+    "/v2/rembg/blur/": "POST",
+    "/v2/uploads": "POST",
+    "/v2/account": "GET",
+    "/health": "GET",
+    "/openapi.json": "GET",
+    "/": "GET",
+    "/docs": "GET",
+    "/app.js": "GET",
+}
+METHODS = (
+    *("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "TRACE", "PATCH", "PROPFIND", "get"),
+    *("", "GET ", "G\0ET", "POST\r\nX: y", "\u0130", "X" * 1_000_000),
+)
+MEGABYTE = "x" * 1_000_000
+UNFIT = (
+    "ok\r\nX-Injected: yes",
+    "ok\nSet-Cookie: a=b",
+    "\r\n\r\n<script>",
+    "\0",
+    "\x7f\x80\xff",
+    "\u2028\U0001f4f7",
+    "\ud800",
+    "\u0130\u0661",
+    "",
+    " ",
+    MEGABYTE,
+    "," * 200_000,
+    "a;q=" * 200_000,
+    '"\\' * 200_000,
+    "[",
+    "[::::]:99999",
+    "evil.example:x@y/z?#",
+    "%0d%0aX: y",
+)
+NAMES = (
+    *("ApiKey", "Idempotency-Key", "Accept", "Content-Type", "Content-Length", "Host"),
+    *("X-Forwarded-Proto", "If-None-Match", "Origin", "Expect", "Transfer-Encoding", "X-Other"),
+)
+PATHS = (
+    *("", "*", "//", "/.", "/..", "/%2e%2e/", "/\n", "/\r\nX: y", "/docs\n", "/docs/\n", "/\0"),
+    *("/v2/account/..", "/v2/rembg/blur/../../account", "/v2//account", "//v2/account"),
+    *("/v2/account%2f", "/v2/account;x=y", "/v2/account?x", "/V2/ACCOUNT", "\\v2\\account"),
+    *("/v2/account\r\nX: y", "/v2/account\u2044", "http://evil.example/v2/account"),
+    *("/index.html", "/index.txt", "/site/app.js", "/app.js/../../template.yaml", "/app.js%00.css"),
+    *(
+        "/../../../etc/passwd",
+        "/....//etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/file:/etc/passwd",
+    ),
+    *("/(((((((((", "/" + "a" * 1_000_000, "/" * 100_000, "/" + "a/" * 100_000, "/\ud800"),
+)
+SINGLE = st.text(max_size=30) | st.sampled_from([*UNFIT[:9], make.FUNDED, make.UNKNOWN])
+
+
+def sent(path: str = "/v2/account", method: str = "GET", **headers: str) -> dict[str, Any]:
+    """Return the event of a request with a good key, unless `headers` has another."""
+    event = make.event(method, path, key=make.FUNDED)
+    for name, value in headers.items():
+        event["headers"][name] = value
+        event["multiValueHeaders"][name] = [value]
+    return event
+
+
+def orders() -> list[dict[str, Any]]:
+    """Return a request for each route, as good as can be but for its image."""
+    reads = [sent(path) for path, method in ROUTES.items() if method == "GET"]
+    return [make.blur(image=b"no image"), make.upload(), *reads]
+
+
+def test_no_header_breaks_anything_or_reaches_the_answers_headers(target: Target) -> None:
+    tried = 0
+    for name, value in product(NAMES, UNFIT):
+        for event in orders():
+            event["headers"][name] = value
+            event["multiValueHeaders"][name] = [value]
+            attacked(target, event)
+            tried += 1
+    record(
+        Part.BAD_INPUT,
+        "headers with line ends, NUL, unicode, or a megabyte long",
+        f"{len(NAMES)} headers, {len(UNFIT)} values, every route: {tried:,}",
+        "none comes back in a header; each answered by the contract within 1 s",
+        by=BY,
+    )
+
+
+def test_of_a_header_sent_twice_the_last_counts(target: Target) -> None:
+    event = sent()
+    for keys, status in (((make.UNKNOWN, make.FUNDED), 200), ((make.FUNDED, make.UNKNOWN), 401)):
+        both = {"multiValueHeaders": {"ApiKey": list(keys)}, "headers": {"ApiKey": keys[-1]}}
+        assert target(event | both).status == status
+        assert target(event | both | {"headers": None}).status == status
+
+
+@settings(max_examples=size(100, full=5_000), deadline=None)
+@given(many=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=9), st.lists(SINGLE)))
+def test_headers_of_any_number_and_kind_are_answered(
+    many: dict[str, list[str]], target: Target
+) -> None:
+    last = {name: values[-1] for name, values in many.items() if values}
+    for event in (make.upload(), sent(), sent("/")):
+        attacked(target, event | {"headers": last, "multiValueHeaders": many})
+        attacked(target, event | {"headers": None, "multiValueHeaders": many})
+
+
+def test_no_path_leads_anywhere_but_to_its_route(target: Target) -> None:
+    for path in PATHS:
+        event = sent(path)
+        event["requestContext"]["path"] = path
+        outcome = attacked(target, event)
+        answer = target(event)
+        assert b"root:" not in answer.body
+        assert b"AWSTemplateFormatVersion" not in answer.body
+        if path.rstrip("/\n"):
+            assert outcome in {"404 not_found", "200"}, path
+            assert outcome != "200" or path.strip() in {"/docs", "/docs/"}, path
+    record(
+        Part.BAD_INPUT,
+        "paths with dots, slashes, NUL, line ends, percent signs, or a megabyte long",
+        f"{len(PATHS)}",
+        "none leads to a file, nor to a route that it does not name",
+        by=BY,
+    )
+
+
+def test_every_other_method_is_told_which_ones_there_are(target: Target) -> None:
+    for (path, right), method in product(ROUTES.items(), METHODS):
+        answer = target(sent(path, method))
+        outcome = outcome_of(answer)
+        if method.upper() != right:
+            assert outcome == "405 method_not_allowed", (path, method[:20])
+            assert answer.headers["allow"] == f"{right}, OPTIONS"
+    record(
+        Part.BAD_INPUT,
+        "wrong methods, known, unknown and malformed",
+        f"{len(ROUTES)} routes, {len(METHODS)} methods",
+        "405 with `Allow`, or the route's own answer where the method is its own",
+        by=BY,
+    )
+
+
+@pytest.mark.parametrize("length", [1_000, 1_000_000])
+def test_a_key_of_any_length_is_one_more_wrong_key(length: int, target: Target) -> None:
+    for key in ("x" * length, make.FUNDED + "x" * length, "bb_live_" * length, "\u0661" * length):
+        assert attacked(target, sent(ApiKey=key)) == "401 invalid_api_key"
+
+
+@pytest.mark.parametrize("field", sorted(make.event("GET", "/")))
+@pytest.mark.parametrize("path", ["/v2/account", "/v2/rembg/blur", "/v2/uploads", "/", "/health"])
+def test_an_event_that_lacks_a_field_is_answered(field: str, path: str, target: Target) -> None:
+    event = sent(path, ROUTES.get(path, "POST"))
+    attacked(target, {**event, field: None})
+    event.pop(field)
+    attacked(target, event)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_header_that_is_null_is_none(name: str, target: Target) -> None:
+    event = make.upload()
+    event["headers"][name], event["multiValueHeaders"][name] = None, [None]
+    attacked(target, event)
+
+
+@pytest.mark.parametrize("body", ["\ud800", "\ud800" * 1000, "LS0\ud800", "\u0130", "\0"])
+@pytest.mark.parametrize("is_base64", [False, True])
+def test_a_body_that_is_no_text_is_answered(body: str, *, is_base64: bool, target: Target) -> None:
+    for event in (make.blur(), make.upload()):
+        attacked(target, {**event, "body": body, "isBase64Encoded": is_base64})

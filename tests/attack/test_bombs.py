@@ -1,0 +1,118 @@
+"""Files made to do harm: bombs, lies, odd sizes, and files that are two things at once."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.attack.bombs import BOMBS, HEAVY, made, plain
+from tests.attack.cells import LIMIT_MB, LIMIT_S, judged
+from tests.attack.chunks import png_chunk, segment, zipped
+from tests.attack.oddities import ABSURD, sizes
+from tests.attack.target import blur, outcome_of
+from tests.trials import Part, record, size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.attack.bombs import Make
+    from tests.attack.target import Target
+
+BY = "tests/attack/test_bombs.py"
+WITHIN = f"limits: {LIMIT_S} s, {LIMIT_MB:,} MB"
+SCRIPT = b"<html><script>alert(document.domain)</script>"
+ARCHIVE = zipped(b"Attack.class", b"\xca\xfe\xba\xbe" + SCRIPT)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("what", "files"),
+    [
+        ("bombs: small files that ask for much, or lie", BOMBS),
+        ("EXIF and profiles of absurd lengths", ABSURD),
+    ],
+)
+def test_a_bomb_is_refused_or_harmless(what: str, files: dict[str, Make], model_dir: Path) -> None:
+    verdicts = judged(made(files), model_dir)
+    assert verdicts.fallen == []
+    record(Part.BAD_INPUT, what, f"{len(files)}", f"{verdicts.told()} ({WITHIN})", by=BY)
+
+
+@pytest.mark.timeout(1200)
+def test_as_many_pixels_as_are_allowed_are_carried(model_dir: Path) -> None:
+    bombs = dict(list(HEAVY.items())[: size(1, full=len(HEAVY))])
+    verdicts = judged(made(bombs), model_dir)
+    assert verdicts.fallen == []
+    record(
+        Part.BAD_INPUT,
+        "small files of as many pixels as are allowed",
+        f"{len(bombs)}",
+        f"{verdicts.told()} ({WITHIN})",
+        by=BY,
+    )
+
+
+@pytest.mark.timeout(600)
+def test_a_picture_of_any_shape_is_blurred_or_refused(model_dir: Path) -> None:
+    verdicts = judged(sizes(), model_dir, whole_each=size(9, full=1))
+    assert verdicts.fallen == []
+    record(
+        Part.BAD_INPUT,
+        "pictures of 1 x 1, 1 x 20,000, 20,000 x 1 and 0 x 0, in every format",
+        f"{len(verdicts.all)}",
+        f"{verdicts.told()} ({WITHIN})",
+        by=BY,
+    )
+
+
+def polyglots() -> dict[str, bytes]:
+    """Return photos that another program takes for something else, and the other way round."""
+    photo, gif, web = (plain(kind) for kind in ("JPEG", "GIF", "PNG"))
+    text = png_chunk(b"tEXt", b"Comment\0" + SCRIPT)
+    bmp = plain("BMP")
+    return {
+        "png and zip": web + ARCHIVE,
+        "gif and jar": gif + ARCHIVE,
+        "jpeg and zip": photo + ARCHIVE,
+        "jpeg and html": photo[:2] + segment(0xFE, SCRIPT) + photo[2:],
+        "png and html": web[:33] + text + web[33:],
+        "gif and script": gif[:-1] + b"!\xfe" + bytes([len(SCRIPT)]) + SCRIPT + b"\0;",
+        "bmp and script": bmp[:2] + b"=1/*" + bmp[6:] + b"*/;" + SCRIPT,
+        "tiff and html": plain("TIFF") + SCRIPT,
+        "webp and html": _riff(plain("WEBP"), b"JUNK", SCRIPT + b"\0"),
+        "pdf and jpeg": b"%PDF-1.7\n1 0 obj<</Length 9>>stream\n" + photo + b"\nendstream",
+        "jpeg and pdf": photo[:2] + segment(0xFE, b"%PDF-1.7\n" + SCRIPT) + photo[2:],
+        "html and jpeg": SCRIPT + photo,
+        "svg": b'<svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>",
+        "zip": ARCHIVE,
+    }
+
+
+def _riff(webp: bytes, kind: bytes, data: bytes) -> bytes:
+    body = webp[8:] + kind + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def test_of_a_file_that_is_two_things_only_the_picture_is_left(target: Target) -> None:
+    files = polyglots()
+    ends = {}
+    for name, file in files.items():
+        answer = target(blur(file))
+        ends[name] = outcome_of(answer)
+        assert SCRIPT not in answer.body, name
+        assert b"PK\3\4" not in answer.body, name
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-type"] in {"application/json", "image/png"}
+    assert {ends[name] for name in ("html and jpeg", "svg", "zip", "pdf and jpeg")} == {
+        "400 invalid_image"
+    }
+    assert {end.split()[-1] for end in ends.values()} <= {"200", "invalid_image", "no_subject"}
+    record(
+        Part.BAD_INPUT,
+        "photos that are also a ZIP, JAR, PDF, HTML or script",
+        f"{len(files)}",
+        f"{sum(end == '400 invalid_image' for end in ends.values())} refused as no image; of none "
+        "did a byte of the other thing come back",
+        by=BY,
+    )

@@ -1,0 +1,77 @@
+"""Any bytes as a request: each ends in an answer of the contract, soon and in little memory."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.attack.wired import LIMIT_S, attacked, corpus, event_of, weighed
+from tests.documents import ROOT
+from tests.trials import FULL, Part, record, size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.attack.target import Target
+
+BY = "tests/attack/test_fuzzing.py"
+CORPUS = ROOT / "tests" / "attack" / "corpus" / "requests"
+REQUESTS = corpus(CORPUS)
+FUZZED_S = 660
+RSS_MB = 1024
+"""Memory at which libFuzzer gives a request up: the model and libraries are half of it."""
+
+
+def test_every_request_that_is_kept_is_answered(target: Target) -> None:
+    ends = [attacked(target, event_of(written)) for written in REQUESTS]
+    assert {"200", "400", "401", "404", "405", "413"} <= {end.split()[0] for end in ends}
+
+
+@settings(max_examples=size(300, full=10_000), deadline=None)
+@given(data=st.data())
+def test_a_request_that_is_spliced_of_others_is_answered(
+    data: st.DataObject, target: Target
+) -> None:
+    one, other = (data.draw(st.sampled_from(REQUESTS)) for _ in range(2))
+    at, till = (data.draw(st.integers(0, len(text))) for text in (one, other))
+    written = one[:at] + data.draw(st.binary(max_size=20)) + other[till:]
+    weighed(target, event_of(written))
+
+
+if FULL:  # the small trial is the replay of what was kept
+
+    @pytest.mark.timeout(FUZZED_S + 300)
+    def test_what_a_fuzzer_finds_by_coverage_is_answered(tmp_path: Path) -> None:
+        found = tmp_path / "found"
+        shutil.copytree(CORPUS, found)
+        said = fuzzed(found, tmp_path)
+        runs = int(re.findall(r"Done (\d+) runs", said)[0])
+        covered = int(re.findall(r"cov: (\d+)", said)[-1])
+        record(
+            Part.BAD_INPUT,
+            "whole requests, fuzzed by coverage (atheris)",
+            f"{FUZZED_S // 60} minutes, {runs:,} requests, {covered:,} edges of the code",
+            f"every one answered by the contract within {LIMIT_S:.0f} s; no exception, no 5xx",
+            by=BY,
+        )
+
+
+def fuzzed(found: Path, folder: Path) -> str:
+    """Fuzz for a while and return what libFuzzer said.
+
+    Raises:
+        AssertionError: a request broke; the message has it, and how.
+
+    """
+    program = ROOT / "tests" / "attack" / "fuzz.py"
+    limits = [f"-max_total_time={FUZZED_S}", f"-rss_limit_mb={RSS_MB}", "-max_len=4096"]
+    command = [sys.executable, str(program), str(found), *limits]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return done.stderr

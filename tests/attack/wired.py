@@ -1,0 +1,84 @@
+"""A request written down as bytes, so that a fuzzer can turn any of them, and read as an event.
+
+The first line is the method and the path; lines of headers follow, and after an empty line the
+body. A method that ends in `!` says that the event's body is text, and in `?` that its headers
+are only in the form of many values.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+from events import make
+from tests.attack.target import Target, outcome_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = b"$KEY"
+"""Stands for a good key, whose check no fuzzer finds by chance."""
+LIMIT_S = 1.0
+"""The longest that any request may take whose form holds no whole image."""
+FACTOR = 8
+"""How many times the size of its event a request may hold in memory."""
+FREE_BYTES = 4_000_000
+"""What a small request may hold, such as the modules and tables that the first one loads."""
+
+
+def event_of(written: bytes) -> dict[str, Any]:
+    """Read the event of a request that is written down."""
+    head, _, body = written.partition(b"\n\n")
+    first, *lines = head.replace(KEY, make.FUNDED.encode()).split(b"\n")
+    method, _, path = first.decode("latin-1").partition(" ")
+    many: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.decode("latin-1").partition(":")
+        many.setdefault(name, []).append(value.removeprefix(" "))
+    text, only_many = "!" in method, "?" in method
+    return {
+        **make.event(method.rstrip("!?"), path),
+        "headers": None if only_many else {name: values[-1] for name, values in many.items()},
+        "multiValueHeaders": many,
+        "body": body.decode("latin-1") if text else base64.b64encode(body).decode(),
+        "isBase64Encoded": not text,
+    }
+
+
+def attacked(target: Target, event: dict[str, Any]) -> str:
+    """Return the outcome of one event.
+
+    Raises:
+        AssertionError: it is no answer of the contract, or took too much time.
+
+    """
+    started = time.process_time()
+    outcome = outcome_of(target(event))
+    took_s = time.process_time() - started
+    assert took_s < LIMIT_S, f"{took_s:.1f} s"
+    return outcome
+
+
+def weighed(target: Target, event: dict[str, Any]) -> str:
+    """Return the outcome of one event, as `attacked` does, and watch its memory besides.
+
+    Raises:
+        AssertionError: it held too much.
+
+    """
+    room = FREE_BYTES + FACTOR * len(event.get("body") or "")
+    tracemalloc.start()
+    try:
+        outcome = outcome_of(target(event))
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert held < room, f"{held:,} of {room:,} bytes"
+    return outcome
+
+
+def corpus(folder: Path) -> list[bytes]:
+    """Return the requests that are kept, in the order of their names."""
+    return [path.read_bytes() for path in sorted(folder.iterdir())]
