@@ -113,7 +113,7 @@ sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the bill of materials of the 
 
 # --strict: without it, packages that the index tells nothing about pass for sound ones. The lock
 # of the tests has what the function, the server and the model need.
-AUDITED := test base sam audit
+AUDITED := test base sam audit mutants
 PIP_AUDIT := $(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes
 audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities of all that is locked
 	@sound=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \

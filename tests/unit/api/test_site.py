@@ -102,6 +102,7 @@ def test_a_page_is_moved_for_good_to_where_its_links_work(site: Site) -> None:
         "Location": "./prod/",
         "X-Request-Id": "req_1",
         "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
     }
     answer = site.routes()["/docs"]["GET"](request("/prod/docs/"))
     assert (answer.status_code, answer.headers["Location"]) == (308, "../docs")
