@@ -23,7 +23,7 @@ TRUST = np.float32(4)
 """A pixel with a quarter of the weight or more needs no help of the coarser level."""
 ONE = np.float32(1)
 LEAST = np.float32(1e-6)
-"""Weight below which a cell knows nothing."""
+"""Weight below which a pixel knows nothing."""
 
 
 def fill(colours: Colours, weights: Shares) -> Colours:
@@ -31,9 +31,8 @@ def fill(colours: Colours, weights: Shares) -> Colours:
 
     Without any weight at all, everything counts alike.
     """
-    if float(weights.max()) < LEAST:
-        weights = np.ones_like(weights)
-    return _pull(colours, weights)
+    known = weights >= LEAST  # so that no sum of weights is that small either, except 0
+    return _pull(colours, weights * known if known.any() else np.ones_like(weights))
 
 
 def _pull(colours: Colours, weights: Shares) -> Colours:

@@ -32,3 +32,11 @@ def test_a_hole_takes_the_colour_of_its_nearer_side() -> None:
 def test_where_nothing_has_weight_everything_counts_alike() -> None:
     colours = np.full((5, 7, 3), 90, np.float32)
     np.testing.assert_allclose(fill(colours, np.zeros((5, 7), np.float32)), colours, atol=1e-3)
+
+
+@pytest.mark.parametrize("exponent", range(-9, 0))
+def test_weights_however_faint_darken_nothing(exponent: int) -> None:
+    chance = np.random.default_rng(exponent + 9)
+    weights = (chance.random((9, 7), np.float32) * 10.0**exponent).astype(np.float32)
+    colours = np.full((9, 7, 3), 90, np.float32)
+    np.testing.assert_allclose(fill(colours, weights), colours, atol=1e-2)

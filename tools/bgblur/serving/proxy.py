@@ -33,6 +33,10 @@ class Request(NamedTuple):
     client_host: str
     body: bytes
 
+    def __repr__(self) -> str:
+        """Show neither keys nor pictures, wherever it may be printed."""
+        return f"<{self.method} {self.path}, {len(self.body)} bytes>"
+
 
 class Reply(NamedTuple):
     """An HTTP response, likewise."""
@@ -40,6 +44,10 @@ class Reply(NamedTuple):
     status: int
     headers: HeaderPairs
     body: bytes
+
+    def __repr__(self) -> str:
+        """Show no picture, and no link to one."""
+        return f"<{self.status}, {len(self.body)} bytes>"
 
 
 def to_request(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> Request:

@@ -7,7 +7,7 @@ from typing import Any
 
 from events import make
 
-from bgblur.serving.proxy import from_answer, to_event, to_request
+from bgblur.serving.proxy import Reply, from_answer, to_event, to_request
 from blur.api.request import from_event
 
 
@@ -71,3 +71,9 @@ def test_text_goes_out_as_utf_8() -> None:
     _, headers, body = from_answer({"statusCode": 404, "body": "\u20ac"})
     assert body == "\u20ac".encode()
     assert headers == [(b"content-length", b"3")]
+
+
+def test_what_is_printed_of_a_request_or_a_reply_tells_no_key_and_no_picture() -> None:
+    request = to_request(scope(), b"a picture", request_id="id")
+    assert repr(request) == "<POST /v2/rembg/blur/, 9 bytes>"
+    assert repr(Reply(303, [(b"location", b"a link")], b"a picture")) == "<303, 9 bytes>"
