@@ -36,7 +36,7 @@ def test_where_nothing_has_weight_everything_counts_alike() -> None:
 
 @pytest.mark.parametrize("exponent", range(-9, 0))
 def test_weights_however_faint_darken_nothing(exponent: int) -> None:
-    chance = np.random.default_rng(exponent + 9)
-    weights = (chance.random((9, 7), np.float32) * 10.0**exponent).astype(np.float32)
+    exponents = np.random.default_rng(0).uniform(-9, exponent, (9, 7))
+    weights = (10.0**exponents).astype(np.float32)
     colours = np.full((9, 7, 3), 90, np.float32)
     np.testing.assert_allclose(fill(colours, weights), colours, atol=1e-2)
