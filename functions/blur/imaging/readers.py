@@ -23,6 +23,7 @@ from PIL.ImageFile import ImageFile
 
 from blur.errors import InvalidImageError
 from blur.imaging.claims import check_directory, check_scans
+from blur.imaging.heic import detached
 
 Opener: TypeAlias = Callable[[BytesIO], ImageFile]
 
@@ -39,7 +40,7 @@ def _open_heic(file: BytesIO) -> ImageFile:
     from pillow_heif import HeifImageFile  # noqa: PLC0415
 
     open_heif: Opener = HeifImageFile
-    return open_heif(file)
+    return open_heif(BytesIO(detached(file.getvalue())))
 
 
 def _open_jpeg(file: BytesIO) -> ImageFile:
