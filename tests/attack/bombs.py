@@ -48,6 +48,11 @@ def scans() -> bytes:
     return progressive[:-2] + SCAN * 5_000 + progressive[-2:]
 
 
+def crowded(photo: bytes, at: int, piece: bytes, count: int) -> bytes:
+    """Put a piece into a photo, over and over."""
+    return photo[:at] + piece * count + photo[at:]
+
+
 def gif(screen: int, frame: int) -> bytes:
     """A GIF that claims a screen and a first frame of such sides."""
     data = bytearray(plain("GIF"))
@@ -121,6 +126,13 @@ BOMBS: dict[str, Make] = {
         (8, 8), png_chunk(b"zTXt", b"x\0\0" + zeros(10**6)) * 5_000
     ),
     "jpeg of 5,000 scans": scans,
+    "jpeg with 400,000 pieces of EXIF data": lambda: crowded(
+        plain("JPEG"), 2, segment(0xE1, b"Exif\0\0x"), 400_000
+    ),
+    "png with a million chunks": lambda: crowded(plain("PNG"), 33, png_chunk(b"juNk", b""), 10**6),
+    "gif with a comment in 5 million blocks": lambda: crowded(
+        plain("GIF"), 13 + 768, b"!\xfe" + b"\1x" * 50_000 + b"\0", 100
+    ),
     "jpeg that claims 65,535 x 65,535": partial(jpeg, 65_535, 65_535),
     "jpeg that claims 7,000 x 7,000": partial(jpeg, LARGE, LARGE),
     "gif with a screen of 65,535": partial(gif, 65_535, SIDE_PX),

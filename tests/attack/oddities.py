@@ -20,7 +20,7 @@ from tests.attack.chunks import (
     zeros,
 )
 from tests.attack.mutants import SIDE_PX, sample
-from tests.unit.imaging.pictures import saved
+from tests.unit.imaging.pictures import astronaut, saved
 from tests.unit.imaging.profiles import SRGB
 
 LONGEST = {"WEBP": 16_383, "HEIF": 2_000}
@@ -86,7 +86,7 @@ def _long_chunk(kind: bytes, length: int) -> bytes:
 
 
 def _with(marker: int, data: bytes) -> bytes:
-    whole = plain("JPEG")
+    whole = saved(Image.fromarray(astronaut()).resize((SIDE_PX, SIDE_PX)), "JPEG")
     return whole[:2] + segment(marker, data) + whole[2:]
 
 

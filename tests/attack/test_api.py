@@ -113,7 +113,7 @@ def test_of_a_header_sent_twice_the_last_counts(target: Target) -> None:
         assert target(event | both | {"headers": None}).status == status
 
 
-@settings(max_examples=size(100, full=5_000), deadline=None)
+@settings(max_examples=size(100, full=2_000), deadline=None)
 @given(many=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=9), st.lists(SINGLE)))
 def test_headers_of_any_number_and_kind_are_answered(
     many: dict[str, list[str]], target: Target

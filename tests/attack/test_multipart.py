@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.attack.target import Target
 
 BY = "tests/attack/test_multipart.py"
-EXAMPLES = size(150, full=10_000)
+EXAMPLES = size(150, full=3_000)
 BODY_BYTES = size(2_000_000, full=19_900_000)
 """Of the largest forms: a little less than BLUR_MAX_BODY_BYTES."""
 IN_BOUNDARIES = "0123456789abcXYZ'()+_,-./:=? "

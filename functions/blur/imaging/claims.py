@@ -1,14 +1,15 @@
 """What a file asks of its decoder, judged before the decoder believes it.
 
 The limit on pixels is blind to two formats. A TIFF of one pixel may lie in a tile of gigabytes
-or in millions of strips, and a progressive JPEG may be painted over thousands of times: files
-of a few kilobytes that cost minutes, or all of the memory.
+or in millions of strips; a JPEG may be painted over thousands of times, or hold a million pieces
+of EXIF data, which its reader joins one by one. Such files cost minutes, or all of the memory.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from blur.errors import InvalidImageError
@@ -16,8 +17,12 @@ from blur.errors import InvalidImageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_SEGMENTS = 1_000
+"""Segments before a JPEG's first scan: 255 pieces of a profile, and some of EXIF and XMP data."""
 MAX_SCANS = 100
 """Scans of one JPEG, as libtiff has it for the JPEG inside a TIFF; cameras write 1 to 10."""
+MAX_PIECES = 50_000
+"""Chunks of a PNG, or blocks before a GIF's first frame: 50 MB in chunks of 8 KiB are 6,100."""
 MAX_STRIPS = 100_000
 """Strips or tiles of one TIFF: 50 megapixels in tiles of 64 x 64 are 12,000."""
 MAX_TILE_PX = 1 << 24
@@ -38,31 +43,75 @@ _WHOLE_NUMBERS = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 """The bytes of one value of each kind that readers take for a whole number."""
 
 
-def check_scans(data: bytes) -> None:
-    """Refuse a JPEG of more scans than any camera or program writes.
+def check_markers(data: bytes) -> None:
+    """Refuse a JPEG of more segments or scans than any camera or program writes.
 
     Raises:
-        InvalidImageError: it has more than `MAX_SCANS`.
+        InvalidImageError: it has more than `MAX_SEGMENTS` or `MAX_SCANS`.
 
     """
+    head = takewhile(lambda kind: kind != _START_OF_SCAN, _markers(data))
+    if _are_more(head, MAX_SEGMENTS):
+        message = f"The JPEG image has more than {MAX_SEGMENTS} segments before its first scan."
+        raise InvalidImageError(message)
     if data.count(b"\xff\xda") <= MAX_SCANS:  # the quick answer for every photo
         return
-    for number, _ in enumerate(_scans(data), start=1):
-        if number > MAX_SCANS:
-            message = f"The JPEG image has more than {MAX_SCANS} scans."
-            raise InvalidImageError(message)
+    if _are_more((kind for kind in _markers(data) if kind == _START_OF_SCAN), MAX_SCANS):
+        message = f"The JPEG image has more than {MAX_SCANS} scans."
+        raise InvalidImageError(message)
 
 
-def _scans(data: bytes) -> Iterator[int]:
-    """Yield where each scan of the first image begins; a film may follow it in the file."""
+def _are_more(things: Iterator[int], limit: int) -> bool:
+    return next(islice(things, limit, None), None) is not None
+
+
+def _markers(data: bytes) -> Iterator[int]:
+    """Yield each marker of the first image; a film may follow it in the file."""
     found = _MARKER.search(data)
     while found and found[1][0] != _END_OF_IMAGE:
         kind, at = found[1][0], found.end()
-        if kind == _START_OF_SCAN:
-            yield at
+        yield kind
         if kind not in _BARE:
             at += int.from_bytes(data[at : at + 2])
         found = _MARKER.search(data, at)
+
+
+def check_chunks(data: bytes) -> None:
+    """Refuse a PNG of more chunks than anyone writes (PNG, third edition, 5.3).
+
+    Raises:
+        InvalidImageError: it has more than `MAX_PIECES`.
+
+    """
+    at = 8
+    for _ in range(MAX_PIECES):
+        at += 12 + int.from_bytes(data[at : at + 4])
+        if at >= len(data):
+            return
+    message = f"The PNG image has more than {MAX_PIECES} chunks."
+    raise InvalidImageError(message)
+
+
+def check_blocks(data: bytes) -> None:
+    """Refuse a GIF of more blocks before its first frame than anyone writes (GIF89a, 15 and 23).
+
+    Raises:
+        InvalidImageError: it has more than `MAX_PIECES`.
+        IndexError: the file ends before its first frame.
+
+    """
+    packed = data[10]
+    at = 13 + (3 << ((packed & 7) + 1) if packed & 0x80 else 0)
+    is_within = False
+    for _ in range(MAX_PIECES):
+        if is_within:
+            is_within, at = data[at] > 0, at + 1 + data[at]
+        elif data[at] in b",;":
+            return
+        else:
+            is_within, at = data[at] == ord("!"), at + (2 if data[at] == ord("!") else 1)
+    message = f"The GIF image has more than {MAX_PIECES} blocks before its first frame."
+    raise InvalidImageError(message)
 
 
 class _Entry(NamedTuple):

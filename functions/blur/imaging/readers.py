@@ -22,7 +22,8 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from blur.errors import InvalidImageError
-from blur.imaging.claims import check_directory, check_scans
+from blur.imaging.claims import check_blocks, check_chunks, check_directory, check_markers
+from blur.imaging.heic import detached
 
 Opener: TypeAlias = Callable[[BytesIO], ImageFile]
 
@@ -39,12 +40,22 @@ def _open_heic(file: BytesIO) -> ImageFile:
     from pillow_heif import HeifImageFile  # noqa: PLC0415
 
     open_heif: Opener = HeifImageFile
-    return open_heif(file)
+    return open_heif(BytesIO(detached(file.getvalue())))
 
 
 def _open_jpeg(file: BytesIO) -> ImageFile:
-    check_scans(file.getvalue())
+    check_markers(file.getvalue())
     return JpegImagePlugin.JpegImageFile(file)
+
+
+def _open_png(file: BytesIO) -> ImageFile:
+    check_chunks(file.getvalue())
+    return PngImagePlugin.PngImageFile(file)
+
+
+def _open_gif(file: BytesIO) -> ImageFile:
+    check_blocks(file.getvalue())
+    return GifImagePlugin.GifImageFile(file)
 
 
 def _open_tiff(file: BytesIO) -> ImageFile:
@@ -52,11 +63,11 @@ def _open_tiff(file: BytesIO) -> ImageFile:
     return TiffImagePlugin.TiffImageFile(file)
 
 
-_GIF = Reader("GIF", GifImagePlugin.GifImageFile)
+_GIF = Reader("GIF", _open_gif)
 _TIFF = Reader("TIFF", _open_tiff)
 SIGNED: tuple[tuple[bytes, int, Reader], ...] = (
     (b"\xff\xd8\xff", 0, Reader("JPEG", _open_jpeg)),
-    (b"\x89PNG\r\n\x1a\n", 0, Reader("PNG", PngImagePlugin.PngImageFile)),
+    (b"\x89PNG\r\n\x1a\n", 0, Reader("PNG", _open_png)),
     (b"WEBP", 8, Reader("WebP", WebPImagePlugin.WebPImageFile)),
     (b"GIF87a", 0, _GIF),
     (b"GIF89a", 0, _GIF),

@@ -10,7 +10,16 @@ from PIL import Image
 from tests.unit.imaging.pictures import astronaut, saved
 
 from blur.errors import InvalidImageError
-from blur.imaging.claims import MAX_SCANS, MAX_STRIPS, check_directory, check_scans
+from blur.imaging.claims import (
+    MAX_PIECES,
+    MAX_SCANS,
+    MAX_SEGMENTS,
+    MAX_STRIPS,
+    check_blocks,
+    check_chunks,
+    check_directory,
+    check_markers,
+)
 
 SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\x12\xff\x00\x34\xff\xd0\x56"
 START = b"\xff\xd8\xff\xe0\x00\x08JFIF\x00\xda"
@@ -41,24 +50,47 @@ def tiled(picture: int, tile: int, kind: int = LONG) -> list[tuple[int, int, int
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
 def test_an_ordinary_jpeg_has_few_scans(options: dict[str, bool]) -> None:
-    check_scans(saved(Image.fromarray(astronaut()), "JPEG", **options))
+    check_markers(saved(Image.fromarray(astronaut()), "JPEG", **options))
 
 
 def test_a_jpeg_may_have_as_many_scans_as_are_allowed_and_not_one_more() -> None:
-    check_scans(START + SCAN * MAX_SCANS + END)
+    check_markers(START + SCAN * MAX_SCANS + END)
     with pytest.raises(InvalidImageError, match="scans"):
-        check_scans(START + SCAN * (MAX_SCANS + 1) + END)
+        check_markers(START + SCAN * (MAX_SCANS + 1) + END)
 
 
 def test_scans_that_never_end_are_counted_too() -> None:
     with pytest.raises(InvalidImageError, match="scans"):
-        check_scans(START + b"\xff\xff" + SCAN * (MAX_SCANS + 1))
+        check_markers(START + b"\xff\xff" + SCAN * (MAX_SCANS + 1))
+
+
+def test_a_jpeg_may_have_so_many_segments_before_its_first_scan() -> None:
+    piece = b"\xff\xe1\x00\x09Exif\0\0x"
+    check_markers(b"\xff\xd8" + piece * (MAX_SEGMENTS - 1) + SCAN + END)
+    with pytest.raises(InvalidImageError, match="segments"):
+        check_markers(b"\xff\xd8" + piece * MAX_SEGMENTS + SCAN + END)
 
 
 def test_what_follows_a_jpeg_or_stands_in_its_segments_is_no_scan_of_it() -> None:
     film = SCAN * (2 * MAX_SCANS)
     comment = b"\xff\xfe" + (len(film) + 2).to_bytes(2) + film
-    check_scans(START + comment + SCAN + END + film)
+    check_markers(START + comment + SCAN + END + film)
+
+
+def test_a_png_may_have_so_many_chunks_and_not_one_more() -> None:
+    start, chunk = b"\x89PNG\r\n\x1a\n", bytes(4) + b"juNk" + bytes(4)
+    check_chunks(start + chunk * MAX_PIECES)
+    with pytest.raises(InvalidImageError, match="chunks"):
+        check_chunks(start + chunk * (MAX_PIECES + 1))
+
+
+@pytest.mark.parametrize("piece", [b"\x01x", b"\0!\xfe\x01x\0!\xfe", b"\0" * 9])
+def test_a_gif_may_not_have_blocks_without_number_before_its_first_frame(piece: bytes) -> None:
+    whole = saved(Image.fromarray(astronaut(20, 20)), "GIF", comment=b"one")
+    frame = whole.index(b",\0\0\0\0")
+    check_blocks(whole[:frame] + b"!\xfe" + piece * 9 + b"\0" + whole[frame:])
+    with pytest.raises(InvalidImageError, match="blocks"):
+        check_blocks(whole[:frame] + b"!\xfe" + piece * MAX_PIECES + b"\0" + whole[frame:])
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
