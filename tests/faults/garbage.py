@@ -16,6 +16,7 @@ from functools import partial
 from tests.faults.relay import Answer, Fault, Forward, Request
 
 SLOW_S = 3.0
+SILENCE_S = 12.0
 PAGE = b"<!doctype html><html><body>Please log in to the network.</body></html>"
 NOBODY = Answer(
     200,
@@ -102,6 +103,12 @@ def slow(request: Request, forward: Forward, *, arrives: bool) -> None:
     answer = forward() if arrives else NOBODY
     time.sleep(SLOW_S)
     request.respond(answer)
+
+
+def silent(request: Request, forward: Forward) -> None:
+    """Say nothing for as long as anyone would wait."""
+    del request, forward
+    time.sleep(SILENCE_S)
 
 
 def faults() -> dict[str, Fault]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from blur.settings import Settings
 
-HOLD_TTL_S = 60
 Result = tuple[float, int]
 """How long a call took that met the fault, in seconds, and what was charged for it in all."""
 MOST_S = 10.0
@@ -73,41 +72,48 @@ class Caller:
 
     handler: Callable[[dict[str, Any], InvocationContext], Any]
     books: Books
-    clock: Clock
     image: bytes
 
-    def call(self) -> Outcome:
-        """Send the call, with the one `Idempotency-Key` that it has."""
+    def call(self, idempotency_key: str = "call-1") -> Outcome:
+        """Send the call, under the same `Idempotency-Key` again unless another one is named."""
         event = make.blur(self.books.key, self.image)
-        for headers, value in (("headers", "call-1"), ("multiValueHeaders", ["call-1"])):
-            event[headers]["Idempotency-Key"] = value
+        event["headers"]["Idempotency-Key"] = idempotency_key
+        event["multiValueHeaders"]["Idempotency-Key"] = [idempotency_key]
         began = time.monotonic()
         return from_proxy(self.handler(event, InvocationContext()), time.monotonic() - began)
 
 
-def caller(settings: Settings, store: object, books: Books, moment: str) -> Caller:
+def caller(
+    settings: Settings, store: object, books: Books, moment: str, *, clock: Callable[[], Instant]
+) -> Caller:
     """Build a handler on this very store, and a client whose image leads to the moment."""
-    clock = Clock(now())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blur.handler, "connect", lambda _: store)
         handler = blur.handler.build(settings, clock=clock, logger=Logger(service="faults"))
-    image = make.flat() if moment == "refund" else make.jpeg()
-    return Caller(handler, books, clock, image)
+    return Caller(handler, books, make.flat() if moment == "refund" else make.jpeg())
 
 
-def require_whole(caller: Caller, moment: str, break_off: Callable[[], object]) -> Result:
+def tried(
+    settings: Settings,
+    store: Tripwire,
+    books: Books,
+    moment: str,
+    break_off: Callable[[], object],
+) -> Result:
     """Make the call that breaks, mend it and make it again; look at the books after each."""
-    seen = caller.call()
+    clock = Clock(now())
+    client = caller(settings, store, books, moment, clock=clock)
+    seen = client.call()
     assert seen.kind == MOMENTS[moment]
     assert seen.seconds < MOST_S
     break_off()
-    caller.books.exact(at_us=caller.clock())
-    caller.clock.move(HOLD_TTL_S + 10)
-    caller.books.exact(at_us=caller.clock())
-    again = caller.call()
+    books.exact(at_us=clock())
+    clock.move(settings.hold_ttl_s + 10)
+    books.exact(at_us=clock())
+    again = client.call()
     assert again.kind == ("no_subject" if moment == "refund" else PICTURE)
-    caller.clock.move(HOLD_TTL_S + 10)
-    account = caller.books.exact(at_us=caller.clock())
+    clock.move(settings.hold_ttl_s + 10)
+    account = books.exact(at_us=clock())
     assert account.held == 0
     assert account.used <= (again.kind == PICTURE)
     return seen.seconds, account.used

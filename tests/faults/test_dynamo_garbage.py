@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.books import open_books
 from tests.faults.garbage import faults
-from tests.faults.moments import HOLD_TTL_S, MOMENTS, Result, Tripwire, caller, require_whole
+from tests.faults.moments import MOMENTS, Result, Tripwire, tried
 from tests.faults.relay import Relay, relay
 from tests.trials import Part, record, size
 
@@ -76,6 +76,6 @@ def test_the_client_has_an_answer_and_the_books_are_exact(
     broken = between.stopped() if fault == "stopped" else between.failing(FAULTS[fault])
     with ExitStack() as stack:
         store = Tripwire(table.through, moment, lambda: stack.enter_context(broken))
-        settings = Settings(model_dir=model_dir, hold_ttl_s=HOLD_TTL_S)
-        client = caller(settings, store, open_books(table.directly), moment)
-        results.append(require_whole(client, moment, stack.close))
+        settings = Settings(model_dir=model_dir)
+        books = open_books(table.directly)
+        results.append(tried(settings, store, books, moment, stack.close))

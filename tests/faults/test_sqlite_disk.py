@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.faults.books import open_books
 from tests.faults.disks import locked, no_byte_more
-from tests.faults.moments import HOLD_TTL_S, MOMENTS, Result, Tripwire, caller, require_whole
+from tests.faults.moments import MOMENTS, Result, Tripwire, tried
 from tests.trials import Part, record
 
 from blur.accounts.sqlite.store import SqliteStore
@@ -40,11 +40,10 @@ def test_the_client_has_an_answer_and_the_books_are_exact(
     path = tmp_path / "accounts.db"
     served, read = SqliteStore(path), SqliteStore(path)
     books = open_books(read)
-    settings = Settings(model_dir=model_dir, hold_ttl_s=HOLD_TTL_S)
+    settings = Settings(model_dir=model_dir)
     broken = locked(path) if fault == "locked" else no_byte_more()
     with ExitStack() as stack:
         store = Tripwire(served, moment, lambda: stack.enter_context(broken))
-        client = caller(settings, store, books, moment)
-        results.append(require_whole(client, moment, stack.close))
+        results.append(tried(settings, store, books, moment, stack.close))
     served.close()
     read.close()

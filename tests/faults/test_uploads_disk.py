@@ -62,7 +62,9 @@ FAULTS: dict[str, Fault] = {
     "gone": lambda _, uploads: in_the_way(uploads),
 }
 if FULL and os.geteuid() == 0:
-    FAULTS["full, mounted"] = lambda _, uploads: filled(uploads.parent.parent, leave=LARGEST_BYTES)
+    FAULTS["full (mounted tmpfs)"] = lambda _, uploads: filled(
+        uploads.parent.parent, leave=LARGEST_BYTES
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -105,8 +107,8 @@ def test_a_full_disk_keeps_no_half_of_the_folders_secret(tmp_path: Path) -> None
 def test_a_folder_that_is_removed_under_an_upload_is_an_outage(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     permit = Permit("uploads/a", "image/png", 10, now() + 1_000_000)
-    with pytest.raises(UnavailableError), store.writing(permit) as file:
-        shutil.rmtree(Path(file.name).parent)
+    with pytest.raises(UnavailableError), store.writing(permit):
+        shutil.rmtree(tmp_path / "uploads")
 
 
 def offer(server: Running, key: str, size: int) -> dict[str, Any]:

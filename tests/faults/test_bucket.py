@@ -1,0 +1,162 @@
+"""S3 refusing, slow and answering garbage: for results, and for photos that were uploaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from events import make
+from tests.faults.answers import PICTURE, Outcome, from_proxy
+from tests.faults.books import Books, open_books
+from tests.faults.garbage import faults, silent
+from tests.faults.relay import Answer, Fault, Forward, Relay, Request, relay
+from tests.trials import FULL, Part, record, size
+
+from bgblur.serving.proxy import InvocationContext
+from blur.accounts import keys
+from blur.accounts.sqlite.store import SqliteStore
+from blur.delivery.uploads import name_of
+from blur.handler import build
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.integration.media.s3_server import S3Server
+
+    from blur.api.app import App
+
+MOST_S = 20.0
+"""Two deliveries of five seconds each, the work, and something for a busy machine."""
+UPLOAD_ID = "photo-1"
+INLINE = {"results": 2_000, "uploads": 6_000_000}
+"""The largest answer: one that has room for no result, or for every one."""
+
+KINDS = {
+    "results": {PICTURE, "temporarily_unavailable"},
+    # S3 says "denied" of what is not there, and a file may be cut short before it comes.
+    "uploads": {PICTURE, "temporarily_unavailable", "upload_not_found", "invalid_image"},
+}
+
+
+def refusing(status: int, code: str) -> Fault:
+    """Answer as S3 refuses, with its XML."""
+    body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
+    refusal = Answer(status, {"Content-Type": "application/xml", "x-amz-request-id": "A1"}, body)
+
+    def fault(request: Request, forward: Forward) -> None:
+        del forward
+        request.respond(refusal)
+
+    return fault
+
+
+FAULTS: dict[str, Fault] = {
+    "denied": refusing(403, "AccessDenied"),
+    "signature": refusing(403, "SignatureDoesNotMatch"),
+    "no-bucket": refusing(404, "NoSuchBucket"),
+    "broken": refusing(500, "InternalError"),
+    "overrun": refusing(503, "SlowDown"),
+    **faults(),
+}
+SILENCE: dict[str, Fault] = {"silent": silent} if FULL else {}  # it takes nine seconds
+NAMES = ["stopped", *SILENCE, *FAULTS]
+SAMPLE = list(product(INLINE, NAMES))[:: size(5, full=1)]
+
+
+@dataclass
+class Bucket:
+    """The bucket: as the service reaches it, by the relay, and as the trial does."""
+
+    between: Relay
+    environ: dict[str, str]
+    client: Any
+
+    def results(self) -> int:
+        """Return how many results are kept there."""
+        listed = self.client.list_objects_v2(Bucket="media", Prefix="results/")
+        return int(listed["KeyCount"])
+
+    def failing(self, fault: str) -> AbstractContextManager[None]:
+        if fault == "stopped":
+            return self.between.stopped()
+        return self.between.failing((SILENCE | FAULTS)[fault])
+
+
+@pytest.fixture(scope="module")
+def bucket(s3: S3Server) -> Iterator[Bucket]:
+    with relay(s3.url) as between:
+        client = s3.client()
+        yield Bucket(between, s3.environ | {"AWS_ENDPOINT_URL_S3": between.url}, client)
+        client.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, model_dir: Path) -> Settings:
+    accounts = f"sqlite:{tmp_path / 'accounts.db'}"
+    return Settings(accounts=accounts, media="s3:media", model_dir=model_dir)
+
+
+@pytest.fixture(scope="module")
+def results() -> Iterator[list[Outcome]]:
+    made: list[Outcome] = []
+    yield made
+    pictures = sum(seen.kind == PICTURE for seen in made)
+    longest_s = max(seen.seconds for seen in made)
+    record(
+        Part.FAULTS,
+        "S3 refusing, stopped, slow, answering garbage, for results and for uploads",
+        f"{len(NAMES)} faults, {len(made)} calls",
+        f"{len(made) - pictures} answered with an error within {longest_s:.1f} s and not charged; "
+        f"{pictures} with a picture that is really there, and charged",
+        by="tests/faults/test_bucket.py",
+    )
+
+
+@pytest.mark.parametrize(("direction", "fault"), SAMPLE)
+def test_what_a_failing_bucket_does_not_deliver_costs_nothing(
+    direction: str, fault: str, bucket: Bucket, settings: Settings, results: list[Outcome]
+) -> None:
+    store = SqliteStore(Path(settings.accounts.removeprefix("sqlite:")))
+    books, kept = open_books(store), bucket.results()
+    settings = replace(settings, max_response_bytes=INLINE[direction])
+    call = partial(timed, handler(settings, bucket), event(books, bucket, direction))
+    with bucket.failing(fault):
+        seen = call()
+    results.append(seen)
+    assert seen.seconds < MOST_S
+    assert seen.kind in KINDS[direction]
+    account = books.exact()
+    assert (account.used, account.held) == (seen.kind == PICTURE, 0)
+    if direction == "results" and seen.kind == PICTURE:
+        assert bucket.results() == kept + 1
+    assert call().kind == PICTURE
+    assert books.exact().used == account.used + 1
+    store.close()
+
+
+def handler(settings: Settings, bucket: Bucket) -> App:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in bucket.environ.items():
+            patch.setenv(name, value)
+        return build(settings, logger=Logger(service="faults"))
+
+
+def event(books: Books, bucket: Bucket, direction: str) -> dict[str, Any]:
+    if direction == "results":
+        return make.blur(books.key)
+    name = name_of(keys.parse(books.key).digest, UPLOAD_ID)
+    bucket.client.put_object(Bucket="media", Key=name, Body=make.jpeg())
+    return make.blur(books.key, b"", upload_id=UPLOAD_ID)
+
+
+def timed(app: App, event: dict[str, Any]) -> Outcome:
+    began = time.monotonic()
+    answer = app(event, InvocationContext())
+    return from_proxy(answer, time.monotonic() - began)

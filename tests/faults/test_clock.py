@@ -1,0 +1,140 @@
+"""Clocks that jump, backwards and forwards: time is an argument of the stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.faults.answers import PICTURE
+from tests.faults.books import open_books
+from tests.faults.moments import caller
+from tests.integration.accounts.customer import TTL_US, after, open_account
+from tests.trials import Part, record, size
+
+from blur.accounts import once
+from blur.accounts.audit import differences
+from blur.accounts.model import SECOND_US, Instant
+from blur.clock import now
+from blur.errors import ApiError, UnavailableError
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.integration.accounts.customer import Customer
+
+    from blur.accounts.model import Account
+    from blur.accounts.once import Call
+    from blur.accounts.store import AccountStore
+
+CREDITS = 10_000
+STEPS = size(120, full=2_000)
+JUMPS_S = (-86_400.0, -3_600.0, -61.0, -6.0, -1.0, 0.0, 0.5, 1.0, 6.0, 61.0, 3_600.0, 86_400.0)
+"""From a day back to a day on; a hold lives for a minute."""
+CALLS = size(5, full=60)
+HOUR_S = 3_600.0
+TICKETS = 5
+"""Different `Idempotency-Key`s, few, so that they repeat."""
+
+
+class Walk:
+    """Calls that begin, end and are given up while the clock jumps between any two steps."""
+
+    def __init__(self, store: AccountStore, seed: int) -> None:
+        """Open an account; nothing has begun."""
+        self.store = store
+        self.customer: Customer = open_account(store, CREDITS)
+        self.chance = Random(seed)
+        self.at_s = 0.0
+        self.open: list[Call] = []
+        self.delivered = self.charged = self.jumps = 0
+        self.latest_s = 0.0
+
+    def now(self) -> Instant:
+        """Return the time, which jumps on one step of three."""
+        jump_s = self.chance.choice(JUMPS_S) if self.chance.random() < 1 / 3 else 0.01
+        self.jumps += jump_s != 0.01
+        self.at_s += jump_s
+        self.latest_s = max(self.latest_s, self.at_s)
+        return after(self.at_s)
+
+    def step(self) -> None:
+        """Begin a call, or end one that began in either way, or let it die."""
+        if not self.open or self.chance.random() < 0.5:
+            self.begin()
+            return
+        call = self.open.pop(self.chance.randrange(len(self.open)))
+        end = self.chance.choice(("finish", "finish", "abandon", "die"))
+        if end == "finish":
+            self.delivered += 1
+            self.charged += once.finish(self.store, call, now_us=self.now()).credits_charged
+        elif end == "abandon":
+            once.abandon(self.store, call, now_us=self.now())
+
+    def begin(self) -> None:
+        """Begin a call, with an `Idempotency-Key` or without one."""
+        name = f"key-{self.chance.randrange(TICKETS)}-{int(self.at_s // HOUR_S)}"
+        ticket = once.Ticket(name, "fingerprint") if self.chance.random() < 0.3 else None
+        try:
+            call = once.begin(self.store, self.customer.claim(), ticket, now_us=self.now())
+        except UnavailableError:
+            raise  # nothing is out of reach here
+        except ApiError:
+            return
+        self.open.append(call)
+
+    def require_exact(self, at_us: Instant) -> Account:
+        """Compare the books with what was told and what was delivered."""
+        account = self.store.account(self.customer.account_id, now_us=at_us)
+        entries = self.store.entries(self.customer.account_id)
+        assert list(differences(account, entries)) == []
+        assert account.balance + account.held + account.used == CREDITS
+        assert account.used == self.charged <= self.delivered
+        return account
+
+
+def test_no_jump_of_the_clock_charges_for_what_was_not_delivered(
+    store: AccountStore, location: str
+) -> None:
+    walk = Walk(store, seed=7)
+    for _ in range(STEPS):
+        walk.step()
+        walk.require_exact(walk.now())
+    long_after_us = after(walk.latest_s + 2 * TTL_US / SECOND_US)
+    assert walk.require_exact(long_after_us).held == 0
+    assert walk.charged > 0
+    record(
+        Part.FAULTS,
+        f"The clock jumps, up to a day back or on, between steps of calls ({scheme(location)})",
+        f"{walk.jumps} jumps, {STEPS} steps, {walk.delivered} pictures",
+        f"books exact after each; {walk.charged} charged, "
+        f"{walk.delivered - walk.charged} free since their hold had expired or they were repeated; "
+        f"every hold came home",
+        by="tests/faults/test_clock.py",
+    )
+
+
+def scheme(location: str) -> str:
+    return {"sqlite": "SQLite", "dynamodb": "DynamoDB"}[location.partition(":")[0]]
+
+
+def test_a_clock_that_jumps_during_a_call_ends_it_with_an_answer(
+    store: AccountStore, model_dir: Path
+) -> None:
+    chance, at_s = Random(7), 0.0
+    books = open_books(store)
+    begun_us = now()
+
+    def clock() -> Instant:
+        nonlocal at_s
+        at_s += chance.choice(JUMPS_S) if chance.random() < 0.2 else 0.01
+        return Instant(begun_us + round(at_s * SECOND_US))
+
+    client = caller(Settings(model_dir=model_dir), store, books, "settle", clock=clock)
+    seen = [client.call(f"call-{number}").kind for number in range(CALLS)]
+    # A jump on may end the call's time, one back makes its key wait: `blur.accounts.rate`.
+    assert set(seen) <= {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
+    assert PICTURE in seen
+    late_us = Instant(begun_us + round((at_s + CALLS * 86_400) * SECOND_US))
+    account = books.exact(at_us=late_us)
+    assert account.held == 0
+    assert account.used <= seen.count(PICTURE)
