@@ -8,7 +8,7 @@ machine's clock, and no signature outlives the credentials that made it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -73,13 +73,14 @@ class BucketStore:
         """Put the result and sign a GET for it; see `ResultStore.keep`."""
         where = {"Bucket": self._bucket, "Key": name}
         with _within_reach():
-            self._client.put_object(
+            answer = self._client.put_object(
                 **where,
                 Body=result.data,
                 ContentType=result.content_type,
                 ContentDisposition=f'inline; filename="{result.file_name}"',
                 CacheControl="no-store",
             )
+            _require_s3(answer)
             url = self._client.generate_presigned_url(
                 "get_object", Params=where, ExpiresIn=LINK_TTL_S
             )
@@ -120,6 +121,7 @@ class BucketStore:
                 raise UploadNotFoundError from error
             raise
         with answer["Body"] as body:
+            _require_s3(answer)
             data: bytes = body.read(at_most)
         return data
 
@@ -131,9 +133,19 @@ def _within_reach() -> Iterator[None]:
         yield
     except ParamValidationError:
         raise
-    except (BotoCoreError, ClientError, ResponseParserError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError, _StrangeAnswerError) as error:
         message = "The store of large files cannot be reached just now. Nothing was charged."
         raise UnavailableError(message, retry_after_s=1) from error
+
+
+def _require_s3(answer: Mapping[str, Any]) -> None:
+    """Require what S3 says of every object it has kept or sends: a 200 is anyone's to say."""
+    if "ETag" not in answer:
+        raise _StrangeAnswerError
+
+
+class _StrangeAnswerError(Exception):
+    """What answered is not S3."""
 
 
 def _expiry_us(now_us: int) -> int:

@@ -1,0 +1,65 @@
+"""DynamoDB stopped, slow or out of its mind while a server is at work on it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.answers import PICTURE
+from tests.faults.books import open_books
+from tests.faults.conftest import HOLD_TTL_S
+from tests.faults.garbage import faults
+from tests.faults.load import load
+from tests.faults.relay import relay
+from tests.integration.running import running
+from tests.trials import Part, record, size
+
+from blur.accounts.connect import connect
+
+if TYPE_CHECKING:
+    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+
+UNAVAILABLE = "temporarily_unavailable"
+FAULTS = faults()
+NAMES = ["stopped", "slow-arrived", *size(["half-arrived"], full=list(FAULTS))]
+CLIENTS = 2
+REFUSED = size(2, full=4)
+"""Calls that are refused before the fault ends."""
+
+
+@pytest.mark.timeout(900)
+def test_a_table_that_fails_under_load_costs_nobody_a_credit(
+    tmp_path: Path, env: dict[str, str], dynamodb: DynamoDBLocal, dynamodb_table: str
+) -> None:
+    location = f"dynamodb:{dynamodb_table}"
+    books = open_books(connect(location))
+    with relay(dynamodb.endpoint_url) as between:
+        there = {**dynamodb.environ, "AWS_ENDPOINT_URL_DYNAMODB": between.url}
+        with (
+            running(tmp_path, {**os.environ, **env, **there, "BLUR_ACCOUNTS": location}) as server,
+            load(server.blur_url, books.key, CLIENTS) as clients,
+        ):
+            for name in NAMES:
+                clients.wait_for(PICTURE, 2, begin=len(clients.seen))
+                with ExitStack() as stack:
+                    broken = between.failing(FAULTS[name]) if name in FAULTS else between.stopped()
+                    stack.enter_context(broken)
+                    clients.wait_for(UNAVAILABLE, REFUSED, begin=len(clients.seen))
+            clients.wait_for(PICTURE, 2, begin=len(clients.seen))
+    kinds = clients.kinds()
+    assert set(kinds) == {PICTURE, UNAVAILABLE}
+    used = books.settled(after_s=HOLD_TTL_S)
+    assert used <= kinds[PICTURE]
+    books.store.close()
+    longest_s = max(seen.seconds for _, seen in clients.seen)
+    record(
+        Part.FAULTS,
+        "DynamoDB stopped, slowed to 3 s, answering garbage, under load",
+        f"{len(NAMES)} faults, {CLIENTS} clients, {len(clients.seen)} calls",
+        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} pictures, {used} charged, no credit "
+        f"lost; the longest wait {longest_s:.1f} s; works again at once",
+        by="tests/faults/test_dynamo_under_load.py",
+    )
