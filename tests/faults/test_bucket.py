@@ -67,7 +67,7 @@ FAULTS: dict[str, Fault] = {
 }
 SILENCE: dict[str, Fault] = {"silent": silent} if FULL else {}  # it takes nine seconds
 NAMES = ["stopped", *SILENCE, *FAULTS]
-SAMPLE = list(product(INLINE, NAMES))[:: size(5, full=1)]
+SAMPLE = list(product(INLINE, NAMES))[:: size(9, full=1)]
 
 
 @dataclass

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
 
 CREDITS = 10_000
-STEPS = size(120, full=2_000)
+STEPS = size(120, full=1_000)
 JUMPS_S = (-86_400.0, -3_600.0, -61.0, -6.0, -1.0, 0.0, 0.5, 1.0, 6.0, 61.0, 3_600.0, 86_400.0)
 """From a day back to a day on; a hold lives for a minute."""
-CALLS = size(5, full=60)
+CALLS = size(4, full=20)
 HOUR_S = 3_600.0
 TICKETS = 5
 """Different `Idempotency-Key`s, few, so that they repeat."""

@@ -20,7 +20,7 @@ from tests.trials import Part, record, size
 if TYPE_CHECKING:
     from tests.faults.books import Books
 
-KILLS = size(2, full=40)
+KILLS = size(2, full=20)
 CLIENTS = 4
 LONGEST_LIFE_S = 0.4
 """How long after its first pictures a server lives at most."""

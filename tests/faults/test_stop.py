@@ -20,7 +20,7 @@ from tests.trials import Part, record, size
 if TYPE_CHECKING:
     from tests.faults.books import Books
 
-STOPS = size(2, full=20)
+STOPS = size(1, full=10)
 CLIENTS = size(4, full=8)
 STOP_S = 30
 
