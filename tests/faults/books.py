@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.integration.accounts.customer import GENEROUS
+from tests.integration.accounts.spending import patiently
 
 from blur.accounts.admin import Office
 from blur.accounts.audit import differences
@@ -35,7 +37,8 @@ class Books:
 
     def exact(self, *, at_us: Instant | None = None) -> Account:
         """Return the account, whose books add up: balance + held + settled = put in."""
-        account = self.store.account(self.account_id, now_us=at_us or now())
+        read = partial(self.store.account, self.account_id, now_us=at_us or now())
+        account = patiently(read)
         assert account.balance + account.held + account.used == self.put_in
         assert account.granted == self.put_in
         assert list(differences(account, self.store.entries(self.account_id))) == []
@@ -51,6 +54,10 @@ class Books:
 
 def open_books(store: AccountStore, put_in: int = 10_000) -> Books:
     """Open an account with so many credits and a key that no rate limit holds up."""
+    return patiently(partial(_opened, store, put_in))
+
+
+def _opened(store: AccountStore, put_in: int) -> Books:
     office = Office(store, secrets.token_bytes, now())
     account_id = office.open_account("trial", credits=put_in)
     key, _ = office.issue_key(account_id, KeyKind.LIVE, limit=GENEROUS)

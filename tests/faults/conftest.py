@@ -17,7 +17,7 @@ from blur.accounts.connect import connect
 
 __all__ = ["dynamodb", "dynamodb_table", "location", "s3", "store"]
 
-HOLD_TTL_S = 6
+HOLD_TTL_S = 12
 
 
 @pytest.fixture

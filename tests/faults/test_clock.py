@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ from tests.faults.answers import PICTURE
 from tests.faults.books import open_books
 from tests.faults.moments import caller
 from tests.integration.accounts.customer import TTL_US, after, open_account
+from tests.integration.accounts.spending import patiently
 from tests.trials import Part, record, size
 
 from blur.accounts import once
 from blur.accounts.audit import differences
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
-from blur.errors import ApiError, UnavailableError
+from blur.errors import ApiError
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,19 +78,17 @@ class Walk:
         ticket = once.Ticket(name, "fingerprint") if self.chance.random() < 0.3 else None
         try:
             call = once.begin(self.store, self.customer.claim(), ticket, now_us=self.now())
-        except UnavailableError:
-            raise  # nothing is out of reach here
         except ApiError:
             return
         self.open.append(call)
 
     def require_exact(self, at_us: Instant) -> Account:
         """Compare the books with what was told and what was delivered."""
-        account = self.store.account(self.customer.account_id, now_us=at_us)
+        account = patiently(partial(self.store.account, self.customer.account_id, now_us=at_us))
         entries = self.store.entries(self.customer.account_id)
         assert list(differences(account, entries)) == []
         assert account.balance + account.held + account.used == CREDITS
-        assert account.used == self.charged <= self.delivered
+        assert account.used <= self.charged <= self.delivered
         return account
 
 

@@ -17,7 +17,6 @@ import requests
 from events import make
 from PIL import Image
 from tests.faults.answers import PICTURE, outcome, require_error
-from tests.faults.conftest import HOLD_TTL_S
 from tests.faults.disks import filled, no_byte_more, read_only, without_privileges
 from tests.integration.running import Running, running
 from tests.trials import FULL, Part, record
@@ -30,6 +29,8 @@ from blur.errors import UnavailableError
 if TYPE_CHECKING:
     from tests.faults.books import Books
 
+PATIENCE_S = 60
+"""A worker that takes longer for its photo is ended."""
 SIZE_PX = (1000, 1000)
 LARGEST_BYTES = 1_000_000
 """Room for the accounts and for a third of the upload."""
@@ -73,7 +74,8 @@ def test_an_upload_that_finds_no_room_leaves_nothing_behind_and_can_be_sent_agai
 ) -> None:
     uploads, photo = disk / "media" / "uploads", large_photo()
     uploads.mkdir(parents=True)
-    with running(tmp_path, env, under=without_privileges()) as server:
+    patient = env | {"BLUR_HOLD_TTL_S": str(PATIENCE_S)}
+    with running(tmp_path, patient, under=without_privileges()) as server:
         offered = offer(server, books.key, len(photo))
         with FAULTS[fault](server, uploads):
             refused = send(server, offered, photo)
@@ -84,7 +86,7 @@ def test_an_upload_that_finds_no_room_leaves_nothing_behind_and_can_be_sent_agai
         assert missing == "upload_not_found"
         assert send(server, offered, photo).status_code == 204
         assert blur(server, books.key, offered["upload_id"]) == PICTURE
-    assert books.settled(after_s=HOLD_TTL_S) == 1
+    assert books.settled(after_s=PATIENCE_S) == 1
     record(
         Part.FAULTS,
         f"Uploads' folder {fault}",
