@@ -10,7 +10,6 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 from events import make
 
-from bgblur.proxy import InvocationContext
 from blur.api import response
 from blur.api.app import App
 from blur.errors import InvalidRadiusError
@@ -20,7 +19,16 @@ if TYPE_CHECKING:
     from blur.api.request import HttpRequest
 
 
-CONTEXT = InvocationContext()
+class Lambda:
+    """What Lambda tells of an invocation."""
+
+    aws_request_id = "invocation-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 7
+
+
+CONTEXT = Lambda()
 
 
 class Rooms:
@@ -88,16 +96,21 @@ def test_a_route_is_found_with_its_last_slash_or_without(
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"]) == {"path": path}
     assert [(request.method, request.path) for request in rooms.seen] == [("GET", path)]
-    assert rooms.seen[0].left_ms == CONTEXT.get_remaining_time_in_millis()
+    assert rooms.seen[0].left_ms == 7
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/room/more", "//room/x", "/Room"])
+@pytest.mark.parametrize("path", ["/nowhere", "/room/more", "//room/x", "/Room", "/roomX"])
 def test_an_unknown_path_is_not_found(app: App, path: str) -> None:
     answer = call(app, "GET", path)
     assert answer["statusCode"] == 404
     error = json.loads(answer["body"])["error"]
     assert (error["code"], error["request_id"]) == ("not_found", "req_id")
     assert error["message"] == "There is no such route."
+
+
+def test_an_event_without_method_or_path_is_answered_all_the_same(app: App) -> None:
+    assert app({}, CONTEXT)["statusCode"] == 405
+    assert app({"httpMethod": "GET", "path": None}, CONTEXT)["statusCode"] == 200
 
 
 @pytest.mark.parametrize("path", ["/room", "/room/"])
@@ -124,7 +137,7 @@ def test_each_request_is_one_line_of_the_log(app: App, log: io.StringIO) -> None
     assert line["duration_ms"] in range(1_000)
     told = ("level", "message", "method", "path", "status", "request_id")
     assert [line[name] for name in told] == ["INFO", "answered", "GET", "/room", 200, "req_id"]
-    assert line["invocation"] == CONTEXT.aws_request_id
+    assert line["invocation"] == "invocation-1"
 
 
 def test_nothing_of_a_refused_request_stays_in_the_next_ones_line(
@@ -175,7 +188,7 @@ def test_an_error_is_counted_by_its_code(
 def test_the_duration_is_that_of_this_request(
     app: App, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = iter([100.0, 100.25])
+    seconds = iter([100.0, 102.0])
     monkeypatch.setattr("blur.api.app.time.monotonic", lambda: next(seconds))
     call(app, "GET", "/room")
-    assert lines(log)[0]["duration_ms"] == 250
+    assert lines(log)[0]["duration_ms"] == 2_000
