@@ -96,6 +96,7 @@ def test_a_repeated_reserve_takes_and_counts_once(
     first = store.reserve(claim, now_us=START)
     again = [store.reserve(claim, now_us=START) for _ in range(3)]
     assert [repeated.hold for repeated in again] == [first.hold] * 3
+    assert again[0].standing.credits_charged == first.standing.credits_charged == 3
     assert again[0].standing.rate.remaining == first.standing.rate.remaining == 1
     assert balances(store, customer) == (7, 3, 0)
 
