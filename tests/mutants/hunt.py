@@ -43,9 +43,12 @@ class Hunt:
     survivors: list[Mutant] = field(default_factory=list)
     tried: int = 0
 
+    def pytest_configure(self) -> None:
+        """Calm Hypothesis before the tests are collected, which take its settings over."""
+        _calm_hypothesis()
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the tests, then hunt; instead of what pytest does."""
-        _calm_hypothesis()
         with _silence():
             trails = [self._watched(session, item) for item in session.items]
         if session.testsfailed:
