@@ -18,7 +18,7 @@ from tests.mutants.mutation import Mutant, mutants_of
 from tests.mutants.portions import CODE, PORTIONS, Portion
 from tests.trials import Part, record
 
-PYTEST = ("-qqs", "--timeout=20", "-p", "no:cacheprovider")
+PYTEST = ("-qqs", "--timeout=60", "-p", "no:cacheprovider")
 
 
 def main(names: Sequence[str]) -> int:
