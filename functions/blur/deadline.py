@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blur.accounts.model import SECOND_US, Instant
 from blur.errors import UnavailableError
 
-MILLISECOND_US = SECOND_US // 1000
+MILLISECOND_US = 1_000
 
 
 @dataclass(frozen=True, slots=True)

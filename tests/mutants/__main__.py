@@ -18,7 +18,7 @@ from tests.mutants.mutation import Mutant, mutants_of
 from tests.mutants.portions import CODE, PORTIONS, Portion
 from tests.trials import Part, record
 
-PYTEST = ("-qqs", "--timeout=20", "-p", "no:cacheprovider")
+PYTEST = ("-qqs", "--timeout=60", "-p", "no:cacheprovider")
 
 
 def main(names: Sequence[str]) -> int:
@@ -33,19 +33,20 @@ def main(names: Sequence[str]) -> int:
 
 def _hunt(portion: Portion, file: str) -> int:
     paths = {str(path.relative_to(CODE)): path for path in portion.paths(file)}
-    hunt = Hunt([mutant for name in paths for mutant in mutants_of(paths[name], name)], paths)
+    mutants = [mutant for name in paths for mutant in mutants_of(paths[name], name)]
+    hunt = Hunt(mutants[:: portion.every], paths)
     with tempfile.TemporaryDirectory() as scratch:  # of our own: other runs tidy pytest's
         options = [*PYTEST, f"--basetemp={scratch}/tests", "-k", portion.only]
         if pytest.main([*options, *portion.tests], plugins=[hunt]):
             return 1
     rows = [row for row in explanations() if row.file in paths]
     new = [each for each in hunt.survivors if not any(row.explains(each) for row in rows)]
-    gone = [row for row in rows if not any(row.explains(each) for each in hunt.mutants)]
+    gone = [row for row in rows if not any(row.explains(each) for each in mutants)]
     _report(new, gone)
     if new or gone:
         return 1
     if not file:
-        _record(portion, hunt)
+        _record(portion, hunt, len(mutants))
     return 0
 
 
@@ -58,10 +59,10 @@ def _report(new: Sequence[Mutant], gone: Sequence[Explanation]) -> None:
         print(f"explained, but there is no such mutant any more: {row}")  # noqa: T201 - as above
 
 
-def _record(portion: Portion, hunt: Hunt) -> None:
+def _record(portion: Portion, hunt: Hunt, there_are: int) -> None:
     tried, survived = len(hunt.mutants), len(hunt.survivors)
-    amount = f"{tried} mutants"
-    happened = f"a test fails for {tried - survived}; the other {survived} change nothing to mind"
+    amount = f"{tried:,} mutants" if tried == there_are else f"{tried:,} of {there_are:,} mutants"
+    happened = f"tests kill {tried - survived:,}; {survived} change nothing, as explained"
     print(f"{portion.tried}: {amount}, {happened}")  # noqa: T201 - as above
     record(Part.SECURITY, portion.tried, amount, happened, by="tests/mutants/explained.toml")
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tests.mutants.mutation import CONSTANT
+
 if TYPE_CHECKING:
     from tests.mutants.mutation import Mutant
 
@@ -22,7 +24,8 @@ def graft(mutant: Mutant, module: ModuleType) -> None:
     fresh: dict[str, object] = {"__name__": module.__name__, "__file__": module.__file__}
     exec(compile(mutant.source, str(module.__file__), "exec"), fresh)  # noqa: S102 - that is a mutant
     if mutant.is_constant:
-        _set_constant(mutant.place, vars(module)[mutant.place], fresh[mutant.place])
+        for name in filter(CONSTANT.fullmatch, fresh):  # with those that are made of it
+            _set_constant(name, vars(module)[name], fresh[name])
         return
     old, new = (_function(mutant.place, names) for names in (vars(module), fresh))
     old.__code__ = new.__code__
@@ -43,6 +46,8 @@ def _function(qualified_name: str, namespace: Mapping[str, Any]) -> FunctionType
 
 def _set_constant(name: str, old: object, new: object) -> None:
     """Set the constant in its module, and in those that have it from there."""
+    if old == new:
+        return
     for module in list(sys.modules.values()):
         if vars(module).get(name) is old:
             setattr(module, name, new)

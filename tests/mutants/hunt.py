@@ -43,9 +43,12 @@ class Hunt:
     survivors: list[Mutant] = field(default_factory=list)
     tried: int = 0
 
+    def pytest_configure(self) -> None:
+        """Calm Hypothesis before the tests are collected, which take its settings over."""
+        _calm_hypothesis()
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the tests, then hunt; instead of what pytest does."""
-        _calm_hypothesis()
         with _silence():
             trails = [self._watched(session, item) for item in session.items]
         if session.testsfailed:
@@ -134,10 +137,8 @@ class _Trail:
     places: set[tuple[str, str]]
 
     def leads_to(self, mutant: Mutant) -> bool:
-        """Tell whether the test can meet the mutant; of a constant, anywhere in its file."""
-        if mutant.is_constant:
-            return any(file == mutant.file for file, _ in self.places)
-        return (mutant.file, mutant.place) in self.places
+        """Tell whether the test can meet the mutant; a constant is met without a call."""
+        return mutant.is_constant or (mutant.file, mutant.place) in self.places
 
 
 @dataclass(frozen=True)

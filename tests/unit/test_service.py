@@ -27,7 +27,7 @@ from blur.errors import (
     InvalidImageError,
     UnavailableError,
 )
-from blur.imaging.pipeline import STEPS
+from blur.imaging.pipeline import STEPS, blur_photo
 from blur.imaging.recipe import Recipe
 from blur.service import BlurService, Order
 from blur.stopwatch import TOTAL
@@ -129,7 +129,15 @@ def test_a_live_key_is_charged_the_price_and_told_everything(
     assert (made.standing.credits_charged, made.standing.credits_left) == (PRICE, FUNDS - PRICE)
     assert made.standing.rate.remaining == 9
     assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
-    assert Image.open(io.BytesIO(made.image.data)).size == (40, 30)
+    blurred = blur_photo(
+        ORDER.image,
+        RECIPE,
+        model=Middle(),
+        max_pixels=40 * 30,
+        stamped=False,
+        on_step=lambda _: None,
+    )
+    assert made.image == blurred
     assert (made.replayed, made.link) == (False, None)
     assert made.durations_ms == dict.fromkeys(STEPS, 1.0) | {TOTAL: len(STEPS) + 1.0}
 
@@ -230,10 +238,12 @@ def test_a_call_repeated_under_its_idempotency_key_is_made_again_and_charged_onc
     assert (first.replayed, again.replayed) == (False, True)
     assert first.image == again.image
     assert again.standing.credits_charged == 0
+    other_key = replace(order, idempotency_key="order-2")
+    assert not service.blur(key, other_key, left_ms=28_000).replayed
     other = replace(order, recipe=replace(RECIPE, radius_px=4))
     with pytest.raises(IdempotencyConflictError):
         service.blur(key, other, left_ms=28_000)
-    assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
+    assert balances(store, key) == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
 
 
 def test_an_empty_balance_is_refused_before_any_work(

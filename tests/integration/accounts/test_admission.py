@@ -22,7 +22,7 @@ def test_a_balance_that_does_not_cover_the_price_is_refused_and_not_counted(
 ) -> None:
     customer = make_account(credits=2, limit=TIGHT)
     for _ in range(5):
-        with pytest.raises(InsufficientCreditsError) as refusal:
+        with pytest.raises(InsufficientCreditsError, match=r"costs 3 .* has 2 left") as refusal:
             store.reserve(customer.claim(3), now_us=START)
         standing = refusal.value.standing
         assert standing is not None
@@ -39,7 +39,7 @@ def test_the_rate_limit_refuses_with_a_wait_that_is_true(
     for remaining in (1, 0):
         standing = store.reserve(customer.claim(), now_us=START).standing
         assert standing.rate.remaining == remaining
-    with pytest.raises(RateLimitError) as refusal:
+    with pytest.raises(RateLimitError, match=r"try again in 2 s\.") as refusal:
         store.reserve(customer.claim(), now_us=after(0.2))
     assert refusal.value.retry_after_s == 2
     refused = refusal.value.standing
@@ -128,6 +128,18 @@ def test_inquiries_and_calls_are_limited_apart(
     assert refusal.value.retry_after_s == 1
     assert store.reserve(customer.claim(), now_us=START).standing.rate.remaining == 1
     store.inquire(customer.account_id, customer.digest, now_us=after(1))
+
+
+def test_inquiries_of_one_key_are_not_counted_for_another(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(limit=TIGHT)
+    account = store.account(customer.account_id, now_us=START)
+    store.add_key(replace(account.keys[0], digest="f" * 64), now_us=START)
+    for _ in range(TIGHT.burst):
+        store.inquire(customer.account_id, customer.digest, now_us=START)
+    view = store.inquire(customer.account_id, "f" * 64, now_us=START)
+    assert view.rate.remaining == TIGHT.burst - 1
 
 
 def test_two_keys_of_an_account_share_its_credits_but_not_their_limits(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
-from blur.accounts.model import Hold, RateLimit, Usage
+from blur.accounts.model import SECOND_US, Hold, Instant, RateLimit, Usage
 
 if TYPE_CHECKING:
+    import pytest
+
     from blur.accounts.store import AccountStore
 
+JANUARY_ENDS_US = Instant(1_801_440_000 * SECOND_US)
 TIGHT = RateLimit(per_minute=60, burst=2)
 
 
@@ -56,6 +60,23 @@ def test_a_new_month_is_counted_apart(store: AccountStore, make_account: MakeAcc
     assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(2, 2)}
 
 
+def test_months_are_those_of_utc_wherever_the_machine_stands(
+    store: AccountStore, make_account: MakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = make_account(credits=10)
+    last_us = Instant(JANUARY_ENDS_US - 1)
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        for at_us in (last_us, JANUARY_ENDS_US):
+            store.settle(store.reserve(customer.claim(), now_us=at_us).hold, now_us=at_us)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    usage = store.account(customer.account_id, now_us=JANUARY_ENDS_US).usage
+    assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(1, 1)}
+
+
 def test_a_refund_gives_the_credit_back_at_once_and_counts_no_call(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
@@ -75,6 +96,7 @@ def test_a_repeated_reserve_takes_and_counts_once(
     first = store.reserve(claim, now_us=START)
     again = [store.reserve(claim, now_us=START) for _ in range(3)]
     assert [repeated.hold for repeated in again] == [first.hold] * 3
+    assert again[0].standing.credits_charged == first.standing.credits_charged == 3
     assert again[0].standing.rate.remaining == first.standing.rate.remaining == 1
     assert balances(store, customer) == (7, 3, 0)
 

@@ -63,6 +63,18 @@ def test_an_expired_hold_comes_home_when_another_call_ends(
     assert (account.balance, account.held, account.used) == (9, 0, 1)
 
 
+@pytest.mark.parametrize(("end", "left"), [("settle", 9), ("refund", 10)])
+def test_the_end_of_a_call_tells_a_balance_with_expired_holds_at_home(
+    store: AccountStore, make_account: MakeAccount, end: str, left: int
+) -> None:
+    customer = make_account(credits=10)
+    long_claim = customer.claim(1, ttl_us=10 * TTL_US)
+    alive = store.reserve(long_claim, now_us=START).hold
+    store.reserve(customer.claim(4), now_us=START)
+    standing = getattr(store, end)(alive, now_us=after(LONG_AFTER_S))
+    assert standing.credits_left == left
+
+
 @pytest.mark.parametrize("seconds", [TTL_S, TTL_S + 1, LONG_AFTER_S])
 def test_a_late_settle_charges_nothing(
     store: AccountStore, make_account: MakeAccount, seconds: float

@@ -37,18 +37,18 @@ def test_a_new_account_is_empty(store: AccountStore) -> None:
 
 def test_an_account_id_is_taken_once(store: AccountStore, make_account: MakeAccount) -> None:
     customer = make_account(credits=5)
-    with pytest.raises(AccountExistsError):
+    with pytest.raises(AccountExistsError, match=f"{customer.account_id} exists already"):
         store.create_account(customer.account_id, "Another", now_us=START)
     account = store.account(customer.account_id, now_us=START)
     assert (account.name, account.balance) == ("A customer", 5)
 
 
 def test_nothing_can_be_done_to_an_account_that_is_not_there(store: AccountStore) -> None:
-    with pytest.raises(UnknownAccountError):
+    with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
         store.account(NOBODY, now_us=START)
-    with pytest.raises(UnknownAccountError):
+    with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
         store.append_entry(entry(NOBODY, 5))
-    with pytest.raises(UnknownAccountError):
+    with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
         store.add_key(key_record(NOBODY), now_us=START)
     assert NOBODY not in [account.account_id for account in store.accounts(now_us=START)]
     assert list(store.entries(NOBODY)) == []
@@ -59,11 +59,12 @@ def test_nothing_can_be_done_to_a_key_that_is_not_there(
     store: AccountStore, make_account: MakeAccount, account: str
 ) -> None:
     account_id = make_account().account_id if account == "known" else NOBODY
-    with pytest.raises(UnknownAccountError):
+    nothing = f"there is no (account|such key on account) {account_id}"
+    with pytest.raises(UnknownAccountError, match=nothing):
         store.revoke_key(account_id, "0" * 64)
-    with pytest.raises(UnknownAccountError):
+    with pytest.raises(UnknownAccountError, match=nothing):
         store.expire_key(account_id, "0" * 64, at_us=START)
-    with pytest.raises(UnknownAccountError):
+    with pytest.raises(UnknownAccountError, match=nothing):
         store.limit_key(account_id, "0" * 64, RateLimit(1, 1))
 
 
@@ -112,7 +113,7 @@ def test_an_adjustment_takes_the_balance_to_zero_but_not_below(
 ) -> None:
     customer = make_account(credits=10)
     store.reserve(customer.claim(4), now_us=START)
-    with pytest.raises(OverdrawnError):
+    with pytest.raises(OverdrawnError, match="-7 credits are more than the balance, 6"):
         store.append_entry(entry(customer.account_id, -7, EntryKind.ADJUSTMENT))
     store.append_entry(entry(customer.account_id, -6, EntryKind.ADJUSTMENT))
     account = store.account(customer.account_id, now_us=START)
@@ -126,7 +127,7 @@ def test_an_account_has_two_valid_keys_of_a_kind_at_most(
     account_id = make_account().account_id
     second, third = key_record(account_id), key_record(account_id)
     store.add_key(second, now_us=START)
-    with pytest.raises(TooManyKeysError):
+    with pytest.raises(TooManyKeysError, match=f"{account_id} has 2 valid live keys; revoke"):
         store.add_key(third, now_us=START)
     for _ in range(2):
         store.add_key(key_record(account_id, KeyKind.TEST), now_us=START)

@@ -23,6 +23,7 @@ from tests.integration.accounts.customer import (
 )
 
 from blur.accounts.audit import differences
+from blur.accounts.model import IdempotencyRecord
 from blur.accounts.sqlite.store import SqliteStore
 from blur.errors import UnavailableError
 
@@ -199,6 +200,38 @@ def test_ended_calls_leave_no_rows_behind_once_their_time_is_over(
         for _ in range(10):
             end(store.reserve(customer.claim(), now_us=START).hold, now_us=START)
     store.account(customer.account_id, now_us=after(120))
+    assert rows_of(path, "holds") == 0
+
+
+def test_a_forgotten_record_is_deleted_with_the_accounts_next_one_and_nobody_elses(
+    store: SqliteStore, path: Path
+) -> None:
+    ours, theirs = (open_account(store).account_id for _ in range(2))
+    for account_id in (ours, theirs):
+        for scope, at in (("a", 0), ("b", 99)):
+            claim_record(store, account_id, scope, at)
+    claim_record(store, ours, "c", 100)
+    assert rows_of(path, f"records WHERE account_id = '{ours}'") == 2
+    assert rows_of(path, f"records WHERE account_id = '{theirs}'") == 2
+
+
+def claim_record(store: SqliteStore, account_id: str, scope: str, at: int) -> None:
+    """Claim a record that is forgotten 100 seconds later."""
+    record = IdempotencyRecord(
+        account_id=account_id,
+        scope=scope,
+        fingerprint="f",
+        hold_id=f"{scope}-{at}",
+        done=False,
+        lease_until_us=after(at + 60),
+        forget_us=after(at + 100),
+    )
+    assert store.claim_record(record, now_us=after(at)) is None
+
+
+def rows_of(path: Path, table: str) -> int:
+    """Count the rows that lie in the file, whatever the store says of them."""
     other = sqlite3.connect(path)
-    assert other.execute("SELECT count(*) FROM holds").fetchone() == (0,)
+    (rows,) = other.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - ours
     other.close()
+    return int(rows)

@@ -45,6 +45,7 @@ def test_the_largest_secret_fits_its_43_characters() -> None:
     for character in text[len(f"bb_live_{ACCOUNT}_") : -6]:
         number = number * 62 + ALPHABET.index(character)
     assert number == 2**256 - 1
+    assert len(text) == len(f"bb_live_{ACCOUNT}_") + 43 + 6
 
 
 def test_the_check_is_the_crc32_of_everything_before_it() -> None:

@@ -1,0 +1,194 @@
+"""A table of routes as a handler: what is found, what is refused, and what is written of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools import Logger, Metrics
+from events import make
+
+from blur.api import response
+from blur.api.app import App
+from blur.errors import InvalidRadiusError
+
+if TYPE_CHECKING:
+    from blur.api.app import Answer
+    from blur.api.request import HttpRequest
+
+
+class Lambda:
+    """What Lambda tells of an invocation."""
+
+    aws_request_id = "invocation-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 7
+
+
+CONTEXT = Lambda()
+
+
+class Rooms:
+    """Routes that remember the requests they are given."""
+
+    def __init__(self) -> None:
+        self.seen: list[HttpRequest] = []
+
+    def open(self, request: HttpRequest) -> Answer:
+        self.seen.append(request)
+        return response.document({"path": request.path}, request.request_id)
+
+    def refused(self, request: HttpRequest) -> Answer:
+        raise InvalidRadiusError(request.path)
+
+    def broken(self, request: HttpRequest) -> Answer:
+        raise RuntimeError(request.path)
+
+
+@pytest.fixture
+def rooms() -> Rooms:
+    return Rooms()
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def app(rooms: Rooms, log: io.StringIO) -> App:
+    routes = {
+        "/": {"GET": rooms.open},
+        "/room": {"GET": rooms.open, "POST": rooms.open},
+        "/refused": {"GET": rooms.refused},
+        "/broken": {"GET": rooms.broken},
+    }
+    logger = Logger(service=f"test-{id(log)}", stream=log)
+    return App(routes, logger=logger, metrics=Metrics(namespace="Test", service="test"))
+
+
+def call(app: App, method: str, path: str) -> dict[str, Any]:
+    event = make.event(method, path)
+    event["requestContext"]["requestId"] = "id"
+    return app(event, CONTEXT)
+
+
+def lines(log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+def metrics(out: str) -> dict[str, Any]:
+    """Return the one document of metrics that was printed."""
+    (printed,) = [json.loads(line) for line in out.splitlines() if '"_aws"' in line]
+    document: dict[str, Any] = printed
+    return document
+
+
+@pytest.mark.parametrize("path", ["/room", "/room/", "/"])
+@pytest.mark.parametrize("method", ["GET", "get"])
+def test_a_route_is_found_with_its_last_slash_or_without(
+    app: App, rooms: Rooms, path: str, method: str
+) -> None:
+    answer = call(app, method, path)
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"]) == {"path": path}
+    assert [(request.method, request.path) for request in rooms.seen] == [("GET", path)]
+    assert rooms.seen[0].left_ms == 7
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/room/more", "//room/x", "/Room", "/roomX"])
+def test_an_unknown_path_is_not_found(app: App, path: str) -> None:
+    answer = call(app, "GET", path)
+    assert answer["statusCode"] == 404
+    error = json.loads(answer["body"])["error"]
+    assert (error["code"], error["request_id"]) == ("not_found", "req_id")
+    assert error["message"] == "There is no such route."
+
+
+def test_an_event_without_method_or_path_is_answered_all_the_same(app: App) -> None:
+    assert app({}, CONTEXT)["statusCode"] == 405
+    assert app({"httpMethod": "GET", "path": None}, CONTEXT)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("path", ["/room", "/room/"])
+def test_another_method_is_told_those_that_the_route_takes(app: App, path: str) -> None:
+    answer = call(app, "PUT", path)
+    assert answer["statusCode"] == 405
+    assert answer["multiValueHeaders"]["Allow"] == ["GET, POST, OPTIONS"]
+    assert json.loads(answer["body"])["error"]["message"] == "This route takes GET or POST."
+    assert call(app, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, OPTIONS"]
+
+
+def test_a_browser_that_asks_first_is_told_the_methods(app: App) -> None:
+    answer = call(app, "OPTIONS", "/room")
+    assert (answer["statusCode"], answer["body"]) == (204, "")
+    headers = answer["multiValueHeaders"]
+    assert headers["Access-Control-Allow-Methods"] == ["GET, POST, OPTIONS"]
+    assert headers["X-Request-Id"] == ["req_id"]
+    assert call(app, "OPTIONS", "/nowhere")["statusCode"] == 404
+
+
+def test_each_request_is_one_line_of_the_log(app: App, log: io.StringIO) -> None:
+    call(app, "GET", "/room")
+    (line,) = lines(log)
+    assert line["duration_ms"] in range(1_000)
+    told = ("level", "message", "method", "path", "status", "request_id")
+    assert [line[name] for name in told] == ["INFO", "answered", "GET", "/room", 200, "req_id"]
+    assert line["invocation"] == "invocation-1"
+
+
+def test_nothing_of_a_refused_request_stays_in_the_next_ones_line(
+    app: App, log: io.StringIO
+) -> None:
+    call(app, "GET", "/refused")
+    call(app, "GET", "/room")
+    refused, answered = lines(log)
+    assert (refused["status"], refused["code"]) == (400, "invalid_radius")
+    assert "code" not in answered
+
+
+def test_what_breaks_is_told_to_the_log_and_not_to_the_client(app: App, log: io.StringIO) -> None:
+    answer = call(app, "GET", "/broken")
+    assert answer["statusCode"] == 500
+    assert json.loads(answer["body"])["error"]["code"] == "internal_error"
+    assert "/broken" not in answer["body"]
+    broke, answered = lines(log)
+    assert (broke["level"], broke["message"]) == ("ERROR", "a request broke")
+    assert "RuntimeError: /broken" in broke["exception"]
+    assert broke["request_id"] == answered["request_id"] == "req_id"
+    assert (answered["status"], answered["code"]) == (500, "internal_error")
+
+
+def test_an_answer_is_measured(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    call(app, "GET", "/room")
+    told = metrics(capsys.readouterr().out)
+    assert told["Answers"] == [1.0]
+    assert 0 <= told["Duration"][0] < 1_000
+    units = {each["Name"]: each["Unit"] for each in told["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert units == {"Answers": "Count", "Duration": "Milliseconds"}
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/refused", "invalid_radius"), ("/broken", "internal_error"), ("/nowhere", "not_found")],
+)
+def test_an_error_is_counted_by_its_code(
+    app: App, capsys: pytest.CaptureFixture[str], path: str, code: str
+) -> None:
+    call(app, "GET", path)
+    told = metrics(capsys.readouterr().out)
+    assert (told["Answers"], told[code]) == ([1.0], [1.0])
+    units = {each["Name"]: each["Unit"] for each in told["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert units[code] == "Count"
+
+
+def test_the_duration_is_that_of_this_request(
+    app: App, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([100.0, 102.0])
+    monkeypatch.setattr("blur.api.app.time.monotonic", lambda: next(seconds))
+    call(app, "GET", "/room")
+    assert lines(log)[0]["duration_ms"] == 2_000
