@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """A call that ends in one of the contract's errors; nothing is charged for it.
+    """A call that ends in one of the contract's errors; nothing is charged but for `LostError`.
 
     `message` is shown to the client, so it never carries keys, paths or other internals.
     `standing` is where the key stands after the call, once the key is known to be good.
@@ -24,6 +24,8 @@ class ApiError(Exception):
 
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
+    is_free: ClassVar[bool] = True
+    """Whether it is certain that nothing was charged."""
 
     def __init__(self, message: str, *, retry_after_s: int | None = None) -> None:
         """Keep the message and, where waiting helps, the whole seconds to wait."""
@@ -178,6 +180,23 @@ class InternalError(ApiError):
     def __init__(self) -> None:
         """Tell nothing of the inside."""
         super().__init__("The request failed for a reason on our side. Nothing was charged.")
+
+
+class LostError(InternalError):
+    """The process that worked on the request ended before it had answered.
+
+    It may have been at any point, the last one included, at which the picture is paid for.
+    """
+
+    is_free = False
+
+    def __init__(self) -> None:
+        """Say what can be said, and how to find out."""
+        message = (
+            "The request was lost for a reason on our side. What was held for it is given back;"
+            " send it again with the same Idempotency-Key, which is never charged twice."
+        )
+        ApiError.__init__(self, message)
 
 
 class UnavailableError(ApiError):

@@ -61,6 +61,8 @@ class Settings:
             _require(getattr(self, name) >= 0, name, "at least 0")
         for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "more than 0")
+        longer = self.hold_ttl_s > self.deadline_margin_s
+        _require(longer, "hold_ttl_s", f"more than {variable_of('deadline_margin_s')}")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:

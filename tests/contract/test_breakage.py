@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -51,6 +52,20 @@ def test_the_log_has_the_traceback_under_the_same_request_id(
     assert [line["request_id"] for line in told] == [answer.error["request_id"]]
     assert "secret inner state" in told[0]["exception"]
     assert "Traceback" in told[0]["exception"]
+
+
+def test_the_log_has_the_kind_of_what_made_a_store_unavailable(
+    call: Call, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        message = "a path of ours"
+        raise sqlite3.OperationalError(message)
+
+    monkeypatch.setattr("blur.accounts.sqlite.file.connect", fail)
+    assert call(make.blur()).error["code"] == "temporarily_unavailable"
+    (line,) = lines_of(log)
+    assert (line["code"], line["cause"]) == ("temporarily_unavailable", "OperationalError")
+    assert "a path of ours" not in log.getvalue()
 
 
 def test_each_request_is_one_line_without_its_key_or_its_image(

@@ -147,6 +147,8 @@ def test_a_worker_that_dies_takes_one_request_with_it_and_is_replaced(
         os.kill(worker, signal.SIGKILL)
         answer = dying.result()
         assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+        assert "Idempotency-Key" in answer.json()["error"]["message"]
+        assert "X-Credits-Charged" not in answer.headers  # nobody knows yet
         assert post(server, key, photo).status_code == 200
         assert children(server).isdisjoint({worker})
         until(lambda: balance(server, key) == (4, 0))

@@ -28,6 +28,7 @@ def test_each_field_is_set_by_its_variable() -> None:
         ("BLUR_PRICE", "one", "no int"),
         ("BLUR_PRICE", "-1", "at least 0"),
         ("BLUR_HOLD_TTL_S", "0", "more than 0"),
+        ("BLUR_HOLD_TTL_S", "5", "more than BLUR_DEADLINE_MARGIN_S"),
         ("BLUR_PRIZE", "1", "unknown setting BLUR_PRIZE"),
     ],
 )

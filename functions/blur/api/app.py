@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -118,6 +119,9 @@ class App:
 
     def _refused(self, error: ApiError) -> Answer:
         self._logger.append_keys(code=error.code)
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
+            # Of what went wrong only the kind: its words may quote what was asked or answered.
+            self._logger.append_keys(cause=type(error.__cause__).__name__)
         self._metrics.add_metric(error.code, MetricUnit.Count, 1)
         return response.error(error, self._request().request_id)
 

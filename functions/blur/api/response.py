@@ -81,7 +81,9 @@ def error(failed: ApiError, request_id: str) -> Response[str]:
         "message": failed.message,
         "request_id": request_id,
     }
-    headers = _headers(request_id, failed.standing) | {"X-Credits-Charged": "0"}
+    headers = _headers(request_id, failed.standing)
+    if failed.is_free:
+        headers["X-Credits-Charged"] = "0"
     if failed.retry_after_s is not None:
         told["retry_after"] = failed.retry_after_s
         headers["Retry-After"] = str(failed.retry_after_s)

@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bgblur.serving.child import StartError
-from bgblur.serving.environment import LostError
-from blur.errors import InternalError, OverloadedError
+from blur.errors import InternalError, LostError, OverloadedError
 
 if TYPE_CHECKING:
     from bgblur.serving.environment import Environment
@@ -67,7 +66,8 @@ class Crew:
 
         Raises:
             OverloadedError: as for `require_place`.
-            InternalError: the environment's process died of the request, or hung.
+            LostError: the environment's process died of the request, or hung.
+            InternalError: it does not start again.
 
         """
         self.require_place()
@@ -82,8 +82,12 @@ class Crew:
         began_s = time.monotonic()
         try:
             reply = await environment.answer(request)
-        except (LostError, StartError) as error:
-            LOGGER.error("%s: its process ended: %s", request.request_id, error)  # noqa: TRY400
+        except LostError:
+            LOGGER.error("%s: its process ended", request.request_id)  # noqa: TRY400
+            self._replace(environment)
+            raise
+        except StartError as error:
+            LOGGER.error("%s: no process starts: %s", request.request_id, error)  # noqa: TRY400
             self._replace(environment)
             raise InternalError from error
         self._typical_s += WEIGHT * (time.monotonic() - began_s - self._typical_s)

@@ -16,14 +16,11 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from bgblur.serving import child
+from blur.errors import LostError
 
 if TYPE_CHECKING:
     from bgblur.serving.proxy import Reply, Request
     from blur.settings import Settings
-
-
-class LostError(RuntimeError):
-    """The process ended, or was ended, before it had answered."""
 
 
 class Environment:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from bgblur.serving import crew as crews
 from bgblur.serving.child import StartError
 from bgblur.serving.crew import Crew
-from bgblur.serving.environment import Environment, LostError
 from bgblur.serving.proxy import Reply, Request
-from blur.errors import InternalError, OverloadedError
+from blur.errors import LostError, OverloadedError
+
+if TYPE_CHECKING:
+    from bgblur.serving.environment import Environment
 
 REPLY = Reply(200, [], b"done")
 
@@ -129,7 +131,7 @@ def test_a_process_that_is_lost_fails_its_own_request_alone_and_is_replaced() ->
         await crew.start()
         deadly = asyncio.create_task(crew.answer(request(b"deadly")))
         other = asyncio.create_task(crew.answer(request(b"other")))
-        with pytest.raises(InternalError):
+        with pytest.raises(LostError):
             await deadly
         worker.may_answer.set()
         assert await other == REPLY
@@ -148,7 +150,7 @@ def test_a_process_that_does_not_start_again_is_tried_until_it_does(
         crew = crew_of(worker, queue=1)
         await crew.start()
         worker.failing_starts = 4
-        with pytest.raises(InternalError):
+        with pytest.raises(LostError):
             await crew.answer(request(b"deadly"))
         worker.may_answer.set()
         assert await crew.answer(request()) == REPLY
