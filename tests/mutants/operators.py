@@ -14,7 +14,7 @@ from typing import Any
 import libcst as cst
 from mutmut.mutation import mutators
 
-SQL = re.compile(r"\W*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|PRAGMA|BEGIN|COMMIT)\b")
+SQL = re.compile(r"\W*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|PRAGMA|BEGIN|COMMIT|AND)\b")
 SWAPS = {
     " >= ": " > ",
     " > ": " >= ",

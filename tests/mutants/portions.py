@@ -48,11 +48,9 @@ PORTIONS = {
     "service": Portion(
         "Mutants of the use case and its deadline",
         ("blur/service.py", "blur/deadline.py"),
-        ("tests/unit/test_deadline.py", "tests/unit/test_service.py", "tests/contract"),
+        ("tests/unit/test_deadline.py", "tests/unit/test_service.py"),
     ),
-    "api": Portion(
-        "Mutants of the HTTP edge", ("blur/api/*.py",), ("tests/unit/api", "tests/contract")
-    ),
+    "api": Portion("Mutants of the HTTP edge", ("blur/api/*.py",), ("tests/unit/api",)),
     "dynamo": Portion(
         "Mutants of the DynamoDB store",
         ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),
