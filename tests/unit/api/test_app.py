@@ -12,10 +12,10 @@ from events import make
 
 from blur.api import response
 from blur.api.app import App
-from blur.errors import InvalidRadiusError
+from blur.errors import InternalError, InvalidRadiusError, UnavailableError
 
 if TYPE_CHECKING:
-    from blur.api.app import Answer
+    from blur.api.app import Answer, Routes
     from blur.api.request import HttpRequest
 
 
@@ -29,6 +29,7 @@ class Lambda:
 
 
 CONTEXT = Lambda()
+SECRET = "what nobody is told"
 
 
 class Rooms:
@@ -43,6 +44,15 @@ class Rooms:
 
     def refused(self, request: HttpRequest) -> Answer:
         raise InvalidRadiusError(request.path)
+
+    def out_of_reach(self, _: HttpRequest) -> Answer:
+        raise UnavailableError(SECRET, retry_after_s=1) from TimeoutError(SECRET)
+
+    def lost(self, _: HttpRequest) -> Answer:
+        raise InternalError from ChildProcessError(SECRET)
+
+    def misled(self, _: HttpRequest) -> Answer:
+        raise InvalidRadiusError(SECRET) from ValueError(SECRET)
 
     def broken(self, request: HttpRequest) -> Answer:
         raise RuntimeError(request.path)
@@ -60,11 +70,14 @@ def log() -> io.StringIO:
 
 @pytest.fixture
 def app(rooms: Rooms, log: io.StringIO) -> App:
-    routes = {
+    routes: Routes = {
         "/": {"GET": rooms.open},
         "/room": {"GET": rooms.open, "POST": rooms.open},
         "/refused": {"GET": rooms.refused},
         "/broken": {"GET": rooms.broken},
+        "/out-of-reach": {"GET": rooms.out_of_reach},
+        "/lost": {"GET": rooms.lost},
+        "/misled": {"GET": rooms.misled},
     }
     logger = Logger(service=f"test-{id(log)}", stream=log)
     return App(routes, logger=logger, metrics=Metrics(namespace="Test", service="test"))
@@ -192,3 +205,57 @@ def test_the_duration_is_that_of_this_request(
     monkeypatch.setattr("blur.api.app.time.monotonic", lambda: next(seconds))
     call(app, "GET", "/room")
     assert lines(log)[0]["duration_ms"] == 2_000
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("/room", "/room"), ("/room/", "/room/"), ("/", "/"), ("/my-key", "(no route)")],
+)
+def test_the_log_has_routes_and_no_other_path(
+    app: App, log: io.StringIO, path: str, told: str
+) -> None:
+    call(app, "GET", path)
+    assert json.loads(log.getvalue())["path"] == told
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [("/out-of-reach", "TimeoutError"), ("/lost", "ChildProcessError"), ("/misled", None)],
+)
+def test_the_log_has_the_kind_of_what_we_failed_for_and_not_its_words(
+    app: App, log: io.StringIO, path: str, cause: str | None
+) -> None:
+    call(app, "GET", path)
+    assert json.loads(log.getvalue()).get("cause") == cause
+    assert SECRET not in log.getvalue()
+
+
+def test_a_refusal_without_a_cause_logs_none(app: App, log: io.StringIO) -> None:
+    call(app, "GET", "/refused")
+    assert "cause" not in json.loads(log.getvalue())
+
+
+@pytest.mark.filterwarnings("ignore:POWERTOOLS_DEV")
+@pytest.mark.parametrize("developing", ["true", "false"])
+def test_no_switch_has_events_printed(
+    rooms: Rooms,
+    developing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_DEV", developing)
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    logger = Logger(service=f"quiet-{developing}", stream=io.StringIO())
+    metrics = Metrics(namespace="Test", service="test")
+    call(App({"/room": {"GET": rooms.open}}, logger=logger, metrics=metrics), "GET", "/room")
+    assert "httpMethod" not in capsys.readouterr().out
+
+
+def test_metrics_that_find_no_room_on_the_disk_keep_no_answer_back(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Metrics) -> None:
+        raise OSError
+
+    monkeypatch.setattr(Metrics, "flush_metrics", full)
+    assert call(app, "GET", "/room")["statusCode"] == 200

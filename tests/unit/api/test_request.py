@@ -108,3 +108,12 @@ def test_other_text_is_one_character_for_each_byte() -> None:
     assert from_event({"body": "LS4a"}).body() == b"LS4a"
     assert from_event({"body": "x LS0t"}).body() == b"x LS0t"
     assert from_event({"body": "\xff"}).body() == b"\xff"
+
+
+def test_text_that_is_no_text_is_carried_as_it_is() -> None:
+    assert from_event({"body": "-- \u20ac\ud800"}).body() == b"-- \xe2\x82\xac\xed\xa0\x80"
+
+
+def test_what_controls_a_terminal_or_a_header_is_written_out_in_a_path() -> None:
+    path = "/a\nb\x00c\x1fd\x7fe f"
+    assert from_event({"path": path}).path == "/a%0Ab%00c%1Fd%7Fe f"

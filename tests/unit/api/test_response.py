@@ -183,3 +183,15 @@ def test_a_browser_is_told_for_a_day_what_it_may_send() -> None:
         "Access-Control-Allow-Headers": "ApiKey, Content-Type, Idempotency-Key",
         "Access-Control-Max-Age": "86400",
     }
+
+
+def test_an_answer_without_the_resolver_is_a_proxy_response_of_the_same_parts() -> None:
+    refused = response.error(InternalError(), REQUEST_ID)
+    told = response.proxied(refused)
+    assert set(told) == {"statusCode", "headers", "body"}
+    assert (told["statusCode"], told["body"]) == (500, refused.body)
+    assert told["headers"] == COMMON | JSON | {"X-Credits-Charged": "0"}
+
+
+def test_an_answer_with_nothing_in_it_has_no_content_type() -> None:
+    assert response.proxied(response.stored(REQUEST_ID))["headers"] == COMMON

@@ -149,3 +149,18 @@ def test_the_offers_address_is_absolute(url: str, headers: dict[str, str], told:
         "fields": {"key": "name"},
         "expires_at": "2027-01-15T08:00:00Z",
     }
+
+
+@pytest.mark.parametrize("host", ["API.example", "10.0.0.1:80", "[2001:DB8::1f]:8080"])
+def test_a_host_may_be_written_in_capitals_or_numbers(host: str) -> None:
+    form = UploadForm("/media", {}, Instant(0))
+    assert upload_document(Offer("up-1", form), request("", host=host))["url"].startswith(
+        f"http://{host}/"
+    )
+
+
+@pytest.mark.parametrize("host", ["", "[", "a b", "a/b", "a:port", "a:123456"])
+def test_a_host_that_is_none_is_told_so(host: str) -> None:
+    form = UploadForm("/media", {}, Instant(0))
+    with pytest.raises(InvalidRequestError, match=r"^The Host header is malformed\.$"):
+        upload_document(Offer("up-1", form), request("", host=host))
