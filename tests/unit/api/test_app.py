@@ -29,7 +29,7 @@ class Lambda:
 
 
 CONTEXT = Lambda()
-SECRET = "what nobody is told"
+INSIDE = "what nobody is told"
 
 
 class Rooms:
@@ -46,13 +46,13 @@ class Rooms:
         raise InvalidRadiusError(request.path)
 
     def out_of_reach(self, _: HttpRequest) -> Answer:
-        raise UnavailableError(SECRET, retry_after_s=1) from TimeoutError(SECRET)
+        raise UnavailableError(INSIDE, retry_after_s=1) from TimeoutError(INSIDE)
 
     def lost(self, _: HttpRequest) -> Answer:
-        raise InternalError from ChildProcessError(SECRET)
+        raise InternalError from ChildProcessError(INSIDE)
 
     def misled(self, _: HttpRequest) -> Answer:
-        raise InvalidRadiusError(SECRET) from ValueError(SECRET)
+        raise InvalidRadiusError(INSIDE) from ValueError(INSIDE)
 
     def broken(self, request: HttpRequest) -> Answer:
         raise RuntimeError(request.path)
@@ -227,7 +227,7 @@ def test_the_log_has_the_kind_of_what_we_failed_for_and_not_its_words(
 ) -> None:
     call(app, "GET", path)
     assert json.loads(log.getvalue()).get("cause") == cause
-    assert SECRET not in log.getvalue()
+    assert INSIDE not in log.getvalue()
 
 
 def test_a_refusal_without_a_cause_logs_none(app: App, log: io.StringIO) -> None:
