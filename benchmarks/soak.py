@@ -1,4 +1,4 @@
-"""Does memory grow? Photos of many sizes, one after the other, and the processes' memory.
+"""Does memory grow? Photos of many sizes, one for each worker at a time, and all memory.
 
     make load
 
@@ -9,6 +9,7 @@ request 200. The sum of the resident sets (RSS) is over the front and its worker
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests import trials
 
 HERE = "benchmarks/soak.py"
 REQUESTS = 2000
+WORKERS = 2
 EARLY = 200
 WINDOW = 20
 """The memory before and after so many requests is averaged: it breathes with each photo."""
@@ -43,22 +45,24 @@ def memory_mb(pid: int) -> float:
 
 
 def soaked(server: Served) -> list[float]:
-    """Send every request, and return the memory after each, in MB."""
+    """Send every request, one for each worker at a time; the memory after each, in MB."""
     chance = random.Random(0)  # noqa: S311 - it keeps no secret
     photos, recipes = [photo(*size) for size in SIZES], cycle(RECIPES)
-    sizes = []
-    with requests.Session() as session:
-        for _ in range(REQUESTS):
-            answer = session.post(
-                f"{server.url}/v2/rembg/blur/",
-                headers={"ApiKey": server.key},
-                files={"image": chance.choice(photos)},
-                data=next(recipes),
-                timeout=60,
-            )
-            answer.raise_for_status()
-            sizes.append(memory_mb(server.pid))
-    return sizes
+    orders = [(chance.choice(photos), next(recipes)) for _ in range(REQUESTS)]
+
+    def send(order: tuple[bytes, dict[str, str]]) -> float:
+        answer = requests.post(
+            f"{server.url}/v2/rembg/blur/",
+            headers={"ApiKey": server.key},
+            files={"image": order[0]},
+            data=order[1],
+            timeout=60,
+        )
+        answer.raise_for_status()
+        return memory_mb(server.pid)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(send, orders))
 
 
 def mean_at(sizes: list[float], request: int) -> float:
@@ -69,7 +73,7 @@ def mean_at(sizes: list[float], request: int) -> float:
 
 def main() -> None:
     """Soak, and write it down."""
-    with served("--workers", "2") as server:
+    with served("--workers", str(WORKERS)) as server:
         sizes = soaked(server)
         threads = sum(
             process.num_threads()

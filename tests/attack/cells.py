@@ -92,7 +92,9 @@ class Cell:
     def _start(self) -> None:
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_inside, args=(theirs, self._model_dir), daemon=True)
+        self._folder = TemporaryDirectory()  # ours: a process that is killed cleans nothing up
+        given = (theirs, Path(self._folder.name), self._model_dir)
+        self._process = spawn.Process(target=_inside, args=given, daemon=True)
         self._process.start()
         theirs.close()
         self._pipe.recv()  # it says when it is ready, so that its start is in no file's time
@@ -117,6 +119,7 @@ class Cell:
         self._process.kill()
         self._process.join()
         self._pipe.close()
+        self._folder.cleanup()
 
 
 def judged(files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: int = 1) -> Verdicts:
@@ -145,21 +148,20 @@ def judged(files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: i
                 cell.close()
 
 
-def _inside(pipe: Connection, model_dir: Path) -> None:
+def _inside(pipe: Connection, folder: Path, model_dir: Path) -> None:
     os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
     resource.setrlimit(resource.RLIMIT_AS, (ROOM_BYTES, ROOM_BYTES))
-    with TemporaryDirectory() as folder:
-        target = Target(Path(folder), model_dir)
-        target(make.blur())  # what is loaded once is no file's doing
-        pipe.send("ready")
-        while True:
-            image, whole = pipe.recv()
-            started = time.process_time()
-            try:
-                outcome = outcome_of(target(blur(image))) if whole else _decoded(image)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-                outcome = f"{error!r}: {target.log.getvalue()}"
-            pipe.send((outcome, time.process_time() - started, peak_mb()))
+    target = Target(folder, model_dir)
+    target(make.blur())  # what is loaded once is no file's doing
+    pipe.send("ready")
+    while True:
+        image, whole = pipe.recv()
+        started = time.process_time()
+        try:
+            outcome = outcome_of(target(blur(image))) if whole else _decoded(image)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            outcome = f"{error!r}: {target.log.getvalue()}"
+        pipe.send((outcome, time.process_time() - started, peak_mb()))
 
 
 def _decoded(image: bytes) -> str:

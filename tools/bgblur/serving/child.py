@@ -28,8 +28,13 @@ class StartError(RuntimeError):
     """The handler cannot be built; the message says why. It survives being sent to the parent."""
 
 
+NICER = 5
+"""How much the parent goes before: it has little to do, and answers at once if it may."""
+
+
 def settle_in() -> None:
-    """Leave signals to the parent, and end when it does, however that happens."""
+    """Leave signals to the parent, let it go first, and end when it does, however it ends."""
+    os.nice(NICER)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     Thread(target=_end_with_the_parent, daemon=True).start()
