@@ -103,7 +103,7 @@ class App:
     def _register(self, path: str, method: str, route: Route) -> None:
         @self._resolver.route(path, method)
         def answer() -> Answer:
-            return route(self._request())
+            return response.sendable(route(self._request()))
 
     def _unrouted(self, _: Exception) -> Answer:
         """Tell an unknown path from a known one with another method (RFC 9110, 15.5.6)."""

@@ -6,14 +6,14 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+
+import pybase64
 
 from blur.errors import InvalidRequestError
 
@@ -90,8 +90,8 @@ def _public_path(event: Mapping[str, Any]) -> str:
 
 def _decode_base64(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError as error:  # which binascii.Error is too
         message = "The request's body is not the base64 that its event says it is."
         raise InvalidRequestError(message) from error
 

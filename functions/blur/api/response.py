@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import pybase64
 from aws_lambda_powertools.event_handler import Response
 
 from blur.accounts.model import Instant, RateLimit, RateStanding, Standing
@@ -28,7 +29,7 @@ _LONGEST = 10**15
 
 
 def picture(made: Picture, request_id: str) -> Response[Any]:
-    """Answer with the image's bytes; powertools puts them into the event as base64.
+    """Answer with the image's bytes.
 
     An image that is kept elsewhere is answered with 303 See Other (RFC 9110, 15.4.4): a
     client that follows it gets the same bytes by GET.
@@ -95,6 +96,17 @@ def error(failed: ApiError, request_id: str) -> Response[str]:
 def stored(request_id: str) -> Response[str]:
     """Answer an upload that has arrived with 204 No Content, as S3 does."""
     return Response(HTTPStatus.NO_CONTENT.value, None, "", _headers(request_id, None))
+
+
+def sendable(answer: Response[Any]) -> Response[Any]:
+    """Put bytes into base64, as a proxy response has them, long before powertools would.
+
+    It would use the standard library, which takes 50 times as long: 17 ms for 4.4 MB.
+    """
+    if isinstance(answer.body, bytes):
+        answer.body = pybase64.b64encode_as_string(answer.body)
+        answer.base64_encoded = True
+    return answer
 
 
 def proxied(answer: Response[Any]) -> dict[str, Any]:

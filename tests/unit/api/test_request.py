@@ -93,9 +93,13 @@ def test_the_gateways_id_is_taken_over(good: str) -> None:
     assert from_event({"requestContext": {"requestId": good}}).request_id == f"req_{good}"
 
 
-def test_base64_with_anything_else_in_it_is_refused_not_skipped() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["LS0t\nLS0t", "LS0tLS0t\n", "LS0", "LS0t====", "LS==LS==", "LS0-", "LS0\u00e9", "\ud800"],
+)
+def test_what_is_not_base64_to_the_letter_is_refused_not_mended(text: str) -> None:
     with pytest.raises(InvalidRequestError, match="not the base64"):
-        from_event({"body": "LS0t\nLS0t", "isBase64Encoded": True}).body()
+        from_event({"body": text, "isBase64Encoded": True}).body()
 
 
 @pytest.mark.parametrize("text", ["LS0", "LS1a", "LS2a", "LS3a"])

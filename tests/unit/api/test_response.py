@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from events import make
 
 from blur.accounts.model import Instant, RateLimit, RateStanding, Standing
@@ -195,3 +196,14 @@ def test_an_answer_without_the_resolver_is_a_proxy_response_of_the_same_parts() 
 
 def test_an_answer_with_nothing_in_it_has_no_content_type() -> None:
     assert response.proxied(response.stored(REQUEST_ID))["headers"] == COMMON
+
+
+@pytest.mark.parametrize("body", [b"", b"\x89PNG\r\n\x1a\n", bytes(range(256))])
+def test_bytes_are_sent_as_base64_and_said_to_be(body: bytes) -> None:
+    sent = response.sendable(Response(200, "image/png", body))
+    assert (sent.body, sent.base64_encoded) == (base64.b64encode(body).decode(), True)
+
+
+def test_text_is_sent_as_it_is() -> None:
+    sent = response.sendable(Response(200, "text/plain", "t"))
+    assert (sent.body, sent.base64_encoded) == ("t", False)

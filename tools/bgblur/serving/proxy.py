@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 
 from __future__ import annotations
 
-import base64
 import time
 import uuid
 from collections import defaultdict
@@ -15,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
+
+import pybase64
 
 from blur.api.request import LONGEST_MS
 
@@ -115,7 +116,7 @@ def to_event(request: Request) -> dict[str, Any]:
             "resourcePath": request.path,
             "stage": "local",
         },
-        "body": base64.b64encode(request.body).decode("ascii") if request.body else None,
+        "body": pybase64.b64encode_as_string(request.body) if request.body else None,
         "isBase64Encoded": bool(request.body),
     }
 
@@ -123,7 +124,7 @@ def to_event(request: Request) -> dict[str, Any]:
 def from_answer(answer: Mapping[str, Any]) -> Reply:
     """Return the HTTP response that a proxy response describes."""
     text = answer.get("body") or ""
-    body = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
+    body = pybase64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
     many = {name: [value] for name, value in (answer.get("headers") or {}).items()}
     many |= answer.get("multiValueHeaders") or {}
     pairs = [
