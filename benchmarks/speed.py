@@ -21,6 +21,7 @@ from growth import growth
 from handling import overhead_ms
 from ours import DEFAULT, NO_LIMIT, THREADS, blurring, opened
 from paired import milliseconds, paired, ratio
+from starting import starts
 from subjects import MODELS, Naive, photo
 
 from blur.imaging.models import MODELS as SPECS
@@ -132,6 +133,12 @@ def around(model: Model) -> str:
     return report.table(("handler around the pipeline", "ms", "target"), rows)
 
 
+def cold(model: Model) -> str:
+    """Compare new processes; `cold_start.py` measures the image's container."""
+    del model  # each process opens its own
+    return starts(ROUNDS)
+
+
 def main() -> None:
     """Measure everything and write the baseline."""
     model = opened()
@@ -145,6 +152,7 @@ PARTS: dict[str, Callable[[Model], str]] = {
     "Speed by step": by_step,
     "Speed by kernel": by_kernel,
     "Handler": around,
+    "Cold start": cold,
     "Growth": growth,
 }
 """By the title of a section, what measures it: radius 10, PNG out, 2 threads."""

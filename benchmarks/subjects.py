@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageFilter
-from skimage import data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +22,8 @@ QUALITY = 92
 
 def photo(width: int, height: int) -> bytes:
     """Return a portrait as a JPEG of any size, as noisy as a camera's."""
+    from skimage import data  # noqa: PLC0415 - who only blurs does not wait for it
+
     portrait = Image.fromarray(getattr(data, "astronaut")())  # noqa: B009 - it has no types
     enlarged = portrait.resize((width, height), Image.Resampling.LANCZOS)
     noise = np.random.default_rng(0).normal(0, SENSOR_NOISE, (height, width, 3))

@@ -1,0 +1,105 @@
+"""From the start of a process to an answer: what a cold start takes, without its container.
+
+python benchmarks/starting.py ours|naive FOLDER prints two times in seconds, from the start of
+the process: until it is ready for a photo, and until it has answered with the first one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from subjects import MODELS, Naive, photo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WIDTH, HEIGHT = 1920, 1080
+
+
+class Start(NamedTuple):
+    """What one new process told, in seconds since it began."""
+
+    ready_s: float
+    answered_s: float
+
+
+def starts(rounds: int) -> str:
+    """Compare cold starts: new processes in turn, after one round that warms the disk's cache."""
+    from paired import ratio  # noqa: PLC0415 - a process that is measured does not wait for it
+    from report import table  # noqa: PLC0415 - as above
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _prepare(folder)
+        told = [(_started("naive", folder), _started("ours", folder)) for _ in range(rounds + 1)]
+    rows = []
+    for title, part in (("ready", 0), (f"first {WIDTH} x {HEIGHT} answered", 1)):
+        naive, ours = ([pair[who][part] for pair in told[1:]] for who in (0, 1))
+        medians = (f"{statistics.median(each):.2f}" for each in (naive, ours))
+        rows.append((title, *medians, f"{ratio(naive, ours):.1f} x"))
+    return table(("new process, s", "naive", "here", "faster than naive"), rows)
+
+
+def _prepare(folder: Path) -> None:
+    """Leave the photo, its event and a customer who can pay for it."""
+    from events import make  # noqa: PLC0415 - as above
+    from handling import fund  # noqa: PLC0415 - as above
+
+    data = photo(WIDTH, HEIGHT)
+    (folder / "photo.jpg").write_bytes(data)
+    (folder / "event.json").write_text(json.dumps(make.blur(image=data)))
+    fund(folder / "accounts.db")
+
+
+def _started(who: str, folder: Path) -> Start:
+    command = [sys.executable, __file__, who, str(folder)]
+    words = subprocess.check_output(command, text=True).split()  # noqa: S603 - our own
+    return Start(float(words[-2]), float(words[-1]))
+
+
+def main(who: str, folder: Path) -> None:
+    """Start one side, have it answer one photo, and tell when it did what."""
+    answer = {"naive": _naive, "ours": _ours}[who](folder)
+    ready_s = _alive_s()
+    answer()
+    print(ready_s, _alive_s())
+
+
+def _alive_s() -> float:
+    """Return how long this process has lived (proc(5): field 22 of its stat, in ticks)."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _naive(folder: Path) -> Callable[[], object]:
+    naive = Naive.open()
+    return lambda: naive((folder / "photo.jpg").read_bytes(), 10)
+
+
+def _ours(folder: Path) -> Callable[[], object]:
+    """Build the whole handler, as Lambda does; it reads the event and settles one credit too."""
+    from bgblur.serving.proxy import InvocationContext  # noqa: PLC0415 - only this side pays
+    from blur.handler import build  # noqa: PLC0415 - as above
+    from blur.settings import Settings  # noqa: PLC0415 - as above
+
+    handler = build(Settings(accounts=f"sqlite:{folder / 'accounts.db'}", model_dir=MODELS))
+    event = json.loads((folder / "event.json").read_text())
+    return lambda: _answered(handler(event, InvocationContext()))
+
+
+def _answered(answer: dict[str, Any]) -> None:
+    if answer["statusCode"] != HTTPStatus.OK:
+        raise RuntimeError(answer["body"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
