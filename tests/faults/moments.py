@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,16 @@ class Clock:
 
     def move(self, seconds: float) -> None:
         self.at_us = Instant(self.at_us + round(seconds * SECOND_US))
+
+
+def happened(results: Sequence[Result]) -> str:
+    """Sum up what a trial of all moments has seen, for its row."""
+    longest_s, charged = max(took for took, _ in results), sum(used for _, used in results)
+    return (
+        f"503 before the work, the picture or the refusal after it, within {longest_s:.1f} s; "
+        f"sent again, {charged} were charged once and {len(results) - charged} not at all; "
+        f"no credit lost"
+    )
 
 
 class Tripwire:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.books import open_books
 from tests.faults.garbage import faults
-from tests.faults.moments import MOMENTS, Result, Tripwire, tried
+from tests.faults.moments import MOMENTS, Result, Tripwire, happened, tried
 from tests.faults.relay import Relay, relay
 from tests.trials import Part, record, size
 
@@ -58,14 +58,11 @@ def results() -> Iterator[list[Result]]:
     yield made
     if len(made) < len(SAMPLE):  # a part of the trial earns no row
         return
-    longest_s, charged = max(took for took, _ in made), sum(used for _, used in made)
     record(
         Part.FAULTS,
         "DynamoDB stopped, slowed to 3 s, answering garbage, at each step of a call",
         f"{len(FAULTS) + 1} faults at {len(MOMENTS)} steps, {len(made)} calls",
-        f"503 before the work, the picture or the refusal after it, within {longest_s:.1f} s; "
-        f"sent again, {charged} were charged once and {len(made) - charged} not at all; "
-        f"no credit lost",
+        happened(made),
         by="tests/faults/test_dynamo_garbage.py",
     )
 

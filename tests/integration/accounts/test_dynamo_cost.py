@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +12,12 @@ from tests.integration.accounts.customer import (
     after,
     key_record,
     open_account,
+    record_of,
 )
 
 from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.store import DynamoStore, open_client
-from blur.accounts.model import SECOND_US, IdempotencyRecord, Instant, RateLimit
+from blur.accounts.model import SECOND_US, Instant, RateLimit
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -99,15 +99,7 @@ def test_an_idempotent_call_is_four_writes_of_one_unit(
     store: DynamoStore, customer: Customer, bill: Bill
 ) -> None:
     hold = store.reserve(customer.claim(), now_us=START).hold
-    record = IdempotencyRecord(
-        account_id=customer.account_id,
-        scope=sha256(b"scope").hexdigest(),
-        fingerprint=sha256(b"image").hexdigest(),
-        hold_id=hold.hold_id,
-        done=False,
-        lease_until_us=hold.expires_us,
-        forget_us=Instant(START + DAY_US),
-    )
+    record = record_of(hold)
     assert store.claim_record(record, now_us=START) is None
     store.complete_record(record)
     store.settle(hold, now_us=after(1))

