@@ -8,7 +8,8 @@ and one session each, a tensor that is ready. It and the server are measured in 
 
 from __future__ import annotations
 
-import csv
+import json
+import math
 import os
 import statistics
 import subprocess
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import report
 from floor import runs_in
@@ -47,31 +49,42 @@ class Line:
 
     count: int
     per_s: float
+    """From the first such answer to the last."""
     p50_ms: float
     p95_ms: float
     p99_ms: float
 
 
 def loaded(server: Served, users: int, seconds: int = STEP_S) -> dict[str, Line]:
-    """Let so many users send photos for so long; the statistics by status."""
+    """Let so many users send photos for so long; the statistics by status.
+
+    They are those of locust's end, when all users have had their last answers. Its CSV files
+    have what it wrote up to a second before.
+    """
     with tempfile.TemporaryDirectory() as name:
         image = Path(name) / "photo.jpg"
         image.write_bytes(photo(*SIZE))
-        options = ["--headless", "--only-summary", "--host", server.url, "--csv", f"{name}/load"]
+        options = ["--headless", "--only-summary", "--host", server.url]
         options += ["--users", str(users), "--spawn-rate", str(users), "--run-time", f"{seconds}s"]
         options += ["--stop-timeout", "60", "--exit-code-on-error", "0"]
+        options += ["--json-file", f"{name}/load"]
         env = {**os.environ, "BLUR_KEY": server.key, "BLUR_PHOTO": str(image)}
         subprocess.run(  # noqa: S603 - our own command
             [*LOCUST, *options], env=env, check=True, capture_output=True
         )
-        with (Path(name) / "load_stats.csv").open(newline="") as file:
-            return {row["Name"]: line(row) for row in csv.DictReader(file)}
+        entries = json.loads((Path(name) / "load.json").read_text("utf-8"))
+        return {entry["name"]: line(entry) for entry in entries}
 
 
-def line(row: dict[str, str]) -> Line:
-    """Read a line of locust's statistics."""
-    percentiles = (float(row[name]) for name in ("50%", "95%", "99%"))
-    return Line(int(row["Request Count"]), float(row["Requests/s"]), *percentiles)
+def line(entry: dict[str, Any]) -> Line:
+    """Read an entry of locust's statistics, whose times are rounded to two digits."""
+    counts = sorted((float(ms), count) for ms, count in entry["response_times"].items())
+    times = [ms for ms, count in counts for _ in range(count)]
+    span_s = entry["last_request_timestamp"] - entry["start_time"]
+    per_s = (len(times) - 1) / span_s if len(times) > 1 else 0.0
+    return Line(
+        len(times), per_s, *(times[math.ceil(p * len(times)) - 1] for p in (0.5, 0.95, 0.99))
+    )
 
 
 def floor_per_s(model: str) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import requests
 from PIL import Image
 from skimage import data
 from tests.documents import ROOT
@@ -22,23 +22,27 @@ if TYPE_CHECKING:
 SCRIPT = ROOT / "benchmarks" / "locustfile.py"
 
 
-def test_locust_counts_answers_by_their_status(tmp_path: Path, model_dir: Path) -> None:
+def test_locust_counts_the_photos_that_are_charged(tmp_path: Path, model_dir: Path) -> None:
     photo = tmp_path / "photo.jpg"
     portrait: NDArray[Any] = data.astronaut()  # type: ignore[no-untyped-call]
     Image.fromarray(portrait).save(photo)
     env = environment(tmp_path, model_dir)
     with running(tmp_path, env, "--queue", "0") as server:
-        options = ["--headless", "--only-summary", "--host", server.url, "--csv", "load"]
+        key = issue(env)
+        told = requests.get(f"{server.url}/v2/account", headers={"ApiKey": key}, timeout=10)
+        options = ["--headless", "--only-summary", "--host", server.url, "--json-file", "load"]
         options += ["--users", "3", "--spawn-rate", "3", "--run-time", "6s", "--stop-timeout", "60"]
         subprocess.run(
             [sys.executable, "-m", "locust", "-f", str(SCRIPT), *options],
             cwd=tmp_path,
-            env={**os.environ, "BLUR_KEY": issue(env), "BLUR_PHOTO": str(photo)},
+            env={**os.environ, "BLUR_KEY": key, "BLUR_PHOTO": str(photo)},
             check=True,
             capture_output=True,
         )
-    lines = csv.DictReader(io.StringIO((tmp_path / "load_stats.csv").read_text()))
-    counts = {line["Name"]: int(line["Request Count"]) for line in lines}
-    assert counts["200"] >= 1
-    assert counts["503"] >= 1
-    assert counts["Aggregated"] == counts["200"] + counts["503"]
+        left = requests.get(f"{server.url}/v2/account", headers={"ApiKey": key}, timeout=10)
+    entries = json.loads((tmp_path / "load.json").read_text())
+    counts = {entry["name"]: entry["num_requests"] for entry in entries}
+    assert set(counts) == {"200", "503"}
+    assert min(counts.values()) >= 1
+    assert told.json()["balance"] - left.json()["balance"] == counts["200"]
+    assert left.json()["held"] == 0

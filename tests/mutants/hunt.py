@@ -9,6 +9,7 @@ is ready in the forks too.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import importlib
 import os
@@ -20,17 +21,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.mutants.graft import graft
+from tests.mutants.mutation import Mutant
 from tests.mutants.portions import CODE
 
-if TYPE_CHECKING:
-    from tests.mutants.mutation import Mutant
-
-PATIENCE_S = 30
-"""What a mutant's tests may take beyond three times their usual time: it may run for ever."""
+PATIENCE_S = 10
+"""What a test of a mutant may take beyond three times its usual time: it may run for ever."""
 
 
 @dataclass
@@ -55,19 +53,18 @@ class Hunt:
             pytest.exit("the tests fail without any mutant", returncode=1)
         trails.sort(key=lambda trail: trail.seconds)
         gc.freeze()  # what is here now stays: forks need not look at it, and so not copy it
-        waiting, running = list(reversed(self.mutants)), dict[int, _Chase]()
+        waiting, running = list(reversed(self.mutants)), dict[int, Mutant]()
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):
-                chase = self._released(session, waiting.pop(), trails)
-                running[chase.pid] = chase
+                mutant = waiting.pop()
+                running[self._released(session, mutant, trails)] = mutant
             self._gather(running)
         self._require_calm(session, trails)
         return True
 
     def _require_calm(self, session: pytest.Session, trails: list[_Trail]) -> None:
         """Run the tests in a fork without a mutant: what kills mutants must not kill it."""
-        chase = self._released(session, None, trails)
-        if os.waitpid(chase.pid, 0)[1] != 0:
+        if os.waitpid(self._released(session, None, trails), 0)[1] != 0:
             pytest.exit("the tests fail in a fork without any mutant", returncode=1)
 
     def _watched(self, session: pytest.Session, item: pytest.Item) -> _Trail:
@@ -88,43 +85,44 @@ class Hunt:
 
     def _released(
         self, session: pytest.Session, mutant: Mutant | None, trails: list[_Trail]
-    ) -> _Chase:
-        after = [trail for trail in trails if mutant is None or trail.leads_to(mutant)]
-        limit_s = PATIENCE_S + 3 * sum(trail.seconds for trail in after)
+    ) -> int:
+        """Fork and return the id of the process in which the mutant lives."""
         pid = os.fork()
         if pid == 0:
+            after = [trail for trail in trails if mutant is None or trail.leads_to(mutant)]
             with contextlib.suppress(BaseException):  # a mutant may raise anything
-                self._chase(session, mutant, [trail.item for trail in after])
+                self._chase(session, mutant, after)
             os._exit(1)
-        return _Chase(pid, mutant, time.monotonic() + limit_s)
+        return pid
 
-    def _chase(
-        self, session: pytest.Session, mutant: Mutant | None, items: list[pytest.Item]
-    ) -> None:
+    def _chase(self, session: pytest.Session, mutant: Mutant | None, trails: list[_Trail]) -> None:
         """Run the tests until one fails; if none does, end the process with 0."""
         os.setsid()
-        with _silence():
+        with _silence(), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             if mutant is not None:
                 file = self.paths[mutant.file].relative_to(CODE)
                 graft(mutant, importlib.import_module(".".join(file.with_suffix("").parts)))
-            for item in items:
-                _run(session, item)
+            for trail in trails:
+                limit_s = PATIENCE_S + 3 * trail.seconds
+                # It ends the process with 1 from a thread of its own, whatever the others wait for.
+                faulthandler.dump_traceback_later(limit_s, exit=True, file=nowhere)
+                _run(session, trail.item)
                 if session.testsfailed:
                     return
             os._exit(0)
 
-    def _gather(self, running: dict[int, _Chase]) -> None:
-        for pid, chase in list(running.items()):
+    def _gather(self, running: dict[int, Mutant]) -> None:
+        for pid, mutant in list(running.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
+                with contextlib.suppress(ProcessLookupError):  # what its tests have started
+                    os.killpg(pid, signal.SIGKILL)
                 del running[pid]
                 self.tried += 1
-                if status == 0 and chase.mutant:
-                    self.survivors.append(chase.mutant)
+                if status == 0:
+                    self.survivors.append(mutant)
                 if self.tried % 100 == 0:
                     print(f" {self.tried}", end="", flush=True)  # noqa: T201 - it takes long
-            elif time.monotonic() > chase.deadline_s:
-                os.killpg(pid, signal.SIGKILL)
         time.sleep(0.002)
 
 
@@ -139,13 +137,6 @@ class _Trail:
     def leads_to(self, mutant: Mutant) -> bool:
         """Tell whether the test can meet the mutant; a constant is met without a call."""
         return mutant.is_constant or (mutant.file, mutant.place) in self.places
-
-
-@dataclass(frozen=True)
-class _Chase:
-    pid: int
-    mutant: Mutant | None
-    deadline_s: float
 
 
 @contextlib.contextmanager
