@@ -1,0 +1,91 @@
+"""A real server whose clock jumps while clients load it: libfaketime stands before its libc.
+
+Only the time of day jumps (clock_gettime's CLOCK_REALTIME, as an operator or NTP moves it);
+CLOCK_MONOTONIC goes on, as it does on Linux (clock_gettime(2)).
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from tests.faults.answers import PICTURE
+from tests.faults.conftest import HOLD_TTL_S
+from tests.faults.load import load
+from tests.integration.running import running
+from tests.trials import Part, record, size
+
+if TYPE_CHECKING:
+    from tests.faults.books import Books
+
+CLIENTS = 2
+HOUR_S, DAY_S = 3_600, 86_400
+JUMPS_S = size(
+    [DAY_S, -DAY_S],
+    full=[61, -61, HOUR_S, -HOUR_S, DAY_S, -DAY_S, 30 * DAY_S, -30 * DAY_S] * 3,
+)
+"""Each from where the clock stands; together they come home."""
+MAY_SEE = {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
+"""A jump on may end the time of a call that is at work; one back may let its key wait."""
+
+
+def library() -> Path:
+    """Return libfaketime, as its package has built it."""
+    found = find_spec("libfaketime")
+    if found is None or found.origin is None:
+        pytest.fail("libfaketime is missing: its wheel is for Linux on x86-64")
+    return Path(found.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+
+
+def require_clock(url: str, at_s: float) -> None:
+    """Wait until the server's own clock shows this time; it writes it into every answer."""
+    deadline = time.monotonic() + 10
+    while True:
+        told = requests.get(f"{url}/health", timeout=10).headers["Date"]
+        if abs(parsedate_to_datetime(told).timestamp() - at_s) < 15:
+            return
+        assert time.monotonic() < deadline, f"it is {told} there"
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(900)
+def test_a_server_whose_clock_jumps_under_load_loses_no_credit(
+    tmp_path: Path, env: dict[str, str], books: Books
+) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    faked = {
+        "LD_PRELOAD": str(library()),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    at_s = 0
+    with (
+        running(tmp_path, {**env, **faked}) as server,
+        load(server.blur_url, books.key, CLIENTS) as clients,
+    ):
+        for jump_s in JUMPS_S:
+            clients.wait_for(PICTURE, 2, begin=len(clients.seen))
+            at_s += jump_s
+            clock.write_text(f"{at_s:+d}")
+            require_clock(server.url, time.time() + at_s)
+        clients.wait_for(PICTURE, 2, begin=len(clients.seen))
+    kinds = clients.kinds()
+    assert set(kinds) <= MAY_SEE
+    used = books.settled(after_s=HOLD_TTL_S + max(JUMPS_S))
+    assert used <= kinds[PICTURE]
+    assert used > 0
+    record(
+        Part.FAULTS,
+        "The clock of a real server jumps under load, up to 30 days on and back",
+        f"{len(JUMPS_S)} jumps, {CLIENTS} clients, {len(clients.seen)} calls",
+        f"{kinds[PICTURE]} pictures, {used} charged, {kinds.total() - kinds[PICTURE]} answered "
+        f"503 or 429, no credit lost; every hold came home",
+        by="tests/faults/test_clock_of_server.py",
+    )
