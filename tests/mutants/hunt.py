@@ -31,7 +31,7 @@ PATIENCE_S = 10
 """What a test of a mutant may take beyond three times its usual time: it may run for ever."""
 
 
-@dataclass
+@dataclass(eq=False)  # pytest asks for a hash of its plugins
 class Hunt:
     """The mutants by the file that each is one of, and what became of them."""
 
@@ -40,6 +40,7 @@ class Hunt:
     """The files by the names that the mutants call them."""
     survivors: list[Mutant] = field(default_factory=list)
     tried: int = 0
+    is_fork: bool = False
 
     def pytest_configure(self) -> None:
         """Calm Hypothesis before the tests are collected, which take its settings over."""
@@ -61,6 +62,13 @@ class Hunt:
             self._gather(running)
         self._require_calm(session, trails)
         return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """End a fork at its first failure: what the test leaves behind may wait for ever."""
+        if self.is_fork and report.failed:
+            os._exit(1)
+        if report.failed:
+            print(f"fails without any mutant: {report.nodeid}", file=sys.stderr)  # noqa: T201
 
     def _require_calm(self, session: pytest.Session, trails: list[_Trail]) -> None:
         """Run the tests in a fork without a mutant: what kills mutants must not kill it."""
@@ -96,8 +104,9 @@ class Hunt:
         return pid
 
     def _chase(self, session: pytest.Session, mutant: Mutant | None, trails: list[_Trail]) -> None:
-        """Run the tests until one fails; if none does, end the process with 0."""
+        """Run the tests; the first that fails ends the process with 1, else it ends with 0."""
         os.setsid()
+        self.is_fork = True
         with _silence(), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             if mutant is not None:
                 file = self.paths[mutant.file].relative_to(CODE)
@@ -107,8 +116,6 @@ class Hunt:
                 # It ends the process with 1 from a thread of its own, whatever the others wait for.
                 faulthandler.dump_traceback_later(limit_s, exit=True, file=nowhere)
                 _run(session, trail.item)
-                if session.testsfailed:
-                    return
             os._exit(0)
 
     def _gather(self, running: dict[int, Mutant]) -> None:
