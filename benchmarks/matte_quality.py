@@ -19,7 +19,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from blur.imaging.arrays import Coverage, Pixels
-from blur.imaging.matte import Predictor, find_matte, stretch
+from blur.imaging.matting.matte import Predictor, find_matte, stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,9 +21,9 @@ from report import publish, table
 from subjects import MODELS as FOLDER
 
 from blur.errors import NoSubjectError
-from blur.imaging.matte import LEAST_CONFIDENCE, Predictor, find_matte
-from blur.imaging.models import MODELS
-from blur.imaging.session import Model, open_model
+from blur.imaging.matting.matte import LEAST_CONFIDENCE, Predictor, find_matte
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import Model, open_model
 from blur.imaging.strips import use_threads
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from subjects import MODELS
 
-from blur.imaging.models import MODELS as SPECS
+from blur.imaging.matting.models import MODELS as SPECS
+from blur.imaging.matting.session import Model, open_model
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.recipe import Recipe
-from blur.imaging.session import Model, open_model
 from blur.imaging.strips import use_threads
 from blur.settings import Settings
 

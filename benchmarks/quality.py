@@ -19,9 +19,9 @@ from ours import opened
 from subjects import MODELS
 
 from blur.errors import NoSubjectError
-from blur.imaging.matte import find_matte
-from blur.imaging.models import MODELS as SPECS
-from blur.imaging.session import Model, open_model
+from blur.imaging.matting.matte import find_matte
+from blur.imaging.matting.models import MODELS as SPECS
+from blur.imaging.matting.session import Model, open_model
 
 MAE, MAX_F, EDGE, HALO = 0.0240, 0.9630, 0.77, (0.70, 0.40)
 """The targets."""

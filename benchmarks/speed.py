@@ -24,10 +24,10 @@ from paired import milliseconds, paired, ratio
 from starting import starts
 from subjects import MODELS, Naive, photo
 
-from blur.imaging.models import MODELS as SPECS
+from blur.imaging.matting.models import MODELS as SPECS
+from blur.imaging.matting.session import Model, to_tensor
 from blur.imaging.pipeline import STEPS, blur_photo
 from blur.imaging.recipe import Recipe
-from blur.imaging.session import Model, to_tensor
 
 ROUNDS = 7
 SIZES = ((4000, 3000), (1920, 1080), (600, 399))

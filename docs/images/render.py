@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 from skimage import data
 
-from blur.imaging.matte import find_subject, stretch
-from blur.imaging.models import MODELS
+from blur.imaging.matting.matte import find_subject, stretch
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import Model, open_model
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.recipe import Recipe
-from blur.imaging.session import Model, open_model
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import Pixels

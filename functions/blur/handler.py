@@ -27,8 +27,8 @@ from blur.delivery.connect import connect as connect_media
 from blur.delivery.results import Results
 from blur.delivery.uploads import Uploads
 from blur.errors import ApiError
-from blur.imaging.models import spec_of
-from blur.imaging.session import open_model
+from blur.imaging.matting.models import spec_of
+from blur.imaging.matting.session import open_model
 from blur.imaging.strips import use_threads
 from blur.service import BlurService
 

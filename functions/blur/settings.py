@@ -26,7 +26,7 @@ class Settings:
     accounts: str = "sqlite:var/accounts.db"
     """Where keys and credits live: `sqlite:<path>` or `dynamodb:<table>`."""
     model: str = "u2netp-light"
-    """Name of the model, one of `imaging.models.MODELS`."""
+    """Name of the model, one of `imaging.matting.models.MODELS`."""
     model_dir: Path = Path("/opt/models")
     """Folder of the ONNX files, where a Lambda layer would mount them."""
     inference_threads: int = 0

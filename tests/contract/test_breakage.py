@@ -26,7 +26,7 @@ def broken(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
         message = "secret inner state"
         raise RuntimeError(message)
 
-    monkeypatch.setattr("blur.imaging.session.Model.predict", fail)
+    monkeypatch.setattr("blur.imaging.matting.session.Model.predict", fail)
     return call
 
 

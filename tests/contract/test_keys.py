@@ -17,8 +17,8 @@ from blur.accounts.model import KeyKind
 from blur.api.app import App
 from blur.delivery.results import Results
 from blur.handler import routes
-from blur.imaging.models import MODELS
-from blur.imaging.session import open_model
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import open_model
 from blur.service import BlurService
 
 from .conftest import Answer

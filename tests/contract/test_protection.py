@@ -44,7 +44,7 @@ def test_every_answer_of_the_api_is_what_it_says_and_kept_by_nobody(file: Any, c
 def test_what_broke_inside_is_kept_by_nobody_either(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("blur.imaging.session.Model.predict")
+    monkeypatch.delattr("blur.imaging.matting.session.Model.predict")
     answer = call(make.blur())
     assert answer.status == 500
     require_protected(answer)

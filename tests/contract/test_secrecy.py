@@ -19,7 +19,7 @@ from blur.api.request import from_event
 from blur.aws import session
 from blur.delivery.store import Link, Result, UploadForm
 from blur.handler import build
-from blur.imaging.encode import Encoded
+from blur.imaging.writing.encode import Encoded
 
 if TYPE_CHECKING:
     import io
@@ -90,7 +90,7 @@ def test_a_traceback_shows_lines_of_code_and_no_values(
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("blur.imaging.session.Model.predict", fail)
+    monkeypatch.setattr("blur.imaging.matting.session.Model.predict", fail)
     event = make.blur(image=PHOTO)
     assert call(event).status == 500
     assert "service.py" in log.getvalue()

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from blur.imaging.matte import find_matte, stretch
-from blur.imaging.models import MODELS
-from blur.imaging.session import open_model
+from blur.imaging.matting.matte import find_matte, stretch
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import open_model
 
 PHOTOS = ("astronaut", "chelsea", "coffee")
 

@@ -18,15 +18,15 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from skimage import data
 
-from blur.imaging.matte import stretch
-from blur.imaging.models import MODELS
-from blur.imaging.session import open_model
+from blur.imaging.matting.matte import stretch
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import open_model
 from fetch import PINS
 from sources import read_pins
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import Coverage, Pixels
-    from blur.imaging.models import ModelSpec
+    from blur.imaging.matting.models import ModelSpec
 
 PHOTOS = ("astronaut", "chelsea")
 ONLY_HERE = "u2netp-light"

@@ -14,12 +14,12 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from skimage import data
 
 from blur.errors import NoSubjectError
-from blur.imaging.matte import find_matte
-from blur.imaging.models import MODELS
+from blur.imaging.compositing.scene import Scene
+from blur.imaging.matting.matte import find_matte
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import Model, open_model
 from blur.imaging.pipeline import blur_background, blur_photo
 from blur.imaging.recipe import Recipe
-from blur.imaging.scene import Scene
-from blur.imaging.session import Model, open_model
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import Coverage, Pixels

@@ -17,10 +17,10 @@ from blur.errors import (
     InvalidRadiusError,
     InvalidRequestError,
 )
-from blur.imaging.encode import FORMATS, QUALITIES
-from blur.imaging.lens import KERNELS
+from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.pipeline import MODES
 from blur.imaging.recipe import DEFAULT_QUALITY, Recipe
+from blur.imaging.writing.encode import FORMATS, QUALITIES
 from blur.service import Order
 
 if TYPE_CHECKING:

@@ -6,26 +6,26 @@ from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from blur.errors import InvalidBlurError, InvalidModeError
-from blur.imaging.composite import multiply, place
-from blur.imaging.cutout import subject_colours
-from blur.imaging.decode import decode
-from blur.imaging.defocus import blurred_background, blurred_subject
-from blur.imaging.encode import Encoded, check_output, encode
-from blur.imaging.foreground import separate
-from blur.imaging.hidden import conceal
-from blur.imaging.lens import KERNELS
-from blur.imaging.matte import find_subject, resized, stretch
-from blur.imaging.refine import refine
+from blur.imaging.blurring.defocus import blurred_background, blurred_subject
+from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.compositing.composite import multiply, place
+from blur.imaging.compositing.cutout import subject_colours
+from blur.imaging.compositing.foreground import separate
+from blur.imaging.compositing.hidden import conceal
+from blur.imaging.compositing.scene import Scene
+from blur.imaging.matting.matte import find_subject, resized, stretch
+from blur.imaging.matting.refine import refine
+from blur.imaging.reading.decode import decode
 from blur.imaging.resample import reduced
-from blur.imaging.scene import Scene
 from blur.imaging.stamp import stamp
+from blur.imaging.writing.encode import Encoded, check_output, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blur.imaging.arrays import Coverage, Pixels
-    from blur.imaging.decode import Photo
-    from blur.imaging.matte import Predictor
+    from blur.imaging.matting.matte import Predictor
+    from blur.imaging.reading.decode import Photo
     from blur.imaging.recipe import Recipe
 
     Mode: TypeAlias = Callable[[Scene, float, str], tuple[Pixels, Coverage | None]]

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from blur.imaging.models import MODELS
-from blur.imaging.session import to_tensor
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from tests.integration.client.photos import PHOTO
 from tests.integration.client.shell import Done, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
 
-from blur.imaging.models import spec_of
+from blur.imaging.matting.models import spec_of
+from blur.imaging.matting.session import open_model
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.recipe import Recipe
-from blur.imaging.session import open_model
 from blur.settings import Settings
 
 if TYPE_CHECKING:

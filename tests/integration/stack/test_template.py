@@ -13,7 +13,7 @@ import yaml
 from blur.accounts.dynamo import schema
 from blur.delivery.cors import CORS
 from blur.errors import ApiError
-from blur.imaging.models import MODELS
+from blur.imaging.matting.models import MODELS
 from blur.settings import Settings, variable_of
 
 ROOT = Path(__file__).parents[3]

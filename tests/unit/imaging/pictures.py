@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from skimage import data
 
-from blur.imaging.convolution import normalised_convolution
-from blur.imaging.lens import KERNELS
+from blur.imaging.blurring.convolution import normalised_convolution
+from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.resample import enlarged_by, reduced
 
 if TYPE_CHECKING:

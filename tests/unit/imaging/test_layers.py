@@ -15,11 +15,11 @@ from tests.unit.imaging.pictures import (
     random_coverage,
 )
 
-from blur.imaging.composite import over
-from blur.imaging.defocus import blurred_background
-from blur.imaging.lens import gaussian
+from blur.imaging.blurring.defocus import blurred_background
+from blur.imaging.blurring.lens import gaussian
+from blur.imaging.compositing.composite import over
+from blur.imaging.compositing.scene import Scene
 from blur.imaging.pipeline import blur_background, cut_out
-from blur.imaging.scene import Scene
 
 
 @settings(deadline=None, max_examples=50)

@@ -26,10 +26,10 @@ from blur.errors import (
     InvalidModeError,
     InvalidQualityError,
 )
-from blur.imaging.encode import FORMATS, Encoded
-from blur.imaging.lens import KERNELS
+from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.pipeline import MODES, STEPS, blur_photo
 from blur.imaging.recipe import Recipe
+from blur.imaging.writing.encode import FORMATS, Encoded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

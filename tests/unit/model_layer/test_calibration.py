@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from blur.imaging.models import MODELS
-from blur.imaging.session import to_tensor
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import to_tensor
 from calibration.backward import SEED, backward
 from calibration.regression import fit, rectify
 from calibration.samples import INPUT, half_windows, session, windows

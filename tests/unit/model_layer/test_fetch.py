@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blur.imaging.models import MODELS
+from blur.imaging.matting.models import MODELS
 from fetch import PINS, main
 from sources import read_pins
 

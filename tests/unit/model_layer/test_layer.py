@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from blur.imaging.models import MODELS
+from blur.imaging.matting.models import MODELS
 from sources import read_pins
 
 ROOT = Path(__file__).parents[3]

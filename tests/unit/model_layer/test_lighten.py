@@ -12,8 +12,8 @@ import onnxruntime as ort
 import pytest
 from skimage import data
 
-from blur.imaging.models import MODELS
-from blur.imaging.session import open_model, to_tensor
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import open_model, to_tensor
 from factors import read_factors
 from fetch import PINS
 from graph import weight

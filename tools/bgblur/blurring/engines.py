@@ -67,10 +67,10 @@ def local(wishes: Mapping[str, Any]) -> Engine:
     """
     # Imported here, since whoever calls an API needs no model and none of its runtime.
     from blur.errors import ApiError  # noqa: PLC0415
-    from blur.imaging.models import spec_of  # noqa: PLC0415
+    from blur.imaging.matting.models import spec_of  # noqa: PLC0415
+    from blur.imaging.matting.session import ModelMissingError, open_model  # noqa: PLC0415
     from blur.imaging.pipeline import blur_photo  # noqa: PLC0415
     from blur.imaging.recipe import Recipe  # noqa: PLC0415
-    from blur.imaging.session import ModelMissingError, open_model  # noqa: PLC0415
 
     recipe = Recipe(**for_recipe(wishes))
     settings = load_settings()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bgblur.serving.proxy import InvocationContext, from_answer, to_event
 from blur.handler import build
-from blur.imaging.session import ModelMissingError
+from blur.imaging.matting.session import ModelMissingError
 
 if TYPE_CHECKING:
     from bgblur.serving.proxy import Reply, Request

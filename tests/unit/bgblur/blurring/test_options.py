@@ -18,10 +18,10 @@ from bgblur.blurring.options import (
     format_for,
 )
 from blur.api.order import RADII_PX
-from blur.imaging.encode import FORMATS, QUALITIES
-from blur.imaging.lens import KERNELS
+from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.pipeline import MODES
 from blur.imaging.recipe import Recipe
+from blur.imaging.writing.encode import FORMATS, QUALITIES
 from blur_client import Client
 
 

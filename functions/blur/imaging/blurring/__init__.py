@@ -1,0 +1,1 @@
+"""The background without the subject, spread as a lens spreads it."""

@@ -1,0 +1,93 @@
+"""Where the subject is: the network's map, stretched as rembg does, refined and enlarged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+import numpy as np
+
+from blur.errors import NoSubjectError
+from blur.imaging.compositing.composite import over
+from blur.imaging.matting.refine import refine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Coverage, Pixels
+
+LEAST_CONFIDENCE = 0.8
+"""Raw maximum below which there is no subject.
+
+u2netp's raw maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on flat
+pictures, gradients, noise, stripes and checkerboards.
+"""
+MID_GREY = 128
+
+
+class Predictor(Protocol):
+    """What finds the subject: a loaded `Model`, or anything that answers like one."""
+
+    @property
+    def side_px(self) -> int:
+        """The side of the square that it squeezes a photo to."""
+        ...
+
+    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+        """Return the raw map of the subject, (side, side), about 0..1."""
+        ...
+
+
+def find_matte(model: Predictor, photo: Pixels, alpha: Coverage | None = None) -> Coverage:
+    """Return the matte of the photo's subject, (H, W), 255 where the subject is opaque.
+
+    Raises:
+        NoSubjectError: the network is not sure of anything in the photo.
+
+    """
+    raw = find_subject(model, photo, alpha)
+    return resized(refine(stretch(raw), photo), (photo.shape[0], photo.shape[1]))
+
+
+def find_subject(
+    model: Predictor, photo: Pixels, alpha: Coverage | None = None
+) -> NDArray[np.float32]:
+    """Return the network's raw map of the photo's subject, (side, side).
+
+    The photo may be a smaller copy. Pixels that its own `alpha` hides are shown to the
+    network as grey: the colours under them are not what anyone sees.
+
+    Raises:
+        NoSubjectError: the network is not sure of anything in the photo.
+
+    """
+    raw = model.predict(photo if alpha is None else on_grey(photo, alpha))
+    if not float(raw.max()) >= LEAST_CONFIDENCE:
+        message = "No subject was found in the image, so there is no background to blur."
+        raise NoSubjectError(message)
+    return raw
+
+
+def resized(matte: Coverage, shape: tuple[int, int]) -> Coverage:
+    """Bring the matte to a photo's size, (H, W): what is 0 or 255 all around stays it."""
+    smaller = max(shape) < max(matte.shape)
+    kernel = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    result: Coverage = cv2.resize(matte, shape[::-1], interpolation=kernel)
+    return result
+
+
+def stretch(raw: NDArray[np.float32]) -> Coverage:
+    """Stretch the map from its least and greatest value to 0..255, cut to whole numbers.
+
+    A flat map has nothing to stretch and comes out all 255.
+    """
+    least, greatest = raw.min(), raw.max()
+    if least == greatest:
+        return np.full(raw.shape, 255, np.uint8)
+    stretched: Coverage = ((raw - least) / (greatest - least) * 255).astype(np.uint8)
+    return stretched
+
+
+def on_grey(photo: Pixels, alpha: Coverage) -> Pixels:
+    """Composite a photo that has an alpha channel over mid-grey."""
+    return over(photo, np.full_like(photo, MID_GREY), alpha)

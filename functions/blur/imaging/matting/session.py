@@ -1,0 +1,95 @@
+"""Opening an ONNX model and asking it where the subject is."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+
+from blur.imaging.resample import fitted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Pixels
+    from blur.imaging.matting.models import ModelSpec
+
+EPSILON = 1e-6
+"""rembg's guard against dividing an all-black picture by zero."""
+LONGEST_PX = 1 << 20
+"""A longer side is brought down first: Pillow's table of weights has an end, at 44 million."""
+
+
+class ModelMissingError(RuntimeError):
+    """The model's file is not where it should be: a fault of the installation."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file and what brings it."""
+        super().__init__(f"There is no model at {path}: `make model` puts it there.")
+        self.path = path
+
+
+class Model:
+    """One loaded network. Threads may share it: it runs one inference at a time."""
+
+    def __init__(self, spec: ModelSpec, session: ort.InferenceSession) -> None:
+        """Wrap a session whose input and outputs are as `spec` says."""
+        self.spec = spec
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self._output = session.get_outputs()[spec.output].name
+        self._lock = Lock()
+
+    @property
+    def side_px(self) -> int:
+        """The side of the square that a photo is squeezed to."""
+        return self.spec.side_px
+
+    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+        """Return the raw map of the subject, (side, side), about 0..1, not stretched."""
+        tensor = to_tensor(photo, self.spec)
+        with self._lock:
+            (answer,) = self._session.run([self._output], {self._input: tensor})
+        raw = cast("NDArray[np.float32]", answer)[0, 0]
+        return sigmoid(raw) if self.spec.logits else raw
+
+
+def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
+    """Load `spec.file` from `folder`; `threads` is the CPU threads of one inference, >= 1.
+
+    Raises:
+        ModelMissingError: there is no such file.
+
+    """
+    path = folder / spec.file
+    if not path.is_file():
+        raise ModelMissingError(path)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return Model(spec, session)
+
+
+def to_tensor(photo: Pixels, spec: ModelSpec) -> NDArray[np.float32]:
+    """Prepare the photo as rembg's `BaseSession.normalize` does: (1, 3, side, side)."""
+    height, width = photo.shape[:2]
+    photo = fitted(photo, (min(height, LONGEST_PX), min(width, LONGEST_PX)))
+    size = (spec.side_px, spec.side_px)
+    small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
+    scaled = small / max(float(small.max()), EPSILON)
+    normal = (scaled - np.array(spec.mean)) / np.array(spec.std)
+    return np.ascontiguousarray(normal.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Map logits to 0..1 without overflow: 1 / (1 + exp(-x)), written with tanh."""
+    half = np.float32(0.5)
+    share: NDArray[np.float32] = half * (1 + np.tanh(half * logits))
+    return share

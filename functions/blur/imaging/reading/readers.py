@@ -1,0 +1,124 @@
+"""Which format a file is in, by its content and never by its name, and what opens it.
+
+Pillow's plugins are called directly rather than through `Image.open`, which guards against
+decompression bombs with a module global and a warning, and takes formats nobody asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import NamedTuple, TypeAlias
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+from PIL.ImageFile import ImageFile
+
+from blur.errors import InvalidImageError
+from blur.imaging.reading.claims import check_blocks, check_chunks, check_directory, check_markers
+from blur.imaging.reading.heic import detached
+
+Opener: TypeAlias = Callable[[BytesIO], ImageFile]
+
+
+class Reader(NamedTuple):
+    """A format's name, and what reads the header of such a file."""
+
+    name: str
+    open: Opener
+
+
+def _open_heic(file: BytesIO) -> ImageFile:
+    # Imported with the first HEIC photo, which few cold starts see: it takes a tenth of one.
+    from pillow_heif import HeifImageFile  # noqa: PLC0415
+
+    open_heif: Opener = HeifImageFile
+    return open_heif(BytesIO(detached(file.getvalue())))
+
+
+def _open_jpeg(file: BytesIO) -> ImageFile:
+    check_markers(file.getvalue())
+    return JpegImagePlugin.JpegImageFile(file)
+
+
+def _open_png(file: BytesIO) -> ImageFile:
+    check_chunks(file.getvalue())
+    return PngImagePlugin.PngImageFile(file)
+
+
+def _open_gif(file: BytesIO) -> ImageFile:
+    check_blocks(file.getvalue())
+    return GifImagePlugin.GifImageFile(file)
+
+
+def _open_tiff(file: BytesIO) -> ImageFile:
+    check_directory(file.getvalue())
+    return TiffImagePlugin.TiffImageFile(file)
+
+
+_GIF = Reader("GIF", _open_gif)
+_TIFF = Reader("TIFF", _open_tiff)
+SIGNED: tuple[tuple[bytes, int, Reader], ...] = (
+    (b"\xff\xd8\xff", 0, Reader("JPEG", _open_jpeg)),
+    (b"\x89PNG\r\n\x1a\n", 0, Reader("PNG", _open_png)),
+    (b"WEBP", 8, Reader("WebP", WebPImagePlugin.WebPImageFile)),
+    (b"GIF87a", 0, _GIF),
+    (b"GIF89a", 0, _GIF),
+    (b"BM", 0, Reader("BMP", BmpImagePlugin.BmpImageFile)),
+    (b"II*\x00", 0, _TIFF),
+    (b"MM\x00*", 0, _TIFF),
+    (b"II+\x00", 0, _TIFF),
+    (b"MM\x00+", 0, _TIFF),
+)
+"""Signature, where it stands, and the format. An MPO file begins with an ordinary JPEG,
+which is the picture."""
+
+BRANDED: tuple[tuple[frozenset[bytes], Reader], ...] = (
+    (
+        frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
+        Reader("HEIC", _open_heic),
+    ),
+    (frozenset({b"avif", b"avis"}), Reader("AVIF", AvifImagePlugin.AvifImageFile)),
+)
+"""Files made of boxes name what they hold among their brands (ISO/IEC 14496-12, 4.3)."""
+MAX_FTYP_BYTES = 256
+"""Real files list a handful of brands."""
+
+_READERS = [reader for _, _, reader in SIGNED] + [reader for _, reader in BRANDED]
+FORMATS = tuple(dict.fromkeys(reader.name for reader in _READERS))
+"""The names of the formats that are read."""
+FORMAT_NAMES = ", ".join(FORMATS)
+
+
+def reader_of(data: bytes) -> Reader:
+    """Return what reads the file.
+
+    Raises:
+        InvalidImageError: it is in no format that is read; the message has those that are.
+
+    """
+    for signature, offset, reader in SIGNED:
+        if data.startswith(signature, offset):
+            return reader
+    brands = _brands(data)
+    for known, reader in BRANDED:
+        if known & brands:
+            return reader
+    what = "The image is empty." if not data else "The file is in no image format that is read."
+    message = f"{what} Send one of: {FORMAT_NAMES}."
+    raise InvalidImageError(message)
+
+
+def _brands(data: bytes) -> frozenset[bytes]:
+    """Return the major and the compatible brands; none where there is no `ftyp` box."""
+    if not data.startswith(b"ftyp", 4):
+        return frozenset()
+    end = min(int.from_bytes(data[:4]), MAX_FTYP_BYTES)
+    return frozenset(data[at : at + 4] for at in (8, *range(16, end - 3, 4)))

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+from tests.unit.imaging.pictures import (
+    astronaut,
+    difference,
+    disc,
+    flat,
+    noise,
+    random_coverage,
+    softened,
+)
+
+from blur.imaging.blurring.convolution import normalised_convolution
+from blur.imaging.blurring.lens import gaussian
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Coverage, Pixels
+
+RADII = [0.4, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50]
+FULL = 255
+NOTHING = np.zeros((1, 1, 3), np.float32)
+
+
+def opaque(picture: Pixels) -> Coverage:
+    return np.full(picture.shape[:2], FULL, np.uint8)
+
+
+def exact_mean(colours: Pixels, weights: Coverage, sigma_px: float) -> np.ndarray:
+    """Knutsson and Westin's formula in double precision at full size."""
+    share = weights / FULL
+    total = gaussian_filter(share, sigma_px, mode="reflect")[..., np.newaxis]
+    weighted = colours * share[..., np.newaxis]
+    blurred = gaussian_filter(weighted, (sigma_px, sigma_px, 0), mode="reflect")
+    return np.asarray(blurred / np.maximum(total, 1e-9))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+    radius=st.floats(0.1, 50),
+    colour=st.tuples(*[st.integers(0, 255)] * 3),
+    seed=st.integers(0, 1000),
+)
+def test_a_flat_picture_stays_flat_at_every_size_radius_and_weight(
+    height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
+) -> None:
+    picture, weights = (
+        flat(height, width, colour),
+        np.maximum(random_coverage(height, width, seed), 32),
+    )
+    blurred = softened(picture, weights, radius)[0]
+    if weights.min() > 0:
+        np.testing.assert_array_equal(blurred, picture)
+
+
+@pytest.mark.parametrize("radius", RADII)
+def test_a_photo_is_blurred_as_by_an_exact_gaussian_up_to_its_border(radius: float) -> None:
+    photo = astronaut(320, 352)
+    blurred = softened(photo, opaque(photo), radius)[0]
+    off = np.abs(blurred - exact_mean(photo, opaque(photo), radius))
+    assert off.mean() < 0.5
+    assert off.max() < 4
+
+
+@pytest.mark.parametrize("radius", RADII)
+def test_weights_count_as_in_the_exact_formula(radius: float) -> None:
+    photo, weights = astronaut(320, 352), FULL - disc(320, 352, 80)
+    blurred = softened(photo, weights, radius)[0]
+    known = gaussian_filter(weights / FULL, radius, mode="reflect") > 0.3
+    off = np.abs(blurred - exact_mean(photo, weights, radius))[known]
+    assert off.mean() < 0.6
+    assert off.max() < 6
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 5, 8, 10, 20, 35, 50])
+def test_a_step_is_blurred_with_the_standard_deviation_asked_for(radius: float) -> None:
+    step = np.hstack((flat(40, 320, (0, 0, 0)), flat(40, 320, (250, 250, 250))))
+    blurred = softened(step, opaque(step), radius)[0]
+    slope = np.diff(blurred[20, :, 0].astype(float))
+    places = np.arange(slope.size)
+    centre = (slope * places).sum() / slope.sum()
+    spread = np.sqrt((slope * (places - centre) ** 2).sum() / slope.sum())
+    assert centre == pytest.approx(319, abs=0.5)  # of the rounding
+    assert spread == pytest.approx(radius, rel=0.04, abs=0.05)
+
+
+@pytest.mark.parametrize("radius", [2, 10, 50])
+def test_the_border_of_a_bright_picture_does_not_darken(radius: float) -> None:
+    photo = np.maximum(noise(130, 97), 200)
+    blurred = softened(photo, opaque(photo), radius)[0]
+    assert blurred.min() >= 200
+
+
+@pytest.mark.parametrize("radius", [1, 5, 50])
+def test_colours_without_weight_have_no_say(radius: float) -> None:
+    weights, lens = FULL - disc(200, 200, 60), gaussian(radius)
+    bare = weights[..., np.newaxis] == 0
+    one, two = (
+        normalised_convolution(
+            np.where(bare, np.uint8(level), noise(200, 200)), weights, lens, NOTHING
+        )
+        for level in (0, 255)
+    )
+    np.testing.assert_array_equal(one.colours, two.colours)
+
+
+def test_what_no_weight_reaches_gets_the_colours_of_elsewhere() -> None:
+    weights = FULL - disc(400, 400, 180)
+    blurred, _ = softened(flat(400, 400, (0, 90, 0)), weights, 3)
+    np.testing.assert_array_equal(blurred[150:250, 150:250], flat(100, 100, (128, 128, 128)))
+
+
+def test_a_faint_pixel_deep_inside_the_subject_gets_no_garbage() -> None:
+    weights = FULL - disc(300, 300, 120)
+    weights[150, 150] = 1
+    picture = flat(300, 300, (180, 120, 60))
+    blurred, _ = softened(picture, weights, 3)
+    assert difference(blurred, picture)[148:153, 148:153].max() == 0
+
+
+def test_the_weight_under_the_kernel_is_the_blurred_weight() -> None:
+    weights = disc(192, 208, 60)
+    _, blurred = softened(noise(192, 208), weights, 10)
+    exact = gaussian_filter(weights.astype(float), 10, mode="reflect")
+    assert np.abs(blurred - exact).max() < 2
+
+
+def test_a_large_picture_cut_into_strips_has_no_seams() -> None:
+    ramp = np.linspace(0, 255, 700)[:, np.newaxis, np.newaxis]
+    picture = np.broadcast_to(ramp, (700, 1500, 3)).astype(np.uint8)
+    blurred = softened(picture, opaque(picture), 2)[0]
+    assert difference(blurred[10:-10], picture[10:-10]).max() <= 1

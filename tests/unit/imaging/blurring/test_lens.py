@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.unit.imaging.pictures import difference, flat, noise, softened
+
+from blur.imaging.blurring.lens import DISC_SPREAD, KERNELS, bokeh, disc, gaussian
+
+OPAQUE = np.full((200, 200), 255, np.uint8)
+
+
+def lamp() -> np.ndarray:
+    """A small white light in the dark."""
+    picture = flat(200, 200, (12, 12, 12))
+    picture[98:102, 98:102] = 255
+    return picture
+
+
+@pytest.mark.parametrize("radius", [0.3, 0.5, 1, 1.7, 4, 9.9])
+def test_a_disc_sums_to_one_is_round_and_as_wide_as_asked_for(radius: float) -> None:
+    taps = disc(radius)
+    assert taps.sum() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(taps, taps.T)
+    np.testing.assert_allclose(taps, taps[::-1])
+    offsets = np.arange(taps.shape[0]) - taps.shape[0] // 2
+    if radius >= 1:
+        variance = (taps.sum(axis=0) * offsets**2).sum()
+        assert variance == pytest.approx(
+            radius**2 / 4 + 1 / 12, abs=0.09
+        )  # a cell has a width, too
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("radius", [0.01, 0.7, 1, 2, 5, 13, 50])
+def test_a_kernel_sums_to_one(kernel: str, radius: float) -> None:
+    lens = KERNELS[kernel](radius)
+    spread = lens.spread(np.ones((9, 300), np.float32))
+    np.testing.assert_allclose(spread, 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("radius", [0.01, 1, 5, 50])
+def test_a_kernel_reaches_no_further_than_it_says(kernel: str, radius: float) -> None:
+    lens = KERNELS[kernel](radius)
+    side = 2 * lens.reach + 21
+    point = np.zeros((side, side), np.float32)
+    point[side // 2, side // 2] = 1
+    spread = lens.spread(point)
+    assert np.abs(spread[: side // 2 - lens.reach]).max() < 1e-6
+
+
+@pytest.mark.parametrize("radius", [1, 3, 5, 7.9, 50])
+def test_bytes_are_spread_as_exactly_as_floats(radius: float) -> None:
+    lens, picture = gaussian(radius), noise(90, 110)
+    assert lens.plain is not None
+    off = lens.plain(picture) - lens.spread(picture.astype(np.float32))
+    assert np.abs(off).max() < 0.501
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("radius", [1, 4, 9, 20])
+def test_a_flat_picture_stays_flat(kernel: str, radius: float) -> None:
+    for level in (0, 1, 90, 254, 255):
+        picture = flat(200, 200, (level, level, level))
+        assert difference(softened(picture, OPAQUE, radius, kernel)[0], picture).max() == 0
+
+
+def test_bokeh_makes_a_bright_disc_of_a_lamp_where_a_gaussian_makes_a_dim_cloud() -> None:
+    disc_of, cloud = (
+        softened(lamp(), OPAQUE, 6, kernel)[0][..., 0] for kernel in ("bokeh", "gaussian")
+    )
+    assert disc_of[100, 100] > 2 * cloud[100, 100]
+    across = disc_of[100].astype(int)
+    edge = 100 + round(DISC_SPREAD * 6)
+    assert across[edge - 4] > 0.8 * across[100]
+    assert across[edge + 5] < 30
+
+
+def test_bokeh_is_as_deep_as_a_gaussian_of_the_same_radius() -> None:
+    step = np.hstack((flat(40, 300, (118, 118, 118)), flat(40, 300, (122, 122, 122))))
+    opaque = np.full((40, 600), 255, np.uint8)
+    spreads = []
+    for kernel in ("gaussian", "bokeh"):
+        lens = KERNELS[kernel](12)
+        light = lens.spread(np.repeat(step[:: lens.step, :: lens.step, 0], 1, 1).astype(np.float32))
+        slope = np.diff(light[light.shape[0] // 2])
+        places = np.arange(slope.size)
+        centre = (slope * places).sum() / slope.sum()
+        spreads.append(np.sqrt((slope * (places - centre) ** 2).sum() / slope.sum()))
+    assert opaque.all()
+    assert spreads[1] == pytest.approx(spreads[0], rel=0.05)
+
+
+def test_exposing_and_developing_gives_every_sample_back() -> None:
+    lens = bokeh(3)
+    samples = np.arange(256)
+    np.testing.assert_array_equal(lens.developed(lens.exposed[samples]), samples)
+
+
+def test_light_adds_up_in_linear_light() -> None:
+    checkers = np.indices((200, 200)).sum(axis=0) % 2 * 120 + 60
+    picture = np.repeat(checkers[..., np.newaxis], 3, axis=2).astype(np.uint8)
+    grey = softened(picture, OPAQUE, 3, "bokeh")[0][100, 100, 0]
+    assert grey > softened(picture, OPAQUE, 3, "gaussian")[0][100, 100, 0] + 8
+
+
+def test_noise_is_smoothed_by_both() -> None:
+    picture = noise(200, 200)
+    for kernel in KERNELS:
+        assert softened(picture, OPAQUE, 8, kernel)[0].std() < 12

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.unit.imaging.pictures import noise, random_coverage
+
+from blur.imaging.compositing.scene import Scene
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Coverage, Pixels
+
+
+@pytest.mark.parametrize(
+    ("photo", "matte", "alpha"),
+    [
+        (noise(4, 5)[..., 0], random_coverage(4, 5), None),
+        (noise(4, 5).astype(np.float32), random_coverage(4, 5), None),
+        (np.dstack([noise(4, 5)] * 2), random_coverage(4, 5), None),
+        (noise(4, 5), random_coverage(5, 4), None),
+        (noise(4, 5), random_coverage(4, 5) > 9, None),
+        (noise(4, 5), random_coverage(4, 5), random_coverage(4, 4)),
+        (noise(0, 5), random_coverage(0, 5), None),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(
+    photo: Pixels, matte: Coverage, alpha: Coverage | None
+) -> None:
+    with pytest.raises(ValueError, match="must be uint8"):
+        Scene.of(photo, matte, alpha)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.unit.imaging.pictures import flat, noise
+
+from blur.errors import NoSubjectError
+from blur.imaging.matting.matte import LEAST_CONFIDENCE, find_matte, on_grey, stretch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Pixels
+
+
+class Fixed:
+    """A predictor with one answer, which remembers what it was shown."""
+
+    def __init__(self, raw: NDArray[np.float32]) -> None:
+        self.raw = raw
+        self.side_px = raw.shape[0]
+        self.seen: Pixels | None = None
+
+    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+        self.seen = photo
+        return self.raw
+
+
+def half_and_half(greatest: float) -> NDArray[np.float32]:
+    raw = np.full((32, 32), 0.1, np.float32)
+    raw[:, 16:] = greatest
+    return raw
+
+
+def test_the_matte_has_the_photos_size_and_the_whole_range() -> None:
+    matte = find_matte(Fixed(half_and_half(0.95)), noise(90, 120))
+    assert matte.shape == (90, 120)
+    assert matte.dtype == np.uint8
+    assert (matte[:, :50] < 10).all()
+    assert (matte[:, 70:] > 245).all()
+
+
+@pytest.mark.parametrize("greatest", [0.0, 0.5, LEAST_CONFIDENCE - 0.01, np.nan])
+def test_a_model_that_is_not_sure_finds_no_subject(greatest: float) -> None:
+    with pytest.raises(NoSubjectError):
+        find_matte(Fixed(half_and_half(greatest)), noise(90, 120))
+
+
+def test_the_model_sees_a_photo_without_alpha_as_it_is() -> None:
+    model, photo = Fixed(half_and_half(1)), noise(90, 120)
+    find_matte(model, photo)
+    assert model.seen is photo
+
+
+def test_the_model_sees_grey_where_the_photo_is_transparent() -> None:
+    model, alpha = Fixed(half_and_half(1)), np.full((90, 120), 255, np.uint8)
+    alpha[:40] = 0
+    find_matte(model, noise(90, 120), alpha)
+    assert model.seen is not None
+    np.testing.assert_array_equal(model.seen[:40], flat(40, 120, (128, 128, 128)))
+    np.testing.assert_array_equal(model.seen[40:], noise(90, 120)[40:])
+
+
+def test_colours_hidden_by_alpha_cannot_be_told_apart() -> None:
+    hidden = np.zeros((10, 10), np.uint8)
+    one, other = on_grey(noise(10, 10, 1), hidden), on_grey(noise(10, 10, 2), hidden)
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_stretch_reaches_from_0_to_255() -> None:
+    stretched = stretch(np.linspace(0.2, 0.9, 64, dtype=np.float32).reshape(8, 8))
+    assert (stretched.min(), stretched.max()) == (0, 255)
+
+
+def test_a_flat_map_is_all_subject_and_divides_nothing_by_zero() -> None:
+    assert (stretch(np.full((8, 8), 0.97, np.float32)) == 255).all()

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from tests.unit.imaging.pictures import astronaut, disc, flat, noise, random_coverage
+
+from blur.imaging.matting.laplacian import Windows
+from blur.imaging.matting.refine import FINE_SIDE_PX, brought, find_alpha, refine
+from blur.imaging.matting.trimap import find_unknown, grow
+
+
+@given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 9))
+@settings(max_examples=30, deadline=None)
+def test_any_size_is_refined(height: int, width: int, seed: int) -> None:
+    photo = noise(height, width, seed)
+    matte = refine(random_coverage(32, 32, seed), photo)
+    assert matte.dtype == np.uint8
+    assert matte.shape == brought(photo).shape[:2]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (2, 3_000)])
+def test_a_thread_of_a_photo_is_refined(shape: tuple[int, int]) -> None:
+    matte = refine(disc(320, 320, 100), noise(*shape))
+    assert max(matte.shape) == FINE_SIDE_PX
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_map_that_is_sure_everywhere_stays(level: int) -> None:
+    assert (refine(np.full((320, 320), level, np.uint8), noise(200, 300)) == level).all()
+
+
+@pytest.mark.parametrize("photo", [noise(480, 640), astronaut(), flat(480, 640, (9, 90, 200))])
+def test_what_the_network_is_sure_of_stays_exactly(photo: np.ndarray) -> None:
+    given = disc(320, 320, 90, softness=16)
+    matte = refine(given, photo)
+    size = (matte.shape[1], matte.shape[0])
+    sizes = np.asarray(Image.fromarray(given).resize(size))
+    near = grow(grow(grow(grow(grow(grow((sizes > 3) & (sizes < 252)))))))
+    assert (matte[~near] == np.where(sizes > 127, 255, 0)[~near]).all()
+    assert (~near).mean() > 0.5
+
+
+def test_a_flat_photo_has_nothing_to_add() -> None:
+    given = disc(320, 320, 90, softness=30)
+    matte = refine(given, flat(640, 640, (80, 90, 100))).astype(int)
+    opinion = np.asarray(Image.fromarray(given).resize((640, 640), Image.Resampling.BICUBIC))
+    sharpened = np.clip((opinion / 255 - 0.1) / 0.8, 0, 1) * 255
+    assert (np.abs(matte - sharpened) < 40).mean() > 0.98
+
+
+def test_the_alpha_of_a_mix_of_two_colours_is_found() -> None:
+    truth = disc(640, 640, 200, softness=24) / 255
+    near, far = np.array([220, 60, 40]), np.array([20, 90, 200])
+    photo = np.rint(truth[..., np.newaxis] * near + (1 - truth[..., np.newaxis]) * far)
+    opinion = disc(320, 320, 100, softness=40)
+    found = refine(opinion, photo.astype(np.uint8)) / 255
+    band = (truth > 0.02) & (truth < 0.98)
+    told = np.clip((truth - 0.1) / 0.8, 0, 1)
+    before = np.asarray(Image.fromarray(opinion).resize((640, 640))) / 255
+    assert np.abs(found - told)[band].mean() < 0.5 * np.abs(before - told)[band].mean()
+
+
+def test_refining_twice_gives_the_same_bytes() -> None:
+    given, photo = disc(320, 320, 90, softness=20), astronaut()
+    np.testing.assert_array_equal(refine(given, photo), refine(given, photo))
+
+
+def test_the_unknown_band_is_where_the_map_is_unsure_and_one_pixel_around() -> None:
+    row = np.array([[0, 0, 0, 0, 128, 255, 255, 255]], np.uint8).repeat(5, axis=0)
+    expected = np.array([0, 0, 0, 1, 1, 1, 0, 0], np.bool_)
+    np.testing.assert_array_equal(find_unknown(row), np.tile(expected, (5, 1)))
+
+
+def test_alpha_is_known_outside_the_band() -> None:
+    given = disc(80, 90, 25, softness=10)
+    unknown = find_unknown(given)
+    alpha = find_alpha(given, unknown, Windows.touching(unknown, noise(80, 90)))
+    assert set(np.unique(alpha[~unknown])) == {0, 1}
+    assert ((alpha >= 0) & (alpha <= 1)).all()

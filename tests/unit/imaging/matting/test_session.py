@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unit.imaging.pictures import astronaut, flat
+
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import Model, ModelMissingError, open_model, sigmoid, to_tensor
+
+U2NETP = MODELS["u2netp"]
+
+
+@pytest.fixture(scope="module")
+def model(model_dir: Path) -> Model:
+    return open_model(U2NETP, model_dir, threads=1)
+
+
+def test_a_missing_file_is_named_together_with_what_brings_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissingError, match=r"u2netp\.onnx.*make model") as caught:
+        open_model(U2NETP, tmp_path, threads=1)
+    assert caught.value.path == tmp_path / "u2netp.onnx"
+
+
+def test_the_map_is_square_and_between_0_and_1(model: Model) -> None:
+    raw = model.predict(astronaut())
+    assert raw.shape == (320, 320)
+    assert raw.dtype == np.float32
+    assert raw.min() >= 0
+    assert 0.99 < raw.max() <= 1
+
+
+def test_the_runtime_keeps_no_id_of_this_device_and_tells_nobody(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    # Test runs are left in peace by it, unless it cannot tell that they are.
+    told = ("CI", "ORT_", "PYTEST", "XDG_", "GITHUB_", "TF_BUILD")
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(told)}
+    code = "import sys; from pathlib import Path; from blur.imaging.matting.session import *; "
+    code += "from blur.imaging.matting.models import MODELS; "
+    code += "open_model(MODELS['u2netp'], Path(sys.argv[1]), threads=1)"
+    subprocess.run(
+        [sys.executable, "-c", code, str(model_dir)],
+        check=True,
+        env={**environ, "HOME": str(tmp_path), "PYTHONPATH": "functions"},
+        cwd=Path(__file__).parents[4],
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_may_share_a_model(model: Model) -> None:
+    alone = model.predict(astronaut())
+    with ThreadPoolExecutor(3) as pool:
+        for raw in pool.map(model.predict, [astronaut()] * 3):
+            np.testing.assert_array_equal(raw, alone)
+
+
+def test_a_model_of_logits_goes_through_a_sigmoid(model_dir: Path) -> None:
+    plain = open_model(U2NETP, model_dir, threads=1).predict(astronaut(64, 64))
+    spec = replace(U2NETP, logits=True)
+    squashed = open_model(spec, model_dir, threads=1).predict(astronaut(64, 64))
+    np.testing.assert_allclose(squashed, 1 / (1 + np.exp(-plain)), rtol=1e-5)
+
+
+def test_the_sigmoid_does_not_overflow() -> None:
+    logits = np.array([-1e4, -1, 0, 1, 1e4], np.float32)
+    exact = [0, 1 / (1 + np.e), 0.5, np.e / (1 + np.e), 1]
+    np.testing.assert_allclose(sigmoid(logits), exact, rtol=1e-6)
+
+
+def test_a_tensor_is_scaled_by_the_brightest_sample_and_normalised() -> None:
+    tensor = to_tensor(flat(50, 70, (50, 100, 200)), U2NETP)
+    assert tensor.shape == (1, 3, 320, 320)
+    assert tensor.dtype == np.float32
+    expected = (np.array([0.25, 0.5, 1]) - U2NETP.mean) / np.array(U2NETP.std)
+    np.testing.assert_allclose(tensor[0, :, 7, 9], expected, rtol=1e-5)
+
+
+def test_a_black_picture_divides_nothing_by_zero() -> None:
+    assert np.isfinite(to_tensor(flat(9, 9, (0, 0, 0)), U2NETP)).all()
+
+
+def test_a_side_as_long_as_pixels_are_allowed_is_still_squeezed() -> None:
+    line = np.full((50_000_000, 1, 3), 200, np.uint8)
+    assert to_tensor(line, U2NETP).shape == (1, 3, 320, 320)

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from tests.unit.imaging.pictures import astronaut, difference, noise, saved
+from tests.unit.imaging.profiles import SRGB, cmyk_profile, grey_profile, in_space
+
+from blur.imaging.reading.colour import grey_bytes, to_srgb
+from blur.imaging.reading.decode import Photo, decode
+
+RAMP = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (3, 1))
+"""All 256 greys in 16 bits, which no rounding moves."""
+GREYS = np.tile(np.arange(256, dtype=np.uint8), (3, 1))
+
+
+def read(data: bytes) -> Photo:
+    return decode(data, max_pixels=1_000_000)
+
+
+def png_with(chunk: bytes, image: Image.Image) -> bytes:
+    """A PNG with one more chunk before its pixels."""
+    data = saved(image, "PNG")
+    at = data.index(b"IDAT") - 4
+    size, checksum = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
+    return data[:at] + size + chunk + checksum + data[at:]
+
+
+def assert_grey(photo: Photo, greys: np.ndarray) -> None:
+    np.testing.assert_array_equal(photo.pixels, np.dstack([greys] * 3))
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF"])
+def test_black_and_white_is_black_and_white(file_format: str) -> None:
+    dots = noise(9, 13)[..., 0] > 127
+    photo = read(saved(Image.fromarray(dots), file_format))
+    assert_grey(photo, np.where(dots, 255, 0).astype(np.uint8))
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF"])
+def test_grey_keeps_every_level(file_format: str) -> None:
+    assert_grey(read(saved(Image.fromarray(GREYS), file_format)), GREYS)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_grey_with_alpha_keeps_both(file_format: str) -> None:
+    image = Image.merge("LA", (Image.fromarray(GREYS), Image.fromarray(GREYS[:, ::-1].copy())))
+    photo = read(saved(image, file_format))
+    assert_grey(photo, GREYS)
+    np.testing.assert_array_equal(photo.alpha, GREYS[:, ::-1])
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_sixteen_bits_are_scaled_and_not_clipped(order: str) -> None:
+    assert_grey(read(saved(Image.fromarray(RAMP.astype(order)), "TIFF")), GREYS)
+
+
+def test_a_sixteen_bit_png_is_scaled_and_not_clipped() -> None:
+    assert_grey(read(saved(Image.fromarray(RAMP), "PNG")), GREYS)
+
+
+def test_whole_numbers_of_32_bits_are_scaled_to_what_holds_them() -> None:
+    for samples in (RAMP.astype(np.int32), GREYS.astype(np.int32)):
+        assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
+
+
+@pytest.mark.parametrize("scale", [1, 255, 65535])
+def test_floating_point_is_scaled_to_what_holds_it(scale: int) -> None:
+    samples = (GREYS / 255 * scale).astype(np.float32)
+    assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
+
+
+def test_floating_point_beyond_all_scales_is_stretched() -> None:
+    samples = GREYS.astype(np.float32) * 1000 - 90_000
+    assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
+
+
+def test_samples_that_are_no_numbers_do_not_break_a_picture() -> None:
+    samples = np.array([[0, np.nan, 1]], np.float32)
+    np.testing.assert_array_equal(grey_bytes(samples), [[0, 0, 255]])
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "GIF", "BMP", "TIFF"])
+def test_a_palette_gives_its_colours(file_format: str) -> None:
+    image = Image.fromarray(astronaut(40, 50)).quantize(32)
+    photo = read(saved(image, file_format))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+    assert photo.alpha is None
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "GIF"])
+def test_a_palette_with_one_transparent_entry_has_alpha(file_format: str) -> None:
+    image = Image.fromarray(astronaut(40, 50)).quantize(8)
+    indices = np.asarray(image)
+    photo = read(saved(image, file_format, transparency=3))
+    np.testing.assert_array_equal(photo.alpha, np.where(indices == 3, 0, 255))
+
+
+def test_a_palette_with_graded_transparency_has_graded_alpha() -> None:
+    image = Image.fromarray(astronaut(40, 50)).quantize(8)
+    grades = bytes(range(0, 240, 30))
+    photo = read(saved(image, "PNG", transparency=grades))
+    np.testing.assert_array_equal(photo.alpha, np.frombuffer(grades, np.uint8)[np.asarray(image)])
+
+
+def test_a_palette_with_an_alpha_channel_keeps_it() -> None:
+    image = Image.fromarray(astronaut(40, 50)).convert("RGBA").convert("PA")
+    image.putalpha(Image.fromarray(noise(40, 50)[..., 0]))
+    photo = read(saved(image, "TIFF"))
+    np.testing.assert_array_equal(photo.alpha, noise(40, 50)[..., 0])
+    np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
+def test_rgba_keeps_its_alpha_and_the_colours_beneath_it(file_format: str) -> None:
+    picture = np.dstack((noise(20, 30), np.maximum(noise(20, 30, 1)[..., :1], 1)))
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    photo = read(saved(Image.fromarray(picture), file_format, **options))
+    np.testing.assert_array_equal(photo.pixels, picture[..., :3])
+    np.testing.assert_array_equal(photo.alpha, picture[..., 3])
+
+
+def test_a_fourth_channel_that_is_padding_is_no_alpha() -> None:
+    image = Image.fromarray(np.dstack((noise(20, 30), np.zeros((20, 30), np.uint8))), "RGBX")
+    photo = read(saved(image, "TIFF"))
+    np.testing.assert_array_equal(photo.pixels, noise(20, 30))
+    assert photo.alpha is None
+
+
+def test_premultiplied_colour_is_made_straight() -> None:
+    straight = np.full((4, 4, 4), (200, 100, 50, 128), np.uint8)
+    pixels, alpha, _ = to_srgb(Image.fromarray(straight).convert("RGBa"))
+    assert difference(pixels, straight[..., :3]).max() <= 1
+    np.testing.assert_array_equal(alpha, straight[..., 3])
+
+
+def test_rgb_with_a_transparent_colour_has_alpha_where_all_channels_match() -> None:
+    picture = np.array([[[9, 8, 7], [9, 8, 6], [9, 8, 7]]], np.uint8)
+    photo = read(saved(Image.fromarray(picture), "PNG", transparency=(9, 8, 7)))
+    np.testing.assert_array_equal(photo.alpha, [[0, 255, 0]])
+
+
+def test_sixteen_bit_rgb_with_a_transparent_colour_has_alpha() -> None:
+    colours = [(0x1234, 0x5678, 0x9ABC), (0xFFFF, 0x5678, 0x9ABC)]
+    row = b"\0" + b"".join(struct.pack(">3H", *colour) for colour in colours)
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    key = struct.pack(">3H", *colours[0])
+    chunks = [(b"IHDR", header), (b"tRNS", key), (b"IDAT", zlib.compress(row)), (b"IEND", b"")]
+    framed = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    photo = read(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
+    np.testing.assert_array_equal(photo.alpha, [[0, 255]])
+
+
+@pytest.mark.parametrize(("samples", "key"), [(GREYS, 7), (RAMP, 7 * 257)])
+def test_grey_with_a_transparent_level_has_alpha(samples: np.ndarray, key: int) -> None:
+    chunk = b"tRNS" + struct.pack(">H", key)
+    photo = read(png_with(chunk, Image.fromarray(samples)))
+    np.testing.assert_array_equal(photo.alpha, np.where(GREYS == 7, 0, 255))
+
+
+@pytest.mark.parametrize("mode", ["YCbCr", "LAB", "HSV"])
+def test_other_colour_spaces_come_out_as_the_same_colours(mode: str) -> None:
+    image = Image.fromarray(astronaut(60, 60))
+    if mode == "LAB":
+        srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+        other = ImageCms.profileToProfile(image, srgb, lab, outputMode="LAB")
+        assert other is not None
+    else:
+        other = image.convert(mode)
+    pixels, _, _ = to_srgb(other)
+    assert difference(pixels, np.asarray(image)).mean() < 3
+
+
+def test_a_lab_tiff_comes_out_as_the_same_colours() -> None:
+    image = Image.fromarray(astronaut(60, 60))
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    other = ImageCms.profileToProfile(image, srgb, lab, outputMode="LAB")
+    assert other is not None
+    assert difference(read(saved(other, "TIFF")).pixels, np.asarray(image)).mean() < 3
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
+def test_cmyk_comes_out_as_rgb_and_not_as_its_negative(file_format: str) -> None:
+    image = Image.fromarray(astronaut())
+    options = {"quality": 95} if file_format == "JPEG" else {}
+    photo = read(saved(image.convert("CMYK"), file_format, **options))
+    assert difference(photo.pixels, np.asarray(image)).mean() < 3
+
+
+def test_an_rgb_profile_goes_along_with_untouched_pixels() -> None:
+    picture = noise(20, 20)
+    photo = read(saved(Image.fromarray(picture), "PNG", icc_profile=SRGB))
+    assert photo.icc_profile == SRGB
+    np.testing.assert_array_equal(photo.pixels, picture)
+
+
+def test_grey_with_its_own_profile_is_converted_by_it_to_srgb() -> None:
+    photo = read(saved(Image.fromarray(GREYS), "PNG", icc_profile=grey_profile(1.0)))
+    assert photo.icc_profile is None
+    linear = GREYS[0] / 255
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    assert np.abs(photo.pixels[0, :, 1] - 255 * srgb).max() < 1.5
+
+
+def test_grey_with_alpha_and_a_profile_keeps_its_alpha() -> None:
+    image = Image.merge("LA", (Image.fromarray(GREYS), Image.fromarray(GREYS)))
+    photo = read(saved(image, "PNG", icc_profile=grey_profile(1.0)))
+    np.testing.assert_array_equal(photo.alpha, GREYS)
+    assert photo.pixels[0, 55, 0] > 120
+
+
+def test_grey_with_an_rgb_profile_keeps_it_because_the_result_is_rgb() -> None:
+    photo = read(saved(Image.fromarray(GREYS), "PNG", icc_profile=SRGB))
+    assert photo.icc_profile == SRGB
+    assert_grey(photo, GREYS)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [b"junk", SRGB[:200], in_space(SRGB, b"CMYK"), in_space(SRGB, b"GRAY"), grey_profile(1.0)],
+)
+def test_a_profile_that_is_broken_or_of_another_space_is_ignored(profile: bytes) -> None:
+    picture = noise(20, 20)
+    photo = read(saved(Image.fromarray(picture), "JPEG", quality=100, icc_profile=profile))
+    assert photo.icc_profile is None
+    plain = read(saved(Image.fromarray(picture), "JPEG", quality=100))
+    np.testing.assert_array_equal(photo.pixels, plain.pixels)
+
+
+@pytest.mark.parametrize("profile", [b"junk", SRGB, in_space(SRGB, b"CMYK"), grey_profile(1.0)])
+def test_cmyk_with_a_profile_that_does_not_fit_is_converted_without(profile: bytes) -> None:
+    image = Image.fromarray(astronaut(50, 50)).convert("CMYK")
+    photo = read(saved(image, "TIFF", icc_profile=profile))
+    assert photo.icc_profile is None
+    np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
+def test_cmyk_is_converted_by_its_profile(file_format: str) -> None:
+    picture = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    red_ink, blue_ink = (
+        read(saved(picture, file_format, icc_profile=cmyk_profile(cyan_prints_red=red)))
+        for red in (True, False)
+    )
+    assert red_ink.icc_profile is None
+    red, green, blue = red_ink.pixels[8, 8].tolist()
+    assert red > 240
+    assert max(green, blue) < 40
+    assert blue_ink.pixels[8, 8, 2] > blue_ink.pixels[8, 8, 0] + 100
+
+
+def test_a_cmyk_profile_turns_no_ink_into_white_and_black_ink_into_black() -> None:
+    samples = np.zeros((2, 4, 4), np.uint8)
+    samples[:, 2:, 3] = 255
+    profile = cmyk_profile(cyan_prints_red=False)
+    photo = read(saved(Image.fromarray(samples, "CMYK"), "TIFF", icc_profile=profile))
+    assert photo.pixels[:, :2].min() > 250
+    assert photo.pixels[:, 2:].max() < 5
+
+
+@pytest.mark.parametrize("extreme", [np.inf, -np.inf, np.float32(3e38), np.float32(-3e38)])
+def test_samples_without_measure_are_stretched_like_any(extreme: float) -> None:
+    samples = np.array([[extreme, -extreme]], np.float32)
+    assert set(grey_bytes(samples).ravel()) == {0, 255}
+
+
+def test_a_scale_is_that_of_the_whole_picture_and_not_of_some_rows() -> None:
+    samples = np.zeros((700, 1000), np.float32)
+    samples[0, 0], samples[-1, -1] = -1000, 3000
+    grey = grey_bytes(samples)
+    assert (grey[0, 0], grey[0, 1], grey[-1, 0], grey[-1, -1]) == (0, 64, 64, 255)

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
+from tests.unit.imaging.pictures import astronaut, difference, noise, saved
+from tests.unit.imaging.profiles import SRGB
+
+from blur.errors import ImageTooLargeError, InvalidImageError
+from blur.imaging.reading.decode import Photo as Photograph
+from blur.imaging.reading.decode import decode
+from blur.imaging.reading.readers import FORMAT_NAMES
+
+pillow_heif.register_heif_opener()  # the tests write HEIC by it
+LIMIT = 1_000_000
+READ = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "HEIF", "AVIF")
+"""Pillow's names of the formats that are read."""
+LOSSLESS = {
+    "PNG": {},
+    "WEBP": {"lossless": True},
+    "BMP": {},
+    "TIFF": {},
+}
+
+
+def read(data: bytes) -> Photograph:
+    return decode(data, max_pixels=LIMIT)
+
+
+def marked() -> Image.Image:
+    """A picture whose four corners differ, so that every turn shows."""
+    picture = noise(24, 40) // 8 + 100
+    picture[:8, :8] = (255, 0, 0)
+    picture[:8, -8:] = (0, 255, 0)
+    picture[-8:, :8] = (0, 0, 255)
+    return Image.fromarray(picture)
+
+
+def oriented(image: Image.Image, orientation: int) -> bytes:
+    """A PNG that says its upright form is `image`, stored as a camera would hold it."""
+    stored = {
+        1: lambda one: one,
+        2: lambda one: one.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        3: lambda one: one.transpose(Image.Transpose.ROTATE_180),
+        4: lambda one: one.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        5: lambda one: one.transpose(Image.Transpose.TRANSPOSE),
+        6: lambda one: one.transpose(Image.Transpose.ROTATE_90),
+        7: lambda one: one.transpose(Image.Transpose.TRANSVERSE),
+        8: lambda one: one.transpose(Image.Transpose.ROTATE_270),
+    }[orientation](image)
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    return saved(stored, "PNG", exif=exif)
+
+
+@pytest.mark.parametrize("file_format", LOSSLESS)
+def test_a_lossless_file_gives_its_very_pixels(file_format: str) -> None:
+    picture = noise(31, 17)
+    photo = read(saved(Image.fromarray(picture), file_format, **LOSSLESS[file_format]))
+    np.testing.assert_array_equal(photo.pixels, picture)
+    assert photo.alpha is None
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "MPO"])
+def test_a_jpeg_gives_about_its_pixels(file_format: str) -> None:
+    picture = astronaut()
+    photo = read(saved(Image.fromarray(picture), file_format, quality=95))
+    assert difference(photo.pixels, picture).mean() < 2
+
+
+def test_the_pixels_are_plain_bytes_that_may_be_written_to() -> None:
+    pixels = read(saved(marked(), "JPEG")).pixels
+    assert pixels.dtype == np.uint8
+    assert pixels.flags.c_contiguous
+    assert pixels.flags.writeable
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_comes_out_upright(orientation: int) -> None:
+    photo = read(oriented(marked(), orientation))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "TIFF", "PNG", "HEIF", "AVIF"])
+def test_orientation_is_read_in_every_format_that_has_it_and_applied_once(
+    file_format: str,
+) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6
+    # HEIC holds a turn of its own, which is what counts; its writer takes it from bytes only.
+    photo = read(saved(marked(), file_format, exif=exif.tobytes()))
+    turned = np.asarray(marked().transpose(Image.Transpose.ROTATE_270))
+    assert photo.pixels.shape == turned.shape
+    assert difference(photo.pixels, turned).mean() < 20
+
+
+def test_an_alpha_channel_turns_with_the_picture() -> None:
+    image = marked().convert("RGBA")
+    alpha = noise(24, 40)[..., 0]
+    image.putalpha(Image.fromarray(alpha))
+    photo = read(oriented(image, 8))
+    assert photo.alpha is not None
+    np.testing.assert_array_equal(photo.alpha, alpha)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    photo = read(saved(marked(), "PNG", exif=exif))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
+
+
+@pytest.mark.parametrize("exif", [b"Exif\x00\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b"junk"])
+def test_broken_exif_is_ignored(exif: bytes) -> None:
+    photo = read(saved(marked(), "PNG", exif=exif))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
+
+
+def test_nothing_but_pixels_and_profile_survives_decoding() -> None:
+    exif = Image.Exif()
+    exif[Base.Make] = "Camera"
+    exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] = "N"
+    photo = read(saved(marked(), "JPEG", exif=exif, comment=b"secret", icc_profile=SRGB))
+    assert photo.icc_profile == SRGB
+    assert Photograph.__slots__ == ("pixels", "alpha", "icc_profile")
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})],
+)
+def test_the_first_frame_of_several_is_the_picture(
+    file_format: str, options: dict[str, bool]
+) -> None:
+    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "lime", "blue")]
+    data = saved(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
+    pixels = read(data).pixels
+    np.testing.assert_array_equal(pixels, np.asarray(frames[0]))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1)])
+@pytest.mark.parametrize("file_format", READ)
+def test_a_thin_picture_is_a_picture(size: tuple[int, int], file_format: str) -> None:
+    photo = read(saved(Image.new("RGB", size, "white"), file_format))
+    assert photo.pixels.shape == (size[1], size[0], 3)
+    assert photo.pixels.min() > 250
+
+
+@pytest.mark.parametrize("missing", [1, 8, 12, 20])
+def test_a_png_without_its_last_bytes_is_refused(missing: int) -> None:
+    whole = saved(Image.fromarray(astronaut(40, 40)), "PNG")
+    with pytest.raises(InvalidImageError):
+        decode(whole[:-missing], max_pixels=10_000)
+    decode(whole + b"trailing", max_pixels=10_000)
+
+
+@pytest.mark.parametrize("file_format", READ)
+def test_a_cut_file_is_refused_wherever_it_is_cut(file_format: str) -> None:
+    data = saved(Image.fromarray(noise(64, 64)), file_format)
+    for kept in range(0, len(data) * 9 // 10, max(1, len(data) // 40)):
+        with pytest.raises(InvalidImageError):
+            read(data[:kept])
+
+
+@pytest.mark.parametrize("file_format", READ)
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of much that it then reads
+def test_a_damaged_file_is_decoded_or_refused_and_nothing_else(file_format: str) -> None:
+    data = saved(Image.fromarray(noise(24, 24)), file_format)
+    random = np.random.default_rng(0)
+    for _ in range(150):
+        damaged = bytearray(data)
+        for place in random.integers(0, len(data), 4):
+            damaged[place] = random.integers(0, 256)
+        try:
+            assert read(bytes(damaged)).pixels.size > 0
+        except (InvalidImageError, ImageTooLargeError) as error:
+            assert error.message.endswith(".")  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF", b"%PDF-1.7", b"<svg/>", b"\x00" * 5000])
+def test_what_is_no_image_is_refused_with_the_formats_that_are_read(data: bytes) -> None:
+    with pytest.raises(InvalidImageError, match=FORMAT_NAMES):
+        read(data)
+
+
+def test_the_formats_named_are_those_that_users_know() -> None:
+    assert FORMAT_NAMES == "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
+
+
+def test_a_format_that_pillow_knows_but_that_is_not_offered_is_refused() -> None:
+    with pytest.raises(InvalidImageError):
+        read(saved(marked(), "ICO"))
+
+
+def test_the_limit_itself_is_allowed_and_one_pixel_more_is_not() -> None:
+    data = saved(Image.new("RGB", (100, 10)), "PNG")
+    assert decode(data, max_pixels=1000).pixels.shape == (10, 100, 3)
+    with pytest.raises(ImageTooLargeError, match=r"at most 999 pixels .* 100 x 10"):
+        decode(data, max_pixels=999)
+
+
+def test_size_is_judged_from_the_header_before_any_pixel() -> None:
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
+    data = start + struct.pack(">I", zlib.crc32(chunk)) + struct.pack(">I", 9) + b"IDAT"
+    with pytest.raises(ImageTooLargeError, match="30000 x 30000"):
+        read(data)
+
+
+def test_pillows_own_limit_does_not_interfere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    for file_format in ("JPEG", "PNG", "BMP"):
+        assert read(saved(marked(), file_format)).pixels.shape == (24, 40, 3)
+
+
+def test_decoding_leaves_pillows_settings_alone() -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    read(saved(marked(), "PNG"))
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_running_out_of_memory_is_not_called_a_broken_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exhausted(_image: Image.Image) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("blur.imaging.reading.decode.to_srgb", exhausted)
+    with pytest.raises(MemoryError):
+        read(saved(marked(), "PNG"))
+
+
+def test_the_file_name_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(saved(marked(), "PNG"))
+    np.testing.assert_array_equal(read(path.read_bytes()).pixels, np.asarray(marked()))
+
+
+def test_a_gif_frame_smaller_than_its_canvas_keeps_the_canvas() -> None:
+    file = BytesIO()
+    Image.new("P", (30, 20)).save(file, "GIF")
+    assert read(file.getvalue()).pixels.shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
+def test_a_photo_of_a_phone_is_read(file_format: str) -> None:
+    photo = read(saved(Image.fromarray(astronaut()), file_format, quality=90, icc_profile=SRGB))
+    assert difference(photo.pixels, astronaut()).mean() < 4
+    assert photo.icc_profile == SRGB
+    assert photo.alpha is None
+
+
+@pytest.mark.parametrize("brand", [b"mif1", b"msf1"])
+def test_the_brand_may_stand_second(brand: bytes) -> None:
+    data = saved(Image.fromarray(astronaut(64, 64)), "AVIF")
+    assert data[8:12] == b"avif"
+    assert read(data[:8] + brand + data[12:]).pixels.shape == (64, 64, 3)
+
+
+def test_a_box_file_of_another_kind_is_no_image() -> None:
+    film = (20).to_bytes(4) + b"ftypisom" + bytes(4) + b"mp42" + bytes(500)
+    with pytest.raises(InvalidImageError, match=FORMAT_NAMES):
+        read(film)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:2:0"}])
+def test_the_quick_way_gives_the_pixels_of_the_careful_one(options: dict[str, object]) -> None:
+    data = saved(Image.fromarray(astronaut()), "JPEG", quality=90, **options)
+    np.testing.assert_array_equal(read(data).pixels, np.asarray(Image.open(BytesIO(data))))
+
+
+def test_a_jpeg_that_only_pillow_reads_is_read() -> None:
+    grey = Image.fromarray(astronaut()[..., 0])
+    cmyk = Image.fromarray(astronaut()).convert("CMYK")
+    for image in (grey, cmyk):
+        assert read(saved(image, "JPEG")).pixels.shape == (512, 512, 3)

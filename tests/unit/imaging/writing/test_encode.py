@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.unit.imaging.pictures import astronaut, difference, noise
+from tests.unit.imaging.profiles import SRGB
+
+from blur.errors import InvalidFormatError, InvalidQualityError
+from blur.imaging.writing.encode import FORMATS, encode
+
+
+def chunks(png: bytes) -> list[bytes]:
+    """The kinds of chunk in a PNG, in order (W3C PNG, 5.3)."""
+    kinds, at = [], 8
+    while at < len(png):
+        kinds.append(png[at + 4 : at + 8])
+        at += 12 + int.from_bytes(png[at : at + 4])
+    return kinds
+
+
+def test_a_png_holds_the_very_pixels() -> None:
+    encoded = encode(noise(20, 30), None, None, "png", 90)
+    assert encoded.content_type == "image/png"
+    image = Image.open(BytesIO(encoded.data))
+    assert (image.format, image.mode) == ("PNG", "RGB")
+    np.testing.assert_array_equal(np.asarray(image), noise(20, 30))
+
+
+def test_alpha_makes_it_rgba() -> None:
+    alpha = noise(20, 30, 5)[..., 0]
+    image = Image.open(BytesIO(encode(noise(20, 30), alpha, None, "png", 90).data))
+    np.testing.assert_array_equal(np.asarray(image), np.dstack((noise(20, 30), alpha)))
+
+
+def test_the_profile_goes_along() -> None:
+    image = Image.open(BytesIO(encode(noise(20, 30), None, SRGB, "png", 90).data))
+    assert image.info["icc_profile"] == SRGB
+
+
+@pytest.mark.parametrize("profile", [None, SRGB])
+def test_nothing_else_is_written(profile: bytes | None) -> None:
+    kinds = set(chunks(encode(noise(20, 30), None, profile, "png", 90).data))
+    assert kinds == {b"IHDR", b"IDAT", b"IEND"} | ({b"iCCP"} if profile else set())
+
+
+def test_an_unknown_format_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidFormatError, match=", ".join(FORMATS)):
+        encode(noise(2, 2), None, None, "bmp", 90)
+
+
+LOSSY = ("jpeg", "webp", "avif")
+
+
+@pytest.mark.parametrize("output", FORMATS)
+def test_every_format_holds_about_the_picture_and_says_what_it_is(output: str) -> None:
+    encoded = encode(astronaut(), None, None, output, 90)
+    image = Image.open(BytesIO(encoded.data))
+    assert encoded.content_type == f"image/{output}" == f"image/{str(image.format).lower()}"
+    assert difference(np.asarray(image.convert("RGB")), astronaut()).mean() < 3
+
+
+@pytest.mark.parametrize("output", FORMATS)
+def test_a_wide_gamut_profile_goes_along_in_every_format(output: str) -> None:
+    image = Image.open(BytesIO(encode(noise(20, 30), None, SRGB, output, 90).data))
+    assert image.info["icc_profile"] == SRGB
+
+
+@pytest.mark.parametrize("output", FORMATS)
+def test_no_format_carries_other_metadata(output: str) -> None:
+    image = Image.open(BytesIO(encode(noise(20, 30), None, None, output, 90).data))
+    image.load()
+    assert not image.getexif()
+    assert not {"icc_profile", "exif", "xmp", "comment"} & set(image.info)
+
+
+@pytest.mark.parametrize("output", ["png", "webp", "avif"])
+def test_transparency_is_kept_where_the_format_has_it(output: str) -> None:
+    alpha = np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[np.newaxis], 64, axis=0)
+    image = Image.open(BytesIO(encode(astronaut(64, 64), alpha, None, output, 95).data))
+    assert image.mode == "RGBA"
+    assert difference(np.asarray(image)[..., 3], alpha).max() <= 4
+
+
+def test_transparency_becomes_white_in_a_jpeg() -> None:
+    alpha = np.zeros((32, 32), np.uint8)
+    alpha[:, :16] = 255
+    picture = np.zeros((32, 32, 3), np.uint8)
+    image = np.asarray(Image.open(BytesIO(encode(picture, alpha, None, "jpeg", 95).data)))
+    assert image[:, :12].max() < 16
+    assert image[:, 20:].min() > 239
+
+
+@pytest.mark.parametrize("output", LOSSY)
+def test_more_quality_takes_more_bytes(output: str) -> None:
+    sizes = [len(encode(astronaut(), None, None, output, q).data) for q in (1, 50, 90, 100)]
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize("quality", [0, 101, -1])
+def test_a_quality_out_of_range_is_refused(quality: int) -> None:
+    with pytest.raises(InvalidQualityError, match="1 to 100"):
+        encode(noise(2, 2), None, None, "jpeg", quality)
+
+
+@pytest.mark.parametrize("output", FORMATS)
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (17, 31)])
+def test_odd_sizes_come_out_in_their_size(output: str, size: tuple[int, int]) -> None:
+    image = Image.open(BytesIO(encode(noise(*size), None, None, output, 90).data))
+    image.load()
+    assert image.size == size[::-1]
+
+
+def test_a_picture_too_long_for_its_format_is_refused_with_the_limit() -> None:
+    with pytest.raises(InvalidFormatError, match="16383"):
+        encode(noise(1, 16_384), None, None, "webp", 90)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from tests.unit.imaging.pictures import astronaut, noise
+from tests.unit.imaging.profiles import SRGB
+
+from blur.imaging.writing.png import SIGNATURE, STRIP_BYTES, write_png
+
+
+class Chunk(NamedTuple):
+    kind: bytes
+    data: bytes
+    check: int
+
+
+def chunks(png: bytes) -> list[Chunk]:
+    """Take a file apart (W3C PNG, 5.3); a length that is wrong runs off the end."""
+    assert png.startswith(SIGNATURE)
+    found, at = [], len(SIGNATURE)
+    while at < len(png):
+        end = at + 8 + int.from_bytes(png[at : at + 4])
+        assert end + 4 <= len(png)
+        found.append(
+            Chunk(png[at + 4 : at + 8], png[at + 8 : end], int.from_bytes(png[end : end + 4]))
+        )
+        at = end + 4
+    return found
+
+
+def stored(png: bytes) -> bytes:
+    """Inflate the image data with zlib, which checks the stream's own checksum."""
+    inflater = zlib.decompressobj()
+    rows = inflater.decompress(b"".join(one.data for one in chunks(png) if one.kind == b"IDAT"))
+    assert inflater.eof
+    assert not inflater.unused_data
+    return rows
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+    channels=st.sampled_from([3, 4]),
+    seed=st.integers(0, 1000),
+)
+def test_any_size_comes_back_from_pillow_to_the_byte(
+    height: int, width: int, channels: int, seed: int
+) -> None:
+    shape = (height, width, channels)
+    picture = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    image = Image.open(BytesIO(write_png(picture)))
+    assert (image.format, image.mode) == ("PNG", {3: "RGB", 4: "RGBA"}[channels])
+    np.testing.assert_array_equal(np.asarray(image), picture)
+
+
+def test_every_chunk_is_framed_and_checked_as_the_standard_says() -> None:
+    found = chunks(write_png(noise(40, 30), SRGB))
+    kinds = [one.kind for one in found]
+    assert kinds[:2] == [b"IHDR", b"iCCP"]
+    assert set(kinds[2:-1]) == {b"IDAT"}
+    assert kinds[-1] == b"IEND"
+    assert all(zlib.crc32(one.kind + one.data) == one.check for one in found)
+
+
+def test_a_picture_of_many_strips_is_one_stream_of_all_its_rows() -> None:
+    picture = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
+    png = write_png(picture)
+    assert sum(one.kind == b"IDAT" for one in chunks(png)) > 3
+    assert len(stored(png)) == picture.size + len(picture)
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png))), picture)
+
+
+def test_a_row_wider_than_a_strip_is_written_whole() -> None:
+    picture = noise(2, STRIP_BYTES // 3 + 1)
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(picture)))), picture)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_file_is_the_same_on_any_number_of_threads(threads: int) -> None:
+    picture = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
+    assert write_png(picture, threads=threads) == write_png(picture)
+
+
+def test_the_profile_comes_back_whole() -> None:
+    assert Image.open(BytesIO(write_png(noise(5, 5), SRGB))).info["icc_profile"] == SRGB
+
+
+def test_a_photo_takes_at_most_a_tenth_more_than_pillows_default() -> None:
+    photo, file = astronaut(), BytesIO()
+    Image.fromarray(photo).save(file, "PNG")
+    assert len(write_png(photo)) < 1.1 * len(file.getvalue())
+
+
+def test_a_picture_that_is_not_contiguous_is_written_as_it_looks() -> None:
+    picture = noise(20, 30)[:, ::-1]
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(picture)))), picture)
