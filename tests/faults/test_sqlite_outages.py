@@ -50,6 +50,7 @@ def test_a_locked_file_is_waited_for_and_then_given_up_within_two_seconds(
         store.reserve(customer.claim(), now_us=START)
     assert time.monotonic() - began < TWO_SECONDS
     assert refusal.value.retry_after_s == 1
+    assert "Nothing was charged" in refusal.value.message
     assert isinstance(refusal.value.__cause__, sqlite3.OperationalError)
     other.execute("ROLLBACK")
     other.close()

@@ -10,6 +10,7 @@ from tests.documents import ROOT
 
 CODE = ROOT / "functions"
 ACCOUNTS = ("tests/unit/accounts", "tests/integration/accounts")
+OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
 """Not the tests of other processes: a mutant lives in one."""
 
@@ -43,7 +44,10 @@ PORTIONS = {
         EMBEDDED,
     ),
     "sqlite": Portion(
-        "Mutants of the embedded store", ("blur/accounts/sqlite/*.py",), ACCOUNTS, EMBEDDED
+        "Mutants of the embedded store",
+        ("blur/accounts/sqlite/*.py",),
+        (*ACCOUNTS, OUTAGES.format("sqlite")),
+        EMBEDDED,
     ),
     "service": Portion(
         "Mutants of the use case and its deadline",
@@ -54,7 +58,7 @@ PORTIONS = {
     "dynamo": Portion(
         "Mutants of the DynamoDB store",
         ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),
-        ACCOUNTS,
+        (*ACCOUNTS, OUTAGES.format("dynamo")),
         "(dynamo or connect) and not processes",
         every=8,
     ),

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from blur.accounts.sqlite.schema import migrate, require_known
@@ -102,8 +102,7 @@ class AccountsFile:
     def _drop(self) -> None:
         """Close the connection, which undoes what it has not committed."""
         if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.close()
+            self._connection.close()
             self._connection = None
 
 
