@@ -18,7 +18,7 @@ from blur.imaging.matting.refine import refine
 from blur.imaging.reading.decode import decode
 from blur.imaging.resample import reduced
 from blur.imaging.stamp import stamp
-from blur.imaging.writing.encode import Encoded, check_output, encode
+from blur.imaging.writing.encode import Encoded, check_output, check_size, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +64,7 @@ def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
     check(recipe)
     on_step("decode")
     photo = decode(data, max_pixels=max_pixels)
+    check_size(recipe.output, photo.pixels.shape)
     scene = _take_apart(photo, model, on_step)
     on_step("blur")
     pixels, alpha = MODES[recipe.mode](scene, recipe.radius_px, recipe.kernel)

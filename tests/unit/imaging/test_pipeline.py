@@ -134,6 +134,20 @@ def test_what_there_is_not_is_refused_before_any_work(
         made(b"", **asked)
 
 
+def test_a_photo_too_large_for_its_format_is_refused_before_the_model_sees_it() -> None:
+    steps: list[str] = []
+    asked = Recipe(radius_px=5, output="webp")
+    with pytest.raises(InvalidFormatError, match="16383"):
+        blur_photo(
+            saved(Image.new("RGB", (16_384, 1)), "PNG"),
+            asked,
+            model=Middle(),
+            max_pixels=LIMIT,
+            on_step=steps.append,
+        )
+    assert steps == ["decode"]
+
+
 def test_each_step_is_told_before_it_begins() -> None:
     told: list[str] = []
     data = saved(Image.fromarray(noise(20, 20)), "PNG")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from io import BytesIO
 
 import numpy as np
@@ -9,7 +10,7 @@ from tests.unit.imaging.pictures import astronaut, difference, noise
 from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import InvalidFormatError, InvalidQualityError
-from blur.imaging.writing.encode import FORMATS, encode
+from blur.imaging.writing.encode import FORMATS, check_size, encode
 
 
 def chunks(png: bytes) -> list[bytes]:
@@ -114,5 +115,17 @@ def test_odd_sizes_come_out_in_their_size(output: str, size: tuple[int, int]) ->
 
 
 def test_a_picture_too_long_for_its_format_is_refused_with_the_limit() -> None:
-    with pytest.raises(InvalidFormatError, match="16383"):
+    with pytest.raises(InvalidFormatError, match="WEBP may have at most 16383 pixels on a side"):
         encode(noise(1, 16_384), None, None, "webp", 90)
+
+
+@pytest.mark.parametrize("output", FORMATS)
+def test_a_size_is_judged_by_side_and_by_area(output: str) -> None:
+    side_px, pixels = FORMATS[output].side_px, 1e6 * FORMATS[output].megapixels
+    check_size(output, (1, side_px, 3))
+    with pytest.raises(InvalidFormatError, match="on a side"):
+        check_size(output, (side_px + 1, 1, 3))
+    if pixels < math.inf:
+        check_size(output, (6000, round(pixels) // 6000))
+        with pytest.raises(InvalidFormatError, match="AVIF may have at most 36 megapixels"):
+            check_size(output, (6000, round(pixels) // 6000 + 1))
