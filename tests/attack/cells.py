@@ -99,9 +99,9 @@ class Cell:
         theirs.close()
         self._pipe.recv()  # it says when it is ready, so that its start is in no file's time
 
-    def judge(self, name: str, image: bytes, *, whole: bool) -> Verdict:
-        """Have one file decoded, or sent through the `whole` service."""
-        self._pipe.send((image, whole))
+    def judge(self, name: str, image: bytes, fields: dict[str, str] | None) -> Verdict:
+        """Have one file decoded, or with `fields` of a form sent through the whole service."""
+        self._pipe.send((image, fields))
         try:
             if self._pipe.poll(GIVEN_UP_S):
                 outcome, seconds, peak_mb = self._pipe.recv()
@@ -122,8 +122,10 @@ class Cell:
         self._folder.cleanup()
 
 
-def judged(files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: int = 1) -> Verdicts:
-    """Have every file decoded, and one in so many blurred, by processes that share them.
+def judged(
+    files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: int = 1, **fields: str
+) -> Verdicts:
+    """Have every file decoded, and one in so many blurred as `fields` say, by processes apart.
 
     Of a broken file the service sees no more than its decoder, or no less than of a whole one.
     """
@@ -137,7 +139,7 @@ def judged(files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: i
             cell = free.get()
             number, (name, image) = numbered
             try:
-                return cell.judge(name, image, whole=number % whole_each == 0)
+                return cell.judge(name, image, None if number % whole_each else fields)
             finally:
                 free.put(cell)
 
@@ -155,10 +157,11 @@ def _inside(pipe: Connection, folder: Path, model_dir: Path) -> None:
     target(make.blur())  # what is loaded once is no file's doing
     pipe.send("ready")
     while True:
-        image, whole = pipe.recv()
+        image, fields = pipe.recv()
         started = time.process_time()
         try:
-            outcome = outcome_of(target(blur(image))) if whole else _decoded(image)
+            whole = fields is not None
+            outcome = outcome_of(target(blur(image, **fields))) if whole else _decoded(image)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             outcome = f"{error!r}: {target.log.getvalue()}"
         pipe.send((outcome, time.process_time() - started, peak_mb()))

@@ -1,0 +1,55 @@
+"""Photos of as many pixels as are allowed, in earnest, into every format that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from skimage import data
+from tests.attack.cells import LIMIT_MB, LIMIT_S, Verdicts, judged
+from tests.trials import Part, record, size
+
+from blur.imaging.writing.encode import FORMATS
+
+MOST_PX, MOST_AVIF_PX = (8_333, 6_000), (6_000, 6_000)
+CASES = [(kind, MOST_PX) for kind in FORMATS] + [("avif", MOST_AVIF_PX)]
+
+
+def portrait(size_px: tuple[int, int]) -> bytes:
+    """Return a JPEG of this width and height with a subject."""
+    sample: Any = data.astronaut()  # type: ignore[no-untyped-call]
+    file = BytesIO()
+    Image.fromarray(sample).resize(size_px).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[Verdicts]:
+    verdicts = Verdicts()
+    yield verdicts
+    record(
+        Part.BAD_INPUT,
+        "photos of as many pixels as are allowed, into PNG, JPEG, WebP and AVIF",
+        f"{len(verdicts.all)} of {MOST_AVIF_PX[0] * MOST_AVIF_PX[1] / 1e6:.0f} and "
+        f"{MOST_PX[0] * MOST_PX[1] / 1e6:.0f} megapixels",
+        f"{verdicts.told()} (limits: {LIMIT_S} s, {LIMIT_MB:,} MB)",
+        by="tests/attack/test_largest.py",
+    )
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("kind", "size_px"), size(CASES[-1:], full=CASES))
+def test_the_largest_photo_is_carried_into_every_format(
+    kind: str, size_px: tuple[int, int], model_dir: Path, seen: Verdicts
+) -> None:
+    photo = [(kind, portrait(size_px))]
+    verdicts = judged(photo, model_dir, format=kind, radius="50", blur="bokeh")
+    assert verdicts.fallen == []
+    (verdict,) = verdicts.all
+    refused = (kind, size_px) == ("avif", MOST_PX)
+    assert verdict.outcome == ("400 invalid_format" if refused else "200")
+    seen.all.append(verdict)
