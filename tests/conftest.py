@@ -1,10 +1,18 @@
-"""What tests of every kind share."""
+"""What tests of every kind share: the model, and the servers that one of each is enough of."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+    from tests.integration.media.s3_server import S3Server
+
+    from blur.accounts.store import AccountStore
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,3 +23,47 @@ def model_dir() -> Path:
     folder = ROOT / "build" / "models"
     assert (folder / "u2netp-light.onnx").is_file(), "the model is missing: run `make model`"
     return folder
+
+
+@pytest.fixture(scope="session")
+def dynamodb() -> Iterator[DynamoDBLocal]:
+    """A server for the whole run, which the environment names for boto's clients."""
+    from tests.integration.accounts.dynamodb_local import dynamodb_local  # noqa: PLC0415 - Java
+
+    with dynamodb_local() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environ.items():
+            patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def dynamodb_table(dynamodb: DynamoDBLocal) -> str:
+    """One table for all tests, for making one takes long; each test has accounts of its own."""
+    return dynamodb.create_table("accounts")
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the accounts live, as the setting names it; other processes can open it too."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'accounts.db'}"
+    return f"dynamodb:{request.getfixturevalue('dynamodb_table')}"
+
+
+@pytest.fixture
+def store(location: str) -> Iterator[AccountStore]:
+    """Each of the stores in turn."""
+    from blur.accounts.connect import connect  # noqa: PLC0415 - botocore, for those who need it
+
+    opened = connect(location)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A server of buckets for the whole run."""
+    from tests.integration.media.s3_server import s3_server  # noqa: PLC0415 - moto takes seconds
+
+    with s3_server() as server:
+        yield server

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser.visit import Visit
-from tests.integration.media.conftest import Api, by_link, s3, serve
+from tests.integration.media.conftest import Api, by_link, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["by_link", "s3"]
+__all__ = ["by_link"]
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox",  # which refuses to start as root; only pages of our own are opened

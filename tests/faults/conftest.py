@@ -9,13 +9,9 @@ from pathlib import Path
 import pytest
 from tests.faults.books import Books, open_books
 from tests.faults.disks import tmpfs
-from tests.integration.accounts.conftest import dynamodb, dynamodb_table, location, store
-from tests.integration.media.conftest import s3
 from tests.integration.running import environment
 
 from blur.accounts.connect import connect
-
-__all__ = ["dynamodb", "dynamodb_table", "location", "s3", "store"]
 
 HOLD_TTL_S = 12
 

@@ -41,6 +41,8 @@ class Hunt:
     survivors: list[Mutant] = field(default_factory=list)
     tried: int = 0
     is_fork: bool = False
+    is_changed: bool = False
+    """Whether the code of this fork is a mutant's."""
 
     def pytest_configure(self) -> None:
         """Calm Hypothesis before the tests are collected, which take its settings over."""
@@ -53,6 +55,7 @@ class Hunt:
         if session.testsfailed:
             pytest.exit("the tests fail without any mutant", returncode=1)
         trails.sort(key=lambda trail: trail.seconds)
+        self._require_calm(session, trails)
         gc.freeze()  # what is here now stays: forks need not look at it, and so not copy it
         waiting, running = list(reversed(self.mutants)), dict[int, Mutant]()
         while waiting or running:
@@ -60,15 +63,14 @@ class Hunt:
                 mutant = waiting.pop()
                 running[self._released(session, mutant, trails)] = mutant
             self._gather(running)
-        self._require_calm(session, trails)
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """End a fork at its first failure: what the test leaves behind may wait for ever."""
-        if self.is_fork and report.failed:
-            os._exit(1)
-        if report.failed:
+        if report.failed and not self.is_changed:
             print(f"fails without any mutant: {report.nodeid}", file=sys.stderr)  # noqa: T201
+        if report.failed and self.is_fork:
+            os._exit(1)
 
     def _require_calm(self, session: pytest.Session, trails: list[_Trail]) -> None:
         """Run the tests in a fork without a mutant: what kills mutants must not kill it."""
@@ -109,6 +111,7 @@ class Hunt:
         self.is_fork = True
         with _silence(), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             if mutant is not None:
+                self.is_changed = True
                 file = self.paths[mutant.file].relative_to(CODE)
                 graft(mutant, importlib.import_module(".".join(file.with_suffix("").parts)))
             for trail in trails:

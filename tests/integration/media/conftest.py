@@ -7,10 +7,13 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.media.s3_server import S3Server, s3_server
 from tests.integration.running import BGBLUR, Running, environment, running
+
+if TYPE_CHECKING:
+    from tests.integration.media.s3_server import S3Server
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,6 @@ class Api:
     key: str
     other_key: str
     env: dict[str, str]
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3Server]:
-    with s3_server() as server:
-        yield server
 
 
 def serve(folder: Path, model_dir: Path, **settings: str) -> Iterator[Api]:
