@@ -40,6 +40,8 @@ FLOOR_S = 8
 STEP_S = 15
 TARGET = 0.85
 PROMPT_MS = 50
+ONE_BY_ONE = 10
+"""Users who come in a second, where they do not come at the same instant."""
 LOCUST = (sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("locustfile.py")))
 
 
@@ -55,8 +57,12 @@ class Line:
     p99_ms: float
 
 
-def loaded(server: Served, users: int, seconds: int = STEP_S) -> dict[str, Line]:
+def loaded(
+    server: Served, users: int, seconds: int = STEP_S, *, a_second: int | None = None
+) -> dict[str, Line]:
     """Let so many users send photos for so long; the statistics by status.
+
+    They come all at once, or so many in a second.
 
     They are those of locust's end, when all users have had their last answers. Its CSV files
     have what it wrote up to a second before.
@@ -65,7 +71,8 @@ def loaded(server: Served, users: int, seconds: int = STEP_S) -> dict[str, Line]
         image = Path(name) / "photo.jpg"
         image.write_bytes(photo(*SIZE))
         options = ["--headless", "--only-summary", "--host", server.url]
-        options += ["--users", str(users), "--spawn-rate", str(users), "--run-time", f"{seconds}s"]
+        options += ["--users", str(users), "--spawn-rate", str(a_second or users)]
+        options += ["--run-time", f"{seconds}s"]
         options += ["--stop-timeout", "60", "--exit-code-on-error", "0"]
         options += ["--json-file", f"{name}/load"]
         env = {**os.environ, "BLUR_KEY": server.key, "BLUR_PHOTO": str(image)}
@@ -146,23 +153,31 @@ def latencies(server: Served) -> str:
 
 def refusals(server: Served) -> str:
     """Send more than there is room for, and time how soon the server says so."""
-    before = server.audit()
-    seen = loaded(server, USERS[-1])
-    after = server.audit()
-    charged = before["balance"] - after["balance"]
-    done, refused = seen["200"], seen["503"]
-    rows = [
-        (status, each.count, each.p50_ms, each.p95_ms, each.p99_ms)
-        for status, each in (("200", done), ("503 `overloaded`", refused))
-    ]
-    trials.record(
-        trials.Part.LOAD,
-        "More photos than there is room for",
-        f"{USERS[-1]} users on a queue of the usual length, {STEP_S} s",
-        f"{refused.count} refused, p50 / p99 {refused.p50_ms:.0f} / {refused.p99_ms:.0f} ms "
-        f"(target {PROMPT_MS}); {done.count} blurred, {charged} charged, {after['held']} held",
-        by=HERE,
-    )
+    rows = []
+    for how, a_second in (("one after the other", ONE_BY_ONE), ("at the same instant", None)):
+        before = server.audit()
+        seen = loaded(server, USERS[-1], a_second=a_second)
+        after = server.audit()
+        done, refused, charged = seen["200"], seen["503"], before["balance"] - after["balance"]
+        rows += [
+            (
+                f"{USERS[-1]} users, {how}: {status}",
+                each.count,
+                each.p50_ms,
+                each.p95_ms,
+                each.p99_ms,
+            )
+            for status, each in (("200", done), ("503 `overloaded`", refused))
+        ]
+        trials.record(
+            trials.Part.LOAD,
+            f"More photos than there is room for, from users who come {how}",
+            f"{USERS[-1]} users on a queue of the usual length, {STEP_S} s",
+            f"{refused.count} refused, p50 / p95 / p99 {refused.p50_ms:.0f} / {refused.p95_ms:.0f} "
+            f"/ {refused.p99_ms:.0f} ms (target {PROMPT_MS}); {done.count} blurred, {charged} "
+            f"charged, {after['held']} held",
+            by=HERE,
+        )
     return report.table(("answer", "how many", "p50, ms", "p95, ms", "p99, ms"), rows)
 
 
