@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def test_a_database_that_is_killed_costs_nobody_a_credit(
         location = f"dynamodb:{database.create_table('accounts')}"
         books = open_books(connect(location))
         with (
-            running(tmp_path, {**os.environ, **env, "BLUR_ACCOUNTS": location}) as server,
+            running(tmp_path, {**env, **database.environ, "BLUR_ACCOUNTS": location}) as server,
             load(server.blur_url, books.key, CLIENTS) as clients,
         ):
             for _ in range(KILLS):

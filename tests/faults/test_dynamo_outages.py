@@ -21,6 +21,7 @@ from tests.integration.accounts.customer import (
     entry,
     key_record,
     open_account,
+    record_of,
 )
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
@@ -28,7 +29,7 @@ from blur.accounts.connect import connect
 from blur.accounts.dynamo.items import key_item, new_account
 from blur.accounts.dynamo.store import DynamoStore, open_client
 from blur.accounts.dynamo.values import marshal_item
-from blur.accounts.model import RateLimit
+from blur.accounts.model import Hold, RateLimit
 from blur.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ BOUND_S = 2.0
 MOST_DELIVERIES = 6
 LIMIT = RateLimit(per_minute=60, burst=10)
 CUSTOMER = Customer("000000000000", "0" * 64)
+HOLD = Hold("hold", CUSTOMER.account_id, CUSTOMER.digest, 1, after(60))
 CALLS: dict[str, Callable[[AccountStore], object]] = {
     "reserve": lambda store: store.reserve(CUSTOMER.claim(), now_us=START),
     "append_entry": lambda store: store.append_entry(entry(CUSTOMER.account_id, 1)),
     "find_record": lambda store: store.find_record(CUSTOMER.account_id, "scope", now_us=START),
     "accounts": lambda store: list(store.accounts(now_us=START)),
+    "claim_record": lambda store: store.claim_record(record_of(HOLD), now_us=START),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
@@ -143,11 +146,14 @@ def test_an_empty_answer_is_not_believed(call: Callable[[AccountStore], object])
     assert impostor.deliveries <= MOST_DELIVERIES
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>Welcome</html>", b"[]", b'"x"', b"\xff\xfe"])
-def test_an_answer_that_is_not_of_dynamodb_is_not_believed(body: bytes) -> None:
+@pytest.mark.parametrize("name", ["reserve", "claim_record"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Welcome</html>", b"[]", b'"x"', b"\xff\xfe", b'{"Attributes": {"bal']
+)
+def test_an_answer_that_is_not_of_dynamodb_is_not_believed(body: bytes, name: str) -> None:
     impostor = Impostor(HTTPStatus.OK, body)
     with serving(impostor.handler) as url, store_at(url) as store:
-        expect_unavailable(store, CALLS["reserve"])
+        expect_unavailable(store, CALLS[name])
     assert impostor.deliveries <= MOST_DELIVERIES
 
 

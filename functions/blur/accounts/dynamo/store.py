@@ -59,8 +59,10 @@ PASSING = frozenset(
 """Errors that another delivery may not meet
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
-BRINGS = {"update_item": "Attributes", "query": "Items", "scan": "Items"}
-"""What no answer lacks, by the operation as it is sent here."""
+ASKED = {"ReturnConsumedCapacity": "TOTAL"}
+"""Asked of every operation, for what answers it is DynamoDB. Of a write that was lost on the way
+`{}` would else be the whole of a good answer, and botocore takes any text for that."""
+BROUGHT = "ConsumedCapacity"
 
 
 def open_client() -> DynamoDBClient:
@@ -133,7 +135,7 @@ class _Sender:
 
     def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(self.client, operation)(**request)
+            answer: dict[str, Any] = getattr(self.client, operation)(**request, **ASKED)
         except ClientError as error:
             raise _meaning(error) from error
         except ParamValidationError:
@@ -141,8 +143,7 @@ class _Sender:
         except (BotoCoreError, ResponseParserError, AttributeError, TypeError, ValueError) as error:
             # What is no answer of DynamoDB's comes out of the parser as any of these.
             raise _PassingError from error
-        brought = BRINGS.get(operation, "ResponseMetadata") in answer
-        if not brought or "RequestId" not in answer["ResponseMetadata"]:
+        if BROUGHT not in answer or "RequestId" not in answer["ResponseMetadata"]:
             raise _PassingError
         return answer
 
