@@ -156,6 +156,9 @@ BOMBS: dict[str, Make] = {
     "avif that claims 16 x 16 and is 16,384 x 16,384": (
         CORPUS / "16-that-are-16384.avif"
     ).read_bytes,
+    "avif that claims 16 x 16 and is 16,384 x 16,384, in 12 bits": (
+        CORPUS / "16-that-are-16384-in-12-bits.avif"
+    ).read_bytes,
 }
 """Each by its name; made when it is wanted."""
 

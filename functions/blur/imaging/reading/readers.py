@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import NamedTuple, TypeAlias
 
 from PIL import (
-    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     JpegImagePlugin,
@@ -22,6 +21,7 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from blur.errors import InvalidImageError
+from blur.imaging.reading.avif import AvifFile
 from blur.imaging.reading.claims import check_blocks, check_chunks, check_directory, check_markers
 from blur.imaging.reading.heic import detached
 
@@ -85,7 +85,7 @@ BRANDED: tuple[tuple[frozenset[bytes], Reader], ...] = (
         frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
         Reader("HEIC", _open_heic),
     ),
-    (frozenset({b"avif", b"avis"}), Reader("AVIF", AvifImagePlugin.AvifImageFile)),
+    (frozenset({b"avif", b"avis"}), Reader("AVIF", AvifFile)),
 )
 """Files made of boxes name what they hold among their brands (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256

@@ -1,0 +1,75 @@
+"""The memory that an AVIF's decoder is given: what a picture of the told size needs."""
+
+from __future__ import annotations
+
+import resource
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
+from tests.unit.imaging.pictures import astronaut, difference, saved
+
+from blur.errors import InvalidImageError
+from blur.imaging.reading.avif import AvifFile
+from blur.imaging.reading.decode import decode
+
+CORPUS = Path(__file__).parents[3] / "attack" / "corpus" / "images"
+LIARS = ["16-that-are-16384.avif", "16-that-are-16384-in-12-bits.avif"]
+
+
+def limit() -> tuple[int, int]:
+    return resource.getrlimit(resource.RLIMIT_DATA)
+
+
+@pytest.mark.parametrize("name", LIARS)
+def test_a_frame_far_larger_than_its_file_tells_is_not_decoded(name: str) -> None:
+    before = limit()
+    with pytest.raises(InvalidImageError, match="AVIF"):
+        decode((CORPUS / name).read_bytes(), max_pixels=50_000_000)
+    assert limit() == before
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+def test_a_photo_has_all_the_memory_it_needs(subsampling: str) -> None:
+    photo = astronaut(3000, 4000)
+    file = saved(Image.fromarray(photo), "AVIF", speed=10, subsampling=subsampling)
+    assert difference(decode(file, max_pixels=50_000_000).pixels, photo).mean() < 4
+
+
+def test_a_decoder_that_asks_for_more_ends_in_an_error_of_the_contract(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(AvifImageFile, "load", lambda _: np.ones(1 << 30, np.uint8))
+    before = limit()
+    with pytest.raises(InvalidImageError, match="more memory than a picture of its size"):
+        small().load()
+    assert limit() == before
+
+
+def test_only_the_thread_that_answers_requests_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(AvifImageFile, "load", lambda _: seen.append(limit()))
+    before = limit()
+    small().load()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(small().load).result()
+    assert seen[0] != before
+    assert seen[1] == before
+
+
+def test_a_tighter_bound_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    soft, hard = limit()
+    set_to: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4096, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, bounds: set_to.append(bounds))
+    small().load()
+    assert set_to == [(4096, hard), (4096, hard)]
+    assert soft != 4096
+
+
+def small() -> AvifFile:
+    return AvifFile(BytesIO(saved(Image.fromarray(astronaut(16, 16)), "AVIF")))
