@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -79,6 +80,20 @@ def field(name: str) -> dict[str, Any]:
 
 def test_the_function_serves_what_the_source_says() -> None:
     assert SERVED.read_text("utf-8") == served(), "run `make openapi`"
+
+
+def values(node: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON
+    """Yield all that is in a document and has no parts."""
+    parts = node.values() if isinstance(node, dict) else node if isinstance(node, list) else None
+    if parts is None:
+        yield node
+        return
+    for part in parts:
+        yield from values(part)
+
+
+def test_no_sentence_is_cut_at_a_comma_that_yaml_takes_for_its_own() -> None:
+    assert None not in list(values(API))
 
 
 def test_every_route_and_method_is_described_and_no_other_is() -> None:

@@ -85,12 +85,16 @@ def check_output(output: str, quality: int) -> None:
 
 def check_size(output: str, shape: tuple[int, ...]) -> None:
     """Raise `InvalidFormatError` for a picture (H, W, ...) that is too large for a format."""
-    chosen, name = FORMATS[output], output.upper()
+    chosen = FORMATS[output]
     if max(shape[:2]) > chosen.side_px:
-        message = f"A picture in {name} may have at most {chosen.side_px} pixels on a side."
+        message = (
+            f"A picture in the format {output} may have at most {chosen.side_px} pixels on a side."
+        )
         raise InvalidFormatError(message)
     if shape[0] * shape[1] > 1e6 * chosen.megapixels:
-        message = f"A picture in {name} may have at most {chosen.megapixels} megapixels."
+        message = (
+            f"A picture in the format {output} may have at most {chosen.megapixels} megapixels."
+        )
         raise InvalidFormatError(message)
 
 
