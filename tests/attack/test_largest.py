@@ -13,10 +13,14 @@ from skimage import data
 from tests.attack.cells import LIMIT_MB, LIMIT_S, Verdicts, judged
 from tests.trials import Part, record, size
 
+from blur.imaging.pipeline import MODES
 from blur.imaging.writing.encode import FORMATS
 
-MOST_PX, MOST_AVIF_PX = (8_333, 6_000), (6_000, 6_000)
-CASES = [(kind, MOST_PX) for kind in FORMATS] + [("avif", MOST_AVIF_PX)]
+MOST_PX, MOST_HEAVY_PX = (8_333, 6_000), (6_000, 6_000)
+REFUSED = {("avif", "background"), ("avif", "cutout"), ("webp", "cutout")}
+"""Formats and modes that take no more than `MOST_HEAVY_PX`."""
+CASES = [(kind, mode, MOST_PX) for kind in FORMATS for mode in MODES]
+CASES += [(kind, mode, MOST_HEAVY_PX) for kind, mode in sorted(REFUSED)]
 
 
 def portrait(size_px: tuple[int, int]) -> bytes:
@@ -33,8 +37,8 @@ def seen() -> Iterator[Verdicts]:
     yield verdicts
     record(
         Part.BAD_INPUT,
-        "photos of as many pixels as are allowed, into PNG, JPEG, WebP and AVIF",
-        f"{len(verdicts.all)} of {MOST_AVIF_PX[0] * MOST_AVIF_PX[1] / 1e6:.0f} and "
+        "photos of as many pixels as are allowed, blurred and cut out, into every format",
+        f"{len(verdicts.all)} of {MOST_HEAVY_PX[0] * MOST_HEAVY_PX[1] / 1e6:.0f} and "
         f"{MOST_PX[0] * MOST_PX[1] / 1e6:.0f} megapixels",
         f"{verdicts.told()} (limits: {LIMIT_S} s, {LIMIT_MB:,} MB)",
         by="tests/attack/test_largest.py",
@@ -42,14 +46,14 @@ def seen() -> Iterator[Verdicts]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("kind", "size_px"), size(CASES[-1:], full=CASES))
+@pytest.mark.parametrize(("kind", "mode", "size_px"), size(CASES[-1:], full=CASES))
 def test_the_largest_photo_is_carried_into_every_format(
-    kind: str, size_px: tuple[int, int], model_dir: Path, seen: Verdicts
+    kind: str, mode: str, size_px: tuple[int, int], model_dir: Path, seen: Verdicts
 ) -> None:
     photo = [(kind, portrait(size_px))]
-    verdicts = judged(photo, model_dir, format=kind, radius="50", blur="bokeh")
+    verdicts = judged(photo, model_dir, format=kind, mode=mode, radius="50", blur="bokeh")
     assert verdicts.fallen == []
     (verdict,) = verdicts.all
-    refused = (kind, size_px) == ("avif", MOST_PX)
+    refused = (kind, mode) in REFUSED and size_px == MOST_PX
     assert verdict.outcome == ("400 invalid_format" if refused else "200")
     seen.all.append(verdict)

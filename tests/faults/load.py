@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import requests
 from events import make
 from tests.faults.answers import BROKEN, PICTURE, Outcome, outcome
 
+if TYPE_CHECKING:
+    from tests.faults.books import Books
+
+UNAVAILABLE = "temporarily_unavailable"
 PHOTO = make.jpeg()
 """Small: what is tried is the service, not the network."""
 WAIT_S = 60
@@ -57,6 +62,19 @@ class Load:
         while not self.stopping.is_set():
             if self.post().kind != PICTURE:
                 time.sleep(PAUSE_S)
+
+
+def through_outages(clients: Load, books: Books, *, hold_ttl_s: float) -> str:
+    """Require that clients saw pictures and 503 alone, at no wrong charge; sum it up for the row."""
+    kinds = clients.kinds()
+    assert set(kinds) == {PICTURE, UNAVAILABLE}
+    used = books.settled(after_s=hold_ttl_s)
+    assert used <= kinds[PICTURE]
+    longest_s = max(seen.seconds for _, seen in clients.seen)
+    return (
+        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} pictures, {used} charged, no credit "
+        f"lost; the longest wait {longest_s:.1f} s; works again at once"
+    )
 
 
 def post(url: str, key: str, idempotency_key: str) -> Outcome:

@@ -9,14 +9,13 @@ import pytest
 from tests.faults.answers import PICTURE
 from tests.faults.books import open_books
 from tests.faults.conftest import HOLD_TTL_S
-from tests.faults.load import load
+from tests.faults.load import UNAVAILABLE, load, through_outages
 from tests.integration.accounts.dynamodb_local import dynamodb_local
 from tests.integration.running import running
 from tests.trials import Part, record, size
 
 from blur.accounts.connect import connect
 
-UNAVAILABLE = "temporarily_unavailable"
 CLIENTS = 2
 KILLS = size(1, full=10)
 REFUSED = 3
@@ -45,17 +44,12 @@ def test_a_database_that_is_killed_costs_nobody_a_credit(
                 clients.wait_for(UNAVAILABLE, REFUSED, begin=len(clients.seen))
                 life.enter_context(dynamodb_local(data=data, port=database.port))
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
-        kinds = clients.kinds()
-        assert set(kinds) == {PICTURE, UNAVAILABLE}
-        used = books.settled(after_s=HOLD_TTL_S)
-        assert used <= kinds[PICTURE]
+        told = through_outages(clients, books, hold_ttl_s=HOLD_TTL_S)
         books.store.close()
-    longest_s = max(seen.seconds for _, seen in clients.seen)
     record(
         Part.FAULTS,
         "DynamoDB Local killed (-9) under load and started again on what it had kept",
         f"{KILLS} kills, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} pictures, {used} charged, no credit "
-        f"lost; the longest wait {longest_s:.1f} s; works again at once",
+        told,
         by="tests/faults/test_dynamo_killed.py",
     )

@@ -12,7 +12,7 @@ from tests.faults.answers import PICTURE
 from tests.faults.books import open_books
 from tests.faults.conftest import HOLD_TTL_S
 from tests.faults.garbage import faults
-from tests.faults.load import load
+from tests.faults.load import UNAVAILABLE, load, through_outages
 from tests.faults.relay import relay
 from tests.integration.running import running
 from tests.trials import Part, record, size
@@ -22,7 +22,6 @@ from blur.accounts.connect import connect
 if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
-UNAVAILABLE = "temporarily_unavailable"
 FAULTS = faults()
 NAMES = ["stopped", "slow-arrived", *size(["half-arrived"], full=list(FAULTS))]
 CLIENTS = 2
@@ -49,17 +48,12 @@ def test_a_table_that_fails_under_load_costs_nobody_a_credit(
                     stack.enter_context(broken)
                     clients.wait_for(UNAVAILABLE, REFUSED, begin=len(clients.seen))
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
-    kinds = clients.kinds()
-    assert set(kinds) == {PICTURE, UNAVAILABLE}
-    used = books.settled(after_s=HOLD_TTL_S)
-    assert used <= kinds[PICTURE]
+    told = through_outages(clients, books, hold_ttl_s=HOLD_TTL_S)
     books.store.close()
-    longest_s = max(seen.seconds for _, seen in clients.seen)
     record(
         Part.FAULTS,
         "DynamoDB stopped, slowed to 3 s, answering garbage, under load",
         f"{len(NAMES)} faults, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} pictures, {used} charged, no credit "
-        f"lost; the longest wait {longest_s:.1f} s; works again at once",
+        told,
         by="tests/faults/test_dynamo_under_load.py",
     )

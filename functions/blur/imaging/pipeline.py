@@ -64,7 +64,8 @@ def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
     check(recipe)
     on_step("decode")
     photo = decode(data, max_pixels=max_pixels)
-    check_size(recipe.output, photo.pixels.shape)
+    is_clear = photo.alpha is not None or MODES[recipe.mode] is cut_out
+    check_size(recipe.output, photo.pixels.shape, clear=is_clear)
     scene = _take_apart(photo, model, on_step)
     on_step("blur")
     pixels, alpha = MODES[recipe.mode](scene, recipe.radius_px, recipe.kernel)

@@ -43,31 +43,21 @@ def _open_heic(file: BytesIO) -> ImageFile:
     return open_heif(BytesIO(detached(file.getvalue())))
 
 
-def _open_jpeg(file: BytesIO) -> ImageFile:
-    check_markers(file.getvalue())
-    return JpegImagePlugin.JpegImageFile(file)
+def _after(check: Callable[[bytes], None], open_image: Opener) -> Opener:
+    """Let a file's claims be judged before Pillow's reader sees it."""
+
+    def open_checked(file: BytesIO) -> ImageFile:
+        check(file.getvalue())
+        return open_image(file)
+
+    return open_checked
 
 
-def _open_png(file: BytesIO) -> ImageFile:
-    check_chunks(file.getvalue())
-    return PngImagePlugin.PngImageFile(file)
-
-
-def _open_gif(file: BytesIO) -> ImageFile:
-    check_blocks(file.getvalue())
-    return GifImagePlugin.GifImageFile(file)
-
-
-def _open_tiff(file: BytesIO) -> ImageFile:
-    check_directory(file.getvalue())
-    return TiffImagePlugin.TiffImageFile(file)
-
-
-_GIF = Reader("GIF", _open_gif)
-_TIFF = Reader("TIFF", _open_tiff)
+_GIF = Reader("GIF", _after(check_blocks, GifImagePlugin.GifImageFile))
+_TIFF = Reader("TIFF", _after(check_directory, TiffImagePlugin.TiffImageFile))
 SIGNED: tuple[tuple[bytes, int, Reader], ...] = (
-    (b"\xff\xd8\xff", 0, Reader("JPEG", _open_jpeg)),
-    (b"\x89PNG\r\n\x1a\n", 0, Reader("PNG", _open_png)),
+    (b"\xff\xd8\xff", 0, Reader("JPEG", _after(check_markers, JpegImagePlugin.JpegImageFile))),
+    (b"\x89PNG\r\n\x1a\n", 0, Reader("PNG", _after(check_chunks, PngImagePlugin.PngImageFile))),
     (b"WEBP", 8, Reader("WebP", WebPImagePlugin.WebPImageFile)),
     (b"GIF87a", 0, _GIF),
     (b"GIF89a", 0, _GIF),

@@ -46,6 +46,8 @@ class Format:
     """Of the longest picture that it holds; a PNG's by default (ISO/IEC 15948, 11.2.2)."""
     megapixels: float = math.inf
     """Of the largest picture that its encoder is given."""
+    clear_megapixels: float = math.inf
+    """Of the largest with transparency."""
 
 
 def encode(
@@ -65,7 +67,7 @@ def encode(
 
     """
     check_output(output, quality)
-    check_size(output, pixels.shape)
+    check_size(output, pixels.shape, clear=alpha is not None)
     chosen = FORMATS[output]
     if alpha is not None and not chosen.transparency:
         pixels, alpha = over(pixels, np.full_like(pixels, WHITE), alpha), None
@@ -83,18 +85,19 @@ def check_output(output: str, quality: int) -> None:
         raise InvalidQualityError(message)
 
 
-def check_size(output: str, shape: tuple[int, ...]) -> None:
-    """Raise `InvalidFormatError` for a picture (H, W, ...) that is too large for a format."""
+def check_size(output: str, shape: tuple[int, ...], *, clear: bool) -> None:
+    """Raise `InvalidFormatError` for a picture (H, W, ...) that is too large for a format.
+
+    A picture with transparency is `clear`.
+    """
     chosen = FORMATS[output]
     if max(shape[:2]) > chosen.side_px:
-        message = (
-            f"A picture in the format {output} may have at most {chosen.side_px} pixels on a side."
-        )
+        message = f"A picture in {output} may have at most {chosen.side_px} pixels on a side."
         raise InvalidFormatError(message)
-    if shape[0] * shape[1] > 1e6 * chosen.megapixels:
-        message = (
-            f"A picture in the format {output} may have at most {chosen.megapixels} megapixels."
-        )
+    most = min(chosen.megapixels, chosen.clear_megapixels if clear else math.inf)
+    if shape[0] * shape[1] > 1e6 * most:
+        which = f"A picture with transparency in {output}" if clear else f"A picture in {output}"
+        message = f"{which} may have at most {most} megapixels."
         raise InvalidFormatError(message)
 
 
@@ -119,9 +122,14 @@ FORMATS: dict[str, Format] = {
         transparency=False,
         side_px=65_500,
     ),
-    "webp": Format("image/webp", partial(_by_pillow, name="WebP", method=2), side_px=16_383),
-    # libaom takes 27 bytes and 0.2 µs of a processor for each pixel, whatever its settings, so
-    # that 50 megapixels would not end within Lambda's memory and a caller's patience.
+    # 50 megapixels would not end within Lambda's memory and a caller's patience: libaom takes 27
+    # bytes and 0.2 µs of a processor for each pixel, and libwebp's lossless alpha as much.
+    "webp": Format(
+        "image/webp",
+        partial(_by_pillow, name="WebP", method=2),
+        side_px=16_383,
+        clear_megapixels=36,
+    ),
     "avif": Format(
         "image/avif", partial(_by_pillow, name="AVIF", speed=9), side_px=65_535, megapixels=36
     ),

@@ -1,0 +1,61 @@
+"""How long the embedded store waits for another process's lock, and how it does so."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from blur.accounts.sqlite.file import connect
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "accounts.db"
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Stop the clock that deadlines are told by, and return its time."""
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    return 100.0
+
+
+def test_changing_the_journal_is_tried_again_until_others_are_done(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            other.execute("ROLLBACK")
+
+    monkeypatch.setattr(time, "sleep", pause)
+    connect(path, time.monotonic() + 60).close()
+    other.close()
+    assert pauses == [0.01] * 3
+
+
+def test_at_the_deadline_it_is_not_tried_again(
+    path: Path, frozen: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it went on"))
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        connect(path, frozen)
+    other.close()
+
+
+@pytest.mark.parametrize(("left_s", "waits_ms"), [(1.5, 1500), (0.0004, 0), (0, 0), (-1, 0)])
+def test_a_lock_is_waited_for_until_the_deadline(
+    path: Path, frozen: float, left_s: float, waits_ms: int
+) -> None:
+    connection = connect(path, frozen + left_s)
+    assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == waits_ms
+    connection.close()
