@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ours import DEFAULT
+
 BGBLUR = (sys.executable, "-m", "bgblur")
 UNLIMITED = {"BLUR_RATE_PER_MINUTE": "10000000", "BLUR_RATE_BURST": "1000000"}
 START_S = 60
@@ -36,17 +38,18 @@ class Served:
 
 
 @contextmanager
-def served(*options: str) -> Iterator[Served]:
-    """Run `bgblur serve` with these options until the end of the block."""
+def served(*options: str, model: str = DEFAULT) -> Iterator[Served]:
+    """Run `bgblur serve` with these options and this model until the end of the block."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = run(folder, "keys", "issue", "--credits", "1000000")
         command = [*BGBLUR, "serve", "--port", "0", *options]
+        env = {**environment(folder), "BLUR_MODEL": model}
         log = folder / "server.log"
         with (
             log.open("wb") as out,
             subprocess.Popen(  # noqa: S603 - our own command
-                command, cwd=folder, env=environment(folder), stdout=out, stderr=out
+                command, cwd=folder, env=env, stdout=out, stderr=out
             ) as process,
         ):
             try:

@@ -65,7 +65,7 @@ class Load:
 
 
 def through_outages(clients: Load, books: Books, *, hold_ttl_s: float) -> str:
-    """Require that clients saw pictures and 503 alone, at no wrong charge; sum it up for the row."""
+    """Require that clients saw pictures and 503 alone, charged rightly; sum it up for the row."""
     kinds = clients.kinds()
     assert set(kinds) == {PICTURE, UNAVAILABLE}
     used = books.settled(after_s=hold_ttl_s)
