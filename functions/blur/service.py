@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from blur.deadline import Deadline
     from blur.delivery.results import Results
     from blur.delivery.store import Link
+    from blur.imaging.encode.encoder import Encoded
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.recipe import Recipe
-    from blur.imaging.writing.encode import Encoded
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from events import make
 from tests.attack.target import Target, blur, outcome_of
 
 from blur.errors import ApiError
-from blur.imaging.reading.decode import decode
+from blur.imaging.decode.decoder import decode
 from blur.settings import Settings
 
 if TYPE_CHECKING:

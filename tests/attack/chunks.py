@@ -6,7 +6,7 @@ import struct
 import zlib
 from itertools import starmap
 
-from blur.imaging.writing.png import SIGNATURE
+from blur.imaging.encode.png import SIGNATURE
 
 BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
 """Kinds of a TIFF's values (TIFF 6.0, section 2)."""

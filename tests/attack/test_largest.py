@@ -13,8 +13,8 @@ from skimage import data
 from tests.attack.cells import LIMIT_MB, LIMIT_S, Verdicts, judged
 from tests.trials import Part, record, size
 
+from blur.imaging.encode.encoder import FORMATS
 from blur.imaging.pipeline import MODES
-from blur.imaging.writing.encode import FORMATS
 
 MOST_PX, MOST_HEAVY_PX = (8_333, 6_000), (6_000, 6_000)
 REFUSED = {("avif", "background"), ("avif", "cutout"), ("webp", "cutout")}

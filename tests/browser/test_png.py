@@ -13,7 +13,7 @@ import pytest
 from tests.unit.imaging.pictures import noise
 from tests.unit.imaging.profiles import SRGB
 
-from blur.imaging.writing.png import write_png
+from blur.imaging.encode.png import write_png
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

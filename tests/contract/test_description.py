@@ -17,9 +17,9 @@ from blur.api.upload import CONTENT_TYPES
 from blur.errors import ApiError
 from blur.handler import routes
 from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.encode.encoder import FORMATS, QUALITIES
 from blur.imaging.pipeline import MODES
 from blur.imaging.recipe import DEFAULT_QUALITY
-from blur.imaging.writing.encode import FORMATS, QUALITIES
 from blur.settings import Settings
 
 from .conftest import EVENTS

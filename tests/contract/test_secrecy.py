@@ -19,7 +19,7 @@ from blur.api.request import from_event
 from blur.aws import session
 from blur.delivery.store import Link, Result, UploadForm
 from blur.handler import build
-from blur.imaging.writing.encode import Encoded
+from blur.imaging.encode.encoder import Encoded
 
 if TYPE_CHECKING:
     import io

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from blur.imaging.writing.encode import FORMATS
+from blur.imaging.encode.encoder import FORMATS
 
 DEFAULT = "png"
 LONGEST = 1000

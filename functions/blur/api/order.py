@@ -18,9 +18,9 @@ from blur.errors import (
     InvalidRequestError,
 )
 from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.encode.encoder import FORMATS, QUALITIES
 from blur.imaging.pipeline import MODES
 from blur.imaging.recipe import DEFAULT_QUALITY, Recipe
-from blur.imaging.writing.encode import FORMATS, QUALITIES
 from blur.service import Order
 
 if TYPE_CHECKING:

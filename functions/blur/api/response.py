@@ -13,8 +13,8 @@ from blur.accounts.model import Instant, RateLimit, RateStanding, Standing
 from blur.api.account import rfc3339
 from blur.api.headers import AS_TOLD, CORS_HEADERS, server_timing, standing_headers
 from blur.errors import MethodNotAllowedError
+from blur.imaging.encode.encoder import Encoded
 from blur.imaging.pipeline import STEPS
-from blur.imaging.writing.encode import Encoded
 from blur.service import Picture
 from blur.stopwatch import TOTAL
 

@@ -12,7 +12,7 @@ from blur.api.account import rfc3339
 from blur.api.multipart import parse_form
 from blur.api.order import bounded_body
 from blur.errors import InvalidBytesError, InvalidContentTypeError, InvalidRequestError
-from blur.imaging.reading.readers import FORMATS
+from blur.imaging.decode.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,19 +13,19 @@ from blur.imaging.compositing.cutout import subject_colours
 from blur.imaging.compositing.foreground import separate
 from blur.imaging.compositing.hidden import conceal
 from blur.imaging.compositing.scene import Scene
+from blur.imaging.decode.decoder import decode
+from blur.imaging.encode.encoder import Encoded, check_output, check_size, encode
 from blur.imaging.matting.matte import find_subject, resized, stretch
 from blur.imaging.matting.refine import refine
-from blur.imaging.reading.decode import decode
 from blur.imaging.resample import reduced
 from blur.imaging.stamp import stamp
-from blur.imaging.writing.encode import Encoded, check_output, check_size, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.decode.decoder import Photo
     from blur.imaging.matting.matte import Predictor
-    from blur.imaging.reading.decode import Photo
     from blur.imaging.recipe import Recipe
 
     Mode: TypeAlias = Callable[[Scene, float, str], tuple[Pixels, Coverage | None]]

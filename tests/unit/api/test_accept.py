@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blur.api.accept import preferred_format
-from blur.imaging.writing.encode import FORMATS
+from blur.imaging.encode.encoder import FORMATS
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from blur.errors import (
     MethodNotAllowedError,
     RateLimitError,
 )
+from blur.imaging.encode.encoder import Encoded
 from blur.imaging.pipeline import STEPS
-from blur.imaging.writing.encode import Encoded
 from blur.service import Picture
 from blur.stopwatch import TOTAL
 

@@ -8,7 +8,7 @@ from events import make
 from requests_toolbelt import MultipartDecoder
 
 from blur.api.upload import CONTENT_TYPES
-from blur.imaging.reading.readers import BRANDED, SIGNED, reader_of
+from blur.imaging.decode.formats import BRANDED, SIGNED, reader_of
 from blur_client.errors import SourceChangedError
 from blur_client.form import Counted, photo_form
 from blur_client.source import HEAD_BYTES, Photo, media_type

@@ -27,9 +27,9 @@ from blur.errors import (
     InvalidQualityError,
 )
 from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.encode.encoder import FORMATS, Encoded
 from blur.imaging.pipeline import MODES, STEPS, blur_photo
 from blur.imaging.recipe import Recipe
-from blur.imaging.writing.encode import FORMATS, Encoded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

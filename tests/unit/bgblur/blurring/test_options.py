@@ -19,9 +19,9 @@ from bgblur.blurring.options import (
 )
 from blur.api.order import RADII_PX
 from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.encode.encoder import FORMATS, QUALITIES
 from blur.imaging.pipeline import MODES
 from blur.imaging.recipe import Recipe
-from blur.imaging.writing.encode import FORMATS, QUALITIES
 from blur_client import Client
 
 

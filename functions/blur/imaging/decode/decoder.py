@@ -18,8 +18,8 @@ from PIL.ExifTags import Base
 from PIL.JpegImagePlugin import JpegImageFile
 
 from blur.errors import ImageTooLargeError, InvalidImageError
-from blur.imaging.reading.colour import rgb_profile, to_srgb
-from blur.imaging.reading.readers import reader_of
+from blur.imaging.decode.colour import rgb_profile, to_srgb
+from blur.imaging.decode.formats import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

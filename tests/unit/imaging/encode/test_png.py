@@ -12,7 +12,7 @@ from PIL import Image
 from tests.unit.imaging.pictures import astronaut, noise
 from tests.unit.imaging.profiles import SRGB
 
-from blur.imaging.writing.png import SIGNATURE, STRIP_BYTES, write_png
+from blur.imaging.encode.png import SIGNATURE, STRIP_BYTES, write_png
 
 
 class Chunk(NamedTuple):

@@ -9,7 +9,7 @@ from tests.unit.imaging.pictures import astronaut, difference, noise
 from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import InvalidFormatError, InvalidQualityError
-from blur.imaging.writing.encode import FORMATS, check_size, encode
+from blur.imaging.encode.encoder import FORMATS, check_size, encode
 
 
 def chunks(png: bytes) -> list[bytes]:

@@ -14,8 +14,8 @@ from PIL.AvifImagePlugin import AvifImageFile
 from tests.unit.imaging.pictures import astronaut, difference, saved
 
 from blur.errors import InvalidImageError
-from blur.imaging.reading.avif import AvifFile
-from blur.imaging.reading.decode import decode
+from blur.imaging.decode.avif import AvifFile
+from blur.imaging.decode.decoder import decode
 
 CORPUS = Path(__file__).parents[3] / "attack" / "corpus" / "images"
 LIARS = ["16-that-are-16384.avif", "16-that-are-16384-in-12-bits.avif"]

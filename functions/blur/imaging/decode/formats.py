@@ -21,9 +21,9 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from blur.errors import InvalidImageError
-from blur.imaging.reading.avif import AvifFile
-from blur.imaging.reading.claims import check_blocks, check_chunks, check_directory, check_markers
-from blur.imaging.reading.heic import detached
+from blur.imaging.decode.avif import AvifFile
+from blur.imaging.decode.heic import detached
+from blur.imaging.decode.limits import check_blocks, check_chunks, check_directory, check_markers
 
 Opener: TypeAlias = Callable[[BytesIO], ImageFile]
 

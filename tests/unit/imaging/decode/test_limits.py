@@ -10,7 +10,7 @@ from PIL import Image
 from tests.unit.imaging.pictures import astronaut, saved
 
 from blur.errors import InvalidImageError
-from blur.imaging.reading.claims import (
+from blur.imaging.decode.limits import (
     MAX_PIECES,
     MAX_SCANS,
     MAX_SEGMENTS,

@@ -13,7 +13,7 @@ from tests.unit.imaging.pictures import astronaut, saved
 from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import InvalidImageError
-from blur.imaging.reading.heic import MAX_COPIED_BYTES, detached
+from blur.imaging.decode.heic import MAX_COPIED_BYTES, detached
 
 pillow_heif.register_heif_opener()
 

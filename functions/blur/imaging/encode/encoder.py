@@ -13,8 +13,8 @@ from PIL import Image
 
 from blur.errors import InvalidFormatError, InvalidQualityError
 from blur.imaging.compositing.composite import over
+from blur.imaging.encode.png import write_png
 from blur.imaging.strips import threads
-from blur.imaging.writing.png import write_png
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from PIL import Image, ImageCms
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 from tests.unit.imaging.profiles import SRGB, cmyk_profile, grey_profile, in_space
 
-from blur.imaging.reading.colour import grey_bytes, to_srgb
-from blur.imaging.reading.decode import Photo, decode
+from blur.imaging.decode.colour import grey_bytes, to_srgb
+from blur.imaging.decode.decoder import Photo, decode
 
 RAMP = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (3, 1))
 """All 256 greys in 16 bits, which no rounding moves."""

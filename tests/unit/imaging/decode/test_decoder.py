@@ -14,9 +14,9 @@ from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import ImageTooLargeError, InvalidImageError
-from blur.imaging.reading.decode import Photo as Photograph
-from blur.imaging.reading.decode import decode
-from blur.imaging.reading.readers import FORMAT_NAMES
+from blur.imaging.decode.decoder import Photo as Photograph
+from blur.imaging.decode.decoder import decode
+from blur.imaging.decode.formats import FORMAT_NAMES
 
 pillow_heif.register_heif_opener()  # the tests write HEIC by it
 LIMIT = 1_000_000
@@ -234,7 +234,7 @@ def test_running_out_of_memory_is_not_called_a_broken_image(
     def exhausted(_image: Image.Image) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("blur.imaging.reading.decode.to_srgb", exhausted)
+    monkeypatch.setattr("blur.imaging.decode.decoder.to_srgb", exhausted)
     with pytest.raises(MemoryError):
         read(saved(marked(), "PNG"))
 
