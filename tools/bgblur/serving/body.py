@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import contextmanager
 from typing import Any
 
+from bgblur.serving.proxy import ClientDisconnected
 from blur.errors import OverloadedError
 
 Message = MutableMapping[str, Any]
@@ -26,10 +27,6 @@ A client that is still sending sees a reset connection instead of the answer it 
 BODIES_AT_ONCE = 16
 """How many bodies of the largest size all clients together may have sent and not yet had
 answered; ordinary photos are a tenth of that size."""
-
-
-class GoneError(Exception):
-    """The client is gone, or never stops sending: there is nobody to answer."""
 
 
 class Reader:
@@ -57,11 +54,11 @@ class Reader:
         by its own words; the handler judges by these.
 
         Raises:
-            GoneError: the client has gone, or sends for ever.
+            ClientDisconnected: the client has gone, or sends for ever.
             OverloadedError: the bodies of all clients together are too large.
 
         """
-        if expects_continue(scope) and _declared_bytes(scope) >= self._room:
+        if self.skips(scope):
             return
         dropped = 0
         async for chunk in chunks(receive):
@@ -72,7 +69,11 @@ class Reader:
             kept += part
             dropped += len(chunk) - len(part)
             if dropped > DRAIN_FACTOR * self._room:
-                raise GoneError
+                raise ClientDisconnected
+
+    def skips(self, scope: Mapping[str, Any]) -> bool:
+        """Return whether the body is too large and the client waits with sending it."""
+        return expects_continue(scope) and _declared_bytes(scope) >= self._room
 
     async def drain(self, scope: Mapping[str, Any], receive: Receive) -> None:
         """Read what a client still sends that has its answer already, and drop it."""
@@ -89,19 +90,19 @@ async def chunks(receive: Receive) -> AsyncIterator[bytes]:
     """Yield the body as it comes.
 
     Raises:
-        GoneError: the client has closed the connection in the middle.
+        ClientDisconnected: the client has closed the connection in the middle.
 
     """
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise GoneError
+            raise ClientDisconnected
         yield message.get("body", b"")
         more = message.get("more_body", False)
 
 
-def impatient(receive: Receive) -> Receive:
+def with_timeout(receive: Receive) -> Receive:
     """Take the body of a client that stalls, or drips for ever, as ended where it is.
 
     It is then answered as what it is, cut short; and no stalled upload holds up a stop.

@@ -19,7 +19,7 @@ from blur.errors import InternalError, LostError, OverloadedError
 
 if TYPE_CHECKING:
     from bgblur.serving.environment import Environment
-    from bgblur.serving.proxy import Reply, Request
+    from bgblur.serving.proxy import ClientState, Reply, Request
 
 LOGGER = logging.getLogger(__name__)
 RESTART_PAUSE_S = 1.0
@@ -50,7 +50,7 @@ class Crew:
         for environment in self._environments:
             self._idle.put_nowait(environment)
 
-    def require_place(self) -> None:
+    def require_place(self, account: str = "") -> None:  # noqa: ARG002 - one queue for all
         """Go on only while one more request can be taken.
 
         Raises:
@@ -61,7 +61,13 @@ class Crew:
             wait_s = self._taken * self._typical_s / len(self._environments)
             raise OverloadedError(retry_after_s=max(1, math.ceil(wait_s)))
 
-    async def answer(self, request: Request) -> Reply:
+    async def answer(
+        self,
+        request: Request,
+        *,
+        account: str = "",
+        client: ClientState | None = None,  # noqa: ARG002 - a request that waits is not dropped yet
+    ) -> Reply:
         """Let the next environment that is free answer.
 
         Raises:
@@ -70,7 +76,7 @@ class Crew:
             InternalError: it does not start again.
 
         """
-        self.require_place()
+        self.require_place(account)
         self._taken += 1
         try:
             environment = await self._idle.get()

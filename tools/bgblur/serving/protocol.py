@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bgblur.serving.gateway import refusal
+from bgblur.serving.asgi import refusal
 from blur.errors import ApiError, InvalidRequestError, OverloadedError
 
 if TYPE_CHECKING:

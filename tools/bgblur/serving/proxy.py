@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections import defaultdict
@@ -20,6 +21,18 @@ import pybase64
 from blur.api.request import LONGEST_MS
 
 HeaderPairs = list[tuple[bytes, bytes]]
+
+
+class ClientDisconnected(Exception):  # noqa: N818 - the name that ASGI libraries use
+    """The client has closed the connection: no answer can be delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientState:
+    """What the server knows of a client that waits for an answer."""
+
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the client closes the connection."""
 
 
 class Request(NamedTuple):

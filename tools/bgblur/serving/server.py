@@ -1,4 +1,4 @@
-"""The embedded server: uvicorn before the gateway, and processes behind it.
+"""The embedded server: uvicorn, the ASGI application, and worker processes.
 
 The event loop reads and writes sockets; the handler runs in processes of its own, each of
 which answers one event at a time: what a Lambda environment does and what the handler expects.
@@ -14,9 +14,9 @@ from typing import Any
 
 import uvicorn
 
+from bgblur.serving.asgi import ServerApp
 from bgblur.serving.crew import Crew
 from bgblur.serving.environment import Environment
-from bgblur.serving.gateway import Gateway
 from bgblur.serving.protocol import Protocol
 from blur.delivery.connect import connect
 from blur.delivery.folder import FolderStore
@@ -74,16 +74,16 @@ def serve(
         closing(Crew(environments(settings, capacity.workers), queue=capacity.queue)) as crew,
         suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
     ):
-        config = configuration(gateway(settings, crew))
+        config = configuration(server_app(settings, crew))
         AnnouncingServer(config, crew, announce).run([listening])
 
 
-def gateway(settings: Settings, crew: Crew) -> Gateway:
+def server_app(settings: Settings, crew: Crew) -> ServerApp:
     """Return what answers: the crew for photos, and a handler in this process for all else."""
     uploads = connect(settings.media).uploads
     folder = uploads if isinstance(uploads, FolderStore) else None
     desk = build(settings, opens_model=False)
-    return Gateway(crew, desk, max_body_bytes=settings.max_body_bytes, folder=folder)
+    return ServerApp(crew, desk, max_body_bytes=settings.max_body_bytes, folder=folder)
 
 
 def environments(settings: Settings, workers: int) -> list[Environment]:

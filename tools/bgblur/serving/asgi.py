@@ -1,7 +1,7 @@
 """The ASGI application that stands where API Gateway stands.
 
-Photos go to the crew, whose processes have the model. All else, the page, the account, health,
-is answered at once by a handler in this process, whatever the photos are waiting for.
+Photos go to the worker pool, whose processes have the model. All else (the page, the account,
+health) is answered by a handler in this process, which does not wait for photos.
 """
 
 from __future__ import annotations
@@ -9,16 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bgblur.serving.body import GoneError, Message, Reader, Receive, chunks, header, impatient
-from bgblur.serving.proxy import InvocationContext, Reply, from_answer, to_event, to_request
+from bgblur.serving.body import Message, Reader, Receive, chunks, header, with_timeout
+from bgblur.serving.proxy import (
+    ClientDisconnected,
+    ClientState,
+    InvocationContext,
+    Reply,
+    from_answer,
+    to_event,
+    to_request,
+)
 from bgblur.serving.uploads import receive_upload
+from blur.accounts import keys
 from blur.api import response
 from blur.delivery.folder import UPLOAD_PATH, FolderStore
-from blur.errors import ApiError, InternalError, OverloadedError
+from blur.errors import ApiError, InternalError, InvalidApiKeyError, OverloadedError
 
 if TYPE_CHECKING:
     from bgblur.serving.proxy import Request
@@ -29,33 +39,39 @@ Handler = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class Photographers(Protocol):
-    """Who answers requests that take long: `crew.Crew`."""
+class PhotoPool(Protocol):
+    """The pool of worker processes that answer photo requests."""
 
-    def require_place(self) -> None:
-        """Raise `OverloadedError` if one more could not be taken."""
+    def require_place(self, account: str = "") -> None:
+        """Raise `OverloadedError` if the queue has no place for a request of this account."""
 
-    async def answer(self, request: Request) -> Reply:
-        """Answer; raise an `ApiError` if that fails."""
+    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
+        """Return a worker's answer.
+
+        Raises:
+            ApiError: the request failed.
+            ClientDisconnected: the client left before a worker began.
+
+        """
         ...
 
 
-class Gateway:
+class ServerApp:
     """Reads requests, has them answered, and sends the answers: never anything but one."""
 
     def __init__(
         self,
-        crew: Photographers,
+        pool: PhotoPool,
         desk: Handler,
         *,
         max_body_bytes: int,
         folder: FolderStore | None = None,
     ) -> None:
-        """Keep who answers: the crew for photos, the handler `desk` for all that is quick.
+        """Keep who answers: the pool for photos, the handler `desk` for all that is quick.
 
         A `folder` makes this server the place where its uploads arrive, as a bucket would be.
         """
-        self._crew = crew
+        self._pool = pool
         self._desk = desk
         self._folder = folder
         self._reader = Reader(max_body_bytes)
@@ -63,10 +79,10 @@ class Gateway:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        receive, request_id = impatient(receive), str(uuid.uuid4())
+        unlimited, receive, request_id = receive, with_timeout(receive), str(uuid.uuid4())
         try:
-            reply = await self._reply(scope, receive, request_id)
-        except GoneError:
+            reply = await self._reply(scope, receive, unlimited, request_id)
+        except ClientDisconnected:
             return
         except OverloadedError as error:
             await self._refuse(error, scope, receive, send, request_id)
@@ -79,18 +95,26 @@ class Gateway:
         await _begin(reply, send)
         await send({"type": "http.response.body"})
 
-    async def _reply(self, scope: Mapping[str, Any], receive: Receive, request_id: str) -> Reply:
+    async def _reply(
+        self, scope: Mapping[str, Any], receive: Receive, unlimited: Receive, request_id: str
+    ) -> Reply:
         method, path = scope["method"].upper(), scope["path"]
         if self._folder and (method, path) == ("POST", UPLOAD_PATH):
             content_type = header(scope, b"content-type").decode("latin-1")
             return from_answer(await receive_upload(self._folder, content_type, chunks(receive)))
         is_photo = (method, path.rstrip("/")) == ("POST", PHOTO_PATH)
+        account = account_of(scope) if is_photo else ""
         if is_photo:
-            self._crew.require_place()
+            self._pool.require_place(account)
         with self._reader.place() as body:
             await self._reader.read(scope, receive, body)
             request = to_request(scope, bytes(body), request_id=request_id)
-            return await (self._crew.answer(request) if is_photo else self._at_the_desk(request))
+            if not is_photo:
+                return await self._at_the_desk(request)
+            if self._reader.skips(scope):  # asking for more would send 100 Continue
+                return await self._pool.answer(request, account=account, client=ClientState())
+            async with watch(unlimited) as client:
+                return await self._pool.answer(request, account=account, client=client)
 
     async def _at_the_desk(self, request: Request) -> Reply:
         loop = asyncio.get_running_loop()
@@ -110,9 +134,34 @@ class Gateway:
         await _begin(refusal(error, request_id), send)
         try:
             await self._reader.drain(scope, receive)
-        except GoneError:
+        except ClientDisconnected:
             return
         await send({"type": "http.response.body"})
+
+
+def account_of(scope: Mapping[str, Any]) -> str:
+    """Return the account id in the request's key, or nothing if the key is not valid."""
+    try:
+        return keys.parse(header(scope, b"apikey").decode("latin-1")).account_id
+    except InvalidApiKeyError:
+        return ""
+
+
+@asynccontextmanager
+async def watch(receive: Receive) -> AsyncIterator[ClientState]:
+    """Watch a client whose body is complete, and set `gone` when it disconnects."""
+    client = ClientState()
+
+    async def wait_for_disconnect() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        client.gone.set()
+
+    task = asyncio.create_task(wait_for_disconnect())
+    try:
+        yield client
+    finally:
+        task.cancel()
 
 
 def refusal(error: ApiError, request_id: str) -> Reply:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bgblur.serving.body import BODIES_AT_ONCE, DRAIN_FACTOR, GoneError, Message, Reader
-from bgblur.serving.gateway import Gateway
-from bgblur.serving.proxy import Reply, Request
+from bgblur.serving.asgi import ServerApp
+from bgblur.serving.body import BODIES_AT_ONCE, DRAIN_FACTOR, Message, Reader
+from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, Request
 from blur.errors import ApiError, OverloadedError
 
 MAX_BYTES = 100
@@ -31,12 +31,17 @@ class Crew:
 
     def __init__(self, failure: Exception | None = None, *, is_full: bool = False) -> None:
         self.failure, self.is_full = failure, is_full
+        self.waits_for_disconnect = False
 
-    def require_place(self) -> None:
+    def require_place(self, account: str = "") -> None:  # noqa: ARG002
         if self.is_full:
             raise OverloadedError(retry_after_s=7)
 
-    async def answer(self, request: Request) -> Reply:
+    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
+        assert account == ""
+        if self.waits_for_disconnect:
+            await asyncio.wait_for(client.gone.wait(), 10)
+            raise ClientDisconnected
         if self.failure:
             raise self.failure
         return Reply(200, [], b"%d bytes" % len(request.body))
@@ -87,8 +92,8 @@ def desk(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
 
 
 def visit(client: Client, crew: Crew, scope: Mapping[str, Any] = PHOTO) -> Client:
-    gateway = Gateway(crew, desk, max_body_bytes=MAX_BYTES)
-    asyncio.run(gateway(scope, client.receive, client.send))
+    app = ServerApp(crew, desk, max_body_bytes=MAX_BYTES)
+    asyncio.run(app(scope, client.receive, client.send))
     return client
 
 
@@ -123,6 +128,19 @@ def test_who_asks_first_and_finds_no_place_is_not_asked_for_his_body() -> None:
 
 def test_nobody_is_told_anything_when_the_client_is_gone() -> None:
     assert visit(Client(b"abc", is_gone=True), Crew()).sent == []
+
+
+def test_pool_sees_that_a_waiting_client_disconnects() -> None:
+    pool = Crew()
+    pool.waits_for_disconnect = True
+
+    class LeavingClient(Client):
+        async def receive(self) -> Message:
+            if not self.log:
+                return await super().receive()
+            return {"type": "http.disconnect"}
+
+    assert visit(LeavingClient(), pool).sent == []
 
 
 def test_a_client_that_sends_for_ever_is_left() -> None:
@@ -161,4 +179,4 @@ def test_bodies_that_are_too_many_together_are_refused_until_one_is_done() -> No
 
 def test_a_refusal_is_an_error_of_the_tree() -> None:
     assert issubclass(OverloadedError, ApiError)
-    assert not issubclass(GoneError, ApiError)
+    assert not issubclass(ClientDisconnected, ApiError)
