@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from blur.accounts.model import Standing
+    from blur.accounts.model import AccountStatus
 
 
 class ApiError(Exception):
@@ -32,7 +32,7 @@ class ApiError(Exception):
         super().__init__(message)
         self.message = message
         self.retry_after_s = retry_after_s
-        self.standing: Standing | None = None
+        self.standing: AccountStatus | None = None
 
 
 class InvalidRequestError(ApiError):

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from blur.accounts import once
-from blur.accounts.model import SECOND_US, Claim, Instant, KeyKind, Standing
+from blur.accounts.model import SECOND_US, AccountStatus, Claim, Instant, KeyKind
 from blur.deadline import before_timeout
 from blur.delivery.store import Result
 from blur.errors import ApiError
@@ -48,7 +48,7 @@ class Picture:
     """The result, where the key stands after it, and whether it was paid for before."""
 
     image: Encoded
-    standing: Standing
+    standing: AccountStatus
     replayed: bool
     durations_ms: Mapping[str, float] = field(default_factory=dict)
     """How long each step took, and the whole."""
@@ -95,14 +95,14 @@ class BlurService:
         standing = once.finish(self.store, call, now_us=self.clock())
         return Picture(image, standing, call.hold is None, durations_ms, link)
 
-    def count(self, key: ApiKey) -> Standing:
+    def count(self, key: ApiKey) -> AccountStatus:
         """Authenticate and count a request that cannot be carried out.
 
         Raises:
             InvalidApiKeyError, RateLimitError: these outrank what is wrong with the request.
 
         """
-        return self.store.admit(key.account_id, key.digest, now_us=self.clock())
+        return self.store.authorize(key.account_id, key.digest, now_us=self.clock())
 
     def account(self, key: ApiKey) -> AccountView:
         """Show the key's account.

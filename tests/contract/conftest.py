@@ -96,7 +96,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteStore]:
     ):
         add_account(store, text, granted, limit, clock())
     limited = keys.parse(make.LIMITED)
-    store.admit(limited.account_id, limited.digest, now_us=clock())
+    store.authorize(limited.account_id, limited.digest, now_us=clock())
     yield store
     store.close()
 

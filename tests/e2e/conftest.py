@@ -152,7 +152,7 @@ def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
         store: AccountStore = request.getfixturevalue("store")
         limited = keys.parse(make.LIMITED)
         with contextlib.suppress(RateLimitError):
-            store.admit(limited.account_id, limited.digest, now_us=Instant(now() + MINUTE_US))
+            store.authorize(limited.account_id, limited.digest, now_us=Instant(now() + MINUTE_US))
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +186,7 @@ def _wake(store: AccountStore) -> None:
     unknown = keys.parse(make.UNKNOWN)
     for _ in range(30):
         with contextlib.suppress(UnavailableError, InvalidApiKeyError):
-            store.admit(unknown.account_id, unknown.digest, now_us=now())
+            store.authorize(unknown.account_id, unknown.digest, now_us=now())
 
 
 def _add_account(store: AccountStore, text: str, granted: int, limit: RateLimit) -> None:

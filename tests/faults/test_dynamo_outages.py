@@ -192,7 +192,7 @@ def test_a_call_of_many_slow_requests_is_given_up_in_time() -> None:
     impostor = Impostor(*refusal, delay_s=0.4)
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(
-            store, lambda it: it.admit(CUSTOMER.account_id, CUSTOMER.digest, now_us=START)
+            store, lambda it: it.authorize(CUSTOMER.account_id, CUSTOMER.digest, now_us=START)
         )
     assert impostor.deliveries >= 2
 

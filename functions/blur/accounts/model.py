@@ -47,7 +47,7 @@ class RateStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountStatus:
     """Where a key and its account stand after a call: what the answer's headers tell."""
 
     credits_charged: int
@@ -82,7 +82,7 @@ class Reservation:
     """An admitted call: its hold and where the key stands while it is held."""
 
     hold: Hold
-    standing: Standing
+    standing: AccountStatus
 
 
 @dataclass(frozen=True, slots=True)

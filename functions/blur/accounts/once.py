@@ -21,7 +21,7 @@ from blur.errors import (
 )
 
 if TYPE_CHECKING:
-    from blur.accounts.model import Claim, Hold, Reservation, Standing
+    from blur.accounts.model import AccountStatus, Claim, Hold, Reservation
     from blur.accounts.store import CallStore
     from blur.errors import ApiError
 
@@ -48,7 +48,7 @@ class Ticket:
 class Call:
     """An admitted call. Without a hold it repeats one that was charged before."""
 
-    standing: Standing
+    standing: AccountStatus
     hold: Hold | None = None
     record: IdempotencyRecord | None = None
 
@@ -66,7 +66,7 @@ def begin(store: CallStore, claim: Claim, ticket: Ticket | None, *, now_us: Inst
     except InsufficientCreditsError:
         # The last credit may be with the very call that is repeated here.
         if owner := ticket and _owner(store, claim, ticket, now_us):
-            standing = store.admit(claim.account_id, claim.key_digest, now_us=now_us)
+            standing = store.authorize(claim.account_id, claim.key_digest, now_us=now_us)
             return _yielded(owner, ticket, standing)
         raise
     if ticket is None:
@@ -74,7 +74,7 @@ def begin(store: CallStore, claim: Claim, ticket: Ticket | None, *, now_us: Inst
     return _own_or_yield(store, reservation, ticket, now_us)
 
 
-def finish(store: CallStore, call: Call, *, now_us: Instant) -> Standing:
+def finish(store: CallStore, call: Call, *, now_us: Instant) -> AccountStatus:
     """Charge a call that ended in a picture.
 
     Where the store is out of reach by now, the picture is delivered all the same: either
@@ -91,7 +91,7 @@ def finish(store: CallStore, call: Call, *, now_us: Instant) -> Standing:
         return call.standing
 
 
-def abandon(store: CallStore, call: Call, *, now_us: Instant) -> Standing | None:
+def abandon(store: CallStore, call: Call, *, now_us: Instant) -> AccountStatus | None:
     """Give the credit of a call that failed back, and its `Idempotency-Key` too.
 
     Where the store is out of reach, both come back by themselves when the hold expires.
@@ -139,7 +139,7 @@ def _owner(
     return store.find_record(claim.account_id, ticket.scope(claim.key_digest), now_us=now_us)
 
 
-def _yielded(owner: IdempotencyRecord, ticket: Ticket, standing: Standing) -> Call:
+def _yielded(owner: IdempotencyRecord, ticket: Ticket, standing: AccountStatus) -> Call:
     """Return a call that `owner` has paid for, or refuse it."""
     if refusal := _refusal(owner, ticket):
         refusal.standing = standing

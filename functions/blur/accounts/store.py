@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import (
         Account,
+        AccountStatus,
         AccountView,
         Claim,
         Hold,
@@ -35,14 +36,13 @@ if TYPE_CHECKING:
         LedgerEntry,
         RateLimit,
         Reservation,
-        Standing,
     )
 
 
 class CallStore(Protocol):
     """What one call on the request path needs."""
 
-    def admit(self, account_id: str, key_digest: str, *, now_us: Instant) -> Standing:
+    def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
         """Authenticate and count one request, holding nothing.
 
         Raises:
@@ -66,11 +66,11 @@ class CallStore(Protocol):
         """
         ...
 
-    def settle(self, hold: Hold, *, now_us: Instant) -> Standing:
+    def settle(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """Charge the hold and count the call in its month; nothing if it has expired."""
         ...
 
-    def refund(self, hold: Hold, *, now_us: Instant) -> Standing:
+    def refund(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """Give the held credits back; nothing if they have gone back already."""
         ...
 

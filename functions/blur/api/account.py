@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from blur.accounts.model import SECOND_US, Standing
+from blur.accounts.model import SECOND_US, AccountStatus
 
 if TYPE_CHECKING:
     from blur.accounts.model import AccountView, Instant
@@ -31,9 +31,9 @@ def account_document(view: AccountView) -> dict[str, Any]:
     }
 
 
-def account_standing(view: AccountView) -> Standing:
+def account_standing(view: AccountView) -> AccountStatus:
     """Tell where the key stands: an inquiry is free."""
-    return Standing(credits_charged=0, credits_left=view.account.balance, rate=view.rate)
+    return AccountStatus(credits_charged=0, credits_left=view.account.balance, rate=view.rate)
 
 
 def rfc3339(at_us: Instant) -> str:

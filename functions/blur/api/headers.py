@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from blur.accounts.model import RateStanding, Standing
+    from blur.accounts.model import AccountStatus, RateStanding
 
 POLICY = "requests"
 """The name that ties the two rate-limit headers together."""
@@ -26,7 +26,7 @@ CORS_HEADERS = {
 """Any page may call the API: what it needs is a key, not a cookie."""
 
 
-def standing_headers(standing: Standing) -> dict[str, str]:
+def standing_headers(standing: AccountStatus) -> dict[str, str]:
     """Tell what the call cost, what is left, and how many requests may follow."""
     return {
         "X-Credits-Charged": str(standing.credits_charged),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 from aws_lambda_powertools.event_handler import Response
 
-from blur.accounts.model import Instant, RateLimit, RateStanding, Standing
+from blur.accounts.model import AccountStatus, Instant, RateLimit, RateStanding
 from blur.api.account import rfc3339
 from blur.api.headers import AS_TOLD, CORS_HEADERS, server_timing, standing_headers
 from blur.errors import MethodNotAllowedError
@@ -51,7 +51,9 @@ def max_inline_bytes(max_response_bytes: int) -> int:
     taken with the longest values that they can have, so the answer is never too large, and
     short of the limit by a few hundred bytes at most.
     """
-    longest = Standing(_LONGEST, _LONGEST, RateStanding(RateLimit(1, _LONGEST), _LONGEST, _LONGEST))
+    longest = AccountStatus(
+        _LONGEST, _LONGEST, RateStanding(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
+    )
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(_LONGEST))
     made = Picture(Encoded(b"", "image/" + "x" * 20), longest, True, durations_ms)  # noqa: FBT003
     headers = _picture_headers(made, "req_" + "x" * 100)
@@ -68,7 +70,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
 def document(
     body: Mapping[str, Any],
     request_id: str,
-    standing: Standing | None = None,
+    standing: AccountStatus | None = None,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Response[str]:
     """Answer with a JSON object."""
@@ -148,7 +150,7 @@ def _picture_headers(made: Picture, request_id: str) -> dict[str, str | list[str
     return _headers(request_id, made.standing) | timing | replayed
 
 
-def _headers(request_id: str, standing: Standing | None) -> dict[str, str | list[str]]:
+def _headers(request_id: str, standing: AccountStatus | None) -> dict[str, str | list[str]]:
     common = {
         "X-Request-Id": request_id,
         "Cache-Control": "no-store",

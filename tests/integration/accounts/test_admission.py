@@ -53,12 +53,12 @@ def test_an_admitted_request_is_counted_and_costs_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
-    standing = store.admit(customer.account_id, customer.digest, now_us=START)
+    standing = store.authorize(customer.account_id, customer.digest, now_us=START)
     assert (standing.credits_charged, standing.credits_left) == (0, 10)
     assert standing.rate.remaining == 1
-    store.admit(customer.account_id, customer.digest, now_us=START)
+    store.authorize(customer.account_id, customer.digest, now_us=START)
     with pytest.raises(RateLimitError) as refusal:
-        store.admit(customer.account_id, customer.digest, now_us=START)
+        store.authorize(customer.account_id, customer.digest, now_us=START)
     assert refusal.value.retry_after_s == 1
 
 
@@ -90,7 +90,7 @@ def test_an_unknown_key_is_refused_by_every_call(
     with pytest.raises(InvalidApiKeyError):
         store.reserve(stranger.claim(), now_us=START)
     with pytest.raises(InvalidApiKeyError):
-        store.admit(stranger.account_id, stranger.digest, now_us=START)
+        store.authorize(stranger.account_id, stranger.digest, now_us=START)
     with pytest.raises(InvalidApiKeyError):
         store.inquire(stranger.account_id, stranger.digest, now_us=START)
 
@@ -99,9 +99,9 @@ def test_a_key_is_valid_until_the_instant_it_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(expires_us=after(10))
-    store.admit(customer.account_id, customer.digest, now_us=after(9.999999))
+    store.authorize(customer.account_id, customer.digest, now_us=after(9.999999))
     with pytest.raises(InvalidApiKeyError):
-        store.admit(customer.account_id, customer.digest, now_us=after(10))
+        store.authorize(customer.account_id, customer.digest, now_us=after(10))
 
 
 def test_an_inquiry_shows_the_account_and_the_key_that_asks(

@@ -155,7 +155,7 @@ def test_expired_holds_come_home_together_in_one_write(
     for _ in range(20):
         store.reserve(customer.claim(3), now_us=START)
     bill.clear()
-    standing = store.admit(customer.account_id, customer.digest, now_us=after(3600))
+    standing = store.authorize(customer.account_id, customer.digest, now_us=after(3600))
     assert standing.credits_left == 1_000_000
     assert bill.operations == ["UpdateItem"] * 2
 

@@ -39,7 +39,7 @@ def test_the_role_allows_exactly_what_calls_send(
 ) -> None:
     customer = open_account(store, 10)
     sent.clear()
-    store.admit(customer.account_id, customer.digest, now_us=START)
+    store.authorize(customer.account_id, customer.digest, now_us=START)
     store.inquire(customer.account_id, customer.digest, now_us=START)
     store.refund(store.reserve(customer.claim(), now_us=START).hold, now_us=START)
     hold = store.reserve(customer.claim(), now_us=START).hold
@@ -51,6 +51,6 @@ def test_the_role_allows_exactly_what_calls_send(
     store.complete_record(record)
     store.settle(hold, now_us=after(1))
     store.reserve(customer.claim(), now_us=after(2))
-    store.admit(customer.account_id, customer.digest, now_us=after(24 * 3600))
+    store.authorize(customer.account_id, customer.digest, now_us=after(24 * 3600))
     (allowed,) = (each for each in statements(resources) if each["Sid"] == "Accounts")
     assert sent == set(allowed["Action"])

@@ -85,7 +85,7 @@ def test_an_issued_key_is_known_to_the_store_by_its_digest_alone(
     account = office.store.account(account_id, now_us=START)
     assert account.keys == (record,)
     assert text not in repr(account)
-    assert office.store.admit(account_id, key.digest, now_us=START).rate.limit == LIMIT
+    assert office.store.authorize(account_id, key.digest, now_us=START).rate.limit == LIMIT
 
 
 def test_a_key_issued_without_an_end_has_none(office: Office) -> None:

@@ -177,9 +177,9 @@ def test_an_old_key_works_through_its_grace_period_and_no_longer(
 ) -> None:
     customer = make_account()
     store.expire_key(customer.account_id, customer.digest, at_us=after(3_600))
-    store.admit(customer.account_id, customer.digest, now_us=after(3_599))
+    store.authorize(customer.account_id, customer.digest, now_us=after(3_599))
     with pytest.raises(InvalidApiKeyError):
-        store.admit(customer.account_id, customer.digest, now_us=after(3_600))
+        store.authorize(customer.account_id, customer.digest, now_us=after(3_600))
 
 
 def test_a_grace_period_never_makes_a_key_live_longer(
@@ -200,7 +200,7 @@ def test_a_revoked_key_ends_at_once_and_for_good(
         store.revoke_key(customer.account_id, customer.digest)
     store.expire_key(customer.account_id, customer.digest, at_us=after(10_000))
     with pytest.raises(InvalidApiKeyError):
-        store.admit(customer.account_id, customer.digest, now_us=START)
+        store.authorize(customer.account_id, customer.digest, now_us=START)
     assert store.account(customer.account_id, now_us=START).keys[0].revoked
 
 
@@ -208,17 +208,17 @@ def test_a_key_can_have_a_limit_of_its_own_which_starts_rested(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=RateLimit(per_minute=1, burst=1))
-    store.admit(customer.account_id, customer.digest, now_us=START)
+    store.authorize(customer.account_id, customer.digest, now_us=START)
     with pytest.raises(RateLimitError):
-        store.admit(customer.account_id, customer.digest, now_us=START)
+        store.authorize(customer.account_id, customer.digest, now_us=START)
     limit = RateLimit(per_minute=120, burst=3)
     store.limit_key(customer.account_id, customer.digest, limit)
     for remaining in (2, 1, 0):
-        rate = store.admit(customer.account_id, customer.digest, now_us=START).rate
+        rate = store.authorize(customer.account_id, customer.digest, now_us=START).rate
         assert (rate.limit, rate.remaining) == (limit, remaining)
     with pytest.raises(RateLimitError):
-        store.admit(customer.account_id, customer.digest, now_us=START)
-    store.admit(customer.account_id, customer.digest, now_us=after(0.5))
+        store.authorize(customer.account_id, customer.digest, now_us=START)
+    store.authorize(customer.account_id, customer.digest, now_us=after(0.5))
 
 
 def test_every_account_is_listed_once_and_by_id_with_its_expired_holds_home(

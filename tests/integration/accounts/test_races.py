@@ -92,7 +92,7 @@ def test_of_many_requests_at_the_same_instant_just_the_burst_is_admitted(
 
     def is_admitted(_: int) -> bool:
         try:
-            store.admit(customer.account_id, customer.digest, now_us=START)
+            store.authorize(customer.account_id, customer.digest, now_us=START)
         except RateLimitError:
             return False
         return True

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from blur.accounts.model import RateLimit, RateStanding, Standing
+from blur.accounts.model import AccountStatus, RateLimit, RateStanding
 from blur.api.headers import server_timing, standing_headers
 
 
 def test_credits_and_rate_are_told() -> None:
     rate = RateStanding(RateLimit(per_minute=90, burst=20), remaining=7, reset_s=9)
-    assert standing_headers(Standing(1, 41, rate)) == {
+    assert standing_headers(AccountStatus(1, 41, rate)) == {
         "X-Credits-Charged": "1",
         "X-Credits-Remaining": "41",
         "RateLimit-Policy": '"requests";q=20;w=14',

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import (
         Account,
+        AccountStatus,
         AccountView,
         Claim,
         Hold,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         LedgerEntry,
         RateLimit,
         Reservation,
-        Standing,
     )
 
 
@@ -37,19 +37,19 @@ class DynamoAccounts:
     def _table(self) -> DynamoTable:
         return DynamoTable(self._table_name, self._begin, self._clock_skew_us)
 
-    def admit(self, account_id: str, key_digest: str, *, now_us: Instant) -> Standing:
-        """See `CallStore.admit`."""
-        return calls.admit(self._table(), account_id, key_digest, now_us)
+    def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
+        """See `CallStore.authorize`."""
+        return calls.authorize(self._table(), account_id, key_digest, now_us)
 
     def reserve(self, claim: Claim, *, now_us: Instant) -> Reservation:
         """See `CallStore.reserve`. One write where the key has rested, else two."""
         return calls.reserve(self._table(), claim, now_us)
 
-    def settle(self, hold: Hold, *, now_us: Instant) -> Standing:
+    def settle(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.settle`."""
         return calls.settle(self._table(), hold, now_us)
 
-    def refund(self, hold: Hold, *, now_us: Instant) -> Standing:
+    def refund(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.refund`."""
         return calls.refund(self._table(), hold, now_us)
 

@@ -24,7 +24,7 @@ from blur.accounts.dynamo.items import (
 )
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
-from blur.accounts.model import AccountView, Claim, Hold, Instant, Reservation, Standing
+from blur.accounts.model import AccountStatus, AccountView, Claim, Hold, Instant, Reservation
 from blur.errors import (
     InsufficientCreditsError,
     InvalidApiKeyError,
@@ -50,8 +50,10 @@ Branch = Callable[[Expressions, Visit], None]
 """Adds the conditions and the new state of one of the bucket's branches to an update."""
 
 
-def admit(table: DynamoTable, account_id: str, key_digest: str, now_us: Instant) -> Standing:
-    """See `CallStore.admit`."""
+def authorize(
+    table: DynamoTable, account_id: str, key_digest: str, now_us: Instant
+) -> AccountStatus:
+    """See `CallStore.authorize`."""
     item = _enter(table, Visit(account_id, key_digest, CALLS, now_us))
     return standing_of(item, key_digest, 0, now_us)
 
@@ -73,13 +75,13 @@ def reserve(table: DynamoTable, claim: Claim, now_us: Instant) -> Reservation:
     return Reservation(hold, standing_of(item, claim.key_digest, hold.price, now_us))
 
 
-def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
+def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> AccountStatus:
     """See `CallStore.settle`."""
     charged, item = holds.settle(table, hold, now_us)
     return _standing_after(table, hold, item, charged, now_us)
 
 
-def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
+def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> AccountStatus:
     """See `CallStore.refund`."""
     item = holds.refund(table, hold, now_us)
     return _standing_after(table, hold, item, 0, now_us)
@@ -87,7 +89,7 @@ def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> Standing:
 
 def _standing_after(
     table: DynamoTable, hold: Hold, item: Item, charged: int, now_us: Instant
-) -> Standing:
+) -> AccountStatus:
     item = holds.tidy(table, hold.account_id, item, now_us)
     return standing_of(item, hold.key_digest, charged, now_us)
 
@@ -165,7 +167,7 @@ def _branch(item: Item, visit: Visit) -> Branch:
         message = f"Too many requests; try again in {after.retry_after_s} s."
         error = RateLimitError(message, retry_after_s=after.retry_after_s)
         standing = rate_of(item, visit.key_digest, visit.bucket, visit.now_us)
-        error.standing = Standing(0, item["balance"], standing)
+        error.standing = AccountStatus(0, item["balance"], standing)
         raise error
     if rate.believed(bucket, limit, visit.now_us) != bucket:
         return _stray(bucket, after)

@@ -34,6 +34,7 @@ from blur.accounts.dynamo import schema
 from blur.accounts.model import (
     SECOND_US,
     Account,
+    AccountStatus,
     EntryKind,
     IdempotencyRecord,
     Instant,
@@ -42,7 +43,6 @@ from blur.accounts.model import (
     LedgerEntry,
     RateLimit,
     RateStanding,
-    Standing,
     Usage,
 )
 
@@ -135,9 +135,9 @@ def rate_of(item: Item, digest: str, names: tuple[str, str], now_us: Instant) ->
     return rate.standing(bucket_of(item, digest, names), _limit(item["keys"][digest]), now_us)
 
 
-def standing_of(item: Item, digest: str, charged: int, now_us: Instant) -> Standing:
+def standing_of(item: Item, digest: str, charged: int, now_us: Instant) -> AccountStatus:
     """Tell where a key and its account stand."""
-    return Standing(charged, item["balance"], rate_of(item, digest, CALLS, now_us))
+    return AccountStatus(charged, item["balance"], rate_of(item, digest, CALLS, now_us))
 
 
 def entry_item(entry: LedgerEntry) -> Item:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from blur.accounts import rate
 from blur.accounts.model import (
+    AccountStatus,
     AccountView,
     Claim,
     Hold,
     IdempotencyRecord,
     Instant,
     Reservation,
-    Standing,
 )
 from blur.accounts.sqlite import holds, records
 from blur.accounts.sqlite.file import AccountsFile
@@ -29,8 +29,8 @@ class SqliteCalls:
         """Keep the path; the first call creates the file."""
         self._file = AccountsFile(path)
 
-    def admit(self, account_id: str, key_digest: str, *, now_us: Instant) -> Standing:
-        """Authenticate and count one request; see `CallStore.admit`."""
+    def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
+        """Authenticate and count one request; see `CallStore.authorize`."""
         with self._file.transaction() as db:
             caller = _authenticate(db, account_id, key_digest, now_us)
             _count_call(db, caller, _next(caller, caller.calls, now_us))
@@ -54,7 +54,7 @@ class SqliteCalls:
             caller = _caller(db, claim.account_id, claim.key_digest)
             return Reservation(hold, caller.standing(hold.price, now_us))
 
-    def settle(self, hold: Hold, *, now_us: Instant) -> Standing:
+    def settle(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """Charge the hold unless it has expired; see `CallStore.settle`.
 
         Settled again before the hold's expiry, it answers what was charged the first time.
@@ -64,7 +64,7 @@ class SqliteCalls:
             holds.bring_home(db, hold.account_id, now_us)
             return _caller(db, hold.account_id, hold.key_digest).standing(charged, now_us)
 
-    def refund(self, hold: Hold, *, now_us: Instant) -> Standing:
+    def refund(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """Give the held credits back once; see `CallStore.refund`."""
         with self._file.transaction() as db:
             holds.refund(db, hold)
@@ -151,7 +151,7 @@ def _next(caller: Caller, bucket: rate.Bucket, now_us: Instant) -> rate.Bucket:
     message = f"Too many requests; try again in {after.retry_after_s} s."
     error = RateLimitError(message, retry_after_s=after.retry_after_s)
     now = rate.standing(bucket, caller.key.limit, now_us)
-    error.standing = Standing(0, caller.balance, now)
+    error.standing = AccountStatus(0, caller.balance, now)
     raise error
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from blur.accounts import rate
 from blur.accounts.model import (
     Account,
+    AccountStatus,
     EntryKind,
     Hold,
     IdempotencyRecord,
@@ -16,7 +17,6 @@ from blur.accounts.model import (
     KeyRecord,
     LedgerEntry,
     RateLimit,
-    Standing,
     Usage,
 )
 
@@ -30,10 +30,10 @@ class Caller:
     calls: rate.Bucket
     inquiries: rate.Bucket
 
-    def standing(self, credits_charged: int, now_us: Instant) -> Standing:
+    def standing(self, credits_charged: int, now_us: Instant) -> AccountStatus:
         """Tell where the key stands by this row."""
         now = rate.standing(self.calls, self.key.limit, now_us)
-        return Standing(credits_charged, self.balance, now)
+        return AccountStatus(credits_charged, self.balance, now)
 
 
 def key_of(row: sqlite3.Row) -> KeyRecord:
