@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 
 from blur.api import response
-from blur.api.request import HttpRequest, from_event
+from blur.api.request import HttpRequest, always_connected, from_event
 from blur.errors import ApiError, InternalError, MethodNotAllowedError, NotFoundError
 
 if TYPE_CHECKING:
@@ -65,7 +65,11 @@ class App:
     def __call__(self, event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
         """Answer one REST API proxy event with a proxy response (both payload version 1.0)."""
         started = time.monotonic()
-        request = from_event(event, left_ms=context.get_remaining_time_in_millis())
+        request = from_event(
+            event,
+            left_ms=context.get_remaining_time_in_millis(),
+            is_client_connected=getattr(context, "is_client_connected", always_connected),
+        )
         self._logger.append_keys(request_id=request.request_id, invocation=context.aws_request_id)
         self._resolver.append_context(request=request)  # type: ignore[no-untyped-call]
         known = {**event, "httpMethod": request.method, "path": request.path}

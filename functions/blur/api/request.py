@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +23,11 @@ LONGEST_MS = 900_000
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
+
+
+def always_connected() -> bool:
+    """Return True: API Gateway does not report that a client has disconnected."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class HttpRequest:
     """Milliseconds until the process that answers it is ended."""
     public_path: str = field(repr=False)
     """The path as the client has it: a stage of the gateway comes first in it."""
+    is_client_connected: Callable[[], bool] = field(default=always_connected, repr=False)
+    """Return whether the client can still receive the answer; True where that is unknown."""
 
     def body(self) -> bytes:
         """Return the body's bytes.
@@ -64,7 +71,12 @@ class HttpRequest:
             return self.raw_body.encode(errors="surrogatepass")
 
 
-def from_event(event: Mapping[str, Any], *, left_ms: int = LONGEST_MS) -> HttpRequest:
+def from_event(
+    event: Mapping[str, Any],
+    *,
+    left_ms: int = LONGEST_MS,
+    is_client_connected: Callable[[], bool] = always_connected,
+) -> HttpRequest:
     """Read a proxy event, whatever of it is missing or null."""
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),
@@ -75,6 +87,7 @@ def from_event(event: Mapping[str, Any], *, left_ms: int = LONGEST_MS) -> HttpRe
         is_base64=bool(event.get("isBase64Encoded")),
         left_ms=left_ms,
         public_path=_public_path(event),
+        is_client_connected=is_client_connected,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 from events import make
 
+from bgblur.serving.proxy import InvocationContext
 from blur.api import response
 from blur.api.app import App
 from blur.errors import InternalError, InvalidRadiusError, UnavailableError
@@ -125,6 +126,15 @@ def test_an_unknown_path_is_not_found(app: App, path: str) -> None:
 def test_an_event_without_method_or_path_is_answered_all_the_same(app: App) -> None:
     assert app({}, CONTEXT)["statusCode"] == 405
     assert app({"httpMethod": "GET", "path": None}, CONTEXT)["statusCode"] == 200
+
+
+def test_a_route_can_ask_whether_the_client_is_still_connected(app: App, rooms: Rooms) -> None:
+    app(make.event("GET", "/room"), CONTEXT)
+    app(
+        make.event("GET", "/room"),
+        InvocationContext(is_client_connected=lambda: False),
+    )
+    assert [request.is_client_connected() for request in rooms.seen] == [True, False]
 
 
 @pytest.mark.parametrize("path", ["/room", "/room/"])

@@ -11,14 +11,14 @@ import asyncio
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import pybase64
 
-from blur.api.request import LONGEST_MS
+from blur.api.request import LONGEST_MS, always_connected
 
 HeaderPairs = list[tuple[bytes, bytes]]
 
@@ -80,9 +80,11 @@ def to_request(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> Req
 
 @dataclass(frozen=True, slots=True)
 class InvocationContext:
-    """The parts of Lambda's context object that a handler may read."""
+    """The parts of Lambda's context object that a handler may read, and the client's state."""
 
     left_ms: int = LONGEST_MS
+    is_client_connected: Callable[[], bool] = always_connected
+    """Return whether the client can still receive the answer."""
     function_name: str = "bgblur-serve"
     function_version: str = "$LATEST"
     invoked_function_arn: str = "arn:aws:lambda:local:000000000000:function:bgblur-serve"
