@@ -31,7 +31,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model calibrate gallery openapi bench \
+.PHONY: help run test samples browser e2e check model dist image calibrate gallery openapi bench \
 	bench-quality bench-models load reliability mutants sbom audit lock clean FORCE
 FORCE:
 
@@ -69,6 +69,20 @@ model: | $(SERVE_READY) ## Bring the model into build/models; MODEL=name takes a
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
 	@$(BIN)/python layers/model/lighten.py build/models
+
+# Both wheels of one commit are the same bytes on every machine.
+DIST ?= dist
+dist: $(SERVE_READY) model ## Build the wheels of the server and of the client into dist/
+	@rm -rf $(DIST)/*.whl build/lib build/bdist.* tools/blur_client/build
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1700000000) \
+		$(PIP) wheel --no-deps --no-index --no-build-isolation --wheel-dir $(DIST) . ./tools/blur_client
+	@ls $(DIST)/*.whl
+
+IMAGE ?= background-blur-api
+BASE_IMAGE ?= python:3.13-slim
+image: ## Build the container image of the embedded server; needs Docker
+	@docker build --quiet --tag $(IMAGE) --build-arg BASE_IMAGE=$(BASE_IMAGE) \
+		--file tools/bgblur/Dockerfile .
 
 calibrate: $(TEST_READY) model ## Learn the light model's factors again; needs 2 GB and minutes
 	@$(BIN)/python layers/model/calibrate.py build/models
@@ -128,6 +142,7 @@ LOCK = cd requirements && ../$(COMPILE)
 lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer ones
 	@$(LOCK) function.in --output-file function.txt
 	@$(LOCK) function.in serve.in build.in model.in --constraints function.txt --output-file serve.txt
+	@$(LOCK) function.in serve.in --constraints serve.txt --output-file runtime.txt
 	@$(LOCK) function.in serve.in build.in model.in test.in --constraints serve.txt --output-file test.txt
 	@$(LOCK) model.in --constraints serve.txt --output-file ../layers/model/requirements.txt
 	@$(LOCK) base.in --output-file base.txt
@@ -136,7 +151,7 @@ lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer
 	@$(LOCK) mutants.in --constraints test.txt --output-file mutants.txt
 
 clean: ## Remove the environments, the model and caches; accounts in var/ stay
-	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) .aws-sam build
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) .aws-sam build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf functions/*.egg-info tools/*.egg-info tools/blur_client/*.egg-info *.egg-info

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
 MODEL = "../layers/model/requirements.txt"  # SAM builds the layer from its own folder alone
-LOCKS = ["function.txt", "serve.txt", "test.txt"]
+LOCKS = ["function.txt", "runtime.txt", "serve.txt", "test.txt"]
 APART = ["audit.txt", "base.txt", "mutants.txt", "sam.txt", MODEL]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
 
@@ -29,15 +29,16 @@ def wanted(lists: list[str]) -> set[str]:
 
 
 def test_each_lock_pins_what_the_smaller_one_pins_at_the_same_versions() -> None:
-    function, serve, test = map(pins, LOCKS)
+    function, runtime, serve, test = map(pins, LOCKS)
     assert function
-    assert function < serve < test
+    assert function < runtime < serve < test
 
 
 @pytest.mark.parametrize(
     ("lock", "lists"),
     [
         ("function.txt", ["function.in"]),
+        ("runtime.txt", ["function.in", "serve.in"]),
         ("serve.txt", ["function.in", "serve.in", "build.in", "model.in"]),
         ("test.txt", ["function.in", "serve.in", "build.in", "model.in", "test.in"]),
         (MODEL, ["model.in"]),
@@ -68,7 +69,7 @@ def test_the_locks_that_are_audited_have_everything_that_is_locked() -> None:
 
 
 INSTALLERS = ["Makefile", "functions/blur/Dockerfile", "layers/model/Makefile"]
-INSTALLERS += ["tools/base_image.Dockerfile"]
+INSTALLERS += ["tools/base_image.Dockerfile", "tools/bgblur/Dockerfile"]
 
 
 @pytest.mark.parametrize("path", INSTALLERS)
@@ -91,13 +92,15 @@ def test_requirements_leave_the_choice_of_index_to_pip(path: Path) -> None:
     assert "--extra-index" not in text
 
 
-def test_what_the_image_copies_is_let_through_to_its_builder() -> None:
-    dockerfile = (ROOT / "functions" / "blur" / "Dockerfile").read_text("utf-8")
-    copied = set(re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE))
+@pytest.mark.parametrize("folder", ["functions/blur", "tools/bgblur"])
+def test_all_that_an_image_copies_is_in_its_build_context(folder: str) -> None:
+    dockerfile = (ROOT / folder / "Dockerfile").read_text("utf-8")
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
+    copied = {name for names in copies for name in names.split()}
     assert {"functions/blur", "site"} <= copied
     ignored = (ROOT / ".dockerignore").read_text("utf-8")
-    let_through = set(re.findall(r"^!(.+)$", ignored, re.MULTILINE))
-    assert copied <= let_through
+    included = tuple(re.findall(r"^!(.+)$", ignored, re.MULTILINE))
+    assert all(f"{name}/".startswith(tuple(f"{i}/" for i in included)) for name in copied)
     assert all((ROOT / name).exists() for name in copied)
 
 

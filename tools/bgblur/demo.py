@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bgblur.embedded import site
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, KeyKind, RateLimit
 from blur.accounts.store import UnknownAccountError
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 CREDITS = 1000
 REFILL_BELOW = 100
-SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"
 
 
 def demo_key(office: Office, key_file: Path, *, limit: RateLimit) -> str:
@@ -37,7 +37,7 @@ def demo_key(office: Office, key_file: Path, *, limit: RateLimit) -> str:
 
 def curl_line(api_key: str, base_url: str) -> str:
     """Return a command that blurs the sample photo, to be pasted into any shell."""
-    words = ["curl", "-sS", "-H", f"ApiKey: {api_key}", "-F", f"image=@{SAMPLE}"]
+    words = ["curl", "-sS", "-H", f"ApiKey: {api_key}", "-F", f"image=@{site() / 'sample.jpg'}"]
     words += ["-F", "radius=12", f"{base_url}/v2/rembg/blur/", "-o", "blurred.png"]
     return shlex.join(words)
 

@@ -7,24 +7,38 @@ from pathlib import Path
 
 from blur.settings import Settings
 
-LOCAL_MODEL_DIR = Path(__file__).parents[2] / "build" / "models"
-"""Where `make model` puts the weights in this checkout, wherever the command is called."""
+CHECKOUT = Path(__file__).parents[2]
+DATA = Path(__file__).with_name("data")
+"""The model and the page that an installed wheel carries; a checkout has its own."""
 LOCAL_MEDIA = Path("var/media")
-LOCAL_SITE = Path(__file__).parents[2] / "site"
+
+
+def models() -> Path:
+    """Return the folder of the ONNX files: the wheel's, or the checkout's."""
+    return _first(DATA / "models", CHECKOUT / "build" / "models")
+
+
+def site() -> Path:
+    """Return the folder of the page, found in the same order."""
+    return _first(DATA / "site", CHECKOUT / "site")
 
 
 def settings(environ: Mapping[str, str]) -> Settings:
-    """Read the environment; without a layer at /opt, take the checkout's own model folder.
+    """Read the environment, with the model and the page of this machine as defaults.
 
-    Uploads go to a folder beside the accounts, for there is a server here to receive them.
+    Uploads go to a folder next to the accounts, since there is a server here to receive them.
 
     Raises:
         ValueError: a setting has a value that it cannot have.
 
     """
-    local = {"BLUR_MEDIA": f"folder:{LOCAL_MEDIA}"}
-    if not Path("/opt/models").is_dir():
-        local["BLUR_MODEL_DIR"] = str(LOCAL_MODEL_DIR)
-    if not Path("/opt/site").is_dir():
-        local["BLUR_SITE_DIR"] = str(LOCAL_SITE)
+    local = {
+        "BLUR_MEDIA": f"folder:{LOCAL_MEDIA}",
+        "BLUR_MODEL_DIR": str(models()),
+        "BLUR_SITE_DIR": str(site()),
+    }
     return Settings.from_environ({**local, **environ})
+
+
+def _first(carried: Path, checkout: Path) -> Path:
+    return carried if carried.is_dir() else checkout

@@ -1,0 +1,50 @@
+"""The parts of the wheel that are not Python packages: the model, the page and its sample photo.
+
+Everything else about the project is in pyproject.toml. A wheel carries these files in
+`bgblur/data`, so that `bgblur blur` and `bgblur serve` work where it is installed, without a
+checkout and without a network. An editable install has none of them: it uses the checkout's own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+MODEL = ROOT / "build" / "models" / "u2netp-light.onnx"
+SITE = ROOT / "site"
+
+
+class BuildWithData(build_py):  # type: ignore[misc] # setuptools has no types
+    """Build the packages, then add the data."""
+
+    def run(self) -> None:
+        """Build everything; make the model first if `make model` has not."""
+        super().run()
+        if self.editable_mode:
+            return
+        data = Path(self.build_lib) / "bgblur" / "data"
+        shutil.rmtree(data, ignore_errors=True)  # what an earlier build left is not shipped
+        shutil.copytree(SITE, data / "site")
+        (data / "models").mkdir()
+        shutil.copyfile(_model(), data / "models" / MODEL.name)
+
+
+def _model() -> Path:
+    if not MODEL.is_file():
+        layer = ROOT / "layers" / "model"
+        _run(layer / "fetch.py", "--model", MODEL.stem, "--into", str(MODEL.parent))
+        _run(layer / "lighten.py", str(MODEL.parent))
+    return MODEL
+
+
+def _run(script: Path, *arguments: str) -> None:
+    subprocess.run([sys.executable, str(script), *arguments], check=True)  # noqa: S603 - our own script
+
+
+setup(cmdclass={"build_py": BuildWithData})

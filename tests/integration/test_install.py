@@ -1,0 +1,141 @@
+"""The two wheels, installed where nothing else is: no checkout, no make, no build tools."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+from tests.documents import ROOT
+
+SAMPLE = ROOT / "site" / "sample.jpg"
+UV = ROOT / ".venv" / "bin" / "uv"
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build both wheels as `make dist` does."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(["make", "--silent", "dist", f"DIST={folder}"], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bgblur(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install both wheels and what they depend on into a new environment; return its command."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    subprocess.run([UV, "venv", "--quiet", folder], check=True)
+    install = [str(UV), "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
+    install += ["--find-links", str(wheels), "background-blur-api", "blur-client"]
+    subprocess.run(install, check=True)
+    return folder / "bin" / "bgblur"
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """An empty folder to work in, and an empty home next to it."""
+    (tmp_path / "home").mkdir()
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+def environ(folder: Path) -> dict[str, str]:
+    """Return an environment without a checkout, a tool or a setting of the tests."""
+    return {"PATH": os.devnull, "HOME": str(folder.parent / "home")}
+
+
+def test_the_wheel_blurs_a_photo_from_an_empty_folder(bgblur: Path, empty: Path) -> None:
+    shutil.copy(SAMPLE, empty / "photo.jpg")
+    command = [str(bgblur), "blur", "photo.jpg", "-r", "12"]
+    subprocess.run(command, cwd=empty, env=environ(empty), check=True, capture_output=True)
+    assert len(list(empty.iterdir())) == 2
+    [result] = empty.glob("photo-blurred.*")
+    with Image.open(result) as blurred, Image.open(SAMPLE) as photo:
+        assert blurred.size == photo.size
+
+
+def test_the_wheel_serves_page_reference_and_photos_from_an_empty_folder(
+    bgblur: Path, empty: Path
+) -> None:
+    with served(bgblur, empty) as (url, key):
+        assert "<html" in requests.get(url, headers={"Accept": "text/html"}, timeout=30).text
+        assert requests.get(f"{url}/docs", timeout=30).status_code == 200
+        answer = requests.post(
+            f"{url}/v2/rembg/blur/",
+            headers={"ApiKey": key},
+            files={"image": SAMPLE.read_bytes()},
+            data={"radius": "12"},
+            timeout=60,
+        )
+    assert answer.status_code == 200
+    with Image.open(BytesIO(answer.content)) as blurred, Image.open(SAMPLE) as photo:
+        assert blurred.size == photo.size
+
+
+def test_the_installed_command_knows_its_version(bgblur: Path, empty: Path) -> None:
+    output = subprocess.check_output([bgblur, "--version"], cwd=empty, env=environ(empty))
+    assert re.search(rb"\d+\.\d+\.\d+", output)
+
+
+def test_a_wheel_has_the_model_with_its_licence_and_no_test_or_setting(wheels: Path) -> None:
+    [wheel] = wheels.glob("background_blur_api-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "bgblur/data/models/u2netp-light.onnx" in names
+    assert any(name.endswith("LICENSE.U-2-Net") for name in names)
+    assert {f"bgblur/data/site/{file.name}" for file in (ROOT / "site").iterdir()} <= set(names)
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "bgblur",
+        "blur",
+        "blur_client",
+    }
+
+
+def test_both_wheels_have_the_same_client(wheels: Path) -> None:
+    def client(pattern: str) -> dict[str, bytes]:
+        [path] = wheels.glob(pattern)
+        with zipfile.ZipFile(path) as wheel:
+            names = [name for name in wheel.namelist() if name.startswith("blur_client/")]
+            return {name: wheel.read(name) for name in names if name.endswith(".py")}
+
+    alone = client("blur_client-*.whl")
+    assert alone
+    assert alone == client("background_blur_api-*.whl")
+
+
+def test_both_wheels_have_the_same_version(wheels: Path) -> None:
+    versions = {wheel.name.split("-")[1] for wheel in wheels.glob("*.whl")}
+    assert len(versions) == 1
+
+
+@contextmanager
+def served(bgblur: Path, folder: Path) -> Iterator[tuple[str, str]]:
+    """Run `bgblur serve --demo` in the folder; give its address and the demo key."""
+    command = [str(bgblur), "serve", "--demo", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=folder, env=environ(folder), stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout
+        try:
+            shown = ""
+            while not (key := re.search(r"bb_live_\w+", shown)):
+                line = server.stdout.readline()
+                assert line, f"the server ended: {shown}"
+                shown += line
+            [url] = set(re.findall(r"http://127\.0\.0\.1:\d+", shown))
+            yield url, key[0]
+        finally:
+            server.send_signal(signal.SIGTERM)
+            status = server.wait(timeout=60)
+    assert status in {0, -signal.SIGTERM}
