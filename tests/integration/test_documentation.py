@@ -112,6 +112,9 @@ def test_commands_do_their_work(block: Block, reader: Reader, folder: Path) -> N
         assert (folder / name).exists()
     for picture in folder.rglob("*.png"):
         assert is_picture(picture.read_bytes())
+    private = [*folder.rglob("*.db*"), *folder.rglob("demo.key"), *folder.glob("var/media/**/*")]
+    for path in filter(Path.is_file, private):
+        assert path.stat().st_mode & 0o077 == 0, path
 
 
 @pytest.mark.parametrize("block", [b for b in SHELL if ON_A_TABLE in b.text], ids=str)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bgblur.console import MOST_CREDITS, json_option, open_office, show, show_table
+from bgblur.printable import printable
 from blur.accounts.audit import differences
 from blur.accounts.model import Account, EntryKind
 from blur.api.account import rfc3339
@@ -136,7 +137,7 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
         show({"accounts": len(audited), "differences": found}, as_json=True)
     else:
         for row in found:
-            click.echo(f"{row['account']}: {row['difference']}")
+            click.echo(printable(f"{row['account']}: {row['difference']}"))
         click.echo(f"{len(audited)} audited, {len(found)} differences")
     context.exit(DIFFERS if found else 0)
 

@@ -13,13 +13,14 @@ from bgblur.account_commands import accounts
 from bgblur.blurring.command import blur
 from bgblur.console import load_settings, open_office
 from bgblur.key_commands import keys
+from bgblur.printable import PrintableErrorsGroup
 from blur.accounts.model import RateLimit
 
 if TYPE_CHECKING:
     from blur.settings import Settings
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=PrintableErrorsGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="background-blur-api")
 def main() -> None:
     """Background Blur: photos, the embedded server and its accounts."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bgblur import embedded
+from bgblur.printable import printable
 from blur.accounts.admin import Office
 from blur.accounts.connect import connect
 from blur.accounts.model import SECOND_US
@@ -104,4 +105,4 @@ def _plain(value: object) -> str:
         return "-"
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_plain(inner)}" for name, inner in value.items()) or "-"
-    return str(value)
+    return printable(str(value))

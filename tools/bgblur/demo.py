@@ -29,6 +29,7 @@ def demo_key(office: Office, key_file: Path, *, limit: RateLimit) -> str:
     if not _is_known(office, text):
         account_id = office.open_account("demo", credits=CREDITS)
         text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=limit)
+        key_file.unlink(missing_ok=True)  # an old file can have another mode
         key_file.touch(mode=0o600)
         key_file.write_text(f"{text}\n")
     _refill(office, keys.parse(text).account_id)

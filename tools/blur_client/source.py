@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +37,7 @@ class Photo:
         """Keep a path or bytes as they are; a file that cannot be rewound is read now.
 
         Raises:
-            OSError: there is no such file, or it cannot be read.
+            OSError: there is no such file, it is not a regular file, or it cannot be read.
 
         """
         self.name = _name_of(source)
@@ -64,8 +66,29 @@ class Photo:
         elif isinstance(self._content, bytes):
             yield io.BytesIO(self._content)
         else:
-            with self._content.open("rb") as file:
+            with _open_regular(self._content) as file:
                 yield file
+
+
+@contextmanager
+def _open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file.
+
+    Opening a pipe would wait for its writer, and a device such as /dev/zero has no end.
+    """
+    _require_regular(path.stat())  # before opening, which can already have an effect on a device
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        _require_regular(os.fstat(file.fileno()))
+        yield file
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file; open a pipe yourself and pass the stream")
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def media_type(head: bytes) -> str | None:

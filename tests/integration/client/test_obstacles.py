@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
+from tests.integration.client.photos import PHOTO
 from tests.integration.client.shell import RADIUS, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.integration.media.conftest import Api
 
 # A test run in a shell's background hands on a SIGINT that is ignored.
@@ -136,3 +140,66 @@ def test_a_second_ctrl_c_ends_a_call_that_is_never_answered(
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 130
     assert list(tmp_path.iterdir()) == [photo]
+
+
+def test_pipes_devices_and_links_in_a_circle_fail_alone(run: Run, tmp_path: Path) -> None:
+    fill(tmp_path / "album", "a.jpg")
+    os.mkfifo(tmp_path / "album" / "pipe.jpg")
+    os.mkfifo(tmp_path / "album" / "a-blurred.png")
+    (tmp_path / "album" / "zero.jpg").symlink_to("/dev/zero")
+    (tmp_path / "album" / "circle.jpg").symlink_to("circle.jpg")
+    (tmp_path / "album" / ("x" * 250 + ".jpg")).write_bytes(PHOTO)
+    done = run("album", "--json")
+    assert done.returncode == 1
+    files = json.loads(done.stdout)["files"]
+    codes = {Path(file["source"]).name[:8]: file["error"]["code"] for file in files}
+    assert codes == {
+        "a.jpg": "unwritable",
+        "circle.j": "unreadable",
+        "pipe.jpg": "unreadable",
+        "xxxxxxxx": "unreadable",
+        "zero.jpg": "unreadable",
+    }
+
+
+def test_a_name_that_is_too_long_is_a_wrong_command(run: Run, photo: Path) -> None:
+    for arguments in (("y" * 300,), (photo.name, "-o", "y" * 300)):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert done.stderr.decode().endswith(": File name too long\n")
+
+
+def test_a_result_is_not_more_readable_than_its_photo(run: Run, photo: Path) -> None:
+    photo.chmod(0o600)
+    assert run(photo.name).returncode == 0
+    assert photo.with_name("photo-blurred.png").stat().st_mode & 0o777 == 0o600
+
+
+UNIX_ONLY = """
+import os, signal, sys
+for module in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules[module] = None
+for name in ("fork", "forkpty", "getuid", "geteuid", "killpg", "mkfifo", "nice", "O_NONBLOCK",
+             "posix_spawn", "register_at_fork", "sched_getaffinity", "set_blocking", "setsid",
+             "sysconf", "waitid"):
+    delattr(os, name)
+for name in ("SIGALRM", "SIGCHLD", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGUSR1", "setitimer"):
+    delattr(signal, name)
+open("without/loaded", "w").close()
+"""
+
+
+def test_a_system_without_unix_functions_blurs(
+    run: Run, there: dict[str, str], photo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(UNIX_ONLY)
+    with Image.open(io.BytesIO(PHOTO)) as image:
+        image.save(tmp_path / "photo.avif")
+    without = {"PYTHONPATH": str(tmp_path / "without")}
+    for way in ({}, there):
+        done = run(photo.name, "photo.avif", "-o", "new", "--force", **without, **way)
+        assert (done.returncode, done.stderr.count(b"\n")) == (0, 1), done.stderr
+        assert is_picture((tmp_path / "new" / "photo.jpg.png").read_bytes())
+        assert is_picture((tmp_path / "new" / "photo.avif.png").read_bytes())
+    assert (tmp_path / "without" / "loaded").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import stat
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from bgblur.blurring.crew import NOT_BEGUN, Crew, Job, Outcome
 from bgblur.blurring.engines import Failure, Made
 from bgblur.blurring.options import EXTENSIONS, blur_options, format_for
 from bgblur.blurring.paths import Task, plan
+from bgblur.blurring.photo_file import read_bounded
 from bgblur.blurring.progress import Display
 from bgblur.console import json_option
 
@@ -134,8 +136,13 @@ def _tell(outcome: Outcome, display: Display) -> None:
 
 
 def _job(task: Task) -> Job:
-    photo = sys.stdin.buffer.read() if task.source is None else task.source
-    return Job(task, photo)
+    if task.source is not None:
+        return Job(task, task.source)
+    try:
+        return Job(task, read_bounded(sys.stdin.buffer))
+    except OSError as error:
+        message = f"standard input: {error.strerror}"
+        raise click.ClickException(message) from error
 
 
 def _written(outcome: Outcome, *, force: bool) -> Outcome:
@@ -155,7 +162,8 @@ def _written(outcome: Outcome, *, force: bool) -> Outcome:
 
 def _write(task: Task, made: Made, *, force: bool) -> None:
     if task.target is not None:
-        output.write(task.target, made.data, force=force)
+        mode = 0o666 if task.source is None else task.source.stat().st_mode & 0o666
+        output.write(task.target, made.data, force=force, mode=mode | stat.S_IWUSR)
         return
     sys.stdout.buffer.write(made.data)
     sys.stdout.buffer.flush()

@@ -101,9 +101,9 @@ class Crew:
         if self._stop.is_set() or self._hopeless.is_set():
             return NOT_BEGUN
         target = job.task.target
-        if target is not None and not self._force and is_taken(target):
-            return Failure("exists", f"{target} is there already; --force replaces it")
         try:
+            if target is not None and not self._force and is_taken(target):
+                return Failure("exists", f"{target} is there already; --force replaces it")
             return self._engine(job.photo, self._teller(job))
         except Stopped:
             return Failure("interrupted", "interrupted")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from bgblur.blurring.options import for_api, for_recipe
+from bgblur.blurring.photo_file import read_photo
 from bgblur.console import load_settings
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def local(wishes: Mapping[str, Any]) -> Engine:
         raise click.UsageError(message) from error
 
     def blur(photo: Photo, tell: Tell) -> Made:
-        data = photo if isinstance(photo, bytes) else photo.read_bytes()
+        data = photo if isinstance(photo, bytes) else read_photo(photo)
         try:
             image = blur_photo(
                 data,

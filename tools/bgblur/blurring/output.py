@@ -12,8 +12,10 @@ def is_taken(target: Path) -> bool:
     return target.is_file() or target.is_dir() or target.is_symlink()
 
 
-def write(target: Path, data: bytes, *, force: bool) -> None:
-    """Write the file under another name and give it its own when it is whole.
+def write(target: Path, data: bytes, *, force: bool, mode: int = 0o666) -> None:
+    """Write the file under another name and rename it when it is whole.
+
+    The user's umask takes permissions away from `mode`.
 
     Raises:
         FileExistsError: it is there, and `force` does not allow to replace it.
@@ -21,12 +23,12 @@ def write(target: Path, data: bytes, *, force: bool) -> None:
 
     """
     if target.exists() and not is_taken(target):
-        target.write_bytes(data)
+        _write_stream(target, data)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with draft.open("xb") as file:
+        with open(draft, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as file:
             file.write(data)
         if force:
             draft.replace(target)
@@ -34,6 +36,19 @@ def write(target: Path, data: bytes, *, force: bool) -> None:
             _name_once(draft, target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _write_stream(target: Path, data: bytes) -> None:
+    """Write to a device or a pipe; a pipe that no program reads is an error, not a wait."""
+
+    def open_without_waiting(path: str, flags: int) -> int:
+        descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(descriptor, True)
+        return descriptor
+
+    with open(target, "wb", opener=open_without_waiting) as file:
+        file.write(data)
 
 
 def _name_once(draft: Path, target: Path) -> None:

@@ -48,6 +48,14 @@ def plan(paths: Sequence[str], output: str | None, extension: str, *, deep: bool
         click.UsageError: a path is not there, nothing is found, or two results would be one.
 
     """
+    try:
+        return _plan(paths, output, extension, deep=deep)
+    except OSError as error:  # a name that is too long, or a folder that must not be read
+        message = f"{error.filename}: {error.strerror}"
+        raise click.UsageError(message) from error
+
+
+def _plan(paths: Sequence[str], output: str | None, extension: str, *, deep: bool) -> list[Task]:
     missing = [path for path in paths if path != STANDARD and not Path(path).exists()]
     if missing:
         message = f"there is no {', '.join(missing)}"
@@ -77,26 +85,31 @@ def _streamed(paths: Sequence[str], output: str | None) -> Task:
 
 
 def _search(paths: Sequence[str], *, deep: bool, leave_out: str | None) -> Iterator[_Found]:
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in map(Path, paths):
         found = _in_folder(path, deep=deep, leave_out=leave_out) if path.is_dir() else [path]
         for photo in found:
-            if photo.resolve() not in seen:
-                seen.add(photo.resolve())
+            if _real(photo) not in seen:
+                seen.add(_real(photo))
                 root = path if path.is_dir() else path.parent
                 yield _Found(photo, photo.relative_to(root).parent)
 
 
 def _in_folder(folder: Path, *, deep: bool, leave_out: str | None) -> Iterator[Path]:
     """Yield the photos of a folder in order, without the results of an earlier run."""
-    skipped = None if leave_out is None else Path(leave_out).resolve()
+    skipped = None if leave_out is None else _real(Path(leave_out))
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(
             name
             for name in folders
-            if deep and not name.startswith(".") and Path(here, name).resolve() != skipped
+            if deep and not name.startswith(".") and _real(Path(here, name)) != skipped
         )
         yield from (Path(here, name) for name in sorted(files) if _is_photo(Path(name)))
+
+
+def _real(path: Path) -> str:
+    """Return the path without links; of links in a circle, the path itself."""
+    return os.path.realpath(path)  # Path.resolve raises RuntimeError for links in a circle
 
 
 def _is_photo(path: Path) -> bool:
@@ -138,12 +151,12 @@ def _target(photo: _Found, folder: Path | None, stem: str, extension: str) -> Pa
 
 def _check(tasks: Sequence[Task]) -> None:
     """Refuse what would lose something: two results in one file, or one over a photo."""
-    sources = {task.source.resolve() for task in tasks if task.source}
-    taken: dict[Path, Task] = {}
+    sources = {_real(task.source) for task in tasks if task.source}
+    taken: dict[str, Task] = {}
     for task in tasks:
         if task.target is None:
             continue
-        target = task.target.resolve()
+        target = _real(task.target)
         if target in taken:
             message = f"{taken[target].name} and {task.name} would both become {task.target}"
             raise click.UsageError(message)

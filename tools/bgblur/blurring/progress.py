@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from bgblur.printable import printable
+
 if TYPE_CHECKING:
     from bgblur.blurring.crew import Job
 
@@ -37,7 +39,7 @@ class Display:
     def say(self, text: str) -> None:
         """Print a line that stays, above the bars."""
         self.clear()
-        click.echo(plain(text), file=self._stream)
+        click.echo(printable(text), file=self._stream)
 
     def draw(self, running: Sequence[Job], finished: int, *, ending: bool = False) -> None:
         """Draw the bars again; at the `ending` only what was begun is waited for."""
@@ -45,7 +47,8 @@ class Display:
             return
         columns, lines = shutil.get_terminal_size()
         rows = [
-            self._row(_short(plain(job.task.name)), job.done, plain(job.step)) for job in running
+            self._row(_short(printable(job.task.name)), job.done, printable(job.step))
+            for job in running
         ]
         rows = rows[: max(1, lines - 2)]
         if self._total > 1:
@@ -74,11 +77,6 @@ class Display:
         bar = self._filled * filled + self._empty * (BAR_CELLS - filled)
         padding = " " * (NAME_CELLS - cells(name))
         return f"{name}{padding}  {bar} {share:4.0%}  {word}".rstrip()
-
-
-def plain(text: str) -> str:
-    """Return the text without what a terminal obeys, or cannot show: files may be called so."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def cells(text: str) -> int:

@@ -8,7 +8,6 @@ out. Where it is refused the memory, it gives up, and the file is broken like an
 
 from __future__ import annotations
 
-import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +59,8 @@ def _held_to(more_bytes: int) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not _STATM.exists():
         yield
         return
+    import resource  # noqa: PLC0415 - Windows does not have this module
+
     pages = int(_STATM.read_text("ascii").split()[_DATA])
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     bound = pages * resource.getpagesize() + more_bytes

@@ -1,0 +1,58 @@
+"""Reading photos: regular files only, and never more bytes than a photo can need.
+
+A pipe blocks the reader until another program writes to it, and a device such as /dev/zero has no
+end. A folder of photos can hold either, by mistake or by intent.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+MAX_PHOTO_BYTES = 400_000_000
+"""50 megapixels with 8 bytes each (RGBA in 16 bits, uncompressed)."""
+
+
+def read_photo(path: Path) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        OSError: it is not a regular file, it is too large, or it cannot be read.
+
+    """
+    require_regular(path.stat())  # before opening, which can already have an effect on a device
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        require_regular(os.fstat(file.fileno()))
+        return read_bounded(file)
+
+
+def read_bounded(file: BinaryIO) -> bytes:
+    """Return the rest of the file.
+
+    Raises:
+        OSError: that is more than `MAX_PHOTO_BYTES`.
+
+    """
+    data = file.read(MAX_PHOTO_BYTES + 1) or b""
+    if len(data) > MAX_PHOTO_BYTES:
+        message = f"larger than the limit of {MAX_PHOTO_BYTES // 1_000_000} MB"
+        raise OSError(errno.EFBIG, message)
+    return data
+
+
+def require_regular(status: os.stat_result) -> None:
+    """Require a regular file.
+
+    Raises:
+        OSError: it is a pipe, a device, a socket or a folder.
+
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file; send a pipe to standard input and use -")
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
