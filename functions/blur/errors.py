@@ -115,6 +115,14 @@ class InsufficientCreditsError(ApiError):
     status, code = HTTPStatus.PAYMENT_REQUIRED, "insufficient_credits"
 
 
+def insufficient_credits(price: int, status: AccountStatus) -> InsufficientCreditsError:
+    """Return the error for a balance, `status.credits_left`, below `price`."""
+    message = f"This call costs {price} credits; the account has {status.credits_left} left."
+    error = InsufficientCreditsError(message)
+    error.standing = status
+    return error
+
+
 class NotFoundError(ApiError):
     """There is no such route."""
 

@@ -56,12 +56,12 @@ class CallStore(Protocol):
         """Authenticate, count the request and take a hold of `claim.price`, in one write.
 
         Repeating it with the same `hold_id` takes the hold once and counts once. The
-        standing's `credits_charged` is the price: the most that the call can cost.
+        status's `credits_charged` is the price: the most that the call can cost.
 
         Raises:
             InvalidApiKeyError: first; unknown, revoked or expired.
             RateLimitError: second.
-            InsufficientCreditsError: third; the request is not counted then.
+            InsufficientCreditsError: third; the request is counted.
 
         """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,12 @@ import pytest
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
 from blur.accounts.model import RateLimit
-from blur.errors import InsufficientCreditsError, InvalidApiKeyError, RateLimitError
+from blur.errors import (
+    InsufficientCreditsError,
+    InvalidApiKeyError,
+    RateLimitError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
@@ -17,19 +23,41 @@ if TYPE_CHECKING:
 TIGHT = RateLimit(per_minute=60, burst=2)
 
 
-def test_a_balance_that_does_not_cover_the_price_is_refused_and_not_counted(
+def test_a_balance_that_does_not_cover_the_price_is_refused_and_counted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2, limit=TIGHT)
-    for _ in range(5):
+    for remaining in (1, 0):
         with pytest.raises(InsufficientCreditsError, match=r"costs 3 .* has 2 left") as refusal:
             store.reserve(customer.claim(3), now_us=START)
-        standing = refusal.value.standing
-        assert standing is not None
-        assert (standing.credits_charged, standing.credits_left) == (0, 2)
-        assert standing.rate.remaining == TIGHT.burst
+        status = refusal.value.standing
+        assert status is not None
+        assert (status.credits_charged, status.credits_left) == (0, 2)
+        assert status.rate.remaining == remaining
+    with pytest.raises(RateLimitError):
+        store.reserve(customer.claim(3), now_us=START)
     assert store.account(customer.account_id, now_us=START).balance == 2
-    assert store.reserve(customer.claim(2), now_us=START).standing.rate.remaining == 1
+    assert store.reserve(customer.claim(2), now_us=after(1)).standing.rate.remaining == 0
+
+
+def test_of_many_calls_at_once_without_credits_only_those_within_the_limit_get_402(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=0, limit=RateLimit(per_minute=1, burst=1))
+
+    def refusal(_: int) -> type[Exception]:
+        while True:
+            try:
+                store.reserve(customer.claim(), now_us=START)
+            except UnavailableError:  # too many writes at the same instant: sent again
+                continue
+            except (InsufficientCreditsError, RateLimitError) as error:
+                return type(error)
+
+    with ThreadPoolExecutor(20) as pool:
+        refusals = list(pool.map(refusal, range(60)))
+    assert refusals.count(InsufficientCreditsError) == 1
+    assert refusals.count(RateLimitError) == 59
 
 
 def test_the_rate_limit_refuses_with_a_wait_that_is_true(

@@ -18,6 +18,7 @@ from tests.integration.accounts.customer import (
 from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.store import DynamoStore, open_client
 from blur.accounts.model import SECOND_US, Instant, RateLimit
+from blur.errors import InsufficientCreditsError, RateLimitError
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -115,6 +116,17 @@ def test_an_inquiry_and_a_refund_are_one_write_of_one_unit_each(
     store.refund(hold, now_us=START)
     store.inquire(customer.account_id, customer.digest, now_us=START)
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
+
+
+def test_a_call_without_credits_is_two_writes_and_one_beyond_its_limit_is_one(
+    store: DynamoStore, bill: Bill
+) -> None:
+    customer = open_account(store, 0, limit=RateLimit(per_minute=1, burst=1))
+    for refusal, writes in ((InsufficientCreditsError, 2), (RateLimitError, 1)):
+        bill.clear()
+        with pytest.raises(refusal):
+            store.reserve(customer.claim(), now_us=START)
+        assert bill.operations == ["UpdateItem"] * writes
 
 
 def test_an_account_with_two_keys_and_a_year_of_usage_fits_in_one_unit(

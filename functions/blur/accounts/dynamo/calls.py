@@ -26,10 +26,10 @@ from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.model import AccountStatus, AccountView, Claim, Hold, Instant, Reservation
 from blur.errors import (
-    InsufficientCreditsError,
     InvalidApiKeyError,
     RateLimitError,
     UnavailableError,
+    insufficient_credits,
 )
 
 ROUNDS = 8
@@ -95,21 +95,29 @@ def _standing_after(
 
 
 def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item:
-    """Count the request, take the claim's hold if there is one, and return the item."""
+    """Count the request, take the claim's hold if there is one, and return the item.
+
+    Where the balance does not cover the claim, a second write counts the request alone.
+    """
     branch: Branch = _idle
+    balance: int | None = None  # set once it is found to be below the price
     for _ in range(ROUNDS):
+        update = _update(branch, visit, claim if balance is None else None)
         try:
-            item = table.update(schema.account_key(visit.account_id), _update(branch, visit, claim))
+            item = table.update(schema.account_key(visit.account_id), update)
         except ConditionFailedError as failed:
             item = _authenticated(failed.item, visit)
         else:
+            if claim and balance is not None:
+                left = rate_of(item, visit.key_digest, CALLS, visit.now_us)
+                raise insufficient_credits(claim.price, AccountStatus(0, balance, left))
             return holds.tidy(table, visit.account_id, item, visit.now_us)
         item = holds.tidy(table, visit.account_id, item, visit.now_us)
         if claim and holds.find(item, claim, visit.now_us):
             return item
         branch = _branch(item, visit)
-        if claim:
-            _require_credits(item, claim, visit.now_us)
+        is_covered = claim is None or item["balance"] >= claim.price
+        balance = None if is_covered else item["balance"]
     message = "Too many calls use this account at the same moment."
     raise UnavailableError(message, retry_after_s=1)
 
@@ -180,12 +188,3 @@ def _authenticated(item: Item | None, visit: Visit) -> Item:
     if not key_of(item, visit.account_id, visit.key_digest).is_valid(visit.now_us):
         raise InvalidApiKeyError
     return item
-
-
-def _require_credits(item: Item, claim: Claim, now_us: Instant) -> None:
-    if item["balance"] < claim.price:
-        left = item["balance"]
-        message = f"This call costs {claim.price} credits; the account has {left} left."
-        error = InsufficientCreditsError(message)
-        error.standing = standing_of(item, claim.key_digest, 0, now_us)
-        raise error

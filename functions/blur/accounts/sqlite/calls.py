@@ -19,7 +19,12 @@ from blur.accounts.sqlite import holds, records
 from blur.accounts.sqlite.file import AccountsFile
 from blur.accounts.sqlite.rows import Caller, caller_of, read_account
 from blur.accounts.store import UnknownAccountError
-from blur.errors import InsufficientCreditsError, InvalidApiKeyError, RateLimitError
+from blur.errors import (
+    InsufficientCreditsError,
+    InvalidApiKeyError,
+    RateLimitError,
+    insufficient_credits,
+)
 
 
 class SqliteCalls:
@@ -39,20 +44,15 @@ class SqliteCalls:
     def reserve(self, claim: Claim, *, now_us: Instant) -> Reservation:
         """Take a hold at most once for its id; see `CallStore.reserve`.
 
-        The standing counts the price as charged, the most that the call can cost. Ended holds
-        are remembered until their expiry; `holds` says why that is enough.
+        The status counts the price as charged, the most that the call can cost. Ended holds
+        are remembered until their expiry; `holds` explains why that is enough.
         """
         with self._file.transaction() as db:
-            caller = _authenticate(db, claim.account_id, claim.key_digest, now_us)
-            found = holds.find(db, claim.account_id, claim.hold_id)
-            if found is not None:
-                return Reservation(found[0], caller.standing(found[0].price, now_us))
-            bucket = _next(caller, caller.calls, now_us)
-            _require_credits(caller, claim.price, now_us)
-            _count_call(db, caller, bucket)
-            hold = holds.take(db, claim, now_us)
-            caller = _caller(db, claim.account_id, claim.key_digest)
-            return Reservation(hold, caller.standing(hold.price, now_us))
+            outcome = _reserve(db, claim, now_us)
+        # Raised after the commit: a request without credits counts in the rate limit.
+        if isinstance(outcome, InsufficientCreditsError):
+            raise outcome
+        return outcome
 
     def settle(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """Charge the hold unless it has expired; see `CallStore.settle`.
@@ -155,12 +155,20 @@ def _next(caller: Caller, bucket: rate.Bucket, now_us: Instant) -> rate.Bucket:
     raise error
 
 
-def _require_credits(caller: Caller, price: int, now_us: Instant) -> None:
-    if caller.balance < price:
-        message = f"This call costs {price} credits; the account has {caller.balance} left."
-        error = InsufficientCreditsError(message)
-        error.standing = caller.standing(0, now_us)
-        raise error
+def _reserve(
+    db: sqlite3.Connection, claim: Claim, now_us: Instant
+) -> Reservation | InsufficientCreditsError:
+    caller = _authenticate(db, claim.account_id, claim.key_digest, now_us)
+    found = holds.find(db, claim.account_id, claim.hold_id)
+    if found is not None:
+        return Reservation(found[0], caller.standing(found[0].price, now_us))
+    _count_call(db, caller, _next(caller, caller.calls, now_us))
+    if caller.balance < claim.price:
+        caller = _caller(db, claim.account_id, claim.key_digest)
+        return insufficient_credits(claim.price, caller.standing(0, now_us))
+    hold = holds.take(db, claim, now_us)
+    caller = _caller(db, claim.account_id, claim.key_digest)
+    return Reservation(hold, caller.standing(hold.price, now_us))
 
 
 def _count_call(db: sqlite3.Connection, caller: Caller, bucket: rate.Bucket) -> None:
