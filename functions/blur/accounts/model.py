@@ -56,6 +56,15 @@ class AccountStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """How many more requests a call counts as in its key's rate limit, for the CPU it took."""
+
+    requests: int
+    limit: RateLimit
+    """The key's limit, as the call's reservation reported it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What a call asks of the store before its work begins."""
 

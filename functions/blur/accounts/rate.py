@@ -14,12 +14,15 @@ Each admitted request moves TAT on by T, and none is admitted once TAT is more t
 (burst - 1) T ahead, so that no stretch of t seconds admits more than t / T + burst. Times are
 whole microseconds and T is rounded up, so rounding never admits more than the limit.
 
-No bucket is filled further than `burst * T` ahead by a clock that is right. One that is more
-than twice that ahead, and some seconds for clocks that differ between machines, was left by a
-clock that has since gone back. It is taken as a bucket with one place left: the call gets in,
-the next one T later, so that a jump of the clock admits one request too many and locks no key
-out. A smaller jump is waited for, at most `(burst + 1) * T + CLOCK_SKEW_US`. A clock that
-jumps forward and stays there admits one burst early.
+A call that was not charged and took more CPU than an ordinary photo counts as several requests
+once it has ended: TAT and `allow` move on by T for each (`weighed`).
+
+Requests fill no bucket further than `burst * T` ahead of a right clock, and their weight none
+further than twice that, `horizon_us`. One that is further ahead, and some seconds for clocks that
+differ between machines, was left by a clock that has since gone back. It is taken as a bucket
+with one place left: the call gets in, the next one T later, so that a jump of the clock admits
+one request too many and locks no key out. A smaller jump is waited for, at most `(burst + 1) * T
++ CLOCK_SKEW_US`. A clock that jumps forward and stays there admits one burst early.
 """
 
 from __future__ import annotations
@@ -71,10 +74,28 @@ def step(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket | Refusal:
     return Refusal(retry_after_s(bucket, now_us))
 
 
+def weighed(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
+    """Return the bucket as if a request that it has admitted had counted as `requests` more.
+
+    TAT is moved to `horizon_us` at most, so that the bucket never looks like one that a wrong
+    clock has left.
+    """
+    horizon = horizon_us(limit)
+    shift_us = min(requests * interval_us(limit), horizon, now_us + horizon - bucket.tat_us)
+    if shift_us <= 0:
+        return bucket
+    return Bucket(bucket.tat_us + shift_us, bucket.allow_us + shift_us)
+
+
+def horizon_us(limit: RateLimit) -> int:
+    """Return how far ahead of a right clock TAT can be: a burst of requests, and their weight."""
+    return 2 * limit.burst * interval_us(limit)
+
+
 def believed(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket:
     """Return the bucket, or one with a single place left if its clock was far ahead of ours."""
     interval = interval_us(limit)
-    if bucket.tat_us <= now_us + 2 * limit.burst * interval + CLOCK_SKEW_US:
+    if bucket.tat_us <= now_us + horizon_us(limit) + CLOCK_SKEW_US:
         return bucket
     return Bucket(now_us + (limit.burst - 1) * interval, now_us)
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         LedgerEntry,
         RateLimit,
         Reservation,
+        Weight,
     )
 
 
@@ -66,12 +67,27 @@ class CallStore(Protocol):
         """
         ...
 
-    def settle(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
-        """Charge the hold and count the call in its month; nothing if it has expired."""
+    def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+        """Charge the hold and count the call in its month; nothing if it has expired.
+
+        The same write adds `weight` to the key's rate limit.
+        """
         ...
 
-    def refund(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
-        """Give the held credits back; nothing if they have gone back already."""
+    def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+        """Give the held credits back; nothing if they have gone back already.
+
+        The same write adds `weight` to the key's rate limit.
+        """
+        ...
+
+    def add_weight(
+        self, account_id: str, key_digest: str, weight: Weight, *, now_us: Instant
+    ) -> AccountStatus:
+        """Add the weight of a call that has no hold to the key's rate limit.
+
+        Repeating it adds the weight again, within the bound that `rate.weighed` has.
+        """
         ...
 
     def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:

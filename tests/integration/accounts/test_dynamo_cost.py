@@ -17,7 +17,7 @@ from tests.integration.accounts.customer import (
 
 from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.store import DynamoStore, open_client
-from blur.accounts.model import SECOND_US, Instant, RateLimit
+from blur.accounts.model import SECOND_US, Instant, RateLimit, Weight
 from blur.errors import InsufficientCreditsError, RateLimitError
 from blur.settings import Settings
 
@@ -113,7 +113,7 @@ def test_an_inquiry_and_a_refund_are_one_write_of_one_unit_each(
 ) -> None:
     hold = store.reserve(customer.claim(), now_us=START).hold
     bill.clear()
-    store.refund(hold, now_us=START)
+    store.refund(hold, now_us=START, weight=Weight(8, DEFAULT_LIMIT))
     store.inquire(customer.account_id, customer.digest, now_us=START)
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 

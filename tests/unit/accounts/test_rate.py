@@ -204,3 +204,36 @@ def test_a_standing_names_its_limit_whether_the_key_is_rested_or_not() -> None:
     assert isinstance(busy, Bucket)
     assert rate.standing(RESTED, limit, START).limit == limit
     assert rate.standing(busy, limit, START).limit == limit
+
+
+@given(limits, st.lists(gaps, max_size=60), st.lists(st.integers(0, 1_000), max_size=20))
+def test_no_weight_makes_a_bucket_look_like_a_wrong_clocks(
+    limit: RateLimit, gaps_us: list[int], weights: list[int]
+) -> None:
+    bucket, now_us = RESTED, START
+    for now_us in arrivals_of(gaps_us):
+        after = rate.step(bucket, limit, now_us)
+        bucket = after if isinstance(after, Bucket) else bucket
+    for weight in weights:
+        heavier = rate.weighed(bucket, limit, weight, now_us)
+        assert heavier.tat_us >= bucket.tat_us
+        assert heavier.tat_us - heavier.allow_us == bucket.tat_us - bucket.allow_us
+        bucket = heavier
+        assert rate.believed(bucket, limit, now_us) == bucket
+
+
+@given(limits, st.integers(1, 20), st.integers(0, 20))
+def test_a_call_of_some_weight_counts_like_as_many_requests(
+    limit: RateLimit, sent: int, weight: int
+) -> None:
+    def bucket_after(requests: int) -> Bucket:
+        bucket = RESTED
+        for _ in range(requests):
+            after = rate.step(bucket, limit, START)
+            assert isinstance(after, Bucket)
+            bucket = after
+        return bucket
+
+    sent = min(sent, limit.burst)
+    weight = min(weight, limit.burst - sent)
+    assert rate.weighed(bucket_after(sent), limit, weight, START) == bucket_after(sent + weight)

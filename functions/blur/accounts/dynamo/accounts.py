@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         LedgerEntry,
         RateLimit,
         Reservation,
+        Weight,
     )
 
 
@@ -45,13 +46,19 @@ class DynamoAccounts:
         """See `CallStore.reserve`. One write where the key has rested, else two."""
         return calls.reserve(self._table(), claim, now_us)
 
-    def settle(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
+    def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
         """See `CallStore.settle`."""
-        return calls.settle(self._table(), hold, now_us)
+        return calls.settle(self._table(), hold, now_us, weight)
 
-    def refund(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
+    def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
         """See `CallStore.refund`."""
-        return calls.refund(self._table(), hold, now_us)
+        return calls.refund(self._table(), hold, now_us, weight)
+
+    def add_weight(
+        self, account_id: str, key_digest: str, weight: Weight, *, now_us: Instant
+    ) -> AccountStatus:
+        """See `CallStore.add_weight`."""
+        return calls.add_weight(self._table(), account_id, key_digest, weight, now_us)
 
     def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """See `CallStore.inquire`."""

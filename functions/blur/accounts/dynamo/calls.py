@@ -24,7 +24,16 @@ from blur.accounts.dynamo.items import (
 )
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
-from blur.accounts.model import AccountStatus, AccountView, Claim, Hold, Instant, Reservation
+from blur.accounts.dynamo.weights import additions
+from blur.accounts.model import (
+    AccountStatus,
+    AccountView,
+    Claim,
+    Hold,
+    Instant,
+    Reservation,
+    Weight,
+)
 from blur.errors import (
     InvalidApiKeyError,
     RateLimitError,
@@ -75,16 +84,35 @@ def reserve(table: DynamoTable, claim: Claim, now_us: Instant) -> Reservation:
     return Reservation(hold, standing_of(item, claim.key_digest, hold.price, now_us))
 
 
-def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> AccountStatus:
+def settle(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None) -> AccountStatus:
     """See `CallStore.settle`."""
-    charged, item = holds.settle(table, hold, now_us)
+    charged, item = holds.settle(table, hold, now_us, weight)
     return _standing_after(table, hold, item, charged, now_us)
 
 
-def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> AccountStatus:
+def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None) -> AccountStatus:
     """See `CallStore.refund`."""
-    item = holds.refund(table, hold, now_us)
+    item = holds.refund(table, hold, now_us, weight)
     return _standing_after(table, hold, item, 0, now_us)
+
+
+def add_weight(
+    table: DynamoTable, account_id: str, key_digest: str, weight: Weight, now_us: Instant
+) -> AccountStatus:
+    """See `CallStore.add_weight`."""
+    for add in additions(key_digest, weight, now_us):
+        update = Expressions()
+        update.conditions.append(f"attribute_exists({update.path('balance')})")
+        add(update)
+        if not update.sets:
+            break
+        try:
+            item = table.update(schema.account_key(account_id), update)
+        except ConditionFailedError as failed:
+            item = holds.known(failed.item, account_id)
+        else:
+            break
+    return standing_of(item, key_digest, 0, now_us)
 
 
 def _standing_after(

@@ -21,7 +21,8 @@ from itertools import islice
 from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
-from blur.accounts.model import SECOND_US, Claim, Hold, Instant
+from blur.accounts.dynamo.weights import additions
+from blur.accounts.model import SECOND_US, Claim, Hold, Instant, Weight
 from blur.accounts.store import UnknownAccountError
 
 SLOT_US = 5 * SECOND_US
@@ -67,13 +68,31 @@ def find(item: Item, claim: Claim, now_us: Instant) -> Hold | None:
     return hold if _mark(claim.hold_id) in _marks(item) else None
 
 
-def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> tuple[int, Item]:
+def settle(
+    table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None
+) -> tuple[int, Item]:
     """Charge the hold unless it has expired; return what it was charged, now or before.
 
     Raises:
         UnknownAccountError: there is no such account.
 
     """
+    for add_weight in additions(hold.key_digest, weight, now_us):
+        update = _settlement(hold, now_us)
+        add_weight(update)
+        try:
+            return hold.price, table.update(schema.account_key(hold.account_id), update)
+        except ConditionFailedError as failed:
+            item = known(failed.item, hold.account_id)
+        held = item["holds"].get(hold.hold_id)
+        if held is None:
+            return _charged(item, hold, now_us), item
+        if held["x"] <= now_us:
+            break
+    return 0, _bring_home(table, hold, held)
+
+
+def _settlement(hold: Hold, now_us: Instant) -> Expressions:
     update = Expressions()
     month = datetime.fromtimestamp(now_us // SECOND_US, UTC).strftime("%Y-%m")
     used, price = update.path("used"), update.value(hold.price)
@@ -84,31 +103,30 @@ def settle(table: DynamoTable, hold: Hold, now_us: Instant) -> tuple[int, Item]:
         f"{update.path(f'credits{month}')} {price}",
     ]
     _end(update, hold, frozenset({_mark(hold.hold_id)}), now_us)
-    try:
-        return hold.price, table.update(schema.account_key(hold.account_id), update)
-    except ConditionFailedError as failed:
-        item = known(failed.item, hold.account_id)
-    if held := item["holds"].get(hold.hold_id):
-        return 0, _bring_home(table, hold, held)
-    return _charged(item, hold, now_us), item
+    return update
 
 
-def refund(table: DynamoTable, hold: Hold, now_us: Instant) -> Item:
+def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None) -> Item:
     """Move the price back to the balance, if it is still held.
 
     Raises:
         UnknownAccountError: there is no such account.
 
     """
-    update = Expressions()
-    balance = update.path("balance")
-    update.sets.append(f"{balance} = {balance} + {update.value(hold.price)}")
-    mark = _mark(hold.hold_id)
-    _end(update, hold, frozenset({mark, mark + REFUNDED}), now_us)
-    try:
-        return table.update(schema.account_key(hold.account_id), update)
-    except ConditionFailedError as failed:
-        return known(failed.item, hold.account_id)
+    for add_weight in additions(hold.key_digest, weight, now_us):
+        update = Expressions()
+        balance = update.path("balance")
+        update.sets.append(f"{balance} = {balance} + {update.value(hold.price)}")
+        mark = _mark(hold.hold_id)
+        _end(update, hold, frozenset({mark, mark + REFUNDED}), now_us)
+        add_weight(update)
+        try:
+            return table.update(schema.account_key(hold.account_id), update)
+        except ConditionFailedError as failed:
+            item = known(failed.item, hold.account_id)
+        if hold.hold_id not in item["holds"]:
+            break
+    return item
 
 
 def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:

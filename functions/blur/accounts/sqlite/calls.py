@@ -14,6 +14,7 @@ from blur.accounts.model import (
     IdempotencyRecord,
     Instant,
     Reservation,
+    Weight,
 )
 from blur.accounts.sqlite import holds, records
 from blur.accounts.sqlite.file import AccountsFile
@@ -54,22 +55,34 @@ class SqliteCalls:
             raise outcome
         return outcome
 
-    def settle(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
+    def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
         """Charge the hold unless it has expired; see `CallStore.settle`.
 
         Settled again before the hold's expiry, it answers what was charged the first time.
         """
         with self._file.transaction() as db:
+            if weight and holds.is_held(db, hold, now_us):
+                _add_weight(db, hold.account_id, hold.key_digest, weight, now_us)
             charged = holds.settle(db, hold, now_us)
             holds.bring_home(db, hold.account_id, now_us)
             return _caller(db, hold.account_id, hold.key_digest).standing(charged, now_us)
 
-    def refund(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
+    def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
         """Give the held credits back once; see `CallStore.refund`."""
         with self._file.transaction() as db:
+            if weight and holds.is_held(db, hold, now_us):
+                _add_weight(db, hold.account_id, hold.key_digest, weight, now_us)
             holds.refund(db, hold)
             holds.bring_home(db, hold.account_id, now_us)
             return _caller(db, hold.account_id, hold.key_digest).standing(0, now_us)
+
+    def add_weight(
+        self, account_id: str, key_digest: str, weight: Weight, *, now_us: Instant
+    ) -> AccountStatus:
+        """Count a call as several requests; see `CallStore.add_weight`."""
+        with self._file.transaction() as db:
+            _add_weight(db, account_id, key_digest, weight, now_us)
+            return _caller(db, account_id, key_digest).standing(0, now_us)
 
     def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """Authenticate and show the account; see `CallStore.inquire`."""
@@ -176,3 +189,11 @@ def _count_call(db: sqlite3.Connection, caller: Caller, bucket: rate.Bucket) -> 
         "UPDATE keys SET tat_us = ?, allow_us = ? WHERE account_id = ? AND digest = ?",
         (bucket.tat_us, bucket.allow_us, caller.key.account_id, caller.key.digest),
     )
+
+
+def _add_weight(
+    db: sqlite3.Connection, account_id: str, key_digest: str, weight: Weight, now_us: Instant
+) -> None:
+    caller = _caller(db, account_id, key_digest)
+    bucket = rate.weighed(caller.calls, caller.key.limit, weight.requests, now_us)
+    _count_call(db, caller, bucket)

@@ -41,6 +41,12 @@ def find(db: sqlite3.Connection, account_id: str, hold_id: str) -> tuple[Hold, s
     return None if row is None else (hold_of(row), row["state"])
 
 
+def is_held(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> bool:
+    """Return whether the call under this hold has neither ended nor expired."""
+    found = find(db, hold.account_id, hold.hold_id)
+    return found is not None and found[1] == "held" and now_us < found[0].expires_us
+
+
 def take(db: sqlite3.Connection, claim: Claim, now_us: Instant) -> Hold:
     """Move the price from the balance, which must cover it, to a new hold."""
     hold = Hold(

@@ -1,0 +1,130 @@
+"""What a call weighs in its key's rate limit beyond one request, on every store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.accounts.customer import START, Customer, MakeAccount, after
+
+from blur.accounts.model import RateLimit, Weight
+from blur.errors import RateLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from blur.accounts.model import AccountStatus, Hold
+    from blur.accounts.store import AccountStore
+
+    End: TypeAlias = Callable[[AccountStore, Hold, Weight | None], AccountStatus]
+
+LIMIT = RateLimit(per_minute=60, burst=10)
+"""One request a second, ten at once."""
+
+
+def settle(store: AccountStore, hold: Hold, weight: Weight | None) -> AccountStatus:
+    return store.settle(hold, now_us=START, weight=weight)
+
+
+def refund(store: AccountStore, hold: Hold, weight: Weight | None) -> AccountStatus:
+    return store.refund(hold, now_us=START, weight=weight)
+
+
+def remaining(store: AccountStore, customer: Customer, seconds: float = 0) -> int:
+    """Send one request and return how many may follow it."""
+    return store.authorize(
+        customer.account_id, customer.digest, now_us=after(seconds)
+    ).rate.remaining
+
+
+@pytest.mark.parametrize("end", [settle, refund])
+def test_the_write_that_ends_a_call_adds_its_weight(
+    store: AccountStore, make_account: MakeAccount, end: End
+) -> None:
+    customer = make_account(credits=5, limit=LIMIT)
+    hold = store.reserve(customer.claim(2), now_us=START).hold
+    status = end(store, hold, Weight(4, LIMIT))
+    assert status.rate.remaining == 5
+    assert (status.credits_charged, status.credits_left) == ((2, 3) if end is settle else (0, 5))
+    assert remaining(store, customer) == 4
+    assert remaining(store, customer, 3) == 6
+
+
+@pytest.mark.parametrize("end", [settle, refund])
+def test_a_call_without_a_weight_counts_as_one_request(
+    store: AccountStore, make_account: MakeAccount, end: End
+) -> None:
+    customer = make_account(credits=5, limit=LIMIT)
+    hold = store.reserve(customer.claim(), now_us=START).hold
+    assert end(store, hold, None).rate.remaining == 9
+
+
+@pytest.mark.parametrize("end", [settle, refund])
+def test_a_repeated_write_adds_the_weight_once(
+    store: AccountStore, make_account: MakeAccount, end: End
+) -> None:
+    customer = make_account(credits=5, limit=LIMIT)
+    hold = store.reserve(customer.claim(), now_us=START).hold
+    assert [end(store, hold, Weight(3, LIMIT)).rate.remaining for _ in range(3)] == [6, 6, 6]
+
+
+def test_a_call_without_a_hold_has_a_weight_too(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5, limit=LIMIT)
+    store.authorize(customer.account_id, customer.digest, now_us=START)
+    status = store.add_weight(customer.account_id, customer.digest, Weight(4, LIMIT), now_us=START)
+    assert (status.credits_charged, status.credits_left, status.rate.remaining) == (0, 5, 5)
+
+
+def test_calls_that_weigh_more_than_the_bound_are_waited_for_and_open_no_limit(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=20, limit=LIMIT)
+    holds = [store.reserve(customer.claim(), now_us=START).hold for _ in range(10)]
+    for hold, weight in zip(holds, (1, 6, 9, 1000, 1000, 7, 1, 3, 10**6, 1), strict=True):
+        status = store.refund(hold, now_us=START, weight=Weight(weight, LIMIT))
+    assert (status.rate.remaining, status.rate.reset_s) == (0, 20)
+    status = store.add_weight(customer.account_id, customer.digest, Weight(9, LIMIT), now_us=START)
+    assert (status.rate.remaining, status.rate.reset_s, status.credits_left) == (0, 20, 20)
+    with pytest.raises(RateLimitError) as refusal:
+        store.authorize(customer.account_id, customer.digest, now_us=START)
+    assert refusal.value.retry_after_s == 11
+    with pytest.raises(RateLimitError):
+        store.authorize(customer.account_id, customer.digest, now_us=after(10.9))
+    assert remaining(store, customer, 11) == 0
+
+
+def test_a_weight_counts_from_when_the_call_was_admitted(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5, limit=LIMIT)
+    hold = store.reserve(customer.claim(), now_us=START).hold
+    status = store.refund(hold, now_us=after(8), weight=Weight(8, LIMIT))
+    assert (status.rate.remaining, status.rate.reset_s) == (9, 1)
+
+
+def test_a_limit_that_has_changed_meanwhile_takes_no_credit(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5, limit=LIMIT)
+    hold = store.reserve(customer.claim(2), now_us=START).hold
+    new = RateLimit(per_minute=6, burst=3)
+    store.limit_key(customer.account_id, customer.digest, new)
+    status = store.refund(hold, now_us=START, weight=Weight(1000, LIMIT))
+    assert (status.credits_left, status.rate.limit) == (5, new)
+    account = store.account(customer.account_id, now_us=START)
+    assert (account.balance, account.held) == (5, 0)
+
+
+def test_a_hold_that_has_expired_is_neither_charged_nor_weighed(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5, limit=LIMIT)
+    claim = customer.claim(2)
+    hold = store.reserve(claim, now_us=START).hold
+    late_us = after(claim.hold_ttl_us // 1_000_000)
+    status = store.settle(hold, now_us=late_us, weight=Weight(9, LIMIT))
+    assert (status.credits_charged, status.credits_left) == (0, 5)
+    assert status.rate.remaining == 10
