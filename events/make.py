@@ -108,6 +108,12 @@ def upload(**fields: str) -> dict[str, Any]:
     return event("POST", "/v2/uploads", key=FUNDED, form=form)
 
 
+def repeated(sent: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the event of the same request with one of its headers sent twice."""
+    sent["multiValueHeaders"][name] *= 2
+    return sent
+
+
 def all_events() -> dict[str, dict[str, Any]]:
     """Return every event by its file's name without the ending."""
     return {
@@ -121,6 +127,7 @@ def all_events() -> dict[str, dict[str, Any]]:
         "204-preflight": event("OPTIONS", "/v2/rembg/blur/"),
         "400-invalid_image": blur(image=b"this is no image"),
         "400-invalid_request": blur(image=b""),
+        "400-repeated_header": repeated(event("GET", "/v2/account", key=FUNDED), "ApiKey"),
         "400-invalid_radius": blur(radius="51"),
         "400-invalid_mode": blur(mode="vanish"),
         "400-invalid_blur": blur(blur="box"),

@@ -94,9 +94,9 @@ async function uploaded(photo, key, hooks) {
   return offer.upload_id;
 }
 
-/** Call this server as the page was called: behind a proxy it may not know that TLS is spoken. */
+/** A form's URL can be relative to the API; a URL on this host uses the page's own protocol. */
 function reached(url) {
-  const target = new URL(url);
+  const target = new URL(url, here("v2/uploads"));
   if (target.host === location.host) target.protocol = location.protocol;
   return target.href;
 }

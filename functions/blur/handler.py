@@ -98,7 +98,12 @@ def uploads_in(store: UploadStore | None, settings: Settings) -> Uploads | None:
     """Return the uploads of the store, if there is one."""
     if store is None:
         return None
-    return Uploads(store=store, max_bytes=settings.max_upload_bytes, new_id=secrets.token_urlsafe)
+    return Uploads(
+        store=store,
+        max_bytes=settings.max_upload_bytes,
+        new_id=secrets.token_urlsafe,
+        public_url=settings.public_url.rstrip("/"),
+    )
 
 
 def pages(folder: Path, store: UploadStore | None) -> Routes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +17,10 @@ POSITIVE = (
     "hold_ttl_s",
     "rate_per_minute",
     "rate_burst",
+)
+
+_PUBLIC_URL = re.compile(
+    r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
 )
 
 
@@ -41,6 +46,9 @@ class Settings:
     """Where large results and uploads go: `s3:<bucket>`, `folder:<path>`, or nothing."""
     max_upload_bytes: int = 50_000_000
     """Largest file that may be uploaded there."""
+    public_url: str = ""
+    """The URL at which clients reach this server, such as `https://api.example.com`. It is put
+    before the paths of upload forms."""
     max_response_bytes: int = 6_291_556
     """Largest proxy response; a result beyond it goes to the bucket, if there is one. The
     default is Lambda's limit, which its own error message names."""
@@ -61,6 +69,8 @@ class Settings:
             _require(getattr(self, name) >= 0, name, "at least 0")
         for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "more than 0")
+        is_url = not self.public_url or _PUBLIC_URL.fullmatch(self.public_url) is not None
+        _require(is_url, "public_url", "http:// or https://, a host, and at most a port and a path")
         longer = self.hold_ttl_s > self.deadline_margin_s
         _require(longer, "hold_ttl_s", f"more than {variable_of('deadline_margin_s')}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from tests.attack.target import outcome_of
 from tests.attack.wired import attacked
 from tests.trials import Part, record, size
+
+from blur.api.request import SINGLETON_HEADERS
 
 if TYPE_CHECKING:
     from tests.attack.target import Target
@@ -105,12 +108,27 @@ def test_no_header_breaks_anything_or_reaches_the_answers_headers(target: Target
     )
 
 
-def test_of_a_header_sent_twice_the_last_counts(target: Target) -> None:
-    event = sent()
-    for keys, status in (((make.UNKNOWN, make.FUNDED), 200), ((make.FUNDED, make.UNKNOWN), 401)):
-        both = {"multiValueHeaders": {"ApiKey": list(keys)}, "headers": {"ApiKey": keys[-1]}}
-        assert target(event | both).status == status
-        assert target(event | both | {"headers": None}).status == status
+@pytest.mark.parametrize("name", SINGLETON_HEADERS)
+@pytest.mark.parametrize(("path", "method"), ROUTES.items())
+def test_every_route_rejects_a_repeated_singleton_header(
+    name: str, path: str, method: str, target: Target
+) -> None:
+    event = sent(path, method)
+    values = [make.FUNDED, make.FUNDED]
+    many = {**event["multiValueHeaders"], name: values}
+    last = {**event["headers"], name: values[-1]}
+    by_case = {**last, name.lower(): values[0], name.upper(): values[1]}
+    for headers, groups in ((last, many), (None, many), (by_case, None)):
+        answer = target(event | {"headers": headers, "multiValueHeaders": groups})
+        assert outcome_of(answer) == "400 invalid_request"
+        assert f"'{name}'" in json.loads(answer.body)["error"]["message"]
+
+
+def test_no_character_of_a_route_matches_another(target: Target) -> None:
+    for path, method in ROUTES.items():
+        for at in range(1, len(path)):
+            changed = path[:at] + ("Y" if path[at] == "X" else "X") + path[at + 1 :]
+            assert outcome_of(target(sent(changed, method))) == "404 not_found", changed
 
 
 @settings(max_examples=size(100, full=2_000), deadline=None)

@@ -59,7 +59,7 @@ ODD = {
     "a query of 10 kB": (head(CLOSE, target="/v2/rembg/blur/?" + "a=b&" * 2500), 401),
     "a key in Latin-1": (head(CLOSE, "ApiKey: k\xe9y"), 401),
     "an empty key": (head(CLOSE, "ApiKey:"), 401),
-    "two keys": (head(CLOSE, "ApiKey: a", "ApiKey: b"), 401),
+    "two keys": (head(CLOSE, "ApiKey: a", "ApiKey: b"), 400),
     "another expectation": (head(CLOSE, "Expect: a miracle", "Content-Length: 0"), 401),
     "an upgrade to WebSocket": (head("Connection: Upgrade, close", "Upgrade: websocket"), 401),
     "an upgrade to HTTP/2": (head("Connection: Upgrade, close", "Upgrade: h2c"), 401),

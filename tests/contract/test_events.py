@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FILES = sorted(EVENTS.glob("*.json"))
 FAILURES = [file for file in FILES if file.name[0] == "4"]
-CODES_BY_NAME = {"no_key": "invalid_api_key"}
+CODES_BY_NAME = {"no_key": "invalid_api_key", "repeated_header": "invalid_request"}
 
 
 def answer_to(file: Path, call: Call) -> Answer:

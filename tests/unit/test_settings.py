@@ -29,6 +29,10 @@ def test_each_field_is_set_by_its_variable() -> None:
         ("BLUR_PRICE", "-1", "at least 0"),
         ("BLUR_HOLD_TTL_S", "0", "more than 0"),
         ("BLUR_HOLD_TTL_S", "5", "more than BLUR_DEADLINE_MARGIN_S"),
+        ("BLUR_PUBLIC_URL", "api.example", "http:// or https://"),
+        ("BLUR_PUBLIC_URL", "https://api.example?a=b", "http:// or https://"),
+        ("BLUR_PUBLIC_URL", "https://user@api.example", "http:// or https://"),
+        ("BLUR_PUBLIC_URL", "https://", "http:// or https://"),
         ("BLUR_PRIZE", "1", "unknown setting BLUR_PRIZE"),
     ],
 )

@@ -103,7 +103,7 @@ class Call:
         answer = self._transport.to_api("POST", self._at(UPLOADS_PATH), json=declared)
         offer = json_object(answer)
         if answer.status_code == HTTPStatus.CREATED and offer.keys() >= OFFERED:
-            self._send_to_bucket(offer["url"], offer["fields"])
+            self._send_to_bucket(urljoin(answer.url, offer["url"]), offer["fields"])
             self._upload_id = offer["upload_id"]
             return
         error = to_error(answer)

@@ -6,6 +6,7 @@ metrics keep theirs too, so one process answers one event at a time, as Lambda h
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,7 +18,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from blur.api import response
 from blur.api.request import HttpRequest, always_connected, from_event
-from blur.errors import ApiError, InternalError, MethodNotAllowedError, NotFoundError
+from blur.errors import (
+    ApiError,
+    InternalError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
@@ -105,9 +112,10 @@ class App:
         return request
 
     def _register(self, path: str, method: str, route: Route) -> None:
-        @self._resolver.route(path, method)
+        # The resolver compiles each rule as a regular expression: a bare dot matches anything.
+        @self._resolver.route(re.escape(path), method)
         def answer() -> Answer:
-            return response.sendable(route(self._request()))
+            return response.sendable(route(_unambiguous(self._request())))
 
     def _unrouted(self, _: Exception) -> Answer:
         """Tell an unknown path from a known one with another method (RFC 9110, 15.5.6)."""
@@ -132,6 +140,13 @@ class App:
     def _broken(self, error: Exception) -> Answer:
         self._logger.error("a request broke", exc_info=error)
         return self._refused(InternalError())
+
+
+def _unambiguous(request: HttpRequest) -> HttpRequest:
+    if request.repeated_headers:
+        message = f"Send the header '{request.repeated_headers[0]}' only once."
+        raise InvalidRequestError(message)
+    return request
 
 
 def _route(path: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,17 @@ from blur.errors import InvalidRequestError
 
 LONGEST_MS = 900_000
 """The longest that Lambda lets any function run."""
+
+SINGLETON_HEADERS = (
+    "ApiKey",
+    "Content-Length",
+    "Content-Type",
+    "Host",
+    "Idempotency-Key",
+    "Transfer-Encoding",
+)
+"""Headers that a request can have only once. Of two values, a proxy can read one and this service
+the other (RFC 9110, 5.3)."""
 
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -49,6 +61,8 @@ class HttpRequest:
     """The path as the client has it: a stage of the gateway comes first in it."""
     is_client_connected: Callable[[], bool] = field(default=always_connected, repr=False)
     """Return whether the client can still receive the answer; True where that is unknown."""
+    repeated_headers: tuple[str, ...] = ()
+    """The singleton headers that the request has more than once."""
 
     def body(self) -> bytes:
         """Return the body's bytes.
@@ -88,6 +102,7 @@ def from_event(
         left_ms=left_ms,
         public_path=_public_path(event),
         is_client_connected=is_client_connected,
+        repeated_headers=_repeated_headers(event),
     )
 
 
@@ -115,6 +130,16 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
     last = {name: values[-1] for name, values in many.items() if values}
     told = {**last, **(event.get("headers") or {})}
     return {name.lower(): value for name, value in told.items() if value is not None}
+
+
+def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """Count names in any case. Where there is no multi-value form, two cases are two headers."""
+    many = event.get("multiValueHeaders") or {}
+    one = {name: [value] for name, value in (event.get("headers") or {}).items()}
+    counts: Counter[str] = Counter()
+    for name, values in (many or one).items():
+        counts[name.lower()] += len(values or ())
+    return tuple(name for name in SINGLETON_HEADERS if counts[name.lower()] > 1)
 
 
 def _request_id(event: Mapping[str, Any]) -> str:

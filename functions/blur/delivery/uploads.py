@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blur.errors import ImageTooLargeError
@@ -30,6 +30,8 @@ class Uploads:
     store: UploadStore
     max_bytes: int
     new_id: Callable[[], str]
+    public_url: str = ""
+    """The address of this server, for stores whose forms are sent to it."""
 
     def offer(self, owner: str, content_type: str, size_bytes: int, *, now_us: int) -> Offer:
         """Offer an upload of at most `size_bytes` to `owner`, an API key's digest.
@@ -49,6 +51,8 @@ class Uploads:
             max_bytes=size_bytes,
             now_us=now_us,
         )
+        if form.url.startswith("/"):
+            form = replace(form, url=f"{self.public_url}{form.url}")
         return Offer(upload_id, form)
 
     def take(self, owner: str, upload_id: str) -> bytes:

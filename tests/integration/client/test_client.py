@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from PIL import Image
 from tests.integration.client.photos import PHOTO
 from tests.integration.client.unreliable import unreliable
@@ -99,6 +100,15 @@ def test_a_wrong_key_and_a_wrong_address_are_told_apart(api: Api) -> None:
         client.account()
     with Client(f"{api.server.url}/prod", api.key) as client, pytest.raises(NotFoundError):
         client.blur(PHOTO, radius=9)
+
+
+def test_an_upload_url_can_be_relative(api: Api, large_photo: Path) -> None:
+    url = api.server.url.replace("127.0.0.1", "127.1")  # not a loopback name that the server knows
+    headers, wanted = {"ApiKey": api.key}, {"content_type": "image/jpeg", "bytes": 1}
+    offer = requests.post(f"{url}/v2/uploads", headers=headers, json=wanted, timeout=10).json()
+    assert offer["url"].startswith("/")
+    with Client(url, api.key, upload_above_bytes=40_000) as client:
+        assert client.blur(large_photo, radius=9).credits_charged == 1
 
 
 def test_a_photo_above_the_threshold_goes_by_upload_at_once(api: Api, large_photo: Path) -> None:

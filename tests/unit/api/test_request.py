@@ -38,8 +38,21 @@ def test_a_false_claim_of_base64_is_refused() -> None:
 
 
 def test_of_a_repeated_header_the_last_counts() -> None:
-    event = {"multiValueHeaders": {"ApiKey": ["first", "last"], "Empty": []}}
-    assert from_event(event).headers == {"apikey": "last"}
+    event = {"multiValueHeaders": {"Accept": ["first", "last"], "Empty": []}}
+    assert from_event(event).headers == {"accept": "last"}
+    assert from_event(event).repeated_headers == ()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"multiValueHeaders": {"ApiKey": ["a", "a"]}, "headers": {"ApiKey": "a"}},
+        {"multiValueHeaders": {"ApiKey": ["a"], "APIKEY": ["b"]}, "headers": {"ApiKey": "a"}},
+        {"multiValueHeaders": None, "headers": {"ApiKey": "a", "apikey": "b"}},
+    ],
+)
+def test_a_repeated_singleton_header_is_reported(event: dict[str, object]) -> None:
+    assert from_event(event).repeated_headers == ("ApiKey",)
 
 
 @pytest.mark.parametrize("bad", [None, 7, "", "a b", "\r\nX-Evil: 1", "x" * 101])

@@ -6,23 +6,25 @@ import base64
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blur import handler
-from blur.delivery.folder import FolderStore
+from blur.delivery.folder import UPLOAD_PATH, FolderStore
 from blur.delivery.uploads import Uploads, name_of
 from blur.settings import Settings
 
 if TYPE_CHECKING:
-    import pytest
+    from pathlib import Path
 
 BITS = 256
 MANY = 2_000
+DEFAULTS = Settings()
 
 
-def uploads(folder: FolderStore) -> Uploads:
-    made = handler.uploads_in(folder, Settings())
+def uploads(folder: FolderStore, settings: Settings = DEFAULTS) -> Uploads:
+    made = handler.uploads_in(folder, settings)
     assert made is not None
     return made
 
@@ -50,3 +52,10 @@ def test_what_a_client_sends_becomes_a_digest_and_never_a_path(owner: str, uploa
 
 def test_the_same_id_is_another_name_for_another_owner() -> None:
     assert name_of("a" * 64, "id") != name_of("b" * 64, "id")
+
+
+@pytest.mark.parametrize("public_url", ["https://api.example", "https://api.example/"])
+def test_the_public_url_completes_the_forms_of_this_server(public_url: str, tmp_path: Path) -> None:
+    offered = uploads(FolderStore(tmp_path), Settings(public_url=public_url))
+    url = offered.offer("owner", "image/png", 1, now_us=0).form.url
+    assert url == f"https://api.example{UPLOAD_PATH}"
