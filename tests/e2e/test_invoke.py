@@ -13,7 +13,7 @@ from events import make
 from PIL import Image
 from tests.e2e import machine
 
-from blur.accounts.rate import CLOCK_SKEW_US
+from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Customer

@@ -16,8 +16,8 @@ from tests.integration.accounts.spending import patiently
 from blur.accounts.admin import Office
 from blur.accounts.audit import differences
 from blur.accounts.model import SECOND_US, Instant, KeyKind
-from blur.accounts.rate import CLOCK_SKEW_US
 from blur.clock import now
+from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.accounts.model import Account

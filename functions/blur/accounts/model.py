@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
+from blur.skew import CLOCK_SKEW_US
+
 Instant = NewType("Instant", int)
 """Microseconds since 1970-01-01 UTC."""
 
@@ -178,3 +180,8 @@ class IdempotencyRecord:
     """When another call may take over, if this one is not done: its hold's expiry."""
     forget_us: Instant
     """When the record stops counting: 24 h after the first call."""
+
+    def counts(self, now_us: Instant) -> bool:
+        """Tell whether another call must respect the record, by the clock of any machine."""
+        past_us = now_us - CLOCK_SKEW_US
+        return past_us < self.forget_us and (self.done or past_us < self.lease_until_us)

@@ -84,8 +84,9 @@ def finish(store: CallStore, call: Call, *, now_us: Instant) -> AccountStatus:
     if call.hold is None:
         return call.standing
     try:
-        if call.record:
-            store.complete_record(call.record)
+        if call.record and not store.complete_record(call.record):
+            # Another call has taken the record over and is charged: this one must not be.
+            return store.refund(call.hold, now_us=now_us)
         return store.settle(call.hold, now_us=now_us)
     except UnavailableError:
         return call.standing

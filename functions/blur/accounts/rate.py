@@ -30,10 +30,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blur.accounts.model import SECOND_US, Instant, RateLimit, RateStanding
+from blur.skew import CLOCK_SKEW_US
 
 MINUTE_US = 60 * SECOND_US
-CLOCK_SKEW_US = 5 * SECOND_US
-"""How far the clocks of two machines may differ without one undoing the other's count."""
 
 
 @dataclass(frozen=True, slots=True)

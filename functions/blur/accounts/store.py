@@ -105,9 +105,8 @@ class CallStore(Protocol):
     ) -> IdempotencyRecord | None:
         """Store the record of a call that begins, unless another one counts.
 
-        One counts while it is not forgotten and is either done or within its lease. It is
-        then returned and nothing is stored. Repeating the call with the same `hold_id`
-        answers None.
+        `IdempotencyRecord.counts` defines it. The record that counts is returned and nothing
+        is stored. Repeating the call with the same `hold_id` answers None.
         """
         ...
 
@@ -117,8 +116,11 @@ class CallStore(Protocol):
         """Return the record that counts now, if there is one."""
         ...
 
-    def complete_record(self, record: IdempotencyRecord) -> None:
-        """Mark the record done, if the same `hold_id` still owns it."""
+    def complete_record(self, record: IdempotencyRecord) -> bool:
+        """Mark the record done and return True, if the same `hold_id` still owns it.
+
+        After False the call must not settle: another call owns the record and charges.
+        """
         ...
 
     def release_record(self, record: IdempotencyRecord) -> None:

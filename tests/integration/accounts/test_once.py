@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
 from blur.accounts import once
 from blur.accounts.audit import differences
-from blur.accounts.model import Instant
+from blur.accounts.model import SECOND_US, Instant
 from blur.errors import (
     IdempotencyConflictError,
     IdempotencyInProgressError,
     InsufficientCreditsError,
     UnavailableError,
 )
+from blur.skew import CLOCK_SKEW_S
 
 if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
@@ -105,6 +109,57 @@ def test_a_call_that_died_is_taken_over_when_its_hold_expires(
     assert (account.balance, account.held, account.used) == (1, 0, 1)
 
 
+@pytest.mark.parametrize("skew_s", [-CLOCK_SKEW_S, -2.5, 2.5, CLOCK_SKEW_S])
+def test_a_short_hold_is_charged_once_by_two_machines_whose_clocks_differ(
+    store: AccountStore, make_account: MakeAccount, skew_s: float
+) -> None:
+    customer = make_account(credits=10)
+    hold_us = 3 * SECOND_US
+    first = once.begin(store, customer.claim(ttl_us=hold_us), TICKET, now_us=START)
+    for seconds in (0.5, 1, 1.5):
+        with pytest.raises(IdempotencyInProgressError):
+            once.begin(
+                store, customer.claim(ttl_us=hold_us), TICKET, now_us=after(seconds + skew_s)
+            )
+    assert once.finish(store, first, now_us=after(2)).credits_charged == 1
+    replay = once.begin(store, customer.claim(), TICKET, now_us=after(2.5 + skew_s))
+    assert once.finish(store, replay, now_us=after(3 + skew_s)).credits_charged == 0
+    account = store.account(customer.account_id, now_us=after(100))
+    assert (account.balance, account.held, account.used) == (9, 0, 1)
+
+
+@given(st.floats(-7200, 7200), st.floats(0, 120), st.floats(0, 120))
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_difference_of_clocks_charges_an_idempotency_key_twice(
+    store: AccountStore, make_account: MakeAccount, skew_s: float, retry_s: float, took_s: float
+) -> None:
+    customer = make_account(credits=10)
+    first = once.begin(store, customer.claim(), TICKET, now_us=START)
+    charged = 0
+    with suppress(IdempotencyInProgressError):
+        second = once.begin(store, customer.claim(), TICKET, now_us=after(retry_s + skew_s))
+        charged += once.finish(store, second, now_us=after(retry_s + skew_s)).credits_charged
+    charged += once.finish(store, first, now_us=after(took_s)).credits_charged
+    account = store.account(customer.account_id, now_us=after(10_000))
+    assert account.used == charged <= 1
+    assert (account.balance, account.held) == (10 - charged, 0)
+
+
+def test_a_call_whose_record_was_taken_over_is_not_charged(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=10)
+    first = once.begin(store, customer.claim(), TICKET, now_us=START)
+    second = once.begin(store, customer.claim(), TICKET, now_us=after(3_600))
+    status = once.finish(store, first, now_us=after(1))
+    assert status.credits_charged == 0
+    assert once.finish(store, second, now_us=after(3_601)).credits_charged == 1
+    account = store.account(customer.account_id, now_us=after(3_602))
+    assert (account.balance, account.held, account.used) == (9, 0, 1)
+
+
 def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
@@ -134,15 +189,16 @@ def test_a_client_is_told_what_became_of_its_key_and_when_to_ask_again(
     )
 
 
-def test_an_idempotency_key_counts_for_a_day_to_the_microsecond(
+def test_an_idempotency_key_counts_for_a_day_by_the_clock_of_any_machine(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
     begun = once.begin(store, customer.claim(), TICKET, now_us=START)
     once.finish(store, begun, now_us=after(1))
-    last_us = Instant(after(DAY_S) - 1)
+    last_us = Instant(after(DAY_S + CLOCK_SKEW_S) - 1)
     assert once.begin(store, customer.claim(), TICKET, now_us=last_us).hold is None
-    assert once.begin(store, customer.claim(), TICKET, now_us=after(DAY_S)).hold is not None
+    later_us = after(DAY_S + CLOCK_SKEW_S)
+    assert once.begin(store, customer.claim(), TICKET, now_us=later_us).hold is not None
 
 
 def test_a_call_whose_record_cannot_be_written_is_refused_and_gives_its_credit_back_at_once(

@@ -10,12 +10,15 @@ import pytest
 from tests.integration.accounts.customer import START, MakeAccount, after, new_id
 
 from blur.accounts.model import IdempotencyRecord
+from blur.skew import CLOCK_SKEW_S
 
 if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
 
 LEASE_S = 120
 DAY_S = 86_400
+ENDED_S = LEASE_S + CLOCK_SKEW_S
+FORGOTTEN_S = DAY_S + CLOCK_SKEW_S
 
 
 @pytest.fixture
@@ -66,16 +69,16 @@ def test_the_claim_of_a_call_that_died_passes_on_when_its_lease_ends(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
-    heir = later(first, LEASE_S)
-    assert store.claim_record(heir, now_us=after(LEASE_S - 0.000001)) == first
-    assert store.claim_record(heir, now_us=after(LEASE_S)) is None
-    assert find(store, first, LEASE_S) == heir
+    heir = later(first, ENDED_S)
+    assert store.claim_record(heir, now_us=after(ENDED_S - 0.000001)) == first
+    assert store.claim_record(heir, now_us=after(ENDED_S)) is None
+    assert find(store, first, ENDED_S) == heir
 
 
 def test_a_lease_that_ended_counts_no_more(store: AccountStore, first: IdempotencyRecord) -> None:
     store.claim_record(first, now_us=START)
-    assert find(store, first, LEASE_S - 0.000001) == first
-    assert find(store, first, LEASE_S) is None
+    assert find(store, first, ENDED_S - 0.000001) == first
+    assert find(store, first, ENDED_S) is None
 
 
 def test_a_done_record_counts_until_it_is_forgotten(
@@ -83,15 +86,15 @@ def test_a_done_record_counts_until_it_is_forgotten(
 ) -> None:
     store.claim_record(first, now_us=START)
     for _ in range(2):
-        store.complete_record(first)
+        assert store.complete_record(first)
     done = replace(first, done=True)
-    almost_s = DAY_S - 0.000001
+    almost_s = FORGOTTEN_S - 0.000001
     assert find(store, first, almost_s) == done
     assert store.claim_record(later(first, almost_s), now_us=after(almost_s)) == done
-    assert find(store, first, DAY_S) is None
-    heir = later(first, DAY_S)
-    assert store.claim_record(heir, now_us=after(DAY_S)) is None
-    assert find(store, first, DAY_S) == heir
+    assert find(store, first, FORGOTTEN_S) is None
+    heir = later(first, FORGOTTEN_S)
+    assert store.claim_record(heir, now_us=after(FORGOTTEN_S)) is None
+    assert find(store, first, FORGOTTEN_S) == heir
 
 
 def test_a_released_record_leaves_the_key_as_new(
@@ -115,17 +118,17 @@ def test_a_call_that_lost_its_record_can_neither_complete_nor_release_it(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
-    heir = later(first, LEASE_S)
-    store.claim_record(heir, now_us=after(LEASE_S))
-    store.complete_record(first)
+    heir = later(first, ENDED_S)
+    store.claim_record(heir, now_us=after(ENDED_S))
+    assert not store.complete_record(first)
     store.release_record(first)
-    assert find(store, first, LEASE_S) == heir
+    assert find(store, first, ENDED_S) == heir
 
 
 def test_completing_or_releasing_what_was_never_claimed_does_nothing(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
-    store.complete_record(first)
+    assert not store.complete_record(first)
     store.release_record(first)
     assert find(store, first, 0) is None
 
@@ -147,12 +150,12 @@ def test_of_fifty_calls_at_once_one_owns_the_record(
 ) -> None:
     if before == "a lease that ended":
         store.claim_record(first, now_us=START)
-    rivals = [later(first, LEASE_S) for _ in range(50)]
+    rivals = [later(first, ENDED_S) for _ in range(50)]
     with ThreadPoolExecutor(50) as pool:
         answers = list(
-            pool.map(lambda rival: store.claim_record(rival, now_us=after(LEASE_S)), rivals)
+            pool.map(lambda rival: store.claim_record(rival, now_us=after(ENDED_S)), rivals)
         )
     owners = [rival for rival, answer in zip(rivals, answers, strict=True) if answer is None]
     assert len(owners) == 1
     assert {answer for answer in answers if answer is not None} == set(owners)
-    assert find(store, first, LEASE_S) == owners[0]
+    assert find(store, first, ENDED_S) == owners[0]

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from blur.accounts import rate
 from blur.accounts.model import SECOND_US, Instant, RateLimit
 from blur.accounts.rate import Bucket, Refusal
+from blur.skew import CLOCK_SKEW_US
 
 START = Instant(1_800_000_000 * SECOND_US)
 TEN_MINUTES_US = 600 * SECOND_US
@@ -160,7 +161,7 @@ def test_a_clock_set_back_makes_no_key_wait_for_longer_than_a_refill(
         assert isinstance(after, Bucket)
         bucket = after
     after = rate.step(bucket, limit, Instant(START - back_s * SECOND_US))
-    refill_us = (limit.burst + 1) * rate.interval_us(limit) + rate.CLOCK_SKEW_US
+    refill_us = (limit.burst + 1) * rate.interval_us(limit) + CLOCK_SKEW_US
     if isinstance(after, Refusal):
         assert (after.retry_after_s - 1) * SECOND_US < refill_us
 
@@ -173,7 +174,7 @@ def test_a_clock_set_back_opens_the_limit_by_one_request_at_most(
     assert len(admitted(limit, arrivals)) <= limit.burst + 1
 
 
-@given(limits, st.lists(st.booleans(), max_size=600), st.integers(0, rate.CLOCK_SKEW_US))
+@given(limits, st.lists(st.booleans(), max_size=600), st.integers(0, CLOCK_SKEW_US))
 def test_two_clocks_that_differ_a_little_share_one_limit(
     limit: RateLimit, ahead: list[bool], skew_us: int
 ) -> None:

@@ -29,14 +29,13 @@ if TYPE_CHECKING:
 class DynamoAccounts:
     """`AccountStore` in a DynamoDB table, over whatever sends the requests."""
 
-    def __init__(self, table_name: str, begin: Callable[[], Send], clock_skew_us: int) -> None:
-        """Keep what begins a call's sending; machines' clocks may differ by `clock_skew_us`."""
+    def __init__(self, table_name: str, begin: Callable[[], Send]) -> None:
+        """Keep the function that starts sending for one call."""
         self._table_name = table_name
         self._begin = begin
-        self._clock_skew_us = clock_skew_us
 
     def _table(self) -> DynamoTable:
-        return DynamoTable(self._table_name, self._begin, self._clock_skew_us)
+        return DynamoTable(self._table_name, self._begin)
 
     def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.authorize`."""
@@ -76,9 +75,9 @@ class DynamoAccounts:
         """See `CallStore.find_record`."""
         return records.find(self._table(), account_id, scope, now_us)
 
-    def complete_record(self, record: IdempotencyRecord) -> None:
+    def complete_record(self, record: IdempotencyRecord) -> bool:
         """See `CallStore.complete_record`."""
-        records.complete(self._table(), record)
+        return records.complete(self._table(), record)
 
     def release_record(self, record: IdempotencyRecord) -> None:
         """See `CallStore.release_record`."""

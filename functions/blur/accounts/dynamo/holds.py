@@ -24,6 +24,7 @@ from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.dynamo.weights import additions
 from blur.accounts.model import SECOND_US, Claim, Hold, Instant, Weight
 from blur.accounts.store import UnknownAccountError
+from blur.skew import CLOCK_SKEW_US
 
 SLOT_US = 5 * SECOND_US
 COPY_US = 15 * SECOND_US
@@ -132,10 +133,10 @@ def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | Non
 def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
     """Bring expired holds home and drop old marks; return the item after that.
 
-    A hold is left alone for `table.clock_skew_us` after its expiry: the machine that holds
+    A hold is left alone for `CLOCK_SKEW_US` after its expiry: the machine that holds
     it may have a slower clock and settle it just in time.
     """
-    past_us = now_us - table.clock_skew_us
+    past_us = now_us - CLOCK_SKEW_US
     while update := _due(item, past_us):
         try:
             item = table.update(schema.account_key(account_id), update)

@@ -8,6 +8,7 @@ from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.items import record_item, record_of
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions
+from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.accounts.model import IdempotencyRecord, Instant
@@ -21,11 +22,11 @@ def claim(
     A claim that is delivered again, after its call is done, does not put the record back.
     """
     free = Expressions()
-    now, done = free.value(now_us), free.path("done")
+    past, done = free.value(now_us - CLOCK_SKEW_US), free.path("done")
     free.conditions.append(
         f"(attribute_not_exists({free.path(schema.PARTITION_KEY)})"
-        f" OR {free.path('forget_us')} <= {now}"
-        f" OR ({done} = {free.value(value=False)} AND {free.path('lease_until_us')} <= {now}))"
+        f" OR {free.path('forget_us')} <= {past}"
+        f" OR ({done} = {free.value(value=False)} AND {free.path('lease_until_us')} <= {past}))"
     )
     try:
         table.put(record_item(record), free)
@@ -45,18 +46,18 @@ def find(
     if item is None:
         return None
     record = record_of(item, account_id, scope)
-    counts = now_us < record.forget_us and (record.done or now_us < record.lease_until_us)
-    return record if counts else None
+    return record if record.counts(now_us) else None
 
 
-def complete(table: DynamoTable, record: IdempotencyRecord) -> None:
+def complete(table: DynamoTable, record: IdempotencyRecord) -> bool:
     """See `CallStore.complete_record`."""
     owned = _owned_by(record)
     owned.sets.append(f"{owned.path('done')} = {owned.value(value=True)}")
     try:
         table.update(schema.record_key(record.account_id, record.scope), owned)
     except ConditionFailedError:
-        return
+        return False
+    return True
 
 
 def release(table: DynamoTable, record: IdempotencyRecord) -> None:

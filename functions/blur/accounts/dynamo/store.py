@@ -28,7 +28,6 @@ from botocore.parsers import ResponseParserError
 from blur.accounts.dynamo.accounts import DynamoAccounts
 from blur.accounts.dynamo.table import ConditionFailedError, Send, unreachable
 from blur.accounts.dynamo.values import Item, unmarshal_item
-from blur.accounts.rate import CLOCK_SKEW_US
 from blur.aws import session
 
 if TYPE_CHECKING:
@@ -97,11 +96,9 @@ class DynamoStore(DynamoAccounts):
     same: then a hold expires by itself, and any other method can be repeated.
     """
 
-    def __init__(
-        self, table_name: str, client: DynamoDBClient, *, clock_skew_us: int = CLOCK_SKEW_US
-    ) -> None:
-        """Keep the client; `clock_skew_us` is how far machines' clocks may differ."""
-        super().__init__(table_name, self._sender, clock_skew_us)
+    def __init__(self, table_name: str, client: DynamoDBClient) -> None:
+        """Keep the client."""
+        super().__init__(table_name, self._sender)
         self._client = client
 
     def close(self) -> None:

@@ -33,16 +33,15 @@ class ConditionFailedError(Exception):
 class DynamoTable:
     """One table, for one call of the store."""
 
-    def __init__(self, name: str, begin: Callable[[], Send], clock_skew_us: int) -> None:
-        """Start the call's patience; machines' clocks may differ by `clock_skew_us`."""
-        self.clock_skew_us = clock_skew_us
+    def __init__(self, name: str, begin: Callable[[], Send]) -> None:
+        """Start the call's deadline."""
         self._name = name
         self._begin = begin
         self._send = begin()
 
     def anew(self) -> DynamoTable:
         """Return the same table with its patience renewed, for work that has many parts."""
-        return DynamoTable(self._name, self._begin, self.clock_skew_us)
+        return DynamoTable(self._name, self._begin)
 
     def update(self, key: Item, expressions: Expressions) -> Item:
         """Update one item and return the whole of it, for the price of the write."""

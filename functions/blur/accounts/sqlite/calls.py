@@ -115,10 +115,10 @@ class SqliteCalls:
         with self._file.snapshot() as db:
             return records.find(db, account_id, scope, now_us)
 
-    def complete_record(self, record: IdempotencyRecord) -> None:
+    def complete_record(self, record: IdempotencyRecord) -> bool:
         """Mark the record done, if the same `hold_id` still owns it."""
         with self._file.transaction() as db:
-            records.complete(db, record)
+            return records.complete(db, record)
 
     def release_record(self, record: IdempotencyRecord) -> None:
         """Delete the record, if the same `hold_id` still owns it and it is not done."""

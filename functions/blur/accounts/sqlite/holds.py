@@ -13,14 +13,16 @@ from datetime import UTC, datetime
 
 from blur.accounts.model import SECOND_US, Claim, Hold, Instant
 from blur.accounts.sqlite.rows import hold_of
+from blur.skew import CLOCK_SKEW_US
 
 
 def bring_home(db: sqlite3.Connection, account_id: str, now_us: Instant) -> None:
     """Return the credits of the account's expired holds and forget all expired rows.
 
-    Both happen in one transaction, so each hold comes home exactly once.
+    Both happen in one transaction, so each hold is released exactly once. A hold is left alone
+    for `CLOCK_SKEW_US` after its expiry: another clock can still see it as valid.
     """
-    expired = (account_id, now_us)
+    expired = (account_id, now_us - CLOCK_SKEW_US)
     (credits_home,) = db.execute(
         """
         SELECT COALESCE(SUM(price), 0) FROM holds
@@ -74,7 +76,9 @@ def settle(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> int:
         _end(db, hold, "settled")
         _count(db, hold, now_us)
         return hold.price
-    return hold.price if state == "settled" else 0
+    if state == "held":
+        refund(db, hold)
+    return hold.price if state == "settled" and now_us < hold.expires_us else 0
 
 
 def refund(db: sqlite3.Connection, hold: Hold) -> None:

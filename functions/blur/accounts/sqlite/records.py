@@ -7,6 +7,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from blur.accounts.sqlite.rows import record_of
+from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.accounts.model import IdempotencyRecord, Instant
@@ -17,7 +18,8 @@ def claim(
 ) -> IdempotencyRecord | None:
     """Store the record, or return the other one that counts; forgotten ones are deleted."""
     db.execute(
-        "DELETE FROM records WHERE account_id = ? AND forget_us <= ?", (record.account_id, now_us)
+        "DELETE FROM records WHERE account_id = ? AND forget_us <= ?",
+        (record.account_id, now_us - CLOCK_SKEW_US),
     )
     found = find(db, record.account_id, record.scope, now_us)
     if found is not None:
@@ -29,23 +31,21 @@ def claim(
 def find(
     db: sqlite3.Connection, account_id: str, scope: str, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Return the record if it is not forgotten and is either done or within its lease."""
+    """Return the record if it counts."""
     row = db.execute(
-        """
-        SELECT * FROM records
-        WHERE account_id = ? AND scope = ? AND forget_us > ? AND (done OR lease_until_us > ?)
-        """,
-        (account_id, scope, now_us, now_us),
+        "SELECT * FROM records WHERE account_id = ? AND scope = ?", (account_id, scope)
     ).fetchone()
-    return None if row is None else record_of(row)
+    record = None if row is None else record_of(row)
+    return record if record and record.counts(now_us) else None
 
 
-def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> None:
-    """Mark the record done while its hold owns it."""
-    db.execute(
+def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:
+    """Mark the record done while its hold owns it; return whether it does."""
+    changed = db.execute(
         "UPDATE records SET done = 1 WHERE account_id = ? AND scope = ? AND hold_id = ?",
         (record.account_id, record.scope, record.hold_id),
     )
+    return changed.rowcount == 1
 
 
 def release(db: sqlite3.Connection, record: IdempotencyRecord) -> None:
