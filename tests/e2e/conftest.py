@@ -65,15 +65,21 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[None]:
-    """Build the stack on a machine that has what that takes."""
+def base_image() -> Iterator[None]:
+    """Run Docker on a machine that has what that takes, and make the base image."""
     machine.install_missing()
     with machine.docker_daemon(), machine.containers_removed():
         machine.make_base_image()
         others = machine.containers()
-        machine.build()
         yield
         assert machine.containers() <= others, "containers were left behind"
+
+
+@pytest.fixture(scope="session")
+def stack(base_image: None) -> None:
+    """Build the stack on it."""
+    del base_image
+    machine.build()
 
 
 @pytest.fixture(scope="session")

@@ -38,9 +38,12 @@ AWS = {
 }
 
 
-def install_missing() -> None:
-    """Install Debian's packages for the commands that are not there; needs root."""
-    missing = sorted({name for command, name in PACKAGES.items() if not shutil.which(command)})
+def install_missing(packages: Mapping[str, str] = PACKAGES) -> None:
+    """Install Debian's packages for the commands that are not there; needs root.
+
+    `packages` maps each command to the package that has it.
+    """
+    missing = sorted({name for command, name in packages.items() if not shutil.which(command)})
     if missing:
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "--quiet=2"], check=True, env=quiet)

@@ -28,7 +28,10 @@ ADDRESSES = ("http://127.0.0.1:8080", "https://api.example.com")
 SERVE = ".venv/bin/bgblur serve --host 127.0.0.1 --port 8080"
 ON_A_TABLE = "BLUR_ACCOUNTS=dynamodb:TABLE"
 
-BY_ANOTHER_TEST = {"docs/client.md": "tests/integration/client/test_docs.py"}
+BY_ANOTHER_TEST = {
+    "docs/client.md": "tests/integration/client/test_docs.py",
+    "docs/self-hosting.md": "tests/e2e/test_self_hosting.py",
+}
 NOT_TYPED = {
     "make run": "sets up and starts `bgblur serve --demo`, which a test of its own does here",
     "make test": "runs this test",
