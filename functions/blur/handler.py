@@ -50,11 +50,13 @@ def build(
     clock: Callable[[], Instant] = now,
     logger: Logger | None = None,
     opens_model: bool = True,
+    with_metrics: bool = True,
 ) -> App:
     """Open the store, load the model and return the handler that Lambda and servers call.
 
     Without a `logger` of the caller's, lines of JSON go to standard output. A handler that is
-    not meant to blur photos `opens_model` only if it has to after all.
+    not meant to blur photos `opens_model` only if it has to after all. `with_metrics` prints
+    lines of metrics for CloudWatch.
 
     Raises:
         ModelMissingError: the weights are not where the settings say.
@@ -87,10 +89,12 @@ def build(
         new_hold_id=lambda: uuid.uuid4().hex,
     )
     api = routes(service, uploads_in(media.uploads, settings), settings.max_body_bytes)
+    site = pages(settings.site_dir, media.uploads)
     return App(
-        {**api, **pages(settings.site_dir, media.uploads)},
+        {**api, **site},
         logger=logger or Logger(service=NAME),
-        metrics=Metrics(namespace="BackgroundBlur", service=NAME),
+        metrics=Metrics(namespace="BackgroundBlur", service=NAME) if with_metrics else None,
+        quiet={*site, "/health"},
     )
 
 

@@ -109,7 +109,7 @@ def test_the_root_of_a_stage_is_moved_behind_its_slash(call: Call) -> None:
 
 def test_the_root_takes_no_other_method(call: Call) -> None:
     answer = call(make.event("POST", "/"))
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, OPTIONS")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 def test_any_page_may_read_the_description(call: Call) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +52,6 @@ def serve(host: str, port: int, workers: int, queue: int | None, *, with_demo: b
     from bgblur.serving import server  # noqa: PLC0415
     from bgblur.serving.child import StartError  # noqa: PLC0415
 
-    # EMF lines are for CloudWatch; here they would only bury the log.
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     settings = load_settings()
     key = _demo_key(settings) if with_demo else None
     try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+import pybase64
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -50,14 +52,30 @@ Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
 """Path without its last slash → method → what answers it."""
 UNROUTED = "(no route)"
 """What the log has in place of a path that is none of ours."""
+METHODS = frozenset(method.value for method in HTTPMethod)
+UNKNOWN_METHOD = "(unknown)"
+MAX_LOGGED_CHARS = 8000
+"""Longest text of one field of the log: a message can quote what a client sent."""
+_WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class App:
     """A table of routes, callable as a Lambda handler."""
 
-    def __init__(self, routes: Routes, *, logger: Logger, metrics: Metrics) -> None:
-        """Register each route with powertools' resolver, which takes a last slash or none."""
+    def __init__(
+        self,
+        routes: Routes,
+        *,
+        logger: Logger,
+        metrics: Metrics | None = None,
+        quiet: Collection[str] = (),
+    ) -> None:
+        """Register each route with powertools' resolver, which takes a last slash or none.
+
+        Successful answers of the routes in `quiet` are logged at DEBUG.
+        """
         self._routes = routes
+        self._quiet = frozenset(quiet)
         self._logger = logger
         self._metrics = metrics
         # Said, not left to POWERTOOLS_DEV, which would have each event printed: key, photo and all.
@@ -79,29 +97,39 @@ class App:
         )
         self._logger.append_keys(request_id=request.request_id, invocation=context.aws_request_id)
         self._resolver.append_context(request=request)  # type: ignore[no-untyped-call]
-        known = {**event, "httpMethod": request.method, "path": request.path}
+        known = {**event, "httpMethod": self._routed_method(request), "path": request.path}
         answer = self._resolver.resolve(known, cast("LambdaContext", context))
+        if request.method == "HEAD":
+            answer = without_body(answer)
         self._record(request, answer["statusCode"], started)
         return answer
 
     def _record(self, request: HttpRequest, status: int, started: float) -> None:
         duration_ms = round((time.monotonic() - started) * 1000)
-        self._metrics.add_metric("Answers", MetricUnit.Count, 1)
-        self._metrics.add_metric("Duration", MetricUnit.Milliseconds, duration_ms)
-        # They go to standard output: where that is a file on a full disk, the answer, which
-        # may be charged by now, is sent all the same. A logger sees to that by itself.
-        with suppress(OSError):
-            self._metrics.flush_metrics()
-        self._logger.info(
+        if self._metrics:
+            self._metrics.add_metric("Answers", MetricUnit.Count, 1)
+            self._metrics.add_metric("Duration", MetricUnit.Milliseconds, duration_ms)
+            # They go to standard output: where that is a file on a full disk, the answer, which
+            # may be charged by now, is sent all the same. A logger sees to that by itself.
+            with suppress(OSError):
+                self._metrics.flush_metrics()
+        is_quiet = status < HTTPStatus.BAD_REQUEST and _route(request.path) in self._quiet
+        write = self._logger.debug if is_quiet else self._logger.info
+        write(
             "answered",
             extra={
-                "method": request.method,
+                "method": logged_method(request.method),
                 "path": self._told(request.path),
                 "status": status,
                 "duration_ms": duration_ms,
             },
         )
         self._logger.clear_state()
+
+    def _routed_method(self, request: HttpRequest) -> str:
+        """Return GET for HEAD where a route has GET (RFC 9110, 9.3.2)."""
+        methods = self._routes.get(_route(request.path), {})
+        return "GET" if request.method == "HEAD" and "GET" in methods else request.method
 
     def _told(self, path: str) -> str:
         """Return a route as it is, and no other path: a client may have put its key there."""
@@ -123,10 +151,11 @@ class App:
         methods = self._routes.get(_route(request.path))
         if methods is None:
             return self._refused(NotFoundError("There is no such route."))
-        allowed = (*methods, "OPTIONS")
+        taken = with_head(methods)
+        allowed = (*taken, "OPTIONS")
         if request.method == "OPTIONS":
             return response.preflight(allowed, request.request_id)
-        message = f"This route takes {' or '.join(methods)}."
+        message = f"This route takes {' or '.join(taken)}."
         return self._refused(MethodNotAllowedError(message, allowed=allowed))
 
     def _refused(self, error: ApiError) -> Answer:
@@ -134,11 +163,12 @@ class App:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
             # Of what went wrong only the kind: its words may quote what was asked or answered.
             self._logger.append_keys(cause=type(error.__cause__).__name__)
-        self._metrics.add_metric(error.code, MetricUnit.Count, 1)
+        if self._metrics:
+            self._metrics.add_metric(error.code, MetricUnit.Count, 1)
         return response.error(error, self._request().request_id)
 
     def _broken(self, error: Exception) -> Answer:
-        self._logger.error("a request broke", exc_info=error)
+        self._logger.error("a request broke", extra=logged_exception(error))
         return self._refused(InternalError())
 
 
@@ -147,6 +177,32 @@ def _unambiguous(request: HttpRequest) -> HttpRequest:
         message = f"Send the header '{request.repeated_headers[0]}' only once."
         raise InvalidRequestError(message)
     return request
+
+
+def with_head(methods: Collection[str]) -> Sequence[str]:
+    """Return the methods of a route, with HEAD where there is GET."""
+    return (*methods, "HEAD") if "GET" in methods else tuple(methods)
+
+
+def without_body(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer to HEAD: the headers of GET, its Content-Length, and no body."""
+    headers = dict(answer["multiValueHeaders"])
+    if answer["statusCode"] not in _WITHOUT_LENGTH:
+        text = answer["body"] or ""
+        size = len(pybase64.b64decode(text) if answer["isBase64Encoded"] else text.encode())
+        headers["Content-Length"] = [str(size)]
+    return {**answer, "multiValueHeaders": headers, "body": "", "isBase64Encoded": False}
+
+
+def logged_method(method: str) -> str:
+    """Return the method as the log shows it: a client can send anything, also its key."""
+    return method if method in METHODS else UNKNOWN_METHOD
+
+
+def logged_exception(error: BaseException) -> dict[str, str]:
+    """Return an exception's name and the end of its traceback, as the log shows them."""
+    text = "".join(traceback.format_exception(error))
+    return {"exception_name": type(error).__name__, "exception": text[-MAX_LOGGED_CHARS:]}
 
 
 def _route(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import warnings
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import Response
 from events import make
 
 from bgblur.serving.proxy import InvocationContext
 from blur.api import response
-from blur.api.app import App
+from blur.api.app import MAX_LOGGED_CHARS, App
 from blur.errors import InternalError, InvalidRadiusError, UnavailableError
 
 if TYPE_CHECKING:
@@ -56,6 +58,13 @@ class Rooms:
     def misled(self, _: HttpRequest) -> Answer:
         raise InvalidRadiusError(INSIDE) from ValueError(INSIDE)
 
+    def long(self, _: HttpRequest) -> Answer:
+        raise RuntimeError("x" * 100_000)
+
+    def picture(self, request: HttpRequest) -> Answer:
+        headers: dict[str, str | list[str]] = {"X-Request-Id": request.request_id}
+        return Response(200, "image/png", b"\x89PNG", headers)
+
     def broken(self, request: HttpRequest) -> Answer:
         raise RuntimeError(request.path)
 
@@ -77,12 +86,17 @@ def app(rooms: Rooms, log: io.StringIO) -> App:
         "/room": {"GET": rooms.open, "POST": rooms.open},
         "/refused": {"GET": rooms.refused},
         "/broken": {"GET": rooms.broken},
+        "/long": {"GET": rooms.long},
+        "/picture": {"GET": rooms.picture},
+        "/posted": {"POST": rooms.open},
+        "/quiet": {"GET": rooms.open},
         "/out-of-reach": {"GET": rooms.out_of_reach},
         "/lost": {"GET": rooms.lost},
         "/misled": {"GET": rooms.misled},
     }
     logger = Logger(service=f"test-{id(log)}", stream=log)
-    return App(routes, logger=logger, metrics=Metrics(namespace="Test", service="test"))
+    metrics = Metrics(namespace="Test", service="test")
+    return App(routes, logger=logger, metrics=metrics, quiet={"/quiet", "/broken"})
 
 
 def call(app: App, method: str, path: str) -> dict[str, Any]:
@@ -141,16 +155,16 @@ def test_a_route_can_ask_whether_the_client_is_still_connected(app: App, rooms: 
 def test_another_method_is_told_those_that_the_route_takes(app: App, path: str) -> None:
     answer = call(app, "PUT", path)
     assert answer["statusCode"] == 405
-    assert answer["multiValueHeaders"]["Allow"] == ["GET, POST, OPTIONS"]
-    assert json.loads(answer["body"])["error"]["message"] == "This route takes GET or POST."
-    assert call(app, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, OPTIONS"]
+    assert answer["multiValueHeaders"]["Allow"] == ["GET, POST, HEAD, OPTIONS"]
+    assert json.loads(answer["body"])["error"]["message"] == "This route takes GET or POST or HEAD."
+    assert call(app, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
 
 
 def test_a_browser_that_asks_first_is_told_the_methods(app: App) -> None:
     answer = call(app, "OPTIONS", "/room")
     assert (answer["statusCode"], answer["body"]) == (204, "")
     headers = answer["multiValueHeaders"]
-    assert headers["Access-Control-Allow-Methods"] == ["GET, POST, OPTIONS"]
+    assert headers["Access-Control-Allow-Methods"] == ["GET, POST, HEAD, OPTIONS"]
     assert headers["X-Request-Id"] == ["req_id"]
     assert call(app, "OPTIONS", "/nowhere")["statusCode"] == 404
 
@@ -184,6 +198,54 @@ def test_what_breaks_is_told_to_the_log_and_not_to_the_client(app: App, log: io.
     assert "RuntimeError: /broken" in broke["exception"]
     assert broke["request_id"] == answered["request_id"] == "req_id"
     assert (answered["status"], answered["code"]) == (500, "internal_error")
+
+
+@pytest.mark.parametrize("path", ["/room", "/picture", "/quiet"])
+def test_head_has_the_headers_of_get_and_no_body(app: App, path: str) -> None:
+    got, asked = call(app, "GET", path), call(app, "HEAD", path)
+    size = len(base64.b64decode(got["body"]) if got["isBase64Encoded"] else got["body"])
+    assert asked["statusCode"] == 200
+    assert (asked["body"], asked["isBase64Encoded"]) == ("", False)
+    expected = {**got["multiValueHeaders"], "Content-Length": [str(size)]}
+    assert asked["multiValueHeaders"] == expected
+
+
+@pytest.mark.parametrize(("path", "status"), [("/posted", 405), ("/nowhere", 404)])
+def test_head_of_a_route_without_get_is_an_error_without_a_body(
+    app: App, path: str, status: int
+) -> None:
+    answer = call(app, "HEAD", path)
+    assert (answer["statusCode"], answer["body"]) == (status, "")
+
+
+def test_quiet_routes_are_logged_below_info_unless_they_fail(app: App, log: io.StringIO) -> None:
+    call(app, "GET", "/quiet")
+    assert log.getvalue() == ""
+    call(app, "GET", "/broken")
+    assert [line["level"] for line in lines(log)] == ["ERROR", "INFO"]
+
+
+@pytest.mark.parametrize("method", ["bb_live_key", "X" * 60_000, ""])
+def test_log_has_known_methods_and_no_other(app: App, log: io.StringIO, method: str) -> None:
+    call(app, method, "/room")
+    assert json.loads(log.getvalue())["method"] == "(unknown)"
+
+
+def test_fields_of_the_log_are_bounded(app: App, log: io.StringIO) -> None:
+    call(app, "GET", "/long")
+    broke, _ = lines(log)
+    assert broke["exception_name"] == "RuntimeError"
+    assert len(broke["exception"]) == MAX_LOGGED_CHARS
+
+
+def test_app_without_metrics_prints_none(
+    rooms: Rooms, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    app = App({"/room": {"GET": rooms.open}}, logger=Logger(service="bare", stream=io.StringIO()))
+    for _ in range(101):
+        call(app, "GET", "/room")
+    assert capsys.readouterr().out == ""
+    assert not list(recwarn)
 
 
 def test_an_answer_is_measured(app: App, capsys: pytest.CaptureFixture[str]) -> None:

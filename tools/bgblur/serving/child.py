@@ -49,7 +49,7 @@ def start(settings: Settings) -> int:
     """
     global _handler  # noqa: PLW0603 - one process, one handler, as in Lambda
     try:
-        _handler = build(settings)
+        _handler = build(settings, with_metrics=False)
     except (ModelMissingError, ValueError) as error:
         raise StartError(str(error)) from None
     return os.getpid()

@@ -147,7 +147,9 @@ def from_answer(answer: Mapping[str, Any]) -> Reply:
         for name, values in many.items()
         for value in values
     ]
-    return Reply(int(answer["statusCode"]), [*pairs, (b"content-length", b"%d" % len(body))], body)
+    if not any(name == b"content-length" for name, _ in pairs):  # an answer to HEAD has its own
+        pairs.append((b"content-length", b"%d" % len(body)))
+    return Reply(int(answer["statusCode"]), pairs, body)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -82,7 +82,7 @@ def server_app(settings: Settings, crew: Crew) -> ServerApp:
     """Return what answers: the crew for photos, and a handler in this process for all else."""
     uploads = connect(settings.media).uploads
     folder = uploads if isinstance(uploads, FolderStore) else None
-    desk = build(settings, opens_model=False)
+    desk = build(settings, opens_model=False, with_metrics=False)
     return ServerApp(crew, desk, max_body_bytes=settings.max_body_bytes, folder=folder)
 
 
