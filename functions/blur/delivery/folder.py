@@ -1,32 +1,52 @@
-"""The embedded store: uploads in a folder, received by the server that stands before it.
+"""The embedded store: uploads in a folder, received by the server that offers them.
 
-Several processes may share the folder. Its secret lies in it, so that a form made before a
-restart still works after it. Files older than a day are removed whenever an upload is
-offered, which is when new ones may come.
+    <folder>/secret                         signs the permits
+    <folder>/uploads/2026-11-23T10/<name>   uploads that were offered in this hour (UTC)
+
+Several processes can share the folder. The secret is stored in it, so that a form made before a
+restart still works after it. Expired uploads are removed by `sweep`, an hour's folder at a time.
+No request looks at more than the names of these folders, however many files are stored.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
 import secrets
+import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from blur.delivery.permit import Permit, sign, verify
 from blur.delivery.store import LINK_TTL_S, UploadForm
-from blur.errors import ImageTooLargeError, UnavailableError, UploadNotFoundError
+from blur.errors import (
+    IdempotencyInProgressError,
+    ImageTooLargeError,
+    UnavailableError,
+    UploadNotFoundError,
+)
 
 UPLOAD_PATH = "/media/uploads"
 """Where the server takes the forms."""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, no secret
 UPLOADS = "uploads"
-"""Where in the folder they lie: beside the secret, which is not one of them."""
+"""The folder of the uploads, in the store's folder."""
 KEEP_S = 24 * 3600
+"""An upload is kept for this time after the hour of its offer ends."""
+HOUR_S = 3600
+SECOND_US = 1_000_000
+RETRY_AFTER_S = 5
+"""When to send a form again that is being sent already."""
 SECRET_BYTES = 32
+_NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
+_HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+_PART = "part-"
+"""How the name of an unfinished upload starts."""
 
 
 class FolderStore:
@@ -35,6 +55,8 @@ class FolderStore:
     def __init__(self, folder: Path) -> None:
         """Keep the path; nothing is read or written yet."""
         self._folder = folder
+        self._receiving: set[str] = set()
+        self._receiving_lock = threading.Lock()
 
     def origin(self) -> str:
         """Return "": the server in front of the folder is the API's own."""
@@ -42,9 +64,8 @@ class FolderStore:
 
     def offer(self, name: str, *, content_type: str, max_bytes: int, now_us: int) -> UploadForm:
         """Sign a permit; see `UploadStore.offer`."""
-        permit = Permit(name, content_type, max_bytes, now_us + LINK_TTL_S * 1_000_000)
+        permit = Permit(name, content_type, max_bytes, now_us + LINK_TTL_S * SECOND_US)
         with _writable():
-            self._sweep(now_us)
             token = sign(permit, self._secret())
         fields = {"Content-Type": content_type, TOKEN_FIELD: token}
         return UploadForm(UPLOAD_PATH, fields, permit.expires_us)
@@ -61,39 +82,89 @@ class FolderStore:
 
     @contextmanager
     def writing(self, permit: Permit) -> Iterator[BinaryIO]:
-        """Open the permitted upload; what is written counts once the context ends well."""
-        path = self._path(permit.name)
-        with _writable():
-            path.parent.mkdir(parents=True, exist_ok=True)
+        """Open the permitted upload; it is stored when the context ends without an exception.
+
+        A permit has one open upload in each process, so that it never takes the place of more
+        than one unfinished file. Another upload after it replaces the stored file in one step.
+
+        Raises:
+            UploadNotFoundError: the permit's name is not that of an upload.
+            IdempotencyInProgressError: an upload with this permit is open.
+
+        """
+        path = self._hour_folder(permit.expires_us - LINK_TTL_S * SECOND_US) / _name_in(permit.name)
+        with self._only_one(permit.name), _writable():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with _replacing(path) as file:
                 yield file
 
     def take(self, name: str, *, max_bytes: int) -> bytes:
         """Read the file; see `UploadStore.take`."""
+        file_name = _name_in(name)
         with _writable():
-            data = _head(self._path(name), max_bytes + 1)
+            data = _head(self._candidates(file_name), max_bytes + 1)
         if len(data) > max_bytes:
             message = f"The upload has more than {max_bytes} bytes."
             raise ImageTooLargeError(message)
         return data
 
-    def _path(self, name: str) -> Path:
-        """Return where an upload of this name lies, or would lie.
+    def sweep(self, *, now_us: int) -> None:
+        """Remove expired uploads, and move files of earlier versions into folders by hour.
+
+        It looks at every file that it removes or moves, so it is not for a request to call.
 
         Raises:
-            UploadNotFoundError: the name leads out of the uploads' folder.
+            UnavailableError: the folder cannot be read or changed.
 
         """
-        uploads = (self._folder / UPLOADS).resolve()
-        path = (self._folder / name).resolve()
-        if path.parent != uploads:
-            raise UploadNotFoundError
-        return path
+        oldest = _hour_name(now_us - (KEEP_S + HOUR_S) * SECOND_US)
+        with _writable(), suppress(FileNotFoundError):  # no upload yet, or swept by another process
+            for entry in list(os.scandir(self._folder / UPLOADS)):
+                if entry.is_file(follow_symlinks=False):
+                    self._move_by_hour(Path(entry.path), now_us)
+                elif _HOUR_NAME.fullmatch(entry.name) and entry.name <= oldest:
+                    with suppress(FileNotFoundError):
+                        shutil.rmtree(entry.path)
+
+    def _move_by_hour(self, path: Path, now_us: int) -> None:
+        """Move an upload that an earlier version stored in `uploads` itself, or remove it."""
+        with suppress(FileNotFoundError):
+            stored_us = path.stat().st_mtime_ns // 1000
+            if stored_us < now_us - KEEP_S * SECOND_US:
+                path.unlink()
+            elif not path.name.startswith(_PART):  # which a server of that version writes to
+                folder = self._hour_folder(stored_us)
+                folder.mkdir(exist_ok=True, mode=0o700)
+                path.rename(folder / path.name)
+
+    def _hour_folder(self, instant_us: int) -> Path:
+        return self._folder / UPLOADS / _hour_name(instant_us)
+
+    def _candidates(self, file_name: str) -> Iterator[Path]:
+        """Yield each path where an upload of this name can be."""
+        uploads = self._folder / UPLOADS
+        with suppress(FileNotFoundError):
+            hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - names alone
+            yield from (uploads / hour / file_name for hour in sorted(hours, reverse=True))
+        yield uploads / file_name  # of an earlier version, until the first sweep
+
+    @contextmanager
+    def _only_one(self, name: str) -> Iterator[None]:
+        with self._receiving_lock:
+            if name in self._receiving:
+                message = "This form is being sent already. Wait for its end or ask for a new form."
+                raise IdempotencyInProgressError(message, retry_after_s=RETRY_AFTER_S)
+            self._receiving.add(name)
+        try:
+            yield
+        finally:
+            with self._receiving_lock:
+                self._receiving.remove(name)
 
     def _secret(self) -> bytes:
         """Read the secret, or make it; of processes that make one at once, one wins."""
         path = self._folder / "secret"
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             return path.read_bytes()
         self._folder.mkdir(parents=True, exist_ok=True)
         descriptor, mine = tempfile.mkstemp(dir=self._folder)  # mode 0600
@@ -102,24 +173,34 @@ class FolderStore:
                 file.write(secrets.token_bytes(SECRET_BYTES))
                 file.flush()
                 os.fsync(descriptor)  # a power cut must not leave the name on an empty file
-            with contextlib.suppress(FileExistsError):
+            with suppress(FileExistsError):
                 os.link(mine, path)  # which, unlike a rename, replaces nothing
         finally:
             Path(mine).unlink()
         return path.read_bytes()
 
-    def _sweep(self, now_us: int) -> None:
-        oldest_s = now_us / 1_000_000 - KEEP_S
-        for path in self._folder.glob(f"{UPLOADS}/*"):
-            with contextlib.suppress(FileNotFoundError):  # another process was first
-                if path.stat().st_mtime < oldest_s:
-                    path.unlink()
+
+def _name_in(name: str) -> str:
+    """Return the file's name out of an upload's name.
+
+    Raises:
+        UploadNotFoundError: it is not the name of an upload, and can lead to another folder.
+
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise UploadNotFoundError
+    return match[1]
+
+
+def _hour_name(instant_us: int) -> str:
+    return datetime.fromtimestamp(instant_us // SECOND_US, UTC).strftime("%Y-%m-%dT%H")
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Write beside the path and take its place at the end, or leave nothing behind."""
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix="part-")
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=_PART)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -129,12 +210,11 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def _head(path: Path, size_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as file:
+def _head(candidates: Iterator[Path], size_bytes: int) -> bytes:
+    for path in candidates:
+        with suppress(FileNotFoundError), path.open("rb") as file:
             return file.read(size_bytes)
-    except FileNotFoundError as error:
-        raise UploadNotFoundError from error
+    raise UploadNotFoundError
 
 
 @contextmanager

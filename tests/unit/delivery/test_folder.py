@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
-from blur.delivery.folder import KEEP_S, TOKEN_FIELD, FolderStore
+from blur.delivery.folder import HOUR_S, KEEP_S, TOKEN_FIELD, FolderStore
 from blur.delivery.permit import Permit
-from blur.errors import ImageTooLargeError, UnavailableError, UploadNotFoundError
+from blur.errors import (
+    IdempotencyInProgressError,
+    ImageTooLargeError,
+    UnavailableError,
+    UploadNotFoundError,
+)
 
 NOW_US = time.time_ns() // 1000
 
 
-def permit_of(store: FolderStore) -> Permit:
-    form = store.offer("uploads/a", content_type="image/png", max_bytes=10, now_us=NOW_US)
-    return store.permit(form.fields[TOKEN_FIELD], now_us=NOW_US)
+def permit_of(store: FolderStore, now_us: int = NOW_US) -> Permit:
+    form = store.offer("uploads/a", content_type="image/png", max_bytes=10, now_us=now_us)
+    return store.permit(form.fields[TOKEN_FIELD], now_us=now_us)
+
+
+def put(store: FolderStore, data: bytes, now_us: int = NOW_US) -> None:
+    with store.writing(permit_of(store, now_us)) as file:
+        file.write(data)
 
 
 def test_what_is_written_whole_can_be_taken_and_nothing_else(tmp_path: Path) -> None:
@@ -27,7 +40,7 @@ def test_what_is_written_whole_can_be_taken_and_nothing_else(tmp_path: Path) -> 
         store.take("uploads/a", max_bytes=10)
     with pytest.raises(ZeroDivisionError), store.writing(permit) as file:
         file.write(bytes([1 // 0]))
-    assert not list(tmp_path.glob("uploads/*"))
+    assert not list(tmp_path.glob("uploads/*/*"))
     with store.writing(permit) as file:
         file.write(b"whole")
     assert store.take("uploads/a", max_bytes=10) == b"whole"
@@ -43,17 +56,127 @@ def test_another_store_on_the_same_folder_believes_the_permit(tmp_path: Path) ->
         FolderStore(tmp_path / "elsewhere").permit(token, now_us=NOW_US)
 
 
-def test_an_offer_removes_what_is_older_than_a_day(tmp_path: Path) -> None:
+def test_a_sweep_removes_uploads_a_day_after_the_hour_of_their_offer(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    with store.writing(permit_of(store)) as file:
-        file.write(b"old")
-    permit_of(store)
+    put(store, b"old")
+    store.sweep(now_us=NOW_US + KEEP_S * 1_000_000)
     assert store.take("uploads/a", max_bytes=10) == b"old"
-    day_ago_s = NOW_US / 1_000_000 - KEEP_S - 1
-    os.utime(tmp_path / "uploads" / "a", (day_ago_s, day_ago_s))
-    permit_of(store)
+    store.sweep(now_us=NOW_US + (KEEP_S + HOUR_S) * 1_000_000)
     with pytest.raises(UploadNotFoundError):
         store.take("uploads/a", max_bytes=10)
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_a_sweep_leaves_other_folders_and_needs_none(tmp_path: Path) -> None:
+    FolderStore(tmp_path / "nowhere").sweep(now_us=NOW_US)
+    (tmp_path / "uploads" / "0000-notes").mkdir(parents=True)
+    FolderStore(tmp_path).sweep(now_us=NOW_US)
+    assert (tmp_path / "uploads" / "0000-notes").exists()
+
+
+def test_uploads_of_earlier_versions_are_found_moved_and_removed(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    for name, age_s in (("a", 60), ("b", KEEP_S + 60), ("part-c", KEEP_S + 60), ("part-d", 60)):
+        (uploads / name).write_bytes(name.encode())
+        os.utime(uploads / name, (NOW_US / 1_000_000 - age_s,) * 2)
+    assert store.take("uploads/a", max_bytes=10) == b"a"
+    store.sweep(now_us=NOW_US)
+    assert store.take("uploads/a", max_bytes=10) == b"a"
+    assert [path.name for path in uploads.iterdir() if path.is_file()] == ["part-d"]
+    with pytest.raises(UploadNotFoundError):
+        store.take("uploads/b", max_bytes=10)
+    store.sweep(now_us=NOW_US + (KEEP_S + HOUR_S) * 1_000_000)
+    assert list(uploads.iterdir()) == []
+
+
+def looked_at(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> dict[str, int]:
+    """Return the file-system calls of `work`, and the names that it gets from folders."""
+    counts: Counter[str] = Counter()
+
+    def counting(name: str) -> Callable[..., Any]:
+        original = getattr(os, name)
+
+        def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as os has them
+            counts[name] += 1
+            result = original(*arguments, **options)
+            if name == "listdir":
+                counts["names"] += len(result)
+            return result
+
+        return counted
+
+    class Entries:
+        def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - as os has them
+            counts["scandir"] += 1
+            self._entries = scandir(*arguments)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._entries.close()
+
+        def __iter__(self) -> Iterator[Any]:
+            for entry in self._entries:
+                counts["names"] += 1
+                yield entry
+
+    scandir = os.scandir
+    with monkeypatch.context() as patch:
+        for name in ("listdir", "stat", "lstat", "open", "unlink"):
+            patch.setattr(os, name, counting(name))
+        patch.setattr(os, "scandir", Entries)
+        work()
+    return dict(counts)
+
+
+def test_an_offer_and_a_read_do_not_look_at_stored_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(tmp_path)
+    put(store, b"first")
+
+    def work() -> None:
+        permit_of(store)
+        assert store.take("uploads/a", max_bytes=10) == b"first"
+
+    few = looked_at(monkeypatch, work)
+    [hour] = (tmp_path / "uploads").iterdir()
+    for number in range(10_000):
+        (hour / f"{number:064x}").touch()
+    assert looked_at(monkeypatch, work) == few
+    assert few["names"] == 1
+
+
+def test_a_permit_has_one_open_upload_at_a_time(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    permit = permit_of(store)
+    with store.writing(permit) as file:
+        file.write(b"first")
+        with pytest.raises(IdempotencyInProgressError) as caught, store.writing(permit):
+            pass
+        assert caught.value.retry_after_s == 5
+        assert len(list(tmp_path.glob("uploads/*/*"))) == 1
+        other = Permit("uploads/b", "image/png", 10, permit.expires_us)
+        with store.writing(other) as second:
+            second.write(b"other")
+    assert store.take("uploads/a", max_bytes=10) == b"first"
+    with store.writing(permit) as file:
+        file.write(b"second")
+        file.flush()
+        assert store.take("uploads/a", max_bytes=10) == b"first"
+    assert store.take("uploads/a", max_bytes=10) == b"second"
+
+
+def test_an_upload_that_fails_can_be_sent_again(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    permit = permit_of(store)
+    with pytest.raises(ZeroDivisionError), store.writing(permit) as file:
+        file.write(bytes([1 // 0]))
+    put(store, b"again")
+    assert store.take("uploads/a", max_bytes=10) == b"again"
 
 
 def test_the_secret_is_the_owners_alone(tmp_path: Path) -> None:
@@ -85,4 +208,6 @@ def test_an_upload_is_its_owners_alone_on_the_machine(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     with store.writing(permit_of(store)) as file:
         file.write(b"photo")
-    assert (tmp_path / "uploads" / "a").stat().st_mode & 0o777 == 0o600
+    [path] = tmp_path.glob("uploads/*/a")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700

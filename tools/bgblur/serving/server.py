@@ -18,6 +18,7 @@ from bgblur.serving.asgi import ServerApp
 from bgblur.serving.crew import Crew
 from bgblur.serving.environment import Environment
 from bgblur.serving.protocol import Protocol
+from bgblur.serving.sweeper import sweeping
 from blur.delivery.connect import connect
 from blur.delivery.folder import FolderStore
 from blur.handler import build
@@ -72,16 +73,21 @@ def serve(
     with (
         socket.create_server((host, port), family=family, backlog=BACKLOG) as listening,
         closing(Crew(environments(settings, capacity.workers), queue=capacity.queue)) as crew,
+        sweeping(folder := upload_folder(settings)),
         suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
     ):
-        config = configuration(server_app(settings, crew))
+        config = configuration(server_app(settings, crew, folder))
         AnnouncingServer(config, crew, announce).run([listening])
 
 
-def server_app(settings: Settings, crew: Crew) -> ServerApp:
-    """Return what answers: the crew for photos, and a handler in this process for all else."""
+def upload_folder(settings: Settings) -> FolderStore | None:
+    """Return the folder that uploads arrive in; None where a bucket takes them, or nothing."""
     uploads = connect(settings.media).uploads
-    folder = uploads if isinstance(uploads, FolderStore) else None
+    return uploads if isinstance(uploads, FolderStore) else None
+
+
+def server_app(settings: Settings, crew: Crew, folder: FolderStore | None) -> ServerApp:
+    """Return what answers: the crew for photos, and a handler in this process for all else."""
     desk = build(settings, opens_model=False, with_metrics=False)
     return ServerApp(crew, desk, max_body_bytes=settings.max_body_bytes, folder=folder)
 

@@ -1,0 +1,133 @@
+"""The embedded server's folder of uploads: forms sent at once, and expired files."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from requests_toolbelt import MultipartEncoder
+from tests.integration.media.conftest import Api, serve
+
+FILE_BYTES = 2_000_000
+FORMS = 20
+DAY_S = 86_400
+PATIENCE_S = 30
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("media")
+
+
+@pytest.fixture(scope="module")
+def folder_api(
+    media: Path, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Iterator[Api]:
+    """A server that starts on a folder with expired uploads and one of an earlier version."""
+    expired = media / "uploads" / "2020-01-01T00"
+    expired.mkdir(parents=True)
+    for path, age_s in (
+        (expired / "old", 0),
+        (media / "uploads" / "older", 2 * DAY_S),
+        (media / "uploads" / "new", 60),
+    ):
+        path.write_bytes(b"photo")
+        os.utime(path, (time.time() - age_s,) * 2)
+    settings = {"BLUR_MEDIA": f"folder:{media}"}
+    yield from serve(tmp_path_factory.mktemp("server"), model_dir, **settings)
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_server_removes_expired_uploads_at_its_start(folder_api: Api, media: Path) -> None:
+    assert requests.get(f"{folder_api.server.url}/health", timeout=30).ok
+    wait_for(lambda: not (media / "uploads" / "2020-01-01T00").exists())
+    wait_for(lambda: not list(media.glob("uploads/older")))
+    wait_for(lambda: len(list(media.glob("uploads/*T*/new"))) == 1)
+
+
+def offer(api: Api) -> dict[str, Any]:
+    body = {"content_type": "image/jpeg", "bytes": FILE_BYTES}
+    headers = {"ApiKey": api.key}
+    answer = requests.post(f"{api.server.url}/v2/uploads", json=body, headers=headers, timeout=30)
+    assert answer.status_code == 201
+    offered: dict[str, Any] = answer.json()
+    return offered
+
+
+def form_of(offered: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return the head and the body of the request that uploads a file."""
+    form = MultipartEncoder({**offered["fields"], "file": ("a.jpg", bytes(FILE_BYTES))})
+    url = urlsplit(offered["url"])
+    lines = (
+        f"POST {url.path} HTTP/1.1",
+        f"Host: {url.netloc}",
+        f"Content-Type: {form.content_type}",
+        f"Content-Length: {form.len}",
+        "Connection: close",
+    )
+    return "\r\n".join((*lines, "", "")).encode(), form.read()
+
+
+def stored_bytes(media: Path) -> int:
+    return sum(path.stat().st_size for path in media.glob("uploads/*/*")) - len(b"photo")
+
+
+def read_all(client: socket.socket) -> bytes:
+    received = b""
+    while chunk := client.recv(65_536):
+        received += chunk
+    return received
+
+
+def test_20_forms_with_one_permit_take_the_place_of_one_file(folder_api: Api, media: Path) -> None:
+    test_the_server_removes_expired_uploads_at_its_start(folder_api, media)
+    head, body = form_of(offer(folder_api))
+    host, _, port = folder_api.server.url.removeprefix("http://").partition(":")
+    half = FILE_BYTES // 2
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
+            for _ in range(FORMS)
+        ]
+        for client in clients:
+            client.sendall(head + body[:half])
+        wait_for(lambda: stored_bytes(media) > half // 2)
+        most = 0
+        for client in clients:
+            client.sendall(body[half:-1])
+            most = max(most, stored_bytes(media))
+        for client in clients:
+            client.sendall(body[-1:])
+        answers = [read_all(client) for client in clients]
+    statuses = sorted(answer.split(b" ", 2)[1] for answer in answers)
+    assert statuses == [b"204", *[b"409"] * (FORMS - 1)]
+    refused = [answer for answer in answers if b" 409 " in answer]
+    assert all(b'"idempotency_in_progress"' in answer for answer in refused)
+    assert all(b"\r\nretry-after: " in answer.lower() for answer in refused)
+    assert most <= FILE_BYTES
+    assert stored_bytes(media) == FILE_BYTES
+
+
+def test_a_form_that_is_sent_again_replaces_its_upload(folder_api: Api, media: Path) -> None:
+    offered = offer(folder_api)
+    before = stored_bytes(media)
+    for content in (b"first", b"second"):
+        answer = requests.post(
+            offered["url"], data=offered["fields"], files={"file": content}, timeout=30
+        )
+        assert answer.status_code == 204
+        assert stored_bytes(media) == before + len(content)
