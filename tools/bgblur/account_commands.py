@@ -124,14 +124,15 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
     with open_office() as office:
         store, now_us = office.store, office.now_us
         audited = (
-            [store.account(account_id, now_us=now_us)]
+            [account_id]
             if account_id
-            else list(store.accounts(now_us=now_us))
+            else [account.account_id for account in store.accounts(now_us=now_us)]
         )
+        books = (store.books(audited_id, now_us=now_us) for audited_id in audited)
         found = [
             {"account": account.account_id, "difference": difference}
-            for account in audited
-            for difference in differences(account, store.entries(account.account_id))
+            for account, entries in ((read.account, read.entries) for read in books)
+            for difference in differences(account, entries)
         ]
     if as_json:
         show({"accounts": len(audited), "differences": found}, as_json=True)

@@ -164,6 +164,15 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountBooks:
+    """An account and its whole ledger, both as of the same moment."""
+
+    account: Account
+    entries: tuple[LedgerEntry, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
     """The first call under one `Idempotency-Key`, scoped to one API key."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import (
         Account,
+        AccountBooks,
         AccountStatus,
         AccountView,
         Claim,
@@ -203,6 +204,15 @@ class AccountStore(CallStore, Protocol):
 
     def entries(self, account_id: str) -> Iterator[LedgerEntry]:
         """Yield the account's ledger, oldest first."""
+        ...
+
+    def books(self, account_id: str, *, now_us: Instant) -> AccountBooks:
+        """Return the account and its ledger as of one moment, whatever is written meanwhile.
+
+        Raises:
+            UnknownAccountError: there is no such account.
+
+        """
         ...
 
     def close(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,7 @@ from tests.integration.accounts.customer import (
     entry,
     key_record,
 )
-from tests.integration.accounts.spending import now, spend_in_threads
+from tests.integration.accounts.spending import now, patiently, spend_in_threads
 
 from blur.accounts.audit import differences
 from blur.accounts.model import EntryKind, RateLimit, Usage
@@ -99,6 +101,35 @@ def test_of_many_requests_at_the_same_instant_just_the_burst_is_admitted(
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(is_admitted, range(60))) == 20
+
+
+def test_books_read_while_credits_come_and_go_add_up(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=100)
+    account_id, over = customer.account_id, Event()
+
+    def top_up() -> None:
+        while not over.is_set():
+            patiently(partial(store.append_entry, entry(account_id, 3)))
+            patiently(partial(store.append_entry, entry(account_id, -1, EntryKind.ADJUSTMENT)))
+
+    def call() -> None:
+        while not over.is_set():
+            hold = patiently(partial(store.reserve, customer.claim(), now_us=START)).hold
+            patiently(partial(store.settle, hold, now_us=after(1)))
+
+    with ThreadPoolExecutor(3) as pool:
+        writers = [pool.submit(work) for work in (top_up, top_up, call)]
+        read = partial(store.books, account_id, now_us=after(1))
+        try:
+            seen = [patiently(read) for _ in range(40)]
+        finally:
+            over.set()
+        for writer in writers:
+            writer.result()
+    assert [list(differences(books.account, books.entries)) for books in seen] == [[]] * 40
+    assert len({books.entries for books in seen}) > 1
 
 
 def test_top_ups_and_adjustments_at_once_add_up(

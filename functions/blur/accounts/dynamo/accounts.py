@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import (
         Account,
+        AccountBooks,
         AccountStatus,
         AccountView,
         Claim,
@@ -118,3 +119,7 @@ class DynamoAccounts:
     def entries(self, account_id: str) -> Iterator[LedgerEntry]:
         """See `AccountStore.entries`."""
         return admin.entries(self._table(), account_id)
+
+    def books(self, account_id: str, *, now_us: Instant) -> AccountBooks:
+        """See `AccountStore.books`."""
+        return admin.books(self._table(), account_id, now_us)

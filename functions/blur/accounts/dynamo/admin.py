@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from blur.accounts.dynamo import holds, schema
@@ -12,9 +13,12 @@ from blur.accounts.dynamo.items import (
     key_item,
     limit_item,
     new_account,
+    set_version,
+    version_of,
 )
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
+from blur.accounts.model import AccountBooks
 from blur.accounts.store import (
     AccountExistsError,
     OverdrawnError,
@@ -24,9 +28,11 @@ from blur.accounts.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from blur.accounts.model import Account, Instant, KeyRecord, LedgerEntry, RateLimit
+
+VERSION_STEP = 1000
 
 
 def create_account(table: DynamoTable, account_id: str, name: str, now_us: Instant) -> None:
@@ -39,18 +45,26 @@ def create_account(table: DynamoTable, account_id: str, name: str, now_us: Insta
 
 
 def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
-    """See `AccountStore.append_entry`. The entry and its credits are written together."""
-    key = schema.account_key(entry.account_id)
-    try:
-        table.put_and_update(entry_item(entry), _absent(), key, _moved(entry.credits))
-    except ConditionFailedError as failed:
-        appended, account = failed.items
+    """See `AccountStore.append_entry`. The entry and its credits are written together.
+
+    The entry gives the account a higher version than any before: its instant, or where another
+    entry has passed that, one that is a little higher.
+    """
+    key, version = schema.account_key(entry.account_id), int(entry.at_us)
+    while True:
+        try:
+            item = entry_item(entry, version)
+            return table.put_and_update(item, _absent(), key, _moved(entry.credits, version))
+        except ConditionFailedError as failed:
+            appended, found = failed.items
         if appended is not None:
-            require_same(entry_of(appended, entry.account_id), entry)
-            return
-        balance = holds.known(account, entry.account_id)["balance"]
-        message = f"{entry.credits} credits are more than the balance, {balance}"
-        raise OverdrawnError(message) from None
+            return require_same(entry_of(appended, entry.account_id), entry)
+        account = holds.known(found, entry.account_id)
+        if account["balance"] + min(0, entry.credits) < 0:
+            message = f"{entry.credits} credits are more than the balance, {account['balance']}"
+            raise OverdrawnError(message)
+        # A random step, so that entries that arrive together do not all choose the same version.
+        version = version_of(account) + 1 + secrets.randbelow(VERSION_STEP)
 
 
 def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> None:
@@ -100,8 +114,7 @@ def limit_key(table: DynamoTable, account_id: str, key_digest: str, limit: RateL
 
 def account(table: DynamoTable, account_id: str, now_us: Instant) -> Account:
     """See `AccountStore.account`."""
-    item = holds.known(table.get(schema.account_key(account_id)), account_id)
-    return account_of(holds.tidy(table, account_id, item, now_us))
+    return account_of(account_item(table, account_id, now_us))
 
 
 def accounts(table: DynamoTable, now_us: Instant) -> Iterator[Account]:
@@ -116,6 +129,35 @@ def accounts(table: DynamoTable, now_us: Instant) -> Iterator[Account]:
 
 def entries(table: DynamoTable, account_id: str) -> Iterator[LedgerEntry]:
     """See `AccountStore.entries`."""
+    yield from _ordered(_entry_items(table, account_id), account_id)
+
+
+def books(table: DynamoTable, account_id: str, now_us: Instant) -> AccountBooks:
+    """See `AccountStore.books`.
+
+    A query is not one moment, and no transaction reads a ledger of any length. An entry carries
+    the version that it gave the account, so the entries that the account's item includes are
+    those up to the item's version.
+    """
+    read = account_item(table, account_id, now_us)
+    included = [
+        item for item in _entry_items(table, account_id) if version_of(item) <= version_of(read)
+    ]
+    return AccountBooks(account_of(read), _ordered(included, account_id))
+
+
+def account_item(table: DynamoTable, account_id: str, now_us: Instant) -> Item:
+    """Read the account's item with its expired holds released.
+
+    Raises:
+        UnknownAccountError: there is none.
+
+    """
+    item = holds.known(table.get(schema.account_key(account_id)), account_id)
+    return holds.tidy(table, account_id, item, now_us)
+
+
+def _entry_items(table: DynamoTable, account_id: str) -> Iterator[Item]:
     condition = Expressions()
     partition = condition.path(schema.PARTITION_KEY)
     sort = condition.path(schema.SORT_KEY)
@@ -123,8 +165,12 @@ def entries(table: DynamoTable, account_id: str) -> Iterator[LedgerEntry]:
         f"{partition} = {condition.value(schema.partition(account_id))}",
         f"begins_with({sort}, {condition.value(schema.ENTRY)})",
     ]
-    found = [entry_of(item, account_id) for item in table.query(condition)]
-    yield from sorted(found, key=lambda entry: (entry.at_us, entry.entry_id))
+    return table.query(condition)
+
+
+def _ordered(items: Iterable[Item], account_id: str) -> tuple[LedgerEntry, ...]:
+    ledger = [entry_of(item, account_id) for item in items]
+    return tuple(sorted(ledger, key=lambda entry: (entry.at_us, entry.entry_id)))
 
 
 def _absent() -> Expressions:
@@ -133,12 +179,13 @@ def _absent() -> Expressions:
     return condition
 
 
-def _moved(credits: int) -> Expressions:  # noqa: A002 - the ledger's word
+def _moved(credits: int, version: int) -> Expressions:  # noqa: A002 - the ledger's word
     update = Expressions()
     balance, granted = update.path("balance"), update.path("granted")
     moved = update.value(credits)
     update.conditions.append(f"{balance} >= {update.value(max(0, -credits))}")
     update.sets += [f"{balance} = {balance} + {moved}", f"{granted} = {granted} + {moved}"]
+    set_version(update, version)
     return update
 
 

@@ -9,6 +9,7 @@ are one letter long:
 | `name`, `created` | as in `Account`; `created` in microseconds |
 | `balance`, `granted`, `used` | credits, as in `Account` |
 | `calls<YYYY-MM>`, `credits<YYYY-MM>` | the usage of a month |
+| `v` | version: rises with each ledger entry and each change of the keys; absent at first |
 | `holds.<hold id>` | a call under way: `c` its credits, `x` its expiry |
 | `ended<slot>` | the calls that ended in these five seconds, as a set of marks |
 | `keys.<digest>` | a key, as follows |
@@ -22,7 +23,8 @@ are one letter long:
 
 Instants and durations are microseconds. What is held is the sum over `holds`.
 
-A record's item has the names of `IdempotencyRecord`, and an entry's those of `LedgerEntry`.
+A record's item has the names of `IdempotencyRecord`, and an entry's those of `LedgerEntry` and
+`v`, the version that it gave the account.
 """
 
 from __future__ import annotations
@@ -49,13 +51,15 @@ from blur.accounts.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from blur.accounts.dynamo.values import Item
+    from blur.accounts.dynamo.values import Expressions, Item
 
 NEVER = 10**18
 """The expiry of a key that does not expire: the year 33658."""
 
 CALLS, INQUIRIES = ("t", "a"), ("T", "A")
 """Names of a bucket's TAT and allow."""
+
+VERSION = "v"
 
 TTL_MARGIN_S = 24 * 3600
 """How long a record stays readable after it stopped counting."""
@@ -82,6 +86,18 @@ def account_of(item: Item) -> Account:
         usage=dict(_usage(item)),
         keys=tuple(sorted(keys, key=lambda key: (key.created_us, key.digest))),
     )
+
+
+def version_of(item: Item) -> int:
+    """Return the version of an account's item, or the one that an entry's item gave it."""
+    return int(item.get(VERSION, 0))
+
+
+def set_version(update: Expressions, version: int) -> None:
+    """Give the account a version, on condition that it is higher than the present one."""
+    path, new = update.path(VERSION), update.value(version)
+    update.conditions.append(f"(attribute_not_exists({path}) OR {path} < {new})")
+    update.sets.append(f"{path} = {new}")
 
 
 def key_of(item: Item, account_id: str, digest: str) -> KeyRecord:
@@ -140,10 +156,10 @@ def standing_of(item: Item, digest: str, charged: int, now_us: Instant) -> Accou
     return AccountStatus(charged, item["balance"], rate_of(item, digest, CALLS, now_us))
 
 
-def entry_item(entry: LedgerEntry) -> Item:
-    """Return the item of a ledger entry."""
+def entry_item(entry: LedgerEntry, version: int) -> Item:
+    """Return the item of a ledger entry that gives its account this version."""
     key = schema.entry_key(entry.account_id, entry.entry_id)
-    moved = {"kind": entry.kind, "credits": entry.credits}
+    moved = {"kind": entry.kind, "credits": entry.credits, VERSION: version}
     return {**key, "entry_id": entry.entry_id, **moved, "at_us": entry.at_us, "note": entry.note}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from blur.accounts.model import AccountBooks
 from blur.accounts.sqlite import holds
 from blur.accounts.sqlite.calls import SqliteCalls
 from blur.accounts.sqlite.rows import entry_of, read_account
@@ -116,11 +117,14 @@ class SqliteStore(SqliteCalls):
     def entries(self, account_id: str) -> Iterator[LedgerEntry]:
         """Yield the account's ledger, oldest first; nothing for an unknown account."""
         with self._file.snapshot() as db:
-            rows = db.execute(
-                "SELECT * FROM entries WHERE account_id = ? ORDER BY at_us, entry_id",
-                (account_id,),
-            ).fetchall()
-        yield from map(entry_of, rows)
+            ledger = _ledger(db, account_id)
+        yield from ledger
+
+    def books(self, account_id: str, *, now_us: Instant) -> AccountBooks:
+        """Return account and ledger, read in one transaction; see `AccountStore.books`."""
+        with self._file.transaction() as db:
+            holds.bring_home(db, account_id, now_us)
+            return AccountBooks(_known(db, account_id), tuple(_ledger(db, account_id)))
 
 
 def _known(db: sqlite3.Connection, account_id: str) -> Account:
@@ -129,6 +133,13 @@ def _known(db: sqlite3.Connection, account_id: str) -> Account:
         message = f"there is no account {account_id}"
         raise UnknownAccountError(message)
     return account
+
+
+def _ledger(db: sqlite3.Connection, account_id: str) -> list[LedgerEntry]:
+    rows = db.execute(
+        "SELECT * FROM entries WHERE account_id = ? ORDER BY at_us, entry_id", (account_id,)
+    )
+    return [entry_of(row) for row in rows]
 
 
 def _appended(db: sqlite3.Connection, entry: LedgerEntry) -> LedgerEntry | None:
