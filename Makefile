@@ -32,7 +32,7 @@ endif
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test samples browser e2e check model dist image calibrate gallery openapi bench \
-	bench-quality bench-models load reliability mutants sbom audit lock clean FORCE
+	bench-quality bench-models load reliability results mutants sbom audit lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -87,12 +87,16 @@ image: ## Build the container image of the embedded server; needs Docker
 calibrate: $(TEST_READY) model ## Learn the light model's factors again; needs 2 GB and minutes
 	@$(BIN)/python layers/model/calibrate.py build/models
 
+# Puts what was measured into the documents that show it.
+RESULTS = $(BIN)/python docs/results.py
 BENCH = PYTHONPATH=.:functions:tools POWERTOOLS_METRICS_DISABLED=true $(BIN)/python benchmarks
 bench: $(TEST_READY) model ## Measure speed and memory against peers; writes benchmarks/BASELINE.md
 	@$(BENCH)/speed.py
+	@$(RESULTS)
 
 bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=folder
 	@$(BENCH)/quality.py "$(DATA)"
+	@$(RESULTS)
 
 bench-models: $(TEST_READY) model ## Measure other networks, IS-Net from npm: DATA=folder
 	@$(BENCH)/models.py "$(DATA)"
@@ -100,15 +104,20 @@ bench-models: $(TEST_READY) model ## Measure other networks, IS-Net from npm: DA
 load: $(TEST_READY) model ## Measure throughput, waiting and memory of the embedded server
 	@TRIALS=full $(BENCH)/load.py
 	@TRIALS=full $(BENCH)/soak.py
+	@$(RESULTS)
 
 reliability: $(TEST_READY) model ## Attack, load and break the service at full size; writes docs/reliability.md
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 
+results: $(TEST_READY) ## Write what trials and benchmarks measured into the documents
+	@$(RESULTS)
+
 # Portions are accounts, sqlite, service, api and dynamo; api:order.py is one file of one.
 MUTANTS ?=
 mutants: $(MUTANTS_READY) model ## Change the code of money and contract, see that a test minds; MUTANTS=portion
 	@TRIALS=full $(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS)
+	@$(RESULTS)
 
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py

@@ -1,19 +1,13 @@
-"""Tables for the terminal and for `BASELINE.md`, one section for each script."""
+"""Tables for the terminal and for BASELINE.md, which `make results` writes."""
 
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-BASELINE = Path(__file__).with_name("BASELINE.md")
-HEAD = """# Baseline
-
-What the benchmarks measured when they last ran, each section in one run on one machine. Times
-are medians of paired runs; compare ratios, not milliseconds.
-"""
+from docs.results import Measurement, store
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -40,16 +34,10 @@ def machine() -> str:
 
 
 def publish(title: str, body: str) -> None:
-    """Print a section and put it into the baseline in place of the one of that title."""
-    section = f"## {title}\n\n{machine()}\n\n{body}\n"
-    print(section)
-    known = BASELINE.read_text() if BASELINE.exists() else HEAD
-    pattern = re.compile(rf"## {re.escape(title)}\n.*?(?=\n## |\Z)", re.DOTALL)
-    if pattern.search(known):
-        known = pattern.sub(lambda _: section.rstrip("\n") + "\n", known)
-    else:
-        known = known.rstrip("\n") + "\n\n" + section
-    BASELINE.write_text(known)
+    """Print a section and store it; `make results` puts it into BASELINE.md."""
+    section = Measurement(title, machine(), body)
+    print(f"## {title}\n\n{section.machine}\n\n{body}\n")
+    store(section)
 
 
 def _cpu_lines() -> list[str]:

@@ -26,6 +26,8 @@ AS_WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "base64 behind one byte": lambda data: base64.b64encode(b"-" + data),
     "base64 behind two bytes": lambda data: base64.b64encode(b"--" + data),
 }
+TEXT_AS_WRITTEN = {name: write for name, write in AS_WRITTEN.items() if name != "hexadecimal"}
+"""A key is text, which no program writes in hexadecimal."""
 
 
 @pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)
@@ -37,12 +39,11 @@ def test_a_photo_or_its_beginning_or_end_is_found(
     assert found(photo_forms([PHOTO]), [("log", b"before " + written + b" after")])
 
 
-@pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)
+@pytest.mark.parametrize("write", TEXT_AS_WRITTEN.values(), ids=TEXT_AS_WRITTEN)
 def test_a_key_is_found_whole_and_by_its_secret_alone(write: Callable[[bytes], bytes]) -> None:
     forms = key_forms([make.EMPTY, make.FUNDED])
     for text in (make.FUNDED, make.FUNDED.rpartition("_")[2]):
-        if write(b"a") != b"a".hex().encode():  # a key is text, which nobody writes so
-            assert {form.split(",")[0] for form, _ in found(forms, [("log", write(text.encode()))])}
+        assert {form.split(",")[0] for form, _ in found(forms, [("log", write(text.encode()))])}
 
 
 def test_another_photo_and_a_keys_shown_prefix_are_not_taken_for_them(tmp_path: Path) -> None:

@@ -1,48 +1,73 @@
-"""The page of trials: its rows, and the scripts that they name."""
+"""The results of trials and benchmarks, and the documents that show them."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.documents import ROOT, read
-from tests.trials import Part, with_row
+from docs import results
+from docs.results import Measurement, Trial
+from tests import trials
+from tests.documents import ROOT, documents, read
 
-PAGE = """# Page
+if TYPE_CHECKING:
+    from pathlib import Path
 
-## First
-
-| tried | how much | what happened | by |
-|---|---|---|---|
-| a | 1 | well | `x.py` |
-
-## Second
-
-| tried | how much | what happened | by |
-|---|---|---|---|
-"""
-ROWS = re.findall(
-    r"^\| (?!tried|---)(.+) \| `(\S+)` \|$", read("docs/reliability.md"), re.MULTILINE
-)
+TRIALS = results.published(Trial, results.TRIALS)
+MEASUREMENTS = results.published(Measurement, results.MEASUREMENTS)
+SHOWN = {"part": "Faults", "amount": "3", "happened": "well", "by": "x.py"}
 
 
-def test_a_row_takes_the_place_of_the_one_before() -> None:
-    page = with_row(PAGE, "First", "a", "| a | 2 | better | `x.py` |")
-    assert page == PAGE.replace("| a | 1 | well |", "| a | 2 | better |")
+def trial(tried: str, **fields: str) -> Trial:
+    return Trial(tried=tried, **{**SHOWN, **fields})
 
 
-@pytest.mark.parametrize("heading", ["First", "Second"])
-def test_a_new_row_is_the_last_under_its_heading(heading: str) -> None:
-    row = "| b | 3 | well | `y.py` |"
-    page = with_row(PAGE, heading, "b", row)
-    assert page.replace(row + "\n", "") == PAGE
-    assert row in page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+def test_a_result_is_read_as_it_was_stored(tmp_path: Path) -> None:
+    kept = [trial("a"), trial("b | Ü")]
+    section = Measurement("Speed", "a machine", "| a |\n| - |")
+    for each in kept:
+        results.store(each, tmp_path)
+    results.store(section, tmp_path)
+    assert sorted(results.stored(Trial, tmp_path), key=str) == kept
+    assert results.stored(Measurement, tmp_path) == [section]
 
 
-@pytest.mark.parametrize("part", Part)
-def test_the_page_has_a_table_for_every_part(part: Part) -> None:
-    assert f"## {part.value}\n\n| tried |" in read("docs/reliability.md")
+def test_a_result_stored_again_replaces_the_one_before(tmp_path: Path) -> None:
+    for amount in "12":
+        results.store(trial("a", amount=amount), tmp_path)
+    assert results.stored(Trial, tmp_path) == [trial("a", amount="2")]
 
 
-def test_every_row_names_a_script_that_is_there() -> None:
-    assert all((ROOT / script).is_file() for _, script in ROWS)
+def test_a_merge_replaces_rows_of_the_same_name_and_appends_the_others() -> None:
+    known, new = [trial("a"), trial("b")], [trial("a", amount="9"), trial("c")]
+    assert results.merged(known, new) == [trial("a", amount="9"), trial("b"), trial("c")]
+
+
+def test_a_row_is_in_the_table_of_its_part() -> None:
+    page = results.render_trials([trial("a", part="Load and soak"), trial("b")])
+    section = page.partition("## Faults\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| [^t-].*", section, re.MULTILINE) == ["| b | 3 | well | `x.py` |"]
+
+
+def test_the_documents_show_exactly_the_published_results() -> None:
+    assert read("docs/reliability.md") == results.render_trials(TRIALS)
+    assert read("benchmarks/BASELINE.md") == results.render_measurements(MEASUREMENTS)
+
+
+def test_every_published_trial_has_a_part_and_names_a_script_that_exists() -> None:
+    assert TRIALS
+    assert {each.part for each in TRIALS} == set(results.PARTS) == {p.value for p in trials.Part}
+    assert {each.by for each in TRIALS if not (ROOT / each.by).is_file()} == set()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_trial_changes_no_document_and_is_stored_in_a_full_run_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool
+) -> None:
+    monkeypatch.setattr(trials, "FULL", full)
+    monkeypatch.setattr(trials, "store", lambda result: results.store(result, tmp_path))
+    before = {name: read(name) for name in documents()}
+    trials.record(trials.Part.FAULTS, "a", "3", "well", by="x.py")
+    assert {name: read(name) for name in documents()} == before
+    assert results.stored(Trial, tmp_path) == ([trial("a")] if full else [])

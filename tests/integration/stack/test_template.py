@@ -26,6 +26,7 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_MAX_UPLOAD_BYTES": "what fits into the least memory is the code's to say",
     "BLUR_MODEL": "the image has one, and says which",
     "BLUR_MODEL_DIR": "the image has it there",
+    "BLUR_PUBLIC_URL": "uploads go to the bucket, whose URL is absolute",
     "BLUR_SITE_DIR": "the image has it there",
 }
 WITH_RETRY = {"THROTTLED", "QUOTA_EXCEEDED", "INTEGRATION_TIMEOUT"}
@@ -173,6 +174,7 @@ def test_the_gateway_answers_in_the_envelope_of_the_contract(resources: dict[str
 def statements(resources: dict[str, Any]) -> list[dict[str, Any]]:
     (policy,) = resources["BlurRole"]["Policies"]
     found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    assert found
     return found
 
 

@@ -83,4 +83,5 @@ def test_objects_are_forgotten_after_a_day_and_only_tables_can_be_restored(
 
 def test_no_variable_of_the_function_is_a_secret(resources: dict[str, Any]) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
+    assert variables
     assert not [name for name in variables if re.search("KEY|SECRET|TOKEN|PASSWORD", name)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext as does_not_raise
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,10 +120,8 @@ def test_a_boundary_beyond_all_measure_is_refused() -> None:
 @given(st.text(), st.binary())
 def test_any_type_and_any_body_are_read_or_refused(content_type: str, body: bytes) -> None:
     for given_type in (content_type, TYPE):
-        try:
+        with does_not_raise(), suppress(InvalidRequestError):
             parse_form(given_type, body)
-        except InvalidRequestError:
-            continue
 
 
 def test_as_much_as_any_client_sends_is_read() -> None:

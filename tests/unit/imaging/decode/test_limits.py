@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import nullcontext as does_not_raise
 from io import BytesIO
 
 import pytest
@@ -50,7 +51,8 @@ def tiled(picture: int, tile: int, kind: int = LONG) -> list[tuple[int, int, int
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
 def test_an_ordinary_jpeg_has_few_scans(options: dict[str, bool]) -> None:
-    check_markers(saved(Image.fromarray(astronaut()), "JPEG", **options))
+    with does_not_raise():
+        check_markers(saved(Image.fromarray(astronaut()), "JPEG", **options))
 
 
 def test_a_jpeg_may_have_as_many_scans_as_are_allowed_and_not_one_more() -> None:
@@ -74,7 +76,8 @@ def test_a_jpeg_may_have_so_many_segments_before_its_first_scan() -> None:
 def test_what_follows_a_jpeg_or_stands_in_its_segments_is_no_scan_of_it() -> None:
     film = SCAN * (2 * MAX_SCANS)
     comment = b"\xff\xfe" + (len(film) + 2).to_bytes(2) + film
-    check_markers(START + comment + SCAN + END + film)
+    with does_not_raise():
+        check_markers(START + comment + SCAN + END + film)
 
 
 def test_a_png_may_have_so_many_chunks_and_not_one_more() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext as does_not_raise
 from io import BytesIO
 
 import numpy as np
@@ -135,4 +136,5 @@ def test_an_area_that_an_encoder_cannot_bear_is_refused(output: str, *, clear: b
 
 @pytest.mark.parametrize(("output", "clear"), [("png", True), ("jpeg", True), ("webp", False)])
 def test_another_area_is_not(output: str, *, clear: bool) -> None:
-    check_size(output, (16_000, 16_000, 3), clear=clear)
+    with does_not_raise():
+        check_size(output, (16_000, 16_000, 3), clear=clear)
