@@ -7,9 +7,9 @@ const ENDINGS = { png: "png", jpeg: "jpg", webp: "webp", avif: "avif" };
 
 const WRITERS = {
   curl: (url, fields, file) => [
-    `curl -L -H "ApiKey: $KEY" \\`,
+    `curl --fail-with-body -L -H "ApiKey: $KEY" \\`,
     `  -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${name}=${value}`).join(" ")} \\`,
-    `  ${url} -o ${file}`,
+    `  ${url} -o ${file} || { cat ${file}; rm ${file}; false; }`,
   ],
   python: (url, fields, file) => [
     "import os",
@@ -22,7 +22,8 @@ const WRITERS = {
     `        files={"image": photo},`,
     `        data={${fields.map(([name, value]) => `"${name}": "${value}"`).join(", ")}},`,
     "    )",
-    "answer.raise_for_status()",
+    "if not answer.ok:",
+    "    raise SystemExit(answer.text)",
     `with open("${file}", "wb") as result:`,
     "    result.write(answer.content)",
   ],
@@ -52,7 +53,8 @@ const WRITERS = {
     "]);",
     "$result = curl_exec($call);",
     "if (curl_getinfo($call, CURLINFO_RESPONSE_CODE) !== 200) {",
-    "    exit($result);",
+    "    fwrite(STDERR, $result ?: curl_error($call));",
+    "    exit(1);",
     "}",
     `file_put_contents("${file}", $result);`,
   ],

@@ -35,11 +35,12 @@ class Running:
 
 
 def environment(folder: Path, model_dir: Path, **settings: str) -> dict[str, str]:
-    """Return the environment of a server whose accounts are in `folder`."""
+    """Return the environment of a server whose accounts and uploads are in `folder`."""
     return {
         **os.environ,
         "BLUR_MODEL_DIR": str(model_dir),
         "BLUR_ACCOUNTS": f"sqlite:{folder / 'accounts.db'}",
+        "BLUR_MEDIA": f"folder:{folder / 'media'}",
         **settings,
     }
 

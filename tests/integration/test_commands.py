@@ -168,6 +168,7 @@ def test_a_key_takes_a_rate_limit_of_its_own(bgblur: Command) -> None:
 def test_a_wrong_request_ends_in_one_clear_line(
     arguments: tuple[str, ...], code: int, says: str, bgblur: Command
 ) -> None:
+    read(bgblur("accounts", "create", "another", "--json"))
     done = bgblur(*arguments)
     assert done.returncode == code
     assert says in done.stderr

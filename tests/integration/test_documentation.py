@@ -77,9 +77,14 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(model_dir: Path) -> dict[str, str]:
-    """The environment of a reader who has set nothing but where the model is."""
+    """The environment of a reader who has set nothing, in a checkout of their own."""
     ours = {name: text for name, text in os.environ.items() if "BLUR_" not in name}
-    return {**ours, "BLUR_MODEL_DIR": str(model_dir)}
+    return {
+        **ours,
+        "BLUR_MODEL_DIR": str(model_dir),
+        "BLUR_ACCOUNTS": "sqlite:var/accounts.db",
+        "BLUR_MEDIA": "folder:var/media",
+    }
 
 
 @pytest.fixture
@@ -119,6 +124,19 @@ def test_commands_do_their_work(block: Block, reader: Reader, folder: Path) -> N
     private = [*folder.rglob("*.db*"), *folder.rglob("demo.key"), *folder.glob("var/media/**/*")]
     for path in filter(Path.is_file, private):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.parametrize(
+    "block", [b for b in SHELL if re.search(r"curl .* -o ", b.text, re.DOTALL)], ids=str
+)
+def test_an_error_is_shown_and_not_saved_as_a_picture(
+    block: Block, folder: Path, env: dict[str, str], server: Running
+) -> None:
+    words = dict.fromkeys(ADDRESSES, server.url)
+    reader = Reader(folder, {**env, "KEY": "wrong", "URL": server.url}, words)
+    for command in typed(block):
+        assert "invalid_api_key" in reader.types(f"! {{ {command}; }}")
+    assert list(folder.rglob("*.png")) == []
 
 
 @pytest.mark.parametrize("block", [b for b in SHELL if ON_A_TABLE in b.text], ids=str)
@@ -163,6 +181,8 @@ def test_what_make_run_prints_can_be_pasted_and_opened(folder: Path, env: dict[s
             re.findall(r"^(Try it|Or open): +(.+)$", server.out.read_text(), re.MULTILINE)
         )
         Reader(folder, env, {}).types(printed["Try it"])
+        assert is_picture((folder / "blurred.png").read_bytes())
         page = requests.get(printed["Or open"], headers={"Accept": "text/html"}, timeout=10)
-    assert is_picture((folder / "blurred.png").read_bytes())
+        Reader(folder, env, {}).types(f"! {{ {printed['Try it'].replace('bb_live_', 'bb_')}; }}")
     assert "<title>Background Blur" in page.text
+    assert not (folder / "blurred.png").exists(), "an error is not a picture"

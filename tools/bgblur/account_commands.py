@@ -6,7 +6,16 @@ from typing import Any
 
 import click
 
-from bgblur.console import MOST_CREDITS, json_option, open_office, show, show_table
+from bgblur.console import (
+    ACCOUNTS_HELP,
+    MOST_CREDITS,
+    accounts_location,
+    json_option,
+    load_settings,
+    open_office,
+    show,
+    show_table,
+)
 from bgblur.printable import printable
 from blur.accounts.audit import differences
 from blur.accounts.model import Account, EntryKind
@@ -16,7 +25,7 @@ DIFFERS = 3
 """Exit code of an audit that found a difference."""
 
 
-@click.group()
+@click.group(epilog=ACCOUNTS_HELP)
 def accounts() -> None:
     """Accounts, their credits and their ledger."""
 
@@ -29,9 +38,11 @@ def accounts() -> None:
 @json_option
 def create(name: str, granted: int, *, as_json: bool) -> None:
     """Create an account called NAME and print its id."""
-    with open_office() as office:
+    with open_office(creates=True) as office:
         account_id = office.open_account(name, credits=granted)
-        show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
+        account = office.store.account(account_id, now_us=office.now_us)
+        stored_in = accounts_location(load_settings().accounts)
+        show({**_row(account), "stored_in": stored_in}, as_json=as_json)
 
 
 @accounts.command(name="list")

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 import click
 
-from bgblur import demo
+from bgblur import demo, embedded
 from bgblur.account_commands import accounts
 from bgblur.blurring.command import blur
-from bgblur.console import load_settings, open_office
+from bgblur.console import ACCOUNTS_HELP, accounts_location, load_settings, open_office
 from bgblur.key_commands import keys
 from bgblur.printable import PrintableErrorsGroup
+from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
 from blur.accounts.model import RateLimit
 
 if TYPE_CHECKING:
     from blur.settings import Settings
 
 
-@click.group(cls=PrintableErrorsGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=PrintableErrorsGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=ACCOUNTS_HELP,
+)
 @click.version_option(package_name="background-blur-api")
 def main() -> None:
     """Background Blur: photos, the embedded server and its accounts."""
@@ -30,7 +35,7 @@ main.add_command(blur)
 main.add_command(keys)
 
 
-@main.command()
+@main.command(epilog=ACCOUNTS_HELP)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
 @click.option(
@@ -54,29 +59,32 @@ def serve(host: str, port: int, workers: int, queue: int | None, *, with_demo: b
 
     settings = load_settings()
     key = _demo_key(settings) if with_demo else None
+    links = KeyLinks()
     try:
         server.serve(
             settings,
             host=host,
             port=port,
             capacity=server.Capacity(workers, 8 * workers if queue is None else queue),
-            announce=lambda bound: _announce(host, bound, key),
+            announce=lambda bound: _announce(host, bound, key, links),
+            middleware=lambda application: KeyLinkExchange(application, links),
         )
     except (OSError, StartError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 
 
 def _demo_key(settings: Settings) -> str:
-    folder = Path("var")
-    folder.mkdir(exist_ok=True)
     limit = RateLimit(settings.rate_per_minute, settings.rate_burst)
-    with open_office() as office:
-        return demo.demo_key(office, folder / "demo.key", limit=limit)
+    with open_office(creates=True) as office:
+        key_file = demo.key_file(settings.accounts, embedded.data_folder(os.environ))
+        return demo.demo_key(office, key_file, limit=limit)
 
 
-def _announce(host: str, port: int, key: str | None) -> None:
+def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(f"Background Blur API is listening on {url} (Ctrl-C stops it)")
+    click.echo(f"Accounts:  {accounts_location(load_settings().accounts)}")
     if key:
         click.echo(f"\nDemo key:  {key}\nTry it:    {demo.curl_line(key, url)}")
-        click.echo(f"Or open:   {url}/#key={key}\n")
+        click.echo(f"Or open:   {url}/#code={links.issue(key)}")
+        click.echo(f"           (this link works once, within {TTL_S // 60} minutes)\n")

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 MOST_CREDITS = 10**12
 """What one command may move: a slip of the pen beyond it fits no store."""
 
+ACCOUNTS_HELP = (
+    "Accounts and keys are in accounts.db of the data folder, from any current folder:"
+    " $XDG_DATA_HOME/background-blur (by default ~/.local/share/background-blur), or the folder"
+    " var of a checkout. BLUR_ACCOUNTS names another place: sqlite:<path> or dynamodb:<table>."
+)
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -38,11 +45,38 @@ def load_settings() -> Settings:
         raise click.ClickException(str(error)) from error
 
 
+def accounts_location(accounts: str) -> str:
+    """Return where the accounts are: a file's absolute path, or `dynamodb:<table>`."""
+    path = _database(accounts)
+    return str(path.absolute()) if path else accounts
+
+
+def _database(accounts: str) -> Path | None:
+    scheme, _, name = accounts.partition(":")
+    return Path(name) if scheme == "sqlite" and name else None
+
+
+def _require_database(accounts: str) -> None:
+    path = _database(accounts)
+    if path and not path.exists():
+        message = (
+            f"There are no accounts at {path.absolute()}. `bgblur keys issue` creates them there;"
+            " BLUR_ACCOUNTS names another place."
+        )
+        raise click.ClickException(message)
+
+
 @contextmanager
-def open_office() -> Iterator[Office]:
-    """Open the accounts, and end with one clear line where the store refuses."""
+def open_office(*, creates: bool = False) -> Iterator[Office]:
+    """Open the accounts, and end with one clear line where the store refuses.
+
+    A database that does not exist is an error, unless the command `creates` accounts.
+    """
+    accounts = load_settings().accounts
+    if not creates:
+        _require_database(accounts)
     try:
-        store = connect(load_settings().accounts)
+        store = connect(accounts)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     try:

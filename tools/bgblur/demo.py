@@ -19,16 +19,29 @@ CREDITS = 1000
 REFILL_BELOW = 100
 
 
+def key_file(accounts: str, data_folder: Path) -> Path:
+    """Return the file of the demo key that belongs to these accounts (`BLUR_ACCOUNTS`).
+
+    Each store has its own, so that one server never overwrites the key of another store.
+    """
+    scheme, _, name = accounts.partition(":")
+    if scheme == "sqlite":
+        database = Path(name)
+        return database.with_name(f"{database.name}.demo-key")
+    return data_folder / f"{scheme}-{name}.demo-key"
+
+
 def demo_key(office: Office, key_file: Path, *, limit: RateLimit) -> str:
     """Return the demo key, making its account at the first start and refilling it later.
 
-    A key is otherwise shown once and kept nowhere. This one lies in a file of mode 0600
-    beside the database, worth no more than the credits of a machine's own demo.
+    A key is otherwise shown once and stored nowhere. This one is in a file of mode 0600 next to
+    the database, and worth no more than the credits of one machine's demo.
     """
     text = key_file.read_text().strip() if key_file.exists() else ""
     if not _is_known(office, text):
         account_id = office.open_account("demo", credits=CREDITS)
         text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=limit)
+        key_file.parent.mkdir(parents=True, exist_ok=True)
         key_file.unlink(missing_ok=True)  # an old file can have another mode
         key_file.touch(mode=0o600)
         key_file.write_text(f"{text}\n")
@@ -38,9 +51,10 @@ def demo_key(office: Office, key_file: Path, *, limit: RateLimit) -> str:
 
 def curl_line(api_key: str, base_url: str) -> str:
     """Return a command that blurs the sample photo, to be pasted into any shell."""
-    words = ["curl", "-sS", "-H", f"ApiKey: {api_key}", "-F", f"image=@{site() / 'sample.jpg'}"]
-    words += ["-F", "radius=12", f"{base_url}/v2/rembg/blur/", "-o", "blurred.png"]
-    return shlex.join(words)
+    words = ["curl", "-sS", "--fail-with-body", "-H", f"ApiKey: {api_key}"]
+    words += ["-F", f"image=@{site() / 'sample.jpg'}", "-F", "radius=12"]
+    words += [f"{base_url}/v2/rembg/blur/", "-o", "blurred.png"]
+    return f"{shlex.join(words)} || {{ cat blurred.png; rm blurred.png; false; }}"
 
 
 def _is_known(office: Office, text: str) -> bool:

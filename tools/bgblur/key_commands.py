@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from bgblur.console import (
+    ACCOUNTS_HELP,
     MOST_CREDITS,
+    accounts_location,
     duration_us,
     json_option,
     load_settings,
@@ -19,7 +21,7 @@ from blur.accounts.model import Instant, KeyKind, KeyRecord, RateLimit
 from blur.api.account import rfc3339
 
 
-@click.group()
+@click.group(epilog=ACCOUNTS_HELP)
 def keys() -> None:
     """API keys."""
 
@@ -51,10 +53,10 @@ def issue(  # noqa: PLR0913, PLR0917 - one argument an option
         message = "--credits is for a new account; use 'bgblur accounts top-up'"
         raise click.UsageError(message)
     kind = KeyKind.TEST if is_test else KeyKind.LIVE
-    with open_office() as office:
+    with open_office(creates=account_id is None) as office:
         account_id = account_id or office.open_account(name, credits=granted or 0)
         text, record = office.issue_key(account_id, kind, limit=_limit(rate, burst), ttl_us=ttl_us)
-        show({"key": text, **_row(record, office.now_us)}, as_json=as_json)
+        _show_issued(text, record, office.now_us, as_json=as_json)
 
 
 @keys.command(name="list")
@@ -85,7 +87,7 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
     """Issue a key in place of KEY (its prefix), which ends after the grace period."""
     with open_office() as office:
         text, record = office.rotate_key(office.find_key(key), grace_us=grace_us)
-        show({"key": text, **_row(record, office.now_us)}, as_json=as_json)
+        _show_issued(text, record, office.now_us, as_json=as_json)
 
 
 @keys.command()
@@ -113,6 +115,11 @@ def revoke(key: str, *, yes: bool, as_json: bool) -> None:
             click.confirm(f"Revoke {found.prefix}… for good?", abort=True, err=True)
         office.store.revoke_key(found.account_id, found.digest)
         show(_row(office.find_key(key), office.now_us), as_json=as_json)
+
+
+def _show_issued(text: str, record: KeyRecord, now_us: Instant, *, as_json: bool) -> None:
+    stored_in = accounts_location(load_settings().accounts)
+    show({"key": text, **_row(record, now_us), "stored_in": stored_in}, as_json=as_json)
 
 
 def _limit(rate: int | None, burst: int | None) -> RateLimit:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -23,6 +23,9 @@ from blur.delivery.connect import connect
 from blur.delivery.folder import FolderStore
 from blur.handler import build
 from blur.settings import Settings, usable_cpus
+
+if TYPE_CHECKING:
+    from bgblur.serving.key_link import Application
 
 BACKLOG = 2048
 """Connections that the system keeps until they are taken; uvicorn's default."""
@@ -53,15 +56,18 @@ class AnnouncingServer(uvicorn.Server):
             self._announce(self.servers[0].sockets[0].getsockname()[1])
 
 
-def serve(
+def serve(  # noqa: PLR0913 - each is named where it is given
     settings: Settings,
     *,
     host: str,
     port: int,
     capacity: Capacity,
     announce: Callable[[int], None],
+    middleware: Callable[[Application], Application] = lambda application: application,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests that were accepted are answered first.
+
+    `middleware` wraps the ASGI application, which lets a command add a route of its own.
 
     Raises:
         OSError: the port is taken, or there is no such address.
@@ -76,7 +82,7 @@ def serve(
         sweeping(folder := upload_folder(settings)),
         suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
     ):
-        config = configuration(server_app(settings, crew, folder))
+        config = configuration(middleware(server_app(settings, crew, folder)))
         AnnouncingServer(config, crew, announce).run([listening])
 
 

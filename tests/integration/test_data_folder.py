@@ -1,0 +1,146 @@
+"""The commands have one default place for accounts, and only issuing creates it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+from tests.integration.running import BGBLUR, environment, running
+
+from bgblur import embedded
+
+READING = [
+    ["accounts", "list"],
+    ["accounts", "list", "--json"],
+    ["accounts", "show", "ACCOUNT"],
+    ["accounts", "ledger", "ACCOUNT"],
+    ["accounts", "audit"],
+    ["keys", "list"],
+]
+CHANGING = [
+    ["accounts", "top-up", "ACCOUNT", "5"],
+    ["accounts", "adjust", "ACCOUNT", "5", "--note", "why", "--yes"],
+    ["keys", "issue", "--account", "ACCOUNT"],
+    ["keys", "rotate", "PREFIX"],
+    ["keys", "limit", "PREFIX", "--rate", "5"],
+    ["keys", "revoke", "PREFIX", "--yes"],
+]
+
+
+def call(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("BLUR_")}
+    return subprocess.run(
+        [*BGBLUR, *words],
+        cwd=cwd,
+        env={**ours, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("words", [*READING, *CHANGING], ids=" ".join)
+def test_only_creating_accounts_creates_their_store(words: list[str], tmp_path: Path) -> None:
+    done = call(*words, cwd=tmp_path, BLUR_ACCOUNTS="sqlite:shop/accounts.db")
+    assert done.returncode == 1
+    assert f"There are no accounts at {tmp_path}/shop/accounts.db." in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["keys", "issue"], ["accounts", "create", "shop"]])
+def test_issuing_names_the_file_that_it_wrote_to(words: list[str], tmp_path: Path) -> None:
+    place = tmp_path / "shop" / "accounts.db"
+    done = call(*words, cwd=tmp_path, BLUR_ACCOUNTS="sqlite:shop/accounts.db")
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"^stored_in +{re.escape(str(place))}$", done.stdout, re.MULTILINE)
+    assert place.exists()
+    in_json = call(*words, "--json", cwd=tmp_path, BLUR_ACCOUNTS=f"sqlite:{place}")
+    assert json.loads(in_json.stdout)["stored_in"] == str(place)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of the commands as a checkout has them."""
+    root = tmp_path / "checkout"
+    shutil.copytree(embedded.CHECKOUT / "tools" / "bgblur", root / "tools" / "bgblur")
+    shutil.copy(embedded.CHECKOUT / "pyproject.toml", root)
+    return root
+
+
+@pytest.mark.parametrize("installed", [False, True], ids=["checkout", "installed"])
+def test_the_default_place_does_not_depend_on_the_current_folder(
+    checkout: Path, tmp_path: Path, *, installed: bool
+) -> None:
+    if installed:
+        (checkout / "pyproject.toml").unlink()
+    env = {"PYTHONPATH": str(checkout / "tools"), "XDG_DATA_HOME": str(tmp_path / "data")}
+    place = (
+        tmp_path / "data" / "background-blur" if installed else checkout / "var"
+    ) / "accounts.db"
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        done = call("accounts", "create", name, "--json", cwd=folder, **env)
+        assert json.loads(done.stdout)["stored_in"] == str(place), done.stderr
+        assert list(folder.iterdir()) == []
+    listed = json.loads(call("accounts", "list", "--json", cwd=tmp_path, **env).stdout)
+    assert {account["name"] for account in listed} == {"first", "second"}
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("home", ["", "relative"])
+def test_without_a_usable_xdg_data_home_the_home_folder_has_it(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "CHECKOUT", Path("/nowhere"))
+    monkeypatch.setenv("HOME", "/home/someone")
+    environ = {"XDG_DATA_HOME": home} if home else {}
+    expected = Path("/home/someone/.local/share/background-blur")
+    assert embedded.data_folder(environ) == expected
+    settings = embedded.settings({"BLUR_SITE_DIR": "/site", **environ})
+    assert settings.accounts == f"sqlite:{expected}/accounts.db"
+    assert settings.media == f"folder:{expected}/media"
+    assert embedded.settings({"BLUR_ACCOUNTS": "dynamodb:t"}).accounts == "dynamodb:t"
+
+
+@pytest.mark.parametrize("words", [[], ["accounts"], ["keys"], ["serve"]], ids=str)
+def test_help_names_the_place(words: list[str], tmp_path: Path) -> None:
+    text = re.sub(r"\s+", " ", call(*words, "--help", cwd=tmp_path).stdout)
+    assert "$XDG_DATA_HOME/background-blur" in text
+    assert "BLUR_ACCOUNTS names another place" in text
+
+
+def test_the_demo_key_belongs_to_its_accounts(tmp_path: Path, model_dir: Path) -> None:
+    issued: dict[str, str] = {}
+    for name in ("a.db", "b.db", "a.db"):
+        env = environment(tmp_path, model_dir, BLUR_ACCOUNTS=f"sqlite:{tmp_path / name}")
+        with running(tmp_path, env, "--demo") as server:
+            printed = server.out.read_text()
+        [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
+        assert f"Accounts:  {tmp_path / name}\n" in printed
+        assert issued.setdefault(name, key) == key, "the second server overwrote the first one's"
+        assert (tmp_path / f"{name}.demo-key").read_text().strip() == key
+        assert stat.S_IMODE((tmp_path / f"{name}.demo-key").stat().st_mode) == 0o600
+    assert len(set(issued.values())) == 2
+    assert not (tmp_path / "var").exists()
+
+
+def test_the_printed_link_has_a_code_for_the_key(tmp_path: Path, model_dir: Path) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir), "--demo") as server:
+        printed = server.out.read_text()
+        [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
+        [link] = re.findall(r"^Or open: +(\S+)$", printed, re.MULTILINE)
+        assert key not in link
+        code = {"code": link.partition("#code=")[2]}
+        first = requests.post(f"{server.url}/key-link", json=code, timeout=10)
+        again = requests.post(f"{server.url}/key-link", json=code, timeout=10)
+    assert first.json() == {"key": key}
+    assert again.status_code == 404

@@ -1,0 +1,131 @@
+"""One-time codes and the route that exchanges them for a key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bgblur.serving.key_link import MAX_BODY_BYTES, TTL_S, KeyLinkExchange, KeyLinks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEY = "bb_live_key"
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        """Start at any second."""
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        """Return the second."""
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def links(clock: Clock) -> KeyLinks:
+    codes = count()
+    return KeyLinks(new_code=lambda: f"code-{next(codes)}", monotonic_s=clock)
+
+
+def test_a_code_is_exchanged_once(links: KeyLinks) -> None:
+    code = links.issue(KEY)
+    assert links.redeem(code) == KEY
+    assert links.redeem(code) is None
+
+
+def test_a_code_expires(links: KeyLinks, clock: Clock) -> None:
+    early, late = links.issue(KEY), links.issue(KEY)
+    clock.now_s += TTL_S - 1
+    assert links.redeem(early) == KEY
+    clock.now_s += 1
+    assert links.redeem(late) is None
+
+
+def test_an_unknown_code_has_no_key(links: KeyLinks) -> None:
+    links.issue(KEY)
+    assert links.redeem("another") is None
+
+
+def test_codes_cannot_be_guessed() -> None:
+    links = KeyLinks()
+    codes = {links.issue(KEY) for _ in range(100)}
+    assert len(codes) == 100
+    assert min(map(len, codes)) >= 22, "128 bits in base64"
+
+
+async def _passed_on(scope: Mapping[str, Any], _receive: object, send: Any) -> None:  # noqa: ANN401 - ASGI
+    await send({"passed_on": scope["path"]})
+
+
+def exchange(
+    links: KeyLinks,
+    *parts: bytes,
+    path: str = "/key-link",
+    method: str = "POST",
+    kind: str = "http",
+) -> list[Any]:
+    sent: list[Any] = []
+    left = [*parts]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI
+        sent.append(message)
+
+    scope = {"type": kind, "method": method, "path": path}
+    asyncio.run(KeyLinkExchange(_passed_on, links)(scope, receive, send))
+    return sent
+
+
+def test_the_route_answers_with_the_key_and_is_never_cached(links: KeyLinks) -> None:
+    body = json.dumps({"code": links.issue(KEY)}).encode()
+    start, end = exchange(links, body[:5], body[5:])
+    assert start["status"] == 200
+    headers = dict(start["headers"])
+    assert headers[b"cache-control"] == b"no-store"
+    assert headers[b"content-length"] == str(len(end["body"])).encode()
+    assert not any(name.startswith(b"access-control") for name in headers)
+    assert json.loads(end["body"]) == {"key": KEY}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"1", b'"text"', b"{}", b'{"code": 1}', b'{"code": ["code-0"]}', b"\xff",
+     b'{"code": "code-1"}'],
+)  # fmt: skip
+def test_anything_else_is_answered_404_and_keeps_the_code(body: bytes, links: KeyLinks) -> None:
+    code = links.issue(KEY)
+    start, end = exchange(links, body)
+    assert start["status"] == 404
+    assert json.loads(end["body"])["error"]["code"] == "not_found"
+    assert links.redeem(code) == KEY
+
+
+def test_a_long_body_is_not_read_to_its_end(links: KeyLinks) -> None:
+    parts = [b" " * MAX_BODY_BYTES] * 3
+    start, _ = exchange(links, *parts, json.dumps({"code": links.issue(KEY)}).encode())
+    assert start["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "kind"),
+    [("/", "POST", "http"), ("/key-link", "GET", "http"), ("/key-link", "POST", "websocket")],
+)
+def test_every_other_request_is_passed_on(
+    path: str, method: str, kind: str, links: KeyLinks
+) -> None:
+    assert exchange(links, path=path, method=method, kind=kind) == [{"passed_on": path}]

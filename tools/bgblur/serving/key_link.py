@@ -1,0 +1,106 @@
+"""One-time codes: the page's link contains a code, which the page exchanges for an API key.
+
+An address ends up in the browser's history, in screenshots and in chats. A code in it is
+worthless after its first use or after `TTL_S` seconds; a key would stay valid.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+EXCHANGE_PATH = "/key-link"
+TTL_S = 15 * 60
+MAX_BODY_BYTES = 1000
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+class KeyLinks:
+    """The codes that were issued and not yet exchanged, in memory alone."""
+
+    def __init__(
+        self,
+        *,
+        new_code: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Use `new_code` for codes that cannot be guessed, and `monotonic_s` as the clock."""
+        self._new_code = new_code
+        self._monotonic_s = monotonic_s
+        self._issued: dict[str, tuple[str, float]] = {}
+
+    def issue(self, api_key: str) -> str:
+        """Return a code for this key."""
+        code = self._new_code()
+        self._issued[code] = api_key, self._monotonic_s() + TTL_S
+        return code
+
+    def redeem(self, code: str) -> str | None:
+        """Return the key of a code, once; None if it is unknown, used or expired."""
+        api_key, expires_s = self._issued.pop(code, (None, 0.0))
+        return api_key if self._monotonic_s() < expires_s else None
+
+
+class KeyLinkExchange:
+    """ASGI middleware: answers `POST /key-link` and passes everything else on."""
+
+    def __init__(self, application: Application, links: KeyLinks) -> None:
+        """Serve the codes of `links` in front of `application`."""
+        self._application = application
+        self._links = links
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", EXCHANGE_PATH):
+            await self._application(scope, receive, send)
+            return
+        api_key = self._links.redeem(_code_in(await _body(receive)))
+        if api_key is None:
+            await _answer(send, HTTPStatus.NOT_FOUND, _error())
+        else:
+            await _answer(send, HTTPStatus.OK, {"key": api_key})
+
+
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    while len(body) <= MAX_BODY_BYTES:
+        message = await receive()
+        body += bytes(message.get("body", b""))
+        if not message.get("more_body", False):
+            return body
+    return b""
+
+
+def _code_in(body: bytes) -> str:
+    try:
+        code = json.loads(body)["code"]
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return code if isinstance(code, str) else ""
+
+
+def _error() -> dict[str, Any]:
+    message = "This link was used before or has expired. Enter the API key instead."
+    request_id = f"req_{uuid.uuid4()}"
+    return {"error": {"code": "not_found", "message": message, "request_id": request_id}}
+
+
+async def _answer(send: Send, status: HTTPStatus, document: Mapping[str, Any]) -> None:
+    body = json.dumps(document).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
