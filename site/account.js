@@ -1,6 +1,6 @@
 // The key: kept in this browser's storage, sent to the API alone, and shown by its first part.
 
-import { account } from "./calls.js";
+import { account, keyOf } from "./calls.js";
 import { byId, show } from "./dom.js";
 
 const SLOT = "background-blur-key";
@@ -11,18 +11,30 @@ const KINDS = {
 
 export const currentKey = () => localStorage.getItem(SLOT);
 
-/** Set up the key's part of the page. `onFailure` is told what is wrong with a key. */
+/** Set up the key's part of the page. `onFailure(failure)` shows an error, or removes it (null). */
 export function openAccount(onFailure) {
   const use = () => useKey(byId("key").value.trim(), onFailure);
   byId("key-use").addEventListener("click", use);
   byId("key").addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
-    event.preventDefault(); // which would ask for a picture
+    event.preventDefault(); // it would submit the form
     use();
   });
+  byId("key").addEventListener("input", () => showKeyError());
   byId("key-forget").addEventListener("click", forget);
-  takeFromAddress();
-  if (currentKey()) useKey(currentKey(), onFailure);
+  addEventListener("hashchange", () => takeFromAddress(onFailure));
+  if (!takeFromAddress(onFailure) && currentKey()) useKey(currentKey(), onFailure);
+}
+
+/** Show an error next to the key's field, or remove it (no lines). */
+export function showKeyError(...lines) {
+  const box = byId("key-error");
+  box.replaceChildren(...lines);
+  show(box, lines.length > 0);
+  byId("key").setAttribute("aria-invalid", lines.length > 0);
+  if (!lines.length) return;
+  byId("key").focus();
+  byId("key-set").scrollIntoView({ block: "nearest" });
 }
 
 export function showCredits(left) {
@@ -39,11 +51,11 @@ export async function refreshCredits() {
 }
 
 async function useKey(key, onFailure) {
-  if (!key) return;
+  if (!key) return onFailure({ code: "no_key" });
   try {
-    const { balance, key: told } = await account(key);
+    const { balance, key: known } = await account(key);
     localStorage.setItem(SLOT, key);
-    showKnown(told.prefix, told.kind);
+    showKnown(known.prefix, known.kind);
     showCredits(balance);
     onFailure(null);
   } catch (failure) {
@@ -62,7 +74,8 @@ function showKnown(prefix, kind) {
   if (typing) byId("choose").focus();
 }
 
-function forget() {
+/** Remove the stored key and ask for another one. */
+export function forget() {
   localStorage.removeItem(SLOT);
   const pressed = document.activeElement === byId("key-forget");
   show(byId("key-known"), false);
@@ -71,11 +84,36 @@ function forget() {
   if (pressed) byId("key").focus();
 }
 
-/** Take a key behind the address's #, which no server is ever sent. It replaces no other one. */
-function takeFromAddress() {
-  const key = new URLSearchParams(location.hash.slice(1)).get("key");
-  if (!key) return;
-  history.replaceState(null, "", location.pathname);
-  if (currentKey()) byId("key").value = key;
-  else localStorage.setItem(SLOT, key);
+/**
+ * Take a key or a one-time code from behind the address's #, which is never sent to a server, and
+ * remove it from the address and the history. Return whether there was one.
+ */
+function takeFromAddress(onFailure) {
+  const linked = new URLSearchParams(location.hash.slice(1));
+  if (!linked.has("key") && !linked.has("code")) return false;
+  history.replaceState(null, "", location.pathname + location.search);
+  useLinked(linked.get("key"), linked.get("code"), onFailure).catch(onFailure);
+  return true;
+}
+
+/** Use a link's key, unless another valid key is stored: then ask. */
+async function useLinked(key, code, onFailure) {
+  if (currentKey()) await useKey(currentKey(), onFailure); // forgets one that is not valid
+  const linked = key ?? (await keyOf(code));
+  if (!currentKey()) await useKey(linked, onFailure);
+  else if (linked !== currentKey()) ask((await account(linked)).key.prefix, () => useKey(linked, onFailure));
+}
+
+/** Ask which of two keys to use: the one that is stored, or a link's. */
+function ask(prefix, onUse) {
+  byId("key-other").textContent = `${prefix}…`;
+  show(byId("key-ask"));
+  byId("key-ask").scrollIntoView({ block: "nearest" });
+  byId("key-switch").focus();
+  const answered = (isUsed) => {
+    show(byId("key-ask"), false);
+    if (isUsed) onUse();
+  };
+  byId("key-switch").onclick = () => answered(true);
+  byId("key-keep").onclick = () => answered(false);
 }

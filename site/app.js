@@ -1,6 +1,6 @@
 // The page: a photo, a recipe, a key; and what comes of them.
 
-import { currentKey, openAccount, refreshCredits, showCredits } from "./account.js";
+import { currentKey, forget, openAccount, refreshCredits, showCredits, showKeyError } from "./account.js";
 import { blur } from "./calls.js";
 import { openCode, showCode } from "./code.js";
 import { byId, inBytes, inTime, make, say, show } from "./dom.js";
@@ -22,14 +22,17 @@ const WORDS = {
   rate_limit_exceeded: "Too many photos at once.",
   overloaded: "The service has more photos than it can take just now.",
   temporarily_unavailable: "The service cannot take the photo just now.",
-  unreachable: "The service cannot be reached. Are you offline? Trying again is safe: it charges once.",
-  no_key: "An API key is needed first.",
-  no_photo: "That is no photo.",
+  unreachable: "The service cannot be reached. Are you offline?",
+  idempotency_in_progress: "The first try of this photo is still being worked on.",
+  no_key: "Enter an API key first.",
+  no_photo: "This file is not a photo.",
+  link_expired: "This link was used before or has expired. Enter the key itself.",
 };
+/** Errors that a key is the cause of; they are shown next to its field. */
+const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
 
 const FORMATS = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP", "image/avif": "AVIF" };
 
-const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const form = byId("panel");
 const state = { photo: null, abort: null };
 
@@ -73,7 +76,8 @@ async function start(event) {
     if (!signal.aborted) await showOutcome(photo, result);
   } catch (failure) {
     if (failure.code === "cancelled") say("Cancelled");
-    else showFailure(failure);
+    else showFailure(Object.assign(failure, { isBlur: true }));
+    if (failure.code === "invalid_api_key") forget();
   } finally {
     state.abort = null;
     setBusy(false);
@@ -108,7 +112,7 @@ function setBusy(busy) {
   showSending(0);
   const { top } = byId("frame").getBoundingClientRect();
   const { bottom } = byId("progress").getBoundingClientRect();
-  if (top < 0 || bottom > innerHeight) byId("stage").scrollIntoView({ behavior: isCalm ? "auto" : "smooth" });
+  if (top < 0 || bottom > innerHeight) byId("stage").scrollIntoView();
 }
 
 function showSending(share) {
@@ -125,17 +129,27 @@ function showWorking() {
 }
 
 function showFailure(failure) {
+  const isOfKey = KEY_ERRORS.has(failure?.code);
+  showKeyError(...(isOfKey ? linesOf(failure) : []));
   const box = byId("failure");
-  show(box, Boolean(failure));
-  if (!failure) return box.replaceChildren();
+  const lines = failure && !isOfKey ? linesOf(failure) : [];
+  box.replaceChildren(...lines);
+  show(box, lines.length > 0);
+  if (lines.length) box.scrollIntoView({ block: "nearest" });
+}
+
+function linesOf(failure) {
   const lines = [make("p", { textContent: WORDS[failure.code] ?? failure.message })];
   if (WORDS[failure.code] && failure.status) lines.push(make("p", { textContent: failure.message }));
   if (failure.retryAfter) lines.push(make("p", { textContent: `Try again in ${failure.retryAfter} s.` }));
-  if (failure.status) lines.push(make("p", { textContent: "Nothing was charged." }));
+  if (failure.isFree) lines.push(make("p", { textContent: "Nothing was charged." }));
+  else if (failure.isBlur) {
+    lines.push(make("p", { textContent: "Trying again is safe: this photo with these settings is charged once." }));
+  }
   if (failure.requestId) {
     lines.push(make("p", { className: "trace" }, "Request ", make("code", { textContent: failure.requestId })));
   }
-  box.replaceChildren(...lines);
+  return lines;
 }
 
 openStage();

@@ -14,9 +14,10 @@ const TYPES_BY_ENDING = {
 };
 
 export class Failure extends Error {
-  constructor(code, message, { requestId = null, retryAfter = null, status = 0 } = {}) {
+  /** `isFree`: the answer states that nothing was charged. */
+  constructor(code, message, details = {}) {
     super(message);
-    Object.assign(this, { code, requestId, retryAfter, status });
+    Object.assign(this, { requestId: null, retryAfter: null, status: 0, isFree: false }, details, { code });
   }
 }
 
@@ -25,7 +26,7 @@ export class Photo {
   constructor(file) {
     this.file = file;
     this.uploads = new Map(); // by key
-    this.attempts = new Map(); // idempotency keys of calls that got no answer, by recipe
+    this.attempts = new Map(); // idempotency keys of calls that may have been charged, by recipe
   }
 
   get contentType() {
@@ -37,6 +38,16 @@ export class Photo {
 export async function account(key) {
   const answer = await send("GET", "v2/account", { headers: { ApiKey: key } });
   return JSON.parse(await answer.body.text());
+}
+
+/** Exchange a link's one-time code for its key; only a server on one machine has such codes. */
+export async function keyOf(code) {
+  try {
+    const answer = await send("POST", "key-link", { body: JSON.stringify({ code }) });
+    return JSON.parse(await answer.body.text()).key;
+  } catch (failure) {
+    throw failure.status ? new Failure("link_expired", failure.message) : failure;
+  }
 }
 
 /** Blur a photo. `hooks.onSend(share)`, `hooks.onWork()` and `hooks.signal` are the caller's. */
@@ -76,7 +87,7 @@ async function blurBy([field, value], photo, recipe, key, hooks) {
     photo.attempts.delete(attempt);
     return picture(answer, performance.now() - started);
   } catch (failure) {
-    if (failure.status) photo.attempts.delete(attempt); // it was answered
+    if (failure.isFree) photo.attempts.delete(attempt);
     throw failure;
   }
 }
@@ -136,13 +147,14 @@ function send(method, path, { headers = {}, body = null, onSend, onWork, signal 
 }
 
 async function failureOf({ status, body, header }) {
+  const isFree = header("X-Credits-Charged") === "0";
   try {
     const { error } = JSON.parse(await body.text());
     const { code, message, request_id: requestId, retry_after: retryAfter } = error;
-    return new Failure(code, message, { requestId, retryAfter, status });
+    return new Failure(code, message, { requestId, retryAfter, status, isFree });
   } catch {
     const requestId = header("X-Request-Id");
-    return new Failure("unexpected", `The answer was ${status}.`, { requestId, status });
+    return new Failure("unexpected", `The answer was ${status}.`, { requestId, status, isFree });
   }
 }
 

@@ -100,9 +100,17 @@ function write() {
   byId("sample-text").textContent = WRITERS[language](here("v2/rembg/blur/"), fields, file).join("\n");
 }
 
+/** Copy the code; without a clipboard (plain HTTP on a LAN) select it, so that Ctrl+C copies it. */
 async function copy() {
-  await navigator.clipboard.writeText(byId("sample-text").textContent);
-  byId("copy").textContent = "Copied";
-  say("Copied");
+  const text = byId("sample-text");
+  let label = "Copied";
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+  } catch {
+    getSelection().selectAllChildren(text);
+    label = "Selected";
+  }
+  byId("copy").textContent = label;
+  say(label);
   setTimeout(() => (byId("copy").textContent = "Copy"), 2000);
 }

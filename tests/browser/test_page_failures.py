@@ -32,13 +32,13 @@ def test_a_file_that_is_no_photo_is_told_so_with_the_requests_id(visit: Visit) -
 def test_a_file_of_another_kind_is_not_even_sent(visit: Visit) -> None:
     visit.begin()
     visit.give("notes.txt", b"words", "text/plain")
-    assert "no photo" in visit.failure()
+    assert "not a photo" in visit.failure()
     assert not any("/v2/rembg" in url for url in visit.asked)
 
 
 def test_a_wrong_key_is_told_so_and_not_kept(visit: Visit) -> None:
     visit.use_key("bb_live_wrong")
-    told = visit.failure()
+    told = visit.key_error()
     assert "This key is not valid" in told
     assert REQUEST.search(told)
     assert visit.page.evaluate("localStorage.length") == 0
@@ -57,7 +57,7 @@ def test_an_account_without_credits_is_told_so(visit: Visit) -> None:
 
 def test_nothing_happens_without_a_key_or_a_photo_but_a_word(visit: Visit) -> None:
     visit.page.click("#go")
-    assert "key is needed" in visit.failure()
+    assert "Enter an API key" in visit.key_error()
     assert visit.page.evaluate("document.activeElement.id") == "key"
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")

@@ -51,7 +51,7 @@ def test_the_page_fits_and_axe_finds_nothing_serious(screen: BrowserContext, ser
     assert fits(visit.page)
     assert serious(visit.page) == []
     visit.page.click("#go")
-    visit.failure()
+    visit.key_error()
     assert serious(visit.page) == []
     visit.begin()
     visit.page.check("input[value=webp]", force=True)

@@ -119,3 +119,8 @@ class Visit:
         answer = requests.get(f"{self.api.server.url}/v2/account", headers=headers, timeout=30)
         left: int = answer.json()["balance"]
         return left
+
+    def key_error(self) -> str:
+        """Wait until something is wrong with the key, and return it."""
+        self.page.wait_for_selector("#key-error:visible", timeout=60_000)
+        return self.page.inner_text("#key-error")

@@ -1,0 +1,78 @@
+"""What the page says about money when an answer is lost, and that trying again is charged once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Request, Route
+    from tests.browser.visit import Visit
+
+BLUR = "**/v2/rembg/blur/"
+ERROR = {"error": {"code": "internal_error", "message": "Lost.", "request_id": "req_1"}}
+LOST: list[dict[str, Any]] = [
+    {"status": 504, "body": "<h1>Gateway Timeout</h1>", "content_type": "text/html"},
+    {"status": 502, "body": "", "content_type": "text/plain"},
+    {"status": 500, "body": json.dumps(ERROR), "content_type": "application/json"},
+    {"status": 403, "body": "<Error/>", "content_type": "application/xml"},
+]
+
+
+@pytest.mark.parametrize("answer", LOST, ids=lambda answer: str(answer["status"]))
+def test_a_charged_call_whose_answer_is_lost_is_not_called_free_and_not_charged_again(
+    answer: dict[str, Any], visit: Visit
+) -> None:
+    sent: list[str] = []
+
+    def lose(route: Route) -> None:
+        sent.append(route.request.headers["idempotency-key"])
+        assert route.fetch().ok
+        route.fulfill(**answer)
+
+    visit.begin()
+    before = visit.balance()
+    visit.page.route(BLUR, lose, times=1)
+    visit.page.on("request", lambda request: _keep_key(request, sent))
+    visit.page.click("#go")
+    text = visit.failure()
+    assert "Nothing was charged" not in text
+    assert "Trying again is safe" in text
+    assert visit.balance() == before - 1
+    visit.blur()
+    assert visit.balance() == before - 1
+    assert len(sent) == 3
+    assert len(set(sent)) == 1
+
+
+def _keep_key(request: Request, sent: list[str]) -> None:
+    if key := request.headers.get("idempotency-key"):
+        sent.append(key)
+
+
+def test_only_the_header_decides_that_nothing_was_charged(visit: Visit) -> None:
+    visit.begin(b"this is no image")
+    visit.page.click("#go")
+    assert "Nothing was charged" in visit.failure()
+    answer: dict[str, Any] = {"status": 400, "content_type": "application/json"}
+    for charged, expected in (("0", True), ("1", False), ("", False)):
+        answer |= {"body": json.dumps(ERROR), "headers": {"X-Credits-Charged": charged}}
+        visit.page.route(BLUR, lambda route: route.fulfill(**answer), times=1)
+        visit.page.click("#go")
+        visit.page.wait_for_selector("#failure:has-text('Lost.')")
+        assert ("Nothing was charged" in visit.failure()) is expected
+        visit.page.click("#use-sample")
+        visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
+
+
+def test_a_free_error_is_followed_by_a_call_with_a_new_key(visit: Visit) -> None:
+    sent: list[str] = []
+    visit.page.on("request", lambda request: _keep_key(request, sent))
+    visit.begin(b"this is no image")
+    for _ in range(2):
+        visit.page.click("#go")
+        visit.failure()
+        visit.page.wait_for_selector("#progress:not(:visible)", state="attached")
+    assert len(sent) == len(set(sent)) == 2
