@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,6 +48,10 @@ def test_a_charged_call_whose_answer_is_lost_is_not_called_free_and_not_charged_
     assert len(set(sent)) == 1
 
 
+def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - playwright's arguments
+    route.fulfill(**answer)
+
+
 def _keep_key(request: Request, sent: list[str]) -> None:
     if key := request.headers.get("idempotency-key"):
         sent.append(key)
@@ -59,7 +64,7 @@ def test_only_the_header_decides_that_nothing_was_charged(visit: Visit) -> None:
     answer: dict[str, Any] = {"status": 400, "content_type": "application/json"}
     for charged, expected in (("0", True), ("1", False), ("", False)):
         answer |= {"body": json.dumps(ERROR), "headers": {"X-Credits-Charged": charged}}
-        visit.page.route(BLUR, lambda route: route.fulfill(**answer), times=1)
+        visit.page.route(BLUR, partial(_fulfill, **answer), times=1)
         visit.page.click("#go")
         visit.page.wait_for_selector("#failure:has-text('Lost.')")
         assert ("Nothing was charged" in visit.failure()) is expected
