@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from blur.bounds import MAX_BURST, MAX_HOLD_TTL_S, MAX_PER_MINUTE, MAX_PRICE
+
 POSITIVE = (
     "max_pixels",
     "max_body_bytes",
@@ -22,6 +24,13 @@ POSITIVE = (
 _PUBLIC_URL = re.compile(
     r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
 )
+
+AT_MOST = {
+    "price": MAX_PRICE,
+    "hold_ttl_s": MAX_HOLD_TTL_S,
+    "rate_per_minute": MAX_PER_MINUTE,
+    "rate_burst": MAX_BURST,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,8 @@ class Settings:
             _require(getattr(self, name) >= 0, name, "at least 0")
         for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "more than 0")
+        for name, most in AT_MOST.items():
+            _require(getattr(self, name) <= most, name, f"at most {most}")
         is_url = not self.public_url or _PUBLIC_URL.fullmatch(self.public_url) is not None
         _require(is_url, "public_url", "http:// or https://, a host, and at most a port and a path")
         longer = self.hold_ttl_s > self.deadline_margin_s

@@ -27,6 +27,10 @@ def test_each_field_is_set_by_its_variable() -> None:
     [
         ("BLUR_PRICE", "one", "no int"),
         ("BLUR_PRICE", "-1", "at least 0"),
+        ("BLUR_PRICE", "1" + 40 * "0", "at most 1000000"),
+        ("BLUR_RATE_PER_MINUTE", "60000001", "at most 60000000"),
+        ("BLUR_RATE_BURST", "200000000000", "at most 10000000"),
+        ("BLUR_HOLD_TTL_S", "86401", "at most 86400"),
         ("BLUR_HOLD_TTL_S", "0", "more than 0"),
         ("BLUR_HOLD_TTL_S", "5", "more than BLUR_DEADLINE_MARGIN_S"),
         ("BLUR_PUBLIC_URL", "api.example", "http:// or https://"),

@@ -6,9 +6,18 @@ from typing import Any
 
 import click
 
+from bgblur.arguments import (
+    ACCOUNT_ID,
+    ACCOUNT_NAME,
+    BOUGHT,
+    CHANGE,
+    ENTRY_ID,
+    GRANTED,
+    NOTE,
+    REQUIRED_NOTE,
+)
 from bgblur.console import (
     ACCOUNTS_HELP,
-    MOST_CREDITS,
     accounts_location,
     json_option,
     load_settings,
@@ -31,10 +40,8 @@ def accounts() -> None:
 
 
 @accounts.command()
-@click.argument("name")
-@click.option(
-    "--credits", "granted", type=click.IntRange(0, MOST_CREDITS), default=0, show_default=True
-)
+@click.argument("name", type=ACCOUNT_NAME)
+@click.option("--credits", "granted", type=GRANTED, default=0, show_default=True)
 @json_option
 def create(name: str, granted: int, *, as_json: bool) -> None:
     """Create an account called NAME and print its id."""
@@ -55,7 +62,7 @@ def list_(*, as_json: bool) -> None:
 
 
 @accounts.command(name="show")
-@click.argument("account_id")
+@click.argument("account_id", type=ACCOUNT_ID)
 @json_option
 def show_(account_id: str, *, as_json: bool) -> None:
     """Show one account with its usage by month and its keys' prefixes."""
@@ -71,7 +78,7 @@ def show_(account_id: str, *, as_json: bool) -> None:
 
 
 @accounts.command()
-@click.argument("account_id")
+@click.argument("account_id", type=ACCOUNT_ID)
 @json_option
 def ledger(account_id: str, *, as_json: bool) -> None:
     """Print the account's ledger: every grant, top-up and adjustment, oldest first."""
@@ -91,10 +98,16 @@ def ledger(account_id: str, *, as_json: bool) -> None:
 
 
 @accounts.command(name="top-up")
-@click.argument("account_id")
-@click.argument("credits_bought", metavar="CREDITS", type=click.IntRange(1, MOST_CREDITS))
-@click.option("--note", default="", help="A word for the ledger, such as an invoice's number.")
-@click.option("--entry-id", help="Your own id of this payment: however often sent, it counts once.")
+@click.argument("account_id", type=ACCOUNT_ID)
+@click.argument("credits_bought", metavar="CREDITS", type=BOUGHT)
+@click.option(
+    "--note", type=NOTE, default="", help="A text for the ledger, such as an invoice's number."
+)
+@click.option(
+    "--entry-id",
+    type=ENTRY_ID,
+    help="Your own id of this payment: however often sent, it counts once.",
+)
 @json_option
 def top_up(
     account_id: str, credits_bought: int, note: str, entry_id: str | None, *, as_json: bool
@@ -106,9 +119,9 @@ def top_up(
 
 
 @accounts.command(context_settings={"ignore_unknown_options": True})  # takes -3 for a number
-@click.argument("account_id")
-@click.argument("change", metavar="CREDITS", type=click.IntRange(-MOST_CREDITS, MOST_CREDITS))
-@click.option("--note", required=True, help="Why; it stays in the ledger for good.")
+@click.argument("account_id", type=ACCOUNT_ID)
+@click.argument("change", metavar="CREDITS", type=CHANGE)
+@click.option("--note", type=REQUIRED_NOTE, required=True, help="The reason, for the ledger.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def adjust(account_id: str, change: int, note: str, *, yes: bool, as_json: bool) -> None:
@@ -124,7 +137,7 @@ def adjust(account_id: str, change: int, note: str, *, yes: bool, as_json: bool)
 
 
 @accounts.command()
-@click.argument("account_id", required=False)
+@click.argument("account_id", type=ACCOUNT_ID, required=False)
 @json_option
 @click.pass_context
 def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from bgblur import embedded
 from bgblur.printable import printable
 from blur.accounts.admin import Office
 from blur.accounts.connect import connect
-from blur.accounts.model import SECOND_US
 from blur.accounts.store import AccountAdminError
 from blur.clock import now
 from blur.errors import ApiError
@@ -25,16 +23,11 @@ from blur.errors import ApiError
 if TYPE_CHECKING:
     from blur.settings import Settings
 
-MOST_CREDITS = 10**12
-"""What one command may move: a slip of the pen beyond it fits no store."""
-
 ACCOUNTS_HELP = (
     "Accounts and keys are in accounts.db of the data folder, from any current folder:"
     " $XDG_DATA_HOME/background-blur (by default ~/.local/share/background-blur), or the folder"
     " var of a checkout. BLUR_ACCOUNTS names another place: sqlite:<path> or dynamodb:<table>."
 )
-
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def load_settings() -> Settings:
@@ -117,17 +110,6 @@ def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
             click.echo(_aligned(line, widths))
     else:
         click.echo("none")
-
-
-def duration_us(_context: click.Context, _param: click.Parameter, text: str | None) -> int | None:
-    """Read `90s`, `15m`, `24h` or `30d` as microseconds; a click callback."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
-    if match is None:
-        message = f"{text!r} is no duration like 90s, 15m, 24h or 30d"
-        raise click.BadParameter(message)
-    return int(match[1]) * _UNITS_S[match[2]] * SECOND_US
 
 
 def _aligned(cells: Iterable[str], widths: Iterable[int]) -> str:

@@ -6,11 +6,18 @@ from typing import Any
 
 import click
 
+from bgblur.arguments import (
+    ACCOUNT_ID,
+    ACCOUNT_NAME,
+    BURST,
+    GRANTED,
+    KEY_NAME,
+    PER_MINUTE,
+    Duration,
+)
 from bgblur.console import (
     ACCOUNTS_HELP,
-    MOST_CREDITS,
     accounts_location,
-    duration_us,
     json_option,
     load_settings,
     open_office,
@@ -19,6 +26,7 @@ from bgblur.console import (
 )
 from blur.accounts.model import Instant, KeyKind, KeyRecord, RateLimit
 from blur.api.account import rfc3339
+from blur.bounds import MAX_BURST
 
 
 @click.group(epilog=ACCOUNTS_HELP)
@@ -27,15 +35,18 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--account", "account_id", help="The account it belongs to; a new one without it.")
-@click.option("--name", default="", help="The new account's name.")
 @click.option(
-    "--credits", "granted", type=click.IntRange(0, MOST_CREDITS), help="For the new account."
+    "--account",
+    "account_id",
+    type=ACCOUNT_ID,
+    help="The account it belongs to; a new one without it.",
 )
+@click.option("--name", type=ACCOUNT_NAME, default="", help="The new account's name.")
+@click.option("--credits", "granted", type=GRANTED, help="For the new account.")
 @click.option("--test", "is_test", is_flag=True, help="A free key whose results are stamped.")
-@click.option("--expires", "ttl_us", callback=duration_us, help="When it ends, like 30d.")
-@click.option("--rate", type=click.IntRange(min=1), help="Its own limit of requests a minute.")
-@click.option("--burst", type=click.IntRange(min=1), help="How many it may send at once.")
+@click.option("--expires", "ttl_us", type=Duration(min_s=1), help="When it ends, like 30d.")
+@click.option("--rate", type=PER_MINUTE, help="Its own limit of requests a minute.")
+@click.option("--burst", type=BURST, help="How many it may send at once.")
 @json_option
 def issue(  # noqa: PLR0913, PLR0917 - one argument an option
     account_id: str | None,
@@ -60,7 +71,7 @@ def issue(  # noqa: PLR0913, PLR0917 - one argument an option
 
 
 @keys.command(name="list")
-@click.option("--account", "account_id", help="Only this account's.")
+@click.option("--account", "account_id", type=ACCOUNT_ID, help="Only this account's.")
 @json_option
 def list_(account_id: str | None, *, as_json: bool) -> None:
     """List keys by their prefixes."""
@@ -80,8 +91,8 @@ def list_(account_id: str | None, *, as_json: bool) -> None:
 
 
 @keys.command()
-@click.argument("key")
-@click.option("--grace", "grace_us", callback=duration_us, default="24h", show_default=True)
+@click.argument("key", type=KEY_NAME)
+@click.option("--grace", "grace_us", type=Duration(), default="24h", show_default=True)
 @json_option
 def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
     """Issue a key in place of KEY (its prefix), which ends after the grace period."""
@@ -91,9 +102,9 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
 
 
 @keys.command()
-@click.argument("key")
-@click.option("--rate", type=click.IntRange(min=1), help="Requests a minute.")
-@click.option("--burst", type=click.IntRange(min=1), help="How many it may send at once.")
+@click.argument("key", type=KEY_NAME)
+@click.option("--rate", type=PER_MINUTE, help="Requests a minute.")
+@click.option("--burst", type=BURST, help="How many it may send at once.")
 @json_option
 def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:
     """Give KEY (its prefix) a rate limit of its own."""
@@ -104,7 +115,7 @@ def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> No
 
 
 @keys.command()
-@click.argument("key")
+@click.argument("key", type=KEY_NAME)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def revoke(key: str, *, yes: bool, as_json: bool) -> None:
@@ -124,7 +135,8 @@ def _show_issued(text: str, record: KeyRecord, now_us: Instant, *, as_json: bool
 
 def _limit(rate: int | None, burst: int | None) -> RateLimit:
     settings = load_settings()
-    return RateLimit(rate or settings.rate_per_minute, burst or rate or settings.rate_burst)
+    per_minute = rate or settings.rate_per_minute
+    return RateLimit(per_minute, burst or min(rate or settings.rate_burst, MAX_BURST))
 
 
 def _row(key: KeyRecord, now_us: Instant) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Office:
         entry_id: str | None = None,
     ) -> LedgerEntry:
         """Append to the ledger. With an `entry_id` of the caller's it happens once."""
-        entry_id = entry_id or self.entropy(16).hex()
+        entry_id = self.entropy(16).hex() if entry_id is None else entry_id
         entry = LedgerEntry(entry_id, account_id, kind, credits, self.now_us, note)
         self.store.append_entry(entry)
         return entry

@@ -224,6 +224,10 @@ class AccountAdminError(Exception):
     """An operator's request that the store refuses; the message is for the operator."""
 
 
+class InvalidArgumentError(AccountAdminError):
+    """A value is out of its bounds, which `checks` defines."""
+
+
 class AccountExistsError(AccountAdminError):
     """The account's id is taken."""
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from secrets import token_bytes
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.accounts.customer import START, MakeAccount, after, entry, key_record
 
 from blur.accounts.audit import differences
 from blur.accounts.keys import new_account_id
-from blur.accounts.model import Account, EntryKind, KeyKind, RateLimit
+from blur.accounts.model import Account, EntryKind, Instant, KeyKind, RateLimit
 from blur.accounts.store import (
     AccountExistsError,
     EntryDiffersError,
+    InvalidArgumentError,
     OverdrawnError,
     TooManyKeysError,
     UnknownAccountError,
@@ -106,6 +107,63 @@ def test_an_entry_repeated_with_other_credits_is_refused_and_with_another_note_p
         store.append_entry(replace(line, credits=500))
     assert list(store.entries(account_id)) == [line]
     assert store.account(account_id, now_us=START).balance == 5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"entry_id": ""},
+        {"entry_id": " "},
+        {"entry_id": 129 * "e"},
+        {"note": 501 * "n"},
+        {"note": "two\nlines"},
+        {"note": "\udcff"},
+        {"credits": 10**12 + 1},
+        {"credits": -(10**12) - 1},
+        {"account_id": 3_000 * "a"},
+    ],
+)
+def test_an_entry_out_of_bounds_is_refused_before_it_is_written(
+    store: AccountStore, make_account: MakeAccount, wrong: dict[str, Any]
+) -> None:
+    account_id = make_account(credits=10).account_id
+    line = replace(entry(account_id, 5), **wrong)
+    with pytest.raises(InvalidArgumentError):
+        store.append_entry(line)
+    assert store.account(account_id, now_us=START).granted == 10
+
+
+@pytest.mark.parametrize(
+    "limit", [RateLimit(0, 1), RateLimit(1, 0), RateLimit(10**40, 1), RateLimit(1, 2 * 10**11)]
+)
+def test_a_rate_limit_out_of_bounds_is_refused(
+    store: AccountStore, make_account: MakeAccount, limit: RateLimit
+) -> None:
+    customer = make_account()
+    with pytest.raises(InvalidArgumentError, match="must be a number from 1 to"):
+        store.add_key(key_record(customer.account_id, limit=limit), now_us=START)
+    with pytest.raises(InvalidArgumentError, match="must be a number from 1 to"):
+        store.limit_key(customer.account_id, customer.digest, limit)
+
+
+@pytest.mark.parametrize("limit", [RateLimit(1, 10_000_000), RateLimit(60_000_000, 10_000_000)])
+def test_the_largest_limits_work(
+    store: AccountStore, make_account: MakeAccount, limit: RateLimit
+) -> None:
+    customer = make_account(credits=2, limit=limit)
+    for remaining in (9_999_999, 9_999_998):
+        status = store.reserve(customer.claim(), now_us=START).standing
+        assert status.rate.remaining == remaining
+
+
+def test_an_account_out_of_bounds_is_refused(store: AccountStore) -> None:
+    for account_id, name in (("", "shop"), (65 * "a", "shop"), ("a" * 12, 101 * "n")):
+        with pytest.raises(InvalidArgumentError):
+            store.create_account(account_id, name, now_us=START)
+    account_id = new_account_id(token_bytes)
+    store.create_account(account_id, 100 * "é", now_us=START)
+    with pytest.raises(InvalidArgumentError, match="lifetime"):
+        store.add_key(key_record(account_id, expires_us=Instant(10**18)), now_us=START)
 
 
 def test_an_adjustment_takes_the_balance_to_zero_but_not_below(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from blur.accounts.checks import check_account, check_entry, check_key, check_limit
 from blur.accounts.dynamo import holds, schema
 from blur.accounts.dynamo.items import (
     account_of,
@@ -37,6 +38,7 @@ VERSION_STEP = 1000
 
 def create_account(table: DynamoTable, account_id: str, name: str, now_us: Instant) -> None:
     """See `AccountStore.create_account`."""
+    check_account(account_id, name)
     try:
         table.put_once(new_account(account_id, name, now_us), _absent())
     except ConditionFailedError:
@@ -50,6 +52,7 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
     The entry gives the account a higher version than any before: its instant, or where another
     entry has passed that, one that is a little higher.
     """
+    check_entry(entry)
     key, version = schema.account_key(entry.account_id), int(entry.at_us)
     while True:
         try:
@@ -72,6 +75,7 @@ def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> N
 
     Keys are never removed, so that their number tells whether one has come in between.
     """
+    check_key(key)
     while True:
         item = holds.known(table.get(schema.account_key(key.account_id)), key.account_id)
         if key.digest in item["keys"]:
@@ -109,6 +113,7 @@ def revoke_key(table: DynamoTable, account_id: str, key_digest: str) -> None:
 
 def limit_key(table: DynamoTable, account_id: str, key_digest: str, limit: RateLimit) -> None:
     """See `AccountStore.limit_key`. The key starts with rested buckets."""
+    check_limit(limit)
     _change_key(table, account_id, key_digest, limit_item(limit))
 
 
@@ -153,6 +158,7 @@ def account_item(table: DynamoTable, account_id: str, now_us: Instant) -> Item:
         UnknownAccountError: there is none.
 
     """
+    check_account(account_id)
     item = holds.known(table.get(schema.account_key(account_id)), account_id)
     return holds.tidy(table, account_id, item, now_us)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from blur.accounts.checks import check_account, check_entry, check_key, check_limit
 from blur.accounts.model import AccountBooks
 from blur.accounts.sqlite import holds
 from blur.accounts.sqlite.calls import SqliteCalls
@@ -36,6 +37,7 @@ class SqliteStore(SqliteCalls):
 
     def create_account(self, account_id: str, name: str, *, now_us: Instant) -> None:
         """Create an empty account; see `AccountStore.create_account`."""
+        check_account(account_id, name)
         with self._file.transaction() as db:
             if read_account(db, account_id) is not None:
                 message = f"account {account_id} exists already"
@@ -44,6 +46,7 @@ class SqliteStore(SqliteCalls):
 
     def append_entry(self, entry: LedgerEntry) -> None:
         """Append to the ledger at most once; see `AccountStore.append_entry`."""
+        check_entry(entry)
         with self._file.transaction() as db:
             account = _known(db, entry.account_id)
             if appended := _appended(db, entry):
@@ -56,6 +59,7 @@ class SqliteStore(SqliteCalls):
 
     def add_key(self, key: KeyRecord, *, now_us: Instant, most: int = 2) -> None:
         """Add a key, or do nothing if it is there already; see `AccountStore.add_key`."""
+        check_key(key)
         with self._file.transaction() as db:
             keys = _known(db, key.account_id).keys
             if key.digest in {known.digest for known in keys}:
@@ -90,6 +94,7 @@ class SqliteStore(SqliteCalls):
 
     def limit_key(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
         """Give the key a rate limit of its own and a rested bucket to start from."""
+        check_limit(limit)
         with self._file.transaction() as db:
             changed = db.execute(
                 """
@@ -103,6 +108,7 @@ class SqliteStore(SqliteCalls):
 
     def account(self, account_id: str, *, now_us: Instant) -> Account:
         """Return the account; see `AccountStore.account`."""
+        check_account(account_id)
         with self._file.transaction() as db:
             holds.bring_home(db, account_id, now_us)
             return _known(db, account_id)
@@ -122,6 +128,7 @@ class SqliteStore(SqliteCalls):
 
     def books(self, account_id: str, *, now_us: Instant) -> AccountBooks:
         """Return account and ledger, read in one transaction; see `AccountStore.books`."""
+        check_account(account_id)
         with self._file.transaction() as db:
             holds.bring_home(db, account_id, now_us)
             return AccountBooks(_known(db, account_id), tuple(_ledger(db, account_id)))

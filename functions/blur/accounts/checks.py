@@ -1,0 +1,92 @@
+"""Bounds of what operators write into a store, checked by every store before it writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blur.accounts.store import InvalidArgumentError
+from blur.bounds import (
+    MAX_ACCOUNT_ID_CHARS,
+    MAX_BURST,
+    MAX_CREDITS,
+    MAX_ENTRY_ID_CHARS,
+    MAX_NAME_CHARS,
+    MAX_NOTE_CHARS,
+    MAX_PER_MINUTE,
+    MAX_TTL_S,
+)
+
+if TYPE_CHECKING:
+    from blur.accounts.model import KeyRecord, LedgerEntry, RateLimit
+
+
+def check_account(account_id: str, name: str = "") -> None:
+    """Check an account's id and name.
+
+    Raises:
+        InvalidArgumentError: one is too long, or has characters that cannot be printed.
+
+    """
+    _check_text("account id", account_id, MAX_ACCOUNT_ID_CHARS, min_chars=1)
+    _check_text("name", name, MAX_NAME_CHARS)
+
+
+def check_entry(entry: LedgerEntry) -> None:
+    """Check a ledger entry.
+
+    Raises:
+        InvalidArgumentError: its id is empty, or one of its values is out of bounds.
+
+    """
+    check_account(entry.account_id)
+    _check_text("entry id", entry.entry_id, MAX_ENTRY_ID_CHARS, min_chars=1)
+    _check_text("note", entry.note, MAX_NOTE_CHARS)
+    _check_number("credits", entry.credits, -MAX_CREDITS, MAX_CREDITS)
+
+
+def check_key(key: KeyRecord) -> None:
+    """Check a new key's account, limit and expiry.
+
+    Raises:
+        InvalidArgumentError: a value is out of bounds.
+
+    """
+    check_account(key.account_id)
+    check_limit(key.limit)
+    if key.expires_us is not None:
+        lifetime_s = (key.expires_us - key.created_us) // 1_000_000
+        _check_number("lifetime of the key in seconds", lifetime_s, 0, MAX_TTL_S)
+
+
+def check_limit(limit: RateLimit) -> None:
+    """Check a rate limit.
+
+    Raises:
+        InvalidArgumentError: a number is below 1 or too large.
+
+    """
+    _check_number("requests a minute", limit.per_minute, 1, MAX_PER_MINUTE)
+    _check_number("burst", limit.burst, 1, MAX_BURST)
+
+
+def text_problem(text: str, max_chars: int, *, min_chars: int = 0) -> str | None:
+    """Return what is wrong with a text of an operator's, or None."""
+    if len(text.strip()) < min_chars:
+        return "must not be empty"
+    if len(text) > max_chars:
+        return f"has {len(text)} characters; at most {max_chars} are allowed"
+    if not text.isprintable():
+        return "has a line break or another character that cannot be printed"
+    return None
+
+
+def _check_text(what: str, text: str, max_chars: int, *, min_chars: int = 0) -> None:
+    if problem := text_problem(text, max_chars, min_chars=min_chars):
+        message = f"the {what} {problem}"
+        raise InvalidArgumentError(message)
+
+
+def _check_number(what: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        message = f"the {what} must be a number from {least} to {most}"
+        raise InvalidArgumentError(message)

@@ -1,0 +1,85 @@
+"""The types of the commands' arguments: each text and each number has its bounds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import click
+
+from blur.accounts.checks import text_problem
+from blur.accounts.model import SECOND_US
+from blur.bounds import (
+    MAX_ACCOUNT_ID_CHARS,
+    MAX_BURST,
+    MAX_CREDITS,
+    MAX_ENTRY_ID_CHARS,
+    MAX_NAME_CHARS,
+    MAX_NOTE_CHARS,
+    MAX_PER_MINUTE,
+    MAX_TTL_S,
+)
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"([0-9]{1,12})([smhd])")
+
+
+@dataclass(frozen=True, eq=False)
+class BoundedText(click.ParamType[str]):
+    """A text of at most `max_chars` characters, all of which can be printed."""
+
+    max_chars: int
+    min_chars: int = 0
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text as it is.
+
+        Raises:
+            click.BadParameter: it is out of bounds.
+
+        """
+        if problem := text_problem(value, self.max_chars, min_chars=self.min_chars):
+            self.fail(problem, param, ctx)
+        return value
+
+
+@dataclass(frozen=True, eq=False)
+class Duration(click.ParamType[int]):
+    """A duration like `90s`, `15m`, `24h` or `30d`, in microseconds."""
+
+    min_s: int = 0
+    name = "duration"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the duration in microseconds.
+
+        Raises:
+            click.BadParameter: it is not a duration, or out of bounds.
+
+        """
+        if isinstance(value, int):  # converted already
+            return value
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            self.fail("not a duration like 90s, 15m, 24h or 30d", param, ctx)
+        duration_s = int(match[1]) * _UNITS_S[match[2]]
+        if not self.min_s <= duration_s <= MAX_TTL_S:
+            self.fail(f"must be from {self.min_s}s to {MAX_TTL_S // 86_400}d", param, ctx)
+        return duration_s * SECOND_US
+
+
+ACCOUNT_ID = BoundedText(MAX_ACCOUNT_ID_CHARS, min_chars=1)
+ACCOUNT_NAME = BoundedText(MAX_NAME_CHARS)
+ENTRY_ID = BoundedText(MAX_ENTRY_ID_CHARS, min_chars=1)
+KEY_NAME = BoundedText(100, min_chars=1)
+"""A key's prefix, or its whole text."""
+NOTE = BoundedText(MAX_NOTE_CHARS)
+REQUIRED_NOTE = BoundedText(MAX_NOTE_CHARS, min_chars=1)
+GRANTED = click.IntRange(0, MAX_CREDITS)
+BOUGHT = click.IntRange(1, MAX_CREDITS)
+CHANGE = click.IntRange(-MAX_CREDITS, MAX_CREDITS)
+PER_MINUTE = click.IntRange(1, MAX_PER_MINUTE)
+BURST = click.IntRange(1, MAX_BURST)
