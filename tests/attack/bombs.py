@@ -11,6 +11,8 @@ from PIL import Image
 from tests.attack.chunks import (
     LONG,
     SHORT,
+    Entry,
+    directory,
     patched,
     png,
     png_chunk,
@@ -46,6 +48,56 @@ def scans() -> bytes:
     """A JPEG that is painted over 5,000 times."""
     progressive = sample("progressive jpeg")
     return progressive[:-2] + SCAN * 5_000 + progressive[-2:]
+
+
+def scanned(side: int, scans: int) -> bytes:
+    """A progressive JPEG whose scans visit every block and add nothing, in a few bytes each.
+
+    Its first scan has the DC coefficients, one bit each. Each other one has a single frequency of
+    one component, and codes it as runs of 32,767 blocks without a coefficient.
+    """
+    blocks = (-(-side // 8)) ** 2
+    frame = struct.pack(">BHHB", 8, side, side, 3) + b"".join(
+        bytes([c, 0x11, 0]) for c in (1, 2, 3)
+    )
+    tables = _huffman(0x00, 0) + _huffman(0x10, 0xE0)
+    runs = _packed("0" + "1" * 14, -(-blocks // 32_767))
+    first = segment(0xDA, bytes([3, 1, 0, 2, 0, 3, 0, 0, 0, 0])) + bytes(-(-3 * blocks // 8))
+    more = b"".join(
+        segment(0xDA, bytes([1, 1 + number // 63, 0, 1 + number % 63, 1 + number % 63, 0])) + runs
+        for number in range(scans - 1)
+    )
+    quantizers = segment(0xDB, bytes([0]) + bytes([1]) * 64)
+    return b"\xff\xd8" + quantizers + segment(0xC2, frame) + tables + first + more + b"\xff\xd9"
+
+
+def _huffman(kind: int, symbol: int) -> bytes:
+    """A table in which the code 0 is a symbol, and 10 another."""
+    return segment(0xC4, bytes([kind, 1, 1, *[0] * 14, symbol, 1]))
+
+
+def _packed(code: str, count: int) -> bytes:
+    bits = code * count
+    bits += "1" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8).replace(b"\xff", b"\xff\0")
+
+
+def scanned_tiff(side: int, scans: int) -> bytes:
+    """A TIFF whose one strip is such a JPEG."""
+    data = scanned(side, scans)
+    entries: list[Entry] = [
+        (256, LONG, 1, side),
+        (257, LONG, 1, side),
+        (258, SHORT, 3, struct.pack("<HHHH", 8, 8, 8, 0)),
+        (259, SHORT, 1, 7),
+        (262, SHORT, 1, 6),
+        (277, SHORT, 1, 3),
+        (278, LONG, 1, side),
+        (279, LONG, 1, len(data)),
+        (530, SHORT, 2, struct.pack("<HH", 1, 1)),
+    ]
+    start = len(directory([*entries, (273, LONG, 1, 0)]))
+    return directory([*entries, (273, LONG, 1, start)]) + data
 
 
 def crowded(photo: bytes, at: int, piece: bytes, count: int) -> bytes:
@@ -126,6 +178,8 @@ BOMBS: dict[str, Make] = {
         (8, 8), png_chunk(b"zTXt", b"x\0\0" + zeros(10**6)) * 5_000
     ),
     "jpeg of 5,000 scans": scans,
+    "jpeg of 7,000 x 7,000 in 100 scans": partial(scanned, LARGE, 100),
+    "tiff with a jpeg of 7,000 x 7,000 in 100 scans": partial(scanned_tiff, LARGE, 100),
     "jpeg with 400,000 pieces of EXIF data": lambda: crowded(
         plain("JPEG"), 2, segment(0xE1, b"Exif\0\0x"), 400_000
     ),
@@ -163,6 +217,7 @@ BOMBS: dict[str, Make] = {
 """Each by its name; made when it is wanted."""
 
 HEAVY: dict[str, Make] = {
+    "jpeg of 7,000 x 7,000 in 20 scans": partial(scanned, LARGE, 20),
     "png of 7,000 x 7,000, one bit a pixel": lambda: png((LARGE, LARGE), depth=1, colour=0),
     "png of 7,000 x 7,000, 16 bits and alpha": lambda: png((LARGE, LARGE), depth=16, colour=6),
     "png of 7,000 x 7,000 with a key": lambda: png((LARGE, LARGE), png_chunk(b"tRNS", bytes(6))),

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import struct
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.attack.bombs import BOMBS, HEAVY, made, plain
+from events import make
+from PIL import Image
+from tests.attack.bombs import BOMBS, HEAVY, LARGE, made, plain, scanned, scanned_tiff
 from tests.attack.cells import LIMIT_MB, LIMIT_S, judged
 from tests.attack.chunks import png_chunk, segment, zipped
 from tests.attack.oddities import ABSURD, sizes
 from tests.attack.target import blur, outcome_of
 from tests.trials import Part, record, size
+from tests.unit.imaging.pictures import saved
+
+from blur.errors import InvalidImageError
+from blur.imaging.decode.decoder import decode
+from blur.imaging.decode.limits import ORDINARY_SCANS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +46,28 @@ def test_a_bomb_is_refused_or_harmless(what: str, files: dict[str, Make], model_
     verdicts = judged(made(files), model_dir)
     assert verdicts.fallen == []
     record(Part.BAD_INPUT, what, f"{len(files)}", f"{verdicts.told()} ({WITHIN})", by=BY)
+
+
+def decoding_s(data: bytes) -> float:
+    """Return the CPU seconds of decoding, or of the refusal."""
+    began = time.process_time()
+    with suppress(InvalidImageError):
+        decode(data, max_pixels=50_000_000)
+    return time.process_time() - began
+
+
+def test_scans_without_data_do_not_multiply_the_time_of_a_decode() -> None:
+    plain_s = decoding_s(scanned(LARGE, 1))
+    assert decoding_s(scanned(LARGE, ORDINARY_SCANS)) < 4 * plain_s
+    for bomb in (scanned(LARGE, ORDINARY_SCANS + 1), scanned_tiff(LARGE, 100)):
+        assert decoding_s(bomb) < plain_s / 2
+
+
+def test_a_progressive_photo_of_50_megapixels_is_decoded() -> None:
+    with Image.open(make.PHOTO) as photo:
+        large = photo.convert("RGB").resize((8_000, 6_250))
+    data = saved(large, "JPEG", progressive=True)
+    assert decode(data, max_pixels=50_000_000).pixels.shape == (6_250, 8_000, 3)
 
 
 @pytest.mark.timeout(1200)

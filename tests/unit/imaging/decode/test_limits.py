@@ -16,6 +16,7 @@ from blur.imaging.decode.limits import (
     MAX_SCANS,
     MAX_SEGMENTS,
     MAX_STRIPS,
+    ORDINARY_SCANS,
     check_blocks,
     check_chunks,
     check_directory,
@@ -59,6 +60,47 @@ def test_a_jpeg_may_have_as_many_scans_as_are_allowed_and_not_one_more() -> None
     check_markers(START + SCAN * MAX_SCANS + END)
     with pytest.raises(InvalidImageError, match="scans"):
         check_markers(START + SCAN * (MAX_SCANS + 1) + END)
+
+
+def jpeg(width: int, height: int, scans: int, marker: int = 0xC2) -> bytes:
+    frame = b"\xff" + bytes([marker]) + struct.pack(">HBHH", 17, 8, height, width) + bytes(10)
+    return START + frame + SCAN * scans + END
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scans"),
+    [
+        (7000, 7000, ORDINARY_SCANS),
+        (65_500, 65_500, ORDINARY_SCANS),
+        (5000, 4000, 50),
+        (2000, 1000, MAX_SCANS),
+        (0, 9, MAX_SCANS),
+    ],
+)
+@pytest.mark.parametrize("marker", [0xC0, 0xC1, 0xC2, 0xCA])
+def test_the_larger_a_jpeg_the_fewer_scans_it_can_have(
+    width: int, height: int, scans: int, marker: int
+) -> None:
+    check_markers(jpeg(width, height, scans, marker))
+    with pytest.raises(InvalidImageError, match=f"more than {scans} scans"):
+        check_markers(jpeg(width, height, scans + 1, marker))
+
+
+def test_the_largest_frame_header_counts() -> None:
+    small = jpeg(8, 8, 0).removeprefix(START).removesuffix(END)
+    for data in (jpeg(7000, 7000, 30), START + small + jpeg(7000, 7000, 30).removeprefix(START)):
+        with pytest.raises(InvalidImageError, match="more than 20 scans"):
+            check_markers(data)
+
+
+def test_a_tiff_has_no_progressive_jpeg() -> None:
+    frame = bytes.fromhex("ffc2 0011 08 0010 0010 03 012200 021101 031101")
+    for order in "<>":
+        compressed = directory(*tiled(16, 16), (259, SHORT, 1, 7), order=order)
+        with pytest.raises(InvalidImageError, match="progressive"):
+            check_directory(compressed + frame)
+        check_directory(compressed + frame.replace(b"\xff\xc2", b"\xff\xc0"))
+        check_directory(directory(*tiled(16, 16), (259, SHORT, 1, 8), order=order) + frame)
 
 
 def test_scans_that_never_end_are_counted_too() -> None:
