@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 )
 @click.version_option(package_name="background-blur-api")
 def main() -> None:
-    """Background Blur: photos, the embedded server and its accounts."""
+    r"""Blur or remove the background of photos, here or as an API for others.
+
+    \b
+    bgblur blur photo.jpg -r 12           blur a photo on this machine
+    bgblur serve --demo                   run the API here, with a key to try it
+    bgblur keys issue --credits 500       issue a key for a customer
+    """
 
 
 main.add_command(accounts)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from bgblur import embedded
 from bgblur.printable import printable
@@ -28,6 +31,9 @@ ACCOUNTS_HELP = (
     " $XDG_DATA_HOME/background-blur (by default ~/.local/share/background-blur), or the folder"
     " var of a checkout. BLUR_ACCOUNTS names another place: sqlite:<path> or dynamodb:<table>."
 )
+
+UNLIMITED_CELLS = 10_000
+"""The width of tables that go to a pipe or a file: scripts read whole lines."""
 
 
 def load_settings() -> Settings:
@@ -90,13 +96,16 @@ def json_option(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def show(record: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print one thing: its fields a line each, or a JSON object."""
+    """Print one thing: a line for each field, or a JSON object."""
     if as_json:
         click.echo(json.dumps(record))
         return
-    width = max(map(len, record))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in record.items():
-        click.echo(f"{name:<{width}}  {_plain(value)}")
+        table.add_row(name, Text(_plain(value)))
+    _print(table)
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -104,16 +113,25 @@ def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(list(rows)))
     elif rows:
-        lines = [list(rows[0]), *([_plain(value) for value in row.values()] for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            click.echo(_aligned(line, widths))
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for name in rows[0]:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(_plain(value)) for value in row.values()))
+        _print(table)
     else:
         click.echo("none")
 
 
-def _aligned(cells: Iterable[str], widths: Iterable[int]) -> str:
-    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+def _print(table: Table) -> None:
+    """Print to standard output: as wide as the terminal, or as the table where there is none."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=UNLIMITED_CELLS)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip(), color=console.is_terminal)
 
 
 def _plain(value: object) -> str:

@@ -15,10 +15,10 @@ Run = Callable[..., Done]
 RADIUS = ("-r", "9")
 
 
-def is_picture(data: bytes) -> bool:
+def is_picture(data: bytes, kind: str = "PNG") -> bool:
     with Image.open(io.BytesIO(data)) as image:
         image.load()
-        return image.format == "PNG"
+        return image.format == kind
 
 
 def fill(folder: Path, *names: str) -> None:

@@ -29,15 +29,15 @@ def test_here_and_by_the_api_the_picture_is_the_same(
 ) -> None:
     here = run(photo.name)
     assert (here.returncode, here.stdout, here.stderr) == (0, b"", b"")
-    by_api = run(photo.name, "-o", "there.png", **there)
+    by_api = run(photo.name, "-o", "there.jpg", **there)
     assert (by_api.returncode, by_api.stdout, by_api.stderr) == (0, b"", b"")
-    beside = (tmp_path / "photo-blurred.png").read_bytes()
-    assert is_picture(beside)
-    assert (tmp_path / "there.png").read_bytes() == beside
+    beside = (tmp_path / "photo-blurred.jpg").read_bytes()
+    assert is_picture(beside, "JPEG")
+    assert (tmp_path / "there.jpg").read_bytes() == beside
     assert {path.name for path in tmp_path.iterdir()} == {
         "photo.jpg",
-        "photo-blurred.png",
-        "there.png",
+        "photo-blurred.jpg",
+        "there.jpg",
     }
 
 
@@ -72,12 +72,12 @@ def test_a_folder_is_blurred_into_a_folder_of_its_shape(
     fill(tmp_path / "album" / "sub", "d.jpg")
     done = run("album", "-R", "-o", "new", "--jobs", "3", "--json", **there)
     assert done.returncode == 0
-    assert {str(path.relative_to(tmp_path)) for path in (tmp_path / "new").rglob("*.png")} == {
-        *("new/a.png", "new/b.png", "new/c.png"),
-        "new/sub/d.png",
+    assert {str(path.relative_to(tmp_path)) for path in (tmp_path / "new").rglob("*.jpg")} == {
+        *("new/a.jpg", "new/b.jpg", "new/c.jpg"),
+        "new/sub/d.jpg",
     }
     document = said(done)
-    assert (document["blurred"], document["failed"]) == (4, 0)
+    assert (document["blurred"], document["skipped"], document["failed"]) == (4, 0, 0)
     files = document["files"]
     assert [file["source"] for file in files] == [
         *("album/a.jpg", "album/b.jpg", "album/c.jpg"),
@@ -93,33 +93,47 @@ def test_one_bad_file_fails_alone_and_the_summary_says_so(run: Run, tmp_path: Pa
     done = run("album", "--jobs", "2")
     assert done.returncode == 1
     complaint, summary = done.stderr.decode().splitlines()
-    assert complaint.startswith("album/b.jpg: ")
+    assert complaint.startswith("Error: album/b.jpg: ")
     assert complaint.endswith("[invalid_image]")
     assert summary.startswith("2 blurred in ")
     assert summary.endswith(", 1 failed")
     again = run("album", "--json")
-    codes = [file["error"]["code"] for file in said(again)["files"]]
-    assert codes == ["exists", "invalid_image", "exists"]
+    document = said(again)
+    assert (document["blurred"], document["skipped"], document["failed"]) == (0, 2, 1)
 
 
-def test_nothing_is_overwritten_or_paid_for_without_force(
+def test_a_batch_that_is_run_again_skips_what_exists_and_does_not_fail(
+    run: Run, api: Api, tmp_path: Path
+) -> None:
+    fill(tmp_path / "album", "a.jpg", "b.jpg")
+    assert run("album", "-o", "new").returncode == 0
+    fill(tmp_path / "album", "c.jpg")
+    with unreliable(api.server.url) as way:
+        done = run("album", "-o", "new", BGBLUR_API=way.url, BGBLUR_API_KEY=api.key)
+        assert len(way.seen) == 1
+    assert done.returncode == 0
+    assert b"1 blurred in " in done.stderr
+    assert b", 2 skipped" in done.stderr
+
+
+def test_nothing_is_replaced_or_paid_for_without_overwrite(
     run: Run, api: Api, photo: Path, tmp_path: Path
 ) -> None:
-    kept = tmp_path / "photo-blurred.png"
+    kept = tmp_path / "photo-blurred.jpg"
     kept.write_bytes(b"mine")
     with unreliable(api.server.url) as way:
         settings = {"BGBLUR_API": way.url, "BGBLUR_API_KEY": api.key}
-        refused = run(photo.name, **settings)
-        assert (refused.returncode, way.seen) == (1, [])
-        assert b"photo-blurred.png is there already; --force replaces it" in refused.stderr
+        skipped = run(photo.name, **settings)
+        assert (skipped.returncode, way.seen) == (0, [])
+        assert b"photo-blurred.jpg exists (--overwrite replaces it)" in skipped.stderr
         assert kept.read_bytes() == b"mine"
-        assert run(photo.name, "--force", **settings).returncode == 0
-    assert is_picture(kept.read_bytes())
+        assert run(photo.name, "--overwrite", **settings).returncode == 0
+    assert is_picture(kept.read_bytes(), "JPEG")
 
 
 def test_a_photo_is_never_replaced_by_its_own_result(run: Run, tmp_path: Path) -> None:
     (tmp_path / "photo.png").write_bytes(PHOTO)
-    done = run("photo.png", "-o", "photo.png", "--force")
+    done = run("photo.png", "-o", "photo.png", "--overwrite")
     assert done.returncode == 2
     assert (tmp_path / "photo.png").read_bytes() == PHOTO
 
@@ -127,9 +141,10 @@ def test_a_photo_is_never_replaced_by_its_own_result(run: Run, tmp_path: Path) -
 def test_a_large_photo_and_a_result_behind_a_link_come_by_themselves(
     run: Run, there: dict[str, str], by_link: Api, large_photo: Path
 ) -> None:
-    uploaded = run(large_photo.name, "-o", "-", **there)
+    arguments = (large_photo.name, "-o", "-", "--format", "png")
+    uploaded = run(*arguments, **there)
     linked = {"BGBLUR_API": by_link.server.url, "BGBLUR_API_KEY": by_link.key}
-    fetched = run(large_photo.name, "-o", "-", **linked)
+    fetched = run(*arguments, **linked)
     assert (uploaded.returncode, fetched.returncode) == (0, 0)
     assert is_picture(uploaded.stdout)
     assert uploaded.stdout == fetched.stdout

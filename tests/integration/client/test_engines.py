@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgblur.blurring.engines import Stopped, Tell, remote
+from bgblur.blurring.engines import Interrupted, ProgressCallback, remote
 from blur_client import Client
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from tests.integration.media.conftest import Api
 
 
-def stopping_at(chosen: str) -> Tell:
-    def tell(step: str, _done: float) -> None:
+def stopping_at(chosen: str) -> ProgressCallback:
+    def progress(step: str, _done: float) -> None:
         if step == chosen:
-            raise Stopped
+            raise Interrupted
 
-    return tell
+    return progress
 
 
 def test_a_call_that_is_stopped_while_it_is_sent_costs_nothing(
@@ -32,8 +32,8 @@ def test_a_call_that_is_stopped_while_it_is_sent_costs_nothing(
     engine = remote({"radius": 9}, url, key, threading.Event())
     with Client(url, key) as client:
         before = client.account().balance
-        with pytest.raises(Stopped):
-            engine(large_photo, stopping_at("sending"))
+        with pytest.raises(Interrupted):
+            engine(large_photo, "png", stopping_at("uploading"))
         assert client.account().balance == before
 
 
@@ -42,6 +42,6 @@ def test_a_call_that_was_wholly_sent_is_waited_for(
 ) -> None:
     before = balance()
     engine = remote({"radius": 9}, api.server.url, api.key, threading.Event())
-    made = engine(photo, stopping_at("blurring"))
+    made = engine(photo, "png", stopping_at("blurring"))
     assert made.content_type == "image/png"
     assert made.call["credits_left"] == balance() == before - 1

@@ -1,4 +1,4 @@
-"""The command: reads what is wanted, has it done, says what came of it."""
+"""`bgblur blur`: reads the options, runs the batch, reports the outcomes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from bgblur.blurring import engines, output, report
-from bgblur.blurring.crew import NOT_BEGUN, Crew, Job, Outcome
-from bgblur.blurring.engines import Failure, Made
-from bgblur.blurring.options import EXTENSIONS, blur_options, format_for
-from bgblur.blurring.paths import Task, plan
+from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Job, Outcome, Skipped
+from bgblur.blurring.engines import Failure, Result
+from bgblur.blurring.options import blur_options, chosen_format
+from bgblur.blurring.paths import Naming, Task, plan
 from bgblur.blurring.photo_file import read_bounded
 from bgblur.blurring.progress import Display
 from bgblur.console import json_option
@@ -30,23 +31,34 @@ if TYPE_CHECKING:
 
 SOME_FAILED = 1
 INTERRUPTED = 130
-"""What a shell says of a command that SIGINT ended: 128 + 2."""
-JOBS_HERE, JOBS_THERE = 1, 4
-"""Here one photo already keeps every CPU busy; an API has more than one."""
+"""The exit code of a command that SIGINT ended: 128 + 2."""
+LOCAL_JOBS, API_JOBS = 1, 4
+"""On this machine one photo already keeps every CPU busy; an API has more than one."""
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
 @blur_options
 @click.option("-o", "--output", "output_path", metavar="OUT", help="A file, a folder, or -.")
-@click.option("-R", "--recursive", is_flag=True, help="Also search folders inside folders.")
-@click.option("--force", is_flag=True, help="Replace files that are there already.")
 @click.option(
-    "--api", metavar="URL", envvar="BGBLUR_API", show_envvar=True, help="Let this API do it."
+    "--suffix",
+    metavar="TEXT",
+    help="Added to the photo's name.  [default: -blurred or -cutout, next to the photo]",
 )
-@click.option("--key", envvar="BGBLUR_API_KEY", show_envvar=True, help="The key for it.")
+@click.option("-R", "--recursive", is_flag=True, help="Also search folders inside folders.")
+@click.option("--overwrite", is_flag=True, help="Replace results that exist, instead of skipping.")
+@click.option("--force", "overwrite", is_flag=True, hidden=True)  # the earlier name of --overwrite
 @click.option(
-    "--jobs", type=click.IntRange(1, 64), help="Photos at once.  [default: 1 here, 4 with --api]"
+    "--api", metavar="URL", envvar="BGBLUR_API", show_envvar=True, help="Send photos to this API."
+)
+@click.option(
+    "--key",
+    envvar="BGBLUR_API_KEY",
+    show_envvar=True,
+    help="The API's key. Set the variable instead: `ps` shows a command line to every user.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), help="Photos at once.  [default: 1; 4 with --api]"
 )
 @json_option
 @click.pass_context
@@ -56,31 +68,39 @@ def blur(  # noqa: PLR0913 - one for each option
     paths: tuple[str, ...],
     *,
     output_path: str | None,
+    suffix: str | None,
     api: str | None,
     key: str | None,
     jobs: int | None,
     recursive: bool,
-    force: bool,
+    overwrite: bool,
     as_json: bool,
-    **wishes: Any,  # noqa: ANN401 - the values of the options' table
+    **options: Any,  # noqa: ANN401 - the values of the options' table
 ) -> None:
-    """Blur the background of photos: files, folders, or - for standard input.
+    r"""Blur or remove the background of photos: files, folders, or - for standard input.
 
-    On this machine, without a server or a key; or by an API, with --api and --key. A result
-    goes beside its photo, as photo-blurred.png, or to OUT: a file for one photo, else a
-    folder. A file that is there already is not replaced, unless with --force.
+    \b
+    bgblur blur photo.jpg -r 12                     writes photo-blurred.jpg
+    bgblur blur photo.jpg -r 0 --mode cutout        writes photo-cutout.png
+    bgblur blur album -R -r 12 -o blurred           a folder and the folders in it
 
-    Ends with exit code 0 if all was done, 1 if a photo failed, 2 if the command is wrong.
+    It runs on this machine, without a server or a key, unless --api names one. A result goes
+    next to its photo, or to OUT: a file for one photo, otherwise a folder. Results that exist are
+    skipped, so a batch that was interrupted can be run again.
+
+    The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
     """
-    wishes["format"] = format_for(wishes["format"], output_path)
-    tasks = plan(paths, output_path, EXTENSIONS[wishes["format"]], deep=recursive)
+    options["format"] = chosen_format(options["format"], output_path)
+    naming = Naming(mode=options["mode"], format=options["format"], suffix=suffix)
+    tasks = plan(paths, output_path, naming, deep=recursive)
     _check_streams(tasks, as_json=as_json)
     stop = threading.Event()
-    engine = _engine(wishes, api, key, stop)
-    crew = Crew(engine, jobs or (JOBS_THERE if api else JOBS_HERE), stop, force=force)
+    engine = _engine(options, api, key, stop)
+    threads = jobs or (API_JOBS if api else LOCAL_JOBS)
+    runner = BatchRunner(engine, threads, stop, overwrite=overwrite)
     try:
-        with _interrupts(stop):
-            outcomes = _carry_out(crew, tasks, stop, force=force)
+        with _stopped_by_interrupt(stop):
+            outcomes = _run(runner, tasks, stop, overwrite=overwrite)
     except KeyboardInterrupt:
         context.exit(INTERRUPTED)
     if as_json:
@@ -90,49 +110,54 @@ def blur(  # noqa: PLR0913 - one for each option
     context.exit(SOME_FAILED if any(isinstance(o.result, Failure) for o in outcomes) else 0)
 
 
-def _engine(wishes: Any, api: str | None, key: str | None, stop: threading.Event) -> Engine:  # noqa: ANN401
+def _engine(options: Any, api: str | None, key: str | None, stop: threading.Event) -> Engine:  # noqa: ANN401
     if not api:
-        return engines.local(wishes)
+        return engines.local(options)
     if not key:
-        message = "an API wants a key: --key, or BGBLUR_API_KEY in the environment"
+        message = "An API needs a key. Set BGBLUR_API_KEY, or use --key."
         raise click.UsageError(message)
-    return engines.remote(wishes, api, key, stop)
+    return engines.remote(options, api, key, stop)
 
 
 def _check_streams(tasks: Sequence[Task], *, as_json: bool) -> None:
     to_standard = any(task.target is None for task in tasks)
     if to_standard and as_json:
-        message = "--json and the photo cannot both go to standard output; use -o"
+        message = "--json and the photo cannot both go to standard output. Use -o."
         raise click.UsageError(message)
     if to_standard and sys.stdout.isatty():
-        message = "a terminal shows no photo: use -o, or a pipe"
+        message = "A photo cannot be shown on a terminal. Use -o or a pipe."
         raise click.UsageError(message)
 
 
-def _carry_out(
-    crew: Crew, tasks: Sequence[Task], stop: threading.Event, *, force: bool
+def _run(
+    runner: BatchRunner, tasks: Sequence[Task], stop: threading.Event, *, overwrite: bool
 ) -> list[Outcome]:
     began = time.monotonic()
-    display = Display(sys.stderr, len(tasks))
     outcomes: list[Outcome] = []
-    try:
-        for came in crew.outcomes([_job(task) for task in tasks]):
-            if came is not None:
-                outcomes.append(_written(came, force=force))
-                _tell(outcomes[-1], display)
-            display.draw(crew.running, len(outcomes), ending=stop.is_set())
-    finally:
-        display.clear()
+    with Display(Console(stderr=True), len(tasks)) as display:
+        for finished in runner.outcomes([_job(task) for task in tasks]):
+            if finished is not None:
+                outcomes.append(_written(finished, overwrite=overwrite))
+                _print(outcomes[-1], display, alone=len(tasks) == 1)
+            display.update(runner.running, len(outcomes), stopping=stop.is_set())
     if len(tasks) > 1:
-        display.say(report.summary(outcomes, time.monotonic() - began))
+        display.print(report.summary(outcomes, time.monotonic() - began), style="bold")
     place = {task: number for number, task in enumerate(tasks)}
     return sorted(outcomes, key=lambda outcome: place[outcome.task])
 
 
-def _tell(outcome: Outcome, display: Display) -> None:
-    failed = isinstance(outcome.result, Failure)
-    if outcome.result is not NOT_BEGUN and (failed or display.is_live):
-        display.say(report.line(outcome))
+def _print(outcome: Outcome, display: Display, *, alone: bool) -> None:
+    """Print a failure always, a skipped photo if it is the only one, a result on a terminal."""
+    if outcome.result is NOT_STARTED:
+        return
+    text = report.line(outcome)
+    if isinstance(outcome.result, Failure):
+        display.print(f"Error: {text}", style="red")
+    elif isinstance(outcome.result, Skipped):
+        if alone or display.is_live:
+            display.print(text, style="dim")
+    elif display.is_live:
+        display.print(text)
 
 
 def _job(task: Task) -> Job:
@@ -145,35 +170,35 @@ def _job(task: Task) -> Job:
         raise click.ClickException(message) from error
 
 
-def _written(outcome: Outcome, *, force: bool) -> Outcome:
+def _written(outcome: Outcome, *, overwrite: bool) -> Outcome:
+    """Write the result; return the outcome, which can now be a failure."""
     task, result = outcome.task, outcome.result
-    if isinstance(result, Failure):
+    if not isinstance(result, Result):
         return outcome
     try:
-        _write(task, result, force=force)
+        _write(task, result, overwrite=overwrite)
     except FileExistsError:
-        failure = Failure("exists", f"{task.target} is there already; --force replaces it")
+        return Outcome(task, Skipped(), outcome.seconds)  # written by another program meanwhile
     except OSError as error:
         failure = Failure("unwritable", f"{task.target or 'standard output'}: {error.strerror}")
-    else:
-        return outcome
-    return Outcome(task, failure, outcome.seconds)
+        return Outcome(task, failure, outcome.seconds)
+    return outcome
 
 
-def _write(task: Task, made: Made, *, force: bool) -> None:
+def _write(task: Task, result: Result, *, overwrite: bool) -> None:
     if task.target is not None:
         mode = 0o666 if task.source is None else task.source.stat().st_mode & 0o666
-        output.write(task.target, made.data, force=force, mode=mode | stat.S_IWUSR)
+        output.write(task.target, result.data, force=overwrite, mode=mode | stat.S_IWUSR)
         return
-    sys.stdout.buffer.write(made.data)
+    sys.stdout.buffer.write(result.data)
     sys.stdout.buffer.flush()
 
 
 @contextmanager
-def _interrupts(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C begin nothing new and end what can be ended; a second one ends at once.
+def _stopped_by_interrupt(stop: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C set `stop`, which starts no more photos; a second one raises as usual.
 
-    What an API was paid for and is about to answer is still taken and written.
+    An answer that an API has been paid for is still received and written.
     """
     before = signal.getsignal(signal.SIGINT)
 

@@ -1,4 +1,4 @@
-"""What can be asked for, in one table: the command line, the API's form and the local recipe."""
+"""The options of a blur in one table: the command line, the API's form and the local recipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOption:
-    """One wish. What is not given is left to the API or to the recipe's own default."""
+    """One option. If it is not given, the default of the API or of the recipe applies."""
 
     field: str
     """Its name in the API's form, and in `blur_client`."""
@@ -25,9 +25,11 @@ class BlurOption:
 
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
-"""How files of each format are called."""
+"""The ending of a new file in each format."""
 FORMAT_OF = {extension: name for name, extension in EXTENSIONS.items()} | {".jpeg": "jpeg"}
-"""What the end of a file's name says about its format."""
+"""The format that a result's ending stands for."""
+PHOTO_FORMAT = FORMAT_OF | {".jpe": "jpeg", ".jfif": "jpeg", ".heic": "jpeg", ".heif": "jpeg"}
+"""The format of a result by the ending of its photo; HEIC is not written. Others become PNG."""
 
 OPTIONS = (
     BlurOption(
@@ -43,28 +45,28 @@ OPTIONS = (
         local="kernel",
         flags=("--blur",),
         type=click.Choice(["gaussian", "bokeh"]),
-        help="A smooth blur, or that of a lens.  [default: gaussian]",
+        help="A smooth blur, or discs as a lens makes them.  [default: gaussian]",
     ),
     BlurOption(
         field="mode",
         local="mode",
         flags=("--mode",),
         type=click.Choice(["background", "cutout"]),
-        help="Blur what is behind the subject, or cut the subject out.  [default: background]",
+        help="Blur the background, or remove it.  [default: background]",
     ),
     BlurOption(
         field="format",
         local="output",
         flags=("--format",),
         type=click.Choice(list(EXTENSIONS)),
-        help="The result's file format.  [default: as OUT is called, else png]",
+        help="The result's format.  [default: by OUT's ending, else the photo's own]",
     ),
     BlurOption(
         field="quality",
         local="quality",
         flags=("--quality",),
         type=click.IntRange(1, 100),
-        help="Of a jpeg, webp or avif.  [default: 90]",
+        help="Of a jpeg, webp or avif result.  [default: 90]",
     ),
 )
 
@@ -82,30 +84,36 @@ def blur_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def format_for(chosen: str | None, output: str | None) -> str:
-    """Return the result's format: the one asked for, or what the output's name says.
+def chosen_format(chosen: str | None, output: str | None) -> str | None:
+    """Return the format for all results: as chosen, else by the output's ending, else None.
 
     Raises:
-        click.UsageError: the name says another format than was asked for, or an unknown one.
+        click.UsageError: the ending stands for another format than the chosen one, or for none.
 
     """
     extension = Path(output or "").suffix.lower()
-    said = FORMAT_OF.get(extension)
-    if extension and not said and not chosen:
-        message = f"no format is called {extension}: there are {', '.join(FORMAT_OF)}"
+    by_ending = FORMAT_OF.get(extension)
+    if extension and not by_ending and not chosen:
+        message = f"Unknown output format {extension}. Use one of {', '.join(FORMAT_OF)}."
         raise click.UsageError(message)
-    if chosen and said and chosen != said:
-        message = f"{output} would be no {chosen} by its name"
+    if chosen and by_ending and chosen != by_ending:
+        message = f"{output} does not have the ending of a {chosen} file."
         raise click.UsageError(message)
-    return chosen or said or "png"
+    return chosen or by_ending
 
 
-def for_api(wishes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the wishes that are there, by the names of the API."""
-    return {name: value for name, value in wishes.items() if value is not None}
+def photo_format(photo: Path | None, mode: str | None) -> str:
+    """Return the format of the result of a photo: its own, as far as that can hold the result."""
+    own = "png" if photo is None else PHOTO_FORMAT.get(photo.suffix.lower(), "png")
+    return "png" if mode == "cutout" and own == "jpeg" else own
 
 
-def for_recipe(wishes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the wishes that are there, by the names of the recipe."""
-    given = for_api(wishes)
+def for_api(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, by their names in the API."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def for_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, by their names in the recipe."""
+    given = for_api(options)
     return {option.local: given[option.field] for option in OPTIONS if option.field in given}

@@ -1,24 +1,26 @@
-"""Which photos are meant, and where each result goes."""
+"""The photos that the paths name, and the file that each result goes to."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from bgblur.blurring.options import EXTENSIONS, FORMAT_OF, photo_format
+
 STANDARD = "-"
 """Names standard input or standard output."""
-SUFFIX = "-blurred"
-"""What a result beside its photo is called more than the photo."""
+SUFFIXES = {"background": "-blurred", "cutout": "-cutout"}
+"""Added to the photo's name for a result in the same folder, by mode."""
 PHOTO_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"),
     *(".tif", ".tiff", ".heic", ".heif", ".avif"),
 )
-"""What is taken out of a folder; a file that is named itself may be called anything."""
+"""Files with these endings are taken from a folder; a file named itself can have any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class Task:
 
     source: Path | None
     target: Path | None
+    format: str = "png"
 
     @property
     def name(self) -> str:
-        """What to call it when talking to people."""
+        """The photo's name in messages."""
         return "standard input" if self.source is None else str(self.source)
 
 
@@ -38,56 +41,91 @@ class Task:
 class _Found:
     path: Path
     inside: Path
-    """Its folder, as seen from the folder that was searched."""
+    """Its folder, relative to the folder that was searched."""
 
 
-def plan(paths: Sequence[str], output: str | None, extension: str, *, deep: bool) -> list[Task]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How results are named."""
+
+    mode: str | None = None
+    format: str | None = None
+    """The format of all results; None for each photo's own."""
+    suffix: str | None = None
+    """Added to the photo's name. None: the mode's, for results in the photo's own folder."""
+
+    def format_of(self, photo: Path | None) -> str:
+        """Return the format of a photo's result."""
+        return self.format or photo_format(photo, self.mode)
+
+    def name(self, photo: Path, stem: str, *, same_folder: bool) -> str:
+        """Return the file name of a photo's result; `stem` is the photo's name or a part of it."""
+        suffix = self.suffix
+        if suffix is None:
+            suffix = SUFFIXES[self.mode or "background"] if same_folder else ""
+        output = self.format_of(photo)
+        keeps_ending = FORMAT_OF.get(photo.suffix.lower()) == output
+        return f"{stem}{suffix}{photo.suffix if keeps_ending else EXTENSIONS[output]}"
+
+    def is_result(self, photo: Path) -> bool:
+        """Return whether the file is named like a result of an earlier run."""
+        return photo.stem.endswith((*SUFFIXES.values(), *filter(None, [self.suffix])))
+
+
+def plan(paths: Sequence[str], output: str | None, naming: Naming, *, deep: bool) -> list[Task]:
     """Return a task for each photo; `deep` also searches folders inside folders.
 
     Raises:
-        click.UsageError: a path is not there, nothing is found, or two results would be one.
+        click.UsageError: a path does not exist, there is no photo, or two results have one name.
 
     """
     try:
-        return _plan(paths, output, extension, deep=deep)
-    except OSError as error:  # a name that is too long, or a folder that must not be read
+        return _plan(paths, output, naming, deep=deep)
+    except OSError as error:  # a name that is too long, or a folder without permission
         message = f"{error.filename}: {error.strerror}"
         raise click.UsageError(message) from error
 
 
-def _plan(paths: Sequence[str], output: str | None, extension: str, *, deep: bool) -> list[Task]:
+def _plan(paths: Sequence[str], output: str | None, naming: Naming, *, deep: bool) -> list[Task]:
     missing = [path for path in paths if path != STANDARD and not Path(path).exists()]
     if missing:
-        message = f"there is no {', '.join(missing)}"
+        message = f"{', '.join(missing)} does not exist."
         raise click.UsageError(message)
     if STANDARD in paths or output == STANDARD:
-        return [_streamed(paths, output)]
-    found = list(_search(paths, deep=deep, leave_out=output))
+        return [_streamed(paths, output, naming)]
+    found = list(_search(paths, naming, deep=deep, leave_out=output))
     if not found:
-        message = f"there is no photo in {', '.join(paths)}"
+        message = f"There is no photo in {', '.join(paths)}."
         raise click.UsageError(message)
     if output is not None and _is_file(paths, output):
-        tasks = [Task(found[0].path, Path(output))]
+        photo = found[0].path
+        tasks = [Task(photo, Path(output), naming.format_of(photo))]
     else:
-        tasks = _named(found, None if output is None else Path(output), extension)
+        tasks = _named(found, None if output is None else Path(output), naming)
     _check(tasks)
     return tasks
 
 
-def _streamed(paths: Sequence[str], output: str | None) -> Task:
+def _streamed(paths: Sequence[str], output: str | None, naming: Naming) -> Task:
     """Plan the one photo that comes from standard input or goes to standard output."""
     if len(paths) > 1 or Path(paths[0]).is_dir():
-        message = "standard input and output take one photo"
+        message = "Standard input and output take one photo."
         raise click.UsageError(message)
     source = None if paths[0] == STANDARD else Path(paths[0])
     to_standard = output == STANDARD or output is None
-    return Task(source, None if to_standard else Path(str(output)))
+    target = None if to_standard else Path(str(output))
+    return Task(source, target, naming.format_of(source))
 
 
-def _search(paths: Sequence[str], *, deep: bool, leave_out: str | None) -> Iterator[_Found]:
+def _search(
+    paths: Sequence[str], naming: Naming, *, deep: bool, leave_out: str | None
+) -> Iterator[_Found]:
     seen: set[str] = set()
     for path in map(Path, paths):
-        found = _in_folder(path, deep=deep, leave_out=leave_out) if path.is_dir() else [path]
+        found: Iterable[Path] = [path]
+        if path.is_dir():
+            inside = _in_folder(path, deep=deep, leave_out=leave_out)
+            found = (photo for photo in inside if not naming.is_result(photo))
         for photo in found:
             if _real(photo) not in seen:
                 seen.add(_real(photo))
@@ -96,7 +134,7 @@ def _search(paths: Sequence[str], *, deep: bool, leave_out: str | None) -> Itera
 
 
 def _in_folder(folder: Path, *, deep: bool, leave_out: str | None) -> Iterator[Path]:
-    """Yield the photos of a folder in order, without the results of an earlier run."""
+    """Yield the photos of a folder in order."""
     skipped = None if leave_out is None else _real(Path(leave_out))
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(
@@ -113,12 +151,11 @@ def _real(path: Path) -> str:
 
 
 def _is_photo(path: Path) -> bool:
-    named = path.suffix.lower() in PHOTO_EXTENSIONS and not path.name.startswith(".")
-    return named and not path.stem.endswith(SUFFIX)
+    return path.suffix.lower() in PHOTO_EXTENSIONS and not path.name.startswith(".")
 
 
 def _is_file(paths: Sequence[str], output: str) -> bool:
-    """Tell whether the output is one file, and not a folder to put results into."""
+    """Return whether the output is one file, and not a folder for results."""
     separators = tuple(filter(None, (os.sep, os.altsep)))
     return (
         len(paths) == 1
@@ -128,29 +165,25 @@ def _is_file(paths: Sequence[str], output: str) -> bool:
     )
 
 
-def _named(found: Iterable[_Found], folder: Path | None, extension: str) -> list[Task]:
-    """Name each result after its photo; where two would be one, keep what tells them apart."""
+def _named(found: Iterable[_Found], folder: Path | None, naming: Naming) -> list[Task]:
+    """Name each result after its photo; where two names are equal, keep the photos' endings."""
+
+    def task(photo: _Found, stem: str) -> Task:
+        name = naming.name(photo.path, stem, same_folder=folder is None)
+        target = photo.path.with_name(name) if folder is None else folder / photo.inside / name
+        return Task(photo.path, target, naming.format_of(photo.path))
+
     photos = list(found)
-    short = [
-        Task(photo.path, _target(photo, folder, photo.path.stem, extension)) for photo in photos
-    ]
-    taken = Counter(task.target for task in short)
+    short = [task(photo, photo.path.stem) for photo in photos]
+    taken = Counter(each.target for each in short)
     return [
-        task
-        if taken[task.target] == 1
-        else replace(task, target=_target(photo, folder, photo.path.name, extension))
-        for task, photo in zip(short, photos, strict=True)
+        each if taken[each.target] == 1 else task(photo, photo.path.name)
+        for each, photo in zip(short, photos, strict=True)
     ]
-
-
-def _target(photo: _Found, folder: Path | None, stem: str, extension: str) -> Path:
-    if folder is None:
-        return photo.path.with_name(f"{stem}{SUFFIX}{extension}")
-    return folder / photo.inside / f"{stem}{extension}"
 
 
 def _check(tasks: Sequence[Task]) -> None:
-    """Refuse what would lose something: two results in one file, or one over a photo."""
+    """Reject two results in one file, and a result over a photo."""
     sources = {_real(task.source) for task in tasks if task.source}
     taken: dict[str, Task] = {}
     for task in tasks:
@@ -158,13 +191,13 @@ def _check(tasks: Sequence[Task]) -> None:
             continue
         target = _real(task.target)
         if target in taken:
-            message = f"{taken[target].name} and {task.name} would both become {task.target}"
+            message = f"{taken[target].name} and {task.name} would both become {task.target}."
             raise click.UsageError(message)
         if target in sources:
-            message = f"{task.target} is one of the photos; give the result another name"
+            message = f"{task.target} is one of the photos. Give the result another name."
             raise click.UsageError(message)
         taken[target] = task
         for parent in (task.target, *task.target.parents):
             if parent != task.target and parent.is_file():
-                message = f"{parent} is a file, so no folder for results"
+                message = f"{parent} is a file, not a folder for results."
                 raise click.UsageError(message)

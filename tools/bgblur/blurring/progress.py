@@ -1,120 +1,127 @@
-"""How far everything is, redrawn in place on a terminal; elsewhere nothing but what failed."""
+"""The progress of a batch: bars on a terminal; elsewhere only lines that are worth keeping."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-import click
+from rich.cells import cell_len
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Column
 
 from bgblur.printable import printable
 
 if TYPE_CHECKING:
-    from bgblur.blurring.crew import Job
+    from rich.console import Console
+
+    from bgblur.blurring.batch import Job
 
 BAR_CELLS = 20
 NAME_CELLS = 28
-UP, CLEAR_BELOW = "\x1b[{}A", "\x1b[J"
 
 
 class Display:
-    """Lines that stay, and below them a bar for each photo at work and one for all."""
+    """Lines that stay, and below them a bar for each photo in progress and one for all.
+
+    Use it as a context manager: the bars are removed at the end.
+    """
 
     def __init__(
-        self, stream: TextIO, total: int, clock: Callable[[], float] = time.monotonic
+        self, console: Console, total: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Draw onto `stream`, if it is a terminal."""
-        self.is_live = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self._stream = stream
+        """Draw on the console if it is a terminal."""
+        self.is_live = console.is_terminal and os.environ.get("TERM") != "dumb"
+        self._console = console
         self._total = total
         self._clock = clock
         self._began = clock()
-        self._drawn = 0
-        self._filled, self._empty = _cells(stream)
+        name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
+        step = TextColumn(
+            "{task.fields[step]}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+        )
+        bar = BarColumn(bar_width=BAR_CELLS)
+        self._progress = Progress(
+            name, bar, TaskProgressColumn(), step, console=console, transient=True, expand=True
+        )
+        self._bars: dict[int, TaskID] = {}
+        self._overall: TaskID | None = None
 
-    def say(self, text: str) -> None:
+    def __enter__(self) -> Self:
+        """Start to draw."""
+        if self.is_live:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the bars."""
+        if self.is_live:
+            self._progress.stop()
+
+    def print(self, text: str, style: str = "") -> None:
         """Print a line that stays, above the bars."""
-        self.clear()
-        click.echo(printable(text), file=self._stream)
+        self._console.print(
+            printable(text), style=style, markup=False, highlight=False, soft_wrap=True
+        )
 
-    def draw(self, running: Sequence[Job], finished: int, *, ending: bool = False) -> None:
-        """Draw the bars again; at the `ending` only what was begun is waited for."""
+    def update(self, running: Sequence[Job], finished: int, *, stopping: bool = False) -> None:
+        """Show how far the photos are; when `stopping`, only those in progress are waited for."""
         if not self.is_live:
             return
-        columns, lines = shutil.get_terminal_size()
-        rows = [
-            self._row(_short(printable(job.task.name)), job.done, printable(job.step))
-            for job in running
-        ]
-        rows = rows[: max(1, lines - 2)]
+        self._update_photos(running)
         if self._total > 1:
-            rows.append(self._overall(running, finished, ending=ending))
-        self.clear()
-        self._stream.write("".join(f"{cut(row, columns - 1)}\n" for row in rows))
-        self._stream.flush()
-        self._drawn = len(rows)
+            self._update_overall(finished, stopping=stopping)
+        self._progress.refresh()
 
-    def clear(self) -> None:
-        """Take the bars away."""
-        if self._drawn:
-            self._stream.write(UP.format(self._drawn) + CLEAR_BELOW)
-            self._stream.flush()
-            self._drawn = 0
+    def _update_photos(self, running: Sequence[Job]) -> None:
+        jobs = {id(job): job for job in running}
+        for gone in self._bars.keys() - jobs.keys():
+            self._progress.remove_task(self._bars.pop(gone))
+        rows = self._console.height - 2  # one for all photos, one for the cursor
+        for key, job in list(jobs.items())[: max(1, rows)]:
+            if key not in self._bars:
+                name = _shortened(printable(job.task.name))
+                self._bars[key] = self._progress.add_task(name, total=1.0, step="")
+                self._move_overall_down()
+            step = printable(job.step)
+            self._progress.update(self._bars[key], completed=job.done, step=step)
 
-    def _overall(self, running: Sequence[Job], finished: int, *, ending: bool) -> str:
-        share = (finished + sum(job.done for job in running)) / self._total
-        spent_s = self._clock() - self._began
-        word = f"about {_time(spent_s / share - spent_s)} left" if finished else ""
-        word = "only what is begun; Ctrl-C again ends at once" if ending else word
-        return self._row(f"{finished} of {self._total}", share, word)
+    def _move_overall_down(self) -> None:
+        if self._overall is not None:
+            self._progress.remove_task(self._overall)
+            self._overall = None
 
-    def _row(self, name: str, share: float, word: str) -> str:
-        filled = round(BAR_CELLS * share)
-        bar = self._filled * filled + self._empty * (BAR_CELLS - filled)
-        padding = " " * (NAME_CELLS - cells(name))
-        return f"{name}{padding}  {bar} {share:4.0%}  {word}".rstrip()
-
-
-def cells(text: str) -> int:
-    """Return how many cells of a terminal the text takes (Unicode Annex 11)."""
-    return sum(_width(letter) for letter in text)
-
-
-def cut(text: str, room: int) -> str:
-    """Return as much of the text as fits into so many cells."""
-    taken = 0
-    for at, letter in enumerate(text):
-        taken += _width(letter)
-        if taken > room:
-            return text[:at]
-    return text
+    def _update_overall(self, finished: int, *, stopping: bool) -> None:
+        step = ""
+        if stopping:
+            step = "finishing what has started; Ctrl-C again stops at once"
+        elif finished:
+            spent_s = self._clock() - self._began
+            step = f"about {_duration(spent_s * (self._total - finished) / finished)} left"
+        description = f"{finished} of {self._total}"
+        if self._overall is None:
+            self._overall = self._progress.add_task(description, total=self._total, step=step)
+        self._progress.update(self._overall, description=description, completed=finished, step=step)
 
 
-def _width(letter: str) -> int:
-    if unicodedata.combining(letter):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-
-
-def _short(name: str) -> str:
-    """Return the end of a long path, which is what tells files apart."""
-    if cells(name) <= NAME_CELLS:
+def _shortened(name: str) -> str:
+    """Return the end of a long path, which tells files apart better than its beginning."""
+    if cell_len(name) <= NAME_CELLS:
         return name
-    return ".." + cut(name[::-1], NAME_CELLS - 2)[::-1]
+    while cell_len(name) > NAME_CELLS - 2:
+        name = name[1:]
+    return f"..{name}"
 
 
-def _cells(stream: TextIO) -> tuple[str, str]:
-    try:
-        "━─".encode(stream.encoding or "ascii")
-    except UnicodeEncodeError:
-        return "#", "."
-    return "━", "─"
-
-
-def _time(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,73 +1,84 @@
-"""What came of it, for people and for scripts."""
+"""The outcomes as text for people and as JSON for scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bgblur.blurring.crew import NOT_BEGUN
-from bgblur.blurring.engines import Failure, Made
+from bgblur.blurring.batch import NOT_STARTED, Skipped
+from bgblur.blurring.engines import Failure, Result
 from bgblur.blurring.paths import STANDARD
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bgblur.blurring.crew import Outcome
+    from bgblur.blurring.batch import Outcome
 
 KILO = 1000
-"""File sizes are told in powers of ten, as disks and cameras do."""
+"""File sizes are in powers of ten, as on disks and in cameras."""
 
 
 def row(outcome: Outcome) -> dict[str, Any]:
-    """Return what `--json` says about one photo."""
+    """Return one photo's part of the JSON document."""
     task, result = outcome.task, outcome.result
     named = {"source": _name(task.source), "target": _name(task.target)}
     if isinstance(result, Failure):
         return {**named, "error": {"code": result.code, "message": result.message, **result.more}}
+    if isinstance(result, Skipped):
+        return {**named, "skipped": "exists"}
     seconds = round(outcome.seconds, 3)
     size = {"bytes": len(result.data), "content_type": result.content_type}
     return {**named, **size, "seconds": seconds, **result.call}
 
 
 def document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return all that `--json` says."""
-    blurred = sum(isinstance(outcome.result, Made) for outcome in outcomes)
+    """Return the JSON document that `--json` prints."""
+
+    def count(kind: type) -> int:
+        return sum(isinstance(outcome.result, kind) for outcome in outcomes)
+
     return {
-        "blurred": blurred,
-        "failed": len(outcomes) - blurred,
+        "blurred": count(Result),
+        "skipped": count(Skipped),
+        "failed": count(Failure),
         "files": [row(outcome) for outcome in outcomes],
     }
 
 
 def line(outcome: Outcome) -> str:
     """Return one line about one photo."""
-    result = outcome.result
+    task, result = outcome.task, outcome.result
     if isinstance(result, Failure):
-        return f"{outcome.task.name}: {result.message} [{result.code}]"
-    target = outcome.task.target or "standard output"
-    took = f"{size(len(result.data))}, {outcome.seconds:.1f} s"
-    return f"{outcome.task.name} -> {target} ({took})"
+        return f"{task.name}: {result.message} [{result.code}]"
+    if isinstance(result, Skipped):
+        return f"{task.name}: skipped, {task.target} exists (--overwrite replaces it)"
+    target = task.target or "standard output"
+    details = f"{size(len(result.data))}, {outcome.seconds:.1f} s"
+    return f"{task.name} -> {target} ({details})"
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
-    """Return one line about all of them."""
-    all_made = [outcome.result for outcome in outcomes if isinstance(outcome.result, Made)]
-    not_begun = sum(outcome.result is NOT_BEGUN for outcome in outcomes)
-    failed = len(outcomes) - len(all_made) - not_begun
-    parts = [f"{len(all_made)} blurred in {seconds:.1f} s"]
+    """Return one line about all photos."""
+    results = [outcome.result for outcome in outcomes]
+    blurred = [result for result in results if isinstance(result, Result)]
+    not_started = sum(result is NOT_STARTED for result in results)
+    failed = sum(isinstance(result, Failure) for result in results) - not_started
+    skipped = sum(isinstance(result, Skipped) for result in results)
+    parts = [f"{len(blurred)} blurred in {seconds:.1f} s"]
+    parts += [f"{skipped} skipped"] if skipped else []
     parts += [f"{failed} failed"] if failed else []
-    parts += [f"{not_begun} not begun"] if not_begun else []
-    charged = [made.call["credits_charged"] or 0 for made in all_made if made.call]
+    parts += [f"{not_started} not started"] if not_started else []
+    charged = [result.call["credits_charged"] or 0 for result in blurred if result.call]
     if charged:
         parts.append(f"{sum(charged)} credits charged")
-    left = [made.call["credits_left"] for made in all_made if made.call.get("credits_left")]
+    left = [result.call["credits_left"] for result in blurred if result.call.get("credits_left")]
     if left:
         parts.append(f"{min(left)} left")
     return ", ".join(parts)
 
 
 def size(count: float) -> str:
-    """Return a number of bytes as people read it."""
+    """Return a number of bytes with a unit."""
     for unit in ("bytes", "kB", "MB"):
         if count < KILO:
             return f"{count:.3g} {unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields
+from pathlib import Path
 
 import click
 import pytest
@@ -13,9 +14,10 @@ from bgblur.blurring.options import (
     FORMAT_OF,
     OPTIONS,
     BlurOption,
+    chosen_format,
     for_api,
     for_recipe,
-    format_for,
+    photo_format,
 )
 from blur.api.order import RADII_PX
 from blur.imaging.blurring.lens import KERNELS
@@ -53,30 +55,55 @@ def test_the_bounds_are_those_of_the_service(field: str, bounds: range) -> None:
     assert (kind.min, kind.max) == (bounds.start, bounds.stop - 1)
 
 
-def test_what_is_not_given_is_left_to_whoever_blurs() -> None:
-    wishes = {"radius": 0, "blur": "bokeh", "mode": None, "format": "png", "quality": None}
-    assert for_api(wishes) == {"radius": 0, "blur": "bokeh", "format": "png"}
-    assert for_recipe(wishes) == {"radius_px": 0, "kernel": "bokeh", "output": "png"}
+def test_options_that_are_not_given_are_left_to_the_defaults() -> None:
+    options = {"radius": 0, "blur": "bokeh", "mode": None, "format": "png", "quality": None}
+    assert for_api(options) == {"radius": 0, "blur": "bokeh", "format": "png"}
+    assert for_recipe(options) == {"radius_px": 0, "kernel": "bokeh", "output": "png"}
 
 
 @pytest.mark.parametrize("extension", FORMAT_OF)
-def test_the_name_of_the_result_says_its_format(extension: str) -> None:
-    assert format_for(None, f"holiday{extension.upper()}") == FORMAT_OF[extension]
+def test_the_ending_of_the_output_chooses_the_format(extension: str) -> None:
+    assert chosen_format(None, f"holiday{extension.upper()}") == FORMAT_OF[extension]
 
 
-def test_a_name_that_says_nothing_means_png() -> None:
-    assert format_for(None, None) == format_for(None, "folder") == format_for(None, "-") == "png"
+@pytest.mark.parametrize("output", [None, "folder", "-"])
+def test_without_a_choice_or_an_ending_no_format_is_chosen(output: str | None) -> None:
+    assert chosen_format(None, output) is None
 
 
-def test_a_format_that_was_asked_for_may_have_a_name_of_any_other_kind() -> None:
-    assert format_for("webp", "holiday.result") == "webp"
+@pytest.mark.parametrize(
+    ("photo", "own", "cutout"),
+    [
+        ("a.jpg", "jpeg", "png"),
+        ("a.JPEG", "jpeg", "png"),
+        ("a.heic", "jpeg", "png"),
+        ("a.png", "png", "png"),
+        ("a.webp", "webp", "webp"),
+        ("a.avif", "avif", "avif"),
+        ("a.tiff", "png", "png"),
+        ("a", "png", "png"),
+    ],
+)
+def test_a_result_has_its_photos_format_if_that_can_hold_it(
+    photo: str, own: str, cutout: str
+) -> None:
+    assert photo_format(Path(photo), None) == photo_format(Path(photo), "background") == own
+    assert photo_format(Path(photo), "cutout") == cutout
 
 
-def test_a_name_of_another_format_than_asked_for_is_refused() -> None:
-    with pytest.raises(click.UsageError, match=r"holiday\.jpg would be no webp"):
-        format_for("webp", "holiday.jpg")
+def test_a_photo_from_standard_input_becomes_a_png() -> None:
+    assert photo_format(None, None) == "png"
 
 
-def test_a_name_of_an_unknown_format_is_refused() -> None:
+def test_a_chosen_format_can_have_any_unknown_ending() -> None:
+    assert chosen_format("webp", "holiday.result") == "webp"
+
+
+def test_an_ending_of_another_format_than_the_chosen_one_is_rejected() -> None:
+    with pytest.raises(click.UsageError, match=r"holiday\.jpg does not have the ending of a webp"):
+        chosen_format("webp", "holiday.jpg")
+
+
+def test_an_unknown_ending_is_rejected() -> None:
     with pytest.raises(click.UsageError, match=r"\.tiff.*\.png"):
-        format_for(None, "holiday.tiff")
+        chosen_format(None, "holiday.tiff")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pytest
 
-from bgblur.blurring.paths import Task, plan
+from bgblur.blurring.paths import Naming, Task, plan
 
 
 @pytest.fixture(autouse=True)
@@ -21,13 +21,16 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planned(
-    *paths: str, output: str | None = None, extension: str = ".png", deep: bool = False
+    *paths: str,
+    output: str | None = None,
+    naming: Naming = Naming(format="png"),  # noqa: B008 - it is frozen
+    deep: bool = False,
 ) -> dict[str, str]:
-    tasks = plan(paths, output, extension, deep=deep)
+    tasks = plan(paths, output, naming, deep=deep)
     return {str(task.source): str(task.target) for task in tasks}
 
 
-def test_a_result_goes_beside_its_photo() -> None:
+def test_a_result_goes_next_to_its_photo() -> None:
     assert planned("one.jpg", "album/c.heic") == {
         "one.jpg": "one-blurred.png",
         "album/c.heic": "album/c-blurred.png",
@@ -73,7 +76,7 @@ def test_a_photo_that_is_named_twice_is_blurred_once() -> None:
     ]
 
 
-def test_photos_that_differ_by_their_ending_alone_keep_it() -> None:
+def test_photos_that_differ_only_by_their_ending_keep_it() -> None:
     Path("album/a.webp").touch()
     assert planned("album/a.jpg", "album/a.webp", "album/b.JPEG") == {
         "album/a.jpg": "album/a.jpg-blurred.png",
@@ -82,7 +85,7 @@ def test_photos_that_differ_by_their_ending_alone_keep_it() -> None:
     }
 
 
-def test_a_photo_may_be_called_anything_when_it_is_named_itself() -> None:
+def test_a_photo_that_is_named_itself_can_have_any_name() -> None:
     assert list(planned("album/notes.txt", "album/.hidden.jpg")) == [
         "album/notes.txt",
         "album/.hidden.jpg",
@@ -91,7 +94,7 @@ def test_a_photo_may_be_called_anything_when_it_is_named_itself() -> None:
 
 def test_a_hyphen_is_standard_input_and_output() -> None:
     def one(source: str, output: str | None) -> list[Task]:
-        return plan([source], output, ".png", deep=False)
+        return plan([source], output, Naming(format="png"), deep=False)
 
     assert one("-", None) == one("-", "-") == [Task(None, None)]
     assert one("-", "x.png") == [Task(None, Path("x.png"))]
@@ -101,8 +104,8 @@ def test_a_hyphen_is_standard_input_and_output() -> None:
 @pytest.mark.parametrize(
     ("paths", "output", "says"),
     [
-        (["nowhere.jpg", "one.jpg"], None, "there is no nowhere.jpg"),
-        (["album/.git", "album/sub/deep/none"], None, "there is no"),
+        (["nowhere.jpg", "one.jpg"], None, "nowhere.jpg does not exist"),
+        (["album/.git", "album/sub/deep/none"], None, "does not exist"),
         (["-", "one.jpg"], None, "one photo"),
         (["album"], "-", "one photo"),
         (["one.jpg"], "one.jpg", "one of the photos"),
@@ -111,20 +114,49 @@ def test_a_hyphen_is_standard_input_and_output() -> None:
         (["one.jpg"], "album/notes.txt/x.png", "is a file"),
     ],
 )
-def test_what_could_only_go_wrong_is_refused_at_once(
+def test_a_plan_that_could_only_fail_is_rejected(
     paths: list[str], output: str | None, says: str
 ) -> None:
     with pytest.raises(click.UsageError, match=says):
-        plan(paths, output, ".png", deep=False)
+        plan(paths, output, Naming(format="png"), deep=False)
 
 
-def test_a_folder_without_photos_is_told() -> None:
+def test_a_folder_without_photos_is_rejected() -> None:
     Path("empty").mkdir()
     with pytest.raises(click.UsageError, match="no photo in empty"):
-        plan(["empty"], None, ".png", deep=True)
+        plan(["empty"], None, Naming(), deep=True)
 
 
-def test_photos_of_one_name_do_not_end_in_one_file() -> None:
+def test_two_photos_with_one_name_are_rejected() -> None:
     Path("album/sub/a.jpg").touch()
     with pytest.raises(click.UsageError, match=r"would both become new/a\.jpg\.png"):
-        plan(["album/a.jpg", "album/sub/a.jpg"], "new", ".png", deep=False)
+        plan(["album/a.jpg", "album/sub/a.jpg"], "new", Naming(format="png"), deep=False)
+
+
+def test_a_result_has_the_format_and_the_ending_of_its_photo() -> None:
+    assert planned("album", "one.jpg", naming=Naming()) == {
+        "album/a.jpg": "album/a-blurred.jpg",
+        "album/b.JPEG": "album/b-blurred.JPEG",
+        "album/c.heic": "album/c-blurred.jpg",
+        "one.jpg": "one-blurred.jpg",
+    }
+
+
+def test_a_cutout_of_a_jpeg_is_a_png_with_a_name_of_its_own() -> None:
+    naming = Naming(mode="cutout")
+    assert planned("one.jpg", naming=naming) == {"one.jpg": "one-cutout.png"}
+    assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one.png"}
+
+
+def test_a_suffix_names_results_everywhere_and_is_recognised_in_the_next_run() -> None:
+    Path("album/a-soft.jpg").touch()
+    naming = Naming(suffix="-soft")
+    assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one-soft.jpg"}
+    assert planned("album", naming=naming)["album/a.jpg"] == "album/a-soft.jpg"
+    assert "album/a-soft.jpg" not in planned("album", naming=naming)
+    assert "album/a-soft.jpg" in planned("album")
+
+
+def test_an_empty_suffix_never_replaces_the_photo() -> None:
+    with pytest.raises(click.UsageError, match="one of the photos"):
+        plan(["one.jpg"], None, Naming(suffix=""), deep=False)

@@ -4,108 +4,122 @@ import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from bgblur.blurring.crew import Job
+from bgblur.blurring.batch import Job
 from bgblur.blurring.paths import Task
-from bgblur.blurring.progress import Display, cells, cut
+from bgblur.blurring.progress import Display
 
 
-class Terminal(io.TextIOWrapper):
-    """A stream that says it is a terminal, and forgets what is cleared as one does."""
+class Terminal:
+    """A console that takes itself for a terminal; `lines` is what one update draws."""
 
-    def __init__(self, encoding: str = "utf-8") -> None:
-        super().__init__(io.BytesIO(), encoding=encoding, write_through=True)
+    def __init__(self, width: int = 80, height: int = 24) -> None:
+        self._stream = io.StringIO()
+        self.console = Console(
+            file=self._stream,
+            force_terminal=True,
+            width=width,
+            height=height,
+            color_system=None,
+            legacy_windows=False,
+        )
 
-    def isatty(self) -> bool:
-        return True
-
-    def written(self) -> str:
-        buffer = self.buffer
-        assert isinstance(buffer, io.BytesIO)
-        return buffer.getvalue().decode(self.encoding)
-
-    def shown(self) -> list[str]:
-        lines: list[str] = []
-        for line in self.written().split("\n"):
-            rest = line
-            while rest.startswith("\x1b["):
-                code, rest = rest[2:].split("A\x1b[J", 1)
-                del lines[len(lines) - int(code) :]
-            lines.append(rest)
-        return lines[:-1]
+    def lines(self) -> list[str]:
+        """Return the lines drawn since the last call, without the codes that move the cursor."""
+        text = self._stream.getvalue()
+        self._stream.seek(0)
+        self._stream.truncate()
+        last = text.split("\x1b[2K")[-1] if "\x1b[1A" not in text else text.rsplit("\x1b[1A", 1)[-1]
+        return [line.rstrip() for line in last.removeprefix("\x1b[2K").splitlines() if line.strip()]
 
 
 @pytest.fixture(autouse=True)
-def size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("LINES", "24")
+def _term(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    return Terminal()
 
 
 def job(name: str = "photo.jpg", done: float = 0.5, step: str = "blurring") -> Job:
     return Job(Task(Path(name), Path("out.png")), b"", step, done)
 
 
-def test_bars_are_drawn_over_the_last_ones_and_below_the_lines_that_stay() -> None:
-    terminal = Terminal()
-    display = Display(terminal, 3, clock=lambda: 0.0)
-    display.draw([job("a.jpg"), job("b.jpg")], 0)
-    display.say("a.jpg is done")
-    display.draw([job("b.jpg", 1.0)], 1)
-    stays, photo, overall = terminal.shown()
-    assert stays == "a.jpg is done"
-    assert photo.split() == ["b.jpg", "━" * 20, "100%", "blurring"]
+def drawn(display: Display, terminal: Terminal, running: list[Job], finished: int) -> list[str]:
+    """Return what one update shows."""
+    display.update(running, finished)
+    terminal.lines()
+    display.update(running, finished)
+    return terminal.lines()
+
+
+def test_each_running_photo_has_a_bar_and_all_together_have_one_below(terminal: Terminal) -> None:
+    with Display(terminal.console, 3, clock=lambda: 0.0) as display:
+        a, b, overall = drawn(display, terminal, [job("a.jpg"), job("b.jpg", 1.0)], 1)
+    assert a.split()[0] == "a.jpg"
+    assert a.split()[-2:] == ["50%", "blurring"]
+    assert b.split()[-2:] == ["100%", "blurring"]
     assert overall.startswith("1 of 3")
-    display.clear()
-    assert terminal.shown() == ["a.jpg is done"]
+    assert "33%" in overall
 
 
-def test_the_time_that_is_left_follows_from_the_time_that_was_spent() -> None:
-    terminal, now = Terminal(), iter([0.0, 30.0])
-    Display(terminal, 4, clock=lambda: next(now)).draw([], 1)
-    assert terminal.shown()[-1].endswith("25%  about 1 min 30 s left")
+def test_the_overall_bar_moves_only_when_a_photo_is_finished(terminal: Terminal) -> None:
+    with Display(terminal.console, 4, clock=lambda: 0.0) as display:
+        shown = [drawn(display, terminal, [job("a.jpg", done)], 0)[-1] for done in (0.1, 0.5, 0.9)]
+    assert len(set(shown)) == 1
+    assert "0%" in shown[0]
 
 
-def test_one_photo_has_no_second_bar() -> None:
-    terminal = Terminal()
-    Display(terminal, 1).draw([job()], 0)
-    assert len(terminal.shown()) == 1
+def test_a_finished_photo_loses_its_bar(terminal: Terminal) -> None:
+    a, b = job("a.jpg"), job("b.jpg")
+    with Display(terminal.console, 3, clock=lambda: 0.0) as display:
+        drawn(display, terminal, [a, b], 0)
+        rows = drawn(display, terminal, [b], 1)
+    assert [row.split()[0] for row in rows] == ["b.jpg", "1"]
 
 
-def test_a_terminal_without_the_letters_gets_others() -> None:
-    terminal = Terminal("ascii")
-    Display(terminal, 1).draw([job()], 0)
-    assert "##########.........." in terminal.shown()[0]
+def test_the_remaining_time_follows_from_the_time_of_finished_photos(terminal: Terminal) -> None:
+    times = iter([0.0, *[30.0] * 9])
+    with Display(terminal.console, 4, clock=lambda: next(times)) as display:
+        assert drawn(display, terminal, [], 1)[-1].endswith("about 1 min 30 s left")
 
 
-def test_elsewhere_than_on_a_terminal_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    pipe, dumb = io.StringIO(), Terminal()
+def test_a_single_photo_has_no_second_bar(terminal: Terminal) -> None:
+    with Display(terminal.console, 1) as display:
+        assert len(drawn(display, terminal, [job()], 0)) == 1
+
+
+def test_nothing_but_lines_is_written_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipe, dumb = io.StringIO(), io.StringIO()
+    consoles = [Console(file=pipe)]
     monkeypatch.setenv("TERM", "dumb")
-    for stream in (pipe, dumb):
-        Display(stream, 2).draw([job()], 0)
-    assert (pipe.getvalue(), dumb.written()) == ("", "")
+    consoles.append(Console(file=dumb, force_terminal=True))
+    for console in consoles:
+        with Display(console, 2) as display:
+            display.update([job()], 0)
+            display.print("Error: a.jpg", style="red")
+    assert pipe.getvalue() == "Error: a.jpg\n"
+    assert "━" not in dumb.getvalue()
 
 
-def test_no_row_is_wider_or_higher_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("LINES", "6")
-    terminal = Terminal()
-    jobs = [job("夏の写真" * 20, step="again in 9 s: " + "x" * 99) for _ in range(20)]
-    Display(terminal, 99).draw(jobs, 0)
-    assert len(terminal.shown()) == 5
-    assert all(cells(row) < 40 for row in terminal.shown())
+def test_no_row_is_wider_or_higher_than_the_terminal() -> None:
+    terminal = Terminal(width=60, height=6)
+    jobs = [job("夏の写真" * 20, step="trying again in 9 s: " + "x" * 99) for _ in range(20)]
+    with Display(terminal.console, 99) as display:
+        rows = drawn(display, terminal, jobs, 0)
+    assert 1 < len(rows) <= 6
+    assert all(len(row) <= 60 for row in rows)
 
 
-def test_a_name_cannot_command_the_terminal() -> None:
-    terminal = Terminal()
-    display = Display(terminal, 1)
-    display.say("evil\x1b[2J\n\udcff.jpg")
-    display.draw([job("evil\x1b[2J\n\udcff.jpg")], 0)
-    assert terminal.written().startswith("evil?[2J??.jpg\nevil?[2J??.jpg ")
-    assert len(terminal.shown()) == 2
-
-
-@pytest.mark.parametrize(("text", "width"), [("abc", 3), ("夏", 2), ("e\u0301", 1), ("", 0)])
-def test_letters_are_as_wide_as_a_terminal_draws_them(text: str, width: int) -> None:
-    assert cells(text) == width
-    assert cut(text, width) == text
+def test_a_file_name_cannot_control_the_terminal(terminal: Terminal) -> None:
+    evil = "evil\x1b[2J\n[red]\udcff.jpg"
+    with Display(terminal.console, 1) as display:
+        display.print(evil)
+        assert terminal.lines()[-1] == "evil?[2J?[red]?.jpg"
+        [row] = drawn(display, terminal, [job(evil)], 0)
+    assert row.startswith("evil?[2J?[red]?.jpg")

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bgblur.blurring import report
+from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Job, Outcome, Skipped
+from bgblur.blurring.engines import Engine, Failure, Photo, ProgressCallback, Result
+from bgblur.blurring.paths import Task
+
+RESULT = Result(b"picture", "image/png")
+
+
+def jobs(folder: Path, count: int) -> list[Job]:
+    return [
+        Job(Task(folder / f"{number}.jpg", folder / f"{number}.png"), b"%d" % number)
+        for number in range(count)
+    ]
+
+
+def run(
+    engine: Engine,
+    todo: list[Job],
+    *,
+    size: int = 1,
+    stop: threading.Event | None = None,
+    overwrite: bool = False,
+) -> list[Outcome]:
+    runner = BatchRunner(engine, size, stop or threading.Event(), overwrite=overwrite)
+    return [outcome for outcome in runner.outcomes(todo) if outcome]
+
+
+def codes(outcomes: list[Outcome]) -> list[str]:
+    return [
+        outcome.result.code
+        if isinstance(outcome.result, Failure)
+        else type(outcome.result).__name__.lower()
+        for outcome in outcomes
+    ]
+
+
+def test_as_many_photos_are_blurred_at_once_as_there_are_threads(tmp_path: Path) -> None:
+    at_once = threading.Barrier(3, timeout=10)
+
+    def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+        at_once.wait()  # passes only where three wait together
+        return RESULT
+
+    assert codes(run(engine, jobs(tmp_path, 6), size=3)) == ["result"] * 6
+
+
+def test_a_photo_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    errors = {
+        b"0": Failure("invalid_image", "no image"),
+        b"1": PermissionError(13, "denied"),
+        b"2": ZeroDivisionError("a fault"),
+    }
+
+    def engine(photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+        assert isinstance(photo, bytes)
+        if photo in errors:
+            raise errors[photo]
+        return RESULT
+
+    outcomes = run(engine, jobs(tmp_path, 4))
+    assert codes(outcomes) == ["invalid_image", "unreadable", "internal_error", "result"]
+
+
+def test_an_error_that_every_photo_would_end_in_stops_the_batch(tmp_path: Path) -> None:
+    def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
+        code = "insufficient_credits"
+        raise Failure(code, "no credits")
+
+    outcomes = run(engine, jobs(tmp_path, 3))
+    assert codes(outcomes) == ["insufficient_credits", "not_begun", "not_begun"]
+    assert report.summary(outcomes, 1.0) == "0 blurred in 1.0 s, 1 failed, 2 not started"
+
+
+def test_a_result_that_exists_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "0.png").touch()
+    assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2))) == ["skipped", "result"]
+    assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2), overwrite=True)) == ["result", "result"]
+
+
+def test_stopping_ends_running_photos_at_their_next_step_and_starts_none(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def engine(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
+        stop.set()
+        progress("blurring", 0.5)
+        return RESULT
+
+    outcomes = run(engine, jobs(tmp_path, 3), stop=stop)
+    assert codes(outcomes) == ["interrupted", "not_begun", "not_begun"]
+    assert outcomes[1].result is NOT_STARTED
+
+
+def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
+    def engine(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:
+        progress("blurring", 0.5)
+        time.sleep(0.5)
+        return RESULT
+
+    runner = BatchRunner(engine, 1, threading.Event(), overwrite=False)
+    seen = {
+        (job.step, job.done)
+        for outcome in runner.outcomes(jobs(tmp_path, 1))
+        if outcome is None
+        for job in runner.running
+    }
+    assert seen == {("blurring", 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (7_100_000, "7.1 MB")]
+)
+def test_sizes_have_a_unit(count: int, text: str) -> None:
+    assert report.size(count) == text
+
+
+def test_a_summary_counts_what_was_blurred_skipped_and_failed(tmp_path: Path) -> None:
+    tasks = [job.task for job in jobs(tmp_path, 3)]
+    outcomes = [
+        Outcome(tasks[0], Result(b"", "image/png", {"credits_charged": 1, "credits_left": 7})),
+        Outcome(tasks[1], Skipped()),
+        Outcome(tasks[2], Failure("invalid_image", "no image")),
+    ]
+    assert report.summary(outcomes, 2.0) == (
+        "1 blurred in 2.0 s, 1 skipped, 1 failed, 1 credits charged, 7 left"
+    )
+    document = report.document(outcomes)
+    assert (document["blurred"], document["skipped"], document["failed"]) == (1, 1, 1)
+    assert document["files"][1]["skipped"] == "exists"

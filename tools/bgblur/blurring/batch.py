@@ -1,0 +1,139 @@
+"""Many photos at once: threads that blur, and one consumer that takes their outcomes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, TypeAlias
+
+from bgblur.blurring.engines import Failure, Interrupted, Result
+from bgblur.blurring.output import is_taken
+
+if TYPE_CHECKING:
+    from bgblur.blurring.engines import Engine, Photo, ProgressCallback
+    from bgblur.blurring.paths import Task
+
+TICK_S = 0.1
+"""How often the consumer gets control while it waits, to draw the progress."""
+FATAL_CODES = frozenset(
+    {"connection_failed", "forbidden", "insufficient_credits", "invalid_api_key", "not_found"}
+)
+"""Errors that every further photo would end in as well."""
+NOT_STARTED = Failure("not_begun", "not started")
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Nothing to do: the result exists already."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A task in progress; its thread writes `step` and `done`, the display reads them."""
+
+    task: Task
+    photo: Photo
+    step: str = ""
+    done: float = 0.0
+    """0 to 1."""
+
+
+TaskResult: TypeAlias = Result | Skipped | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished task."""
+
+    task: Task
+    result: TaskResult
+    seconds: float = 0.0
+
+
+class BatchRunner:
+    """Runs jobs on a fixed number of threads, until there are none left or `stop` is set."""
+
+    def __init__(
+        self, engine: Engine, threads: int, stop: threading.Event, *, overwrite: bool
+    ) -> None:
+        """Prepare a runner that replaces existing files only with `overwrite`."""
+        self._engine = engine
+        self._threads = threads
+        self._stop = stop
+        self._overwrite = overwrite
+        self._fatal = threading.Event()
+        self._waiting: SimpleQueue[Job] = SimpleQueue()
+        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self._running: dict[int, Job] = {}
+
+    @property
+    def running(self) -> list[Job]:
+        """The jobs in progress."""
+        return list(self._running.values())
+
+    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome | None]:
+        """Run the jobs; yield each outcome when it is there, and None at every tick between.
+
+        Only the caller's thread writes results, so ending that one thread leaves nothing half
+        written.
+        """
+        for job in jobs:
+            self._waiting.put(job)
+        for number in range(min(self._threads, len(jobs))):
+            # A daemon does not keep the process alive after a second Ctrl-C.
+            threading.Thread(target=self._work, args=(number,), daemon=True).start()
+        remaining = len(jobs)
+        while remaining:
+            try:
+                outcome = self._outcomes.get(timeout=TICK_S)
+            except Empty:
+                yield None
+                continue
+            remaining -= 1
+            yield outcome
+
+    def _work(self, number: int) -> None:
+        while True:
+            try:
+                job = self._waiting.get_nowait()
+            except Empty:
+                return
+            self._running[number] = job
+            began = time.monotonic()
+            result = self._run(job)
+            del self._running[number]
+            self._outcomes.put(Outcome(job.task, result, time.monotonic() - began))
+
+    def _run(self, job: Job) -> TaskResult:
+        if self._stop.is_set() or self._fatal.is_set():
+            return NOT_STARTED
+        target = job.task.target
+        try:
+            if target is not None and not self._overwrite and is_taken(target):
+                return Skipped()
+            return self._engine(job.photo, job.task.format, self._progress_of(job))
+        except Interrupted:
+            return Failure("interrupted", "interrupted")
+        except Failure as failure:
+            if failure.code in FATAL_CODES:
+                self._fatal.set()
+            return failure
+        except Exception as error:  # noqa: BLE001 - one photo must not end the others
+            return _unexpected(error)
+
+    def _progress_of(self, job: Job) -> ProgressCallback:
+        def progress(step: str, done: float) -> None:
+            if self._stop.is_set():
+                raise Interrupted
+            job.step, job.done = step, done
+
+        return progress
+
+
+def _unexpected(error: Exception) -> Failure:
+    if isinstance(error, OSError):
+        return Failure("unreadable", error.strerror or str(error))
+    return Failure("internal_error", f"{type(error).__name__}: {error}")
