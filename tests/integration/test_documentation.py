@@ -33,7 +33,11 @@ BY_ANOTHER_TEST = {
     "docs/client.md": "tests/integration/client/test_docs.py",
     "docs/self-hosting.md": "tests/e2e/test_self_hosting.py",
 }
+INSTALLED = "tests/integration/test_install.py runs it from installed wheels"
 NOT_TYPED = {
+    'pipx install --pip-args="--find-links dist" background-blur-api': INSTALLED,
+    "bgblur blur photo.jpg -r 12": INSTALLED,
+    "bgblur serve --demo": INSTALLED,
     "make run": "sets up and starts `bgblur serve --demo`, which a test of its own does here",
     "make test": "runs this test",
     "make e2e": "a part of CI by itself",
