@@ -51,7 +51,7 @@ def test_standard_input_goes_to_standard_output(run: Run, there: dict[str, str])
 def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
     done = run("-", stdin=b"this is no image")
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"standard input: The file is in no image format" in done.stderr
+    assert b"standard input: Unsupported image format" in done.stderr
 
 
 def test_every_option_reaches_the_picture_here_and_there(

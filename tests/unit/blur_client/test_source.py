@@ -8,7 +8,7 @@ from events import make
 from requests_toolbelt import MultipartDecoder
 
 from blur.api.upload import CONTENT_TYPES
-from blur.imaging.decode.formats import BRANDED, SIGNED, reader_of
+from blur.imaging.decode.formats import BRANDED, SIGNED, format_of
 from blur_client.errors import SourceChangedError
 from blur_client.form import Counted, photo_form
 from blur_client.source import HEAD_BYTES, Photo, media_type
@@ -97,7 +97,7 @@ def test_every_format_that_the_service_reads_is_recognised_as_the_service_does()
     for signature, at in [*((signature, at) for signature, at, _ in SIGNED), *boxes]:
         head = (bytes(3) + b"\x20" + bytes(at))[:at] + signature + bytes(HEAD_BYTES)
         kind = media_type(head)
-        assert kind == f"image/{reader_of(head).name.lower()}"
+        assert kind == f"image/{format_of(head).name.lower()}"
         assert kind in CONTENT_TYPES
 
 

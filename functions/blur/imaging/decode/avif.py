@@ -1,4 +1,4 @@
-"""An AVIF, whose decoder gets the memory that a picture of the size it tells can need.
+"""An AVIF, whose decoder gets the memory that a picture of its stated size can need.
 
 The frames in a file need not keep to that size: 3.6 kB that claim 16 x 16 pixels made dav1d hold
 1.9 GB, for one of 16,384 x 16,384 in 12 bits. Each frame may override what its sequence says
@@ -11,23 +11,58 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 from PIL.AvifImagePlugin import AvifImageFile
 
 from blur.errors import InvalidImageError
+from blur.imaging.decode.boxes import bits_of, clean_aperture, items_of, nclx_of, with_alpha_sizes
+from blur.imaging.decode.encoding import from_cicp
+from blur.imaging.decode.source import Source
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL._imaging import PixelAccess
 
 PIXEL_BYTES = 24
 """Of data for each pixel: a photo of 48 megapixels took 8 to 14, in 8 bits."""
-ROOM_BYTES = 256_000_000
-"""Of data besides: what every thread of the decoder has, up to 64 of them."""
+EXTRA_BYTES = 256_000_000
+"""Of data in addition: what every thread of the decoder has, up to 64 of them."""
+_BYTE_BITS = 8
+_DEEP = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR
 _STATM = Path("/proc/self/statm")
 _DATA = 5
 """The field of `statm` that counts the pages of data (proc(5))."""
+
+
+class AvifSource(Source):
+    """An AVIF; its crop and colours are read from its boxes, which libavif leaves to callers."""
+
+    def __init__(self, data: bytes) -> None:
+        """Read the header."""
+        self._data = with_alpha_sizes(data)
+        super().__init__(AvifFile(BytesIO(self._data)))
+        items = items_of(data)
+        nclx = nclx_of(data, items)
+        self.encoding = None if nclx is None else from_cicp(*nclx)
+        self.crop = clean_aperture(data, items, self.image.size)
+        self._bits = bits_of(data, items)
+
+    def deep_samples(self) -> NDArray[np.uint16] | None:
+        """Decode once more to 16 bits, by OpenCV, whose libavif keeps them."""
+        if self._bits <= _BYTE_BITS:
+            return None
+        with _bounded(PIXEL_BYTES * self.image.width * self.image.height + EXTRA_BYTES):
+            samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), _DEEP)
+        if samples is None or samples.dtype != np.uint16 or samples.shape[1::-1] != self.size:
+            return None
+        full = (1 << self._bits) - 1
+        levels = (np.arange(1 << 16) * 65535 // full).clip(max=65535).astype(np.uint16)
+        return np.asarray(levels[samples[..., ::-1]], np.uint16)
 
 
 class AvifFile(AvifImageFile):
@@ -41,7 +76,7 @@ class AvifFile(AvifImageFile):
 
         """
         try:
-            with _held_to(PIXEL_BYTES * self.width * self.height + ROOM_BYTES):
+            with _bounded(PIXEL_BYTES * self.width * self.height + EXTRA_BYTES):
                 return super().load()
         except MemoryError as error:
             message = "The AVIF image asks for more memory than a picture of its size."
@@ -49,7 +84,7 @@ class AvifFile(AvifImageFile):
 
 
 @contextmanager
-def _held_to(more_bytes: int) -> Iterator[None]:
+def _bounded(more_bytes: int) -> Iterator[None]:
     """Let the process have at most so much more data than now, on Linux (getrlimit(2)).
 
     The bound is the whole process's. So it is there only where nobody else is at work: in the

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from blur.imaging.arrays import OPAQUE
+from blur.imaging.decode.profiles import normalised
 from blur.imaging.strips import on_strips, strips
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ PROFILE_SPACE = slice(16, 20)
 SPACES = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 
 
-def to_srgb(image: Image.Image) -> tuple[Pixels, Coverage | None, bytes | None]:
+def to_rgb(image: Image.Image) -> tuple[Pixels, Coverage | None, bytes | None]:
     """Return RGB, alpha and the RGB profile the colours are in; None is sRGB.
 
     RGB stays as it is, together with its profile. Grey and CMYK that come with a profile of
@@ -44,13 +45,13 @@ def to_srgb(image: Image.Image) -> tuple[Pixels, Coverage | None, bytes | None]:
         profile = None
     if opaque.mode != "RGB":
         opaque, profile = _by_profile(opaque, profile), None
-    return np.array(opaque), alpha, profile
+    return np.array(opaque), alpha, profile and normalised(profile)
 
 
 def rgb_profile(image: Image.Image) -> bytes | None:
     """Return the profile of an RGB image, if it has one that fits and works."""
     profile = image.info.get("icc_profile") or None
-    return profile if _space_of(profile) == SPACES["RGB"] else None
+    return normalised(profile) if profile and _space_of(profile) == SPACES["RGB"] else None
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Coverage | None]:

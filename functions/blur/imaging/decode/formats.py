@@ -1,7 +1,7 @@
 """Which format a file is in, by its content and never by its name, and what opens it.
 
 Pillow's plugins are called directly rather than through `Image.open`, which guards against
-decompression bombs with a module global and a warning, and takes formats nobody asked for.
+decompression bombs with a module global and a warning, and takes formats that are not offered.
 """
 
 from __future__ import annotations
@@ -10,58 +10,42 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import NamedTuple, TypeAlias
 
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
-from PIL.ImageFile import ImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.avif import AvifFile
-from blur.imaging.decode.heic import detached
-from blur.imaging.decode.limits import check_blocks, check_chunks, check_directory, check_markers
+from blur.imaging.decode.avif import AvifSource
+from blur.imaging.decode.bmp import open_bmp
+from blur.imaging.decode.gif import GifSource
+from blur.imaging.decode.heic import HeicSource
+from blur.imaging.decode.jpeg import JpegSource
+from blur.imaging.decode.png import PngSource
+from blur.imaging.decode.source import Source
+from blur.imaging.decode.tiff import open_tiff
+from blur.imaging.decode.unsupported import name_of
 
-Opener: TypeAlias = Callable[[BytesIO], ImageFile]
+Opener: TypeAlias = Callable[[bytes], Source]
 
 
-class Reader(NamedTuple):
+class Format(NamedTuple):
     """A format's name, and what reads the header of such a file."""
 
     name: str
     open: Opener
 
 
-def _open_heic(file: BytesIO) -> ImageFile:
-    # Imported with the first HEIC photo, which few cold starts see: it takes a tenth of one.
-    from pillow_heif import HeifImageFile  # noqa: PLC0415
-
-    open_heif: Opener = HeifImageFile
-    return open_heif(BytesIO(detached(file.getvalue())))
+def _open_webp(data: bytes) -> Source:
+    return Source(WebPImageFile(BytesIO(data)))
 
 
-def _after(check: Callable[[bytes], None], open_image: Opener) -> Opener:
-    """Let a file's claims be judged before Pillow's reader sees it."""
-
-    def open_checked(file: BytesIO) -> ImageFile:
-        check(file.getvalue())
-        return open_image(file)
-
-    return open_checked
-
-
-_GIF = Reader("GIF", _after(check_blocks, GifImagePlugin.GifImageFile))
-_TIFF = Reader("TIFF", _after(check_directory, TiffImagePlugin.TiffImageFile))
-SIGNED: tuple[tuple[bytes, int, Reader], ...] = (
-    (b"\xff\xd8\xff", 0, Reader("JPEG", _after(check_markers, JpegImagePlugin.JpegImageFile))),
-    (b"\x89PNG\r\n\x1a\n", 0, Reader("PNG", _after(check_chunks, PngImagePlugin.PngImageFile))),
-    (b"WEBP", 8, Reader("WebP", WebPImagePlugin.WebPImageFile)),
+_GIF = Format("GIF", GifSource)
+_TIFF = Format("TIFF", open_tiff)
+SIGNED: tuple[tuple[bytes, int, Format], ...] = (
+    (b"\xff\xd8\xff", 0, Format("JPEG", JpegSource)),
+    (b"\x89PNG\r\n\x1a\n", 0, Format("PNG", PngSource)),
+    (b"WEBP", 8, Format("WebP", _open_webp)),
     (b"GIF87a", 0, _GIF),
     (b"GIF89a", 0, _GIF),
-    (b"BM", 0, Reader("BMP", BmpImagePlugin.BmpImageFile)),
+    (b"BM", 0, Format("BMP", open_bmp)),
     (b"II*\x00", 0, _TIFF),
     (b"MM\x00*", 0, _TIFF),
     (b"II+\x00", 0, _TIFF),
@@ -70,40 +54,46 @@ SIGNED: tuple[tuple[bytes, int, Reader], ...] = (
 """Signature, where it stands, and the format. An MPO file begins with an ordinary JPEG,
 which is the picture."""
 
-BRANDED: tuple[tuple[frozenset[bytes], Reader], ...] = (
+BRANDED: tuple[tuple[frozenset[bytes], Format], ...] = (
     (
         frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
-        Reader("HEIC", _open_heic),
+        Format("HEIC", HeicSource),
     ),
-    (frozenset({b"avif", b"avis"}), Reader("AVIF", AvifFile)),
+    (frozenset({b"avif", b"avis"}), Format("AVIF", AvifSource)),
 )
 """Files made of boxes name what they hold among their brands (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256
 """Real files list a handful of brands."""
 
-_READERS = [reader for _, _, reader in SIGNED] + [reader for _, reader in BRANDED]
-FORMATS = tuple(dict.fromkeys(reader.name for reader in _READERS))
+_FORMATS = [one for _, _, one in SIGNED] + [one for _, one in BRANDED]
+FORMATS = tuple(dict.fromkeys(one.name for one in _FORMATS))
 """The names of the formats that are read."""
 FORMAT_NAMES = ", ".join(FORMATS)
 
 
-def reader_of(data: bytes) -> Reader:
-    """Return what reads the file.
+def format_of(data: bytes) -> Format:
+    """Return the format of a file.
 
     Raises:
-        InvalidImageError: it is in no format that is read; the message has those that are.
+        InvalidImageError: it is not one of `FORMATS`; the message names what was sent, if known.
 
     """
-    for signature, offset, reader in SIGNED:
+    for signature, offset, known in SIGNED:
         if data.startswith(signature, offset):
-            return reader
+            return known
     brands = _brands(data)
-    for known, reader in BRANDED:
-        if known & brands:
-            return reader
-    what = "The image is empty." if not data else "The file is in no image format that is read."
-    message = f"{what} Send one of: {FORMAT_NAMES}."
+    for some, known in BRANDED:
+        if some & brands:
+            return known
+    message = f"{_what_is_wrong(data)} Send one of: {FORMAT_NAMES}."
     raise InvalidImageError(message)
+
+
+def _what_is_wrong(data: bytes) -> str:
+    if not data:
+        return "The image is empty."
+    name = name_of(data)
+    return "Unsupported image format." if name is None else f"{name} is not supported."
 
 
 def _brands(data: bytes) -> frozenset[bytes]:

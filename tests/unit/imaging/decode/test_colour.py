@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 from tests.unit.imaging.profiles import SRGB, cmyk_profile, grey_profile, in_space
 
-from blur.imaging.decode.colour import grey_bytes, to_srgb
+from blur.imaging.decode.colour import grey_bytes, to_rgb
 from blur.imaging.decode.decoder import Photo, decode
 
 RAMP = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (3, 1))
@@ -132,7 +132,7 @@ def test_a_fourth_channel_that_is_padding_is_no_alpha() -> None:
 
 def test_premultiplied_colour_is_made_straight() -> None:
     straight = np.full((4, 4, 4), (200, 100, 50, 128), np.uint8)
-    pixels, alpha, _ = to_srgb(Image.fromarray(straight).convert("RGBa"))
+    pixels, alpha, _ = to_rgb(Image.fromarray(straight).convert("RGBa"))
     assert difference(pixels, straight[..., :3]).max() <= 1
     np.testing.assert_array_equal(alpha, straight[..., 3])
 
@@ -173,7 +173,7 @@ def test_other_colour_spaces_come_out_as_the_same_colours(mode: str) -> None:
         assert other is not None
     else:
         other = image.convert(mode)
-    pixels, _, _ = to_srgb(other)
+    pixels, _, _ = to_rgb(other)
     assert difference(pixels, np.asarray(image)).mean() < 3
 
 
@@ -200,7 +200,7 @@ def test_an_rgb_profile_goes_along_with_untouched_pixels() -> None:
     np.testing.assert_array_equal(photo.pixels, picture)
 
 
-def test_grey_with_its_own_profile_is_converted_by_it_to_srgb() -> None:
+def test_grey_with_its_own_profile_is_converted_by_it_to_rgb() -> None:
     photo = read(saved(Image.fromarray(GREYS), "PNG", icc_profile=grey_profile(1.0)))
     assert photo.icc_profile is None
     linear = GREYS[0] / 255

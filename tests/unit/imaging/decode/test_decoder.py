@@ -234,7 +234,7 @@ def test_running_out_of_memory_is_not_called_a_broken_image(
     def exhausted(_image: Image.Image) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("blur.imaging.decode.decoder.to_srgb", exhausted)
+    monkeypatch.setattr("blur.imaging.decode.source.to_rgb", exhausted)
     with pytest.raises(MemoryError):
         read(saved(marked(), "PNG"))
 

@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.imaging.pictures import astronaut, difference, noise
+from tests.unit.imaging.pictures import astronaut, difference, disc, noise
 from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import InvalidFormatError, InvalidQualityError
@@ -77,12 +77,14 @@ def test_no_format_carries_other_metadata(output: str) -> None:
     assert not {"icc_profile", "exif", "xmp", "comment"} & set(image.info)
 
 
+@pytest.mark.parametrize("quality", [1, 50, 90])
 @pytest.mark.parametrize("output", ["png", "webp", "avif"])
-def test_transparency_is_kept_where_the_format_has_it(output: str) -> None:
-    alpha = np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[np.newaxis], 64, axis=0)
-    image = Image.open(BytesIO(encode(astronaut(64, 64), alpha, None, output, 95).data))
-    assert image.mode == "RGBA"
-    assert difference(np.asarray(image)[..., 3], alpha).max() <= 4
+def test_transparency_is_kept_exactly_at_any_quality(output: str, quality: int) -> None:
+    for alpha in (disc(128, 128, 40), noise(128, 128)[..., 0]):
+        data = encode(astronaut(128, 128), alpha, None, output, quality).data
+        image = Image.open(BytesIO(data))
+        assert image.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(image)[..., 3], alpha)
 
 
 def test_transparency_becomes_white_in_a_jpeg() -> None:

@@ -1,0 +1,43 @@
+"""A GIF: its first frame, on a canvas that is transparent where the frame does not cover it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL.GifImagePlugin import GifImageFile
+
+from blur.imaging.arrays import OPAQUE
+from blur.imaging.decode.limits import check_blocks
+from blur.imaging.decode.source import Source
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Coverage, Pixels
+
+
+class GifSource(Source):
+    """A GIF's first frame."""
+
+    def __init__(self, data: bytes) -> None:
+        """Read the header and the first frame's place.
+
+        Raises:
+            InvalidImageError: the file has too many blocks.
+
+        """
+        check_blocks(data)
+        image = GifImageFile(BytesIO(data))
+        super().__init__(image)
+        self._frame = image.tile[0].extents if image.tile else None
+
+    def read(self) -> tuple[Pixels, Coverage | None, bytes | None]:
+        """Decode the frame (GIF89a, 20)."""
+        pixels, alpha, profile = super().read()
+        if self._frame is None or self._frame == (0, 0, *self.size):
+            return pixels, alpha, profile
+        left, top, right, bottom = self._frame
+        inside = (slice(top, bottom), slice(left, right))
+        clear = np.zeros(pixels.shape[:2], np.uint8)
+        clear[inside] = OPAQUE if alpha is None else alpha[inside]
+        return pixels, clear, profile

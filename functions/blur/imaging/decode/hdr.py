@@ -1,0 +1,136 @@
+"""High dynamic range to standard: PQ and HLG (ITU-R BT.2100), tone-mapped as in ITU-R BT.2390.
+
+Light is measured in units of HDR reference white, 203 cd/m² (ITU-R BT.2408), which becomes the
+white of the result. What a picture has above it is rolled off by the EETF of BT.2390 (5.4.1), from
+the picture's own peak, applied to the largest of a pixel's R, G and B, so that hues stay. A
+picture without highlights is not changed at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from blur.imaging.decode.profiles import between, to_xyz
+from blur.imaging.strips import on_strips
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Pixels
+    from blur.imaging.decode.profiles import Primaries
+
+Transfer: TypeAlias = Literal["pq", "hlg"]
+PQ: Transfer = "pq"
+HLG: Transfer = "hlg"
+
+WHITE_NITS = 203
+HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
+"""Of the display that HLG is rendered for (BT.2100, table 5)."""
+OUTLIERS = 0.0005
+"""The share of pixels that can be above the peak."""
+_M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
+_C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+_A, _B, _C = 0.17883277, 0.28466892, 0.55991073
+_STEPS = 1 << 16
+_CURVE_STEPS = 4096
+
+
+def pq_to_nits(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply the EOTF of PQ to 0..1 (BT.2100, table 4)."""
+    root = np.clip(samples, 0, 1) ** (1 / _M2)
+    light: NDArray[np.float64] = np.maximum(root - _C1, 0) / (_C2 - _C3 * root)
+    return 10_000 * light ** (1 / _M1)
+
+
+def nits_to_pq(nits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Invert `pq_to_nits`."""
+    root = np.clip(nits / 10_000, 0, 1) ** _M1
+    samples: NDArray[np.float64] = ((_C1 + _C2 * root) / (1 + _C3 * root)) ** _M2
+    return samples
+
+
+def hlg_to_scene(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply the inverse OETF of HLG to 0..1, scene light 0..1 (BT.2100, table 5)."""
+    return np.where(samples <= 0.5, samples**2 / 3, (np.exp((samples - _C) / _A) + _B) / 12)  # noqa: PLR2004 - where the square root ends
+
+
+def roll_off(nits: NDArray[np.float64], peak_nits: float) -> NDArray[np.float64]:
+    """Compress 0..`peak_nits` to 0..`WHITE_NITS` by the EETF of BT.2390 (5.4.1)."""
+    if peak_nits <= WHITE_NITS:
+        return np.minimum(nits, WHITE_NITS)
+    peak, white = nits_to_pq(np.array([peak_nits, WHITE_NITS], float))
+    source = np.clip(nits_to_pq(nits) / peak, 0, 1)
+    most = white / peak
+    knee = 1.5 * most - 0.5
+    t = np.clip((source - knee) / (1 - knee), 0, 1)
+    spline = (
+        (2 * t**3 - 3 * t**2 + 1) * knee
+        + (t**3 - 2 * t**2 + t) * (1 - knee)
+        + (-2 * t**3 + 3 * t**2) * most
+    )
+    return pq_to_nits(np.where(source < knee, source, spline) * peak)
+
+
+def tone_mapped(
+    samples: NDArray[np.unsignedinteger], transfer: Transfer, source: Primaries, target: Primaries
+) -> Pixels:
+    """Return 8-bit colours under sRGB's curve of HDR samples (H, W, 3) in 8 or 16 bits."""
+    full = int(np.iinfo(samples.dtype).max)
+    codes = np.arange(full + 1) / full
+    light = pq_to_nits(codes) / WHITE_NITS if transfer == PQ else hlg_to_scene(codes)
+    table = light.astype(np.float32)
+    luminance = to_xyz(source)[1].astype(np.float32)
+    system = HLG_PEAK_NITS / WHITE_NITS if transfer == HLG else None
+    peak = _peak(samples, table, system)
+    gains = _Gains(peak)
+    matrix = between(source, target).T.astype(np.float32)
+    shades = to_codes(np.linspace(0, 1, _STEPS))
+    pixels = np.empty(samples.shape, np.uint8)
+
+    def map_rows(rows: slice) -> None:
+        linear = table[samples[rows]]
+        if system is not None:  # the OOTF of HLG, from scene to display
+            linear *= (system * (linear @ luminance) ** (HLG_SYSTEM_GAMMA - 1))[..., np.newaxis]
+        linear *= gains.at(linear.max(axis=2))[..., np.newaxis]
+        np.clip(linear @ matrix, 0, 1, out=linear)
+        pixels[rows] = shades[np.rint(linear * (_STEPS - 1)).astype(np.uint16)]
+
+    on_strips(samples.shape, map_rows)
+    return pixels
+
+
+def _peak(
+    samples: NDArray[np.unsignedinteger], table: NDArray[np.float32], system: float | None
+) -> float:
+    """Return the light, in units of white, above which there are only `OUTLIERS`."""
+    histogram = np.zeros(table.size, np.int64)
+    for row in samples:
+        histogram += np.bincount(row.max(axis=1), minlength=table.size)
+    above = np.cumsum(histogram[::-1])[::-1]
+    most = table[np.flatnonzero(above > OUTLIERS * above[0])[-1]]
+    return float(most if system is None else system * most**HLG_SYSTEM_GAMMA)
+
+
+class _Gains:
+    """What light is multiplied by, looked up by its fourth root: dark shades need the steps."""
+
+    def __init__(self, peak: float) -> None:
+        self._scale = (_CURVE_STEPS - 1) / max(peak, 1.0) ** 0.25
+        light = (np.arange(_CURVE_STEPS) / self._scale) ** 4
+        mapped = roll_off(light * WHITE_NITS, peak * WHITE_NITS) / WHITE_NITS
+        self._gains = np.divide(mapped, light, out=np.ones_like(light), where=light > 0)
+        self._most = max(peak, 1.0)
+
+    def at(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the gain for light; above the peak it falls, so that white stays white."""
+        place = np.minimum(light, self._most) ** 0.25 * self._scale
+        gain = np.interp(place, np.arange(_CURVE_STEPS), self._gains)
+        return np.asarray(gain * self._most / np.maximum(light, self._most), np.float32)
+
+
+def to_codes(light: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Encode linear light 0..1 under sRGB's curve (IEC 61966-2-1), 0..255."""
+    curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - the standard's number
+    return np.asarray(np.rint(255 * np.clip(curved, 0, 1)), np.uint8)

@@ -1,0 +1,138 @@
+"""ICC profiles made of primaries and a curve, and headers of others put right (ICC.1:2022)."""
+
+from __future__ import annotations
+
+import struct
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+_LEAST_AREA = 1e-4
+"""Of the determinant of primaries, below which they lie on a line."""
+
+
+class Primaries(NamedTuple):
+    """The chromaticities x, y of red, green, blue and white."""
+
+    red: tuple[float, float]
+    green: tuple[float, float]
+    blue: tuple[float, float]
+    white: tuple[float, float] = (0.3127, 0.3290)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether light of these colours adds up to the white."""
+        if any(y <= 0 or x < 0 or x + y > 1 for x, y in self):
+            return False
+        xyz = np.array([[x / y, 1, (1 - x - y) / y] for x, y in self]).T
+        if abs(np.linalg.det(xyz[:, :3])) < _LEAST_AREA:
+            return False
+        return bool((np.linalg.solve(xyz[:, :3], xyz[:, 3]) > 0).all())
+
+
+SRGB = Primaries((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+DISPLAY_P3 = Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06))
+DCI_P3 = Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351))
+BT2020 = Primaries((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
+ADOBE_RGB = Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
+
+Curve = tuple[float, ...]
+"""The numbers g, a, b, c, d of a parametric curve: (a x + b)^g from d on, below it c x (10.18)."""
+SRGB_CURVE: Curve = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+BT709_CURVE: Curve = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
+ADOBE_RGB_CURVE: Curve = (563 / 256, 1, 0, 0, 0)
+
+_D50 = (0.9642, 1.0, 0.8249)
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+_VERSION_4 = 0x04300000
+_INTENT = slice(64, 68)
+_INTENTS = 4
+"""Perceptual, relative, saturation and absolute: 0 to 3 (7.2.15)."""
+_ALIGNED_FROM_MAJOR = 4
+"""The version whose profiles have lengths divisible by 4 (7.2.2)."""
+
+
+def to_xyz(primaries: Primaries) -> NDArray[np.float64]:
+    """Return the matrix from linear RGB to XYZ, in which white has Y = 1."""
+    xyz = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
+    return np.asarray(xyz[:, :3] * np.linalg.solve(xyz[:, :3], xyz[:, 3]), np.float64)
+
+
+def between(source: Primaries, target: Primaries) -> NDArray[np.float64]:
+    """Return the matrix from linear RGB of one kind to the other."""
+    adapted = _adaptation(_white(source.white), _white(target.white)) @ to_xyz(source)
+    return np.asarray(np.linalg.solve(to_xyz(target), adapted), np.float64)
+
+
+def _white(white: tuple[float, float]) -> tuple[float, float, float]:
+    x, y = white
+    return x / y, 1.0, (1 - x - y) / y
+
+
+def _adaptation(
+    white: tuple[float, float, float], wanted: tuple[float, float, float]
+) -> NDArray[np.float64]:
+    """Return Bradford's adaptation from one white to another (ICC.1:2022, annex E)."""
+    scale = (_BRADFORD @ wanted) / (_BRADFORD @ white)
+    return np.linalg.solve(_BRADFORD, scale[:, np.newaxis] * _BRADFORD)
+
+
+@cache
+def made(name: str, primaries: Primaries, curve: Curve) -> bytes:
+    """Return a display profile of these primaries and this curve (8.3.3)."""
+    adaptation = _adaptation(_white(primaries.white), _D50)
+    colorants = adaptation @ to_xyz(primaries)
+    response = b"para" + bytes(4) + struct.pack(">HH", 3, 0) + _fixed(*curve)
+    tags = {
+        b"desc": _text(name),
+        b"cprt": _text("CC0"),
+        b"wtpt": b"XYZ " + bytes(4) + _fixed(*_D50),
+        b"chad": b"sf32" + bytes(4) + _fixed(*adaptation.ravel()),
+    }
+    for place, channel in enumerate((b"r", b"g", b"b")):
+        tags[channel + b"XYZ"] = b"XYZ " + bytes(4) + _fixed(*colorants[:, place])
+        tags[channel + b"TRC"] = response
+    return _profile(tags)
+
+
+def _fixed(*values: float) -> bytes:
+    return struct.pack(f">{len(values)}i", *(round(value * 0x10000) for value in values))
+
+
+def _text(text: str) -> bytes:
+    """Return a text in one language (10.15)."""
+    encoded = text.encode("utf-16-be")
+    return b"mluc" + bytes(4) + struct.pack(">LL4sLL", 1, 12, b"enUS", len(encoded), 28) + encoded
+
+
+def _profile(tags: dict[bytes, bytes]) -> bytes:
+    table, body, first = struct.pack(">L", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for tag, content in tags.items():
+        table += struct.pack(">4sLL", tag, first + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    kind = struct.pack(">L4s4s4s", _VERSION_4, b"mntr", b"RGB ", b"XYZ ")
+    date = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
+    header = bytes(8) + kind + date + b"acsp" + bytes(28) + _fixed(*_D50)
+    return normalised(header.ljust(128, b"\0") + table + body)
+
+
+def normalised(profile: bytes) -> bytes:
+    """Return the profile with a header that libpng accepts: its length and rendering intent.
+
+    An intent that does not exist is read in the other byte order, and else as perceptual.
+    """
+    if profile[8:9] >= bytes((_ALIGNED_FROM_MAJOR,)):
+        profile += bytes(-len(profile) % 4)
+    intent = int.from_bytes(profile[_INTENT])
+    if intent >= _INTENTS:
+        other = int.from_bytes(profile[_INTENT], "little")
+        intent = other if other < _INTENTS else 0
+    size = len(profile).to_bytes(4)
+    return size + profile[4 : _INTENT.start] + intent.to_bytes(4) + profile[_INTENT.stop :]

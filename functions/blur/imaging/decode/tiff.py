@@ -1,0 +1,128 @@
+"""A TIFF: which of its pages is the picture, what decodes it, and camera raw files inside TIFF."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from PIL import ImagePalette
+from PIL.TiffImagePlugin import OPEN_INFO, TiffImageFile
+
+from blur.imaging.arrays import OPAQUE
+from blur.imaging.decode import tiff_directory as tags
+from blur.imaging.decode.limits import check_directory
+from blur.imaging.decode.source import Source
+from blur.imaging.decode.tiff_directory import (
+    Directory,
+    is_full,
+    is_reduced,
+    number,
+    numbers,
+    order_of,
+    pages,
+    with_page,
+)
+from blur.imaging.decode.tiff_samples import LOSSLESS, Layout, SamplesSource
+from blur.imaging.decode.unsupported import camera_raw, not_supported
+
+_NOT_READ = {
+    34712: "JPEG 2000",
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34887: "LERC",
+    34892: "lossy DNG",
+    34661: "JBIG",
+    22610: "JPEG XR",
+    34934: "JPEG XR",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
+_RAW_PHOTOMETRICS = (32803, 34892)
+"""Colour filter array and LinearRaw (DNG 1.7, chapter 2)."""
+_PHASE_ONE = (b"IIIITwaR", b"IIIICwaR", b"MMMMRawT", b"MMMMRawC")
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
+_BYTE_BITS = 8
+_WIDE_BITS = (16, 32)
+_UNSCALED = 12
+"""Bits that Pillow leaves as they are in a mode of 16."""
+_PAGE_BYTES_AT = 8
+
+
+class TiffSource(Source):
+    """A TIFF that Pillow reads, and turns upright as it loads it."""
+
+    def __init__(self, data: bytes, directory: Directory) -> None:
+        """Read the header."""
+        image = TiffImageFile(BytesIO(data))
+        super().__init__(image)
+        image.info.pop("xmp", None)  # where Pillow looks for an orientation if EXIF has none
+        colours = numbers(directory, tags.COLOUR_MAP)
+        if image.mode == "P" and colours and max(colours) <= OPAQUE:  # 8 bits in place of 16
+            image.palette = ImagePalette.raw("RGB;L", bytes(colours))
+
+    @property
+    def orientation(self) -> int:
+        """1: the picture is upright already."""
+        return 1
+
+
+def open_tiff(data: bytes) -> Source:
+    """Return the file's full page with what decodes it.
+
+    Raises:
+        InvalidImageError: it asks for too much, or is of a kind that is not read.
+
+    """
+    check_directory(data)
+    found = list(pages(data))
+    if _is_camera_raw(data, found):
+        raise camera_raw()
+    first = found[0] if found else {}
+    page = next(filter(is_full, found), first) if is_reduced(first) else first
+    if page is not first or data.startswith(_BIG_ENDIAN_BIGTIFF):
+        data = with_page(data, page)
+        check_directory(data)
+    compression = number(page, tags.COMPRESSION, 1)
+    if compression in _NOT_READ:
+        kind = f"TIFF with {_NOT_READ[compression]} compression"
+        raise not_supported(kind, "TIFF with LZW or Deflate compression")
+    layout = Layout.of(page)
+    if layout is None or _is_for_pillow(page, layout, order_of(data)):
+        return TiffSource(data, page)
+    if layout.is_unpacked and number(page, tags.FILL_ORDER, 1) == 1:
+        return SamplesSource(data, order_of(data), page, layout)
+    if layout.bits != 1 and compression in LOSSLESS:
+        raise not_supported(layout.name)
+    return TiffSource(data, page)
+
+
+def _is_for_pillow(page: Directory, layout: Layout, order: str) -> bool:
+    """Return whether Pillow knows this layout, and reads it rightly."""
+    prefix = b"II" if order == "<" else b"MM"
+    key = (
+        prefix,
+        layout.photometric,
+        (layout.format,),
+        number(page, tags.FILL_ORDER, 1),
+        (layout.bits,) * layout.samples,
+        layout.extras,
+    )
+    if key not in OPEN_INFO:
+        return False
+    if layout.compression not in LOSSLESS:
+        return True
+    is_planar = layout.is_planar and layout.samples > 1
+    is_negative = layout.photometric == 0 and layout.bits in _WIDE_BITS
+    is_misread = (
+        is_negative or (is_planar and layout.bits != _BYTE_BITS) or layout.bits == _UNSCALED
+    )
+    return not is_misread
+
+
+def _is_camera_raw(data: bytes, found: list[Directory]) -> bool:
+    if data.startswith((b"CR", *_PHASE_ONE), _PAGE_BYTES_AT):
+        return True
+    return any(
+        tags.DNG_VERSION in page or number(page, tags.PHOTOMETRIC) in _RAW_PHOTOMETRICS
+        for page in found
+    )

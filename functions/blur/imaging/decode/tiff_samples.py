@@ -1,0 +1,309 @@
+"""Kinds of TIFF samples that Pillow does not read, or reads wrongly, unpacked.
+
+libtiff undoes the compression, as if the bytes of the samples were a grey picture; the prediction
+and the packing are undone here (TIFF 6.0, sections 8, 14 and 15, and Adobe's note on predictor 3).
+"""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
+
+from blur.imaging.arrays import OPAQUE
+from blur.imaging.decode import tiff_directory as tags
+from blur.imaging.decode.colour import grey_bytes, to_rgb
+from blur.imaging.decode.source import Source
+from blur.imaging.decode.tiff_directory import Directory, number, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import Coverage, Pixels
+
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK, _LAB = 0, 1, 2, 5, 8
+_CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4, _LAB: 3}
+_SPACES = {
+    0: "grey",
+    1: "grey",
+    2: "RGB",
+    3: "palette",
+    5: "CMYK",
+    6: "YCbCr",
+    8: "Lab",
+    9: "ICC Lab",
+    10: "ITU Lab",
+    32844: "LogL",
+    32845: "LogLuv",
+}
+LOSSLESS = {1, 5, 8, 32946, 32773, 50000, 34925}
+"""None, LZW, Deflate (two numbers), PackBits, Zstandard and LZMA."""
+UNSIGNED, FLOAT = 1, 3
+_SEPARATE = 2
+_BYTE_BITS, _LONG_BITS = 8, 32
+_HORIZONTAL, _FLOATING = 2, 3
+_PREMULTIPLIED, _STRAIGHT = 1, 2
+_BLOCK_PX = 1 << 20
+"""About how many pixels are unpacked at once."""
+
+
+class Layout(NamedTuple):
+    """How samples are stored."""
+
+    bits: int
+    samples: int
+    format: int
+    photometric: int
+    compression: int
+    predictor: int
+    is_planar: bool
+    extras: tuple[int, ...]
+
+    @classmethod
+    def of(cls, directory: Directory) -> Layout | None:
+        """Return a page's layout; None where its samples differ in kind."""
+        bits = numbers(directory, tags.BITS) or (1,)
+        formats = numbers(directory, tags.SAMPLE_FORMAT) or (UNSIGNED,)
+        if len(set(bits)) > 1 or len(set(formats)) > 1:
+            return None
+        return cls(
+            bits[0],
+            number(directory, tags.SAMPLES, 1),
+            formats[0],
+            number(directory, tags.PHOTOMETRIC),
+            number(directory, tags.COMPRESSION, 1),
+            number(directory, tags.PREDICTOR, 1),
+            number(directory, tags.PLANAR, 1) == _SEPARATE,
+            numbers(directory, tags.EXTRA_SAMPLES),
+        )
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether the samples can be unpacked here."""
+        channels = _CHANNELS.get(self.photometric)
+        depths = {UNSIGNED: range(1, 17), FLOAT: (16, 32, 64)}.get(self.format, ())
+        return (
+            self.compression in LOSSLESS
+            and channels is not None
+            and self.samples == channels + len(self.extras)
+            and (self.bits in depths or (self.format == UNSIGNED and self.bits == _LONG_BITS))
+            and (self.predictor == 1 or self.bits % _BYTE_BITS == 0)
+            and (self.photometric != _LAB or self.bits in {_BYTE_BITS, 2 * _BYTE_BITS})
+            and (self.photometric in {_BLACK_IS_ZERO, _RGB} or self.format == UNSIGNED)
+        )
+
+    @property
+    def name(self) -> str:
+        """What an error calls it."""
+        kind = "floating-point" if self.format == FLOAT else f"{self.bits}-bit"
+        space = _SPACES.get(self.photometric, f"photometric {self.photometric}")
+        return f"{kind} {space} TIFF"
+
+
+class SamplesSource(Source):
+    """A TIFF whose samples are unpacked here."""
+
+    def __init__(self, data: bytes, order: str, directory: Directory, layout: Layout) -> None:
+        """Take the page's directory."""
+        self._data, self._order, self._directory, self._layout = data, order, directory, layout
+        self._width, self._height = number(directory, tags.WIDTH), number(directory, tags.HEIGHT)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as stored."""
+        return self._width, self._height
+
+    @property
+    def orientation(self) -> int:
+        """Return the page's own tag."""
+        return number(self._directory, tags.ORIENTATION, 1)
+
+    def read(self) -> tuple[Pixels, Coverage | None, bytes | None]:
+        """Decode."""
+        layout = self._layout
+        channels = _CHANNELS[layout.photometric]
+        has_alpha = layout.extras[:1] in {(_PREMULTIPLIED,), (_STRAIGHT,)}
+        wanted = channels + has_alpha
+        is_float = layout.format == FLOAT
+        samples = np.empty(
+            (self._height, self._width, wanted), np.float32 if is_float else np.uint8
+        )
+        for rows, raw in self._unpacked(wanted):
+            samples[rows] = raw if is_float else _to_bytes(raw, layout)
+        colours = grey_bytes(samples[..., :channels]) if is_float else samples[..., :channels]
+        alpha = None
+        if has_alpha:
+            alpha = samples[..., channels]
+            alpha = np.rint(np.clip(alpha, 0, 1) * OPAQUE) if is_float else alpha
+            alpha = np.ascontiguousarray(alpha, np.uint8)
+        if layout.photometric == _WHITE_IS_ZERO:
+            colours = OPAQUE - colours
+        pixels, _, profile = to_rgb(self._image(colours))
+        if alpha is not None and layout.extras[0] == _PREMULTIPLIED:
+            premultiplied = Image.fromarray(np.dstack((pixels, alpha)), "RGBa")
+            pixels = np.array(premultiplied.convert("RGBA"))[..., :3].copy()
+        return pixels, alpha, profile
+
+    def _image(self, colours: NDArray[np.uint8]) -> Image.Image:
+        mode = {1: "L", 3: "RGB", 4: "CMYK"}[colours.shape[2]]
+        mode = "LAB" if self._layout.photometric == _LAB else mode
+        array = colours[..., 0] if mode == "L" else colours
+        image = Image.frombytes(mode, self.size, np.ascontiguousarray(array).tobytes())
+        profile = self._directory.get(tags.ICC_PROFILE)
+        if profile:
+            image.info["icc_profile"] = bytes(profile)
+        return image
+
+    def _unpacked(self, wanted: int) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Yield some rows at a time and their samples (h, W, wanted)."""
+        layout = self._layout
+        planes = range(wanted if layout.is_planar else 1)
+        each = 1 if layout.is_planar else layout.samples
+        for block in _blocks(self._directory):
+            parts = [
+                _samples(self._raw(block, plane, each), block, each, layout, self._order)
+                for plane in planes
+            ]
+            rows = slice(block.top, min(block.top + block.rows, self._height))
+            joined = np.concatenate(parts, axis=2)
+            yield rows, joined[: rows.stop - rows.start, : self._width, :wanted]
+
+    def _raw(self, block: _Block, plane: int, each: int) -> NDArray[np.uint8]:
+        """Return the bytes of some rows, whose compression libtiff has undone: (h, bytes)."""
+        layout = self._layout
+        cells = range(*(block.first + plane * block.plane + at for at in (0, block.cells)))
+        row_bytes = (block.cell_width * each * layout.bits + 7) // 8
+        file = _as_bytes(self._data, self._directory, block, cells, row_bytes)
+        image = TiffImageFile(BytesIO(file))
+        image.load()
+        return np.asarray(image)
+
+
+class _Block(NamedTuple):
+    """Strips, or rows of tiles, that are decoded together."""
+
+    top: int
+    rows: int
+    first: int
+    cells: int
+    """Strips or tiles of it."""
+    plane: int
+    """Strips or tiles of a whole plane."""
+    across: int
+    cell_width: int
+    cell_height: int
+    is_tiled: bool
+
+
+def _blocks(directory: Directory) -> Iterator[_Block]:
+    width, height = number(directory, tags.WIDTH), number(directory, tags.HEIGHT)
+    is_tiled = tags.TILE_OFFSETS in directory
+    cell_width = number(directory, tags.TILE_WIDTH) if is_tiled else width
+    cell_height = (
+        number(directory, tags.TILE_HEIGHT)
+        if is_tiled
+        else number(directory, tags.ROWS_PER_STRIP, height)
+    )
+    cell_height = cell_height if is_tiled else min(cell_height, height)
+    across, down = -(-width // cell_width), -(-height // cell_height)
+    step = max(1, _BLOCK_PX // (across * cell_width * cell_height))
+    for row in range(0, down, step):
+        some = min(step, down - row)
+        yield _Block(
+            row * cell_height,
+            some * cell_height if is_tiled else min(some * cell_height, height - row * cell_height),
+            row * across,
+            some * across,
+            across * down,
+            across,
+            cell_width,
+            cell_height,
+            is_tiled,
+        )
+
+
+def _as_bytes(
+    data: bytes, directory: Directory, block: _Block, cells: range, row_bytes: int
+) -> bytes:
+    """Return a TIFF in which the bytes of some strips or tiles are a grey picture."""
+    offsets_tag, bytes_tag = (
+        (tags.TILE_OFFSETS, tags.TILE_BYTES)
+        if block.is_tiled
+        else (tags.STRIP_OFFSETS, tags.STRIP_BYTES)
+    )
+    offsets, lengths = directory[offsets_tag], directory[bytes_tag]
+    stored = [data[offsets[cell] : offsets[cell] + lengths[cell]] for cell in cells]
+    places, at = [], 8
+    for one in stored:
+        places.append(at)
+        at += len(one)
+    body = b"".join(stored)
+    entries: dict[int, tuple[int, ...]] = {
+        tags.WIDTH: (row_bytes * block.across,),
+        tags.HEIGHT: (block.rows,),
+        tags.BITS: (8,),
+        tags.COMPRESSION: (number(directory, tags.COMPRESSION, 1),),
+        tags.PHOTOMETRIC: (_BLACK_IS_ZERO,),
+        tags.SAMPLES: (1,),
+        offsets_tag: tuple(places),
+        bytes_tag: tuple(map(len, stored)),
+    }
+    if block.is_tiled:
+        entries |= {tags.TILE_WIDTH: (row_bytes,), tags.TILE_HEIGHT: (block.cell_height,)}
+    else:
+        entries[tags.ROWS_PER_STRIP] = (block.cell_height,)
+    return (
+        b"II*\0" + struct.pack("<L", 8 + len(body)) + body + tags.table("<", entries, 8 + len(body))
+    )
+
+
+def _samples(
+    raw: NDArray[np.uint8], block: _Block, each: int, layout: Layout, order: str
+) -> NDArray[Any]:
+    """Return bytes (h, bytes) as samples (h, W, each), whose prediction is undone."""
+    rows, count = raw.shape[0], block.cell_width * each
+    cells = raw.reshape(rows * block.across, -1)
+    if layout.predictor == _FLOATING and layout.compression != 1:
+        size = layout.bits // 8
+        steps = cells.reshape(len(cells), -1, each)
+        planes = np.add.accumulate(steps, axis=1, dtype=np.uint8).reshape(len(cells), size, count)
+        values: NDArray[Any] = np.ascontiguousarray(planes.transpose(0, 2, 1)).view(f">f{size}")
+    else:
+        values = _words(cells, count, layout, order)
+        if layout.predictor == _HORIZONTAL and layout.compression != 1:
+            pixels = values.reshape(len(cells), block.cell_width, each)
+            values = np.add.accumulate(pixels, axis=1, dtype=values.dtype.newbyteorder("="))
+    return values.reshape(rows, block.across * block.cell_width, each)
+
+
+def _words(cells: NDArray[np.uint8], count: int, layout: Layout, order: str) -> NDArray[Any]:
+    """Return `count` numbers of each row of bytes."""
+    if layout.bits % _BYTE_BITS == 0:
+        kind = "f" if layout.format == FLOAT else "u"
+        return np.ascontiguousarray(cells).view(f"{order}{kind}{layout.bits // 8}")
+    first = np.arange(count, dtype=np.uint32) * layout.bits
+    byte, shift = first >> 3, 24 - (first & 7) - layout.bits
+    padded = np.pad(cells, ((0, 0), (0, 2))).astype(np.uint32)
+    three = padded[:, byte] << 16 | padded[:, byte + 1] << 8 | padded[:, byte + 2]
+    return np.asarray(three >> shift & ((1 << layout.bits) - 1), np.uint16)
+
+
+def _to_bytes(samples: NDArray[Any], layout: Layout) -> NDArray[np.uint8]:
+    """Return whole numbers as 0..255; Lab has its a and b signed (TIFF 6.0, section 23)."""
+    full = (1 << layout.bits) - 1
+    scaled: NDArray[np.uint8] = np.rint(samples * np.float32(OPAQUE / full)).astype(np.uint8)
+    if layout.photometric == _LAB:
+        signed = samples[..., 1:3].astype(np.int32)
+        signed = np.where(signed > full // 2, signed - full - 1, signed)
+        scaled[..., 1:3] = (
+            np.clip(np.rint(signed * 128 / (full // 2 + 1)), -128, 127)
+            .astype(np.int8)
+            .view(np.uint8)
+        )
+    return scaled

@@ -1,0 +1,134 @@
+"""Files as phones, cameras and editors write them, made of what Pillow writes."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageCms
+from tests.unit.imaging.pictures import saved
+
+from blur.imaging.decode.boxes import boxes
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    """A box (ISO/IEC 14496-12, 4.2)."""
+    return struct.pack(">L4s", 8 + len(body), kind) + body
+
+
+def with_nclx(data: bytes, primaries: int, transfer: int) -> bytes:
+    """A HEIC or AVIF with other numbers in place of those that its encoder wrote."""
+    at = data.index(b"colrnclx") + 8
+    return data[:at] + struct.pack(">2H", primaries, transfer) + data[at + 4 :]
+
+
+def with_property(data: bytes, kind: bytes, body: bytes) -> bytes:
+    """A HEIC or AVIF whose primary item has one more essential property.
+
+    The changed `meta` box stands at the end, so that no place in the file moves.
+    """
+    meta = next(one for one in boxes(data) if one.kind == b"meta")
+    inner = list(boxes(data, meta.body + 4, meta.end))
+    pitm = next(one for one in inner if one.kind == b"pitm")
+    primary = data[pitm.body + 4 : pitm.body + 6]
+    iprp = next(one for one in inner if one.kind == b"iprp")
+    ipco, ipma = boxes(data, iprp.body, iprp.end)
+    number = sum(1 for _ in boxes(data, ipco.body, ipco.end)) + 1
+    table = data[ipma.body : ipma.end]
+    at = table.index(primary, 8)
+    table = table[: at + 2] + bytes((table[at + 2] + 1,)) + table[at + 3 :]
+    end = at + 3 + table[at + 2] - 1
+    kinds = [one.kind for one in boxes(data, ipco.body, ipco.end)]
+    turns = [n for n in range(at + 3, end) if kinds[(table[n] & 0x7F) - 1] in {b"irot", b"imir"}]
+    place = min(turns, default=end)  # a crop comes before a turn (MIAF, 7.3.6.7)
+    table = table[:place] + bytes((0x80 | number,)) + table[place:]
+    properties = box(b"ipco", data[ipco.body : ipco.end] + box(kind, body)) + box(b"ipma", table)
+    changed = data[meta.body : iprp.start] + box(b"iprp", properties) + data[iprp.end : meta.end]
+    return data[: meta.start + 4] + b"free" + data[meta.start + 8 :] + box(b"meta", changed)
+
+
+def without_association(data: bytes, item: int, place: int) -> bytes:
+    """A HEIC or AVIF in which an item has one property less; 0 stands for none (8.11.14)."""
+    at = data.index(b"ipma") + 12
+    while struct.unpack_from(">H", data, at)[0] != item:
+        at += 3 + data[at + 2]
+    return data[: at + 3 + place] + b"\0" + data[at + 4 + place :]
+
+
+def clean_aperture(width: int, height: int, right: int = 0, down: int = 0) -> bytes:
+    """The body of a `clap` box (ISO/IEC 14496-12, 12.1.4)."""
+    return struct.pack(">4LlLlL", width, 1, height, 1, right, 1, down, 1)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG (PNG, third edition, 5.3)."""
+    return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+
+
+def png_with(image: Image.Image, *chunks: bytes) -> bytes:
+    """A PNG with more chunks before its pixels."""
+    data = saved(image, "PNG")
+    at = data.index(b"IDAT") - 4
+    return data[:at] + b"".join(chunks) + data[at:]
+
+
+def deep_png(samples: bytes, size: tuple[int, int], *chunks: bytes) -> bytes:
+    """A PNG of 16-bit RGB, from its samples in big endian."""
+    row = size[0] * 6
+    rows = b"".join(b"\0" + samples[at : at + row] for at in range(0, len(samples), row))
+    header = struct.pack(">2L5B", *size, 16, 2, 0, 0, 0)
+    parts = (png_chunk(b"IDAT", zlib.compress(rows)), png_chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join((png_chunk(b"IHDR", header), *chunks, *parts))
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    """A segment of a JPEG (ITU-T T.81, B.1.1.4)."""
+    return bytes((0xFF, marker)) + struct.pack(">H", 2 + len(data)) + data
+
+
+def exif(*entries: tuple[int, int, int, bytes], order: str = "<", after: bytes = b"") -> bytes:
+    """EXIF data of one directory: tags, types, counts, and the four bytes of their values."""
+    start = b"II*\0" if order == "<" else b"MM\0*"
+    table = b"".join(struct.pack(f"{order}HHL4s", *entry) for entry in entries)
+    head = start + struct.pack(f"{order}LH", 8, len(entries))
+    return b"Exif\0\0" + head + table + bytes(4) + after
+
+
+def tiff(
+    entries: dict[int, tuple[str, tuple[int, ...] | bytes]], body: bytes = b"", order: str = "<"
+) -> bytes:
+    """A classic TIFF: its pixels at 8, then a directory of types `B`, `H` and `L`."""
+    kinds = {"B": 1, "H": 3, "L": 4, "s": 7}
+    body += bytes(len(body) % 2)
+    start = 8 + len(body)
+    extra_at, table, extra = start + 2 + 12 * len(entries) + 4, b"", b""
+    for tag, (code, values) in sorted(entries.items()):
+        packed = (
+            values
+            if isinstance(values, bytes)
+            else struct.pack(f"{order}{len(values)}{code}", *values)
+        )
+        value = packed.ljust(4, b"\0")
+        if len(packed) > 4:
+            value = struct.pack(f"{order}L", extra_at + len(extra))
+            extra += packed + bytes(len(packed) % 2)
+        table += struct.pack(f"{order}HHL", tag, kinds[code], len(values)) + value
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    count = struct.pack(f"{order}H", len(entries))
+    return magic + struct.pack(f"{order}L", start) + body + count + table + bytes(4) + extra
+
+
+def in_srgb(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
+    """Colours as a viewer shows them that follows the profile."""
+    if profile is None:
+        return pixels
+    image = ImageCms.profileToProfile(
+        Image.fromarray(pixels),
+        ImageCms.getOpenProfile(BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        outputMode="RGB",
+    )
+    assert image is not None
+    return np.asarray(image)

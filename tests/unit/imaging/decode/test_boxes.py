@@ -1,0 +1,102 @@
+"""HEIC and AVIF: what stands in their boxes and is not the decoder's to apply."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
+from tests.unit.imaging.decode.recipes import (
+    box,
+    clean_aperture,
+    with_property,
+    without_association,
+)
+from tests.unit.imaging.pictures import astronaut, difference, noise, saved
+from tests.unit.imaging.profiles import SRGB
+
+from blur.imaging.decode.boxes import boxes, items_of, with_alpha_sizes
+from blur.imaging.decode.decoder import decode
+
+pillow_heif.register_heif_opener()
+BOTH = ("HEIF", "AVIF")
+
+
+def photo(file_format: str, **options: object) -> bytes:
+    return saved(Image.fromarray(astronaut(280, 320)), file_format, quality=95, **options)
+
+
+def test_a_motion_photo_is_read_however_long_its_film_is() -> None:
+    images = [Image.fromarray(astronaut(64, 64))] + [Image.new("RGB", (16, 16))] * 23
+    file = BytesIO()
+    images[0].save(file, "HEIF", save_all=True, append_images=images[1:])
+    still = file.getvalue()
+    film = box(b"mpvd", bytes(3_200_000))
+    pixels = decode(still + film, max_pixels=1_000_000).pixels
+    np.testing.assert_array_equal(pixels, decode(still, max_pixels=1_000_000).pixels)
+
+
+def test_a_profile_that_contains_names_of_metadata_stays_as_it_is() -> None:
+    profile = SRGB.replace(b"sRGB", b"Exif").replace(b"lcms", b"uri ")
+    data = photo("HEIF", icc_profile=profile, exif=Image.Exif().tobytes())
+    assert decode(data, max_pixels=1_000_000).icc_profile == profile
+
+
+@pytest.mark.parametrize("file_format", BOTH)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_clean_aperture_is_cut_out_before_the_picture_is_turned(
+    file_format: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    data = with_property(
+        photo(file_format, exif=exif.tobytes()), b"clap", clean_aperture(180, 100, 20, -10)
+    )
+    pixels = decode(data, max_pixels=1_000_000).pixels
+    wanted = astronaut(280, 320)[80:180, 90:270]
+    wanted = np.rot90(wanted, -1) if orientation != 1 else wanted
+    assert pixels.shape == wanted.shape
+    assert difference(pixels, wanted).mean() < 3
+
+
+@pytest.mark.parametrize("file_format", ["AVIF"])
+@pytest.mark.parametrize(
+    "aperture",
+    [clean_aperture(400, 100), clean_aperture(0, 0), clean_aperture(180, 100, 300)],
+)
+def test_a_clean_aperture_that_cannot_be_is_ignored(file_format: str, aperture: bytes) -> None:
+    data = with_property(photo(file_format), b"clap", aperture)
+    assert decode(data, max_pixels=1_000_000).pixels.shape == (280, 320, 3)
+
+
+def test_an_alpha_item_without_its_size_gets_that_of_its_picture() -> None:
+    picture = np.dstack((astronaut(64, 96), noise(64, 96)[..., 0]))
+    whole = saved(Image.fromarray(picture), "AVIF", quality=90)
+    items = items_of(whole)
+    (alpha,) = (item for reference, item, _ in items.references if reference.kind == b"auxl")
+    place = [one.kind for one in items.of(alpha)].index(b"ispe")
+    lacking = without_association(whole, alpha, place)
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(BytesIO(lacking))
+    one, other = (decode(data, max_pixels=10_000) for data in (lacking, whole))
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert one.alpha is not None
+    assert other.alpha is not None
+    np.testing.assert_array_equal(one.alpha, other.alpha)
+
+
+def test_a_file_that_lacks_nothing_is_not_changed() -> None:
+    whole = photo("AVIF")
+    assert with_alpha_sizes(whole) is whole
+
+
+@pytest.mark.parametrize("file_format", BOTH)
+def test_boxes_cut_anywhere_are_read_as_far_as_they_go(file_format: str) -> None:
+    whole = photo(file_format, icc_profile=SRGB)
+    meta = next(one for one in boxes(whole) if one.kind == b"meta")
+    for end in range(meta.start, meta.end):
+        items_of(whole[:end])
+        with_alpha_sizes(whole[:end])

@@ -1,0 +1,118 @@
+"""PNG: broken chunks around the picture do not stand in its way."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.unit.imaging.decode.recipes import png_chunk, png_with
+from tests.unit.imaging.pictures import astronaut, saved
+from tests.unit.imaging.profiles import SRGB
+
+from blur.errors import InvalidImageError
+from blur.imaging.decode.decoder import Photo, decode
+
+PICTURE = astronaut(20, 30)
+ANCILLARY = (
+    b"iCCP",
+    b"pHYs",
+    b"tEXt",
+    b"zTXt",
+    b"iTXt",
+    b"eXIf",
+    b"gAMA",
+    b"cHRM",
+    b"sRGB",
+    b"cLLI",
+    b"cICP",
+    b"mDCV",
+    b"sBIT",
+    b"tIME",
+    b"bKGD",
+    b"hIST",
+    b"sPLT",
+    b"acTL",
+    b"fcTL",
+)
+
+
+def read(*chunks: bytes) -> Photo:
+    return decode(png_with(Image.fromarray(PICTURE), *chunks), max_pixels=1000)
+
+
+def with_wrong_crc(chunk: bytes) -> bytes:
+    return chunk[:-4] + bytes(byte ^ 0xFF for byte in chunk[-4:])
+
+
+@pytest.mark.parametrize("kind", ANCILLARY)
+@pytest.mark.parametrize("body", [b"", b"\0", b"ab", b"Name\0\7rest", b"\xff" * 9])
+def test_an_ancillary_chunk_of_a_wrong_length_or_method_is_ignored(
+    kind: bytes, body: bytes
+) -> None:
+    photo = read(png_chunk(kind, body))
+    np.testing.assert_array_equal(photo.pixels, PICTURE)
+    assert photo.icc_profile is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"iCCP", b"name\0\0" + zlib.compress(SRGB)),
+        (b"gAMA", struct.pack(">L", 100_000)),
+        (b"cICP", bytes((12, 13, 0, 1))),
+        (b"eXIf", b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"),
+        (b"tRNS", struct.pack(">3H", *PICTURE[0, 0])),
+        (b"pHYs", bytes(9)),
+    ],
+)
+def test_a_chunk_with_a_wrong_crc_is_as_if_it_were_not_there(kind: bytes, body: bytes) -> None:
+    photo = read(with_wrong_crc(png_chunk(kind, body)))
+    np.testing.assert_array_equal(photo.pixels, PICTURE)
+    assert photo.icc_profile is None
+    assert photo.alpha is None
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"tEXt"])
+def test_a_long_text_is_ignored(kind: bytes) -> None:
+    packed = zlib.compress(bytes(3_000_000))
+    body = {
+        b"zTXt": b"Comment\0\0" + packed,
+        b"iTXt": b"Comment\0\1\0\0\0" + packed,
+        b"tEXt": b"Comment\0" + b"x" * 3_000_000,
+    }[kind]
+    np.testing.assert_array_equal(read(png_chunk(kind, body)).pixels, PICTURE)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [zlib.compress(SRGB)[:-9], b"junk", zlib.compress(bytes(9_000_000)), zlib.compress(b"junk")],
+)
+def test_a_profile_that_does_not_inflate_or_is_none_is_ignored(packed: bytes) -> None:
+    photo = read(png_chunk(b"iCCP", b"name\0\0" + packed))
+    assert photo.icc_profile is None
+    np.testing.assert_array_equal(photo.pixels, PICTURE)
+
+
+def test_a_whole_profile_is_kept() -> None:
+    assert read(png_chunk(b"iCCP", b"name\0\0" + zlib.compress(SRGB))).icc_profile == SRGB
+
+
+def test_a_critical_chunk_with_a_wrong_crc_is_refused() -> None:
+    data = saved(Image.fromarray(PICTURE), "PNG")
+    with pytest.raises(InvalidImageError):
+        decode(data[:29] + b"\0\0\0\0" + data[33:], max_pixels=1000)
+
+
+def test_apples_own_form_of_png_is_named() -> None:
+    data = saved(Image.fromarray(PICTURE), "PNG")
+    with pytest.raises(InvalidImageError, match="CgBI form of PNG is not supported; save it as"):
+        decode(data[:8] + png_chunk(b"CgBI", bytes(4)) + data[8:], max_pixels=1000)
+
+
+def test_the_first_picture_of_an_animation_is_read_without_the_others() -> None:
+    frames = [Image.fromarray(PICTURE), Image.fromarray(255 - PICTURE)]
+    data = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(decode(data, max_pixels=1000).pixels, PICTURE)

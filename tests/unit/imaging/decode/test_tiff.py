@@ -1,0 +1,338 @@
+"""TIFF: kinds of samples, pages, and camera raw files that are TIFF inside."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from tests.unit.imaging.decode.recipes import tiff
+from tests.unit.imaging.pictures import astronaut, difference, noise, saved
+from tests.unit.imaging.profiles import cmyk_profile
+
+from blur.errors import ImageTooLargeError, InvalidImageError
+from blur.imaging.decode.decoder import Photo, decode
+
+ORDERS = ("<", ">")
+COMPRESSIONS = (1, 8)
+"""None and Deflate."""
+
+
+def read(data: bytes) -> Photo:
+    return decode(data, max_pixels=1_000_000)
+
+
+def page(  # noqa: PLR0913 - what TIFFs vary in
+    samples: np.ndarray,
+    photometric: int,
+    *more: tuple[int, str, tuple[int, ...]],
+    order: str = "<",
+    compression: int = 1,
+    rows_per_strip: int = 0,
+    planar: bool = False,
+    predictor: bool = False,
+) -> bytes:
+    """A TIFF of these samples (H, W, C), in strips, as its tags say."""
+    height, width, channels = samples.shape
+    rows_per_strip = rows_per_strip or height
+    bits = samples.dtype.itemsize * 8
+    planes = np.moveaxis(samples, 2, 0)[..., np.newaxis] if planar else samples[np.newaxis]
+    strips = []
+    for plane in planes:
+        stored = plane
+        if predictor:
+            stored = np.diff(plane, axis=1, prepend=np.zeros_like(plane[:, :1]))
+        for top in range(0, height, rows_per_strip):
+            raw = stored[top : top + rows_per_strip]
+            packed = raw.astype(raw.dtype.newbyteorder(order)).tobytes()
+            strips.append(zlib.compress(packed) if compression == 8 else packed)
+    starts = np.cumsum([8] + [len(strip) for strip in strips])[:-1]
+    entries: dict[int, tuple[str, tuple[int, ...] | bytes]] = {
+        256: ("L", (width,)),
+        257: ("L", (height,)),
+        258: ("H", (bits,) * channels),
+        259: ("H", (compression,)),
+        262: ("H", (photometric,)),
+        273: ("L", tuple(map(int, starts))),
+        277: ("H", (channels,)),
+        278: ("L", (rows_per_strip,)),
+        279: ("L", tuple(map(len, strips))),
+        284: ("H", (2 if planar else 1,)),
+    }
+    if predictor:
+        entries[317] = ("H", (2,))
+    if samples.dtype.kind == "f":
+        entries[339] = ("H", (3,) * channels)
+    entries |= {tag: (code, values) for tag, code, values in more}
+    return tiff(entries, b"".join(strips), order)
+
+
+def deep(picture: np.ndarray) -> np.ndarray:
+    """The same picture in 16 bits, with noise below the eighth bit."""
+    return picture.astype(np.uint16) * 257
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("rows_per_strip", [0, 7])
+@pytest.mark.parametrize("predictor", [False, True])
+def test_planes_of_16_bits_are_the_picture_in_both_byte_orders(
+    order: str, compression: int, rows_per_strip: int, *, predictor: bool
+) -> None:
+    data = page(
+        deep(astronaut(40, 50)),
+        2,
+        order=order,
+        compression=compression,
+        rows_per_strip=rows_per_strip,
+        planar=True,
+        predictor=predictor and compression == 8,
+    )
+    np.testing.assert_array_equal(read(data).pixels, astronaut(40, 50))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_grey_whose_white_is_zero_is_not_a_negative(
+    order: str, kind: type[np.unsignedinteger]
+) -> None:
+    grey = astronaut(40, 50)[..., :1]
+    samples = ~(deep(grey) if kind is np.uint16 else grey)
+    photo = read(page(samples, 0, order=order))
+    np.testing.assert_array_equal(photo.pixels, np.repeat(grey, 3, axis=2))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_cmyk_with_alpha_is_read_with_its_alpha(
+    order: str, compression: int, bits: int, *, planar: bool
+) -> None:
+    inks = np.asarray(Image.fromarray(astronaut(40, 50)).convert("CMYK"))
+    samples = np.dstack((inks, noise(40, 50)[..., 0]))
+    stored = deep(samples) if bits == 16 else samples
+    data = page(stored, 5, (338, "H", (2,)), order=order, compression=compression, planar=planar)
+    photo = read(data)
+    np.testing.assert_array_equal(photo.alpha, noise(40, 50)[..., 0])
+    assert difference(photo.pixels, astronaut(40, 50)).max() <= 1
+
+
+def test_cmyk_with_alpha_is_converted_by_its_profile() -> None:
+    samples = np.zeros((8, 8, 5), np.uint8)
+    samples[..., 0], samples[..., 4] = 255, 99
+    profile = cmyk_profile(cyan_prints_red=True)
+    photo = read(page(samples, 5, (338, "H", (2,)), (34675, "B", tuple(profile))))
+    assert photo.pixels[0, 0, 0] > 240
+    assert photo.pixels[0, 0, 1:].max() < 40
+    assert photo.alpha is not None
+    assert (photo.alpha == 99).all()
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bits_between_eight_and_sixteen_are_unpacked(bits: int, channels: int) -> None:
+    picture = astronaut(20, 31)[..., :channels]
+    numbers = picture.astype(np.uint16) << (bits - 8) | picture >> (16 - bits)
+    flags = (numbers[..., np.newaxis] >> np.arange(bits - 1, -1, -1) & 1).astype(np.uint8)
+    packed = np.packbits(flags.reshape(20, -1), axis=1).tobytes()
+    entries: dict[int, tuple[str, tuple[int, ...] | bytes]] = {
+        256: ("L", (31,)),
+        257: ("L", (20,)),
+        258: ("H", (bits,) * channels),
+        259: ("H", (1,)),
+        262: ("H", (1 if channels == 1 else 2,)),
+        273: ("L", (8,)),
+        277: ("H", (channels,)),
+        278: ("L", (20,)),
+        279: ("L", (len(packed),)),
+    }
+    photo = read(tiff(entries, packed))
+    assert difference(photo.pixels, np.broadcast_to(picture, (20, 31, 3))).max() <= 1
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_floating_point_rgb_is_read(order: str, kind: type[np.floating]) -> None:
+    data = page((astronaut(40, 50) / 255).astype(kind), 2, order=order)
+    assert difference(read(data).pixels, astronaut(40, 50)).max() <= 1
+
+
+def test_floating_point_with_its_own_prediction_is_read() -> None:
+    samples = (astronaut(12, 20) / 255).astype(">f4")
+    planes = samples.view(np.uint8).reshape(12, 60, 4).transpose(0, 2, 1).reshape(12, 240)
+    stored = planes.reshape(12, 80, 3)
+    differences = np.diff(stored, axis=1, prepend=np.zeros_like(stored[:, :1]))
+    packed = zlib.compress(differences.tobytes())
+    data = tiff(
+        {
+            256: ("L", (20,)),
+            257: ("L", (12,)),
+            258: ("H", (32,) * 3),
+            259: ("H", (8,)),
+            262: ("H", (2,)),
+            273: ("L", (8,)),
+            277: ("H", (3,)),
+            278: ("L", (12,)),
+            279: ("L", (len(packed),)),
+            317: ("H", (3,)),
+            339: ("H", (3,) * 3),
+        },
+        packed,
+    )
+    assert difference(read(data).pixels, astronaut(12, 20)).max() <= 1
+
+
+def test_lab_of_16_bits_comes_out_as_the_same_colours() -> None:
+    image = Image.fromarray(astronaut(60, 60))
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    other = ImageCms.profileToProfile(image, srgb, lab, outputMode="LAB")
+    assert other is not None
+    raw = np.frombuffer(other.tobytes(), np.uint8).reshape(60, 60, 3)
+    samples = raw.astype(np.uint16) * 257
+    samples[..., 1:] = (raw[..., 1:].view(np.int8).astype(np.int16) * 256).view(np.uint16)
+    assert difference(read(page(samples, 8)).pixels, np.asarray(image)).mean() < 3
+
+
+def test_a_colour_map_of_8_bit_values_gives_its_colours() -> None:
+    palette = astronaut(1, 256)[0]
+    indices = noise(20, 30)[..., :1]
+    maps = tuple(int(value) for value in palette.T.ravel())
+    photo = read(page(indices, 3, (320, "H", maps)))
+    np.testing.assert_array_equal(photo.pixels, palette[indices[..., 0]])
+    wide = tuple(257 * value for value in maps)
+    np.testing.assert_array_equal(read(page(indices, 3, (320, "H", wide))).pixels, photo.pixels)
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+def test_tiles_of_planes_are_put_together(compression: int) -> None:
+    padded = np.zeros((48, 64, 3), np.uint16)
+    padded[:40, :50] = deep(astronaut(40, 50))
+    tiles = [
+        padded[top : top + 16, left : left + 16, channel].astype("<u2").tobytes()
+        for channel in range(3)
+        for top in range(0, 48, 16)
+        for left in range(0, 64, 16)
+    ]
+    tiles = [zlib.compress(tile) if compression == 8 else tile for tile in tiles]
+    starts = np.cumsum([8] + [len(tile) for tile in tiles])[:-1]
+    data = tiff(
+        {
+            256: ("L", (50,)),
+            257: ("L", (40,)),
+            258: ("H", (16,) * 3),
+            259: ("H", (compression,)),
+            262: ("H", (2,)),
+            274: ("H", (6,)),
+            277: ("H", (3,)),
+            284: ("H", (2,)),
+            322: ("L", (16,)),
+            323: ("L", (16,)),
+            324: ("L", tuple(map(int, starts))),
+            325: ("L", tuple(map(len, tiles))),
+        },
+        b"".join(tiles),
+    )
+    np.testing.assert_array_equal(read(data).pixels, np.rot90(astronaut(40, 50), -1))
+
+
+@pytest.mark.parametrize("tag", [254, 255])
+def test_the_full_page_is_the_picture_where_the_first_is_a_reduced_one(tag: int) -> None:
+    small = Image.fromarray(noise(10, 12))
+    large = Image.fromarray(astronaut(100, 120))
+    data = saved(
+        small, "TIFF", save_all=True, append_images=[large], tiffinfo={tag: 1 if tag == 254 else 2}
+    )
+    marked = bytearray(data)
+    at = marked.rindex(struct.pack("<H", tag))
+    if marked.count(struct.pack("<HHL", tag, 4 if tag == 254 else 3, 1)) > 1:
+        marked[at + 8 : at + 12] = bytes(4)
+    np.testing.assert_array_equal(read(bytes(marked)).pixels, astronaut(100, 120))
+
+
+def test_pages_of_equal_rank_give_the_first() -> None:
+    first, second = Image.fromarray(noise(10, 12)), Image.fromarray(astronaut(100, 120))
+    data = saved(first, "TIFF", save_all=True, append_images=[second])
+    np.testing.assert_array_equal(read(data).pixels, noise(10, 12))
+
+
+def big_endian_bigtiff() -> bytes:
+    entries = [(256, 3, 1, 30), (257, 3, 1, 20), (259, 3, 1, 1), (262, 3, 1, 2), (277, 3, 1, 3)]
+    table = b"".join(
+        struct.pack(">HHQ", tag, kind, count) + struct.pack(">H6x", value)
+        for tag, kind, count, value in entries
+    )
+    bits = struct.pack(">HHQ", 258, 3, 3) + struct.pack(">3H2x", 8, 8, 8)
+    strip = struct.pack(">HHQQ", 273, 16, 1, 16) + struct.pack(">HHQQ", 279, 16, 1, 1800)
+    table = table[:40] + bits + table[40:80] + strip[:20] + table[80:] + strip[20:]
+    directory = struct.pack(">Q", 8) + table + bytes(8)
+    return (
+        b"MM\0+\0\x08\0\0" + struct.pack(">Q", 16 + 1800) + astronaut(20, 30).tobytes() + directory
+    )
+
+
+def test_bigtiff_in_big_endian_is_read() -> None:
+    np.testing.assert_array_equal(read(big_endian_bigtiff()).pixels, astronaut(20, 30))
+
+
+def sub_page(photometric: int) -> bytes:
+    """A TIFF whose first page is a small picture, and whose sub-page is something else."""
+    small = page(noise(8, 8), 2, (254, "L", (1,)), (330, "L", (0xABCDEF,)))
+    nested = page(deep(noise(20, 30)[..., :1]), photometric)
+    start = len(small) + struct.unpack_from("<L", nested, 4)[0]
+    return small.replace(struct.pack("<L", 0xABCDEF), struct.pack("<L", start)) + nested
+
+
+RAW = {
+    "DNG": lambda: page(noise(8, 8), 2, (50706, "B", (1, 4, 0, 0))),
+    "a colour filter array in a sub-page": lambda: sub_page(32803),
+    "linear raw in a sub-page": lambda: sub_page(34892),
+    "CR2": lambda: b"II*\0\x10\0\0\0CR\2\0" + bytes(100),
+    "IIQ": lambda: b"II*\0\x10\0\0\0IIIITwaR" + bytes(100),
+}
+
+
+@pytest.mark.parametrize("kind", RAW)
+def test_a_camera_raw_file_is_refused_as_one_and_not_read_as_its_thumbnail(kind: str) -> None:
+    with pytest.raises(InvalidImageError, match="camera raw file is not supported; develop"):
+        read(RAW[kind]())
+
+
+UNSUPPORTED = {
+    "TIFF with WebP compression": lambda: page(noise(8, 8), 2, (259, "H", (50001,))),
+    "TIFF with JPEG 2000 compression": lambda: page(noise(8, 8), 2, (259, "H", (33003,))),
+    "16-bit YCbCr TIFF": lambda: page(deep(noise(8, 8)), 6),
+    "16-bit palette TIFF": lambda: page(deep(noise(8, 8)[..., :1]), 3),
+    "32-bit CMYK TIFF": lambda: page(np.zeros((8, 8, 4), np.float32), 5),
+}
+
+
+@pytest.mark.parametrize("kind", UNSUPPORTED)
+def test_a_kind_that_is_not_read_is_named_with_what_to_send_instead(kind: str) -> None:
+    name = kind.replace("32-bit", "floating-point")
+    with pytest.raises(InvalidImageError, match=f"{name} is not supported; save it as"):
+        read(UNSUPPORTED[kind]())
+
+
+def test_an_xmp_packet_turns_no_tiff() -> None:
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    photo = read(page(astronaut(20, 30), 2, (700, "B", tuple(xmp))))
+    np.testing.assert_array_equal(photo.pixels, astronaut(20, 30))
+
+
+def test_the_size_of_unpacked_samples_is_checked_before_they_are_decoded() -> None:
+    with pytest.raises(ImageTooLargeError):
+        decode(page(deep(noise(20, 30)), 2, planar=True), max_pixels=599)
+
+
+def test_a_cut_file_of_unpacked_samples_is_refused() -> None:
+    whole = page(deep(astronaut(20, 30)), 2, planar=True, compression=8, rows_per_strip=5)
+    start = struct.unpack_from("<L", whole, 4)[0]
+    for place in range(8, start, 97):
+        broken = whole[:place] + bytes(min(40, start - place)) + whole[place + 40 :]
+        try:
+            assert read(broken).pixels.shape == (20, 30, 3)
+        except InvalidImageError:
+            continue

@@ -1,0 +1,47 @@
+"""Files of other kinds are named by their first bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from blur.errors import InvalidImageError
+from blur.imaging.decode.decoder import decode
+from blur.imaging.decode.formats import FORMAT_NAMES
+
+SUPPORTED = f"Send one of: {FORMAT_NAMES}.$"
+SENT = {
+    "A PDF": [b"%PDF-1.7\n"],
+    "An SVG": [
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<?xml version='1.0'?>\n<!-- drawn -->\n<svg/>",
+        b"\xef\xbb\xbf\n<svg>",
+    ],
+    r"A Photoshop file \(PSD\)": [b"8BPS\0\1"],
+    "JPEG XL": [b"\xff\x0a\0\0", b"\0\0\0\x0cJXL \r\n\x87\n"],
+    "JPEG 2000": [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51\0"],
+    "A camera raw file": [
+        b"FUJIFILMCCD-RAW 0201",
+        b"IIRO\x08\0\0\0",
+        b"IIU\0\x18\0\0\0",
+        b"\0\0\0\x18ftypcrx \0\0\0\1",
+    ],
+    "A video": [
+        b"\0\0\0\x18ftypmp42\0\0\0\0",
+        b"\0\0\0\x14ftypqt  \0\0\0\0",
+        b"\0\0\0\x20ftypisom\0\0\2\0",
+        b"\x1aE\xdf\xa3\x01",
+        b"RIFF\0\0\0\0AVI LIST",
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "data"), [(name, one) for name in SENT for one in SENT[name]])
+def test_a_file_of_a_known_other_kind_is_named(name: str, data: bytes) -> None:
+    with pytest.raises(InvalidImageError, match=f"^{name} is not supported. {SUPPORTED}"):
+        decode(data + bytes(200), max_pixels=100)
+
+
+@pytest.mark.parametrize("data", [b"hello", b"<note/>", bytes(300)])
+def test_what_nothing_is_known_of_is_an_unsupported_format(data: bytes) -> None:
+    with pytest.raises(InvalidImageError, match=f"^Unsupported image format. {SUPPORTED}"):
+        decode(data, max_pixels=100)
