@@ -17,6 +17,7 @@ POSITIVE = (
     "max_upload_bytes",
     "max_response_bytes",
     "hold_ttl_s",
+    "queue_wait_s",
     "rate_per_minute",
     "rate_burst",
 )
@@ -67,6 +68,8 @@ class Settings:
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     deadline_margin_s: int = 5
     """Seconds before Lambda's time-out at which a call is given up; 0 gives up none."""
+    queue_wait_s: int = 30
+    """Seconds that a photo waits for a free worker of the embedded server, then it gets a 503."""
     rate_per_minute: int = 100
     """Requests a minute for each key that has no limit of its own."""
     rate_burst: int = 100

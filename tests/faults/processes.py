@@ -20,9 +20,9 @@ def family(pid: int) -> list[int]:
     return [pid, *(member for child in children for member in family(child))]
 
 
-def workers(pid: int) -> list[int]:
-    """Return the server's processes that blur photos."""
-    return [member for member in family(pid)[1:] if b"spawn_main" in _command_line(member)]
+def workers(pid: int, name: str = "photo") -> list[int]:
+    """Return the server's worker processes of a pool."""
+    return [member for member in family(pid)[1:] if _name(member) == f"bgblur-{name}"]
 
 
 def require_gone(pids: list[int]) -> None:
@@ -33,10 +33,10 @@ def require_gone(pids: list[int]) -> None:
         time.sleep(0.05)
 
 
-def _command_line(pid: int) -> bytes:
+def _name(pid: int) -> str:
     with suppress(OSError):  # it has ended meanwhile
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b""
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def _is_there(pid: int) -> bool:

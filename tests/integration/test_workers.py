@@ -20,6 +20,7 @@ import pytest
 import requests
 from PIL import Image
 from skimage import data
+from tests.faults.processes import require_gone, workers
 from tests.integration.running import BGBLUR, Running, environment, running
 
 if TYPE_CHECKING:
@@ -70,18 +71,8 @@ def balance(server: Running, key: str) -> tuple[int, int]:
 
 
 def children(server: Running) -> set[int]:
-    """Return the ids of the processes that the server spawned to blur."""
-    found = set()
-    for task in Path("/proc").glob(f"{server.process.pid}/task/*/children"):
-        found |= {int(pid) for pid in task.read_text().split()}
-    return {pid for pid in found if "spawn_main" in command_line(pid)}
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
-    except OSError:
-        return ""
+    """Return the ids of the processes that blur photos."""
+    return set(workers(server.process.pid))
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -196,11 +187,11 @@ def test_no_worker_outlives_the_front(
     number: signal.Signals, tmp_path: Path, model_dir: Path
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:
-        workers = children(server)
-        assert len(workers) == 2
+        pids = [*workers(server.process.pid), *workers(server.process.pid, "account")]
+        assert len(pids) == 3
         server.process.send_signal(number)
         server.process.wait(timeout=PATIENCE_S)
-        until(lambda: not any("spawn_main" in command_line(pid) for pid in workers))
+        require_gone(pids)
 
 
 def test_a_stop_that_reaches_the_whole_group_lets_the_work_be_finished(

@@ -61,7 +61,7 @@ def serve(host: str, port: int, workers: int, queue: int | None, *, with_demo: b
     """Serve the API on this machine until Ctrl-C or SIGTERM."""
     # Imported here, since only this command waits for the model's runtime to load.
     from bgblur.serving import server  # noqa: PLC0415
-    from bgblur.serving.child import StartError  # noqa: PLC0415
+    from bgblur.serving.worker_main import StartError  # noqa: PLC0415
 
     settings = load_settings()
     key = _demo_key(settings) if with_demo else None

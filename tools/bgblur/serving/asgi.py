@@ -1,7 +1,7 @@
 """The ASGI application that stands where API Gateway stands.
 
-Photos go to the worker pool, whose processes have the model. All else (the page, the account,
-health) is answered by a handler in this process, which does not wait for photos.
+Photos go to the worker pool, whose processes have the model. All other requests go to the inline
+handler, which does not wait for photos.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,10 +17,8 @@ from bgblur.serving.body import Message, Reader, Receive, chunks, header, with_t
 from bgblur.serving.proxy import (
     ClientDisconnected,
     ClientState,
-    InvocationContext,
     Reply,
     from_answer,
-    to_event,
     to_request,
 )
 from bgblur.serving.uploads import receive_upload
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 PHOTO_PATH = "/v2/rembg/blur"
-Handler = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
 Send = Callable[[Message], Awaitable[None]]
 
 
@@ -56,26 +52,33 @@ class PhotoPool(Protocol):
         ...
 
 
+class Inline(Protocol):
+    """The handler of all other requests: `inline.InlineHandler`."""
+
+    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
+        """Return the answer; raise the errors that a pool raises."""
+        ...
+
+
 class ServerApp:
     """Reads requests, has them answered, and sends the answers: never anything but one."""
 
     def __init__(
         self,
         pool: PhotoPool,
-        desk: Handler,
+        inline: Inline,
         *,
         max_body_bytes: int,
         folder: FolderStore | None = None,
     ) -> None:
-        """Keep who answers: the pool for photos, the handler `desk` for all that is quick.
+        """Keep the pool for photos, and the handler for all other requests.
 
         A `folder` makes this server the place where its uploads arrive, as a bucket would be.
         """
         self._pool = pool
-        self._desk = desk
+        self._inline = inline
         self._folder = folder
         self._reader = Reader(max_body_bytes)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="desk")
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -103,24 +106,17 @@ class ServerApp:
             content_type = header(scope, b"content-type").decode("latin-1")
             return from_answer(await receive_upload(self._folder, content_type, chunks(receive)))
         is_photo = (method, path.rstrip("/")) == ("POST", PHOTO_PATH)
-        account = account_of(scope) if is_photo else ""
+        account = account_of(scope)
         if is_photo:
             self._pool.require_place(account)
         with self._reader.place() as body:
             await self._reader.read(scope, receive, body)
             request = to_request(scope, bytes(body), request_id=request_id)
-            if not is_photo:
-                return await self._at_the_desk(request)
+            answer = self._pool.answer if is_photo else self._inline.answer
             if self._reader.skips(scope):  # asking for more would send 100 Continue
-                return await self._pool.answer(request, account=account, client=ClientState())
+                return await answer(request, account=account, client=ClientState())
             async with watch(unlimited) as client:
-                return await self._pool.answer(request, account=account, client=client)
-
-    async def _at_the_desk(self, request: Request) -> Reply:
-        loop = asyncio.get_running_loop()
-        event = to_event(request)
-        answer = await loop.run_in_executor(self._thread, self._desk, event, InvocationContext())
-        return from_answer(answer)
+                return await answer(request, account=account, client=client)
 
     async def _refuse(
         self,

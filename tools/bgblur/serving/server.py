@@ -6,8 +6,9 @@ which answers one event at a time: what a Lambda environment does and what the h
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,16 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from bgblur.serving.asgi import ServerApp
-from bgblur.serving.crew import Crew
-from bgblur.serving.environment import Environment
+from bgblur.serving.inline import (
+    ACCOUNT_QUEUE,
+    ACCOUNT_TIMEOUT_S,
+    ACCOUNT_WAIT_S,
+    InlineHandler,
+)
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.sweeper import sweeping
+from bgblur.serving.worker import Worker
+from bgblur.serving.worker_pool import WorkerPool
 from blur.delivery.connect import connect
 from blur.delivery.folder import FolderStore
 from blur.handler import build
@@ -40,17 +47,19 @@ class Capacity:
 
 
 class AnnouncingServer(uvicorn.Server):
-    """A server that starts its crew first, and says so once it really listens."""
+    """A server that starts its worker pools first, and announces its port once it listens."""
 
-    def __init__(self, config: uvicorn.Config, crew: Crew, announce: Callable[[int], None]) -> None:
-        """Keep what is to be started, and what is to be called with the port after that."""
+    def __init__(
+        self, config: uvicorn.Config, pools: Sequence[WorkerPool], announce: Callable[[int], None]
+    ) -> None:
+        """Keep the pools to start, and the function to call with the port."""
         super().__init__(config)
-        self._crew = crew
+        self._pools = pools
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the crew, take connections, announce."""
-        await self._crew.start()
+        """Start the pools, accept connections, announce the port."""
+        await asyncio.gather(*(pool.start() for pool in self._pools))
         await super().startup(sockets)
         if not self.should_exit:
             self._announce(self.servers[0].sockets[0].getsockname()[1])
@@ -78,12 +87,16 @@ def serve(  # noqa: PLR0913 - each is named where it is given
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     with (
         socket.create_server((host, port), family=family, backlog=BACKLOG) as listening,
-        closing(Crew(environments(settings, capacity.workers), queue=capacity.queue)) as crew,
+        closing(photo_pool(settings, capacity)) as photos,
+        closing(account_pool(settings)) as accounts,
         sweeping(folder := upload_folder(settings)),
         suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
     ):
-        config = configuration(middleware(server_app(settings, crew, folder)))
-        AnnouncingServer(config, crew, announce).run([listening])
+        inline = InlineHandler(build(settings, opens_model=False, with_metrics=False), accounts)
+        limit = settings.max_body_bytes
+        application = ServerApp(photos, inline, max_body_bytes=limit, folder=folder)
+        config = configuration(middleware(application))
+        AnnouncingServer(config, (photos, accounts), announce).run([listening])
 
 
 def upload_folder(settings: Settings) -> FolderStore | None:
@@ -92,21 +105,32 @@ def upload_folder(settings: Settings) -> FolderStore | None:
     return uploads if isinstance(uploads, FolderStore) else None
 
 
-def server_app(settings: Settings, crew: Crew, folder: FolderStore | None) -> ServerApp:
-    """Return what answers: the crew for photos, and a handler in this process for all else."""
-    desk = build(settings, opens_model=False, with_metrics=False)
-    return ServerApp(crew, desk, max_body_bytes=settings.max_body_bytes, folder=folder)
+def photo_pool(settings: Settings, capacity: Capacity) -> WorkerPool:
+    """Return the pool that blurs photos; its workers divide the CPUs among them.
 
-
-def environments(settings: Settings, workers: int) -> list[Environment]:
-    """Return the crew's environments, which share the CPUs out among them.
-
-    One that takes longer for a photo than the photo's hold lives is ended: by then the
-    credit is home again.
+    A worker is killed when it exceeds the hold's lifetime; the hold has expired by then, so its
+    credit is back.
     """
-    threads = settings.inference_threads or max(1, usable_cpus() // workers)
+    threads = settings.inference_threads or max(1, usable_cpus() // capacity.workers)
     each = replace(settings, inference_threads=threads)
-    return [Environment(each, longest_s=settings.hold_ttl_s) for _ in range(workers)]
+    return WorkerPool(
+        lambda: Worker(each, name="photo", timeout_s=settings.hold_ttl_s),
+        name="photo",
+        size=capacity.workers,
+        queue=capacity.queue,
+        max_wait_s=settings.queue_wait_s,
+    )
+
+
+def account_pool(settings: Settings) -> WorkerPool:
+    """Return the pool of one worker that answers account calls."""
+    return WorkerPool(
+        lambda: Worker(settings, name="account", timeout_s=ACCOUNT_TIMEOUT_S, opens_model=False),
+        name="account",
+        size=1,
+        queue=ACCOUNT_QUEUE,
+        max_wait_s=ACCOUNT_WAIT_S,
+    )
 
 
 def configuration(application: Any) -> uvicorn.Config:  # noqa: ANN401 - ASGI

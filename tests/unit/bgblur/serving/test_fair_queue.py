@@ -1,0 +1,159 @@
+"""How accounts share the places of a queue and the workers behind it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bgblur.serving.fair_queue import FairQueue
+
+
+def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list[str]:
+    """Add as many items as have a place; return those that lost theirs."""
+    removed = []
+    for number in range(start, start + count):
+        if queue.has_place(account):
+            lost = queue.add(account, f"{account}{number}")
+            removed += [lost] if lost else []
+    return removed
+
+
+def taken(queue: FairQueue[str], count: int, *, used_s: float = 1.0) -> list[str]:
+    """Take items one after another; each uses a worker for the same time."""
+    items = []
+    for _ in range(count):
+        item = queue.take()
+        assert item
+        queue.finish(item[0], used_s)
+        items.append(item)
+    return items
+
+
+def test_one_account_alone_can_use_every_place() -> None:
+    queue: FairQueue[str] = FairQueue(4)
+    assert add(queue, "a", 9) == []
+    assert queue.taken == 4
+    assert not queue.has_place("a")
+    assert taken(queue, 4) == ["a0", "a1", "a2", "a3"]
+    assert queue.take() is None
+
+
+@pytest.mark.parametrize("working", [0, 1, 2])
+def test_a_second_account_can_always_get_half_of_the_places(working: int) -> None:
+    queue: FairQueue[str] = FairQueue(8)
+    add(queue, "a", 8)
+    for _ in range(working):
+        queue.take()
+    assert add(queue, "b", 8) == ["a7", "a6", "a5", "a4"]
+    assert not queue.has_place("a")
+    assert not queue.has_place("b")
+    assert queue.taken == 8
+
+
+def test_a_place_is_taken_from_the_account_that_has_most() -> None:
+    queue: FairQueue[str] = FairQueue(6)
+    add(queue, "a", 2)
+    add(queue, "b", 4)
+    assert queue.add("c", "c0") == "b3"
+
+
+def test_no_account_loses_its_only_place() -> None:
+    queue: FairQueue[str] = FairQueue(3)
+    for account in "abc":
+        add(queue, account, 1)
+    assert not queue.has_place("d")
+
+
+def test_what_is_at_work_is_never_removed() -> None:
+    queue: FairQueue[str] = FairQueue(2)
+    add(queue, "a", 2)
+    queue.take()
+    queue.take()
+    assert not queue.has_place("b")
+
+
+def test_accounts_take_turns_whatever_came_first() -> None:
+    queue: FairQueue[str] = FairQueue(9)
+    add(queue, "a", 4)
+    add(queue, "b", 2)
+    assert taken(queue, 6) == ["a0", "b0", "a1", "b1", "a2", "a3"]
+    add(queue, "a", 3)
+    add(queue, "b", 3)
+    assert taken(queue, 6, used_s=0) == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+def test_an_account_with_slow_requests_gets_the_same_time_not_the_same_number() -> None:
+    queue: FairQueue[str] = FairQueue(30)
+    add(queue, "slow", 2)
+    add(queue, "b", 20)
+    order = []
+    for _ in range(20):
+        item = queue.take()
+        assert item
+        account = "slow" if item.startswith("slow") else "b"
+        queue.finish(account, 10.0 if account == "slow" else 1.0)
+        order.append(account)
+    assert order.count("slow") == 2
+    assert order[:12].count("b") >= 10
+
+
+def test_with_two_workers_a_second_account_always_has_one() -> None:
+    queue: FairQueue[str] = FairQueue(9)
+    add(queue, "a", 5)
+    add(queue, "b", 3)
+    assert {queue.take(), queue.take()} == {"a0", "b0"}
+    queue.finish("b", 0.1)
+    assert queue.take() == "b1"
+    queue.finish("b", 99.0)
+    assert queue.take() == "b2"
+
+
+def test_an_account_that_was_idle_has_no_advantage_over_the_one_that_used_least() -> None:
+    queue: FairQueue[str] = FairQueue(9)
+    add(queue, "a", 9)
+    assert taken(queue, 3) == ["a0", "a1", "a2"]
+    add(queue, "b", 3)
+    assert sorted(taken(queue, 4)) == ["a3", "a4", "b0", "b1"]
+
+
+def test_an_item_that_is_put_back_is_the_next_of_its_account() -> None:
+    queue: FairQueue[str] = FairQueue(3)
+    add(queue, "a", 3)
+    assert queue.take() == "a0"
+    queue.put_back("a", "a0")
+    assert queue.taken == 3
+    assert queue.take() == "a0"
+
+
+def test_an_item_that_waits_can_be_removed_once() -> None:
+    queue: FairQueue[str] = FairQueue(3)
+    add(queue, "a", 2)
+    assert queue.take() == "a0"
+    assert not queue.remove("a", "a0")
+    assert queue.remove("a", "a1")
+    assert not queue.remove("a", "a1")
+    assert not queue.remove("b", "b0")
+    queue.finish("a", 1)
+    assert queue.taken == 0
+
+
+@given(st.integers(1, 6), st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
+def test_no_sequence_of_steps_exceeds_the_places_or_loses_an_item(
+    places: int, steps: list[tuple[str, bool]]
+) -> None:
+    queue: FairQueue[str] = FairQueue(places)
+    inside: set[str] = set()
+    for number, (account, adds) in enumerate(steps):
+        if adds and queue.has_place(account):
+            removed = queue.add(account, f"{account}{number}")
+            inside.add(f"{account}{number}")
+            inside.discard(removed or "")
+        elif not adds and (item := queue.take()):
+            queue.finish(item[0], 1)
+            inside.remove(item)
+        assert queue.taken == len(inside) <= places
+    while item := queue.take():
+        queue.finish(item[0], 1)
+        inside.remove(item)
+    assert not inside

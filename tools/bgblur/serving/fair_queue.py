@@ -1,0 +1,118 @@
+"""A bounded queue that accounts share.
+
+Places are shared: one account alone can use all of them. When all are taken, an account that has
+few takes one from the account that has most, so two accounts can each have half.
+
+Workers are shared too: the next request is one of the account with the fewest requests at work,
+and among equals of the one whose requests have used the least time since it was last idle. This is
+start-time fair queueing with the time used in place of an estimate (Goyal, Vin and Cheng, 1997).
+Requests of one account keep their order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(slots=True)
+class _Share(Generic[Item]):
+    """What one account has in the queue and at work."""
+
+    waiting: deque[Item] = field(default_factory=deque)
+    working: int = 0
+    used_s: float = 0.0
+
+    @property
+    def places(self) -> int:
+        return len(self.waiting) + self.working
+
+
+class FairQueue(Generic[Item]):
+    """Items that wait or are at work; together they take at most `places` places."""
+
+    def __init__(self, places: int) -> None:
+        """Create an empty queue."""
+        self._places = places
+        self._shares: dict[str, _Share[Item]] = {}
+
+    @property
+    def taken(self) -> int:
+        """Return how many places are taken."""
+        return sum(share.places for share in self._shares.values())
+
+    def has_place(self, account: str) -> bool:
+        """Return whether one more item of this account would be added."""
+        return self.taken < self._places or self._donor(account) is not None
+
+    def add(self, account: str, item: Item) -> Item | None:
+        """Add an item that `has_place`; return the item that lost its place to it, if any."""
+        removed = None
+        if self.taken >= self._places and (donor := self._donor(account)):
+            removed = donor.waiting.pop()
+        self._share(account).waiting.append(item)
+        return removed
+
+    def take(self) -> Item | None:
+        """Return the next item, which is now at work, or None if none waits."""
+        waiting = [name for name, share in self._shares.items() if share.waiting]
+        if not waiting:
+            return None
+        account = min(waiting, key=lambda name: self._order(self._shares[name]))
+        share = self._shares.pop(account)
+        self._shares[account] = share  # behind its equals from now on
+        share.working += 1
+        return share.waiting.popleft()
+
+    def put_back(self, account: str, item: Item) -> None:
+        """Let an item that is at work wait again, before all others of its account."""
+        self._shares[account].working -= 1
+        self._shares[account].waiting.appendleft(item)
+
+    def remove(self, account: str, item: Item) -> bool:
+        """Remove an item if it waits; return whether it did."""
+        share = self._shares.get(account)
+        if share is None or item not in share.waiting:
+            return False
+        share.waiting.remove(item)
+        self._forget_if_idle(account)
+        return True
+
+    def finish(self, account: str, used_s: float) -> None:
+        """Free the place of an item at work, which has used a worker for that time."""
+        share = self._shares[account]
+        share.working -= 1
+        share.used_s += used_s
+        self._forget_if_idle(account)
+
+    def clear(self) -> list[Item]:
+        """Remove all that wait, and return them."""
+        removed = [item for share in self._shares.values() for item in share.waiting]
+        for share in self._shares.values():
+            share.waiting.clear()
+        return removed
+
+    def _share(self, account: str) -> _Share[Item]:
+        """Return the account's share; a new one begins level with the one that used least."""
+        if account not in self._shares:
+            used_s = min((share.used_s for share in self._shares.values()), default=0.0)
+            self._shares[account] = _Share(used_s=used_s)
+        return self._shares[account]
+
+    def _donor(self, account: str) -> _Share[Item] | None:
+        """Return the share that gives up a place: it still has as many as the receiver then."""
+        shares = [share for share in self._shares.values() if share.waiting]
+        largest = max(shares, key=lambda share: share.places, default=None)
+        own = self._shares[account].places if account in self._shares else 0
+        return largest if largest and own + 1 <= largest.places - 1 else None
+
+    def _forget_if_idle(self, account: str) -> None:
+        if not self._shares[account].places:
+            del self._shares[account]
+
+    @staticmethod
+    def _order(share: _Share[Item]) -> tuple[int, float]:
+        return share.working, share.used_s

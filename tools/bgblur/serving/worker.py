@@ -1,0 +1,154 @@
+"""A worker process as the server sees it: a process, a pipe to it, and a thread that waits.
+
+A worker is used until it fails once. It is then killed, and the pool starts another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from ctypes import c_bool
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, TypeVar
+
+from bgblur.serving import worker_main
+from bgblur.serving.worker_main import ACCEPTED, READY, STOP, StartError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+    from bgblur.serving.proxy import ClientState, Reply, Request
+    from blur.settings import Settings
+
+START_TIMEOUT_S = 60
+"""How long a worker can take to build its handler; on a busy machine it takes a few seconds."""
+ACCEPT_TIMEOUT_S = 10
+"""How long an idle worker can take to accept a request; usually milliseconds."""
+STOP_TIMEOUT_S = 2
+"""How long a worker can take to end when it is asked to."""
+
+# Spawned, not forked: ONNX Runtime's threads and SQLite's connections do not survive a fork.
+CONTEXT = get_context("spawn")
+Value = TypeVar("Value")
+
+
+class NotAcceptedError(Exception):
+    """The worker did not accept the request: work on it has not begun."""
+
+
+class Worker:
+    """One process with its own handler, which answers one request at a time."""
+
+    def __init__(
+        self, settings: Settings, *, name: str, timeout_s: float, opens_model: bool = True
+    ) -> None:
+        """Keep what the handler is built from, and the longest time for one request."""
+        self._name = name
+        self._settings = settings
+        self._timeout_s = timeout_s
+        self._opens_model = opens_model
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
+        self._process: SpawnProcess | None = None
+        self._messages: Connection
+        self._is_client_connected: c_bool  # in memory that both processes share
+        self._is_busy = False
+        self._is_killed = False
+
+    async def start(self) -> None:
+        """Start the process and wait until its handler is built.
+
+        Raises:
+            StartError: the handler cannot be built, or the system does not start the process.
+
+        """
+        try:
+            await self._in_thread(self._start, START_TIMEOUT_S)
+        except StartError:
+            raise
+        except TimeoutError as error:
+            message = f"A worker process was not ready within {START_TIMEOUT_S} seconds."
+            raise StartError(message) from error
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or error
+            message = f"A worker process cannot be started: {reason}."
+            raise StartError(message) from error
+
+    async def answer(self, request: Request, client: ClientState) -> Reply:
+        """Let the process answer. After any exception the worker has to be killed.
+
+        Raises:
+            NotAcceptedError: work has not begun; another worker can take the request.
+            TimeoutError: there is no answer in time.
+            Exception: the process ended, or its answer cannot be read.
+
+        """
+        self._is_busy = True
+        self._is_client_connected.value = not client.gone.is_set()
+        left_ms = round(self._timeout_s * 1000)
+        try:
+            await self._in_thread(lambda: self._submit(request, left_ms), ACCEPT_TIMEOUT_S)
+        except Exception as error:
+            raise NotAcceptedError(type(error).__name__) from error
+        reply: Reply = await self._in_thread(self._messages.recv, self._timeout_s)
+        self._is_busy = False
+        return reply
+
+    def disconnect_client(self) -> None:
+        """Let the handler know that the client of the request at work is gone."""
+        self._is_client_connected.value = False
+
+    def is_alive(self) -> bool:
+        """Return whether the process is running."""
+        return self._process is not None and self._process.is_alive()
+
+    def stop(self) -> None:
+        """Ask an idle process to end."""
+        if not self._is_busy and self.is_alive():
+            self._messages.send(STOP)
+
+    def close(self) -> None:
+        """Wait a moment for a process that was asked to end; kill it if it does not."""
+        if self._process is not None and self.is_alive() and not self._is_busy:
+            self._process.join(STOP_TIMEOUT_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process at once; a thread that waits for it wakes up."""
+        self._is_killed = True
+        if self._process is not None and self._process.pid is not None:
+            self._process.kill()
+        self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, function: Callable[[], Value], timeout_s: float) -> Value:
+        async with asyncio.timeout(timeout_s):
+            return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _start(self) -> None:
+        self._messages, others = CONTEXT.Pipe()
+        self._is_client_connected = CONTEXT.RawValue(c_bool)
+        self._process = CONTEXT.Process(
+            name=f"bgblur-{self._name}",
+            target=worker_main.run,
+            args=(others, self._is_client_connected, self._settings),
+            kwargs={"opens_model": self._opens_model},
+        )
+        with others:
+            self._process.start()
+        if self._is_killed:  # while it was starting
+            self._process.kill()
+        try:
+            message = self._messages.recv()
+        except EOFError as error:
+            text = "A worker process ended while it was starting."
+            raise StartError(text) from error
+        if message != READY:
+            raise message
+
+    def _submit(self, request: Request, left_ms: int) -> None:
+        self._messages.send((request, left_ms))
+        message = self._messages.recv()
+        if message != ACCEPTED:
+            text = f"expected {ACCEPTED!r} from the worker"
+            raise RuntimeError(text)

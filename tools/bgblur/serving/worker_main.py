@@ -1,0 +1,76 @@
+"""What runs in a worker process: it builds a handler and calls it on one request at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing import connection, current_process, parent_process
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from bgblur.serving.proxy import InvocationContext, from_answer, to_event
+from blur.handler import build
+from blur.imaging.matting.session import ModelMissingError
+
+if TYPE_CHECKING:
+    from ctypes import c_bool
+    from multiprocessing.connection import Connection
+
+    from blur.settings import Settings
+
+READY = "ready"
+"""Sent once, when the handler is built."""
+ACCEPTED = "accepted"
+"""Sent for each request before work on it begins."""
+STOP = None
+"""Received in place of a request when the server ends."""
+WORKER_NICE = 5
+"""How far a worker's priority is below the server's, which answers the short requests."""
+
+
+class StartError(RuntimeError):
+    """A worker process cannot start; the message gives the reason. It can be pickled."""
+
+
+def run(
+    messages: Connection, is_client_connected: c_bool, settings: Settings, *, opens_model: bool
+) -> None:
+    """Build the handler, then answer the requests that arrive until `STOP` does.
+
+    An exception ends the process: the server replaces it.
+    """
+    init_worker()
+    try:
+        handler = build(settings, opens_model=opens_model, with_metrics=False)
+    except (ModelMissingError, ValueError) as error:
+        messages.send(StartError(str(error)))
+        return
+    messages.send(READY)
+    with suppress(EOFError):  # the server has ended
+        while (message := messages.recv()) is not STOP:
+            messages.send(ACCEPTED)
+            request, left_ms = message
+            context = InvocationContext(left_ms, lambda: bool(is_client_connected.value))
+            messages.send(from_answer(handler(to_event(request), context)))
+
+
+def init_worker() -> None:
+    """Ignore the signals that stop the server, lower the priority, and end with the server."""
+    with suppress(OSError):  # Linux: `ps` and `top` show the name
+        Path("/proc/self/comm").write_text(current_process().name)
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(WORKER_NICE)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        sys.stdout.flush()
+        os._exit(1)

@@ -1,0 +1,259 @@
+"""Worker processes, and the queue of requests in front of them.
+
+Each worker has a task that gives it one request after another. When the worker fails, in any
+way, the task kills it and starts another one, after pauses that grow as long as that fails too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bgblur.serving.fair_queue import FairQueue
+from bgblur.serving.proxy import ClientDisconnected, ClientState
+from bgblur.serving.worker import NotAcceptedError
+from blur.errors import LostError, OverloadedError
+
+if TYPE_CHECKING:
+    from bgblur.serving.proxy import Reply, Request
+    from bgblur.serving.worker import Worker
+
+LOGGER = logging.getLogger(__name__)
+RESTART_PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Pause before a worker is started again, by the number of failures since it last answered."""
+IDLE_CHECK_S = 1.0
+"""How often an idle worker is checked."""
+WEIGHT = 0.2
+"""Weight of the latest request in the average time of a request."""
+
+
+class IdleDeathError(Exception):
+    """A worker process ended while it had no request."""
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """A request, and the future that its answer is set on."""
+
+    request: Request
+    account: str
+    client: ClientState
+    reply: asyncio.Future[Reply]
+    latest_start: float
+    """The event loop's time until which the request can wait."""
+    worker: Worker | None = None
+    """The worker that has it now."""
+
+    def fail(self, error: Exception) -> None:
+        if not self.reply.done():
+            self.reply.set_exception(error)
+
+
+class WorkerPool:
+    """Workers that answer the requests of a bounded queue, which accounts share."""
+
+    def __init__(
+        self,
+        new_worker: Callable[[], Worker],
+        *,
+        name: str,
+        size: int,
+        queue: int,
+        max_wait_s: float,
+    ) -> None:
+        """Create a pool of `size` workers; `queue` requests can wait, each up to `max_wait_s`."""
+        self._name = name
+        self._new_worker = new_worker
+        self._size = size
+        self._max_wait_s = max_wait_s
+        self._queue: FairQueue[_Call] = FairQueue(size + queue)
+        self._arrival = asyncio.Event()
+        self._workers: set[Worker] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failing: dict[int, float] = {}
+        """Numbers of the workers that do not start, and the pause before the next attempt."""
+        self._typical_s = 1.0
+
+    async def start(self) -> None:
+        """Start all workers.
+
+        Raises:
+            StartError: one of them does not start.
+
+        """
+        workers = [self._create() for _ in range(self._size)]
+        await asyncio.gather(*(worker.start() for worker in workers))
+        self._tasks = [
+            asyncio.create_task(self._supervise(number, worker))
+            for number, worker in enumerate(workers)
+        ]
+
+    def require_place(self, account: str = "") -> None:
+        """Return if a request of this account can be accepted now.
+
+        Raises:
+            OverloadedError: the queue is full, or no worker starts.
+
+        """
+        if len(self._failing) == self._size:
+            raise OverloadedError(retry_after_s=math.ceil(max(self._failing.values())))
+        if not self._queue.has_place(account):
+            raise self._overloaded()
+
+    async def answer(
+        self, request: Request, *, account: str = "", client: ClientState | None = None
+    ) -> Reply:
+        """Return a worker's answer.
+
+        Raises:
+            OverloadedError: no worker began in time, or another account got the place.
+            ClientDisconnected: the client left before a worker began.
+            LostError: the worker failed while it worked on the request.
+
+        """
+        self.require_place(account)
+        loop = asyncio.get_running_loop()
+        latest_start = loop.time() + self._max_wait_s
+        call = _Call(request, account, client or ClientState(), loop.create_future(), latest_start)
+        if removed := self._queue.add(account, call):
+            removed.fail(self._overloaded())
+        self._arrival.set()
+        timer = loop.call_at(latest_start, self._expire, call)
+        watch = asyncio.create_task(self._watch_client(call))
+        try:
+            return await call.reply
+        finally:
+            timer.cancel()
+            watch.cancel()
+            self._queue.remove(account, call)
+
+    def close(self) -> None:
+        """End every worker."""
+        for worker in self._workers:
+            with suppress(OSError):  # it has ended already
+                worker.stop()
+        for worker in self._workers:
+            worker.close()
+
+    def _create(self) -> Worker:
+        worker = self._new_worker()
+        self._workers.add(worker)
+        return worker
+
+    async def _supervise(self, number: int, worker: Worker | None) -> None:
+        """Give a worker requests; replace it each time it fails, for any reason."""
+        failures = 0
+        while True:
+            try:
+                if worker is None:
+                    worker = self._create()
+                    await worker.start()
+                self._failing.pop(number, None)
+                while True:
+                    await self._work(worker, await self._next_call(worker))
+                    failures = 0
+            except LostError:
+                failures = 0
+            except Exception as error:  # noqa: BLE001 - the remedy is the same for all
+                failures += 1
+                LOGGER.error("%s worker %d failed: %r", self._name, number, error)  # noqa: TRY400
+            self._discard(worker)
+            worker = None
+            pause_s = RESTART_PAUSES_S[min(failures, len(RESTART_PAUSES_S) - 1)]
+            if failures > 1:
+                self._failing[number] = pause_s
+            await asyncio.sleep(pause_s)
+
+    def _discard(self, worker: Worker | None) -> None:
+        if worker is None:
+            return
+        self._workers.discard(worker)
+        try:
+            worker.kill()
+        except Exception as error:  # noqa: BLE001 - as above
+            LOGGER.error("a worker cannot be killed: %r", error)  # noqa: TRY400
+
+    async def _next_call(self, worker: Worker) -> _Call:
+        """Wait for a request.
+
+        Raises:
+            IdleDeathError: the worker ended meanwhile; the request is left to others.
+
+        """
+        while True:
+            if not worker.is_alive():
+                message = "the process ended while it was idle"
+                raise IdleDeathError(message)
+            if call := self._queue.take():
+                return call
+            self._arrival.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_CHECK_S):
+                    await self._arrival.wait()
+
+    async def _work(self, worker: Worker, call: _Call) -> None:
+        """Let the worker answer.
+
+        Raises:
+            NotAcceptedError: the worker failed before it began; the request waits again.
+            LostError: the worker failed afterwards.
+
+        """
+        call.worker = worker
+        began_s = time.monotonic()
+        try:
+            reply = await worker.answer(call.request, call.client)
+        except NotAcceptedError:
+            self._wait_again(call)
+            raise
+        except Exception as error:
+            name = type(error).__name__
+            LOGGER.error(  # noqa: TRY400
+                "req_%s: a %s worker failed: %s", call.request.request_id, self._name, name
+            )
+            self._finish(call, began_s)
+            call.fail(LostError())
+            raise LostError from error
+        finally:
+            call.worker = None
+        self._typical_s += WEIGHT * (self._finish(call, began_s) - self._typical_s)
+        if not call.reply.done():
+            call.reply.set_result(reply)
+
+    def _finish(self, call: _Call, began_s: float) -> float:
+        used_s = time.monotonic() - began_s
+        self._queue.finish(call.account, used_s)
+        return used_s
+
+    def _wait_again(self, call: _Call) -> None:
+        if call.reply.done() or call.client.gone.is_set():
+            self._queue.finish(call.account, 0)
+            call.fail(ClientDisconnected())
+        elif asyncio.get_running_loop().time() >= call.latest_start:
+            self._queue.finish(call.account, 0)
+            call.fail(self._overloaded())
+        else:
+            self._queue.put_back(call.account, call)
+            self._arrival.set()
+
+    def _expire(self, call: _Call) -> None:
+        if self._queue.remove(call.account, call):
+            call.fail(self._overloaded())
+
+    async def _watch_client(self, call: _Call) -> None:
+        """Drop a waiting request whose client leaves; let the handler of one at work know."""
+        await call.client.gone.wait()
+        if self._queue.remove(call.account, call):
+            call.fail(ClientDisconnected())
+        elif call.worker is not None:
+            call.worker.disconnect_client()
+
+    def _overloaded(self) -> OverloadedError:
+        wait_s = self._queue.taken * self._typical_s / self._size
+        return OverloadedError(retry_after_s=max(1, math.ceil(wait_s)))
