@@ -17,20 +17,22 @@ whole microseconds and T is rounded up, so rounding never admits more than the l
 A call that was not charged and took more CPU than an ordinary photo counts as several requests
 once it has ended: TAT and `allow` move on by T for each (`weighed`).
 
-Requests fill no bucket further than `burst * T` ahead of a right clock, and their weight none
-further than twice that, `horizon_us`. One that is further ahead, and some seconds for clocks that
-differ between machines, was left by a clock that has since gone back. It is taken as a bucket
-with one place left: the call gets in, the next one T later, so that a jump of the clock admits
-one request too many and locks no key out. A smaller jump is waited for, at most `(burst + 1) * T
-+ CLOCK_SKEW_US`. A clock that jumps forward and stays there admits one burst early.
+Clocks of machines differ, and TAT is compared with all of them. So a bucket also keeps the instant
+of its last request, and its time never goes back: a request that a slow clock dates earlier is
+taken as one of that last instant. A process remembers how far the instants in the buckets that it
+reads are ahead of its own clock, and adds the difference to its clock (`LimiterClock`): limits
+run by the fastest clock that has used them. An absolute difference does not matter to a limit,
+only the step when a faster clock joins or a clock is set forward: each step of d seconds admits
+at most min(burst, d / T) requests more. A clock that is set back changes nothing.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from blur.accounts.model import SECOND_US, Instant, RateLimit, RateStanding
-from blur.skew import CLOCK_SKEW_US
 
 MINUTE_US = 60 * SECOND_US
 
@@ -43,6 +45,8 @@ class Bucket:
     """Theoretical arrival time; the key is fully rested from then on."""
     allow_us: int
     """When the next request conforms: `tat_us - (burst - 1) * T`."""
+    last_us: int = 0
+    """When the last request was admitted, by the clock that admitted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,54 +68,92 @@ def slack_us(limit: RateLimit) -> int:
 
 def step(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket | Refusal:
     """Admit one request and return the bucket after it, or refuse it."""
-    bucket = believed(bucket, limit, now_us)
+    now_us = bucket_time(bucket, now_us)
     interval = interval_us(limit)
     if bucket.tat_us <= now_us:
-        return Bucket(now_us + interval, now_us + slack_us(limit))
+        return Bucket(now_us + interval, now_us + slack_us(limit), now_us)
     if bucket.allow_us <= now_us:
-        return Bucket(bucket.tat_us + interval, bucket.allow_us + interval)
+        return Bucket(bucket.tat_us + interval, bucket.allow_us + interval, now_us)
     return Refusal(retry_after_s(bucket, now_us))
 
 
 def weighed(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
     """Return the bucket as if a request that it has admitted had counted as `requests` more.
 
-    TAT is moved to `horizon_us` at most, so that the bucket never looks like one that a wrong
-    clock has left.
+    TAT is moved to `horizon_us` at most, so that no call locks its key out for long.
     """
-    horizon = horizon_us(limit)
+    now_us, horizon = bucket_time(bucket, now_us), horizon_us(limit)
     shift_us = min(requests * interval_us(limit), horizon, now_us + horizon - bucket.tat_us)
     if shift_us <= 0:
         return bucket
-    return Bucket(bucket.tat_us + shift_us, bucket.allow_us + shift_us)
+    return Bucket(bucket.tat_us + shift_us, bucket.allow_us + shift_us, bucket.last_us)
 
 
 def horizon_us(limit: RateLimit) -> int:
-    """Return how far ahead of a right clock TAT can be: a burst of requests, and their weight."""
+    """Return how far ahead of the last request TAT can be, with a burst and its weight."""
     return 2 * limit.burst * interval_us(limit)
 
 
-def believed(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket:
-    """Return the bucket, or one with a single place left if its clock was far ahead of ours."""
-    interval = interval_us(limit)
-    if bucket.tat_us <= now_us + horizon_us(limit) + CLOCK_SKEW_US:
-        return bucket
-    return Bucket(now_us + (limit.burst - 1) * interval, now_us)
+def bucket_time(bucket: Bucket, now_us: Instant) -> Instant:
+    """Return the later one of now and the bucket's last request: its time never goes back."""
+    return Instant(max(now_us, bucket.last_us))
 
 
 def retry_after_s(bucket: Bucket, now_us: Instant) -> int:
     """Return the whole seconds, at least 1, after which a request conforms."""
-    return max(1, _ceil_seconds(bucket.allow_us - now_us))
+    return max(1, _ceil_seconds(bucket.allow_us - bucket_time(bucket, now_us)))
 
 
 def standing(bucket: Bucket, limit: RateLimit, now_us: Instant) -> RateStanding:
     """Tell what the key could send right now, and when it is fully rested."""
-    bucket = believed(bucket, limit, now_us)
+    now_us = bucket_time(bucket, now_us)
     reset_s = max(0, _ceil_seconds(bucket.tat_us - now_us))
     if bucket.tat_us <= now_us:
         return RateStanding(limit, limit.burst, reset_s)
     conforming = (now_us - bucket.allow_us) // interval_us(limit) + 1
     return RateStanding(limit, max(0, conforming), reset_s)
+
+
+class LimiterClock:
+    """How far the clocks behind the buckets that a process has read are ahead of its own."""
+
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        """Start with the process's own clock; `ticks` are seconds that never go back."""
+        self._ticks = ticks
+        self._ahead_us = 0
+
+    def start(self, now_us: Instant) -> LimiterTime:
+        """Return the limits' time of a request that starts now, at `now_us` by our clock."""
+        return LimiterTime(self, now_us, self._ticks())
+
+    def us(self, now_us: Instant) -> Instant:
+        """Return the limits' time when our clock shows `now_us`."""
+        return Instant(now_us + self._ahead_us)
+
+    def learn(self, last_us: int, started: LimiterTime) -> None:
+        """Take note of a bucket's last request, which a request of ours reads now.
+
+        The time since our request started counts: the other one may have come in between.
+        """
+        read_us = started.now_us + round((self._ticks() - started.ticks) * SECOND_US)
+        self._ahead_us = max(self._ahead_us, last_us - read_us)
+
+
+@dataclass(frozen=True, slots=True)
+class LimiterTime:
+    """The limits' time of one request."""
+
+    clock: LimiterClock
+    now_us: Instant
+    """By the clock of this process."""
+    ticks: float
+
+    def us(self, bucket: Bucket | None = None) -> Instant:
+        """Return the time of this request in a bucket that it has read, or in any other."""
+        if bucket is None:
+            return self.clock.us(self.now_us)
+        self.clock.learn(bucket.last_us, self)
+        return bucket_time(bucket, self.clock.us(self.now_us))
 
 
 def _ceil_seconds(duration_us: int) -> int:

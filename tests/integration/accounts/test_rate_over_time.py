@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
+from blur.accounts.connect import connect
 from blur.accounts.model import SECOND_US, Instant, RateLimit
 from blur.errors import RateLimitError
 
@@ -77,16 +80,28 @@ def test_a_client_that_waits_as_told_is_never_refused_again(
             assert refusal(store, customer, now_us) is None
 
 
-def test_a_clock_set_back_an_hour_admits_one_and_then_one_an_interval(
+def test_a_clock_set_back_an_hour_admits_the_burst_and_then_one_an_interval(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
-    customer = make_account(credits=0, limit=RateLimit(per_minute=60, burst=3))
+    customer = make_account(credits=0, limit=RateLimit(per_minute=6, burst=3))
     assert refusal(store, customer, after(3_600)) is None
-    assert [refusal(store, customer, after(at)) for at in (0, 0, 0.9, 1, 1.5, 2)] == [
-        None,
-        1,
-        1,
-        None,
-        1,
-        None,
-    ]
+    waits = [refusal(store, customer, after(at)) for at in (0, 0, 0, 1, 15, 16)]
+    assert [wait is None for wait in waits] == [True, True, False, False, True, False]
+
+
+@pytest.mark.parametrize("skew_s", [-86_400, -30, -1, 1, 30, 86_400])
+def test_two_servers_whose_clocks_differ_share_one_limit(
+    store: AccountStore, location: str, make_account: MakeAccount, skew_s: float
+) -> None:
+    customer = make_account(credits=0, limit=RateLimit(per_minute=6, burst=2))
+    other = connect(location)
+    chance, granted = Random(0), {store: 0, other: 0}
+    arrivals = sorted(chance.uniform(0, 600) for _ in range(240))
+    for seconds in arrivals:
+        server = chance.choice([store, other])
+        now_us = after(seconds + (skew_s if server is other else 0))
+        granted[server] += refusal(server, customer, now_us) is None
+    other.close()
+    # 600 s earn 60 requests; a burst is there at first, and once more when a clock joins.
+    assert 55 <= sum(granted.values()) <= 60 + 2 + 2 + 1
+    assert min(granted.values()) >= sum(granted.values()) / 4

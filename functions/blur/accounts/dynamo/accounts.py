@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from blur.accounts.dynamo import admin, calls, records
 from blur.accounts.dynamo.table import DynamoTable, Send
+from blur.accounts.rate import LimiterClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,9 +35,10 @@ class DynamoAccounts:
         """Keep the function that starts sending for one call."""
         self._table_name = table_name
         self._begin = begin
+        self._limiter = LimiterClock()
 
     def _table(self) -> DynamoTable:
-        return DynamoTable(self._table_name, self._begin)
+        return DynamoTable(self._table_name, self._begin, self._limiter)
 
     def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.authorize`."""

@@ -9,13 +9,14 @@ too, if other calls have come in between, so this goes round a bounded number of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blur.accounts import rate
 from blur.accounts.dynamo import holds, schema
 from blur.accounts.dynamo.items import (
     CALLS,
     INQUIRIES,
+    BucketNames,
     account_of,
     bucket_of,
     key_of,
@@ -51,8 +52,24 @@ class Visit:
 
     account_id: str
     key_digest: str
-    bucket: tuple[str, str]
+    bucket: BucketNames
     now_us: Instant
+    limiter: rate.LimiterTime
+    limiter_us: Instant
+    """The time of the request in the bucket, which `rate` explains."""
+
+    @classmethod
+    def begin(
+        cls,
+        table: DynamoTable,
+        account_id: str,
+        key_digest: str,
+        bucket: BucketNames,
+        now_us: Instant,
+    ) -> Visit:
+        """Begin a request whose bucket has not been read yet."""
+        limiter = table.limiter.start(now_us)
+        return cls(account_id, key_digest, bucket, now_us, limiter, limiter.us())
 
 
 Branch = Callable[[Expressions, Visit], None]
@@ -63,25 +80,28 @@ def authorize(
     table: DynamoTable, account_id: str, key_digest: str, now_us: Instant
 ) -> AccountStatus:
     """See `CallStore.authorize`."""
-    item = _enter(table, Visit(account_id, key_digest, CALLS, now_us))
-    return standing_of(item, key_digest, 0, now_us)
+    item = _enter(table, Visit.begin(table, account_id, key_digest, CALLS, now_us))
+    return standing_of(item, key_digest, 0, table.limiter.us(now_us))
 
 
 def inquire(table: DynamoTable, account_id: str, key_digest: str, now_us: Instant) -> AccountView:
     """See `CallStore.inquire`."""
-    item = _enter(table, Visit(account_id, key_digest, INQUIRIES, now_us))
+    item = _enter(table, Visit.begin(table, account_id, key_digest, INQUIRIES, now_us))
     key = key_of(item, account_id, key_digest)
-    return AccountView(account_of(item), key, rate_of(item, key_digest, INQUIRIES, now_us))
+    standing = rate_of(item, key_digest, INQUIRIES, table.limiter.us(now_us))
+    return AccountView(account_of(item), key, standing)
 
 
 def reserve(table: DynamoTable, claim: Claim, now_us: Instant) -> Reservation:
     """See `CallStore.reserve`."""
-    item = _enter(table, Visit(claim.account_id, claim.key_digest, CALLS, now_us), claim)
+    visit = Visit.begin(table, claim.account_id, claim.key_digest, CALLS, now_us)
+    item = _enter(table, visit, claim)
     hold = holds.find(item, claim, now_us)
     if hold is None:
         message = "The accounts cannot be reached just now."
         raise UnavailableError(message, retry_after_s=1)
-    return Reservation(hold, standing_of(item, claim.key_digest, hold.price, now_us))
+    limiter_us = table.limiter.us(now_us)
+    return Reservation(hold, standing_of(item, claim.key_digest, hold.price, limiter_us))
 
 
 def settle(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None) -> AccountStatus:
@@ -100,7 +120,8 @@ def add_weight(
     table: DynamoTable, account_id: str, key_digest: str, weight: Weight, now_us: Instant
 ) -> AccountStatus:
     """See `CallStore.add_weight`."""
-    for add in additions(key_digest, weight, now_us):
+    limiter_us = table.limiter.us(now_us)
+    for add in additions(key_digest, weight, limiter_us):
         update = Expressions()
         update.conditions.append(f"attribute_exists({update.path('balance')})")
         add(update)
@@ -112,14 +133,14 @@ def add_weight(
             item = holds.known(failed.item, account_id)
         else:
             break
-    return standing_of(item, key_digest, 0, now_us)
+    return standing_of(item, key_digest, 0, limiter_us)
 
 
 def _standing_after(
     table: DynamoTable, hold: Hold, item: Item, charged: int, now_us: Instant
 ) -> AccountStatus:
     item = holds.tidy(table, hold.account_id, item, now_us)
-    return standing_of(item, hold.key_digest, charged, now_us)
+    return standing_of(item, hold.key_digest, charged, table.limiter.us(now_us))
 
 
 def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item:
@@ -137,12 +158,14 @@ def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item
             item = _authenticated(failed.item, visit)
         else:
             if claim and balance is not None:
-                left = rate_of(item, visit.key_digest, CALLS, visit.now_us)
+                left = rate_of(item, visit.key_digest, CALLS, visit.limiter_us)
                 raise insufficient_credits(claim.price, AccountStatus(0, balance, left))
             return holds.tidy(table, visit.account_id, item, visit.now_us)
         item = holds.tidy(table, visit.account_id, item, visit.now_us)
         if claim and holds.find(item, claim, visit.now_us):
             return item
+        bucket = bucket_of(item, visit.key_digest, visit.bucket)
+        visit = replace(visit, limiter_us=visit.limiter.us(bucket))
         branch = _branch(item, visit)
         is_covered = claim is None or item["balance"] >= claim.price
         balance = None if is_covered else item["balance"]
@@ -164,29 +187,21 @@ def _update(branch: Branch, visit: Visit, claim: Claim | None) -> Expressions:
 
 
 def _idle(update: Expressions, visit: Visit) -> None:
-    tat, allow, interval, slack = _paths(update, visit, "i", "s")
-    now = update.value(visit.now_us)
+    tat, allow, last, interval, slack = _paths(update, visit, "i", "s")
+    now = update.value(visit.limiter_us)
     update.conditions.append(f"{tat} <= {now}")
-    update.sets += [f"{tat} = {now} + {interval}", f"{allow} = {now} + {slack}"]
+    update.sets += [f"{tat} = {now} + {interval}", f"{allow} = {now} + {slack}", f"{last} = {now}"]
 
 
 def _busy(update: Expressions, visit: Visit) -> None:
-    tat, allow, interval = _paths(update, visit, "i")
-    now = update.value(visit.now_us)
+    tat, allow, last, interval = _paths(update, visit, "i")
+    now = update.value(visit.limiter_us)
     update.conditions += [f"{tat} > {now}", f"{allow} <= {now}"]
-    update.sets += [f"{tat} = {tat} + {interval}", f"{allow} = {allow} + {interval}"]
-
-
-def _stray(seen: rate.Bucket, after: rate.Bucket) -> Branch:
-    """Replace the bucket that a wrong clock has left, unless another call has replaced it."""
-
-    def replace(update: Expressions, visit: Visit) -> None:
-        tat, allow = _paths(update, visit)
-        update.conditions.append(f"{tat} = {update.value(seen.tat_us)}")
-        update.sets.append(f"{tat} = {update.value(after.tat_us)}")
-        update.sets.append(f"{allow} = {update.value(after.allow_us)}")
-
-    return replace
+    update.sets += [
+        f"{tat} = {tat} + {interval}",
+        f"{allow} = {allow} + {interval}",
+        f"{last} = {now}",
+    ]
 
 
 def _paths(update: Expressions, visit: Visit, *more: str) -> list[str]:
@@ -198,16 +213,14 @@ def _branch(item: Item, visit: Visit) -> Branch:
     """Choose the branch that the bucket calls for; refuse the request if there is none."""
     bucket = bucket_of(item, visit.key_digest, visit.bucket)
     limit = key_of(item, visit.account_id, visit.key_digest).limit
-    after = rate.step(bucket, limit, visit.now_us)
+    after = rate.step(bucket, limit, visit.limiter_us)
     if isinstance(after, rate.Refusal):
         message = f"Too many requests; try again in {after.retry_after_s} s."
         error = RateLimitError(message, retry_after_s=after.retry_after_s)
-        standing = rate_of(item, visit.key_digest, visit.bucket, visit.now_us)
+        standing = rate_of(item, visit.key_digest, visit.bucket, visit.limiter_us)
         error.standing = AccountStatus(0, item["balance"], standing)
         raise error
-    if rate.believed(bucket, limit, visit.now_us) != bucket:
-        return _stray(bucket, after)
-    return _idle if bucket.tat_us <= visit.now_us else _busy
+    return _idle if bucket.tat_us <= visit.limiter_us else _busy
 
 
 def _authenticated(item: Item | None, visit: Visit) -> Item:

@@ -78,7 +78,7 @@ def settle(
         UnknownAccountError: there is no such account.
 
     """
-    for add_weight in additions(hold.key_digest, weight, now_us):
+    for add_weight in additions(hold.key_digest, weight, table.limiter.us(now_us)):
         update = _settlement(hold, now_us)
         add_weight(update)
         try:
@@ -114,7 +114,7 @@ def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | Non
         UnknownAccountError: there is no such account.
 
     """
-    for add_weight in additions(hold.key_digest, weight, now_us):
+    for add_weight in additions(hold.key_digest, weight, table.limiter.us(now_us)):
         update = Expressions()
         balance = update.path("balance")
         update.sets.append(f"{balance} = {balance} + {update.value(hold.price)}")

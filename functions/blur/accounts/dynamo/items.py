@@ -18,8 +18,8 @@ are one letter long:
 | `r` | there, and true, if the key is revoked |
 | `m`, `b` | the limit: requests a minute, burst |
 | `i`, `s` | the limit as `rate.interval_us` and `rate.slack_us` have it |
-| `t`, `a` | the bucket of its calls: TAT and allow |
-| `T`, `A` | the bucket of its inquiries |
+| `t`, `a`, `l` | the bucket of its calls: TAT, allow, last request (absent before the first) |
+| `T`, `A`, `L` | the bucket of its inquiries |
 
 Instants and durations are microseconds. What is held is the sum over `holds`.
 
@@ -56,8 +56,10 @@ if TYPE_CHECKING:
 NEVER = 10**18
 """The expiry of a key that does not expire: the year 33658."""
 
-CALLS, INQUIRIES = ("t", "a"), ("T", "A")
-"""Names of a bucket's TAT and allow."""
+BucketNames = tuple[str, str, str]
+CALLS: BucketNames = ("t", "a", "l")
+INQUIRIES: BucketNames = ("T", "A", "L")
+"""Names of a bucket's TAT, allow and last request."""
 
 VERSION = "v"
 
@@ -135,18 +137,19 @@ def key_item(key: KeyRecord) -> Item:
 
 def limit_item(limit: RateLimit) -> Item:
     """Return what a key's map has of its limit, with both buckets rested."""
-    buckets = dict.fromkeys((*CALLS, *INQUIRIES), 0)
+    buckets = dict.fromkeys((*CALLS[:2], *INQUIRIES[:2]), 0)
     interval, slack = rate.interval_us(limit), rate.slack_us(limit)
     return {"m": limit.per_minute, "b": limit.burst, "i": interval, "s": slack, **buckets}
 
 
-def bucket_of(item: Item, digest: str, names: tuple[str, str]) -> rate.Bucket:
+def bucket_of(item: Item, digest: str, names: BucketNames) -> rate.Bucket:
     """Read one of a key's buckets."""
     key = item["keys"][digest]
-    return rate.Bucket(key[names[0]], key[names[1]])
+    tat, allow, last = names
+    return rate.Bucket(key[tat], key[allow], key.get(last, 0))
 
 
-def rate_of(item: Item, digest: str, names: tuple[str, str], now_us: Instant) -> RateStanding:
+def rate_of(item: Item, digest: str, names: BucketNames, now_us: Instant) -> RateStanding:
     """Tell where a key stands with one of its buckets."""
     return rate.standing(bucket_of(item, digest, names), _limit(item["keys"][digest]), now_us)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blur.accounts.dynamo.values import Expressions, Item, marshal_item, unmarshal_item
 from blur.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from blur.accounts.rate import LimiterClock
 
 Send = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Sends an operation, such as `update_item`, with its arguments and returns the answer.
@@ -33,15 +36,16 @@ class ConditionFailedError(Exception):
 class DynamoTable:
     """One table, for one call of the store."""
 
-    def __init__(self, name: str, begin: Callable[[], Send]) -> None:
+    def __init__(self, name: str, begin: Callable[[], Send], limiter: LimiterClock) -> None:
         """Start the call's deadline."""
+        self.limiter = limiter
         self._name = name
         self._begin = begin
         self._send = begin()
 
     def anew(self) -> DynamoTable:
         """Return the same table with its patience renewed, for work that has many parts."""
-        return DynamoTable(self._name, self._begin)
+        return DynamoTable(self._name, self._begin, self.limiter)
 
     def update(self, key: Item, expressions: Expressions) -> Item:
         """Update one item and return the whole of it, for the price of the write."""

@@ -58,5 +58,5 @@ def _bucket(update: Expressions, key_digest: str, weight: Weight) -> tuple[str, 
     """Return the paths of TAT and allow, where the key still has the limit of the weight."""
     for name, value in (("m", weight.limit.per_minute), ("b", weight.limit.burst)):
         update.conditions.append(f"{update.path('keys', key_digest, name)} = {update.value(value)}")
-    tat, allow = (update.path("keys", key_digest, name) for name in CALLS)
+    tat, allow = (update.path("keys", key_digest, name) for name in CALLS[:2])
     return tat, allow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import astuple
 from pathlib import Path
 
 from blur.accounts import rate
@@ -34,13 +35,15 @@ class SqliteCalls:
     def __init__(self, path: Path) -> None:
         """Keep the path; the first call creates the file."""
         self._file = AccountsFile(path)
+        self._limiter = rate.LimiterClock()
 
     def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
         """Authenticate and count one request; see `CallStore.authorize`."""
+        limiter = self._limiter.start(now_us)
         with self._file.transaction() as db:
             caller = _authenticate(db, account_id, key_digest, now_us)
-            _count_call(db, caller, _next(caller, caller.calls, now_us))
-            return _caller(db, account_id, key_digest).standing(0, now_us)
+            _count_call(db, caller, _next(caller, caller.calls, limiter))
+            return _caller(db, account_id, key_digest).standing(0, limiter.us())
 
     def reserve(self, claim: Claim, *, now_us: Instant) -> Reservation:
         """Take a hold at most once for its id; see `CallStore.reserve`.
@@ -48,8 +51,9 @@ class SqliteCalls:
         The status counts the price as charged, the most that the call can cost. Ended holds
         are remembered until their expiry; `holds` explains why that is enough.
         """
+        limiter = self._limiter.start(now_us)
         with self._file.transaction() as db:
-            outcome = _reserve(db, claim, now_us)
+            outcome = _reserve(db, claim, now_us, limiter)
         # Raised after the commit: a request without credits counts in the rate limit.
         if isinstance(outcome, InsufficientCreditsError):
             raise outcome
@@ -62,44 +66,50 @@ class SqliteCalls:
         """
         with self._file.transaction() as db:
             if weight and holds.is_held(db, hold, now_us):
-                _add_weight(db, hold.account_id, hold.key_digest, weight, now_us)
+                limiter_us = self._limiter.us(now_us)
+                _add_weight(db, hold.account_id, hold.key_digest, weight, limiter_us)
             charged = holds.settle(db, hold, now_us)
             holds.bring_home(db, hold.account_id, now_us)
-            return _caller(db, hold.account_id, hold.key_digest).standing(charged, now_us)
+            caller = _caller(db, hold.account_id, hold.key_digest)
+            return caller.standing(charged, self._limiter.us(now_us))
 
     def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
         """Give the held credits back once; see `CallStore.refund`."""
         with self._file.transaction() as db:
             if weight and holds.is_held(db, hold, now_us):
-                _add_weight(db, hold.account_id, hold.key_digest, weight, now_us)
+                limiter_us = self._limiter.us(now_us)
+                _add_weight(db, hold.account_id, hold.key_digest, weight, limiter_us)
             holds.refund(db, hold)
             holds.bring_home(db, hold.account_id, now_us)
-            return _caller(db, hold.account_id, hold.key_digest).standing(0, now_us)
+            caller = _caller(db, hold.account_id, hold.key_digest)
+            return caller.standing(0, self._limiter.us(now_us))
 
     def add_weight(
         self, account_id: str, key_digest: str, weight: Weight, *, now_us: Instant
     ) -> AccountStatus:
         """Count a call as several requests; see `CallStore.add_weight`."""
         with self._file.transaction() as db:
-            _add_weight(db, account_id, key_digest, weight, now_us)
-            return _caller(db, account_id, key_digest).standing(0, now_us)
+            _add_weight(db, account_id, key_digest, weight, self._limiter.us(now_us))
+            return _caller(db, account_id, key_digest).standing(0, self._limiter.us(now_us))
 
     def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """Authenticate and show the account; see `CallStore.inquire`."""
+        limiter = self._limiter.start(now_us)
         with self._file.transaction() as db:
             caller = _authenticate(db, account_id, key_digest, now_us)
-            bucket = _next(caller, caller.inquiries, now_us)
+            bucket = _next(caller, caller.inquiries, limiter)
             db.execute(
                 """
-                UPDATE keys SET inquiry_tat_us = ?, inquiry_allow_us = ?
+                UPDATE keys SET inquiry_tat_us = ?, inquiry_allow_us = ?, inquiry_last_us = ?
                 WHERE account_id = ? AND digest = ?
                 """,
-                (bucket.tat_us, bucket.allow_us, account_id, key_digest),
+                (*astuple(bucket), account_id, key_digest),
             )
             account = read_account(db, account_id)
             if account is None:
                 raise UnknownAccountError(account_id)
-            return AccountView(account, caller.key, rate.standing(bucket, caller.key.limit, now_us))
+            standing = rate.standing(bucket, caller.key.limit, limiter.us())
+            return AccountView(account, caller.key, standing)
 
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
@@ -157,37 +167,38 @@ def _authenticate(
     return caller_of(row)
 
 
-def _next(caller: Caller, bucket: rate.Bucket, now_us: Instant) -> rate.Bucket:
-    after = rate.step(bucket, caller.key.limit, now_us)
+def _next(caller: Caller, bucket: rate.Bucket, limiter: rate.LimiterTime) -> rate.Bucket:
+    limiter_us = limiter.us(bucket)
+    after = rate.step(bucket, caller.key.limit, limiter_us)
     if isinstance(after, rate.Bucket):
         return after
     message = f"Too many requests; try again in {after.retry_after_s} s."
     error = RateLimitError(message, retry_after_s=after.retry_after_s)
-    now = rate.standing(bucket, caller.key.limit, now_us)
-    error.standing = AccountStatus(0, caller.balance, now)
+    standing = rate.standing(bucket, caller.key.limit, limiter_us)
+    error.standing = AccountStatus(0, caller.balance, standing)
     raise error
 
 
 def _reserve(
-    db: sqlite3.Connection, claim: Claim, now_us: Instant
+    db: sqlite3.Connection, claim: Claim, now_us: Instant, limiter: rate.LimiterTime
 ) -> Reservation | InsufficientCreditsError:
     caller = _authenticate(db, claim.account_id, claim.key_digest, now_us)
     found = holds.find(db, claim.account_id, claim.hold_id)
     if found is not None:
-        return Reservation(found[0], caller.standing(found[0].price, now_us))
-    _count_call(db, caller, _next(caller, caller.calls, now_us))
+        return Reservation(found[0], caller.standing(found[0].price, limiter.us()))
+    _count_call(db, caller, _next(caller, caller.calls, limiter))
     if caller.balance < claim.price:
         caller = _caller(db, claim.account_id, claim.key_digest)
-        return insufficient_credits(claim.price, caller.standing(0, now_us))
+        return insufficient_credits(claim.price, caller.standing(0, limiter.us()))
     hold = holds.take(db, claim, now_us)
     caller = _caller(db, claim.account_id, claim.key_digest)
-    return Reservation(hold, caller.standing(hold.price, now_us))
+    return Reservation(hold, caller.standing(hold.price, limiter.us()))
 
 
 def _count_call(db: sqlite3.Connection, caller: Caller, bucket: rate.Bucket) -> None:
     db.execute(
-        "UPDATE keys SET tat_us = ?, allow_us = ? WHERE account_id = ? AND digest = ?",
-        (bucket.tat_us, bucket.allow_us, caller.key.account_id, caller.key.digest),
+        "UPDATE keys SET tat_us = ?, allow_us = ?, last_us = ? WHERE account_id = ? AND digest = ?",
+        (*astuple(bucket), caller.key.account_id, caller.key.digest),
     )
 
 

@@ -55,8 +55,10 @@ def caller_of(row: sqlite3.Row) -> Caller:
     return Caller(
         key=key_of(row),
         balance=row["balance"],
-        calls=rate.Bucket(row["tat_us"], row["allow_us"]),
-        inquiries=rate.Bucket(row["inquiry_tat_us"], row["inquiry_allow_us"]),
+        calls=rate.Bucket(row["tat_us"], row["allow_us"], row["last_us"]),
+        inquiries=rate.Bucket(
+            row["inquiry_tat_us"], row["inquiry_allow_us"], row["inquiry_last_us"]
+        ),
     )
 
 

@@ -96,7 +96,13 @@ _FIRST = (
     "CREATE INDEX records_by_age ON records (account_id, forget_us)",
 )
 
-STEPS = (_FIRST,)
+_LAST_REQUESTS = (
+    "ALTER TABLE keys ADD COLUMN last_us INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE keys ADD COLUMN inquiry_last_us INTEGER NOT NULL DEFAULT 0",
+)
+"""When each key's last request was admitted, which `rate` needs where clocks differ."""
+
+STEPS = (_FIRST, _LAST_REQUESTS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -98,8 +98,8 @@ class SqliteStore(SqliteCalls):
         with self._file.transaction() as db:
             changed = db.execute(
                 """
-                UPDATE keys SET per_minute = ?, burst = ?, tat_us = 0, allow_us = 0,
-                                inquiry_tat_us = 0, inquiry_allow_us = 0
+                UPDATE keys SET per_minute = ?, burst = ?, tat_us = 0, allow_us = 0, last_us = 0,
+                                inquiry_tat_us = 0, inquiry_allow_us = 0, inquiry_last_us = 0
                 WHERE account_id = ? AND digest = ?
                 """,
                 (limit.per_minute, limit.burst, account_id, key_digest),
