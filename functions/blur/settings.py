@@ -18,6 +18,7 @@ POSITIVE = (
     "max_response_bytes",
     "hold_ttl_s",
     "queue_wait_s",
+    "stop_s",
     "rate_per_minute",
     "rate_burst",
 )
@@ -70,6 +71,10 @@ class Settings:
     """Seconds before Lambda's time-out at which a call is given up; 0 gives up none."""
     queue_wait_s: int = 30
     """Seconds that a photo waits for a free worker of the embedded server, then it gets a 503."""
+    stop_s: int = 30
+    """Seconds that the embedded server has at SIGTERM to finish the requests it has accepted."""
+    connections_per_address: int = 256
+    """Connections that the embedded server takes from one client address; 0 sets no limit."""
     rate_per_minute: int = 100
     """Requests a minute for each key that has no limit of its own."""
     rate_burst: int = 100
@@ -77,7 +82,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse a value that would only fail later, in the middle of a request."""
-        for name in ("price", "inference_threads", "deadline_margin_s"):
+        for name in ("price", "inference_threads", "deadline_margin_s", "connections_per_address"):
             _require(getattr(self, name) >= 0, name, "at least 0")
         for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "more than 0")

@@ -13,7 +13,7 @@ from tests import trials
 from tests.attack.wire import Reply, connected, everything, exchange, head, replies
 from tests.integration.running import Running, environment, running
 
-from bgblur.serving.protocol import CONNECTIONS, HEAD_S
+from bgblur.serving.protocol import HEAD_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,10 @@ NO_HTTP = {
     "a head of 1 MB": head("ApiKey: " + "k" * 1_000_000),
     "100,000 headers": head(*["A: b"] * 100_000),
     "a target of 1 MB": head(target="/" + "a" * 1_000_000),
+    "200 headers": head(*["A: b"] * 200),
+    "a length and chunks, as smugglers send": (
+        head("Content-Length: 5", "Transfer-Encoding: chunked", CLOSE) + b"0\r\n\r\n"
+    ),
     "a method that is none": b"P\xffST / HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 """Everything here is answered 400 by the protocol, before any route is looked up."""
@@ -64,10 +68,6 @@ ODD = {
     "an upgrade to WebSocket": (head("Connection: Upgrade, close", "Upgrade: websocket"), 401),
     "an upgrade to HTTP/2": (head("Connection: Upgrade, close", "Upgrade: h2c"), 401),
     "HTTP/1.0": (b"POST /v2/rembg/blur/ HTTP/1.0\r\n\r\n", 401),
-    "a length and chunks, as smugglers send": (
-        head("Content-Length: 5", "Transfer-Encoding: chunked", CLOSE) + b"0\r\n\r\n",
-        401,
-    ),
 }
 """What has a head that can be read is answered by the routes."""
 
@@ -141,7 +141,8 @@ def test_a_client_that_has_closed_its_sending_side_still_gets_its_answer(server:
 
 
 def test_a_client_that_closes_in_mid_request_costs_nothing(server: Running) -> None:
-    assert exchange(server, head("Content-Length: 300") + b"abc", half_close=True) == []
+    found = exchange(server, head("Content-Length: 300") + b"abc", half_close=True)
+    assert [reply.status for reply in found] in ([], [401])  # its key is looked at first
 
 
 def test_a_body_in_chunks_of_a_byte_is_read(server: Running) -> None:
@@ -150,13 +151,13 @@ def test_a_body_in_chunks_of_a_byte_is_read(server: Running) -> None:
     assert reply.code == "invalid_api_key"
 
 
-def test_who_asks_before_sending_is_told_to_go_on_and_then_answered(server: Running) -> None:
+def test_client_without_a_key_that_expects_100_continue_is_refused_at_once(
+    server: Running,
+) -> None:
     with connected(server) as client:
-        client.sendall(head("Expect: 100-continue", "Content-Length: 3", CLOSE))
-        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        client.sendall(b"abc")
+        client.sendall(head("Expect: 100-continue", "Content-Length: 300000"))
         (reply,) = replies(everything(client))
-    assert reply.code == "invalid_api_key"
+    assert (reply.code, reply.headers["connection"]) == ("invalid_api_key", "close")
 
 
 def test_who_drips_a_head_is_told_off_and_holds_up_nobody(server: Running) -> None:
@@ -179,22 +180,6 @@ def test_who_drips_a_head_is_told_off_and_holds_up_nobody(server: Running) -> No
         f"{count} connections",
         f"each told off after {HEAD_S} s; others were answered in {slowest_s * 1000:.0f} ms "
         "at most",
-        by=HERE,
-    )
-
-
-def test_connections_beyond_what_the_server_holds_are_told_to_come_again(server: Running) -> None:
-    clients = [opened(server, b"") for _ in range(CONNECTIONS + 20)]
-    refused = [told(client) for client in clients[CONNECTIONS:]]
-    assert {(reply.status, reply.code) for reply in refused} == {(503, "overloaded")}
-    assert {reply.headers["retry-after"] for reply in refused} == {"1"}
-    for client in clients:
-        client.close()
-    trials.record(
-        trials.Part.BAD_INPUT,
-        "More connections than the server holds",
-        f"{len(clients)} connections",
-        f"{len(refused)} answered 503 `overloaded`; afterwards all is as before",
         by=HERE,
     )
 

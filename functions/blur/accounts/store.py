@@ -101,6 +101,13 @@ class CallStore(Protocol):
         """
         ...
 
+    def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
+        """Return whether the key is known and neither revoked nor expired; only a read.
+
+        Nothing is counted: `authorize` and the others decide.
+        """
+        ...
+
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
     ) -> IdempotencyRecord | None:

@@ -87,6 +87,11 @@ class App:
         self._resolver.exception_handler(ApiError)(self._refused)
         self._resolver.exception_handler(Exception)(self._broken)
 
+    @property
+    def routes(self) -> Routes:
+        """The table of routes."""
+        return self._routes
+
     def __call__(self, event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
         """Answer one REST API proxy event with a proxy response (both payload version 1.0)."""
         started = time.monotonic()

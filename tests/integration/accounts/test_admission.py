@@ -132,6 +132,22 @@ def test_a_key_is_valid_until_the_instant_it_expires(
         store.authorize(customer.account_id, customer.digest, now_us=after(10))
 
 
+def test_look_up_of_a_key_finds_valid_ones_and_counts_nothing(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer, other = make_account(limit=TIGHT, expires_us=after(60)), make_account()
+    before = store.authorize(customer.account_id, customer.digest, now_us=START).rate.remaining
+    for _ in range(20):
+        assert store.has_valid_key(customer.account_id, customer.digest, now_us=START)
+    after_look_ups = store.authorize(customer.account_id, customer.digest, now_us=START).rate
+    assert after_look_ups.remaining == before - 1
+    assert not store.has_valid_key(customer.account_id, customer.digest, now_us=after(60))
+    assert not store.has_valid_key(customer.account_id, other.digest, now_us=START)
+    assert not store.has_valid_key("000000000000", customer.digest, now_us=START)
+    store.revoke_key(other.account_id, other.digest)
+    assert not store.has_valid_key(other.account_id, other.digest, now_us=START)
+
+
 def test_an_inquiry_shows_the_account_and_the_key_that_asks(
     store: AccountStore, make_account: MakeAccount
 ) -> None:

@@ -1,19 +1,28 @@
 """The ASGI application that stands where API Gateway stands.
 
-Photos go to the worker pool, whose processes have the model. All other requests go to the inline
-handler, which does not wait for photos.
+Photos go to the worker pool, whose processes have the model. `/health` is answered here. All
+other requests go to the inline handler, which does not wait for photos.
+
+A photo request is checked from the cheapest to the dearest: route, key's text, key in the store,
+place in the queue; only then is its body read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bgblur.serving.body import Message, Reader, Receive, chunks, header, with_timeout
+from bgblur.serving.access_log import log_answer
+from bgblur.serving.body import Body, Message, Receive, header
+from bgblur.serving.budgets import BodyBudget, ResultBudget
 from bgblur.serving.proxy import (
     ClientDisconnected,
     ClientState,
@@ -24,15 +33,43 @@ from bgblur.serving.proxy import (
 from bgblur.serving.uploads import receive_upload
 from blur.accounts import keys
 from blur.api import response
+from blur.api.app import UNROUTED, with_head
 from blur.delivery.folder import UPLOAD_PATH, FolderStore
-from blur.errors import ApiError, InternalError, InvalidApiKeyError, OverloadedError
+from blur.errors import ApiError, InternalError, LostError, OverloadedError
 
 if TYPE_CHECKING:
-    from bgblur.serving.proxy import Request
+    from bgblur.serving.budgets import Lease
+    from bgblur.serving.proxy import HeaderPairs, Request
+    from blur.accounts.keys import ApiKey
 
 LOGGER = logging.getLogger(__name__)
 PHOTO_PATH = "/v2/rembg/blur"
+HEALTH_PATH = "/health"
+KEYED = frozenset({"/v2/account", "/v2/uploads"})
+"""Routes of the inline handler that need a key."""
 Send = Callable[[Message], Awaitable[None]]
+
+BODIES_AT_ONCE = 16
+"""How many bodies of the largest size there is memory for; ordinary photos are a tenth of it."""
+
+ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
+"""How many times the free memory for bodies one account can hold, and one address. Behind a proxy
+all clients have one address."""
+
+BODIES_PER_ACCOUNT = 64
+"""How many bodies of one account are received at once."""
+
+SMALL_BYTES = 65_536
+"""The largest body of a request that is not a photo, and the largest that is read and dropped to
+keep a connection open."""
+
+SMALL_BODY_S = 1.0
+"""How long that can take."""
+
+SLICE_BYTES = 65_536
+"""How much of an answer is given to the system at once."""
+
+CLOSE = (b"connection", b"close")
 
 
 class PhotoPool(Protocol):
@@ -60,104 +97,260 @@ class Inline(Protocol):
         ...
 
 
-class ServerApp:
-    """Reads requests, has them answered, and sends the answers: never anything but one."""
+class Keys(Protocol):
+    """The keys that the store knows: `known_keys.KnownKeys`."""
 
-    def __init__(
+    async def require(self, key: ApiKey) -> None:
+        """Raise `InvalidApiKeyError` if the key is unknown."""
+
+    def forget(self, key: ApiKey) -> None:
+        """Ask the store again next time."""
+
+
+class Connection(Protocol):
+    """The connection of a request: `protocol.Protocol`."""
+
+    @property
+    def address(self) -> str:
+        """The client's address."""
+        ...
+
+    @property
+    def lost(self) -> asyncio.Event:
+        """Set when the connection is closed."""
+        ...
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the protocol has answered the request by itself."""
+        ...
+
+    def mark_known_key(self) -> None:
+        """Prefer this connection to those without a key."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    async def linger(self) -> None:
+        """Drop what the client still sends, until it has read the answer."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what is known of it."""
+
+    scope: Mapping[str, Any]
+    body: Body
+    connection: Connection
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    started_s: float = field(default_factory=time.monotonic)
+    owner: str = ""
+    """Whose memory the answer is: an account, or else an address."""
+    is_logged: bool = False
+    """Whether a handler has logged the answer."""
+
+    @property
+    def method(self) -> str:
+        """The method, in capitals."""
+        return str(self.scope["method"]).upper()
+
+    @property
+    def path(self) -> str:
+        """The path without its last slash."""
+        return str(self.scope["path"]).rstrip("/") or "/"
+
+    def request(self, body: bytes = b"") -> Request:
+        """Return the request with this body."""
+        return to_request(self.scope, body, request_id=self.request_id)
+
+    def client(self) -> ClientState:
+        """Return the state of the client."""
+        return ClientState(self.connection.lost)
+
+
+class ServerApp:
+    """Reads requests, has them answered, and sends the answers: one each, with one line logged."""
+
+    def __init__(  # noqa: PLR0913 - built once
         self,
         pool: PhotoPool,
         inline: Inline,
         *,
+        known_keys: Keys,
+        routes: Mapping[str, Collection[str]],
         max_body_bytes: int,
         folder: FolderStore | None = None,
     ) -> None:
-        """Keep the pool for photos, and the handler for all other requests.
+        """Keep the pool for photos, the handler for all other requests, and the routes they have.
 
         A `folder` makes this server the place where its uploads arrive, as a bucket would be.
         """
         self._pool = pool
         self._inline = inline
+        self._known_keys = known_keys
+        self._routes = {path: with_head(methods) for path, methods in routes.items()}
         self._folder = folder
-        self._reader = Reader(max_body_bytes)
+        self._max_body_bytes = max_body_bytes
+        self._bodies = BodyBudget(BODIES_AT_ONCE * (max_body_bytes + 1))
+        self._results = ResultBudget(BODIES_AT_ONCE * (max_body_bytes + 1))
+        self._receiving: Counter[str] = Counter()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        unlimited, receive, request_id = receive, with_timeout(receive), str(uuid.uuid4())
+        exchange = Exchange(scope, Body(scope, receive), scope["state"]["connection"])
+        code = None
         try:
-            reply = await self._reply(scope, receive, unlimited, request_id)
+            reply = await self._reply(exchange)
         except ClientDisconnected:
-            return
-        except OverloadedError as error:
-            await self._refuse(error, scope, receive, send, request_id)
+            self._log_disconnect(exchange)
             return
         except ApiError as error:
-            reply = refusal(error, request_id)
+            reply, code = refusal(error, exchange.request_id), error.code
+        except asyncio.CancelledError:  # the time for a graceful stop is over
+            reply, code = refusal(LostError(), exchange.request_id), LostError.code
         except Exception:
-            LOGGER.exception("%s: the server broke", request_id)
-            reply = refusal(InternalError(), request_id)
-        await _begin(reply, send)
-        await send({"type": "http.response.body"})
+            LOGGER.exception("%s: the server broke", exchange.request_id)
+            reply, code = refusal(InternalError(), exchange.request_id), InternalError.code
+        self._log(exchange, reply.status, code)
+        await self._send(exchange, reply, send)
 
-    async def _reply(
-        self, scope: Mapping[str, Any], receive: Receive, unlimited: Receive, request_id: str
-    ) -> Reply:
-        method, path = scope["method"].upper(), scope["path"]
+    async def _reply(self, exchange: Exchange) -> Reply:
+        method, path = exchange.method, exchange.path
+        exchange.owner = exchange.connection.address
+        if path == HEALTH_PATH and method in {"GET", "HEAD"}:
+            document = response.document({"status": "ok"}, f"req_{exchange.request_id}")
+            return from_answer(response.proxied(document))
         if self._folder and (method, path) == ("POST", UPLOAD_PATH):
-            content_type = header(scope, b"content-type").decode("latin-1")
-            return from_answer(await receive_upload(self._folder, content_type, chunks(receive)))
-        is_photo = (method, path.rstrip("/")) == ("POST", PHOTO_PATH)
-        account = account_of(scope)
-        if is_photo:
-            self._pool.require_place(account)
-        with self._reader.place() as body:
-            await self._reader.read(scope, receive, body)
-            request = to_request(scope, bytes(body), request_id=request_id)
-            answer = self._pool.answer if is_photo else self._inline.answer
-            if self._reader.skips(scope):  # asking for more would send 100 Continue
-                return await answer(request, account=account, client=ClientState())
-            async with watch(unlimited) as client:
-                return await answer(request, account=account, client=client)
+            return await self._receive_upload(self._folder, exchange)
+        has_route = method in self._routes.get(path, ())
+        if has_route and (method, path) == ("POST", PHOTO_PATH):
+            return await self._answer_photo(exchange)
+        account, body = "", b""
+        if has_route and path in KEYED and not _has_many_keys(exchange):
+            account = (await self._require_key(exchange)).account_id
+            body = await self._read_small(exchange) if method == "POST" else b""
+        request = exchange.request(body)
+        reply = await self._inline.answer(request, account=account, client=exchange.client())
+        exchange.is_logged = True
+        return reply
 
-    async def _refuse(
-        self,
-        error: OverloadedError,
-        scope: Mapping[str, Any],
-        receive: Receive,
-        send: Send,
-        request_id: str,
-    ) -> None:
-        """Answer before the body is there, then read on: many clients listen only at its end."""
-        await _begin(refusal(error, request_id), send)
+    async def _answer_photo(self, exchange: Exchange) -> Reply:
+        if _has_many_keys(exchange):  # which the handler refuses, and says why
+            reply = await self._inline.answer(
+                exchange.request(), account="", client=exchange.client()
+            )
+            exchange.is_logged = True
+            return reply
+        key = await self._require_key(exchange)
+        self._pool.require_place(key.account_id)
+        factors = {
+            f"account {key.account_id}": ACCOUNT_FACTOR,
+            f"address {exchange.connection.address}": ADDRESS_FACTOR,
+        }
+        with self._bodies.lease(factors) as lease:
+            request = exchange.request(await self._read_photo(exchange, key, lease))
+            reply = await self._pool.answer(
+                request, account=key.account_id, client=exchange.client()
+            )
+        exchange.is_logged = True
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            self._known_keys.forget(key)
+        return reply
+
+    async def _require_key(self, exchange: Exchange) -> ApiKey:
+        """Return the key, if the store knows it; a body without such a key is not read."""
+        key = keys.parse(header(exchange.scope, b"apikey").decode("latin-1"))
+        await self._known_keys.require(key)
+        exchange.connection.mark_known_key()
+        exchange.owner = f"account {key.account_id}"
+        return key
+
+    async def _read_photo(self, exchange: Exchange, key: ApiKey, lease: Lease) -> bytes:
+        """Return the body, or as much of it as shows that the handler will refuse it."""
+        body, kept = exchange.body, bytearray()
+        content_type = header(exchange.scope, b"content-type").lower()
+        is_form = content_type.startswith(b"multipart/form-data")
+        if body.declared_bytes > self._max_body_bytes or not is_form:
+            return b""
+        most = self._max_body_bytes + 1
+        with self._receive_one(key.account_id):
+            async for chunk in body.chunks():
+                part = chunk[: most - len(kept)]
+                lease.take(len(part))
+                kept += part
+                if len(kept) == most:
+                    break
+        return bytes(kept)
+
+    @contextmanager
+    def _receive_one(self, account: str) -> Iterator[None]:
+        if self._receiving[account] >= BODIES_PER_ACCOUNT:
+            raise OverloadedError(retry_after_s=1)
+        self._receiving[account] += 1
         try:
-            await self._reader.drain(scope, receive)
-        except ClientDisconnected:
+            yield
+        finally:
+            self._receiving[account] -= 1
+            if not self._receiving[account]:
+                del self._receiving[account]
+
+    async def _read_small(self, exchange: Exchange) -> bytes:
+        kept = bytearray()
+        if exchange.body.declared_bytes <= SMALL_BYTES:
+            async for chunk in exchange.body.chunks():
+                kept += chunk
+                if len(kept) > SMALL_BYTES:
+                    break
+        return bytes(kept)
+
+    async def _receive_upload(self, folder: FolderStore, exchange: Exchange) -> Reply:
+        content_type = header(exchange.scope, b"content-type").decode("latin-1")
+        await receive_upload(folder, content_type, exchange.body.chunks())
+        return from_answer(response.proxied(response.stored(f"req_{exchange.request_id}")))
+
+    async def _send(self, exchange: Exchange, reply: Reply, send: Send) -> None:
+        """Send an answer in slices, each when the one before is on its way.
+
+        It goes out before the rest of the body is read: many clients listen only at its end.
+        """
+        body = exchange.body
+        is_small = body.declared_bytes <= SMALL_BYTES
+        keeps_open = body.is_complete or (
+            is_small and not body.is_chunked and not body.expects_continue
+        )
+        headers = reply.headers if keeps_open else [*reply.headers, CLOSE]
+        content = b"" if exchange.method == "HEAD" else reply.body
+        owner, abort = exchange.owner, exchange.connection.abort
+        with self._results.hold(owner, len(content), abort):
+            start = {"type": "http.response.start", "status": reply.status, "headers": headers}
+            await send(start)
+            for at in range(0, len(content), SLICE_BYTES):
+                part = content[at : at + SLICE_BYTES]
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            if not body.is_complete and keeps_open:
+                await body.discard(SMALL_BYTES, SMALL_BODY_S)
+            if not body.is_complete:
+                await exchange.connection.linger()
+                abort()
+            await send({"type": "http.response.body"})
+
+    def _log(self, exchange: Exchange, status: int, code: str | None) -> None:
+        if exchange.is_logged:
             return
-        await send({"type": "http.response.body"})
+        known = exchange.path in self._routes or exchange.path == UPLOAD_PATH
+        log_answer(
+            request_id=exchange.request_id,
+            status=status,
+            method=exchange.method,
+            path=exchange.path if known else UNROUTED,
+            code=code,
+            duration_ms=round((time.monotonic() - exchange.started_s) * 1000),
+            is_quiet=exchange.path == HEALTH_PATH,
+        )
 
-
-def account_of(scope: Mapping[str, Any]) -> str:
-    """Return the account id in the request's key, or nothing if the key is not valid."""
-    try:
-        return keys.parse(header(scope, b"apikey").decode("latin-1")).account_id
-    except InvalidApiKeyError:
-        return ""
-
-
-@asynccontextmanager
-async def watch(receive: Receive) -> AsyncIterator[ClientState]:
-    """Watch a client whose body is complete, and set `gone` when it disconnects."""
-    client = ClientState()
-
-    async def wait_for_disconnect() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        client.gone.set()
-
-    task = asyncio.create_task(wait_for_disconnect())
-    try:
-        yield client
-    finally:
-        task.cancel()
+    def _log_disconnect(self, exchange: Exchange) -> None:
+        if not exchange.connection.is_refused:
+            LOGGER.info("%s: the client has disconnected", exchange.request_id)
 
 
 def refusal(error: ApiError, request_id: str) -> Reply:
@@ -165,7 +358,6 @@ def refusal(error: ApiError, request_id: str) -> Reply:
     return from_answer(response.proxied(response.error(error, f"req_{request_id}")))
 
 
-async def _begin(reply: Reply, send: Send) -> None:
-    """Send an answer whole, by its length, but leave the exchange open."""
-    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-    await send({"type": "http.response.body", "body": reply.body, "more_body": True})
+def _has_many_keys(exchange: Exchange) -> bool:
+    headers: HeaderPairs = exchange.scope["headers"]
+    return sum(name == b"apikey" for name, _ in headers) > 1

@@ -1,135 +1,96 @@
-"""Reading request bodies: no longer than is useful, no larger, and not too many at once."""
+"""Reading request bodies: at a least rate, and in a bounded time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from bgblur.serving.proxy import ClientDisconnected
-from blur.errors import OverloadedError
+from blur.errors import InvalidRequestError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
-IDLE_S = 10
-"""How long a client may pause in the middle of its body."""
+RATE_WINDOW_S = 10
+"""The rate is averaged over so many seconds of waiting for the client."""
+
+LEAST_BYTES_PER_S = 2_000
+"""A client that sends less is refused; a slow mobile connection has ten times as much."""
 
 LONGEST_BODY_S = 300
-"""How long it may send in all: 20 MB at half a megabit a second."""
+"""The longest time for one body: 20 MB at half a megabit a second."""
 
-DRAIN_FACTOR = 4
-"""How many times the largest body is read and dropped before a client is cut off.
-
-A client that is still sending sees a reset connection instead of the answer it was sent."""
-
-BODIES_AT_ONCE = 16
-"""How many bodies of the largest size all clients together may have sent and not yet had
-answered; ordinary photos are a tenth of that size."""
+_MAX_DIGITS = 15
 
 
-class Reader:
-    """Reads bodies of up to `max_bytes` each, and a limited number of bytes for all."""
+class Body:
+    """The body of one request, as it arrives."""
 
-    def __init__(self, max_bytes: int) -> None:
-        """Keep the size of the largest body."""
-        self._room = max_bytes + 1
-        self._free = BODIES_AT_ONCE * self._room
+    def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
+        """Read the headers that describe the body, and nothing else."""
+        self._receive = receive
+        length = header(scope, b"content-length")
+        self.is_chunked = bool(header(scope, b"transfer-encoding"))
+        self.declared_bytes = int(length[:_MAX_DIGITS]) if length.isdigit() else 0
+        self.expects_continue = header(scope, b"expect").lower() == b"100-continue"
+        """Whether the client waits for `100 Continue` before it sends (RFC 9110, 10.1.1)."""
+        self.is_complete = not self.is_chunked and self.declared_bytes == 0
+        """Whether all of it has arrived."""
 
-    @contextmanager
-    def place(self) -> Iterator[bytearray]:
-        """Lend a buffer, and count what was read into it until it is given back."""
-        kept = bytearray()
-        try:
-            yield kept
-        finally:
-            self._free += len(kept)
-
-    async def read(self, scope: Mapping[str, Any], receive: Receive, kept: bytearray) -> None:
-        """Read a body into a buffer of `place`, keeping at most one byte more than is allowed.
-
-        The one byte tells the handler that the body is too large. A client that waits for a
-        word before it sends (`Expect: 100-continue`) is not asked for a body that is too large
-        by its own words; the handler judges by these.
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives.
 
         Raises:
-            ClientDisconnected: the client has gone, or sends for ever.
-            OverloadedError: the bodies of all clients together are too large.
+            ClientDisconnected: the client closed the connection before the end.
+            InvalidRequestError: the client sends too slowly.
 
         """
-        if self.skips(scope):
-            return
-        dropped = 0
-        async for chunk in chunks(receive):
-            part = chunk[: self._room - len(kept)]
-            if len(part) > self._free:
-                raise OverloadedError(retry_after_s=1)
-            self._free -= len(part)
-            kept += part
-            dropped += len(chunk) - len(part)
-            if dropped > DRAIN_FACTOR * self._room:
-                raise ClientDisconnected
-
-    def skips(self, scope: Mapping[str, Any]) -> bool:
-        """Return whether the body is too large and the client waits with sending it."""
-        return expects_continue(scope) and _declared_bytes(scope) >= self._room
-
-    async def drain(self, scope: Mapping[str, Any], receive: Receive) -> None:
-        """Read what a client still sends that has its answer already, and drop it."""
-        if expects_continue(scope):
-            return
-        dropped = 0
-        async for chunk in chunks(receive):
-            dropped += len(chunk)
-            if dropped > DRAIN_FACTOR * self._room:
+        clock = asyncio.get_running_loop().time
+        latest, waited_s, received = clock() + LONGEST_BODY_S, 0.0, 0
+        while not self.is_complete:
+            asked = clock()
+            data = await self._next(min(RATE_WINDOW_S - waited_s, latest - asked))
+            waited_s, received = waited_s + clock() - asked, received + len(data)
+            if data:
+                yield data
+            if self.is_complete:
                 return
+            is_window_over = waited_s >= RATE_WINDOW_S
+            if clock() >= latest or (is_window_over and received < _LEAST_BYTES):
+                raise InvalidRequestError(_TOO_SLOW)
+            if is_window_over:
+                waited_s, received = 0.0, 0
 
+    async def discard(self, most_bytes: int, timeout_s: float) -> None:
+        """Read and drop the rest, as far as it is small and arrives in time."""
+        discarded, chunks = 0, self.chunks()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.is_complete and discarded <= most_bytes:
+                    discarded += len(await anext(chunks, b""))
+        except (TimeoutError, ClientDisconnected, InvalidRequestError):
+            return
 
-async def chunks(receive: Receive) -> AsyncIterator[bytes]:
-    """Yield the body as it comes.
-
-    Raises:
-        ClientDisconnected: the client has closed the connection in the middle.
-
-    """
-    more = True
-    while more:
-        message = await receive()
+    async def _next(self, timeout_s: float) -> bytes:
+        try:
+            async with asyncio.timeout(timeout_s):
+                message = await self._receive()
+        except TimeoutError:
+            return b""
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
-        yield message.get("body", b"")
-        more = message.get("more_body", False)
+        self.is_complete = not message.get("more_body", False)
+        return bytes(message.get("body", b""))
 
 
-def with_timeout(receive: Receive) -> Receive:
-    """Take the body of a client that stalls, or drips for ever, as ended where it is.
-
-    It is then answered as what it is, cut short; and no stalled upload holds up a stop.
-    """
-    latest = asyncio.get_running_loop().time() + LONGEST_BODY_S
-
-    async def receive_soon() -> Message:
-        now = asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout_at(min(now + IDLE_S, latest)):
-                return await receive()
-        except TimeoutError:
-            return {"type": "http.request", "body": b"", "more_body": False}
-
-    return receive_soon
-
-
-def expects_continue(scope: Mapping[str, Any]) -> bool:
-    """Tell whether the client waits for a word before it sends its body (RFC 9110, 10.1.1)."""
-    return header(scope, b"expect").lower() == b"100-continue"
+_LEAST_BYTES = LEAST_BYTES_PER_S * RATE_WINDOW_S
+_TOO_SLOW = (
+    f"The request's body arrives too slowly. Send at least {LEAST_BYTES_PER_S} bytes a second, "
+    f"and all of it within {LONGEST_BODY_S} seconds."
+)
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> bytes:
     """Return the first header of that name, or nothing."""
     return next((value for key, value in scope["headers"] if key == name), b"")
-
-
-def _declared_bytes(scope: Mapping[str, Any]) -> int:
-    length = header(scope, b"content-length")
-    return int(length) if length.isdigit() else 0

@@ -1,92 +1,220 @@
-"""HTTP/1.1 on a socket: uvicorn's protocol, with less patience and answers of the contract.
+"""HTTP/1.1 on a socket: uvicorn's protocol, with time-outs, limits and the contract's errors.
 
-uvicorn waits for ever for a head that drips in, answers what is no HTTP in plain text, takes a
-client that has closed its sending side for gone, and at a stop closes connections whose request
-is on its way. RFC 9112 asks for nothing else; our clients do.
+uvicorn alone waits without end for a head that drips in and for a client that does not read, has
+no limit for a client's connections, answers bad HTTP in plain text, takes a client that has closed
+its sending side for gone, and closes connections at a stop although their request is on its way
+(docs/adr/0017).
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bgblur.serving.access_log import log_answer
 from bgblur.serving.asgi import refusal
+from bgblur.serving.http_limits import BoundedConnection
 from blur.errors import ApiError, InvalidRequestError, OverloadedError
 
 if TYPE_CHECKING:
+    from bgblur.serving.connections import ConnectionTable
     from bgblur.serving.proxy import Reply
 
 HEAD_S = 10
-"""How long a request's head may take, from its first byte, or from the connection's."""
+"""How long a request's head can take, from its first byte, or from the connection's."""
 
-CONNECTIONS = 512
-"""How many may be open. Each has a buffer and a file of the process, which may have 1,024."""
+WRITE_S = 30
+"""How long a client can take to read one slice of an answer (`asgi.SLICE_BYTES`)."""
+
+STOPPING_WRITE_S = 5
+"""The same while the server stops."""
 
 STOP_S = 0.5
 """How long a stopping server still listens to clients that have sent nothing yet."""
+
+LINGER_S = 30
+LINGER_IDLE_S = 3
+"""How long the rest of a request is read and dropped after its answer, in all and in a pause. A
+client that is cut off while it sends can lose the answer."""
+
+MAX_DROPPED_BYTES = 100_000_000
+
+UNSENT_BYTES = 131_072
+"""What the system can keep unsent, so that a slow reader's progress shows here soon."""
 
 
 class Protocol(H11Protocol):
     """One connection."""
 
-    _head_timer: asyncio.TimerHandle | None = None
+    def __init__(self, *, table: ConnectionTable, **uvicorn: Any) -> None:  # noqa: ANN401
+        """Start with nothing received."""
+        super().__init__(**uvicorn)
+        self._http = self.conn = BoundedConnection()
+        self.app_state = {**self.app_state, "connection": self}
+        self.address = ""
+        self.since_s = self.loop.time()
+        self.has_key = False
+        self.is_refused = False
+        """Whether the request was answered here, and not by the application."""
+        self.lost = asyncio.Event()
+        self._table = table
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._dropped_bytes: int | None = None
+        self._is_stopping = self._has_received = False
+        self._lingering: asyncio.Task[None] | None = None
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request is not answered yet."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS:
+        self.address = self.client[0] if self.client else ""
+        set_options(transport.get_extra_info("socket"))
+        transport.set_write_buffer_limits(0)  # so that each pause is noticed, also the last one
+        if self._table.admit(self):
+            self._expect_head()
+        else:
             self._refuse(OverloadedError(retry_after_s=1))
-            return
-        self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
+        self._table.remove(self)
         self._head_came()
+        self.resume_writing()
+        self._unset_keepalive_if_required()
+        self.lost.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
-        if not self._answering() and self._head_timer is None:
+        self._has_received = True
+        if self._dropped_bytes is not None:
+            self._drop(data)
+            return
+        was_answering = self.is_answering
+        if not was_answering and self._head_timer is None:
             self._expect_head()
         super().data_received(data)
-        if self._answering():
+        if self.is_answering:
             self._head_came()
+            if not was_answering:
+                self.since_s = self.loop.time()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection for the answer if the request is whole: only its sender is done."""
-        keep = self._answering() and not self.cycle.more_body
+        keep = self._dropped_bytes is None and self.is_answering and not self.cycle.more_body
         if keep:
             self.cycle.keep_alive = False
         return keep
 
+    def pause_writing(self) -> None:
+        """Give the client a limited time to read."""
+        super().pause_writing()
+        self._limit_writing()
+
+    def resume_writing(self) -> None:
+        """Go on: all that was written is on its way."""
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+        super().resume_writing()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+        self.since_s = self.loop.time()
+        super().on_response_complete()
+
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP."""
-        self._refuse(InvalidRequestError(msg))
+        """Answer bad HTTP."""
+        self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
         """Close after the answer that is owed; wait a moment for a request that is on its way."""
-        if self._answering():
+        self._is_stopping = True
+        if self._write_timer is not None:
+            self._limit_writing()
+        if self.is_answering:
             self.cycle.keep_alive = False
         else:
             self._unset_keepalive_if_required()
             self.loop.call_later(STOP_S, self._close_if_idle)
 
-    def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+    def mark_known_key(self) -> None:
+        """Prefer this connection to those without a key."""
+        self.has_key = True
+
+    def abort(self) -> None:
+        """Close at once, without sending what is still to be sent."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def evict(self) -> None:
+        """Close for another connection."""
+        if self.is_answering or self._dropped_bytes is not None:
+            self.abort()
+        else:
+            self.transport.close()
+
+    async def linger(self) -> None:
+        """After an answer: drop what the client still sends, until it has read the answer.
+
+        Bytes that are left unread in a socket that closes make the system reset the connection,
+        and the client loses the answer.
+        """
+        await self.flow.drain()
+        if self.lost.is_set():
+            return
+        self._start_dropping()
+        with suppress(OSError):  # the client has closed its side already
+            self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        latest_s, dropped = self.loop.time() + LINGER_S, -1
+        while self.loop.time() < latest_s and dropped < (self._dropped_bytes or 0):
+            dropped = self._dropped_bytes or 0
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_S if self._is_stopping else LINGER_IDLE_S):
+                    await self.lost.wait()
+                    return
+
+    def _limit_writing(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+        limit_s = STOPPING_WRITE_S if self._is_stopping else WRITE_S
+        self._write_timer = self.loop.call_later(limit_s, self.abort)
+
+    def _start_dropping(self) -> None:
+        self._dropped_bytes = self._dropped_bytes or 0
+        self.flow.resume_reading()
+
+    def _drop(self, data: bytes) -> None:
+        self._dropped_bytes = (self._dropped_bytes or 0) + len(data)
+        if self._dropped_bytes > MAX_DROPPED_BYTES:
+            self.abort()
 
     def _close_if_idle(self) -> None:
-        if self._answering():
+        if self.is_answering:
             self.cycle.keep_alive = False
         else:
             self.transport.close()
 
     def _expect_head(self) -> None:
-        message = f"The request's head did not arrive within {HEAD_S} seconds."
-        self._head_timer = self.loop.call_later(HEAD_S, self._refuse, InvalidRequestError(message))
+        self._head_timer = self.loop.call_later(HEAD_S, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        if self._has_received:
+            message = f"The request's head did not arrive within {HEAD_S} seconds."
+            self._refuse(InvalidRequestError(message))
+        else:
+            self.transport.close()
 
     def _head_came(self) -> None:
         if self._head_timer is not None:
@@ -94,11 +222,39 @@ class Protocol(H11Protocol):
             self._head_timer = None
 
     def _refuse(self, error: ApiError) -> None:
-        """Answer and close, wherever in the exchange that still makes sense."""
-        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            for event in _events(refusal(error, str(uuid.uuid4()))):
-                self.transport.write(self.conn.send(event) or b"")
+        """Answer and close, if no answer has begun."""
+        self.is_refused = True
+        self._head_came()
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()
+            return
+        request_id = str(uuid.uuid4())
+        log_answer(request_id=request_id, status=int(error.status), code=error.code)
+        for event in _events(refusal(error, request_id)):
+            self.transport.write(self.conn.send(event) or b"")
+        if self.is_answering:  # the application waits for a body that it will not get
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._start_dropping()
+        self._lingering = self.loop.create_task(self._linger_and_close())
+
+    async def _linger_and_close(self) -> None:
+        await self.linger()
         self.transport.close()
+
+
+def set_options(accepted: socket.socket) -> None:
+    """Send small answers at once, and let the system keep little that is unsent.
+
+    asyncio sets TCP_NODELAY only on sockets whose protocol is named, and those of
+    `socket.create_server` have none.
+    """
+    if accepted.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    with suppress(OSError):  # the client has gone already
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _events(reply: Reply) -> tuple[Any, ...]:

@@ -11,21 +11,27 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from bgblur.serving.access_log import open_access_log
 from bgblur.serving.asgi import ServerApp
+from bgblur.serving.connections import ConnectionTable
 from bgblur.serving.inline import (
     ACCOUNT_QUEUE,
     ACCOUNT_TIMEOUT_S,
     ACCOUNT_WAIT_S,
     InlineHandler,
 )
+from bgblur.serving.known_keys import KnownKeys
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.sweeper import sweeping
 from bgblur.serving.worker import Worker
 from bgblur.serving.worker_pool import WorkerPool
+from blur.accounts.connect import connect as connect_accounts
+from blur.clock import now
 from blur.delivery.connect import connect
 from blur.delivery.folder import FolderStore
 from blur.handler import build
@@ -33,6 +39,9 @@ from blur.settings import Settings, usable_cpus
 
 if TYPE_CHECKING:
     from bgblur.serving.key_link import Application
+
+if TYPE_CHECKING:
+    from blur.accounts.keys import ApiKey
 
 BACKLOG = 2048
 """Connections that the system keeps until they are taken; uvicorn's default."""
@@ -92,10 +101,9 @@ def serve(  # noqa: PLR0913 - each is named where it is given
         sweeping(folder := upload_folder(settings)),
         suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
     ):
-        inline = InlineHandler(build(settings, opens_model=False, with_metrics=False), accounts)
-        limit = settings.max_body_bytes
-        application = ServerApp(photos, inline, max_body_bytes=limit, folder=folder)
-        config = configuration(middleware(application))
+        open_access_log()
+        application = server_app(settings, photos, accounts, folder)
+        config = configuration(middleware(application), settings)
         AnnouncingServer(config, (photos, accounts), announce).run([listening])
 
 
@@ -103,6 +111,26 @@ def upload_folder(settings: Settings) -> FolderStore | None:
     """Return the folder that uploads arrive in; None where a bucket takes them, or nothing."""
     uploads = connect(settings.media).uploads
     return uploads if isinstance(uploads, FolderStore) else None
+
+
+def server_app(
+    settings: Settings, photos: WorkerPool, accounts: WorkerPool, folder: FolderStore | None
+) -> ServerApp:
+    """Return the ASGI application over the two pools."""
+    handler = build(settings, opens_model=False, with_metrics=False)
+    store = connect_accounts(settings.accounts)
+
+    def is_known(key: ApiKey) -> bool:
+        return store.has_valid_key(key.account_id, key.digest, now_us=now())
+
+    return ServerApp(
+        photos,
+        InlineHandler(handler, accounts),
+        known_keys=KnownKeys(is_known),
+        routes=handler.routes,
+        max_body_bytes=settings.max_body_bytes,
+        folder=folder,
+    )
 
 
 def photo_pool(settings: Settings, capacity: Capacity) -> WorkerPool:
@@ -133,14 +161,16 @@ def account_pool(settings: Settings) -> WorkerPool:
     )
 
 
-def configuration(application: Any) -> uvicorn.Config:  # noqa: ANN401 - ASGI
-    """Return uvicorn's settings: HTTP/1.1 in Python, no word of what it is, no access log."""
+def configuration(application: Any, settings: Settings) -> uvicorn.Config:  # noqa: ANN401 - ASGI
+    """Return uvicorn's settings: our protocol, a bounded stop, no server header or access log."""
+    table = ConnectionTable(per_address=settings.connections_per_address)
     return uvicorn.Config(
         application,
-        http=Protocol,
+        http=cast("type[Protocol]", partial(Protocol, table=table)),
         ws="none",
         lifespan="off",
-        log_level="warning",
+        log_level="error",
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=settings.stop_s,
     )

@@ -7,20 +7,17 @@ and nothing beyond its permitted size on disk.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
-from blur.api import response
 from blur.api.multipart import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PARTS, boundary_of
 from blur.clock import now
 from blur.delivery.folder import TOKEN_FIELD, FolderStore
 from blur.errors import (
-    ApiError,
     ImageTooLargeError,
     InvalidContentTypeError,
     InvalidRequestError,
@@ -31,24 +28,17 @@ if TYPE_CHECKING:
 
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 4096
-MAX_DROPPED_BYTES = 100_000_000
-"""How much more is read after a refusal. A client that is cut off sees no answer."""
 
 
 async def receive_upload(
     folder: FolderStore, content_type: str, chunks: AsyncIterator[bytes]
-) -> dict[str, Any]:
-    """Store what a form uploads; answer 204, as a bucket does, or with an error of the API's."""
-    request_id = f"req_{uuid.uuid4()}"
-    try:
-        await _store(folder, content_type, chunks)
-    except ApiError as error:
-        await _drop(chunks)
-        return response.proxied(response.error(error, request_id))
-    return response.proxied(response.stored(request_id))
+) -> None:
+    """Store the file of a form.
 
+    Raises:
+        ApiError: the form is refused; the rest of it is not read.
 
-async def _store(folder: FolderStore, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+    """
     with _Form(folder, boundary_of(content_type)) as form:
         async for chunk in chunks:
             await asyncio.to_thread(form.feed, chunk)
@@ -141,11 +131,3 @@ class _Form:
 
 def _malformed(error: MultipartError) -> InvalidRequestError:
     return InvalidRequestError(f"The multipart body is malformed: {error}.")
-
-
-async def _drop(chunks: AsyncIterator[bytes]) -> None:
-    dropped = 0
-    async for chunk in chunks:
-        dropped += len(chunk)
-        if dropped > MAX_DROPPED_BYTES:
-            return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts.dynamo import admin, calls, records
+from blur.accounts.dynamo import admin, calls, records, schema
+from blur.accounts.dynamo.items import key_of
 from blur.accounts.dynamo.table import DynamoTable, Send
 from blur.accounts.rate import LimiterClock
 
@@ -61,6 +62,13 @@ class DynamoAccounts:
     ) -> AccountStatus:
         """See `CallStore.add_weight`."""
         return calls.add_weight(self._table(), account_id, key_digest, weight, now_us)
+
+    def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
+        """See `CallStore.has_valid_key`."""
+        item = self._table().get(schema.account_key(account_id))
+        if item is None or key_digest not in item["keys"]:
+            return False
+        return key_of(item, account_id, key_digest).is_valid(now_us)
 
     def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """See `CallStore.inquire`."""

@@ -111,6 +111,12 @@ class SqliteCalls:
             standing = rate.standing(bucket, caller.key.limit, limiter.us())
             return AccountView(account, caller.key, standing)
 
+    def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
+        """Return whether the key is valid; see `CallStore.has_valid_key`."""
+        with self._file.snapshot() as db:
+            row = db.execute(_CALLER + _VALID, (account_id, key_digest, now_us)).fetchone()
+            return row is not None
+
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
     ) -> IdempotencyRecord | None:

@@ -1,49 +1,97 @@
-"""What the gateway sends, and in which order it listens and speaks."""
+"""The order in which the application listens, asks and answers."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from events import make
 
-from bgblur.serving.asgi import ServerApp
-from bgblur.serving.body import BODIES_AT_ONCE, DRAIN_FACTOR, Message, Reader
+from bgblur.serving import asgi, body
+from bgblur.serving.access_log import LOGGER as ACCESS_LOG
+from bgblur.serving.asgi import SLICE_BYTES, ServerApp
 from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, Request
-from blur.errors import ApiError, OverloadedError
+from blur.errors import ApiError, InvalidApiKeyError, OverloadedError, UnavailableError
 
-MAX_BYTES = 100
-PHOTO = {
-    "method": "POST",
-    "path": "/v2/rembg/blur/",
-    "http_version": "1.1",
-    "query_string": b"",
-    "headers": [],
-    "client": ("127.0.0.1", 1),
+if TYPE_CHECKING:
+    from bgblur.serving.body import Message
+    from blur.accounts.keys import ApiKey
+
+MAX_BYTES = 100_000
+ROUTES = {
+    "/": ("GET",),
+    "/v2/rembg/blur": ("POST",),
+    "/v2/account": ("GET",),
+    "/v2/uploads": ("POST",),
+    "/health": ("GET",),
 }
+KEY = (b"apikey", make.FUNDED.encode())
+FORM = (b"content-type", b"multipart/form-data; boundary=b")
 
 
-class Crew:
+@dataclass
+class Pool:
     """Answers with the size of the body, or fails as it is told to."""
 
-    def __init__(self, failure: Exception | None = None, *, is_full: bool = False) -> None:
-        self.failure, self.is_full = failure, is_full
-        self.waits_for_disconnect = False
+    failure: BaseException | None = None
+    is_full: bool = False
+    answered: list[tuple[str, int]] = field(default_factory=list)
+    reply: Reply | None = None
+    waits_for_disconnect: bool = False
 
-    def require_place(self, account: str = "") -> None:  # noqa: ARG002
+    def require_place(self, account: str = "") -> None:
+        assert account
         if self.is_full:
             raise OverloadedError(retry_after_s=7)
 
     async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
-        assert account == ""
         if self.waits_for_disconnect:
             await asyncio.wait_for(client.gone.wait(), 10)
             raise ClientDisconnected
         if self.failure:
             raise self.failure
-        return Reply(200, [], b"%d bytes" % len(request.body))
+        self.answered.append((account, len(request.body)))
+        return self.reply or Reply(200, [], b"%d bytes" % len(request.body))
+
+
+@dataclass
+class Keys:
+    """A store of keys that knows all of them, or fails as it is told to."""
+
+    failure: ApiError | None = None
+    forgotten: list[str] = field(default_factory=list)
+
+    async def require(self, key: ApiKey) -> None:
+        assert key
+        if self.failure:
+            raise self.failure
+
+    def forget(self, key: ApiKey) -> None:
+        self.forgotten.append(key.digest)
+
+
+@dataclass
+class Connection:
+    """A connection that remembers what became of it."""
+
+    address: str = "127.0.0.1"
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    is_refused: bool = False
+    events: list[str] = field(default_factory=list)
+
+    def mark_known_key(self) -> None:
+        self.events.append("known key")
+
+    def abort(self) -> None:
+        self.events.append("aborted")
+
+    async def linger(self) -> None:
+        self.events.append("lingered")
 
 
 class Client:
@@ -53,14 +101,14 @@ class Client:
         self._messages = self._sending(chunks, is_gone=is_gone)
         self.log: list[str] = []
         self.sent: list[Message] = []
+        self.connection = Connection()
 
     @staticmethod
     def _sending(chunks: tuple[bytes, ...], *, is_gone: bool) -> Iterator[Message]:
-        for chunk in chunks:
-            yield {"type": "http.request", "body": chunk, "more_body": True}
-        if is_gone:
-            yield {"type": "http.disconnect"}
-        yield {"type": "http.request", "body": b"", "more_body": False}
+        for number, chunk in enumerate(chunks):
+            is_last = number == len(chunks) - 1 and not is_gone
+            yield {"type": "http.request", "body": chunk, "more_body": not is_last}
+        yield {"type": "http.disconnect"}
 
     async def receive(self) -> Message:
         self.log.append("listened")
@@ -75,6 +123,10 @@ class Client:
         return int(self.sent[0]["status"])
 
     @property
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.sent[0]["headers"])
+
+    @property
     def content(self) -> bytes:
         return b"".join(message.get("body", b"") for message in self.sent[1:])
 
@@ -84,102 +136,250 @@ class Client:
         return error
 
 
-class Inline:
-    """Answers what is not a photo."""
+@dataclass
+class Visit:
+    """An application and how it is asked."""
 
-    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
-        del request, account, client
-        return Reply(200, [], b"inline")
+    pool: Pool = field(default_factory=Pool)
+    inline: Pool = field(default_factory=Pool)
+    keys: Keys = field(default_factory=Keys)
+
+    def __call__(
+        self,
+        client: Client,
+        *headers: tuple[bytes, bytes],
+        method: str = "POST",
+        path: str = "/v2/rembg/blur/",
+        length: int = 0,
+    ) -> Client:
+        scope = {
+            "method": method,
+            "path": path,
+            "http_version": "1.1",
+            "query_string": b"",
+            "headers": [*headers, *([(b"content-length", b"%d" % length)] if length else [])],
+            "client": ("127.0.0.1", 1),
+            "state": {"connection": client.connection},
+        }
+        app = ServerApp(
+            self.pool,
+            self.inline,
+            known_keys=self.keys,
+            routes=ROUTES,
+            max_body_bytes=MAX_BYTES,
+        )
+        asyncio.run(app(scope, client.receive, client.send))
+        return client
 
 
-def visit(client: Client, crew: Crew, scope: Mapping[str, Any] = PHOTO) -> Client:
-    app = ServerApp(crew, Inline(), max_body_bytes=MAX_BYTES)
-    asyncio.run(app(scope, client.receive, client.send))
-    return client
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[Mapping[str, Any]]]:
+    """Return what the front logs of its answers, as it is logged."""
+    found: list[Mapping[str, Any]] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(vars(record))
+
+    handler = Handler()
+    ACCESS_LOG.addHandler(handler)
+    caplog.set_level(logging.DEBUG, ACCESS_LOG.name)
+    yield found
+    ACCESS_LOG.removeHandler(handler)
 
 
-def test_a_photo_goes_to_the_crew_whole() -> None:
-    client = visit(Client(b"abc", b"defg"), Crew())
+def test_photo_goes_to_the_pool_whole() -> None:
+    visit = Visit()
+    client = visit(Client(b"abc", b"defg"), KEY, FORM, length=7)
     assert (client.status, client.content) == (200, b"7 bytes")
     assert client.sent[-1].get("more_body", False) is False
+    assert client.connection.events == ["known key"]
+    assert b"connection" not in client.headers
 
 
 @pytest.mark.parametrize(
-    "changed", [{"method": "GET"}, {"path": "/health"}, {"path": "/"}, {"method": "OPTIONS"}]
+    ("method", "path"),
+    [
+        ("GET", "/v2/rembg/blur"),
+        ("GET", "/"),
+        ("OPTIONS", "/v2/account"),
+        ("BREW", "/"),
+        ("GET", "/x"),
+    ],
 )
-def test_other_requests_are_answered_inline_even_if_the_queue_is_full(
-    changed: dict[str, str],
+def test_other_requests_go_to_the_inline_handler_without_their_body(method: str, path: str) -> None:
+    visit = Visit(Pool(is_full=True))
+    client = visit(Client(bytes(10)), method=method, path=path, length=10)
+    assert (client.status, visit.inline.answered) == (200, [("", 0)])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_health_is_answered_by_the_front_alone(method: str) -> None:
+    broken = Pool(failure=ZeroDivisionError())
+    visit = Visit(broken, broken, Keys(UnavailableError("", retry_after_s=1)))
+    client = visit(Client(), method=method, path="/health")
+    assert (client.status, client.headers[b"content-length"]) == (200, b"16")
+    assert client.content == (b'{"status": "ok"}' if method == "GET" else b"")
+    assert "listened" not in client.log
+
+
+def test_account_calls_are_shared_by_known_keys() -> None:
+    visit = Visit()
+    visit(Client(), KEY, method="GET", path="/v2/account")
+    visit(Client(b"{}"), KEY, path="/v2/uploads", length=2)
+    account = make.FUNDED.split("_")[2]
+    assert visit.inline.answered == [(account, 0), (account, 2)]
+
+
+def test_body_beyond_the_limit_is_kept_to_one_byte_more() -> None:
+    chunked = (b"transfer-encoding", b"chunked")
+    client = Visit()(Client(bytes(90_000), bytes(90_000), bytes(9)), KEY, FORM, chunked)
+    assert client.content == b"100001 bytes"
+    assert client.connection.events == ["known key", "lingered", "aborted"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"), [((KEY, FORM), MAX_BYTES + 1), ((KEY,), 500), ((KEY,), 90_000)]
+)
+def test_body_that_the_handler_will_refuse_is_not_kept(
+    headers: tuple[tuple[bytes, bytes], ...], length: int
 ) -> None:
-    assert visit(Client(), Crew(is_full=True), PHOTO | changed).content == b"inline"
+    assert Visit()(Client(bytes(length)), *headers, length=length).content == b"0 bytes"
 
 
-def test_a_body_that_is_too_large_is_kept_to_one_byte_more() -> None:
-    assert visit(Client(bytes(90), bytes(90)), Crew()).content == b"101 bytes"
+@pytest.mark.parametrize(
+    ("visit", "headers", "status"),
+    [
+        (Visit(), (FORM,), 401),
+        (Visit(), ((b"apikey", b"bb_live_x"), FORM), 401),
+        (Visit(keys=Keys(InvalidApiKeyError())), (KEY, FORM), 401),
+        (Visit(keys=Keys(UnavailableError("", retry_after_s=1))), (KEY, FORM), 503),
+        (Visit(Pool(is_full=True)), (KEY, FORM), 503),
+    ],
+)
+def test_refused_request_is_answered_before_its_body_is_read(
+    visit: Visit, headers: tuple[tuple[bytes, bytes], ...], status: int
+) -> None:
+    client = visit(Client(bytes(90_000)), *headers, length=90_000)
+    assert client.status == status
+    assert client.headers[b"connection"] == b"close"
+    assert "listened" not in client.log
+    assert client.connection.events[-2:] == ["lingered", "aborted"]
 
 
-def test_who_finds_no_place_is_told_before_his_body_is_read_and_then_listened_to() -> None:
-    client = visit(Client(b"abc", b"def"), Crew(is_full=True))
-    assert (client.status, client.error["code"]) == (503, "overloaded")
-    assert client.error["retry_after"] == 7
-    assert client.log == ["spoke", "spoke", "listened", "listened", "listened", "spoke"]
+def test_small_body_of_a_refused_request_is_dropped_and_the_connection_kept() -> None:
+    client = Visit()(Client(b"abc"), FORM, length=3)
+    assert client.status == 401
+    assert b"connection" not in client.headers
+    assert client.log == ["spoke", "spoke", "listened", "spoke"]
 
 
-def test_who_asks_first_and_finds_no_place_is_not_asked_for_his_body() -> None:
-    scope = PHOTO | {"headers": [(b"expect", b"100-continue")]}
-    assert visit(Client(b"abc"), Crew(is_full=True), scope).log == ["spoke"] * 3
+def test_client_that_expects_100_continue_is_not_asked_for_a_refused_body() -> None:
+    client = Visit()(Client(b"abc"), FORM, (b"expect", b"100-continue"), length=3)
+    assert "listened" not in client.log
+    assert client.headers[b"connection"] == b"close"
 
 
-def test_nobody_is_told_anything_when_the_client_is_gone() -> None:
-    assert visit(Client(b"abc", is_gone=True), Crew()).sent == []
+def test_nothing_is_sent_to_a_client_that_has_disconnected() -> None:
+    assert Visit()(Client(b"abc", is_gone=True), KEY, FORM, length=10).sent == []
 
 
 def test_pool_sees_that_a_waiting_client_disconnects() -> None:
-    pool = Crew()
-    pool.waits_for_disconnect = True
+    client = Client(b"abc")
+    client.connection.lost.set()
+    assert Visit(Pool(waits_for_disconnect=True))(client, KEY, FORM, length=3).sent == []
 
-    class LeavingClient(Client):
+
+def test_body_that_arrives_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "RATE_WINDOW_S", 0.05)
+
+    class SlowClient(Client):
         async def receive(self) -> Message:
-            if not self.log:
-                return await super().receive()
-            return {"type": "http.disconnect"}
+            await asyncio.sleep(0.02)
+            return {"type": "http.request", "body": b"x", "more_body": True}
 
-    assert visit(LeavingClient(), pool).sent == []
-
-
-def test_a_client_that_sends_for_ever_is_left() -> None:
-    assert visit(Client(*[bytes(MAX_BYTES)] * (DRAIN_FACTOR + 3)), Crew()).sent == []
+    client = SlowClient()
+    Visit()(client, KEY, FORM, length=90_000)
+    assert (client.status, client.error["code"]) == (400, "invalid_request")
 
 
-def test_whatever_breaks_is_answered_in_the_contracts_words(
-    caplog: pytest.LogCaptureFixture,
+def test_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "RATE_WINDOW_S", 0.1)
+    monkeypatch.setattr(body, "_LEAST_BYTES", 1)
+
+    class SteadyClient(Client):
+        async def receive(self) -> Message:
+            await asyncio.sleep(0.02)
+            return await super().receive()
+
+    client = Visit()(SteadyClient(*[b"x"] * 300), KEY, FORM, length=300)
+    assert client.content == b"300 bytes"
+
+
+def test_answer_goes_out_in_slices() -> None:
+    content = bytes(range(256)) * 1_000
+    client = Visit(Pool(reply=Reply(200, [], content)))(Client(b"a"), KEY, FORM, length=1)
+    assert client.content == content
+    assert max(len(message.get("body", b"")) for message in client.sent) == SLICE_BYTES
+
+
+def test_one_account_sends_a_bounded_number_of_bodies_at_once(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client = visit(Client(), Crew(ZeroDivisionError("a secret")))
+    monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)
+    assert Visit()(Client(b"abc"), KEY, FORM, length=3).status == 503
+
+
+def test_key_that_a_worker_refuses_is_looked_up_again() -> None:
+    visit = Visit(Pool(reply=Reply(401, [], b"")))
+    visit(Client(b"abc"), KEY, FORM, length=3)
+    assert len(visit.keys.forgotten) == 1
+
+
+@pytest.mark.parametrize("failure", [ZeroDivisionError("a secret"), OSError("a secret")])
+def test_unexpected_error_is_answered_in_the_form_of_the_contract(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Visit(Pool(failure))(Client(b"abc"), KEY, FORM, length=3)
     assert (client.status, client.error["code"]) == (500, "internal_error")
     assert b"secret" not in client.content
     assert client.error["request_id"].removeprefix("req_") in caplog.text
 
 
-def test_bodies_that_are_too_many_together_are_refused_until_one_is_done() -> None:
-    reader = Reader(MAX_BYTES)
-    largest = bytes(MAX_BYTES)
-
-    async def read(into: bytearray) -> None:
-        await reader.read(PHOTO, Client(largest).receive, into)
-
-    async def test() -> None:
-        places = [reader.place() for _ in range(BODIES_AT_ONCE)]
-        for place in places:
-            await read(place.__enter__())
-        with reader.place() as late, pytest.raises(OverloadedError):
-            await read(late)
-        places[0].__exit__(None, None, None)
-        with reader.place() as late:
-            await read(late)
-            assert late == largest
-
-    asyncio.run(test())
+def test_stop_that_does_not_wait_any_longer_is_answered() -> None:
+    client = Visit(Pool(asyncio.CancelledError()))(Client(b"abc"), KEY, FORM, length=3)
+    assert (client.status, client.error["code"]) == (500, "internal_error")
 
 
-def test_a_refusal_is_an_error_of_the_tree() -> None:
-    assert issubclass(OverloadedError, ApiError)
-    assert not issubclass(ClientDisconnected, ApiError)
+@pytest.mark.parametrize(
+    ("visit", "method", "path", "logged"),
+    [
+        (Visit(), "POST", "/v2/rembg/blur/", ("POST", "/v2/rembg/blur", 401, "invalid_api_key")),
+        (
+            Visit(inline=Pool(OverloadedError(retry_after_s=1))),
+            "X" * 60_000,
+            "/my-key",
+            ("(unknown)", "(no route)", 503, "overloaded"),
+        ),
+    ],
+)
+def test_each_answer_of_the_front_is_one_line_with_bounded_fields(
+    lines: list[Mapping[str, Any]],
+    visit: Visit,
+    method: str,
+    path: str,
+    logged: tuple[str, str, int, str],
+) -> None:
+    client = visit(Client(), method=method, path=path)
+    (line,) = lines
+    assert tuple(line[name] for name in ("method", "path", "status", "code")) == logged
+    assert line["request_id"] == client.error["request_id"]
+
+
+def test_answers_of_handlers_are_logged_by_them_and_health_below_info(
+    lines: list[Mapping[str, Any]],
+) -> None:
+    Visit()(Client(b"abc"), KEY, FORM, length=3)
+    assert lines == []
+    Visit()(Client(), method="GET", path="/health")
+    assert [line["levelname"] for line in lines] == ["DEBUG"]

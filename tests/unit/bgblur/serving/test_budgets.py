@@ -1,0 +1,72 @@
+"""The memory of bodies and answers, and the shares of those who use it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from bgblur.serving.budgets import BodyBudget, ResultBudget
+from blur.errors import OverloadedError
+
+TOTAL = 600
+
+
+def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int:
+    """Take bodies of 10 bytes until one is refused; return how many bytes that is."""
+    taken = 0
+    while True:
+        lease = stack.enter_context(budget.lease(factors))
+        try:
+            lease.take(10)
+        except OverloadedError:
+            return taken
+        taken += 10
+
+
+def test_one_sender_alone_takes_half_and_leaves_a_share_to_each_other_one() -> None:
+    budget = BodyBudget(TOTAL)
+    with ExitStack() as stack:
+        assert fill(budget, stack, {"a": 1}) == TOTAL // 2
+        assert fill(budget, stack, {"b": 1}) == TOTAL // 4
+        assert fill(budget, stack, {"c": 1}) > 0
+    assert budget.free_bytes == TOTAL
+    with ExitStack() as stack:
+        assert fill(budget, stack, {"a": 1}) == TOTAL // 2
+
+
+def test_each_sender_of_a_body_has_its_own_factor() -> None:
+    budget = BodyBudget(TOTAL)
+    with ExitStack() as stack:
+        assert fill(budget, stack, {"account a": 1, "proxy": 3}) == TOTAL // 2
+        assert fill(budget, stack, {"account b": 1, "proxy": 3}) == TOTAL // 4
+        assert fill(budget, stack, {"account c": 1, "proxy": 3}) == 0
+        assert fill(budget, stack, {"account c": 1, "elsewhere": 3}) > 0
+
+
+def test_body_that_does_not_fit_takes_nothing() -> None:
+    budget = BodyBudget(TOTAL)
+    with budget.lease({}) as lease:
+        with pytest.raises(OverloadedError):
+            lease.take(TOTAL + 1)
+        lease.take(TOTAL)
+    assert budget.free_bytes == TOTAL
+
+
+def test_answers_beyond_the_memory_abort_the_oldest_of_the_client_with_most() -> None:
+    budget, aborted = ResultBudget(TOTAL), list[str]()
+
+    def hold(stack: ExitStack, client: str, name: str, size: int) -> None:
+        stack.enter_context(budget.hold(client, size, lambda: aborted.append(name)))
+
+    with ExitStack() as stack:
+        hold(stack, "honest", "honest 1", 100)
+        for number in range(7):
+            hold(stack, "greedy", f"greedy {number}", 200)
+        assert aborted == [f"greedy {number}" for number in range(5)]
+        hold(stack, "honest", "honest 2", 90)
+        assert aborted[5:] == []
+    with ExitStack() as stack:
+        hold(stack, "greedy", "all of it", 10 * TOTAL)
+        hold(stack, "honest", "honest 3", 1)
+    assert aborted[5:] == ["all of it"]

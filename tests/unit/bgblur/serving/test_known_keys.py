@@ -1,0 +1,97 @@
+"""Keys are looked up once, in bounded time and by a bounded number of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from bgblur.serving import known_keys
+from bgblur.serving.known_keys import KnownKeys
+from blur.accounts.keys import ApiKey
+from blur.accounts.model import KeyKind
+from blur.errors import InvalidApiKeyError, OverloadedError, UnavailableError
+
+
+def key(digest: str) -> ApiKey:
+    return ApiKey(KeyKind.LIVE, "account", digest, "prefix")
+
+
+def test_known_key_is_looked_up_once_and_an_unknown_one_each_time() -> None:
+    asked: list[str] = []
+
+    def is_known(each: ApiKey) -> bool:
+        asked.append(each.digest)
+        return each.digest == "known"
+
+    async def test() -> None:
+        known = KnownKeys(is_known)
+        for _ in range(2):
+            await known.require(key("known"))
+            with pytest.raises(InvalidApiKeyError):
+                await known.require(key("unknown"))
+        known.forget(key("known"))
+        await known.require(key("known"))
+
+    asyncio.run(test())
+    assert asked == ["known", "unknown", "unknown", "known"]
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_keys, "MAX_REMEMBERED", 2)
+    asked: list[str] = []
+
+    def is_known(each: ApiKey) -> bool:
+        asked.append(each.digest)
+        return True
+
+    async def test() -> None:
+        known = KnownKeys(is_known)
+        for digest in "abcbca":
+            await known.require(key(digest))
+
+    asyncio.run(test())
+    assert asked == ["a", "b", "c", "a"]
+
+
+def test_store_that_does_not_answer_holds_up_a_bounded_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(known_keys, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(known_keys, "MAX_WAITING", 3)
+    answering = threading.Event()
+
+    async def test() -> None:
+        known = KnownKeys(lambda _: answering.wait(30))
+        tasks = [asyncio.create_task(known.require(key(str(n)))) for n in range(5)]
+        failures = [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)]
+        assert sorted(failures, key=str) == [OverloadedError] * 2 + [UnavailableError] * 3
+        answering.set()
+        while True:  # once the store answers again, so does this
+            try:
+                await known.require(key("another"))
+            except OverloadedError:
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+    asyncio.run(asyncio.wait_for(test(), 20))
+
+
+@pytest.mark.parametrize("failure", [UnavailableError("", retry_after_s=1), RuntimeError()])
+def test_failure_of_the_store_is_not_remembered(failure: Exception) -> None:
+    failures = [failure]
+
+    def is_known(_: ApiKey) -> bool:
+        if failures:
+            raise failures.pop()
+        return True
+
+    async def test() -> None:
+        known = KnownKeys(is_known)
+        with pytest.raises(type(failure)):
+            await known.require(key("a"))
+        await known.require(key("a"))
+
+    asyncio.run(test())

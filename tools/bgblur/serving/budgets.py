@@ -1,0 +1,118 @@
+"""How much memory the bodies and the results of all clients can take together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from blur.errors import OverloadedError
+
+
+class BodyBudget:
+    """Bytes of request bodies in memory, shared out among those who send them.
+
+    The share of each is a multiple of what is still free ("dynamic thresholds", Choudhury and
+    Hahne 1998, https://doi.org/10.1109/90.664262): one sender alone can take half of the whole
+    with a factor of 1, two can take a third each, and something is always left for the next.
+    """
+
+    def __init__(self, total_bytes: int) -> None:
+        """Start with all of it free."""
+        self.free_bytes = total_bytes
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def lease(self, factors: Mapping[str, float]) -> Iterator[Lease]:
+        """Lend memory until the block ends.
+
+        `factors` has each sender that the body counts for (its account and its address, say)
+        and how many times the free memory that sender can hold.
+        """
+        lease = Lease(self, factors)
+        try:
+            yield lease
+        finally:
+            self._give_back(lease)
+
+    def _take(self, lease: Lease, size: int) -> None:
+        if size > self.free_bytes:
+            raise OverloadedError(retry_after_s=1)
+        for sender, factor in lease.factors.items():
+            if self._held[sender] + size > factor * self.free_bytes:
+                raise OverloadedError(retry_after_s=1)
+        self.free_bytes -= size
+        lease.held_bytes += size
+        for sender in lease.factors:
+            self._held[sender] += size
+
+    def _give_back(self, lease: Lease) -> None:
+        self.free_bytes += lease.held_bytes
+        for sender in lease.factors:
+            self._held[sender] -= lease.held_bytes
+            if not self._held[sender]:
+                del self._held[sender]
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """The memory of one body."""
+
+    budget: BodyBudget
+    factors: Mapping[str, float]
+    held_bytes: int = 0
+
+    def take(self, size: int) -> None:
+        """Count more bytes.
+
+        Raises:
+            OverloadedError: the memory of all, or the share of a sender, is used up.
+
+        """
+        self.budget._take(self, size)  # noqa: SLF001 - the lease is the budget's
+
+
+class ResultBudget:
+    """Bytes of answers in memory that their clients have not read yet.
+
+    An answer is there already, so it is never refused. When all of them are too large together,
+    the connection of the oldest answer of the client that holds the most is aborted.
+    """
+
+    def __init__(self, total_bytes: int) -> None:
+        """Start with nothing held."""
+        self._total_bytes = total_bytes
+        self._held: dict[int, _Result] = {}
+        self._count = 0
+
+    @contextmanager
+    def hold(self, client: str, size: int, abort: Callable[[], None]) -> Iterator[None]:
+        """Count an answer until the block ends; `abort` ends the block soon."""
+        self._count += 1
+        number = self._count
+        self._make_space(size)
+        self._held[number] = _Result(client, size, abort)
+        try:
+            yield
+        finally:
+            self._held.pop(number, None)
+
+    def _make_space(self, size: int) -> None:
+        while self._held and self._held_bytes() + size > self._total_bytes:
+            by_client: Counter[str] = Counter()
+            for result in self._held.values():
+                by_client[result.client] += result.size
+            client = by_client.most_common(1)[0][0]
+            number = next(n for n, result in self._held.items() if result.client == client)
+            self._held.pop(number).abort()
+
+    def _held_bytes(self) -> int:
+        return sum(result.size for result in self._held.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    client: str
+    size: int
+    abort: Callable[[], None]
