@@ -71,15 +71,17 @@ def test_no_stop_under_load_drops_a_request_that_was_accepted(
 
 
 def test_an_upload_that_stalls_is_cut_short_and_holds_up_no_stop(
-    tmp_path: Path, env: dict[str, str]
+    tmp_path: Path, env: dict[str, str], books: Books
 ) -> None:
     with running(tmp_path, env) as server:
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(b"POST /v2/rembg/blur/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
+            client.sendall(b"ApiKey: %s\r\n" % books.key.encode())
+            client.sendall(b"Content-Type: multipart/form-data; boundary=b\r\n")
             client.sendall(b"Expect: 100-continue\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 100")  # it has the request now
             client.sendall(b"a")
             server.process.send_signal(signal.SIGTERM)
-            assert client.recv(100).startswith(b"HTTP/1.1 401")
+            assert client.recv(100).startswith(b"HTTP/1.1 400")
         server.process.wait(timeout=30)
