@@ -6,7 +6,7 @@ import { byId, show } from "./dom.js";
 const SLOT = "background-blur-key";
 const KINDS = {
   live: "Each photo costs a credit.",
-  test: "A test key: free, and results carry a visible TEST.",
+  test: "A test key: free, and results are marked TEST and less sharp.",
 };
 
 export const currentKey = () => localStorage.getItem(SLOT);

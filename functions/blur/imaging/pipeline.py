@@ -50,7 +50,7 @@ def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
 ) -> Encoded:
     """Blur what is behind the subject of an image file, or cut the subject out.
 
-    A `stamped` result carries a visible "TEST". `on_step` is told each step's name before
+    A `stamped` result is marked as a test (`stamp`). `on_step` is told each step's name before
     it begins, and may raise to end the work there.
 
     Raises:

@@ -1,30 +1,189 @@
-"""The mark on the results of test keys."""
+"""The mark on the results of test keys, and attempts to take it off."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
+from tests.unit.imaging.pictures import astronaut, saved
 
-from blur.imaging.stamp import INK, PAPER, stamp
+from blur.imaging.matting.models import spec_of
+from blur.imaging.matting.session import open_model
+from blur.imaging.pipeline import blur_photo
+from blur.imaging.recipe import Recipe
+from blur.imaging.stamp import DETAIL_PX, stamp
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blur.imaging.arrays import Pixels
+
+CLOSE = 4
+"""Levels within which a pixel counts as recovered, in each of its channels."""
+MOST_RECOVERED = 0.01
+"""The share of pixels that an attack may recover."""
+SIDE = 256
+SHIFT = 21
+"""Pixels by which a photo is cut: about half of a letter."""
+
+Call = Callable[["Pixels"], "Pixels"]
+"""Sends a picture and returns the result, in the position of the picture as it was sent."""
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 500), (64, 64), (900, 600)])
-def test_only_the_lower_right_corner_changes(size: tuple[int, int]) -> None:
-    picture = np.full((*size, 3), 77, np.uint8)
-    stamped, alpha = stamp(picture, None)
-    rows, columns = np.nonzero((stamped != picture).any(axis=2))
-    assert alpha is None
-    assert (rows.max() + 1, columns.max() + 1) == size
-    if min(size) >= 64:
-        assert rows.min() >= size[0] // 2
-        assert columns.min() >= size[1] // 4
+def marked(picture: Pixels) -> Pixels:
+    return stamp(picture, None)[0]
+
+
+def cut(rows: slice, columns: slice) -> Callable[[Call, Pixels], Pixels]:
+    """Send a part of the picture; return the result with zeros around it."""
+
+    def sent(call: Call, picture: Pixels) -> Pixels:
+        result = np.zeros_like(picture)
+        result[rows, columns] = call(np.ascontiguousarray(picture[rows, columns]))
+        return result
+
+    return sent
+
+
+def turned(turn: Callable[[Pixels], Pixels], back: Callable[[Pixels], Pixels]) -> object:
+    return lambda call, picture: back(call(np.ascontiguousarray(turn(picture))))
+
+
+WAYS: dict[str, object] = {
+    "as it is": lambda call, picture: call(picture),
+    "mirrored": turned(np.fliplr, np.fliplr),
+    "upside down": turned(np.flipud, np.flipud),
+    "turned": turned(np.rot90, lambda picture: np.rot90(picture, -1)),
+    "cut at the left and top": cut(slice(SHIFT, None), slice(SHIFT, None)),
+    "cut at the right and bottom": cut(slice(None, -SHIFT), slice(None, -SHIFT)),
+    "brighter": lambda call, picture: call(np.clip(picture, 0, 249) + np.uint8(6)) - np.uint8(6),
+}
+INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
+"""Where each of them has a result."""
+
+
+def nearest_to_the_photo(results: Sequence[Pixels], photo: Pixels) -> Pixels:
+    """Take each pixel from the result that differs least from the photo."""
+    stacked = np.stack(results)
+    distance = np.abs(stacked.astype(np.int16) - photo).max(axis=3)
+    best = distance.argmin(axis=0)
+    nearest: Pixels = np.take_along_axis(stacked, best[None, ..., None], axis=0)[0]
+    return nearest
+
+
+COMBINED: dict[str, Callable[[Sequence[Pixels], Pixels], Pixels]] = {
+    "median": lambda results, _: np.median(results, axis=0),
+    "mean": lambda results, _: np.mean(results, axis=0),
+    "darkest": lambda results, _: np.min(results, axis=0),
+    "brightest": lambda results, _: np.max(results, axis=0),
+    "nearest to the photo": nearest_to_the_photo,
+}
+
+
+def recovered(attempt: Pixels, paid: Pixels) -> float:
+    """Return the share of pixels that are those of the paid result."""
+    difference = np.abs(attempt.astype(np.float32) - paid.astype(np.float32)).max(axis=2)
+    return float((difference[INSIDE] <= CLOSE).mean())
+
+
+def attacks(call: Call, photo: Pixels, paid: Pixels) -> dict[str, float]:
+    """Return the share that each combination of 1 to 4 calls recovers."""
+    results = {name: way(call, photo) for name, way in WAYS.items() if callable(way)}
+    return {
+        f"{how} of {', '.join(names)}": recovered(
+            combine([results[name] for name in names], photo), paid
+        )
+        for count in (1, 2, 4)
+        for names in combinations(results, count)
+        for how, combine in COMBINED.items()
+    }
+
+
+PICTURES: dict[str, Callable[[], Pixels]] = {
+    "photo": lambda: astronaut(SIDE, SIDE),
+    "blurred": lambda: cv2.GaussianBlur(astronaut(SIDE, SIDE), (0, 0), 12),
+    "gradient": lambda: np.tile(np.arange(SIDE, dtype=np.uint8)[:, None, None], (1, SIDE, 3)),
+    "white": lambda: np.full((SIDE, SIDE, 3), 255, np.uint8),
+}
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_the_mark_stays_on_combined_results(picture: str) -> None:
+    paid = PICTURES[picture]()
+    assert max(attacks(marked, paid, paid).values()) <= MOST_RECOVERED
+
+
+def test_the_mark_stays_on_combined_calls_of_the_pipeline(model_dir: Path) -> None:
+    model = open_model(spec_of(Settings().model), model_dir, threads=1)
+    recipe = Recipe(radius_px=9, kernel="gaussian", mode="background", output="png")
+
+    def call(picture: Pixels, *, stamped: bool = True) -> Pixels:
+        data = saved(Image.fromarray(picture), "PNG")
+        limit = Settings().max_pixels
+        result = blur_photo(data, recipe, model=model, max_pixels=limit, stamped=stamped)
+        return np.asarray(Image.open(io.BytesIO(result.data)))
+
+    photo = astronaut(SIDE, SIDE)
+    worst = max(attacks(call, photo, call(photo, stamped=False)).values())
+    assert worst <= MOST_RECOVERED
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (900, 600), (1, 400_000)])
+def test_every_pixel_changes_and_the_size_stays(shape: tuple[int, int]) -> None:
+    picture = np.full((*shape, 3), 77, np.uint8)
+    result, alpha = stamp(picture, np.full(shape, 255, np.uint8))
+    assert alpha is not None
+    assert (result.shape, alpha.shape) == (picture.shape, shape)
+    assert np.abs(result.astype(np.int16) - 77).max(axis=2).min() > CLOSE
+    assert alpha.max() <= 255 - 2 * CLOSE
     assert (picture == 77).all()
 
 
-def test_it_is_seen_on_a_transparent_picture() -> None:
-    stamped, alpha = stamp(np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200), np.uint8))
-    assert alpha is not None
-    seen = stamped[alpha == 255]
-    assert 0.01 < seen.size / stamped.size < 0.2
-    for colour in (INK, PAPER):
-        assert (seen == colour).all(axis=1).any()
+def test_a_large_result_has_the_detail_of_a_small_one() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (2000, 1500, 3), np.uint8)
+    step = (2000 * 1500 / DETAIL_PX) ** 0.5
+    result = marked(noise).astype(np.float32)
+    fine = np.abs(np.diff(result, axis=0)).mean()
+    assert fine < np.abs(np.diff(noise.astype(np.float32), axis=0)).mean() / step**2
+
+
+def test_the_text_is_seen_on_a_transparent_picture_and_the_subject_through_it() -> None:
+    alpha = np.zeros((200, 200), np.uint8)
+    alpha[50:150, 50:150] = 255
+    result, veiled = stamp(np.zeros((200, 200, 3), np.uint8), alpha)
+    assert veiled is not None
+    outside = veiled[:40]
+    assert 0.1 < (outside > 150).mean() < 0.6
+    assert CLOSE < outside.min() <= np.median(outside) < 60
+    assert np.median(veiled[60:140, 60:140]) > 190
+    assert np.abs(veiled.astype(np.int16) - alpha).min() > CLOSE
+    letters = result[:40][outside > 150]
+    assert letters.max() > 100
+    assert letters.min() < 20
+
+
+def test_the_mark_on_alpha_stays_on_combined_results() -> None:
+    alpha = cv2.GaussianBlur(astronaut(SIDE, SIDE)[..., 0], (0, 0), 3)
+    alpha = np.clip(alpha.astype(np.float32) * 3 - 300, 0, 255).astype(np.uint8)
+    picture = astronaut(SIDE, SIDE)
+
+    def call(sent: Pixels) -> Pixels:
+        veiled = stamp(np.ascontiguousarray(sent[..., :3]), np.ascontiguousarray(sent[..., 3]))[1]
+        assert veiled is not None
+        return np.dstack([veiled] * 4)
+
+    both = np.dstack([picture, alpha])
+    paid = np.dstack([alpha] * 4)
+    certain = (alpha == 0) | (alpha == 255)
+    results = [way(call, both) for way in WAYS.values() if callable(way)]
+    for combine in COMBINED.values():
+        attempt = combine(results, paid)
+        close = np.abs(attempt[..., 0].astype(np.float32) - alpha) <= CLOSE
+        assert close[INSIDE][certain[INSIDE]].mean() <= MOST_RECOVERED
