@@ -113,7 +113,7 @@ reliability: $(TEST_READY) model ## Attack, load and break the service at full s
 results: $(TEST_READY) ## Write what trials and benchmarks measured into the documents
 	@$(RESULTS)
 
-# Portions are accounts, sqlite, service, api and dynamo; api:order.py is one file of one.
+# Portions are accounts, sqlite, service, api and dynamo; api:blur_request.py is one file of one.
 MUTANTS ?=
 mutants: $(MUTANTS_READY) model ## Change the code of money and contract, see that a test minds; MUTANTS=portion
 	@TRIALS=full $(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS)

@@ -18,15 +18,14 @@ from blur.accounts.connect import connect
 from blur.api import response
 from blur.api.account import account_document, account_standing
 from blur.api.app import App
+from blur.api.blur_request import idempotency_key, parse_blur_request
 from blur.api.description import description
-from blur.api.order import read_order
 from blur.api.site import Site
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
 from blur.delivery.connect import connect as connect_media
 from blur.delivery.results import Results
 from blur.delivery.uploads import Uploads
-from blur.errors import ApiError
 from blur.imaging.matting.models import spec_of
 from blur.imaging.matting.session import open_model
 from blur.imaging.strips import use_threads
@@ -86,6 +85,8 @@ def build(
         deadline_margin_s=settings.deadline_margin_s,
         clock=clock,
         ticks=time.perf_counter_ns,
+        cpu_ticks=time.process_time_ns,
+        ordinary_cpu_ms=settings.ordinary_cpu_ms,
         new_hold_id=lambda: uuid.uuid4().hex,
     )
     api = routes(service, uploads_in(media.uploads, settings), settings.max_body_bytes)
@@ -122,12 +123,13 @@ def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -
     def blur(request: HttpRequest) -> Answer:
         key = keys.parse(request.headers.get("apikey", ""))
         take = partial(uploads.take, key.digest) if uploads else None
-        try:
-            order = read_order(request, max_body_bytes=max_body_bytes, take=take)
-        except ApiError as error:
-            error.standing = service.count(key)
-            raise
-        made = service.blur(key, order, left_ms=request.left_ms)
+        made = service.blur(
+            key,
+            partial(parse_blur_request, request, max_body_bytes=max_body_bytes, take=take),
+            idempotency_key=idempotency_key(request),
+            left_ms=request.left_ms,
+            is_client_connected=request.is_client_connected,
+        )
         return response.picture(made, request.request_id)
 
     def account(request: HttpRequest) -> Answer:
@@ -153,14 +155,10 @@ def offering(service: BlurService, uploads: Uploads) -> Route:
 
     def offer(request: HttpRequest) -> Answer:
         key = keys.parse(request.headers.get("apikey", ""))
-        standing = service.count(key)
-        try:
+        with service.authorized(key) as status:
             content_type, size_bytes = read_upload(request)
             made = uploads.offer(key.digest, content_type, size_bytes, now_us=service.clock())
             body = upload_document(made, request)
-        except ApiError as error:
-            error.standing = standing
-            raise
-        return response.document(body, request.request_id, standing, HTTPStatus.CREATED)
+        return response.document(body, request.request_id, status, HTTPStatus.CREATED)
 
     return offer

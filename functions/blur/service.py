@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from blur.accounts import once
-from blur.accounts.model import SECOND_US, AccountStatus, Claim, Instant, KeyKind
+from blur.accounts import idempotency
+from blur.accounts.model import SECOND_US, AccountStatus, Claim, Instant, KeyKind, Weight
 from blur.deadline import before_timeout
 from blur.delivery.store import Result
 from blur.errors import ApiError
+from blur.imaging import pipeline
 from blur.imaging.pipeline import blur_photo
-from blur.stopwatch import Stopwatch
+from blur.stopwatch import MILLISECOND_NS, Stopwatch
 
 if TYPE_CHECKING:
+    from blur.accounts.idempotency import IdempotencyKey
     from blur.accounts.keys import ApiKey
     from blur.accounts.model import AccountView
     from blur.accounts.store import CallStore
@@ -27,33 +30,39 @@ if TYPE_CHECKING:
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.recipe import Recipe
 
+STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
+"""What a call goes through, in the order of its `Server-Timing`."""
+
+ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
+"""The recipe's first fields. A later field is in a fingerprint only where it has another value than
+its default, so that adding it changes no fingerprint of a request that was sent before."""
+
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is asked to be done to which image."""
+class BlurRequest:
+    """An image and the recipe for it."""
 
     image: bytes = field(repr=False)
     recipe: Recipe
-    idempotency_key: str | None = None
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the image and of everything that shapes the result."""
-        digest = hashlib.sha256(json.dumps(asdict(self.recipe)).encode())
+        """Return the SHA-256 of the image and of all parameters that shape the result."""
+        digest = hashlib.sha256(json.dumps(_identifying(self.recipe)).encode())
         digest.update(self.image)
         return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The result, where the key stands after it, and whether it was paid for before."""
+    """The result, the state of key and account after it, and whether it repeats a paid call."""
 
     image: Encoded
-    standing: AccountStatus
+    status: AccountStatus
     replayed: bool
     durations_ms: Mapping[str, float] = field(default_factory=dict)
     """How long each step took, and the whole."""
     link: Link | None = None
-    """Where the image is kept, if it is too large to be answered with."""
+    """Where the image is stored, if it is too large for the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,50 +71,84 @@ class BlurService:
 
     store: CallStore
     model: Callable[[], Predictor]
-    """Gives the model, which it opens but once."""
+    """Return the model, which is opened once."""
     results: Results
     price: int
     hold_ttl_s: int
     max_pixels: int
     deadline_margin_s: int
+    ordinary_cpu_ms: int
+    """CPU of an ordinary photo: a call that is not charged counts as one request for each."""
     clock: Callable[[], Instant]
     ticks: Callable[[], int]
     """Nanoseconds that never go back, to measure with."""
+    cpu_ticks: Callable[[], int]
+    """Nanoseconds of CPU that this process has taken."""
     new_hold_id: Callable[[], str]
 
-    def blur(self, key: ApiKey, order: Order, *, left_ms: int) -> Picture:
+    def blur(
+        self,
+        key: ApiKey,
+        read: Callable[[], BlurRequest],
+        *,
+        left_ms: int,
+        idempotency_key: IdempotencyKey | None = None,
+        is_client_connected: Callable[[], bool] = lambda: True,
+    ) -> Picture:
         """Blur one photo and charge for it once; `left_ms` is the time until the process is ended.
 
+        `read` returns what the form asks for. It is called once the price is held, since reading
+        a form and fetching an upload cost something.
+
         Raises:
-            ApiError: nothing was charged; `standing` is set where the key is good.
+            ApiError: nothing was charged; `standing` is set where the key is valid.
 
         """
-        watch = Stopwatch(self.ticks)
+        watch, cpu_begun_ns = Stopwatch(self.ticks), self.cpu_ticks()
         deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
-        call = once.begin(self.store, self._claim(key), _ticket(order), now_us=self.clock())
+        watch.step("reserve")
+        claim = self._claim(key)
+        call = idempotency.reserve(self.store, claim, idempotency_key, now_us=self.clock())
         try:
-            image = self._render(order, deadline, watch, stamped=key.kind is KeyKind.TEST)
-            durations_ms = watch.durations_ms()
-            link = self._keep(image, order)
+            watch.step("read")
+            request = read()
+            fingerprint = request.fingerprint() if idempotency_key else ""
+            call = idempotency.identify(self.store, call, fingerprint, now_us=self.clock())
+            image = self._render(request, deadline, watch, stamped=key.kind is KeyKind.TEST)
+            watch.step("store")
+            link = self._keep(image, request)
         except BaseException as error:
-            standing = once.abandon(self.store, call, now_us=self.clock())
+            weight = self._weight(call.status, cpu_begun_ns)
+            status = idempotency.rollback(self.store, call, now_us=self.clock(), weight=weight)
             if isinstance(error, ApiError):
-                error.standing = standing
+                error.standing = status
             raise
-        standing = once.finish(self.store, call, now_us=self.clock())
-        return Picture(image, standing, call.hold is None, durations_ms, link)
+        watch.step("settle")
+        # Without an Idempotency-Key nobody can fetch the picture of a client that has gone.
+        is_delivered = idempotency_key is not None or is_client_connected()
+        end = idempotency.commit if is_delivered else idempotency.rollback
+        is_free = not is_delivered or call.hold is None or call.hold.price == 0
+        weight = self._weight(call.status, cpu_begun_ns) if is_free else None
+        status = end(self.store, call, now_us=self.clock(), weight=weight)
+        return Picture(image, status, call.hold is None, watch.durations_ms(), link)
 
-    def count(self, key: ApiKey) -> AccountStatus:
-        """Authenticate and count a request that cannot be carried out.
+    @contextmanager
+    def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:
+        """Authenticate and count a free request; its errors carry the status too.
 
         Raises:
-            InvalidApiKeyError, RateLimitError: these outrank what is wrong with the request.
+            InvalidApiKeyError, RateLimitError: these come before errors of the request itself.
 
         """
-        return self.store.authorize(key.account_id, key.digest, now_us=self.clock())
+        status = self.store.authorize(key.account_id, key.digest, now_us=self.clock())
+        try:
+            yield status
+        except ApiError as error:
+            error.standing = status
+            raise
 
     def account(self, key: ApiKey) -> AccountView:
-        """Show the key's account.
+        """Return the key's account.
 
         Raises:
             InvalidApiKeyError, RateLimitError: as for any call.
@@ -122,30 +165,39 @@ class BlurService:
             hold_ttl_us=self.hold_ttl_s * SECOND_US,
         )
 
+    def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
+        """Return how many more requests the CPU of an uncharged call counts as, if any."""
+        cpu_ns = self.cpu_ticks() - cpu_begun_ns
+        photos = -(-cpu_ns // (self.ordinary_cpu_ms * MILLISECOND_NS))
+        return Weight(photos - 1, status.rate.limit) if photos > 1 else None
+
     def _render(
-        self, order: Order, deadline: Deadline, watch: Stopwatch, *, stamped: bool
+        self, request: BlurRequest, deadline: Deadline, watch: Stopwatch, *, stamped: bool
     ) -> Encoded:
         def begin(step: str) -> None:
             deadline.check()
             watch.step(step)
 
         return blur_photo(
-            order.image,
-            order.recipe,
+            request.image,
+            request.recipe,
             model=self.model(),
             max_pixels=self.max_pixels,
             stamped=stamped,
             on_step=begin,
         )
 
-    def _keep(self, image: Encoded, order: Order) -> Link | None:
-        result = Result(
-            image.data, image.content_type, f"{order.recipe.mode}.{order.recipe.output}"
-        )
+    def _keep(self, image: Encoded, request: BlurRequest) -> Link | None:
+        recipe = request.recipe
+        result = Result(image.data, image.content_type, f"{recipe.mode}.{recipe.output}")
         return self.results.link_to(result, now_us=self.clock())
 
 
-def _ticket(order: Order) -> once.Ticket | None:
-    if order.idempotency_key is None:
-        return None
-    return once.Ticket(order.idempotency_key, order.fingerprint())
+def _identifying(recipe: Recipe) -> dict[str, object]:
+    """Return the fields that a fingerprint is made of."""
+    values = {each.name: (getattr(recipe, each.name), each.default) for each in fields(recipe)}
+    return {
+        name: value
+        for name, (value, default) in values.items()
+        if name in ALWAYS_IN_FINGERPRINT or default is MISSING or value != default
+    }

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from blur.bounds import MAX_BURST, MAX_HOLD_TTL_S, MAX_PER_MINUTE, MAX_PRICE
+from blur.skew import CLOCK_SKEW_S
+
+ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
+"""A variable that Lambda sets in every environment of a function."""
 
 POSITIVE = (
     "max_pixels",
@@ -19,8 +23,10 @@ POSITIVE = (
     "hold_ttl_s",
     "queue_wait_s",
     "stop_s",
+    "timeout_s",
     "rate_per_minute",
     "rate_burst",
+    "ordinary_cpu_ms",
 )
 
 _PUBLIC_URL = re.compile(
@@ -67,6 +73,8 @@ class Settings:
     """Folder of the page; where there is none, there is no page."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
+    timeout_s: int = 28
+    """Seconds after which Lambda ends a call; of no use anywhere else."""
     deadline_margin_s: int = 5
     """Seconds before Lambda's time-out at which a call is given up; 0 gives up none."""
     queue_wait_s: int = 30
@@ -79,6 +87,8 @@ class Settings:
     """Requests a minute for each key that has no limit of its own."""
     rate_burst: int = 100
     """Requests that a rested key may send at once."""
+    ordinary_cpu_ms: int = 2_000
+    """CPU of an ordinary photo. A call that is not charged counts as one request for each."""
 
     def __post_init__(self) -> None:
         """Refuse a value that would only fail later, in the middle of a request."""
@@ -98,7 +108,8 @@ class Settings:
         """Build the settings from `BLUR_*` variables.
 
         Raises:
-            ValueError: a variable's text does not fit its field, or `BLUR_*` is unknown.
+            ValueError: a variable's text does not fit its field, `BLUR_*` is unknown, or the
+                settings do not fit Lambda and this is Lambda.
 
         """
         known = {variable_of(field.name): field for field in fields(cls)}
@@ -110,7 +121,23 @@ class Settings:
         for variable in given:
             field = known[variable]
             values[field.name] = _parse(environ[variable], type(field.default), variable)
-        return cls(**values)
+        settings = cls(**values)
+        if ON_LAMBDA in environ:
+            settings.require_lambda()
+        return settings
+
+    def require_lambda(self) -> None:
+        """Reject settings with which Lambda would lose pictures that were charged.
+
+        Raises:
+            ValueError: a large result has no place to go, or a hold can end before its call.
+
+        """
+        is_bucket = self.media.startswith("s3:")
+        _require(is_bucket, "media", "s3:<bucket> on Lambda, which drops answers of more than 6 MB")
+        enough = self.hold_ttl_s >= self.timeout_s + CLOCK_SKEW_S
+        least = f"at least {variable_of('timeout_s')} and {CLOCK_SKEW_S} s more on Lambda"
+        _require(enough, "hold_ttl_s", least)
 
     def threads(self) -> int:
         """Return how many threads one inference gets."""

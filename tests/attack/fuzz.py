@@ -19,7 +19,7 @@ os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
 
 with atheris.instrument_imports(include=["blur.api", "blur.accounts.keys", "multipart"]):
     import blur.api.app
-    import blur.api.order
+    import blur.api.blur_request
     import blur.api.upload  # noqa: F401 - instrumented as it is imported
 
 from tests.attack.target import Target  # noqa: E402 - what comes from here on is not instrumented

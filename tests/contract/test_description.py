@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from docs.describe import SERVED, described, served
 
-from blur.api.order import RADII_PX
+from blur.api.blur_request import RADII_PX
 from blur.api.upload import CONTENT_TYPES
 from blur.errors import ApiError
 from blur.handler import routes

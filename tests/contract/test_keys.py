@@ -65,7 +65,9 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         max_pixels=settings.max_pixels,
         deadline_margin_s=0,
         clock=clock,
+        ordinary_cpu_ms=settings.ordinary_cpu_ms,
         ticks=time.perf_counter_ns,
+        cpu_ticks=time.process_time_ns,
         new_hold_id=lambda: "hold",
     )
     logger = Logger(service=f"test-{id(log)}", stream=log)

@@ -14,7 +14,7 @@ from tests.attack.traces import key_forms, photo_forms
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.api.app import UNROUTED
-from blur.api.order import read_order
+from blur.api.blur_request import parse_blur_request
 from blur.api.request import from_event
 from blur.aws import session
 from blur.delivery.store import Link, Result, UploadForm
@@ -103,7 +103,7 @@ def test_what_carries_a_key_a_photo_or_a_link_shows_none_of_it_as_text() -> None
     carriers = [
         request,
         keys.parse(make.FUNDED),
-        read_order(request, max_body_bytes=1_000_000),
+        parse_blur_request(request, max_body_bytes=1_000_000),
         Encoded(PHOTO, "image/jpeg"),
         Result(PHOTO, "image/jpeg", "photo.jpg"),
         UploadForm("/", {"token": make.FUNDED}, 0),

@@ -42,8 +42,9 @@ class Outcome:
 def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> Outcome:
     """Read an answer of `POST /v2/rembg/blur`, and hold it to the contract."""
     named = {name.lower(): value for name, value in headers.items()}
-    is_lost = status == 500 and "x-credits-charged" not in named  # its worker died of it
-    charged = 0 if is_lost else int(named["x-credits-charged"])
+    # Unknown where a worker died of the call, and where the store did not confirm the charge.
+    is_unknown = status in {200, 303, 500} and "x-credits-charged" not in named
+    charged = 0 if is_unknown else int(named["x-credits-charged"])
     if status in {200, 303}:
         _require_picture(status, named, body)
         return Outcome(PICTURE, charged, seconds)

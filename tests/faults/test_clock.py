@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from tests.faults.answers import PICTURE
 from tests.faults.books import open_books
 from tests.faults.moments import caller
-from tests.integration.accounts.customer import TTL_US, after, open_account
+from tests.integration.accounts.customer import TTL_US, Ticket, after, begin, open_account
 from tests.integration.accounts.spending import patiently
 from tests.trials import Part, record, size
 
-from blur.accounts import once
+from blur.accounts import idempotency
 from blur.accounts.audit import differences
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
@@ -24,8 +24,8 @@ from blur.settings import Settings
 if TYPE_CHECKING:
     from tests.integration.accounts.customer import Customer
 
+    from blur.accounts.idempotency import Call
     from blur.accounts.model import Account
-    from blur.accounts.once import Call
     from blur.accounts.store import AccountStore
 
 CREDITS = 10_000
@@ -68,16 +68,17 @@ class Walk:
         end = self.chance.choice(("finish", "finish", "abandon", "die"))
         if end == "finish":
             self.delivered += 1
-            self.charged += once.finish(self.store, call, now_us=self.now()).credits_charged
+            status = idempotency.commit(self.store, call, now_us=self.now())
+            self.charged += status.credits_charged or 0
         elif end == "abandon":
-            once.abandon(self.store, call, now_us=self.now())
+            idempotency.rollback(self.store, call, now_us=self.now())
 
     def begin(self) -> None:
         """Begin a call, with an `Idempotency-Key` or without one."""
         name = f"key-{self.chance.randrange(TICKETS)}-{int(self.at_s // HOUR_S)}"
-        ticket = once.Ticket(name, "fingerprint") if self.chance.random() < 0.3 else None
+        ticket = Ticket(name, "fingerprint") if self.chance.random() < 0.3 else None
         try:
-            call = once.begin(self.store, self.customer.claim(), ticket, now_us=self.now())
+            call = begin(self.store, self.customer.claim(), ticket, now_us=self.now())
         except ApiError:
             return
         self.open.append(call)

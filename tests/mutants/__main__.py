@@ -22,7 +22,7 @@ PYTEST = ("-qqs", "--timeout=60", "-p", "no:cacheprovider")
 
 
 def main(names: Sequence[str]) -> int:
-    """Hunt in the portions that are named, `api` or `api:order.py`, or else in all."""
+    """Hunt in the portions that are named, `api` or `api:blur_request.py`, or else in all."""
     name, *more = names or list(PORTIONS)
     if more:  # each in a process of its own, which imports the code that it changes
         command = [sys.executable, "-m", "tests.mutants"]

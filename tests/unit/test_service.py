@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_bytes
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -16,6 +16,7 @@ from tests.unit.imaging.test_pipeline import Middle
 
 from blur.accounts import keys
 from blur.accounts.admin import Office
+from blur.accounts.idempotency import IdempotencyKey
 from blur.accounts.model import Instant, KeyKind, RateLimit
 from blur.accounts.sqlite.store import SqliteStore
 from blur.delivery.results import Results
@@ -24,12 +25,15 @@ from blur.errors import (
     IdempotencyConflictError,
     ImageTooLargeError,
     InsufficientCreditsError,
+    InvalidApiKeyError,
     InvalidImageError,
+    InvalidRadiusError,
+    RateLimitError,
     UnavailableError,
 )
-from blur.imaging.pipeline import STEPS, blur_photo
+from blur.imaging.pipeline import blur_photo
 from blur.imaging.recipe import Recipe
-from blur.service import BlurService, Order
+from blur.service import STEPS, BlurRequest, BlurService
 from blur.skew import CLOCK_SKEW_S
 from blur.stopwatch import TOTAL
 
@@ -48,7 +52,8 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-ORDER = Order(photo(), RECIPE)
+REQUEST = BlurRequest(photo(), RECIPE)
+KEY = IdempotencyKey("order-1")
 
 
 @dataclass
@@ -101,8 +106,10 @@ def service(store: SqliteStore, clock: Clock, shelf: Shelf) -> BlurService:
         hold_ttl_s=TTL_S,
         max_pixels=40 * 30,
         deadline_margin_s=5,
+        ordinary_cpu_ms=100,
         clock=clock,
         ticks=lambda: next(ticks),
+        cpu_ticks=lambda: 0,
         new_hold_id=lambda: next(holds),
     )
 
@@ -126,12 +133,12 @@ def balances(store: SqliteStore, key: ApiKey, at_us: int = START) -> tuple[int, 
 def test_a_live_key_is_charged_the_price_and_told_everything(
     service: BlurService, store: SqliteStore, key: ApiKey
 ) -> None:
-    made = service.blur(key, ORDER, left_ms=28_000)
-    assert (made.standing.credits_charged, made.standing.credits_left) == (PRICE, FUNDS - PRICE)
-    assert made.standing.rate.remaining == 9
+    made = service.blur(key, lambda: REQUEST, left_ms=28_000)
+    assert (made.status.credits_charged, made.status.credits_left) == (PRICE, FUNDS - PRICE)
+    assert made.status.rate.remaining == 9
     assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
     blurred = blur_photo(
-        ORDER.image,
+        REQUEST.image,
         RECIPE,
         model=Middle(),
         max_pixels=40 * 30,
@@ -147,10 +154,10 @@ def test_a_test_key_costs_nothing_and_its_picture_is_stamped(
     service: BlurService, store: SqliteStore, key: ApiKey
 ) -> None:
     free = key_of_kind(store, KeyKind.TEST)
-    stamped = service.blur(free, ORDER, left_ms=28_000)
-    assert stamped.standing.credits_charged == 0
+    stamped = service.blur(free, lambda: REQUEST, left_ms=28_000)
+    assert stamped.status.credits_charged == 0
     assert balances(store, free) == (FUNDS, 0, 0)
-    assert stamped.image.data != service.blur(key, ORDER, left_ms=28_000).image.data
+    assert stamped.image.data != service.blur(key, lambda: REQUEST, left_ms=28_000).image.data
 
 
 def test_the_price_is_held_for_as_long_as_is_set_while_the_photo_is_blurred(
@@ -169,7 +176,7 @@ def test_the_price_is_held_for_as_long_as_is_set_while_the_photo_is_blurred(
 
     monkeypatch.setattr(Middle, "predict", predict)
     with pytest.raises(RuntimeError, match="enough seen"):
-        service.blur(key, ORDER, left_ms=28_000)
+        service.blur(key, lambda: REQUEST, left_ms=28_000)
     assert seen == [(FUNDS - PRICE, PRICE), (FUNDS - PRICE, PRICE), (FUNDS, 0)]
     assert balances(store, key) == (FUNDS, 0, 0)
 
@@ -178,7 +185,7 @@ def test_a_refused_photo_costs_nothing_and_the_error_tells_where_the_key_stands(
     service: BlurService, store: SqliteStore, key: ApiKey
 ) -> None:
     with pytest.raises(InvalidImageError) as caught:
-        service.blur(key, replace(ORDER, image=b"no image"), left_ms=28_000)
+        service.blur(key, lambda: replace(REQUEST, image=b"no image"), left_ms=28_000)
     standing = caught.value.standing
     assert standing is not None
     assert (standing.credits_charged, standing.credits_left) == (0, FUNDS)
@@ -188,7 +195,7 @@ def test_a_refused_photo_costs_nothing_and_the_error_tells_where_the_key_stands(
 def test_a_photo_with_a_pixel_too_many_is_refused(service: BlurService, key: ApiKey) -> None:
     tight = replace(service, max_pixels=40 * 30 - 1)
     with pytest.raises(ImageTooLargeError):
-        tight.blur(key, ORDER, left_ms=28_000)
+        tight.blur(key, lambda: REQUEST, left_ms=28_000)
 
 
 def test_what_breaks_costs_nothing_either(
@@ -200,7 +207,7 @@ def test_what_breaks_costs_nothing_either(
 
     monkeypatch.setattr(Middle, "predict", broken)
     with pytest.raises(KeyboardInterrupt):
-        service.blur(key, ORDER, left_ms=28_000)
+        service.blur(key, lambda: REQUEST, left_ms=28_000)
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
@@ -209,10 +216,10 @@ def test_a_call_with_no_time_left_but_the_margin_is_given_up_uncharged(
     service: BlurService, store: SqliteStore, key: ApiKey, left_ms: int, *, done: bool
 ) -> None:
     if done:
-        service.blur(key, ORDER, left_ms=left_ms)
+        service.blur(key, lambda: REQUEST, left_ms=left_ms)
     else:
         with pytest.raises(UnavailableError):
-            service.blur(key, ORDER, left_ms=left_ms)
+            service.blur(key, lambda: REQUEST, left_ms=left_ms)
     assert balances(store, key) == ((FUNDS - PRICE, 0, PRICE) if done else (FUNDS, 0, 0))
 
 
@@ -222,8 +229,8 @@ def test_a_large_result_is_kept_under_a_name_that_says_what_it_is(
     small = replace(
         service, results=Results(store=shelf, max_inline_bytes=1, new_name=lambda: "name")
     )
-    order = Order(photo(), replace(RECIPE, mode="cutout", output="webp"))
-    made = small.blur(key, order, left_ms=28_000)
+    request = BlurRequest(photo(), replace(RECIPE, mode="cutout", output="webp"))
+    made = small.blur(key, lambda: request, left_ms=28_000)
     result = Result(made.image.data, "image/webp", "cutout.webp")
     assert shelf.kept == [("results/name", result, START)]
     assert made.link == Link("https://shelf.example/results/name", START + 900_000_000)
@@ -232,18 +239,19 @@ def test_a_large_result_is_kept_under_a_name_that_says_what_it_is(
 def test_a_call_repeated_under_its_idempotency_key_is_made_again_and_charged_once(
     service: BlurService, store: SqliteStore, key: ApiKey, clock: Clock
 ) -> None:
-    order = replace(ORDER, idempotency_key="order-1")
-    first = service.blur(key, order, left_ms=28_000)
+    first = service.blur(key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     clock.at_us += 1_000_000
-    again = service.blur(key, order, left_ms=28_000)
+    again = service.blur(key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     assert (first.replayed, again.replayed) == (False, True)
     assert first.image == again.image
-    assert again.standing.credits_charged == 0
-    other_key = replace(order, idempotency_key="order-2")
-    assert not service.blur(key, other_key, left_ms=28_000).replayed
-    other = replace(order, recipe=replace(RECIPE, radius_px=4))
+    assert again.status.credits_charged == 0
+    other_key = IdempotencyKey("order-2")
+    assert not service.blur(
+        key, lambda: REQUEST, left_ms=28_000, idempotency_key=other_key
+    ).replayed
+    other = replace(REQUEST, recipe=replace(RECIPE, radius_px=4))
     with pytest.raises(IdempotencyConflictError):
-        service.blur(key, other, left_ms=28_000)
+        service.blur(key, lambda: other, left_ms=28_000, idempotency_key=KEY)
     assert balances(store, key) == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
 
 
@@ -251,18 +259,18 @@ def test_an_empty_balance_is_refused_before_any_work(
     service: BlurService, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(FUNDS // PRICE):
-        service.blur(key, ORDER, left_ms=28_000)
+        service.blur(key, lambda: REQUEST, left_ms=28_000)
     monkeypatch.delattr(Middle, "predict")
     with pytest.raises(InsufficientCreditsError):
-        service.blur(key, ORDER, left_ms=28_000)
+        service.blur(key, lambda: REQUEST, left_ms=28_000)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Order(b"other", RECIPE),
+        BlurRequest(b"other", RECIPE),
         *(
-            Order(ORDER.image, replace(RECIPE, **change))
+            BlurRequest(REQUEST.image, replace(RECIPE, **change))
             for change in (
                 {"radius_px": 4},
                 {"kernel": "bokeh"},
@@ -273,26 +281,154 @@ def test_an_empty_balance_is_refused_before_any_work(
         ),
     ],
 )
-def test_a_fingerprint_tells_every_other_order_apart(other: Order) -> None:
-    assert other.fingerprint() != ORDER.fingerprint()
+def test_other_requests_have_other_fingerprints(other: BlurRequest) -> None:
+    assert other.fingerprint() != REQUEST.fingerprint()
     assert len(other.fingerprint()) == 64
 
 
-def test_a_fingerprint_is_that_of_the_order_whatever_key_it_comes_under() -> None:
-    assert replace(ORDER, idempotency_key="a").fingerprint() == ORDER.fingerprint()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterRecipe(Recipe):
+    """The recipe of a later version, with one parameter more."""
+
+    grain: int = 0
 
 
-def test_a_request_that_cannot_be_carried_out_is_counted(
+def test_a_later_parameter_changes_a_fingerprint_only_where_it_is_set() -> None:
+    fingerprints = [
+        BlurRequest(b"photo", recipe).fingerprint()
+        for recipe in (RECIPE, LaterRecipe(radius_px=3), LaterRecipe(radius_px=3, grain=1))
+    ]
+    # That of the first version, which had all of its fields in it: records of 24 h keep it.
+    first = "b7fa37998362e40739befc85e237adc60b484cd47107cf2e74b38648918dc9f4"
+    assert fingerprints[:2] == [first, first]
+    assert fingerprints[2] != first
+
+
+def test_a_form_is_read_once_its_price_is_held_and_a_wrong_one_is_given_back(
+    service: BlurService, store: SqliteStore, key: ApiKey
+) -> None:
+    held = []
+
+    def read() -> BlurRequest:
+        held.append(balances(store, key))
+        message = "no such field"
+        raise InvalidRadiusError(message)
+
+    with pytest.raises(InvalidRadiusError) as caught:
+        service.blur(key, read, left_ms=28_000)
+    assert held == [(FUNDS - PRICE, PRICE, 0)]
+    standing = caught.value.standing
+    assert standing is not None
+    assert (standing.credits_charged, standing.credits_left, standing.rate.remaining) == (
+        0,
+        FUNDS,
+        9,
+    )
+    assert balances(store, key) == (FUNDS, 0, 0)
+
+
+def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_credits(
+    service: BlurService, store: SqliteStore, key: ApiKey
+) -> None:
+    def read() -> BlurRequest:
+        raise AssertionError
+
+    unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))
+    with pytest.raises(InvalidApiKeyError):
+        service.blur(unknown, read, left_ms=28_000)
+    poor = replace(service, price=FUNDS + 1)
+    for idempotency_key in (None, KEY):
+        with pytest.raises(InsufficientCreditsError):
+            poor.blur(key, read, left_ms=28_000, idempotency_key=idempotency_key)
+    for _ in range(8):
+        service.store.authorize(key.account_id, key.digest, now_us=START)
+    for idempotency_key in (None, KEY):
+        with pytest.raises(RateLimitError):
+            service.blur(key, read, left_ms=28_000, idempotency_key=idempotency_key)
+    assert balances(store, key) == (FUNDS, 0, 0)
+
+
+def test_a_picture_for_a_client_that_has_gone_is_not_charged(
+    service: BlurService, store: SqliteStore, key: ApiKey
+) -> None:
+    made = service.blur(key, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
+    assert (made.status.credits_charged, made.status.credits_left) == (0, FUNDS)
+    assert balances(store, key) == (FUNDS, 0, 0)
+
+
+def test_a_picture_that_an_idempotency_key_keeps_is_charged_though_its_client_has_gone(
+    service: BlurService, store: SqliteStore, key: ApiKey
+) -> None:
+    gone: Any = {"left_ms": 28_000, "idempotency_key": KEY, "is_client_connected": lambda: False}
+    assert service.blur(key, lambda: REQUEST, **gone).status.credits_charged == PRICE
+    assert service.blur(key, lambda: REQUEST, **gone).replayed
+    assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
+
+
+@pytest.mark.parametrize(("cpu_ms", "weight"), [(0, 1), (100, 1), (101, 2), (310, 4)])
+def test_a_call_that_is_not_charged_counts_by_its_cpu(
+    service: BlurService, store: SqliteStore, key: ApiKey, cpu_ms: int, weight: int
+) -> None:
+    def heavy() -> BlurService:
+        ticks = itertools.count(step=cpu_ms * 1_000_000)
+        return replace(service, cpu_ticks=lambda: next(ticks))
+
+    with pytest.raises(InvalidImageError) as caught:
+        heavy().blur(key, lambda: replace(REQUEST, image=b""), left_ms=28_000)
+    assert caught.value.standing is not None
+    assert caught.value.standing.rate.remaining == 10 - weight
+    free = key_of_kind(store, KeyKind.TEST)
+    stamped = heavy().blur(free, lambda: REQUEST, left_ms=28_000)
+    assert stamped.status.rate.remaining == 10 - weight
+    live = key_of_kind(store, KeyKind.LIVE)
+    paid = heavy().blur(live, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
+    assert paid.status.rate.remaining == 9
+    replay = heavy().blur(live, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
+    assert (replay.replayed, replay.status.rate.remaining) == (True, 9 - weight)
+    gone = heavy().blur(live, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
+    assert gone.status.rate.remaining == max(0, 9 - 2 * weight)
+
+
+def test_the_total_time_is_the_whole_call_with_storing_and_settling(
+    service: BlurService, key: ApiKey
+) -> None:
+    now_ms = itertools.count()
+
+    class SlowShelf(Shelf):
+        def keep(self, name: str, result: Result, *, now_us: int) -> Link:
+            for _ in range(500):
+                next(now_ms)
+            return super().keep(name, result, now_us=now_us)
+
+    slow = replace(
+        service,
+        ticks=lambda: next(now_ms) * 1_000_000,
+        results=Results(store=SlowShelf(), max_inline_bytes=1, new_name=lambda: "name"),
+    )
+    durations_ms = slow.blur(key, lambda: REQUEST, left_ms=28_000).durations_ms
+    assert tuple(durations_ms) == (*STEPS, TOTAL)
+    assert durations_ms["store"] == 501
+    steps_ms = sum(durations_ms[step] for step in STEPS)
+    assert durations_ms[TOTAL] == steps_ms + 1  # from the start to the first step
+
+
+def test_a_free_request_is_counted_and_its_errors_carry_the_status(
     service: BlurService, store: SqliteStore, key: ApiKey, clock: Clock
 ) -> None:
-    assert [service.count(key).rate.remaining for _ in range(2)] == [9, 8]
+    for remaining in (9, 8):
+        with service.authorized(key) as status:
+            assert status.rate.remaining == remaining
     clock.at_us += 60_000_000
-    assert service.count(key).rate.remaining == 9
+    message = "refused"
+    with pytest.raises(InvalidRadiusError) as caught, service.authorized(key):
+        raise InvalidRadiusError(message)
+    assert caught.value.standing is not None
+    assert caught.value.standing.rate.remaining == 9
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
 def test_an_account_is_shown_as_it_is_now(service: BlurService, key: ApiKey, clock: Clock) -> None:
-    service.blur(key, ORDER, left_ms=28_000)
+    service.blur(key, lambda: REQUEST, left_ms=28_000)
     clock.at_us += 1_000_000
     view = service.account(key)
     assert (view.account.balance, view.key.digest) == (FUNDS - PRICE, key.digest)

@@ -46,6 +46,37 @@ def test_a_wrong_variable_is_named(variable: str, value: str, says: str) -> None
     assert variable in str(caught.value)
 
 
+LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "blur", "BLUR_MEDIA": "s3:media"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"BLUR_MEDIA": ""}, "BLUR_MEDIA must be s3:<bucket> on Lambda, .* more than 6 MB"),
+        ({"BLUR_MEDIA": "folder:/tmp/media"}, "BLUR_MEDIA must be s3:<bucket> on Lambda"),
+        ({"BLUR_HOLD_TTL_S": "32"}, "BLUR_HOLD_TTL_S must be at least BLUR_TIMEOUT_S and 5 s more"),
+        ({"BLUR_HOLD_TTL_S": "24", "BLUR_TIMEOUT_S": "20"}, "BLUR_HOLD_TTL_S must be at least"),
+    ],
+)
+def test_lambda_does_not_start_where_it_could_lose_a_picture_that_was_charged(
+    changed: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        Settings.from_environ(LAMBDA | changed)
+    elsewhere = {name: value for name, value in (LAMBDA | changed).items() if name[:4] == "BLUR"}
+    assert Settings.from_environ(elsewhere).price == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"BLUR_HOLD_TTL_S": "33"}, {"BLUR_HOLD_TTL_S": "25", "BLUR_TIMEOUT_S": "20"}],
+)
+def test_lambda_starts_with_a_bucket_and_a_hold_that_outlives_the_time_out(
+    changed: dict[str, str],
+) -> None:
+    assert Settings.from_environ(LAMBDA | changed).media == "s3:media"
+
+
 def test_no_number_of_threads_means_every_cpu() -> None:
     assert Settings(inference_threads=3).threads() == 3
     assert Settings().threads() == usable_cpus() >= 1

@@ -52,7 +52,8 @@ class RateStanding:
 class AccountStatus:
     """Where a key and its account stand after a call: what the answer's headers tell."""
 
-    credits_charged: int
+    credits_charged: int | None
+    """None where the charge was sent and no answer came: it may have arrived."""
     credits_left: int
     rate: RateStanding
 

@@ -27,9 +27,10 @@ CORS_HEADERS = {
 
 
 def standing_headers(standing: AccountStatus) -> dict[str, str]:
-    """Tell what the call cost, what is left, and how many requests may follow."""
+    """Return the call's cost, if it is known, the balance, and how many requests may follow."""
+    charged = standing.credits_charged
     return {
-        "X-Credits-Charged": str(standing.credits_charged),
+        **({} if charged is None else {"X-Credits-Charged": str(charged)}),
         "X-Credits-Remaining": str(standing.credits_left),
         **_rate_headers(standing.rate),
     }

@@ -14,8 +14,7 @@ from blur.api.account import rfc3339
 from blur.api.headers import AS_TOLD, CORS_HEADERS, server_timing, standing_headers
 from blur.errors import MethodNotAllowedError
 from blur.imaging.encode.encoder import Encoded
-from blur.imaging.pipeline import STEPS
-from blur.service import Picture
+from blur.service import STEPS, Picture
 from blur.stopwatch import TOTAL
 
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ def _elsewhere(made: Picture, link: Link, request_id: str) -> Response[str]:
 def _picture_headers(made: Picture, request_id: str) -> dict[str, str | list[str]]:
     replayed = {"Idempotent-Replayed": "true"} if made.replayed else {}
     timing = {"Server-Timing": server_timing(made.durations_ms)}
-    return _headers(request_id, made.standing) | timing | replayed
+    return _headers(request_id, made.status) | timing | replayed
 
 
 def _headers(request_id: str, standing: AccountStatus | None) -> dict[str, str | list[str]]:

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 
 from blur.accounts.model import Instant
 from blur.api.account import rfc3339
+from blur.api.blur_request import bounded_body
 from blur.api.multipart import parse_form
-from blur.api.order import bounded_body
 from blur.errors import InvalidBytesError, InvalidContentTypeError, InvalidRequestError
 from blur.imaging.decode.formats import FORMATS
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING
 
-from blur.accounts import keys
+from blur.accounts import idempotency, keys
 from blur.accounts.model import (
     SECOND_US,
     Claim,
@@ -22,6 +22,7 @@ from blur.accounts.model import (
     LedgerEntry,
     RateLimit,
 )
+from blur.errors import ApiError
 
 if TYPE_CHECKING:
     from blur.accounts.store import AccountStore
@@ -102,6 +103,28 @@ def record_of(hold: Hold) -> IdempotencyRecord:
         lease_until_us=hold.expires_us,
         forget_us=after(24 * 3600),
     )
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """The `Idempotency-Key` of a call and the fingerprint of its form."""
+
+    key: str
+    fingerprint: str = "fingerprint"
+
+
+def begin(
+    store: AccountStore, claim: Claim, ticket: Ticket | None, *, now_us: Instant
+) -> idempotency.Call:
+    """Reserve and identify a call; one that is refused is rolled back, as the service does it."""
+    key = idempotency.IdempotencyKey(ticket.key) if ticket else None
+    call = idempotency.reserve(store, claim, key, now_us=now_us)
+    try:
+        fingerprint = ticket.fingerprint if ticket else ""
+        return idempotency.identify(store, call, fingerprint, now_us=now_us)
+    except ApiError as error:
+        error.standing = idempotency.rollback(store, call, now_us=now_us)
+        raise
 
 
 MakeAccount = Callable[..., Customer]

@@ -49,7 +49,7 @@ class Echo:
     def settle(self, hold: Hold) -> int:
         """Settle and return what was charged."""
         deliver = partial(self._store.settle, hold, now_us=now())
-        return self._deliver(deliver).credits_charged
+        return self._deliver(deliver).credits_charged or 0
 
     def refund(self, hold: Hold) -> None:
         """Give the hold's credits back."""

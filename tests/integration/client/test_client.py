@@ -12,7 +12,7 @@ from PIL import Image
 from tests.integration.client.photos import PHOTO
 from tests.integration.client.unreliable import unreliable
 
-from blur.imaging.pipeline import STEPS
+from blur.service import STEPS
 from blur_client import ApiError, Client
 from blur_client.errors import (
     ImageTooLargeError,

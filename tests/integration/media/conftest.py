@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +32,14 @@ def serve(folder: Path, model_dir: Path, **settings: str) -> Iterator[Api]:
         yield Api(server, issue(env), issue(env), env)
 
 
-def issue(env: dict[str, str], folder: Path | None = None) -> str:
-    command = [*BGBLUR, "keys", "issue", "--credits", "100", "--json"]
+def issue(
+    env: dict[str, str],
+    folder: Path | None = None,
+    *,
+    funds: int = 100,
+    options: Sequence[str] = (),
+) -> str:
+    command = [*BGBLUR, "keys", "issue", "--credits", str(funds), "--json", *options]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, check=True)
     key: str = json.loads(done.stdout)["key"]
     return key

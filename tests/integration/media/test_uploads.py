@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from events import make
+from tests.integration.media.conftest import issue
+
+from blur.accounts import keys
+from blur.accounts.model import KeyKind
 
 if TYPE_CHECKING:
     from tests.integration.media.conftest import Api
+    from tests.integration.media.s3_server import S3Server
 
 PHOTO = make.jpeg()
 
@@ -121,3 +128,29 @@ def test_a_request_that_is_too_large_is_shown_the_way(api: Api) -> None:
     answer = requests.post(url, headers=headers, files=files, timeout=60)
     assert answer.status_code == 413
     assert "POST /v2/uploads" in answer.json()["error"]["message"]
+
+
+def test_an_upload_is_fetched_only_for_a_call_that_holds_its_price(
+    by_link: Api, s3: S3Server
+) -> None:
+    """Count what reaches the bucket: a refused call costs no transfer."""
+    limited = issue(by_link.env, options=["--rate", "1", "--burst", "2"])
+    poor = issue(by_link.env, funds=0)
+    unknown = keys.mint(KeyKind.LIVE, keys.parse(limited).account_id, secrets.token_bytes)
+    uploads = {key: offer(by_link, key=key) for key in (limited, poor)}
+    for offered in uploads.values():
+        assert send(offered).status_code == 204
+    s3.gate.seen.clear()
+    statuses = Counter(
+        blur(by_link, uploads[limited]["upload_id"], limited).status_code for _ in range(20)
+    )
+    assert statuses[429] == 19
+    assert fetched(s3) == 1
+    s3.gate.seen.clear()
+    assert blur(by_link, uploads[poor]["upload_id"], poor).status_code == 402
+    assert blur(by_link, uploads[poor]["upload_id"], unknown).status_code == 401
+    assert fetched(s3) == 0
+
+
+def fetched(s3: S3Server) -> int:
+    return sum(method == "GET" and "/uploads/" in path for method, path, _ in s3.gate.seen)

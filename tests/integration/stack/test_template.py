@@ -15,6 +15,7 @@ from blur.delivery.cors import CORS
 from blur.errors import ApiError
 from blur.imaging.matting.models import MODELS
 from blur.settings import Settings, variable_of
+from blur.skew import CLOCK_SKEW_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -70,13 +71,20 @@ def test_every_setting_is_a_variable_of_the_function_or_left_out_for_a_reason(
     assert not ours & set(LEFT_TO_THEIR_DEFAULTS)
 
 
+def test_no_hold_that_can_be_deployed_ends_before_the_longest_call(
+    template: dict[str, Any],
+) -> None:
+    longest_s = template["Parameters"]["TimeoutS"]["MaxValue"]
+    assert template["Parameters"]["HoldTtlS"]["MinValue"] >= longest_s + CLOCK_SKEW_S
+
+
 def test_parameters_that_set_a_variable_default_to_what_the_code_does(
     template: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
     named = {name: text for name, text in variables.items() if text in template["Parameters"]}
     defaults = {variable_of(f.name): f.default for f in fields(Settings)}
-    assert len(named) == 5
+    assert len(named) == 7
     for name, parameter in named.items():
         assert template["Parameters"][parameter]["Default"] == defaults[name], name
 
@@ -90,7 +98,7 @@ def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_vers
         function["MemorySize"],
         function["Timeout"],
     } & set(template["Parameters"])
-    assert len(shaping) == 7
+    assert len(shaping) == 8
     for name in shaping:
         assert f"${{{name}}}" in function["VersionDescription"]
 

@@ -19,8 +19,7 @@ from blur.errors import (
     RateLimitError,
 )
 from blur.imaging.encode.encoder import Encoded
-from blur.imaging.pipeline import STEPS
-from blur.service import Picture
+from blur.service import STEPS, Picture
 from blur.stopwatch import TOTAL
 
 LAMBDA_BYTES = 6_291_556

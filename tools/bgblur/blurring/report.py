@@ -68,9 +68,11 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     parts += [f"{skipped} skipped"] if skipped else []
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{not_started} not started"] if not_started else []
-    charged = [result.call["credits_charged"] or 0 for result in blurred if result.call]
+    charged = [result.call["credits_charged"] for result in blurred if result.call]
     if charged:
-        parts.append(f"{sum(charged)} credits charged")
+        parts.append(f"{sum(each or 0 for each in charged)} credits charged")
+    if unconfirmed := charged.count(None):
+        parts.append(f"{unconfirmed} charges not confirmed")
     left = [result.call["credits_left"] for result in blurred if result.call.get("credits_left")]
     if left:
         parts.append(f"{min(left)} left")

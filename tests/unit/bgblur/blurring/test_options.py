@@ -19,7 +19,7 @@ from bgblur.blurring.options import (
     for_recipe,
     photo_format,
 )
-from blur.api.order import RADII_PX
+from blur.api.blur_request import RADII_PX
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import FORMATS, QUALITIES
 from blur.imaging.pipeline import MODES

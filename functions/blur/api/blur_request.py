@@ -1,10 +1,11 @@
-"""The form's fields, read and checked: what the client asks to be done to which image."""
+"""The request for a picture: the fields of its form and the `Idempotency-Key`, checked."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from blur.accounts.idempotency import IdempotencyKey
 from blur.api.accept import preferred_format
 from blur.api.multipart import parse_form
 from blur.errors import (
@@ -21,7 +22,7 @@ from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import FORMATS, QUALITIES
 from blur.imaging.pipeline import MODES
 from blur.imaging.recipe import DEFAULT_QUALITY, Recipe
-from blur.service import Order
+from blur.service import BlurRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,16 +39,16 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def read_order(
+def parse_blur_request(
     request: HttpRequest, *, max_body_bytes: int, take: TakeUpload | None = None
-) -> Order:
-    """Read the order out of the request's form, taking its image from an upload if it says so.
+) -> BlurRequest:
+    """Return what the request's form asks for; `take` fetches its image from an upload.
 
-    The image comes last, so that no upload is fetched for an order that is wrong otherwise.
+    The image comes last, so that no upload is fetched for a request that is wrong otherwise.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.
-        InvalidRequestError: it is no well-formed form, or has not exactly one of `image`
+        InvalidRequestError: the body is not a valid form, or has not exactly one of `image`
             and `upload_id`.
         UploadNotFoundError: this key has no such upload.
         InvalidParameterError: a field is missing, repeated or out of its range.
@@ -65,8 +66,16 @@ def read_order(
         output=_choice(form, "format", FORMATS, preferred, InvalidFormatError),
         quality=_number(form, "quality", QUALITIES, InvalidQualityError, DEFAULT_QUALITY),
     )
-    idempotency_key = _idempotency_key(request)
-    return Order(_image(form, take), recipe, idempotency_key)
+    if "idempotency-key" in request.headers and idempotency_key(request) is None:
+        message = "The Idempotency-Key header takes 1 to 255 visible ASCII characters."
+        raise InvalidIdempotencyKeyError(message)
+    return BlurRequest(_image(form, take), recipe)
+
+
+def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:
+    """Return the value of the header, if it is there and valid."""
+    value = request.headers.get("idempotency-key", "")
+    return IdempotencyKey(value) if _VISIBLE_ASCII.fullmatch(value) else None
 
 
 def bounded_body(
@@ -153,11 +162,3 @@ def _text(form: Form, name: str, error: type[ApiError]) -> str | None:
         raise error(message)
     # Undecodable bytes become a character that no choice and no number contains.
     return values[0].decode(errors="replace").strip() if values else None
-
-
-def _idempotency_key(request: HttpRequest) -> str | None:
-    value = request.headers.get("idempotency-key")
-    if value is not None and not _VISIBLE_ASCII.fullmatch(value):
-        message = "The Idempotency-Key header takes 1 to 255 visible ASCII characters."
-        raise InvalidIdempotencyKeyError(message)
-    return value

@@ -1,4 +1,4 @@
-"""The order that a form is read as, and what is said of one that is none."""
+"""How a form is parsed, and how an invalid one is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from blur.api.order import read_order
+from blur.accounts.idempotency import IdempotencyKey
+from blur.api.blur_request import idempotency_key, parse_blur_request
 from blur.api.request import HttpRequest
 from blur.errors import (
     ApiError,
@@ -41,38 +42,36 @@ def request(
 
 
 def test_a_form_with_image_and_radius_is_a_whole_order() -> None:
-    order = read_order(request(*FORM), max_body_bytes=MOST)
+    order = parse_blur_request(request(*FORM), max_body_bytes=MOST)
     assert order.image == b"bytes"
     assert order.recipe == Recipe(
         radius_px=7, kernel="gaussian", mode="background", output="png", quality=90
     )
-    assert order.idempotency_key is None
 
 
 def test_every_field_is_heard() -> None:
     more = (("blur", "bokeh"), ("mode", "cutout"), ("format", "webp"), ("quality", "42"))
-    order = read_order(request(*FORM, *more, idempotency_key="order-1"), max_body_bytes=MOST)
+    order = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST)
     assert order.recipe == Recipe(
         radius_px=7, kernel="bokeh", mode="cutout", output="webp", quality=42
     )
-    assert order.idempotency_key == "order-1"
 
 
 def test_the_accepted_type_counts_where_the_form_has_no_format() -> None:
-    assert read_order(request(*FORM, accept="image/avif"), max_body_bytes=MOST).recipe.output == (
-        "avif"
-    )
+    assert parse_blur_request(
+        request(*FORM, accept="image/avif"), max_body_bytes=MOST
+    ).recipe.output == ("avif")
 
 
 @pytest.mark.parametrize("text", ["0", "50", " 7 ", "007", "000000050"])
 def test_a_radius_is_a_whole_number_from_0_to_50(text: str) -> None:
-    order = read_order(request(("image", "b"), ("radius", text)), max_body_bytes=MOST)
+    order = parse_blur_request(request(("image", "b"), ("radius", text)), max_body_bytes=MOST)
     assert order.recipe.radius_px == int(text)
 
 
 @pytest.mark.parametrize("text", ["1", "100"])
 def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
-    order = read_order(request(*FORM, ("quality", text)), max_body_bytes=MOST)
+    order = parse_blur_request(request(*FORM, ("quality", text)), max_body_bytes=MOST)
     assert order.recipe.quality == int(text)
 
 
@@ -96,18 +95,18 @@ def test_a_field_out_of_its_range_is_named_with_its_range(
 ) -> None:
     fields = {**dict(FORM), field: text}
     with pytest.raises(error, match=says):
-        read_order(request(*fields.items()), max_body_bytes=MOST)
+        parse_blur_request(request(*fields.items()), max_body_bytes=MOST)
 
 
 def test_a_request_without_any_header_is_no_form() -> None:
     bare = HttpRequest("POST", "/", {}, "req_1", "--X--\r\n", False, 1, "/")  # noqa: FBT003
     with pytest.raises(InvalidRequestError, match="multipart/form-data"):
-        read_order(bare, max_body_bytes=MOST)
+        parse_blur_request(bare, max_body_bytes=MOST)
 
 
 def test_a_missing_radius_is_called_missing() -> None:
     with pytest.raises(InvalidRadiusError, match="'radius' is missing"):
-        read_order(request(("image", "b")), max_body_bytes=MOST)
+        parse_blur_request(request(("image", "b")), max_body_bytes=MOST)
 
 
 @pytest.mark.parametrize(
@@ -124,24 +123,33 @@ def test_a_missing_radius_is_called_missing() -> None:
 def test_a_field_sent_twice_is_refused_by_its_own_error(field: str, error: type[ApiError]) -> None:
     form = [(name, value) for name, value in FORM if name != field]
     with pytest.raises(error, match=f"'{field}' is given 2 times"):
-        read_order(request(*form, (field, "7"), (field, "7")), max_body_bytes=MOST)
+        parse_blur_request(request(*form, (field, "7"), (field, "7")), max_body_bytes=MOST)
 
 
 @pytest.mark.parametrize("key", ["!", "~" * 255])
 def test_an_idempotency_key_has_1_to_255_visible_characters(key: str) -> None:
-    order = read_order(request(*FORM, idempotency_key=key), max_body_bytes=MOST)
-    assert order.idempotency_key == key
+    sent = request(*FORM, idempotency_key=key)
+    assert parse_blur_request(sent, max_body_bytes=MOST).image == b"bytes"
+    assert idempotency_key(sent) == IdempotencyKey(key)
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a" * 256, "\x7f", "key\n", "\xe9"])
 def test_another_idempotency_key_is_refused(key: str) -> None:
+    sent = request(*FORM, idempotency_key=key)
+    assert idempotency_key(sent) is None
     with pytest.raises(InvalidIdempotencyKeyError, match="1 to 255 visible ASCII"):
-        read_order(request(*FORM, idempotency_key=key), max_body_bytes=MOST)
+        parse_blur_request(sent, max_body_bytes=MOST)
+
+
+def test_a_request_without_the_header_has_no_idempotency_key() -> None:
+    assert idempotency_key(request(*FORM)) is None
 
 
 def test_an_upload_is_taken_in_place_of_an_image() -> None:
     form = request(("radius", "7"), ("upload_id", "up-1"))
-    taken = read_order(form, max_body_bytes=MOST, take=lambda name: f"bytes of {name}".encode())
+    taken = parse_blur_request(
+        form, max_body_bytes=MOST, take=lambda name: f"bytes of {name}".encode()
+    )
     assert taken.image == b"bytes of up-1"
 
 
@@ -151,7 +159,7 @@ def test_no_upload_is_fetched_for_an_order_that_is_wrong_otherwise() -> None:
 
     form = request(("radius", "51"), ("upload_id", "up-1"))
     with pytest.raises(InvalidRadiusError):
-        read_order(form, max_body_bytes=MOST, take=take)
+        parse_blur_request(form, max_body_bytes=MOST, take=take)
 
 
 @pytest.mark.parametrize(
@@ -170,24 +178,24 @@ def test_an_order_has_exactly_one_image(
 ) -> None:
     take: Any = (lambda _: b"taken") if uploads else None
     with pytest.raises(InvalidRequestError, match=says):
-        read_order(request(("radius", "7"), *fields), max_body_bytes=MOST, take=take)
+        parse_blur_request(request(("radius", "7"), *fields), max_body_bytes=MOST, take=take)
 
 
 def test_a_body_of_just_the_most_bytes_is_read_and_one_more_is_not() -> None:
     form = request(*FORM)
     size = len(form.body())
-    assert read_order(form, max_body_bytes=size).image == b"bytes"
+    assert parse_blur_request(form, max_body_bytes=size).image == b"bytes"
     with pytest.raises(ImageTooLargeError, match=f"more than {size - 1} bytes.$"):
-        read_order(form, max_body_bytes=size - 1)
+        parse_blur_request(form, max_body_bytes=size - 1)
 
 
 def test_a_declared_length_is_believed_before_the_body_is_read() -> None:
     for declared in ("1001", "9" * 100):
         with pytest.raises(ImageTooLargeError, match="more than 1000 bytes"):
-            read_order(request(body=b"", content_length=declared), max_body_bytes=MOST)
+            parse_blur_request(request(body=b"", content_length=declared), max_body_bytes=MOST)
     for declared in ("1000", "", "-5", "many", "0000000000000001001"):
         form = request(*FORM, content_length=declared)
-        assert read_order(form, max_body_bytes=MOST).image == b"bytes"
+        assert parse_blur_request(form, max_body_bytes=MOST).image == b"bytes"
 
 
 @pytest.mark.parametrize("declared", [{}, {"content_length": "1001"}])
@@ -196,6 +204,6 @@ def test_who_sends_too_much_is_told_of_uploads_where_there_are_some(
 ) -> None:
     form = request(body=bytes(MOST + 1), **declared)
     with pytest.raises(ImageTooLargeError, match=r"bytes\. Upload a larger image by way of POST"):
-        read_order(form, max_body_bytes=MOST, take=lambda _: b"")
+        parse_blur_request(form, max_body_bytes=MOST, take=lambda _: b"")
     with pytest.raises(ImageTooLargeError, match=r"more than 1000 bytes\.$"):
-        read_order(form, max_body_bytes=MOST)
+        parse_blur_request(form, max_body_bytes=MOST)

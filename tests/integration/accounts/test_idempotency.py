@@ -1,0 +1,345 @@
+"""One charge for one call, whatever is repeated and however many repeat it at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.integration.accounts.customer import (
+    START,
+    Customer,
+    MakeAccount,
+    Ticket,
+    after,
+    begin,
+)
+from tests.integration.accounts.spending import patiently
+
+from blur.accounts import idempotency
+from blur.accounts.audit import differences
+from blur.accounts.model import SECOND_US, Instant, RateLimit, Weight
+from blur.errors import (
+    IdempotencyConflictError,
+    IdempotencyInProgressError,
+    InsufficientCreditsError,
+    UnavailableError,
+)
+from blur.skew import CLOCK_SKEW_S
+
+if TYPE_CHECKING:
+    from blur.accounts.store import AccountStore
+
+TICKET = Ticket("order-1", "fingerprint")
+KEY = idempotency.IdempotencyKey(TICKET.key)
+DAY_S = 24 * 3_600
+
+
+class OutOfReach:
+    """A store of which some methods answer as they do while it cannot be reached."""
+
+    def __init__(self, store: AccountStore, *methods: str) -> None:
+        self._store = store
+        self._methods = methods
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+        if name in self._methods:
+            message = "out of reach"
+            raise UnavailableError(message, retry_after_s=1)
+        return getattr(self._store, name)
+
+
+def call(store: AccountStore, customer: Customer) -> str:
+    """Make one whole call and say how it ended."""
+    try:
+        begun = begin(store, customer.claim(), TICKET, now_us=after(1))
+    except IdempotencyInProgressError:
+        return "in progress"
+    charged = idempotency.commit(store, begun, now_us=after(2)).credits_charged
+    return "charged" if charged else "replayed"
+
+
+def test_of_50_identical_calls_at_once_one_is_charged(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=50)
+    with ThreadPoolExecutor(50) as pool:
+        endings = list(pool.map(lambda _: call(store, customer), range(50)))
+    assert endings.count("charged") == 1
+    assert set(endings) <= {"charged", "replayed", "in progress"}
+    account = store.account(customer.account_id, now_us=after(3))
+    assert (account.balance, account.held, account.used) == (49, 0, 1)
+    assert list(differences(account, store.entries(customer.account_id))) == []
+    assert call(store, customer) == "replayed"
+
+
+def test_an_abandoned_call_leaves_neither_a_hold_nor_a_record(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=1)
+    begun = begin(store, customer.claim(), TICKET, now_us=START)
+    standing = idempotency.rollback(store, begun, now_us=after(1))
+    assert (standing.credits_charged, standing.credits_left) == (0, 1)
+    assert call(store, customer) == "charged"
+
+
+def test_the_last_credit_held_by_the_first_call_does_not_refuse_its_repetition(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=1)
+    first = begin(store, customer.claim(), TICKET, now_us=START)
+    with pytest.raises(IdempotencyInProgressError):
+        begin(store, customer.claim(), TICKET, now_us=after(1))
+    idempotency.commit(store, first, now_us=after(2))
+    assert call(store, customer) == "replayed"
+    with pytest.raises(InsufficientCreditsError):
+        begin(store, customer.claim(), Ticket("order-2", "other"), now_us=after(3))
+
+
+def test_a_call_that_died_is_taken_over_when_its_hold_expires(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=2)
+    died = customer.claim()
+    begun = begin(store, died, TICKET, now_us=START)
+    with pytest.raises(IdempotencyInProgressError) as caught:
+        begin(store, customer.claim(), TICKET, now_us=after(1))
+    assert caught.value.standing is not None
+    assert caught.value.standing.credits_left == 1
+    late_us = after(died.hold_ttl_us // 1_000_000 + 10)
+    taken = begin(store, customer.claim(), TICKET, now_us=late_us)
+    assert idempotency.commit(store, taken, now_us=late_us).credits_charged == 1
+    assert idempotency.commit(store, begun, now_us=late_us).credits_charged == 0
+    account = store.account(customer.account_id, now_us=late_us)
+    assert (account.balance, account.held, account.used) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("skew_s", [-CLOCK_SKEW_S, -2.5, 2.5, CLOCK_SKEW_S])
+def test_a_short_hold_is_charged_once_by_two_machines_whose_clocks_differ(
+    store: AccountStore, make_account: MakeAccount, skew_s: float
+) -> None:
+    customer = make_account(credits=10)
+    hold_us = 3 * SECOND_US
+    first = begin(store, customer.claim(ttl_us=hold_us), TICKET, now_us=START)
+    for seconds in (0.5, 1, 1.5):
+        with pytest.raises(IdempotencyInProgressError):
+            begin(store, customer.claim(ttl_us=hold_us), TICKET, now_us=after(seconds + skew_s))
+    assert idempotency.commit(store, first, now_us=after(2)).credits_charged == 1
+    replay = begin(store, customer.claim(), TICKET, now_us=after(2.5 + skew_s))
+    assert idempotency.commit(store, replay, now_us=after(3 + skew_s)).credits_charged == 0
+    account = store.account(customer.account_id, now_us=after(100))
+    assert (account.balance, account.held, account.used) == (9, 0, 1)
+
+
+@given(st.floats(-7200, 7200), st.floats(0, 120), st.floats(0, 120))
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_difference_of_clocks_charges_an_idempotency_key_twice(
+    store: AccountStore, make_account: MakeAccount, skew_s: float, retry_s: float, took_s: float
+) -> None:
+    customer = make_account(credits=10)
+    first = begin(store, customer.claim(), TICKET, now_us=START)
+    charged = 0
+    with suppress(IdempotencyInProgressError):
+        second = begin(store, customer.claim(), TICKET, now_us=after(retry_s + skew_s))
+        status = idempotency.commit(store, second, now_us=after(retry_s + skew_s))
+        charged += status.credits_charged or 0
+    charged += idempotency.commit(store, first, now_us=after(took_s)).credits_charged or 0
+    account = store.account(customer.account_id, now_us=after(10_000))
+    assert account.used == charged <= 1
+    assert (account.balance, account.held) == (10 - charged, 0)
+
+
+def test_a_call_whose_record_was_taken_over_is_not_charged(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=10)
+    first = begin(store, customer.claim(), TICKET, now_us=START)
+    second = begin(store, customer.claim(), TICKET, now_us=after(3_600))
+    status = idempotency.commit(store, first, now_us=after(1))
+    assert status.credits_charged == 0
+    assert idempotency.commit(store, second, now_us=after(3_601)).credits_charged == 1
+    account = store.account(customer.account_id, now_us=after(3_602))
+    assert (account.balance, account.held, account.used) == (9, 0, 1)
+
+
+def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5)
+    begun = begin(store, customer.claim(2), None, now_us=START)
+    assert (begun.status.credits_charged, begun.status.credits_left) == (2, 3)
+    assert begun.hold is not None
+    assert begun.record is None
+    assert idempotency.commit(store, begun, now_us=after(1)).credits_charged == 2
+
+
+def test_a_client_is_told_what_became_of_its_key_and_when_to_ask_again(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account()
+    begin(store, customer.claim(), TICKET, now_us=START)
+    with pytest.raises(IdempotencyInProgressError, match="not ended yet") as running:
+        begin(store, customer.claim(), TICKET, now_us=after(1))
+    assert running.value.retry_after_s == 2
+    other = Ticket(TICKET.key, "another photo")
+    with pytest.raises(IdempotencyConflictError, match="used before") as conflict:
+        begin(store, customer.claim(), other, now_us=after(1))
+    assert conflict.value.standing is not None
+    assert (conflict.value.standing.credits_charged, conflict.value.standing.credits_left) == (
+        0,
+        99,
+    )
+
+
+def test_an_idempotency_key_counts_for_a_day_by_the_clock_of_any_machine(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account()
+    begun = begin(store, customer.claim(), TICKET, now_us=START)
+    idempotency.commit(store, begun, now_us=after(1))
+    last_us = Instant(after(DAY_S + CLOCK_SKEW_S) - 1)
+    assert begin(store, customer.claim(), TICKET, now_us=last_us).hold is None
+    later_us = after(DAY_S + CLOCK_SKEW_S)
+    assert begin(store, customer.claim(), TICKET, now_us=later_us).hold is not None
+
+
+def test_a_call_whose_record_cannot_be_written_is_refused_and_gives_its_credit_back_at_once(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=1)
+    out = OutOfReach(store, "claim_record")
+    with pytest.raises(UnavailableError):
+        begin(out, customer.claim(), TICKET, now_us=START)
+    account = store.account(customer.account_id, now_us=START)
+    assert (account.balance, account.held, account.used) == (1, 0, 0)
+
+
+def test_a_store_lost_between_hold_and_record_refuses_the_call_and_the_hold_expires(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=1)
+    out = OutOfReach(store, "claim_record", "refund")
+    with pytest.raises(UnavailableError):
+        begin(out, customer.claim(), TICKET, now_us=START)
+    assert store.account(customer.account_id, now_us=START).held == 1
+    assert store.account(customer.account_id, now_us=after(120)).balance == 1
+
+
+@pytest.mark.parametrize("ticket", [None, TICKET])
+def test_a_charge_that_no_answer_confirms_is_not_known(
+    store: AccountStore, make_account: MakeAccount, ticket: Ticket | None
+) -> None:
+    customer = make_account(credits=5)
+    begun = begin(store, customer.claim(2), ticket, now_us=START)
+    status = idempotency.commit(OutOfReach(store, "settle"), begun, now_us=after(1))
+    assert (status.credits_charged, status.credits_left) == (None, 3)
+
+
+def test_a_test_key_is_charged_nothing_even_if_no_answer_confirms_it(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    begun = begin(store, make_account().claim(0), None, now_us=START)
+    status = idempotency.commit(OutOfReach(store, "settle"), begun, now_us=after(1))
+    assert status.credits_charged == 0
+
+
+def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5)
+    begun = begin(store, customer.claim(2), TICKET, now_us=START)
+    status = idempotency.commit(OutOfReach(store, "complete_record"), begun, now_us=after(1))
+    assert (status.credits_charged, status.credits_left) == (0, 3)
+    account = store.account(customer.account_id, now_us=after(120))
+    assert (account.balance, account.held, account.used) == (5, 0, 0)
+
+
+def test_a_duplicate_that_lost_the_race_costs_nothing_though_its_hold_stays_for_a_while(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5)
+    out = OutOfReach(store, "refund")
+    late = idempotency.reserve(store, customer.claim(), KEY, now_us=START)
+    assert call(store, customer) == "charged"
+    replay = idempotency.identify(out, late, TICKET.fingerprint, now_us=after(3))
+    assert replay.hold is None
+    status = idempotency.commit(out, replay, now_us=after(4))
+    assert (status.credits_charged, status.credits_left) == (0, 4)
+    account = store.account(customer.account_id, now_us=after(120))
+    assert (account.balance, account.held, account.used) == (4, 0, 1)
+
+
+def test_a_replay_and_a_conflict_hold_no_credit(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=2)
+    assert call(store, customer) == "charged"
+    running = Ticket("order-2")
+    begin(store, customer.claim(0), running, now_us=after(1))
+    out = OutOfReach(store, "reserve", "refund")
+    assert begin(out, customer.claim(), TICKET, now_us=after(2)).status.credits_left == 1
+    with pytest.raises(IdempotencyConflictError) as conflict:
+        begin(out, customer.claim(), Ticket(TICKET.key, "other"), now_us=after(2))
+    with pytest.raises(IdempotencyInProgressError) as in_progress:
+        begin(out, customer.claim(), running, now_us=after(2))
+    for error in (conflict.value, in_progress.value):
+        assert error.standing is not None
+        assert (error.standing.credits_charged, error.standing.credits_left) == (0, 1)
+
+
+def test_212_replays_and_conflicts_beside_a_last_credit_cause_no_402(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=2)
+    assert call(store, customer) == "charged"
+
+    def spend(_: int) -> str:
+        try:
+            held = patiently(
+                lambda: idempotency.reserve(store, customer.claim(), None, now_us=after(2))
+            )
+        except InsufficientCreditsError:
+            return "402"
+        patiently(lambda: idempotency.rollback(store, held, now_us=after(2)))
+        return "held"
+
+    def repeat(number: int) -> str:
+        ticket = Ticket(TICKET.key, "other") if number % 2 else TICKET
+        try:
+            begun = patiently(lambda: begin(store, customer.claim(), ticket, now_us=after(2)))
+        except IdempotencyConflictError:
+            return "409"
+        return "replayed" if begun.hold is None else "held twice"
+
+    with ThreadPoolExecutor(8) as pool:
+        repeats = [pool.submit(repeat, number) for number in range(212)]
+        spent = [spend(number) for number in range(40)]
+        ends = [repeated.result() for repeated in repeats]
+    assert spent == ["held"] * 40
+    assert (ends.count("replayed"), ends.count("409")) == (106, 106)
+    account = store.account(customer.account_id, now_us=after(3))
+    assert (account.balance, account.held, account.used) == (1, 0, 1)
+
+
+def test_a_call_with_a_key_weighs_in_the_limit_when_it_is_not_charged(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    limit = RateLimit(per_minute=60, burst=20)
+    weight = Weight(4, limit)
+    customer = make_account(credits=5, limit=limit)
+    failed = begin(store, customer.claim(), TICKET, now_us=START)
+    status = idempotency.rollback(store, failed, now_us=START, weight=weight)
+    assert status.rate.remaining == 15
+    charged = begin(store, customer.claim(), TICKET, now_us=START)
+    assert idempotency.commit(store, charged, now_us=START).rate.remaining == 14
+    for end, remaining in ((idempotency.commit, 9), (idempotency.rollback, 4)):
+        replay = begin(store, customer.claim(), TICKET, now_us=START)
+        assert end(store, replay, now_us=START, weight=weight).rate.remaining == remaining
+    replay = begin(store, customer.claim(), TICKET, now_us=START)
+    out = OutOfReach(store, "add_weight")
+    assert idempotency.commit(out, replay, now_us=START, weight=weight) == replay.status
