@@ -55,7 +55,7 @@ class OutOfReach:
 def call(store: AccountStore, customer: Customer) -> str:
     """Make one whole call and say how it ended."""
     try:
-        begun = begin(store, customer.claim(), TICKET, now_us=after(1))
+        begun = patiently(lambda: begin(store, customer.claim(), TICKET, now_us=after(1)))
     except IdempotencyInProgressError:
         return "in progress"
     charged = idempotency.commit(store, begun, now_us=after(2)).credits_charged
