@@ -21,8 +21,9 @@ def family(pid: int) -> list[int]:
 
 
 def workers(pid: int, name: str = "photo") -> list[int]:
-    """Return the server's worker processes of a pool."""
-    return [member for member in family(pid)[1:] if _name(member) == f"bgblur-{name}"]
+    """Return the server's running worker processes of a pool."""
+    members = [member for member in family(pid)[1:] if _name(member) == f"bgblur-{name}"]
+    return [member for member in members if _is_there(member)]
 
 
 def require_gone(pids: list[int]) -> None:
@@ -44,4 +45,6 @@ def _is_there(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
+    with suppress(OSError):
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
+    return False

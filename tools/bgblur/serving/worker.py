@@ -116,9 +116,12 @@ class Worker:
 
     def kill(self) -> None:
         """End the process at once; a thread that waits for it wakes up."""
+        if self._is_killed:
+            return
         self._is_killed = True
         if self._process is not None and self._process.pid is not None:
             self._process.kill()
+            self._thread.submit(self._process.join, STOP_TIMEOUT_S)  # leaves no zombie
         self._thread.shutdown(wait=False)
 
     async def _in_thread(self, function: Callable[[], Value], timeout_s: float) -> Value:

@@ -1,0 +1,101 @@
+"""Faults inside the server's own processes. Python imports this file when a process starts.
+
+The folder in INJECTED_FAULTS names them, and a test adds them while the server runs:
+
+- `spawn`: exceptions, one a line; the server's next starts of a process raise them.
+- `send`, `receive`: exceptions of the server's next messages to and from a worker.
+- `accept`, `reply`: a name of `WORKER_FAULTS`; it happens in place of that message of a worker.
+
+With INJECTED_ABSENCE=1, names are missing that other systems do not have.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import current_process, popen_fork
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(os.environ.get("INJECTED_FAULTS", "/nonexistent"))
+SIGKILL = 9
+
+
+def next_fault(name: str) -> str | None:
+    """Remove the first line of a file and return it."""
+    path = FOLDER / name
+    with suppress(FileNotFoundError):
+        first, _, others = path.read_text().partition("\n")
+        path.write_text(others)
+        return first or None
+    return None
+
+
+def raise_next(name: str) -> None:
+    if fault := next_fault(name):
+        kind, *arguments = fault.split()
+        raise getattr(builtins, kind)(*[int(argument) for argument in arguments], "injected")
+
+
+def refuse_to_pickle(_: Connection) -> None:
+    message = "this reply cannot be pickled"
+    raise ValueError(message)
+
+
+WORKER_FAULTS: dict[str, Callable[[Connection], Any]] = {
+    "hang": lambda _: time.sleep(10**6),
+    "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
+    "exit": lambda _: os._exit(0),
+    "close": lambda messages: messages.close(),
+    "garbage": lambda messages: messages.send_bytes(b"garbage"),
+    "unpicklable": refuse_to_pickle,
+}
+
+
+def inject() -> None:
+    start, send, receive = SpawnProcess.start, Connection.send, Connection.recv
+
+    def faulty_start(self: SpawnProcess) -> None:
+        raise_next("spawn")
+        start(self)
+
+    def faulty_send(self: Connection, message: object) -> None:
+        if current_process().name == "MainProcess":
+            raise_next("send")
+        elif fault := next_fault("accept" if message == "accepted" else "reply"):
+            WORKER_FAULTS[fault](self)
+            return
+        send(self, message)
+
+    def faulty_receive(self: Connection) -> object:
+        message = receive(self)
+        if current_process().name == "MainProcess":
+            raise_next("receive")
+        return message
+
+    SpawnProcess.start = faulty_start  # type: ignore[method-assign,assignment]
+    Connection.send = faulty_send  # type: ignore[method-assign,assignment]
+    Connection.recv = faulty_receive  # type: ignore[method-assign,assignment]
+
+
+def remove_names() -> None:
+    """Remove what Windows, and macOS before Python 3.13, do not have."""
+    # The standard library kills by this name on Linux; on Windows it calls TerminateProcess.
+    popen_fork.Popen.kill = lambda self: self._send_signal(SIGKILL)  # type: ignore[method-assign,attr-defined]
+    for name in ("waitid", "P_PID", "WEXITED", "WNOWAIT", "nice", "sched_getaffinity"):
+        delattr(os, name)
+    del signal.SIGKILL
+    sys.modules["resource"] = None  # type: ignore[assignment]
+
+
+if FOLDER.is_dir():
+    inject()
+if os.environ.get("INJECTED_ABSENCE") == "1":
+    remove_names()

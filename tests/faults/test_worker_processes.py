@@ -1,0 +1,202 @@
+"""Faults inside the server's own processes: no request hangs, no worker is lost for long."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from events import make
+from tests.faults.books import Books, open_books
+from tests.faults.processes import workers
+from tests.integration.running import Running, environment, running
+
+from blur.accounts.connect import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INJECTED = Path(__file__).parent / "injected"
+HOLD_TTL_S = 8
+WAIT_S = 90
+"""Far longer than any request needs, on a loaded machine too."""
+EXCEPTIONS = ("OSError 11", "MemoryError", "RuntimeError", "KeyError")
+PHOTO = make.jpeg()
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A server with one worker, whose processes take their faults from a folder."""
+
+    running: Running
+    folder: Path
+    books: Books
+
+    def inject(self, name: str, *faults: str) -> None:
+        (self.folder / name).write_text("\n".join(faults))
+
+    def is_due(self, name: str) -> bool:
+        """Return whether a fault has not happened yet."""
+        return bool((self.folder / name).read_text())
+
+    def post(self, idempotency_key: str | None = None) -> requests.Response:
+        headers = {"ApiKey": self.books.key}
+        return requests.post(
+            self.running.blur_url,
+            headers=headers | ({"Idempotency-Key": idempotency_key} if idempotency_key else {}),
+            files={"image": PHOTO},
+            data={"radius": 12},
+            timeout=WAIT_S,
+        )
+
+    def worker(self) -> int:
+        """Return the process id of the worker, once there is one."""
+        until(lambda: bool(workers(self.running.process.pid)))
+        return workers(self.running.process.pid)[0]
+
+    def failures(self) -> int:
+        """Return how many failures of the worker the log has."""
+        return (self.folder.parent / "server.log").read_text().count("worker 0 failed")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Faulty]:
+    folder = tmp_path_factory.mktemp("faulty")
+    faults = folder / "faults"
+    faults.mkdir()
+    env = environment(
+        folder,
+        model_dir,
+        BLUR_HOLD_TTL_S=str(HOLD_TTL_S),
+        BLUR_DEADLINE_MARGIN_S="1",
+        INJECTED_FAULTS=str(faults),
+        PYTHONPATH=str(INJECTED),
+    )
+    store = connect(env["BLUR_ACCOUNTS"])
+    with running(folder, env) as started:
+        yield Faulty(started, faults, open_books(store))
+    store.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {WAIT_S} s"
+        time.sleep(0.02)
+
+
+def until_answered(server: Faulty) -> None:
+    """Post until a photo is answered; before that, every answer is a 503 with a time to wait."""
+    deadline = time.monotonic() + WAIT_S
+    while (answer := server.post()).status_code != 200:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fault", ["hang", "stop", "exit", "close", "garbage", "unpicklable"])
+def test_a_reply_that_never_arrives_costs_one_request_and_is_never_charged_twice(
+    server: Faulty, fault: str
+) -> None:
+    used, idempotency_key = server.books.exact().used, uuid.uuid4().hex
+    server.inject("reply", fault)
+    answer = server.post(idempotency_key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "X-Credits-Charged" not in answer.headers  # the server cannot know
+    assert server.post(idempotency_key).status_code == 200
+    assert not server.is_due("reply")
+    assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fault", ["hang", "exit", "garbage"])
+def test_a_request_that_no_worker_accepted_is_answered_by_the_next_one(
+    server: Faulty, fault: str
+) -> None:
+    used = server.books.exact().used
+    server.inject("accept", fault)
+    assert server.post().status_code == 200
+    assert not server.is_due("accept")
+    assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("side", ["send", "receive"])
+@pytest.mark.parametrize("fault", ["OSError 32", "KeyError"])
+def test_a_pipe_that_breaks_in_the_server_costs_only_time(
+    server: Faulty, side: str, fault: str
+) -> None:
+    used = server.books.exact().used
+    server.inject(side, fault)
+    assert server.post().status_code == 200
+    assert not server.is_due(side)
+    assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_that_cannot_be_started_is_tried_until_it_can(server: Faulty) -> None:
+    before = server.failures()
+    server.inject("spawn", *EXCEPTIONS * 10)
+    os.kill(server.worker(), signal.SIGKILL)
+    until(lambda: server.failures() > before + len(EXCEPTIONS))
+    refused = server.post()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert requests.get(f"{server.running.url}/health", timeout=WAIT_S).status_code == 200
+    server.inject("spawn")
+    until_answered(server)
+
+
+@pytest.mark.timeout(300)
+def test_a_photo_that_waits_for_a_failing_start_is_answered_after_it(server: Faulty) -> None:
+    server.inject("spawn", "OSError 12", "OSError 12")
+    os.kill(server.worker(), signal.SIGKILL)
+    assert server.post().status_code in {200, 503}
+    until_answered(server)
+    assert not server.is_due("spawn")
+
+
+@pytest.mark.timeout(300)
+def test_an_idle_worker_that_is_stopped_is_replaced_by_the_next_request(server: Faulty) -> None:
+    used, worker = server.books.exact().used, server.worker()
+    os.kill(worker, signal.SIGSTOP)
+    assert server.post().status_code == 200
+    assert worker not in workers(server.running.process.pid)
+    assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+
+
+@pytest.mark.timeout(300)
+def test_workers_killed_while_they_start_are_replaced(server: Faulty) -> None:
+    for _ in range(3):
+        worker = server.worker()
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: worker not in workers(server.running.process.pid))  # noqa: B023
+    until_answered(server)
+
+
+@pytest.mark.timeout(300)
+def test_the_server_works_without_what_other_systems_do_not_have(
+    tmp_path: Path, model_dir: Path
+) -> None:
+    env = environment(tmp_path, model_dir, INJECTED_ABSENCE="1", PYTHONPATH=str(INJECTED))
+    store = connect(env["BLUR_ACCOUNTS"])
+    with running(tmp_path, env) as started:
+        server = Faulty(started, tmp_path, open_books(store))
+        assert server.post().status_code == 200
+        account = requests.get(
+            f"{started.url}/v2/account", headers={"ApiKey": server.books.key}, timeout=WAIT_S
+        )
+        assert account.status_code == 200
+        os.kill(server.worker(), signal.SIGKILL)
+        assert server.post().status_code == 200
+    assert started.process.returncode == -signal.SIGTERM  # as if it had no handler, but in order
+    store.close()
