@@ -33,6 +33,11 @@ def ratio(above: list[float], below: list[float]) -> float:
     return statistics.median(one / other for one, other in zip(above, below, strict=True))
 
 
+def tenths_of_milliseconds(times: list[float]) -> str:
+    """Write the median of short times."""
+    return f"{1000 * statistics.median(times):.1f}"
+
+
 def milliseconds(times: list[float]) -> str:
     """Write the median."""
     return f"{1000 * statistics.median(times):.0f}"

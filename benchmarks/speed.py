@@ -19,6 +19,7 @@ import numpy as np
 import report
 from growth import growth
 from handling import overhead_ms
+from kept_alive import kept_alive
 from ours import DEFAULT, NO_LIMIT, THREADS, blurring, opened
 from paired import milliseconds, paired, ratio
 from starting import starts
@@ -133,6 +134,12 @@ def around(model: Model) -> str:
     return report.table(("handler around the pipeline", "ms", "target"), rows)
 
 
+def over_http(model: Model) -> str:
+    """Compare kept connections with new ones."""
+    del model  # the server opens its own
+    return kept_alive(ROUNDS)
+
+
 def cold(model: Model) -> str:
     """Compare new processes; `cold_start.py` measures the image's container."""
     del model  # each process opens its own
@@ -152,6 +159,7 @@ PARTS: dict[str, Callable[[Model], str]] = {
     "Speed by step": by_step,
     "Speed by kernel": by_kernel,
     "Handler": around,
+    "Kept-alive requests": over_http,
     "Cold start": cold,
     "Growth": growth,
 }
