@@ -192,6 +192,7 @@ class AccountStore(CallStore, Protocol):
 
         Raises:
             UnknownAccountError: there is no such account or key.
+            InvalidKeyError: the key is revoked, or has expired and the store noticed.
 
         """
         ...

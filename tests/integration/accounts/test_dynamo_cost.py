@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,13 +16,17 @@ from tests.integration.accounts.customer import (
 )
 
 from blur.accounts.dynamo import schema
+from blur.accounts.dynamo.items import key_item
 from blur.accounts.dynamo.store import DynamoStore, open_client
+from blur.accounts.dynamo.values import marshal_item
 from blur.accounts.model import SECOND_US, Instant, RateLimit, Weight
 from blur.errors import InsufficientCreditsError, RateLimitError
 from blur.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from blur.accounts.model import KeyRecord
 
 DEFAULT_LIMIT = RateLimit(Settings().rate_per_minute, Settings().rate_burst)
 KILOBYTE = 1024
@@ -159,6 +163,65 @@ def test_marks_of_past_slots_are_dropped_when_they_are_many(
     assert ended(stored(dynamodb_table, customer)) == 40
     call(store, customer, after(240))
     assert ended(stored(dynamodb_table, customer)) == 1
+
+
+def test_keys_that_have_ended_cost_nothing(
+    store: DynamoStore, customer: Customer, bill: Bill, dynamodb_table: str
+) -> None:
+    account_id = customer.account_id
+    rotated = next(
+        key.digest
+        for key in store.account(account_id, now_us=START).keys
+        if key.digest != customer.digest
+    )
+    for _ in range(60):
+        store.revoke_key(account_id, rotated)
+        new = key_record(account_id, limit=DEFAULT_LIMIT)
+        store.add_key(new, now_us=START)
+        rotated = new.digest
+    call(store, customer, after(60))
+    bill.clear()
+    call(store, customer, after(3600))
+    assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
+    assert size(stored(dynamodb_table, customer)) < KILOBYTE
+    listed = store.account(account_id, now_us=after(3600)).keys
+    assert sum(key.revoked for key in listed) == 60
+    assert len(listed) == 62
+
+
+def test_the_ended_keys_of_an_earlier_version_leave_the_item_with_its_calls(
+    store: DynamoStore, customer: Customer, bill: Bill, dynamodb_table: str
+) -> None:
+    old = write_old_keys(dynamodb_table, customer, 100)
+    assert size(stored(dynamodb_table, customer)) > 10 * KILOBYTE
+    for number in range(10):
+        call(store, customer, after(3600 + number))
+    bill.clear()
+    call(store, customer, after(7200))
+    assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
+    listed = {key.digest: key for key in store.account(customer.account_id, now_us=START).keys}
+    assert len(listed) == 102
+    assert all(listed[key.digest] == key for key in old)
+
+
+def write_old_keys(table_name: str, customer: Customer, number: int) -> list[KeyRecord]:
+    """Write ended keys into the account's item, as the first version left them there."""
+    client: Any = open_client()
+    written = []
+    for index in range(number):
+        is_revoked = bool(index % 2)
+        key = key_record(customer.account_id, expires_us=None if is_revoked else after(5))
+        key = replace(key, revoked=is_revoked)
+        written.append(key)
+        client.update_item(
+            TableName=table_name,
+            Key=marshal_item(schema.account_key(customer.account_id)),
+            UpdateExpression="SET #k.#d = :k",
+            ExpressionAttributeNames={"#k": "keys", "#d": key.digest},
+            ExpressionAttributeValues={":k": {"M": marshal_item(key_item(key))}},
+        )
+    client.close()
+    return written
 
 
 def test_expired_holds_come_home_together_in_one_write(

@@ -7,15 +7,23 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.accounts.customer import START, MakeAccount, after, entry, key_record
+from tests.integration.accounts.customer import (
+    GENEROUS,
+    START,
+    MakeAccount,
+    after,
+    entry,
+    key_record,
+)
 
 from blur.accounts.audit import differences
 from blur.accounts.keys import new_account_id
-from blur.accounts.model import Account, EntryKind, Instant, KeyKind, RateLimit
+from blur.accounts.model import Account, EntryKind, Instant, KeyKind, RateLimit, Weight
 from blur.accounts.store import (
     AccountExistsError,
     EntryDiffersError,
     InvalidArgumentError,
+    InvalidKeyError,
     OverdrawnError,
     TooManyKeysError,
     UnknownAccountError,
@@ -277,6 +285,54 @@ def test_a_key_can_have_a_limit_of_its_own_which_starts_rested(
     with pytest.raises(RateLimitError):
         store.authorize(customer.account_id, customer.digest, now_us=START)
     store.authorize(customer.account_id, customer.digest, now_us=after(0.5))
+
+
+def test_an_ended_key_stays_in_the_list_and_never_comes_back(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=100)
+    account_id = customer.account_id
+    revoked, expired = key_record(account_id), key_record(account_id, expires_us=after(10))
+    store.add_key(expired, now_us=START)
+    store.authorize(account_id, customer.digest, now_us=after(60))
+    store.add_key(revoked, now_us=after(60))
+    store.revoke_key(account_id, revoked.digest)
+    for _ in range(3):
+        store.authorize(account_id, customer.digest, now_us=after(120))
+    store.add_key(revoked, now_us=after(120))
+    store.revoke_key(account_id, revoked.digest)
+    store.expire_key(account_id, revoked.digest, at_us=after(10_000))
+    with pytest.raises(InvalidKeyError):
+        store.limit_key(account_id, revoked.digest, RateLimit(1, 1))
+    for key in (revoked, expired):
+        with pytest.raises(InvalidApiKeyError):
+            store.authorize(account_id, key.digest, now_us=after(121))
+    listed = {key.digest: key for key in store.account(account_id, now_us=after(120)).keys}
+    assert len(listed) == 3
+    assert listed[revoked.digest].revoked
+    assert listed[expired.digest] == expired
+    assert store.books(account_id, now_us=after(120)).account.keys == tuple(
+        store.account(account_id, now_us=after(120)).keys
+    )
+
+
+@pytest.mark.parametrize("end", ["settle", "refund"])
+def test_a_call_ends_as_usual_though_its_key_was_revoked_meanwhile(
+    store: AccountStore, make_account: MakeAccount, end: str
+) -> None:
+    customer = make_account(credits=10)
+    other = key_record(customer.account_id)
+    store.add_key(other, now_us=START)
+    hold = store.reserve(customer.claim(3), now_us=START).hold
+    store.revoke_key(customer.account_id, customer.digest)
+    store.authorize(customer.account_id, other.digest, now_us=after(1))
+    weight = Weight(2, GENEROUS)
+    charged, left = (3, 7) if end == "settle" else (0, 10)
+    for _ in range(2):
+        status = getattr(store, end)(hold, now_us=after(2), weight=weight)
+        assert (status.credits_charged, status.credits_left) == (charged, left)
+    account = store.account(customer.account_id, now_us=after(2))
+    assert (account.balance, account.held, account.used) == (left, 0, charged)
 
 
 def test_every_account_is_listed_once_and_by_id_with_its_expired_holds_home(

@@ -6,9 +6,10 @@ import secrets
 from typing import TYPE_CHECKING
 
 from blur.accounts.checks import check_account, check_entry, check_key, check_limit
-from blur.accounts.dynamo import holds, schema
+from blur.accounts.dynamo import ended_keys, holds, schema
 from blur.accounts.dynamo.items import (
     account_of,
+    bump_version,
     entry_item,
     entry_of,
     key_item,
@@ -22,6 +23,7 @@ from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.model import AccountBooks
 from blur.accounts.store import (
     AccountExistsError,
+    InvalidKeyError,
     OverdrawnError,
     TooManyKeysError,
     UnknownAccountError,
@@ -71,14 +73,11 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
 
 
 def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> None:
-    """See `AccountStore.add_key`.
-
-    Keys are never removed, so that their number tells whether one has come in between.
-    """
+    """See `AccountStore.add_key`. The account's version tells whether its keys have changed."""
     check_key(key)
     while True:
-        item = holds.known(table.get(schema.account_key(key.account_id)), key.account_id)
-        if key.digest in item["keys"]:
+        item = account_item(table, key.account_id, now_us)
+        if key.digest in item["keys"] or ended_keys.exists(table, key.account_id, key.digest):
             return
         kin = [known for known in account_of(item).keys if known.kind is key.kind]
         valid = [known for known in kin if known.is_valid(now_us)]
@@ -88,8 +87,7 @@ def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> N
             )
             raise TooManyKeysError(message)
         update = Expressions()
-        keys = update.path("keys")
-        update.conditions.append(f"size({keys}) = {update.value(len(item['keys']))}")
+        bump_version(update, item)
         update.sets.append(f"{update.path('keys', key.digest)} = {update.value(key_item(key))}")
         if _updated(table, key.account_id, update):
             return
@@ -103,23 +101,32 @@ def expire_key(table: DynamoTable, account_id: str, key_digest: str, at_us: Inst
     update.sets.append(f"{expiry} = {at}")
     if not _updated(table, account_id, update):
         item = holds.known(table.get(schema.account_key(account_id)), account_id)
-        _require_key(item, account_id, key_digest)
+        if key_digest not in item["keys"]:
+            _require_ended(table, account_id, key_digest)
 
 
 def revoke_key(table: DynamoTable, account_id: str, key_digest: str) -> None:
-    """See `AccountStore.revoke_key`."""
-    _change_key(table, account_id, key_digest, {"r": True})
+    """See `AccountStore.revoke_key`. The key leaves the account's item with a later write."""
+    if not _change_key(table, account_id, key_digest, {"r": True}):
+        item = holds.known(table.get(schema.account_key(account_id)), account_id)
+        if key_digest not in item["keys"]:
+            _require_ended(table, account_id, key_digest)
 
 
 def limit_key(table: DynamoTable, account_id: str, key_digest: str, limit: RateLimit) -> None:
     """See `AccountStore.limit_key`. The key starts with rested buckets."""
     check_limit(limit)
-    _change_key(table, account_id, key_digest, limit_item(limit))
+    if not _change_key(table, account_id, key_digest, limit_item(limit)):
+        item = table.get(schema.account_key(account_id)) or {"keys": {}}
+        if key_digest not in item["keys"]:
+            _require_ended(table, account_id, key_digest)
+        message = "the key is revoked or has expired; issue a new key instead"
+        raise InvalidKeyError(message)
 
 
 def account(table: DynamoTable, account_id: str, now_us: Instant) -> Account:
     """See `AccountStore.account`."""
-    return account_of(account_item(table, account_id, now_us))
+    return ended_keys.with_ended_keys(table, account_item(table, account_id, now_us))
 
 
 def accounts(table: DynamoTable, now_us: Instant) -> Iterator[Account]:
@@ -148,7 +155,7 @@ def books(table: DynamoTable, account_id: str, now_us: Instant) -> AccountBooks:
     included = [
         item for item in _entry_items(table, account_id) if version_of(item) <= version_of(read)
     ]
-    return AccountBooks(account_of(read), _ordered(included, account_id))
+    return AccountBooks(ended_keys.with_ended_keys(table, read), _ordered(included, account_id))
 
 
 def account_item(table: DynamoTable, account_id: str, now_us: Instant) -> Item:
@@ -195,13 +202,16 @@ def _moved(credits: int, version: int) -> Expressions:  # noqa: A002 - the ledge
     return update
 
 
-def _change_key(table: DynamoTable, account_id: str, key_digest: str, changes: Item) -> None:
+def _change_key(table: DynamoTable, account_id: str, key_digest: str, changes: Item) -> bool:
+    """Change a key that is not revoked; return whether there is one."""
     update = Expressions()
-    update.conditions.append(f"attribute_exists({update.path('keys', key_digest)})")
+    update.conditions += [
+        f"attribute_exists({update.path('keys', key_digest)})",
+        f"attribute_not_exists({update.path('keys', key_digest, 'r')})",
+    ]
     for name, value in changes.items():
         update.sets.append(f"{update.path('keys', key_digest, name)} = {update.value(value)}")
-    if not _updated(table, account_id, update):
-        _require_key({"keys": {}}, account_id, key_digest)
+    return _updated(table, account_id, update)
 
 
 def _updated(table: DynamoTable, account_id: str, update: Expressions) -> bool:
@@ -212,7 +222,7 @@ def _updated(table: DynamoTable, account_id: str, update: Expressions) -> bool:
     return True
 
 
-def _require_key(item: Item, account_id: str, key_digest: str) -> None:
-    if key_digest not in item["keys"]:
+def _require_ended(table: DynamoTable, account_id: str, key_digest: str) -> None:
+    if not ended_keys.exists(table, account_id, key_digest):
         message = f"there is no such key on account {account_id}"
         raise UnknownAccountError(message)

@@ -87,6 +87,8 @@ def authorize(
 def inquire(table: DynamoTable, account_id: str, key_digest: str, now_us: Instant) -> AccountView:
     """See `CallStore.inquire`."""
     item = _enter(table, Visit.begin(table, account_id, key_digest, INQUIRIES, now_us))
+    if key_digest not in item["keys"]:  # revoked in the middle of this call
+        raise InvalidApiKeyError
     key = key_of(item, account_id, key_digest)
     standing = rate_of(item, key_digest, INQUIRIES, table.limiter.us(now_us))
     return AccountView(account_of(item), key, standing)
@@ -161,7 +163,7 @@ def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item
                 left = rate_of(item, visit.key_digest, CALLS, visit.limiter_us)
                 raise insufficient_credits(claim.price, AccountStatus(0, balance, left))
             return holds.tidy(table, visit.account_id, item, visit.now_us)
-        item = holds.tidy(table, visit.account_id, item, visit.now_us)
+        item = _authenticated(holds.tidy(table, visit.account_id, item, visit.now_us), visit)
         if claim and holds.find(item, claim, visit.now_us):
             return item
         bucket = bucket_of(item, visit.key_digest, visit.bucket)

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 
-from blur.accounts.dynamo import schema
+from blur.accounts.dynamo import ended_keys, schema
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.dynamo.weights import additions
@@ -131,7 +131,7 @@ def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | Non
 
 
 def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Bring expired holds home and drop old marks; return the item after that.
+    """Release expired holds, drop old marks and ended keys; return the item after that.
 
     A hold is left alone for `CLOCK_SKEW_US` after its expiry: the machine that holds
     it may have a slower clock and settle it just in time.
@@ -142,7 +142,7 @@ def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> It
             item = table.update(schema.account_key(account_id), update)
         except ConditionFailedError as failed:
             item = known(failed.item, account_id)
-    return item
+    return ended_keys.remove(table, account_id, item, now_us)
 
 
 def known(item: Item | None, account_id: str) -> Item:

@@ -23,8 +23,9 @@ are one letter long:
 
 Instants and durations are microseconds. What is held is the sum over `holds`.
 
-A record's item has the names of `IdempotencyRecord`, and an entry's those of `LedgerEntry` and
-`v`, the version that it gave the account.
+The item of a key that has ended has the letters of a key above, without buckets. A record's item
+has the names of `IdempotencyRecord`, and an entry's those of `LedgerEntry` and `v`, the version
+that it gave the account.
 """
 
 from __future__ import annotations
@@ -95,6 +96,14 @@ def version_of(item: Item) -> int:
     return int(item.get(VERSION, 0))
 
 
+def bump_version(update: Expressions, item: Item) -> None:
+    """Give the account the next version, on condition that it still has the one of this item."""
+    path, seen = update.path(VERSION), version_of(item)
+    present = f"{path} = {update.value(seen)}" if seen else f"attribute_not_exists({path})"
+    update.conditions.append(present)
+    update.sets.append(f"{path} = {update.value(seen + 1)}")
+
+
 def set_version(update: Expressions, version: int) -> None:
     """Give the account a version, on condition that it is higher than the present one."""
     path, new = update.path(VERSION), update.value(version)
@@ -135,6 +144,26 @@ def key_item(key: KeyRecord) -> Item:
     }
 
 
+def ended_key_item(key: KeyRecord) -> Item:
+    """Return the item of a key that has ended."""
+    return {
+        **schema.ended_key_key(key.account_id, key.digest),
+        "k": key.kind,
+        "p": key.prefix,
+        "c": key.created_us,
+        "x": NEVER if key.expires_us is None else key.expires_us,
+        "r": key.revoked,
+        "m": key.limit.per_minute,
+        "b": key.limit.burst,
+    }
+
+
+def ended_key_of(item: Item, account_id: str) -> KeyRecord:
+    """Read the item of a key that has ended."""
+    digest = item[schema.SORT_KEY].removeprefix(schema.ENDED_KEY)
+    return key_of({"keys": {digest: item}}, account_id, digest)
+
+
 def limit_item(limit: RateLimit) -> Item:
     """Return what a key's map has of its limit, with both buckets rested."""
     buckets = dict.fromkeys((*CALLS[:2], *INQUIRIES[:2]), 0)
@@ -150,7 +179,12 @@ def bucket_of(item: Item, digest: str, names: BucketNames) -> rate.Bucket:
 
 
 def rate_of(item: Item, digest: str, names: BucketNames, now_us: Instant) -> RateStanding:
-    """Tell where a key stands with one of its buckets."""
+    """Return where a key stands with one of its buckets.
+
+    A call can outlive its key, which is then no longer in the item and has no requests left.
+    """
+    if digest not in item["keys"]:
+        return RateStanding(RateLimit(1, 1), 0, 0)
     return rate.standing(bucket_of(item, digest, names), _limit(item["keys"][digest]), now_us)
 
 

@@ -4,6 +4,7 @@
 |---|---|---|
 | account | `ACCT#<account id>` | `ACCOUNT` |
 | ledger entry | `ACCT#<account id>` | `ENTRY#<entry id>` |
+| key that has ended | `ACCT#<account id>` | `KEY#<SHA-256 of the key>` |
 | idempotency record | `ACCT#<account id>` | `IDEM#<scope>` |
 
 A ledger entry is found by its id alone, so that no id is entered twice, whatever instant a
@@ -23,6 +24,7 @@ TTL_ATTRIBUTE = "ttl"
 ACCOUNT = "ACCOUNT"
 ENTRY = "ENTRY#"
 RECORD = "IDEM#"
+ENDED_KEY = "KEY#"
 
 SCHEMA: dict[str, Any] = {
     "AttributeDefinitions": [
@@ -56,6 +58,11 @@ def account_key(account_id: str) -> dict[str, str]:
 def entry_key(account_id: str, entry_id: str) -> dict[str, str]:
     """Return the primary key of a ledger entry's item."""
     return {PARTITION_KEY: partition(account_id), SORT_KEY: ENTRY + entry_id}
+
+
+def ended_key_key(account_id: str, key_digest: str) -> dict[str, str]:
+    """Return the primary key of the item of an API key that has ended."""
+    return {PARTITION_KEY: partition(account_id), SORT_KEY: ENDED_KEY + key_digest}
 
 
 def record_key(account_id: str, scope: str) -> dict[str, str]:

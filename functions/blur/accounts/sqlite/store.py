@@ -18,6 +18,7 @@ from blur.accounts.sqlite.calls import SqliteCalls
 from blur.accounts.sqlite.rows import entry_of, read_account
 from blur.accounts.store import (
     AccountExistsError,
+    InvalidKeyError,
     OverdrawnError,
     TooManyKeysError,
     UnknownAccountError,
@@ -96,6 +97,9 @@ class SqliteStore(SqliteCalls):
         """Give the key a rate limit of its own and a rested bucket to start from."""
         check_limit(limit)
         with self._file.transaction() as db:
+            if _is_revoked(db, account_id, key_digest):
+                message = "the key is revoked or has expired; issue a new key instead"
+                raise InvalidKeyError(message)
             changed = db.execute(
                 """
                 UPDATE keys SET per_minute = ?, burst = ?, tat_us = 0, allow_us = 0, last_us = 0,
@@ -169,6 +173,13 @@ def _append(db: sqlite3.Connection, entry: LedgerEntry) -> None:
         """,
         {"credits": entry.credits, "account_id": entry.account_id},
     )
+
+
+def _is_revoked(db: sqlite3.Connection, account_id: str, key_digest: str) -> bool:
+    row = db.execute(
+        "SELECT revoked FROM keys WHERE account_id = ? AND digest = ?", (account_id, key_digest)
+    ).fetchone()
+    return row is not None and bool(row["revoked"])
 
 
 def _insert_key(db: sqlite3.Connection, key: KeyRecord) -> None:
