@@ -1,0 +1,122 @@
+"""Prometheus metrics of the server: answers, steps, queue, workers, credits.
+
+They are off unless asked for, and then served on an address of their own, so that the public
+port never shows them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+if TYPE_CHECKING:
+    from bgblur.serving.proxy import Reply
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""Upper bounds of the histograms' buckets: from a refusal to the longest photo."""
+LARGEST_ERROR_BYTES = 10_000
+
+
+class Address(NamedTuple):
+    """Where the metrics are served."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """The state of the worker pool at one moment."""
+
+    workers: int
+    """Processes that are running."""
+    busy: int
+    """Processes that are blurring a photo."""
+    waiting: int
+    """Photos in the queue."""
+
+
+class ServerMetrics:
+    """The metrics of one server process."""
+
+    def __init__(self, pool_state: Callable[[], PoolState]) -> None:
+        """Create all metrics, in a registry of their own."""
+        self.registry = CollectorRegistry()
+        self._answers = Counter(
+            "bgblur_answers",
+            "Answers, by route, status and error code.",
+            ["route", "status", "code"],
+            registry=self.registry,
+        )
+        self._answer_seconds = Histogram(
+            "bgblur_answer_seconds",
+            "Seconds from a request's head to its answer, by route.",
+            ["route"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._step_seconds = Histogram(
+            "bgblur_step_seconds",
+            "Seconds of each step of blurring a photo.",
+            ["step"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._credits = Counter(
+            "bgblur_credits_charged", "Credits charged.", registry=self.registry
+        )
+        self._add_gauge("workers", "Processes that run.", lambda: pool_state().workers)
+        self._add_gauge("workers_busy", "Processes that blur a photo.", lambda: pool_state().busy)
+        self._add_gauge("queue_photos", "Photos in the queue.", lambda: pool_state().waiting)
+
+    def observe(self, route: str, reply: Reply, seconds: float) -> None:
+        """Count one answer; `route` is one of the server's routes, or one word for all others."""
+        self._answers.labels(route, str(reply.status), _error_code(reply)).inc()
+        self._answer_seconds.labels(route).observe(seconds)
+        for name, value in reply.headers:
+            match name:
+                case b"x-credits-charged":
+                    self._credits.inc(int(value))
+                case b"server-timing":
+                    self._observe_steps(value.decode("latin-1"))
+
+    @contextmanager
+    def served(self, address: Address) -> Iterator[int]:
+        """Serve the metrics over HTTP until the context ends; give the port.
+
+        Raises:
+            OSError: the address is in use or does not exist.
+
+        """
+        server, thread = start_http_server(address.port, address.host, registry=self.registry)
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def _add_gauge(self, name: str, text: str, read: Callable[[], int]) -> None:
+        Gauge(f"bgblur_{name}", text, registry=self.registry).set_function(read)
+
+    def _observe_steps(self, server_timing: str) -> None:
+        """Read `decode;dur=55.1, matte;dur=277.0` (W3C Server Timing)."""
+        for entry in server_timing.split(","):
+            name, _, duration = entry.strip().partition(";dur=")
+            with suppress(ValueError):
+                self._step_seconds.labels(name).observe(float(duration) / 1000)
+
+
+def _error_code(reply: Reply) -> str:
+    if reply.status < HTTPStatus.BAD_REQUEST or len(reply.body) > LARGEST_ERROR_BYTES:
+        return ""
+    try:
+        return str(json.loads(reply.body)["error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
