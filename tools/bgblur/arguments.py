@@ -21,6 +21,8 @@ from blur.bounds import (
 )
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):)?([0-9]{1,5})")
+MAX_PORT = 65_535
 _DURATION = re.compile(r"([0-9]{1,12})([smhd])")
 
 
@@ -71,6 +73,32 @@ class Duration(click.ParamType[int]):
         return duration_s * SECOND_US
 
 
+class Address(click.ParamType[tuple[str, int]]):
+    """A port, or a host and a port such as `0.0.0.0:9090` or `[::1]:9090`."""
+
+    name = "address"
+
+    def convert(
+        self,
+        value: str | tuple[str, int],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, int]:
+        """Return host and port.
+
+        Raises:
+            click.BadParameter: it is not an address.
+
+        """
+        if isinstance(value, tuple):  # converted already
+            return value
+        match = _ADDRESS.fullmatch(value)
+        if match is None or int(match[2]) > MAX_PORT:
+            self.fail("must be a port or HOST:PORT", param, ctx)
+        return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
+
+
+ADDRESS = Address()
 ACCOUNT_ID = BoundedText(MAX_ACCOUNT_ID_CHARS, min_chars=1)
 ACCOUNT_NAME = BoundedText(MAX_NAME_CHARS)
 ENTRY_ID = BoundedText(MAX_ENTRY_ID_CHARS, min_chars=1)

@@ -9,6 +9,7 @@ import click
 
 from bgblur import demo, embedded
 from bgblur.account_commands import accounts
+from bgblur.arguments import ADDRESS
 from bgblur.blurring.command import blur
 from bgblur.console import ACCOUNTS_HELP, accounts_location, load_settings, open_office
 from bgblur.key_commands import keys
@@ -56,8 +57,23 @@ main.add_command(keys)
     type=click.IntRange(0),
     help="Photos that may wait for them; the next one is answered 503.  [default: 8 each]",
 )
+@click.option(
+    "--metrics",
+    "metrics_at",
+    metavar="[HOST:]PORT",
+    type=ADDRESS,
+    help="Serve Prometheus metrics there, at /metrics.  [default: off; HOST 127.0.0.1]",
+)
 @click.option("--demo", "with_demo", is_flag=True, help="Make a demo key and print a curl line.")
-def serve(host: str, port: int, workers: int, queue: int | None, *, with_demo: bool) -> None:
+def serve(  # noqa: PLR0913 - one for each option
+    host: str,
+    port: int,
+    workers: int,
+    queue: int | None,
+    metrics_at: tuple[str, int] | None,
+    *,
+    with_demo: bool,
+) -> None:
     """Serve the API on this machine until Ctrl-C or SIGTERM."""
     # Imported here, since only this command waits for the model's runtime to load.
     from bgblur.serving import server  # noqa: PLC0415
@@ -74,6 +90,7 @@ def serve(host: str, port: int, workers: int, queue: int | None, *, with_demo: b
             capacity=server.Capacity(workers, 8 * workers if queue is None else queue),
             announce=lambda bound: _announce(host, bound, key, links),
             middleware=lambda application: KeyLinkExchange(application, links),
+            metrics_at=metrics_at,
         )
     except (OSError, StartError, ValueError) as error:
         raise click.ClickException(str(error)) from error

@@ -30,6 +30,7 @@ from bgblur.serving.proxy import (
     from_answer,
     to_request,
 )
+from bgblur.serving.readiness import Readiness
 from bgblur.serving.uploads import receive_upload
 from blur.accounts import keys
 from blur.api import response
@@ -45,9 +46,12 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 PHOTO_PATH = "/v2/rembg/blur"
 HEALTH_PATH = "/health"
+READY_PATH = "/ready"
 KEYED = frozenset({"/v2/account", "/v2/uploads"})
 """Routes of the inline handler that need a key."""
 Send = Callable[[Message], Awaitable[None]]
+Observe = Callable[[str, Reply, float], None]
+"""Called with the route, the answer, and the seconds since the request's head."""
 
 BODIES_AT_ONCE = 16
 """How many bodies of the largest size there is memory for; ordinary photos are a tenth of it."""
@@ -70,6 +74,10 @@ SLICE_BYTES = 65_536
 """How much of an answer is given to the system at once."""
 
 CLOSE = (b"connection", b"close")
+
+
+def ignore(_route: str, _reply: Reply, _seconds: float) -> None:
+    """Observe nothing."""
 
 
 class PhotoPool(Protocol):
@@ -105,6 +113,9 @@ class Keys(Protocol):
 
     def forget(self, key: ApiKey) -> None:
         """Ask the store again next time."""
+
+    async def require_store(self) -> None:
+        """Raise `UnavailableError` if the store does not answer."""
 
 
 class Connection(Protocol):
@@ -180,11 +191,15 @@ class ServerApp:
         routes: Mapping[str, Collection[str]],
         max_body_bytes: int,
         folder: FolderStore | None = None,
+        observe: Observe = ignore,
     ) -> None:
         """Keep the pool for photos, the handler for all other requests, and the routes they have.
 
         A `folder` makes this server the place where its uploads arrive, as a bucket would be.
+        `observe` is called with each answer.
         """
+        self._observe = observe
+        self._readiness = Readiness(pool.require_place, known_keys.require_store)
         self._pool = pool
         self._inline = inline
         self._known_keys = known_keys
@@ -212,14 +227,14 @@ class ServerApp:
             LOGGER.exception("%s: the server broke", exchange.request_id)
             reply, code = refusal(InternalError(), exchange.request_id), InternalError.code
         self._log(exchange, reply.status, code)
+        self._observe(self._route(exchange), reply, time.monotonic() - exchange.started_s)
         await self._send(exchange, reply, send)
 
     async def _reply(self, exchange: Exchange) -> Reply:
         method, path = exchange.method, exchange.path
         exchange.owner = exchange.connection.address
-        if path == HEALTH_PATH and method in {"GET", "HEAD"}:
-            document = response.document({"status": "ok"}, f"req_{exchange.request_id}")
-            return from_answer(response.proxied(document))
+        if path in {HEALTH_PATH, READY_PATH} and method in {"GET", "HEAD"}:
+            return await self._answer_status(exchange)
         if self._folder and (method, path) == ("POST", UPLOAD_PATH):
             return await self._receive_upload(self._folder, exchange)
         has_route = method in self._routes.get(path, ())
@@ -233,6 +248,15 @@ class ServerApp:
         reply = await self._inline.answer(request, account=account, client=exchange.client())
         exchange.is_logged = True
         return reply
+
+    async def _answer_status(self, exchange: Exchange) -> Reply:
+        """Answer `/health`, which touches nothing, or `/ready`."""
+        status = "ok"
+        if exchange.path == READY_PATH:
+            await self._readiness.require()
+            status = "ready"
+        document = response.document({"status": status}, f"req_{exchange.request_id}")
+        return from_answer(response.proxied(document))
 
     async def _answer_photo(self, exchange: Exchange) -> Reply:
         if _has_many_keys(exchange):  # which the handler refuses, and says why
@@ -337,16 +361,20 @@ class ServerApp:
     def _log(self, exchange: Exchange, status: int, code: str | None) -> None:
         if exchange.is_logged:
             return
-        known = exchange.path in self._routes or exchange.path == UPLOAD_PATH
         log_answer(
             request_id=exchange.request_id,
             status=status,
             method=exchange.method,
-            path=exchange.path if known else UNROUTED,
+            path=self._route(exchange),
             code=code,
             duration_ms=round((time.monotonic() - exchange.started_s) * 1000),
-            is_quiet=exchange.path == HEALTH_PATH,
+            is_quiet=exchange.path in {HEALTH_PATH, READY_PATH},
         )
+
+    def _route(self, exchange: Exchange) -> str:
+        """Return the request's route for the log; other paths can hold anything, even a key."""
+        known = exchange.path in self._routes or exchange.path in {UPLOAD_PATH, READY_PATH}
+        return exchange.path if known else UNROUTED
 
     def _log_disconnect(self, exchange: Exchange) -> None:
         if not exchange.connection.is_refused:

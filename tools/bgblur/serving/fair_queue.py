@@ -44,6 +44,16 @@ class FairQueue(Generic[Item]):
         """Return how many places are taken."""
         return sum(share.places for share in self._shares.values())
 
+    @property
+    def waiting(self) -> int:
+        """Return how many items wait."""
+        return sum(len(share.waiting) for share in self._shares.values())
+
+    @property
+    def working(self) -> int:
+        """Return how many items are at work."""
+        return sum(share.working for share in self._shares.values())
+
     def has_place(self, account: str) -> bool:
         """Return whether one more item of this account would be added."""
         return self.taken < self._places or self._donor(account) is not None

@@ -10,18 +10,19 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
+from blur.accounts.keys import ApiKey
+from blur.accounts.model import KeyKind
 from blur.errors import InvalidApiKeyError, OverloadedError, UnavailableError
-
-if TYPE_CHECKING:
-    from blur.accounts.keys import ApiKey
 
 MAX_REMEMBERED = 10_000
 MAX_WAITING = 64
 """How many look-ups can wait for the store; a flood of unknown keys must not hold up the rest."""
 THREADS = 4
 TIMEOUT_S = 2.0
+NO_KEY = ApiKey(KeyKind.TEST, account_id="none", digest="none", prefix="none")
+"""A key that no store has, to see whether the store answers."""
 
 
 class KnownKeys:
@@ -53,6 +54,17 @@ class KnownKeys:
     def forget(self, key: ApiKey) -> None:
         """Ask the store again next time: a worker has refused the key."""
         self._known.pop(key.digest, None)
+
+    async def require_store(self) -> None:
+        """Return if the store answers.
+
+        Raises:
+            OverloadedError: too many look-ups wait.
+            UnavailableError: it did not answer in time.
+
+        """
+        with suppress(InvalidApiKeyError):
+            await self._look_up(NO_KEY)
 
     async def _look_up(self, key: ApiKey) -> None:
         if self._waiting >= MAX_WAITING:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -23,11 +23,8 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LARGEST_ERROR_BYTES = 10_000
 
 
-class Address(NamedTuple):
-    """Where the metrics are served."""
-
-    host: str
-    port: int
+Address: TypeAlias = tuple[str, int]
+"""Host and port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +91,8 @@ class ServerMetrics:
             OSError: the address is in use or does not exist.
 
         """
-        server, thread = start_http_server(address.port, address.host, registry=self.registry)
+        host, port = address
+        server, thread = start_http_server(port, host, registry=self.registry)
         try:
             yield server.server_port
         finally:

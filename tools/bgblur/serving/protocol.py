@@ -18,8 +18,9 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bgblur.serving.access_log import log_answer
-from bgblur.serving.asgi import refusal
+from bgblur.serving.asgi import Observe, ignore, refusal
 from bgblur.serving.http_limits import BoundedConnection
+from blur.api.app import UNROUTED
 from blur.errors import ApiError, InvalidRequestError, OverloadedError
 
 if TYPE_CHECKING:
@@ -52,7 +53,13 @@ UNSENT_BYTES = 131_072
 class Protocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, *, table: ConnectionTable, **uvicorn: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        *,
+        table: ConnectionTable,
+        observe: Observe = ignore,
+        **uvicorn: Any,  # noqa: ANN401
+    ) -> None:
         """Start with nothing received."""
         super().__init__(**uvicorn)
         self._http = self.conn = BoundedConnection()
@@ -64,6 +71,7 @@ class Protocol(H11Protocol):
         """Whether the request was answered here, and not by the application."""
         self.lost = asyncio.Event()
         self._table = table
+        self._observe = observe
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._dropped_bytes: int | None = None
@@ -230,7 +238,9 @@ class Protocol(H11Protocol):
             return
         request_id = str(uuid.uuid4())
         log_answer(request_id=request_id, status=int(error.status), code=error.code)
-        for event in _events(refusal(error, request_id)):
+        reply = refusal(error, request_id)
+        self._observe(UNROUTED, reply, 0.0)
+        for event in _events(reply):
             self.transport.write(self.conn.send(event) or b"")
         if self.is_answering:  # the application waits for a body that it will not get
             self.cycle.disconnected = True

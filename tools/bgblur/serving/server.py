@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from bgblur.serving.access_log import open_access_log
-from bgblur.serving.asgi import ServerApp
+from bgblur.serving.asgi import Observe, ServerApp, ignore
 from bgblur.serving.connections import ConnectionTable
 from bgblur.serving.inline import (
     ACCOUNT_QUEUE,
@@ -26,6 +26,7 @@ from bgblur.serving.inline import (
     InlineHandler,
 )
 from bgblur.serving.known_keys import KnownKeys
+from bgblur.serving.metrics import Address, ServerMetrics
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.sweeper import sweeping
 from bgblur.serving.worker import Worker
@@ -39,8 +40,6 @@ from blur.settings import Settings, usable_cpus
 
 if TYPE_CHECKING:
     from bgblur.serving.key_link import Application
-
-if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
 
 BACKLOG = 2048
@@ -82,10 +81,12 @@ def serve(  # noqa: PLR0913 - each is named where it is given
     capacity: Capacity,
     announce: Callable[[int], None],
     middleware: Callable[[Application], Application] = lambda application: application,
+    metrics_at: Address | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests that were accepted are answered first.
 
     `middleware` wraps the ASGI application, which lets a command add a route of its own.
+    `metrics_at` is the address of Prometheus metrics, if they are asked for.
 
     Raises:
         OSError: the port is taken, or there is no such address.
@@ -99,11 +100,12 @@ def serve(  # noqa: PLR0913 - each is named where it is given
         closing(photo_pool(settings, capacity)) as photos,
         closing(account_pool(settings)) as accounts,
         sweeping(folder := upload_folder(settings)),
+        observing(photos, metrics_at) as observe,
         suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
     ):
         open_access_log()
-        application = server_app(settings, photos, accounts, folder)
-        config = configuration(middleware(application), settings)
+        application = server_app(settings, photos, accounts, folder, observe)
+        config = configuration(middleware(application), settings, observe)
         AnnouncingServer(config, (photos, accounts), announce).run([listening])
 
 
@@ -113,8 +115,23 @@ def upload_folder(settings: Settings) -> FolderStore | None:
     return uploads if isinstance(uploads, FolderStore) else None
 
 
+@contextmanager
+def observing(photos: WorkerPool, metrics_at: Address | None) -> Iterator[Observe]:
+    """Serve metrics until the context ends, if asked for; give the function that counts."""
+    if metrics_at is None:
+        yield ignore
+        return
+    metrics = ServerMetrics(photos.state)
+    with metrics.served(metrics_at):
+        yield metrics.observe
+
+
 def server_app(
-    settings: Settings, photos: WorkerPool, accounts: WorkerPool, folder: FolderStore | None
+    settings: Settings,
+    photos: WorkerPool,
+    accounts: WorkerPool,
+    folder: FolderStore | None,
+    observe: Observe = ignore,
 ) -> ServerApp:
     """Return the ASGI application over the two pools."""
     handler = build(settings, opens_model=False, with_metrics=False)
@@ -130,6 +147,7 @@ def server_app(
         routes=handler.routes,
         max_body_bytes=settings.max_body_bytes,
         folder=folder,
+        observe=observe,
     )
 
 
@@ -161,12 +179,16 @@ def account_pool(settings: Settings) -> WorkerPool:
     )
 
 
-def configuration(application: Any, settings: Settings) -> uvicorn.Config:  # noqa: ANN401 - ASGI
+def configuration(
+    application: Any,  # noqa: ANN401 - ASGI
+    settings: Settings,
+    observe: Observe = ignore,
+) -> uvicorn.Config:
     """Return uvicorn's settings: our protocol, a bounded stop, no server header or access log."""
     table = ConnectionTable(per_address=settings.connections_per_address)
     return uvicorn.Config(
         application,
-        http=cast("type[Protocol]", partial(Protocol, table=table)),
+        http=cast("type[Protocol]", partial(Protocol, table=table, observe=observe)),
         ws="none",
         lifespan="off",
         log_level="error",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bgblur.serving.fair_queue import FairQueue
+from bgblur.serving.metrics import PoolState
 from bgblur.serving.proxy import ClientDisconnected, ClientState
 from bgblur.serving.worker import NotAcceptedError
 from blur.errors import LostError, OverloadedError
@@ -105,6 +106,11 @@ class WorkerPool:
             raise OverloadedError(retry_after_s=math.ceil(max(self._failing.values())))
         if not self._queue.has_place(account):
             raise self._overloaded()
+
+    def state(self) -> PoolState:
+        """Return how many workers run, how many are busy, and how many requests wait."""
+        running = sum(worker.is_alive() for worker in self._workers)
+        return PoolState(running, busy=self._queue.working, waiting=self._queue.waiting)
 
     async def answer(
         self, request: Request, *, account: str = "", client: ClientState | None = None

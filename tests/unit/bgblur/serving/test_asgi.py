@@ -16,6 +16,7 @@ from bgblur.serving import asgi, body
 from bgblur.serving.access_log import LOGGER as ACCESS_LOG
 from bgblur.serving.asgi import SLICE_BYTES, ServerApp
 from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, Request
+from blur.accounts import keys
 from blur.errors import ApiError, InvalidApiKeyError, OverloadedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ class Pool:
     answered: list[tuple[str, int]] = field(default_factory=list)
     reply: Reply | None = None
     waits_for_disconnect: bool = False
+    asked_for: list[str] = field(default_factory=list)
 
     def require_place(self, account: str = "") -> None:
-        assert account
+        self.asked_for.append(account)
         if self.is_full:
             raise OverloadedError(retry_after_s=7)
 
@@ -73,6 +75,10 @@ class Keys:
 
     def forget(self, key: ApiKey) -> None:
         self.forgotten.append(key.digest)
+
+    async def require_store(self) -> None:
+        if self.failure:
+            raise self.failure
 
 
 @dataclass
@@ -143,6 +149,7 @@ class Visit:
     pool: Pool = field(default_factory=Pool)
     inline: Pool = field(default_factory=Pool)
     keys: Keys = field(default_factory=Keys)
+    observed: list[tuple[str, int]] = field(default_factory=list)
 
     def __call__(
         self,
@@ -167,6 +174,7 @@ class Visit:
             known_keys=self.keys,
             routes=ROUTES,
             max_body_bytes=MAX_BYTES,
+            observe=lambda route, reply, _: self.observed.append((route, reply.status)),
         )
         asyncio.run(app(scope, client.receive, client.send))
         return client
@@ -383,3 +391,38 @@ def test_answers_of_handlers_are_logged_by_them_and_health_below_info(
     assert lines == []
     Visit()(Client(), method="GET", path="/health")
     assert [line["levelname"] for line in lines] == ["DEBUG"]
+
+
+@pytest.mark.parametrize(
+    ("visit", "status", "code"),
+    [
+        (Visit(), 200, None),
+        (Visit(Pool(is_full=True)), 503, "overloaded"),
+        (Visit(keys=Keys(UnavailableError("The store."))), 503, "temporarily_unavailable"),
+    ],
+)
+def test_ready_names_the_reason_if_a_photo_would_not_be_served(
+    visit: Visit, status: int, code: str | None
+) -> None:
+    client = visit(Client(), method="GET", path="/ready")
+    assert client.status == status
+    assert (json.loads(client.content).get("error") or {}).get("code") == code
+
+
+def test_health_is_answered_while_neither_pool_nor_store_are() -> None:
+    visit = Visit(Pool(is_full=True), keys=Keys(UnavailableError("The store.")))
+    assert visit(Client(), method="GET", path="/health").status == 200
+
+
+def test_the_place_of_a_photo_is_asked_for_with_its_account() -> None:
+    visit = Visit()
+    visit(Client(b"abc"), KEY, FORM, length=3)
+    assert visit.pool.asked_for == [keys.parse(make.FUNDED).account_id]
+
+
+def test_each_answer_is_observed_with_its_route_and_never_with_another_path() -> None:
+    visit = Visit()
+    visit(Client(b"abc"), KEY, FORM, length=3)
+    visit(Client(), path="/my-key")
+    visit(Client(), method="GET", path="/ready")
+    assert visit.observed == [("/v2/rembg/blur", 200), ("(no route)", 200), ("/ready", 200)]

@@ -6,7 +6,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from bgblur.serving.metrics import Address, PoolState, ServerMetrics
+from bgblur.serving.metrics import PoolState, ServerMetrics
 from bgblur.serving.proxy import Reply
 
 PHOTO = Reply(
@@ -31,7 +31,7 @@ def metrics() -> ServerMetrics:
 
 def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
     """Return what Prometheus reads over HTTP: each value by its name and its labels' values."""
-    with metrics.served(Address("127.0.0.1", 0)) as port:
+    with metrics.served(("127.0.0.1", 0)) as port:
         text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
     labels = ("route", "status", "code", "step")
     return {

@@ -1,0 +1,41 @@
+"""Whether a photo that arrives now would be served: `/ready`, for load balancers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+CHECK_EVERY_S = 1.0
+"""How long one check of the store is valid, so that nobody can load the store with `/ready`."""
+
+
+class Readiness:
+    """Checks the pool each time and the store at most once in `CHECK_EVERY_S`."""
+
+    def __init__(
+        self,
+        require_place: Callable[[], None],
+        require_store: Callable[[], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Keep the two checks, which raise an `ApiError` with the reason."""
+        self._require_place = require_place
+        self._require_store = require_store
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._valid_until_s = 0.0
+
+    async def require(self) -> None:
+        """Return if a worker has its model open, the queue has room and the store answers.
+
+        Raises:
+            OverloadedError: the queue is full, or no worker starts.
+            UnavailableError: the store does not answer.
+
+        """
+        self._require_place()
+        async with self._lock:
+            if self._clock() >= self._valid_until_s:
+                await self._require_store()
+                self._valid_until_s = self._clock() + CHECK_EVERY_S
