@@ -88,7 +88,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterato
 
 @contextmanager
 def serve(folder: Path, model_dir: Path, **settings: str) -> Iterator[Served]:
-    env = environment(folder, model_dir, **settings)
+    env = environment(folder, model_dir, BLUR_MEDIA=f"folder:{folder / 'media'}", **settings)
     with running(folder, env) as server:
         yield Served(server, folder, issued(env))
 
@@ -334,6 +334,9 @@ def test_each_answer_has_exactly_one_line_of_the_log(served: Served) -> None:
         "no route": head("Connection: close", method="GET", target="/nowhere"),
         "no key": head("Connection: close", "Content-Length: 0"),
         "unknown key": photo_head(unknown_key(), "Connection: close", "Content-Length: 0"),
+        "upload without a form": head(
+            "Connection: close", "Content-Length: 0", target="/media/uploads"
+        ),
         "no form": photo_head(served.key, "Connection: close", "Content-Length: 0"),
         "account": head(
             f"ApiKey: {served.key}", "Connection: close", method="GET", target="/v2/account"

@@ -147,6 +147,17 @@ def test_health_needs_no_key(server: Running) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/", "/docs", "/sample.jpg"])
+def test_head_is_get_without_the_body(server: Running, path: str) -> None:
+    got, asked = (
+        requests.request(method, server.url + path, headers={"Accept-Encoding": ""}, timeout=10)
+        for method in ("GET", "HEAD")
+    )
+    assert (asked.status_code, asked.content) == (got.status_code, b"")
+    assert asked.headers["Content-Length"] == got.headers["Content-Length"]
+    assert asked.headers["Content-Type"] == got.headers["Content-Type"]
+
+
 def test_a_missing_key_is_told_so_in_the_contracts_words(server: Running) -> None:
     answer = requests.post(server.blur_url, data={"radius": 1}, timeout=10)
     assert answer.status_code == 401

@@ -26,6 +26,11 @@ class Closable(Protocol):
         """Whether a request on it is not answered yet."""
         ...
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether its client has not read for a while what it was sent."""
+        ...
+
     def evict(self) -> None:
         """Close it for another one."""
 
@@ -35,7 +40,7 @@ class ConnectionTable:
 
     A full table makes space: first go connections without a key, of these the ones of the address
     that has most, of these the one that has done nothing for longest. A connection whose request
-    has a key stays until that is answered.
+    has a key stays until that is answered, unless its client does not read the answer.
     """
 
     def __init__(self, *, per_address: int, most: int = MAX_CONNECTIONS) -> None:
@@ -70,7 +75,9 @@ class ConnectionTable:
                 del self._by_address[connection.address]
 
     def _evict_one(self, crowd: set[Closable]) -> bool:
-        closable = [each for each in crowd if not (each.has_key and each.is_answering)]
+        closable = [
+            each for each in crowd if each.is_stalled or not (each.has_key and each.is_answering)
+        ]
         if not closable:
             return False
         victim = min(

@@ -14,6 +14,11 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
+from bgblur.serving.access_log import log_answer
+from bgblur.serving.body import Body
+from bgblur.serving.proxy import ClientDisconnected
+from blur.errors import InvalidRequestError
+
 EXCHANGE_PATH = "/key-link"
 TTL_S = 15 * 60
 MAX_BODY_BYTES = 1000
@@ -63,21 +68,28 @@ class KeyLinkExchange:
         if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", EXCHANGE_PATH):
             await self._application(scope, receive, send)
             return
-        api_key = self._links.redeem(_code_in(await _body(receive)))
+        request_id = str(uuid.uuid4())
+        api_key = self._links.redeem(_code_in(await _body(scope, receive)))
+        status, code = HTTPStatus.OK, None
+        document: Mapping[str, Any] = {"key": api_key}
         if api_key is None:
-            await _answer(send, HTTPStatus.NOT_FOUND, _error())
-        else:
-            await _answer(send, HTTPStatus.OK, {"key": api_key})
+            status, code, document = HTTPStatus.NOT_FOUND, "not_found", _error(request_id)
+        log_answer(
+            request_id=request_id, status=status, method="POST", path=EXCHANGE_PATH, code=code
+        )
+        await _answer(send, status, document)
 
 
-async def _body(receive: Receive) -> bytes:
-    body = b""
-    while len(body) <= MAX_BODY_BYTES:
-        message = await receive()
-        body += bytes(message.get("body", b""))
-        if not message.get("more_body", False):
-            return body
-    return b""
+async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:
+    kept = b""
+    try:
+        async for chunk in Body(scope, receive).chunks():
+            kept += chunk
+            if len(kept) > MAX_BODY_BYTES:
+                return b""
+    except (ClientDisconnected, InvalidRequestError):
+        return b""
+    return kept
 
 
 def _code_in(body: bytes) -> str:
@@ -88,10 +100,9 @@ def _code_in(body: bytes) -> str:
     return code if isinstance(code, str) else ""
 
 
-def _error() -> dict[str, Any]:
+def _error(request_id: str) -> dict[str, Any]:
     message = "This link was used before or has expired. Enter the API key instead."
-    request_id = f"req_{uuid.uuid4()}"
-    return {"error": {"code": "not_found", "message": message, "request_id": request_id}}
+    return {"error": {"code": "not_found", "message": message, "request_id": f"req_{request_id}"}}
 
 
 async def _answer(send: Send, status: HTTPStatus, document: Mapping[str, Any]) -> None:

@@ -33,6 +33,9 @@ HEAD_S = 10
 WRITE_S = 30
 """How long a client can take to read one slice of an answer (`asgi.SLICE_BYTES`)."""
 
+STALLED_S = 3
+"""After how long without reading its connection can close for a new one."""
+
 STOPPING_WRITE_S = 5
 """The same while the server stops."""
 
@@ -74,6 +77,7 @@ class Protocol(H11Protocol):
         self._observe = observe
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._paused_s = 0.0
         self._dropped_bytes: int | None = None
         self._is_stopping = self._has_received = False
         self._lingering: asyncio.Task[None] | None = None
@@ -82,6 +86,11 @@ class Protocol(H11Protocol):
     def is_answering(self) -> bool:
         """Whether a request is not answered yet."""
         return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether its client has not read for a while what it was sent."""
+        return self._write_timer is not None and self.loop.time() - self._paused_s > STALLED_S
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
@@ -128,6 +137,7 @@ class Protocol(H11Protocol):
     def pause_writing(self) -> None:
         """Give the client a limited time to read."""
         super().pause_writing()
+        self._paused_s = self.loop.time()
         self._limit_writing()
 
     def resume_writing(self) -> None:

@@ -159,6 +159,30 @@ class Visit:
         path: str = "/v2/rembg/blur/",
         length: int = 0,
     ) -> Client:
+        asyncio.run(self.ask(self.app(), client, *headers, method=method, path=path, length=length))
+        return client
+
+    def app(self) -> ServerApp:
+        """Return a new application."""
+        return ServerApp(
+            self.pool,
+            self.inline,
+            known_keys=self.keys,
+            routes=ROUTES,
+            max_body_bytes=MAX_BYTES,
+            observe=lambda route, reply, _: self.observed.append((route, reply.status)),
+        )
+
+    @staticmethod
+    async def ask(
+        app: ServerApp,
+        client: Client,
+        *headers: tuple[bytes, bytes],
+        method: str = "POST",
+        path: str = "/v2/rembg/blur/",
+        length: int = 0,
+    ) -> None:
+        """Send a request to the application."""
         scope = {
             "method": method,
             "path": path,
@@ -168,16 +192,7 @@ class Visit:
             "client": ("127.0.0.1", 1),
             "state": {"connection": client.connection},
         }
-        app = ServerApp(
-            self.pool,
-            self.inline,
-            known_keys=self.keys,
-            routes=ROUTES,
-            max_body_bytes=MAX_BYTES,
-            observe=lambda route, reply, _: self.observed.append((route, reply.status)),
-        )
-        asyncio.run(app(scope, client.receive, client.send))
-        return client
+        await app(scope, client.receive, client.send)
 
 
 @pytest.fixture
@@ -312,16 +327,16 @@ def test_body_that_arrives_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "RATE_WINDOW_S", 0.1)
+    monkeypatch.setattr(body, "RATE_WINDOW_S", 1.0)
     monkeypatch.setattr(body, "_LEAST_BYTES", 1)
 
     class SteadyClient(Client):
         async def receive(self) -> Message:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
             return await super().receive()
 
-    client = Visit()(SteadyClient(*[b"x"] * 300), KEY, FORM, length=300)
-    assert client.content == b"300 bytes"
+    client = Visit()(SteadyClient(*[b"x"] * 30), KEY, FORM, length=30)
+    assert client.content == b"30 bytes"
 
 
 def test_answer_goes_out_in_slices() -> None:
@@ -329,6 +344,33 @@ def test_answer_goes_out_in_slices() -> None:
     client = Visit(Pool(reply=Reply(200, [], content)))(Client(b"a"), KEY, FORM, length=1)
     assert client.content == content
     assert max(len(message.get("body", b"")) for message in client.sent) == SLICE_BYTES
+
+
+def test_answers_that_nobody_reads_take_bounded_memory() -> None:
+    picture = bytes(MAX_BYTES)
+    visit = Visit(Pool(reply=Reply(200, [], picture)))
+    clients = [UnreadingClient(b"abc") for _ in range(asgi.BODIES_AT_ONCE + 5)]
+
+    async def test() -> None:
+        app = visit.app()
+        tasks = [asyncio.create_task(visit.ask(app, each, KEY, FORM, length=3)) for each in clients]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(test())
+    aborted = ["aborted" in each.connection.events for each in clients]
+    assert aborted == [True] * 5 + [False] * asgi.BODIES_AT_ONCE
+
+
+class UnreadingClient(Client):
+    """Reads the head of the answer and nothing after it."""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
 
 
 def test_one_account_sends_a_bounded_number_of_bodies_at_once(

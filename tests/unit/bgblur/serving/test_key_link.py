@@ -86,7 +86,9 @@ def exchange(
     async def send(message: Any) -> None:  # noqa: ANN401 - ASGI
         sent.append(message)
 
-    scope = {"type": kind, "method": method, "path": path}
+    length = str(sum(map(len, parts))).encode()
+    headers = [(b"content-length", length)]
+    scope = {"type": kind, "method": method, "path": path, "headers": headers}
     asyncio.run(KeyLinkExchange(_passed_on, links)(scope, receive, send))
     return sent
 
