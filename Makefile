@@ -32,7 +32,7 @@ endif
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test samples browser e2e check model dist image calibrate gallery openapi bench \
-	bench-quality bench-models load reliability results mutants sbom audit lock clean FORCE
+	bench-quality bench-models bench-files load reliability results mutants sbom audit lock clean FORCE
 FORCE:
 
 help: ## Show what make can do
@@ -93,6 +93,9 @@ BENCH = PYTHONPATH=.:functions:tools POWERTOOLS_METRICS_DISABLED=true $(BIN)/pyt
 bench: $(TEST_READY) model ## Measure speed and memory against peers; writes benchmarks/BASELINE.md
 	@$(BENCH)/speed.py
 	@$(RESULTS)
+
+bench-files: $(TEST_READY) ## Decode every file of a folder tree, compare with others: DATA=folder
+	@$(BENCH)/files.py "$(DATA)"
 
 bench-quality: $(TEST_READY) model ## Measure matte and halo on pictures: DATA=folder
 	@$(BENCH)/quality.py "$(DATA)"

@@ -22,7 +22,8 @@ from PIL.AvifImagePlugin import AvifImageFile
 from blur.errors import InvalidImageError
 from blur.imaging.decode.boxes import bits_of, clean_aperture, items_of, nclx_of, with_alpha_sizes
 from blur.imaging.decode.encoding import from_cicp
-from blur.imaging.decode.source import Source
+from blur.imaging.decode.source import Source, in_rgb
+from blur.imaging.strips import strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,6 @@ PIXEL_BYTES = 24
 EXTRA_BYTES = 256_000_000
 """Of data in addition: what every thread of the decoder has, up to 64 of them."""
 _BYTE_BITS = 8
-_DEEP = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR
 _STATM = Path("/proc/self/statm")
 _DATA = 5
 """The field of `statm` that counts the pages of data (proc(5))."""
@@ -52,17 +52,20 @@ class AvifSource(Source):
         self.crop = clean_aperture(data, items, self.image.size)
         self._bits = bits_of(data, items)
 
-    def deep_samples(self) -> NDArray[np.uint16] | None:
-        """Decode once more to 16 bits, by OpenCV, whose libavif keeps them."""
+    def deep(self) -> NDArray[np.uint16] | None:
+        """Decode to 16 bits, by OpenCV, whose libavif keeps them."""
         if self._bits <= _BYTE_BITS:
             return None
         with _bounded(PIXEL_BYTES * self.image.width * self.image.height + EXTRA_BYTES):
-            samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), _DEEP)
+            samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if samples is None or samples.dtype != np.uint16 or samples.shape[1::-1] != self.size:
-            return None
+            return None  # then Pillow finds what is wrong
         full = (1 << self._bits) - 1
         levels = (np.arange(1 << 16) * 65535 // full).clip(max=65535).astype(np.uint16)
-        return np.asarray(levels[samples[..., ::-1]], np.uint16)
+        samples = in_rgb(samples)
+        for rows in strips(samples.shape[0], samples.shape[1]):
+            samples[rows] = levels[samples[rows]]
+        return samples
 
 
 class AvifFile(AvifImageFile):

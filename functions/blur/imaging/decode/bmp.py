@@ -63,12 +63,16 @@ class _OwnSource(Source):
 
     def __init__(self, data: bytes, header: Header) -> None:
         self._data, self._header = data, header
-        self._info = {"icc_profile": _profile(data)}
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self._header.width, abs(self._header.height)
+
+    @property
+    def profile(self) -> bytes | None:
+        """The profile of a BITMAPV5HEADER."""
+        return _profile(self._data)
 
     @property
     def orientation(self) -> int:
@@ -79,7 +83,7 @@ class _OwnSource(Source):
         """Decode."""
         pixels = self._pixels()
         image = Image.fromarray(pixels if self._header.height < 0 else pixels[::-1])
-        image.info.update(self._info)
+        image.info["icc_profile"] = self.profile
         return image
 
     def _pixels(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

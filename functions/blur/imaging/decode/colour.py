@@ -98,7 +98,12 @@ def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
     """Return what is black, and how far above it white is."""
     ends = [(part.min(), part.max()) for part in map(_finite, _parts(samples))]
     least, greatest = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
-    scales = (1, 255, 65535) if samples.dtype.kind == "f" else (255, 65535)
+    return scale_between(least, greatest, is_float=samples.dtype.kind == "f")
+
+
+def scale_between(least: float, greatest: float, *, is_float: bool) -> tuple[float, float]:
+    """Return what is black, and how far above it white is, for samples between two numbers."""
+    scales = (1, 255, 65535) if is_float else (255, 65535)
     full = next((float(scale) for scale in scales if greatest <= scale), None)
     if least < 0 or full is None:
         return least, (greatest - least) or 1.0

@@ -10,17 +10,10 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import NamedTuple, TypeAlias
 
-from PIL.WebPImagePlugin import WebPImageFile
-
 from blur.errors import InvalidImageError
-from blur.imaging.decode.avif import AvifSource
-from blur.imaging.decode.bmp import open_bmp
-from blur.imaging.decode.gif import GifSource
-from blur.imaging.decode.heic import HeicSource
 from blur.imaging.decode.jpeg import JpegSource
 from blur.imaging.decode.png import PngSource
 from blur.imaging.decode.source import Source
-from blur.imaging.decode.tiff import open_tiff
 from blur.imaging.decode.unsupported import name_of
 
 Opener: TypeAlias = Callable[[bytes], Source]
@@ -33,19 +26,54 @@ class Format(NamedTuple):
     open: Opener
 
 
+# What only some photos need is imported with the first of them: few cold starts see one.
+
+
 def _open_webp(data: bytes) -> Source:
+    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415
+
     return Source(WebPImageFile(BytesIO(data)))
 
 
-_GIF = Format("GIF", GifSource)
-_TIFF = Format("TIFF", open_tiff)
+def _open_gif(data: bytes) -> Source:
+    from blur.imaging.decode.gif import GifSource  # noqa: PLC0415
+
+    return GifSource(data)
+
+
+def _open_bmp(data: bytes) -> Source:
+    from blur.imaging.decode.bmp import open_bmp  # noqa: PLC0415
+
+    return open_bmp(data)
+
+
+def _open_tiff(data: bytes) -> Source:
+    from blur.imaging.decode.tiff import open_tiff  # noqa: PLC0415
+
+    return open_tiff(data)
+
+
+def _open_heic(data: bytes) -> Source:
+    from blur.imaging.decode.heic import HeicSource  # noqa: PLC0415
+
+    return HeicSource(data)
+
+
+def _open_avif(data: bytes) -> Source:
+    from blur.imaging.decode.avif import AvifSource  # noqa: PLC0415
+
+    return AvifSource(data)
+
+
+_GIF = Format("GIF", _open_gif)
+_TIFF = Format("TIFF", _open_tiff)
 SIGNED: tuple[tuple[bytes, int, Format], ...] = (
     (b"\xff\xd8\xff", 0, Format("JPEG", JpegSource)),
     (b"\x89PNG\r\n\x1a\n", 0, Format("PNG", PngSource)),
     (b"WEBP", 8, Format("WebP", _open_webp)),
     (b"GIF87a", 0, _GIF),
     (b"GIF89a", 0, _GIF),
-    (b"BM", 0, Format("BMP", open_bmp)),
+    (b"BM", 0, Format("BMP", _open_bmp)),
     (b"II*\x00", 0, _TIFF),
     (b"MM\x00*", 0, _TIFF),
     (b"II+\x00", 0, _TIFF),
@@ -57,9 +85,9 @@ which is the picture."""
 BRANDED: tuple[tuple[frozenset[bytes], Format], ...] = (
     (
         frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
-        Format("HEIC", HeicSource),
+        Format("HEIC", _open_heic),
     ),
-    (frozenset({b"avif", b"avis"}), Format("AVIF", AvifSource)),
+    (frozenset({b"avif", b"avis"}), Format("AVIF", _open_avif)),
 )
 """Files made of boxes name what they hold among their brands (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256

@@ -62,13 +62,13 @@ class HeicSource(Source):
         """1: the picture is upright already."""
         return 1
 
-    def deep_samples(self) -> NDArray[np.uint16] | None:
-        """Decode once more to 16 bits."""
+    def deep(self) -> NDArray[np.uint16] | None:
+        """Decode to 16 bits."""
         from pillow_heif import open_heif  # noqa: PLC0415
 
         file = open_heif(BytesIO(self._data), convert_hdr_to_8bit=False, hdr_to_16bit=True)
         samples = np.asarray(file[file.primary_index])
-        return samples[..., :3] if samples.dtype == np.uint16 else None
+        return samples if samples.dtype == np.uint16 else None
 
 
 def without_metadata(data: bytes) -> bytes:

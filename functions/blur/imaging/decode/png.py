@@ -20,7 +20,7 @@ from blur.imaging.decode.encoding import Encoding, from_cicp, from_gamma
 from blur.imaging.decode.exif import orientation_of
 from blur.imaging.decode.limits import check_chunks
 from blur.imaging.decode.profiles import Primaries
-from blur.imaging.decode.source import Source
+from blur.imaging.decode.source import Source, in_rgb
 from blur.imaging.decode.unsupported import not_supported
 
 if TYPE_CHECKING:
@@ -82,15 +82,14 @@ class PngSource(Source):
             raise InvalidImageError(message)
         return image
 
-    def deep_samples(self) -> NDArray[np.uint16] | None:
-        """Decode once more to 16 bits, by OpenCV: Pillow keeps eight of them in colour."""
-        if not self._is_deep:
+    def deep(self) -> NDArray[np.uint16] | None:
+        """Decode to 16 bits, by OpenCV: Pillow keeps eight of them in colour."""
+        if not self._is_deep or not self._is_whole or "transparency" in self.image.info:
             return None
-        flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR
-        samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), flags)
+        samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if samples is None or samples.dtype != np.uint16:
-            return None
-        return np.asarray(samples[..., ::-1], np.uint16)
+            return None  # then Pillow finds what is wrong
+        return in_rgb(samples)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

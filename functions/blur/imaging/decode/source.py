@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
+
 from blur.imaging.decode.colour import to_rgb
 from blur.imaging.decode.encoding import rendered
 from blur.imaging.decode.exif import orientation_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
     from PIL.ImageFile import ImageFile
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import Coverage, Pixels
     from blur.imaging.decode.boxes import Rectangle
     from blur.imaging.decode.encoding import Encoding
+
+_RGBA = 4
+
+
+def in_rgb(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Return OpenCV's grey, BGR or BGRA as RGB or RGBA."""
+    if samples.ndim == 2:  # noqa: PLR2004 - rows and columns
+        return np.repeat(samples[..., np.newaxis], 3, axis=2)
+    code = cv2.COLOR_BGRA2RGBA if samples.shape[2] == _RGBA else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(samples, code), np.uint16)
 
 
 class Source:
@@ -41,15 +53,25 @@ class Source:
         """EXIF's orientation, which the loaded pixels still have."""
         return orientation_of(self.image.info.get("exif", b""))
 
+    @property
+    def profile(self) -> bytes | None:
+        """The ICC profile, as it is in the file."""
+        return self.image.info.get("icc_profile")
+
     def read(self) -> tuple[Pixels, Coverage | None, bytes | None]:
         """Decode: RGB (H, W, 3), alpha (H, W), and the profile of RGB; None is sRGB."""
+        encoding = self.encoding
+        if encoding is None or (self.profile and not encoding.hdr):
+            return to_rgb(self.load())
+        deep = self.deep() if encoding.needs_depth else None
+        if deep is not None:
+            pixels, profile = rendered(deep[..., :3], encoding)
+            has_alpha = deep.shape[2] == _RGBA
+            return pixels, (deep[..., 3] >> 8).astype(np.uint8) if has_alpha else None, profile
         image = self.load()
-        if self.encoding is None or (image.info.get("icc_profile") and not self.encoding.hdr):
-            return to_rgb(image)
         image.info.pop("icc_profile", None)
         pixels, alpha, _ = to_rgb(image)
-        deep = self.deep_samples() if self.encoding.needs_depth else None
-        pixels, profile = rendered(pixels if deep is None else deep, self.encoding)
+        pixels, profile = rendered(pixels, encoding)
         return pixels, alpha, profile
 
     def load(self) -> Image.Image:
@@ -57,6 +79,6 @@ class Source:
         self.image.load()
         return self.image
 
-    def deep_samples(self) -> NDArray[np.uint16] | None:
-        """Decode once more to 16-bit RGB (H, W, 3), where the file has more than 8 bits."""
+    def deep(self) -> NDArray[np.uint16] | None:
+        """Decode to 16-bit RGB or RGBA (H, W, C), if the file has more than 8 bits."""
         return None

@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from blur.errors import InvalidImageError
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.decode import tiff_directory as tags
-from blur.imaging.decode.colour import grey_bytes, to_rgb
+from blur.imaging.decode.colour import scale_between, to_rgb
 from blur.imaging.decode.source import Source
 from blur.imaging.decode.tiff_directory import Directory, number, numbers
 
@@ -49,6 +50,10 @@ _SEPARATE = 2
 _BYTE_BITS, _LONG_BITS = 8, 32
 _HORIZONTAL, _FLOATING = 2, 3
 _PREMULTIPLIED, _STRAIGHT = 1, 2
+_MAX_STRIP_BYTES = 160_000_000
+"""Of a strip as a picture of bytes, which Pillow takes without complaint up to 178 million."""
+_MOST = float(np.finfo(np.float32).max) / 2
+"""What infinity counts as, so that the range from one to the other is finite."""
 _BLOCK_PX = 1 << 20
 """About how many pixels are unpacked at once."""
 
@@ -110,7 +115,13 @@ class SamplesSource(Source):
     """A TIFF whose samples are unpacked here."""
 
     def __init__(self, data: bytes, order: str, directory: Directory, layout: Layout) -> None:
-        """Take the page's directory."""
+        """Take the page's directory.
+
+        Raises:
+            InvalidImageError: its strips are too large to be unpacked one by one.
+
+        """
+        _check_strips(directory, layout)
         self._data, self._order, self._directory, self._layout = data, order, directory, layout
         self._width, self._height = number(directory, tags.WIDTH), number(directory, tags.HEIGHT)
 
@@ -130,18 +141,16 @@ class SamplesSource(Source):
         channels = _CHANNELS[layout.photometric]
         has_alpha = layout.extras[:1] in {(_PREMULTIPLIED,), (_STRAIGHT,)}
         wanted = channels + has_alpha
-        is_float = layout.format == FLOAT
-        samples = np.empty(
-            (self._height, self._width, wanted), np.float32 if is_float else np.uint8
-        )
+        samples = np.empty((self._height, self._width, wanted), np.uint8)
+        scale = self._float_scale(wanted, channels) if layout.format == FLOAT else None
         for rows, raw in self._unpacked(wanted):
-            samples[rows] = raw if is_float else _to_bytes(raw, layout)
-        colours = grey_bytes(samples[..., :channels]) if is_float else samples[..., :channels]
-        alpha = None
-        if has_alpha:
-            alpha = samples[..., channels]
-            alpha = np.rint(np.clip(alpha, 0, 1) * OPAQUE) if is_float else alpha
-            alpha = np.ascontiguousarray(alpha, np.uint8)
+            if scale is None:
+                samples[rows] = _to_bytes(raw, layout)
+            else:
+                samples[rows, :, :channels] = _from_float(raw[..., :channels], *scale)
+                samples[rows, :, channels:] = _from_float(raw[..., channels:], 0, 1)
+        colours = samples[..., :channels]
+        alpha = np.ascontiguousarray(samples[..., channels]) if has_alpha else None
         if layout.photometric == _WHITE_IS_ZERO:
             colours = OPAQUE - colours
         pixels, _, profile = to_rgb(self._image(colours))
@@ -149,6 +158,15 @@ class SamplesSource(Source):
             premultiplied = Image.fromarray(np.dstack((pixels, alpha)), "RGBa")
             pixels = np.array(premultiplied.convert("RGBA"))[..., :3].copy()
         return pixels, alpha, profile
+
+    def _float_scale(self, wanted: int, channels: int) -> tuple[float, float]:
+        """Return black and white of floating-point colours, which no tag names."""
+        least = greatest = 0.0
+        for _, raw in self._unpacked(wanted):
+            colours = raw[..., :channels]
+            least = min(least, float(np.fmin.reduce(colours, axis=None, initial=0)))
+            greatest = max(greatest, float(np.fmax.reduce(colours, axis=None, initial=0)))
+        return scale_between(max(least, -_MOST), min(greatest, _MOST), is_float=True)
 
     def _image(self, colours: NDArray[np.uint8]) -> Image.Image:
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[colours.shape[2]]
@@ -199,6 +217,19 @@ class _Block(NamedTuple):
     cell_width: int
     cell_height: int
     is_tiled: bool
+
+
+def _check_strips(directory: Directory, layout: Layout) -> None:
+    """Refuse a strip or tile that is too large to be unpacked: it cannot be taken in pieces."""
+    is_tiled = tags.TILE_OFFSETS in directory
+    width = number(directory, tags.TILE_WIDTH if is_tiled else tags.WIDTH)
+    height = number(directory, tags.HEIGHT)
+    rows = number(directory, tags.TILE_HEIGHT if is_tiled else tags.ROWS_PER_STRIP, height)
+    each = 1 if layout.is_planar else layout.samples
+    stored_bytes = width * each * layout.bits // 8 * (rows if is_tiled else min(rows, height))
+    if stored_bytes > _MAX_STRIP_BYTES:
+        message = "The TIFF image has strips that are too large; save it with smaller ones."
+        raise InvalidImageError(message)
 
 
 def _blocks(directory: Directory) -> Iterator[_Block]:
@@ -292,6 +323,17 @@ def _words(cells: NDArray[np.uint8], count: int, layout: Layout, order: str) -> 
     padded = np.pad(cells, ((0, 0), (0, 2))).astype(np.uint32)
     three = padded[:, byte] << 16 | padded[:, byte + 1] << 8 | padded[:, byte + 2]
     return np.asarray(three >> shift & ((1 << layout.bits) - 1), np.uint16)
+
+
+def _from_float(samples: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
+    """Return floating-point samples as 0..255; NaN is black."""
+    with np.errstate(over="ignore"):
+        scaled = samples.astype(np.float32)
+        scaled -= np.float32(black)
+        scaled *= np.float32(OPAQUE / white)
+    scaled += np.float32(0.5)
+    np.fmax(scaled, 0, out=scaled)  # which takes the number where the other is none
+    return np.asarray(np.minimum(scaled, OPAQUE, out=scaled), np.uint8)
 
 
 def _to_bytes(samples: NDArray[Any], layout: Layout) -> NDArray[np.uint8]:

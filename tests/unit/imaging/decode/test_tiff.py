@@ -336,3 +336,20 @@ def test_a_cut_file_of_unpacked_samples_is_refused() -> None:
             assert read(broken).pixels.shape == (20, 30, 3)
         except InvalidImageError:
             continue
+
+
+def test_a_strip_that_is_too_large_to_be_unpacked_is_refused() -> None:
+    data = page(np.zeros((1, 20_000, 3), np.float64), 2, (257, "L", (1000,)), (278, "L", (1000,)))
+    with pytest.raises(InvalidImageError, match="save it with smaller ones"):
+        decode(data, max_pixels=50_000_000)
+
+
+def test_floating_point_with_highlights_nans_and_alpha_keeps_its_scale_and_its_alpha() -> None:
+    samples = np.dstack((astronaut(300, 40) / 255, np.full((300, 40), 0.5))).astype(np.float32)
+    samples[0, 0, 0] = np.nan
+    photo = read(page(samples, 2, (338, "H", (2,)), rows_per_strip=1))
+    assert difference(photo.pixels[1:], astronaut(300, 40)[1:]).max() <= 1
+    assert photo.alpha is not None
+    assert set(np.unique(photo.alpha)) == {128}
+    samples[299, 39, 1] = 254.0
+    assert read(page(samples, 2, (338, "H", (2,)), rows_per_strip=1)).pixels[:290].max() <= 1

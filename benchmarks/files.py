@@ -1,0 +1,209 @@
+"""How many of a folder's image files are opened, and whether they come out as elsewhere.
+
+    make bench-files DATA=folder
+
+Every file of the folder tree is decoded as the service decodes it. Where ImageMagick and libvips
+are installed (Debian's imagemagick and libvips-tools), the picture is compared with theirs: in
+sRGB, upright, where it is opaque. A file *differs* if no other decoder gives about its pixels. It
+is *missed* if it is refused and one of them opens it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from io import BytesIO
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from blur.errors import ApiError
+from blur.imaging.arrays import OPAQUE
+from blur.imaging.decode.decoder import decode
+from blur.imaging.decode.formats import format_of
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import Pixels
+
+Reference: TypeAlias = Callable[[Path, Path], list[str]]
+
+NEAR_LEVELS = 6.0
+"""The mean difference that two right decoders can have: chroma is upsampled, and black points
+and gamuts are mapped differently."""
+WORST = 10
+TIMEOUT_S = 60
+
+
+class Outcome(NamedTuple):
+    """One file."""
+
+    path: Path
+    kind: str
+    refusal: str
+    """Why it was not opened; empty if it was."""
+    difference: float | None
+    """The mean difference to the nearest reference, in levels; None without any."""
+    is_missed: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """Whether it came out unlike every reference."""
+        return self.difference is not None and self.difference > NEAR_LEVELS
+
+
+def shown(data: bytes) -> Pixels:
+    """Return what a viewer shows: the decoded picture in sRGB, and its alpha, (H, W, 4)."""
+    photo = decode(data, max_pixels=Settings().max_pixels)
+    pixels = photo.pixels
+    if photo.icc_profile is not None:
+        image = ImageCms.profileToProfile(
+            Image.fromarray(pixels),
+            ImageCms.getOpenProfile(BytesIO(photo.icc_profile)),
+            ImageCms.createProfile("sRGB"),
+        )
+        pixels = np.asarray(image)
+    alpha = np.full(pixels.shape[:2], OPAQUE, np.uint8) if photo.alpha is None else photo.alpha
+    return np.dstack((pixels, alpha))
+
+
+def attempt(path: Path) -> tuple[str, Pixels | None]:
+    """Return why a file is refused, or its picture."""
+    try:
+        return "", shown(path.read_bytes())
+    except ApiError as error:
+        return error.message, None
+
+
+def references(folder: Path) -> dict[str, Reference]:
+    """Return the commands of the decoders that are installed: from a file to a PNG."""
+    profile = folder / "srgb.icc"
+    profile.write_bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    found: dict[str, Reference] = {}
+    magick = shutil.which("magick") or shutil.which("convert")
+    if magick is not None and shutil.which("identify"):
+        found["ImageMagick"] = lambda source, target: [
+            *(magick, f"{source}[0]", "-auto-orient", "-profile", str(profile)),
+            *("-background", "white", "-alpha", "remove", "-depth", "8", f"png24:{target}"),
+        ]
+    vips = shutil.which("vipsthumbnail")
+    if vips is not None:
+        found["libvips"] = lambda source, target: [
+            *(vips, str(source), "--size", "60000x60000>", "--export-profile", "srgb"),
+            *("-o", f"{target}[strip]"),
+        ]
+    return found
+
+
+def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[Pixels]:
+    """Yield the file's picture by each of the other decoders that opens it."""
+    for command in known.values():
+        target = folder / "reference.png"
+        target.unlink(missing_ok=True)
+        try:
+            subprocess.run(  # noqa: S603 - an installed decoder and a file's name
+                command(path, target), timeout=TIMEOUT_S, capture_output=True, check=True
+            )
+            image = Image.open(target).convert("RGB")
+        except (subprocess.SubprocessError, OSError):
+            continue
+        yield np.asarray(image)
+
+
+def distance(ours: Pixels, other: Pixels) -> float:
+    """Return the mean difference in levels where ours is opaque; infinity for other sizes."""
+    if ours.shape[:2] != other.shape[:2]:
+        return float("inf")
+    difference = np.abs(ours[..., :3].astype(np.int16) - other)[ours[..., 3] == OPAQUE]
+    return float(difference.mean()) if difference.size else 0.0
+
+
+def kind_of(path: Path) -> str:
+    """Return the format's name, or the file's suffix where it is not read."""
+    try:
+        return format_of(path.read_bytes()).name
+    except ApiError:
+        return path.suffix.lower() or "no suffix"
+
+
+def measure(data: Path) -> list[Outcome]:
+    """Decode every file of the tree, in a process that a broken one can end."""
+    outcomes = []
+    spawn = get_context("spawn")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        known = references(folder)
+        pool = ProcessPoolExecutor(1, mp_context=spawn)
+        for path in sorted(one for one in data.rglob("*") if one.is_file()):
+            try:
+                refusal, ours = pool.submit(attempt, path).result()
+            except BrokenProcessPool:
+                refusal, ours = "crashed", None
+                pool = ProcessPoolExecutor(1, mp_context=spawn)
+            except Exception as error:  # noqa: BLE001 - any error is a result
+                refusal, ours = f"failed: {error!r}", None
+            theirs = list(pictures(path, known, folder))
+            nearest = (
+                min((distance(ours, one) for one in theirs), default=None)
+                if ours is not None
+                else None
+            )
+            is_missed = ours is None and bool(theirs)
+            outcomes.append(Outcome(path, kind_of(path), refusal, nearest, is_missed))
+        pool.shutdown()
+    return outcomes
+
+
+def report(outcomes: list[Outcome], data: Path) -> str:
+    """Return the table by kind, the worst differences, and what was refused."""
+    total, refused, missed, differing = (
+        Counter(one.kind for one in outcomes if chosen(one))
+        for chosen in (
+            lambda _: True,
+            lambda one: one.refusal,
+            lambda one: one.is_missed,
+            lambda one: one.differs,
+        )
+    )
+    lines = [f"{'kind':<12}{'files':>7}{'opened':>8}{'refused':>9}{'missed':>8}{'differing':>11}"]
+    lines += [
+        f"{kind:<12}{total[kind]:>7}{total[kind] - refused[kind]:>8}{refused[kind]:>9}"
+        f"{missed[kind]:>8}{differing[kind]:>11}"
+        for kind in sorted(total)
+    ]
+    far = sorted((one for one in outcomes if one.differs), key=lambda one: -(one.difference or 0))
+    lines += ["", f"The worst {WORST}, in levels:"] if far else []
+    lines += [f"{one.difference:8.1f}  {one.path.relative_to(data)}" for one in far[:WORST]]
+    refusals = [one for one in outcomes if one.refusal]
+    lines += ["", "Refused (* if another decoder opens it):"] if refusals else []
+    lines += [
+        f"{'*' if one.is_missed else ' '} {one.path.relative_to(data)}: {one.refusal}"
+        for one in refusals
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure the folder that is given."""
+    data = Path(sys.argv[1] if len(sys.argv) > 1 else "")
+    if not sys.argv[1:] or not data.is_dir():
+        sys.exit("Give a folder of image files: make bench-files DATA=folder")
+    with tempfile.TemporaryDirectory() as name:
+        known = references(Path(name))
+    print(
+        f"Compared with: {', '.join(known) or 'nothing; install imagemagick and libvips-tools'}.\n"
+    )
+    print(report(measure(data), data))
+
+
+if __name__ == "__main__":
+    main()
