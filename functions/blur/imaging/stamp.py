@@ -14,7 +14,7 @@ and combine the results. Three things limit what it gets:
 
 from __future__ import annotations
 
-from math import ceil, pi, sqrt
+from math import pi, sqrt
 from typing import TYPE_CHECKING
 
 import cv2
@@ -51,10 +51,21 @@ LEAST_PX = 8.0
 OUTLINE_WIDTH = 1 / 18
 """Of the letters' height."""
 MIDDLE = 127.5
+MAX_WIDTH = 1_000_000
+"""A wider picture is turned on its side: OpenCV needs 50 bytes for each column of a result."""
 
 
 def stamp(pixels: Pixels, alpha: Coverage | None) -> tuple[Pixels, Coverage | None]:
     """Return marked copies of the same size, (H, W, 3) and (H, W)."""
+    if pixels.shape[1] <= MAX_WIDTH:
+        return _stamp(pixels, alpha)
+    on_its_side = None if alpha is None else np.ascontiguousarray(alpha.T)
+    marked, veiled = _stamp(np.ascontiguousarray(pixels.swapaxes(0, 1)), on_its_side)
+    upright = np.ascontiguousarray(marked.swapaxes(0, 1))
+    return upright, None if veiled is None else np.ascontiguousarray(veiled.T)
+
+
+def _stamp(pixels: Pixels, alpha: Coverage | None) -> tuple[Pixels, Coverage | None]:
     shape = pixels.shape[0], pixels.shape[1]
     small = _detail_shape(shape)
     letters, fill = _letters(small)
@@ -72,7 +83,8 @@ def stamp(pixels: Pixels, alpha: Coverage | None) -> tuple[Pixels, Coverage | No
 
 def _detail_shape(shape: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, sqrt(DETAIL_PX / (shape[0] * shape[1])))
-    return ceil(shape[0] * scale), ceil(shape[1] * scale)
+    height = max(1, min(round(shape[0] * scale), DETAIL_PX))
+    return height, max(1, min(round(shape[1] * scale), DETAIL_PX // height))
 
 
 def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -105,13 +117,14 @@ def _letters(shape: tuple[int, int]) -> tuple[Shares, Shares]:
     font = ImageFont.load_default(size_px)
     left, top, right, bottom = font.getbbox(TEXT)
     step_x, step_y = round(1.35 * (right - left)), round(2.1 * (bottom - top))
+    places = ((0, 0), (-step_x // 2, step_y), (step_x - step_x // 2, step_y))
     masks = []
     for outline_px in (max(1, round(OUTLINE_WIDTH * size_px)), 0):
-        mask = Image.new("L", shape[::-1], 0)
-        draw = ImageDraw.Draw(mask)
-        for row, y in enumerate(range(step_y // 4, shape[0], step_y)):
-            for x in range(-(row % 2) * step_x // 2, shape[1], step_x):
-                place = x - left, y - top
-                draw.text(place, TEXT, fill=OPAQUE, font=font, stroke_width=outline_px)
-        masks.append(to_shares(np.asarray(mask)))
+        tile = Image.new("L", (step_x, 2 * step_y), 0)
+        draw = ImageDraw.Draw(tile)
+        for x, y in places:
+            place = x + step_x // 8 - left, y + step_y // 4 - top
+            draw.text(place, TEXT, fill=OPAQUE, font=font, stroke_width=outline_px)
+        repeats = -(-shape[0] // (2 * step_y)), -(-shape[1] // step_x)
+        masks.append(to_shares(np.tile(np.asarray(tile), repeats)[: shape[0], : shape[1]]))
     return masks[0], masks[1]

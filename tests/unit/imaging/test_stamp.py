@@ -17,7 +17,7 @@ from blur.imaging.matting.models import spec_of
 from blur.imaging.matting.session import open_model
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.recipe import Recipe
-from blur.imaging.stamp import DETAIL_PX, stamp
+from blur.imaging.stamp import DETAIL_PX, _detail_shape, stamp
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def test_the_mark_stays_on_combined_calls_of_the_pipeline(model_dir: Path) -> No
     assert worst <= MOST_RECOVERED
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (900, 600), (1, 400_000)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (900, 600), (2, 1_000_001)])
 def test_every_pixel_changes_and_the_size_stays(shape: tuple[int, int]) -> None:
     picture = np.full((*shape, 3), 77, np.uint8)
     result, alpha = stamp(picture, np.full(shape, 255, np.uint8))
@@ -187,3 +187,9 @@ def test_the_mark_on_alpha_stays_on_combined_results() -> None:
         attempt = combine(results, paid)
         close = np.abs(attempt[..., 0].astype(np.float32) - alpha) <= CLOSE
         assert close[INSIDE][certain[INSIDE]].mean() <= MOST_RECOVERED
+
+
+@pytest.mark.parametrize("shape", [(1, 2_000_000), (2_000_000, 1), (1, 10)])
+def test_what_is_marked_is_small_however_long_the_picture_is(shape: tuple[int, int]) -> None:
+    height, width = _detail_shape(shape)
+    assert 1 <= height * width <= DETAIL_PX
