@@ -125,8 +125,9 @@ mutants: $(MUTANTS_READY) model ## Change the code of money and contract, see th
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation again
 	@$(BIN)/python docs/images/render.py
 
-openapi: $(TEST_READY) ## Write openapi.json again, from openapi.yaml
+openapi: $(TEST_READY) ## Write openapi.json and site/guides.json again, from their sources
 	@$(BIN)/python docs/describe.py
+	@$(BIN)/python docs/guides.py
 
 # What is valid CycloneDX says the library that its makers publish, with their schema.
 VALID = import sys; from cyclonedx.schema import SchemaVersion as V; \

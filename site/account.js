@@ -4,12 +4,10 @@ import { account, keyOf } from "./calls.js";
 import { byId, show } from "./dom.js";
 
 const SLOT = "background-blur-key";
-const KINDS = {
-  live: "Each photo costs a credit.",
-  test: "A test key: free, and results are marked TEST and less sharp.",
-};
+let kind = null; // of the key in use: live or test
 
 export const currentKey = () => localStorage.getItem(SLOT);
+export const keyKind = () => kind;
 
 /** Set up the key's part of the page. `onFailure(failure)` shows an error, or removes it (null). */
 export function openAccount(onFailure) {
@@ -21,7 +19,10 @@ export function openAccount(onFailure) {
     use();
   });
   byId("key").addEventListener("input", () => showKeyError());
-  byId("key-forget").addEventListener("click", forget);
+  byId("key-forget").addEventListener("click", () => {
+    forget();
+    onFailure(null);
+  });
   addEventListener("hashchange", () => takeFromAddress(onFailure));
   if (!takeFromAddress(onFailure) && currentKey()) useKey(currentKey(), onFailure);
 }
@@ -64,19 +65,20 @@ async function useKey(key, onFailure) {
   }
 }
 
-function showKnown(prefix, kind) {
+function showKnown(prefix, keyKind) {
+  kind = keyKind;
   byId("key").value = "";
   byId("key-prefix").textContent = `${prefix}…`;
-  byId("key-kind").textContent = KINDS[kind] ?? "";
-  const typing = byId("key-empty").contains(document.activeElement);
+  const isTyping = byId("key-empty").contains(document.activeElement);
   show(byId("key-empty"), false);
   show(byId("key-known"));
-  if (typing) byId("choose").focus();
+  if (isTyping) byId("go").focus();
 }
 
 /** Remove the stored key and ask for another one. */
 export function forget() {
   localStorage.removeItem(SLOT);
+  kind = null;
   const pressed = document.activeElement === byId("key-forget");
   show(byId("key-known"), false);
   show(byId("key-empty"));

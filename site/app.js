@@ -1,164 +1,273 @@
-// The page: a photo, a recipe, a key; and what comes of them.
+// The page: photos, settings and a key in; results out. This module joins the others.
 
-import { currentKey, forget, openAccount, refreshCredits, showCredits, showKeyError } from "./account.js";
+import { currentKey, forget, keyKind, openAccount, refreshCredits, showCredits } from "./account.js";
 import { blur } from "./calls.js";
 import { openCode, showCode } from "./code.js";
-import { byId, inBytes, inTime, make, say, show } from "./dom.js";
-import { openPhotos } from "./photo.js";
-import { clearOutcome, openStage, showFacts, showPhoto, showResult } from "./result.js";
+import { byId, inBytes, inTime, say, show } from "./dom.js";
+import { clearFailure, openFailures, showFailure } from "./failure.js";
+import { examplePhoto, openPhotos } from "./photo.js";
+import { Item, openQueue, showQueue } from "./queue.js";
+import { fileName, showFacts, showTiming } from "./result.js";
+import { FORMAT_NAMES, openSettings, recipeFor, showSettings } from "./settings.js";
+import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
 
-const NOTES = {
-  gaussian: "Smooth, as photo editors blur.",
-  bokeh: "Discs and bright highlights, as a lens blurs.",
-  background: "The subject stays sharp, what is behind it is blurred.",
-  cutout: "The background goes; what is left is blurred. Radius 0 keeps it sharp.",
-};
-const WORDS = {
-  invalid_image: "This file cannot be read as a photo. It may be cut short, or of a kind that is not taken.",
-  invalid_api_key: "This key is not valid. A character may be missing, or the key has ended.",
-  insufficient_credits: "There are no credits left on this account.",
-  image_too_large: "This photo is too large.",
-  no_subject: "Nothing in this photo stands out from a background.",
-  rate_limit_exceeded: "Too many photos at once.",
-  overloaded: "The service has more photos than it can take just now.",
-  temporarily_unavailable: "The service cannot take the photo just now.",
-  unreachable: "The service cannot be reached. Are you offline?",
-  idempotency_in_progress: "The first try of this photo is still being worked on.",
-  no_key: "Enter an API key first.",
-  no_photo: "This file is not a photo.",
-  link_expired: "This link was used before or has expired. Enter the key itself.",
-};
-/** Errors that a key is the cause of; they are shown next to its field. */
-const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
+const MAX_WAITS = 20; // in a row, for one photo of several
+/** Errors after which the other photos of the list would fail too. */
+const STOPS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
+const TYPE_NAMES = Object.fromEntries(Object.entries(FORMAT_NAMES).map(([format, name]) => [`image/${format}`, name]));
 
-const FORMATS = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP", "image/avif": "AVIF" };
+const state = { items: [], selected: null, work: null, price: 1, isFollowing: true };
 
-const form = byId("panel");
-const state = { photo: null, abort: null };
+// Which photos there are.
 
-function recipeOf() {
-  const { radius, blur: kernel, mode, format, quality } = Object.fromEntries(new FormData(form));
-  const recipe = { radius, blur: kernel, mode, format };
-  return format === "png" ? recipe : { ...recipe, quality };
+function addPhotos(photos) {
+  const [first] = state.items;
+  const isReplaced = state.items.length === 1 && !first.result && (photos.length === 1 || first.state === "failed");
+  if (isReplaced && !state.work) removeItem(first);
+  const items = photos.map((photo) => new Item(photo));
+  state.items.push(...items);
+  clearFailure("photo");
+  if (!state.work) select(items[0]);
+  else refresh();
+  say(items.length === 1 ? `${items[0].photo.file.name} is ready` : `${items.length} photos are ready`);
 }
 
-function showRecipe() {
-  const recipe = recipeOf();
-  byId("radius-told").textContent = `${recipe.radius} px`;
-  byId("quality-told").textContent = byId("quality").value;
-  byId("blur-note").textContent = NOTES[recipe.blur];
-  byId("mode-note").textContent = NOTES[recipe.mode];
-  show(byId("quality-set"), recipe.format !== "png");
-  showCode(recipe);
+function removeItem(item) {
+  item.forget();
+  state.items = state.items.filter((each) => each !== item);
+  if (state.selected !== item) return refresh();
+  clearFailure("photo");
+  select(state.items[0] ?? null);
 }
 
-async function takePhoto(photo) {
-  state.abort?.abort();
-  state.photo = photo;
-  showFailure(null);
-  byId("photo-note").textContent = `${photo.file.name}, ${inBytes(photo.file.size)}`;
-  await showPhoto(photo);
-  say(`${photo.file.name} is ready`);
+async function select(item, { isNew = false } = {}) {
+  state.selected = item;
+  refresh();
+  if (!item) return showExample();
+  await showPhoto(item.photo);
+  if (state.selected === item && item.result) await showItemResult(item, isNew);
+  refresh();
 }
 
-async function start(event) {
-  event.preventDefault();
-  if (state.abort) return;
-  if (!currentKey()) return refuse("no_key", "key");
-  if (!state.photo) return refuse("no_photo_yet", "choose");
-  const { photo } = state;
-  state.abort = new AbortController();
-  const { signal } = state.abort;
-  setBusy(true);
-  try {
-    const hooks = { signal, onSend: showSending, onWork: showWorking };
-    const result = await blur(photo, recipeOf(), currentKey(), hooks);
-    if (!signal.aborted) await showOutcome(photo, result);
-  } catch (failure) {
-    if (failure.code === "cancelled") say("Cancelled");
-    else showFailure(Object.assign(failure, { isBlur: true }));
-    if (failure.code === "invalid_api_key") forget();
-  } finally {
-    state.abort = null;
-    setBusy(false);
-  }
-}
-
-function refuse(code, focus) {
-  showFailure({ code, message: "Choose a photo first, or use the example." });
-  byId(focus).focus();
-}
-
-async function showOutcome(photo, result) {
-  const size = await showResult(photo, result);
-  showCredits(result.creditsLeft);
+async function showItemResult(item, isNew) {
+  const { result } = item;
+  const size = await showResult(result.blob, { isNew });
+  showTiming(result);
   const left = result.creditsLeft ?? (await refreshCredits().catch(() => null));
+  result.creditsLeft = left;
   showFacts([
     ["Size", size && `${size.width} by ${size.height}`],
-    ["File", `${inBytes(result.blob.size)} ${FORMATS[result.blob.type] ?? ""}`],
+    ["File", `${inBytes(result.blob.size)} ${TYPE_NAMES[result.blob.type] ?? ""}`],
     ["Took", inTime(result.tookMs)],
     ["Credits left", left === null ? null : left.toLocaleString("en")],
   ]);
-  say(`Done in ${inTime(result.tookMs)}`);
 }
 
-function setBusy(busy) {
-  byId("stage").setAttribute("aria-busy", busy);
-  byId("go").setAttribute("aria-disabled", busy);
-  show(byId("progress"), busy);
-  if (!busy) return;
+// What is to be done: photos without a result for the settings as they are.
+
+const isCurrent = ({ photo, result }) =>
+  Boolean(result) && JSON.stringify(result.recipe) === JSON.stringify(recipeFor(photo));
+const pending = () => state.items.filter((item) => !isCurrent(item));
+
+/** Show the state of everything that is not the picture itself. */
+function refresh() {
+  const { items, selected, work } = state;
+  const todo = pending();
+  showSettings(selected?.photo);
+  showCode(recipeFor(selected?.photo));
+  showQueue(items, selected, Boolean(work));
+  const isStale = Boolean(selected?.result) && !isCurrent(selected);
+  markResult(isStale);
+  byId("choose-label").textContent = "Choose a photo";
+  show(byId("choose"), !selected);
+  show(byId("more"), Boolean(selected));
+  show(byId("use-sample"), !selected);
+  byId("caption").textContent = captionOf(selected);
+  show(byId("outcome"), Boolean(selected?.result));
+  show(byId("go"), !work && (todo.length > 0 || !items.length));
+  byId("go").textContent = goLabel(todo);
+  show(byId("download"), !work && Boolean(selected?.result));
+  byId("download").classList.toggle("primary", !todo.length);
+  if (selected?.result) {
+    Object.assign(byId("download"), { href: selected.url, download: fileName(selected.photo, selected.result) });
+  }
+  if (!work && !state.note) byId("hint").textContent = costNote(todo);
+  show(byId("hint"), !work);
+}
+
+function captionOf(item) {
+  if (!item) return "An example. Drop a photo here, click, or paste one.";
+  return `${item.photo.file.name}, ${inBytes(item.photo.file.size)}`;
+}
+
+const isFree = () => keyKind() === "test";
+const inCredits = (count) => `${count} ${count === 1 ? "credit" : "credits"}`;
+
+function goLabel(todo) {
+  if (!state.items.length) return "Try it with the example";
+  const isCutout = byId("panel").elements.mode.value === "cutout";
+  const isAgain = todo.length > 0 && todo.every(({ result }) => result);
+  const cost = isFree() ? "free" : inCredits(todo.length * state.price);
+  const [verb, one, many] = isCutout ? ["Remove", "background", "backgrounds"] : ["Blur", "background", "photos"];
+  if (isAgain && todo.length === 1) return `${verb} again (${cost})`;
+  if (isAgain) return `${verb} ${todo.length} ${many} again (${cost})`;
+  return todo.length > 1 ? `${verb} ${todo.length} ${many}` : `${verb} ${one}`;
+}
+
+function costNote(todo) {
+  if (isFree()) return "Free with a test key; results carry a visible TEST.";
+  const each = `${inCredits(state.price)} for each result. Errors are free.`;
+  return todo.length > 1 ? `${inCredits(todo.length * state.price)} in all: ${each}` : each;
+}
+
+/** Show a sentence in place of the costs, until something changes. */
+function note(text) {
+  state.note = text;
+  byId("hint").textContent = text;
+  say(text);
+}
+
+// The work.
+
+async function start(event) {
+  event?.preventDefault();
+  if (state.work) return;
+  if (!currentKey()) return showFailure({ code: "no_key" });
+  const todo = state.items.length ? pending() : null;
+  if (todo && !todo.length) return;
   showFailure(null);
-  clearOutcome();
-  showSending(0);
-  const { top } = byId("frame").getBoundingClientRect();
-  const { bottom } = byId("progress").getBoundingClientRect();
-  if (top < 0 || bottom > innerHeight) byId("stage").scrollIntoView();
-}
-
-function showSending(share) {
-  byId("stage-name").textContent = "Sending";
-  byId("stage-share").textContent = `${Math.round(share * 100)} %`;
-  byId("bar").value = share;
-}
-
-function showWorking() {
-  byId("stage-name").textContent = "Blurring";
-  byId("stage-share").textContent = "";
-  byId("bar").removeAttribute("value"); // how far it has come is not told
-  say("Blurring");
-}
-
-function showFailure(failure) {
-  const isOfKey = KEY_ERRORS.has(failure?.code);
-  showKeyError(...(isOfKey ? linesOf(failure) : []));
-  const box = byId("failure");
-  const lines = failure && !isOfKey ? linesOf(failure) : [];
-  box.replaceChildren(...lines);
-  show(box, lines.length > 0);
-  if (lines.length) box.scrollIntoView({ block: "nearest" });
-}
-
-function linesOf(failure) {
-  const lines = [make("p", { textContent: WORDS[failure.code] ?? failure.message })];
-  if (WORDS[failure.code] && failure.status) lines.push(make("p", { textContent: failure.message }));
-  if (failure.retryAfter) lines.push(make("p", { textContent: `Try again in ${failure.retryAfter} s.` }));
-  if (failure.isFree) lines.push(make("p", { textContent: "Nothing was charged." }));
-  else if (failure.isBlur) {
-    lines.push(make("p", { textContent: "Trying again is safe: this photo with these settings is charged once." }));
+  state.note = "";
+  state.isFollowing = true;
+  state.work = { abort: new AbortController(), name: "", isPaid: false };
+  setBusy(true);
+  let failed = 0;
+  try {
+    if (!todo) addExample(await examplePhoto());
+    for (const item of todo ?? state.items) failed += (await workOn(item, (todo ?? state.items).length > 1)) ? 0 : 1;
+    if (failed) showFailure({ code: "some_failed", message: `${failed} of ${todo.length} photos failed. The list says why.` });
+  } catch (failure) {
+    if (failure.code === "cancelled") note(cancelNote(state.work));
+    else showFailure(Object.assign(failure, { isBlur: true }));
+    if (failure.code === "invalid_api_key") forget();
+  } finally {
+    state.work = null;
+    setBusy(false);
+    refresh();
   }
-  if (failure.requestId) {
-    lines.push(make("p", { className: "trace" }, "Request ", make("code", { textContent: failure.requestId })));
-  }
-  return lines;
 }
 
-openStage();
+function addExample(photo) {
+  state.items.push(new Item(photo));
+}
+
+/** Blur one photo. Return whether that worked; throw what would end the others too. */
+async function workOn(item, isOfMany) {
+  Object.assign(item, { state: "working", text: "" });
+  if (state.isFollowing) await select(item);
+  try {
+    const result = await withWaits(item, isOfMany);
+    state.price = result.charged || state.price;
+    item.setResult(result);
+    showCredits(result.creditsLeft);
+    if (state.isFollowing || state.selected === item) await select(item, { isNew: true });
+    say(`${item.photo.file.name} is done, in ${inTime(result.tookMs)}`);
+    return true;
+  } catch (failure) {
+    const isCancelled = failure.code === "cancelled";
+    Object.assign(item, { state: isCancelled ? "waiting" : "failed", text: failure.message });
+    if (item.result) item.state = "done";
+    if (!isOfMany || STOPS.has(failure.code)) throw failure;
+    return false;
+  }
+}
+
+/** Among several photos, wait as long as the service asks and then go on. */
+async function withWaits(item, isOfMany) {
+  for (let waits = 0; ; waits++) {
+    const { work } = state;
+    const recipe = recipeFor(item.photo);
+    work.isPaid = false;
+    try {
+      const hooks = {
+        signal: work.abort.signal,
+        onUpload: (share) => showStep(item, "Uploading", share),
+        onBlur: () => showStep(item, recipe.mode === "cutout" ? "Removing the background" : "Blurring"),
+        onReceive: (share, isPaid) => showStep(item, "Receiving", share, isPaid),
+      };
+      return { ...(await blur(item.photo, recipe, currentKey(), hooks)), recipe };
+    } catch (failure) {
+      if (!isOfMany || !failure.retryAfter || waits === MAX_WAITS) throw failure;
+      await waitFor(item, failure.retryAfter, work.abort.signal);
+    }
+  }
+}
+
+async function waitFor(item, seconds, signal) {
+  for (let left = seconds; left > 0; left--) {
+    if (signal.aborted) throw Object.assign(new Error("Cancelled."), { code: "cancelled" });
+    showStep(item, `Waiting ${left} s for the service`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+function showStep(item, name, share = null, isPaid = false) {
+  const { work } = state;
+  const isOther = work.name !== name;
+  Object.assign(work, { name, isPaid });
+  const percent = share === null ? "" : `${Math.floor(share * 100)} %`;
+  byId("step-name").textContent = name;
+  byId("step-share").textContent = percent;
+  if (share === null) byId("progress-bar").removeAttribute("value");
+  else byId("progress-bar").value = share;
+  item.text = `${name} ${percent}`.trim();
+  showQueue(state.items, state.selected, true);
+  if (isOther && !name.startsWith("Waiting")) say(name);
+}
+
+/** What a cancelled call has cost. The photo keeps its Idempotency-Key, so a second try is the same call. */
+const cancelNote = ({ isPaid }) => isPaid
+  ? "Cancelled. Trying again is free: this result is paid for."
+  : "Cancelled. Trying again is safe: this result is charged once at most.";
+
+function setBusy(isBusy) {
+  byId("stage").setAttribute("aria-busy", isBusy);
+  show(byId("progress"), isBusy);
+  if (isBusy) byId("progress-bar").value = 0;
+  refresh();
+  if (isBusy) byId("cancel").focus({ preventScroll: true });
+  else if (document.activeElement === document.body) {
+    const next = ["download", "go", "retry"].map(byId).find((each) => each.checkVisibility());
+    next?.focus({ preventScroll: true });
+  }
+}
+
+openStage(() => byId("file").click());
 openCode();
-openPhotos(takePhoto, (name) => {
-  showFailure({ code: "no_photo", message: name });
+openFailures(() => start());
+openPhotos(addPhotos, ([name]) => showFailure({ code: "no_photo", message: name }));
+openQueue({
+  onSelect: (item) => {
+    state.isFollowing = false;
+    select(item);
+  },
+  onRemove: removeItem,
+  onClear: () => {
+    for (const item of state.items) item.forget();
+    state.items = [];
+    clearFailure("photo");
+    select(null);
+  },
 });
-openAccount(showFailure);
-form.addEventListener("input", showRecipe);
-form.addEventListener("submit", start);
-byId("cancel").addEventListener("click", () => state.abort?.abort());
-showRecipe();
+openSettings(() => {
+  state.note = "";
+  clearFailure("setting");
+  refresh();
+});
+openAccount((failure) => {
+  if (failure) showFailure(failure);
+  else clearFailure("key");
+  refresh();
+});
+byId("panel").addEventListener("submit", start);
+byId("cancel").addEventListener("click", () => state.work?.abort.abort());
+refresh();

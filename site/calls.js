@@ -1,4 +1,4 @@
-// The API's calls. XMLHttpRequest makes them, for fetch() cannot tell how much is sent.
+// The API's calls. XMLHttpRequest makes them, since fetch() does not report how much is sent.
 
 import { here } from "./dom.js";
 
@@ -50,7 +50,10 @@ export async function keyOf(code) {
   }
 }
 
-/** Blur a photo. `hooks.onSend(share)`, `hooks.onWork()` and `hooks.signal` are the caller's. */
+/**
+ * Blur a photo. `hooks` are the caller's: `signal` to cancel, and for its progress
+ * `onUpload(share)`, `onBlur()` and `onReceive(share, isPaid)`; a share of null is unknown.
+ */
 export async function blur(photo, recipe, key, hooks) {
   try {
     return await blurBy(await wayOf(photo, key, hooks), photo, recipe, key, hooks);
@@ -73,7 +76,7 @@ async function wayOf(photo, key, hooks) {
 
 async function blurBy([field, value], photo, recipe, key, hooks) {
   const form = new FormData();
-  for (const [name, told] of Object.entries(recipe)) form.append(name, told);
+  for (const [name, text] of Object.entries(recipe)) form.append(name, text);
   form.append(field, value);
   const attempt = JSON.stringify([key, recipe]);
   if (!photo.attempts.has(attempt)) photo.attempts.set(attempt, randomText());
@@ -100,7 +103,7 @@ async function uploaded(photo, key, hooks) {
   const form = new FormData();
   for (const [name, value] of Object.entries(offer.fields)) form.append(name, value);
   form.append("file", photo.file);
-  await send("POST", reached(offer.url), { body: form, onSend: hooks.onSend, signal: hooks.signal });
+  await send("POST", reached(offer.url), { body: form, onUpload: hooks.onUpload, signal: hooks.signal });
   photo.uploads.set(key, offer.upload_id);
   return offer.upload_id;
 }
@@ -125,18 +128,25 @@ async function offered(photo, key, { signal }) {
   }
 }
 
-function send(method, path, { headers = {}, body = null, onSend, onWork, signal } = {}) {
+function send(method, path, { headers = {}, body = null, onUpload, onBlur, onReceive, signal } = {}) {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new Failure("cancelled", "Cancelled."));
     const call = new XMLHttpRequest();
+    const header = (name) => call.getResponseHeader(name);
     call.open(method, here(path));
     call.responseType = "blob";
     for (const [name, value] of Object.entries(headers)) call.setRequestHeader(name, value);
-    if (onSend) call.upload.onprogress = (event) => onSend(event.loaded / event.total);
-    if (onWork) call.upload.onload = () => onWork();
+    if (onUpload) call.upload.onprogress = (event) => onUpload(event.loaded / event.total);
+    if (onBlur) call.upload.onload = () => onBlur();
+    if (onReceive) {
+      call.onprogress = (event) => {
+        if (call.status >= 300) return;
+        onReceive(event.lengthComputable ? event.loaded / event.total : null, header("X-Credits-Charged") !== null);
+      };
+    }
     call.onerror = () => reject(new Failure("unreachable", "The service cannot be reached."));
     call.onabort = () => reject(new Failure("cancelled", "Cancelled."));
     call.onload = () => {
-      const header = (name) => call.getResponseHeader(name);
       const answer = { status: call.status, body: call.response, header };
       if (call.status < 300) resolve(answer);
       else failureOf(answer).then(reject);
@@ -158,13 +168,15 @@ async function failureOf({ status, body, header }) {
   }
 }
 
+/** Read an answer. A bucket's answer has no credits in it, nor has one whose charge is not confirmed. */
 function picture({ body, header }, tookMs) {
-  const left = header("X-Credits-Remaining");
+  const number = (name) => (header(name) === null ? null : Number(header(name)));
   return {
     blob: body,
     tookMs,
     timing: spansOf(header("Server-Timing")),
-    creditsLeft: left === null ? null : Number(left), // a bucket's answer tells nothing of it
+    charged: number("X-Credits-Charged"),
+    creditsLeft: number("X-Credits-Remaining"),
   };
 }
 

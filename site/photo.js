@@ -1,28 +1,34 @@
-// The ways in which a photo comes: chosen, taken, dropped, pasted, or the example.
+// The ways in which photos come: chosen, taken, dropped, pasted, or the example.
 
 import { Photo } from "./calls.js";
 import { byId, here } from "./dom.js";
 
-/** Call `onPhoto` with each photo, and `onOther` where something else was given. */
-export function openPhotos(onPhoto, onOther) {
+/** Call `onPhotos` with photos, and `onOther` with the names of files that are not photos. */
+export function openPhotos(onPhotos, onOther) {
   const take = (files) => {
-    const file = Array.from(files).find(looksLikePhoto);
-    if (file) onPhoto(new Photo(file));
-    else if (files.length) onOther(files[0].name);
+    const all = Array.from(files);
+    const photos = all.filter(looksLikePhoto);
+    if (photos.length) onPhotos(photos.map((file) => new Photo(file)));
+    const others = all.filter((file) => !looksLikePhoto(file));
+    if (others.length) onOther(others.map(({ name }) => name));
   };
-  for (const [button, input] of [["choose", "file"], ["shoot", "camera"]]) {
+  for (const [button, input] of [["choose", "file"], ["more", "file"], ["shoot", "camera"]]) {
     byId(button).addEventListener("click", () => byId(input).click());
+  }
+  for (const input of ["file", "camera"]) {
     byId(input).addEventListener("change", (event) => {
       take(event.target.files);
       event.target.value = ""; // so that the same file can be chosen again
     });
   }
-  byId("use-sample").addEventListener("click", async () => {
-    const answer = await fetch(here("sample.jpg"));
-    onPhoto(new Photo(new File([await answer.blob()], "example.jpg", { type: "image/jpeg" })));
-  });
+  byId("use-sample").addEventListener("click", async () => onPhotos([await examplePhoto()]));
   document.addEventListener("paste", (event) => take(event.clipboardData.files));
   acceptDrops(take);
+}
+
+export async function examplePhoto() {
+  const answer = await fetch(here("sample.jpg"));
+  return new Photo(new File([await answer.blob()], "example.jpg", { type: "image/jpeg" }));
 }
 
 function acceptDrops(take) {
@@ -42,7 +48,7 @@ function acceptDrops(take) {
   });
 }
 
-/** Whether to send it: a file that some systems know no type of is the server's to judge. */
+/** A file whose type the system does not know is sent too: the server decides. */
 function looksLikePhoto(file) {
   return file.type === "" || file.type.startsWith("image/");
 }

@@ -51,18 +51,22 @@ def test_an_account_without_credits_is_told_so(visit: Visit) -> None:
     assert visit.page.inner_text("#credits") == "1 credit"
     visit.blur()
     assert visit.fact("Credits left") == "0"
+    visit.page.locator("#radius").fill("3")
     visit.page.click("#go")
     assert "no credits left" in visit.failure()
 
 
-def test_nothing_happens_without_a_key_or_a_photo_but_a_word(visit: Visit) -> None:
+def test_without_a_key_the_main_button_asks_for_one_and_with_one_runs_the_example(
+    visit: Visit,
+) -> None:
     visit.page.click("#go")
     assert "Enter an API key" in visit.key_error()
     assert visit.page.evaluate("document.activeElement.id") == "key"
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
-    visit.page.click("#go")
-    assert "Choose a photo first" in visit.failure()
+    assert visit.page.is_hidden("#key-error")
+    visit.blur()
+    assert visit.download()[0] == "example-blurred.jpg"
 
 
 def test_who_is_offline_is_told_so_and_charged_once_when_it_works_again(

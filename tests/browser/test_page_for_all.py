@@ -100,6 +100,8 @@ def test_nothing_moves_for_who_asks_for_stillness(chromium: Browser, served: Api
     visit = Visit.begun(context, served)
     moving = "Array.from(document.querySelectorAll('*'), (e) => getComputedStyle(e))"
     still = f"{moving}.every((s) => s.animationName === 'none' && s.transitionDuration === '0s')"
-    visit.page.evaluate("progress.hidden = false; bar.removeAttribute('value')")
+    visit.page.evaluate(
+        "progress.hidden = false; document.getElementById('progress-bar').removeAttribute('value')"
+    )
     assert visit.page.evaluate(still)
     context.close()

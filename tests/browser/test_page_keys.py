@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from tests.browser.visit import Visit
     from tests.integration.media.conftest import Api
 
-IN_VIEW = """(element) => {
-  const { top, bottom } = element.getBoundingClientRect();
-  return top >= 0 && bottom <= innerHeight;
-}"""
 STORED = "localStorage.getItem('background-blur-key')"
 
 
@@ -122,18 +118,18 @@ def test_errors_are_in_view_next_to_their_field(
     visit.page.click("#go")
     visit.key_error()
     visit.page.wait_for_timeout(700)
-    assert visit.page.eval_on_selector("#key-error", IN_VIEW)
+    assert visit.in_view("#key-error")
     assert visit.page.get_attribute("#key", "aria-invalid") == "true"
     assert visit.page.evaluate("document.activeElement.id") == "key"
     visit.use_key("bb_live_wrong")
     visit.page.wait_for_selector("#key-error:has-text('not valid')")
-    assert visit.page.eval_on_selector("#key-error", IN_VIEW)
+    assert visit.in_view("#key-error")
     visit.begin(b"this is no image", served.key)
     assert visit.page.get_attribute("#key", "aria-invalid") == "false"
     visit.page.click("#go")
     visit.failure()
     visit.page.wait_for_timeout(700)
-    assert visit.page.eval_on_selector("#failure", IN_VIEW)
+    assert visit.in_view("#failure")
 
 
 def test_without_a_clipboard_the_code_is_selected_instead(visit: Visit) -> None:

@@ -68,7 +68,7 @@ def test_only_the_header_decides_that_nothing_was_charged(visit: Visit) -> None:
         visit.page.click("#go")
         visit.page.wait_for_selector("#failure:has-text('Lost.')")
         assert ("Nothing was charged" in visit.failure()) is expected
-        visit.page.click("#use-sample")
+        visit.give("another.jpg", b"this is no image either")
         visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
 
 

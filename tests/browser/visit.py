@@ -69,7 +69,25 @@ class Visit:
     def blur(self) -> None:
         """Ask for the picture, and wait until it is there."""
         self.page.click("#go")
-        self.page.wait_for_selector("#outcome:visible", timeout=60_000)
+        self.page.wait_for_selector("#progress:not(:visible)", state="attached", timeout=60_000)
+        self.page.wait_for_selector("#outcome:visible")
+
+    def rest(self) -> None:
+        """Wait until the handle has stopped after its sweep."""
+        script = "() => frame.style.getPropertyValue('--split') === '50%'"
+        while not self.page.evaluate(script):
+            self.page.wait_for_timeout(50)
+
+    def in_view(self, selector: str) -> bool:
+        """Return whether an element is whole in the window, and not covered by another one."""
+        script = """(element) => {
+          const { top, bottom, left, right } = element.getBoundingClientRect();
+          const isInside = top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+          const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+          return isInside && element.contains(seen);
+        }"""
+        answer: bool = self.page.eval_on_selector(selector, script)
+        return answer
 
     def begin(self, data: bytes | None = None, key: str | None = None) -> None:
         """Come with a good key and a photo."""

@@ -29,6 +29,9 @@ PLAIN = "index.txt"
 """What `/` says to a client that does not ask for HTML, such as curl."""
 ASSETS = {
     "icon.svg": "image/svg+xml",
+    "favicon.ico": "image/x-icon",
+    "touch-icon.png": "image/png",
+    "preview.jpg": "image/jpeg",
     "sample.jpg": "image/jpeg",
     "sample-blurred.jpg": "image/jpeg",
     "style.css": STYLE,
@@ -38,9 +41,17 @@ ASSETS = {
     "calls.js": SCRIPT,
     "code.js": SCRIPT,
     "dom.js": SCRIPT,
+    "errors.js": SCRIPT,
+    "failure.js": SCRIPT,
     "photo.js": SCRIPT,
+    "queue.js": SCRIPT,
     "result.js": SCRIPT,
+    "settings.js": SCRIPT,
+    "stage.js": SCRIPT,
+    "zip.js": SCRIPT,
     "docs.js": SCRIPT,
+    "try.js": SCRIPT,
+    "guides.json": "application/json",
 }
 FRESH_S = 300
 """How long a browser takes an asset without asking again: on Lambda, asking costs a call."""
@@ -114,7 +125,8 @@ def tagged(
     known = request.headers.get("if-none-match", "")
     if tag in {each.strip().removeprefix("W/") for each in known.split(",")}:
         return _response(HTTPStatus.NOT_MODIFIED, None, "", told)
-    body = data if content_type == "image/jpeg" else data.decode()
+    is_text = content_type in {HTML, TEXT, SCRIPT, STYLE, "image/svg+xml", "application/json"}
+    body = data.decode() if is_text else data
     return _response(HTTPStatus.OK, content_type, body, told)
 
 

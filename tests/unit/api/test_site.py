@@ -63,7 +63,8 @@ def test_an_asset_is_kept_for_five_minutes(site: Site) -> None:
 def test_a_photo_is_sent_as_bytes_and_the_rest_as_text(site: Site) -> None:
     routes = site.routes()
     bodies = {name: routes[f"/{name}"]["GET"](request(f"/{name}")).body for name in ASSETS}
-    assert bodies == {name: name.encode() if name.endswith(".jpg") else name for name in ASSETS}
+    binary = (".jpg", ".png", ".ico")
+    assert bodies == {name: name.encode() if name.endswith(binary) else name for name in ASSETS}
 
 
 def test_a_file_is_read_once(site: Site) -> None:
@@ -121,7 +122,8 @@ def test_who_has_the_file_is_told_that_it_is_the_same(site: Site, known: str) ->
 
 def test_each_file_has_the_media_type_of_its_kind() -> None:
     types = {"svg": "image/svg+xml", "jpg": "image/jpeg", "css": "text/css; charset=utf-8"}
-    types["js"] = "text/javascript; charset=utf-8"
+    types |= {"js": "text/javascript; charset=utf-8", "png": "image/png", "ico": "image/x-icon"}
+    types["json"] = "application/json"
     assert {name: types[name.rpartition(".")[2]] for name in ASSETS} == ASSETS
 
 

@@ -1,0 +1,45 @@
+// What each error means to a person at the page, and what a program's author can do about it.
+
+/** The page's own words for an error; where there are none, the API's message is shown. */
+export const WORDS = {
+  invalid_image: "This file cannot be read as a photo. It may be cut short, or in an unsupported format.",
+  invalid_api_key: "This key is not valid. A character may be missing, or the key has ended.",
+  insufficient_credits: "There are no credits left on this account.",
+  image_too_large: "This photo is too large.",
+  no_subject: "Nothing in this photo stands out from its background.",
+  rate_limit_exceeded: "Too many photos in a short time.",
+  overloaded: "The service is busy.",
+  temporarily_unavailable: "The service is not available right now.",
+  unreachable: "The service cannot be reached. Are you offline?",
+  idempotency_in_progress: "The first try of this photo is still running.",
+  no_key: "Enter an API key first.",
+  no_photo: "This file is not a photo.",
+  link_expired: "This link was used before or has expired. Enter the key itself.",
+};
+
+/** What to do about each code of the API; the reference shows it next to what the code means. */
+export const REMEDIES = {
+  invalid_image: "Send a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file. Open it in an image viewer first to check it.",
+  invalid_request: "Send multipart/form-data with one `image` (or `upload_id`). Let your HTTP client write the Content-Type header with its boundary.",
+  invalid_radius: "Send `radius` once, as a whole number from 0 to 50.",
+  invalid_mode: "Send `mode` as background or cutout, or leave it out.",
+  invalid_blur: "Send `blur` as gaussian or bokeh, or leave it out.",
+  invalid_format: "Send `format` as png, jpeg, webp or avif, or leave it out. For very large pictures take png.",
+  invalid_quality: "Send `quality` as a whole number from 1 to 100, or leave it out.",
+  invalid_content_type: "Send the media type of the photo, such as image/jpeg.",
+  invalid_bytes: "Send the size of the file in bytes, as a whole number.",
+  invalid_idempotency_key: "Send 1 to 255 visible ASCII characters, such as a UUID.",
+  invalid_api_key: "Check the ApiKey header for missing characters and spaces. Ask the operator whether the key was revoked or has expired.",
+  insufficient_credits: "Ask the operator to add credits to the account. `GET /v2/account` shows the balance.",
+  not_found: "Check the path; the routes are listed on this page.",
+  upload_not_found: "Ask for a new upload and send the file again. An upload is kept for a day and belongs to the key that asked for it.",
+  method_not_allowed: "Use one of the methods in the Allow header.",
+  idempotency_conflict: "Use a new Idempotency-Key for another photo or other parameters.",
+  idempotency_in_progress: "Wait `retry_after` seconds and send the same call again; it is charged once.",
+  image_too_large: "Scale the photo down, or send a large file by `POST /v2/uploads`.",
+  no_subject: "Send a photo that shows a person, an animal or an object in front of a background.",
+  rate_limit_exceeded: "Wait `retry_after` seconds and send the call again. The RateLimit header shows what is left.",
+  internal_error: "Send the call again with the same Idempotency-Key; it is charged at most once. Report the `request_id` if it happens again.",
+  temporarily_unavailable: "Wait `retry_after` seconds and send the call again.",
+  overloaded: "Wait `retry_after` seconds and send the call again, or send fewer photos at once.",
+};

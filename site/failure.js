@@ -1,0 +1,73 @@
+// Errors: next to the key's field or above the main button, with a countdown where waiting helps.
+
+import { showKeyError } from "./account.js";
+import { byId, make, show } from "./dom.js";
+import { WORDS } from "./errors.js";
+
+/** Errors that a key is the cause of; they are shown next to its field. */
+const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
+/** Errors that go away with another photo, not with another setting. */
+const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "some_failed"]);
+
+let shown = null;
+let ticking = 0;
+
+/** `onRetry()` is called when the visitor wants to try again. */
+export function openFailures(onRetry) {
+  byId("retry").addEventListener("click", onRetry);
+  addEventListener("online", () => shown?.code === "unreachable" && showFailure(null));
+}
+
+/** Show an error, or remove it (null). */
+export function showFailure(failure) {
+  clearInterval(ticking);
+  shown = failure;
+  const isOfKey = KEY_ERRORS.has(failure?.code);
+  showKeyError(...(isOfKey ? linesOf(failure) : []));
+  const lines = failure && !isOfKey ? linesOf(failure) : [];
+  byId("failure-text").replaceChildren(...lines);
+  show(byId("failure"), lines.length > 0);
+  byId("stage").toggleAttribute("data-invalid", PHOTO_ERRORS.has(failure?.code));
+  show(byId("countdown"), false);
+  show(byId("retry"), Boolean(failure?.isBlur) && canRetry(failure));
+  byId("retry").disabled = false;
+  if (lines.length && failure.retryAfter) countDown(failure.retryAfter);
+}
+
+/** Remove the error if what changed was its cause: the "photo", the "key" or a "setting". */
+export function clearFailure(cause) {
+  if (!shown) return;
+  const isOfPhoto = PHOTO_ERRORS.has(shown.code);
+  const isOfKey = KEY_ERRORS.has(shown.code) || shown.code === "insufficient_credits";
+  const isGone = { photo: !isOfKey, key: isOfKey, setting: !isOfKey && !isOfPhoto && !shown.retryAfter }[cause];
+  if (isGone) showFailure(null);
+}
+
+const canRetry = ({ code, status }) =>
+  status === 0 || status === 409 || status === 429 || status >= 500 || code === "unexpected";
+
+function countDown(seconds) {
+  const endsAt = Date.now() + seconds * 1000;
+  const tick = () => {
+    const left = Math.max(0, Math.ceil((endsAt - Date.now()) / 1000));
+    byId("countdown").textContent = left ? `You can try again in ${left} s.` : "You can try again now.";
+    byId("retry").disabled = left > 0;
+    if (!left) clearInterval(ticking);
+  };
+  show(byId("countdown"));
+  ticking = setInterval(tick, 250);
+  tick();
+}
+
+function linesOf(failure) {
+  const lines = [make("p", { textContent: WORDS[failure.code] ?? failure.message })];
+  if (WORDS[failure.code] && failure.status) lines.push(make("p", { textContent: failure.message }));
+  if (failure.isFree) lines.push(make("p", { textContent: "Nothing was charged." }));
+  else if (failure.isBlur) {
+    lines.push(make("p", { textContent: "Trying again is safe: this photo with these settings is charged once." }));
+  }
+  if (failure.requestId) {
+    lines.push(make("p", { className: "trace" }, "Request ", make("code", { textContent: failure.requestId })));
+  }
+  return lines;
+}

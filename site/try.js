@@ -1,0 +1,79 @@
+// "Try it": a form for a route that sends the real request and shows the real answer.
+
+import { currentKey } from "./account.js";
+import { here, inBytes, inTime, make } from "./dom.js";
+
+const SHOWN_HEADERS = [
+  "content-type", "x-request-id", "x-credits-charged", "x-credits-remaining", "ratelimit", "retry-after",
+  "idempotent-replayed", "server-timing",
+];
+
+/** Return the form of a route: its headers, its fields, and a place for the answer. */
+export function tryForm({ path, verb, call, body }) {
+  const form = make("form", { className: "try" });
+  const headers = [];
+  if (!call.security) headers.push(field(path, "ApiKey", { kind: "password", value: currentKey() ?? "", isRequired: true }));
+  for (const { name } of call.parameters ?? []) headers.push(field(path, name, {}));
+  const fields = Object.entries(body?.schema.properties ?? {})
+    .map(([name, schema]) => field(path, name, { schema, isRequired: body.schema.required.includes(name) }));
+  const answer = make("div", { className: "answer", ariaLive: "polite" });
+  const button = make("button", { type: "submit", className: "button", textContent: "Send" });
+  const note = call.operationId === "blur" ? [make("p", { className: "note", textContent: "This is a real call: a live key pays a credit for a result." })] : [];
+  form.append(...headers.map(({ row }) => row), ...fields.map(({ row }) => row), button, ...note, answer);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      answer.replaceChildren(...(await send(verb, path, headers, fields, body?.kind)));
+    } catch {
+      answer.replaceChildren(make("p", { textContent: "The service cannot be reached." }));
+    }
+    button.disabled = false;
+  });
+  return make("details", { className: "try-it" }, make("summary", { textContent: "Try it" }), form);
+}
+
+function field(path, name, { kind = "text", value = "", schema = {}, isRequired = false }) {
+  const id = `try-${path}-${name}`.replace(/[^a-z0-9]+/gi, "-");
+  const input = schema.enum
+    ? make("select", { id, name }, make("option", { value: "", textContent: "–" }), ...schema.enum.map((each) => make("option", { value: each, textContent: each })))
+    : make("input", { id, name, value, type: typeOf(schema, kind), autocomplete: "off" });
+  if (schema.default !== undefined && input.tagName === "INPUT") input.placeholder = schema.default;
+  if (name === "radius") input.value = 12;
+  const label = make("label", { htmlFor: id }, make("code", { textContent: name }), isRequired ? make("span", { className: "must", textContent: "required" }) : "");
+  return { name, input, row: make("div", { className: "entry" }, label, input) };
+}
+
+const typeOf = ({ format, type }, kind) => (format === "binary" ? "file" : type === "integer" ? "number" : kind);
+
+async function send(verb, path, headers, fields, kind) {
+  const sent = fields.map(({ name, input }) => [name, input.files ? input.files[0] : input.value]).filter(([, value]) => value);
+  const request = { method: verb.toUpperCase(), headers: {} };
+  for (const { name, input } of headers) if (input.value) request.headers[name] = input.value;
+  if (kind === "application/json") {
+    request.headers["Content-Type"] = kind;
+    request.body = JSON.stringify(Object.fromEntries(sent.map(([name, value]) => [name, Number(value) || value])));
+  } else if (kind) {
+    request.body = new FormData();
+    for (const [name, value] of sent) request.body.append(name, value);
+  }
+  const started = performance.now();
+  const response = await fetch(here(path.slice(1)), request);
+  const blob = await response.blob();
+  const took = performance.now() - started;
+  const lines = SHOWN_HEADERS.filter((name) => response.headers.has(name)).map((name) => `${name}: ${response.headers.get(name)}`);
+  const head = `HTTP ${response.status} in ${inTime(took)}, ${inBytes(blob.size)}`;
+  return [pre([head, ...lines].join("\n")), await shown(blob)];
+}
+
+async function shown(blob) {
+  if (blob.type.startsWith("image/")) return make("img", { src: URL.createObjectURL(blob), alt: "The result" });
+  const text = await blob.text();
+  try {
+    return pre(JSON.stringify(JSON.parse(text), null, 2));
+  } catch {
+    return pre(text);
+  }
+}
+
+const pre = (text) => make("pre", { tabIndex: 0 }, make("code", { textContent: text }));

@@ -1,0 +1,59 @@
+// A ZIP of files as they are ("stored"): pictures are compressed already. APPNOTE.TXT 6.3.10, 4.3.
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+  let value = index;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
+  return value;
+});
+const UTF8_NAMES = 0x0800;
+const VERSION = 20; // 2.0: what an unpacking program has to support
+
+/** Return a ZIP of `[name, blob]` pairs as a blob. Equal names get a number. */
+export async function zipOf(files) {
+  const [parts, directory, taken] = [[], [], new Set()];
+  let offset = 0;
+  for (const [wanted, blob] of files) {
+    const name = new TextEncoder().encode(freeName(wanted, taken));
+    const checksum = crc32(new Uint8Array(await blob.arrayBuffer()));
+    const fields = [
+      ...[VERSION, UTF8_NAMES, 0].map(short), ...dosTime(new Date()).map(short),
+      ...[checksum, blob.size, blob.size].map(long), short(name.length), short(0),
+    ].flat();
+    const header = Uint8Array.from([...long(0x04034b50), ...fields]);
+    directory.push(Uint8Array.from([
+      ...long(0x02014b50), ...short(VERSION), ...fields,
+      ...short(0), ...short(0), ...short(0), ...long(0), ...long(offset),
+    ]), name);
+    parts.push(header, name, blob);
+    offset += header.length + name.length + blob.size;
+  }
+  const size = directory.reduce((sum, part) => sum + part.length, 0);
+  const end = Uint8Array.from([
+    ...long(0x06054b50), ...short(0), ...short(0), ...short(files.length), ...short(files.length),
+    ...long(size), ...long(offset), ...short(0),
+  ]);
+  return new Blob([...parts, ...directory, end], { type: "application/zip" });
+}
+
+function freeName(wanted, taken) {
+  const [, stem, ending] = wanted.match(/^(.*?)(\.[^.]*)?$/s);
+  let name = wanted;
+  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number})${ending ?? ""}`;
+  taken.add(name.toLowerCase());
+  return name;
+}
+
+function crc32(bytes) {
+  let value = 0xffffffff;
+  for (const byte of bytes) value = CRC_TABLE[(value ^ byte) & 0xff] ^ (value >>> 8);
+  return (value ^ 0xffffffff) >>> 0;
+}
+
+function dosTime(date) {
+  const time = (date.getHours() << 11) | (date.getMinutes() << 5) | (date.getSeconds() >> 1);
+  const day = ((date.getFullYear() - 1980) << 9) | ((date.getMonth() + 1) << 5) | date.getDate();
+  return [time, day];
+}
+
+const short = (value) => [value & 0xff, (value >>> 8) & 0xff];
+const long = (value) => [...short(value), ...short(value >>> 16)];
