@@ -35,9 +35,9 @@ function addPhotos(photos) {
 function removeItem(item) {
   item.forget();
   state.items = state.items.filter((each) => each !== item);
-  if (state.selected !== item) return refresh();
-  clearFailure("photo");
-  select(state.items[0] ?? null);
+  if (!state.items.some((each) => each.state === "failed")) clearFailure("photo");
+  if (state.selected === item) select(state.items[0] ?? null);
+  else refresh();
 }
 
 async function select(item, { isNew = false } = {}) {

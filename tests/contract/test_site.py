@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from docs import guides
+from docs.describe import described
 from events import make
 
 from blur.api.site import ASSETS, PAGES, PLAIN, canonical
@@ -121,3 +123,31 @@ def test_any_page_may_read_the_description(call: Call) -> None:
 
 def test_the_example_is_the_sample_photo() -> None:
     assert (SITE / "sample.jpg").read_bytes() == make.PHOTO.read_bytes()
+
+
+def test_the_guides_are_those_of_the_documentation() -> None:
+    assert (SITE / "guides.json").read_text("utf-8") == guides.served(), "run `make openapi`"
+    assert [guide["title"] for guide in guides.guides()] == [
+        "Coming from fapihub",
+        "Coming from remove.bg",
+    ]
+
+
+def test_the_reference_says_what_to_do_about_each_code() -> None:
+    text = (SITE / "errors.js").read_text("utf-8")
+    remedies = text[text.index("REMEDIES") :]
+    codes = {
+        each["const"]
+        for response in described()["components"]["responses"].values()
+        for part in response.get("content", {})
+        .get("application/json", {})
+        .get("schema", {})
+        .get("allOf", [])
+        for each in part.get("properties", {})
+        .get("error", {})
+        .get("properties", {})
+        .get("code", {})
+        .get("oneOf", [])
+    }
+    assert len(codes) > 20
+    assert codes == set(re.findall(r"^  (\w+): ", remedies, re.MULTILINE))
