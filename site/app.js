@@ -115,7 +115,7 @@ function goLabel(todo) {
 }
 
 function costNote(todo) {
-  if (isFree()) return "Free with a test key; results carry a visible TEST.";
+  if (isFree()) return "Free with a test key; results are marked TEST and less sharp.";
   const each = `${inCredits(state.price)} for each result. Errors are free.`;
   return todo.length > 1 ? `${inCredits(todo.length * state.price)} in all: ${each}` : each;
 }

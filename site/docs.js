@@ -163,7 +163,7 @@ function errorEntries() {
     }
   }
   return Array.from(entries, ([code, { status, text }]) => {
-    const summary = make("summary", {}, make("code", { textContent: code }), make("span", { className: "bounds", textContent: status }));
+    const summary = make("summary", {}, make("code", { textContent: code }), " ", make("span", { className: "bounds", textContent: status }));
     return make("details", { id: `error-${code}`, open: isWide }, summary,
       make("p", {}, make("b", { textContent: "Meaning: " }), ...prose(text), "."),
       make("p", {}, make("b", { textContent: "What to do: " }), ...prose(REMEDIES[code] ?? "")));
@@ -186,7 +186,7 @@ function statusOf(name) {
 const GUIDE_BLOCKS = {
   text: ({ text }) => paragraph(text),
   heading: ({ text }) => make("h3", { textContent: text }),
-  code: ({ text }) => listing(text.replaceAll("$URL", here("").replace(/\/$/, ""))),
+  code: ({ text }) => listing(text.replaceAll("$URL", here("./").replace(/\/$/, ""))),
   list: ({ items }) => make("ul", {}, ...items.map((item) => make("li", {}, ...prose(item)))),
   table: ({ titles, rows }) => table(titles, rows.map((cells) => cells.map(prose))),
 };
@@ -219,7 +219,7 @@ async function read(path) {
 }
 
 async function open() {
-  byId("base").textContent = here("");
+  byId("base").textContent = here("./");
   openCode();
   showCode({ radius: "12" });
   const [served, guides] = await Promise.all([read("openapi.json"), read("guides.json")]);
