@@ -139,6 +139,9 @@ class Connection(Protocol):
     def mark_known_key(self) -> None:
         """Prefer this connection to those without a key."""
 
+    def watch(self) -> None:
+        """Notice it soon if the client leaves, now that nothing more is read of its request."""
+
     def abort(self) -> None:
         """Close at once."""
 
@@ -175,7 +178,8 @@ class Exchange:
         return to_request(self.scope, body, request_id=self.request_id)
 
     def client(self) -> ClientState:
-        """Return the state of the client."""
+        """Return the state of the client, from now on watched."""
+        self.connection.watch()
         return ClientState(self.connection.lost)
 
 

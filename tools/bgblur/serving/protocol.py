@@ -39,6 +39,9 @@ STALLED_S = 3
 STOPPING_WRITE_S = 5
 """The same while the server stops."""
 
+PROBE_S = 0.5
+"""How often a client that has closed its sending side is sent something, to see if it is there."""
+
 STOP_S = 0.5
 """How long a stopping server still listens to clients that have sent nothing yet."""
 
@@ -128,11 +131,25 @@ class Protocol(H11Protocol):
                 self.since_s = self.loop.time()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Keep the connection for the answer if the request is whole: only its sender is done."""
+        """Keep the connection for the answer if the request is complete.
+
+        A client that has closed its sending side alone still reads. One that has closed both looks
+        the same until something is sent to it; then its system resets the connection.
+        """
         keep = self._dropped_bytes is None and self.is_answering and not self.cycle.more_body
         if keep:
             self.cycle.keep_alive = False
+            self._probe()
         return keep
+
+    def _probe(self) -> None:
+        """Send interim responses, which clients ignore (RFC 9110, 15.2.1), until the answer."""
+        http = self.conn
+        waits = self.is_answering and http.our_state is h11.SEND_RESPONSE
+        if waits and http.their_http_version == b"1.1" and not self.transport.is_closing():
+            interim = h11.InformationalResponse(status_code=100, reason="Continue", headers=[])
+            self.transport.write(http.send(interim) or b"")
+            self.loop.call_later(PROBE_S, self._probe)
 
     def pause_writing(self) -> None:
         """Give the client a limited time to read."""
@@ -170,6 +187,10 @@ class Protocol(H11Protocol):
     def mark_known_key(self) -> None:
         """Prefer this connection to those without a key."""
         self.has_key = True
+
+    def watch(self) -> None:
+        """Read on, although the request is complete, to notice when the client leaves."""
+        self.flow.resume_reading()
 
     def abort(self) -> None:
         """Close at once, without sending what is still to be sent."""

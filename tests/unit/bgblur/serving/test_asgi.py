@@ -96,6 +96,9 @@ class Connection:
     def abort(self) -> None:
         self.events.append("aborted")
 
+    def watch(self) -> None:
+        self.is_watched = True
+
     async def linger(self) -> None:
         self.events.append("lingered")
 

@@ -1,0 +1,239 @@
+"""Requests that wait: for how long, for whom, and what they cost."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import sqlite3
+import struct
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from events import make
+from PIL import Image
+from tests.faults.books import Books, open_books
+from tests.faults.processes import workers
+from tests.integration.running import Running, running
+
+from blur.accounts.connect import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HOLD_TTL_S = 60
+"""Long enough for a slow photo on a loaded machine."""
+WAIT_S = 60
+SMALL = make.jpeg()
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER: close with a reset."""
+
+
+@pytest.fixture(scope="module")
+def slow() -> bytes:
+    """Return a photo that takes about a second."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(SMALL)).resize((4000, 4000)).save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def form(photo: bytes) -> requests.PreparedRequest:
+    request = requests.Request(
+        "POST", "http://localhost", files={"image": photo}, data={"radius": 12}
+    )
+    return request.prepare()
+
+
+def send(server: Running, key: str, photo: bytes, *headers: str) -> socket.socket:
+    """Send a whole request and return the connection."""
+    prepared, where = form(photo), urlsplit(server.blur_url)
+    body = prepared.body
+    assert isinstance(body, bytes)
+    lines = (
+        f"POST {where.path} HTTP/1.1",
+        f"Host: {where.netloc}",
+        f"ApiKey: {key}",
+        f"Content-Type: {prepared.headers['Content-Type']}",
+        f"Content-Length: {len(body)}",
+        *headers,
+    )
+    connection = socket.create_connection((where.hostname, where.port), timeout=WAIT_S)
+    connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    return connection
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    connection.close()
+
+
+WAYS_TO_LEAVE = [reset, socket.socket.close]
+
+
+@pytest.fixture
+def env(env: dict[str, str]) -> dict[str, str]:
+    return env | {"BLUR_HOLD_TTL_S": str(HOLD_TTL_S)}
+
+
+def post(server: Running, key: str, photo: bytes) -> requests.Response:
+    return requests.post(
+        server.blur_url,
+        headers={"ApiKey": key},
+        files={"image": photo},
+        data={"radius": 12},
+        timeout=WAIT_S,
+    )
+
+
+def account(server: Running, key: str) -> requests.Response:
+    return requests.get(f"{server.url}/v2/account", headers={"ApiKey": key}, timeout=WAIT_S)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {WAIT_S} s"
+        time.sleep(0.02)
+
+
+def photos_worked_on(server: Running) -> int:
+    """Return how many photos the log has an answer of a worker for."""
+    lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
+    return sum("invocation" in line and line.get("path") == "/v2/rembg/blur/" for line in lines)
+
+
+@contextmanager
+def locked(env: dict[str, str]) -> Iterator[None]:
+    """Keep the accounts' file locked, as another process can."""
+    path = env["BLUR_ACCOUNTS"].removeprefix("sqlite:")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+@pytest.mark.timeout(300)
+def test_photos_whose_clients_leave_while_they_wait_are_not_worked_on_and_cost_nothing(
+    tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
+) -> None:
+    with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
+        working = pool.submit(post, server, books.key, slow)
+        until(lambda: books.exact().held == 1)
+        waiting = [send(server, books.key, SMALL) for _ in range(6)]
+        for connection, leave in zip(waiting, WAYS_TO_LEAVE * 3, strict=True):
+            leave(connection)
+        assert working.result().status_code == 200
+        assert post(server, books.key, SMALL).status_code == 200
+        assert photos_worked_on(server) == 2
+    assert books.settled(after_s=HOLD_TTL_S) == 2
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("leave", WAYS_TO_LEAVE)
+def test_a_photo_whose_client_leaves_meanwhile_is_charged_only_if_it_is_kept(
+    tmp_path: Path, env: dict[str, str], slow: bytes, leave: Callable[[socket.socket], None]
+) -> None:
+    store = connect(env["BLUR_ACCOUNTS"])
+    with running(tmp_path, env) as server:
+        for header, charged in ((), 0), (("Idempotency-Key: once",), 1):
+            books = open_books(store)
+            connection = send(server, books.key, slow, *header)
+            until(lambda: books.exact().held == 1)  # noqa: B023
+            leave(connection)
+            until(lambda: books.exact().held == 0)  # noqa: B023
+            assert books.settled(after_s=HOLD_TTL_S) == charged
+    store.close()
+
+
+@pytest.mark.timeout(300)
+def test_a_client_that_only_closes_its_sending_side_gets_its_photo(
+    tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
+) -> None:
+    with running(tmp_path, env) as server, send(server, books.key, slow) as connection:
+        until(lambda: books.exact().held == 1)
+        connection.shutdown(socket.SHUT_WR)
+        response = HTTPResponse(connection)
+        response.begin()
+        assert response.status == 200
+        assert Image.open(io.BytesIO(response.read())).size == (4000, 4000)
+    assert books.settled(after_s=HOLD_TTL_S) == 1
+
+
+@pytest.mark.timeout(300)
+def test_a_photo_waits_for_a_limited_time_and_costs_nothing_then(
+    tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
+) -> None:
+    env = env | {"BLUR_QUEUE_WAIT_S": "1"}
+    with running(tmp_path, env) as server, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: post(server, books.key, slow), range(8)))
+    done = [answer for answer in answers if answer.status_code == 200]
+    late = [answer for answer in answers if answer.status_code != 200]
+    assert done
+    assert late
+    for answer in late:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert books.settled(after_s=HOLD_TTL_S) == len(done)
+
+
+@pytest.mark.timeout(300)
+def test_a_second_account_gets_its_share_of_a_full_queue(
+    tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
+) -> None:
+    store = connect(env["BLUR_ACCOUNTS"])
+    newcomer = open_books(store)
+    with running(tmp_path, env, "--queue", "4") as server, ThreadPoolExecutor(12) as pool:
+        crowd = [pool.submit(post, server, books.key, slow) for _ in range(5)]
+        until(lambda: books.exact().held == 1)
+        until(lambda: post(server, books.key, SMALL).status_code == 503)
+        mine = [pool.submit(post, server, newcomer.key, SMALL) for _ in range(2)]
+        assert [answer.result().status_code for answer in mine] == [200, 200]
+        statuses = [answer.result().status_code for answer in crowd]
+        assert set(statuses) == {200, 503}
+    assert newcomer.settled(after_s=HOLD_TTL_S) == 2
+    assert books.settled(after_s=HOLD_TTL_S) == statuses.count(200)
+    store.close()
+
+
+@pytest.mark.timeout(300)
+def test_a_locked_store_delays_account_calls_alone_and_for_a_limited_time(
+    tmp_path: Path, env: dict[str, str], books: Books
+) -> None:
+    with running(tmp_path, env) as server, ThreadPoolExecutor(12) as pool:
+        assert account(server, books.key).status_code == 200
+        with locked(env):
+            began_s = time.monotonic()
+            calls = [pool.submit(account, server, books.key) for _ in range(12)]
+            for path in ("/", "/health", "/openapi.json", "/docs", "/sample.jpg") * 3:
+                assert requests.get(server.url + path, timeout=WAIT_S).status_code == 200
+            assert not wait(calls, timeout=0).done  # each waits longer than all of these took
+            for call in calls:
+                assert call.result().status_code == 503
+                assert int(call.result().headers["Retry-After"]) >= 1
+            assert time.monotonic() - began_s < 30
+        until(lambda: account(server, books.key).status_code == 200)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_an_account_process_that_fails_is_replaced_and_the_page_does_not_wait(
+    tmp_path: Path, env: dict[str, str], books: Books, number: signal.Signals
+) -> None:
+    with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
+        (worker,) = workers(server.process.pid, "account")
+        os.kill(worker, number)
+        call = pool.submit(account, server, books.key)
+        assert requests.get(server.url, timeout=WAIT_S).status_code == 200
+        assert call.result().status_code in {200, 503}
+        until(lambda: account(server, books.key).status_code == 200)
+        assert workers(server.process.pid, "account") != [worker]
