@@ -127,6 +127,10 @@ class Protocol(H11Protocol):
         super().data_received(data)
         if self.is_answering:
             self._head_came()
+            if not self.cycle.more_body and not self.conn.trailing_data[0]:
+                # uvicorn stops reading a large body at its last piece, too. Only who reads on
+                # notices that the client disconnects.
+                self.flow.resume_reading()
             if not was_answering:
                 self.since_s = self.loop.time()
 

@@ -1,0 +1,94 @@
+"""What a real server charges for, and what it counts, when a call does not end as usual."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from tests.integration.media.conftest import issue
+from tests.integration.running import environment, running
+from tests.integration.test_workers import balance, children, funded, jpeg, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.running import Running
+
+NOTICED_S = 1.0
+"""How long the front process may take to see that a connection was reset."""
+
+
+def send(server: Running, key: str, photo: bytes, **headers: str) -> socket.socket:
+    """Send a photo and return the connection, with the answer still to come."""
+    form = {"image": photo, "radius": (None, "12")}
+    prepared = requests.Request("POST", server.blur_url, files=form).prepare()
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    content_type = str(prepared.headers["Content-Type"])
+    everything = {"ApiKey": key, "Content-Type": content_type, **headers}
+    connection.request("POST", "/v2/rembg/blur/", prepared.body, everything)
+    assert connection.sock is not None
+    return connection.sock
+
+
+def reset(connection: socket.socket) -> None:
+    """Close a connection with RST, as a client does that has crashed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "charged"), [({}, 0), ({"Idempotency-Key": "order-1"}, 1)], ids=["without", "with"]
+)
+def test_a_client_that_leaves_during_the_work_pays_only_with_an_idempotency_key(
+    tmp_path: Path, model_dir: Path, headers: dict[str, str], charged: int
+) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir)) as server:
+        key = funded(tmp_path, model_dir, 5)
+        (worker,) = children(server)
+        connection = send(server, key, jpeg(4000, 4000), **headers)
+        until(lambda: balance(server, key) == (4, 1))
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            reset(connection)
+            time.sleep(NOTICED_S)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        until(lambda: balance(server, key)[1] == 0)
+        assert balance(server, key) == (5 - charged, 0)
+
+
+def test_an_uncharged_call_counts_by_its_cpu_and_an_ordinary_one_once(
+    tmp_path: Path, model_dir: Path
+) -> None:
+    small, photo = jpeg(512, 512), jpeg(4000, 4000)
+    for cpu_ms, weighs_more in (("60000", False), ("50", True)):
+        env = environment(tmp_path, model_dir, BLUR_ORDINARY_CPU_MS=cpu_ms)
+        with running(tmp_path, env) as server:
+            limit = ("--rate", "1", "--burst", "100")
+            paid, free = issue(env, options=limit), issue(env, options=(*limit, "--test"))
+            assert remaining(server, paid, photo) == 99
+            assert (remaining(server, free, small) < 99) is weighs_more
+            assert (remaining(server, free, photo) < 96) is weighs_more
+
+
+def remaining(server: Running, key: str, photo: bytes) -> int:
+    """Blur a photo and return how many requests its key can send at once then."""
+    answer = requests.post(
+        server.blur_url,
+        headers={"ApiKey": key},
+        files={"image": photo},
+        data={"radius": 12},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    found = re.search(r"r=(\d+)", answer.headers["RateLimit"])
+    assert found
+    return int(found[1])
