@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import requests
@@ -26,10 +26,8 @@ from bgblur.serving import protocol
 from bgblur.serving.asgi import BODIES_AT_ONCE, SLICE_BYTES
 from bgblur.serving.body import RATE_WINDOW_S
 from bgblur.serving.connections import MAX_CONNECTIONS
+from bgblur.serving.server import FILES
 from blur.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HERE = "tests/attack/test_shares.py"
 SOON_S = 5.0
@@ -143,6 +141,13 @@ def test_full_table_closes_connections_of_the_address_with_most(served: Served) 
         "answered meanwhile",
         by=HERE,
     )
+
+
+def test_server_can_open_more_files_than_it_has_connections(served: Served) -> None:
+    limits = Path(f"/proc/{served.server.process.pid}/limits").read_text()
+    [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    now, most = map(int, line.split()[3:5])
+    assert now >= min(FILES, most) > 2 * MAX_CONNECTIONS
 
 
 def test_connection_that_works_on_a_request_with_a_key_is_kept(served: Served) -> None:

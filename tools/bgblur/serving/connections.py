@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from typing import Protocol
 
 MAX_CONNECTIONS = 512
 """How many can be open. Each has a buffer and a file of the process, which can have 1,024."""
+
+BATCHES = 32
+"""A full table closes one of so many parts at once, since choosing takes longer than closing."""
 
 
 class Closable(Protocol):
@@ -54,12 +58,12 @@ class ConnectionTable:
         """Take a new connection, closing another one if need be; return False if none can close."""
         peers = self._by_address.get(new.address, set())
         if len(peers) >= self._per_address:
-            crowd = peers
+            has_space = self._evict(peers, 1)
         elif len(self._all) >= self._most:
-            crowd = self._all
+            has_space = self._evict(self._all, max(1, self._most // BATCHES))
         else:
-            crowd = set()
-        if crowd and not self._evict_one(crowd):
+            has_space = True
+        if not has_space:
             return False
         self._all.add(new)
         self._by_address[new.address].add(new)
@@ -74,16 +78,16 @@ class ConnectionTable:
             if not peers:
                 del self._by_address[connection.address]
 
-    def _evict_one(self, crowd: set[Closable]) -> bool:
+    def _evict(self, crowd: set[Closable], count: int) -> bool:
+        """Close one connection, and up to `count` if they have no key; return False for none."""
         closable = [
             each for each in crowd if each.is_stalled or not (each.has_key and each.is_answering)
         ]
-        if not closable:
-            return False
-        victim = min(
-            closable,
-            key=lambda each: (each.has_key, -len(self._by_address[each.address]), each.since_s),
-        )
-        self.remove(victim)
-        victim.evict()
-        return True
+        victims = heapq.nsmallest(count, closable, key=self._rank)
+        for victim in victims[:1] + [each for each in victims[1:] if not each.has_key]:
+            self.remove(victim)
+            victim.evict()
+        return bool(victims)
+
+    def _rank(self, each: Closable) -> tuple[bool, int, float]:
+        return each.has_key, -len(self._by_address[each.address]), each.since_s

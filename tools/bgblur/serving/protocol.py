@@ -104,7 +104,7 @@ class Protocol(H11Protocol):
         if self._table.admit(self):
             self._expect_head()
         else:
-            self._refuse(OverloadedError(retry_after_s=1))
+            self._refuse(OverloadedError(retry_after_s=1), lingers=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
@@ -203,10 +203,11 @@ class Protocol(H11Protocol):
 
     def evict(self) -> None:
         """Close for another connection."""
-        if self.is_answering or self._dropped_bytes is not None:
-            self.abort()
-        else:
+        is_idle = self._write_timer is None and self._dropped_bytes is None
+        if is_idle and not self.is_answering:
             self.transport.close()
+        else:  # closing would wait for the client
+            self.abort()
 
     async def linger(self) -> None:
         """After an answer: drop what the client still sends, until it has read the answer.
@@ -264,7 +265,7 @@ class Protocol(H11Protocol):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _refuse(self, error: ApiError) -> None:
+    def _refuse(self, error: ApiError, *, lingers: bool = True) -> None:
         """Answer and close, if no answer has begun."""
         self.is_refused = True
         self._head_came()
@@ -277,6 +278,9 @@ class Protocol(H11Protocol):
         self._observe(UNROUTED, reply, 0.0)
         for event in _events(reply):
             self.transport.write(self.conn.send(event) or b"")
+        if not lingers:
+            self.transport.close()
+            return
         if self.is_answering:  # the application waits for a body that it will not get
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -43,7 +43,13 @@ if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
 
 BACKLOG = 2048
-"""Connections that the system keeps until they are taken; uvicorn's default."""
+"""Connections that the system keeps until they are accepted; uvicorn's default."""
+
+ACCEPTED_AT_ONCE = 64
+"""Connections that are accepted before others get their turn, and before one of them can close."""
+
+FILES = 4096
+"""Files that the process needs for connections, where the system lets it have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ class AnnouncingServer(uvicorn.Server):
         """Start the pools, accept connections, announce the port."""
         await asyncio.gather(*(pool.start() for pool in self._pools))
         await super().startup(sockets)
+        for listening in sockets or []:  # asyncio accepts as many at once as it lets wait
+            listening.listen(BACKLOG)
         if not self.should_exit:
             self._announce(self.servers[0].sockets[0].getsockname()[1])
 
@@ -104,9 +112,23 @@ def serve(  # noqa: PLR0913 - each is named where it is given
         suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
     ):
         open_access_log()
+        raise_file_limit()
         application = server_app(settings, photos, accounts, folder, observe)
         config = configuration(middleware(application), settings, observe)
         AnnouncingServer(config, (photos, accounts), announce).run([listening])
+
+
+def raise_file_limit() -> None:
+    """Let this process open more files, up to what the system allows."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows, which has no such limit
+    except ImportError:
+        return
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if limit != resource.RLIM_INFINITY and limit < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def upload_folder(settings: Settings) -> FolderStore | None:
@@ -193,6 +215,7 @@ def configuration(
         lifespan="off",
         log_level="error",
         access_log=False,
+        backlog=ACCEPTED_AT_ONCE,
         server_header=False,
         timeout_graceful_shutdown=settings.stop_s,
     )
