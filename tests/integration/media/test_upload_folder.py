@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ import pytest
 import requests
 from requests_toolbelt import MultipartEncoder
 from tests.integration.media.conftest import Api, serve
+
+from bgblur.serving.uploads import receive_upload
+from blur.clock import now
+from blur.delivery.folder import FolderStore
+from blur.errors import InvalidRequestError
 
 FILE_BYTES = 2_000_000
 FORMS = 20
@@ -131,3 +137,23 @@ def test_a_form_that_is_sent_again_replaces_its_upload(folder_api: Api, media: P
         )
         assert answer.status_code == 204
         assert stored_bytes(media) == before + len(content)
+
+
+@pytest.mark.parametrize("split", range(1, 45, 3))
+def test_a_form_can_end_in_any_number_of_packets(split: int, tmp_path: Path) -> None:
+    folder = FolderStore(tmp_path)
+    name = "uploads/a"
+    form = folder.offer(name, content_type="image/jpeg", max_bytes=10, now_us=now())
+    encoder = MultipartEncoder({**form.fields, "file": ("a.jpg", b"\r\n--photo-")})
+    body = encoder.read()
+
+    async def chunks(*ends: bytes) -> AsyncIterator[bytes]:
+        for chunk in (body[:-split], *(body[-at : 1 - at or None] for at in range(split, 0, -1))):
+            yield chunk
+        for end in ends:
+            yield end
+
+    asyncio.run(receive_upload(folder, encoder.content_type, chunks()))
+    assert folder.take(name, max_bytes=10) == b"\r\n--photo-"
+    with pytest.raises(InvalidRequestError, match="last field"):
+        asyncio.run(receive_upload(folder, encoder.content_type, chunks(bytes(5000))))

@@ -64,6 +64,8 @@ class _Form:
         self._file: BinaryIO | None = None
         self._open_files = ExitStack()
         self._room = 0
+        self._has_file = False
+        self._skipped = 0
 
     def __enter__(self) -> Self:
         return self
@@ -78,34 +80,57 @@ class _Form:
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the form."""
+        if self._has_file:
+            self._skip(chunk)
+            return
         try:
             for event in self._parser.parse(chunk):
                 if isinstance(event, MultipartSegment):
                     self._begin(event.name)
-                elif event:
+                elif event is None:
+                    self._has_file = self._file is not None
+                else:
                     self._add(bytes(event))
         except MultipartError as error:
             raise _malformed(error) from error
+        if self._has_file:
+            self._require_last()
 
     def end(self) -> None:
         """Check that the form is whole and had a file with something in it."""
-        try:
-            self._parser.close()
-        except MultipartError as error:
-            raise _malformed(error) from error
+        if not self._has_file:
+            try:
+                self._parser.close()
+            except MultipartError as error:
+                raise _malformed(error) from error
         if self._permit is None or self._room == self._permit.max_bytes:
             message = f"The form has no file named '{FILE_FIELD}', or an empty one."
             raise InvalidRequestError(message)
 
     def _begin(self, name: str) -> None:
         if self._file is not None:
-            message = f"The form has something behind '{FILE_FIELD}', which comes last."
-            raise InvalidRequestError(message)
+            raise _not_last()
         self._name = name
         if name == FILE_FIELD:
             self._permit = self._permitted()
             self._room = self._permit.max_bytes
             self._file = self._open_files.enter_context(self._folder.writing(self._permit))
+
+    def _require_last(self) -> None:
+        """Require that the form ends after its file."""
+        try:
+            self._parser.close()
+        except MultipartError as error:
+            raise _not_last() from error
+
+    def _skip(self, chunk: bytes) -> None:
+        """Ignore what follows the form (RFC 2046, 5.1.1), such as the last CRLF in its own packet.
+
+        The parser accepts it in the chunk that the form ends in, and in no later one.
+        """
+        self._skipped += len(chunk)
+        if self._skipped > MAX_FIELD_BYTES:
+            raise _not_last()
 
     def _permitted(self) -> Permit:
         token = self._fields.get(TOKEN_FIELD, b"").decode("latin-1")
@@ -127,6 +152,10 @@ class _Form:
             message = "The file has more bytes than were declared for it."
             raise ImageTooLargeError(message)
         self._file.write(data)
+
+
+def _not_last() -> InvalidRequestError:
+    return InvalidRequestError(f"`{FILE_FIELD}` must be the last field of the form.")
 
 
 def _malformed(error: MultipartError) -> InvalidRequestError:

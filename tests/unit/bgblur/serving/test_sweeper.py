@@ -1,0 +1,56 @@
+"""The thread that removes expired uploads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bgblur.serving.sweeper import sweeping
+from blur.delivery.folder import FolderStore
+from blur.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import pytest
+
+WAIT_S = 30
+
+
+class Folder(FolderStore):
+    """A folder that fails at its first sweep."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("nowhere"))
+        self.sweeps = 0
+        self.third = threading.Event()
+
+    def sweep(self, *, now_us: int) -> None:
+        assert now_us > 0
+        self.sweeps += 1
+        if self.sweeps == 1:
+            message = "no folder"
+            raise UnavailableError(message) from OSError("gone")
+        if self.sweeps == 3:
+            self.third.set()
+
+
+def test_a_failed_sweep_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    folder = Folder()
+    with caplog.at_level(logging.WARNING), sweeping(folder, every_s=0.01):
+        assert folder.third.wait(WAIT_S)
+    assert [record.message for record in caplog.records] == [
+        "expired uploads cannot be removed: gone"
+    ]
+
+
+def test_it_ends_with_the_server_and_needs_no_folder() -> None:
+    folder = Folder()
+    before = set(threading.enumerate())
+    with sweeping(folder, every_s=3600):
+        pass
+    for thread in set(threading.enumerate()) - before:
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
+    with sweeping(None):
+        assert set(threading.enumerate()) <= before
