@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from events import make
 
+from blur.accounts.sqlite.store import SqliteStore
+from blur.errors import UnavailableError
+
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
-    from blur.accounts.sqlite.store import SqliteStore
-
     from .conftest import Call, Clock
 
 
@@ -41,6 +42,34 @@ def test_nothing_of_the_inside_leaks_and_nothing_is_charged(
     assert (answer.status, answer.error["code"]) == (500, "internal_error")
     assert b"secret" not in answer.body
     assert answer.headers["x-credits-charged"] == "0"
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
+
+
+def unreachable(*_: object, **__: object) -> None:
+    message = "unreachable"
+    raise UnavailableError(message, retry_after_s=1)
+
+
+def test_a_charge_that_no_answer_confirms_is_in_no_header(
+    call: Call, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteStore, "settle", unreachable)
+    answer = call(make.blur())
+    assert answer.status == 200
+    assert "x-credits-charged" not in answer.headers
+    assert answer.headers["x-credits-remaining"] == str(FUNDS - 1)
+    free = call(make.blur(make.TEST))
+    assert (free.status, free.headers["x-credits-charged"]) == (200, "0")
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 1)
+
+
+def test_a_failed_call_costs_nothing_though_its_refund_does_not_arrive(
+    call: Call, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteStore, "refund", unreachable)
+    answer = call(make.blur(radius="51"))
+    assert (answer.status, answer.headers["x-credits-charged"]) == (400, "0")
+    clock.at_us += 3_600_000_000
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 
 

@@ -138,6 +138,29 @@ def test_a_bad_key_outranks_a_bad_form(call: Call) -> None:
     assert call(event).status == 401
 
 
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [(make.UNKNOWN, 401), (make.LIMITED, 429), (make.EMPTY, 402), (make.FUNDED, 400)],
+)
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "order-1"}, {"Idempotency-Key": ""}])
+def test_a_wrong_form_is_the_last_error_of_all(
+    key: str, status: int, headers: dict[str, str], call: Call
+) -> None:
+    event = {**make.blur(key), "body": None, "isBase64Encoded": False}
+    event["headers"] |= headers
+    answer = call(event)
+    assert answer.status == status
+    assert answer.headers["x-credits-charged"] == "0"
+    assert status != 400 or answer.headers["x-credits-remaining"] == str(FUNDS)
+
+
+def test_a_call_without_credits_is_counted(call: Call) -> None:
+    answers = [call(make.blur(make.EMPTY)) for _ in range(3)]
+    assert [answer.status for answer in answers] == [402] * 3
+    left = [answer.headers["ratelimit"].split(";")[1] for answer in answers]
+    assert left == ["r=9999", "r=9998", "r=9997"]
+
+
 def test_a_body_declared_too_large_is_refused_unread(call: Call) -> None:
     event = make.blur()
     event["headers"]["Content-Length"] = "20000001"
