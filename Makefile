@@ -38,8 +38,15 @@ FORCE:
 help: ## Show what make can do
 	@sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST))
 
-run: $(SERVE_READY) model ## Start the API on this machine, with a demo key
-	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo
+PORT ?= 8080
+IS_FREE = import socket, sys; socket.create_server(("127.0.0.1", int(sys.argv[1])))
+# make prints "Error 1" after any command that fails. SIGPIPE ends it without a line, and its exit
+# status still shows the failure.
+run: $(SERVE_READY) model ## Start the API on this machine, with a demo key; PORT=8081 takes another port
+	@$(BIN)/python -c '$(IS_FREE)' $(PORT) 2>/dev/null || { \
+		echo "Port $(PORT) is already in use. Choose another one: make run PORT=$$(($(PORT) + 1))" >&2; \
+		kill -s PIPE $$PPID; }
+	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo --port $(PORT)
 
 test: check model ## Check the code, then run every test
 	@$(BIN)/python -m pytest $(PYTEST)

@@ -20,6 +20,11 @@ from blur.accounts.model import RateLimit
 if TYPE_CHECKING:
     from blur.settings import Settings
 
+PLAIN_HTTP_WARNING = (
+    "Warning: other machines can connect, and keys and photos travel unencrypted (HTTP). Put a"
+    " proxy with TLS in front of the server: docs/self-hosting.md has an example."
+)
+
 
 @click.group(
     cls=PrintableErrorsGroup,
@@ -77,6 +82,7 @@ def serve(  # noqa: PLR0913 - one for each option
     """Serve the API on this machine until Ctrl-C or SIGTERM."""
     # Imported here, since only this command waits for the model's runtime to load.
     from bgblur.serving import server  # noqa: PLC0415
+    from bgblur.serving.listening import ListenError, explain  # noqa: PLC0415
     from bgblur.serving.worker_main import StartError  # noqa: PLC0415
 
     settings = load_settings()
@@ -92,7 +98,9 @@ def serve(  # noqa: PLR0913 - one for each option
             middleware=lambda application: KeyLinkExchange(application, links),
             metrics_at=metrics_at,
         )
-    except (OSError, StartError, ValueError) as error:
+    except OSError as error:
+        raise click.ClickException(explain(error, *(metrics_at or (host, port)))) from error
+    except (ListenError, StartError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -104,8 +112,14 @@ def _demo_key(settings: Settings) -> str:
 
 
 def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    from bgblur.serving.listening import is_reachable_from_elsewhere, urls  # noqa: PLC0415
+
+    url, *others = urls(host, port)
     click.echo(f"Background Blur API is listening on {url} (Ctrl-C stops it)")
+    for other in others:
+        click.echo(f"           and on {other}")
+    if is_reachable_from_elsewhere(host):
+        click.echo(PLAIN_HTTP_WARNING, err=True)
     click.echo(f"Accounts:  {accounts_location(load_settings().accounts)}")
     if key:
         click.echo(f"\nDemo key:  {key}\nTry it:    {demo.curl_line(key, url)}")

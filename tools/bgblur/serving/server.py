@@ -26,6 +26,7 @@ from bgblur.serving.inline import (
     InlineHandler,
 )
 from bgblur.serving.known_keys import KnownKeys
+from bgblur.serving.listening import BACKLOG, listen
 from bgblur.serving.metrics import Address, ServerMetrics
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.sweeper import sweeping
@@ -41,9 +42,6 @@ from blur.settings import Settings, usable_cpus
 if TYPE_CHECKING:
     from bgblur.serving.key_link import Application
     from blur.accounts.keys import ApiKey
-
-BACKLOG = 2048
-"""Connections that the system keeps until they are accepted; uvicorn's default."""
 
 ACCEPTED_AT_ONCE = 64
 """Connections that are accepted before others get their turn, and before one of them can close."""
@@ -97,14 +95,14 @@ def serve(  # noqa: PLR0913 - each is named where it is given
     `metrics_at` is the address of Prometheus metrics, if they are asked for.
 
     Raises:
-        OSError: the port is taken, or there is no such address.
+        ListenError: the port is taken, or there is no such address.
+        OSError: the same of `metrics_at`.
         StartError: a process does not start: the model is missing, or a setting is wrong.
         ValueError: a setting is wrong.
 
     """
-    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     with (
-        socket.create_server((host, port), family=family, backlog=BACKLOG) as listening,
+        listen(host, port) as listening,
         closing(photo_pool(settings, capacity)) as photos,
         closing(account_pool(settings)) as accounts,
         sweeping(folder := upload_folder(settings)),

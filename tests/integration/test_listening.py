@@ -1,0 +1,107 @@
+"""Where the server listens, and the messages when it cannot."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+from tests.integration.running import BGBLUR, environment, running
+
+from bgblur.serving.listening import is_reachable_from_elsewhere, own_addresses, urls
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def run(
+    *command: str, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=env, cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_a_port_in_use_is_one_sentence_with_another_port(tmp_path: Path, model_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        env = environment(tmp_path, model_dir)
+        done = run(*BGBLUR, "serve", "--port", str(port), env=env)
+    assert done.returncode == 1
+    sentence = rf"Error: Port {port} is already in use\. Choose another one, such as --port \d+\.\n"
+    assert re.fullmatch(sentence, done.stderr)
+
+
+def test_a_metrics_port_in_use_is_named_too(tmp_path: Path, model_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        env = environment(tmp_path, model_dir)
+        done = run(*BGBLUR, "serve", "--port", "0", "--metrics", str(port), env=env)
+    assert done.returncode == 1
+    assert f"Port {port} is already in use." in done.stderr
+    assert "Errno" not in done.stderr
+
+
+def test_an_address_of_another_machine_is_refused_plainly(tmp_path: Path, model_dir: Path) -> None:
+    env = environment(tmp_path, model_dir)
+    done = run(*BGBLUR, "serve", "--host", "192.0.2.9", env=env)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Cannot listen on 192.0.2.9, port 8080: ")
+    assert "Errno" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_make_run_says_how_to_take_another_port_and_adds_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        # Nothing is installed or downloaded here: what `run` needs is taken as it is.
+        arguments = ("run", f"PORT={port}", "-o", "model", "SERVE_READY=Makefile")
+        done = run("make", *arguments, cwd=CHECKOUT)
+    message = f"Port {port} is already in use. Choose another one: make run PORT={port + 1}\n"
+    assert (done.stdout, done.stderr) == ("", message)
+    assert done.returncode == -signal.SIGPIPE
+
+
+def test_a_server_for_every_address_prints_those_that_work_and_a_warning(
+    tmp_path: Path, model_dir: Path
+) -> None:
+    env = environment(tmp_path, model_dir)
+    with running(tmp_path, env, "--host", "0.0.0.0") as server:  # noqa: S104 - that is the test
+        printed = re.findall(r"http://\S+:\d+", server.out.read_text())
+        assert not any("0.0.0.0" in url for url in printed)  # noqa: S104
+        assert any("127.0.0.1" in url for url in printed)
+        assert len(printed) == len(own_addresses(socket.AF_INET)) + 1
+        for url in printed:
+            assert requests.get(f"{url}/health", timeout=30).json() == {"status": "ok"}
+    assert "travel unencrypted (HTTP)" in (tmp_path / "server.log").read_text()
+
+
+def test_a_server_for_this_machine_warns_of_nothing(tmp_path: Path, model_dir: Path) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir)):
+        pass
+    assert "Warning" not in (tmp_path / "server.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("host", "reachable"),
+    [
+        ("127.0.0.1", False),
+        ("127.8.8.8", False),
+        ("::1", False),
+        ("localhost", False),
+        ("0.0.0.0", True),  # noqa: S104
+        ("::", True),
+        ("192.0.2.1", True),
+        ("photos.example", True),
+    ],
+)
+def test_a_host_is_reachable_from_elsewhere_or_not(host: str, *, reachable: bool) -> None:
+    assert is_reachable_from_elsewhere(host) is reachable
+
+
+def test_urls_have_brackets_for_ipv6() -> None:
+    assert urls("::1", 8080) == ["http://[::1]:8080"]
+    assert urls("photos.example", 80) == ["http://photos.example:80"]

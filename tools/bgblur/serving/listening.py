@@ -1,0 +1,75 @@
+"""The socket that the server listens on, and the addresses that it can be reached at."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from contextlib import suppress
+
+BACKLOG = 2048
+"""Connections that the system keeps until they are accepted; uvicorn's default."""
+MAX_PORT = 65_535
+EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - compared only
+LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+REMOTE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+"""Addresses for documentation (RFC 5737, RFC 3849); nothing is sent to them."""
+
+
+class ListenError(Exception):
+    """The server cannot listen there; the message gives the reason."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        ListenError: the port is in use, or the address cannot be used.
+
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ListenError(explain(error, host, port)) from error
+
+
+def explain(error: OSError, host: str, port: int) -> str:
+    """Return a sentence for an error of listening."""
+    if error.errno == errno.EADDRINUSE:
+        other = port + 1 if port < MAX_PORT else port - 1
+        return f"Port {port} is already in use. Choose another one, such as --port {other}."
+    reason = (error.strerror or str(error)).partition(" (while")[0]
+    return f"Cannot listen on {host}, port {port}: {reason}."
+
+
+def urls(host: str, port: int) -> list[str]:
+    """Return the URLs that reach a server on this host, those for other machines first."""
+    family = EVERY_ADDRESS.get(host)
+    hosts = [host] if family is None else [*own_addresses(family), LOOPBACK[family]]
+    return [f"http://[{each}]:{port}" if ":" in each else f"http://{each}:{port}" for each in hosts]
+
+
+def own_addresses(family: socket.AddressFamily) -> list[str]:
+    """Return this machine's addresses that other machines can use; the one of its route first."""
+    found = []
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((REMOTE[family], 9))  # a datagram socket only chooses its own address
+        found.append(str(probe.getsockname()[0]))
+    with suppress(OSError):
+        named = socket.getaddrinfo(socket.gethostname(), None, family)
+        found += [str(info[4][0]) for info in named]
+    return [each for each in dict.fromkeys(found) if not _is_local(each)]
+
+
+def is_reachable_from_elsewhere(host: str) -> bool:
+    """Return whether other machines can connect to a server on this host."""
+    return host in EVERY_ADDRESS or not _is_local(host)
+
+
+def _is_local(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_link_local
