@@ -19,10 +19,14 @@ export function fileName(photo, { blob, recipe }) {
 }
 
 export function showTiming({ timing, tookMs }) {
-  const { total, ...steps } = timing;
+  const { total, reserve = 0, read = 0, store = 0, settle = 0, ...steps } = timing;
   show(byId("timing"), total !== undefined);
   if (total === undefined) return;
-  const spans = Object.entries({ ...steps, "on the way": Math.max(0, tookMs - total) });
+  const spans = Object.entries({
+    ...steps,
+    "accounts and files": reserve + read + store + settle,
+    "on the way": Math.max(0, tookMs - total),
+  });
   byId("spans").replaceChildren(...spans.map(([name, ms]) => bar(name, ms)));
   byId("legend").replaceChildren(...spans.map(([name, ms]) => entry(name, ms)));
 }
