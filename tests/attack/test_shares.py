@@ -26,6 +26,7 @@ from bgblur.serving import protocol
 from bgblur.serving.asgi import BODIES_AT_ONCE, SLICE_BYTES
 from bgblur.serving.body import RATE_WINDOW_S
 from bgblur.serving.connections import MAX_CONNECTIONS
+from bgblur.serving.http_limits import FREE_CHUNKS
 from bgblur.serving.server import FILES
 from blur.settings import Settings
 
@@ -179,6 +180,13 @@ def test_body_that_drips_is_refused(served: Served) -> None:
     assert (reply.status, reply.code) == (400, "invalid_request")
     assert "slowly" in reply.error["message"]
     assert reply.headers["connection"] == "close"
+    trials.record(
+        trials.Part.BAD_INPUT,
+        "A body that drips, a byte a second",
+        "1 connection with a good key",
+        f"400 `invalid_request` after {RATE_WINDOW_S} s, and the connection is closed",
+        by=HERE,
+    )
 
 
 def test_client_that_does_not_read_is_cut_off(served: Served) -> None:
@@ -186,6 +194,13 @@ def test_client_that_does_not_read_is_cut_off(served: Served) -> None:
         ask_and_never_read(client)
         served.health_s()
         assert wait_for_reset(client, protocol.WRITE_S + 20)
+    trials.record(
+        trials.Part.BAD_INPUT,
+        "Requests sent ahead by a client that never reads the answers",
+        "1 connection, as many requests as it takes",
+        f"cut off after {protocol.WRITE_S} s",
+        by=HERE,
+    )
 
 
 def ask_and_never_read(client: socket.socket) -> None:
@@ -302,7 +317,7 @@ def test_chunks_of_one_byte_do_not_hold_up_the_server(served: Served) -> None:
         trials.Part.BAD_INPUT,
         "Chunks of one byte, as fast as they are taken",
         f"2 clients, {len(times)} calls of `/health` beside them",
-        f"400 `invalid_request` beyond 4,096 such chunks; `/health` took "
+        f"400 `invalid_request` beyond {FREE_CHUNKS:,} such chunks; `/health` took "
         f"{times[len(times) // 2] * 1000:.0f} ms in the middle, {times[-1] * 1000:.0f} ms at most",
         by=HERE,
     )
@@ -369,7 +384,15 @@ def test_stop_does_not_wait_for_a_client_that_does_not_read(
         served.server.process.terminate()
         started = time.monotonic()
         served.server.process.wait(timeout=60)
-        assert time.monotonic() - started < 20
+        took_s = time.monotonic() - started
+        assert took_s < 20
+    trials.record(
+        trials.Part.FAULTS,
+        "SIGTERM beside a client that never reads",
+        "1 stop",
+        f"ended after {took_s:.1f} s",
+        by=HERE,
+    )
 
 
 def test_slices_are_smaller_than_what_a_slow_client_reads_in_time() -> None:

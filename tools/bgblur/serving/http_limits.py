@@ -9,7 +9,7 @@ import h11
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 128
 
-FREE_CHUNKS = 4_096
+FREE_CHUNKS = 1_000
 LEAST_CHUNK_BYTES = 256
 """Beyond the free ones, chunks must have so many bytes on average. Each one costs some 20 µs, so
 that chunks of one byte would keep the event loop busy at 1 MB/s."""
