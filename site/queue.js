@@ -101,19 +101,15 @@ async function drawThumbnail(canvas, file) {
   }
 }
 
-/** Make the ZIP and save it by a click on a link, since a ZIP has no address before that. */
-async function saveAll(event) {
-  const link = byId("download-all");
-  if (link.href) return; // this is the click below
-  event.preventDefault();
-  const files = link.items.map(({ photo, result }) => [fileName(photo, result), result.blob]);
+/** Make the ZIP and save it, by a click on a link that is not shown. */
+async function saveAll() {
+  const button = byId("download-all");
+  const files = button.items.map(({ photo, result }) => [fileName(photo, result), result.blob]);
   if (files.reduce((sum, [, { size }]) => sum + size, 0) > MAX_ZIP_BYTES) {
-    link.textContent = "Too large for one ZIP: download each";
+    button.textContent = "Too large for one ZIP: download each";
     return;
   }
   if (zipUrl) URL.revokeObjectURL(zipUrl);
   zipUrl = URL.createObjectURL(await zipOf(files));
-  Object.assign(link, { href: zipUrl, download: "photos.zip" });
-  link.click();
-  link.removeAttribute("href");
+  make("a", { href: zipUrl, download: "photos.zip" }).click();
 }

@@ -65,6 +65,42 @@ def test_the_page_fits_and_axe_finds_nothing_serious(screen: BrowserContext, ser
     assert serious(visit.page) == []
 
 
+def test_a_list_of_photos_fits_and_axe_finds_nothing_serious(
+    screen: BrowserContext, served: Api
+) -> None:
+    visit = Visit.begun(screen, served)
+    visit.use_key(served.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    photo = make.jpeg()
+    visit.page.set_input_files(
+        "#file",
+        [
+            {"name": f"{'a long name ' * 8}.jpg", "mimeType": "image/jpeg", "buffer": photo},
+            {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"no image"},
+        ],
+    )
+    visit.page.wait_for_selector("#queue:visible")
+    assert fits(visit.page)
+    assert serious(visit.page) == []
+    visit.page.click("#go")
+    visit.failure()
+    assert fits(visit.page)
+    assert serious(visit.page) == []
+    visit.page.check("input[value=cutout]", force=True)
+    assert serious(visit.page) == []
+
+
+def test_the_unfolded_reference_has_nothing_serious_for_axe(
+    screen: BrowserContext, served: Api
+) -> None:
+    visit = opened(screen, served)
+    visit.page.evaluate(
+        "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+    )
+    assert fits(visit.page)
+    assert serious(visit.page) == []
+
+
 def test_the_reference_fits_and_axe_finds_nothing_serious(
     screen: BrowserContext, served: Api
 ) -> None:
