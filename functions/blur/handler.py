@@ -32,8 +32,6 @@ from blur.imaging.strips import use_threads
 from blur.service import BlurService
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from blur.accounts.model import Instant
     from blur.api.app import Answer, Route, Routes
     from blur.api.request import HttpRequest
@@ -90,7 +88,7 @@ def build(
         new_hold_id=lambda: uuid.uuid4().hex,
     )
     api = routes(service, uploads_in(media.uploads, settings), settings.max_body_bytes)
-    site = pages(settings.site_dir, media.uploads)
+    site = pages(settings, media.uploads)
     return App(
         {**api, **site},
         logger=logger or Logger(service=NAME),
@@ -111,10 +109,11 @@ def uploads_in(store: UploadStore | None, settings: Settings) -> Uploads | None:
     )
 
 
-def pages(folder: Path, store: UploadStore | None) -> Routes:
+def pages(settings: Settings, store: UploadStore | None) -> Routes:
     """Return the routes of the page, if it is there."""
-    site = Site(folder, media_origin=store.origin if store else str)
-    return site.routes() if folder.is_dir() else {}
+    origin, url = store.origin if store else str, settings.public_url.rstrip("/")
+    site = Site(settings.site_dir, media_origin=origin, public_url=url)
+    return site.routes() if settings.site_dir.is_dir() else {}
 
 
 def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -> Routes:

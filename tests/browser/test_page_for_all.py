@@ -18,7 +18,7 @@ from tests.browser.visit import Visit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, FilePayload, Page
     from tests.integration.media.conftest import Api
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
@@ -71,14 +71,11 @@ def test_a_list_of_photos_fits_and_axe_finds_nothing_serious(
     visit = Visit.begun(screen, served)
     visit.use_key(served.key)
     visit.page.wait_for_selector("#key-known:visible")
-    photo = make.jpeg()
-    visit.page.set_input_files(
-        "#file",
-        [
-            {"name": f"{'a long name ' * 8}.jpg", "mimeType": "image/jpeg", "buffer": photo},
-            {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"no image"},
-        ],
-    )
+    named = [(f"{'a long name ' * 8}.jpg", make.jpeg()), ("broken.jpg", b"no image")]
+    photos: list[FilePayload] = [
+        {"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in named
+    ]
+    visit.page.set_input_files("#file", photos)
     visit.page.wait_for_selector("#queue:visible")
     assert fits(visit.page)
     assert serious(visit.page) == []

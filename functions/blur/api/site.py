@@ -27,11 +27,13 @@ SCRIPT, STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
 PLAIN = "index.txt"
 """What `/` says to a client that does not ask for HTML, such as curl."""
+PREVIEW = "preview.jpg"
+"""The picture of a link preview (`og:image`)."""
 ASSETS = {
     "icon.svg": "image/svg+xml",
     "favicon.ico": "image/x-icon",
     "touch-icon.png": "image/png",
-    "preview.jpg": "image/jpeg",
+    PREVIEW: "image/jpeg",
     "sample.jpg": "image/jpeg",
     "sample-blurred.jpg": "image/jpeg",
     "style.css": STYLE,
@@ -64,6 +66,8 @@ class Site:
     folder: Path
     media_origin: Callable[[], str]
     """Where uploads go and large results lie, if not here; else the empty text."""
+    public_url: str = ""
+    """Where visitors reach the page; link previews need the address of their picture whole."""
     _read: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def routes(self) -> Routes:
@@ -101,6 +105,9 @@ class Site:
     def _file(self, name: str) -> tuple[bytes, str]:
         if name not in self._read:
             data = (self.folder / name).read_bytes()
+            if self.public_url and name in PAGES.values():
+                whole = f'content="{self.public_url}/{PREVIEW}"'
+                data = data.replace(f'content="{PREVIEW}"'.encode(), whole.encode())
             self._read[name] = data, entity_tag(data)
         return self._read[name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,19 @@ def test_a_photo_is_sent_as_bytes_and_the_rest_as_text(site: Site) -> None:
     bodies = {name: routes[f"/{name}"]["GET"](request(f"/{name}")).body for name in ASSETS}
     binary = (".jpg", ".png", ".ico")
     assert bodies == {name: name.encode() if name.endswith(binary) else name for name in ASSETS}
+
+
+@pytest.mark.parametrize(
+    ("public_url", "address"),
+    [("", "preview.jpg"), ("https://blur.example/api", "https://blur.example/api/preview.jpg")],
+)
+def test_the_picture_of_a_link_preview_has_its_whole_address(
+    public_url: str, address: str, site: Site
+) -> None:
+    (site.folder / "index.html").write_text('<meta property="og:image" content="preview.jpg">')
+    page = replace(site, public_url=public_url).routes()["/"]["GET"]
+    answer = page(request("/", {"accept": "text/html"}))
+    assert answer.body == f'<meta property="og:image" content="{address}">'
 
 
 def test_a_file_is_read_once(site: Site) -> None:
