@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from tests.attack.chunks import (
 )
 from tests.attack.mutants import SIDE_PX, sample
 from tests.documents import ROOT
+from tests.unit.imaging.decode import recipes
 from tests.unit.imaging.pictures import saved
 
 if TYPE_CHECKING:
@@ -161,6 +163,49 @@ def tile_tiff() -> bytes:
     return tiff((1, 1), zeros(44_000**2), *side, deflated=True, place=324)
 
 
+def planes_tiff(planes: int, sample_format: int) -> bytes:
+    """A large picture of 16 bits in planes, whose strips are all the same bytes of the file."""
+    strip = zlib.compress(bytes(2 * LARGE * 64))
+    strips = planes * -(-LARGE // 64)
+    return recipes.tiff(
+        {
+            256: ("L", (LARGE,)),
+            257: ("L", (LARGE,)),
+            258: ("H", (16,) * planes),
+            259: ("H", (8,)),
+            262: ("H", (2,)),
+            273: ("L", (8,) * strips),
+            277: ("H", (planes,)),
+            278: ("L", (64,)),
+            279: ("L", (len(strip),) * strips),
+            284: ("H", (2,)),
+            339: ("H", (sample_format,) * planes),
+        }
+        | ({338: ("H", (2,))} if planes > 3 else {}),
+        strip,
+    )
+
+
+def samples_tiff() -> bytes:
+    """A small picture whose pixels have 60,000 samples each, of which three are colours."""
+    strip = zlib.compress(bytes(60_000 * 2_500))
+    return recipes.tiff(
+        {
+            256: ("L", (50,)),
+            257: ("L", (50,)),
+            258: ("H", (8,)),
+            259: ("H", (8,)),
+            262: ("H", (2,)),
+            273: ("L", (8,)),
+            277: ("H", (60_000,)),
+            278: ("L", (50,)),
+            279: ("L", (len(strip),)),
+            338: ("H", (0,) * 59_997),
+        },
+        strip,
+    )
+
+
 def float_tiff() -> bytes:
     """A large picture of floating point, in which every sample takes four bytes."""
     return tiff((LARGE, LARGE), zeros(4 * LARGE**2), (339, SHORT, 1, 3), deflated=True, bits=32)
@@ -203,6 +248,9 @@ BOMBS: dict[str, Make] = {
     "tiff of a million directories": chain_tiff,
     "tiff of a million strips": strips_tiff,
     "tiff of one tile of 2 GB": tile_tiff,
+    "tiff of 60,000 samples a pixel": samples_tiff,
+    "heic of a million boxes": lambda: crowded(plain("HEIF"), 36, b"\0\0\0\x08free", 10**6),
+    "avif of a million boxes": lambda: crowded(plain("AVIF"), 32, b"\0\0\0\x08free", 10**6),
     "heic that claims 7,000 x 7,000": lambda: sized(plain("HEIF"), SIDE_PX, LARGE),
     "heic that claims 70,000 x 70,000": lambda: sized(plain("HEIF"), SIDE_PX, 70_000),
     "avif that claims 7,000 x 7,000": lambda: sized(plain("AVIF"), SIDE_PX, LARGE),
@@ -217,6 +265,11 @@ BOMBS: dict[str, Make] = {
 """Each by its name; made when it is wanted."""
 
 HEAVY: dict[str, Make] = {
+    "png of 7,000 x 7,000 in PQ, 16 bits and alpha": lambda: png(
+        (LARGE, LARGE), png_chunk(b"cICP", bytes((9, 16, 0, 1))), depth=16, colour=6
+    ),
+    "tiff of 7,000 x 7,000, 16 bits in planes": partial(planes_tiff, 3, 1),
+    "tiff of 7,000 x 7,000, floating point with alpha in planes": partial(planes_tiff, 4, 3),
     "jpeg of 7,000 x 7,000 in 20 scans": partial(scanned, LARGE, 20),
     "png of 7,000 x 7,000, one bit a pixel": lambda: png((LARGE, LARGE), depth=1, colour=0),
     "png of 7,000 x 7,000, 16 bits and alpha": lambda: png((LARGE, LARGE), depth=16, colour=6),

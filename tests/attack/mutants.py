@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
+import struct
+import zlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pillow_heif
 from PIL import Image
 from PIL.ExifTags import IFD, Base
-from tests.unit.imaging.pictures import astronaut, saved
+from tests.unit.imaging.decode import recipes
+from tests.unit.imaging.pictures import astronaut, noise, saved
 from tests.unit.imaging.profiles import SRGB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 pillow_heif.register_heif_opener()  # which also writes HEIC
 
@@ -64,6 +70,92 @@ def exif(*, nested: bool) -> bytes:
     return made.tobytes()
 
 
+@cache
+def rare(kind: str) -> bytes:
+    """Return the photo in one of `RARE`."""
+    return RARE[kind]()
+
+
+def _rare_tiff(planes: NDArray[np.generic], photometric: int, *, planar: bool) -> bytes:
+    rows, columns, channels = planes.shape
+    cells = np.moveaxis(planes, 2, 0) if planar else planes[np.newaxis]
+    strips = [zlib.compress(cell.tobytes()) for cell in cells]
+    starts = [8 + sum(map(len, strips[:place])) for place in range(len(strips))]
+    return recipes.tiff(
+        {
+            256: ("L", (columns,)),
+            257: ("L", (rows,)),
+            258: ("H", (8 * planes.dtype.itemsize,) * channels),
+            259: ("H", (8,)),
+            262: ("H", (photometric,)),
+            273: ("L", tuple(starts)),
+            277: ("H", (channels,)),
+            279: ("L", tuple(map(len, strips))),
+            284: ("H", (2 if planar else 1,)),
+            338: ("H", (2,)),
+            339: ("H", (3 if planes.dtype.kind == "f" else 1,) * channels),
+        },
+        b"".join(strips),
+    )
+
+
+def _with_alpha(kind: type[np.generic], channels: int = 4) -> NDArray[np.generic]:
+    photo = astronaut(SIDE_PX, SIDE_PX)
+    return np.dstack((*np.moveaxis(photo, 2, 0), *[photo[..., 0]] * (channels - 3))).astype(kind)
+
+
+def _deep_png(chunk: bytes) -> bytes:
+    samples = astronaut(SIDE_PX, SIDE_PX).astype(">u2") * 257
+    return recipes.deep_png(samples.tobytes(), (SIDE_PX, SIDE_PX), chunk)
+
+
+def _rle_bmp() -> bytes:
+    rows = b"".join(
+        b"\0" + bytes((99,)) + bytes(row[:99]) + b"\0\0\0" for row in noise(40, 99)[..., 0]
+    )
+    head = struct.pack("<L2l2H6L", 40, 97, 40, 1, 8, 1, 0, 0, 0, 0, 0)
+    start = 14 + len(head) + 1024
+    return (
+        b"BM"
+        + struct.pack("<L2HL", start + len(rows), 0, 0, start)
+        + head
+        + noise(1, 342).tobytes()[:1024]
+        + rows
+    )
+
+
+def _masked_bmp() -> bytes:
+    head = struct.pack("<L2l2H6L", 40, 40, 40, 1, 16, 3, 0, 0, 0, 0, 0)
+    masks = struct.pack("<3L", 0xF00, 0xF0, 0xF)
+    start = 14 + len(head) + len(masks)
+    return (
+        b"BM"
+        + struct.pack("<L2HL", start + 3200, 0, 0, start)
+        + head
+        + masks
+        + noise(40, 40).tobytes()[:3200]
+    )
+
+
+RARE: dict[str, Callable[[], bytes]] = {
+    "tiff of 16 bits in planes": lambda: _rare_tiff(_with_alpha(np.uint16), 2, planar=True),
+    "tiff of cmyk with alpha": lambda: _rare_tiff(_with_alpha(np.uint8, 5), 5, planar=False),
+    "tiff of floating point": lambda: _rare_tiff(_with_alpha(np.float32), 2, planar=False),
+    "png in PQ": lambda: _deep_png(recipes.png_chunk(b"cICP", bytes((9, 16, 0, 1)))),
+    "png of linear light": lambda: _deep_png(recipes.png_chunk(b"gAMA", bytes((0, 1, 134, 160)))),
+    "rle bmp": _rle_bmp,
+    "bmp with masks": _masked_bmp,
+    "heic in HLG": lambda: recipes.with_nclx(
+        saved(Image.fromarray(astronaut(SIDE_PX, SIDE_PX)), "HEIF", quality=60), 9, 18
+    ),
+    "avif with alpha, in PQ": lambda: recipes.with_nclx(
+        saved(Image.fromarray(_with_alpha(np.uint8)), "AVIF", quality=60), 9, 16
+    ),
+    "jpeg without its end": lambda: sample("jpeg")[:-2],
+}
+"""Kinds that are decoded in another way than most, by their names."""
+
+
 def cut(percents: range) -> Iterator[tuple[str, bytes]]:
     """Cut a file of every kind at these hundredths of its length."""
     for kind in KINDS:
@@ -72,12 +164,13 @@ def cut(percents: range) -> Iterator[tuple[str, bytes]]:
             yield f"{percent} % of a {kind}", whole[: len(whole) * percent // 100]
 
 
-def turned(mutants: int) -> Iterator[tuple[str, bytes]]:
+def turned(
+    mutants: int, kinds: Sequence[str] = tuple(KINDS), make: Callable[[str], bytes] = sample
+) -> Iterator[tuple[str, bytes]]:
     """Turn one to a few bits of files of every kind in turn, the same for the same number."""
-    kinds = list(KINDS)
     for number in range(mutants):
         kind, chance = kinds[number % len(kinds)], random.Random(number)
-        mutant = bytearray(sample(kind))
+        mutant = bytearray(make(kind))
         reach = chance.choice([min(HEAD_BYTES, len(mutant)), len(mutant)])
         for _ in range(chance.randint(1, MOST_BITS)):
             mutant[chance.randrange(reach)] ^= 1 << chance.randrange(8)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.attack.cells import LIMIT_MB, LIMIT_S, judged
-from tests.attack.mutants import KINDS, cut, turned
+from tests.attack.mutants import KINDS, RARE, cut, rare, turned
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
@@ -42,6 +42,21 @@ def test_a_file_with_some_bits_turned_is_refused_or_blurred(model_dir: Path) -> 
         Part.BAD_INPUT,
         "photos with bits turned, in every format",
         f"{mutants:,} mutants of {len(KINDS)} files; "
+        f"1 in {WHOLE_EACH} through the whole service, the others through its decoders",
+        f"{verdicts.told()} ({WITHIN})",
+        by=BY,
+    )
+
+
+@pytest.mark.timeout(3600)
+def test_a_rare_kind_of_file_with_some_bits_turned_is_refused_or_blurred(model_dir: Path) -> None:
+    mutants = size(200, full=4_000)
+    verdicts = judged(turned(mutants, tuple(RARE), rare), model_dir, whole_each=WHOLE_EACH)
+    assert verdicts.fallen == []
+    record(
+        Part.BAD_INPUT,
+        "rare kinds of photos with bits turned",
+        f"{mutants:,} mutants of {len(RARE)} files, such as HDR, TIFF samples in planes, and RLE; "
         f"1 in {WHOLE_EACH} through the whole service, the others through its decoders",
         f"{verdicts.told()} ({WITHIN})",
         by=BY,

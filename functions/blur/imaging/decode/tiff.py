@@ -39,8 +39,12 @@ _NOT_READ = {
 }
 _RAW_PHOTOMETRICS = (32803, 34892)
 """Colour filter array and LinearRaw (DNG 1.7, chapter 2)."""
+_RAW_COMPRESSIONS = (32767, 32770, 34713, 65000, 65535)
+"""Sony's, Samsung's, Nikon's, Kodak's and Pentax's."""
+_PHASE_ONE_MAKES = (b"Phase One", b"Leaf")
 _PHASE_ONE = (b"IIIITwaR", b"IIIICwaR", b"MMMMRawT", b"MMMMRawC")
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
+_MIXED = "A TIFF with samples of different depths"
 _BYTE_BITS = 8
 _WIDE_BITS = (16, 32)
 _UNSCALED = 12
@@ -87,11 +91,13 @@ def open_tiff(data: bytes) -> Source:
         kind = f"TIFF with {_NOT_READ[compression]} compression"
         raise not_supported(kind, "TIFF with LZW or Deflate compression")
     layout = Layout.of(page)
-    if layout is None or _is_for_pillow(page, layout, order_of(data)):
+    if layout is None:
+        raise not_supported(_MIXED)
+    if _is_for_pillow(page, layout, order_of(data)):
         return TiffSource(data, page)
     if layout.is_unpacked and number(page, tags.FILL_ORDER, 1) == 1:
         return SamplesSource(data, order_of(data), page, layout)
-    if layout.bits != 1 and compression in LOSSLESS:
+    if layout.bits not in {1, _BYTE_BITS} or (layout.bits != 1 and compression in LOSSLESS):
         raise not_supported(layout.name)
     return TiffSource(data, page)
 
@@ -122,7 +128,13 @@ def _is_for_pillow(page: Directory, layout: Layout, order: str) -> bool:
 def _is_camera_raw(data: bytes, found: list[Directory]) -> bool:
     if data.startswith((b"CR", *_PHASE_ONE), _PAGE_BYTES_AT):
         return True
-    return any(
-        tags.DNG_VERSION in page or number(page, tags.PHOTOMETRIC) in _RAW_PHOTOMETRICS
+    is_thumbnail = bool(found) and is_reduced(found[0]) and not any(map(is_full, found))
+    make = bytes(found[0].get(tags.MAKE, b"")) if found else b""
+    if make.startswith(_PHASE_ONE_MAKES) and any(mark in data for mark in _PHASE_ONE):
+        return True
+    return (is_thumbnail and bool(make)) or any(
+        tags.DNG_VERSION in page
+        or number(page, tags.PHOTOMETRIC) in _RAW_PHOTOMETRICS
+        or number(page, tags.COMPRESSION) in _RAW_COMPRESSIONS
         for page in found
     )

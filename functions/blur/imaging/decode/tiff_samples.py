@@ -46,16 +46,17 @@ _SPACES = {
 LOSSLESS = {1, 5, 8, 32946, 32773, 50000, 34925}
 """None, LZW, Deflate (two numbers), PackBits, Zstandard and LZMA."""
 UNSIGNED, FLOAT = 1, 3
+_KINDS = {2: "signed {bits}-bit", 3: "floating-point", 5: "complex", 6: "complex"}
 _SEPARATE = 2
 _BYTE_BITS, _LONG_BITS = 8, 32
 _HORIZONTAL, _FLOATING = 2, 3
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _MAX_STRIP_BYTES = 160_000_000
-"""Of a strip as a picture of bytes, which Pillow takes without complaint up to 178 million."""
+"""Of a strip as a picture of bytes, of which Pillow takes up to 178 million."""
 _MOST = float(np.finfo(np.float32).max) / 2
 """What infinity counts as, so that the range from one to the other is finite."""
-_BLOCK_PX = 1 << 20
-"""About how many pixels are unpacked at once."""
+_BLOCK_BITS = 1 << 26
+"""About how much of a plane is unpacked at once."""
 
 
 class Layout(NamedTuple):
@@ -73,13 +74,14 @@ class Layout(NamedTuple):
     @classmethod
     def of(cls, directory: Directory) -> Layout | None:
         """Return a page's layout; None where its samples differ in kind."""
-        bits = numbers(directory, tags.BITS) or (1,)
+        samples = number(directory, tags.SAMPLES, 1)
+        bits = numbers(directory, tags.BITS)[:samples] or (1,)
         formats = numbers(directory, tags.SAMPLE_FORMAT) or (UNSIGNED,)
         if len(set(bits)) > 1 or len(set(formats)) > 1:
             return None
         return cls(
             bits[0],
-            number(directory, tags.SAMPLES, 1),
+            samples,
             formats[0],
             number(directory, tags.PHOTOMETRIC),
             number(directory, tags.COMPRESSION, 1),
@@ -106,7 +108,7 @@ class Layout(NamedTuple):
     @property
     def name(self) -> str:
         """What an error calls it."""
-        kind = "floating-point" if self.format == FLOAT else f"{self.bits}-bit"
+        kind = _KINDS.get(self.format, "{bits}-bit").format(bits=self.bits)
         space = _SPACES.get(self.photometric, f"photometric {self.photometric}")
         return f"{kind} {space} TIFF"
 
@@ -163,7 +165,8 @@ class SamplesSource(Source):
         """Return black and white of floating-point colours, which no tag names."""
         least = greatest = 0.0
         for _, raw in self._unpacked(wanted):
-            colours = raw[..., :channels]
+            with np.errstate(over="ignore"):
+                colours = raw[..., :channels].astype(np.float32)
             least = min(least, float(np.fmin.reduce(colours, axis=None, initial=0)))
             greatest = max(greatest, float(np.fmax.reduce(colours, axis=None, initial=0)))
         return scale_between(max(least, -_MOST), min(greatest, _MOST), is_float=True)
@@ -171,8 +174,8 @@ class SamplesSource(Source):
     def _image(self, colours: NDArray[np.uint8]) -> Image.Image:
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[colours.shape[2]]
         mode = "LAB" if self._layout.photometric == _LAB else mode
-        array = colours[..., 0] if mode == "L" else colours
-        image = Image.frombytes(mode, self.size, np.ascontiguousarray(array).tobytes())
+        array = np.ascontiguousarray(colours[..., 0] if mode == "L" else colours)
+        image = Image.frombuffer(mode, self.size, array, "raw", mode, 0, 1)
         profile = self._directory.get(tags.ICC_PROFILE)
         if profile:
             image.info["icc_profile"] = bytes(profile)
@@ -183,7 +186,7 @@ class SamplesSource(Source):
         layout = self._layout
         planes = range(wanted if layout.is_planar else 1)
         each = 1 if layout.is_planar else layout.samples
-        for block in _blocks(self._directory):
+        for block in _blocks(self._directory, each * layout.bits):
             parts = [
                 _samples(self._raw(block, plane, each), block, each, layout, self._order)
                 for plane in planes
@@ -232,7 +235,7 @@ def _check_strips(directory: Directory, layout: Layout) -> None:
         raise InvalidImageError(message)
 
 
-def _blocks(directory: Directory) -> Iterator[_Block]:
+def _blocks(directory: Directory, pixel_bits: int) -> Iterator[_Block]:
     width, height = number(directory, tags.WIDTH), number(directory, tags.HEIGHT)
     is_tiled = tags.TILE_OFFSETS in directory
     cell_width = number(directory, tags.TILE_WIDTH) if is_tiled else width
@@ -243,7 +246,7 @@ def _blocks(directory: Directory) -> Iterator[_Block]:
     )
     cell_height = cell_height if is_tiled else min(cell_height, height)
     across, down = -(-width // cell_width), -(-height // cell_height)
-    step = max(1, _BLOCK_PX // (across * cell_width * cell_height))
+    step = max(1, _BLOCK_BITS // (across * cell_width * cell_height * pixel_bits))
     for row in range(0, down, step):
         some = min(step, down - row)
         yield _Block(

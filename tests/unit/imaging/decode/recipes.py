@@ -5,12 +5,16 @@ from __future__ import annotations
 import struct
 import zlib
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageCms
 from tests.unit.imaging.pictures import saved
 
 from blur.imaging.decode.boxes import boxes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def box(kind: bytes, body: bytes) -> bytes:
@@ -97,7 +101,7 @@ def exif(*entries: tuple[int, int, int, bytes], order: str = "<", after: bytes =
 
 
 def tiff(
-    entries: dict[int, tuple[str, tuple[int, ...] | bytes]], body: bytes = b"", order: str = "<"
+    entries: Mapping[int, tuple[str, tuple[int, ...] | bytes]], body: bytes = b"", order: str = "<"
 ) -> bytes:
     """A classic TIFF: its pixels at 8, then a directory of types `B`, `H` and `L`."""
     kinds = {"B": 1, "H": 3, "L": 4, "s": 7}

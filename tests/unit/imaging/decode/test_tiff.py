@@ -290,6 +290,13 @@ RAW = {
     "a colour filter array in a sub-page": lambda: sub_page(32803),
     "linear raw in a sub-page": lambda: sub_page(34892),
     "CR2": lambda: b"II*\0\x10\0\0\0CR\2\0" + bytes(100),
+    "Nikon's compression": lambda: page(noise(8, 8), 1, (259, "H", (34713,))),
+    "a lone thumbnail of a camera": lambda: page(
+        noise(8, 8), 2, (254, "L", (1,)), (271, "B", tuple(b"Camera"))
+    ),
+    "IIQ by its maker's data": lambda: (
+        page(noise(8, 8), 2, (271, "B", tuple(b"Phase One A/S"))) + b"IIIICwaR"
+    ),
     "IIQ": lambda: b"II*\0\x10\0\0\0IIIITwaR" + bytes(100),
 }
 
@@ -305,6 +312,9 @@ UNSUPPORTED = {
     "TIFF with JPEG 2000 compression": lambda: page(noise(8, 8), 2, (259, "H", (33003,))),
     "16-bit YCbCr TIFF": lambda: page(deep(noise(8, 8)), 6),
     "16-bit palette TIFF": lambda: page(deep(noise(8, 8)[..., :1]), 3),
+    "12-bit RGB TIFF": lambda: page(deep(noise(8, 8)), 2, (258, "H", (12,) * 3), (259, "H", (7,))),
+    "signed 8-bit RGB TIFF": lambda: page(noise(8, 8), 2, (339, "H", (2,) * 3)),
+    "A TIFF with samples of different depths": lambda: page(noise(8, 8), 2, (258, "H", (5, 6, 5))),
     "32-bit CMYK TIFF": lambda: page(np.zeros((8, 8, 4), np.float32), 5),
 }
 
