@@ -20,6 +20,9 @@ from blur.skew import CLOCK_SKEW_S
 ROOT = Path(__file__).parents[3]
 
 LEFT_TO_THEIR_DEFAULTS = {
+    "BLUR_CONNECTIONS_PER_ADDRESS": "of the embedded server only",
+    "BLUR_QUEUE_WAIT_S": "of the embedded server only",
+    "BLUR_STOP_S": "of the embedded server only",
     "BLUR_INFERENCE_THREADS": "0 takes the CPUs that come with the memory",
     "BLUR_MAX_BODY_BYTES": "Lambda's own limit is below it",
     "BLUR_MAX_PIXELS": "what fits into the least memory is the code's to say",
