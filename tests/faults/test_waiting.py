@@ -24,6 +24,7 @@ from PIL import Image
 from tests.faults.books import Books, open_books
 from tests.faults.processes import workers
 from tests.integration.running import Running, running
+from tests.trials import Part, record
 
 from blur.accounts.connect import connect
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 HOLD_TTL_S = 60
 """Long enough for a slow photo on a loaded machine."""
 WAIT_S = 60
+BY = "tests/faults/test_waiting.py"
 SMALL = make.jpeg()
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: close with a reset."""
@@ -136,6 +138,13 @@ def test_photos_whose_clients_leave_while_they_wait_are_not_worked_on_and_cost_n
         assert post(server, books.key, SMALL).status_code == 200
         assert photos_worked_on(server) == 2
     assert books.settled(after_s=HOLD_TTL_S) == 2
+    record(
+        Part.FAULTS,
+        "Clients that close or reset their connection while their photo waits",
+        f"{len(waiting)} clients, one worker",
+        "none of their photos is worked on or charged",
+        by=BY,
+    )
 
 
 @pytest.mark.timeout(300)
@@ -200,6 +209,13 @@ def test_a_second_account_gets_its_share_of_a_full_queue(
         assert [answer.result().status_code for answer in mine] == [200, 200]
         statuses = [answer.result().status_code for answer in crowd]
         assert set(statuses) == {200, 503}
+    record(
+        Part.FAULTS,
+        "One account fills the queue, another one sends photos",
+        f"{len(crowd)} photos against {len(mine)}, a queue of 4",
+        "both of the second account are answered 200; the first account's last ones 503, uncharged",
+        by=BY,
+    )
     assert newcomer.settled(after_s=HOLD_TTL_S) == 2
     assert books.settled(after_s=HOLD_TTL_S) == statuses.count(200)
     store.close()
@@ -221,7 +237,16 @@ def test_a_locked_store_delays_account_calls_alone_and_for_a_limited_time(
                 assert call.result().status_code == 503
                 assert int(call.result().headers["Retry-After"]) >= 1
             assert time.monotonic() - began_s < 30
+            longest_s = time.monotonic() - began_s
         until(lambda: account(server, books.key).status_code == 200)
+    record(
+        Part.FAULTS,
+        "The accounts' file locked by another process",
+        f"{len(calls)} account calls at once",
+        f"each answered 503 within {longest_s:.0f} s; page, reference and `/health` answered "
+        "meanwhile",
+        by=BY,
+    )
 
 
 @pytest.mark.timeout(300)

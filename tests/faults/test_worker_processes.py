@@ -17,6 +17,7 @@ from events import make
 from tests.faults.books import Books, open_books
 from tests.faults.processes import workers
 from tests.integration.running import Running, environment, running
+from tests.trials import Part, record
 
 from blur.accounts.connect import connect
 
@@ -28,7 +29,9 @@ HOLD_TTL_S = 8
 WAIT_S = 90
 """Far longer than any request needs, on a loaded machine too."""
 EXCEPTIONS = ("OSError 11", "MemoryError", "RuntimeError", "KeyError")
+REPLY_FAULTS = ("hang", "stop", "exit", "close", "garbage", "unpicklable")
 PHOTO = make.jpeg()
+BY = "tests/faults/test_worker_processes.py"
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def until_answered(server: Faulty) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("fault", ["hang", "stop", "exit", "close", "garbage", "unpicklable"])
+@pytest.mark.parametrize("fault", REPLY_FAULTS)
 def test_a_reply_that_never_arrives_costs_one_request_and_is_never_charged_twice(
     server: Faulty, fault: str
 ) -> None:
@@ -115,6 +118,14 @@ def test_a_reply_that_never_arrives_costs_one_request_and_is_never_charged_twice
     assert server.post(idempotency_key).status_code == 200
     assert not server.is_due("reply")
     assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+    record(
+        Part.FAULTS,
+        "Inside a worker: the reply never comes, cannot be pickled, is garbage; the process stops",
+        f"{len(REPLY_FAULTS)} faults, one worker",
+        "each answered 500 once and the worker replaced; sent again with its `Idempotency-Key`, "
+        "each got its picture and was charged once",
+        by=BY,
+    )
 
 
 @pytest.mark.timeout(300)
@@ -154,6 +165,13 @@ def test_a_worker_that_cannot_be_started_is_tried_until_it_can(server: Faulty) -
     assert requests.get(f"{server.running.url}/health", timeout=WAIT_S).status_code == 200
     server.inject("spawn")
     until_answered(server)
+    record(
+        Part.FAULTS,
+        "A worker process that cannot be started (no memory, no process, other exceptions)",
+        f"{server.failures() - before} failures in a row, one worker",
+        "photos answered 503 with `Retry-After` meanwhile, `/health` 200; works once a start does",
+        by=BY,
+    )
 
 
 @pytest.mark.timeout(300)
