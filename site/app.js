@@ -16,7 +16,8 @@ const MAX_WAITS = 20; // in a row, for one photo of several
 const STOPS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 const TYPE_NAMES = Object.fromEntries(Object.entries(FORMAT_NAMES).map(([format, name]) => [`image/${format}`, name]));
 
-const state = { items: [], selected: null, work: null, price: 1, isFollowing: true };
+const price = Number(document.querySelector("meta[name=price]").content);
+const state = { items: [], selected: null, work: null, isFollowing: true, note: "" };
 
 // Which photos there are.
 
@@ -107,7 +108,7 @@ function goLabel(todo) {
   if (!state.items.length) return "Try it with the example";
   const isCutout = byId("panel").elements.mode.value === "cutout";
   const isAgain = todo.length > 0 && todo.every(({ result }) => result);
-  const cost = isFree() ? "free" : inCredits(todo.length * state.price);
+  const cost = isFree() ? "free" : inCredits(todo.length * price);
   const [verb, one, many] = isCutout ? ["Remove", "background", "backgrounds"] : ["Blur", "background", "photos"];
   if (isAgain && todo.length === 1) return `${verb} again (${cost})`;
   if (isAgain) return `${verb} ${todo.length} ${many} again (${cost})`;
@@ -116,8 +117,8 @@ function goLabel(todo) {
 
 function costNote(todo) {
   if (isFree()) return "Free with a test key; results are marked TEST and less sharp.";
-  const each = `${inCredits(state.price)} for each result. Errors are free.`;
-  return todo.length > 1 ? `${inCredits(todo.length * state.price)} in all: ${each}` : each;
+  const each = `${inCredits(price)} for each result. Errors are free.`;
+  return todo.length > 1 ? `${inCredits(todo.length * price)} in all: ${each}` : each;
 }
 
 /** Show a sentence in place of the costs, until something changes. */
@@ -143,8 +144,12 @@ async function start(event) {
   let failed = 0;
   try {
     if (!todo) addExample(await examplePhoto());
-    for (const item of todo ?? state.items) failed += (await workOn(item, (todo ?? state.items).length > 1)) ? 0 : 1;
-    if (failed) showFailure({ code: "some_failed", message: `${failed} of ${todo.length} photos failed. The list says why.` });
+    const list = todo ?? [...state.items];
+    for (const item of list) {
+      if (!state.items.includes(item)) continue; // it was removed meanwhile
+      if (!(await workOn(item, list.length > 1))) failed += 1;
+    }
+    if (failed) showFailure({ code: "some_failed", message: `${failed} of ${todo.length} photos failed. See the list for the reasons.` });
   } catch (failure) {
     if (failure.code === "cancelled") note(cancelNote(state.work));
     else showFailure(Object.assign(failure, { isBlur: true }));
@@ -166,7 +171,6 @@ async function workOn(item, isOfMany) {
   if (state.isFollowing) await select(item);
   try {
     const result = await withWaits(item, isOfMany);
-    state.price = result.charged || state.price;
     item.setResult(result);
     showCredits(result.creditsLeft);
     if (state.isFollowing || state.selected === item) await select(item, { isNew: true });
@@ -244,7 +248,7 @@ function setBusy(isBusy) {
 openStage(() => byId("file").click());
 openCode();
 openFailures(() => start());
-openPhotos(addPhotos, ([name]) => showFailure({ code: "no_photo", message: name }));
+openPhotos(addPhotos, showFailure);
 openQueue({
   onSelect: (item) => {
     state.isFollowing = false;

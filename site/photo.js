@@ -1,16 +1,16 @@
 // The ways in which photos come: chosen, taken, dropped, pasted, or the example.
 
-import { Photo } from "./calls.js";
+import { Failure, Photo } from "./calls.js";
 import { byId, here } from "./dom.js";
 
-/** Call `onPhotos` with photos, and `onOther` with the names of files that are not photos. */
-export function openPhotos(onPhotos, onOther) {
+/** Call `onPhotos` with photos, and `onFailure` for files that are not photos. */
+export function openPhotos(onPhotos, onFailure) {
   const take = (files) => {
     const all = Array.from(files);
     const photos = all.filter(looksLikePhoto);
     if (photos.length) onPhotos(photos.map((file) => new Photo(file)));
-    const others = all.filter((file) => !looksLikePhoto(file));
-    if (others.length) onOther(others.map(({ name }) => name));
+    const other = all.find((file) => !looksLikePhoto(file));
+    if (other) onFailure(new Failure("no_photo", other.name));
   };
   for (const [button, input] of [["choose", "file"], ["more", "file"], ["shoot", "camera"]]) {
     byId(button).addEventListener("click", () => byId(input).click());
@@ -21,14 +21,20 @@ export function openPhotos(onPhotos, onOther) {
       event.target.value = ""; // so that the same file can be chosen again
     });
   }
-  byId("use-sample").addEventListener("click", async () => onPhotos([await examplePhoto()]));
+  byId("use-sample").addEventListener("click", () => {
+    examplePhoto().then((photo) => onPhotos([photo]), onFailure);
+  });
   document.addEventListener("paste", (event) => take(event.clipboardData.files));
   acceptDrops(take);
 }
 
 export async function examplePhoto() {
-  const answer = await fetch(here("sample.jpg"));
-  return new Photo(new File([await answer.blob()], "example.jpg", { type: "image/jpeg" }));
+  try {
+    const answer = await fetch(here("sample.jpg"));
+    return new Photo(new File([await answer.blob()], "example.jpg", { type: "image/jpeg" }));
+  } catch {
+    throw new Failure("unreachable", "The service cannot be reached.");
+  }
 }
 
 function acceptDrops(take) {

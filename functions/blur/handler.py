@@ -112,7 +112,7 @@ def uploads_in(store: UploadStore | None, settings: Settings) -> Uploads | None:
 def pages(settings: Settings, store: UploadStore | None) -> Routes:
     """Return the routes of the page, if it is there."""
     origin, url = store.origin if store else str, settings.public_url.rstrip("/")
-    site = Site(settings.site_dir, media_origin=origin, public_url=url)
+    site = Site(settings.site_dir, media_origin=origin, public_url=url, price=settings.price)
     return site.routes() if settings.site_dir.is_dir() else {}
 
 

@@ -1,4 +1,4 @@
-"""What the page says about money when an answer is lost, and that trying again is charged once."""
+"""The page's words about money when an answer is lost, and that trying again is charged once."""
 
 from __future__ import annotations
 

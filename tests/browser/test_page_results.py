@@ -94,20 +94,20 @@ def test_the_stage_is_clicked_to_choose_a_photo(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "mime", "told"),
+    ("given", "mime", "ending"),
     [("JPEG", "image/jpeg", "jpg"), ("PNG", "image/png", "png"), ("WEBP", "image/webp", "webp"),
      ("BMP", "image/bmp", "png")],
 )  # fmt: skip
-def test_the_format_follows_the_photo(given: str, mime: str, told: str, visit: Visit) -> None:
+def test_the_format_follows_the_photo(given: str, mime: str, ending: str, visit: Visit) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     visit.give(f"photo.{given.lower()}", picture(given), mime)
     visit.page.wait_for_selector("#frame[data-state=before]")
     visit.blur()
     name, data = visit.download()
-    assert name == f"photo-blurred.{told}"
+    assert name == f"photo-blurred.{ending}"
     with Image.open(io.BytesIO(data)) as result:
-        assert result.format == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[told]
+        assert result.format == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[ending]
 
 
 def test_removing_leaves_the_subject_sharp_and_transparent_and_is_named_so(visit: Visit) -> None:
@@ -352,6 +352,56 @@ def test_a_photo_that_fails_does_not_end_the_others_and_none_is_paid_twice(visit
         visit.page.click("#download-all")
     with zipfile.ZipFile(Path(saved.value.path())) as archive:
         assert archive.namelist() == ["ä b-blurred.jpg", "c-blurred.jpg"]
+
+
+def test_a_photo_that_is_removed_while_others_run_is_not_paid(visit: Visit) -> None:
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    visit.page.set_input_files("#file", files("a.jpg", "b.jpg", "c.jpg"))
+    visit.page.wait_for_selector("#queue:visible")
+    before = visit.balance()
+    visit.page.route(BLUR, limited(seconds=1), times=1)
+    visit.page.click("#go")
+    visit.page.click("#queue-items li:nth-child(3) .remove")
+    visit.page.wait_for_selector("#download-all:visible", timeout=60_000)
+    assert visit.page.locator("#queue-items li").count() == 2
+    assert visit.balance() == before - 2
+
+
+def test_the_line_is_dragged_and_a_result_at_1_to_1_is_moved(visit: Visit) -> None:
+    visit.begin(picture(size=(1600, 1200)))
+    visit.blur()
+    visit.rest()
+    box = visit.page.locator("#frame").bounding_box()
+    assert box is not None
+
+    def drag(start: float, end: float) -> None:
+        visit.page.mouse.move(box["x"] + start * box["width"], box["y"] + 100)
+        visit.page.mouse.down()
+        visit.page.mouse.move(box["x"] + end * box["width"], box["y"] + 120, steps=4)
+        visit.page.mouse.up()
+
+    split = "parseFloat(frame.style.getPropertyValue('--split'))"
+    drag(0.5, 0.25)
+    assert visit.page.evaluate(split) == pytest.approx(25, abs=1)
+    visit.page.click("#zoom")
+    left = visit.page.evaluate("after.getBoundingClientRect().left")
+    drag(0.7, 0.5)
+    assert visit.page.evaluate(split) == pytest.approx(25, abs=1)
+    assert visit.page.evaluate("after.getBoundingClientRect().left") < left - 50
+
+
+def test_the_example_cannot_be_used_offline_and_the_page_says_why(
+    visit: Visit, context: BrowserContext
+) -> None:
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    context.set_offline(offline=True)
+    visit.page.route("**/sample.jpg", lambda route: route.abort())
+    for button in ("#use-sample", "#go"):
+        visit.page.click(button)
+        assert "cannot be reached" in visit.failure()
+    assert not visit.errors
 
 
 def test_a_list_without_credits_stops_at_once(visit: Visit) -> None:

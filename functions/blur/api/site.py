@@ -68,6 +68,8 @@ class Site:
     """Where uploads go and large results lie, if not here; else the empty text."""
     public_url: str = ""
     """Where visitors reach the page; link previews need the address of their picture whole."""
+    price: int = 1
+    """Credits for one result, which the page names before a call."""
     _read: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def routes(self) -> Routes:
@@ -105,11 +107,17 @@ class Site:
     def _file(self, name: str) -> tuple[bytes, str]:
         if name not in self._read:
             data = (self.folder / name).read_bytes()
-            if self.public_url and name in PAGES.values():
-                whole = f'content="{self.public_url}/{PREVIEW}"'
-                data = data.replace(f'content="{PREVIEW}"'.encode(), whole.encode())
+            if name in PAGES.values():
+                data = self._filled_in(data)
             self._read[name] = data, entity_tag(data)
         return self._read[name]
+
+    def _filled_in(self, page: bytes) -> bytes:
+        page = page.replace(
+            b'name="price" content="1"', f'name="price" content="{self.price}"'.encode()
+        )
+        picture = f"{self.public_url}/{PREVIEW}" if self.public_url else PREVIEW
+        return page.replace(f'content="{PREVIEW}"'.encode(), f'content="{picture}"'.encode())
 
 
 def entity_tag(data: bytes) -> str:

@@ -81,6 +81,14 @@ def test_the_picture_of_a_link_preview_has_its_whole_address(
     assert answer.body == f'<meta property="og:image" content="{address}">'
 
 
+@pytest.mark.parametrize("price", [1, 3])
+def test_the_page_names_the_price_of_a_result(price: int, site: Site) -> None:
+    (site.folder / "index.html").write_text('<meta name="price" content="1">')
+    page = replace(site, price=price).routes()["/"]["GET"]
+    answer = page(request("/", {"accept": "text/html"}))
+    assert answer.body == f'<meta name="price" content="{price}">'
+
+
 def test_a_file_is_read_once(site: Site) -> None:
     page = site.routes()["/docs"]["GET"]
     page(request("/docs"))
