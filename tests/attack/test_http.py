@@ -146,7 +146,7 @@ def test_a_client_that_closes_in_mid_request_costs_nothing(server: Running) -> N
 
 
 def test_a_body_in_chunks_of_a_byte_is_read(server: Running) -> None:
-    chunks = b"1\r\na\r\n" * 2000 + b"0\r\n\r\n"
+    chunks = b"1\r\na\r\n" * 900 + b"0\r\n\r\n"
     (reply,) = exchange(server, head("Transfer-Encoding: chunked", CLOSE) + chunks)
     assert reply.code == "invalid_api_key"
 
