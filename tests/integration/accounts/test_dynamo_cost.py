@@ -91,11 +91,21 @@ def test_a_call_of_a_rested_key_is_two_writes_of_one_unit(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_call_of_a_busy_key_takes_one_refused_write_more(
+def test_a_call_of_a_busy_key_is_two_writes_too(
     store: DynamoStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
     bill.clear()
+    call(store, customer, after(0.1))
+    assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
+
+
+def test_a_key_that_another_process_made_busy_takes_one_refused_write_more(
+    store: DynamoStore, customer: Customer, bill: Bill, dynamodb_table: str
+) -> None:
+    other = DynamoStore(dynamodb_table, open_client())
+    call(other, customer, START)
+    other.close()
     call(store, customer, after(0.1))
     assert bill.operations == ["UpdateItem"] * 3
 

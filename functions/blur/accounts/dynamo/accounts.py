@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from blur.accounts.dynamo import admin, calls, records, schema
 from blur.accounts.dynamo.items import key_of
-from blur.accounts.dynamo.table import DynamoTable, Send
+from blur.accounts.dynamo.table import BusyUntil, DynamoTable, Send
 from blur.accounts.rate import LimiterClock
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ class DynamoAccounts:
         self._table_name = table_name
         self._begin = begin
         self._limiter = LimiterClock()
+        self._busy_until: BusyUntil = {}
 
     def _table(self) -> DynamoTable:
-        return DynamoTable(self._table_name, self._begin, self._limiter)
+        return DynamoTable(self._table_name, self._begin, self._limiter, self._busy_until)
 
     def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.authorize`."""

@@ -1,9 +1,10 @@
 """Admission: one conditional write that authenticates, counts and takes a hold.
 
-The write names what it expects of the key's bucket, idle or busy (see `rate`), since a
-condition cannot choose. It starts with idle; when it is refused, the old item that comes with
-the refusal tells why, and whether the other branch would do. The other branch may be refused
-too, if other calls have come in between, so this goes round a bounded number of times.
+The write names what it expects of the key's bucket, idle or busy (see `rate`), since a condition
+cannot choose. It starts with the branch that this process has seen last; when it is refused, the
+old item that comes with the refusal tells why, and whether the other branch would do. The other
+branch can be refused too, if other calls have come in between, so this repeats a bounded number of
+times.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ from blur.errors import (
     insufficient_credits,
 )
 
+MOST_REMEMBERED = 10_000
+"""Buckets whose state a process remembers."""
 ROUNDS = 8
 """Writes after which a call gives up on a key that so many others use at the same moment."""
 
@@ -150,7 +153,7 @@ def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item
 
     Where the balance does not cover the claim, a second write counts the request alone.
     """
-    branch: Branch = _idle
+    branch = _first_branch(table, visit)
     balance: int | None = None  # set once it is found to be below the price
     for _ in range(ROUNDS):
         update = _update(branch, visit, claim if balance is None else None)
@@ -159,6 +162,7 @@ def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item
         except ConditionFailedError as failed:
             item = _authenticated(failed.item, visit)
         else:
+            _remember(table, item, visit)
             if claim and balance is not None:
                 left = rate_of(item, visit.key_digest, CALLS, visit.limiter_us)
                 raise insufficient_credits(claim.price, AccountStatus(0, balance, left))
@@ -173,6 +177,21 @@ def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item
         balance = None if is_covered else item["balance"]
     message = "Too many calls use this account at the same moment."
     raise UnavailableError(message, retry_after_s=1)
+
+
+def _first_branch(table: DynamoTable, visit: Visit) -> Branch:
+    """Choose the branch that the bucket called for when this process last saw it."""
+    busy_until_us = table.busy_until.get((visit.key_digest, visit.bucket[0]), 0)
+    return _busy if busy_until_us > visit.limiter_us else _idle
+
+
+def _remember(table: DynamoTable, item: Item, visit: Visit) -> None:
+    if visit.key_digest not in item["keys"]:
+        return
+    if len(table.busy_until) >= MOST_REMEMBERED:
+        table.busy_until.clear()
+    tat_us = bucket_of(item, visit.key_digest, visit.bucket).tat_us
+    table.busy_until[visit.key_digest, visit.bucket[0]] = tat_us
 
 
 def _update(branch: Branch, visit: Visit, claim: Claim | None) -> Expressions:

@@ -19,6 +19,10 @@ patience is that of one call of the store, however many requests that takes.
 """
 
 
+BusyUntil = dict[tuple[str, str], int]
+"""When each bucket of a key will be idle, as far as this process has seen."""
+
+
 class ConditionFailedError(Exception):
     """A write's condition did not hold; nothing was written."""
 
@@ -36,16 +40,19 @@ class ConditionFailedError(Exception):
 class DynamoTable:
     """One table, for one call of the store."""
 
-    def __init__(self, name: str, begin: Callable[[], Send], limiter: LimiterClock) -> None:
+    def __init__(
+        self, name: str, begin: Callable[[], Send], limiter: LimiterClock, busy_until: BusyUntil
+    ) -> None:
         """Start the call's deadline."""
         self.limiter = limiter
+        self.busy_until = busy_until
         self._name = name
         self._begin = begin
         self._send = begin()
 
     def anew(self) -> DynamoTable:
         """Return the same table with its patience renewed, for work that has many parts."""
-        return DynamoTable(self._name, self._begin, self.limiter)
+        return DynamoTable(self._name, self._begin, self.limiter, self.busy_until)
 
     def update(self, key: Item, expressions: Expressions) -> Item:
         """Update one item and return the whole of it, for the price of the write."""
