@@ -158,10 +158,13 @@ async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
         await connection.send(head + bytes(BODY_BYTES - MISSING_BYTES))
         placed()
         answer = asyncio.create_task(connection.read_to_end())
-        while not answer.done():  # bytes keep the rest of the body awaited
-            await connection.send(b"a")
-            await asyncio.wait([answer], timeout=DRIP_S)
-        await answer
+        try:
+            while not answer.done():  # bytes keep the rest of the body awaited
+                await connection.send(b"a")
+                await asyncio.wait([answer], timeout=DRIP_S)
+        finally:
+            answer.cancel()
+            await asyncio.gather(answer, return_exceptions=True)
 
 
 async def unread_result(attack: Attack, number: int, placed: Placed) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(3.0, full=15.0)
 SETTLE_S = size(1.0, full=5.0)
 """How long an attack goes on, once all its clients are at work, before a measurement."""
-ROUNDS = 4
+ROUNDS = 5
 PHOTOS = 5
 """The least photos in a window, unless they take far too long."""
 SHARE = 0.5
@@ -278,13 +279,18 @@ def test_an_honest_customer_keeps_half_of_its_photos(
 ) -> None:
     customer = Customer(server.url, accounts.customer(), jpeg(600, 400))
     attack = make(accounts, address(server, source))
-    rounds = Rounds()
+
+    def measured() -> Service:
+        return customer.measure(WINDOW_S, least_photos=PHOTOS)
+
+    customer.wait_for_service(SERVICE_S)
+    rounds = Rounds([measured()])
     while not rounds.is_well_served:
-        assert len(rounds.usual) < ROUNDS, str(rounds)
-        customer.wait_for_service(SERVICE_S)
-        rounds.usual.append(customer.measure(WINDOW_S, least_photos=PHOTOS))
+        assert len(rounds.attacked) < ROUNDS, str(rounds)
         with attacking(attack):
-            rounds.attacked.append(customer.measure(WINDOW_S, least_photos=PHOTOS))
+            rounds.attacked.append(measured())
+        customer.wait_for_service(SERVICE_S)
+        rounds.usual.append(measured())
     record(
         Part.SECURITY,
         f"An attacker beside an honest customer: {make.__name__.replace('_', ' ')}, from "
@@ -298,18 +304,21 @@ def test_an_honest_customer_keeps_half_of_its_photos(
 
 @dataclass(frozen=True)
 class Rounds:
-    """What a customer got without the attack and with it, in turns.
+    """What a customer got before an attack, under it, before the next one, and so on.
 
-    Other work of the machine can spoil a round, so the best one counts.
+    Other work of the machine slows some windows down, so an attack is compared with the slower one
+    of its neighbours, and the best round counts.
     """
 
-    usual: list[Service] = field(default_factory=list)
+    usual: list[Service]
     attacked: list[Service] = field(default_factory=list)
 
     @property
     def share(self) -> float:
-        pairs = zip(self.attacked, self.usual, strict=True)
-        return max((under.photos_per_s / usual.photos_per_s for under, usual in pairs), default=0)
+        rates = [window.photos_per_s for window in self.usual]
+        usual = [min(neighbours) for neighbours in pairwise(rates)]
+        pairs = zip(self.attacked, usual, strict=True)
+        return max((under.photos_per_s / rate for under, rate in pairs), default=0)
 
     @property
     def health_s(self) -> float:
@@ -320,8 +329,8 @@ class Rounds:
         return self.share >= SHARE and self.health_s <= HEALTH_S
 
     def __str__(self) -> str:
-        pairs = zip(self.usual, self.attacked, strict=True)
-        return "\n".join(f"usual: {usual}; under attack: {under}" for usual, under in pairs)
+        usual = "\n".join(f"usual: {window}" for window in self.usual)
+        return usual + "\n" + "\n".join(f"under attack: {window}" for window in self.attacked)
 
 
 @pytest.mark.timeout(1200)
