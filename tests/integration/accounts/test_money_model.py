@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 # A minute's hold is alive 40 s after it was taken and 20 s past its end at 80 s, which is more
 # than the difference of two clocks and the allowance for it together.
 TICK_US = 40 * SECOND_US
+REMEMBERED_US = 15 * SECOND_US
+"""How long after its end a call can be repeated: longer than any copy is under way."""
 servers = st.integers(0, 1)
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
 """Orders that are tried: as many as take some seconds."""
@@ -56,6 +58,12 @@ class Call:
     server: int
     state: str = "held"
     """`held`, `settle`, `refund` or `expired`."""
+    ended_us: Instant = START
+    """When it was settled or refunded, by the first server's clock."""
+
+    def is_remembered(self, now_us: Instant) -> bool:
+        """Tell whether every store still knows how the call ended, or that it is held."""
+        return self.state == "held" or now_us - self.ended_us <= REMEMBERED_US
 
 
 class Ledger(RuleBasedStateMachine):
@@ -119,7 +127,8 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(call=calls)
     def repeat_the_reserve(self, call: Call) -> None:
-        if self.key_is_valid and not self.is_over(call) and self.is_callers(call):
+        is_known = not self.is_over(call) and call.is_remembered(self.now_us)
+        if self.key_is_valid and is_known and self.is_callers(call):
             again = self.opened[call.server].reserve(call.claim, now_us=self.clock_us(call.server))
             assert again.hold == call.hold
 
@@ -127,10 +136,10 @@ class Ledger(RuleBasedStateMachine):
     def settle(self, call: Call) -> None:
         standing = self.opened[call.server].settle(call.hold, now_us=self.clock_us(call.server))
         if call.state == "held":
-            call.state = "settle"
+            call.state, call.ended_us = "settle", self.now_us
             self.used += call.claim.price
             self.settled_calls += 1
-        if not self.is_over(call):
+        if not self.is_over(call) and call.is_remembered(self.now_us):
             expected = call.claim.price if call.state == "settle" else 0
             assert standing.credits_charged == expected
         assert standing.credits_left == self.balance
@@ -139,7 +148,7 @@ class Ledger(RuleBasedStateMachine):
     def refund(self, call: Call) -> None:
         standing = self.opened[call.server].refund(call.hold, now_us=self.clock_us(call.server))
         if call.state == "held":
-            call.state = "refund"
+            call.state, call.ended_us = "refund", self.now_us
         assert standing.credits_charged == 0
         assert standing.credits_left == self.balance
 
