@@ -59,6 +59,12 @@ WORKER_FAULTS: dict[str, Callable[[Connection], Any]] = {
 }
 
 
+def fault_at(message: object) -> str:
+    if isinstance(message, tuple):
+        return "reply"
+    return "accept" if message == "accepted" else "none"
+
+
 def inject() -> None:
     start, send, receive = SpawnProcess.start, Connection.send, Connection.recv
 
@@ -69,7 +75,7 @@ def inject() -> None:
     def faulty_send(self: Connection, message: object) -> None:
         if current_process().name == "MainProcess":
             raise_next("send")
-        elif fault := next_fault("accept" if message == "accepted" else "reply"):
+        elif fault := next_fault(fault_at(message)):
             WORKER_FAULTS[fault](self)
             return
         send(self, message)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from bgblur.serving.proxy import ClientState, Reply, Request
     from blur.settings import Settings
 
-START_TIMEOUT_S = 60
-"""How long a worker can take to build its handler; on a busy machine it takes a few seconds."""
+START_TIMEOUT_S = 300
+"""How long a worker can take to build its handler: about a second, a minute on a machine with ten
+times as much to do as it can."""
 ACCEPT_TIMEOUT_S = 10
 """How long an idle worker can take to accept a request; usually milliseconds."""
 STOP_TIMEOUT_S = 2
