@@ -20,7 +20,7 @@ from tests.integration.accounts.customer import (
 )
 
 from blur.accounts.sqlite.store import SqliteStore
-from blur.accounts.store import UnknownAccountError
+from blur.accounts.store import InvalidArgumentError, UnknownAccountError
 from blur.errors import UnavailableError
 
 TWO_SECONDS = 2.0
@@ -164,9 +164,9 @@ def test_a_full_disk_is_reported_and_charges_nothing(store: SqliteStore, path: P
     assert store.reserve(customer.claim(), now_us=START).standing.credits_left < 100
 
 
-def test_a_grant_beyond_64_bits_is_refused_and_changes_nothing(store: SqliteStore) -> None:
+def test_a_grant_beyond_64_bits_is_rejected_and_changes_nothing(store: SqliteStore) -> None:
     customer = open_account(store, credits=10)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(InvalidArgumentError, match="the credits must be a number"):
         store.append_entry(entry(customer.account_id, 2**63 - 1))
     account = store.account(customer.account_id, now_us=START)
     assert (account.balance, account.granted) == (10, 10)
