@@ -26,7 +26,7 @@ SMALL_BUFFER_BYTES = 4096
 """Size of the receive buffer of clients that do not read."""
 TCP_ESTABLISHED = 1
 BODY_BYTES = 20_000_000
-MISSING_BYTES = 100_000
+MISSING_BYTES = 100
 PHOTO_PATH = "/v2/rembg/blur/"
 DRIP_S = 5.0
 HEADERS = 9_000
