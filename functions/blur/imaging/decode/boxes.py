@@ -154,8 +154,17 @@ _READERS = {b"pitm": _read_pitm, b"iinf": _read_iinf, b"iref": _read_iref, b"ipr
 
 
 def nclx_of(data: bytes, items: Items) -> tuple[int, int] | None:
-    """Return the primary item's primaries and transfer characteristics (ITU-T H.273), if any."""
-    for box in items.of(items.primary):
+    """Return the primaries and transfer characteristics (ITU-T H.273) of the picture, if any.
+
+    They are those of the primary item, or of the first tile of which it is made.
+    """
+    tiles = (
+        tile
+        for reference, item, others in items.references
+        if reference.kind == b"dimg" and item == items.primary
+        for tile in others[:1]
+    )
+    for box in (box for item in (items.primary, *tiles) for box in items.of(item)):
         if box.kind == b"colr" and data[box.body : box.body + 4] == b"nclx":
             numbers = data[box.body + 4 : box.body + 8]
             return int.from_bytes(numbers[:2]), int.from_bytes(numbers[2:])

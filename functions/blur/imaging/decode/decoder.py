@@ -1,6 +1,6 @@
 """Bytes into a photo: upright, in RGB, with its profile and nothing else.
 
-The limit on pixels is judged from the header, before any is decoded.
+The limit on pixels is checked against the header, before any is decoded.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from tests.unit.imaging.decode.recipes import (
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 from tests.unit.imaging.profiles import SRGB
 
-from blur.imaging.decode.boxes import boxes, items_of, with_alpha_sizes
+from blur.imaging.decode.boxes import boxes, items_of, nclx_of, with_alpha_sizes
 from blur.imaging.decode.decoder import decode
 
 pillow_heif.register_heif_opener()
@@ -100,3 +100,13 @@ def test_boxes_cut_anywhere_are_read_as_far_as_they_go(file_format: str) -> None
     for end in range(meta.start, meta.end):
         items_of(whole[:end])
         with_alpha_sizes(whole[:end])
+
+
+def test_the_colours_of_a_grid_can_be_those_of_its_tiles() -> None:
+    colours = box(b"colr", b"nclx" + bytes((0, 12, 0, 13, 0, 6, 0x80)))
+    table = b"\0\0\0\0\0\0\0\1" + b"\0\2\1\1"  # item 2 has property 1
+    tiles = box(b"dimg", b"\0\1\0\2\0\2\0\3")  # item 1 is made of items 2 and 3
+    properties = box(b"iprp", box(b"ipco", colours) + box(b"ipma", table))
+    body = box(b"pitm", b"\0\0\0\0\0\1") + box(b"iref", bytes(4) + tiles) + properties
+    data = box(b"meta", bytes(4) + body)
+    assert nclx_of(data, items_of(data)) == (12, 13)
