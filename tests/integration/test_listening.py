@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,11 @@ def test_a_host_is_reachable_from_elsewhere_or_not(host: str, *, reachable: bool
 def test_urls_have_brackets_for_ipv6() -> None:
     assert urls("::1", 8080) == ["http://[::1]:8080"]
     assert urls("photos.example", 80) == ["http://photos.example:80"]
+
+
+def test_a_server_without_a_demo_key_says_how_to_get_a_key(tmp_path: Path, model_dir: Path) -> None:
+    with running(tmp_path, environment(tmp_path, model_dir)) as server:
+        deadline = time.monotonic() + 30
+        while "bgblur keys issue" not in server.out.read_text():
+            assert time.monotonic() < deadline, server.out.read_text()
+            time.sleep(0.05)

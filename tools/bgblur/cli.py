@@ -125,3 +125,5 @@ def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
         click.echo(f"\nDemo key:  {key}\nTry it:    {demo.curl_line(key, url)}")
         click.echo(f"Or open:   {url}/#code={links.issue(key)}")
         click.echo(f"           (this link works once, within {TTL_S // 60} minutes)\n")
+    else:
+        click.echo("New key:   bgblur keys issue --credits 500")
