@@ -44,7 +44,6 @@ _RAW_COMPRESSIONS = (32767, 32770, 34713, 65000, 65535)
 _PHASE_ONE_MAKES = (b"Phase One", b"Leaf")
 _PHASE_ONE = (b"IIIITwaR", b"IIIICwaR", b"MMMMRawT", b"MMMMRawC")
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
-_MIXED = "A TIFF with samples of different depths"
 _BYTE_BITS = 8
 _WIDE_BITS = (16, 32)
 _UNSCALED = 12
@@ -91,9 +90,7 @@ def open_tiff(data: bytes) -> Source:
         kind = f"TIFF with {_NOT_READ[compression]} compression"
         raise not_supported(kind, "TIFF with LZW or Deflate compression")
     layout = Layout.of(page)
-    if layout is None:
-        raise not_supported(_MIXED)
-    if _is_for_pillow(page, layout, order_of(data)):
+    if layout is None or _is_for_pillow(page, layout, order_of(data)):
         return TiffSource(data, page)
     if layout.is_unpacked and number(page, tags.FILL_ORDER, 1) == 1:
         return SamplesSource(data, order_of(data), page, layout)

@@ -31,7 +31,7 @@ _POINTERS = {SUB_DIRECTORIES, 34665, 34853, 40965}
 """Tags that point to other directories."""
 
 Directory: TypeAlias = dict[int, tuple[int, ...] | bytes]
-"""Whole numbers and bytes by tag; other types are left out."""
+"""Whole numbers and bytes by tag, none where they lie past the end; other types are left out."""
 
 
 def number(directory: Directory, tag: int, default: int = 0) -> int:
@@ -97,8 +97,8 @@ def _read(data: bytes, start: int, order: str, *, big: bool) -> tuple[Directory,
         if size > len(value):
             at = int.from_bytes(value, "little" if order == "<" else "big")
             value = data[at : at + size]  # noqa: PLW2901 - the value stands there
-        if len(value) >= size:
-            directory[tag] = _values(value[:size], kind, length, order)
+        is_there = len(value) >= size
+        directory[tag] = _values(value[:size], kind, length, order) if is_there else ()
     end = first + count * entry.size
     following = data[end : end + (8 if big else 4)]
     return directory, int.from_bytes(following, "little" if order == "<" else "big")
@@ -113,7 +113,7 @@ def with_page(data: bytes, directory: Directory) -> bytes:
     """Return the file as a classic TIFF of one page: the directory stands at its end."""
     order = order_of(data)
     head = data[:2] + struct.pack(f"{order}HL", 42, len(data) + len(data) % 2)
-    kept = {tag: values for tag, values in directory.items() if tag not in _POINTERS}
+    kept = {tag: one for tag, one in directory.items() if one and tag not in _POINTERS}
     body = data[8:] + bytes(len(data) % 2)
     return head + body + table(order, kept, len(head) + len(body))
 

@@ -20,6 +20,7 @@ from blur.imaging.decode import tiff_directory as tags
 from blur.imaging.decode.colour import scale_between, to_rgb
 from blur.imaging.decode.source import Source
 from blur.imaging.decode.tiff_directory import Directory, number, numbers
+from blur.imaging.decode.unsupported import not_supported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ LOSSLESS = {1, 5, 8, 32946, 32773, 50000, 34925}
 """None, LZW, Deflate (two numbers), PackBits, Zstandard and LZMA."""
 UNSIGNED, FLOAT = 1, 3
 _KINDS = {2: "signed {bits}-bit", 3: "floating-point", 5: "complex", 6: "complex"}
+_MIXED = "A TIFF with samples of different depths"
 _SEPARATE = 2
 _BYTE_BITS, _LONG_BITS = 8, 32
 _HORIZONTAL, _FLOATING = 2, 3
@@ -73,11 +75,19 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, directory: Directory) -> Layout | None:
-        """Return a page's layout; None where its samples differ in kind."""
+        """Return a page's layout; None where the tags that describe it are cut off.
+
+        Raises:
+            InvalidImageError: its samples have different depths.
+
+        """
         samples = number(directory, tags.SAMPLES, 1)
         bits = numbers(directory, tags.BITS)[:samples] or (1,)
         formats = numbers(directory, tags.SAMPLE_FORMAT) or (UNSIGNED,)
         if len(set(bits)) > 1 or len(set(formats)) > 1:
+            raise not_supported(_MIXED)
+        described = (tags.BITS, tags.SAMPLE_FORMAT, tags.EXTRA_SAMPLES)
+        if any(tag in directory and not directory[tag] for tag in described):
             return None
         return cls(
             bits[0],

@@ -363,3 +363,14 @@ def test_floating_point_with_highlights_nans_and_alpha_keeps_its_scale_and_its_a
     assert set(np.unique(photo.alpha)) == {128}
     samples[299, 39, 1] = 254.0
     assert read(page(samples, 2, (338, "H", (2,)), rows_per_strip=1)).pixels[:290].max() <= 1
+
+
+@pytest.mark.parametrize("tag", [258, 338, 339])
+def test_a_file_whose_description_of_samples_is_cut_off_is_refused(tag: int) -> None:
+    samples = np.dstack((astronaut(20, 30), noise(20, 30)))
+    more = ((339, "H", (1,) * 6), (338, "H", (2, 0, 0)))
+    whole = page(samples.astype(np.uint16), 2, *more)
+    at = whole.rindex(struct.pack("<HH", tag, 3))
+    lost = whole[: at + 8] + struct.pack("<L", len(whole) - 2) + whole[at + 12 :]
+    with pytest.raises(InvalidImageError):
+        read(lost)
