@@ -177,7 +177,9 @@ def test_the_server_starts_and_stops_as_told(folder: Path, env: dict[str, str]) 
 def test_what_make_run_prints_can_be_pasted_and_opened(folder: Path, env: dict[str, str]) -> None:
     makefile = (documents.ROOT / "Makefile").read_text("utf-8")
     [options] = re.findall(
-        r"^run: .*\n\t@.*exec \$\(BIN\)/bgblur serve (.*)$", makefile, re.MULTILINE
+        r"^run: .*\n(?:\t.*\n)*\t@.*exec \$\(BIN\)/bgblur serve (.*) --port \$\(PORT\)$",
+        makefile,
+        re.MULTILINE,
     )
     with running(folder, env, *shlex.split(options)) as server:
         assert requests.get(f"{server.url}/health", timeout=10).ok
