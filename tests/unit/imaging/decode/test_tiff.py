@@ -374,3 +374,21 @@ def test_a_file_whose_description_of_samples_is_cut_off_is_refused(tag: int) -> 
     lost = whole[: at + 8] + struct.pack("<L", len(whole) - 2) + whole[at + 12 :]
     with pytest.raises(InvalidImageError):
         read(lost)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_a_full_page_behind_a_reduced_one_is_read_in_every_compression(compression: str) -> None:
+    data = saved(
+        Image.fromarray(noise(10, 12)),
+        "TIFF",
+        save_all=True,
+        append_images=[Image.fromarray(astronaut(100, 120))],
+        compression=compression,
+        tiffinfo={254: 1},
+    )
+    marked = bytearray(data)
+    at = marked.rindex(struct.pack("<HHLL", 254, 4, 1, 1))
+    marked[at + 8 : at + 12] = bytes(4)
+    photo = read(bytes(marked))
+    assert photo.pixels.shape == (100, 120, 3)
+    assert difference(photo.pixels, astronaut(100, 120)).mean() < 6
