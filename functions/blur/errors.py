@@ -1,4 +1,4 @@
-"""The one tree of errors a caller can be answered with.
+"""All errors that the API answers with.
 
 Each class is one row of the contract: its HTTP status, its `code` and whether the client
 may try again. They are raised anywhere and mapped to a response once, in `api.response`.
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """A call that ends in one of the contract's errors; nothing is charged but for `LostError`.
+    """A call that ends in one of the contract's errors; only a `LostError` can be charged.
 
     `message` is shown to the client, so it never carries keys, paths or other internals.
-    `standing` is where the key stands after the call, once the key is known to be good.
+    `standing` is the key's account status after the call, once the key is known to be valid.
     """
 
     status: ClassVar[HTTPStatus]
@@ -42,7 +42,7 @@ class InvalidRequestError(ApiError):
 
 
 class InvalidImageError(ApiError):
-    """The file is no image, a broken one, or in a format that is not read."""
+    """The file is not an image, is damaged, or is in an unsupported format."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_image"
 
@@ -52,43 +52,43 @@ class InvalidParameterError(ApiError):
 
 
 class InvalidRadiusError(InvalidParameterError):
-    """`radius` is missing, no whole number, or out of range."""
+    """`radius` is missing, not a whole number, or out of range."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_radius"
 
 
 class InvalidModeError(InvalidParameterError):
-    """`mode` is none of the modes."""
+    """`mode` is not one of the modes."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_mode"
 
 
 class InvalidBlurError(InvalidParameterError):
-    """`blur` is none of the kernels."""
+    """`blur` is not one of the kernels."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_blur"
 
 
 class InvalidFormatError(InvalidParameterError):
-    """`format` is none of the output formats, or one that cannot hold so large a picture."""
+    """`format` is not one of the output formats, or cannot hold a picture of this size."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_format"
 
 
 class InvalidQualityError(InvalidParameterError):
-    """`quality` is no whole number or out of range."""
+    """`quality` is not a whole number, or out of range."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_quality"
 
 
 class InvalidContentTypeError(InvalidParameterError):
-    """`content_type` is missing or the media type of no format that is read."""
+    """`content_type` is missing or not the media type of a supported format."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_content_type"
 
 
 class InvalidBytesError(InvalidParameterError):
-    """`bytes` is missing or no whole number of at least 1."""
+    """`bytes` is missing or not a whole number of at least 1."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_bytes"
 
@@ -100,12 +100,12 @@ class InvalidIdempotencyKeyError(ApiError):
 
 
 class InvalidApiKeyError(ApiError):
-    """The key is missing, malformed, unknown, revoked or expired: answered all alike."""
+    """The key is missing, malformed, unknown, revoked or expired; all are answered the same."""
 
     status, code = HTTPStatus.UNAUTHORIZED, "invalid_api_key"
 
     def __init__(self) -> None:
-        """Say the same to everyone, so that no answer tells which keys exist."""
+        """Use one message for all, so that no answer shows which keys exist."""
         super().__init__("The ApiKey header is missing or its key is not valid.")
 
 
@@ -130,13 +130,13 @@ class NotFoundError(ApiError):
 
 
 class UploadNotFoundError(ApiError):
-    """Nothing was uploaded under this id, it is gone, or it is another key's."""
+    """There is no upload with this id, it has expired, or it belongs to another key."""
 
     status, code = HTTPStatus.NOT_FOUND, "upload_not_found"
 
     def __init__(self) -> None:
-        """Say the same to everyone, so that no answer tells which uploads exist."""
-        super().__init__("There is no such upload of this key, or its time is over.")
+        """Use one message for all, so that no answer shows which uploads exist."""
+        super().__init__("This key has no upload with this id, or the upload has expired.")
 
 
 class MethodNotAllowedError(ApiError):
@@ -181,28 +181,28 @@ class RateLimitError(ApiError):
 
 
 class InternalError(ApiError):
-    """Something broke inside; the log has the traceback under the request id."""
+    """An error in the service; the log has the traceback under the request id."""
 
     status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"
 
     def __init__(self) -> None:
-        """Tell nothing of the inside."""
-        super().__init__("The request failed for a reason on our side. Nothing was charged.")
+        """Give no internal details."""
+        super().__init__("The service failed because of an internal error. Nothing was charged.")
 
 
 class LostError(InternalError):
     """The process that worked on the request ended before it had answered.
 
-    It may have been at any point, the last one included, at which the picture is paid for.
+    It can have ended at any point, also after the picture was charged.
     """
 
     is_free = False
 
     def __init__(self) -> None:
-        """Say what can be said, and how to find out."""
+        """Explain how to send the request again."""
         message = (
-            "The request was lost for a reason on our side. What was held for it is given back;"
-            " send it again with the same Idempotency-Key, which is never charged twice."
+            "The service lost this request because of an error. Send it again with the same"
+            " Idempotency-Key: it is charged at most once."
         )
         ApiError.__init__(self, message)
 
@@ -214,11 +214,11 @@ class UnavailableError(ApiError):
 
 
 class OverloadedError(ApiError):
-    """As many requests as the server can take wait already; this one was not begun."""
+    """The request queue is full; this request was not started."""
 
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"
 
     def __init__(self, *, retry_after_s: int) -> None:
-        """Say the same to everyone, and when to come again."""
-        message = "The server has more requests than it can take just now. Nothing was charged."
+        """Use one message for all, with the seconds to wait."""
+        message = "The server has too many requests at the moment. Nothing was charged."
         super().__init__(message, retry_after_s=retry_after_s)

@@ -160,7 +160,7 @@ def _parse(text: str, kind: type, variable: str) -> object:
     try:
         return kind(text)
     except ValueError as error:
-        message = f"{variable}={text!r} is no {kind.__name__}"
+        message = f"{variable}={text!r} is not a valid {kind.__name__}"
         raise ValueError(message) from error
 
 

@@ -115,7 +115,7 @@ def test_without_a_usable_xdg_data_home_the_home_folder_has_it(
 def test_help_names_the_place(words: list[str], tmp_path: Path) -> None:
     text = re.sub(r"\s+", " ", call(*words, "--help", cwd=tmp_path).stdout)
     assert "$XDG_DATA_HOME/background-blur" in text
-    assert "BLUR_ACCOUNTS names another place" in text
+    assert "BLUR_ACCOUNTS sets another place" in text
 
 
 def test_the_demo_key_belongs_to_its_accounts(tmp_path: Path, model_dir: Path) -> None:

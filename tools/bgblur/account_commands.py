@@ -1,4 +1,4 @@
-"""`bgblur accounts`: who has credits, how they got them, and whether the books are exact."""
+"""`bgblur accounts`: accounts, their credits, and an audit of the ledger."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def ledger(account_id: str, *, as_json: bool) -> None:
 @click.option(
     "--entry-id",
     type=ENTRY_ID,
-    help="Your own id of this payment: however often sent, it counts once.",
+    help="Your own id of this payment; a repeated command adds its credits once.",
 )
 @json_option
 def top_up(
@@ -122,10 +122,10 @@ def top_up(
 @click.argument("account_id", type=ACCOUNT_ID)
 @click.argument("change", metavar="CREDITS", type=CHANGE)
 @click.option("--note", type=REQUIRED_NOTE, required=True, help="The reason, for the ledger.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def adjust(account_id: str, change: int, note: str, *, yes: bool, as_json: bool) -> None:
-    """Correct an account by CREDITS, such as 3 or -3; never below zero."""
+    """Change a balance by CREDITS, such as 3 or -3; it cannot go below zero."""
     if change == 0:
         message = "an adjustment by 0 changes nothing"
         raise click.UsageError(message)
@@ -141,9 +141,9 @@ def adjust(account_id: str, change: int, note: str, *, yes: bool, as_json: bool)
 @json_option
 @click.pass_context
 def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> None:
-    """Prove that granted - used = balance + held, for ACCOUNT_ID or for every account.
+    """Check that granted - used = balance + held, for ACCOUNT_ID or for every account.
 
-    Ends with exit code 3 where an account differs, and says how.
+    The exit code is 3 if an account differs; each difference is printed.
     """
     with open_office() as office:
         store, now_us = office.store, office.now_us

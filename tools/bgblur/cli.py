@@ -55,21 +55,23 @@ main.add_command(keys)
     default=1,
     show_default=True,
     type=click.IntRange(1, 256),
-    help="Processes that blur photos; as many as CPUs blur the most.",
+    help="Processes that blur photos; one for each CPU blurs the most photos.",
 )
 @click.option(
     "--queue",
     type=click.IntRange(0),
-    help="Photos that may wait for them; the next one is answered 503.  [default: 8 each]",
+    help="Photos that can wait; more are answered 503.  [default: 8 for each worker]",
 )
 @click.option(
     "--metrics",
     "metrics_at",
     metavar="[HOST:]PORT",
     type=ADDRESS,
-    help="Serve Prometheus metrics there, at /metrics.  [default: off; HOST 127.0.0.1]",
+    help="Serve Prometheus metrics at this address.  [default: off; HOST 127.0.0.1]",
 )
-@click.option("--demo", "with_demo", is_flag=True, help="Make a demo key and print a curl line.")
+@click.option(
+    "--demo", "with_demo", is_flag=True, help="Create a demo key and print a curl command."
+)
 def serve(  # noqa: PLR0913 - one for each option
     host: str,
     port: int,

@@ -1,4 +1,4 @@
-"""What every command shares: its settings, its store and the way it speaks."""
+"""Shared by all commands: settings, the accounts' store, and output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ACCOUNTS_HELP = (
     "Accounts and keys are in accounts.db of the data folder, from any current folder:"
     " $XDG_DATA_HOME/background-blur (by default ~/.local/share/background-blur), or the folder"
-    " var of a checkout. BLUR_ACCOUNTS names another place: sqlite:<path> or dynamodb:<table>."
+    " var of a checkout. BLUR_ACCOUNTS sets another place: sqlite:<path> or dynamodb:<table>."
 )
 
 UNLIMITED_CELLS = 10_000
@@ -59,8 +59,8 @@ def _require_database(accounts: str) -> None:
     path = _database(accounts)
     if path and not path.exists():
         message = (
-            f"There are no accounts at {path.absolute()}. `bgblur keys issue` creates them there;"
-            " BLUR_ACCOUNTS names another place."
+            f"There are no accounts at {path.absolute()}. `bgblur keys issue` creates them there."
+            " Set BLUR_ACCOUNTS to use another place."
         )
         raise click.ClickException(message)
 

@@ -1,4 +1,4 @@
-"""The demo account that `make run` begins with, so that the first call needs no set-up."""
+"""The demo account of `bgblur serve --demo`, so that the first call needs no set-up."""
 
 from __future__ import annotations
 

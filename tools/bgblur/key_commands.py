@@ -1,4 +1,4 @@
-"""`bgblur keys`: who may call. A key's text is printed once, when it is made."""
+"""`bgblur keys`: issue, list and end API keys. A key is printed once, when it is issued."""
 
 from __future__ import annotations
 
@@ -39,14 +39,16 @@ def keys() -> None:
     "--account",
     "account_id",
     type=ACCOUNT_ID,
-    help="The account it belongs to; a new one without it.",
+    help="The key's account.  [default: a new account]",
 )
 @click.option("--name", type=ACCOUNT_NAME, default="", help="The new account's name.")
-@click.option("--credits", "granted", type=GRANTED, help="For the new account.")
-@click.option("--test", "is_test", is_flag=True, help="A free key whose results are stamped.")
-@click.option("--expires", "ttl_us", type=Duration(min_s=1), help="When it ends, like 30d.")
-@click.option("--rate", type=PER_MINUTE, help="Its own limit of requests a minute.")
-@click.option("--burst", type=BURST, help="How many it may send at once.")
+@click.option("--credits", "granted", type=GRANTED, help="The new account's credits.")
+@click.option("--test", "is_test", is_flag=True, help="A free key; its results are marked TEST.")
+@click.option(
+    "--expires", "ttl_us", type=Duration(min_s=1), help="Time until the key expires, such as 30d."
+)
+@click.option("--rate", type=PER_MINUTE, help="The key's limit of requests a minute.")
+@click.option("--burst", type=BURST, help="Requests that the key can send at once.")
 @json_option
 def issue(  # noqa: PLR0913, PLR0917 - one argument an option
     account_id: str | None,
@@ -95,7 +97,7 @@ def list_(account_id: str | None, *, as_json: bool) -> None:
 @click.option("--grace", "grace_us", type=Duration(), default="24h", show_default=True)
 @json_option
 def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
-    """Issue a key in place of KEY (its prefix), which ends after the grace period."""
+    """Replace KEY (its prefix) with a new key; KEY expires after the grace period."""
     with open_office() as office:
         text, record = office.rotate_key(office.find_key(key), grace_us=grace_us)
         _show_issued(text, record, office.now_us, as_json=as_json)
@@ -104,10 +106,10 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
 @keys.command()
 @click.argument("key", type=KEY_NAME)
 @click.option("--rate", type=PER_MINUTE, help="Requests a minute.")
-@click.option("--burst", type=BURST, help="How many it may send at once.")
+@click.option("--burst", type=BURST, help="Requests that the key can send at once.")
 @json_option
 def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:
-    """Give KEY (its prefix) a rate limit of its own."""
+    """Set the rate limit of KEY (its prefix)."""
     with open_office() as office:
         found = office.find_key(key)
         office.store.limit_key(found.account_id, found.digest, _limit(rate, burst))
@@ -116,14 +118,14 @@ def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> No
 
 @keys.command()
 @click.argument("key", type=KEY_NAME)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def revoke(key: str, *, yes: bool, as_json: bool) -> None:
-    """End KEY (its prefix) at once and for good."""
+    """Revoke KEY (its prefix) at once. This cannot be undone."""
     with open_office() as office:
         found = office.find_key(key)
         if not yes:
-            click.confirm(f"Revoke {found.prefix}… for good?", abort=True, err=True)
+            click.confirm(f"Revoke {found.prefix}…? This cannot be undone.", abort=True, err=True)
         office.store.revoke_key(found.account_id, found.digest)
         show(_row(office.find_key(key), office.now_us), as_json=as_json)
 

@@ -116,7 +116,7 @@ def _image(form: Form, take: TakeUpload | None) -> bytes:
         message = f"The form has no file named 'image'.{uploads}"
         raise InvalidRequestError(message)
     if upload_id is None:
-        message = "The form has no file named 'image', nor an 'upload_id' in place of it."
+        message = "The form has no file named 'image' and no 'upload_id'. Send one of them."
         raise InvalidRequestError(message)
     return take(upload_id)
 

@@ -120,7 +120,7 @@ def _decode_base64(text: str) -> bytes:
     try:
         return pybase64.b64decode(text, validate=True)
     except ValueError as error:  # which binascii.Error is too
-        message = "The request's body is not the base64 that its event says it is."
+        message = "The event marks the request body as base64, but it is not."
         raise InvalidRequestError(message) from error
 
 

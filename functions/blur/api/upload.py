@@ -89,10 +89,10 @@ def _json_object(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError) as error:
-        message = "The body is no well-formed JSON."
+        message = "The request body is not valid JSON."
         raise InvalidRequestError(message) from error
     if not isinstance(fields, dict):
-        message = "The body is no JSON object."
+        message = "The request body is not a JSON object."
         raise InvalidRequestError(message)
     return fields
 

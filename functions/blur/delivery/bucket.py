@@ -134,7 +134,7 @@ def _within_reach() -> Iterator[None]:
     except ParamValidationError:
         raise
     except (BotoCoreError, ClientError, ResponseParserError, _StrangeAnswerError) as error:
-        message = "The store of large files cannot be reached just now. Nothing was charged."
+        message = "The storage for large files cannot be reached. Nothing was charged."
         raise UnavailableError(message, retry_after_s=1) from error
 
 

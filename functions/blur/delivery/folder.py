@@ -152,7 +152,7 @@ class FolderStore:
     def _only_one(self, name: str) -> Iterator[None]:
         with self._receiving_lock:
             if name in self._receiving:
-                message = "This form is being sent already. Wait for its end or ask for a new form."
+                message = "This form is already being sent. Wait for it, or request a new form."
                 raise IdempotencyInProgressError(message, retry_after_s=RETRY_AFTER_S)
             self._receiving.add(name)
         try:
@@ -223,5 +223,5 @@ def _writable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = "The store of large files does not work just now. Nothing was charged."
+        message = "The storage for large files does not work. Nothing was charged."
         raise UnavailableError(message, retry_after_s=1) from error

@@ -167,7 +167,7 @@ def test_no_upload_is_fetched_for_an_order_that_is_wrong_otherwise() -> None:
     [
         ((), False, "has no file named 'image'.$"),
         ((("upload_id", "up-1"),), False, "no file named 'image'. There are no uploads here.$"),
-        ((), True, "no file named 'image', nor an 'upload_id'"),
+        ((), True, "no file named 'image' and no 'upload_id'"),
         ((("image", "a"), ("image", "b")), True, "has 2 files named 'image'"),
         ((("image", "a"), ("upload_id", "up-1")), True, "both 'image' and 'upload_id'"),
         ((("image", "a"), ("upload_id", "up-1")), False, "both 'image' and 'upload_id'"),

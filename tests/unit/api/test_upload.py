@@ -93,10 +93,10 @@ def test_the_largest_size_that_is_a_number_has_fifteen_digits() -> None:
 @pytest.mark.parametrize(
     ("body", "content_type", "says"),
     [
-        ("{", JSON, "no well-formed JSON"),
-        ("[" * 9_000, JSON, "no well-formed JSON"),
-        ("[]", JSON, "no JSON object"),
-        ('"text"', JSON, "no JSON object"),
+        ("{", JSON, "not valid JSON"),
+        ("[" * 9_000, JSON, "not valid JSON"),
+        ("[]", JSON, "not a JSON object"),
+        ('"text"', JSON, "not a JSON object"),
         ("&".join(f"f{n}=1" for n in range(21)), URLENCODED, "too many fields"),
         ("content_type=image/png&bytes=1", "text/plain", "multipart/form-data"),
         ("content_type=image/png&bytes=1", None, "multipart/form-data"),

@@ -58,7 +58,9 @@ LOCAL_JOBS, API_JOBS = 1, 4
     help="The API's key. Set the variable instead: `ps` shows a command line to every user.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 64), help="Photos at once.  [default: 1; 4 with --api]"
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="Photos to process at once.  [default: 1; 4 with --api]",
 )
 @json_option
 @click.pass_context

@@ -66,7 +66,7 @@ OPTIONS = (
         local="quality",
         flags=("--quality",),
         type=click.IntRange(1, 100),
-        help="Of a jpeg, webp or avif result.  [default: 90]",
+        help="The quality of a jpeg, webp or avif result.  [default: 90]",
     ),
 )
 

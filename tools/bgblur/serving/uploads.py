@@ -104,7 +104,7 @@ class _Form:
             except MultipartError as error:
                 raise _malformed(error) from error
         if self._permit is None or self._room == self._permit.max_bytes:
-            message = f"The form has no file named '{FILE_FIELD}', or an empty one."
+            message = f"The form has no file named '{FILE_FIELD}', or the file is empty."
             raise InvalidRequestError(message)
 
     def _begin(self, name: str) -> None:

@@ -103,7 +103,7 @@ def reserve(table: DynamoTable, claim: Claim, now_us: Instant) -> Reservation:
     item = _enter(table, visit, claim)
     hold = holds.find(item, claim, now_us)
     if hold is None:
-        message = "The accounts cannot be reached just now."
+        message = "The accounts cannot be reached at the moment."
         raise UnavailableError(message, retry_after_s=1)
     limiter_us = table.limiter.us(now_us)
     return Reservation(hold, standing_of(item, claim.key_digest, hold.price, limiter_us))

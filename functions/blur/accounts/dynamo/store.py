@@ -83,7 +83,7 @@ def open_client() -> DynamoDBClient:
     try:
         client = session().create_client("dynamodb", config=config)
     except NoRegionError as error:
-        message = "no AWS region is set; AWS_DEFAULT_REGION names one"
+        message = "no AWS region is set; set AWS_DEFAULT_REGION"
         raise ValueError(message) from error
     return cast("DynamoDBClient", client)
 

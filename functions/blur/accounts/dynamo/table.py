@@ -122,7 +122,7 @@ class DynamoTable:
 
 def unreachable() -> UnavailableError:
     """Return what a call is told whose requests find no table, or none in its right mind."""
-    message = "The accounts cannot be reached just now. Nothing was charged."
+    message = "The accounts cannot be reached at the moment. Nothing was charged."
     return UnavailableError(message, retry_after_s=1)
 
 

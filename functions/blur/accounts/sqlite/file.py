@@ -161,5 +161,5 @@ def _wait_until(connection: sqlite3.Connection, deadline: float) -> None:
 
 
 def _unavailable() -> UnavailableError:
-    message = "The accounts cannot be reached just now. Nothing was charged."
+    message = "The accounts cannot be reached at the moment. Nothing was charged."
     return UnavailableError(message, retry_after_s=RETRY_AFTER_S)
