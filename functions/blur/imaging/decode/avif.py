@@ -1,7 +1,7 @@
 """An AVIF, whose decoder gets the memory that a picture of its stated size can need.
 
 The frames in a file need not keep to that size: 3.6 kB that claim 16 x 16 pixels made dav1d hold
-1.9 GB, for one of 16,384 x 16,384 in 12 bits. Each frame may override what its sequence says
+1.9 GB, for one of 16,384 x 16,384 in 12 bits. Each frame can override what its sequence has
 (AV1 Bitstream & Decoding Process Specification, 5.9.5), so that nothing short of a decoder finds
 out. Where it is refused the memory, it gives up, and the file is broken like any other.
 """
@@ -90,7 +90,7 @@ class AvifFile(AvifImageFile):
 def _bounded(more_bytes: int) -> Iterator[None]:
     """Let the process have at most so much more data than now, on Linux (getrlimit(2)).
 
-    The bound is the whole process's. So it is there only where nobody else is at work: in the
+    The bound is the whole process's. So it is set only where nothing else runs: in the
     main thread, which is the only one that answers requests, and not in those of `bgblur blur`,
     whose files are the user's own.
     """

@@ -115,7 +115,7 @@ def _parts(samples: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
 
 
 def _finite(samples: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Take what is no number for 0, and infinity for the largest that 32 bits can hold."""
+    """Take NaN for 0, and infinity for the largest number that 32 bits can hold."""
     most = float(np.finfo(np.float32).max)
     return np.nan_to_num(samples.astype(np.float64), posinf=most, neginf=-most)
 

@@ -1,6 +1,6 @@
-"""What a file asks of its decoder, judged before the decoder believes it.
+"""Checks against decompression bombs, made before decoding.
 
-The limit on pixels is blind to two formats. A TIFF of one pixel may lie in a tile of gigabytes
+The limit on pixels does not protect two formats. A TIFF of one pixel may lie in a tile of gigabytes
 or in millions of strips; a JPEG may be painted over thousands of times, or hold a million pieces
 of EXIF data, which its reader joins one by one. Such files cost minutes, or all of the memory.
 """
