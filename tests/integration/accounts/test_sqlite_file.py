@@ -24,6 +24,7 @@ from tests.integration.accounts.customer import (
 
 from blur.accounts.audit import differences
 from blur.accounts.model import IdempotencyRecord
+from blur.accounts.sqlite.schema import ADDED_COLUMNS, COLUMNS_AS_STEP
 from blur.accounts.sqlite.store import SqliteStore
 from blur.errors import UnavailableError
 from blur.skew import CLOCK_SKEW_S
@@ -133,6 +134,39 @@ def test_a_file_of_a_newer_program_is_left_alone(store: SqliteStore, path: Path)
         store.account("NewAccount01", now_us=START)
     assert "newer" in str(refusal.value.__cause__)
     assert path.read_bytes() == content
+
+
+def test_added_columns_leave_the_file_to_the_programs_before_them(
+    store: SqliteStore, path: Path
+) -> None:
+    customer = open_account(store, credits=10)
+    store.close()
+    with sqlite3.connect(path) as file:
+        for column in ADDED_COLUMNS["keys"]:
+            file.execute(f"ALTER TABLE keys DROP COLUMN {column}")
+    file.close()
+    store.reserve(customer.claim(), now_us=START)
+    store.close()
+    with sqlite3.connect(path) as file:
+        columns = {row[1] for row in file.execute("PRAGMA table_info(keys)")}
+        (version,) = file.execute("PRAGMA user_version").fetchone()
+    file.close()
+    assert set(ADDED_COLUMNS["keys"]) <= columns
+    assert version == 1, "programs that know no other version refuse the file"
+
+
+def test_a_file_whose_added_columns_were_a_step_is_opened(store: SqliteStore, path: Path) -> None:
+    customer = open_account(store, credits=10)
+    store.close()
+    with sqlite3.connect(path) as file:
+        file.execute(f"PRAGMA user_version = {COLUMNS_AS_STEP}")
+    file.close()
+    store.reserve(customer.claim(), now_us=START)
+    assert store.account(customer.account_id, now_us=START).balance == 9
+    store.close()
+    with sqlite3.connect(path) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (1,)
+    file.close()
 
 
 SPENDER = """

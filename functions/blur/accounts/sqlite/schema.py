@@ -1,12 +1,16 @@
 """The embedded store's tables, and how an older file is brought up to date.
 
 `PRAGMA user_version` counts the steps a file has taken. A step is never edited once it was
-released: a change is a new step at the end.
+released: a change is a new step at the end, and programs that do not know it refuse the file.
+
+A column with a default is not a step: programs that do not know it can go on with the file, so
+an update can be undone, and versions can share a file while one replaces the other.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 _FIRST = (
     # A sum beyond 64 bits would turn into a float without a word: the checks refuse it.
@@ -96,13 +100,21 @@ _FIRST = (
     "CREATE INDEX records_by_age ON records (account_id, forget_us)",
 )
 
-_LAST_REQUESTS = (
-    "ALTER TABLE keys ADD COLUMN last_us INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE keys ADD COLUMN inquiry_last_us INTEGER NOT NULL DEFAULT 0",
-)
-"""When each key's last request was admitted, which `rate` needs where clocks differ."""
+STEPS = (_FIRST,)
 
-STEPS = (_FIRST, _LAST_REQUESTS)
+ADDED_COLUMNS = {
+    "keys": {
+        "last_us": "INTEGER NOT NULL DEFAULT 0",
+        "inquiry_last_us": "INTEGER NOT NULL DEFAULT 0",
+    }
+}
+"""Columns by table, each with its type and default.
+
+`keys` has when each key's last request was admitted, which `rate` needs where clocks differ.
+"""
+
+COLUMNS_AS_STEP = 2
+"""The version of files from a program that counted the columns of `keys` as a step."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -110,12 +122,14 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     Several processes may open a new file at once: the version is read again under the lock.
     """
-    if _version(connection) == len(STEPS):
+    if _version(connection) == len(STEPS) and not any(_missing(connection)):
         return
     connection.execute("BEGIN IMMEDIATE")
     for step in STEPS[_version(connection) :]:
         for statement in step:
             connection.execute(statement)
+    for table, column, definition in list(_missing(connection)):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
     connection.execute(f"PRAGMA user_version = {len(STEPS)}")
     connection.execute("COMMIT")
 
@@ -128,9 +142,16 @@ def require_known(connection: sqlite3.Connection) -> None:
 
     """
     version = _version(connection)
-    if version > len(STEPS):
+    if version > len(STEPS) and version != COLUMNS_AS_STEP:
         message = f"schema {version} is newer than {len(STEPS)}, the newest known here"
         raise sqlite3.DatabaseError(message)
+
+
+def _missing(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    """Yield table, name and definition of each added column that the file lacks."""
+    for table, columns in ADDED_COLUMNS.items():
+        present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        yield from ((table, name, columns[name]) for name in columns if name not in present)
 
 
 def _version(connection: sqlite3.Connection) -> int:
