@@ -1,4 +1,4 @@
-// The key: kept in this browser's storage, sent to the API alone, and shown by its first part.
+// The key: kept in this browser's storage, sent only to the API, and shown by its prefix.
 
 import { account, keyOf } from "./calls.js";
 import { byId, show } from "./dom.js";
@@ -44,7 +44,7 @@ export function showCredits(left) {
   show(byId("credits"));
 }
 
-/** Ask the account, for an answer that came by way of a bucket cannot tell. */
+/** Ask the API for the balance, since an answer from a bucket does not have it. */
 export async function refreshCredits() {
   const { balance } = await account(currentKey());
   showCredits(balance);

@@ -230,8 +230,8 @@ function showStep(item, name, share = null, isPaid = false) {
 
 /** What a cancelled call has cost. The photo keeps its Idempotency-Key, so a second try is the same call. */
 const cancelNote = ({ isPaid }) => isPaid
-  ? "Cancelled. Trying again is free: this result is paid for."
-  : "Cancelled. Trying again is safe: this result is charged once at most.";
+  ? "Cancelled. This result is already paid for: you can try again for free."
+  : "Cancelled. You can safely try again: this result is charged at most once.";
 
 function setBusy(isBusy) {
   byId("stage").setAttribute("aria-busy", isBusy);

@@ -59,7 +59,7 @@ export async function blur(photo, recipe, key, hooks) {
     return await blurBy(await wayOf(photo, key, hooks), photo, recipe, key, hooks);
   } catch (failure) {
     if (failure.code === "upload_not_found") {
-      photo.uploads.delete(key); // it lay there for a day, and the day is over
+      photo.uploads.delete(key); // uploads expire after a day
       return blurBy(await wayOf(photo, key, hooks), photo, recipe, key, hooks);
     }
     if (failure.status !== 413 || photo.uploads.has(key)) throw failure;
@@ -95,7 +95,7 @@ async function blurBy([field, value], photo, recipe, key, hooks) {
   }
 }
 
-/** Return the id under which the photo lies there, or null where there are no uploads. */
+/** Return the id of the uploaded photo, or null if the service has no uploads. */
 async function uploaded(photo, key, hooks) {
   if (photo.uploads.has(key)) return photo.uploads.get(key);
   const offer = await offered(photo, key, hooks);
@@ -164,11 +164,11 @@ async function failureOf({ status, body, header }) {
     return new Failure(code, message, { requestId, retryAfter, status, isFree });
   } catch {
     const requestId = header("X-Request-Id");
-    return new Failure("unexpected", `The answer was ${status}.`, { requestId, status, isFree });
+    return new Failure("unexpected", `The service answered with status ${status}.`, { requestId, status, isFree });
   }
 }
 
-/** Read an answer. A bucket's answer has no credits in it, nor has one whose charge is not confirmed. */
+/** Read an answer. An answer from a bucket has no credits; neither has one whose charge is not confirmed. */
 function picture({ body, header }, tookMs) {
   const number = (name) => (header(name) === null ? null : Number(header(name)));
   return {

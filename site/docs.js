@@ -192,7 +192,7 @@ const GUIDE_BLOCKS = {
 };
 
 function guideSection({ name, title, blocks }) {
-  const body = make("details", { open: false }, make("summary", { textContent: "What is the same, what differs, what got better" }),
+  const body = make("details", { open: false }, make("summary", { textContent: "What is the same, what differs, what is better" }),
     ...blocks.map((block) => GUIDE_BLOCKS[block.kind](block)));
   return make("section", { className: "part guide", id: name }, make("h2", { textContent: title }), body);
 }
@@ -214,7 +214,7 @@ function goToAddress() {
 
 async function read(path) {
   const answer = await fetch(here(path));
-  if (!answer.ok) throw new Error(`The answer was ${answer.status}.`);
+  if (!answer.ok) throw new Error(`The service answered with status ${answer.status}.`);
   return answer.json();
 }
 

@@ -1,9 +1,9 @@
 // What each error means to a person at the page, and what a program's author can do about it.
 
-/** The page's own words for an error; where there are none, the API's message is shown. */
+/** The page's text for each error; for other errors, the API's message is shown. */
 export const WORDS = {
-  invalid_image: "This file cannot be read as a photo. It may be cut short, or in an unsupported format.",
-  invalid_api_key: "This key is not valid. A character may be missing, or the key has ended.",
+  invalid_image: "This file cannot be read as a photo. It may be incomplete, or in an unsupported format.",
+  invalid_api_key: "This key is not valid. A character may be missing, or the key was revoked or has expired.",
   insufficient_credits: "There are no credits left on this account.",
   image_too_large: "This photo is too large.",
   no_subject: "Nothing in this photo stands out from its background.",
@@ -11,7 +11,7 @@ export const WORDS = {
   overloaded: "The service is busy.",
   temporarily_unavailable: "The service is not available right now.",
   unreachable: "The service cannot be reached. Are you offline?",
-  idempotency_in_progress: "The first try of this photo is still running.",
+  idempotency_in_progress: "The first request for this photo is still running.",
   no_key: "Enter an API key first.",
   no_photo: "This file is not a photo.",
   link_expired: "This link was used before or has expired. Enter the key itself.",
@@ -24,7 +24,7 @@ export const REMEDIES = {
   invalid_radius: "Send `radius` once, as a whole number from 0 to 50.",
   invalid_mode: "Send `mode` as background or cutout, or leave it out.",
   invalid_blur: "Send `blur` as gaussian or bokeh, or leave it out.",
-  invalid_format: "Send `format` as png, jpeg, webp or avif, or leave it out. For very large pictures take png.",
+  invalid_format: "Send `format` as png, jpeg, webp or avif, or leave it out. For very large pictures use png.",
   invalid_quality: "Send `quality` as a whole number from 1 to 100, or leave it out.",
   invalid_content_type: "Send the media type of the photo, such as image/jpeg.",
   invalid_bytes: "Send the size of the file in bytes, as a whole number.",

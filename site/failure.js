@@ -4,7 +4,7 @@ import { showKeyError } from "./account.js";
 import { byId, make, show } from "./dom.js";
 import { WORDS } from "./errors.js";
 
-/** Errors that a key is the cause of; they are shown next to its field. */
+/** Errors caused by the key; they are shown next to its field. */
 const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
 /** Errors that go away with another photo, not with another setting. */
 const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "some_failed"]);
@@ -64,7 +64,7 @@ function linesOf(failure) {
   if (WORDS[failure.code] && failure.status) lines.push(make("p", { textContent: failure.message }));
   if (failure.isFree) lines.push(make("p", { textContent: "Nothing was charged." }));
   else if (failure.isBlur) {
-    lines.push(make("p", { textContent: "Trying again is safe: this photo with these settings is charged once." }));
+    lines.push(make("p", { textContent: "You can safely try again: this photo with these settings is charged once." }));
   }
   if (failure.requestId) {
     lines.push(make("p", { className: "trace" }, "Request ", make("code", { textContent: failure.requestId })));

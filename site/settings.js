@@ -38,7 +38,7 @@ export function showSettings(photo) {
   const recipe = recipeFor(photo);
   const isCutout = recipe.mode === "cutout";
   byId("radius-value").textContent = `${recipe.radius} px`;
-  byId("radius-label").textContent = isCutout ? "Blur what is left" : "Blur strength";
+  byId("radius-label").textContent = isCutout ? "Blur the subject" : "Blur strength";
   byId("radius-note").textContent = isCutout ? cutoutNote(recipe.radius) : "";
   byId("quality-value").textContent = byId("quality").value;
   byId("blur-note").textContent = KERNEL_NOTES[recipe.blur];
@@ -60,7 +60,7 @@ function autoFormat(photo, mode) {
 }
 
 function cutoutNote(radius) {
-  return radius === "0" ? "At 0 px, what is left stays sharp." : "The subject itself is blurred, with its outline.";
+  return radius === "0" ? "At 0 px the subject stays sharp." : "The subject itself is blurred, with its outline.";
 }
 
 function formatNote(photo, { format }, isCutout) {
