@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """What tells it from other trials."""
+        """Its identity among trials."""
         return self.tried
 
 
@@ -68,7 +68,7 @@ class Measurement:
 
     @property
     def name(self) -> str:
-        """What tells it from other measurements."""
+        """Its identity among measurements."""
         return self.title
 
 

@@ -1,4 +1,4 @@
-"""One charge for one call, however often it is sent and whatever dies on the way.
+"""Idempotency keys: a call is charged once, also when it is repeated or a process ends midway.
 
 A call goes through three steps:
 

@@ -1,4 +1,4 @@
-"""One charge for one call, whatever is repeated and however many repeat it at once."""
+"""A call is charged once, also when it is repeated many times at once."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A file into pixels: what it is, whether it may be decoded, and its colours in sRGB's range."""
+"""Decode files to pixels: detect the format, check the limits, convert the colours."""

@@ -71,8 +71,8 @@ def _split(image: Image.Image) -> tuple[Image.Image, Coverage | None]:
 def grey_bytes(samples: NDArray[np.generic]) -> Coverage:
     """Scale grey samples wider than a byte to 0..255, so that none is clipped.
 
-    Full scale is the type's for unsigned 16 bits. Other whole numbers and floats do not
-    tell theirs: it is the least of 1 (floats only), 255 and 65535 that holds them all, or
+    Full scale is the type's for unsigned 16 bits. Other whole numbers and floats have
+    none: it is the least of 1 (floats only), 255 and 65535 that holds them all, or
     else they are stretched from their least to their greatest.
     """
     if samples.dtype.kind == "u":

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_COPIED_BYTES = 64_000_000
 """Items times the bytes in which they are described: a photo of 500 tiles comes to 30 million."""
 MAX_READ_BYTES = 500_000_000
-"""Items that are not images times the bytes of the file, each of which may be read for each."""
+"""Items that are not images times the bytes of the file, each of which can be read for each."""
 _NO_IMAGE = re.compile(rb"infe(\x02.{7}|\x03.{9})(?!hvc1|grid|iden|iovl)", re.DOTALL)
 """Where an item is described whose type, behind version, flags, number and protection, is not
 that of an image (ISO/IEC 14496-12, 8.11.6)."""

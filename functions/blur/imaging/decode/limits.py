@@ -1,8 +1,8 @@
 """Checks against decompression bombs, made before decoding.
 
-The limit on pixels does not protect two formats. A TIFF of one pixel may lie in a tile of gigabytes
-or in millions of strips; a JPEG may be painted over thousands of times, or hold a million pieces
-of EXIF data, which its reader joins one by one. Such files cost minutes, or all of the memory.
+The limit on pixels does not protect two formats. A TIFF of one pixel can have a tile of gigabytes
+or millions of strips; a JPEG can have thousands of scans, or a million segments of EXIF data,
+which its reader joins one by one. Such files cost minutes, or all of the memory.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE = (0x01, *range(0xD0, 0xD9))
 """Markers without a length: TEM, RSTn and SOI (ITU-T T.81, B.1.1.3)."""
 _MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
-"""A marker, but for what stands within compressed data: 0xFF before a 0, and RSTn (B.1.1.5)."""
+"""A marker, except those inside compressed data: 0xFF before a 0, and RSTn (B.1.1.5)."""
 
 _PROGRESSIVE = re.compile(rb"\xff[\xc2\xca]\x00[\x0b\x0e\x11\x14]\x08")
 """The header of a progressive frame of 1 to 4 components with 8 bits (ITU-T T.81, B.2.2)."""
@@ -49,7 +49,7 @@ _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 _OFFSETS = (273, 324)
 """StripOffsets and TileOffsets (TIFF 6.0, sections 8 and 15)."""
 _MAX_ENTRIES = 65_535
-"""What the count of a classic directory can tell; that of a BigTIFF could tell any number."""
+"""The largest count of a classic directory; a BigTIFF's count can be any number."""
 _WHOLE_NUMBERS = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 """The bytes of one value of each kind that readers take for a whole number."""
 

@@ -1,4 +1,4 @@
-"""Files that ask a decoder for far more than their picture needs, and those that may."""
+"""Files that need far more of a decoder than their picture, and ordinary files."""
 
 from __future__ import annotations
 
