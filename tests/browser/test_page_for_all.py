@@ -212,7 +212,7 @@ def test_the_form_sends_a_real_call_and_shows_its_answer(
     assert not visit.errors
 
 
-def test_an_address_unfolds_what_it_names(context: BrowserContext, served: Api) -> None:
+def test_the_section_in_the_address_is_opened(context: BrowserContext, served: Api) -> None:
     visit = opened(context, served, "#coming-from-remove-bg")
     assert "image_file_b64" in visit.page.inner_text("#coming-from-remove-bg")
     visit.page.evaluate("location.hash = 'error-no_subject'")

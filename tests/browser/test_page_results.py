@@ -232,7 +232,7 @@ def test_the_result_arrives_with_one_sweep_of_the_handle(visit: Visit) -> None:
     assert swept[-1] == 50
 
 
-def test_nothing_sweeps_for_a_visitor_who_asks_for_less_motion(
+def test_nothing_moves_for_a_visitor_who_prefers_reduced_motion(
     chromium: Browser, served: Api
 ) -> None:
     context = chromium.new_context(reduced_motion="reduce")

@@ -305,7 +305,7 @@ def test_a_replay_and_a_conflict_hold_no_credit(
         assert (error.standing.credits_charged, error.standing.credits_left) == (0, 1)
 
 
-def test_212_replays_and_conflicts_beside_a_last_credit_cause_no_402(
+def test_212_replays_and_conflicts_with_one_credit_left_cause_no_402(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)

@@ -168,7 +168,7 @@ def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
 
 
 @given(limits, st.integers(1, 10 * 365 * 86_400))
-def test_a_clock_set_back_admits_no_request_more(limit: RateLimit, back_s: int) -> None:
+def test_a_clock_set_back_admits_no_additional_request(limit: RateLimit, back_s: int) -> None:
     arrivals = [START] * limit.burst + [Instant(START - back_s * SECOND_US)] * (limit.burst + 5)
     assert len(admitted(limit, arrivals)) == limit.burst
 

@@ -190,6 +190,6 @@ def test_the_mark_on_alpha_stays_on_combined_results() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 2_000_000), (2_000_000, 1), (1, 10)])
-def test_what_is_marked_is_small_however_long_the_picture_is(shape: tuple[int, int]) -> None:
+def test_the_marked_picture_is_small_for_any_length(shape: tuple[int, int]) -> None:
     height, width = _detail_shape(shape)
     assert 1 <= height * width <= DETAIL_PX

@@ -92,7 +92,7 @@ def test_a_single_photo_has_no_second_bar(terminal: Terminal) -> None:
         assert len(drawn(display, terminal, [job()], 0)) == 1
 
 
-def test_nothing_but_lines_is_written_where_there_is_no_terminal(
+def test_without_a_terminal_only_lines_are_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipe, dumb = io.StringIO(), io.StringIO()

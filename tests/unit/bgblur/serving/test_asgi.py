@@ -349,7 +349,7 @@ def test_answer_goes_out_in_slices() -> None:
     assert max(len(message.get("body", b"")) for message in client.sent) == SLICE_BYTES
 
 
-def test_answers_that_nobody_reads_take_bounded_memory() -> None:
+def test_unread_answers_take_bounded_memory() -> None:
     picture = bytes(MAX_BYTES)
     visit = Visit(Pool(reply=Reply(200, [], picture)))
     clients = [UnreadingClient(b"abc") for _ in range(asgi.BODIES_AT_ONCE + 5)]

@@ -65,7 +65,7 @@ def test_no_account_loses_its_only_place() -> None:
     assert not queue.has_place("d")
 
 
-def test_what_is_at_work_is_never_removed() -> None:
+def test_running_items_are_never_removed() -> None:
     queue: FairQueue[str] = FairQueue(2)
     add(queue, "a", 2)
     queue.take()
@@ -73,7 +73,7 @@ def test_what_is_at_work_is_never_removed() -> None:
     assert not queue.has_place("b")
 
 
-def test_accounts_take_turns_whatever_came_first() -> None:
+def test_accounts_take_turns_in_any_order_of_arrival() -> None:
     queue: FairQueue[str] = FairQueue(9)
     add(queue, "a", 4)
     add(queue, "b", 2)

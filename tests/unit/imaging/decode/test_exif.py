@@ -55,7 +55,7 @@ def test_the_orientation_is_read_in_every_type_of_whole_number(
         b"II*\0\xff\xff\xff\xff" + bytes(50),
     ],
 )
-def test_what_has_no_orientation_is_upright(data: bytes) -> None:
+def test_data_without_orientation_is_upright(data: bytes) -> None:
     assert orientation_of(data) == 1
     assert not is_adobe_rgb(data)
 

@@ -70,7 +70,7 @@ def test_a_last_box_that_does_not_end_is_taken_to_the_end(end: bytes) -> None:
     assert without_metadata(whole) == whole
 
 
-def test_what_looks_like_metadata_outside_their_boxes_stays() -> None:
+def test_bytes_like_metadata_outside_its_boxes_are_kept() -> None:
     whole = photo(exif=exif("Camera"), icc_profile=SRGB)
     large = b"\0\0\0\1mdat" + (24).to_bytes(8) + b"cdscExif"
     cleaned = without_metadata(whole + large + b"\0\0\0\x0cfreeuri ")

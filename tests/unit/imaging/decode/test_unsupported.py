@@ -42,6 +42,6 @@ def test_a_file_of_a_known_other_kind_is_named(name: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"hello", b"<note/>", bytes(300)])
-def test_what_nothing_is_known_of_is_an_unsupported_format(data: bytes) -> None:
+def test_unknown_data_is_an_unsupported_format(data: bytes) -> None:
     with pytest.raises(InvalidImageError, match=f"^Unsupported image format. {SUPPORTED}"):
         decode(data, max_pixels=100)
