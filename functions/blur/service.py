@@ -124,7 +124,7 @@ class BlurService:
                 error.standing = status
             raise
         watch.step("settle")
-        # Without an Idempotency-Key nobody can fetch the picture of a client that has gone.
+        # Without an Idempotency-Key a client that has disconnected cannot get its picture.
         is_delivered = idempotency_key is not None or is_client_connected()
         end = idempotency.commit if is_delivered else idempotency.rollback
         is_free = not is_delivered or call.hold is None or call.hold.price == 0

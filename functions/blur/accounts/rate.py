@@ -1,7 +1,7 @@
 """The rate limit: GCRA, the generic cell rate algorithm of ITU-T Recommendation I.371.
 
 It is a leaky bucket used as a meter. Requests conform when they come at least an emission
-interval T apart, except that a rested key may send `burst` of them at once. All that is
+interval T apart, except that an idle key can send `burst` of them at once. All that is
 stored is the theoretical arrival time (TAT) of the next request of a steady sender; here
 together with the instant from which the next request conforms, `allow = TAT - (burst - 1) T`,
 so that a store which cannot calculate in its conditions still needs but one of two updates:
@@ -133,7 +133,7 @@ class LimiterClock:
     def learn(self, last_us: int, started: LimiterTime) -> None:
         """Take note of a bucket's last request, which a request of ours reads now.
 
-        The time since our request started counts: the other one may have come in between.
+        The time since our request started counts: the other one can have come in between.
         """
         read_us = started.now_us + round((self._ticks() - started.ticks) * SECOND_US)
         self._ahead_us = max(self._ahead_us, last_us - read_us)

@@ -114,8 +114,8 @@ class App:
         if self._metrics:
             self._metrics.add_metric("Answers", MetricUnit.Count, 1)
             self._metrics.add_metric("Duration", MetricUnit.Milliseconds, duration_ms)
-            # They go to standard output: where that is a file on a full disk, the answer, which
-            # may be charged by now, is sent all the same. A logger sees to that by itself.
+            # They go to standard output. If that is a file on a full disk, the answer, which can be
+            # charged already, is still sent. A logger handles this error itself.
             with suppress(OSError):
                 self._metrics.flush_metrics()
         is_quiet = status < HTTPStatus.BAD_REQUEST and _route(request.path) in self._quiet
@@ -166,7 +166,7 @@ class App:
     def _refused(self, error: ApiError) -> Answer:
         self._logger.append_keys(code=error.code)
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
-            # Of what went wrong only the kind: its words may quote what was asked or answered.
+            # Only the kind of the error: its message can quote the request or the answer.
             self._logger.append_keys(cause=type(error.__cause__).__name__)
         if self._metrics:
             self._metrics.add_metric(error.code, MetricUnit.Count, 1)

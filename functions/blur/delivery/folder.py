@@ -199,7 +199,7 @@ def _hour_name(instant_us: int) -> str:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write beside the path and take its place at the end, or leave nothing behind."""
+    """Write a temporary file and rename it to the path at the end; remove it after an error."""
     descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=_PART)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -114,7 +114,7 @@ class Display:
 
 
 def _shortened(name: str) -> str:
-    """Return the end of a long path, which tells files apart better than its beginning."""
+    """Return the end of a long path, which identifies a file better than its beginning."""
     if cell_len(name) <= NAME_CELLS:
         return name
     while cell_len(name) > NAME_CELLS - 2:

@@ -1,4 +1,4 @@
-"""The ASGI application that stands where API Gateway stands.
+"""The ASGI application, in the role that API Gateway has on AWS.
 
 Photos go to the worker pool, whose processes have the model. `/health` is answered here. All
 other requests go to the inline handler, which does not wait for photos.
@@ -263,7 +263,7 @@ class ServerApp:
         return from_answer(response.proxied(document))
 
     async def _answer_photo(self, exchange: Exchange) -> Reply:
-        if _has_many_keys(exchange):  # which the handler refuses, and says why
+        if _has_many_keys(exchange):  # the handler rejects it with a message
             reply = await self._inline.answer(
                 exchange.request(), account="", client=exchange.client()
             )

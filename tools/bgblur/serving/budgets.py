@@ -27,7 +27,7 @@ class BodyBudget:
     def lease(self, factors: Mapping[str, float]) -> Iterator[Lease]:
         """Lend memory until the block ends.
 
-        `factors` has each sender that the body counts for (its account and its address, say)
+        `factors` has each sender that the body counts for (such as its account and its address)
         and how many times the free memory that sender can hold.
         """
         lease = Lease(self, factors)

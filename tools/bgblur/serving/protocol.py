@@ -266,7 +266,7 @@ class Protocol(H11Protocol):
             self._head_timer = None
 
     def _refuse(self, error: ApiError, *, lingers: bool = True) -> None:
-        """Answer and close, if no answer has begun."""
+        """Answer and close, if no answer has started."""
         self.is_refused = True
         self._head_came()
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 CHECK_EVERY_S = 1.0
-"""How long one check of the store is valid, so that nobody can load the store with `/ready`."""
+"""How long one check of the store is valid, so that requests of `/ready` cannot load the store."""
 
 
 class Readiness:
@@ -27,7 +27,7 @@ class Readiness:
         self._valid_until_s = 0.0
 
     async def require(self) -> None:
-        """Return if a worker has its model open, the queue has room and the store answers.
+        """Return if a worker has its model open, the queue has a free place and the store answers.
 
         Raises:
             OverloadedError: the queue is full, or no worker starts.

@@ -52,7 +52,7 @@ FILES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many processes blur photos, and how many photos may wait for them."""
+    """How many processes blur photos, and how many photos can wait for them."""
 
     workers: int
     queue: int

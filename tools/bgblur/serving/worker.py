@@ -36,7 +36,7 @@ Value = TypeVar("Value")
 
 
 class NotAcceptedError(Exception):
-    """The worker did not accept the request: work on it has not begun."""
+    """The worker did not accept the request: work has not started."""
 
 
 class Worker:
@@ -80,7 +80,7 @@ class Worker:
         """Let the process answer. After any exception the worker has to be killed.
 
         Raises:
-            NotAcceptedError: work has not begun; another worker can take the request.
+            NotAcceptedError: work has not started; another worker can take the request.
             TimeoutError: there is no answer in time.
             Exception: the process ended, or its answer cannot be read.
 

@@ -73,7 +73,7 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
 
 
 def add_key(table: DynamoTable, key: KeyRecord, now_us: Instant, most: int) -> None:
-    """See `AccountStore.add_key`. The account's version tells whether its keys have changed."""
+    """See `AccountStore.add_key`. The account's version shows if its keys have changed."""
     check_key(key)
     while True:
         item = account_item(table, key.account_id, now_us)

@@ -2,7 +2,7 @@
 
 The write names what it expects of the key's bucket, idle or busy (see `rate`), since a condition
 cannot choose. It starts with the branch that this process has seen last; when it is refused, the
-old item that comes with the refusal tells why, and whether the other branch would do. The other
+old item that comes with the refusal shows why, and if the other branch would succeed. The other
 branch can be refused too, if other calls have come in between, so this repeats a bounded number of
 times.
 """

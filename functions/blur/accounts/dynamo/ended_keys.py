@@ -1,6 +1,6 @@
 """Keys that have ended, as items of their own.
 
-Every write pays for the whole item of an account, so only keys that can still be used lie in it.
+Every write pays for the whole item of an account, so it has only keys that can still be used.
 A revoked or expired key is first copied to its own item and then removed from the account's, in
 two writes: between them, or if the second one fails, it is in both, and the account's item counts.
 Calls do this in passing, also for the items of an earlier version that never removed a key.

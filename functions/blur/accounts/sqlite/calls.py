@@ -151,8 +151,8 @@ _CALLER = """
     WHERE account_id = ? AND digest = ?
 """
 _VALID = "AND NOT revoked AND (expires_us IS NULL OR expires_us > ?)"
-"""What `KeyRecord.is_valid` says. Asked here, a key that has ended is no row, as an unknown one is:
-both are refused by the same steps, and so in like time."""
+"""The condition of `KeyRecord.is_valid`. In SQL, a revoked or expired key has no row, like an
+unknown one: both are rejected by the same steps, and in the same time."""
 
 
 def _caller(db: sqlite3.Connection, account_id: str, key_digest: str) -> Caller:

@@ -48,7 +48,7 @@ class Items:
     kinds: dict[int, bytes] = field(default_factory=dict)
     """Item type, by item."""
     kind_places: dict[int, int] = field(default_factory=dict)
-    """Where in the file an item's type stands."""
+    """The position of an item's type in the file."""
     properties: list[Box] = field(default_factory=list)
     """In the order of their numbers, which begin at 1."""
     associations: dict[int, list[int]] = field(default_factory=dict)

@@ -36,7 +36,7 @@ UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An upright picture. Whatever else the file said about it is gone."""
+    """An upright picture, without the file's other metadata."""
 
     pixels: Pixels
     alpha: Coverage | None
@@ -87,4 +87,4 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _too_large(max_pixels: int, found: str = "") -> ImageTooLargeError:
-    return ImageTooLargeError(f"An image may have at most {max_pixels} pixels{found}.")
+    return ImageTooLargeError(f"An image can have at most {max_pixels} pixels{found}.")

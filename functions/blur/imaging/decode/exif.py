@@ -49,7 +49,7 @@ def _order(exif: bytes) -> Literal["little", "big"]:
 
 
 def _number(exif: bytes, directory: int, tag: int) -> int:
-    """Return a whole number that stands in an entry itself; 0 where there is none."""
+    """Return a whole number that is stored in an entry itself; 0 if there is none."""
     order = "<" if _order(exif) == "little" else ">"
     for one, kind, value in _entries(exif, directory):
         if one == tag and kind in _WHOLE_NUMBERS:

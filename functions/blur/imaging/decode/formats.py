@@ -79,7 +79,7 @@ SIGNED: tuple[tuple[bytes, int, Format], ...] = (
     (b"II+\x00", 0, _TIFF),
     (b"MM\x00+", 0, _TIFF),
 )
-"""Signature, where it stands, and the format. An MPO file begins with an ordinary JPEG,
+"""Signature, its position, and the format. An MPO file begins with an ordinary JPEG,
 which is the picture."""
 
 BRANDED: tuple[tuple[frozenset[bytes], Format], ...] = (

@@ -87,7 +87,7 @@ def _are_more(things: Iterator[int], limit: int) -> bool:
 
 
 def _markers(data: bytes) -> Iterator[int]:
-    """Yield each marker of the first image; a film may follow it in the file."""
+    """Yield each marker of the first image; a video can follow it in the file."""
     return (kind for kind, _ in _segments(data))
 
 
@@ -144,7 +144,7 @@ class _Entry(NamedTuple):
     tag: int
     number: int
     value: int
-    """The whole number that stands in the entry itself; 0 where it is something else."""
+    """The whole number that is stored in the entry itself; 0 for other values."""
 
 
 def check_directory(data: bytes) -> None:

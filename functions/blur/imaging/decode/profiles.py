@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 _LEAST_AREA = 1e-4
-"""Of the determinant of primaries, below which they lie on a line."""
+"""The least determinant of primaries; below it they are on one line."""
 
 
 class Primaries(NamedTuple):

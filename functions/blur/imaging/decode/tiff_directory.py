@@ -31,7 +31,7 @@ _POINTERS = {SUB_DIRECTORIES, 34665, 34853, 40965}
 """Tags that point to other directories."""
 
 Directory: TypeAlias = dict[int, tuple[int, ...] | bytes]
-"""Whole numbers and bytes by tag, none where they lie past the end; other types are left out."""
+"""Whole numbers and bytes by tag, none if they are past the end; other types are left out."""
 
 
 def number(directory: Directory, tag: int, default: int = 0) -> int:
@@ -110,7 +110,7 @@ def _values(value: bytes, kind: int, length: int, order: str) -> tuple[int, ...]
 
 
 def with_page(data: bytes, directory: Directory) -> bytes:
-    """Return the file as a classic TIFF of one page: the directory stands at its end."""
+    """Return the file as a classic TIFF of one page: the directory is at its end."""
     order = order_of(data)
     head = data[:2] + struct.pack(f"{order}HL", 42, len(data) + len(data) % 2)
     kept = {tag: one for tag, one in directory.items() if one and tag not in _POINTERS}
@@ -119,7 +119,7 @@ def with_page(data: bytes, directory: Directory) -> bytes:
 
 
 def table(order: str, tags: Mapping[int, tuple[int, ...] | bytes], start: int) -> bytes:
-    """Return a directory that stands at `start`, and after it the values that it points to."""
+    """Return a directory for the position `start`, followed by the values that it points to."""
     entries, values = b"", b""
     first = start + 2 + 12 * len(tags) + 4
     for tag, content in sorted(tags.items()):

@@ -50,9 +50,9 @@ _MAGIC: tuple[tuple[bytes, int, str], ...] = (
     (b"<!DOCTYPE html", 0, "An HTML page"),
     (b"<html", 0, "An HTML page"),
 )
-"""First bytes, where they stand, and what such a file is called."""
+"""First bytes, their position, and the name of the format."""
 _SVG_BYTES = 1024
-"""An XML declaration and comments can stand before the `svg` element."""
+"""An XML declaration and comments can come before the `svg` element."""
 
 
 def name_of(data: bytes) -> str | None:

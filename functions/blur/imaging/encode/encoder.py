@@ -130,7 +130,7 @@ FORMATS: dict[str, Format] = {
         transparency=False,
         side_px=65_500,
     ),
-    # 50 megapixels would not end within Lambda's memory and a caller's patience: libaom takes 27
+    # 50 megapixels need too much memory and time on Lambda: libaom takes 27
     # bytes and 0.2 µs of a processor for each pixel, and libwebp's lossless alpha as much.
     "webp": Format(
         "image/webp",
