@@ -16,6 +16,7 @@ const MAX_WAITS = 20; // in a row, for one photo of several
 const STOPS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 const TYPE_NAMES = Object.fromEntries(Object.entries(FORMAT_NAMES).map(([format, name]) => [`image/${format}`, name]));
 
+const isTouched = matchMedia("(pointer: coarse)");
 const price = Number(document.querySelector("meta[name=price]").content);
 const state = { items: [], selected: null, work: null, isFollowing: true, note: "" };
 
@@ -97,6 +98,7 @@ function refresh() {
 }
 
 function captionOf(item) {
+  if (!item && isTouched.matches) return "An example. Tap it to choose a photo.";
   if (!item) return "An example. Drop a photo here, click, or paste one.";
   return `${item.photo.file.name}, ${inBytes(item.photo.file.size)}`;
 }
@@ -272,6 +274,10 @@ openAccount((failure) => {
   else clearFailure("key");
   refresh();
 });
+// The bar covers the page's lower edge on small screens: as much is left free below the footer.
+new ResizeObserver(([{ target }]) => {
+  document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
+}).observe(byId("go-bar"));
 byId("panel").addEventListener("submit", start);
 byId("cancel").addEventListener("click", () => state.work?.abort.abort());
 refresh();

@@ -96,7 +96,7 @@ export function showCode(current) {
 /** Name what differs from the defaults, and the radius, which has none. */
 function write() {
   const fields = Object.entries(recipe).filter(([name, value]) => DEFAULTS[name] !== value);
-  const file = `blurred.${ENDINGS[recipe.format] ?? "png"}`;
+  const file = `${recipe.mode === "cutout" ? "cutout" : "blurred"}.${ENDINGS[recipe.format] ?? "png"}`;
   byId("sample-text").textContent = WRITERS[language](here("v2/rembg/blur/"), fields, file).join("\n");
 }
 

@@ -15,7 +15,7 @@ export const FORMAT_NAMES = { png: "PNG", jpeg: "JPEG", webp: "WebP", avif: "AVI
 const CUTOUT_RADIUS = "0";
 
 const form = byId("panel");
-let blurRadius = "12"; // of "Blur background", while "Remove background" is chosen
+let blurRadius = "12"; // of the background, while it is removed
 
 /** Call `onChange` after each change of a setting. */
 export function openSettings(onChange) {

@@ -1,0 +1,123 @@
+"""Where the page's parts are: nothing is covered, cut off or squeezed."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from events import make
+from PIL import Image
+from tests.browser.visit import Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, FilePayload, Route
+    from tests.integration.media.conftest import Api
+
+BLUR = "**/v2/rembg/blur/"
+PHONE = {"width": 360, "height": 780}
+LEAST_MARGIN_PX = 4
+
+
+def photo(size: tuple[int, int] = (192, 192)) -> bytes:
+    buffer = io.BytesIO()
+    with Image.open(make.PHOTO) as opened:
+        opened.convert("RGB").resize(size).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def phone(chromium: Browser, served: Api) -> Iterator[Visit]:
+    """Return the page on a telephone: small, and with a finger instead of a mouse."""
+    size: Any = PHONE
+    context = chromium.new_context(viewport=size, has_touch=True, is_mobile=True)
+    yield Visit.begun(context, served)
+    context.close()
+
+
+def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - playwright's arguments
+    route.fulfill(**answer)
+
+
+def footer_above_bar(visit: Visit) -> float:
+    """Return the pixels between the end of the footer's text and the bar, at the page's end."""
+    visit.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    gap: float = visit.page.evaluate(
+        """() => document.getElementById("go-bar").getBoundingClientRect().top
+          - document.querySelector("footer p:last-child").getBoundingClientRect().bottom"""
+    )
+    return gap
+
+
+def test_the_end_of_the_page_is_never_covered_by_the_bar(phone: Visit) -> None:
+    assert footer_above_bar(phone) >= 0
+    phone.begin()
+    long = {"code": "internal_error", "message": "It failed. " * 40, "request_id": "req_" + "1" * 36}
+    phone.page.route(BLUR, partial(_fulfill, status=500, json={"error": long}), times=1)
+    phone.page.click("#go")
+    phone.failure()
+    assert phone.page.evaluate("document.getElementById('go-bar').offsetHeight") > 250
+    assert footer_above_bar(phone) >= 0
+    phone.blur()
+    assert footer_above_bar(phone) >= 0
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_each_segment_has_a_margin_when_it_is_chosen(width: int, visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    margins = visit.page.evaluate(
+        """() => Array.from(document.querySelectorAll(".segments input"), (input) => {
+          input.checked = true;
+          const label = input.nextElementSibling;
+          const text = document.createRange();
+          text.selectNodeContents(label);
+          const [inner, outer] = [text.getBoundingClientRect(), label.getBoundingClientRect()];
+          return [label.textContent, Math.min(inner.left - outer.left, outer.right - inner.right)];
+        })"""
+    )
+    assert len(margins) == 9
+    assert [name for name, margin in margins if margin < LEAST_MARGIN_PX] == [], margins
+
+
+@pytest.mark.parametrize("size", [(300, 400), (400, 300)], ids=["portrait", "landscape"])
+def test_all_corners_of_a_photo_are_the_same(size: tuple[int, int], visit: Visit) -> None:
+    visit.begin(photo(size))
+    corners = visit.page.evaluate(
+        """() => ["TopLeft", "TopRight", "BottomLeft", "BottomRight"].map((corner) =>
+          getComputedStyle(document.getElementById("frame"))[`border${corner}Radius`])"""
+    )
+    assert len(set(corners)) == 1
+
+
+def test_a_touch_screen_is_asked_to_tap(phone: Visit, visit: Visit) -> None:
+    caption = phone.page.inner_text("#caption")
+    assert "Tap" in caption
+    assert "Drop" not in caption
+    assert "Drop a photo" in visit.page.inner_text("#caption")
+
+
+def test_the_heading_of_the_list_keeps_a_distance_from_its_buttons(phone: Visit) -> None:
+    phone.use_key(phone.api.key)
+    phone.page.wait_for_selector("#key-known:visible")
+    photos: list[FilePayload] = [
+        {"name": name, "mimeType": "image/jpeg", "buffer": photo()} for name in ("a.jpg", "b.jpg")
+    ]
+    phone.page.set_input_files("#file", photos)
+    phone.page.click("#go")
+    phone.page.wait_for_selector("#download-all:visible", timeout=60_000)
+    heading = phone.page.locator("#queue-title").bounding_box()
+    button = phone.page.locator("#download-all").bounding_box()
+    assert heading is not None
+    assert button is not None
+    assert button["y"] - heading["y"] - heading["height"] >= 2 * LEAST_MARGIN_PX
+
+
+def test_the_code_names_its_file_after_what_it_does(visit: Visit) -> None:
+    assert "-o blurred.jpg" in visit.page.inner_text("#sample")
+    visit.page.check("input[value=cutout]", force=True)
+    assert "-o cutout.png" in visit.page.inner_text("#sample")
+    visit.page.click("#tab-python")
+    assert 'open("cutout.png", "wb")' in visit.page.inner_text("#sample")
