@@ -102,7 +102,7 @@ def _still_well(server: Running) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("sent", NO_HTTP.values(), ids=NO_HTTP)
-def test_what_is_no_http_is_told_so_in_the_contracts_words(server: Running, sent: bytes) -> None:
+def test_invalid_http_is_answered_with_the_contracts_errors(server: Running, sent: bytes) -> None:
     (reply,) = exchange(server, sent)
     assert (reply.status, reply.code) == (400, "invalid_request")
     assert reply.headers["connection"] == "close"
@@ -160,7 +160,7 @@ def test_client_without_a_key_that_expects_100_continue_is_refused_at_once(
     assert (reply.code, reply.headers["connection"]) == ("invalid_api_key", "close")
 
 
-def test_who_drips_a_head_is_told_off_and_holds_up_nobody(server: Running) -> None:
+def test_slow_head_is_rejected_and_delays_no_other_client(server: Running) -> None:
     count = trials.size(20, full=200)
     started = time.monotonic()
     clients = [opened(server, head("A: b")[:-2]) for _ in range(count)]
@@ -178,7 +178,7 @@ def test_who_drips_a_head_is_told_off_and_holds_up_nobody(server: Running) -> No
         trials.Part.BAD_INPUT,
         "Slow loris: heads that never end, a line a second",
         f"{count} connections",
-        f"each told off after {HEAD_S} s; others were answered in {slowest_s * 1000:.0f} ms "
+        f"each answered 400 and closed after {HEAD_S} s; others were answered in {slowest_s * 1000:.0f} ms "
         "at most",
         by=HERE,
     )

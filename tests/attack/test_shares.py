@@ -316,7 +316,7 @@ def test_chunks_of_one_byte_do_not_hold_up_the_server(served: Served) -> None:
     trials.record(
         trials.Part.BAD_INPUT,
         "Chunks of one byte, as fast as they are taken",
-        f"2 clients, {len(times)} calls of `/health` beside them",
+        f"2 clients, {len(times)} calls of `/health` meanwhile",
         f"400 `invalid_request` beyond {FREE_CHUNKS:,} such chunks; `/health` took "
         f"{times[len(times) // 2] * 1000:.0f} ms in the middle, {times[-1] * 1000:.0f} ms at most",
         by=HERE,
