@@ -178,8 +178,8 @@ def test_slow_head_is_rejected_and_delays_no_other_client(server: Running) -> No
         trials.Part.BAD_INPUT,
         "Slow loris: heads that never end, a line a second",
         f"{count} connections",
-        f"each answered 400 and closed after {HEAD_S} s; others were answered in {slowest_s * 1000:.0f} ms "
-        "at most",
+        f"each answered 400 and closed after {HEAD_S} s; others were answered in "
+        f"{slowest_s * 1000:.0f} ms at most",
         by=HERE,
     )
 

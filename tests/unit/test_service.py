@@ -130,7 +130,7 @@ def balances(store: SqliteStore, key: ApiKey, at_us: int = START) -> tuple[int, 
     return account.balance, account.held, account.used
 
 
-def test_a_live_key_is_charged_the_price_and_told_everything(
+def test_a_live_key_is_charged_and_gets_picture_status_and_times(
     service: BlurService, store: SqliteStore, key: ApiKey
 ) -> None:
     made = service.blur(key, lambda: REQUEST, left_ms=28_000)
@@ -181,7 +181,7 @@ def test_the_price_is_held_for_as_long_as_is_set_while_the_photo_is_blurred(
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_a_refused_photo_costs_nothing_and_the_error_tells_where_the_key_stands(
+def test_a_rejected_photo_costs_nothing_and_the_error_has_the_account_status(
     service: BlurService, store: SqliteStore, key: ApiKey
 ) -> None:
     with pytest.raises(InvalidImageError) as caught:
@@ -223,7 +223,7 @@ def test_a_call_with_no_time_left_but_the_margin_is_given_up_uncharged(
     assert balances(store, key) == ((FUNDS - PRICE, 0, PRICE) if done else (FUNDS, 0, 0))
 
 
-def test_a_large_result_is_kept_under_a_name_that_says_what_it_is(
+def test_a_large_result_is_stored_under_a_name_with_its_format(
     service: BlurService, shelf: Shelf, key: ApiKey
 ) -> None:
     small = replace(

@@ -258,7 +258,7 @@ def test_a_grace_period_never_makes_a_key_live_longer(
     assert store.account(customer.account_id, now_us=START).keys[0].expires_us == after(5)
 
 
-def test_a_revoked_key_ends_at_once_and_for_good(
+def test_a_revoked_key_ends_at_once_and_cannot_be_restored(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()

@@ -67,7 +67,7 @@ def test_no_pattern_of_arrivals_gets_more_than_limit_times_time_plus_burst(
     st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.integers(1, 4)),
     st.lists(st.integers(0, 3 * SECOND_US), max_size=20),
 )
-def test_a_client_that_waits_as_told_is_never_refused_again(
+def test_a_client_that_waits_for_retry_after_is_admitted(
     store: AccountStore, make_account: MakeAccount, limit: RateLimit, gaps_us: list[int]
 ) -> None:
     customer = make_account(credits=0, limit=limit)

@@ -44,7 +44,7 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
         ((), "Missing argument"),
     ],
 )
-def test_a_wrong_command_ends_with_2_and_says_why(
+def test_a_wrong_command_exits_with_2_and_the_reason(
     arguments: tuple[str, ...], says: str, run: Run, photo: Path
 ) -> None:
     done = run(*arguments)

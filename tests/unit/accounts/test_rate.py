@@ -66,7 +66,7 @@ def test_a_sender_who_never_stops_gets_the_limit_and_no_more(limit: RateLimit, p
 
 
 @given(limits, st.lists(gaps, max_size=100))
-def test_a_client_that_waits_as_told_is_never_refused_again(
+def test_a_client_that_waits_for_retry_after_is_admitted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = RESTED, START

@@ -48,7 +48,7 @@ def test_what_is_written_whole_can_be_taken_and_nothing_else(tmp_path: Path) -> 
         store.take("uploads/a", max_bytes=4)
 
 
-def test_another_store_on_the_same_folder_believes_the_permit(tmp_path: Path) -> None:
+def test_another_store_on_the_same_folder_accepts_the_permit(tmp_path: Path) -> None:
     form = FolderStore(tmp_path).offer("uploads/a", content_type="b", max_bytes=1, now_us=NOW_US)
     token = form.fields[TOKEN_FIELD]
     assert FolderStore(tmp_path).permit(token, now_us=NOW_US).name == "uploads/a"
