@@ -40,7 +40,7 @@ def test_a_charged_call_whose_answer_is_lost_is_not_called_free_and_not_charged_
     visit.page.click("#go")
     text = visit.failure()
     assert "Nothing was charged" not in text
-    assert "Trying again is safe" in text
+    assert "You can safely try again" in text
     assert visit.balance() == before - 1
     visit.blur()
     assert visit.balance() == before - 1
