@@ -83,7 +83,6 @@ function refresh() {
   byId("choose-label").textContent = "Choose a photo";
   show(byId("choose"), !selected);
   show(byId("more"), Boolean(selected));
-  show(byId("use-sample"), !selected);
   byId("caption").textContent = captionOf(selected);
   show(byId("outcome"), Boolean(selected?.result));
   show(byId("go"), !work && (todo.length > 0 || !items.length));

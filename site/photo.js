@@ -1,4 +1,4 @@
-// The ways in which photos come: chosen, taken, dropped, pasted, or the example.
+// The ways to add photos: chosen, taken, dropped, pasted, or the example.
 
 import { Failure, Photo } from "./calls.js";
 import { byId, here } from "./dom.js";
@@ -21,9 +21,6 @@ export function openPhotos(onPhotos, onFailure) {
       event.target.value = ""; // so that the same file can be chosen again
     });
   }
-  byId("use-sample").addEventListener("click", () => {
-    examplePhoto().then((photo) => onPhotos([photo]), onFailure);
-  });
   document.addEventListener("paste", (event) => take(event.clipboardData.files));
   acceptDrops(take);
 }

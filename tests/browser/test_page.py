@@ -84,8 +84,10 @@ def test_a_keyboard_is_enough(visit: Visit) -> None:
     visit.page.keyboard.type(visit.api.key)
     press("Enter")
     visit.page.wait_for_selector("#key-known:visible")
-    visit.tab_to("use-sample")
-    press("Enter")
+    visit.tab_to("choose")
+    with visit.page.expect_file_chooser() as chooser:
+        press("Enter")
+    chooser.value.set_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": make.jpeg()})
     visit.page.wait_for_selector("#frame[data-state=before]")
     visit.tab_to("radius")
     press("ArrowRight")

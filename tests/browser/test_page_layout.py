@@ -121,3 +121,8 @@ def test_the_code_names_its_file_after_what_it_does(visit: Visit) -> None:
     assert "-o cutout.png" in visit.page.inner_text("#sample")
     visit.page.click("#tab-python")
     assert 'open("cutout.png", "wb")' in visit.page.inner_text("#sample")
+
+
+def test_one_control_alone_uses_the_example(visit: Visit) -> None:
+    buttons = visit.page.locator("main :is(button, a) >> visible=true").all_inner_texts()
+    assert [text for text in buttons if "example" in text] == ["Try it with the example"]
