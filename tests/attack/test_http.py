@@ -54,7 +54,7 @@ ODD = {
     "a path that climbs in code": (head(CLOSE, method="GET", target="/..%2f..%2fetc/passwd"), 404),
     "a path that is not UTF-8": (head(CLOSE, method="GET", target="/%ff%fe"), 404),
     "a path with two slashes": (head(CLOSE, method="GET", target="//v2/rembg/blur"), 404),
-    "an absolute target": (head(CLOSE, method="GET", target="http://x/health"), 404),
+    "an absolute target": (head(CLOSE, method="GET", target="http://x/nowhere"), 404),
     "a star": (head(CLOSE, method="OPTIONS", target="*"), 404),
     "an unknown method": (head(CLOSE, method="BREW"), 405),
     "a method in small letters": (head(CLOSE, method="post"), 401),
@@ -138,6 +138,29 @@ def test_requests_sent_ahead_are_answered_in_their_order(server: Running) -> Non
 def test_a_client_that_has_closed_its_sending_side_still_gets_its_answer(server: Running) -> None:
     (reply,) = exchange(server, head("Content-Length: 3") + b"abc", half_close=True)
     assert reply.code == "invalid_api_key"
+
+
+def test_requests_sent_ahead_are_all_answered_to_a_client_that_has_closed_its_sending_side(
+    server: Running,
+) -> None:
+    sent = head("Content-Length: 3") + b"abc" + head(method="GET", target="/nowhere") * 2
+    found = exchange(server, sent + head(method="GET", target="/health"), half_close=True)
+    assert [reply.status for reply in found] == [401, 404, 404, 200]
+
+
+def test_the_last_of_requests_sent_ahead_can_be_cut_off(server: Running) -> None:
+    sent = head(method="GET", target="/nowhere") * 2 + head("Content-Length: 3") + b"a"
+    found = exchange(server, sent, half_close=True)
+    assert [reply.status for reply in found][:2] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [("http://any.host/health", 200), ("HTTPS://any.host:8080?a=/b", 200), ("http://x/no", 404)],
+)
+def test_a_target_can_be_a_whole_address(server: Running, target: str, status: int) -> None:
+    (reply,) = exchange(server, head(CLOSE, method="GET", target=target))
+    assert reply.status == status
 
 
 def test_a_client_that_closes_in_mid_request_costs_nothing(server: Running) -> None:

@@ -34,6 +34,7 @@ HERE = "tests/attack/test_shares.py"
 SOON_S = 5.0
 """Long for one request on a busy machine, and short beside every time-out of the server."""
 LARGEST = Settings().max_body_bytes
+CLOSE = "Connection: close"
 PER_ADDRESS = Settings().connections_per_address
 
 
@@ -362,15 +363,43 @@ def test_each_answer_has_exactly_one_line_of_the_log(served: Served) -> None:
             f"ApiKey: {served.key}", "Connection: close", method="GET", target="/v2/account"
         ),
     }
+    slashes = {"target": "/v2/account" + "/" * 50_000}
+    asked["many slashes"] = head(f"ApiKey: {served.key}", CLOSE, method="GET", **slashes)
+    chunked = {
+        "no route": {"method": "POST", "target": "/nowhere"},
+        "page": {"method": "GET", "target": "/"},
+        "account": {"method": "GET", "target": "/v2/account"},
+        "one-time code": {"method": "POST", "target": "/key-link"},
+        "upload": {"method": "POST", "target": "/media/uploads"},
+        "photo": {"method": "POST", "target": "/v2/rembg/blur"},
+    }
+    for name, request in chunked.items():
+        fields = (f"ApiKey: {served.key}", "Transfer-Encoding: chunked")
+        asked[f"bad chunk, {name}"] = head(*fields, **request) + b"5\r\nhello\r\nzz\r\n"
     for name, sent in asked.items():
+        before = len(served.log())
         with served.connect() as client:
             client.sendall(sent)
             (reply,) = replies(everything(client))
         request_id = reply.headers["x-request-id"]
         found = [line for line in served.log() if line.get("request_id") == request_id]
+        time.sleep(0.1)  # for a second line, which would have another id
+        assert len(served.log()) == before + 1, name
         assert len(found) == 1, name
         assert found[0]["status"] == reply.status, name
         assert len(json.dumps(found[0])) < 1_000, name
+
+
+def test_bad_chunk_behind_an_answered_head_has_no_second_answer(served: Served) -> None:
+    sent = head(f"ApiKey: {served.key}", "Transfer-Encoding: chunked", target="/v2/rembg/blur")
+    before = len(served.log())
+    with served.connect() as client:
+        client.sendall(sent + b"5\r\nhello\r\n")
+        time.sleep(0.05)
+        client.sendall(b"zz\r\n")
+        found = replies(everything(client))
+    assert len(found) == 1
+    assert [line["status"] for line in served.log()[before:]] == [found[0].status]
 
 
 def test_stop_does_not_wait_for_a_client_that_does_not_read(

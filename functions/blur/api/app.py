@@ -137,8 +137,8 @@ class App:
         return "GET" if request.method == "HEAD" and "GET" in methods else request.method
 
     def _told(self, path: str) -> str:
-        """Return a route as it is, and no other path: a client may have put its key there."""
-        return path if _route(path) in self._routes else UNROUTED
+        """Return the path's route, and no other path: a client may have put its key there."""
+        return _route(path) if _route(path) in self._routes else UNROUTED
 
     def _request(self) -> HttpRequest:
         request: HttpRequest = self._resolver.context["request"]

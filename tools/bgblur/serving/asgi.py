@@ -178,7 +178,14 @@ class Exchange:
         return to_request(self.scope, body, request_id=self.request_id)
 
     def client(self) -> ClientState:
-        """Return the state of the client, from now on watched."""
+        """Return the state of the client, from now on watched.
+
+        Raises:
+            ClientDisconnected: the protocol has answered the request, which is malformed.
+
+        """
+        if self.connection.is_refused:
+            raise ClientDisconnected
         self.connection.watch()
         return ClientState(self.connection.lost)
 
@@ -230,6 +237,8 @@ class ServerApp:
         except Exception:
             LOGGER.exception("%s: the server broke", exchange.request_id)
             reply, code = refusal(InternalError(), exchange.request_id), InternalError.code
+        if exchange.connection.is_refused:
+            return
         self._log(exchange, reply.status, code)
         self._observe(self._route(exchange), reply, time.monotonic() - exchange.started_s)
         await self._send(exchange, reply, send)

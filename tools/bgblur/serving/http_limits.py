@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import h11
@@ -13,6 +14,8 @@ FREE_CHUNKS = 1_000
 LEAST_CHUNK_BYTES = 256
 """Beyond the free ones, chunks must have so many bytes on average. Each one costs some 20 µs, so
 that chunks of one byte would keep the event loop busy at 1 MB/s."""
+
+_ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*(.*)", re.IGNORECASE)
 
 
 class BoundedConnection(h11.Connection):
@@ -35,7 +38,8 @@ class BoundedConnection(h11.Connection):
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._check_head(event)
-        elif isinstance(event, h11.Data):
+            return _in_origin_form(event)
+        if isinstance(event, h11.Data):
             self._check_chunk(event)
         return event
 
@@ -58,3 +62,17 @@ class BoundedConnection(h11.Connection):
     def _reject(self, fault: str) -> None:
         self.fault = fault
         raise h11.RemoteProtocolError(fault)
+
+
+def _in_origin_form(request: h11.Request) -> h11.Request:
+    """Return the request for `/path` where it is for `http://host/path` (RFC 9112, 3.2.2)."""
+    match = _ABSOLUTE_FORM.fullmatch(request.target)
+    if match is None:
+        return request
+    path = match[1] if match[1].startswith(b"/") else b"/" + match[1]
+    return h11.Request(
+        method=request.method,
+        headers=request.headers,
+        target=path,
+        http_version=request.http_version,
+    )

@@ -69,7 +69,11 @@ class KeyLinkExchange:
             await self._application(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
-        api_key = self._links.redeem(_code_in(await _body(scope, receive)))
+        try:
+            body = await _body(scope, receive)
+        except ClientDisconnected:
+            return
+        api_key = self._links.redeem(_code_in(body))
         status, code = HTTPStatus.OK, None
         document: Mapping[str, Any] = {"key": api_key}
         if api_key is None:
@@ -87,7 +91,7 @@ async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:
             kept += chunk
             if len(kept) > MAX_BODY_BYTES:
                 return b""
-    except (ClientDisconnected, InvalidRequestError):
+    except InvalidRequestError:
         return b""
     return kept
 

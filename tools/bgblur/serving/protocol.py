@@ -82,7 +82,9 @@ class Protocol(H11Protocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._paused_s = 0.0
         self._dropped_bytes: int | None = None
-        self._is_stopping = self._has_received = False
+        self._is_stopping = self._has_received = self._is_half_closed = False
+        self._is_body_read = True
+        """Whether the application can still ask for the rest of the request's body."""
         self._lingering: asyncio.Task[None] | None = None
 
     @property
@@ -142,18 +144,28 @@ class Protocol(H11Protocol):
         """
         keep = self._dropped_bytes is None and self.is_answering and not self.cycle.more_body
         if keep:
-            self.cycle.keep_alive = False
+            self._is_half_closed = True
+            self._close_after_last()
             self._probe()
         return keep
 
+    def _close_after_last(self) -> None:
+        """Close after this answer, or now, if no other whole request was sent before."""
+        if not self.is_answering or self.cycle.more_body:
+            self.transport.close()
+        elif not self.conn.trailing_data[0]:
+            self.cycle.keep_alive = False
+
     def _probe(self) -> None:
-        """Send interim responses, which clients ignore (RFC 9110, 15.2.1), until the answer."""
+        """Send interim responses, which clients ignore (RFC 9110, 15.2.1), while one waits."""
+        if self.transport.is_closing():
+            return
         http = self.conn
         waits = self.is_answering and http.our_state is h11.SEND_RESPONSE
-        if waits and http.their_http_version == b"1.1" and not self.transport.is_closing():
+        if waits and http.their_http_version == b"1.1":
             interim = h11.InformationalResponse(status_code=100, reason="Continue", headers=[])
             self.transport.write(http.send(interim) or b"")
-            self.loop.call_later(PROBE_S, self._probe)
+        self.loop.call_later(PROBE_S, self._probe)
 
     def pause_writing(self) -> None:
         """Give the client a limited time to read."""
@@ -171,10 +183,17 @@ class Protocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Go on with the next request."""
         self.since_s = self.loop.time()
+        self._is_body_read = True
         super().on_response_complete()
+        if self._is_half_closed and not self.transport.is_closing():
+            self._close_after_last()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer bad HTTP."""
+        """Answer bad HTTP, unless the application answers already and reads no more of it."""
+        if self.is_answering and not self._is_body_read:
+            self.cycle.keep_alive = False
+            self._start_dropping()
+            return
         self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
@@ -193,7 +212,8 @@ class Protocol(H11Protocol):
         self.has_key = True
 
     def watch(self) -> None:
-        """Read on, although the request is complete, to notice when the client leaves."""
+        """Read on, although no more of the request is used, to notice when the client leaves."""
+        self._is_body_read = False
         self.flow.resume_reading()
 
     def abort(self) -> None:

@@ -131,3 +131,24 @@ def test_every_other_request_is_passed_on(
     path: str, method: str, kind: str, links: KeyLinks
 ) -> None:
     assert exchange(links, path=path, method=method, kind=kind) == [{"passed_on": path}]
+
+
+def test_a_client_that_leaves_gets_no_answer_and_keeps_its_code(links: KeyLinks) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI
+        sent.append(message)
+
+    code = links.issue(KEY)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/key-link",
+        "headers": [(b"content-length", b"40")],
+    }
+    asyncio.run(KeyLinkExchange(_passed_on, links)(scope, receive, send))
+    assert sent == []
+    assert links.redeem(code) == KEY
