@@ -117,7 +117,8 @@ class InsufficientCreditsError(ApiError):
 
 def insufficient_credits(price: int, status: AccountStatus) -> InsufficientCreditsError:
     """Return the error for a balance, `status.credits_left`, below `price`."""
-    message = f"This call costs {price} credits; the account has {status.credits_left} left."
+    credits_ = "1 credit" if price == 1 else f"{price} credits"
+    message = f"This call costs {credits_}; the account has {status.credits_left} left."
     error = InsufficientCreditsError(message)
     error.standing = status
     return error

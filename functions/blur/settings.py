@@ -160,7 +160,8 @@ def _parse(text: str, kind: type, variable: str) -> object:
     try:
         return kind(text)
     except ValueError as error:
-        message = f"{variable}={text!r} is not a valid {kind.__name__}"
+        expected = "a whole number" if kind is int else f"a valid {kind.__name__}"
+        message = f"{variable}={text!r} is not {expected}"
         raise ValueError(message) from error
 
 

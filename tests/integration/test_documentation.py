@@ -102,7 +102,8 @@ def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
     """Someone whose server it is, and who has a key for it."""
     key = issue(env, folder)
     words = {**dict.fromkeys(ADDRESSES, server.url), "YOUR_API_KEY": key}
-    return Reader(folder, {**env, "KEY": key, "URL": server.url}, words)
+    path = f"{folder / '.venv' / 'bin'}:{env['PATH']}"
+    return Reader(folder, {**env, "PATH": path, "KEY": key, "URL": server.url}, words)
 
 
 def test_every_block_is_run_here_or_elsewhere_or_only_shows_something() -> None:

@@ -42,6 +42,7 @@ def test_a_metrics_port_in_use_is_named_too(tmp_path: Path, model_dir: Path) -> 
         env = environment(tmp_path, model_dir)
         done = run(*BGBLUR, "serve", "--port", "0", "--metrics", str(port), env=env)
     assert done.returncode == 1
+    assert "such as --metrics" in done.stderr
     assert f"Port {port} is already in use." in done.stderr
     assert "Errno" not in done.stderr
 

@@ -25,7 +25,7 @@ def test_each_field_is_set_by_its_variable() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("BLUR_PRICE", "one", "not a valid int"),
+        ("BLUR_PRICE", "one", "is not a whole number"),
         ("BLUR_PRICE", "-1", "at least 0"),
         ("BLUR_PRICE", "1" + 40 * "0", "at most 1000000"),
         ("BLUR_RATE_PER_MINUTE", "60000001", "at most 60000000"),

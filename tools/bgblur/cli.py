@@ -33,13 +33,13 @@ PLAIN_HTTP_WARNING = (
 )
 @click.version_option(package_name="background-blur-api")
 def main() -> None:
-    r"""Blur or remove the background of photos, here or as an API for others.
+    """Blur or remove the background of photos, here or as an API for others.
 
     \b
     bgblur blur photo.jpg -r 12           blur a photo on this machine
     bgblur serve --demo                   run the API here, with a key to try it
     bgblur keys issue --credits 500       issue a key for a customer
-    """
+    """  # noqa: D301 - \b is click's mark of lines to leave as they are
 
 
 main.add_command(accounts)
@@ -101,7 +101,10 @@ def serve(  # noqa: PLR0913 - one for each option
             metrics_at=metrics_at,
         )
     except OSError as error:
-        raise click.ClickException(explain(error, *(metrics_at or (host, port)))) from error
+        message = (
+            explain(error, *metrics_at, "--metrics") if metrics_at else explain(error, host, port)
+        )
+        raise click.ClickException(message) from error
     except (ListenError, StartError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,6 +28,9 @@ from blur.accounts.model import Instant, KeyKind, KeyRecord, RateLimit
 from blur.api.account import rfc3339
 from blur.bounds import MAX_BURST
 
+if TYPE_CHECKING:
+    from blur.accounts.admin import Office
+
 
 @click.group(epilog=ACCOUNTS_HELP)
 def keys() -> None:
@@ -42,7 +45,7 @@ def keys() -> None:
     help="The key's account.  [default: a new account]",
 )
 @click.option("--name", type=ACCOUNT_NAME, default="", help="The new account's name.")
-@click.option("--credits", "granted", type=GRANTED, help="The new account's credits.")
+@click.option("--credits", "granted", type=GRANTED, help="The new account's credits.  [default: 0]")
 @click.option("--test", "is_test", is_flag=True, help="A free key; its results are marked TEST.")
 @click.option(
     "--expires", "ttl_us", type=Duration(min_s=1), help="Time until the key expires, such as 30d."
@@ -69,7 +72,7 @@ def issue(  # noqa: PLR0913, PLR0917 - one argument an option
     with open_office(creates=account_id is None) as office:
         account_id = account_id or office.open_account(name, credits=granted or 0)
         text, record = office.issue_key(account_id, kind, limit=_limit(rate, burst), ttl_us=ttl_us)
-        _show_issued(text, record, office.now_us, as_json=as_json)
+        _show_issued(office, text, record, as_json=as_json)
 
 
 @keys.command(name="list")
@@ -100,7 +103,7 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
     """Replace KEY (its prefix) with a new key; KEY expires after the grace period."""
     with open_office() as office:
         text, record = office.rotate_key(office.find_key(key), grace_us=grace_us)
-        _show_issued(text, record, office.now_us, as_json=as_json)
+        _show_issued(office, text, record, as_json=as_json)
 
 
 @keys.command()
@@ -130,9 +133,13 @@ def revoke(key: str, *, yes: bool, as_json: bool) -> None:
         show(_row(office.find_key(key), office.now_us), as_json=as_json)
 
 
-def _show_issued(text: str, record: KeyRecord, now_us: Instant, *, as_json: bool) -> None:
-    stored_in = accounts_location(load_settings().accounts)
-    show({"key": text, **_row(record, now_us), "stored_in": stored_in}, as_json=as_json)
+def _show_issued(office: Office, text: str, record: KeyRecord, *, as_json: bool) -> None:
+    account = office.store.account(record.account_id, now_us=office.now_us)
+    more = {
+        "balance": account.balance,
+        "stored_in": accounts_location(load_settings().accounts),
+    }
+    show({"key": text, **_row(record, office.now_us), **more}, as_json=as_json)
 
 
 def _limit(rate: int | None, burst: int | None) -> RateLimit:

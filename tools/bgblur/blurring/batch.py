@@ -23,6 +23,7 @@ FATAL_CODES = frozenset(
 )
 """Errors that every further photo would end in as well."""
 NOT_STARTED = Failure("not_begun", "not started")
+INTERRUPTED = Failure("interrupted", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class BatchRunner:
                 return Skipped()
             return self._engine(job.photo, job.task.format, self._progress_of(job))
         except Interrupted:
-            return Failure("interrupted", "interrupted")
+            return INTERRUPTED
         except Failure as failure:
             if failure.code in FATAL_CODES:
                 self._fatal.set()

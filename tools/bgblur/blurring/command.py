@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from bgblur.blurring import engines, output, report
+from bgblur.blurring.batch import INTERRUPTED as INTERRUPTED_PHOTO
 from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Job, Outcome, Skipped
 from bgblur.blurring.engines import Failure, Result
 from bgblur.blurring.options import blur_options, chosen_format
@@ -79,7 +80,7 @@ def blur(  # noqa: PLR0913 - one for each option
     as_json: bool,
     **options: Any,  # noqa: ANN401 - the values of the options' table
 ) -> None:
-    r"""Blur or remove the background of photos: files, folders, or - for standard input.
+    """Blur or remove the background of photos: files, folders, or - for standard input.
 
     \b
     bgblur blur photo.jpg -r 12                     writes photo-blurred.jpg
@@ -91,7 +92,7 @@ def blur(  # noqa: PLR0913 - one for each option
     skipped, so a batch that was interrupted can be run again.
 
     The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
-    """
+    """  # noqa: D301 - \b is click's mark of lines to leave as they are
     options["format"] = chosen_format(options["format"], output_path)
     naming = Naming(mode=options["mode"], format=options["format"], suffix=suffix)
     tasks = plan(paths, output_path, naming, deep=recursive)
@@ -141,7 +142,8 @@ def _run(
             if finished is not None:
                 outcomes.append(_written(finished, overwrite=overwrite))
                 _print(outcomes[-1], display, alone=len(tasks) == 1)
-            display.update(runner.running, len(outcomes), stopping=stop.is_set())
+            done = sum(outcome.result is not NOT_STARTED for outcome in outcomes)
+            display.update(runner.running, done, stopping=stop.is_set())
     if len(tasks) > 1:
         display.print(report.summary(outcomes, time.monotonic() - began), style="bold")
     place = {task: number for number, task in enumerate(tasks)}
@@ -153,7 +155,9 @@ def _print(outcome: Outcome, display: Display, *, alone: bool) -> None:
     if outcome.result is NOT_STARTED:
         return
     text = report.line(outcome)
-    if isinstance(outcome.result, Failure):
+    if outcome.result is INTERRUPTED_PHOTO:
+        display.print(text, style="dim")
+    elif isinstance(outcome.result, Failure):
         display.print(f"Error: {text}", style="red")
     elif isinstance(outcome.result, Skipped):
         if alone or display.is_live:

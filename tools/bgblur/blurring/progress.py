@@ -38,15 +38,17 @@ class Display:
         self._total = total
         self._clock = clock
         self._began = clock()
+        # The end of the line stays free: the terminal shows Ctrl-C there, as ^C, and must not wrap.
+        room = max(8, console.width - NAME_CELLS - BAR_CELLS - 12)
         name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
         step = TextColumn(
             "{task.fields[step]}",
             markup=False,
-            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            table_column=Column(no_wrap=True, overflow="ellipsis", max_width=room),
         )
         bar = BarColumn(bar_width=BAR_CELLS)
         self._progress = Progress(
-            name, bar, TaskProgressColumn(), step, console=console, transient=True, expand=True
+            name, bar, TaskProgressColumn(), step, console=console, transient=True
         )
         self._bars: dict[int, TaskID] = {}
         self._overall: TaskID | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bgblur.blurring.batch import NOT_STARTED, Skipped
+from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, Skipped
 from bgblur.blurring.engines import Failure, Result
 from bgblur.blurring.paths import STANDARD
 
@@ -62,11 +62,13 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     results = [outcome.result for outcome in outcomes]
     blurred = [result for result in results if isinstance(result, Result)]
     not_started = sum(result is NOT_STARTED for result in results)
-    failed = sum(isinstance(result, Failure) for result in results) - not_started
+    interrupted = sum(result is INTERRUPTED for result in results)
+    failed = sum(isinstance(result, Failure) for result in results) - not_started - interrupted
     skipped = sum(isinstance(result, Skipped) for result in results)
     parts = [f"{len(blurred)} blurred in {seconds:.1f} s"]
     parts += [f"{skipped} skipped"] if skipped else []
     parts += [f"{failed} failed"] if failed else []
+    parts += [f"{interrupted} interrupted"] if interrupted else []
     parts += [f"{not_started} not started"] if not_started else []
     charged = [result.call["credits_charged"] for result in blurred if result.call]
     if charged:

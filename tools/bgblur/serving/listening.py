@@ -34,11 +34,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise ListenError(explain(error, host, port)) from error
 
 
-def explain(error: OSError, host: str, port: int) -> str:
-    """Return a sentence for an error of listening."""
+def explain(error: OSError, host: str, port: int, option: str = "--port") -> str:
+    """Return a sentence for an error of listening; `option` chooses the port."""
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < MAX_PORT else port - 1
-        return f"Port {port} is already in use. Choose another one, such as --port {other}."
+        return f"Port {port} is already in use. Choose another one, such as {option} {other}."
     reason = (error.strerror or str(error)).partition(" (while")[0]
     return f"Cannot listen on {host}, port {port}: {reason}."
 

@@ -96,6 +96,7 @@ def test_stopping_ends_running_photos_at_their_next_step_and_starts_none(tmp_pat
     outcomes = run(engine, jobs(tmp_path, 3), stop=stop)
     assert codes(outcomes) == ["interrupted", "not_begun", "not_begun"]
     assert outcomes[1].result is NOT_STARTED
+    assert report.summary(outcomes, 1.0) == "0 blurred in 1.0 s, 1 interrupted, 2 not started"
 
 
 def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:

@@ -116,6 +116,13 @@ def test_no_row_is_wider_or_higher_than_the_terminal() -> None:
     assert all(len(row) <= 60 for row in rows)
 
 
+def test_the_end_of_each_row_is_left_to_what_the_terminal_echoes() -> None:
+    terminal = Terminal(width=80)
+    with Display(terminal.console, 2) as display:
+        rows = drawn(display, terminal, [job("n" * 60, step="x" * 99)], 1)
+    assert all(len(row) <= 80 - len("^C") for row in rows)
+
+
 def test_a_file_name_cannot_control_the_terminal(terminal: Terminal) -> None:
     evil = "evil\x1b[2J\n[red]\udcff.jpg"
     with Display(terminal.console, 1) as display:

@@ -1,0 +1,35 @@
+"""The help texts as a terminal shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bgblur.cli import main
+
+
+def commands(group: click.Group, *names: str) -> Iterator[tuple[str, ...]]:
+    yield names
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *names, name)
+        else:
+            yield (*names, name)
+
+
+@pytest.mark.parametrize("names", list(commands(main)), ids=" ".join)
+def test_help_has_no_marks_of_its_formatting(names: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(main, [*names, "--help"]).output
+    assert shown.startswith("Usage: ")
+    assert not any(mark in shown for mark in ("\\b", "\b", "\f", "Raises:"))
+
+
+@pytest.mark.parametrize("names", [(), ("blur",)])
+def test_each_example_has_a_line_of_its_own(names: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(main, [*names, "--help"]).output.splitlines()
+    examples = [line for line in shown if line.startswith("  bgblur ")]
+    assert len(examples) == 3
+    assert all("   " in line.strip() for line in examples)
