@@ -9,18 +9,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.cells import cell_len
+from rich.constrain import Constrain
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Column
 
 from bgblur.printable import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from bgblur.blurring.batch import Job
 
 BAR_CELLS = 20
 NAME_CELLS = 28
+ECHO_CELLS = 2
 
 
 class Display:
@@ -38,17 +40,15 @@ class Display:
         self._total = total
         self._clock = clock
         self._began = clock()
-        # The end of the line stays free: the terminal shows Ctrl-C there, as ^C, and must not wrap.
-        room = max(8, console.width - NAME_CELLS - BAR_CELLS - 12)
         name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
         step = TextColumn(
             "{task.fields[step]}",
             markup=False,
-            table_column=Column(no_wrap=True, overflow="ellipsis", max_width=room),
+            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
         )
         bar = BarColumn(bar_width=BAR_CELLS)
-        self._progress = Progress(
-            name, bar, TaskProgressColumn(), step, console=console, transient=True
+        self._progress = _Bars(
+            name, bar, TaskProgressColumn(), step, console=console, transient=True, expand=True
         )
         self._bars: dict[int, TaskID] = {}
         self._overall: TaskID | None = None
@@ -113,6 +113,14 @@ class Display:
         if self._overall is None:
             self._overall = self._progress.add_task(description, total=self._total, step=step)
         self._progress.update(self._overall, description=description, completed=finished, step=step)
+
+
+class _Bars(Progress):
+    """Bars that leave the end of each line free: a terminal echoes Ctrl-C there, as ^C."""
+
+    def get_renderable(self) -> RenderableType:
+        """Return the bars as a table."""
+        return Constrain(super().get_renderable(), max(20, self.console.width - ECHO_CELLS))
 
 
 def _shortened(name: str) -> str:
