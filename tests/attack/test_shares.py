@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ SOON_S = 5.0
 """Long for one request on a busy machine, and short beside every time-out of the server."""
 LARGEST = Settings().max_body_bytes
 CLOSE = "Connection: close"
+OFFERS = "/v2/uploads"
 PER_ADDRESS = Settings().connections_per_address
 
 
@@ -143,6 +144,36 @@ def test_full_table_closes_connections_of_the_address_with_most(served: Served) 
         "answered meanwhile",
         by=HERE,
     )
+
+
+@pytest.mark.parametrize("kind", ["answered already", "small bodies"])
+def test_one_key_cannot_hold_every_connection(served: Served, kind: str) -> None:
+    key = f"ApiKey: {served.key}"
+    sent, drip = {
+        "answered already": (
+            head(key, "Content-Type: text/plain", "Content-Length: 9000000"),
+            b"x",
+        ),
+        "small bodies": (
+            head(key, "Content-Type: application/json", "Content-Length: 60000", target=OFFERS),
+            b"x" * 2_500,
+        ),
+    }[kind]
+    with ExitStack() as stack:
+        clients = []
+        for number in range(MAX_CONNECTIONS):
+            address = f"127.0.0.{2 + number // PER_ADDRESS}"
+            clients.append(stack.enter_context(served.connect(address)))
+            clients[-1].sendall(sent + drip)
+        for _ in range(3):
+            time.sleep(0.5)
+            for client in clients:
+                with suppress(OSError):  # it was closed for another one
+                    client.sendall(drip)
+            with served.connect("127.0.0.9") as other:
+                other.sendall(head(CLOSE, method="GET", target="/health"))
+                (reply,) = replies(everything(other))
+            assert reply.status == 200
 
 
 def test_server_can_open_more_files_than_it_has_connections(served: Served) -> None:

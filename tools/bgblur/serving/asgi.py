@@ -256,7 +256,8 @@ class ServerApp:
         account, body = "", b""
         if has_route and path in KEYED and not _has_many_keys(exchange):
             account = (await self._require_key(exchange)).account_id
-            body = await self._read_small(exchange) if method == "POST" else b""
+            with self._receive_one(account):
+                body = await self._read_small(exchange) if method == "POST" else b""
         request = exchange.request(body)
         reply = await self._inline.answer(request, account=account, client=exchange.client())
         exchange.is_logged = True

@@ -32,7 +32,7 @@ class Closable(Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether its client has not read for a while what it was sent."""
+        """Whether its client has its answer, or has not read for a while what it was sent."""
         ...
 
     def evict(self) -> None:

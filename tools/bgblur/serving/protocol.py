@@ -94,7 +94,9 @@ class Protocol(H11Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether its client has not read for a while what it was sent."""
+        """Whether its client has its answer, or has not read for a while what it was sent."""
+        if self._dropped_bytes is not None:
+            return True
         return self._write_timer is not None and self.loop.time() - self._paused_s > STALLED_S
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from blur.errors import ApiError
+
 CHECK_EVERY_S = 1.0
 """How long one check of the store is valid, so that requests of `/ready` cannot load the store."""
 
@@ -25,6 +27,7 @@ class Readiness:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._valid_until_s = 0.0
+        self._error: ApiError | None = None
 
     async def require(self) -> None:
         """Return if a worker has its model open, the queue has a free place and the store answers.
@@ -37,5 +40,14 @@ class Readiness:
         self._require_place()
         async with self._lock:
             if self._clock() >= self._valid_until_s:
-                await self._require_store()
+                self._error = await self._store_error()
                 self._valid_until_s = self._clock() + CHECK_EVERY_S
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+
+    async def _store_error(self) -> ApiError | None:
+        try:
+            await self._require_store()
+        except ApiError as error:
+            return error
+        return None

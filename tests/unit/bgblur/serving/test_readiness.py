@@ -41,6 +41,18 @@ def test_the_store_is_checked_at_most_once_a_second_however_many_ask() -> None:
     assert checks.store_checks == 2
 
 
+def test_those_who_ask_together_share_one_failed_check() -> None:
+    checks = Checks()
+    checks.store_error = UnavailableError("The store does not answer.", retry_after_s=1)
+
+    async def ask() -> list[object]:
+        asked = (checks.readiness.require() for _ in range(50))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert all(isinstance(error, UnavailableError) for error in asyncio.run(ask()))
+    assert checks.store_checks == 1
+
+
 @pytest.mark.parametrize(
     "name_and_error",
     [
@@ -58,6 +70,7 @@ def test_a_failed_check_is_raised_and_made_again(name_and_error: tuple[str, Exce
             with pytest.raises(type(error)):
                 await checks.readiness.require()
         setattr(checks, name, None)
+        checks.now_s += CHECK_EVERY_S
         await checks.readiness.require()
 
     asyncio.run(ask())
