@@ -4,7 +4,8 @@ import { currentKey, forget, keyKind, openAccount, refreshCredits, showCredits }
 import { blur } from "./calls.js";
 import { openCode, showCode } from "./code.js";
 import { byId, inBytes, inTime, say, show } from "./dom.js";
-import { clearFailure, openFailures, showFailure } from "./failure.js";
+import { explain, LASTING } from "./errors.js";
+import { clearFailure, openFailures, showFailure, shownCode } from "./failure.js";
 import { examplePhoto, openPhotos } from "./photo.js";
 import { Item, openQueue, showQueue } from "./queue.js";
 import { fileName, showFacts, showTiming } from "./result.js";
@@ -37,7 +38,8 @@ function addPhotos(photos) {
 function removeItem(item) {
   item.forget();
   state.items = state.items.filter((each) => each !== item);
-  if (!state.items.some((each) => each.state === "failed")) clearFailure("photo");
+  if (!failedCount()) clearFailure("photo");
+  else if (shownCode() === "some_failed") showFailedCount();
   if (state.selected === item) select(state.items[0] ?? null);
   else refresh();
 }
@@ -65,11 +67,12 @@ async function showItemResult(item, isNew) {
   ]);
 }
 
-// What is to be done: photos without a result for the settings as they are.
+// What is to be done: photos without a result for these settings, except those that would fail again.
 
 const isCurrent = ({ photo, result }) =>
   Boolean(result) && JSON.stringify(result.recipe) === JSON.stringify(recipeFor(photo));
-const pending = () => state.items.filter((item) => !isCurrent(item));
+const pending = () => state.items.filter((item) => !isCurrent(item) && !LASTING.has(item.failure?.code));
+const failedCount = () => state.items.filter(({ failure }) => failure).length;
 
 /** Show the state of everything that is not the picture itself. */
 function refresh() {
@@ -85,7 +88,8 @@ function refresh() {
   show(byId("more"), Boolean(selected));
   byId("caption").textContent = captionOf(selected);
   show(byId("outcome"), Boolean(selected?.result));
-  show(byId("go"), !work && (todo.length > 0 || !items.length));
+  byId("placeholder").textContent = selected ? placeholderOf(selected) : "";
+  show(byId("go"), !work && (todo.length > 0 || !selected?.result));
   byId("go").textContent = goLabel(todo);
   show(byId("download"), !work && Boolean(selected?.result));
   byId("download").classList.toggle("primary", !todo.length);
@@ -102,12 +106,22 @@ function captionOf(item) {
   return `${item.photo.file.name}, ${inBytes(item.photo.file.size)}`;
 }
 
+/** The text in place of a photo that this browser cannot show. */
+function placeholderOf({ photo, failure }) {
+  const { name } = photo.file;
+  if (failure) return `No result for ${name}. ${explain(failure)[0]}`;
+  return `This browser cannot show ${name}. It is sent as it is.`;
+}
+
 const isFree = () => keyKind() === "test";
 const inCredits = (count) => `${count} ${count === 1 ? "credit" : "credits"}`;
 
 function goLabel(todo) {
   if (!state.items.length) return "Try it with the example";
+  if (!todo.length) return "Choose another photo";
   const isCutout = byId("panel").elements.mode.value === "cutout";
+  const areFailed = state.items.length > 1 && todo.length > 0 && todo.every((item) => item.state === "failed");
+  if (areFailed) return todo.length > 1 ? `Try ${todo.length} photos again` : "Try 1 photo again";
   const isAgain = todo.length > 0 && todo.every(({ result }) => result);
   const cost = isFree() ? "free" : inCredits(todo.length * price);
   const [verb, one, many] = isCutout ? ["Remove", "background", "backgrounds"] : ["Blur", "background", "photos"];
@@ -134,9 +148,12 @@ function note(text) {
 async function start(event) {
   event?.preventDefault();
   if (state.work) return;
-  if (!currentKey()) return showFailure({ code: "no_key" });
   const todo = state.items.length ? pending() : null;
-  if (todo && !todo.length) return;
+  if (todo && !todo.length) {
+    if (!state.selected?.result) byId("file").click(); // the button reads "Choose another photo"
+    return;
+  }
+  if (!currentKey()) return showFailure({ code: "no_key" });
   showFailure(null);
   state.note = "";
   state.isFollowing = true;
@@ -150,7 +167,7 @@ async function start(event) {
       if (!state.items.includes(item)) continue; // it was removed meanwhile
       if (!(await workOn(item, list.length > 1))) failed += 1;
     }
-    if (failed) showFailure({ code: "some_failed", message: `${failed} of ${todo.length} photos failed. See the list for the reasons.` });
+    if (failed) showFailedCount();
   } catch (failure) {
     if (failure.code === "cancelled") note(cancelNote(state.work));
     else showFailure(Object.assign(failure, { isBlur: true }));
@@ -162,13 +179,19 @@ async function start(event) {
   }
 }
 
+function showFailedCount() {
+  const failed = failedCount();
+  const message = `${failed} ${failed === 1 ? "photo" : "photos"} failed. The list shows why.`;
+  showFailure(failed ? { code: "some_failed", message } : null);
+}
+
 function addExample(photo) {
   state.items.push(new Item(photo));
 }
 
 /** Blur one photo. Return whether that worked; throw what would end the others too. */
 async function workOn(item, isOfMany) {
-  Object.assign(item, { state: "working", text: "" });
+  Object.assign(item, { state: "working", text: "", failure: null });
   if (state.isFollowing) await select(item);
   try {
     const result = await withWaits(item, isOfMany);
@@ -179,8 +202,10 @@ async function workOn(item, isOfMany) {
     return true;
   } catch (failure) {
     const isCancelled = failure.code === "cancelled";
-    Object.assign(item, { state: isCancelled ? "waiting" : "failed", text: failure.message });
+    if (isCancelled) Object.assign(item, { state: "waiting", text: "Cancelled." });
+    else Object.assign(item, { state: "failed", text: explain(failure).join(" "), failure });
     if (item.result) item.state = "done";
+    refresh();
     if (!isOfMany || STOPS.has(failure.code)) throw failure;
     return false;
   }

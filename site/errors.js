@@ -1,21 +1,33 @@
 // What each error means to a person at the page, and what a program's author can do about it.
 
-/** The page's text for each error; for other errors, the API's message is shown. */
-export const WORDS = {
-  invalid_image: "This file cannot be read as a photo. It may be incomplete, or in an unsupported format.",
-  invalid_api_key: "This key is not valid. A character may be missing, or the key was revoked or has expired.",
-  insufficient_credits: "There are no credits left on this account.",
-  image_too_large: "This photo is too large.",
-  no_subject: "Nothing in this photo stands out from its background.",
-  rate_limit_exceeded: "Too many photos in a short time.",
-  overloaded: "The service is busy.",
-  temporarily_unavailable: "The service is not available right now.",
-  unreachable: "The service cannot be reached. Are you offline?",
-  idempotency_in_progress: "The first request for this photo is still running.",
-  no_key: "Enter an API key first.",
-  no_photo: "This file is not a photo.",
-  link_expired: "This link was used before or has expired. Enter the key itself.",
+/**
+ * The page's text for each error: what is wrong, and what to do about it. Without the second, the
+ * API's message follows; it is empty where a countdown or a button follows.
+ */
+const WORDS = {
+  invalid_image: ["This file cannot be read as a photo.", "Choose a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],
+  invalid_api_key: ["This key is not valid.", "Check it for missing characters, or ask the operator whether it was revoked or has expired."],
+  insufficient_credits: ["There are no credits left on this account.", "Ask the operator to add some."],
+  image_too_large: ["This photo is too large."],
+  no_subject: ["No subject was found in this photo.", "Choose one that shows a person, an animal or an object in front of a background."],
+  rate_limit_exceeded: ["Too many photos in a short time.", ""],
+  overloaded: ["The service is busy.", ""],
+  temporarily_unavailable: ["The service is not available right now.", ""],
+  unreachable: ["The service cannot be reached.", "Check your network connection."],
+  idempotency_in_progress: ["The first request for this photo is still running.", ""],
+  no_key: ["Enter an API key first.", ""],
+  no_photo: ["This file is not a photo.", "Choose a JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],
+  link_expired: ["This link was used before or has expired.", "Enter the key itself."],
 };
+
+/** Errors that the same photo causes again, with any settings. */
+export const LASTING = new Set(["invalid_image", "image_too_large", "no_subject"]);
+
+/** Return what is wrong and what to do; for errors without a text here, the API's message. */
+export function explain({ code, message }) {
+  const [wrong, remedy = message] = WORDS[code] ?? [message, ""];
+  return [wrong, remedy].filter(Boolean);
+}
 
 /** What to do about each code of the API; the reference shows it next to what the code means. */
 export const REMEDIES = {

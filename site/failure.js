@@ -2,12 +2,14 @@
 
 import { showKeyError } from "./account.js";
 import { byId, make, show } from "./dom.js";
-import { WORDS } from "./errors.js";
+import { explain } from "./errors.js";
 
 /** Errors caused by the key; they are shown next to its field. */
 const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
 /** Errors that go away with another photo, not with another setting. */
 const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "some_failed"]);
+
+const NOTHING_CHARGED = "Nothing was charged.";
 
 let shown = null;
 let ticking = 0;
@@ -27,12 +29,14 @@ export function showFailure(failure) {
   const lines = failure && !isOfKey ? linesOf(failure) : [];
   byId("failure-text").replaceChildren(...lines);
   show(byId("failure"), lines.length > 0);
-  byId("stage").toggleAttribute("data-invalid", PHOTO_ERRORS.has(failure?.code));
+  byId("stage").toggleAttribute("data-invalid", PHOTO_ERRORS.has(failure?.code) && failure.code !== "some_failed");
   show(byId("countdown"), false);
   show(byId("retry"), Boolean(failure?.isBlur) && canRetry(failure));
   byId("retry").disabled = false;
   if (lines.length && failure.retryAfter) countDown(failure.retryAfter);
 }
+
+export const shownCode = () => shown?.code;
 
 /** Remove the error if what changed was its cause: the "photo", the "key" or a "setting". */
 export function clearFailure(cause) {
@@ -60,12 +64,12 @@ function countDown(seconds) {
 }
 
 function linesOf(failure) {
-  const lines = [make("p", { textContent: WORDS[failure.code] ?? failure.message })];
-  if (WORDS[failure.code] && failure.status) lines.push(make("p", { textContent: failure.message }));
-  if (failure.isFree) lines.push(make("p", { textContent: "Nothing was charged." }));
-  else if (failure.isBlur) {
-    lines.push(make("p", { textContent: "You can safely try again: this photo with these settings is charged once." }));
-  }
+  const [wrong, ...next] = explain(failure);
+  const isNamed = failure.message?.includes(NOTHING_CHARGED) && !next.length;
+  if (failure.isFree && !isNamed) next.push(NOTHING_CHARGED);
+  else if (failure.isBlur && !failure.isFree) next.push("You can safely try again: this photo with these settings is charged once.");
+  const lines = [make("p", { textContent: wrong })];
+  if (next.length) lines.push(make("p", { textContent: next.join(" ") }));
   if (failure.requestId) {
     lines.push(make("p", { className: "trace" }, "Request ", make("code", { textContent: failure.requestId })));
   }

@@ -16,6 +16,7 @@ export class Item {
     this.state = "waiting"; // working, done, failed
     this.text = "";
     this.result = null; // {blob, recipe, …}
+    this.failure = null; // of the last attempt
     this.row = null;
     this.url = null;
   }
@@ -54,10 +55,12 @@ export function showQueue(items, selected, isBusy) {
   if (list.children.length !== rows.length || rows.some((row, index) => row !== list.children[index])) {
     list.replaceChildren(...rows);
   }
-  const done = items.filter(({ result }) => result);
-  byId("queue-title").textContent = `${done.length} of ${items.length} photos done`;
-  byId("download-all").items = done;
-  show(byId("download-all"), done.length > 1 && !isBusy);
+  const failed = items.filter(({ failure }) => failure).length;
+  const done = items.filter(({ result, failure }) => result && !failure).length;
+  byId("queue-title").textContent = `${done} of ${items.length} photos done${failed ? `, ${failed} failed` : ""}`;
+  const saved = items.filter(({ result }) => result);
+  byId("download-all").items = saved;
+  show(byId("download-all"), saved.length > 1 && !isBusy);
   show(byId("clear"), !isBusy);
 }
 

@@ -37,7 +37,7 @@ export function openStage(onPress) {
   measure(byId("before")).then((natural) => natural && setSize(natural));
 }
 
-/** Show a photo alone, or say that this browser cannot show it. */
+/** Show a photo alone, or the placeholder if this browser cannot show it. */
 export async function showPhoto(photo) {
   frame.removeAttribute("data-example");
   const isShown = urls.before?.file === photo.file;
@@ -45,7 +45,6 @@ export async function showPhoto(photo) {
   setState(natural ? "before" : "unseen");
   show(byId("placeholder"), !natural);
   if (natural) setSize(natural);
-  else byId("placeholder").textContent = `This browser cannot show ${photo.file.name}. It is sent as it is.`;
 }
 
 /** Show a result next to its photo; return its size in pixels, or null if it cannot be shown. */

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from events import make
 
 if TYPE_CHECKING:
     from playwright.sync_api import Request, Route
@@ -61,6 +62,8 @@ def test_only_the_header_decides_that_nothing_was_charged(visit: Visit) -> None:
     visit.begin(b"this is no image")
     visit.page.click("#go")
     assert "Nothing was charged" in visit.failure()
+    visit.give("photo.jpg", make.jpeg())
+    visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
     answer: dict[str, Any] = {"status": 400, "content_type": "application/json"}
     for charged, expected in (("0", True), ("1", False), ("", False)):
         answer |= {"body": json.dumps(ERROR), "headers": {"X-Credits-Charged": charged}}
@@ -68,14 +71,16 @@ def test_only_the_header_decides_that_nothing_was_charged(visit: Visit) -> None:
         visit.page.click("#go")
         visit.page.wait_for_selector("#failure:has-text('Lost.')")
         assert ("Nothing was charged" in visit.failure()) is expected
-        visit.give("another.jpg", b"this is no image either")
+        visit.give("another.jpg", make.jpeg())
         visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
 
 
 def test_a_free_error_is_followed_by_a_call_with_a_new_key(visit: Visit) -> None:
     sent: list[str] = []
     visit.page.on("request", lambda request: _keep_key(request, sent))
-    visit.begin(b"this is no image")
+    visit.begin()
+    answer = {"status": 500, "headers": {"X-Credits-Charged": "0"}, "json": ERROR}
+    visit.page.route(BLUR, partial(_fulfill, **answer), times=2)
     for _ in range(2):
         visit.page.click("#go")
         visit.failure()

@@ -336,14 +336,14 @@ def test_a_photo_that_fails_does_not_end_the_others_and_none_is_paid_twice(visit
     visit.page.route(BLUR, limited(seconds=1), times=1)
     before = visit.balance()
     visit.page.click("#go")
-    assert "1 of 3 photos failed" in visit.failure()
+    assert "1 photo failed" in visit.failure()
     states = visit.page.locator("#queue-items li")
     assert [states.nth(row).get_attribute("data-state") for row in range(3)] == [
         "failed",
         "done",
         "done",
     ]
-    assert "Send one of" in states.nth(0).inner_text()
+    assert "Choose a complete" in states.nth(0).inner_text()
     assert visit.balance() == before - 2
     visit.page.click("#queue-items .remove >> visible=true")
     assert visit.page.is_hidden("#failure")

@@ -63,7 +63,10 @@ def find_subject(
     """
     raw = model.predict(photo if alpha is None else on_grey(photo, alpha))
     if not float(raw.max()) >= LEAST_CONFIDENCE:
-        message = "No subject was found in the image, so there is no background to blur."
+        message = (
+            "No subject was found in the image. Send one that shows a person, an animal or an"
+            " object in front of a background."
+        )
         raise NoSubjectError(message)
     return raw
 

@@ -1,0 +1,133 @@
+"""Which photos the page offers to send again after errors, and how it describes the errors."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from events import make
+from PIL import Image
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FilePayload, Route
+    from tests.browser.visit import Visit
+
+BLUR = "**/v2/rembg/blur/"
+NOT_AN_IMAGE = b"this is not an image"
+LASTING = ["invalid_image", "no_subject", "image_too_large"]
+BRIEF = ["insufficient_credits", "internal_error", "temporarily_unavailable"]
+
+
+def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - playwright's arguments
+    route.fulfill(**answer)
+
+
+def plain() -> bytes:
+    """Return a picture of one colour, in which the model finds no subject."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 300), (120, 140, 160)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def send_four(visit: Visit) -> None:
+    """Remove the background of four photos, two of which can never succeed."""
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    visit.page.check("input[value=cutout]", force=True)
+    data = {"a.jpg": make.jpeg(), "b.jpg": plain(), "c.jpg": make.jpeg(), "d.jpg": NOT_AN_IMAGE}
+    photos: list[FilePayload] = [
+        {"name": name, "mimeType": "image/jpeg", "buffer": each} for name, each in data.items()
+    ]
+    visit.page.set_input_files("#file", photos)
+    visit.page.click("#go")
+    visit.failure()
+    visit.page.wait_for_selector("#progress:not(:visible)", state="attached")
+
+
+def answer_with(visit: Visit, code: str, status: int, **more: str) -> None:
+    error = {"code": code, "message": "What the API wrote.", "request_id": "req_1", **more}
+    headers = {"X-Credits-Charged": "0"}
+    handler = partial(_fulfill, status=status, headers=headers, json={"error": error})
+    visit.page.route(BLUR, handler, times=1)
+
+
+def test_photos_that_can_never_succeed_are_not_offered_again(visit: Visit) -> None:
+    send_four(visit)
+    assert visit.page.inner_text("#go") == "Choose another photo"
+    assert "in all" not in visit.page.inner_text("#hint")
+    visit.page.check("input[value=webp]", force=True)
+    assert visit.page.inner_text("#go") == "Remove 2 backgrounds again (2 credits)"
+    sent = len([url for url in visit.asked if "/v2/rembg" in url])
+    visit.page.click("#go")
+    visit.page.wait_for_selector("#download:visible", timeout=60_000)
+    assert len([url for url in visit.asked if "/v2/rembg" in url]) == sent + 2
+
+
+def test_a_list_with_failures_is_counted_in_one_place(visit: Visit) -> None:
+    send_four(visit)
+    assert visit.page.inner_text("#queue-title") == "2 of 4 photos done, 2 failed"
+    assert visit.failure() == "2 photos failed. The list shows why."
+    visit.page.click("#queue-items li:nth-child(2) .remove")
+    assert visit.page.inner_text("#queue-title") == "2 of 3 photos done, 1 failed"
+    assert visit.failure() == "1 photo failed. The list shows why."
+
+
+def test_reasons_fit_the_mode_and_the_stage_shows_what_happened(visit: Visit) -> None:
+    send_four(visit)
+    rows = visit.page.locator("#queue-items .state").all_inner_texts()
+    assert rows[1].startswith("No subject was found in this photo. Choose one")
+    assert rows[3].startswith("This file cannot be read as a photo. Choose a complete")
+    assert "blur" not in rows[1] + rows[3]
+    assert visit.page.inner_text("#placeholder") == (
+        "No result for d.jpg. This file cannot be read as a photo."
+    )
+
+
+@pytest.mark.parametrize("code", LASTING)
+def test_after_a_lasting_error_another_photo_is_chosen(code: str, visit: Visit) -> None:
+    visit.begin()
+    answer_with(visit, code, 422)
+    visit.page.click("#go")
+    visit.failure()
+    assert visit.page.inner_text("#go") == "Choose another photo"
+    with visit.page.expect_file_chooser() as chooser:
+        visit.page.click("#go")
+    chooser.value.set_files({"name": "b.jpg", "mimeType": "image/jpeg", "buffer": make.jpeg()})
+    visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
+    visit.blur()
+
+
+@pytest.mark.parametrize("code", BRIEF)
+def test_after_other_errors_the_same_photo_is_offered_again(code: str, visit: Visit) -> None:
+    visit.begin()
+    answer_with(visit, code, 503)
+    visit.page.click("#go")
+    visit.failure()
+    assert visit.page.inner_text("#go") == "Blur background"
+    visit.blur()
+
+
+@pytest.mark.parametrize("code", ["invalid_image", "no_subject", "insufficient_credits"])
+def test_an_error_is_described_once(code: str, visit: Visit) -> None:
+    visit.begin()
+    answer_with(visit, code, 422)
+    visit.page.click("#go")
+    text = visit.failure()
+    assert "What the API wrote" not in text
+    assert visit.page.locator("#failure-text p:not(.trace)").count() == 2
+
+
+def test_an_invalid_key_is_described_once(visit: Visit) -> None:
+    visit.use_key("bb_live_wrong")
+    text = visit.key_error()
+    assert text.count("not valid") == 1
+    assert "Check it for missing characters" in text
+
+
+def test_nothing_was_charged_is_written_once(visit: Visit) -> None:
+    visit.begin()
+    answer_with(visit, "internal_error", 500, message="It failed. Nothing was charged.")
+    visit.page.click("#go")
+    assert visit.failure().count("Nothing was charged") == 1
