@@ -79,7 +79,7 @@ def test_a_free_error_is_followed_by_a_call_with_a_new_key(visit: Visit) -> None
     sent: list[str] = []
     visit.page.on("request", lambda request: _keep_key(request, sent))
     visit.begin()
-    answer = {"status": 500, "headers": {"X-Credits-Charged": "0"}, "json": ERROR}
+    answer: dict[str, Any] = {"status": 500, "headers": {"X-Credits-Charged": "0"}, "json": ERROR}
     visit.page.route(BLUR, partial(_fulfill, **answer), times=2)
     for _ in range(2):
         visit.page.click("#go")
