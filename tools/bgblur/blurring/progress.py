@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.cells import cell_len
-from rich.constrain import Constrain
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Column
 
 from bgblur.printable import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from bgblur.blurring.batch import Job
 
@@ -119,8 +119,18 @@ class _Bars(Progress):
     """Bars that leave the end of each line free: a terminal echoes Ctrl-C there, as ^C."""
 
     def get_renderable(self) -> RenderableType:
-        """Return the bars as a table."""
-        return Constrain(super().get_renderable(), max(20, self.console.width - ECHO_CELLS))
+        """Return the bars."""
+        return _Narrowed(super().get_renderable())
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrowed:
+    inner: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(
+            self.inner, options.update_width(max(1, options.max_width - ECHO_CELLS))
+        )
 
 
 def _shortened(name: str) -> str:
