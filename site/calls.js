@@ -26,7 +26,9 @@ export class Photo {
   constructor(file) {
     this.file = file;
     this.uploads = new Map(); // by key
-    this.attempts = new Map(); // idempotency keys of calls that may have been charged, by recipe
+    // Calls without a result, by key and recipe: `id` is the Idempotency-Key, and `isUnsure` is true
+    // once an answer did not state that nothing was charged.
+    this.attempts = new Map();
   }
 
   get contentType() {
@@ -56,6 +58,18 @@ export async function keyOf(code) {
  */
 export async function blur(photo, recipe, key, hooks) {
   try {
+    return await blurOnce(photo, recipe, key, hooks);
+  } catch (failure) {
+    // This answer can be free although an earlier one, which was lost, was charged.
+    if (photo.attempts.get(attemptOf(key, recipe))?.isUnsure) failure.isFree = false;
+    throw failure;
+  }
+}
+
+const attemptOf = (key, recipe) => JSON.stringify([key, recipe]);
+
+async function blurOnce(photo, recipe, key, hooks) {
+  try {
     return await blurBy(await wayOf(photo, key, hooks), photo, recipe, key, hooks);
   } catch (failure) {
     if (failure.code === "upload_not_found") {
@@ -78,19 +92,21 @@ async function blurBy([field, value], photo, recipe, key, hooks) {
   const form = new FormData();
   for (const [name, text] of Object.entries(recipe)) form.append(name, text);
   form.append(field, value);
-  const attempt = JSON.stringify([key, recipe]);
-  if (!photo.attempts.has(attempt)) photo.attempts.set(attempt, randomText());
+  const name = attemptOf(key, recipe);
+  if (!photo.attempts.has(name)) photo.attempts.set(name, { id: randomText(), isUnsure: false });
+  const attempt = photo.attempts.get(name);
   const started = performance.now();
   try {
     const answer = await send("POST", "v2/rembg/blur/", {
-      headers: { ApiKey: key, "Idempotency-Key": photo.attempts.get(attempt) },
+      headers: { ApiKey: key, "Idempotency-Key": attempt.id },
       body: form,
       ...hooks,
     });
-    photo.attempts.delete(attempt);
+    photo.attempts.delete(name);
     return picture(answer, performance.now() - started);
   } catch (failure) {
-    if (failure.isFree) photo.attempts.delete(attempt);
+    attempt.isUnsure ||= !failure.isFree;
+    if (!attempt.isUnsure) photo.attempts.delete(name);
     throw failure;
   }
 }

@@ -49,6 +49,41 @@ def test_a_charged_call_whose_answer_is_lost_is_not_called_free_and_not_charged_
     assert len(set(sent)) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(409, "idempotency_in_progress"), (429, "rate_limit_exceeded"), (503, "overloaded")],
+)
+def test_a_free_answer_after_a_lost_one_does_not_make_the_photo_free(
+    status: int, code: str, visit: Visit
+) -> None:
+    sent: list[str] = []
+    error = {"code": code, "message": "Later.", "request_id": "req_2"}
+    refusal: dict[str, Any] = {
+        "status": status,
+        "body": json.dumps({"error": error}),
+        "content_type": "application/json",
+        "headers": {"X-Credits-Charged": "0"},
+    }
+
+    def lose(route: Route) -> None:
+        assert route.fetch().ok
+        route.fulfill(**LOST[0])
+
+    visit.begin()
+    before = visit.balance()
+    visit.page.on("request", lambda request: _keep_key(request, sent))
+    for answer in (lose, partial(_fulfill, **refusal)):
+        visit.page.route(BLUR, answer, times=1)
+        visit.page.click("#go")
+        visit.page.wait_for_selector("#progress:not(:visible)", state="attached")
+        text = visit.failure()
+        assert "Nothing was charged" not in text
+        assert "You can safely try again" in text
+    visit.blur()
+    assert visit.balance() == before - 1
+    assert len(set(sent)) == 1
+
+
 def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - playwright's arguments
     route.fulfill(**answer)
 
