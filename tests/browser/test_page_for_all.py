@@ -223,6 +223,9 @@ def test_the_reference_is_usable_on_a_phone(chromium: Browser, served: Api) -> N
     context = chromium.new_context(viewport={"width": 360, "height": 780})
     visit = opened(context, served)
     assert fits(visit.page)
+    tops = "each => each.map(link => link.getBoundingClientRect().top)"
+    lines = visit.page.eval_on_selector_all("#contents a", tops)
+    assert len(set(lines)) == len(lines), "entries that share a line"
     assert visit.page.evaluate("document.documentElement.scrollHeight") < 12_499 * 0.6
     for summary in visit.page.locator("summary").all():
         summary.click()

@@ -96,7 +96,7 @@ def test_the_printed_link_opens_the_page_with_its_key_once(
 ) -> None:
     printed = demo.out.read_text()
     [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
-    [link] = re.findall(r"^Or open: +(\S+)$", printed, re.MULTILINE)
+    [link] = re.findall(r"^Open: +(\S+)$", printed, re.MULTILINE)
     page = context.new_page()
     page.goto(link)
     page.wait_for_selector("#key-known:visible")

@@ -64,6 +64,36 @@ def test_the_main_button_is_in_view_from_the_empty_page_to_the_result(sized: Vis
     assert width[0] <= width[1]
 
 
+@pytest.mark.parametrize("height", [657, 900])
+def test_the_links_below_the_picture_are_not_cut_off_by_the_window(
+    height: int, visit: Visit
+) -> None:
+    visit.page.set_viewport_size({"width": 1366 if height < 900 else 1440, "height": height})
+    assert visit.in_view("#caption")
+    visit.begin(picture(size=(600, 600)))
+    assert visit.in_view("#more")
+    visit.blur()
+    assert visit.in_view("#more")
+    visit.page.locator("#radius").fill("20")
+    assert visit.in_view("#more")
+
+
+def test_the_credits_fit_into_the_one_line_at_the_top_of_a_phone(
+    chromium: Browser, served: Api
+) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 780})
+    visit = Visit.begun(context, served)
+    height = "document.querySelector('.bar').getBoundingClientRect().height"
+    before = visit.page.evaluate(height)
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#credits:visible")
+    assert visit.page.evaluate(height) == pytest.approx(before, abs=4)
+    visit.page.evaluate("credits.textContent = '123,456 credits'")
+    assert visit.page.evaluate(height) == pytest.approx(before, abs=4)
+    assert "Background Blur" in visit.page.inner_text(".brand")
+    context.close()
+
+
 @pytest.mark.parametrize("size", [(2400, 150), (150, 2400)], ids=["wide", "tall"])
 def test_a_very_wide_or_tall_photo_has_a_frame_of_usable_height(
     sized: Visit, size: tuple[int, int]
@@ -192,6 +222,7 @@ def test_429_counts_down_and_offers_to_retry(sized: Visit) -> None:
     assert "Too many photos" in sized.failure()
     assert sized.in_view("#failure")
     assert sized.page.is_disabled("#retry")
+    assert sized.page.inner_text("#failure").count(" s.") == 1, "seconds that do not count down"
     assert re.search(r"in [123] s", sized.page.inner_text("#countdown"))
     sized.page.wait_for_selector("#countdown:has-text('now')")
     sized.page.click("#retry")
@@ -344,6 +375,7 @@ def test_a_photo_that_fails_does_not_end_the_others_and_none_is_paid_twice(visit
         "done",
     ]
     assert "Choose a complete" in states.nth(0).inner_text()
+    assert visit.page.get_attribute("#stage", "data-invalid") is None, "the shown photo is fine"
     assert visit.balance() == before - 2
     visit.page.click("#queue-items .remove >> visible=true")
     assert visit.page.is_hidden("#failure")

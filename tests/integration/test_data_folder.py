@@ -137,7 +137,7 @@ def test_the_printed_link_has_a_code_for_the_key(tmp_path: Path, model_dir: Path
     with running(tmp_path, environment(tmp_path, model_dir), "--demo") as server:
         printed = server.out.read_text()
         [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
-        [link] = re.findall(r"^Or open: +(\S+)$", printed, re.MULTILINE)
+        [link] = re.findall(r"^Open: +(\S+)$", printed, re.MULTILINE)
         assert key not in link
         code = {"code": link.partition("#code=")[2]}
         first = requests.post(f"{server.url}/key-link", json=code, timeout=10)

@@ -184,12 +184,10 @@ def test_what_make_run_prints_can_be_pasted_and_opened(folder: Path, env: dict[s
     )
     with running(folder, env, *shlex.split(options)) as server:
         assert requests.get(f"{server.url}/health", timeout=10).ok
-        printed = dict(
-            re.findall(r"^(Try it|Or open): +(.+)$", server.out.read_text(), re.MULTILINE)
-        )
+        printed = dict(re.findall(r"^(Try it|Open): +(.+)$", server.out.read_text(), re.MULTILINE))
         Reader(folder, env, {}).types(printed["Try it"])
         assert is_picture((folder / "blurred.png").read_bytes())
-        page = requests.get(printed["Or open"], headers={"Accept": "text/html"}, timeout=10)
+        page = requests.get(printed["Open"], headers={"Accept": "text/html"}, timeout=10)
         Reader(folder, env, {}).types(f"! {{ {printed['Try it'].replace('bb_live_', 'bb_')}; }}")
     assert "<title>Background Blur" in page.text
     assert not (folder / "blurred.png").exists(), "an error is not a picture"

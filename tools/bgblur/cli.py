@@ -70,7 +70,10 @@ main.add_command(keys)
     help="Serve Prometheus metrics at this address.  [default: off; HOST 127.0.0.1]",
 )
 @click.option(
-    "--demo", "with_demo", is_flag=True, help="Create a demo key and print a curl command."
+    "--demo",
+    "with_demo",
+    is_flag=True,
+    help="Create a demo key; print a link to the page and a curl command.",
 )
 def serve(  # noqa: PLR0913 - one for each option
     host: str,
@@ -125,10 +128,10 @@ def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
         click.echo(f"           and on {other}")
     if is_reachable_from_elsewhere(host):
         click.echo(PLAIN_HTTP_WARNING, err=True)
-    click.echo(f"Accounts:  {accounts_location(load_settings().accounts)}")
     if key:
-        click.echo(f"\nDemo key:  {key}\nTry it:    {demo.curl_line(key, url)}")
-        click.echo(f"Or open:   {url}/#code={links.issue(key)}")
-        click.echo(f"           (this link works once, within {TTL_S // 60} minutes)\n")
-    else:
-        click.echo("New key:   bgblur keys issue --credits 500")
+        click.echo(f"\nOpen:      {url}/#code={links.issue(key)}")
+        click.echo(f"           (has the demo key; works once, within {TTL_S // 60} minutes)")
+        click.echo(f"Demo key:  {key}\nTry it:    {demo.curl_line(key, url)}\n")
+    click.echo(f"Accounts:  {accounts_location(load_settings().accounts)}")
+    if not key:
+        click.echo("New key:   bgblur keys issue --credits 500 (in another terminal)")

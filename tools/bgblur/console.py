@@ -33,7 +33,7 @@ ACCOUNTS_HELP = (
 )
 
 UNLIMITED_CELLS = 10_000
-"""The width of tables that go to a pipe or a file: scripts read whole lines."""
+"""The width of tables: scripts read whole lines, and nothing that can be copied is broken."""
 
 
 def load_settings() -> Settings:
@@ -96,13 +96,16 @@ def json_option(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def show(record: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print one thing: a line for each field, or a JSON object."""
+    """Print one thing: a line for each field, or a JSON object.
+
+    The terminal wraps long lines itself, so that a key can be selected and copied whole.
+    """
     if as_json:
         click.echo(json.dumps(record))
         return
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
     for name, value in record.items():
         table.add_row(name, Text(_plain(value)))
     _print(table)
@@ -118,16 +121,32 @@ def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
             table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*(Text(_plain(value)) for value in row.values()))
-        _print(table)
+        if _fits(table):
+            _print(table)
+        else:
+            _show_records(rows)
     else:
         click.echo("none")
 
 
-def _print(table: Table) -> None:
-    """Print to standard output: as wide as the terminal, or as the table where there is none."""
+def _fits(table: Table) -> bool:
+    """Return whether the table has its place on the terminal without breaking any cell."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=UNLIMITED_CELLS)
+    wide = console.options.update(max_width=UNLIMITED_CELLS)
+    return not console.is_terminal or console.measure(table, options=wide).maximum <= console.width
+
+
+def _show_records(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each field, and an empty line between two things."""
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        show(row, as_json=False)
+
+
+def _print(table: Table) -> None:
+    """Print to standard output, as wide as the table is."""
+    console = Console(highlight=False, width=UNLIMITED_CELLS)
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import io
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import click
+from rich.console import Console
+from rich.text import Text
 
 
 def printable(text: str) -> str:
@@ -15,7 +20,7 @@ def printable(text: str) -> str:
 
 
 class PrintableErrorsGroup(click.Group):
-    """A group of commands whose error messages, click's own included, are safe to print."""
+    """A group of commands whose errors, click's own included, are safe to print, and red."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
         """Parse the group's own options."""
@@ -34,4 +39,14 @@ def _printable_errors() -> Iterator[None]:
         yield
     except click.ClickException as error:
         error.message = printable(error.message)  # type: ignore[misc] # read when it is shown
+        error.show = functools.partial(_show, error.show)  # type: ignore[method-assign]
         raise
+
+
+def _show(show: Callable[..., None], file: IO[Any] | None = None) -> None:
+    """Print what click's `show` prints, with the error's own lines in red on a terminal."""
+    shown = io.StringIO()
+    show(shown)
+    text = Text(shown.getvalue().rstrip("\n"))
+    text.highlight_regex(re.compile(r"^Error: .*", re.MULTILINE | re.DOTALL), "red")
+    Console(file=file, stderr=file is None).print(text, soft_wrap=True)

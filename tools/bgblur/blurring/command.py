@@ -37,7 +37,7 @@ LOCAL_JOBS, API_JOBS = 1, 4
 """On this machine one photo already keeps every CPU busy; an API has more than one."""
 
 
-@click.command()
+@click.command(short_help="Blur or remove the background of photos.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
 @blur_options
 @click.option("-o", "--output", "output_path", metavar="OUT", help="A file, a folder, or -.")
@@ -142,8 +142,9 @@ def _run(
             if finished is not None:
                 outcomes.append(_written(finished, overwrite=overwrite))
                 _print(outcomes[-1], display, alone=len(tasks) == 1)
-            done = sum(outcome.result is not NOT_STARTED for outcome in outcomes)
-            display.update(runner.running, done, stopping=stop.is_set())
+            results = [each.result for each in outcomes if each.result is not NOT_STARTED]
+            skipped = sum(isinstance(result, Skipped) for result in results)
+            display.update(runner.running, len(results), skipped=skipped, stopping=stop.is_set())
     if len(tasks) > 1:
         display.print(report.summary(outcomes, time.monotonic() - began), style="bold")
     place = {task: number for number, task in enumerate(tasks)}

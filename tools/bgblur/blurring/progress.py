@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from rich.cells import cell_len
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Column
+from rich.text import Text
 
 from bgblur.printable import printable
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from bgblur.blurring.batch import Job
 
 BAR_CELLS = 20
+BAR_SHARE = 5
+"""A bar is at most this part of the terminal's width, so that a narrow one has room for words."""
 NAME_CELLS = 28
 ECHO_CELLS = 2
 
@@ -46,7 +49,7 @@ class Display:
             markup=False,
             table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
         )
-        bar = BarColumn(bar_width=BAR_CELLS)
+        bar = BarColumn(bar_width=min(BAR_CELLS, console.width // BAR_SHARE))
         self._progress = _Bars(
             name, bar, TaskProgressColumn(), step, console=console, transient=True, expand=True
         )
@@ -71,17 +74,26 @@ class Display:
 
     def print(self, text: str, style: str = "") -> None:
         """Print a line that stays, above the bars."""
-        self._console.print(
-            printable(text), style=style, markup=False, highlight=False, soft_wrap=True
-        )
+        # A style of `print` itself would also style the bars, which are drawn again below.
+        self._console.print(Text(printable(text), style), soft_wrap=True)
 
-    def update(self, running: Sequence[Job], finished: int, *, stopping: bool = False) -> None:
-        """Show how far the photos are; when `stopping`, only those in progress are waited for."""
+    def update(
+        self,
+        running: Sequence[Job],
+        finished: int,
+        *,
+        skipped: int = 0,
+        stopping: bool = False,
+    ) -> None:
+        """Show how far the photos are; when `stopping`, only those in progress are waited for.
+
+        Of the `finished` photos, `skipped` took no time, so the time left does not follow them.
+        """
         if not self.is_live:
             return
         self._update_photos(running)
         if self._total > 1:
-            self._update_overall(finished, stopping=stopping)
+            self._update_overall(finished, skipped, stopping=stopping)
         self._progress.refresh()
 
     def _update_photos(self, running: Sequence[Job]) -> None:
@@ -102,13 +114,13 @@ class Display:
             self._progress.remove_task(self._overall)
             self._overall = None
 
-    def _update_overall(self, finished: int, *, stopping: bool) -> None:
+    def _update_overall(self, finished: int, skipped: int, *, stopping: bool) -> None:
         step = ""
         if stopping:
             step = "finishing what has started; Ctrl-C again stops at once"
-        elif finished:
-            spent_s = self._clock() - self._began
-            step = f"about {_duration(spent_s * (self._total - finished) / finished)} left"
+        elif finished > skipped:
+            photo_s = (self._clock() - self._began) / (finished - skipped)
+            step = f"about {_duration(photo_s * (self._total - finished))} left"
         description = f"{finished} of {self._total}"
         if self._overall is None:
             self._overall = self._progress.add_task(description, total=self._total, step=step)

@@ -87,6 +87,33 @@ def test_the_remaining_time_follows_from_the_time_of_finished_photos(terminal: T
         assert drawn(display, terminal, [], 1)[-1].endswith("about 1 min 30 s left")
 
 
+def test_skipped_photos_do_not_shorten_the_remaining_time(terminal: Terminal) -> None:
+    times = iter([0.0, *[30.0] * 9])
+    with Display(terminal.console, 10, clock=lambda: next(times)) as display:
+        display.update([], 7, skipped=7)
+        assert "left" not in " ".join(terminal.lines())
+        display.update([], 8, skipped=7)
+        assert terminal.lines()[-1].endswith("about 1 min 0 s left")
+
+
+def test_a_printed_line_does_not_colour_the_bars_below_it() -> None:
+    drawing = io.StringIO()
+    console = Console(file=drawing, force_terminal=True, width=80, legacy_windows=False)
+    with Display(console, 2) as display:
+        display.update([job()], 0)
+        drawing.truncate(0)
+        display.print("Error: a.jpg", style="red")
+    line, bars = drawing.getvalue().split("Error: a.jpg", 1)
+    assert line.endswith("\x1b[31m")
+    assert "\x1b[31m" not in bars
+
+
+def test_a_narrow_terminal_has_room_for_the_step() -> None:
+    terminal = Terminal(width=48)
+    with Display(terminal.console, 1) as display:
+        assert "blurring" in drawn(display, terminal, [job()], 0)[0]
+
+
 def test_a_single_photo_has_no_second_bar(terminal: Terminal) -> None:
     with Display(terminal.console, 1) as display:
         assert len(drawn(display, terminal, [job()], 0)) == 1
