@@ -24,7 +24,11 @@ class SourceChangedError(BlurClientError):
 
 
 class ApiError(BlurClientError):
-    """The service's answer is an error; nothing was charged for it."""
+    """The service's answer is an error.
+
+    After a 5xx, or a lost answer before this one, the call can have been carried out and charged.
+    Repeating it with the same `idempotency_key` is charged once at the most.
+    """
 
     code: str
     """The contract's name of what is wrong, such as `invalid_radius`."""

@@ -81,7 +81,7 @@ class KeyLinkExchange:
         log_answer(
             request_id=request_id, status=status, method="POST", path=EXCHANGE_PATH, code=code
         )
-        await _answer(send, status, document)
+        await _answer(send, status, document, request_id)
 
 
 async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:
@@ -109,9 +109,12 @@ def _error(request_id: str) -> dict[str, Any]:
     return {"error": {"code": "not_found", "message": message, "request_id": f"req_{request_id}"}}
 
 
-async def _answer(send: Send, status: HTTPStatus, document: Mapping[str, Any]) -> None:
+async def _answer(
+    send: Send, status: HTTPStatus, document: Mapping[str, Any], request_id: str
+) -> None:
     body = json.dumps(document).encode()
     headers = [
+        (b"x-request-id", f"req_{request_id}".encode()),
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),

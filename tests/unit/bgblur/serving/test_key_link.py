@@ -99,6 +99,7 @@ def test_the_route_answers_with_the_key_and_is_never_cached(links: KeyLinks) -> 
     assert start["status"] == 200
     headers = dict(start["headers"])
     assert headers[b"cache-control"] == b"no-store"
+    assert headers[b"x-request-id"].startswith(b"req_")
     assert headers[b"content-length"] == str(len(end["body"])).encode()
     assert not any(name.startswith(b"access-control") for name in headers)
     assert json.loads(end["body"]) == {"key": KEY}
@@ -113,7 +114,9 @@ def test_anything_else_is_answered_404_and_keeps_the_code(body: bytes, links: Ke
     code = links.issue(KEY)
     start, end = exchange(links, body)
     assert start["status"] == 404
-    assert json.loads(end["body"])["error"]["code"] == "not_found"
+    error = json.loads(end["body"])["error"]
+    assert error["code"] == "not_found"
+    assert dict(start["headers"])[b"x-request-id"].decode() == error["request_id"]
     assert links.redeem(code) == KEY
 
 
