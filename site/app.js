@@ -120,6 +120,8 @@ function goLabel(todo) {
   if (!state.items.length) return "Try it with the example";
   if (!todo.length) return "Choose another photo";
   const isCutout = byId("panel").elements.mode.value === "cutout";
+  const areFailed = state.items.length > 1 && todo.length > 0 && todo.every((item) => item.state === "failed");
+  if (areFailed) return todo.length > 1 ? `Try ${todo.length} photos again` : "Try 1 photo again";
   const isAgain = todo.length > 0 && todo.every(({ result }) => result);
   const cost = isFree() ? "free" : inCredits(todo.length * price);
   const [verb, one, many] = isCutout ? ["Remove", "background", "backgrounds"] : ["Blur", "background", "photos"];
