@@ -25,6 +25,7 @@ _FILE_BYTES = 14
 _EMBEDDED = b"DEBM"
 """`PROFILE_EMBEDDED`, as a number in little endian."""
 _WORDS = {16: "<u2", 32: "<u4"}
+_SHORT_BITS = 16
 _DELTA, _LAST = 2, 1
 
 
@@ -143,10 +144,14 @@ def open_bmp(data: bytes) -> Source:
         kind = "A BMP that holds a JPEG or a PNG"
         raise not_supported(kind, "JPEG or PNG")
     if header.compression in {_MASKS, _MASKS_WITH_ALPHA} and header.bits in _WORDS:
+        colours, alpha = _masks(data, header)[:3], _masks(data, header)[3:]
+        is_possible = all(map(_is_mask, colours))
+        if is_possible and header.bits == _SHORT_BITS and any(alpha):
+            return MaskedSource(data, header)  # Pillow drops this alpha
         try:
             return BmpSource(data)
         except OSError:
-            if all(map(_is_mask, _masks(data, header)[:3])):
+            if is_possible:
                 return MaskedSource(data, header)
             raise
     if header.compression in {_RLE8, _RLE4} and header.width > 0:

@@ -134,6 +134,13 @@ def _keyed(samples: NDArray[np.generic], image: Image.Image) -> Coverage | None:
     return np.where(hit, np.uint8(0), np.uint8(OPAQUE))
 
 
+def is_usable(profile: bytes | None, mode: str) -> bool:
+    """Return whether `to_rgb` applies a file's profile to an image of this mode."""
+    is_grey = mode in {"1", "L", "LA", "La", *WIDE_GREY}
+    spaces = {SPACES["CMYK" if mode == "CMYK" else "RGB"]} | ({SPACES["L"]} if is_grey else set())
+    return _space_of(profile) in spaces
+
+
 def _space_of(profile: bytes | None) -> bytes | None:
     return profile[PROFILE_SPACE] if profile and _parses(profile) else None
 

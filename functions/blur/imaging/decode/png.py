@@ -37,6 +37,9 @@ MAX_PROFILE_BYTES = 8_000_000
 _PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _FACTS = {b"cICP": 4, b"iCCP": None, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"eXIf": None}
 """The chunks that are read here, and how long they are."""
+_KEY_BYTES = {0: 2, 2: 6}
+"""How long tRNS is, by colour type: grey and truecolour. A palette's is up to the palette's."""
+_PALETTE = 3
 _DEEP_BITS = 16
 _UNIT = 100_000
 """Of gAMA and cHRM (11.3.2)."""
@@ -103,19 +106,35 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
     view = memoryview(data)
+    colours = 0
     for kind, start, end in _chunks(data):
-        if kind in _PIXELS or (kind == b"tRNS" and _is_sound(data, start, end)):
+        if kind == b"PLTE":
+            colours = (end - start) // 3
+        is_key = kind == b"tRNS" and _is_key(data[25], colours, end - start)
+        if kind in _PIXELS or (is_key and _is_sound(data, start, end)):
             yield view[start - 8 : end + 4]
 
 
+def _is_key(colour_type: int, colours: int, length: int) -> bool:
+    """Return whether a tRNS chunk fits the picture (11.3.1.1); it follows the palette (5.6)."""
+    if colour_type == _PALETTE:
+        return 0 < length <= colours
+    return length == _KEY_BYTES.get(colour_type)
+
+
 def _facts(data: bytes) -> dict[bytes, bytes]:
-    """Return the data of those chunks of `_FACTS` that are sound, the first of each."""
+    """Return the data of those chunks of `_FACTS` that are sound, the first of each.
+
+    Those of colour have to precede the palette and the pixels (5.6).
+    """
     facts = dict[bytes, bytes]()
+    is_before = True
     for kind, start, end in _chunks(data):
+        is_before = is_before and kind not in {b"PLTE", b"IDAT"}
         length = _FACTS.get(kind, 0)
         if length == 0 or kind in facts or length not in {None, end - start}:
             continue
-        if _is_sound(data, start, end):
+        if (is_before or kind == b"eXIf") and _is_sound(data, start, end):
             facts[kind] = data[start:end]
     return facts
 

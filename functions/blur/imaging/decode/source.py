@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from blur.imaging.decode.colour import to_rgb
+from blur.imaging.decode.colour import is_usable, to_rgb
 from blur.imaging.decode.encoding import rendered
 from blur.imaging.decode.exif import orientation_of
 
@@ -61,7 +61,7 @@ class Source:
     def read(self) -> tuple[Pixels, Coverage | None, bytes | None]:
         """Decode: RGB (H, W, 3), alpha (H, W), and the profile of RGB; None is sRGB."""
         encoding = self.encoding
-        if encoding is None or (self.profile and not encoding.hdr):
+        if encoding is None or (encoding.hdr is None and is_usable(self.profile, self.image.mode)):
             return to_rgb(self.load())
         deep = self.deep() if encoding.needs_depth else None
         if deep is not None:

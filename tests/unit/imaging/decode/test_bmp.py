@@ -67,6 +67,17 @@ def test_an_alpha_mask_gives_alpha() -> None:
     np.testing.assert_array_equal(photo.alpha, alpha * 17)
 
 
+def test_one_bit_of_alpha_in_16_is_read() -> None:
+    picture, alpha = astronaut(6, 8) >> 3, noise(6, 8)[..., 0] >> 7
+    words = picture[..., 0].astype(np.uint16) << 10 | picture[..., 1].astype(np.uint16) << 5
+    words |= picture[..., 2] | alpha.astype(np.uint16) << 15
+    masks = struct.pack("<4L", 0x7C00, 0x3E0, 0x1F, 0x8000)
+    raw = words[::-1].astype("<u2").tobytes()
+    photo = read(bmp((8, 6), (16, BITFIELDS), raw, masks, length=56))
+    np.testing.assert_array_equal(photo.alpha, alpha * 255)
+    assert difference(photo.pixels, picture * (255 / 31)).max() <= 1
+
+
 def test_masks_that_are_not_in_one_piece_are_refused() -> None:
     with pytest.raises(InvalidImageError):
         read(bmp((2, 2), (32, BITFIELDS), bytes(16), struct.pack("<3L", 0b101, 0xFF00, 0xFF0000)))

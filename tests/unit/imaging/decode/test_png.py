@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.decode.recipes import png_chunk, png_with
 from tests.unit.imaging.pictures import astronaut, saved
-from tests.unit.imaging.profiles import SRGB
+from tests.unit.imaging.profiles import SRGB, grey_profile
 
 from blur.errors import InvalidImageError
 from blur.imaging.decode.decoder import Photo, decode
@@ -94,6 +94,55 @@ def test_a_profile_that_does_not_inflate_or_is_none_is_ignored(packed: bytes) ->
     photo = read(png_chunk(b"iCCP", b"name\0\0" + packed))
     assert photo.icc_profile is None
     np.testing.assert_array_equal(photo.pixels, PICTURE)
+
+
+@pytest.mark.parametrize("profile", [b"junk" * 50, grey_profile(2.2)])
+def test_a_profile_that_cannot_be_used_does_not_stand_before_the_gamma(profile: bytes) -> None:
+    gamma = png_chunk(b"gAMA", struct.pack(">L", 100_000))
+    packed = png_chunk(b"iCCP", b"name\0\0" + zlib.compress(profile))
+    np.testing.assert_array_equal(read(packed, gamma).pixels, read(gamma).pixels)
+
+
+@pytest.mark.parametrize("before", [b"PLTE", b"IDAT"])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"gAMA", struct.pack(">L", 100_000)),
+        (b"cICP", bytes([12, 13, 0, 1])),
+        (b"iCCP", b"name\0\0" + zlib.compress(SRGB)),
+    ],
+)
+def test_chunks_of_colour_count_only_before_the_palette_and_the_pixels(
+    kind: bytes, body: bytes, before: bytes
+) -> None:
+    image = Image.fromarray(PICTURE).quantize(16)
+    data = saved(image, "PNG")
+    place = data.index(before) - 4
+    end = place + 12 + int.from_bytes(data[place : place + 4])
+    photo = decode(data[:end] + png_chunk(kind, body) + data[end:], max_pixels=1000)
+    np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+    assert photo.icc_profile is None
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 5, 7, 17, 300])
+@pytest.mark.parametrize("mode", ["L", "RGB", "P"])
+def test_a_transparent_colour_of_a_wrong_length_is_ignored(mode: str, length: int) -> None:
+    if mode == "P" and 0 < length <= 16:
+        length += 16
+    image = Image.fromarray(PICTURE)
+    image = image.quantize(16) if mode == "P" else image.convert(mode)
+    data = saved(image, "PNG")
+    place = data.index(b"IDAT") - 4
+    chunk = png_chunk(b"tRNS", bytes(length))
+    photo = decode(data[:place] + chunk + data[place:], max_pixels=1000)
+    np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+    assert photo.alpha is None
+
+
+def test_a_transparent_colour_before_its_palette_is_ignored() -> None:
+    data = saved(Image.fromarray(PICTURE).quantize(16), "PNG")
+    chunk = png_chunk(b"tRNS", bytes(16))
+    assert decode(data[:33] + chunk + data[33:], max_pixels=1000).alpha is None
 
 
 def test_a_whole_profile_is_kept() -> None:
