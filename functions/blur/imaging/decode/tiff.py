@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 from PIL import ImagePalette
-from PIL.TiffImagePlugin import OPEN_INFO, TiffImageFile
+from PIL.TiffImagePlugin import COMPRESSION_INFO, OPEN_INFO, TiffImageFile
 
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.decode import tiff_directory as tags
@@ -88,6 +88,9 @@ def open_tiff(data: bytes) -> Source:
     compression = number(page, tags.COMPRESSION, 1)
     if compression in _NOT_READ:
         kind = f"TIFF with {_NOT_READ[compression]} compression"
+        raise not_supported(kind, "TIFF with LZW or Deflate compression")
+    if compression not in COMPRESSION_INFO and compression not in LOSSLESS:
+        kind = f"TIFF with compression {compression}"
         raise not_supported(kind, "TIFF with LZW or Deflate compression")
     layout = Layout.of(page)
     if layout is None or _is_for_pillow(page, layout, order_of(data)):

@@ -33,6 +33,7 @@ _MAGIC: tuple[tuple[bytes, int, str], ...] = (
     (b"ftypqt  ", 4, _VIDEO),
     (b"ftypisom", 4, _VIDEO),
     (b"ftypiso", 4, _VIDEO),
+    (b"ftypdash", 4, _VIDEO),
     (b"ftypmp4", 4, _VIDEO),
     (b"ftypavc1", 4, _VIDEO),
     (b"ftypM4V", 4, _VIDEO),
@@ -47,10 +48,9 @@ _MAGIC: tuple[tuple[bytes, int, str], ...] = (
     (b"qoif", 0, "QOI"),
     (b"DICM", 128, "DICOM"),
     (b"PK\3\4", 0, "A ZIP archive"),
-    (b"<!DOCTYPE html", 0, "An HTML page"),
-    (b"<html", 0, "An HTML page"),
 )
 """First bytes, their position, and the name of the format."""
+_HTML = (b"<!doctype html", b"<html")
 _SVG_BYTES = 1024
 """An XML declaration and comments can come before the `svg` element."""
 
@@ -61,6 +61,8 @@ def name_of(data: bytes) -> str | None:
         if data.startswith(magic, offset):
             return name
     head = data[:_SVG_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.lower().startswith(_HTML):
+        return "An HTML page"
     return "An SVG" if head.startswith(b"<") and b"<svg" in head else None
 
 

@@ -310,6 +310,7 @@ def test_a_camera_raw_file_is_refused_as_one_and_not_read_as_its_thumbnail(kind:
 UNSUPPORTED = {
     "TIFF with WebP compression": lambda: page(noise(8, 8), 2, (259, "H", (50001,))),
     "TIFF with JPEG 2000 compression": lambda: page(noise(8, 8), 2, (259, "H", (33003,))),
+    "TIFF with compression 34718": lambda: page(noise(8, 8), 2, (259, "H", (34718,))),
     "16-bit YCbCr TIFF": lambda: page(deep(noise(8, 8)), 6),
     "16-bit palette TIFF": lambda: page(deep(noise(8, 8)[..., :1]), 3),
     "12-bit RGB TIFF": lambda: page(deep(noise(8, 8)), 2, (258, "H", (12,) * 3), (259, "H", (7,))),

@@ -31,7 +31,9 @@ SENT = {
         b"\0\0\0\x20ftypisom\0\0\2\0",
         b"\x1aE\xdf\xa3\x01",
         b"RIFF\0\0\0\0AVI LIST",
+        b"\0\0\0\x18ftypdash\0\0\0\0",
     ],
+    "An HTML page": [b"<!doctype html>\n<title>404</title>", b"\n<!DOCTYPE html>", b"<HTML>"],
 }
 
 
