@@ -455,5 +455,19 @@ def test_stop_does_not_wait_for_a_client_that_does_not_read(
     )
 
 
+def test_request_that_outlasts_a_stop_is_answered_and_logged(
+    tmp_path: Path, model_dir: Path
+) -> None:
+    with serve(tmp_path, model_dir, BLUR_STOP_S="1") as served, served.connect() as client:
+        client.sendall(photo_head(served.key, "Content-Length: 100000") + b"x")
+        served.health_s()
+        served.server.process.terminate()
+        (reply,) = replies(everything(client))
+        served.server.process.wait(timeout=60)
+        lines = [line["status"] for line in served.log()]
+    assert reply.status == 500
+    assert lines == [500]
+
+
 def test_slices_are_smaller_than_what_a_slow_client_reads_in_time() -> None:
     assert SLICE_BYTES / protocol.WRITE_S < 4_000

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 ACCEPTED_AT_ONCE = 64
 """Connections that are accepted before others get their turn, and before one of them can close."""
 
+LAST_ANSWERS_S = 2
+"""How long requests that were cancelled at the end of a graceful stop have for their answer."""
+
 FILES = 4096
 """Files that the process needs for connections, where the system lets it have them."""
 
@@ -77,6 +80,15 @@ class AnnouncingServer(uvicorn.Server):
             listening.listen(BACKLOG)
         if not self.should_exit:
             self._announce(self.servers[0].sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; requests that were cancelled still answer and are logged.
+
+        uvicorn ends the process as soon as this returns.
+        """
+        await super().shutdown(sockets)
+        if cancelled := list(self.server_state.tasks):
+            await asyncio.wait(cancelled, timeout=LAST_ANSWERS_S)
 
 
 def serve(  # noqa: PLR0913 - each is named where it is given
