@@ -21,7 +21,7 @@ from blur.imaging.decode.tiff_directory import (
     pages,
     with_page,
 )
-from blur.imaging.decode.tiff_samples import LOSSLESS, Layout, SamplesSource
+from blur.imaging.decode.tiff_samples import LOSSLESS, UNSIGNED, Layout, SamplesSource
 from blur.imaging.decode.unsupported import camera_raw, not_supported
 
 _NOT_READ = {
@@ -45,7 +45,8 @@ _PHASE_ONE_MAKES = (b"Phase One", b"Leaf")
 _PHASE_ONE = (b"IIIITwaR", b"IIIICwaR", b"MMMMRawT", b"MMMMRawC")
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
 _BYTE_BITS = 8
-_WIDE_BITS = (16, 32)
+_LONG_BITS = 32
+_WIDE_BITS = (16, _LONG_BITS)
 _UNSCALED = 12
 """Bits that Pillow leaves as they are in a mode of 16."""
 _PAGE_BYTES_AT = 8
@@ -119,10 +120,13 @@ def _is_for_pillow(page: Directory, layout: Layout, order: str) -> bool:
         return True
     is_planar = layout.is_planar and layout.samples > 1
     is_negative = layout.photometric == 0 and layout.bits in _WIDE_BITS
-    is_misread = (
-        is_negative or (is_planar and layout.bits != _BYTE_BITS) or layout.bits == _UNSCALED
+    is_unsigned_long = layout.format == UNSIGNED and layout.bits == _LONG_BITS  # read as signed
+    return not (
+        is_negative
+        or is_unsigned_long
+        or (is_planar and layout.bits != _BYTE_BITS)
+        or layout.bits == _UNSCALED
     )
-    return not is_misread
 
 
 def _is_camera_raw(data: bytes, found: list[Directory]) -> bool:

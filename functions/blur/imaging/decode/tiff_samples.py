@@ -51,6 +51,7 @@ _KINDS = {2: "signed {bits}-bit", 3: "floating-point", 5: "complex", 6: "complex
 _MIXED = "A TIFF with samples of different depths"
 _SEPARATE = 2
 _BYTE_BITS, _LONG_BITS = 8, 32
+_MAX_SHORT = 0xFFFF
 _HORIZONTAL, _FLOATING = 2, 3
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _MAX_STRIP_BYTES = 160_000_000
@@ -155,9 +156,10 @@ class SamplesSource(Source):
         wanted = channels + has_alpha
         samples = np.empty((self._height, self._width, wanted), np.uint8)
         scale = self._float_scale(wanted, channels) if layout.format == FLOAT else None
+        full = self._full_scale(wanted)
         for rows, raw in self._unpacked(wanted):
             if scale is None:
-                samples[rows] = _to_bytes(raw, layout)
+                samples[rows] = _to_bytes(raw, layout, full)
             else:
                 samples[rows, :, :channels] = _from_float(raw[..., :channels], *scale)
                 samples[rows, :, channels:] = _from_float(raw[..., channels:], 0, 1)
@@ -180,6 +182,14 @@ class SamplesSource(Source):
             least = min(least, float(np.fmin.reduce(colours, axis=None, initial=0)))
             greatest = max(greatest, float(np.fmax.reduce(colours, axis=None, initial=0)))
         return scale_between(max(least, -_MOST), min(greatest, _MOST), is_float=True)
+
+    def _full_scale(self, wanted: int) -> int:
+        """Return the largest whole number: of 32 bits, writers often fill only 8 or 16."""
+        full = (1 << self._layout.bits) - 1
+        if self._layout.format == FLOAT or self._layout.bits != _LONG_BITS:
+            return full
+        greatest = max(int(raw.max(initial=0)) for _, raw in self._unpacked(wanted))
+        return next(scale for scale in (OPAQUE, _MAX_SHORT, full) if greatest <= scale)
 
     def _image(self, colours: NDArray[np.uint8]) -> Image.Image:
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[colours.shape[2]]
@@ -349,9 +359,8 @@ def _from_float(samples: NDArray[Any], black: float, white: float) -> NDArray[np
     return np.asarray(np.minimum(scaled, OPAQUE, out=scaled), np.uint8)
 
 
-def _to_bytes(samples: NDArray[Any], layout: Layout) -> NDArray[np.uint8]:
+def _to_bytes(samples: NDArray[Any], layout: Layout, full: int) -> NDArray[np.uint8]:
     """Return whole numbers as 0..255; Lab has its a and b signed (TIFF 6.0, section 23)."""
-    full = (1 << layout.bits) - 1
     scaled: NDArray[np.uint8] = np.rint(samples * np.float32(OPAQUE / full)).astype(np.uint8)
     if layout.photometric == _LAB:
         signed = samples[..., 1:3].astype(np.int32)

@@ -154,6 +154,16 @@ def test_bits_between_eight_and_sixteen_are_unpacked(bits: int, channels: int) -
 
 
 @pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("unit", [1, 257, 0x01010101])
+def test_unsigned_32_bits_fill_8_or_16_or_all_of_them(unit: int, channels: int, order: str) -> None:
+    picture = astronaut(40, 50)[..., :channels]
+    samples = (picture.astype(np.uint64) * unit).astype(np.uint32)
+    photo = read(page(samples, 2 if channels == 3 else 1, order=order))
+    np.testing.assert_array_equal(photo.pixels, np.broadcast_to(picture, (40, 50, 3)))
+
+
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floating_point_rgb_is_read(order: str, kind: type[np.floating]) -> None:
     data = page((astronaut(40, 50) / 255).astype(kind), 2, order=order)
