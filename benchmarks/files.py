@@ -194,8 +194,9 @@ def report(outcomes: list[Outcome], data: Path) -> str:
 
 def main() -> None:
     """Measure the folder that is given."""
-    data = Path(sys.argv[1] if len(sys.argv) > 1 else "")
-    if not sys.argv[1:] or not data.is_dir():
+    named = next(iter(sys.argv[1:]), "")  # make gives an empty text where DATA is not set
+    data = Path(named)
+    if not named or not data.is_dir():
         sys.exit("Give a folder of image files: make bench-files DATA=folder")
     with tempfile.TemporaryDirectory() as name:
         known = references(Path(name))

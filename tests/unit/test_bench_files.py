@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from PIL import Image
 from tests.documents import ROOT
 from tests.unit.imaging.pictures import astronaut, saved
@@ -47,3 +48,10 @@ def test_a_folder_that_is_not_there_is_named_as_the_fault(tmp_path: Path) -> Non
     done = printed(tmp_path / "missing")
     assert done.returncode == 1
     assert "DATA=folder" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["", "nowhere"])
+def test_a_folder_that_is_not_named_or_not_there_is_asked_for(folder: str) -> None:
+    done = printed(folder)
+    assert done.returncode == 1
+    assert done.stderr == "Give a folder of image files: make bench-files DATA=folder\n"
