@@ -35,6 +35,15 @@ def bring_home(db: sqlite3.Connection, account_id: str, now_us: Instant) -> None
     db.execute("DELETE FROM holds WHERE account_id = ? AND expires_us <= ?", expired)
 
 
+def has_expired(db: sqlite3.Connection, account_id: str, now_us: Instant) -> bool:
+    """Return whether `bring_home` would change anything."""
+    (found,) = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM holds WHERE account_id = ? AND expires_us <= ?)",
+        (account_id, now_us - CLOCK_SKEW_US),
+    ).fetchone()
+    return bool(found)
+
+
 def find(db: sqlite3.Connection, account_id: str, hold_id: str) -> tuple[Hold, str] | None:
     """Return the hold and its state, if it is remembered."""
     row = db.execute(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -113,8 +114,7 @@ class SqliteStore(SqliteCalls):
     def account(self, account_id: str, *, now_us: Instant) -> Account:
         """Return the account; see `AccountStore.account`."""
         check_account(account_id)
-        with self._file.transaction() as db:
-            holds.bring_home(db, account_id, now_us)
+        with self._released(account_id, now_us) as db:
             return _known(db, account_id)
 
     def accounts(self, *, now_us: Instant) -> Iterator[Account]:
@@ -133,9 +133,23 @@ class SqliteStore(SqliteCalls):
     def books(self, account_id: str, *, now_us: Instant) -> AccountBooks:
         """Return account and ledger, read in one transaction; see `AccountStore.books`."""
         check_account(account_id)
+        with self._released(account_id, now_us) as db:
+            return AccountBooks(_known(db, account_id), tuple(_ledger(db, account_id)))
+
+    @contextmanager
+    def _released(self, account_id: str, now_us: Instant) -> Iterator[sqlite3.Connection]:
+        """Read the account with its expired holds released.
+
+        Only an expired hold makes this a write. A read waits for no other process, while a write
+        next to busy processes can wait for its turn for longer than it is given.
+        """
+        with self._file.snapshot() as db:
+            if not holds.has_expired(db, account_id, now_us):
+                yield db
+                return
         with self._file.transaction() as db:
             holds.bring_home(db, account_id, now_us)
-            return AccountBooks(_known(db, account_id), tuple(_ledger(db, account_id)))
+            yield db
 
 
 def _known(db: sqlite3.Connection, account_id: str) -> Account:
