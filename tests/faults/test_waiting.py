@@ -111,7 +111,7 @@ def until(holds: Callable[[], bool]) -> None:
 def photos_worked_on(server: Running) -> int:
     """Return how many photos the log has an answer of a worker for."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
-    return sum("invocation" in line and line.get("path") == "/v2/rembg/blur/" for line in lines)
+    return sum("invocation" in line and line.get("path") == "/v2/rembg/blur" for line in lines)
 
 
 @contextmanager

@@ -42,6 +42,9 @@ STOPPING_WRITE_S = 5
 PROBE_S = 0.5
 """How often a client that has closed its sending side is sent something, to see if it is there."""
 
+FIRST_PROBE_S = 0.05
+"""The first pause; each later one is twice as long, up to `PROBE_S`."""
+
 STOP_S = 0.5
 """How long a stopping server still listens to clients that have sent nothing yet."""
 
@@ -158,8 +161,12 @@ class Protocol(H11Protocol):
         elif not self.conn.trailing_data[0]:
             self.cycle.keep_alive = False
 
-    def _probe(self) -> None:
-        """Send interim responses, which clients ignore (RFC 9110, 15.2.1), while one waits."""
+    def _probe(self, pause_s: float = FIRST_PROBE_S) -> None:
+        """Send interim responses, which clients ignore (RFC 9110, 15.2.1), while one waits.
+
+        The first one makes the system of a client that has gone reset the connection; the second
+        one notices that.
+        """
         if self.transport.is_closing():
             return
         http = self.conn
@@ -167,7 +174,7 @@ class Protocol(H11Protocol):
         if waits and http.their_http_version == b"1.1":
             interim = h11.InformationalResponse(status_code=100, reason="Continue", headers=[])
             self.transport.write(http.send(interim) or b"")
-        self.loop.call_later(PROBE_S, self._probe)
+        self.loop.call_later(pause_s, self._probe, min(2 * pause_s, PROBE_S))
 
     def pause_writing(self) -> None:
         """Give the client a limited time to read."""
