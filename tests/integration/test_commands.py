@@ -199,7 +199,7 @@ def test_a_wrong_request_ends_in_one_clear_line(
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("BLUR_PRICE", "free", "BLUR_PRICE='free' is not a valid int"),
+        ("BLUR_PRICE", "free", "BLUR_PRICE='free' is not a whole number"),
         ("BLUR_ACCOUNTS", "postgres:x", "neither sqlite"),
         ("BLUR_MODEL", "u3net", "there are u2netp"),
         ("BLUR_MODEL_DIR", "/nowhere", "There is no model at /nowhere/u2netp-light.onnx"),

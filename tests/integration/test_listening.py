@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -59,9 +60,18 @@ def test_an_address_of_another_machine_is_refused_plainly(tmp_path: Path, model_
 def test_make_run_says_how_to_take_another_port_and_adds_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        # Nothing is installed or downloaded here: what `run` needs is taken as it is.
-        arguments = ("run", f"PORT={port}", "-o", "model", "SERVE_READY=Makefile")
-        done = run("make", *arguments, cwd=CHECKOUT)
+        # Nothing is installed or downloaded here: -o takes what `run` needs as it is.
+        arguments = (
+            "run",
+            f"PORT={port}",
+            "-o",
+            "model",
+            "-o",
+            "README.md",
+            "SERVE_READY=README.md",
+        )
+        env = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+        done = run("make", *arguments, cwd=CHECKOUT, env=env)
     message = f"Port {port} is already in use. Choose another one: make run PORT={port + 1}\n"
     assert (done.stdout, done.stderr) == ("", message)
     assert done.returncode == -signal.SIGPIPE

@@ -142,6 +142,9 @@ class Connection(Protocol):
     def watch(self) -> None:
         """Notice it soon if the client leaves, now that nothing more is read of its request."""
 
+    def mark_answered(self) -> None:
+        """Let the connection be closed for another one: only the rest of a body is missing."""
+
     def abort(self) -> None:
         """Close at once."""
 
@@ -365,6 +368,7 @@ class ServerApp:
             for at in range(0, len(content), SLICE_BYTES):
                 part = content[at : at + SLICE_BYTES]
                 await send({"type": "http.response.body", "body": part, "more_body": True})
+            exchange.connection.mark_answered()
             if not body.is_complete and keeps_open:
                 await body.discard(SMALL_BYTES, SMALL_BODY_S)
             if not body.is_complete:

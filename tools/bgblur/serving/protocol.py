@@ -86,6 +86,8 @@ class Protocol(H11Protocol):
         self._paused_s = 0.0
         self._dropped_bytes: int | None = None
         self._is_stopping = self._has_received = self._is_half_closed = False
+        self._has_answer = False
+        """Whether the whole answer was written, though the request's body has not ended."""
         self._is_body_read = True
         """Whether the application can still ask for the rest of the request's body."""
         self._lingering: asyncio.Task[None] | None = None
@@ -98,7 +100,7 @@ class Protocol(H11Protocol):
     @property
     def is_stalled(self) -> bool:
         """Whether its client has its answer, or has not read for a while what it was sent."""
-        if self._dropped_bytes is not None:
+        if self._dropped_bytes is not None or self._has_answer:
             return True
         return self._write_timer is not None and self.loop.time() - self._paused_s > STALLED_S
 
@@ -139,6 +141,7 @@ class Protocol(H11Protocol):
                 # notices that the client disconnects.
                 self.flow.resume_reading()
             if not was_answering:
+                self._has_answer = False
                 self.since_s = self.loop.time()
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -224,6 +227,10 @@ class Protocol(H11Protocol):
         """Read on, although no more of the request is used, to notice when the client leaves."""
         self._is_body_read = False
         self.flow.resume_reading()
+
+    def mark_answered(self) -> None:
+        """Let this connection be closed for another one, until its next request."""
+        self._has_answer = True
 
     def abort(self) -> None:
         """Close at once, without sending what is still to be sent."""

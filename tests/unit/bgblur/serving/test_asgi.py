@@ -93,6 +93,9 @@ class Connection:
     def mark_known_key(self) -> None:
         self.events.append("known key")
 
+    def mark_answered(self) -> None:
+        pass
+
     def abort(self) -> None:
         self.events.append("aborted")
 
