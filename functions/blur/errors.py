@@ -188,7 +188,7 @@ class InternalError(ApiError):
 
     def __init__(self) -> None:
         """Give no internal details."""
-        super().__init__("The service failed because of an internal error. Nothing was charged.")
+        super().__init__("The service failed to answer this request. Nothing was charged.")
 
 
 class LostError(InternalError):
@@ -202,7 +202,7 @@ class LostError(InternalError):
     def __init__(self) -> None:
         """Explain how to send the request again."""
         message = (
-            "The service lost this request because of an error. Send it again with the same"
+            "The service lost this request. Send it again with the same"
             " Idempotency-Key: it is charged at most once."
         )
         ApiError.__init__(self, message)
