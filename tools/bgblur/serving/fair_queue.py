@@ -7,15 +7,25 @@ Workers are shared too: the next request is one of the account with the fewest r
 and among equals of the one whose requests have used the least time since it was last idle. This is
 start-time fair queueing with the time used in place of an estimate (Goyal, Vin and Cheng, 1997).
 Requests of one account keep their order.
+
+A client that sends one photo after another has none in the queue for a moment after each answer.
+If all workers then began long requests of another account, it would wait for one of those each
+time. So its share of the workers is kept for it for `KEEP_S` (anticipatory scheduling: Iyer and
+Druschel, 2001).
 """
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+KEEP_S = 0.5
+"""How long a share of the workers is kept for an account after its last request."""
 
 
 @dataclass(slots=True)
@@ -34,10 +44,16 @@ class _Share(Generic[Item]):
 class FairQueue(Generic[Item]):
     """Items that wait or are at work; together they take at most `places` places."""
 
-    def __init__(self, places: int) -> None:
-        """Create an empty queue."""
+    def __init__(
+        self, places: int, *, workers: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Create an empty queue in front of so many workers; the clock returns seconds."""
         self._places = places
+        self._workers = workers
+        self._clock = clock
         self._shares: dict[str, _Share[Item]] = {}
+        self._left_s: dict[str, float] = {}
+        """When the last item of an account finished that has none now, oldest first."""
 
     @property
     def taken(self) -> int:
@@ -67,8 +83,15 @@ class FairQueue(Generic[Item]):
         return removed
 
     def take(self) -> Item | None:
-        """Return the next item, which is now at work, or None if none waits."""
-        waiting = [name for name, share in self._shares.items() if share.waiting]
+        """Return the next item, which is now at work.
+
+        None if none waits, or if each account that waits has its share of the workers. In that
+        case, ask again after `KEEP_S`.
+        """
+        most = self._most_workers()
+        waiting = [
+            name for name, share in self._shares.items() if share.waiting and share.working < most
+        ]
         if not waiting:
             return None
         account = min(waiting, key=lambda name: self._order(self._shares[name]))
@@ -108,9 +131,20 @@ class FairQueue(Generic[Item]):
     def _share(self, account: str) -> _Share[Item]:
         """Return the account's share; a new one begins level with the one that used least."""
         if account not in self._shares:
+            self._left_s.pop(account, None)
             used_s = min((share.used_s for share in self._shares.values()), default=0.0)
             self._shares[account] = _Share(used_s=used_s)
         return self._shares[account]
+
+    def _most_workers(self) -> int:
+        """Return how many workers one account can have, by the number of active accounts."""
+        kept_since_s = self._clock() - KEEP_S
+        for account, left_s in list(self._left_s.items()):
+            if left_s > kept_since_s:
+                break
+            del self._left_s[account]
+        active = len(self._shares) + len(self._left_s)
+        return math.ceil(self._workers / max(1, active))
 
     def _donor(self, account: str) -> _Share[Item] | None:
         """Return the share that gives up a place: it still has as many as the receiver then."""
@@ -122,6 +156,8 @@ class FairQueue(Generic[Item]):
     def _forget_if_idle(self, account: str) -> None:
         if not self._shares[account].places:
             del self._shares[account]
+            self._left_s.pop(account, None)  # so that the oldest comes first
+            self._left_s[account] = self._clock()
 
     @staticmethod
     def _order(share: _Share[Item]) -> tuple[int, float]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bgblur.serving.fair_queue import FairQueue
+from bgblur.serving.fair_queue import KEEP_S, FairQueue
 from bgblur.serving.metrics import PoolState
 from bgblur.serving.proxy import ClientDisconnected, ClientState
 from bgblur.serving.worker import NotAcceptedError
@@ -73,7 +73,7 @@ class WorkerPool:
         self._new_worker = new_worker
         self._size = size
         self._max_wait_s = max_wait_s
-        self._queue: FairQueue[_Call] = FairQueue(size + queue)
+        self._queue: FairQueue[_Call] = FairQueue(size + queue, workers=size)
         self._arrival = asyncio.Event()
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -200,7 +200,7 @@ class WorkerPool:
                 return call
             self._arrival.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_CHECK_S):
+                async with asyncio.timeout(KEEP_S if self._queue.waiting else IDLE_CHECK_S):
                     await self._arrival.wait()
 
     async def _work(self, worker: Worker, call: _Call) -> None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgblur.serving.fair_queue import FairQueue
+from bgblur.serving.fair_queue import KEEP_S, FairQueue
+
+
+@dataclass
+class Clock:
+    """A clock that the test sets."""
+
+    now_s: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list[str]:
@@ -41,7 +53,7 @@ def test_one_account_alone_can_use_every_place() -> None:
 
 @pytest.mark.parametrize("working", [0, 1, 2])
 def test_a_second_account_can_always_get_half_of_the_places(working: int) -> None:
-    queue: FairQueue[str] = FairQueue(8)
+    queue: FairQueue[str] = FairQueue(8, workers=2)
     add(queue, "a", 8)
     for _ in range(working):
         queue.take()
@@ -66,7 +78,7 @@ def test_no_account_loses_its_only_place() -> None:
 
 
 def test_running_items_are_never_removed() -> None:
-    queue: FairQueue[str] = FairQueue(2)
+    queue: FairQueue[str] = FairQueue(2, workers=2)
     add(queue, "a", 2)
     queue.take()
     queue.take()
@@ -99,7 +111,7 @@ def test_an_account_with_slow_requests_gets_the_same_time_not_the_same_number() 
 
 
 def test_with_two_workers_a_second_account_always_has_one() -> None:
-    queue: FairQueue[str] = FairQueue(9)
+    queue: FairQueue[str] = FairQueue(9, workers=2)
     add(queue, "a", 5)
     add(queue, "b", 3)
     assert {queue.take(), queue.take()} == {"a0", "b0"}
@@ -107,6 +119,32 @@ def test_with_two_workers_a_second_account_always_has_one() -> None:
     assert queue.take() == "b1"
     queue.finish("b", 99.0)
     assert queue.take() == "b2"
+
+
+def test_a_worker_is_kept_for_an_account_between_its_requests() -> None:
+    clock = Clock()
+    queue: FairQueue[str] = FairQueue(9, workers=2, clock=clock)
+    add(queue, "large", 6)
+    add(queue, "b", 1)
+    assert {queue.take(), queue.take()} == {"large0", "b0"}
+    queue.finish("b", 0.1)
+    clock.now_s += 0.9 * KEEP_S
+    assert queue.take() is None
+    queue.finish("large", 1)
+    assert queue.take() == "large1"
+    add(queue, "b", 1)
+    assert queue.take() == "b0"
+    queue.finish("b", 0.1)
+    clock.now_s += KEEP_S
+    assert queue.take() == "large2"
+
+
+def test_four_workers_are_divided_by_the_accounts_that_are_active() -> None:
+    queue: FairQueue[str] = FairQueue(20, workers=4)
+    add(queue, "a", 9)
+    assert [queue.take() for _ in range(2)] == ["a0", "a1"]
+    add(queue, "b", 5)
+    assert [queue.take() for _ in range(3)] == ["b0", "b1", None]
 
 
 def test_an_account_that_was_idle_has_no_advantage_over_the_one_that_used_least() -> None:
