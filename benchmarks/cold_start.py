@@ -52,7 +52,7 @@ ALONE = {"BLUR_ACCOUNTS": "sqlite:/tmp/accounts.db"}
 
 INIT = """
 import os, time
-import blur.cold_start
+import blur.lambda_handler
 ticks = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
 print(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 """
@@ -63,7 +63,7 @@ from blur.accounts.admin import Office
 from blur.accounts.connect import connect
 from blur.accounts.model import KeyKind, RateLimit
 from blur.clock import now
-from blur.cold_start import handler
+from blur.lambda_handler import handler
 office = Office(connect("sqlite:/tmp/accounts.db"), secrets.token_bytes, now())
 account = office.open_account("bench", credits=100)
 key, _ = office.issue_key(account, KeyKind.LIVE, limit=RateLimit(100, 100))

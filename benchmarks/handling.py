@@ -19,8 +19,8 @@ from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, KeyRecord, LedgerEntry, RateLimit
 from blur.accounts.sqlite.store import SqliteStore
+from blur.app import build_app
 from blur.clock import now
-from blur.handler import build
 from blur.imaging.pipeline import STEPS
 from blur.settings import Settings
 
@@ -38,7 +38,7 @@ def overhead_ms(model: Model, rounds: int) -> float:
         path = Path(folder) / "accounts.db"
         fund(path)
         settings = Settings(accounts=f"sqlite:{path}", model_dir=MODELS)
-        handler = build(settings, logger=Logger(service="bench", stream=io.StringIO()))
+        handler = build_app(settings, logger=Logger(service="bench", stream=io.StringIO()))
         took = []
         for _ in range(rounds + 1):
             started = time.perf_counter()

@@ -88,10 +88,10 @@ def _naive(folder: Path) -> Callable[[], object]:
 def _ours(folder: Path) -> Callable[[], object]:
     """Build the whole handler, as Lambda does; it reads the event and settles one credit too."""
     from bgblur.serving.proxy import InvocationContext  # noqa: PLC0415 - only this side pays
-    from blur.handler import build  # noqa: PLC0415 - as above
+    from blur.app import build_app  # noqa: PLC0415 - as above
     from blur.settings import Settings  # noqa: PLC0415 - as above
 
-    handler = build(Settings(accounts=f"sqlite:{folder / 'accounts.db'}", model_dir=MODELS))
+    handler = build_app(Settings(accounts=f"sqlite:{folder / 'accounts.db'}", model_dir=MODELS))
     event = json.loads((folder / "event.json").read_text())
     return lambda: _answered(handler(event, InvocationContext()))
 

@@ -10,7 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
-    from tests.integration.media.s3_server import S3Server
+    from tests.integration.storage.s3_server import S3Server
 
     from blur.accounts.store import AccountStore
 
@@ -63,7 +63,7 @@ def store(location: str) -> Iterator[AccountStore]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
     """A server of buckets for the whole run."""
-    from tests.integration.media.s3_server import s3_server  # noqa: PLC0415 - moto takes seconds
+    from tests.integration.storage.s3_server import s3_server  # noqa: PLC0415 - moto takes seconds
 
     with s3_server() as server:
         yield server

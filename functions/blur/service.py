@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from blur.accounts import idempotency
 from blur.accounts.model import SECOND_US, AccountStatus, Claim, Instant, KeyKind, Weight
 from blur.deadline import before_timeout
-from blur.delivery.store import Result
 from blur.errors import ApiError
 from blur.imaging import pipeline
 from blur.imaging.pipeline import blur_photo
 from blur.stopwatch import MILLISECOND_NS, Stopwatch
+from blur.storage.ports import Result
 
 if TYPE_CHECKING:
     from blur.accounts.idempotency import IdempotencyKey
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from blur.accounts.model import AccountView
     from blur.accounts.store import CallStore
     from blur.deadline import Deadline
-    from blur.delivery.results import Results
-    from blur.delivery.store import Link
     from blur.imaging.encode.encoder import Encoded
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.recipe import Recipe
+    from blur.storage.ports import Link
+    from blur.storage.results import Results
 
 STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
 """What a call goes through, in the order of its `Server-Timing`."""

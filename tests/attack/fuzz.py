@@ -18,8 +18,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "functions"), str(ROOT / "tools")]
 os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
 
 with atheris.instrument_imports(include=["blur.api", "blur.accounts.keys", "multipart"]):
-    import blur.api.app
     import blur.api.blur_request
+    import blur.api.router
     import blur.api.upload  # noqa: F401 - instrumented as it is imported
 
 from tests.attack.target import Target  # noqa: E402 - what comes from here on is not instrumented

@@ -14,9 +14,9 @@ from tests.contract.conftest import FREQUENT, SITE, Answer, add_account
 
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts.sqlite.store import SqliteStore
+from blur.app import build_app
 from blur.clock import now
 from blur.errors import ApiError
-from blur.handler import build
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Target:
         )
         self.log = io.StringIO()
         logger = Logger(service=f"attack-{folder.name}", stream=self.log)
-        self._handler = build(settings, logger=logger)
+        self._handler = build_app(settings, logger=logger)
 
     def __call__(self, event: dict[str, Any]) -> Answer:
         """Answer, and forget what was logged of the call before."""

@@ -29,8 +29,8 @@ from blur.accounts import keys
 from blur.accounts.admin import Office
 from blur.accounts.connect import connect
 from blur.accounts.model import Instant, KeyKind, RateLimit
+from blur.app import build_app
 from blur.clock import now
-from blur.handler import build
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blur.accounts.store import AccountStore
-    from blur.api.app import App
+    from blur.api.router import Router
 
 SAME_ACCOUNT = ("unknown", "revoked", "expired")
 KINDS = (*SAME_ACCOUNT, "of no account", "malformed")
@@ -84,7 +84,7 @@ def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
     }
 
 
-def refused(handler: App, texts: Mapping[str, Callable[[], str]], each: int) -> Times:
+def refused(handler: Router, texts: Mapping[str, Callable[[], str]], each: int) -> Times:
     """Have so many keys of each kind refused, in random order, and time them."""
     turns = list(KINDS) * each
     random.Random(0).shuffle(turns)
@@ -128,7 +128,7 @@ def test_the_time_of_a_refusal_does_not_tell_why_it_came(
     each = size(400, full=5000) if name == "SQLite" else size(80, full=1000)
     store = connect(location)
     logger = Logger(service=f"test-{os.getpid()}-{name}", stream=io.StringIO())
-    handler = build(Settings(accounts=location, model_dir=model_dir), logger=logger)
+    handler = build_app(Settings(accounts=location, model_dir=model_dir), logger=logger)
     texts = keys_in(store)
     refused(handler, texts, 20)  # connections and caches
     times = refused(handler, texts, each)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser.visit import Visit
-from tests.integration.media.conftest import Api, by_link, serve
+from tests.integration.storage.conftest import Api, by_link, serve
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from tests.browser.visit import Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 
 def picture(file_format: str, side_px: int = 192) -> bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, BrowserContext, FilePayload, Page
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 SCREENS = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")]

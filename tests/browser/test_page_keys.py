@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext
     from tests.browser.visit import Visit
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 STORED = "localStorage.getItem('background-blur-key')"
 

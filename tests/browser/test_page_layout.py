@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, FilePayload, Route
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 BLUR = "**/v2/rembg/blur/"
 PHONE = {"width": 360, "height": 780}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, BrowserContext, FilePayload, Route
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 BLUR = "**/v2/rembg/blur/"
 SCREENS = [(360, 780), (768, 1024), (1366, 657), (1440, 900)]

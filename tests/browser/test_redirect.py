@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from events import make
 
-from blur.delivery.cors import CORS
+from blur.storage.cors import CORS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-    from tests.integration.media.conftest import Api
-    from tests.integration.media.s3_server import S3Server
+    from tests.integration.storage.conftest import Api
+    from tests.integration.storage.s3_server import S3Server
 
 FETCH = """async ([url, key, photo]) => {
   const bytes = Uint8Array.from(atob(photo), (letter) => letter.charCodeAt(0));

@@ -16,7 +16,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from playwright.sync_api import BrowserContext, FilePayload, Page
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 PIXELS = """async (id) => {
   const image = document.getElementById(id);

@@ -18,8 +18,8 @@ from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, Instant, KeyRecord, LedgerEntry, RateLimit
 from blur.accounts.sqlite.store import SqliteStore
+from blur.app import build_app
 from blur.clock import now
-from blur.handler import build
 from blur.settings import Settings
 
 EVENTS = Path(make.__file__).parent
@@ -111,7 +111,7 @@ def log() -> io.StringIO:
 def call(store: SqliteStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
     """Return the handler as a function from an event to its answer."""
     del store  # it is there before the handler opens it
-    handler = build(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
+    handler = build_app(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
     return lambda event: Answer(handler(event, InvocationContext()))
 
 

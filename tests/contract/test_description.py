@@ -14,8 +14,8 @@ from docs.describe import SERVED, described, served
 
 from blur.api.blur_request import RADII_PX
 from blur.api.upload import CONTENT_TYPES
+from blur.app import routes
 from blur.errors import ApiError
-from blur.handler import routes
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import FORMATS, QUALITIES
 from blur.imaging.pipeline import MODES
@@ -25,8 +25,8 @@ from blur.settings import Settings
 from .conftest import EVENTS
 
 if TYPE_CHECKING:
-    from blur.delivery.uploads import Uploads
     from blur.service import BlurService
+    from blur.storage.uploads import Uploads
 
     from .conftest import Call
 

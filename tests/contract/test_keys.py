@@ -14,12 +14,12 @@ from events import make
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import KeyKind
-from blur.api.app import App
-from blur.delivery.results import Results
-from blur.handler import routes
+from blur.api.router import Router
+from blur.app import routes
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import open_model
 from blur.service import BlurService
+from blur.storage.results import Results
 
 from .conftest import Answer
 
@@ -71,7 +71,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         new_hold_id=lambda: "hold",
     )
     logger = Logger(service=f"test-{id(log)}", stream=log)
-    app = App(routes(service, None, 1_000_000), logger=logger, metrics=Metrics(namespace="Test"))
+    app = Router(routes(service, None, 1_000_000), logger=logger, metrics=Metrics(namespace="Test"))
     return lambda event: Answer(app(event, InvocationContext()))
 
 

@@ -13,13 +13,13 @@ from tests.attack.traces import key_forms, photo_forms
 
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
-from blur.api.app import UNROUTED
 from blur.api.blur_request import parse_blur_request
 from blur.api.request import from_event
+from blur.api.router import UNROUTED
+from blur.app import build_app
 from blur.aws import session
-from blur.delivery.store import Link, Result, UploadForm
-from blur.handler import build
 from blur.imaging.encode.encoder import Encoded
+from blur.storage.ports import Link, Result, UploadForm
 
 if TYPE_CHECKING:
     import io
@@ -49,7 +49,7 @@ def test_no_switch_of_powertools_prints_the_event(
 ) -> None:
     assert store
     monkeypatch.setenv(switch, "true")
-    handler = build(settings, logger=Logger(service=f"test-{switch}"))
+    handler = build_app(settings, logger=Logger(service=f"test-{switch}"))
     assert handler(make.blur(image=PHOTO), InvocationContext())["statusCode"] == 200
     printed = "".join(capfd.readouterr())
     assert '"answered"' in printed

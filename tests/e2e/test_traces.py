@@ -20,7 +20,7 @@ from tests.e2e import machine
 from tests.e2e.conftest import BUCKET, TABLE
 from tests.e2e.test_api import post
 from tests.e2e.test_invoke import photo
-from tests.e2e.test_media import blur, grained, uploaded
+from tests.e2e.test_storage import blur, grained, uploaded
 from tests.trials import Part, record
 
 from blur.accounts import keys

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from events import make
 from tests.faults.answers import PICTURE, Outcome, from_proxy
 
-import blur.handler
+import blur.app
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
@@ -98,8 +98,8 @@ def caller(
 ) -> Caller:
     """Build a handler on this very store, and a client whose image leads to the moment."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blur.handler, "connect", lambda _: store)
-        handler = blur.handler.build(settings, clock=clock, logger=Logger(service="faults"))
+        patch.setattr(blur.app, "connect", lambda _: store)
+        handler = blur.app.build_app(settings, clock=clock, logger=Logger(service="faults"))
     return Caller(handler, books, make.flat() if moment == "refund" else make.jpeg())
 
 

@@ -23,14 +23,14 @@ from tests.trials import FULL, Part, record, size
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.sqlite.store import SqliteStore
-from blur.delivery.uploads import name_of
-from blur.handler import build
+from blur.app import build_app
 from blur.settings import Settings
+from blur.storage.uploads import name_of
 
 if TYPE_CHECKING:
-    from tests.integration.media.s3_server import S3Server
+    from tests.integration.storage.s3_server import S3Server
 
-    from blur.api.app import App
+    from blur.api.router import Router
 
 MOST_S = 20.0
 """Two deliveries of five seconds each, the work, and something for a busy machine."""
@@ -143,11 +143,11 @@ def test_what_a_failing_bucket_does_not_deliver_costs_nothing(
     store.close()
 
 
-def handler(settings: Settings, bucket: Bucket) -> App:
+def handler(settings: Settings, bucket: Bucket) -> Router:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in bucket.environ.items():
             patch.setenv(name, value)
-        return build(settings, logger=Logger(service="faults"))
+        return build_app(settings, logger=Logger(service="faults"))
 
 
 def event(books: Books, bucket: Bucket, direction: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def event(books: Books, bucket: Bucket, direction: str) -> dict[str, Any]:
     return make.blur(books.key, b"", upload_id=UPLOAD_ID)
 
 
-def timed(app: App, event: dict[str, Any]) -> Outcome:
+def timed(app: Router, event: dict[str, Any]) -> Outcome:
     began = time.monotonic()
     answer = app(event, InvocationContext())
     return from_proxy(answer, time.monotonic() - began)

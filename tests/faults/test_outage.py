@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from events import make
 
 from bgblur.serving.proxy import InvocationContext
-from blur.handler import build
+from blur.app import build_app
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def test_a_call_is_answered_503_within_its_patience(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "local")
     settings = Settings(accounts="dynamodb:nowhere", model_dir=model_dir)
-    handler = build(settings, logger=Logger(service="outage"))
+    handler = build_app(settings, logger=Logger(service="outage"))
     started = time.monotonic()
     answer = handler(make.blur(), InvocationContext())
     assert time.monotonic() - started < MOST_S

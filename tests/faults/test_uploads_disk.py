@@ -22,9 +22,9 @@ from tests.integration.running import Running, running
 from tests.trials import FULL, Part, record
 
 from blur.clock import now
-from blur.delivery.folder import SECRET_BYTES, FolderStore
-from blur.delivery.permit import Permit
 from blur.errors import UnavailableError
+from blur.storage.folder import SECRET_BYTES, FolderStore
+from blur.storage.upload_token import Permit
 
 if TYPE_CHECKING:
     from tests.faults.books import Books

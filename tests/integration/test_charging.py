@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from tests.integration.media.conftest import issue
 from tests.integration.running import environment, running
+from tests.integration.storage.conftest import issue
 from tests.integration.test_workers import balance, children, funded, jpeg, until
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ import requests
 from tests import documents
 from tests.integration.accounts.dynamodb_local import dynamodb_local
 from tests.integration.client.shell import is_picture
-from tests.integration.media.conftest import issue
 from tests.integration.reader import Reader, furnish
 from tests.integration.running import Running, running
+from tests.integration.storage.conftest import issue
 
 if TYPE_CHECKING:
     from tests.documents import Block

@@ -13,8 +13,8 @@ import requests
 from PIL import Image
 from skimage import data
 from tests.documents import ROOT
-from tests.integration.media.conftest import issue
 from tests.integration.running import environment, running
+from tests.integration.storage.conftest import issue
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

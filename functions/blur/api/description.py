@@ -14,8 +14,8 @@ from blur.api.headers import CORS_HEADERS
 from blur.api.site import entity_tag, tagged
 
 if TYPE_CHECKING:
-    from blur.api.app import Answer
     from blur.api.request import HttpRequest
+    from blur.api.router import Answer
 
 FILE = Path(__file__).with_name("openapi.json")
 

@@ -20,8 +20,8 @@ from blur.stopwatch import TOTAL
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from blur.delivery.store import Link
     from blur.errors import ApiError
+    from blur.storage.ports import Link
 
 _LONGEST = 10**15
 """A number with more digits than any that an answer's headers tell."""

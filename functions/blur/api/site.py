@@ -19,8 +19,8 @@ from blur.api.headers import AS_TOLD
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blur.api.app import Answer, Route, Routes
     from blur.api.request import HttpRequest
+    from blur.api.router import Answer, Route, Routes
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 SCRIPT, STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from blur.api.request import HttpRequest
-    from blur.delivery.uploads import Offer
+    from blur.storage.uploads import Offer
 
 MAX_BODY_BYTES = 10_000
 MAX_FIELDS = 20

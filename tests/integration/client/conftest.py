@@ -11,8 +11,8 @@ import pytest
 from events import make
 from tests.integration.client.photos import PHOTO
 from tests.integration.client.shell import RADIUS, Done, Run
-from tests.integration.media.conftest import Api, by_link, serve
 from tests.integration.running import BGBLUR
+from tests.integration.storage.conftest import Api, by_link, serve
 
 from blur_client import Client
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.integration.media.conftest import Api
-    from tests.integration.media.s3_server import S3Server
+    from tests.integration.storage.conftest import Api
+    from tests.integration.storage.s3_server import S3Server
 
     from blur_client.source import Source
 

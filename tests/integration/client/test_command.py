@@ -17,7 +17,7 @@ from blur.imaging.recipe import Recipe
 from blur.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 
 def said(done: Done) -> Any:  # noqa: ANN401 - whatever the JSON is

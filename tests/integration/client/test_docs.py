@@ -17,7 +17,7 @@ from bgblur.blurring.command import blur
 from bgblur.blurring.options import OPTIONS
 
 if TYPE_CHECKING:
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 DOCUMENT = "docs/client.md"
 

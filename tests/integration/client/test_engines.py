@@ -14,7 +14,7 @@ from blur_client import Client
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 
 def stopping_at(chosen: str) -> ProgressCallback:

@@ -20,7 +20,7 @@ from tests.integration.client.shell import RADIUS, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
 
 if TYPE_CHECKING:
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 # A test run in a shell's background hands on a SIGINT that is ignored.
 INTERRUPTIBLE_SCRIPT = """

@@ -16,7 +16,7 @@ from blur_client.errors import UnavailableError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.media.conftest import Api
+    from tests.integration.storage.conftest import Api
 
 BLUR = "/v2/rembg/blur/"
 Waits = list[float]

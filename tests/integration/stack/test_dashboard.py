@@ -14,8 +14,8 @@ from events import make
 from tests.integration.stack.test_template import ROOT, codes, resources, template
 
 from bgblur.serving.proxy import InvocationContext
+from blur.app import build_app
 from blur.errors import ApiError
-from blur.handler import build
 from blur.settings import Settings
 
 __all__ = ["resources", "template"]  # fixtures
@@ -59,7 +59,7 @@ def alarms(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
     """Return what the handler emits: for one answer, and the code of every error."""
     settings = Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model_dir=model_dir)
-    handler = build(settings, logger=Logger(service="test-dashboard", stream=io.StringIO()))
+    handler = build_app(settings, logger=Logger(service="test-dashboard", stream=io.StringIO()))
     handler(make.event("GET", "/health"), InvocationContext())
     line = json.loads(capsys.readouterr().out)
     (told,) = line["_aws"]["CloudWatchMetrics"]

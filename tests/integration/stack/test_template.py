@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from blur.accounts.dynamo import schema
-from blur.delivery.cors import CORS
 from blur.errors import ApiError
 from blur.imaging.matting.models import MODELS
 from blur.settings import Settings, variable_of
 from blur.skew import CLOCK_SKEW_S
+from blur.storage.cors import CORS
 
 ROOT = Path(__file__).parents[3]
 

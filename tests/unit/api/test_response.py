@@ -11,7 +11,6 @@ from events import make
 
 from blur.accounts.model import AccountStatus, Instant, RateLimit, RateStanding
 from blur.api import response
-from blur.delivery.store import Link
 from blur.errors import (
     InternalError,
     InvalidRadiusError,
@@ -21,6 +20,7 @@ from blur.errors import (
 from blur.imaging.encode.encoder import Encoded
 from blur.service import STEPS, Picture
 from blur.stopwatch import TOTAL
+from blur.storage.ports import Link
 
 LAMBDA_BYTES = 6_291_556
 STANDING = AccountStatus(1, 999, RateStanding(RateLimit(100, 100), 99, 1))

@@ -9,14 +9,14 @@ import pytest
 from blur.accounts.model import Instant
 from blur.api.request import HttpRequest
 from blur.api.upload import read_upload, upload_document
-from blur.delivery.store import UploadForm
-from blur.delivery.uploads import Offer
 from blur.errors import (
     ImageTooLargeError,
     InvalidBytesError,
     InvalidContentTypeError,
     InvalidRequestError,
 )
+from blur.storage.ports import UploadForm
+from blur.storage.uploads import Offer
 
 JSON = "application/json"
 URLENCODED = "application/x-www-form-urlencoded"

@@ -1,6 +1,6 @@
 """One line of JSON in the log for each answer that the front process makes by itself.
 
-Workers and the inline handler write the same line for theirs (`blur.api.app`).
+Workers and the inline handler write the same line for theirs (`blur.api.router`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from http import HTTPStatus
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from blur.api.app import UNROUTED, logged_method
-from blur.handler import NAME
+from blur.api.router import UNROUTED, logged_method
+from blur.app import NAME
 
 LOGGER = logging.getLogger("bgblur.access")
 

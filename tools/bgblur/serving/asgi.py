@@ -34,9 +34,9 @@ from bgblur.serving.readiness import Readiness
 from bgblur.serving.uploads import receive_upload
 from blur.accounts import keys
 from blur.api import response
-from blur.api.app import UNROUTED, with_head
-from blur.delivery.folder import UPLOAD_PATH, FolderStore
+from blur.api.router import UNROUTED, with_head
 from blur.errors import ApiError, InternalError, LostError, OverloadedError
+from blur.storage.folder import UPLOAD_PATH, FolderStore
 
 if TYPE_CHECKING:
     from bgblur.serving.budgets import Lease

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bgblur.serving.access_log import log_answer
 from bgblur.serving.asgi import Observe, ignore, refusal
 from bgblur.serving.http_limits import BoundedConnection
-from blur.api.app import UNROUTED
+from blur.api.router import UNROUTED
 from blur.errors import ApiError, InvalidRequestError, OverloadedError
 
 if TYPE_CHECKING:

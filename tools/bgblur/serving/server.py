@@ -33,11 +33,11 @@ from bgblur.serving.sweeper import sweeping
 from bgblur.serving.worker import Worker
 from bgblur.serving.worker_pool import WorkerPool
 from blur.accounts.connect import connect as connect_accounts
+from blur.app import build_app
 from blur.clock import now
-from blur.delivery.connect import connect
-from blur.delivery.folder import FolderStore
-from blur.handler import build
 from blur.settings import Settings, usable_cpus
+from blur.storage.folder import FolderStore
+from blur.storage.location import open_storage
 
 if TYPE_CHECKING:
     from bgblur.serving.key_link import Application
@@ -143,7 +143,7 @@ def raise_file_limit() -> None:
 
 def upload_folder(settings: Settings) -> FolderStore | None:
     """Return the folder that uploads arrive in; None where a bucket takes them, or nothing."""
-    uploads = connect(settings.media).uploads
+    uploads = open_storage(settings.media).uploads
     return uploads if isinstance(uploads, FolderStore) else None
 
 
@@ -166,7 +166,7 @@ def server_app(
     observe: Observe = ignore,
 ) -> ServerApp:
     """Return the ASGI application over the two pools."""
-    handler = build(settings, opens_model=False, with_metrics=False)
+    handler = build_app(settings, opens_model=False, with_metrics=False)
     store = connect_accounts(settings.accounts)
 
     def is_known(key: ApiKey) -> bool:

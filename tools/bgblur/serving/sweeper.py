@@ -12,7 +12,7 @@ from blur.clock import now
 from blur.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from blur.delivery.folder import FolderStore
+    from blur.storage.folder import FolderStore
 
 SWEEP_EVERY_S = 600
 LOGGER = logging.getLogger(__name__)

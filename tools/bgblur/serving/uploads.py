@@ -16,15 +16,15 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from blur.api.multipart import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PARTS, boundary_of
 from blur.clock import now
-from blur.delivery.folder import TOKEN_FIELD, FolderStore
 from blur.errors import (
     ImageTooLargeError,
     InvalidContentTypeError,
     InvalidRequestError,
 )
+from blur.storage.folder import TOKEN_FIELD, FolderStore
 
 if TYPE_CHECKING:
-    from blur.delivery.permit import Permit
+    from blur.storage.upload_token import Permit
 
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 4096

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from bgblur.serving.proxy import InvocationContext, from_answer, to_event
-from blur.handler import build
+from blur.app import build_app
 from blur.imaging.matting.session import ModelMissingError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(
     """
     init_worker()
     try:
-        handler = build(settings, opens_model=opens_model, with_metrics=False)
+        handler = build_app(settings, opens_model=opens_model, with_metrics=False)
     except (ModelMissingError, ValueError) as error:
         messages.send(StartError(str(error)))
         return

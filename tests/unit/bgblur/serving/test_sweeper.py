@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bgblur.serving.sweeper import sweeping
-from blur.delivery.folder import FolderStore
 from blur.errors import UnavailableError
+from blur.storage.folder import FolderStore
 
 if TYPE_CHECKING:
     import pytest

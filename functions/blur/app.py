@@ -17,38 +17,38 @@ from blur.accounts import keys
 from blur.accounts.connect import connect
 from blur.api import response
 from blur.api.account import account_document, account_standing
-from blur.api.app import App
 from blur.api.blur_request import idempotency_key, parse_blur_request
 from blur.api.description import description
+from blur.api.router import Router
 from blur.api.site import Site
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
-from blur.delivery.connect import connect as connect_media
-from blur.delivery.results import Results
-from blur.delivery.uploads import Uploads
 from blur.imaging.matting.models import spec_of
 from blur.imaging.matting.session import open_model
 from blur.imaging.strips import use_threads
 from blur.service import BlurService
+from blur.storage.location import open_storage
+from blur.storage.results import Results
+from blur.storage.uploads import Uploads
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
-    from blur.api.app import Answer, Route, Routes
     from blur.api.request import HttpRequest
-    from blur.delivery.store import UploadStore
+    from blur.api.router import Answer, Route, Routes
     from blur.settings import Settings
+    from blur.storage.ports import UploadStore
 
 NAME = "background-blur"
 
 
-def build(
+def build_app(
     settings: Settings,
     *,
     clock: Callable[[], Instant] = now,
     logger: Logger | None = None,
     opens_model: bool = True,
     with_metrics: bool = True,
-) -> App:
+) -> Router:
     """Open the store, load the model and return the handler that Lambda and servers call.
 
     Without a `logger` of the caller's, lines of JSON go to standard output. A handler that is
@@ -66,7 +66,7 @@ def build(
     # ONNX Runtime opens a model without Python's lock: the clients are made meanwhile.
     with ThreadPoolExecutor(max_workers=1) as beside:
         opening = beside.submit(model) if opens_model else None
-        media, store = connect_media(settings.media), connect(settings.accounts)
+        media, store = open_storage(settings.media), connect(settings.accounts)
     if opening:
         opening.result()
     service = BlurService(
@@ -89,7 +89,7 @@ def build(
     )
     api = routes(service, uploads_in(media.uploads, settings), settings.max_body_bytes)
     site = pages(settings, media.uploads)
-    return App(
+    return Router(
         {**api, **site},
         logger=logger or Logger(service=NAME),
         metrics=Metrics(namespace="BackgroundBlur", service=NAME) if with_metrics else None,

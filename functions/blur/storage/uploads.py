@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from blur.errors import ImageTooLargeError
 
 if TYPE_CHECKING:
-    from blur.delivery.store import UploadForm, UploadStore
+    from blur.storage.ports import UploadForm, UploadStore
 
 PREFIX = "uploads/"
 

@@ -22,14 +22,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from blur.delivery.permit import Permit, sign, verify
-from blur.delivery.store import LINK_TTL_S, UploadForm
 from blur.errors import (
     IdempotencyInProgressError,
     ImageTooLargeError,
     UnavailableError,
     UploadNotFoundError,
 )
+from blur.storage.ports import LINK_TTL_S, UploadForm
+from blur.storage.upload_token import Permit, sign, verify
 
 UPLOAD_PATH = "/media/uploads"
 """Where the server takes the forms."""

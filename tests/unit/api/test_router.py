@@ -15,12 +15,12 @@ from events import make
 
 from bgblur.serving.proxy import InvocationContext
 from blur.api import response
-from blur.api.app import MAX_LOGGED_CHARS, App
+from blur.api.router import MAX_LOGGED_CHARS, Router
 from blur.errors import InternalError, InvalidRadiusError, UnavailableError
 
 if TYPE_CHECKING:
-    from blur.api.app import Answer, Routes
     from blur.api.request import HttpRequest
+    from blur.api.router import Answer, Routes
 
 
 class Lambda:
@@ -80,7 +80,7 @@ def log() -> io.StringIO:
 
 
 @pytest.fixture
-def app(rooms: Rooms, log: io.StringIO) -> App:
+def router(rooms: Rooms, log: io.StringIO) -> Router:
     routes: Routes = {
         "/": {"GET": rooms.open},
         "/room": {"GET": rooms.open, "POST": rooms.open},
@@ -96,13 +96,13 @@ def app(rooms: Rooms, log: io.StringIO) -> App:
     }
     logger = Logger(service=f"test-{id(log)}", stream=log)
     metrics = Metrics(namespace="Test", service="test")
-    return App(routes, logger=logger, metrics=metrics, quiet={"/quiet", "/broken"})
+    return Router(routes, logger=logger, metrics=metrics, quiet={"/quiet", "/broken"})
 
 
-def call(app: App, method: str, path: str) -> dict[str, Any]:
+def call(router: Router, method: str, path: str) -> dict[str, Any]:
     event = make.event(method, path)
     event["requestContext"]["requestId"] = "id"
-    return app(event, CONTEXT)
+    return router(event, CONTEXT)
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
@@ -119,9 +119,9 @@ def metrics(out: str) -> dict[str, Any]:
 @pytest.mark.parametrize("path", ["/room", "/room/", "/"])
 @pytest.mark.parametrize("method", ["GET", "get"])
 def test_a_route_is_found_with_its_last_slash_or_without(
-    app: App, rooms: Rooms, path: str, method: str
+    router: Router, rooms: Rooms, path: str, method: str
 ) -> None:
-    answer = call(app, method, path)
+    answer = call(router, method, path)
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"]) == {"path": path}
     assert [(request.method, request.path) for request in rooms.seen] == [("GET", path)]
@@ -129,22 +129,24 @@ def test_a_route_is_found_with_its_last_slash_or_without(
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/room/more", "//room/x", "/Room", "/roomX"])
-def test_an_unknown_path_is_not_found(app: App, path: str) -> None:
-    answer = call(app, "GET", path)
+def test_an_unknown_path_is_not_found(router: Router, path: str) -> None:
+    answer = call(router, "GET", path)
     assert answer["statusCode"] == 404
     error = json.loads(answer["body"])["error"]
     assert (error["code"], error["request_id"]) == ("not_found", "req_id")
     assert error["message"] == "There is no such route."
 
 
-def test_an_event_without_method_or_path_is_answered_all_the_same(app: App) -> None:
-    assert app({}, CONTEXT)["statusCode"] == 405
-    assert app({"httpMethod": "GET", "path": None}, CONTEXT)["statusCode"] == 200
+def test_an_event_without_method_or_path_is_answered_all_the_same(router: Router) -> None:
+    assert router({}, CONTEXT)["statusCode"] == 405
+    assert router({"httpMethod": "GET", "path": None}, CONTEXT)["statusCode"] == 200
 
 
-def test_a_route_can_ask_whether_the_client_is_still_connected(app: App, rooms: Rooms) -> None:
-    app(make.event("GET", "/room"), CONTEXT)
-    app(
+def test_a_route_can_ask_whether_the_client_is_still_connected(
+    router: Router, rooms: Rooms
+) -> None:
+    router(make.event("GET", "/room"), CONTEXT)
+    router(
         make.event("GET", "/room"),
         InvocationContext(is_client_connected=lambda: False),
     )
@@ -152,25 +154,25 @@ def test_a_route_can_ask_whether_the_client_is_still_connected(app: App, rooms: 
 
 
 @pytest.mark.parametrize("path", ["/room", "/room/"])
-def test_another_method_is_told_those_that_the_route_takes(app: App, path: str) -> None:
-    answer = call(app, "PUT", path)
+def test_another_method_is_told_those_that_the_route_takes(router: Router, path: str) -> None:
+    answer = call(router, "PUT", path)
     assert answer["statusCode"] == 405
     assert answer["multiValueHeaders"]["Allow"] == ["GET, POST, HEAD, OPTIONS"]
     assert json.loads(answer["body"])["error"]["message"] == "This route takes GET or POST or HEAD."
-    assert call(app, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
+    assert call(router, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
 
 
-def test_a_browser_that_asks_first_is_told_the_methods(app: App) -> None:
-    answer = call(app, "OPTIONS", "/room")
+def test_a_browser_that_asks_first_is_told_the_methods(router: Router) -> None:
+    answer = call(router, "OPTIONS", "/room")
     assert (answer["statusCode"], answer["body"]) == (204, "")
     headers = answer["multiValueHeaders"]
     assert headers["Access-Control-Allow-Methods"] == ["GET, POST, HEAD, OPTIONS"]
     assert headers["X-Request-Id"] == ["req_id"]
-    assert call(app, "OPTIONS", "/nowhere")["statusCode"] == 404
+    assert call(router, "OPTIONS", "/nowhere")["statusCode"] == 404
 
 
-def test_each_request_is_one_line_of_the_log(app: App, log: io.StringIO) -> None:
-    call(app, "GET", "/room")
+def test_each_request_is_one_line_of_the_log(router: Router, log: io.StringIO) -> None:
+    call(router, "GET", "/room")
     (line,) = lines(log)
     assert line["duration_ms"] in range(1_000)
     told = ("level", "message", "method", "path", "status", "request_id")
@@ -179,17 +181,19 @@ def test_each_request_is_one_line_of_the_log(app: App, log: io.StringIO) -> None
 
 
 def test_nothing_of_a_refused_request_stays_in_the_next_ones_line(
-    app: App, log: io.StringIO
+    router: Router, log: io.StringIO
 ) -> None:
-    call(app, "GET", "/refused")
-    call(app, "GET", "/room")
+    call(router, "GET", "/refused")
+    call(router, "GET", "/room")
     refused, answered = lines(log)
     assert (refused["status"], refused["code"]) == (400, "invalid_radius")
     assert "code" not in answered
 
 
-def test_what_breaks_is_told_to_the_log_and_not_to_the_client(app: App, log: io.StringIO) -> None:
-    answer = call(app, "GET", "/broken")
+def test_what_breaks_is_told_to_the_log_and_not_to_the_client(
+    router: Router, log: io.StringIO
+) -> None:
+    answer = call(router, "GET", "/broken")
     assert answer["statusCode"] == 500
     assert json.loads(answer["body"])["error"]["code"] == "internal_error"
     assert "/broken" not in answer["body"]
@@ -201,8 +205,8 @@ def test_what_breaks_is_told_to_the_log_and_not_to_the_client(app: App, log: io.
 
 
 @pytest.mark.parametrize("path", ["/room", "/picture", "/quiet"])
-def test_head_has_the_headers_of_get_and_no_body(app: App, path: str) -> None:
-    got, asked = call(app, "GET", path), call(app, "HEAD", path)
+def test_head_has_the_headers_of_get_and_no_body(router: Router, path: str) -> None:
+    got, asked = call(router, "GET", path), call(router, "HEAD", path)
     size = len(base64.b64decode(got["body"]) if got["isBase64Encoded"] else got["body"])
     assert asked["statusCode"] == 200
     assert (asked["body"], asked["isBase64Encoded"]) == ("", False)
@@ -212,27 +216,29 @@ def test_head_has_the_headers_of_get_and_no_body(app: App, path: str) -> None:
 
 @pytest.mark.parametrize(("path", "status"), [("/posted", 405), ("/nowhere", 404)])
 def test_head_of_a_route_without_get_is_an_error_without_a_body(
-    app: App, path: str, status: int
+    router: Router, path: str, status: int
 ) -> None:
-    answer = call(app, "HEAD", path)
+    answer = call(router, "HEAD", path)
     assert (answer["statusCode"], answer["body"]) == (status, "")
 
 
-def test_quiet_routes_are_logged_below_info_unless_they_fail(app: App, log: io.StringIO) -> None:
-    call(app, "GET", "/quiet")
+def test_quiet_routes_are_logged_below_info_unless_they_fail(
+    router: Router, log: io.StringIO
+) -> None:
+    call(router, "GET", "/quiet")
     assert log.getvalue() == ""
-    call(app, "GET", "/broken")
+    call(router, "GET", "/broken")
     assert [line["level"] for line in lines(log)] == ["ERROR", "INFO"]
 
 
 @pytest.mark.parametrize("method", ["bb_live_key", "X" * 60_000, ""])
-def test_log_has_known_methods_and_no_other(app: App, log: io.StringIO, method: str) -> None:
-    call(app, method, "/room")
+def test_log_has_known_methods_and_no_other(router: Router, log: io.StringIO, method: str) -> None:
+    call(router, method, "/room")
     assert json.loads(log.getvalue())["method"] == "(unknown)"
 
 
-def test_fields_of_the_log_are_bounded(app: App, log: io.StringIO) -> None:
-    call(app, "GET", "/long")
+def test_fields_of_the_log_are_bounded(router: Router, log: io.StringIO) -> None:
+    call(router, "GET", "/long")
     broke, _ = lines(log)
     assert broke["exception_name"] == "RuntimeError"
     assert len(broke["exception"]) == MAX_LOGGED_CHARS
@@ -241,15 +247,17 @@ def test_fields_of_the_log_are_bounded(app: App, log: io.StringIO) -> None:
 def test_app_without_metrics_prints_none(
     rooms: Rooms, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
-    app = App({"/room": {"GET": rooms.open}}, logger=Logger(service="bare", stream=io.StringIO()))
+    router = Router(
+        {"/room": {"GET": rooms.open}}, logger=Logger(service="bare", stream=io.StringIO())
+    )
     for _ in range(101):
-        call(app, "GET", "/room")
+        call(router, "GET", "/room")
     assert capsys.readouterr().out == ""
     assert not list(recwarn)
 
 
-def test_an_answer_is_measured(app: App, capsys: pytest.CaptureFixture[str]) -> None:
-    call(app, "GET", "/room")
+def test_an_answer_is_measured(router: Router, capsys: pytest.CaptureFixture[str]) -> None:
+    call(router, "GET", "/room")
     told = metrics(capsys.readouterr().out)
     assert told["Answers"] == [1.0]
     assert 0 <= told["Duration"][0] < 1_000
@@ -262,9 +270,9 @@ def test_an_answer_is_measured(app: App, capsys: pytest.CaptureFixture[str]) -> 
     [("/refused", "invalid_radius"), ("/broken", "internal_error"), ("/nowhere", "not_found")],
 )
 def test_an_error_is_counted_by_its_code(
-    app: App, capsys: pytest.CaptureFixture[str], path: str, code: str
+    router: Router, capsys: pytest.CaptureFixture[str], path: str, code: str
 ) -> None:
-    call(app, "GET", path)
+    call(router, "GET", path)
     told = metrics(capsys.readouterr().out)
     assert (told["Answers"], told[code]) == ([1.0], [1.0])
     units = {each["Name"]: each["Unit"] for each in told["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
@@ -272,11 +280,11 @@ def test_an_error_is_counted_by_its_code(
 
 
 def test_the_duration_is_that_of_this_request(
-    app: App, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    router: Router, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = iter([100.0, 102.0])
-    monkeypatch.setattr("blur.api.app.time.monotonic", lambda: next(seconds))
-    call(app, "GET", "/room")
+    monkeypatch.setattr("blur.api.router.time.monotonic", lambda: next(seconds))
+    call(router, "GET", "/room")
     assert lines(log)[0]["duration_ms"] == 2_000
 
 
@@ -291,9 +299,9 @@ def test_the_duration_is_that_of_this_request(
     ],
 )
 def test_the_log_has_routes_in_one_form_and_no_other_path(
-    app: App, log: io.StringIO, path: str, logged: str
+    router: Router, log: io.StringIO, path: str, logged: str
 ) -> None:
-    call(app, "GET", path)
+    call(router, "GET", path)
     assert json.loads(log.getvalue())["path"] == logged
 
 
@@ -302,15 +310,15 @@ def test_the_log_has_routes_in_one_form_and_no_other_path(
     [("/out-of-reach", "TimeoutError"), ("/lost", "ChildProcessError"), ("/misled", None)],
 )
 def test_the_log_has_the_kind_of_what_we_failed_for_and_not_its_words(
-    app: App, log: io.StringIO, path: str, cause: str | None
+    router: Router, log: io.StringIO, path: str, cause: str | None
 ) -> None:
-    call(app, "GET", path)
+    call(router, "GET", path)
     assert json.loads(log.getvalue()).get("cause") == cause
     assert INSIDE not in log.getvalue()
 
 
-def test_a_refusal_without_a_cause_logs_none(app: App, log: io.StringIO) -> None:
-    call(app, "GET", "/refused")
+def test_a_refusal_without_a_cause_logs_none(router: Router, log: io.StringIO) -> None:
+    call(router, "GET", "/refused")
     assert "cause" not in json.loads(log.getvalue())
 
 
@@ -327,16 +335,16 @@ def test_no_switch_has_events_printed(
     monkeypatch.setenv("POWERTOOLS_DEV", developing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # powertools warns of the switch
-        app = App({"/room": {"GET": rooms.open}}, logger=logger, metrics=metrics)
-        call(app, "GET", "/room")
+        router = Router({"/room": {"GET": rooms.open}}, logger=logger, metrics=metrics)
+        call(router, "GET", "/room")
     assert "httpMethod" not in capsys.readouterr().out
 
 
 def test_metrics_that_find_no_room_on_the_disk_keep_no_answer_back(
-    app: App, monkeypatch: pytest.MonkeyPatch
+    router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: Metrics) -> None:
         raise OSError
 
     monkeypatch.setattr(Metrics, "flush_metrics", full)
-    assert call(app, "GET", "/room")["statusCode"] == 200
+    assert call(router, "GET", "/room")["statusCode"] == 200

@@ -11,14 +11,14 @@ from typing import Any, Self
 
 import pytest
 
-from blur.delivery.folder import HOUR_S, KEEP_S, TOKEN_FIELD, FolderStore
-from blur.delivery.permit import Permit
 from blur.errors import (
     IdempotencyInProgressError,
     ImageTooLargeError,
     UnavailableError,
     UploadNotFoundError,
 )
+from blur.storage.folder import HOUR_S, KEEP_S, TOKEN_FIELD, FolderStore
+from blur.storage.upload_token import Permit
 
 NOW_US = time.time_ns() // 1000
 

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.integration.media.test_results import post
-from tests.integration.media.test_uploads import blur, offer, send
+from tests.integration.storage.test_results import post
+from tests.integration.storage.test_uploads import blur, offer, send
 
 if TYPE_CHECKING:
-    from tests.integration.media.conftest import Api
-    from tests.integration.media.s3_server import S3Server
+    from tests.integration.storage.conftest import Api
+    from tests.integration.storage.s3_server import S3Server
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 ACTIONS = {"PUT": "s3:PutObject", "GET": "s3:GetObject"}

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from events import make
-from tests.integration.media.conftest import issue
+from tests.integration.storage.conftest import issue
 
 from blur.accounts import keys
 from blur.accounts.model import KeyKind
 
 if TYPE_CHECKING:
-    from tests.integration.media.conftest import Api
-    from tests.integration.media.s3_server import S3Server
+    from tests.integration.storage.conftest import Api
+    from tests.integration.storage.s3_server import S3Server
 
 PHOTO = make.jpeg()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from blur.delivery.store import Link, Result, ResultStore
+    from blur.storage.ports import Link, Result, ResultStore
 
 PREFIX = "results/"
 

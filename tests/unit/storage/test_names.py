@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blur import handler
-from blur.delivery.folder import UPLOAD_PATH, FolderStore
-from blur.delivery.uploads import Uploads, name_of
+from blur import app
 from blur.settings import Settings
+from blur.storage.folder import UPLOAD_PATH, FolderStore
+from blur.storage.uploads import Uploads, name_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ DEFAULTS = Settings()
 
 
 def uploads(folder: FolderStore, settings: Settings = DEFAULTS) -> Uploads:
-    made = handler.uploads_in(folder, settings)
+    made = app.uploads_in(folder, settings)
     assert made is not None
     return made
 

@@ -59,7 +59,7 @@ MAX_LOGGED_CHARS = 8000
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
-class App:
+class Router:
     """A table of routes, callable as a Lambda handler."""
 
     def __init__(

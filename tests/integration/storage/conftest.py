@@ -13,7 +13,7 @@ import pytest
 from tests.integration.running import BGBLUR, Running, environment, running
 
 if TYPE_CHECKING:
-    from tests.integration.media.s3_server import S3Server
+    from tests.integration.storage.s3_server import S3Server
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from multipart import parse_form_data
 from werkzeug.serving import make_server
 
-from blur.delivery.cors import CORS
+from blur.storage.cors import CORS
 
 BUCKET = "media"
 REGION = "eu-central-1"

@@ -1,6 +1,6 @@
 """The distributed store: results and uploads in an S3 bucket.
 
-The only module of `delivery` that knows botocore. Endpoint, region and credentials come from
+The only module of `storage` that knows botocore. Endpoint, region and credentials come from
 where boto finds them: the environment (among it `AWS_ENDPOINT_URL_S3`), its files, or the
 machine's role. Links and forms are signed here without a request; botocore signs by the
 machine's clock, and no signature outlives the credentials that made it.
@@ -18,11 +18,11 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
 from blur.aws import session
-from blur.delivery.store import LINK_TTL_S, Link, UploadForm
 from blur.errors import ImageTooLargeError, UnavailableError, UploadNotFoundError
+from blur.storage.ports import LINK_TTL_S, Link, UploadForm
 
 if TYPE_CHECKING:
-    from blur.delivery.store import Result
+    from blur.storage.ports import Result
 
 CONNECT_S = 1
 READ_S = 4

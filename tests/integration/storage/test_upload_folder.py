@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from requests_toolbelt import MultipartEncoder
-from tests.integration.media.conftest import Api, serve
+from tests.integration.storage.conftest import Api, serve
 
 from bgblur.serving.uploads import receive_upload
 from blur.clock import now
-from blur.delivery.folder import FolderStore
 from blur.errors import InvalidRequestError
+from blur.storage.folder import FolderStore
 
 FILE_BYTES = 2_000_000
 FORMS = 20

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 
 import os
 
-from blur.handler import build
+from blur.app import build_app
 from blur.settings import Settings
 
-handler = build(Settings.from_environ(os.environ))
+handler = build_app(Settings.from_environ(os.environ))

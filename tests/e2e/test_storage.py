@@ -1,7 +1,7 @@
 """Photos and results beyond Lambda's 6 MB, through a bucket that containers and clients reach.
 
 The bucket is moto's, which lets everyone in; who may do what is tested in
-`tests/integration/media`, behind a gate that checks signatures, policies and CORS.
+`tests/integration/storage`, behind a gate that checks signatures, policies and CORS.
 """
 
 from __future__ import annotations

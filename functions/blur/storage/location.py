@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blur.delivery.folder import FolderStore
+from blur.storage.folder import FolderStore
 
 if TYPE_CHECKING:
-    from blur.delivery.store import ResultStore, UploadStore
+    from blur.storage.ports import ResultStore, UploadStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Media:
     results: ResultStore | None = None
 
 
-def connect(location: str) -> Media:
+def open_storage(location: str) -> Media:
     """Open `s3:<bucket>`, `folder:<path>` or, for the empty text, nothing.
 
     Only the module that is needed is imported: botocore takes as long as the model.
@@ -35,7 +35,7 @@ def connect(location: str) -> Media:
     if name and scheme == "folder":
         return Media(uploads=FolderStore(Path(name)))
     if name and scheme == "s3":
-        from blur.delivery.bucket import BucketStore, open_client  # noqa: PLC0415 - see above
+        from blur.storage.bucket import BucketStore, open_client  # noqa: PLC0415 - see above
 
         bucket = BucketStore(name, open_client())
         return Media(uploads=bucket, results=bucket)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import requests
 from events import make
-from tests.integration.media.conftest import serve
+from tests.integration.storage.conftest import serve
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.media.conftest import Api
-    from tests.integration.media.s3_server import S3Server
+    from tests.integration.storage.conftest import Api
+    from tests.integration.storage.s3_server import S3Server
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PHOTO = make.jpeg()

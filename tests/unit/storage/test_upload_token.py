@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blur.delivery.permit import Permit, sign, verify
 from blur.errors import UploadNotFoundError
+from blur.storage.upload_token import Permit, sign, verify
 
 SECRET = b"secret"
 PERMIT = Permit("uploads/name", "image/jpeg", 1000, expires_us=50)
