@@ -1,4 +1,4 @@
-"""The client: photos in, blurred photos out."""
+"""The client of the API."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urljoin
 
-from blur_client.answers import json_object, to_account, to_error
-from blur_client.call import Call, Order
+from blur_client.call import BlurCall, BlurRequest
 from blur_client.errors import BlurClientError
-from blur_client.patience import Patience
+from blur_client.responses import json_object, parse_account, parse_error
+from blur_client.retry_policy import RetryPolicy
 from blur_client.source import Photo
 from blur_client.transport import Transport
 
 if TYPE_CHECKING:
-    from blur_client.answers import Account, Blurred
     from blur_client.form import OnUpload
+    from blur_client.responses import Account, BlurResult
     from blur_client.source import Source
 
 OnWait = Callable[[float, BlurClientError], None]
-"""Called with the seconds until the next attempt, and with what the last one ended in."""
-Answer = TypeVar("Answer")
+"""Called with the seconds until the next attempt, and the error of the last one."""
+Result = TypeVar("Result")
 
 ACCOUNT_PATH = "v2/account"
 USER_AGENT = "blur-client"
 UPLOAD_ABOVE_BYTES = 4_000_000
-"""Above this, the photo takes the upload route: base64 of more may not fit into Lambda's 6 MB."""
+"""Larger photos are uploaded first: in base64, they would exceed Lambda's limit of 6 MB."""
 TIMEOUT_S = (10.0, 60.0)
 
 
 class Client:
-    """A client of one API with one key. Threads may share it.
+    """A client of one API with one key. Threads can share it.
 
-    Each thread gets connections of its own, so that threads that blur at one time never
-    share a socket. `close`, or the end of a `with`, closes them all.
+    Each thread has its own connections, so two threads never use one socket. `close`, or the end
+    of a `with` block, closes them all.
     """
 
     def __init__(  # noqa: PLR0913 - two are needed, the others have good defaults
@@ -47,32 +47,32 @@ class Client:
         key: str,
         *,
         timeout_s: tuple[float, float] = TIMEOUT_S,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         upload_above_bytes: int = UPLOAD_ABOVE_BYTES,
         sleep: Callable[[float], object] = time.sleep,
-        chance: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         """Prepare a client of the API at `url`, such as `https://api.example.com`.
 
-        `timeout_s` are the longest waits for a connection and for an answer. `sleep` waits
-        between attempts, and `chance`, 0 to 1, spreads them.
+        `timeout_s` has the time limits for a connection and for a response. `sleep` waits
+        between attempts; `jitter` returns a random number, 0 to 1, that varies these waits.
 
         Raises:
-            ValueError: `url` is no http(s) address, or `key` cannot be an API key.
+            ValueError: `url` is not an http(s) address, or `key` cannot be an API key.
 
         """
         if not url.startswith(("http://", "https://")):
-            message = f"the API's address begins with https:// or http://, unlike {url!r}"
+            message = f"the address of the API must start with https:// or http://, not {url!r}"
             raise ValueError(message)
         if not (key.isascii() and key.isprintable() and key.strip() == key and key):
-            message = "the API key is empty, or has characters that no key has"
+            message = "the API key is empty, or has characters that a key cannot have"
             raise ValueError(message)
         self._url = url.rstrip("/") + "/"
         self._transport = Transport(key, timeout_s=timeout_s, user_agent=USER_AGENT)
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._upload_above_bytes = upload_above_bytes
         self._sleep = sleep
-        self._chance = chance
+        self._jitter = jitter
 
     def __enter__(self) -> Self:
         """Return the client itself."""
@@ -103,58 +103,58 @@ class Client:
         idempotency_key: str | None = None,
         on_upload: OnUpload | None = None,
         on_wait: OnWait | None = None,
-    ) -> Blurred:
+    ) -> BlurResult:
         """Blur the background of one photo: a path, a file's bytes, or an open binary file.
 
-        What is None is left to the service. However many attempts it takes, the call is
-        charged once: all carry one idempotency key. It is a random one, or yours if the same
-        call may have to be repeated after this process has ended.
+        A parameter that is None has the API's default. The call is charged once, because all
+        attempts send the same idempotency key. Pass your own `idempotency_key` to repeat the call
+        after a restart of your program.
 
         Raises:
-            ApiError: the service refused; there is a class in `errors` for each code.
-            ConnectionFailedError: no answer came, after every retry.
+            ApiError: the API responded with an error; `errors` has a class for each code.
+            ConnectionFailedError: no response was received, after all retries.
             OSError: the file cannot be read.
 
         """
-        given = {"blur": blur, "mode": mode, "format": format, "quality": quality}
-        fields = {name: str(value) for name, value in given.items() if value is not None}
+        options = {"blur": blur, "mode": mode, "format": format, "quality": quality}
+        fields = {name: str(value) for name, value in options.items() if value is not None}
         photo = Photo(source)
-        order = Order(
+        request = BlurRequest(
             photo=photo,
             fields={"radius": str(radius), **fields},
             idempotency_key=idempotency_key or uuid.uuid4().hex,
             on_upload=on_upload,
         )
         by_upload = photo.size_bytes > self._upload_above_bytes
-        call = Call(self._transport, self._url, order, by_upload=by_upload)
-        return self._patiently(call.attempt, on_wait)
+        call = BlurCall(self._transport, self._url, request, by_upload=by_upload)
+        return self._with_retries(call.attempt, on_wait)
 
     def account(self) -> Account:
-        """Return the key's account; free.
+        """Return the account of the key. This call is free.
 
         Raises:
             ApiError, ConnectionFailedError: as for `blur`.
 
         """
-        return self._patiently(self._account, None)
+        return self._with_retries(self._account, None)
 
     def _account(self) -> Account:
-        answer = self._transport.to_api("GET", urljoin(self._url, ACCOUNT_PATH))
-        document = json_object(answer)
-        if answer.status_code != HTTPStatus.OK or "account_id" not in document:
-            raise to_error(answer)
-        return to_account(document)
+        response = self._transport.send_to_api("GET", urljoin(self._url, ACCOUNT_PATH))
+        document = json_object(response)
+        if response.status_code != HTTPStatus.OK or "account_id" not in document:
+            raise parse_error(response)
+        return parse_account(document)
 
-    def _patiently(self, attempt: Callable[[], Answer], on_wait: OnWait | None) -> Answer:
-        tried = 0
+    def _with_retries(self, attempt: Callable[[], Result], on_wait: OnWait | None) -> Result:
+        number = 0
         while True:
             try:
                 return attempt()
             except BlurClientError as error:
-                wait_s = self._patience.wait_s(error, tried, self._chance())
+                wait_s = self._retry_policy.wait_s(error, number, self._jitter())
                 if wait_s is None:
                     raise
                 if on_wait is not None:
                     on_wait(wait_s, error)
             self._sleep(wait_s)
-            tried += 1
+            number += 1

@@ -1,21 +1,21 @@
-"""What a call can end in: the contract's errors, a class for each code.
+"""The client's errors: a class for each error code of the API.
 
-The classes have the names of the service's own; code that it may learn later arrives as a
-plain `ApiError`, whose `code` tells.
+The classes have the same names as in the service. A code that this version does not know is a
+plain `ApiError` with that `code`.
 """
 
 from __future__ import annotations
 
 
 class BlurClientError(Exception):
-    """Everything that this package raises of its own."""
+    """The base class of this package's errors."""
 
 
 class ConnectionFailedError(BlurClientError):
-    """No whole answer came: no connection, a time-out, or one that broke off.
+    """No complete response was received: no connection, a timeout, or a closed connection.
 
-    Whether the call was carried out is not known. Repeating it with the same
-    `idempotency_key` is charged once at the most.
+    The API can have handled the call. Repeating it with the same `idempotency_key` is charged at
+    most once.
     """
 
 
@@ -24,14 +24,14 @@ class SourceChangedError(BlurClientError):
 
 
 class ApiError(BlurClientError):
-    """The service's answer is an error.
+    """The API responded with an error.
 
-    After a 5xx, or a lost answer before this one, the call can have been carried out and charged.
-    Repeating it with the same `idempotency_key` is charged once at the most.
+    After a 5xx, or after an attempt without a response, the call can have been charged.
+    Repeating it with the same `idempotency_key` is charged at most once.
     """
 
     code: str
-    """The contract's name of what is wrong, such as `invalid_radius`."""
+    """The API's code for this error, such as `invalid_radius`."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class ApiError(BlurClientError):
         request_id: str | None = None,
         retry_after_s: int | None = None,
     ) -> None:
-        """Keep what the answer says; `retry_after_s` where waiting helps."""
+        """Keep the fields of the error; `retry_after_s` is set if waiting helps."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -52,15 +52,15 @@ class ApiError(BlurClientError):
 
 
 class InvalidRequestError(ApiError):
-    """The form is not what the contract asks for."""
+    """The request is not a valid form."""
 
 
 class InvalidImageError(ApiError):
-    """The file is no image, a broken one, or in a format that is not read."""
+    """The file is not an image, is damaged, or has an unsupported format."""
 
 
 class InvalidParameterError(ApiError):
-    """A parameter is missing or out of its range; each has a class below."""
+    """A parameter is missing or invalid; each parameter has its own class."""
 
 
 class InvalidRadiusError(InvalidParameterError):
@@ -68,15 +68,15 @@ class InvalidRadiusError(InvalidParameterError):
 
 
 class InvalidBlurError(InvalidParameterError):
-    """`blur` is no blur of the service's."""
+    """`blur` has an unknown value."""
 
 
 class InvalidModeError(InvalidParameterError):
-    """`mode` is no mode of the service's."""
+    """`mode` has an unknown value."""
 
 
 class InvalidFormatError(InvalidParameterError):
-    """`format` is no format of the service's, or cannot hold this picture."""
+    """`format` has an unknown value, or that format cannot hold this image."""
 
 
 class InvalidQualityError(InvalidParameterError):
@@ -84,11 +84,11 @@ class InvalidQualityError(InvalidParameterError):
 
 
 class InvalidContentTypeError(InvalidParameterError):
-    """An upload's type is none that the service reads."""
+    """An upload's `content_type` is not supported."""
 
 
 class InvalidBytesError(InvalidParameterError):
-    """An upload's size is no whole number of at least 1."""
+    """An upload's `bytes` is not a whole number of at least 1."""
 
 
 class InvalidIdempotencyKeyError(ApiError):
@@ -104,55 +104,55 @@ class InsufficientCreditsError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """There is no such route; the client's URL may not be that of the API."""
+    """The route does not exist; check the client's URL."""
 
 
 class UploadNotFoundError(ApiError):
-    """The upload is not there, or its time is over."""
+    """The upload does not exist or has expired."""
 
 
 class MethodNotAllowedError(ApiError):
-    """The route takes other methods."""
+    """The route does not support this method."""
 
 
 class IdempotencyConflictError(ApiError):
-    """The idempotency key was used with another image or other parameters."""
+    """The idempotency key was used with another photo or other parameters."""
 
 
 class IdempotencyInProgressError(ApiError):
-    """The first call with this idempotency key still runs."""
+    """The first call with this idempotency key is still running."""
 
 
 class ImageTooLargeError(ApiError):
-    """More pixels, or more bytes, than the service takes."""
+    """The photo has more pixels or more bytes than the service accepts."""
 
 
 class NoSubjectError(ApiError):
-    """Nothing in the photo stands out from a background."""
+    """No subject was found in the photo."""
 
 
 class RateLimitError(ApiError):
-    """Too many requests for now."""
+    """The key's rate limit is exceeded."""
 
 
 class InternalError(ApiError):
-    """Something broke inside the service."""
+    """The service failed unexpectedly."""
 
 
 class UnavailableError(ApiError):
-    """The service cannot do its work just now."""
+    """The service is temporarily unavailable."""
 
 
 class OverloadedError(ApiError):
-    """The server has as many requests as it can take, and did not begin this one."""
+    """The server's queue is full; this request was not started."""
 
 
 class ForbiddenError(ApiError):
-    """A firewall in front of the service refused the request."""
+    """A firewall in front of the service rejected the request."""
 
 
-class UnexpectedAnswerError(ApiError):
-    """The answer is none of the contract's: it is a proxy's, a bucket's, or another server's."""
+class UnexpectedResponseError(ApiError):
+    """The response is not one of the API: it is from a proxy, a bucket or another server."""
 
 
 ERRORS: dict[str, type[ApiError]] = {
@@ -181,4 +181,4 @@ ERRORS: dict[str, type[ApiError]] = {
     "temporarily_unavailable": UnavailableError,
     "upload_not_found": UploadNotFoundError,
 }
-"""By the `code` of the answer."""
+"""The class for each `code`."""

@@ -1,4 +1,4 @@
-"""A photo and its fields as a multipart form that is streamed and watched."""
+"""A multipart form with a photo, streamed, with its upload progress."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ if TYPE_CHECKING:
     from blur_client.source import Photo
 
 OnUpload = Callable[[int, int], None]
-"""Called with the bytes sent so far and in all; a repeated attempt begins at 0 again."""
+"""Called with the bytes sent so far and the total; a retry starts at 0 again."""
 
 
-class Counted:
-    """A file of which so many bytes are sent, whatever `fileno` or `getvalue` would say."""
+class FixedSizeReader:
+    """A file from which exactly the declared number of bytes is read.
+
+    It has no `fileno` and no `getvalue`, so the encoder uses `len` as its size.
+    """
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
-        """Count down from the size that was declared."""
+        """Read at most `size_bytes`."""
         self._file = file
         self.len = size_bytes
+        """The bytes that are left."""
 
     def read(self, size: int = -1) -> bytes:
-        """Read on.
+        """Return the next bytes.
 
         Raises:
-            SourceChangedError: the file is shorter than it was.
+            SourceChangedError: the file is shorter than declared.
 
         """
         chunk = self._file.read(self.len if size < 0 else min(size, self.len))
@@ -44,17 +48,17 @@ class Counted:
 def photo_form(
     fields: Mapping[str, str], name: str, photo: Photo, on_upload: OnUpload | None
 ) -> Iterator[MultipartEncoderMonitor]:
-    """Open the photo and put it behind the fields, as the field `name`."""
+    """Open the photo and add it after the fields, as the field `name`."""
     with photo.open() as file:
         content_type = photo.content_type or "application/octet-stream"
-        part = (photo.name, Counted(file, photo.size_bytes), content_type)
+        part = (photo.name, FixedSizeReader(file, photo.size_bytes), content_type)
         encoder = MultipartEncoder({**fields, name: part})
-        yield MultipartEncoderMonitor(encoder, _watch(on_upload))
+        yield MultipartEncoderMonitor(encoder, _monitor_callback(on_upload))
 
 
-def _watch(on_upload: OnUpload | None) -> Callable[[MultipartEncoderMonitor], None]:
-    def tell(monitor: MultipartEncoderMonitor) -> None:
+def _monitor_callback(on_upload: OnUpload | None) -> Callable[[MultipartEncoderMonitor], None]:
+    def report(monitor: MultipartEncoderMonitor) -> None:
         if on_upload is not None:
             on_upload(monitor.bytes_read, monitor.len)
 
-    return tell
+    return report

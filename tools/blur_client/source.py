@@ -1,4 +1,4 @@
-"""A photo to send: a path, bytes or an open file, which every attempt reads from its start."""
+"""A photo to send: a path, bytes or an open file. Every attempt reads it from the start."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ SIGNATURES = (
     (b"MM", 0, "image/tiff"),
     (b"ftyp", 4, "image/heic"),
 )
-"""Signature, where it stands, and the media type that an upload is declared with."""
+"""Signature, its offset, and the media type to declare for an upload."""
 AVIF_BRANDS = (b"avif", b"avis")
-"""Among the brands of a file of boxes, which is HEIC otherwise (ISO/IEC 14496-12, 4.3)."""
+"""Brands of AVIF files (ISO/IEC 14496-12, 4.3); files with other brands are HEIC."""
 
 
 class Photo:
-    """A source that can be opened as often as it must be sent."""
+    """A source that can be opened again for each attempt."""
 
     def __init__(self, source: Source) -> None:
-        """Keep a path or bytes as they are; a file that cannot be rewound is read now.
+        """Keep a path or bytes as they are; read a stream that cannot seek.
 
         Raises:
-            OSError: there is no such file, it is not a regular file, or it cannot be read.
+            OSError: the file does not exist, is not a regular file, or cannot be read.
 
         """
         self.name = _name_of(source)
@@ -59,7 +59,7 @@ class Photo:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Open the photo at its start; a file of the caller's stays open."""
+        """Open the photo at its start; the caller's own file is not closed."""
         if self._file is not None:
             self._file.seek(self._start)
             yield self._file
@@ -92,7 +92,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 
 def media_type(head: bytes) -> str | None:
-    """Return the media type that the first bytes show, or None."""
+    """Return the media type by the first bytes, or None."""
     for signature, at, name in SIGNATURES:
         if head.startswith(signature, at):
             is_avif = name == "image/heic" and any(brand in head for brand in AVIF_BRANDS)
@@ -101,7 +101,7 @@ def media_type(head: bytes) -> str | None:
 
 
 def _name_of(source: Source) -> str:
-    """Return the name to send: without its folders, and nothing that a header cannot hold."""
+    """Return the file name to send, without its folder and characters unsafe in a header."""
     path = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "")
     name = Path(path).name if isinstance(path, (str, os.PathLike)) else ""
     kept = "".join(letter for letter in name if letter.isprintable() and letter not in '"\\')

@@ -1,4 +1,4 @@
-"""HTTP: forms that are streamed, answers that are not followed anywhere by themselves."""
+"""Send HTTP requests with streamed bodies, without following redirects."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 
 class Transport:
-    """Sends requests, each thread on connections of its own."""
+    """Sends requests; each thread has its own connections."""
 
     def __init__(self, key: str, *, timeout_s: tuple[float, float], user_agent: str) -> None:
-        """Keep the key, and the seconds to wait for a connection and for each answer."""
+        """Keep the key, and the time limits for a connection and for a response."""
         self._key = key
         self._timeout_s = timeout_s
         self._user_agent = user_agent
-        self._mine = threading.local()
-        self._all: WeakSet[requests.Session] = WeakSet()
+        self._thread_local = threading.local()
+        self._sessions: WeakSet[requests.Session] = WeakSet()
 
     def close(self) -> None:
         """Close every thread's idle connections."""
-        for session in list(self._all):
+        for session in list(self._sessions):
             session.close()
 
-    def to_api(
+    def send_to_api(
         self,
         method: str,
         url: str,
@@ -44,28 +44,25 @@ class Transport:
         json: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Send a request that carries the key.
+        """Send a request with the API key.
 
         Raises:
-            ConnectionFailedError: no whole answer came.
+            ConnectionFailedError: no complete response was received.
 
         """
-        own = {**(headers or {}), "ApiKey": self._key}
-        return self._send(
-            requests.Request(method, url, headers=_of(form, own), data=form, json=json)
-        )
+        with_key = {**(headers or {}), "ApiKey": self._key}
+        headers = _add_content_type(with_key, form)
+        return self._send(requests.Request(method, url, headers=headers, data=form, json=json))
 
-    def elsewhere(self, method: str, url: str, *, form: Form | None = None) -> Response:
-        """Send a request to an address that the API named: without the key.
+    def send_without_key(self, method: str, url: str, *, form: Form | None = None) -> Response:
+        """Send a request to storage, at an address from the API's response, without the key.
 
         Raises:
-            ConnectionFailedError: no whole answer came.
+            ConnectionFailedError: no complete response was received.
 
         """
-        anonymous = Anonymous()
-        return self._send(
-            requests.Request(method, url, headers=_of(form, {}), data=form, auth=anonymous)
-        )
+        headers = _add_content_type({}, form)
+        return self._send(requests.Request(method, url, headers=headers, data=form, auth=NoAuth()))
 
     def _send(self, request: requests.Request) -> Response:
         session = self._session()
@@ -76,47 +73,46 @@ class Transport:
                 prepared, allow_redirects=False, timeout=self._timeout_s, **settings
             )
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise ConnectionFailedError(reason(error)) from error
+            raise ConnectionFailedError(describe(error)) from error
         except requests.exceptions.ChunkedEncodingError as error:
-            message = "the answer broke off"
+            message = "the connection closed during the response"
             raise ConnectionFailedError(message) from error
 
     def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._mine, "session", None)
+        session: requests.Session | None = getattr(self._thread_local, "session", None)
         if session is None:
-            session = self._mine.session = requests.Session()
+            session = self._thread_local.session = requests.Session()
             session.headers["User-Agent"] = self._user_agent
-            self._all.add(session)
+            self._sessions.add(session)
         return session
 
 
-def _of(form: Form | None, headers: Mapping[str, str]) -> dict[str, str]:
-    typed = {} if form is None else {"Content-Type": form.content_type}
-    return {**headers, **typed}
+def _add_content_type(headers: Mapping[str, str], form: Form | None) -> dict[str, str]:
+    return {**headers} if form is None else {**headers, "Content-Type": form.content_type}
 
 
-class Anonymous(AuthBase):
-    """Adds nothing, and so keeps a `.netrc` from adding a password."""
+class NoAuth(AuthBase):
+    """Adds no credentials. Without it, requests would add those of a `.netrc` file."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Return the request as it is."""
+        """Return the request unchanged."""
         return request
 
 
-def reason(error: requests.RequestException) -> str:
-    """Say in a few words why no answer came."""
+def describe(error: requests.RequestException) -> str:
+    """Return in a few words why no response was received."""
     if isinstance(error, requests.ConnectTimeout):
-        return "no connection within the time-out"
+        return "no connection within the time limit"
     if isinstance(error, requests.Timeout):
-        return "no answer within the time-out"
+        return "no response within the time limit"
     if isinstance(error, requests.exceptions.SSLError):
-        return f"no secure connection: {_innermost(error)}"
-    return f"no connection: {_innermost(error)}"
+        return f"no secure connection: {_root_cause(error)}"
+    return f"no connection: {_root_cause(error)}"
 
 
-def _innermost(error: BaseException) -> BaseException | str:
-    """Return what the operating system said, under the layers that each wrapped it."""
-    seen = error
-    while inner := seen.__cause__ or seen.__context__:
-        seen = inner
-    return getattr(seen, "strerror", None) or seen
+def _root_cause(error: BaseException) -> BaseException | str:
+    """Return the error of the operating system, below the exceptions that wrap it."""
+    cause = error
+    while inner := cause.__cause__ or cause.__context__:
+        cause = inner
+    return getattr(cause, "strerror", None) or cause

@@ -40,7 +40,7 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
         (("photo.jpg", "-r", "51"), "51 is not in the range"),
         (("photo.jpg", "-o", "-", "--json"), "--json"),
         (("photo.jpg", "--api", "http://127.0.0.1:9"), "--key"),
-        (("photo.jpg", "--api", "127.0.0.1:9", "--key", "k"), "begins with https://"),
+        (("photo.jpg", "--api", "127.0.0.1:9", "--key", "k"), "must start with https://"),
         ((), "Missing argument"),
     ],
 )

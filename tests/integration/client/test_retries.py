@@ -10,7 +10,7 @@ import pytest
 from tests.integration.client.photos import PHOTO
 from tests.integration.client.unreliable import DROPPED, LOST, unreliable
 
-from blur_client import BlurClientError, Client, ConnectionFailedError, Patience
+from blur_client import BlurClientError, Client, ConnectionFailedError, RetryPolicy
 from blur_client.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ BLUR = "/v2/rembg/blur/"
 Waits = list[float]
 
 
-def client_of(url: str, api: Api, waits: Waits, patience: Patience | None = None) -> Client:
-    return Client(url, api.key, patience=patience, sleep=waits.append, chance=lambda: 0.0)
+def client_of(url: str, api: Api, waits: Waits, policy: RetryPolicy | None = None) -> Client:
+    return Client(url, api.key, retry_policy=policy, sleep=waits.append, jitter=lambda: 0.0)
 
 
 @pytest.mark.parametrize("status", [429, 503, 409])
@@ -100,7 +100,7 @@ def test_what_was_uploaded_is_not_uploaded_again(api: Api, large_photo: Path) ->
 def test_patience_ends_with_the_last_refusal(api: Api) -> None:
     waits = Waits()
     with unreliable(api.server.url, *[503] * 9) as way:
-        client = client_of(way.url, api, waits, Patience(retries=2))
+        client = client_of(way.url, api, waits, RetryPolicy(retries=2))
         with pytest.raises(UnavailableError) as refused:
             client.blur(PHOTO, radius=9)
     assert refused.value.retry_after_s == 3
@@ -110,7 +110,7 @@ def test_patience_ends_with_the_last_refusal(api: Api) -> None:
 def test_a_wait_beyond_all_patience_is_not_begun(api: Api) -> None:
     waits = Waits()
     with unreliable(api.server.url, 503) as way:
-        client = client_of(way.url, api, waits, Patience(longest_wait_s=2))
+        client = client_of(way.url, api, waits, RetryPolicy(max_wait_s=2))
         with pytest.raises(UnavailableError):
             client.blur(PHOTO, radius=9)
     assert waits == []
@@ -129,9 +129,9 @@ def test_where_nobody_listens_the_call_ends_with_a_plain_reason(api: Api) -> Non
 def test_a_server_that_says_nothing_is_given_up_in_time(api: Api) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        patience = Patience(retries=0)
+        policy = RetryPolicy(retries=0)
         with (
-            Client(url, api.key, timeout_s=(1, 0.2), patience=patience) as client,
-            pytest.raises(ConnectionFailedError, match="no answer within the time-out"),
+            Client(url, api.key, timeout_s=(1, 0.2), retry_policy=policy) as client,
+            pytest.raises(ConnectionFailedError, match="no response within the time limit"),
         ):
             client.blur(PHOTO, radius=9)

@@ -10,7 +10,7 @@ from requests_toolbelt import MultipartDecoder
 from blur.api.upload import CONTENT_TYPES
 from blur.imaging.decode.formats import BRANDED, SIGNED, format_of
 from blur_client.errors import SourceChangedError
-from blur_client.form import Counted, photo_form
+from blur_client.form import FixedSizeReader, photo_form
 from blur_client.source import HEAD_BYTES, Photo, media_type
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_the_progress_is_told_up_to_the_last_byte() -> None:
 
 
 def test_a_file_that_shrinks_while_it_is_sent_ends_the_call() -> None:
-    file = Counted(io.BytesIO(b"short"), 10)
+    file = FixedSizeReader(io.BytesIO(b"short"), 10)
     assert file.read(100) == b"short"
     with pytest.raises(SourceChangedError):
         file.read(100)

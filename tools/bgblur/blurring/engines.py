@@ -16,7 +16,7 @@ from bgblur.blurring.photo_file import read_photo
 from bgblur.console import load_settings
 
 if TYPE_CHECKING:
-    from blur_client import Blurred
+    from blur_client import BlurResult
 
 ProgressCallback: TypeAlias = Callable[[str, float], None]
 """Called with the step that begins and the share that is done, 0 to 1; can raise to stop."""
@@ -146,7 +146,7 @@ def remote(options: Mapping[str, Any], url: str, key: str, stop: threading.Event
     return blur
 
 
-def _call(blurred: Blurred) -> dict[str, Any]:
+def _call(blurred: BlurResult) -> dict[str, Any]:
     return {
         "request_id": blurred.request_id,
         "credits_charged": blurred.credits_charged,

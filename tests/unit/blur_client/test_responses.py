@@ -7,9 +7,9 @@ import pytest
 import requests
 
 from blur_client import ApiError
-from blur_client.answers import to_blurred, to_error, to_timing
-from blur_client.errors import ERRORS, UnexpectedAnswerError
-from blur_client.patience import Patience, may_pass
+from blur_client.errors import ERRORS, UnexpectedResponseError
+from blur_client.responses import parse_blur_result, parse_error, parse_server_timing
+from blur_client.retry_policy import RetryPolicy, is_retryable
 
 
 def answer(status: int, body: bytes, **headers: str) -> requests.Response:
@@ -21,7 +21,7 @@ def answer(status: int, body: bytes, **headers: str) -> requests.Response:
 
 def refusal(code: str, status: int = 400, **more: Any) -> ApiError:  # noqa: ANN401 - JSON
     told = {"error": {"code": code, "message": "No.", "request_id": "req_1", **more}}
-    return to_error(answer(status, json.dumps(told).encode()))
+    return parse_error(answer(status, json.dumps(told).encode()))
 
 
 def test_a_picture_comes_with_what_it_cost_and_how_long_each_step_took() -> None:
@@ -35,7 +35,7 @@ def test_a_picture_comes_with_what_it_cost_and_how_long_each_step_took() -> None
         Server_Timing="decode;dur=12.5, matte;dur=300",
         Idempotent_Replayed="true",
     )
-    blurred = to_blurred(came, came)
+    blurred = parse_blur_result(came, came)
     assert (blurred.data, blurred.content_type, blurred.request_id) == (
         b"picture",
         "image/png",
@@ -47,7 +47,7 @@ def test_a_picture_comes_with_what_it_cost_and_how_long_each_step_took() -> None
 
 def test_a_picture_without_the_headers_is_still_a_picture() -> None:
     came = answer(200, b"picture")
-    blurred = to_blurred(came, came)
+    blurred = parse_blur_result(came, came)
     assert (blurred.credits_charged, blurred.request_id, blurred.timing_ms) == (None, None, {})
 
 
@@ -63,7 +63,7 @@ def test_a_picture_without_the_headers_is_still_a_picture() -> None:
 def test_server_timing_is_read_as_far_as_it_says_a_duration(
     header: str, timing: dict[str, float]
 ) -> None:
-    assert to_timing(header) == timing
+    assert parse_server_timing(header) == timing
 
 
 @pytest.mark.parametrize("code", ERRORS)
@@ -84,32 +84,32 @@ def test_a_code_of_tomorrow_is_an_error_of_the_api_today() -> None:
 def test_an_answer_that_is_not_the_contracts_says_whence_it_came_but_no_secrets(
     body: bytes,
 ) -> None:
-    error = to_error(answer(502, body, Content_Type="text/html; charset=utf-8"))
-    assert isinstance(error, UnexpectedAnswerError)
-    assert str(error) == "http://api/v2 answers 502 with text/html"
+    error = parse_error(answer(502, body, Content_Type="text/html; charset=utf-8"))
+    assert isinstance(error, UnexpectedResponseError)
+    assert str(error) == "http://api/v2 responded with 502: text/html"
 
 
 def test_a_redirection_that_is_not_followed_says_where_it_leads() -> None:
-    error = to_error(answer(301, b"", Location="https://api/v2"))
-    assert "points to https://api/v2" in str(error)
+    error = parse_error(answer(301, b"", Location="https://api/v2"))
+    assert "a redirect to https://api/v2" in str(error)
 
 
 def test_what_passes_by_itself_is_told_from_what_does_not() -> None:
     passing = [refusal("rate_limit_exceeded", 429), refusal("temporarily_unavailable", 503)]
-    passing += [refusal("idempotency_in_progress", 409), to_error(answer(500, b"<Error/>"))]
+    passing += [refusal("idempotency_in_progress", 409), parse_error(answer(500, b"<Error/>"))]
     lasting = [refusal("idempotency_conflict", 409), refusal("internal_error", 500)]
     lasting += [refusal("insufficient_credits", 402), refusal("no_subject", 422)]
-    assert [may_pass(error) for error in passing + lasting] == [True] * 4 + [False] * 4
+    assert [is_retryable(error) for error in passing + lasting] == [True] * 4 + [False] * 4
 
 
 def test_the_wait_doubles_and_is_never_shorter_than_the_answer_asks() -> None:
-    patience = Patience(retries=3, first_wait_s=1)
+    policy = RetryPolicy(retries=3, first_wait_s=1)
     soon = refusal("temporarily_unavailable", 503)
-    assert [patience.wait_s(soon, attempt, 1.0) for attempt in range(4)] == [1, 2, 4, None]
+    assert [policy.wait_s(soon, attempt, 1.0) for attempt in range(4)] == [1, 2, 4, None]
     later = refusal("rate_limit_exceeded", 429, retry_after=9)
-    assert patience.wait_s(later, 0, 0.0) == 9.5
+    assert policy.wait_s(later, 0, 0.0) == 9.5
 
 
 def test_a_wait_that_is_too_long_is_not_begun() -> None:
     far_off = refusal("rate_limit_exceeded", 429, retry_after=61)
-    assert Patience(longest_wait_s=60).wait_s(far_off, 0, 0.5) is None
+    assert RetryPolicy(max_wait_s=60).wait_s(far_off, 0, 0.5) is None

@@ -1,0 +1,133 @@
+"""Parse responses of the API: an image, an account, or an error to raise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from blur_client.errors import ERRORS, ApiError, UnexpectedResponseError
+
+if TYPE_CHECKING:
+    import requests
+
+_SERVER_TIMING_ENTRY = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*;[^,]*?\bdur="?([0-9.]+)')
+_MAX_TEXT_CHARS = 200
+"""How much of an unexpected plain text an error message quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlurResult:
+    """The image that the API returned, and what the call cost."""
+
+    data: bytes
+    """The image file's bytes."""
+    content_type: str
+    request_id: str | None
+    credits_charged: int | None
+    credits_left: int | None
+    timing_ms: Mapping[str, float]
+    """The duration of each step in the service, from `Server-Timing`."""
+    replayed: bool
+    """Whether an earlier attempt was already charged, so that this response was free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The balance, usage and limits of the key's account."""
+
+    account_id: str
+    balance: int
+    held: int
+    """Credits that running calls have reserved."""
+    usage: Mapping[str, Mapping[str, int]]
+    """`calls` and `credits` by month (UTC), such as `2026-11`."""
+    per_minute: int
+    burst: int
+    key_prefix: str
+    key_kind: str
+    expires_at: str | None
+    """RFC 3339, or None for a key that does not expire."""
+
+
+def parse_blur_result(response: requests.Response, image: requests.Response) -> BlurResult:
+    """Combine the API's response with the response that has the image, often the same one."""
+    headers = response.headers
+    return BlurResult(
+        data=image.content,
+        content_type=image.headers.get("Content-Type", "application/octet-stream"),
+        request_id=headers.get("X-Request-Id"),
+        credits_charged=_parse_int(headers.get("X-Credits-Charged")),
+        credits_left=_parse_int(headers.get("X-Credits-Remaining")),
+        timing_ms=parse_server_timing(headers.get("Server-Timing", "")),
+        replayed=headers.get("Idempotent-Replayed") == "true",
+    )
+
+
+def is_image(response: requests.Response) -> bool:
+    """Return whether the response has an image file."""
+    content_type = response.headers.get("Content-Type", "")
+    return response.status_code == HTTPStatus.OK and content_type.startswith("image/")
+
+
+def parse_account(document: Mapping[str, Any]) -> Account:
+    """Parse the document of `GET /v2/account`."""
+    return Account(
+        account_id=document["account_id"],
+        balance=document["balance"],
+        held=document["held"],
+        usage=document["usage"],
+        per_minute=document["rate_limit"]["per_minute"],
+        burst=document["rate_limit"]["burst"],
+        key_prefix=document["key"]["prefix"],
+        key_kind=document["key"]["kind"],
+        expires_at=document["key"]["expires_at"],
+    )
+
+
+def parse_server_timing(header: str) -> dict[str, float]:
+    """Parse `Server-Timing`: milliseconds by the step's name (W3C Server Timing, 3)."""
+    return {name: float(dur) for name, dur in _SERVER_TIMING_ENTRY.findall(header)}
+
+
+def parse_error(response: requests.Response) -> ApiError:
+    """Parse an error of the API; any other response is an `UnexpectedResponseError`."""
+    error = json_object(response).get("error")
+    request_id = response.headers.get("X-Request-Id")
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
+        return UnexpectedResponseError(
+            "unexpected_answer", _describe(response), status=response.status_code
+        )
+    error_class = ERRORS.get(error["code"], ApiError)
+    return error_class(
+        error["code"],
+        str(error.get("message", "")),
+        status=response.status_code,
+        request_id=error.get("request_id", request_id),
+        retry_after_s=_parse_int(response.headers.get("Retry-After")) or error.get("retry_after"),
+    )
+
+
+def json_object(response: requests.Response) -> dict[str, Any]:
+    """Return the JSON object of the response; an empty one if it has none."""
+    try:
+        document = response.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _describe(response: requests.Response) -> str:
+    url = response.url.split("?", 1)[0]  # a query can contain a signature
+    status = response.status_code
+    if response.is_redirect:
+        return f"{url} responded with {status}, a redirect to {response.headers['Location']}"
+    kind = response.headers.get("Content-Type", "").partition(";")[0]
+    text = " ".join(response.text[:_MAX_TEXT_CHARS].split()) if kind == "text/plain" else kind
+    return f"{url} responded with {status}: {text or 'an empty response'}"
+
+
+def _parse_int(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None

@@ -1,0 +1,54 @@
+"""Which failed attempts are retried, and after how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blur_client.errors import (
+    ApiError,
+    BlurClientError,
+    ConnectionFailedError,
+    IdempotencyInProgressError,
+    UnexpectedResponseError,
+)
+
+RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
+"""Statuses of temporary failures; a proxy in front of the API can send them too."""
+STORAGE_ERROR = 500
+"""S3 asks clients to retry after it. The API's own `internal_error` is not temporary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often a call is retried, and how long the client waits between attempts."""
+
+    retries: int = 4
+    """Attempts after the first one."""
+    first_wait_s: float = 0.5
+    """The wait before the first retry; it doubles with each retry."""
+    max_wait_s: float = 60
+    """If the API asks for a longer wait, the error is raised at once."""
+
+    def wait_s(self, error: BlurClientError, attempt: int, jitter: float) -> float | None:
+        """Return the seconds to wait after attempt 0, 1, ...; None to give up.
+
+        The wait is never shorter than `Retry-After`. `jitter`, 0 to 1, spreads the retries of
+        clients that failed at the same moment.
+        """
+        if attempt >= self.retries or not is_retryable(error):
+            return None
+        retry_after_s: int = getattr(error, "retry_after_s", None) or 0
+        if retry_after_s > self.max_wait_s:
+            return None
+        backoff_s = min(self.first_wait_s * 2.0**attempt, self.max_wait_s)
+        return retry_after_s + backoff_s * (0.5 + jitter / 2)
+
+
+def is_retryable(error: BlurClientError) -> bool:
+    """Return whether the same call can succeed later."""
+    if isinstance(error, UnexpectedResponseError):
+        return error.status in RETRYABLE_STATUSES or error.status == STORAGE_ERROR
+    if isinstance(error, ApiError):
+        is_running = isinstance(error, IdempotencyInProgressError)
+        return error.status in RETRYABLE_STATUSES or is_running
+    return isinstance(error, ConnectionFailedError)
