@@ -31,7 +31,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check model dist image calibrate gallery openapi bench \
+.PHONY: help run test samples browser e2e check prose model dist image calibrate gallery openapi bench \
 	bench-quality bench-models bench-files load reliability results mutants sbom audit lock clean FORCE
 FORCE:
 
@@ -71,6 +71,9 @@ check: $(TEST_READY) ## Lint, formatting, types, and the direction of imports
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary .
 	@report=$$($(BIN)/lint-imports 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+
+prose: $(TEST_READY) ## Count the phrases of tools/prose.toml in each folder; python tools/prose.py lists them
+	@$(BIN)/python tools/prose.py --counts
 
 model: | $(SERVE_READY) ## Bring the model into build/models; MODEL=name takes another one
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
