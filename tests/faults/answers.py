@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from bgblur.serving.proxy import from_answer
+from bgblur.serving.proxy import to_reply
 from blur.errors import ApiError
 
 PICTURE = "picture"
@@ -55,7 +55,7 @@ def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float
 
 def from_proxy(answer: Mapping[str, Any], seconds: float = 0.0) -> Outcome:
     """Read the handler's own answer, as `outcome` reads a server's."""
-    status, pairs, body = from_answer(answer)
+    status, pairs, body = to_reply(answer)
     headers = {name.decode(): value.decode() for name, value in pairs}
     return outcome(status, headers, body, seconds)
 

@@ -9,12 +9,12 @@ import click
 from bgblur.arguments import (
     ACCOUNT_ID,
     ACCOUNT_NAME,
-    BOUGHT,
-    CHANGE,
+    ADJUSTMENT,
     ENTRY_ID,
-    GRANTED,
+    INITIAL_CREDITS,
     NOTE,
     REQUIRED_NOTE,
+    TOP_UP_CREDITS,
 )
 from bgblur.console import (
     ACCOUNTS_HELP,
@@ -30,7 +30,7 @@ from blur.accounts.audit import differences
 from blur.accounts.model import Account, EntryKind
 from blur.api.account import rfc3339
 
-DIFFERS = 3
+EXIT_DIFFERENCES = 3
 """Exit code of an audit that found a difference."""
 
 
@@ -41,12 +41,12 @@ def accounts() -> None:
 
 @accounts.command()
 @click.argument("name", type=ACCOUNT_NAME)
-@click.option("--credits", "granted", type=GRANTED, default=0, show_default=True)
+@click.option("--credits", "initial_credits", type=INITIAL_CREDITS, default=0, show_default=True)
 @json_option
-def create(name: str, granted: int, *, as_json: bool) -> None:
+def create(name: str, initial_credits: int, *, as_json: bool) -> None:
     """Create an account called NAME and print its id."""
     with open_office(creates=True) as office:
-        account_id = office.open_account(name, credits=granted)
+        account_id = office.open_account(name, credits=initial_credits)
         account = office.store.account(account_id, now_us=office.now_us)
         stored_in = accounts_location(load_settings().accounts)
         show({**_row(account), "stored_in": stored_in}, as_json=as_json)
@@ -99,7 +99,7 @@ def ledger(account_id: str, *, as_json: bool) -> None:
 
 @accounts.command(name="top-up")
 @click.argument("account_id", type=ACCOUNT_ID)
-@click.argument("credits_bought", metavar="CREDITS", type=BOUGHT)
+@click.argument("amount", metavar="CREDITS", type=TOP_UP_CREDITS)
 @click.option(
     "--note", type=NOTE, default="", help="A text for the ledger, such as an invoice's number."
 )
@@ -109,30 +109,28 @@ def ledger(account_id: str, *, as_json: bool) -> None:
     help="Your own id of this payment; a repeated command adds its credits once.",
 )
 @json_option
-def top_up(
-    account_id: str, credits_bought: int, note: str, entry_id: str | None, *, as_json: bool
-) -> None:
+def top_up(account_id: str, amount: int, note: str, entry_id: str | None, *, as_json: bool) -> None:
     """Add CREDITS to an account."""
     with open_office() as office:
-        office.enter(account_id, EntryKind.TOP_UP, credits_bought, note, entry_id=entry_id)
+        office.enter(account_id, EntryKind.TOP_UP, amount, note, entry_id=entry_id)
         show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
 
 
 @accounts.command(context_settings={"ignore_unknown_options": True})  # takes -3 for a number
 @click.argument("account_id", type=ACCOUNT_ID)
-@click.argument("change", metavar="CREDITS", type=CHANGE)
+@click.argument("amount", metavar="CREDITS", type=ADJUSTMENT)
 @click.option("--note", type=REQUIRED_NOTE, required=True, help="The reason, for the ledger.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
-def adjust(account_id: str, change: int, note: str, *, yes: bool, as_json: bool) -> None:
+def adjust(account_id: str, amount: int, note: str, *, yes: bool, as_json: bool) -> None:
     """Change a balance by CREDITS, such as 3 or -3; it cannot go below zero."""
-    if change == 0:
+    if amount == 0:
         message = "an adjustment by 0 changes nothing"
         raise click.UsageError(message)
     if not yes:
-        click.confirm(f"Change the balance of {account_id} by {change:+d}?", abort=True, err=True)
+        click.confirm(f"Change the balance of {account_id} by {amount:+d}?", abort=True, err=True)
     with open_office() as office:
-        office.enter(account_id, EntryKind.ADJUSTMENT, change, note)
+        office.enter(account_id, EntryKind.ADJUSTMENT, amount, note)
         show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
 
 
@@ -164,7 +162,7 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
         for row in found:
             click.echo(printable(f"{row['account']}: {row['difference']}"))
         click.echo(f"{len(audited)} audited, {len(found)} differences")
-    context.exit(DIFFERS if found else 0)
+    context.exit(EXIT_DIFFERENCES if found else 0)
 
 
 def _row(account: Account) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def show(record: Mapping[str, Any], *, as_json: bool) -> None:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
     for name, value in record.items():
-        table.add_row(name, Text(_plain(value)))
+        table.add_row(name, Text(_cell_text(value)))
     _print(table)
 
 
@@ -120,7 +120,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         for name in rows[0]:
             table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(_plain(value)) for value in row.values()))
+            table.add_row(*(Text(_cell_text(value)) for value in row.values()))
         if _fits(table):
             _print(table)
         else:
@@ -153,9 +153,9 @@ def _print(table: Table) -> None:
         click.echo(line.rstrip(), color=console.is_terminal)
 
 
-def _plain(value: object) -> str:
+def _cell_text(value: object) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_plain(inner)}" for name, inner in value.items()) or "-"
+        return ", ".join(f"{name}: {_cell_text(inner)}" for name, inner in value.items()) or "-"
     return printable(str(value))

@@ -10,7 +10,7 @@ from bgblur.arguments import (
     ACCOUNT_ID,
     ACCOUNT_NAME,
     BURST,
-    GRANTED,
+    INITIAL_CREDITS,
     KEY_NAME,
     PER_MINUTE,
     Duration,
@@ -45,7 +45,12 @@ def keys() -> None:
     help="The key's account.  [default: a new account]",
 )
 @click.option("--name", type=ACCOUNT_NAME, default="", help="The new account's name.")
-@click.option("--credits", "granted", type=GRANTED, help="The new account's credits.  [default: 0]")
+@click.option(
+    "--credits",
+    "initial_credits",
+    type=INITIAL_CREDITS,
+    help="The new account's credits.  [default: 0]",
+)
 @click.option("--test", "is_test", is_flag=True, help="A free key; its results are marked TEST.")
 @click.option(
     "--expires", "ttl_us", type=Duration(min_s=1), help="Time until the key expires, such as 30d."
@@ -56,7 +61,7 @@ def keys() -> None:
 def issue(  # noqa: PLR0913, PLR0917 - one argument an option
     account_id: str | None,
     name: str,
-    granted: int | None,
+    initial_credits: int | None,
     ttl_us: int | None,
     rate: int | None,
     burst: int | None,
@@ -65,12 +70,12 @@ def issue(  # noqa: PLR0913, PLR0917 - one argument an option
     as_json: bool,
 ) -> None:
     """Issue a key and print it, once."""
-    if account_id and granted is not None:
+    if account_id and initial_credits is not None:
         message = "--credits is for a new account; use 'bgblur accounts top-up'"
         raise click.UsageError(message)
     kind = KeyKind.TEST if is_test else KeyKind.LIVE
     with open_office(creates=account_id is None) as office:
-        account_id = account_id or office.open_account(name, credits=granted or 0)
+        account_id = account_id or office.open_account(name, credits=initial_credits or 0)
         text, record = office.issue_key(account_id, kind, limit=_limit(rate, burst), ttl_us=ttl_us)
         _show_issued(office, text, record, as_json=as_json)
 

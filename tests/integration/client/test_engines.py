@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgblur.blurring.engines import Interrupted, ProgressCallback, remote
+from bgblur.blurring.engines import Interrupted, ProgressCallback, api_engine
 from blur_client import Client
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def test_a_call_that_is_stopped_while_it_is_sent_costs_nothing(
     without_uploads: Api, large_photo: Path
 ) -> None:
     url, key = without_uploads.server.url, without_uploads.key
-    engine = remote({"radius": 9}, url, key, threading.Event())
+    engine = api_engine({"radius": 9}, url, key, threading.Event())
     with Client(url, key) as client:
         before = client.account().balance
         with pytest.raises(Interrupted):
@@ -41,7 +41,7 @@ def test_a_call_that_was_wholly_sent_is_waited_for(
     api: Api, photo: Path, balance: Callable[[], int]
 ) -> None:
     before = balance()
-    engine = remote({"radius": 9}, api.server.url, api.key, threading.Event())
+    engine = api_engine({"radius": 9}, api.server.url, api.key, threading.Event())
     made = engine(photo, "png", stopping_at("blurring"))
     assert made.content_type == "image/png"
     assert made.call["credits_left"] == balance() == before - 1

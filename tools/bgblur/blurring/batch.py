@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
 
 from bgblur.blurring.engines import Failure, Interrupted, Result
-from bgblur.blurring.output import is_taken
+from bgblur.blurring.output import would_replace
 
 if TYPE_CHECKING:
     from bgblur.blurring.engines import Engine, Photo, ProgressCallback
@@ -113,7 +113,7 @@ class BatchRunner:
             return NOT_STARTED
         target = job.task.target
         try:
-            if target is not None and not self._overwrite and is_taken(target):
+            if target is not None and not self._overwrite and would_replace(target):
                 return Skipped()
             return self._engine(job.photo, job.task.format, self._progress_of(job))
         except Interrupted:

@@ -16,8 +16,7 @@ import click
 from rich.console import Console
 
 from bgblur.blurring import engines, output, report
-from bgblur.blurring.batch import INTERRUPTED as INTERRUPTED_PHOTO
-from bgblur.blurring.batch import NOT_STARTED, BatchRunner, Job, Outcome, Skipped
+from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, BatchRunner, Job, Outcome, Skipped
 from bgblur.blurring.engines import Failure, Result
 from bgblur.blurring.options import blur_options, chosen_format
 from bgblur.blurring.paths import Naming, Task, plan
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
     from bgblur.blurring.engines import Engine
 
-SOME_FAILED = 1
-INTERRUPTED = 130
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
 """The exit code of a command that SIGINT ended: 128 + 2."""
 LOCAL_JOBS, API_JOBS = 1, 4
 """On this machine one photo already keeps every CPU busy; an API has more than one."""
@@ -95,31 +94,31 @@ def blur(  # noqa: PLR0913 - one for each option
     """  # noqa: D301 - \b is click's mark of lines to leave as they are
     options["format"] = chosen_format(options["format"], output_path)
     naming = Naming(mode=options["mode"], format=options["format"], suffix=suffix)
-    tasks = plan(paths, output_path, naming, deep=recursive)
+    tasks = plan(paths, output_path, naming, recursive=recursive)
     _check_streams(tasks, as_json=as_json)
     stop = threading.Event()
     engine = _engine(options, api, key, stop)
     threads = jobs or (API_JOBS if api else LOCAL_JOBS)
     runner = BatchRunner(engine, threads, stop, overwrite=overwrite)
     try:
-        with _stopped_by_interrupt(stop):
+        with _stop_on_interrupt(stop):
             outcomes = _run(runner, tasks, stop, overwrite=overwrite)
     except KeyboardInterrupt:
-        context.exit(INTERRUPTED)
+        context.exit(EXIT_INTERRUPTED)
     if as_json:
         click.echo(json.dumps(report.document(outcomes)))
     if stop.is_set():
-        context.exit(INTERRUPTED)
-    context.exit(SOME_FAILED if any(isinstance(o.result, Failure) for o in outcomes) else 0)
+        context.exit(EXIT_INTERRUPTED)
+    context.exit(EXIT_FAILED if any(isinstance(o.result, Failure) for o in outcomes) else 0)
 
 
 def _engine(options: Any, api: str | None, key: str | None, stop: threading.Event) -> Engine:  # noqa: ANN401
     if not api:
-        return engines.local(options)
+        return engines.local_engine(options)
     if not key:
         message = "An API needs a key. Set BGBLUR_API_KEY, or use --key."
         raise click.UsageError(message)
-    return engines.remote(options, api, key, stop)
+    return engines.api_engine(options, api, key, stop)
 
 
 def _check_streams(tasks: Sequence[Task], *, as_json: bool) -> None:
@@ -138,10 +137,10 @@ def _run(
     began = time.monotonic()
     outcomes: list[Outcome] = []
     with Display(Console(stderr=True), len(tasks)) as display:
-        for finished in runner.outcomes([_job(task) for task in tasks]):
+        for finished in runner.outcomes([_create_job(task) for task in tasks]):
             if finished is not None:
-                outcomes.append(_written(finished, overwrite=overwrite))
-                _print(outcomes[-1], display, alone=len(tasks) == 1)
+                outcomes.append(_write_result(finished, overwrite=overwrite))
+                _print_outcome(outcomes[-1], display, is_only_one=len(tasks) == 1)
             results = [each.result for each in outcomes if each.result is not NOT_STARTED]
             skipped = sum(isinstance(result, Skipped) for result in results)
             display.update(runner.running, len(results), skipped=skipped, stopping=stop.is_set())
@@ -151,23 +150,23 @@ def _run(
     return sorted(outcomes, key=lambda outcome: place[outcome.task])
 
 
-def _print(outcome: Outcome, display: Display, *, alone: bool) -> None:
+def _print_outcome(outcome: Outcome, display: Display, *, is_only_one: bool) -> None:
     """Print a failure always, a skipped photo if it is the only one, a result on a terminal."""
     if outcome.result is NOT_STARTED:
         return
     text = report.line(outcome)
-    if outcome.result is INTERRUPTED_PHOTO:
+    if outcome.result is INTERRUPTED:
         display.print(text, style="dim")
     elif isinstance(outcome.result, Failure):
         display.print(f"Error: {text}", style="red")
     elif isinstance(outcome.result, Skipped):
-        if alone or display.is_live:
+        if is_only_one or display.is_live:
             display.print(text, style="dim")
     elif display.is_live:
         display.print(text)
 
 
-def _job(task: Task) -> Job:
+def _create_job(task: Task) -> Job:
     if task.source is not None:
         return Job(task, task.source)
     try:
@@ -177,13 +176,13 @@ def _job(task: Task) -> Job:
         raise click.ClickException(message) from error
 
 
-def _written(outcome: Outcome, *, overwrite: bool) -> Outcome:
+def _write_result(outcome: Outcome, *, overwrite: bool) -> Outcome:
     """Write the result; return the outcome, which can now be a failure."""
     task, result = outcome.task, outcome.result
     if not isinstance(result, Result):
         return outcome
     try:
-        _write(task, result, overwrite=overwrite)
+        _write_data(task, result, overwrite=overwrite)
     except FileExistsError:
         return Outcome(task, Skipped(), outcome.seconds)  # written by another program meanwhile
     except OSError as error:
@@ -192,17 +191,17 @@ def _written(outcome: Outcome, *, overwrite: bool) -> Outcome:
     return outcome
 
 
-def _write(task: Task, result: Result, *, overwrite: bool) -> None:
+def _write_data(task: Task, result: Result, *, overwrite: bool) -> None:
     if task.target is not None:
         mode = 0o666 if task.source is None else task.source.stat().st_mode & 0o666
-        output.write(task.target, result.data, force=overwrite, mode=mode | stat.S_IWUSR)
+        output.write(task.target, result.data, overwrite=overwrite, mode=mode | stat.S_IWUSR)
         return
     sys.stdout.buffer.write(result.data)
     sys.stdout.buffer.flush()
 
 
 @contextmanager
-def _stopped_by_interrupt(stop: threading.Event) -> Iterator[None]:
+def _stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
     """Let Ctrl-C set `stop`, which starts no more photos; a second one raises as usual.
 
     An answer that an API has been paid for is still received and written.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from bgblur.blurring.options import for_api, for_recipe
+from bgblur.blurring.options import api_options, imaging_options
 from bgblur.blurring.photo_file import read_photo
 from bgblur.console import load_settings
 
@@ -32,7 +32,7 @@ STEPS = {
     "encode": ("writing", 0.7),
 }
 """For each step of the imaging: its name for people, and the share that is done before it."""
-SENT = 0.6
+UPLOADED_SHARE = 0.6
 """The share that is done when the API has the whole photo."""
 
 
@@ -60,7 +60,7 @@ class Interrupted(Exception):  # noqa: N818 - nothing went wrong
     """The user has pressed Ctrl-C."""
 
 
-def local(options: Mapping[str, Any]) -> Engine:
+def local_engine(options: Mapping[str, Any]) -> Engine:
     """Blur on this machine, as the server does, without a server.
 
     Raises:
@@ -74,7 +74,7 @@ def local(options: Mapping[str, Any]) -> Engine:
     from blur.imaging.pipeline import blur_photo  # noqa: PLC0415
     from blur.imaging.recipe import Recipe  # noqa: PLC0415
 
-    recipe = Recipe(**for_recipe(options))
+    recipe = Recipe(**imaging_options(options))
     settings = load_settings()
     try:
         spec = spec_of(settings.model)
@@ -100,7 +100,7 @@ def local(options: Mapping[str, Any]) -> Engine:
     return blur
 
 
-def remote(options: Mapping[str, Any], url: str, key: str, stop: threading.Event) -> Engine:
+def api_engine(options: Mapping[str, Any], url: str, key: str, stop: threading.Event) -> Engine:
     """Blur through the API at `url`, until `stop` is set.
 
     Raises:
@@ -120,15 +120,15 @@ def remote(options: Mapping[str, Any], url: str, key: str, stop: threading.Event
         raise click.UsageError(str(error)) from error
 
     def blur(photo: Photo, output: str, progress: ProgressCallback) -> Result:
-        fields = {**for_api(options), "format": output}
+        fields = {**api_options(options), "format": output}
 
         def on_upload(sent: int, total: int) -> None:
             if sent < total:
-                progress("uploading", SENT * sent / total)
+                progress("uploading", UPLOADED_SHARE * sent / total)
                 return
             # The API has the whole photo and charges for it, so its answer is worth waiting for.
             with suppress(Interrupted):
-                progress("blurring", SENT)
+                progress("blurring", UPLOADED_SHARE)
 
         def on_wait(wait_s: float, error: BlurClientError) -> None:
             progress(f"trying again in {wait_s:.0f} s: {error}", 0)

@@ -108,12 +108,12 @@ def photo_format(photo: Path | None, mode: str | None) -> str:
     return "png" if mode == "cutout" and own == "jpeg" else own
 
 
-def for_api(options: Mapping[str, Any]) -> dict[str, Any]:
+def api_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, by their names in the API."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-def for_recipe(options: Mapping[str, Any]) -> dict[str, Any]:
+def imaging_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, by their names in the recipe."""
-    given = for_api(options)
+    given = api_options(options)
     return {option.local: given[option.field] for option in OPTIONS if option.field in given}

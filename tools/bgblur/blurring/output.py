@@ -7,35 +7,35 @@ import secrets
 from pathlib import Path
 
 
-def is_taken(target: Path) -> bool:
+def would_replace(target: Path) -> bool:
     """Tell whether writing would replace something; a device or a pipe loses nothing."""
     return target.is_file() or target.is_dir() or target.is_symlink()
 
 
-def write(target: Path, data: bytes, *, force: bool, mode: int = 0o666) -> None:
+def write(target: Path, data: bytes, *, overwrite: bool, mode: int = 0o666) -> None:
     """Write the file under another name and rename it when it is whole.
 
     The user's umask takes permissions away from `mode`.
 
     Raises:
-        FileExistsError: it is there, and `force` does not allow to replace it.
+        FileExistsError: it is there, and `overwrite` does not allow to replace it.
         OSError: it cannot be written.
 
     """
-    if target.exists() and not is_taken(target):
+    if target.exists() and not would_replace(target):
         _write_stream(target, data)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{secrets.token_hex(8)}.part")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with open(draft, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as file:
+        with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as file:
             file.write(data)
-        if force:
-            draft.replace(target)
+        if overwrite:
+            temporary.replace(target)
         else:
-            _name_once(draft, target)
+            _rename_without_replacing(temporary, target)
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _write_stream(target: Path, data: bytes) -> None:
@@ -51,13 +51,13 @@ def _write_stream(target: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _name_once(draft: Path, target: Path) -> None:
+def _rename_without_replacing(temporary: Path, target: Path) -> None:
     """Give the name unless it is taken, in one step where the file system has hard links."""
     try:
-        os.link(draft, target)
+        os.link(temporary, target)
     except FileExistsError:
         raise
     except OSError:
-        if is_taken(target):
+        if would_replace(target):
             raise FileExistsError(target) from None
-        draft.replace(target)
+        temporary.replace(target)

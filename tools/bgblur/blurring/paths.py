@@ -12,7 +12,7 @@ import click
 
 from bgblur.blurring.options import EXTENSIONS, FORMAT_OF, photo_format
 
-STANDARD = "-"
+STDIO = "-"
 """Names standard input or standard output."""
 SUFFIXES = {"background": "-blurred", "cutout": "-cutout"}
 """Added to the photo's name for a result in the same folder, by mode."""
@@ -38,9 +38,9 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundPhoto:
     path: Path
-    inside: Path
+    subfolder: Path
     """Its folder, relative to the folder that was searched."""
 
 
@@ -72,28 +72,32 @@ class Naming:
         return photo.stem.endswith((*SUFFIXES.values(), *filter(None, [self.suffix])))
 
 
-def plan(paths: Sequence[str], output: str | None, naming: Naming, *, deep: bool) -> list[Task]:
-    """Return a task for each photo; `deep` also searches folders inside folders.
+def plan(
+    paths: Sequence[str], output: str | None, naming: Naming, *, recursive: bool
+) -> list[Task]:
+    """Return a task for each photo; `recursive` also searches subfolders.
 
     Raises:
         click.UsageError: a path does not exist, there is no photo, or two results have one name.
 
     """
     try:
-        return _plan(paths, output, naming, deep=deep)
+        return _plan(paths, output, naming, recursive=recursive)
     except OSError as error:  # a name that is too long, or a folder without permission
         message = f"{error.filename}: {error.strerror}"
         raise click.UsageError(message) from error
 
 
-def _plan(paths: Sequence[str], output: str | None, naming: Naming, *, deep: bool) -> list[Task]:
-    missing = [path for path in paths if path != STANDARD and not Path(path).exists()]
+def _plan(
+    paths: Sequence[str], output: str | None, naming: Naming, *, recursive: bool
+) -> list[Task]:
+    missing = [path for path in paths if path != STDIO and not Path(path).exists()]
     if missing:
         message = f"{', '.join(missing)} does not exist."
         raise click.UsageError(message)
-    if STANDARD in paths or output == STANDARD:
-        return [_streamed(paths, output, naming)]
-    found = list(_search(paths, naming, deep=deep, leave_out=output))
+    if STDIO in paths or output == STDIO:
+        return [_plan_stdio(paths, output, naming)]
+    found = list(_search(paths, naming, recursive=recursive, leave_out=output))
     if not found:
         message = f"There is no photo in {', '.join(paths)}."
         raise click.UsageError(message)
@@ -101,51 +105,51 @@ def _plan(paths: Sequence[str], output: str | None, naming: Naming, *, deep: boo
         photo = found[0].path
         tasks = [Task(photo, Path(output), naming.format_of(photo))]
     else:
-        tasks = _named(found, None if output is None else Path(output), naming)
+        tasks = _assign_names(found, None if output is None else Path(output), naming)
     _check(tasks)
     return tasks
 
 
-def _streamed(paths: Sequence[str], output: str | None, naming: Naming) -> Task:
+def _plan_stdio(paths: Sequence[str], output: str | None, naming: Naming) -> Task:
     """Plan the one photo that comes from standard input or goes to standard output."""
     if len(paths) > 1 or Path(paths[0]).is_dir():
         message = "Standard input and output take one photo."
         raise click.UsageError(message)
-    source = None if paths[0] == STANDARD else Path(paths[0])
-    to_standard = output == STANDARD or output is None
+    source = None if paths[0] == STDIO else Path(paths[0])
+    to_standard = output == STDIO or output is None
     target = None if to_standard else Path(str(output))
     return Task(source, target, naming.format_of(source))
 
 
 def _search(
-    paths: Sequence[str], naming: Naming, *, deep: bool, leave_out: str | None
-) -> Iterator[_Found]:
+    paths: Sequence[str], naming: Naming, *, recursive: bool, leave_out: str | None
+) -> Iterator[_FoundPhoto]:
     seen: set[str] = set()
     for path in map(Path, paths):
         found: Iterable[Path] = [path]
         if path.is_dir():
-            inside = _in_folder(path, deep=deep, leave_out=leave_out)
-            found = (photo for photo in inside if not naming.is_result(photo))
+            in_folder = _in_folder(path, recursive=recursive, leave_out=leave_out)
+            found = (photo for photo in in_folder if not naming.is_result(photo))
         for photo in found:
-            if _real(photo) not in seen:
-                seen.add(_real(photo))
+            if _real_path(photo) not in seen:
+                seen.add(_real_path(photo))
                 root = path if path.is_dir() else path.parent
-                yield _Found(photo, photo.relative_to(root).parent)
+                yield _FoundPhoto(photo, photo.relative_to(root).parent)
 
 
-def _in_folder(folder: Path, *, deep: bool, leave_out: str | None) -> Iterator[Path]:
+def _in_folder(folder: Path, *, recursive: bool, leave_out: str | None) -> Iterator[Path]:
     """Yield the photos of a folder in order."""
-    skipped = None if leave_out is None else _real(Path(leave_out))
+    skipped = None if leave_out is None else _real_path(Path(leave_out))
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(
             name
             for name in folders
-            if deep and not name.startswith(".") and _real(Path(here, name)) != skipped
+            if recursive and not name.startswith(".") and _real_path(Path(here, name)) != skipped
         )
         yield from (Path(here, name) for name in sorted(files) if _is_photo(Path(name)))
 
 
-def _real(path: Path) -> str:
+def _real_path(path: Path) -> str:
     """Return the path without links; of links in a circle, the path itself."""
     return os.path.realpath(path)  # Path.resolve raises RuntimeError for links in a circle
 
@@ -165,12 +169,12 @@ def _is_file(paths: Sequence[str], output: str) -> bool:
     )
 
 
-def _named(found: Iterable[_Found], folder: Path | None, naming: Naming) -> list[Task]:
+def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Naming) -> list[Task]:
     """Name each result after its photo; where two names are equal, keep the photos' endings."""
 
-    def task(photo: _Found, stem: str) -> Task:
+    def task(photo: _FoundPhoto, stem: str) -> Task:
         name = naming.name(photo.path, stem, same_folder=folder is None)
-        target = photo.path.with_name(name) if folder is None else folder / photo.inside / name
+        target = photo.path.with_name(name) if folder is None else folder / photo.subfolder / name
         return Task(photo.path, target, naming.format_of(photo.path))
 
     photos = list(found)
@@ -184,12 +188,12 @@ def _named(found: Iterable[_Found], folder: Path | None, naming: Naming) -> list
 
 def _check(tasks: Sequence[Task]) -> None:
     """Reject two results in one file, and a result over a photo."""
-    sources = {_real(task.source) for task in tasks if task.source}
+    sources = {_real_path(task.source) for task in tasks if task.source}
     taken: dict[str, Task] = {}
     for task in tasks:
         if task.target is None:
             continue
-        target = _real(task.target)
+        target = _real_path(task.target)
         if target in taken:
             message = f"{taken[target].name} and {task.name} would both become {task.target}."
             raise click.UsageError(message)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bgblur.blurring.batch import Job
 
 BAR_CELLS = 20
-BAR_SHARE = 5
+MAX_BAR_SHARE = 5
 """A bar is at most this part of the terminal's width, so that a narrow one has room for words."""
 NAME_CELLS = 28
 ECHO_CELLS = 2
@@ -49,7 +49,7 @@ class Display:
             markup=False,
             table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
         )
-        bar = BarColumn(bar_width=min(BAR_CELLS, console.width // BAR_SHARE))
+        bar = BarColumn(bar_width=min(BAR_CELLS, console.width // MAX_BAR_SHARE))
         self._progress = _Bars(
             name, bar, TaskProgressColumn(), step, console=console, transient=True, expand=True
         )
@@ -103,7 +103,7 @@ class Display:
         rows = self._console.height - 2  # one for all photos, one for the cursor
         for key, job in list(jobs.items())[: max(1, rows)]:
             if key not in self._bars:
-                name = _shortened(printable(job.task.name))
+                name = _shorten(printable(job.task.name))
                 self._bars[key] = self._progress.add_task(name, total=1.0, step="")
                 self._move_overall_down()
             step = printable(job.step)
@@ -145,7 +145,7 @@ class _Narrowed:
         )
 
 
-def _shortened(name: str) -> str:
+def _shorten(name: str) -> str:
     """Return the end of a long path, which identifies a file better than its beginning."""
     if cell_len(name) <= NAME_CELLS:
         return name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, Skipped
 from bgblur.blurring.engines import Failure, Result
-from bgblur.blurring.paths import STANDARD
+from bgblur.blurring.paths import STDIO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def line(outcome: Outcome) -> str:
     if isinstance(result, Skipped):
         return f"{task.name}: skipped, {task.target} exists (--overwrite replaces it)"
     target = task.target or "standard output"
-    details = f"{size(len(result.data))}, {outcome.seconds:.1f} s"
+    details = f"{format_size(len(result.data))}, {outcome.seconds:.1f} s"
     return f"{task.name} -> {target} ({details})"
 
 
@@ -81,7 +81,7 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     return ", ".join(parts)
 
 
-def size(count: float) -> str:
+def format_size(count: float) -> str:
     """Return a number of bytes with a unit."""
     for unit in ("bytes", "kB", "MB"):
         if count < KILO:
@@ -91,4 +91,4 @@ def size(count: float) -> str:
 
 
 def _name(path: Path | None) -> str:
-    return STANDARD if path is None else str(path)
+    return STDIO if path is None else str(path)

@@ -26,7 +26,7 @@ def open_access_log() -> None:
     LOGGER.propagate = False
 
 
-def log_answer(  # noqa: PLR0913 - the fields of a line
+def log_response(  # noqa: PLR0913 - the fields of a line
     *,
     request_id: str,
     status: int,

@@ -3,8 +3,8 @@
 Photos go to the worker pool, whose processes have the model. `/health` is answered here. All
 other requests go to the inline handler, which does not wait for photos.
 
-A photo request is checked from the cheapest to the dearest: route, key's text, key in the store,
-place in the queue; only then is its body read.
+A photo request is checked in order of cost: route, key's text, key in the store, free slot in the
+queue. Only then is its body read.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bgblur.serving.access_log import log_answer
+from bgblur.serving.access_log import log_response
 from bgblur.serving.body import Body, Message, Receive, header
 from bgblur.serving.budgets import BodyBudget, ResultBudget
 from bgblur.serving.proxy import (
     ClientDisconnected,
     ClientState,
     Reply,
-    from_answer,
+    to_reply,
     to_request,
 )
 from bgblur.serving.readiness import Readiness
@@ -47,7 +47,7 @@ LOGGER = logging.getLogger(__name__)
 PHOTO_PATH = "/v2/rembg/blur"
 HEALTH_PATH = "/health"
 READY_PATH = "/ready"
-KEYED = frozenset({"/v2/account", "/v2/uploads"})
+ROUTES_WITH_KEY = frozenset({"/v2/account", "/v2/uploads"})
 """Routes of the inline handler that need a key."""
 Send = Callable[[Message], Awaitable[None]]
 Observe = Callable[[str, Reply, float], None]
@@ -83,8 +83,8 @@ def ignore(_route: str, _reply: Reply, _seconds: float) -> None:
 class PhotoPool(Protocol):
     """The pool of worker processes that answer photo requests."""
 
-    def require_place(self, account: str = "") -> None:
-        """Raise `OverloadedError` if the queue has no place for a request of this account."""
+    def require_slot(self, account: str = "") -> None:
+        """Raise `OverloadedError` if the queue has no slot for a request of this account."""
 
     async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
         """Return a worker's answer.
@@ -209,11 +209,11 @@ class ServerApp:
     ) -> None:
         """Keep the pool for photos, the handler for all other requests, and the routes they have.
 
-        A `folder` makes this server the place where its uploads arrive, as a bucket would be.
+        With a `folder`, this server receives its own uploads, as a bucket does on AWS.
         `observe` is called with each answer.
         """
         self._observe = observe
-        self._readiness = Readiness(pool.require_place, known_keys.require_store)
+        self._readiness = Readiness(pool.require_slot, known_keys.require_store)
         self._pool = pool
         self._inline = inline
         self._known_keys = known_keys
@@ -234,12 +234,12 @@ class ServerApp:
             self._log_disconnect(exchange)
             return
         except ApiError as error:
-            reply, code = refusal(error, exchange.request_id), error.code
+            reply, code = error_reply(error, exchange.request_id), error.code
         except asyncio.CancelledError:  # the time for a graceful stop is over
-            reply, code = refusal(LostError(), exchange.request_id), LostError.code
+            reply, code = error_reply(LostError(), exchange.request_id), LostError.code
         except Exception:
             LOGGER.exception("%s: the server broke", exchange.request_id)
-            reply, code = refusal(InternalError(), exchange.request_id), InternalError.code
+            reply, code = error_reply(InternalError(), exchange.request_id), InternalError.code
         if exchange.connection.is_refused:
             return
         self._log(exchange, reply.status, code)
@@ -257,7 +257,7 @@ class ServerApp:
         if has_route and (method, path) == ("POST", PHOTO_PATH):
             return await self._answer_photo(exchange)
         account, body = "", b""
-        if has_route and path in KEYED and not _has_many_keys(exchange):
+        if has_route and path in ROUTES_WITH_KEY and not _has_many_keys(exchange):
             account = (await self._require_key(exchange)).account_id
             with self._receive_one(account):
                 body = await self._read_small(exchange) if method == "POST" else b""
@@ -273,7 +273,7 @@ class ServerApp:
             await self._readiness.require()
             status = "ready"
         document = response.document({"status": status}, f"req_{exchange.request_id}")
-        return from_answer(response.proxied(document))
+        return to_reply(response.proxied(document))
 
     async def _answer_photo(self, exchange: Exchange) -> Reply:
         if _has_many_keys(exchange):  # the handler rejects it with a message
@@ -283,7 +283,7 @@ class ServerApp:
             exchange.is_logged = True
             return reply
         key = await self._require_key(exchange)
-        self._pool.require_place(key.account_id)
+        self._pool.require_slot(key.account_id)
         factors = {
             f"account {key.account_id}": ACCOUNT_FACTOR,
             f"address {exchange.connection.address}": ADDRESS_FACTOR,
@@ -347,7 +347,7 @@ class ServerApp:
     async def _receive_upload(self, folder: FolderStore, exchange: Exchange) -> Reply:
         content_type = header(exchange.scope, b"content-type").decode("latin-1")
         await receive_upload(folder, content_type, exchange.body.chunks())
-        return from_answer(response.proxied(response.stored(f"req_{exchange.request_id}")))
+        return to_reply(response.proxied(response.stored(f"req_{exchange.request_id}")))
 
     async def _send(self, exchange: Exchange, reply: Reply, send: Send) -> None:
         """Send an answer in slices, each when the one before is on its way.
@@ -379,7 +379,7 @@ class ServerApp:
     def _log(self, exchange: Exchange, status: int, code: str | None) -> None:
         if exchange.is_logged:
             return
-        log_answer(
+        log_response(
             request_id=exchange.request_id,
             status=status,
             method=exchange.method,
@@ -399,9 +399,9 @@ class ServerApp:
             LOGGER.info("%s: the client has disconnected", exchange.request_id)
 
 
-def refusal(error: ApiError, request_id: str) -> Reply:
+def error_reply(error: ApiError, request_id: str) -> Reply:
     """Return an error of the contract as an HTTP response."""
-    return from_answer(response.proxied(response.error(error, f"req_{request_id}")))
+    return to_reply(response.proxied(response.error(error, f"req_{request_id}")))
 
 
 def _has_many_keys(exchange: Exchange) -> bool:

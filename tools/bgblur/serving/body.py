@@ -15,10 +15,10 @@ Receive = Callable[[], Awaitable[Message]]
 RATE_WINDOW_S = 10
 """The rate is averaged over so many seconds of waiting for the client."""
 
-LEAST_BYTES_PER_S = 2_000
+MIN_BYTES_PER_S = 2_000
 """A client that sends less is refused; a slow mobile connection has ten times as much."""
 
-LONGEST_BODY_S = 300
+MAX_BODY_S = 300
 """The longest time for one body: 20 MB at half a megabit a second."""
 
 _MAX_DIGITS = 15
@@ -47,7 +47,7 @@ class Body:
 
         """
         clock = asyncio.get_running_loop().time
-        latest, waited_s, received = clock() + LONGEST_BODY_S, 0.0, 0
+        latest, waited_s, received = clock() + MAX_BODY_S, 0.0, 0
         while not self.is_complete:
             asked = clock()
             data = await self._next(min(RATE_WINDOW_S - waited_s, latest - asked))
@@ -57,7 +57,7 @@ class Body:
             if self.is_complete:
                 return
             is_window_over = waited_s >= RATE_WINDOW_S
-            if clock() >= latest or (is_window_over and received < _LEAST_BYTES):
+            if clock() >= latest or (is_window_over and received < _MIN_BYTES):
                 raise InvalidRequestError(_TOO_SLOW)
             if is_window_over:
                 waited_s, received = 0.0, 0
@@ -84,10 +84,10 @@ class Body:
         return bytes(message.get("body", b""))
 
 
-_LEAST_BYTES = LEAST_BYTES_PER_S * RATE_WINDOW_S
+_MIN_BYTES = MIN_BYTES_PER_S * RATE_WINDOW_S
 _TOO_SLOW = (
-    f"The request's body arrives too slowly. Send at least {LEAST_BYTES_PER_S} bytes a second, "
-    f"and all of it within {LONGEST_BODY_S} seconds."
+    f"The request's body arrives too slowly. Send at least {MIN_BYTES_PER_S} bytes a second, "
+    f"and all of it within {MAX_BODY_S} seconds."
 )
 
 

@@ -78,10 +78,12 @@ class ConnectionTable:
             if not peers:
                 del self._by_address[connection.address]
 
-    def _evict(self, crowd: set[Closable], count: int) -> bool:
+    def _evict(self, candidates: set[Closable], count: int) -> bool:
         """Close one connection, and up to `count` if they have no key; return False for none."""
         closable = [
-            each for each in crowd if each.is_stalled or not (each.has_key and each.is_answering)
+            each
+            for each in candidates
+            if each.is_stalled or not (each.has_key and each.is_answering)
         ]
         victims = heapq.nsmallest(count, closable, key=self._rank)
         for victim in victims[:1] + [each for each in victims[1:] if not each.has_key]:

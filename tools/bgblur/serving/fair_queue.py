@@ -1,7 +1,7 @@
 """A bounded queue that accounts share.
 
-Places are shared: one account alone can use all of them. When all are taken, an account that has
-few takes one from the account that has most, so two accounts can each have half.
+Slots are shared: one account alone can use all of them. When all are taken, an account with few
+slots takes one from the account with the most, so two accounts can each have half.
 
 Workers are shared too: the next request is one of the account with the fewest requests at work,
 and among equals of the one whose requests have used the least time since it was last idle. This is
@@ -37,18 +37,18 @@ class _Share(Generic[Item]):
     used_s: float = 0.0
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         return len(self.waiting) + self.working
 
 
 class FairQueue(Generic[Item]):
-    """Items that wait or are at work; together they take at most `places` places."""
+    """Items that wait or are at work; together they take at most `slots` slots."""
 
     def __init__(
-        self, places: int, *, workers: int = 1, clock: Callable[[], float] = time.monotonic
+        self, slots: int, *, workers: int = 1, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Create an empty queue in front of so many workers; the clock returns seconds."""
-        self._places = places
+        self._slots = slots
         self._workers = workers
         self._clock = clock
         self._shares: dict[str, _Share[Item]] = {}
@@ -57,8 +57,8 @@ class FairQueue(Generic[Item]):
 
     @property
     def taken(self) -> int:
-        """Return how many places are taken."""
-        return sum(share.places for share in self._shares.values())
+        """Return how many slots are taken."""
+        return sum(share.slots for share in self._shares.values())
 
     @property
     def waiting(self) -> int:
@@ -70,14 +70,14 @@ class FairQueue(Generic[Item]):
         """Return how many items are at work."""
         return sum(share.working for share in self._shares.values())
 
-    def has_place(self, account: str) -> bool:
+    def has_slot(self, account: str) -> bool:
         """Return whether one more item of this account would be added."""
-        return self.taken < self._places or self._donor(account) is not None
+        return self.taken < self._slots or self._donor(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
-        """Add an item that `has_place`; return the item that lost its place to it, if any."""
+        """Add an item that `has_slot`; return the item that lost its slot to it, if any."""
         removed = None
-        if self.taken >= self._places and (donor := self._donor(account)):
+        if self.taken >= self._slots and (donor := self._donor(account)):
             removed = donor.waiting.pop()
         self._share(account).waiting.append(item)
         return removed
@@ -115,7 +115,7 @@ class FairQueue(Generic[Item]):
         return True
 
     def finish(self, account: str, used_s: float) -> None:
-        """Free the place of an item at work, which has used a worker for that time."""
+        """Free the slot of an item at work, which has used a worker for that time."""
         share = self._shares[account]
         share.working -= 1
         share.used_s += used_s
@@ -147,14 +147,14 @@ class FairQueue(Generic[Item]):
         return math.ceil(self._workers / max(1, active))
 
     def _donor(self, account: str) -> _Share[Item] | None:
-        """Return the share that gives up a place: it still has as many as the receiver then."""
+        """Return the share that gives up a slot and then still has as many as the receiver."""
         shares = [share for share in self._shares.values() if share.waiting]
-        largest = max(shares, key=lambda share: share.places, default=None)
-        own = self._shares[account].places if account in self._shares else 0
-        return largest if largest and own + 1 <= largest.places - 1 else None
+        largest = max(shares, key=lambda share: share.slots, default=None)
+        own = self._shares[account].slots if account in self._shares else 0
+        return largest if largest and own + 1 <= largest.slots - 1 else None
 
     def _forget_if_idle(self, account: str) -> None:
-        if not self._shares[account].places:
+        if not self._shares[account].slots:
             del self._shares[account]
             self._left_s.pop(account, None)  # so that the oldest comes first
             self._left_s[account] = self._clock()

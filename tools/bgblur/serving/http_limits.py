@@ -11,7 +11,7 @@ MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 128
 
 FREE_CHUNKS = 1_000
-LEAST_CHUNK_BYTES = 256
+MIN_CHUNK_BYTES = 256
 """Beyond the free ones, chunks must have so many bytes on average. Each one costs some 20 µs, so
 that chunks of one byte would keep the event loop busy at 1 MB/s."""
 
@@ -54,10 +54,8 @@ class BoundedConnection(h11.Connection):
     def _check_chunk(self, data: h11.Data) -> None:
         self._chunks += data.chunk_start
         self._body_bytes += len(data.data)
-        if self._chunks > FREE_CHUNKS + self._body_bytes // LEAST_CHUNK_BYTES:
-            self._reject(
-                f"The chunks are too small. Send {LEAST_CHUNK_BYTES} bytes or more in each."
-            )
+        if self._chunks > FREE_CHUNKS + self._body_bytes // MIN_CHUNK_BYTES:
+            self._reject(f"The chunks are too small. Send {MIN_CHUNK_BYTES} bytes or more in each.")
 
     def _reject(self, fault: str) -> None:
         self.fault = fault

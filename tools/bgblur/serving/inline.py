@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from bgblur.serving.proxy import InvocationContext, from_answer, to_event
+from bgblur.serving.proxy import InvocationContext, to_event, to_reply
 from blur.errors import LostError, UnavailableError
 
 if TYPE_CHECKING:
@@ -59,4 +59,4 @@ class InlineHandler:
             raise UnavailableError(message, retry_after_s=1) from error
 
     def _call(self, request: Request) -> Reply:
-        return from_answer(self._handler(to_event(request), InvocationContext()))
+        return to_reply(self._handler(to_event(request), InvocationContext()))

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-from bgblur.serving.access_log import log_answer
+from bgblur.serving.access_log import log_response
 from bgblur.serving.body import Body
 from bgblur.serving.proxy import ClientDisconnected
 from blur.errors import InvalidRequestError
@@ -78,7 +78,7 @@ class KeyLinkExchange:
         document: Mapping[str, Any] = {"key": api_key}
         if api_key is None:
             status, code, document = HTTPStatus.NOT_FOUND, "not_found", _error(request_id)
-        log_answer(
+        log_response(
             request_id=request_id, status=status, method="POST", path=EXCHANGE_PATH, code=code
         )
         await _answer(send, status, document, request_id)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from bgblur.serving.proxy import Reply
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""Upper bounds of the histograms' buckets: from a refusal to the longest photo."""
-LARGEST_ERROR_BYTES = 10_000
+"""Upper bounds of the histograms' buckets: from a error_reply to the longest photo."""
+MAX_ERROR_BYTES = 10_000
 
 
 Address: TypeAlias = tuple[str, int]
@@ -45,13 +45,13 @@ class ServerMetrics:
     def __init__(self, pool_state: Callable[[], PoolState]) -> None:
         """Create all metrics, in a registry of their own."""
         self.registry = CollectorRegistry()
-        self._answers = Counter(
+        self._responses = Counter(
             "bgblur_answers",
             "Answers, by route, status and error code.",
             ["route", "status", "code"],
             registry=self.registry,
         )
-        self._answer_seconds = Histogram(
+        self._response_seconds = Histogram(
             "bgblur_answer_seconds",
             "Seconds from a request's head to its answer, by route.",
             ["route"],
@@ -74,8 +74,8 @@ class ServerMetrics:
 
     def observe(self, route: str, reply: Reply, seconds: float) -> None:
         """Count one answer; `route` is one of the server's routes, or one word for all others."""
-        self._answers.labels(route, str(reply.status), _error_code(reply)).inc()
-        self._answer_seconds.labels(route).observe(seconds)
+        self._responses.labels(route, str(reply.status), _error_code(reply)).inc()
+        self._response_seconds.labels(route).observe(seconds)
         for name, value in reply.headers:
             match name:
                 case b"x-credits-charged":
@@ -112,7 +112,7 @@ class ServerMetrics:
 
 
 def _error_code(reply: Reply) -> str:
-    if reply.status < HTTPStatus.BAD_REQUEST or len(reply.body) > LARGEST_ERROR_BYTES:
+    if reply.status < HTTPStatus.BAD_REQUEST or len(reply.body) > MAX_ERROR_BYTES:
         return ""
     try:
         return str(json.loads(reply.body)["error"]["code"])

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bgblur.serving.access_log import log_answer
-from bgblur.serving.asgi import Observe, ignore, refusal
+from bgblur.serving.access_log import log_response
+from bgblur.serving.asgi import Observe, error_reply, ignore
 from bgblur.serving.http_limits import BoundedConnection
 from blur.api.router import UNROUTED
 from blur.errors import ApiError, InvalidRequestError, OverloadedError
@@ -86,7 +86,7 @@ class Protocol(H11Protocol):
         self._paused_s = 0.0
         self._dropped_bytes: int | None = None
         self._is_stopping = self._has_received = self._is_half_closed = False
-        self._has_answer = False
+        self._has_response = False
         """Whether the whole answer was written, though the request's body has not ended."""
         self._is_body_read = True
         """Whether the application can still ask for the rest of the request's body."""
@@ -100,7 +100,7 @@ class Protocol(H11Protocol):
     @property
     def is_stalled(self) -> bool:
         """Whether its client has its answer, or has not read for a while what it was sent."""
-        if self._dropped_bytes is not None or self._has_answer:
+        if self._dropped_bytes is not None or self._has_response:
             return True
         return self._write_timer is not None and self.loop.time() - self._paused_s > STALLED_S
 
@@ -111,14 +111,14 @@ class Protocol(H11Protocol):
         set_options(transport.get_extra_info("socket"))
         transport.set_write_buffer_limits(0)  # so that each pause is noticed, also the last one
         if self._table.admit(self):
-            self._expect_head()
+            self._start_head_timer()
         else:
             self._refuse(OverloadedError(retry_after_s=1), lingers=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._table.remove(self)
-        self._head_came()
+        self._cancel_head_timer()
         self.resume_writing()
         self._unset_keepalive_if_required()
         self.lost.set()
@@ -132,16 +132,16 @@ class Protocol(H11Protocol):
             return
         was_answering = self.is_answering
         if not was_answering and self._head_timer is None:
-            self._expect_head()
+            self._start_head_timer()
         super().data_received(data)
         if self.is_answering:
-            self._head_came()
+            self._cancel_head_timer()
             if not self.cycle.more_body and not self.conn.trailing_data[0]:
                 # uvicorn stops reading a large body at its last piece, too. Only who reads on
                 # notices that the client disconnects.
                 self.flow.resume_reading()
             if not was_answering:
-                self._has_answer = False
+                self._has_response = False
                 self.since_s = self.loop.time()
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -183,7 +183,7 @@ class Protocol(H11Protocol):
         """Give the client a limited time to read."""
         super().pause_writing()
         self._paused_s = self.loop.time()
-        self._limit_writing()
+        self._start_write_timer()
 
     def resume_writing(self) -> None:
         """Go on: all that was written is on its way."""
@@ -212,7 +212,7 @@ class Protocol(H11Protocol):
         """Close after the answer that is owed; wait a moment for a request that is on its way."""
         self._is_stopping = True
         if self._write_timer is not None:
-            self._limit_writing()
+            self._start_write_timer()
         if self.is_answering:
             self.cycle.keep_alive = False
         else:
@@ -230,7 +230,7 @@ class Protocol(H11Protocol):
 
     def mark_answered(self) -> None:
         """Let this connection be closed for another one, until its next request."""
-        self._has_answer = True
+        self._has_response = True
 
     def abort(self) -> None:
         """Close at once, without sending what is still to be sent."""
@@ -265,7 +265,7 @@ class Protocol(H11Protocol):
                     await self.lost.wait()
                     return
 
-    def _limit_writing(self) -> None:
+    def _start_write_timer(self) -> None:
         if self._write_timer is not None:
             self._write_timer.cancel()
         limit_s = STOPPING_WRITE_S if self._is_stopping else WRITE_S
@@ -286,17 +286,17 @@ class Protocol(H11Protocol):
         else:
             self.transport.close()
 
-    def _expect_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_S, self._head_is_late)
+    def _start_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_S, self._on_head_timeout)
 
-    def _head_is_late(self) -> None:
+    def _on_head_timeout(self) -> None:
         if self._has_received:
             message = f"The request's head did not arrive within {HEAD_S} seconds."
             self._refuse(InvalidRequestError(message))
         else:
             self.transport.close()
 
-    def _head_came(self) -> None:
+    def _cancel_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -304,13 +304,13 @@ class Protocol(H11Protocol):
     def _refuse(self, error: ApiError, *, lingers: bool = True) -> None:
         """Answer and close, if no answer has started."""
         self.is_refused = True
-        self._head_came()
+        self._cancel_head_timer()
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.close()
             return
         request_id = str(uuid.uuid4())
-        log_answer(request_id=request_id, status=int(error.status), code=error.code)
-        reply = refusal(error, request_id)
+        log_response(request_id=request_id, status=int(error.status), code=error.code)
+        reply = error_reply(error, request_id)
         self._observe(UNROUTED, reply, 0.0)
         for event in _events(reply):
             self.transport.write(self.conn.send(event) or b"")

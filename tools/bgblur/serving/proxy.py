@@ -31,7 +31,7 @@ class ClientDisconnected(Exception):  # noqa: N818 - the name that ASGI librarie
 class ClientState:
     """What the server knows of a client that waits for an answer."""
 
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    disconnected: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the client closes the connection."""
 
 
@@ -136,7 +136,7 @@ def to_event(request: Request) -> dict[str, Any]:
     }
 
 
-def from_answer(answer: Mapping[str, Any]) -> Reply:
+def to_reply(answer: Mapping[str, Any]) -> Reply:
     """Return the HTTP response that a proxy response describes."""
     text = answer.get("body") or ""
     body = pybase64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()

@@ -17,12 +17,12 @@ class Readiness:
 
     def __init__(
         self,
-        require_place: Callable[[], None],
+        require_slot: Callable[[], None],
         require_store: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Keep the two checks, which raise an `ApiError` with the reason."""
-        self._require_place = require_place
+        self._require_place = require_slot
         self._require_store = require_store
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -30,7 +30,7 @@ class Readiness:
         self._error: ApiError | None = None
 
     async def require(self) -> None:
-        """Return if a worker has its model open, the queue has a free place and the store answers.
+        """Return if a worker has its model open, the queue has a free slot and the store responds.
 
         Raises:
             OverloadedError: the queue is full, or no worker starts.

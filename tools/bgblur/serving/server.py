@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 ACCEPTED_AT_ONCE = 64
 """Connections that are accepted before others get their turn, and before one of them can close."""
 
-LAST_ANSWERS_S = 2
+CANCELLED_TIMEOUT_S = 2
 """How long requests that were cancelled at the end of a graceful stop have for their answer."""
 
 FILES = 4096
@@ -88,7 +88,7 @@ class AnnouncingServer(uvicorn.Server):
         """
         await super().shutdown(sockets)
         if cancelled := list(self.server_state.tasks):
-            await asyncio.wait(cancelled, timeout=LAST_ANSWERS_S)
+            await asyncio.wait(cancelled, timeout=CANCELLED_TIMEOUT_S)
 
 
 def serve(  # noqa: PLR0913 - each is named where it is given

@@ -1,4 +1,4 @@
-"""The embedded server's place for uploads: forms streamed to disk, as a bucket takes them.
+"""Receive uploads in the embedded server: forms streamed to disk, as a bucket receives them.
 
 A form has its signed permit first and the file last. Nothing of the file is kept in memory
 and nothing beyond its permitted size on disk.
@@ -63,7 +63,7 @@ class _Form:
         self._permit: Permit | None = None
         self._file: BinaryIO | None = None
         self._open_files = ExitStack()
-        self._room = 0
+        self._bytes_left = 0
         self._has_file = False
         self._skipped = 0
 
@@ -103,17 +103,17 @@ class _Form:
                 self._parser.close()
             except MultipartError as error:
                 raise _malformed(error) from error
-        if self._permit is None or self._room == self._permit.max_bytes:
+        if self._permit is None or self._bytes_left == self._permit.max_bytes:
             message = f"The form has no file named '{FILE_FIELD}', or the file is empty."
             raise InvalidRequestError(message)
 
     def _begin(self, name: str) -> None:
         if self._file is not None:
-            raise _not_last()
+            raise _file_not_last()
         self._name = name
         if name == FILE_FIELD:
-            self._permit = self._permitted()
-            self._room = self._permit.max_bytes
+            self._permit = self._read_token()
+            self._bytes_left = self._permit.max_bytes
             self._file = self._open_files.enter_context(self._folder.writing(self._permit))
 
     def _require_last(self) -> None:
@@ -121,7 +121,7 @@ class _Form:
         try:
             self._parser.close()
         except MultipartError as error:
-            raise _not_last() from error
+            raise _file_not_last() from error
 
     def _skip(self, chunk: bytes) -> None:
         """Ignore what follows the form (RFC 2046, 5.1.1), such as the last CRLF in its own packet.
@@ -130,9 +130,9 @@ class _Form:
         """
         self._skipped += len(chunk)
         if self._skipped > MAX_FIELD_BYTES:
-            raise _not_last()
+            raise _file_not_last()
 
-    def _permitted(self) -> Permit:
+    def _read_token(self) -> Permit:
         token = self._fields.get(TOKEN_FIELD, b"").decode("latin-1")
         permit = self._folder.permit(token, now_us=now())
         if self._fields.get("Content-Type", b"").decode("latin-1") != permit.content_type:
@@ -147,14 +147,14 @@ class _Form:
                 message = f"The field '{self._name}' is too long."
                 raise InvalidRequestError(message)
             return
-        self._room -= len(data)
-        if self._room < 0:
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
             message = "The file has more bytes than were declared for it."
             raise ImageTooLargeError(message)
         self._file.write(data)
 
 
-def _not_last() -> InvalidRequestError:
+def _file_not_last() -> InvalidRequestError:
     return InvalidRequestError(f"`{FILE_FIELD}` must be the last field of the form.")
 
 

@@ -86,7 +86,7 @@ class Worker:
 
         """
         self._is_busy = True
-        self._is_client_connected.value = not client.gone.is_set()
+        self._is_client_connected.value = not client.disconnected.is_set()
         left_ms = round(self._timeout_s * 1000)
         try:
             await self._in_thread(lambda: self._submit(request, left_ms), ACCEPT_TIMEOUT_S)

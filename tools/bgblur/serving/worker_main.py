@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from bgblur.serving.proxy import InvocationContext, from_answer, to_event
+from bgblur.serving.proxy import InvocationContext, to_event, to_reply
 from blur.app import build_app
 from blur.imaging.matting.session import ModelMissingError
 
@@ -54,7 +54,7 @@ def run(
             messages.send(ACCEPTED)
             request, left_ms = message
             context = InvocationContext(left_ms, lambda: bool(is_client_connected.value))
-            messages.send(from_answer(handler(to_event(request), context)))
+            messages.send(to_reply(handler(to_event(request), context)))
 
 
 def init_worker() -> None:

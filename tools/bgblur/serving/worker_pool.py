@@ -95,7 +95,7 @@ class WorkerPool:
             for number, worker in enumerate(workers)
         ]
 
-    def require_place(self, account: str = "") -> None:
+    def require_slot(self, account: str = "") -> None:
         """Return if a request of this account can be accepted now.
 
         Raises:
@@ -104,7 +104,7 @@ class WorkerPool:
         """
         if len(self._failing) == self._size:
             raise OverloadedError(retry_after_s=math.ceil(max(self._failing.values())))
-        if not self._queue.has_place(account):
+        if not self._queue.has_slot(account):
             raise self._overloaded()
 
     def state(self) -> PoolState:
@@ -118,12 +118,12 @@ class WorkerPool:
         """Return a worker's answer.
 
         Raises:
-            OverloadedError: no worker began in time, or another account got the place.
+            OverloadedError: no worker began in time, or another account got the slot.
             ClientDisconnected: the client left before a worker began.
             LostError: the worker failed while it worked on the request.
 
         """
-        self.require_place(account)
+        self.require_slot(account)
         loop = asyncio.get_running_loop()
         latest_start = loop.time() + self._max_wait_s
         call = _Call(request, account, client or ClientState(), loop.create_future(), latest_start)
@@ -238,7 +238,7 @@ class WorkerPool:
         return used_s
 
     def _wait_again(self, call: _Call) -> None:
-        if call.reply.done() or call.client.gone.is_set():
+        if call.reply.done() or call.client.disconnected.is_set():
             self._queue.finish(call.account, 0)
             call.fail(ClientDisconnected())
         elif asyncio.get_running_loop().time() >= call.latest_start:
@@ -254,7 +254,7 @@ class WorkerPool:
 
     async def _watch_client(self, call: _Call) -> None:
         """Drop a waiting request whose client leaves; let the handler of one at work know."""
-        await call.client.gone.wait()
+        await call.client.disconnected.wait()
         if self._queue.remove(call.account, call):
             call.fail(ClientDisconnected())
         elif call.worker is not None:

@@ -119,7 +119,7 @@ def test_the_progress_of_a_running_photo_can_be_read(tmp_path: Path) -> None:
     ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (7_100_000, "7.1 MB")]
 )
 def test_sizes_have_a_unit(count: int, text: str) -> None:
-    assert report.size(count) == text
+    assert report.format_size(count) == text
 
 
 def test_a_summary_counts_what_was_blurred_skipped_and_failed(tmp_path: Path) -> None:

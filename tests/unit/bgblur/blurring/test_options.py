@@ -14,9 +14,9 @@ from bgblur.blurring.options import (
     FORMAT_OF,
     OPTIONS,
     BlurOption,
+    api_options,
     chosen_format,
-    for_api,
-    for_recipe,
+    imaging_options,
     photo_format,
 )
 from blur.api.blur_request import RADII_PX
@@ -57,8 +57,8 @@ def test_the_bounds_are_those_of_the_service(field: str, bounds: range) -> None:
 
 def test_options_that_are_not_given_are_left_to_the_defaults() -> None:
     options = {"radius": 0, "blur": "bokeh", "mode": None, "format": "png", "quality": None}
-    assert for_api(options) == {"radius": 0, "blur": "bokeh", "format": "png"}
-    assert for_recipe(options) == {"radius_px": 0, "kernel": "bokeh", "output": "png"}
+    assert api_options(options) == {"radius": 0, "blur": "bokeh", "format": "png"}
+    assert imaging_options(options) == {"radius_px": 0, "kernel": "bokeh", "output": "png"}
 
 
 @pytest.mark.parametrize("extension", FORMAT_OF)

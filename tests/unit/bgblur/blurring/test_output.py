@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bgblur.blurring.output import is_taken, write
+from bgblur.blurring.output import would_replace, write
 
 
 def test_a_file_appears_whole_with_its_folders_and_the_users_mask(tmp_path: Path) -> None:
     target = tmp_path / "new" / "folder" / "result.png"
     mask = os.umask(0o027)
     try:
-        write(target, b"whole", force=False)
+        write(target, b"whole", overwrite=False)
     finally:
         os.umask(mask)
     assert target.read_bytes() == b"whole"
@@ -25,9 +25,9 @@ def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
     target = tmp_path / "result.png"
     target.write_bytes(b"old")
     with pytest.raises(FileExistsError):
-        write(target, b"new", force=False)
+        write(target, b"new", overwrite=False)
     assert target.read_bytes() == b"old"
-    write(target, b"new", force=True)
+    write(target, b"new", overwrite=True)
     assert target.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -40,9 +40,9 @@ def test_a_file_system_without_hard_links_still_keeps_what_is_there(
 
     monkeypatch.setattr(os, "link", no_links)
     target = tmp_path / "result.png"
-    write(target, b"first", force=False)
+    write(target, b"first", overwrite=False)
     with pytest.raises(FileExistsError):
-        write(target, b"second", force=False)
+        write(target, b"second", overwrite=False)
     assert target.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -55,20 +55,20 @@ def test_nothing_is_left_of_a_write_that_is_interrupted(
 
     monkeypatch.setattr(os, "link", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "result.png", b"half", force=False)
+        write(tmp_path / "result.png", b"half", overwrite=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_that_leads_nowhere_is_something_too(tmp_path: Path) -> None:
     link = tmp_path / "result.png"
     link.symlink_to(tmp_path / "gone")
-    assert is_taken(link)
+    assert would_replace(link)
     with pytest.raises(FileExistsError):
-        write(link, b"new", force=False)
+        write(link, b"new", overwrite=False)
 
 
 def test_a_device_is_written_to_and_stays_one() -> None:
     null = Path(os.devnull)
-    assert not is_taken(null)
-    write(null, b"away with it", force=True)
+    assert not would_replace(null)
+    write(null, b"away with it", overwrite=True)
     assert null.is_char_device()

@@ -24,9 +24,9 @@ def planned(
     *paths: str,
     output: str | None = None,
     naming: Naming = Naming(format="png"),  # noqa: B008 - it is frozen
-    deep: bool = False,
+    recursive: bool = False,
 ) -> dict[str, str]:
-    tasks = plan(paths, output, naming, deep=deep)
+    tasks = plan(paths, output, naming, recursive=recursive)
     return {str(task.source): str(task.target) for task in tasks}
 
 
@@ -58,14 +58,14 @@ def test_a_folder_gives_its_photos_but_no_results_hidden_or_other_files() -> Non
 
 
 def test_a_folder_is_searched_deeply_when_asked_and_keeps_its_shape() -> None:
-    deep = planned("album", output="new", deep=True)
+    deep = planned("album", output="new", recursive=True)
     assert deep["album/sub/d.webp"] == "new/sub/d.png"
     assert deep["album/sub/deep/e.png"] == "new/sub/deep/e.png"
     assert len(deep) == 5
 
 
 def test_the_folder_of_results_is_not_searched() -> None:
-    assert "album/sub/d.webp" not in planned("album", output="album/sub", deep=True)
+    assert "album/sub/d.webp" not in planned("album", output="album/sub", recursive=True)
 
 
 def test_a_photo_that_is_named_twice_is_blurred_once() -> None:
@@ -94,7 +94,7 @@ def test_a_photo_that_is_named_itself_can_have_any_name() -> None:
 
 def test_a_hyphen_is_standard_input_and_output() -> None:
     def one(source: str, output: str | None) -> list[Task]:
-        return plan([source], output, Naming(format="png"), deep=False)
+        return plan([source], output, Naming(format="png"), recursive=False)
 
     assert one("-", None) == one("-", "-") == [Task(None, None)]
     assert one("-", "x.png") == [Task(None, Path("x.png"))]
@@ -118,19 +118,19 @@ def test_a_plan_that_could_only_fail_is_rejected(
     paths: list[str], output: str | None, says: str
 ) -> None:
     with pytest.raises(click.UsageError, match=says):
-        plan(paths, output, Naming(format="png"), deep=False)
+        plan(paths, output, Naming(format="png"), recursive=False)
 
 
 def test_a_folder_without_photos_is_rejected() -> None:
     Path("empty").mkdir()
     with pytest.raises(click.UsageError, match="no photo in empty"):
-        plan(["empty"], None, Naming(), deep=True)
+        plan(["empty"], None, Naming(), recursive=True)
 
 
 def test_two_photos_with_one_name_are_rejected() -> None:
     Path("album/sub/a.jpg").touch()
     with pytest.raises(click.UsageError, match=r"would both become new/a\.jpg\.png"):
-        plan(["album/a.jpg", "album/sub/a.jpg"], "new", Naming(format="png"), deep=False)
+        plan(["album/a.jpg", "album/sub/a.jpg"], "new", Naming(format="png"), recursive=False)
 
 
 def test_a_result_has_the_format_and_the_ending_of_its_photo() -> None:
@@ -159,4 +159,4 @@ def test_a_suffix_names_results_everywhere_and_is_recognised_in_the_next_run() -
 
 def test_an_empty_suffix_never_replaces_the_photo() -> None:
     with pytest.raises(click.UsageError, match="one of the photos"):
-        plan(["one.jpg"], None, Naming(suffix=""), deep=False)
+        plan(["one.jpg"], None, Naming(suffix=""), recursive=False)

@@ -56,4 +56,4 @@ def test_a_file_is_read_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_result_does_not_wait_for_a_pipe_without_a_reader(tmp_path: Path) -> None:
     pipe(tmp_path / "result")
     with pytest.raises(OSError, match="No such device"):
-        write(tmp_path / "result", b"data", force=False)
+        write(tmp_path / "result", b"data", overwrite=False)

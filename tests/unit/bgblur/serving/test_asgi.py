@@ -46,14 +46,14 @@ class Pool:
     waits_for_disconnect: bool = False
     asked_for: list[str] = field(default_factory=list)
 
-    def require_place(self, account: str = "") -> None:
+    def require_slot(self, account: str = "") -> None:
         self.asked_for.append(account)
         if self.is_full:
             raise OverloadedError(retry_after_s=7)
 
     async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
         if self.waits_for_disconnect:
-            await asyncio.wait_for(client.gone.wait(), 10)
+            await asyncio.wait_for(client.disconnected.wait(), 10)
             raise ClientDisconnected
         if self.failure:
             raise self.failure
@@ -334,7 +334,7 @@ def test_body_that_arrives_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch
 
 def test_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "RATE_WINDOW_S", 1.0)
-    monkeypatch.setattr(body, "_LEAST_BYTES", 1)
+    monkeypatch.setattr(body, "_MIN_BYTES", 1)
 
     class SteadyClient(Client):
         async def receive(self) -> Message:

@@ -1,4 +1,4 @@
-"""How accounts share the places of a queue and the workers behind it."""
+"""How accounts share the slots of a queue and the workers behind it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list
     """Add as many items as have a place; return those that lost theirs."""
     removed = []
     for number in range(start, start + count):
-        if queue.has_place(account):
+        if queue.has_slot(account):
             lost = queue.add(account, f"{account}{number}")
             removed += [lost] if lost else []
     return removed
@@ -46,7 +46,7 @@ def test_one_account_alone_can_use_every_place() -> None:
     queue: FairQueue[str] = FairQueue(4)
     assert add(queue, "a", 9) == []
     assert queue.taken == 4
-    assert not queue.has_place("a")
+    assert not queue.has_slot("a")
     assert taken(queue, 4) == ["a0", "a1", "a2", "a3"]
     assert queue.take() is None
 
@@ -58,8 +58,8 @@ def test_a_second_account_can_always_get_half_of_the_places(working: int) -> Non
     for _ in range(working):
         queue.take()
     assert add(queue, "b", 8) == ["a7", "a6", "a5", "a4"]
-    assert not queue.has_place("a")
-    assert not queue.has_place("b")
+    assert not queue.has_slot("a")
+    assert not queue.has_slot("b")
     assert queue.taken == 8
 
 
@@ -74,7 +74,7 @@ def test_no_account_loses_its_only_place() -> None:
     queue: FairQueue[str] = FairQueue(3)
     for account in "abc":
         add(queue, account, 1)
-    assert not queue.has_place("d")
+    assert not queue.has_slot("d")
 
 
 def test_running_items_are_never_removed() -> None:
@@ -82,7 +82,7 @@ def test_running_items_are_never_removed() -> None:
     add(queue, "a", 2)
     queue.take()
     queue.take()
-    assert not queue.has_place("b")
+    assert not queue.has_slot("b")
 
 
 def test_accounts_take_turns_in_any_order_of_arrival() -> None:
@@ -178,19 +178,19 @@ def test_an_item_that_waits_can_be_removed_once() -> None:
 
 @given(st.integers(1, 6), st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
 def test_no_sequence_of_steps_exceeds_the_places_or_loses_an_item(
-    places: int, steps: list[tuple[str, bool]]
+    slots: int, steps: list[tuple[str, bool]]
 ) -> None:
-    queue: FairQueue[str] = FairQueue(places)
+    queue: FairQueue[str] = FairQueue(slots)
     inside: set[str] = set()
     for number, (account, adds) in enumerate(steps):
-        if adds and queue.has_place(account):
+        if adds and queue.has_slot(account):
             removed = queue.add(account, f"{account}{number}")
             inside.add(f"{account}{number}")
             inside.discard(removed or "")
         elif not adds and (item := queue.take()):
             queue.finish(item[0], 1)
             inside.remove(item)
-        assert queue.taken == len(inside) <= places
+        assert queue.taken == len(inside) <= slots
     while item := queue.take():
         queue.finish(item[0], 1)
         inside.remove(item)

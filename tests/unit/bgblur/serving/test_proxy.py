@@ -7,7 +7,7 @@ from typing import Any
 
 from events import make
 
-from bgblur.serving.proxy import Reply, from_answer, to_event, to_request
+from bgblur.serving.proxy import Reply, to_event, to_reply, to_request
 from blur.api.request import from_event
 
 
@@ -49,7 +49,7 @@ def test_no_body_and_no_client_are_null_and_empty() -> None:
 
 
 def test_an_answers_body_is_decoded_and_its_headers_are_joined() -> None:
-    status, headers, body = from_answer(
+    status, headers, body = to_reply(
         {
             "statusCode": 200,
             "headers": {"X-One": "1"},
@@ -68,7 +68,7 @@ def test_an_answers_body_is_decoded_and_its_headers_are_joined() -> None:
 
 
 def test_text_goes_out_as_utf_8() -> None:
-    _, headers, body = from_answer({"statusCode": 404, "body": "\u20ac"})
+    _, headers, body = to_reply({"statusCode": 404, "body": "\u20ac"})
     assert body == "\u20ac".encode()
     assert headers == [(b"content-length", b"3")]
 

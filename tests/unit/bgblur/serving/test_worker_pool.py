@@ -149,10 +149,10 @@ def test_a_request_without_a_place_is_refused_with_the_time_to_wait() -> None:
             await pool.answer(request(), account="a")
         assert caught.value.retry_after_s == 2  # two before it; one second each is the first guess
         with pytest.raises(OverloadedError):
-            pool.require_place("a")
+            pool.require_slot("a")
         fleet.may_answer.set()
         await asyncio.gather(*tasks)
-        pool.require_place("a")
+        pool.require_slot("a")
 
     run(test)
 
@@ -170,7 +170,7 @@ def test_the_time_to_wait_follows_how_long_requests_take(monkeypatch: pytest.Mon
         task = send(pool)
         await until(lambda: len(fleet.seen) == 21)
         with pytest.raises(OverloadedError) as caught:
-            pool.require_place()
+            pool.require_slot()
         assert caught.value.retry_after_s == 10
         fleet.may_answer.set()
         await task
@@ -216,10 +216,10 @@ def test_a_waiting_request_is_dropped_when_its_client_leaves() -> None:
         first, client = send(pool, b"first"), ClientState()
         second = send(pool, b"second", client=client)
         await until(lambda: fleet.seen == [b"first"])
-        client.gone.set()
+        client.disconnected.set()
         with pytest.raises(ClientDisconnected):
             await second
-        pool.require_place("a")  # at once
+        pool.require_slot("a")  # at once
         fleet.may_answer.set()
         assert await first == REPLY
         assert (fleet.seen, fleet.disconnected) == ([b"first"], [])
@@ -233,7 +233,7 @@ def test_the_handler_of_a_request_at_work_learns_that_its_client_left() -> None:
         client = ClientState()
         first = send(pool, b"first", client=client)
         await until(lambda: fleet.seen == [b"first"])
-        client.gone.set()
+        client.disconnected.set()
         await until(lambda: fleet.disconnected == [b"first"])
         fleet.may_answer.set()
         assert await first == REPLY
@@ -249,7 +249,7 @@ def test_a_client_that_leaves_after_its_answer_disturbs_no_later_request() -> No
         await until(lambda: fleet.seen == [b"0"])
         fleet.may_answer.set()
         await until(lambda: fleet.seen == [b"0", b"1"])
-        clients[0].gone.set()
+        clients[0].disconnected.set()
         assert await asyncio.gather(*tasks) == [REPLY] * 2
         assert fleet.disconnected == []
 
@@ -349,12 +349,12 @@ def test_requests_are_refused_at_once_while_no_worker_starts() -> None:
         waiting = send(pool)
         await until(lambda: len(fleet.start_failures) < 95)
         with pytest.raises(OverloadedError) as caught:
-            pool.require_place("b")
+            pool.require_slot("b")
         assert caught.value.retry_after_s
         fleet.start_failures.clear()
         fleet.may_answer.set()
         assert await waiting == REPLY
-        pool.require_place("b")
+        pool.require_slot("b")
 
     run(test)
 
@@ -395,7 +395,7 @@ def test_a_request_is_not_given_to_another_worker_if_nobody_waits_for_it() -> No
         pool = await started(fleet.pool(max_wait_s=0))
         fleet.answer_failures = [NotAcceptedError("EOFError")] * 3
         client, late = ClientState(), send(pool, b"late")
-        client.gone.set()
+        client.disconnected.set()
         with pytest.raises(OverloadedError):
             await late
         with pytest.raises((ClientDisconnected, OverloadedError)):
