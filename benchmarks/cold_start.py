@@ -59,14 +59,14 @@ print(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 CALL = """
 import json, resource, secrets, sys, time
-from blur.accounts.admin import Office
-from blur.accounts.connect import connect
+from blur.accounts.admin import AccountAdmin
+from blur.accounts.connect import open_account_store
 from blur.accounts.model import KeyKind, RateLimit
 from blur.clock import now
 from blur.lambda_handler import handler
-office = Office(connect("sqlite:/tmp/accounts.db"), secrets.token_bytes, now())
-account = office.open_account("bench", credits=100)
-key, _ = office.issue_key(account, KeyKind.LIVE, limit=RateLimit(100, 100))
+admin = AccountAdmin(open_account_store("sqlite:/tmp/accounts.db"), secrets.token_bytes, now())
+account = admin.create_account("bench", credits=100)
+key, _ = admin.issue_key(account, KeyKind.LIVE, limit=RateLimit(100, 100))
 class Context:
     aws_request_id = "bench"
     @staticmethod

@@ -18,7 +18,7 @@ from subjects import MODELS
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, KeyRecord, LedgerEntry, RateLimit
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.clock import now
 from blur.imaging.pipeline import STEPS
@@ -70,7 +70,7 @@ def large_photo() -> bytes:
 
 def fund(path: Path) -> None:
     """Give the sample events' customer enough credits."""
-    key, at_us, store = keys.parse(make.FUNDED), now(), SqliteStore(path)
+    key, at_us, store = keys.parse(make.FUNDED), now(), SqliteAccountStore(path)
     store.create_account(key.account_id, "bench", now_us=at_us)
     entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, 10_000, at_us)
     store.append_entry(entry)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
     from tests.integration.storage.s3_server import S3Server
 
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,9 +53,9 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(location: str) -> Iterator[AccountStore]:
     """Each of the stores in turn."""
-    from blur.accounts.connect import connect  # noqa: PLC0415 - botocore, for those who need it
+    from blur.accounts.connect import open_account_store  # noqa: PLC0415 - botocore, for those who need it
 
-    opened = connect(location)
+    opened = open_account_store(location)
     yield opened
     opened.close()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger, Metrics
 
 from blur.accounts import keys
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 from blur.api import response
 from blur.api.account import account_document, account_standing
 from blur.api.blur_request import idempotency_key, parse_blur_request
@@ -66,7 +66,7 @@ def build_app(
     # ONNX Runtime opens a model without Python's lock: the clients are made meanwhile.
     with ThreadPoolExecutor(max_workers=1) as beside:
         opening = beside.submit(model) if opens_model else None
-        media, store = open_storage(settings.media), connect(settings.accounts)
+        media, store = open_storage(settings.media), open_account_store(settings.accounts)
     if opening:
         opening.result()
     service = BlurService(

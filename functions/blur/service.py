@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blur.accounts.idempotency import IdempotencyKey
     from blur.accounts.keys import ApiKey
     from blur.accounts.model import AccountView
-    from blur.accounts.store import CallStore
+    from blur.accounts.ports import CallStore
     from blur.deadline import Deadline
     from blur.imaging.encode.encoder import Encoded
     from blur.imaging.matting.matte import Predictor
@@ -154,7 +154,7 @@ class BlurService:
             InvalidApiKeyError, RateLimitError: as for any call.
 
         """
-        return self.store.inquire(key.account_id, key.digest, now_us=self.clock())
+        return self.store.get_account(key.account_id, key.digest, now_us=self.clock())
 
     def _claim(self, key: ApiKey) -> Claim:
         return Claim(

@@ -13,7 +13,7 @@ from events import make
 from tests.contract.conftest import FREQUENT, SITE, Answer, add_account
 
 from bgblur.serving.proxy import InvocationContext
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.clock import now
 from blur.errors import ApiError
@@ -33,7 +33,7 @@ class Target:
 
     def __init__(self, folder: Path, model_dir: Path) -> None:
         """Open accounts in `folder`, one of which can pay for everything."""
-        store = SqliteStore(folder / "accounts.db")
+        store = SqliteAccountStore(folder / "accounts.db")
         for key in (make.FUNDED, make.TEST):
             add_account(store, key, PURSE, FREQUENT, now())
         store.close()

@@ -26,8 +26,8 @@ from tests.trials import Part, record, size
 
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
-from blur.accounts.admin import Office
-from blur.accounts.connect import connect
+from blur.accounts.admin import AccountAdmin
+from blur.accounts.connect import open_account_store
 from blur.accounts.model import Instant, KeyKind, RateLimit
 from blur.app import build_app
 from blur.clock import now
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
     from blur.api.router import Router
 
 SAME_ACCOUNT = ("unknown", "revoked", "expired")
@@ -67,10 +67,10 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
 def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
     """Issue keys and end them; returns how to get one of each kind."""
     then = Instant(now() - 1_000_000)
-    office = Office(store, secrets.token_bytes, then)
-    account_id = office.open_account("refused", credits=1)
-    expired, _ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT, ttl_us=1)
-    revoked, record_ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
+    admin = AccountAdmin(store, secrets.token_bytes, then)
+    account_id = admin.create_account("refused", credits=1)
+    expired, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT, ttl_us=1)
+    revoked, record_ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
     store.revoke_key(account_id, record_.digest)
     mint = keys.mint
     return {
@@ -126,7 +126,7 @@ def test_the_time_of_a_refusal_does_not_tell_why_it_came(
     name, location = stored
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     each = size(400, full=5000) if name == "SQLite" else size(80, full=1000)
-    store = connect(location)
+    store = open_account_store(location)
     logger = Logger(service=f"test-{os.getpid()}-{name}", stream=io.StringIO())
     handler = build_app(Settings(accounts=location, model_dir=model_dir), logger=logger)
     texts = keys_in(store)

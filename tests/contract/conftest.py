@@ -17,7 +17,7 @@ from events import make
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, Instant, KeyRecord, LedgerEntry, RateLimit
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.clock import now
 from blur.settings import Settings
@@ -86,8 +86,8 @@ def settings(tmp_path: Path, model_dir: Path) -> Settings:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "accounts.db")
+def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteAccountStore]:
+    store = SqliteAccountStore(tmp_path / "accounts.db")
     for text, granted, limit in (
         (make.FUNDED, FUNDS, FREQUENT),
         (make.EMPTY, 0, FREQUENT),
@@ -108,7 +108,7 @@ def log() -> io.StringIO:
 
 
 @pytest.fixture
-def call(store: SqliteStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
+def call(store: SqliteAccountStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
     """Return the handler as a function from an event to its answer."""
     del store  # it is there before the handler opens it
     handler = build_app(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
@@ -116,7 +116,7 @@ def call(store: SqliteStore, settings: Settings, clock: Clock, log: io.StringIO)
 
 
 def add_account(
-    store: SqliteStore, text: str, granted: int, limit: RateLimit, at_us: Instant
+    store: SqliteAccountStore, text: str, granted: int, limit: RateLimit, at_us: Instant
 ) -> None:
     key = keys.parse(text)
     store.create_account(key.account_id, "fixture", now_us=at_us)
@@ -129,6 +129,6 @@ def add_account(
     store.add_key(record, now_us=at_us)
 
 
-def balance_of(store: SqliteStore, text: str, clock: Clock) -> tuple[int, int]:
-    account = store.account(keys.parse(text).account_id, now_us=clock())
+def balance_of(store: SqliteAccountStore, text: str, clock: Clock) -> tuple[int, int]:
+    account = store.read_account(keys.parse(text).account_id, now_us=clock())
     return account.balance, account.held

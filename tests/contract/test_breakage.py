@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from events import make
 
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.errors import UnavailableError
 
 from .conftest import FUNDS, balance_of
@@ -36,7 +36,7 @@ def lines_of(log: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_nothing_of_the_inside_leaks_and_nothing_is_charged(
-    broken: Call, store: SqliteStore, clock: Clock
+    broken: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     answer = broken(make.blur())
     assert (answer.status, answer.error["code"]) == (500, "internal_error")
@@ -51,9 +51,9 @@ def unreachable(*_: object, **__: object) -> None:
 
 
 def test_a_charge_that_no_answer_confirms_is_in_no_header(
-    call: Call, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SqliteStore, "settle", unreachable)
+    monkeypatch.setattr(SqliteAccountStore, "settle", unreachable)
     answer = call(make.blur())
     assert answer.status == 200
     assert "x-credits-charged" not in answer.headers
@@ -64,9 +64,9 @@ def test_a_charge_that_no_answer_confirms_is_in_no_header(
 
 
 def test_a_failed_call_costs_nothing_though_its_refund_does_not_arrive(
-    call: Call, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SqliteStore, "refund", unreachable)
+    monkeypatch.setattr(SqliteAccountStore, "refund", unreachable)
     answer = call(make.blur(radius="51"))
     assert (answer.status, answer.headers["x-credits-charged"]) == (400, "0")
     clock.at_us += 3_600_000_000
@@ -90,7 +90,7 @@ def test_the_log_has_the_kind_of_what_made_a_store_unavailable(
         message = "a path of ours"
         raise sqlite3.OperationalError(message)
 
-    monkeypatch.setattr("blur.accounts.sqlite.file.connect", fail)
+    monkeypatch.setattr("blur.accounts.sqlite.file.open_connection", fail)
     assert call(make.blur()).error["code"] == "temporarily_unavailable"
     (line,) = lines_of(log)
     assert (line["code"], line["cause"]) == ("temporarily_unavailable", "OperationalError")

@@ -16,7 +16,7 @@ from blur.errors import ApiError
 from .conftest import EVENTS, FUNDS, balance_of
 
 if TYPE_CHECKING:
-    from blur.accounts.sqlite.store import SqliteStore
+    from blur.accounts.sqlite.account_store import SqliteAccountStore
 
     from .conftest import Answer, Call, Clock
 
@@ -38,7 +38,7 @@ def test_an_event_is_answered_with_the_status_in_its_name(file: Path, call: Call
 
 @pytest.mark.parametrize("file", FAILURES, ids=lambda file: file.stem)
 def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
-    file: Path, call: Call, store: SqliteStore, clock: Clock
+    file: Path, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     answer = answer_to(file, call)
     what = file.stem[4:]
@@ -54,7 +54,7 @@ def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
 
 @pytest.mark.parametrize(("stem", "mode"), [("200-blur", "RGB"), ("200-cutout", "RGBA")])
 def test_a_picture_comes_back_as_png_and_costs_one_credit(
-    stem: str, mode: str, call: Call, store: SqliteStore, clock: Clock
+    stem: str, mode: str, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     answer = answer_to(EVENTS / f"{stem}.json", call)
     assert answer.headers["content-type"] == "image/png"
@@ -66,7 +66,7 @@ def test_a_picture_comes_back_as_png_and_costs_one_credit(
 
 
 def test_a_test_key_costs_nothing_and_gets_a_stamped_picture(
-    call: Call, store: SqliteStore, clock: Clock
+    call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     stamped, live = (answer_to(EVENTS / f"200-{name}.json", call) for name in ("test_key", "blur"))
     assert stamped.headers["x-credits-charged"] == "0"

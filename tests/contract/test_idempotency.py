@@ -16,7 +16,7 @@ from blur.skew import CLOCK_SKEW_S, CLOCK_SKEW_US
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
-    from blur.accounts.sqlite.store import SqliteStore
+    from blur.accounts.sqlite.account_store import SqliteAccountStore
 
     from .conftest import Call, Clock
 
@@ -30,7 +30,7 @@ def keyed(value: str, event: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def test_a_repeated_call_is_answered_again_and_charged_once(
-    call: Call, store: SqliteStore, clock: Clock
+    call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     first, again = call(keyed("order-1")), call(keyed("order-1"))
     assert first.body == again.body
@@ -41,7 +41,7 @@ def test_a_repeated_call_is_answered_again_and_charged_once(
 
 
 def test_the_last_credit_pays_for_the_repetition_too(
-    call: Call, store: SqliteStore, clock: Clock
+    call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     for count in range(FUNDS):
         assert call(keyed(f"order-{count}")).status == 200
@@ -52,7 +52,7 @@ def test_the_last_credit_pays_for_the_repetition_too(
 
 @pytest.mark.parametrize("other", [{"radius": "4"}, {"mode": "cutout"}, {"image": make.flat()}])
 def test_the_same_key_with_anything_else_is_a_conflict(
-    other: dict[str, Any], call: Call, store: SqliteStore, clock: Clock
+    other: dict[str, Any], call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     call(keyed("order-1"))
     answer = call(keyed("order-1", make.blur(**{"radius": "3", **other})))
@@ -61,7 +61,7 @@ def test_the_same_key_with_anything_else_is_a_conflict(
 
 
 def test_a_first_call_that_still_runs_is_waited_for(
-    call: Call, store: SqliteStore, clock: Clock
+    call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     key = keys.parse(make.FUNDED)
     order_fingerprint = fingerprint_of_first(call, store, clock)
@@ -75,7 +75,7 @@ def test_a_first_call_that_still_runs_is_waited_for(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 2, 0)
 
 
-def fingerprint_of_first(call: Call, store: SqliteStore, clock: Clock) -> str:
+def fingerprint_of_first(call: Call, store: SqliteAccountStore, clock: Clock) -> str:
     """Make the call once under another key, and read its fingerprint from the store."""
     key = keys.parse(make.FUNDED)
     call(keyed("order-1"))
@@ -86,14 +86,14 @@ def fingerprint_of_first(call: Call, store: SqliteStore, clock: Clock) -> str:
 
 
 def test_a_call_that_failed_does_not_burn_its_key(
-    call: Call, store: SqliteStore, clock: Clock
+    call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     assert call(keyed("order-1", make.blur(image=make.flat()))).status == 422
     assert call(keyed("order-1")).status == 200
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_a_key_counts_for_a_day(call: Call, store: SqliteStore, clock: Clock) -> None:
+def test_a_key_counts_for_a_day(call: Call, store: SqliteAccountStore, clock: Clock) -> None:
     call(keyed("order-1"))
     clock.at_us += DAY_US - 1
     assert call(keyed("order-1")).headers["x-credits-charged"] == "0"

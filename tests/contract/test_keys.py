@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Callable
 
-    from blur.accounts.sqlite.store import SqliteStore
+    from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.settings import Settings
 
     from .conftest import Call, Clock
@@ -39,7 +39,7 @@ KEYS = 1_000
 class Watched:
     """A store that counts the questions it is asked."""
 
-    store: SqliteStore
+    store: SqliteAccountStore
     asked: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -49,7 +49,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(store: SqliteStore) -> Watched:
+def watched(store: SqliteAccountStore) -> Watched:
     return Watched(store)
 
 
@@ -115,16 +115,16 @@ def test_no_picture_is_looked_at_for_a_key_that_is_not_good(
 
 
 def test_1000_unknown_keys_are_refused_alike_and_change_nothing(
-    watched_call: Call, watched: Watched, store: SqliteStore, clock: Clock
+    watched_call: Call, watched: Watched, store: SqliteAccountStore, clock: Clock
 ) -> None:
     chance = random.Random(0)
     accounts = ("000000000000", make.FUNDED.split("_")[2])
     unknown = [
         keys.mint(KeyKind.LIVE, accounts[turn % 2], chance.randbytes) for turn in range(KEYS)
     ]
-    before = list(store.accounts(now_us=clock()))
+    before = list(store.list_accounts(now_us=clock()))
     answers = [watched_call(account_of(key)) for key in unknown]
     assert len({str(answer.raw) for answer in answers}) == 1
     assert answers[0].status == 401
-    assert watched.asked == ["inquire"] * KEYS
-    assert list(store.accounts(now_us=clock())) == before
+    assert watched.asked == ["get_account"] * KEYS
+    assert list(store.list_accounts(now_us=clock())) == before

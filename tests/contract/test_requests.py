@@ -15,7 +15,7 @@ from blur.service import STEPS
 from .conftest import FUNDS, balance_of
 
 if TYPE_CHECKING:
-    from blur.accounts.sqlite.store import SqliteStore
+    from blur.accounts.sqlite.account_store import SqliteAccountStore
 
     from .conftest import Call, Clock
 
@@ -188,10 +188,10 @@ def test_an_unknown_key_learns_nothing_of_any_account(call: Call) -> None:
 
 
 def test_revoked_expired_and_unknown_keys_are_answered_alike(
-    call: Call, store: SqliteStore, clock: Clock
+    call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     unknown = call(make.blur(make.UNKNOWN))
-    key = store.account(make.FUNDED.split("_")[2], now_us=clock()).keys[0]
+    key = store.read_account(make.FUNDED.split("_")[2], now_us=clock()).keys[0]
     store.revoke_key(key.account_id, key.digest)
     revoked = call(make.blur(make.FUNDED))
     malformed = call(make.blur("nonsense"))
@@ -199,7 +199,9 @@ def test_revoked_expired_and_unknown_keys_are_answered_alike(
     assert unknown.status == 401
 
 
-def test_credits_run_out_exactly_at_zero(call: Call, store: SqliteStore, clock: Clock) -> None:
+def test_credits_run_out_exactly_at_zero(
+    call: Call, store: SqliteAccountStore, clock: Clock
+) -> None:
     for _ in range(FUNDS):
         assert call(make.blur()).status == 200
     assert call(make.blur()).error["code"] == "insufficient_credits"

@@ -24,7 +24,7 @@ from blur.storage.ports import Link, Result, UploadForm
 if TYPE_CHECKING:
     import io
 
-    from blur.accounts.sqlite.store import SqliteStore
+    from blur.accounts.sqlite.account_store import SqliteAccountStore
     from blur.settings import Settings
 
     from .conftest import Call
@@ -42,7 +42,7 @@ def found_in(text: str) -> set[str]:
 @pytest.mark.parametrize("switch", ["POWERTOOLS_DEV", "POWERTOOLS_DEBUG"])
 def test_no_switch_of_powertools_prints_the_event(
     switch: str,
-    store: SqliteStore,
+    store: SqliteAccountStore,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

@@ -17,8 +17,8 @@ from tests.e2e.programs import ended_by_signals
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
 
 from blur.accounts import keys
-from blur.accounts.admin import Office
-from blur.accounts.connect import connect
+from blur.accounts.admin import AccountAdmin
+from blur.accounts.connect import open_account_store
 from blur.accounts.model import (
     SECOND_US,
     Account,
@@ -34,7 +34,7 @@ from blur.clock import now
 from blur.errors import InvalidApiKeyError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 TABLE = "accounts"
 BUCKET = "media"
@@ -54,7 +54,7 @@ class Customer:
     def account(self, *, in_s: int = 0) -> Account:
         """Show the account as it will be in so many seconds."""
         at_us = Instant(now() + in_s * SECOND_US)
-        return self.store.account(self.account_id, now_us=at_us)
+        return self.store.read_account(self.account_id, now_us=at_us)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -94,7 +94,7 @@ def dynamodb() -> Iterator[DynamoDBLocal]:
 @pytest.fixture(scope="session")
 def store(dynamodb: DynamoDBLocal) -> Iterator[AccountStore]:
     assert dynamodb.endpoint_url
-    store = connect(f"dynamodb:{TABLE}")
+    store = open_account_store(f"dynamodb:{TABLE}")
     _wake(store)
     for text, granted, limit in (
         (make.FUNDED, FUNDS, FREQUENT),
@@ -180,9 +180,9 @@ def other_customer(store: AccountStore, issued: list[str]) -> Customer:
 
 
 def _new_customer(store: AccountStore, issued: list[str]) -> Customer:
-    office = Office(store, secrets.token_bytes, now())
-    account_id = office.open_account("e2e", credits=3)
-    text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
+    admin = AccountAdmin(store, secrets.token_bytes, now())
+    account_id = admin.create_account("e2e", credits=3)
+    text, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
     issued.append(text)
     return Customer(store, account_id, text)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tests.integration.accounts.customer import GENEROUS
 from tests.integration.accounts.spending import patiently
 
-from blur.accounts.admin import Office
+from blur.accounts.admin import AccountAdmin
 from blur.accounts.audit import differences
 from blur.accounts.model import SECOND_US, Instant, KeyKind
 from blur.clock import now
@@ -21,7 +21,7 @@ from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.accounts.model import Account
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 DAY_US = 24 * 3600 * SECOND_US
 
@@ -37,11 +37,11 @@ class Books:
 
     def exact(self, *, at_us: Instant | None = None) -> Account:
         """Return the account, whose books add up: balance + held + settled = put in."""
-        read = partial(self.store.account, self.account_id, now_us=at_us or now())
+        read = partial(self.store.read_account, self.account_id, now_us=at_us or now())
         account = patiently(read)
         assert account.balance + account.held + account.used == self.put_in
         assert account.granted == self.put_in
-        assert list(differences(account, self.store.entries(self.account_id))) == []
+        assert list(differences(account, self.store.list_entries(self.account_id))) == []
         return account
 
     def settled(self, *, after_s: float) -> int:
@@ -58,7 +58,7 @@ def open_books(store: AccountStore, put_in: int = 10_000) -> Books:
 
 
 def _opened(store: AccountStore, put_in: int) -> Books:
-    office = Office(store, secrets.token_bytes, now())
-    account_id = office.open_account("trial", credits=put_in)
-    key, _ = office.issue_key(account_id, KeyKind.LIVE, limit=GENEROUS)
+    admin = AccountAdmin(store, secrets.token_bytes, now())
+    account_id = admin.create_account("trial", credits=put_in)
+    key, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=GENEROUS)
     return Books(store, account_id, key, put_in)

@@ -11,7 +11,7 @@ from tests.faults.books import Books, open_books
 from tests.faults.disks import tmpfs
 from tests.integration.running import environment
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 
 HOLD_TTL_S = 12
 
@@ -39,6 +39,6 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
 @pytest.fixture
 def books(env: dict[str, str]) -> Iterator[Books]:
     """An account of that server's, read past it."""
-    store = connect(env["BLUR_ACCOUNTS"])
+    store = open_account_store(env["BLUR_ACCOUNTS"])
     yield open_books(store)
     store.close()

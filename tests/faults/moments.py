@@ -98,7 +98,7 @@ def caller(
 ) -> Caller:
     """Build a handler on this very store, and a client whose image leads to the moment."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blur.app, "connect", lambda _: store)
+        patch.setattr(blur.app, "open_account_store", lambda _: store)
         handler = blur.app.build_app(settings, clock=clock, logger=Logger(service="faults"))
     return Caller(handler, books, make.flat() if moment == "refund" else make.jpeg())
 

@@ -22,7 +22,7 @@ from tests.trials import FULL, Part, record, size
 
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.settings import Settings
 from blur.storage.uploads import name_of
@@ -125,7 +125,7 @@ def results() -> Iterator[list[Outcome]]:
 def test_what_a_failing_bucket_does_not_deliver_costs_nothing(
     direction: str, fault: str, bucket: Bucket, settings: Settings, results: list[Outcome]
 ) -> None:
-    store = SqliteStore(Path(settings.accounts.removeprefix("sqlite:")))
+    store = SqliteAccountStore(Path(settings.accounts.removeprefix("sqlite:")))
     books, kept = open_books(store), bucket.results()
     settings = replace(settings, max_response_bytes=INLINE[direction])
     call = partial(timed, handler(settings, bucket), event(books, bucket, direction))

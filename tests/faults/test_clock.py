@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from blur.accounts.idempotency import Call
     from blur.accounts.model import Account
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 CREDITS = 10_000
 STEPS = size(120, full=1_000)
@@ -85,8 +85,10 @@ class Walk:
 
     def require_exact(self, at_us: Instant) -> Account:
         """Compare the books with what was told and what was delivered."""
-        account = patiently(partial(self.store.account, self.customer.account_id, now_us=at_us))
-        entries = self.store.entries(self.customer.account_id)
+        account = patiently(
+            partial(self.store.read_account, self.customer.account_id, now_us=at_us)
+        )
+        entries = self.store.list_entries(self.customer.account_id)
         assert list(differences(account, entries)) == []
         assert account.balance + account.held + account.used == CREDITS
         assert account.used <= self.charged <= self.delivered

@@ -16,13 +16,13 @@ from tests.faults.moments import MOMENTS, Result, Tripwire, happened, tried
 from tests.faults.relay import Relay, relay
 from tests.trials import Part, record, size
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 from blur.settings import Settings
 
 if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 FAULTS = faults()
 CASES = list(product(MOMENTS, [*FAULTS, "stopped"]))
@@ -45,8 +45,8 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
     with relay(dynamodb.endpoint_url) as between:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", between.url)
-            through = connect(location)
-        directly = connect(location)
+            through = open_account_store(location)
+        directly = open_account_store(location)
         yield Table(between, through, directly)
         through.close()
         directly.close()

@@ -14,7 +14,7 @@ from tests.integration.accounts.dynamodb_local import dynamodb_local
 from tests.integration.running import running
 from tests.trials import Part, record, size
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 
 CLIENTS = 2
 KILLS = size(1, full=10)
@@ -33,7 +33,7 @@ def test_a_database_that_is_killed_costs_nobody_a_credit(
         for name, value in database.environ.items():
             monkeypatch.setenv(name, value)
         location = f"dynamodb:{database.create_table('accounts')}"
-        books = open_books(connect(location))
+        books = open_books(open_account_store(location))
         with (
             running(tmp_path, {**env, **database.environ, "BLUR_ACCOUNTS": location}) as server,
             load(server.blur_url, books.key, CLIENTS) as clients,

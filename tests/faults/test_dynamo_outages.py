@@ -25,9 +25,9 @@ from tests.integration.accounts.customer import (
 )
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
+from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
 from blur.accounts.dynamo.items import key_item, new_account
-from blur.accounts.dynamo.store import DynamoStore, open_client
 from blur.accounts.dynamo.values import marshal_item
 from blur.accounts.model import Hold, RateLimit
 from blur.errors import UnavailableError
@@ -35,7 +35,7 @@ from blur.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 BOUND_S = 2.0
 MOST_DELIVERIES = 6
@@ -46,7 +46,7 @@ CALLS: dict[str, Callable[[AccountStore], object]] = {
     "reserve": lambda store: store.reserve(CUSTOMER.claim(), now_us=START),
     "append_entry": lambda store: store.append_entry(entry(CUSTOMER.account_id, 1)),
     "find_record": lambda store: store.find_record(CUSTOMER.account_id, "scope", now_us=START),
-    "accounts": lambda store: list(store.accounts(now_us=START)),
+    "accounts": lambda store: list(store.list_accounts(now_us=START)),
     "claim_record": lambda store: store.claim_record(record_of(HOLD), now_us=START),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -101,11 +101,11 @@ def respond(
 
 
 @contextlib.contextmanager
-def store_at(endpoint_url: str, table_name: str = "accounts") -> Iterator[DynamoStore]:
+def store_at(endpoint_url: str, table_name: str = "accounts") -> Iterator[DynamoAccountStore]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in DynamoDBLocal(endpoint_url).environ.items():
             patch.setenv(name, value)
-        store = DynamoStore(table_name, open_client())
+        store = DynamoAccountStore(table_name, open_client())
     yield store
     store.close()
 
@@ -232,8 +232,8 @@ def test_writes_whose_answers_are_lost_happen_once(
         refunded = store.reserve(customer.claim(2), now_us=after(1))
         assert store.refund(refunded.hold, now_us=after(2)).credits_left == 7
         assert store.settle(settled.hold, now_us=after(2)).credits_charged == 3
-    through: Any = connect(f"dynamodb:{dynamodb_table}")
-    account = through.account(customer.account_id, now_us=after(3))
+    through: Any = open_account_store(f"dynamodb:{dynamodb_table}")
+    account = through.read_account(customer.account_id, now_us=after(3))
     through.close()
     assert (account.granted, account.used, account.balance, account.held) == (10, 3, 7, 0)
     assert account.usage["2027-01"].calls == 1

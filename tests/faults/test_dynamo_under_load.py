@@ -17,7 +17,7 @@ from tests.faults.relay import relay
 from tests.integration.running import running
 from tests.trials import Part, record, size
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 
 if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
@@ -34,7 +34,7 @@ def test_a_table_that_fails_under_load_costs_nobody_a_credit(
     tmp_path: Path, env: dict[str, str], dynamodb: DynamoDBLocal, dynamodb_table: str
 ) -> None:
     location = f"dynamodb:{dynamodb_table}"
-    books = open_books(connect(location))
+    books = open_books(open_account_store(location))
     with relay(dynamodb.endpoint_url) as between:
         there = {**dynamodb.environ, "AWS_ENDPOINT_URL_DYNAMODB": between.url}
         with (

@@ -13,7 +13,7 @@ from tests.faults.disks import locked, no_byte_more
 from tests.faults.moments import MOMENTS, Result, Tripwire, happened, tried
 from tests.trials import Part, record, size
 
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.settings import Settings
 
 CASES = list(product(MOMENTS, ("no byte more", "locked")))
@@ -40,7 +40,7 @@ def test_the_client_has_an_answer_and_the_books_are_exact(
     moment: str, fault: str, tmp_path: Path, model_dir: Path, results: list[Result]
 ) -> None:
     path = tmp_path / "accounts.db"
-    served, read = SqliteStore(path), SqliteStore(path)
+    served, read = SqliteAccountStore(path), SqliteAccountStore(path)
     books = open_books(read)
     settings = Settings(model_dir=model_dir)
     broken = locked(path) if fault == "locked" else no_byte_more()

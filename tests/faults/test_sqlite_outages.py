@@ -19,8 +19,8 @@ from tests.integration.accounts.customer import (
     open_account,
 )
 
-from blur.accounts.sqlite.store import SqliteStore
-from blur.accounts.store import InvalidArgumentError, UnknownAccountError
+from blur.accounts.ports import InvalidArgumentError, UnknownAccountError
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.errors import UnavailableError
 
 TWO_SECONDS = 2.0
@@ -33,14 +33,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore(path)
+def store(path: Path) -> Iterator[SqliteAccountStore]:
+    opened = SqliteAccountStore(path)
     yield opened
     opened.close()
 
 
 def test_a_locked_file_is_waited_for_and_then_given_up_within_two_seconds(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
     other = sqlite3.connect(path, isolation_level=None)
@@ -54,12 +54,12 @@ def test_a_locked_file_is_waited_for_and_then_given_up_within_two_seconds(
     assert isinstance(refusal.value.__cause__, sqlite3.OperationalError)
     other.execute("ROLLBACK")
     other.close()
-    assert store.account(customer.account_id, now_us=START).balance == 10
+    assert store.read_account(customer.account_id, now_us=START).balance == 10
     assert store.reserve(customer.claim(), now_us=START).standing.credits_left == 9
 
 
 def test_threads_that_queue_for_a_locked_file_are_all_told_within_two_seconds(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
     other = sqlite3.connect(path, isolation_level=None)
@@ -75,10 +75,12 @@ def test_threads_that_queue_for_a_locked_file_are_all_told_within_two_seconds(
         assert max(pool.map(seconds_to_refusal, range(8))) < TWO_SECONDS
     other.execute("ROLLBACK")
     other.close()
-    assert store.account(customer.account_id, now_us=START).balance == 10
+    assert store.read_account(customer.account_id, now_us=START).balance == 10
 
 
-def test_a_lock_that_is_let_go_in_time_is_only_waited_for(store: SqliteStore, path: Path) -> None:
+def test_a_lock_that_is_let_go_in_time_is_only_waited_for(
+    store: SqliteAccountStore, path: Path
+) -> None:
     customer = open_account(store, credits=10)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -91,29 +93,29 @@ def test_a_lock_that_is_let_go_in_time_is_only_waited_for(store: SqliteStore, pa
     other.close()
 
 
-def test_a_reader_does_not_wait_for_a_writer(store: SqliteStore, path: Path) -> None:
+def test_a_reader_does_not_wait_for_a_writer(store: SqliteAccountStore, path: Path) -> None:
     customer = open_account(store, credits=10)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert store.find_record(customer.account_id, "5" * 64, now_us=START) is None
-    assert [line.credits for line in store.entries(customer.account_id)] == [10]
+    assert [line.credits for line in store.list_entries(customer.account_id)] == [10]
     other.execute("ROLLBACK")
     other.close()
 
 
 def test_a_file_that_is_no_database_is_reported_and_not_written(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"my shopping list\n" * 100)
     with pytest.raises(UnavailableError) as refusal:
-        store.account("NewAccount01", now_us=START)
+        store.read_account("NewAccount01", now_us=START)
     assert isinstance(refusal.value.__cause__, sqlite3.DatabaseError)
     assert path.read_bytes() == b"my shopping list\n" * 100
 
 
 def test_a_damaged_file_is_reported_and_a_restored_one_is_found(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
     store.close()
@@ -123,21 +125,21 @@ def test_a_damaged_file_is_reported_and_a_restored_one_is_found(
         store.reserve(customer.claim(), now_us=START)
     assert isinstance(refusal.value.__cause__, sqlite3.DatabaseError)
     path.write_bytes(sound)
-    assert store.account(customer.account_id, now_us=START).balance == 10
+    assert store.read_account(customer.account_id, now_us=START).balance == 10
 
 
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    store = SqliteStore(tmp_path / "file" / "accounts.db")
+    store = SqliteAccountStore(tmp_path / "file" / "accounts.db")
     with pytest.raises(UnavailableError) as refusal:
-        store.account("NewAccount01", now_us=START)
+        store.read_account("NewAccount01", now_us=START)
     assert isinstance(refusal.value.__cause__, OSError)
 
 
 def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
     """Let this process's files grow by nothing more, which SQLite meets as a full disk does."""
-    store = SqliteStore(path)
-    store.account(customer.account_id, now_us=START)
+    store = SqliteAccountStore(path)
+    store.read_account(customer.account_id, now_us=START)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     largest = max(file.stat().st_size for file in path.parent.iterdir() if "-shm" not in file.name)
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -154,29 +156,29 @@ def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
     return outcome
 
 
-def test_a_full_disk_is_reported_and_charges_nothing(store: SqliteStore, path: Path) -> None:
+def test_a_full_disk_is_reported_and_charges_nothing(store: SqliteAccountStore, path: Path) -> None:
     customer = open_account(store, credits=100)
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         outcome = pool.submit(reserve_on_a_full_disk, path, customer).result()
     assert outcome == "OperationalError"
-    account = store.account(customer.account_id, now_us=START)
+    account = store.read_account(customer.account_id, now_us=START)
     assert account.balance + account.held == 100
     assert store.reserve(customer.claim(), now_us=START).standing.credits_left < 100
 
 
-def test_a_grant_beyond_64_bits_is_rejected_and_changes_nothing(store: SqliteStore) -> None:
+def test_a_grant_beyond_64_bits_is_rejected_and_changes_nothing(store: SqliteAccountStore) -> None:
     customer = open_account(store, credits=10)
     with pytest.raises(InvalidArgumentError, match="the credits must be a number"):
         store.append_entry(entry(customer.account_id, 2**63 - 1))
-    account = store.account(customer.account_id, now_us=START)
+    account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.granted) == (10, 10)
-    assert [line.credits for line in store.entries(customer.account_id)] == [10]
+    assert [line.credits for line in store.list_entries(customer.account_id)] == [10]
 
 
 def test_a_settle_for_an_account_of_another_file_is_an_error_of_the_caller(
-    store: SqliteStore, tmp_path: Path
+    store: SqliteAccountStore, tmp_path: Path
 ) -> None:
-    elsewhere = SqliteStore(tmp_path / "elsewhere.db")
+    elsewhere = SqliteAccountStore(tmp_path / "elsewhere.db")
     hold = elsewhere.reserve(open_account(elsewhere).claim(), now_us=START).hold
     with pytest.raises(UnknownAccountError):
         store.settle(hold, now_us=START)

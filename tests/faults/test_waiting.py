@@ -26,7 +26,7 @@ from tests.faults.processes import workers
 from tests.integration.running import Running, running
 from tests.trials import Part, record
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +152,7 @@ def test_photos_whose_clients_leave_while_they_wait_are_not_worked_on_and_cost_n
 def test_a_photo_whose_client_leaves_meanwhile_is_charged_only_if_it_is_kept(
     tmp_path: Path, env: dict[str, str], slow: bytes, leave: Callable[[socket.socket], None]
 ) -> None:
-    store = connect(env["BLUR_ACCOUNTS"])
+    store = open_account_store(env["BLUR_ACCOUNTS"])
     with running(tmp_path, env) as server:
         for header, charged in ((), 0), (("Idempotency-Key: once",), 1):
             books = open_books(store)
@@ -199,7 +199,7 @@ def test_a_photo_waits_for_a_limited_time_and_costs_nothing_then(
 def test_a_second_account_gets_its_share_of_a_full_queue(
     tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
 ) -> None:
-    store = connect(env["BLUR_ACCOUNTS"])
+    store = open_account_store(env["BLUR_ACCOUNTS"])
     newcomer = open_books(store)
     with running(tmp_path, env, "--queue", "4") as server, ThreadPoolExecutor(12) as pool:
         crowd = [pool.submit(post, server, books.key, slow) for _ in range(5)]

@@ -19,7 +19,7 @@ from tests.faults.processes import workers
 from tests.integration.running import Running, environment, running
 from tests.trials import Part, record
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterato
         INJECTED_FAULTS=str(faults),
         PYTHONPATH=str(INJECTED),
     )
-    store = connect(env["BLUR_ACCOUNTS"])
+    store = open_account_store(env["BLUR_ACCOUNTS"])
     with running(folder, env) as started:
         yield Faulty(started, faults, open_books(store))
     store.close()
@@ -210,7 +210,7 @@ def test_the_server_works_without_what_other_systems_do_not_have(
     tmp_path: Path, model_dir: Path
 ) -> None:
     env = environment(tmp_path, model_dir, INJECTED_ABSENCE="1", PYTHONPATH=str(INJECTED))
-    store = connect(env["BLUR_ACCOUNTS"])
+    store = open_account_store(env["BLUR_ACCOUNTS"])
     with running(tmp_path, env) as started:
         server = Faulty(started, tmp_path, open_books(store))
         assert server.post().status_code == 200

@@ -15,10 +15,10 @@ from PIL import Image
 from tests.unit.imaging.test_pipeline import Middle
 
 from blur.accounts import keys
-from blur.accounts.admin import Office
+from blur.accounts.admin import AccountAdmin
 from blur.accounts.idempotency import IdempotencyKey
 from blur.accounts.model import Instant, KeyKind, RateLimit
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.errors import (
     IdempotencyConflictError,
     ImageTooLargeError,
@@ -88,14 +88,14 @@ def shelf() -> Shelf:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "accounts.db")
+def store(tmp_path: Path) -> Iterator[SqliteAccountStore]:
+    store = SqliteAccountStore(tmp_path / "accounts.db")
     yield store
     store.close()
 
 
 @pytest.fixture
-def service(store: SqliteStore, clock: Clock, shelf: Shelf) -> BlurService:
+def service(store: SqliteAccountStore, clock: Clock, shelf: Shelf) -> BlurService:
     holds = (f"hold-{number}" for number in itertools.count())
     ticks = itertools.count(step=1_000_000)
     return BlurService(
@@ -115,23 +115,23 @@ def service(store: SqliteStore, clock: Clock, shelf: Shelf) -> BlurService:
 
 
 @pytest.fixture
-def key(store: SqliteStore) -> ApiKey:
+def key(store: SqliteAccountStore) -> ApiKey:
     return key_of_kind(store, KeyKind.LIVE)
 
 
-def key_of_kind(store: SqliteStore, kind: KeyKind) -> ApiKey:
-    office = Office(store, token_bytes, START)
-    account_id = office.open_account("A customer", credits=FUNDS)
-    return keys.parse(office.issue_key(account_id, kind, limit=RateLimit(60, 10))[0])
+def key_of_kind(store: SqliteAccountStore, kind: KeyKind) -> ApiKey:
+    admin = AccountAdmin(store, token_bytes, START)
+    account_id = admin.create_account("A customer", credits=FUNDS)
+    return keys.parse(admin.issue_key(account_id, kind, limit=RateLimit(60, 10))[0])
 
 
-def balances(store: SqliteStore, key: ApiKey, at_us: int = START) -> tuple[int, int, int]:
-    account = store.account(key.account_id, now_us=Instant(at_us))
+def balances(store: SqliteAccountStore, key: ApiKey, at_us: int = START) -> tuple[int, int, int]:
+    account = store.read_account(key.account_id, now_us=Instant(at_us))
     return account.balance, account.held, account.used
 
 
 def test_a_live_key_is_charged_and_gets_picture_status_and_times(
-    service: BlurService, store: SqliteStore, key: ApiKey
+    service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     made = service.blur(key, lambda: REQUEST, left_ms=28_000)
     assert (made.status.credits_charged, made.status.credits_left) == (PRICE, FUNDS - PRICE)
@@ -151,7 +151,7 @@ def test_a_live_key_is_charged_and_gets_picture_status_and_times(
 
 
 def test_a_test_key_costs_nothing_and_its_picture_is_stamped(
-    service: BlurService, store: SqliteStore, key: ApiKey
+    service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     free = key_of_kind(store, KeyKind.TEST)
     stamped = service.blur(free, lambda: REQUEST, left_ms=28_000)
@@ -161,7 +161,7 @@ def test_a_test_key_costs_nothing_and_its_picture_is_stamped(
 
 
 def test_the_price_is_held_for_as_long_as_is_set_while_the_photo_is_blurred(
-    service: BlurService, store: SqliteStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+    service: BlurService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
 
@@ -169,7 +169,7 @@ def test_the_price_is_held_for_as_long_as_is_set_while_the_photo_is_blurred(
         del model, pixels
         for after_s in (0, TTL_S - 1, TTL_S + CLOCK_SKEW_S):
             now_us = Instant(START + after_s * 1_000_000)
-            account = store.account(key.account_id, now_us=now_us)
+            account = store.read_account(key.account_id, now_us=now_us)
             seen.append((account.balance, account.held))
         message = "enough seen"
         raise RuntimeError(message)
@@ -182,7 +182,7 @@ def test_the_price_is_held_for_as_long_as_is_set_while_the_photo_is_blurred(
 
 
 def test_a_rejected_photo_costs_nothing_and_the_error_has_the_account_status(
-    service: BlurService, store: SqliteStore, key: ApiKey
+    service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     with pytest.raises(InvalidImageError) as caught:
         service.blur(key, lambda: replace(REQUEST, image=b"no image"), left_ms=28_000)
@@ -199,7 +199,7 @@ def test_a_photo_with_a_pixel_too_many_is_refused(service: BlurService, key: Api
 
 
 def test_what_breaks_costs_nothing_either(
-    service: BlurService, store: SqliteStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+    service: BlurService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(model: Middle, pixels: object) -> None:
         del model, pixels
@@ -213,7 +213,7 @@ def test_what_breaks_costs_nothing_either(
 
 @pytest.mark.parametrize(("left_ms", "done"), [(5_000, False), (5_001, True)])
 def test_a_call_with_no_time_left_but_the_margin_is_given_up_uncharged(
-    service: BlurService, store: SqliteStore, key: ApiKey, left_ms: int, *, done: bool
+    service: BlurService, store: SqliteAccountStore, key: ApiKey, left_ms: int, *, done: bool
 ) -> None:
     if done:
         service.blur(key, lambda: REQUEST, left_ms=left_ms)
@@ -237,7 +237,7 @@ def test_a_large_result_is_stored_under_a_name_with_its_format(
 
 
 def test_a_call_repeated_under_its_idempotency_key_is_made_again_and_charged_once(
-    service: BlurService, store: SqliteStore, key: ApiKey, clock: Clock
+    service: BlurService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
     first = service.blur(key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     clock.at_us += 1_000_000
@@ -305,7 +305,7 @@ def test_a_later_parameter_changes_a_fingerprint_only_where_it_is_set() -> None:
 
 
 def test_a_form_is_read_once_its_price_is_held_and_a_wrong_one_is_given_back(
-    service: BlurService, store: SqliteStore, key: ApiKey
+    service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     held = []
 
@@ -328,7 +328,7 @@ def test_a_form_is_read_once_its_price_is_held_and_a_wrong_one_is_given_back(
 
 
 def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_credits(
-    service: BlurService, store: SqliteStore, key: ApiKey
+    service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     def read() -> BlurRequest:
         raise AssertionError
@@ -349,7 +349,7 @@ def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_cre
 
 
 def test_a_picture_for_a_client_that_has_gone_is_not_charged(
-    service: BlurService, store: SqliteStore, key: ApiKey
+    service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     made = service.blur(key, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
     assert (made.status.credits_charged, made.status.credits_left) == (0, FUNDS)
@@ -357,7 +357,7 @@ def test_a_picture_for_a_client_that_has_gone_is_not_charged(
 
 
 def test_a_picture_that_an_idempotency_key_keeps_is_charged_though_its_client_has_gone(
-    service: BlurService, store: SqliteStore, key: ApiKey
+    service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     gone: Any = {"left_ms": 28_000, "idempotency_key": KEY, "is_client_connected": lambda: False}
     assert service.blur(key, lambda: REQUEST, **gone).status.credits_charged == PRICE
@@ -367,7 +367,7 @@ def test_a_picture_that_an_idempotency_key_keeps_is_charged_though_its_client_ha
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(0, 1), (100, 1), (101, 2), (310, 4)])
 def test_a_call_that_is_not_charged_counts_by_its_cpu(
-    service: BlurService, store: SqliteStore, key: ApiKey, cpu_ms: int, weight: int
+    service: BlurService, store: SqliteAccountStore, key: ApiKey, cpu_ms: int, weight: int
 ) -> None:
     def heavy() -> BlurService:
         ticks = itertools.count(step=cpu_ms * 1_000_000)
@@ -413,7 +413,7 @@ def test_the_total_time_is_the_whole_call_with_storing_and_settling(
 
 
 def test_a_free_request_is_counted_and_its_errors_carry_the_status(
-    service: BlurService, store: SqliteStore, key: ApiKey, clock: Clock
+    service: BlurService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
     for remaining in (9, 8):
         with service.authorized(key) as status:

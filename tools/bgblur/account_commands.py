@@ -21,7 +21,7 @@ from bgblur.console import (
     accounts_location,
     json_option,
     load_settings,
-    open_office,
+    open_admin,
     show,
     show_table,
 )
@@ -45,9 +45,9 @@ def accounts() -> None:
 @json_option
 def create(name: str, initial_credits: int, *, as_json: bool) -> None:
     """Create an account called NAME and print its id."""
-    with open_office(creates=True) as office:
-        account_id = office.open_account(name, credits=initial_credits)
-        account = office.store.account(account_id, now_us=office.now_us)
+    with open_admin(creates=True) as admin:
+        account_id = admin.create_account(name, credits=initial_credits)
+        account = admin.store.read_account(account_id, now_us=admin.now_us)
         stored_in = accounts_location(load_settings().accounts)
         show({**_row(account), "stored_in": stored_in}, as_json=as_json)
 
@@ -56,8 +56,8 @@ def create(name: str, initial_credits: int, *, as_json: bool) -> None:
 @json_option
 def list_(*, as_json: bool) -> None:
     """List every account."""
-    with open_office() as office:
-        rows = [_row(account) for account in office.store.accounts(now_us=office.now_us)]
+    with open_admin() as admin:
+        rows = [_row(account) for account in admin.store.list_accounts(now_us=admin.now_us)]
         show_table(rows, as_json=as_json)
 
 
@@ -66,8 +66,8 @@ def list_(*, as_json: bool) -> None:
 @json_option
 def show_(account_id: str, *, as_json: bool) -> None:
     """Show one account with its usage by month and its keys' prefixes."""
-    with open_office() as office:
-        account = office.store.account(account_id, now_us=office.now_us)
+    with open_admin() as admin:
+        account = admin.store.read_account(account_id, now_us=admin.now_us)
         usage = {
             month: {"calls": used.calls, "credits": used.credits}
             for month, used in sorted(account.usage.items())
@@ -82,8 +82,8 @@ def show_(account_id: str, *, as_json: bool) -> None:
 @json_option
 def ledger(account_id: str, *, as_json: bool) -> None:
     """Print the account's ledger: every grant, top-up and adjustment, oldest first."""
-    with open_office() as office:
-        office.store.account(account_id, now_us=office.now_us)  # which has to be there
+    with open_admin() as admin:
+        admin.store.read_account(account_id, now_us=admin.now_us)  # which has to be there
         rows = [
             {
                 "at": rfc3339(entry.at_us),
@@ -92,7 +92,7 @@ def ledger(account_id: str, *, as_json: bool) -> None:
                 "note": entry.note,
                 "entry": entry.entry_id,
             }
-            for entry in office.store.entries(account_id)
+            for entry in admin.store.list_entries(account_id)
         ]
         show_table(rows, as_json=as_json)
 
@@ -111,9 +111,9 @@ def ledger(account_id: str, *, as_json: bool) -> None:
 @json_option
 def top_up(account_id: str, amount: int, note: str, entry_id: str | None, *, as_json: bool) -> None:
     """Add CREDITS to an account."""
-    with open_office() as office:
-        office.enter(account_id, EntryKind.TOP_UP, amount, note, entry_id=entry_id)
-        show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
+    with open_admin() as admin:
+        admin.add_ledger_entry(account_id, EntryKind.TOP_UP, amount, note, entry_id=entry_id)
+        show(_row(admin.store.read_account(account_id, now_us=admin.now_us)), as_json=as_json)
 
 
 @accounts.command(context_settings={"ignore_unknown_options": True})  # takes -3 for a number
@@ -129,9 +129,9 @@ def adjust(account_id: str, amount: int, note: str, *, yes: bool, as_json: bool)
         raise click.UsageError(message)
     if not yes:
         click.confirm(f"Change the balance of {account_id} by {amount:+d}?", abort=True, err=True)
-    with open_office() as office:
-        office.enter(account_id, EntryKind.ADJUSTMENT, amount, note)
-        show(_row(office.store.account(account_id, now_us=office.now_us)), as_json=as_json)
+    with open_admin() as admin:
+        admin.add_ledger_entry(account_id, EntryKind.ADJUSTMENT, amount, note)
+        show(_row(admin.store.read_account(account_id, now_us=admin.now_us)), as_json=as_json)
 
 
 @accounts.command()
@@ -143,14 +143,14 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
 
     The exit code is 3 if an account differs; each difference is printed.
     """
-    with open_office() as office:
-        store, now_us = office.store, office.now_us
+    with open_admin() as admin:
+        store, now_us = admin.store, admin.now_us
         audited = (
             [account_id]
             if account_id
-            else [account.account_id for account in store.accounts(now_us=now_us)]
+            else [account.account_id for account in store.list_accounts(now_us=now_us)]
         )
-        books = (store.books(audited_id, now_us=now_us) for audited_id in audited)
+        books = (store.read_with_ledger(audited_id, now_us=now_us) for audited_id in audited)
         found = [
             {"account": account.account_id, "difference": difference}
             for account, entries in ((read.account, read.entries) for read in books)

@@ -11,7 +11,7 @@ from bgblur import demo, embedded
 from bgblur.account_commands import accounts
 from bgblur.arguments import ADDRESS
 from bgblur.blurring.command import blur
-from bgblur.console import ACCOUNTS_HELP, accounts_location, load_settings, open_office
+from bgblur.console import ACCOUNTS_HELP, accounts_location, load_settings, open_admin
 from bgblur.key_commands import keys
 from bgblur.printable import PrintableErrorsGroup
 from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
@@ -114,9 +114,9 @@ def serve(  # noqa: PLR0913 - one for each option
 
 def _demo_key(settings: Settings) -> str:
     limit = RateLimit(settings.rate_per_minute, settings.rate_burst)
-    with open_office(creates=True) as office:
+    with open_admin(creates=True) as admin:
         key_file = demo.key_file(settings.accounts, embedded.data_folder(os.environ))
-        return demo.demo_key(office, key_file, limit=limit)
+        return demo.demo_key(admin, key_file, limit=limit)
 
 
 def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:

@@ -17,9 +17,9 @@ from rich.text import Text
 
 from bgblur import embedded
 from bgblur.printable import printable
-from blur.accounts.admin import Office
-from blur.accounts.connect import connect
-from blur.accounts.store import AccountAdminError
+from blur.accounts.admin import AccountAdmin
+from blur.accounts.connect import open_account_store
+from blur.accounts.ports import AccountAdminError
 from blur.clock import now
 from blur.errors import ApiError
 
@@ -66,7 +66,7 @@ def _require_database(accounts: str) -> None:
 
 
 @contextmanager
-def open_office(*, creates: bool = False) -> Iterator[Office]:
+def open_admin(*, creates: bool = False) -> Iterator[AccountAdmin]:
     """Open the accounts, and end with one clear line where the store refuses.
 
     A database that does not exist is an error, unless the command `creates` accounts.
@@ -75,11 +75,11 @@ def open_office(*, creates: bool = False) -> Iterator[Office]:
     if not creates:
         _require_database(accounts)
     try:
-        store = connect(accounts)
+        store = open_account_store(accounts)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     try:
-        yield Office(store, secrets.token_bytes, now())
+        yield AccountAdmin(store, secrets.token_bytes, now())
     except AccountAdminError as error:
         raise click.ClickException(str(error)) from error
     except ApiError as error:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from bgblur.embedded import site
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, KeyKind, RateLimit
-from blur.accounts.store import UnknownAccountError
+from blur.accounts.ports import UnknownAccountError
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
-    from blur.accounts.admin import Office
+    from blur.accounts.admin import AccountAdmin
 
 CREDITS = 1000
 REFILL_BELOW = 100
@@ -31,21 +31,21 @@ def key_file(accounts: str, data_folder: Path) -> Path:
     return data_folder / f"{scheme}-{name}.demo-key"
 
 
-def demo_key(office: Office, key_file: Path, *, limit: RateLimit) -> str:
+def demo_key(admin: AccountAdmin, key_file: Path, *, limit: RateLimit) -> str:
     """Return the demo key, making its account at the first start and refilling it later.
 
     A key is otherwise shown once and stored nowhere. This one is in a file of mode 0600 next to
     the database, and worth no more than the credits of one machine's demo.
     """
     text = key_file.read_text().strip() if key_file.exists() else ""
-    if not _is_known(office, text):
-        account_id = office.open_account("demo", credits=CREDITS)
-        text, _ = office.issue_key(account_id, KeyKind.LIVE, limit=limit)
+    if not _is_known(admin, text):
+        account_id = admin.create_account("demo", credits=CREDITS)
+        text, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=limit)
         key_file.parent.mkdir(parents=True, exist_ok=True)
         key_file.unlink(missing_ok=True)  # an old file can have another mode
         key_file.touch(mode=0o600)
         key_file.write_text(f"{text}\n")
-    _refill(office, keys.parse(text).account_id)
+    _refill(admin, keys.parse(text).account_id)
     return text
 
 
@@ -57,17 +57,17 @@ def curl_line(api_key: str, base_url: str) -> str:
     return f"{shlex.join(words)} || {{ cat blurred.png; rm blurred.png; false; }}"
 
 
-def _is_known(office: Office, text: str) -> bool:
+def _is_known(admin: AccountAdmin, text: str) -> bool:
     try:
         key = keys.parse(text)
-        account = office.store.account(key.account_id, now_us=office.now_us)
+        account = admin.store.read_account(key.account_id, now_us=admin.now_us)
     except (InvalidApiKeyError, UnknownAccountError):
         return False
-    return any(k.digest == key.digest and k.is_valid(office.now_us) for k in account.keys)
+    return any(k.digest == key.digest and k.is_valid(admin.now_us) for k in account.keys)
 
 
-def _refill(office: Office, account_id: str) -> None:
-    account = office.store.account(account_id, now_us=office.now_us)
+def _refill(admin: AccountAdmin, account_id: str) -> None:
+    account = admin.store.read_account(account_id, now_us=admin.now_us)
     if account.balance < REFILL_BELOW:
         missing = CREDITS - account.balance
-        office.enter(account_id, EntryKind.TOP_UP, missing, "demo refill")
+        admin.add_ledger_entry(account_id, EntryKind.TOP_UP, missing, "demo refill")

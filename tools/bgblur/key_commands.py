@@ -20,7 +20,7 @@ from bgblur.console import (
     accounts_location,
     json_option,
     load_settings,
-    open_office,
+    open_admin,
     show,
     show_table,
 )
@@ -29,7 +29,7 @@ from blur.api.account import rfc3339
 from blur.bounds import MAX_BURST
 
 if TYPE_CHECKING:
-    from blur.accounts.admin import Office
+    from blur.accounts.admin import AccountAdmin
 
 
 @click.group(epilog=ACCOUNTS_HELP)
@@ -74,10 +74,10 @@ def issue(  # noqa: PLR0913, PLR0917 - one argument an option
         message = "--credits is for a new account; use 'bgblur accounts top-up'"
         raise click.UsageError(message)
     kind = KeyKind.TEST if is_test else KeyKind.LIVE
-    with open_office(creates=account_id is None) as office:
-        account_id = account_id or office.open_account(name, credits=initial_credits or 0)
-        text, record = office.issue_key(account_id, kind, limit=_limit(rate, burst), ttl_us=ttl_us)
-        _show_issued(office, text, record, as_json=as_json)
+    with open_admin(creates=account_id is None) as admin:
+        account_id = account_id or admin.create_account(name, credits=initial_credits or 0)
+        text, record = admin.issue_key(account_id, kind, limit=_limit(rate, burst), ttl_us=ttl_us)
+        _show_issued(admin, text, record, as_json=as_json)
 
 
 @keys.command(name="list")
@@ -85,12 +85,12 @@ def issue(  # noqa: PLR0913, PLR0917 - one argument an option
 @json_option
 def list_(account_id: str | None, *, as_json: bool) -> None:
     """List keys by their prefixes."""
-    with open_office() as office:
-        store, now_us = office.store, office.now_us
+    with open_admin() as admin:
+        store, now_us = admin.store, admin.now_us
         accounts = (
-            [store.account(account_id, now_us=now_us)]
+            [store.read_account(account_id, now_us=now_us)]
             if account_id
-            else store.accounts(now_us=now_us)
+            else store.list_accounts(now_us=now_us)
         )
         rows = [
             {**_row(key, now_us), "balance": account.balance}
@@ -106,9 +106,9 @@ def list_(account_id: str | None, *, as_json: bool) -> None:
 @json_option
 def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
     """Replace KEY (its prefix) with a new key; KEY expires after the grace period."""
-    with open_office() as office:
-        text, record = office.rotate_key(office.find_key(key), grace_us=grace_us)
-        _show_issued(office, text, record, as_json=as_json)
+    with open_admin() as admin:
+        text, record = admin.rotate_key(admin.find_key(key), grace_us=grace_us)
+        _show_issued(admin, text, record, as_json=as_json)
 
 
 @keys.command()
@@ -118,10 +118,10 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
 @json_option
 def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:
     """Set the rate limit of KEY (its prefix)."""
-    with open_office() as office:
-        found = office.find_key(key)
-        office.store.limit_key(found.account_id, found.digest, _limit(rate, burst))
-        show(_row(office.find_key(key), office.now_us), as_json=as_json)
+    with open_admin() as admin:
+        found = admin.find_key(key)
+        admin.store.set_rate_limit(found.account_id, found.digest, _limit(rate, burst))
+        show(_row(admin.find_key(key), admin.now_us), as_json=as_json)
 
 
 @keys.command()
@@ -130,21 +130,21 @@ def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> No
 @json_option
 def revoke(key: str, *, yes: bool, as_json: bool) -> None:
     """Revoke KEY (its prefix) at once. This cannot be undone."""
-    with open_office() as office:
-        found = office.find_key(key)
+    with open_admin() as admin:
+        found = admin.find_key(key)
         if not yes:
             click.confirm(f"Revoke {found.prefix}…? This cannot be undone.", abort=True, err=True)
-        office.store.revoke_key(found.account_id, found.digest)
-        show(_row(office.find_key(key), office.now_us), as_json=as_json)
+        admin.store.revoke_key(found.account_id, found.digest)
+        show(_row(admin.find_key(key), admin.now_us), as_json=as_json)
 
 
-def _show_issued(office: Office, text: str, record: KeyRecord, *, as_json: bool) -> None:
-    account = office.store.account(record.account_id, now_us=office.now_us)
+def _show_issued(admin: AccountAdmin, text: str, record: KeyRecord, *, as_json: bool) -> None:
+    account = admin.store.read_account(record.account_id, now_us=admin.now_us)
     more = {
         "balance": account.balance,
         "stored_in": accounts_location(load_settings().accounts),
     }
-    show({"key": text, **_row(record, office.now_us), **more}, as_json=as_json)
+    show({"key": text, **_row(record, admin.now_us), **more}, as_json=as_json)
 
 
 def _limit(rate: int | None, burst: int | None) -> RateLimit:

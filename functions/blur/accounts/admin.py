@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING
 
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, Instant, KeyKind, KeyRecord, LedgerEntry, RateLimit
-from blur.accounts.store import InvalidKeyError, UnknownAccountError
+from blur.accounts.ports import InvalidKeyError, UnknownAccountError
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
     from blur.accounts.keys import Entropy
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class AccountAdmin:
     """The operator's side of a store, with its sources of time and of chance."""
 
     store: AccountStore
     entropy: Entropy
     now_us: Instant
 
-    def open_account(self, name: str, *, credits: int = 0) -> str:  # noqa: A002 - the field's word
+    def create_account(self, name: str, *, credits: int = 0) -> str:  # noqa: A002 - the field's word
         """Create an account, with a first grant if there is one, and return its id."""
         account_id = keys.new_account_id(self.entropy)
         self.store.create_account(account_id, name, now_us=self.now_us)
         if credits:
-            self.enter(account_id, EntryKind.GRANT, credits, "opening grant")
+            self.add_ledger_entry(account_id, EntryKind.GRANT, credits, "opening grant")
         return account_id
 
-    def enter(
+    def add_ledger_entry(
         self,
         account_id: str,
         kind: EntryKind,
@@ -61,7 +61,7 @@ class Office:
             TooManyKeysError: the account has its keys already.
 
         """
-        self.store.account(account_id, now_us=self.now_us)
+        self.store.read_account(account_id, now_us=self.now_us)
         text = keys.mint(kind, account_id, self.entropy)
         key = keys.parse(text)
         record = KeyRecord(
@@ -102,7 +102,7 @@ class Office:
             UnknownAccountError: no key has this name, or more than one has.
 
         """
-        account = self.store.account(account_of(name), now_us=self.now_us)
+        account = self.store.read_account(account_id_of(name), now_us=self.now_us)
         found = [key for key in account.keys if name == key.prefix or _is_text_of(key, name)]
         if len(found) != 1:
             message = f"account {account.account_id} has {len(found)} keys of that name"
@@ -117,7 +117,7 @@ def _is_text_of(key: KeyRecord, name: str) -> bool:
         return False
 
 
-def account_of(key_name: str) -> str:
+def account_id_of(key_name: str) -> str:
     """Return the account id that a key's text or prefix carries.
 
     Raises:

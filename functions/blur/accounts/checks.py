@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts.store import InvalidArgumentError
+from blur.accounts.ports import InvalidArgumentError
 from blur.bounds import (
     MAX_ACCOUNT_ID_CHARS,
     MAX_BURST,

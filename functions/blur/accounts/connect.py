@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 
-def connect(location: str) -> AccountStore:
+def open_account_store(location: str) -> AccountStore:
     """Open `sqlite:<path>` or `dynamodb:<table>`.
 
     Only the module that is needed is imported: boto3 takes as long as the model.
@@ -20,12 +20,12 @@ def connect(location: str) -> AccountStore:
     """
     scheme, _, name = location.partition(":")
     if name and scheme == "sqlite":
-        from blur.accounts.sqlite.store import SqliteStore  # noqa: PLC0415 - see the docstring
+        from blur.accounts.sqlite.account_store import SqliteAccountStore  # noqa: PLC0415 - see the docstring
 
-        return SqliteStore(Path(name))
+        return SqliteAccountStore(Path(name))
     if name and scheme == "dynamodb":
-        from blur.accounts.dynamo.store import DynamoStore, open_client  # noqa: PLC0415 - as above
+        from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client  # noqa: PLC0415 - as above
 
-        return DynamoStore(name, open_client())
+        return DynamoAccountStore(name, open_client())
     message = f"{location!r} is neither sqlite:<path> nor dynamodb:<table>"
     raise ValueError(message)

@@ -31,7 +31,7 @@ from blur.errors import (
 
 if TYPE_CHECKING:
     from blur.accounts.model import AccountStatus, Claim, Hold, Weight
-    from blur.accounts.store import CallStore
+    from blur.accounts.ports import CallStore
 
 REMEMBER_US = 24 * 3600 * SECOND_US
 """How long an `Idempotency-Key` counts after its first call."""

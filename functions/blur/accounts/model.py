@@ -38,7 +38,7 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class RateStanding:
+class RateLimitStatus:
     """Where a key stands with its rate limit after a call."""
 
     limit: RateLimit
@@ -55,7 +55,7 @@ class AccountStatus:
     credits_charged: int | None
     """None where the charge was sent and no answer came: it may have arrived."""
     credits_left: int
-    rate: RateStanding
+    rate: RateLimitStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class AccountView:
 
     account: Account
     key: KeyRecord
-    rate: RateStanding
+    rate: RateLimitStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountBooks:
+class AccountWithLedger:
     """An account and its whole ledger, both as of the same moment."""
 
     account: Account

@@ -15,7 +15,7 @@ Each admitted request moves TAT on by T, and none is admitted once TAT is more t
 whole microseconds and T is rounded up, so rounding never admits more than the limit.
 
 A call that was not charged and took more CPU than an ordinary photo counts as several requests
-once it has ended: TAT and `allow` move on by T for each (`weighed`).
+once it has ended: TAT and `allow` move on by T for each (`add_weight`).
 
 Clocks of machines differ, and TAT is compared with all of them. So a bucket also keeps the instant
 of its last request, and its time never goes back: a request that a slow clock dates earlier is
@@ -32,7 +32,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from blur.accounts.model import SECOND_US, Instant, RateLimit, RateStanding
+from blur.accounts.model import SECOND_US, Instant, RateLimit, RateLimitStatus
 
 MINUTE_US = 60 * SECOND_US
 
@@ -66,7 +66,7 @@ def slack_us(limit: RateLimit) -> int:
     return (2 - limit.burst) * interval_us(limit)
 
 
-def step(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket | Refusal:
+def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket | Refusal:
     """Admit one request and return the bucket after it, or refuse it."""
     now_us = bucket_time(bucket, now_us)
     interval = interval_us(limit)
@@ -77,7 +77,7 @@ def step(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket | Refusal:
     return Refusal(retry_after_s(bucket, now_us))
 
 
-def weighed(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
+def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
     """Return the bucket as if a request that it has admitted had counted as `requests` more.
 
     TAT is moved to `horizon_us` at most, so that no call locks its key out for long.
@@ -104,14 +104,14 @@ def retry_after_s(bucket: Bucket, now_us: Instant) -> int:
     return max(1, _ceil_seconds(bucket.allow_us - bucket_time(bucket, now_us)))
 
 
-def standing(bucket: Bucket, limit: RateLimit, now_us: Instant) -> RateStanding:
+def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> RateLimitStatus:
     """Tell what the key could send right now, and when it is fully rested."""
     now_us = bucket_time(bucket, now_us)
     reset_s = max(0, _ceil_seconds(bucket.tat_us - now_us))
     if bucket.tat_us <= now_us:
-        return RateStanding(limit, limit.burst, reset_s)
+        return RateLimitStatus(limit, limit.burst, reset_s)
     conforming = (now_us - bucket.allow_us) // interval_us(limit) + 1
-    return RateStanding(limit, max(0, conforming), reset_s)
+    return RateLimitStatus(limit, max(0, conforming), reset_s)
 
 
 class LimiterClock:

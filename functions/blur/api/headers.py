@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from blur.accounts.model import AccountStatus, RateStanding
+    from blur.accounts.model import AccountStatus, RateLimitStatus
 
 POLICY = "requests"
 """The name that ties the two rate-limit headers together."""
@@ -41,7 +41,7 @@ def server_timing(durations_ms: Mapping[str, float]) -> str:
     return ", ".join(f"{name};dur={duration:.1f}" for name, duration in durations_ms.items())
 
 
-def _rate_headers(rate: RateStanding) -> dict[str, str]:
+def _rate_headers(rate: RateLimitStatus) -> dict[str, str]:
     """Write the fields of draft-ietf-httpapi-ratelimit-headers-10.
 
     The policy's quota `q` is what a rested key may send at once, and its window `w` the

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 from aws_lambda_powertools.event_handler import Response
 
-from blur.accounts.model import AccountStatus, Instant, RateLimit, RateStanding
+from blur.accounts.model import AccountStatus, Instant, RateLimit, RateLimitStatus
 from blur.api.account import rfc3339
 from blur.api.headers import AS_TOLD, CORS_HEADERS, server_timing, standing_headers
 from blur.errors import MethodNotAllowedError
@@ -51,7 +51,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
     short of the limit by a few hundred bytes at most.
     """
     longest = AccountStatus(
-        _LONGEST, _LONGEST, RateStanding(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
+        _LONGEST, _LONGEST, RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
     )
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(_LONGEST))
     made = Picture(Encoded(b"", "image/" + "x" * 20), longest, True, durations_ms)  # noqa: FBT003

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.accounts.customer import MakeAccount, open_account
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 
 @pytest.fixture

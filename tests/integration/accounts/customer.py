@@ -25,7 +25,7 @@ from blur.accounts.model import (
 from blur.errors import ApiError
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 START = Instant(1_800_000_000 * SECOND_US)
 """15 January 2027, 08:00 UTC, when every simulated customer comes in."""

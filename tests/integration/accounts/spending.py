@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tests.integration.accounts.customer import TTL_US, Customer
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 from blur.accounts.model import Instant
 from blur.errors import InsufficientCreditsError, UnavailableError
 
 if TYPE_CHECKING:
     from blur.accounts.model import Claim, Hold
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 Result = TypeVar("Result")
 REFUND_SHARE = 0.1
@@ -105,7 +105,7 @@ def spend_in_threads(
     location: str, customer: Customer, threads: int, seed: int, duplicates: float
 ) -> int:
     """Open the store anew and spend in so many threads; return how many were charged."""
-    store = connect(location)
+    store = open_account_store(location)
     try:
         with ThreadPoolExecutor(threads) as pool:
             spenders = [

@@ -18,7 +18,7 @@ from blur.errors import (
 )
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 TIGHT = RateLimit(per_minute=60, burst=2)
 
@@ -36,7 +36,7 @@ def test_a_balance_that_does_not_cover_the_price_is_refused_and_counted(
         assert status.rate.remaining == remaining
     with pytest.raises(RateLimitError):
         store.reserve(customer.claim(3), now_us=START)
-    assert store.account(customer.account_id, now_us=START).balance == 2
+    assert store.read_account(customer.account_id, now_us=START).balance == 2
     assert store.reserve(customer.claim(2), now_us=after(1)).standing.rate.remaining == 0
 
 
@@ -120,7 +120,7 @@ def test_an_unknown_key_is_refused_by_every_call(
     with pytest.raises(InvalidApiKeyError):
         store.authorize(stranger.account_id, stranger.digest, now_us=START)
     with pytest.raises(InvalidApiKeyError):
-        store.inquire(stranger.account_id, stranger.digest, now_us=START)
+        store.get_account(stranger.account_id, stranger.digest, now_us=START)
 
 
 def test_a_key_is_valid_until_the_instant_it_expires(
@@ -153,7 +153,7 @@ def test_an_inquiry_shows_the_account_and_the_key_that_asks(
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
     store.reserve(customer.claim(4), now_us=START)
-    view = store.inquire(customer.account_id, customer.digest, now_us=START)
+    view = store.get_account(customer.account_id, customer.digest, now_us=START)
     assert (view.account.balance, view.account.held) == (6, 4)
     assert view.key.digest == customer.digest
     assert view.key in view.account.keys
@@ -165,24 +165,24 @@ def test_inquiries_and_calls_are_limited_apart(
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
     for remaining in (1, 0):
-        view = store.inquire(customer.account_id, customer.digest, now_us=START)
+        view = store.get_account(customer.account_id, customer.digest, now_us=START)
         assert view.rate.remaining == remaining
     with pytest.raises(RateLimitError) as refusal:
-        store.inquire(customer.account_id, customer.digest, now_us=START)
+        store.get_account(customer.account_id, customer.digest, now_us=START)
     assert refusal.value.retry_after_s == 1
     assert store.reserve(customer.claim(), now_us=START).standing.rate.remaining == 1
-    store.inquire(customer.account_id, customer.digest, now_us=after(1))
+    store.get_account(customer.account_id, customer.digest, now_us=after(1))
 
 
 def test_inquiries_of_one_key_are_not_counted_for_another(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=TIGHT)
-    account = store.account(customer.account_id, now_us=START)
+    account = store.read_account(customer.account_id, now_us=START)
     store.add_key(replace(account.keys[0], digest="f" * 64), now_us=START)
     for _ in range(TIGHT.burst):
-        store.inquire(customer.account_id, customer.digest, now_us=START)
-    view = store.inquire(customer.account_id, "f" * 64, now_us=START)
+        store.get_account(customer.account_id, customer.digest, now_us=START)
+    view = store.get_account(customer.account_id, "f" * 64, now_us=START)
     assert view.rate.remaining == TIGHT.burst - 1
 
 
@@ -190,7 +190,7 @@ def test_two_keys_of_an_account_share_its_credits_but_not_their_limits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     from_one = make_account(credits=3, limit=TIGHT)
-    account = store.account(from_one.account_id, now_us=START)
+    account = store.read_account(from_one.account_id, now_us=START)
     second = replace(account.keys[0], digest="f" * 64)
     store.add_key(second, now_us=START)
     store.reserve(from_one.claim(), now_us=START)

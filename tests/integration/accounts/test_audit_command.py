@@ -16,7 +16,7 @@ from tests.integration.accounts.spending import now, patiently
 from bgblur.account_commands import accounts
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 
 @pytest.mark.parametrize("of", ["one account", "all accounts"])

@@ -12,14 +12,14 @@ from blur.accounts.model import SECOND_US, Hold, Instant, RateLimit, Usage
 if TYPE_CHECKING:
     import pytest
 
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 JANUARY_ENDS_US = Instant(1_801_440_000 * SECOND_US)
 TIGHT = RateLimit(per_minute=60, burst=2)
 
 
 def balances(store: AccountStore, customer: Customer, seconds: float = 0) -> tuple[int, int, int]:
-    account = store.account(customer.account_id, now_us=after(seconds))
+    account = store.read_account(customer.account_id, now_us=after(seconds))
     assert account.granted - account.used == account.balance + account.held
     return account.balance, account.held, account.used
 
@@ -46,7 +46,7 @@ def test_a_settled_hold_is_charged_and_counted_in_its_month(
         standing = store.settle(hold, now_us=after(1))
         assert (standing.credits_charged, standing.credits_left) == (price, 7)
     assert balances(store, customer, 1) == (7, 0, 3)
-    usage = store.account(customer.account_id, now_us=after(1)).usage
+    usage = store.read_account(customer.account_id, now_us=after(1)).usage
     assert usage == {"2027-01": Usage(calls=2, credits=3)}
 
 
@@ -56,7 +56,7 @@ def test_a_new_month_is_counted_apart(store: AccountStore, make_account: MakeAcc
     for seconds in (0, a_month_s, a_month_s + 1):
         hold = store.reserve(customer.claim(), now_us=after(seconds)).hold
         store.settle(hold, now_us=after(seconds))
-    usage = store.account(customer.account_id, now_us=after(a_month_s + 1)).usage
+    usage = store.read_account(customer.account_id, now_us=after(a_month_s + 1)).usage
     assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(2, 2)}
 
 
@@ -73,7 +73,7 @@ def test_months_are_those_of_utc_wherever_the_machine_stands(
     finally:
         monkeypatch.undo()
         time.tzset()
-    usage = store.account(customer.account_id, now_us=JANUARY_ENDS_US).usage
+    usage = store.read_account(customer.account_id, now_us=JANUARY_ENDS_US).usage
     assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(1, 1)}
 
 
@@ -85,7 +85,7 @@ def test_a_refund_gives_the_credit_back_at_once_and_counts_no_call(
     standing = store.refund(hold, now_us=after(1))
     assert (standing.credits_charged, standing.credits_left) == (0, 10)
     assert balances(store, customer, 1) == (10, 0, 0)
-    assert store.account(customer.account_id, now_us=after(1)).usage == {}
+    assert store.read_account(customer.account_id, now_us=after(1)).usage == {}
 
 
 def test_a_repeated_reserve_takes_and_counts_once(
@@ -140,7 +140,7 @@ def test_settling_twice_charges_once_and_says_the_same(
     standings = [store.settle(hold, now_us=after(1)) for _ in range(2)]
     assert [standing.credits_charged for standing in standings] == [3, 3]
     assert balances(store, customer, 1) == (7, 0, 3)
-    assert store.account(customer.account_id, now_us=after(1)).usage["2027-01"].calls == 1
+    assert store.read_account(customer.account_id, now_us=after(1)).usage["2027-01"].calls == 1
 
 
 def test_refunding_twice_gives_back_once(store: AccountStore, make_account: MakeAccount) -> None:
@@ -186,7 +186,7 @@ def test_a_call_that_costs_nothing_needs_no_credits(
     customer = make_account(credits=0)
     hold = store.reserve(customer.claim(0), now_us=START).hold
     assert store.settle(hold, now_us=START).credits_charged == 0
-    assert store.account(customer.account_id, now_us=START).usage == {"2027-01": Usage(1, 0)}
+    assert store.read_account(customer.account_id, now_us=START).usage == {"2027-01": Usage(1, 0)}
 
 
 def test_a_call_in_flight_settles_after_its_key_was_revoked(

@@ -16,8 +16,8 @@ from tests.integration.accounts.customer import (
 )
 
 from blur.accounts.dynamo import schema
+from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
 from blur.accounts.dynamo.items import key_item
-from blur.accounts.dynamo.store import DynamoStore, open_client
 from blur.accounts.dynamo.values import marshal_item
 from blur.accounts.model import SECOND_US, Instant, RateLimit, Weight
 from blur.errors import InsufficientCreditsError, RateLimitError
@@ -60,17 +60,17 @@ def bill() -> Bill:
 
 
 @pytest.fixture
-def store(dynamodb_table: str, bill: Bill) -> Iterator[DynamoStore]:
+def store(dynamodb_table: str, bill: Bill) -> Iterator[DynamoAccountStore]:
     client = open_client()
     client.meta.events.register("provide-client-params.dynamodb", bill.ask)
     client.meta.events.register("after-call.dynamodb", bill.note)
-    store = DynamoStore(dynamodb_table, client)
+    store = DynamoAccountStore(dynamodb_table, client)
     yield store
     store.close()
 
 
 @pytest.fixture
-def customer(store: DynamoStore, bill: Bill) -> Customer:
+def customer(store: DynamoAccountStore, bill: Bill) -> Customer:
     """An account with two keys, as it is during a rotation."""
     customer = open_account(store, 1_000_000, limit=DEFAULT_LIMIT)
     store.add_key(key_record(customer.account_id, limit=DEFAULT_LIMIT), now_us=START)
@@ -78,21 +78,21 @@ def customer(store: DynamoStore, bill: Bill) -> Customer:
     return customer
 
 
-def call(store: DynamoStore, customer: Customer, now_us: Instant) -> None:
+def call(store: DynamoAccountStore, customer: Customer, now_us: Instant) -> None:
     claim = customer.claim(ttl_us=Settings().hold_ttl_s * SECOND_US)
     hold = store.reserve(claim, now_us=now_us).hold
     store.settle(hold, now_us=now_us)
 
 
 def test_a_call_of_a_rested_key_is_two_writes_of_one_unit(
-    store: DynamoStore, customer: Customer, bill: Bill
+    store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
 def test_a_call_of_a_busy_key_is_two_writes_too(
-    store: DynamoStore, customer: Customer, bill: Bill
+    store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
     bill.clear()
@@ -101,9 +101,9 @@ def test_a_call_of_a_busy_key_is_two_writes_too(
 
 
 def test_a_key_that_another_process_made_busy_takes_one_refused_write_more(
-    store: DynamoStore, customer: Customer, bill: Bill, dynamodb_table: str
+    store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
-    other = DynamoStore(dynamodb_table, open_client())
+    other = DynamoAccountStore(dynamodb_table, open_client())
     call(other, customer, START)
     other.close()
     call(store, customer, after(0.1))
@@ -111,7 +111,7 @@ def test_a_key_that_another_process_made_busy_takes_one_refused_write_more(
 
 
 def test_an_idempotent_call_is_four_writes_of_one_unit(
-    store: DynamoStore, customer: Customer, bill: Bill
+    store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     hold = store.reserve(customer.claim(), now_us=START).hold
     record = record_of(hold)
@@ -123,17 +123,17 @@ def test_an_idempotent_call_is_four_writes_of_one_unit(
 
 
 def test_an_inquiry_and_a_refund_are_one_write_of_one_unit_each(
-    store: DynamoStore, customer: Customer, bill: Bill
+    store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     hold = store.reserve(customer.claim(), now_us=START).hold
     bill.clear()
     store.refund(hold, now_us=START, weight=Weight(8, DEFAULT_LIMIT))
-    store.inquire(customer.account_id, customer.digest, now_us=START)
+    store.get_account(customer.account_id, customer.digest, now_us=START)
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
 def test_a_call_without_credits_is_two_writes_and_one_beyond_its_limit_is_one(
-    store: DynamoStore, bill: Bill
+    store: DynamoAccountStore, bill: Bill
 ) -> None:
     customer = open_account(store, 0, limit=RateLimit(per_minute=1, burst=1))
     for refusal, writes in ((InsufficientCreditsError, 2), (RateLimitError, 1)):
@@ -144,7 +144,7 @@ def test_a_call_without_credits_is_two_writes_and_one_beyond_its_limit_is_one(
 
 
 def test_an_account_with_two_keys_and_a_year_of_usage_fits_in_one_unit(
-    store: DynamoStore, customer: Customer, bill: Bill, dynamodb_table: str
+    store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     a_month_s = 31 * 24 * 3600
     for month in range(12):
@@ -155,7 +155,7 @@ def test_an_account_with_two_keys_and_a_year_of_usage_fits_in_one_unit(
 
 
 def test_a_key_at_its_full_rate_costs_less_than_three_units_a_call(
-    store: DynamoStore, customer: Customer, bill: Bill
+    store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     calls_a_minute = DEFAULT_LIMIT.per_minute
     for number in range(4 * calls_a_minute):
@@ -166,7 +166,7 @@ def test_a_key_at_its_full_rate_costs_less_than_three_units_a_call(
 
 
 def test_marks_of_past_slots_are_dropped_when_they_are_many(
-    store: DynamoStore, customer: Customer, dynamodb_table: str
+    store: DynamoAccountStore, customer: Customer, dynamodb_table: str
 ) -> None:
     for number in range(40):
         call(store, customer, after(number))
@@ -176,12 +176,12 @@ def test_marks_of_past_slots_are_dropped_when_they_are_many(
 
 
 def test_keys_that_have_ended_cost_nothing(
-    store: DynamoStore, customer: Customer, bill: Bill, dynamodb_table: str
+    store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     account_id = customer.account_id
     rotated = next(
         key.digest
-        for key in store.account(account_id, now_us=START).keys
+        for key in store.read_account(account_id, now_us=START).keys
         if key.digest != customer.digest
     )
     for _ in range(60):
@@ -194,13 +194,13 @@ def test_keys_that_have_ended_cost_nothing(
     call(store, customer, after(3600))
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
     assert size(stored(dynamodb_table, customer)) < KILOBYTE
-    listed = store.account(account_id, now_us=after(3600)).keys
+    listed = store.read_account(account_id, now_us=after(3600)).keys
     assert sum(key.revoked for key in listed) == 60
     assert len(listed) == 62
 
 
 def test_the_ended_keys_of_an_earlier_version_leave_the_item_with_its_calls(
-    store: DynamoStore, customer: Customer, bill: Bill, dynamodb_table: str
+    store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     old = write_old_keys(dynamodb_table, customer, 100)
     assert size(stored(dynamodb_table, customer)) > 10 * KILOBYTE
@@ -209,7 +209,7 @@ def test_the_ended_keys_of_an_earlier_version_leave_the_item_with_its_calls(
     bill.clear()
     call(store, customer, after(7200))
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
-    listed = {key.digest: key for key in store.account(customer.account_id, now_us=START).keys}
+    listed = {key.digest: key for key in store.read_account(customer.account_id, now_us=START).keys}
     assert len(listed) == 102
     assert all(listed[key.digest] == key for key in old)
 
@@ -235,7 +235,7 @@ def write_old_keys(table_name: str, customer: Customer, number: int) -> list[Key
 
 
 def test_expired_holds_come_home_together_in_one_write(
-    store: DynamoStore, customer: Customer, bill: Bill
+    store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     for _ in range(20):
         store.reserve(customer.claim(3), now_us=START)

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.accounts.customer import START, after, open_account, record_of
 from tests.integration.stack.test_template import resources, statements, template
 
-from blur.accounts.dynamo.store import DynamoStore, open_client
+from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,25 +22,25 @@ def sent() -> set[str]:
 
 
 @pytest.fixture
-def store(dynamodb_table: str, sent: set[str]) -> Iterator[DynamoStore]:
+def store(dynamodb_table: str, sent: set[str]) -> Iterator[DynamoAccountStore]:
     client = open_client()
 
     def note(model: Any, **_: object) -> None:  # noqa: ANN401 - boto's
         sent.add(f"dynamodb:{model.name}")
 
     client.meta.events.register("before-call.dynamodb", note)
-    store = DynamoStore(dynamodb_table, client)
+    store = DynamoAccountStore(dynamodb_table, client)
     yield store
     store.close()
 
 
 def test_the_role_allows_exactly_what_calls_send(
-    store: DynamoStore, sent: set[str], resources: dict[str, Any]
+    store: DynamoAccountStore, sent: set[str], resources: dict[str, Any]
 ) -> None:
     customer = open_account(store, 10)
     sent.clear()
     store.authorize(customer.account_id, customer.digest, now_us=START)
-    store.inquire(customer.account_id, customer.digest, now_us=START)
+    store.get_account(customer.account_id, customer.digest, now_us=START)
     store.refund(store.reserve(customer.claim(), now_us=START).hold, now_us=START)
     hold = store.reserve(customer.claim(), now_us=START).hold
     record = record_of(hold)

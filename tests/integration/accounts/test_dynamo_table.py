@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.integration.accounts.customer import START, TTL_US, after, new_id, open_account
 
 from blur.accounts.dynamo import schema
-from blur.accounts.dynamo.store import DynamoStore, open_client
+from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
 from blur.accounts.model import IdempotencyRecord, Instant
 from blur.skew import CLOCK_SKEW_US
 
@@ -30,7 +30,10 @@ import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if module.name not in (
-        "blur.accounts.dynamo.store", "blur.aws", "blur.lambda_handler", "blur.storage.bucket"
+        "blur.accounts.dynamo.account_store",
+        "blur.aws",
+        "blur.lambda_handler",
+        "blur.storage.bucket",
     ):
         importlib.import_module(module.name)
 print(*(name for name in sys.argv[2:] if name in sys.modules))
@@ -65,7 +68,7 @@ def test_a_record_outlives_its_use_by_the_time_to_live_that_the_table_takes(
     client.update_time_to_live(TableName=name, TimeToLiveSpecification=on)
     told = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     assert told["AttributeName"] == schema.TTL_ATTRIBUTE
-    store = DynamoStore(name, client)
+    store = DynamoAccountStore(name, client)
     forget_us = after(24 * 3600)
     record = IdempotencyRecord("a" * 12, "scope", "print", "hold", False, after(60), forget_us)  # noqa: FBT003 - not done
     assert store.claim_record(record, now_us=START) is None
@@ -99,10 +102,10 @@ def test_no_module_but_the_two_stores_on_aws_brings_boto_with_it(
 def test_another_machine_with_a_fast_clock_leaves_a_hold_alone_until_its_owner_is_late(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
-    store = DynamoStore(dynamodb_table, client)
+    store = DynamoAccountStore(dynamodb_table, client)
     customer = open_account(store, 10)
     hold = store.reserve(customer.claim(3), now_us=START).hold
-    fast = store.account(customer.account_id, now_us=after(TTL_S + SKEW_S - 0.000001))
+    fast = store.read_account(customer.account_id, now_us=after(TTL_S + SKEW_S - 0.000001))
     assert (fast.balance, fast.held) == (7, 3)
     assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
 
@@ -110,10 +113,10 @@ def test_another_machine_with_a_fast_clock_leaves_a_hold_alone_until_its_owner_i
 def test_an_expired_hold_comes_home_once_no_clock_can_think_it_alive(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
-    store = DynamoStore(dynamodb_table, client)
+    store = DynamoAccountStore(dynamodb_table, client)
     customer = open_account(store, 10)
     store.reserve(customer.claim(3), now_us=START)
-    home = store.account(customer.account_id, now_us=after(TTL_S + SKEW_S))
+    home = store.read_account(customer.account_id, now_us=after(TTL_S + SKEW_S))
     assert (home.balance, home.held) == (10, 0)
 
 
@@ -126,7 +129,7 @@ def test_requests_of_ended_calls_delivered_again_change_nothing(
         lambda params, **_: sent.append(dict(params)),
         unique_id="copies",
     )
-    store = DynamoStore(dynamodb_table, client)
+    store = DynamoAccountStore(dynamodb_table, client)
     customer = open_account(store, 10)
     sent.clear()
     store.settle(store.reserve(customer.claim(3), now_us=START).hold, now_us=after(1))

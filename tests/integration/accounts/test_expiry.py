@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blur.accounts.model import Hold
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 TTL_S = TTL_US / 1_000_000
 LONG_AFTER_S = TTL_S + 30
@@ -26,9 +26,9 @@ def test_an_expired_hold_comes_home_when_the_account_is_looked_at(
 ) -> None:
     customer = make_account(credits=10)
     store.reserve(customer.claim(3), now_us=START)
-    before = store.account(customer.account_id, now_us=after(TTL_S - 0.000001))
+    before = store.read_account(customer.account_id, now_us=after(TTL_S - 0.000001))
     assert (before.balance, before.held) == (7, 3)
-    home = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    home = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (home.balance, home.held, home.used) == (10, 0, 0)
 
 
@@ -48,7 +48,7 @@ def test_an_expired_hold_comes_home_at_an_inquiry(
 ) -> None:
     customer = make_account(credits=3)
     store.reserve(customer.claim(3), now_us=START)
-    view = store.inquire(customer.account_id, customer.digest, now_us=after(LONG_AFTER_S))
+    view = store.get_account(customer.account_id, customer.digest, now_us=after(LONG_AFTER_S))
     assert (view.account.balance, view.account.held) == (3, 0)
 
 
@@ -59,7 +59,7 @@ def test_an_expired_hold_comes_home_when_another_call_ends(
     store.reserve(customer.claim(4), now_us=START)
     alive = store.reserve(customer.claim(1), now_us=after(LONG_AFTER_S - 10)).hold
     store.settle(alive, now_us=after(LONG_AFTER_S))
-    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used) == (9, 0, 1)
 
 
@@ -82,7 +82,7 @@ def test_a_late_settle_charges_nothing(
     customer = make_account(credits=10)
     hold = store.reserve(customer.claim(3), now_us=START).hold
     assert store.settle(hold, now_us=after(seconds)).credits_charged == 0
-    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used, account.usage) == (10, 0, 0, {})
 
 
@@ -92,7 +92,7 @@ def test_a_settle_in_the_last_microsecond_charges(
     customer = make_account(credits=10)
     hold = store.reserve(customer.claim(3), now_us=START).hold
     assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
-    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
@@ -105,7 +105,7 @@ def test_a_settle_after_the_credit_was_spent_again_takes_nothing_and_stays_above
     assert store.settle(again, now_us=after(LONG_AFTER_S)).credits_charged == 3
     standing = store.settle(late, now_us=after(LONG_AFTER_S))
     assert (standing.credits_charged, standing.credits_left) == (0, 0)
-    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+    account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used) == (0, 0, 3)
 
 
@@ -117,8 +117,8 @@ def test_a_refund_after_the_expiry_gives_back_once(
     hold = store.reserve(customer.claim(3), now_us=START).hold
     for _ in range(2):
         store.refund(hold, now_us=after(seconds))
-        store.account(customer.account_id, now_us=after(LONG_AFTER_S))
-    account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+        store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
+    account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used) == (10, 0, 0)
 
 
@@ -131,7 +131,7 @@ def test_a_hold_is_long_settled_when_its_time_runs_out(
     refunded = store.reserve(customer.claim(4), now_us=START).hold
     store.refund(refunded, now_us=after(1))
     for _ in range(2):
-        account = store.account(customer.account_id, now_us=after(LONG_AFTER_S))
+        account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
         assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
@@ -145,8 +145,8 @@ def test_holds_that_many_find_expired_come_home_once(
     def use(number: int) -> None:
         hold: Hold = holds[number % 4]
         uses: list[Callable[[], object]] = [
-            lambda: store.account(customer.account_id, now_us=now_us),
-            lambda: store.inquire(customer.account_id, customer.digest, now_us=now_us),
+            lambda: store.read_account(customer.account_id, now_us=now_us),
+            lambda: store.get_account(customer.account_id, customer.digest, now_us=now_us),
             lambda: store.settle(hold, now_us=now_us),
             lambda: store.refund(hold, now_us=now_us),
         ]
@@ -154,5 +154,5 @@ def test_holds_that_many_find_expired_come_home_once(
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(use, range(32)))
-    account = store.account(customer.account_id, now_us=now_us)
+    account = store.read_account(customer.account_id, now_us=now_us)
     assert (account.balance, account.held, account.used) == (12, 0, 0)

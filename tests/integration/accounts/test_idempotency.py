@@ -32,7 +32,7 @@ from blur.errors import (
 from blur.skew import CLOCK_SKEW_S
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 TICKET = Ticket("order-1", "fingerprint")
 KEY = idempotency.IdempotencyKey(TICKET.key)
@@ -83,9 +83,9 @@ def test_of_50_identical_calls_at_once_one_is_charged(
         endings = list(pool.map(lambda _: call(patient, customer), range(50)))
     assert endings.count("charged") == 1
     assert set(endings) <= {"charged", "replayed", "in progress"}
-    account = store.account(customer.account_id, now_us=after(3))
+    account = store.read_account(customer.account_id, now_us=after(3))
     assert (account.balance, account.held, account.used) == (49, 0, 1)
-    assert list(differences(account, store.entries(customer.account_id))) == []
+    assert list(differences(account, store.list_entries(customer.account_id))) == []
     assert call(store, customer) == "replayed"
 
 
@@ -126,7 +126,7 @@ def test_a_call_that_died_is_taken_over_when_its_hold_expires(
     taken = begin(store, customer.claim(), TICKET, now_us=late_us)
     assert idempotency.commit(store, taken, now_us=late_us).credits_charged == 1
     assert idempotency.commit(store, begun, now_us=late_us).credits_charged == 0
-    account = store.account(customer.account_id, now_us=late_us)
+    account = store.read_account(customer.account_id, now_us=late_us)
     assert (account.balance, account.held, account.used) == (1, 0, 1)
 
 
@@ -143,7 +143,7 @@ def test_a_short_hold_is_charged_once_by_two_machines_whose_clocks_differ(
     assert idempotency.commit(store, first, now_us=after(2)).credits_charged == 1
     replay = begin(store, customer.claim(), TICKET, now_us=after(2.5 + skew_s))
     assert idempotency.commit(store, replay, now_us=after(3 + skew_s)).credits_charged == 0
-    account = store.account(customer.account_id, now_us=after(100))
+    account = store.read_account(customer.account_id, now_us=after(100))
     assert (account.balance, account.held, account.used) == (9, 0, 1)
 
 
@@ -162,7 +162,7 @@ def test_no_difference_of_clocks_charges_an_idempotency_key_twice(
         status = idempotency.commit(store, second, now_us=after(retry_s + skew_s))
         charged += status.credits_charged or 0
     charged += idempotency.commit(store, first, now_us=after(took_s)).credits_charged or 0
-    account = store.account(customer.account_id, now_us=after(10_000))
+    account = store.read_account(customer.account_id, now_us=after(10_000))
     assert account.used == charged <= 1
     assert (account.balance, account.held) == (10 - charged, 0)
 
@@ -176,7 +176,7 @@ def test_a_call_whose_record_was_taken_over_is_not_charged(
     status = idempotency.commit(store, first, now_us=after(1))
     assert status.credits_charged == 0
     assert idempotency.commit(store, second, now_us=after(3_601)).credits_charged == 1
-    account = store.account(customer.account_id, now_us=after(3_602))
+    account = store.read_account(customer.account_id, now_us=after(3_602))
     assert (account.balance, account.held, account.used) == (9, 0, 1)
 
 
@@ -228,7 +228,7 @@ def test_a_call_whose_record_cannot_be_written_is_refused_and_gives_its_credit_b
     out = OutOfReach(store, "claim_record")
     with pytest.raises(UnavailableError):
         begin(out, customer.claim(), TICKET, now_us=START)
-    account = store.account(customer.account_id, now_us=START)
+    account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.held, account.used) == (1, 0, 0)
 
 
@@ -239,8 +239,8 @@ def test_a_store_lost_between_hold_and_record_refuses_the_call_and_the_hold_expi
     out = OutOfReach(store, "claim_record", "refund")
     with pytest.raises(UnavailableError):
         begin(out, customer.claim(), TICKET, now_us=START)
-    assert store.account(customer.account_id, now_us=START).held == 1
-    assert store.account(customer.account_id, now_us=after(120)).balance == 1
+    assert store.read_account(customer.account_id, now_us=START).held == 1
+    assert store.read_account(customer.account_id, now_us=after(120)).balance == 1
 
 
 @pytest.mark.parametrize("ticket", [None, TICKET])
@@ -268,7 +268,7 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     begun = begin(store, customer.claim(2), TICKET, now_us=START)
     status = idempotency.commit(OutOfReach(store, "complete_record"), begun, now_us=after(1))
     assert (status.credits_charged, status.credits_left) == (0, 3)
-    account = store.account(customer.account_id, now_us=after(120))
+    account = store.read_account(customer.account_id, now_us=after(120))
     assert (account.balance, account.held, account.used) == (5, 0, 0)
 
 
@@ -283,7 +283,7 @@ def test_a_duplicate_that_lost_the_race_costs_nothing_though_its_hold_stays_for_
     assert replay.hold is None
     status = idempotency.commit(out, replay, now_us=after(4))
     assert (status.credits_charged, status.credits_left) == (0, 4)
-    account = store.account(customer.account_id, now_us=after(120))
+    account = store.read_account(customer.account_id, now_us=after(120))
     assert (account.balance, account.held, account.used) == (4, 0, 1)
 
 
@@ -335,7 +335,7 @@ def test_212_replays_and_conflicts_with_one_credit_left_cause_no_402(
         ends = [repeated.result() for repeated in repeats]
     assert spent == ["held"] * 40
     assert (ends.count("replayed"), ends.count("409")) == (106, 106)
-    account = store.account(customer.account_id, now_us=after(3))
+    account = store.read_account(customer.account_id, now_us=after(3))
     assert (account.balance, account.held, account.used) == (1, 0, 1)
 
 

@@ -30,14 +30,14 @@ from tests.integration.accounts.customer import (
 )
 
 from blur.accounts.audit import differences
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 from blur.accounts.model import SECOND_US, Claim, EntryKind, Hold, Instant, LedgerEntry
-from blur.accounts.store import OverdrawnError
+from blur.accounts.ports import OverdrawnError
 from blur.errors import InsufficientCreditsError, InvalidApiKeyError
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 # A minute's hold is alive 40 s after it was taken and 20 s past its end at 80 s, which is more
 # than the difference of two clocks and the allowance for it together.
@@ -185,7 +185,7 @@ class Ledger(RuleBasedStateMachine):
         now_us = self.clock_us(server)
         line = entry(account_id, -credits_out, EntryKind.ADJUSTMENT, at_us=now_us)
         # Writes by the ledger bring no holds home; looking at the account does.
-        store.account(account_id, now_us=now_us)
+        store.read_account(account_id, now_us=now_us)
         if credits_out > self.balance:
             with pytest.raises(OverdrawnError):
                 store.append_entry(line)
@@ -216,7 +216,7 @@ class Ledger(RuleBasedStateMachine):
         if not hasattr(self, "customer"):
             return
         for server, store in enumerate(self.opened):
-            books = store.books(self.customer.account_id, now_us=self.clock_us(server))
+            books = store.read_with_ledger(self.customer.account_id, now_us=self.clock_us(server))
             account = books.account
             assert account.balance >= 0
             assert account.granted - account.used == account.balance + account.held
@@ -248,7 +248,7 @@ class Ledger(RuleBasedStateMachine):
 def test_no_order_of_calls_repeats_and_deaths_loses_or_invents_a_credit(
     store: AccountStore, location: str
 ) -> None:
-    other = connect(location)
+    other = open_account_store(location)
 
     class LedgerOfThisStore(Ledger):
         opened = (store, other)

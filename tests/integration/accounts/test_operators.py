@@ -19,7 +19,7 @@ from tests.integration.accounts.customer import (
 from blur.accounts.audit import differences
 from blur.accounts.keys import new_account_id
 from blur.accounts.model import Account, EntryKind, Instant, KeyKind, RateLimit, Weight
-from blur.accounts.store import (
+from blur.accounts.ports import (
     AccountExistsError,
     EntryDiffersError,
     InvalidArgumentError,
@@ -31,7 +31,7 @@ from blur.accounts.store import (
 from blur.errors import InvalidApiKeyError, RateLimitError
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 NOBODY = "000000000000"
 
@@ -39,28 +39,28 @@ NOBODY = "000000000000"
 def test_a_new_account_is_empty(store: AccountStore) -> None:
     account_id = new_account_id(token_bytes)
     store.create_account(account_id, "Käthe & Søn", now_us=START)
-    account = store.account(account_id, now_us=START)
+    account = store.read_account(account_id, now_us=START)
     assert account == Account(account_id, "Käthe & Søn", START, 0, 0, 0, 0)
-    assert list(store.entries(account_id)) == []
+    assert list(store.list_entries(account_id)) == []
 
 
 def test_an_account_id_is_taken_once(store: AccountStore, make_account: MakeAccount) -> None:
     customer = make_account(credits=5)
     with pytest.raises(AccountExistsError, match=f"{customer.account_id} exists already"):
         store.create_account(customer.account_id, "Another", now_us=START)
-    account = store.account(customer.account_id, now_us=START)
+    account = store.read_account(customer.account_id, now_us=START)
     assert (account.name, account.balance) == ("A customer", 5)
 
 
 def test_nothing_can_be_done_to_an_account_that_is_not_there(store: AccountStore) -> None:
     with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
-        store.account(NOBODY, now_us=START)
+        store.read_account(NOBODY, now_us=START)
     with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
         store.append_entry(entry(NOBODY, 5))
     with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
         store.add_key(key_record(NOBODY), now_us=START)
-    assert NOBODY not in [account.account_id for account in store.accounts(now_us=START)]
-    assert list(store.entries(NOBODY)) == []
+    assert NOBODY not in [account.account_id for account in store.list_accounts(now_us=START)]
+    assert list(store.list_entries(NOBODY)) == []
 
 
 @pytest.mark.parametrize("account", ["known", "unknown"])
@@ -74,7 +74,7 @@ def test_nothing_can_be_done_to_a_key_that_is_not_there(
     with pytest.raises(UnknownAccountError, match=nothing):
         store.expire_key(account_id, "0" * 64, at_us=START)
     with pytest.raises(UnknownAccountError, match=nothing):
-        store.limit_key(account_id, "0" * 64, RateLimit(1, 1))
+        store.set_rate_limit(account_id, "0" * 64, RateLimit(1, 1))
 
 
 def test_entries_move_the_balance_and_are_kept_in_order(
@@ -88,8 +88,8 @@ def test_entries_move_the_balance_and_are_kept_in_order(
     ]
     for line in (written[1], written[2], written[0]):
         store.append_entry(line)
-    assert list(store.entries(account_id)) == written
-    account = store.account(account_id, now_us=after(3))
+    assert list(store.list_entries(account_id)) == written
+    account = store.read_account(account_id, now_us=after(3))
     assert (account.balance, account.granted) == (120, 120)
     assert list(differences(account, written)) == []
 
@@ -99,9 +99,9 @@ def test_an_entry_repeated_is_entered_once(store: AccountStore, make_account: Ma
     for line in (entry(account_id, 5), entry(account_id, -12, EntryKind.ADJUSTMENT)):
         for _ in range(3):
             store.append_entry(line)
-    account = store.account(account_id, now_us=START)
+    account = store.read_account(account_id, now_us=START)
     assert (account.balance, account.granted) == (3, 3)
-    assert len(list(store.entries(account_id))) == 3
+    assert len(list(store.list_entries(account_id))) == 3
 
 
 def test_an_entry_repeated_with_other_credits_is_refused_and_with_another_note_passes(
@@ -113,8 +113,8 @@ def test_an_entry_repeated_with_other_credits_is_refused_and_with_another_note_p
     store.append_entry(replace(line, note="second"))
     with pytest.raises(EntryDiffersError, match="top_up of 5 credits"):
         store.append_entry(replace(line, credits=500))
-    assert list(store.entries(account_id)) == [line]
-    assert store.account(account_id, now_us=START).balance == 5
+    assert list(store.list_entries(account_id)) == [line]
+    assert store.read_account(account_id, now_us=START).balance == 5
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_an_entry_out_of_bounds_is_refused_before_it_is_written(
     line = replace(entry(account_id, 5), **wrong)
     with pytest.raises(InvalidArgumentError):
         store.append_entry(line)
-    assert store.account(account_id, now_us=START).granted == 10
+    assert store.read_account(account_id, now_us=START).granted == 10
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_rate_limit_out_of_bounds_is_refused(
     with pytest.raises(InvalidArgumentError, match="must be a number from 1 to"):
         store.add_key(key_record(customer.account_id, limit=limit), now_us=START)
     with pytest.raises(InvalidArgumentError, match="must be a number from 1 to"):
-        store.limit_key(customer.account_id, customer.digest, limit)
+        store.set_rate_limit(customer.account_id, customer.digest, limit)
 
 
 @pytest.mark.parametrize("limit", [RateLimit(1, 10_000_000), RateLimit(60_000_000, 10_000_000)])
@@ -182,9 +182,9 @@ def test_an_adjustment_takes_the_balance_to_zero_but_not_below(
     with pytest.raises(OverdrawnError, match="-7 credits are more than the balance, 6"):
         store.append_entry(entry(customer.account_id, -7, EntryKind.ADJUSTMENT))
     store.append_entry(entry(customer.account_id, -6, EntryKind.ADJUSTMENT))
-    account = store.account(customer.account_id, now_us=START)
+    account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.held, account.granted) == (0, 4, 4)
-    assert [line.credits for line in store.entries(customer.account_id)].count(-7) == 0
+    assert [line.credits for line in store.list_entries(customer.account_id)].count(-7) == 0
 
 
 def test_an_account_has_two_valid_keys_of_a_kind_at_most(
@@ -199,7 +199,7 @@ def test_an_account_has_two_valid_keys_of_a_kind_at_most(
         store.add_key(key_record(account_id, KeyKind.TEST), now_us=START)
     with pytest.raises(TooManyKeysError):
         store.add_key(key_record(account_id, KeyKind.TEST), now_us=START)
-    assert len(store.account(account_id, now_us=START).keys) == 4
+    assert len(store.read_account(account_id, now_us=START).keys) == 4
 
 
 def test_a_revoked_or_expired_key_makes_room_for_another(
@@ -222,7 +222,7 @@ def test_a_key_added_twice_is_there_once(store: AccountStore, make_account: Make
     key = key_record(account_id)
     for _ in range(2):
         store.add_key(key, now_us=START)
-    keys = store.account(account_id, now_us=START).keys
+    keys = store.read_account(account_id, now_us=START).keys
     assert [known.digest for known in keys].count(key.digest) == 1
 
 
@@ -235,7 +235,7 @@ def test_a_key_comes_back_as_it_was_added(store: AccountStore) -> None:
     )
     for key in keys:
         store.add_key(key, now_us=START)
-    assert store.account(account_id, now_us=START).keys == keys
+    assert store.read_account(account_id, now_us=START).keys == keys
 
 
 def test_an_old_key_works_through_its_grace_period_and_no_longer(
@@ -253,9 +253,9 @@ def test_a_grace_period_never_makes_a_key_live_longer(
 ) -> None:
     customer = make_account(expires_us=after(10))
     store.expire_key(customer.account_id, customer.digest, at_us=after(20))
-    assert store.account(customer.account_id, now_us=START).keys[0].expires_us == after(10)
+    assert store.read_account(customer.account_id, now_us=START).keys[0].expires_us == after(10)
     store.expire_key(customer.account_id, customer.digest, at_us=after(5))
-    assert store.account(customer.account_id, now_us=START).keys[0].expires_us == after(5)
+    assert store.read_account(customer.account_id, now_us=START).keys[0].expires_us == after(5)
 
 
 def test_a_revoked_key_ends_at_once_and_cannot_be_restored(
@@ -267,7 +267,7 @@ def test_a_revoked_key_ends_at_once_and_cannot_be_restored(
     store.expire_key(customer.account_id, customer.digest, at_us=after(10_000))
     with pytest.raises(InvalidApiKeyError):
         store.authorize(customer.account_id, customer.digest, now_us=START)
-    assert store.account(customer.account_id, now_us=START).keys[0].revoked
+    assert store.read_account(customer.account_id, now_us=START).keys[0].revoked
 
 
 def test_a_key_can_have_a_limit_of_its_own_which_starts_rested(
@@ -278,7 +278,7 @@ def test_a_key_can_have_a_limit_of_its_own_which_starts_rested(
     with pytest.raises(RateLimitError):
         store.authorize(customer.account_id, customer.digest, now_us=START)
     limit = RateLimit(per_minute=120, burst=3)
-    store.limit_key(customer.account_id, customer.digest, limit)
+    store.set_rate_limit(customer.account_id, customer.digest, limit)
     for remaining in (2, 1, 0):
         rate = store.authorize(customer.account_id, customer.digest, now_us=START).rate
         assert (rate.limit, rate.remaining) == (limit, remaining)
@@ -303,16 +303,16 @@ def test_an_ended_key_stays_in_the_list_and_never_comes_back(
     store.revoke_key(account_id, revoked.digest)
     store.expire_key(account_id, revoked.digest, at_us=after(10_000))
     with pytest.raises(InvalidKeyError):
-        store.limit_key(account_id, revoked.digest, RateLimit(1, 1))
+        store.set_rate_limit(account_id, revoked.digest, RateLimit(1, 1))
     for key in (revoked, expired):
         with pytest.raises(InvalidApiKeyError):
             store.authorize(account_id, key.digest, now_us=after(121))
-    listed = {key.digest: key for key in store.account(account_id, now_us=after(120)).keys}
+    listed = {key.digest: key for key in store.read_account(account_id, now_us=after(120)).keys}
     assert len(listed) == 3
     assert listed[revoked.digest].revoked
     assert listed[expired.digest] == expired
-    assert store.books(account_id, now_us=after(120)).account.keys == tuple(
-        store.account(account_id, now_us=after(120)).keys
+    assert store.read_with_ledger(account_id, now_us=after(120)).account.keys == tuple(
+        store.read_account(account_id, now_us=after(120)).keys
     )
 
 
@@ -331,7 +331,7 @@ def test_a_call_ends_as_usual_though_its_key_was_revoked_meanwhile(
     for _ in range(2):
         status = getattr(store, end)(hold, now_us=after(2), weight=weight)
         assert (status.credits_charged, status.credits_left) == (charged, left)
-    account = store.account(customer.account_id, now_us=after(2))
+    account = store.read_account(customer.account_id, now_us=after(2))
     assert (account.balance, account.held, account.used) == (left, 0, charged)
 
 
@@ -341,11 +341,11 @@ def test_every_account_is_listed_once_and_by_id_with_its_expired_holds_home(
     customers = [make_account(credits=number) for number in range(1, 6)]
     for customer in customers:
         store.reserve(customer.claim(1), now_us=START)
-    listed = list(store.accounts(now_us=after(120)))
+    listed = list(store.list_accounts(now_us=after(120)))
     ids = [account.account_id for account in listed]
     assert ids == sorted(set(ids))
     ours = {account.account_id: account for account in listed}
     for number, customer in enumerate(customers, 1):
         account = ours[customer.account_id]
         assert (account.balance, account.held) == (number, 0)
-        assert account == store.account(customer.account_id, now_us=after(120))
+        assert account == store.read_account(customer.account_id, now_us=after(120))

@@ -22,11 +22,11 @@ from tests.integration.accounts.spending import now, patiently, spend_in_threads
 
 from blur.accounts.audit import differences
 from blur.accounts.model import EntryKind, RateLimit, Usage
-from blur.accounts.store import OverdrawnError, TooManyKeysError
+from blur.accounts.ports import OverdrawnError, TooManyKeysError
 from blur.errors import RateLimitError
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 CREDITS = 1_000
 PROCESSES = 2
@@ -50,10 +50,10 @@ def test_of_two_processes_with_64_threads_exactly_1000_calls_get_the_1000_credit
 ) -> None:
     customer = make_account(credits=CREDITS)
     assert spend_in_processes(location, customer, duplicates) == CREDITS
-    account = store.account(customer.account_id, now_us=now())
+    account = store.read_account(customer.account_id, now_us=now())
     assert (account.balance, account.held, account.used) == (0, 0, CREDITS)
     assert sum(month.calls for month in account.usage.values()) == CREDITS
-    assert list(differences(account, store.entries(customer.account_id))) == []
+    assert list(differences(account, store.list_entries(customer.account_id))) == []
 
 
 def test_one_hold_reserved_by_many_at_once_is_taken_once(
@@ -64,7 +64,7 @@ def test_one_hold_reserved_by_many_at_once_is_taken_once(
     with ThreadPoolExecutor(32) as pool:
         holds = set(pool.map(lambda _: store.reserve(claim, now_us=START).hold, range(32)))
     assert len(holds) == 1
-    account = store.account(customer.account_id, now_us=START)
+    account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.held) == (93, 7)
     assert store.reserve(customer.claim(), now_us=START).standing.rate.remaining == 8
 
@@ -82,7 +82,7 @@ def test_a_hold_settled_and_refunded_at_once_ends_one_way_only(
         ]
         for ending in endings:
             ending.result()
-    account = store.account(customer.account_id, now_us=after(1))
+    account = store.read_account(customer.account_id, now_us=after(1))
     calls = account.usage.get("2027-01", Usage(0, 0)).calls
     assert (account.held, account.used) == (0, 5 * calls)
     assert account.balance == 100 - 5 * calls
@@ -122,7 +122,7 @@ def test_books_read_while_credits_come_and_go_add_up(
 
     with ThreadPoolExecutor(3) as pool:
         writers = [pool.submit(work) for work in (top_up, top_up, call)]
-        read = partial(store.books, account_id, now_us=after(1))
+        read = partial(store.read_with_ledger, account_id, now_us=after(1))
         try:
             seen = [patiently(read) for _ in range(40)]
             deadline = time.monotonic() + 30
@@ -153,8 +153,8 @@ def test_top_ups_and_adjustments_at_once_add_up(
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(credits_entered, range(2 * len(lines))))
-    account = store.account(account_id, now_us=START)
-    written = list(store.entries(account_id))
+    account = store.read_account(account_id, now_us=START)
+    written = list(store.list_entries(account_id))
     assert list(differences(account, written)) == []
     assert account.balance == account.granted == sum(line.credits for line in written)
     assert len({line.entry_id for line in written}) == len(written)
@@ -174,4 +174,4 @@ def test_of_many_keys_added_at_once_two_find_room(
 
     with ThreadPoolExecutor(12) as pool:
         assert sum(pool.map(is_added, range(12))) == 1
-    assert len(store.account(account_id, now_us=START).keys) == 2
+    assert len(store.read_account(account_id, now_us=START).keys) == 2

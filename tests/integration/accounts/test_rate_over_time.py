@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
-from blur.accounts.connect import connect
+from blur.accounts.connect import open_account_store
 from blur.accounts.model import SECOND_US, Instant, RateLimit
 from blur.errors import RateLimitError
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 MINUTE_US = 60 * SECOND_US
 on_a_store = settings(
@@ -94,7 +94,7 @@ def test_two_servers_whose_clocks_differ_share_one_limit(
     store: AccountStore, location: str, make_account: MakeAccount, skew_s: float
 ) -> None:
     customer = make_account(credits=0, limit=RateLimit(per_minute=6, burst=2))
-    other = connect(location)
+    other = open_account_store(location)
     chance, granted = Random(0), {store: 0, other: 0}
     arrivals = sorted(chance.uniform(0, 600) for _ in range(240))
     for seconds in arrivals:

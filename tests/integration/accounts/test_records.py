@@ -13,7 +13,7 @@ from blur.accounts.model import IdempotencyRecord
 from blur.skew import CLOCK_SKEW_S
 
 if TYPE_CHECKING:
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
 LEASE_S = 120
 DAY_S = 86_400

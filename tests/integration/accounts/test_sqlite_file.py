@@ -24,8 +24,8 @@ from tests.integration.accounts.customer import (
 
 from blur.accounts.audit import differences
 from blur.accounts.model import IdempotencyRecord
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.accounts.sqlite.schema import ADDED_COLUMNS, COLUMNS_AS_STEP
-from blur.accounts.sqlite.store import SqliteStore
 from blur.errors import UnavailableError
 from blur.skew import CLOCK_SKEW_S
 
@@ -38,8 +38,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore(path)
+def store(path: Path) -> Iterator[SqliteAccountStore]:
+    opened = SqliteAccountStore(path)
     yield opened
     opened.close()
 
@@ -49,14 +49,14 @@ def file_names(path: Path) -> set[str]:
 
 
 def test_opening_a_store_touches_nothing_until_its_first_use(path: Path) -> None:
-    unused = SqliteStore(path)
+    unused = SqliteAccountStore(path)
     assert not path.parent.exists()
     unused.close()
     assert not path.parent.exists()
 
 
 def test_importing_the_store_writes_nothing(tmp_path: Path) -> None:
-    program = "import blur.accounts.sqlite.store, os; print(os.listdir())"
+    program = "import blur.accounts.sqlite.account_store, os; print(os.listdir())"
     found = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
@@ -68,7 +68,7 @@ def test_importing_the_store_writes_nothing(tmp_path: Path) -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_all_files_are_their_owners_alone(store: SqliteStore, path: Path) -> None:
+def test_all_files_are_their_owners_alone(store: SqliteAccountStore, path: Path) -> None:
     open_account(store)
     assert file_names(path) == {"accounts.db", "accounts.db-wal", "accounts.db-shm"}
     for file in path.parent.iterdir():
@@ -76,7 +76,7 @@ def test_all_files_are_their_owners_alone(store: SqliteStore, path: Path) -> Non
 
 
 def test_the_file_keeps_a_write_ahead_log_and_syncs_each_commit(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     open_account(store)
     with store._file.snapshot() as db:  # noqa: SLF001 - settings of a connection show nowhere else
@@ -85,26 +85,26 @@ def test_the_file_keeps_a_write_ahead_log_and_syncs_each_commit(
     assert path.with_name("accounts.db-wal").exists()
 
 
-def test_a_store_opened_again_knows_everything(store: SqliteStore, path: Path) -> None:
+def test_a_store_opened_again_knows_everything(store: SqliteAccountStore, path: Path) -> None:
     customer = open_account(store, credits=10)
     hold = store.reserve(customer.claim(3), now_us=START).hold
-    before = store.account(customer.account_id, now_us=START)
+    before = store.read_account(customer.account_id, now_us=START)
     store.close()
-    again = SqliteStore(path)
-    assert again.account(customer.account_id, now_us=START) == before
+    again = SqliteAccountStore(path)
+    assert again.read_account(customer.account_id, now_us=START) == before
     assert again.settle(hold, now_us=START).credits_charged == 3
     again.close()
 
 
-def test_a_closed_store_opens_itself_again(store: SqliteStore) -> None:
+def test_a_closed_store_opens_itself_again(store: SqliteAccountStore) -> None:
     customer = open_account(store, credits=10)
     store.close()
     store.close()
-    assert store.account(customer.account_id, now_us=START).balance == 10
+    assert store.read_account(customer.account_id, now_us=START).balance == 10
 
 
 def create_one(path: Path, number: int) -> str:
-    store = SqliteStore(path)
+    store = SqliteAccountStore(path)
     try:
         return open_account(store, credits=number).account_id
     finally:
@@ -117,27 +117,27 @@ def test_many_processes_and_threads_may_open_a_new_file_at_once(path: Path) -> N
         with ThreadPoolExecutor(8) as threads:
             opened = [threads.submit(create_one, path, number) for number in range(9, 17)]
             ids = {future.result() for future in [*processes, *opened]}
-    store = SqliteStore(path)
-    listed = list(store.accounts(now_us=START))
+    store = SqliteAccountStore(path)
+    listed = list(store.list_accounts(now_us=START))
     assert {account.account_id for account in listed} == ids
     assert sorted(account.balance for account in listed) == list(range(1, 17))
     store.close()
 
 
-def test_a_file_of_a_newer_program_is_left_alone(store: SqliteStore, path: Path) -> None:
+def test_a_file_of_a_newer_program_is_left_alone(store: SqliteAccountStore, path: Path) -> None:
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as newer:
         newer.execute("PRAGMA user_version = 99")
     newer.close()
     content = path.read_bytes()
     with pytest.raises(UnavailableError) as refusal:
-        store.account("NewAccount01", now_us=START)
+        store.read_account("NewAccount01", now_us=START)
     assert "newer" in str(refusal.value.__cause__)
     assert path.read_bytes() == content
 
 
 def test_added_columns_leave_the_file_to_the_programs_before_them(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
     store.close()
@@ -155,14 +155,16 @@ def test_added_columns_leave_the_file_to_the_programs_before_them(
     assert version == 1, "programs that know no other version refuse the file"
 
 
-def test_a_file_whose_added_columns_were_a_step_is_opened(store: SqliteStore, path: Path) -> None:
+def test_a_file_whose_added_columns_were_a_step_is_opened(
+    store: SqliteAccountStore, path: Path
+) -> None:
     customer = open_account(store, credits=10)
     store.close()
     with sqlite3.connect(path) as file:
         file.execute(f"PRAGMA user_version = {COLUMNS_AS_STEP}")
     file.close()
     store.reserve(customer.claim(), now_us=START)
-    assert store.account(customer.account_id, now_us=START).balance == 9
+    assert store.read_account(customer.account_id, now_us=START).balance == 9
     store.close()
     with sqlite3.connect(path) as file:
         assert file.execute("PRAGMA user_version").fetchone() == (1,)
@@ -173,10 +175,10 @@ SPENDER = """
 import sys
 from itertools import count
 from pathlib import Path
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from tests.integration.accounts.customer import START, Customer
 
-store = SqliteStore(Path(sys.argv[1]))
+store = SqliteAccountStore(Path(sys.argv[1]))
 customer = Customer(sys.argv[2], sys.argv[3])
 for number in count(1):
     hold = store.reserve(customer.claim(), now_us=START).hold
@@ -187,11 +189,11 @@ for number in count(1):
 
 
 def test_a_process_killed_in_the_middle_loses_no_call_it_has_answered(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=1_000_000)
     for round_number in range(3):
-        used_before = store.account(customer.account_id, now_us=START).used
+        used_before = store.read_account(customer.account_id, now_us=START).used
         spender = subprocess.Popen(
             [sys.executable, "-c", SPENDER, str(path), customer.account_id, customer.digest],
             env={"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -206,17 +208,17 @@ def test_a_process_killed_in_the_middle_loses_no_call_it_has_answered(
                 spender.send_signal(signal.SIGKILL)
         spender.stdout.close()
         assert spender.wait() == -signal.SIGKILL
-        account = store.account(customer.account_id, now_us=START)
+        account = store.read_account(customer.account_id, now_us=START)
         assert account.used - used_before - answered in (0, 1)
         assert account.granted - account.used == account.balance + account.held
         assert account.held > 0
-    late = store.account(customer.account_id, now_us=after(2 * TTL_US / 1_000_000))
+    late = store.read_account(customer.account_id, now_us=after(2 * TTL_US / 1_000_000))
     assert late.held == 0
-    assert list(differences(late, store.entries(customer.account_id))) == []
+    assert list(differences(late, store.list_entries(customer.account_id))) == []
 
 
 def test_the_file_itself_refuses_to_change_or_delete_a_line_of_the_ledger(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
     store.append_entry(entry(customer.account_id, 5))
@@ -228,18 +230,18 @@ def test_the_file_itself_refuses_to_change_or_delete_a_line_of_the_ledger(
 
 
 def test_ended_calls_leave_no_rows_behind_once_their_time_is_over(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=100)
     for end in (store.settle, store.refund):
         for _ in range(10):
             end(store.reserve(customer.claim(), now_us=START).hold, now_us=START)
-    store.account(customer.account_id, now_us=after(120))
+    store.read_account(customer.account_id, now_us=after(120))
     assert rows_of(path, "holds") == 0
 
 
 def test_a_forgotten_record_is_deleted_with_the_accounts_next_one_and_nobody_elses(
-    store: SqliteStore, path: Path
+    store: SqliteAccountStore, path: Path
 ) -> None:
     ours, theirs = (open_account(store).account_id for _ in range(2))
     for account_id in (ours, theirs):
@@ -250,7 +252,7 @@ def test_a_forgotten_record_is_deleted_with_the_accounts_next_one_and_nobody_els
     assert rows_of(path, f"records WHERE account_id = '{theirs}'") == 2
 
 
-def claim_record(store: SqliteStore, account_id: str, scope: str, at: int) -> None:
+def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int) -> None:
     """Claim a record that is forgotten 100 seconds later."""
     record = IdempotencyRecord(
         account_id=account_id,

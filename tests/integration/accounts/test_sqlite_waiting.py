@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blur.accounts.sqlite.file import connect
+from blur.accounts.sqlite.file import open_connection
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_changing_the_journal_is_tried_again_until_others_are_done(
             other.execute("ROLLBACK")
 
     monkeypatch.setattr(time, "sleep", pause)
-    connect(path, time.monotonic() + 60).close()
+    open_connection(path, time.monotonic() + 60).close()
     other.close()
     assert pauses == [0.01] * 3
 
@@ -48,7 +48,7 @@ def test_at_the_deadline_it_is_not_tried_again(
     other.execute("BEGIN IMMEDIATE")
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it went on"))
     with pytest.raises(sqlite3.OperationalError, match="locked"):
-        connect(path, frozen)
+        open_connection(path, frozen)
     other.close()
 
 
@@ -56,6 +56,6 @@ def test_at_the_deadline_it_is_not_tried_again(
 def test_a_lock_is_waited_for_until_the_deadline(
     path: Path, frozen: float, left_s: float, waits_ms: int
 ) -> None:
-    connection = connect(path, frozen + left_s)
+    connection = open_connection(path, frozen + left_s)
     assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == waits_ms
     connection.close()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from blur.accounts.model import AccountStatus, Hold
-    from blur.accounts.store import AccountStore
+    from blur.accounts.ports import AccountStore
 
     End: TypeAlias = Callable[[AccountStore, Hold, Weight | None], AccountStatus]
 
@@ -111,10 +111,10 @@ def test_a_limit_that_has_changed_meanwhile_takes_no_credit(
     customer = make_account(credits=5, limit=LIMIT)
     hold = store.reserve(customer.claim(2), now_us=START).hold
     new = RateLimit(per_minute=6, burst=3)
-    store.limit_key(customer.account_id, customer.digest, new)
+    store.set_rate_limit(customer.account_id, customer.digest, new)
     status = store.refund(hold, now_us=START, weight=Weight(1000, LIMIT))
     assert (status.credits_left, status.rate.limit) == (5, new)
-    account = store.account(customer.account_id, now_us=START)
+    account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.held) == (5, 0)
 
 

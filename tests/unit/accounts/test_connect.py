@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from blur.accounts.connect import connect
-from blur.accounts.dynamo.store import DynamoStore
+from blur.accounts.connect import open_account_store
+from blur.accounts.dynamo.account_store import DynamoAccountStore
 from blur.accounts.keys import new_account_id
 from blur.accounts.model import Instant
-from blur.accounts.sqlite.store import SqliteStore
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 
 
 def test_a_path_may_have_colons_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "a:b" / "accounts.db"
-    store = connect(f"sqlite:{path}")
-    assert isinstance(store, SqliteStore)
+    store = open_account_store(f"sqlite:{path}")
+    assert isinstance(store, SqliteAccountStore)
     store.create_account(new_account_id(bytes), "A customer", now_us=Instant(0))
     store.close()
     assert path.is_file()
@@ -24,8 +24,8 @@ def test_a_path_may_have_colons_of_its_own(tmp_path: Path) -> None:
 
 def test_a_table_is_connected_to_without_being_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    store = connect("dynamodb:accounts")
-    assert isinstance(store, DynamoStore)
+    store = open_account_store("dynamodb:accounts")
+    assert isinstance(store, DynamoAccountStore)
     store.close()
 
 
@@ -34,4 +34,4 @@ def test_a_table_is_connected_to_without_being_asked_for(monkeypatch: pytest.Mon
 )
 def test_a_location_of_another_kind_is_named_in_the_error(location: str) -> None:
     with pytest.raises(ValueError, match=f"'{location}' is neither sqlite:<path> nor dynamodb:"):
-        connect(location)
+        open_account_store(location)

@@ -24,7 +24,7 @@ def admitted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
     """Return which of these arrivals one key is granted."""
     bucket, granted = RESTED, []
     for now_us in arrivals:
-        after = rate.step(bucket, limit, now_us)
+        after = rate.count_request(bucket, limit, now_us)
         if isinstance(after, Bucket):
             bucket = after
             granted.append(now_us)
@@ -72,11 +72,11 @@ def test_a_client_that_waits_for_retry_after_is_admitted(
     bucket, now_us = RESTED, START
     for gap_us in gaps_us:
         now_us = Instant(now_us + gap_us)
-        after = rate.step(bucket, limit, now_us)
+        after = rate.count_request(bucket, limit, now_us)
         if isinstance(after, Refusal):
             assert after.retry_after_s >= 1
             now_us = Instant(now_us + after.retry_after_s * SECOND_US)
-            after = rate.step(bucket, limit, now_us)
+            after = rate.count_request(bucket, limit, now_us)
         assert isinstance(after, Bucket)
         bucket = after
 
@@ -87,12 +87,12 @@ def test_a_refusal_names_the_first_whole_second_that_helps(
 ) -> None:
     bucket = RESTED
     for now_us in arrivals_of(gaps_us):
-        after = rate.step(bucket, limit, now_us)
+        after = rate.count_request(bucket, limit, now_us)
         if isinstance(after, Bucket):
             bucket = after
         elif after.retry_after_s > 1:
             sooner = Instant(now_us + (after.retry_after_s - 1) * SECOND_US)
-            assert isinstance(rate.step(bucket, limit, sooner), Refusal)
+            assert isinstance(rate.count_request(bucket, limit, sooner), Refusal)
 
 
 @given(limits, st.lists(gaps, max_size=60))
@@ -101,16 +101,16 @@ def test_exactly_the_remaining_requests_are_admitted_at_once(
 ) -> None:
     bucket, now_us = RESTED, START
     for now_us in arrivals_of(gaps_us):
-        after = rate.step(bucket, limit, now_us)
+        after = rate.count_request(bucket, limit, now_us)
         bucket = after if isinstance(after, Bucket) else bucket
-    remaining = rate.standing(bucket, limit, now_us).remaining
+    remaining = rate.rate_limit_status(bucket, limit, now_us).remaining
     assert 0 <= remaining <= limit.burst
     for _ in range(remaining):
-        after = rate.step(bucket, limit, now_us)
+        after = rate.count_request(bucket, limit, now_us)
         assert isinstance(after, Bucket)
         bucket = after
-    assert isinstance(rate.step(bucket, limit, now_us), Refusal)
-    assert rate.standing(bucket, limit, now_us).remaining == 0
+    assert isinstance(rate.count_request(bucket, limit, now_us), Refusal)
+    assert rate.rate_limit_status(bucket, limit, now_us).remaining == 0
 
 
 @given(limits, st.lists(gaps, max_size=60))
@@ -119,14 +119,14 @@ def test_the_whole_burst_is_back_after_the_reset_and_not_a_second_sooner(
 ) -> None:
     bucket, now_us = RESTED, START
     for now_us in arrivals_of(gaps_us):
-        after = rate.step(bucket, limit, now_us)
+        after = rate.count_request(bucket, limit, now_us)
         bucket = after if isinstance(after, Bucket) else bucket
-    reset_s = rate.standing(bucket, limit, now_us).reset_s
+    reset_s = rate.rate_limit_status(bucket, limit, now_us).reset_s
     later = Instant(now_us + reset_s * SECOND_US)
-    assert rate.standing(bucket, limit, later).remaining == limit.burst
+    assert rate.rate_limit_status(bucket, limit, later).remaining == limit.burst
     if reset_s > 0:
         sooner = Instant(later - SECOND_US)
-        assert rate.standing(bucket, limit, sooner).remaining < limit.burst
+        assert rate.rate_limit_status(bucket, limit, sooner).remaining < limit.burst
 
 
 @given(limits, st.lists(gaps, max_size=60))
@@ -135,7 +135,7 @@ def test_allow_stays_the_burst_behind_the_theoretical_arrival_time(
 ) -> None:
     bucket = RESTED
     for now_us in arrivals_of(gaps_us):
-        after = rate.step(bucket, limit, now_us)
+        after = rate.count_request(bucket, limit, now_us)
         bucket = after if isinstance(after, Bucket) else bucket
         assert bucket.allow_us == bucket.tat_us - (limit.burst - 1) * rate.interval_us(limit)
 
@@ -158,7 +158,7 @@ def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
 ) -> None:
     bucket = RESTED
     for _ in range(limit.burst):
-        after = rate.step(bucket, limit, START)
+        after = rate.count_request(bucket, limit, START)
         assert isinstance(after, Bucket)
         bucket = after
     machine = Machine(Instant(START - back_s * SECOND_US))
@@ -187,7 +187,7 @@ class Machine:
 
     def request(self, bucket: Bucket, limit: RateLimit) -> Bucket | Refusal:
         limiter = self._clock.start(self.now_us)
-        return rate.step(bucket, limit, limiter.us(bucket))
+        return rate.count_request(bucket, limit, limiter.us(bucket))
 
 
 SKEWS_US = [0, 1_000, SECOND_US, 5 * SECOND_US, 30 * SECOND_US, 86_400 * SECOND_US]
@@ -238,10 +238,10 @@ def test_two_clocks_share_a_limit_however_much_they_differ(
 
 def test_a_standing_names_its_limit_whether_the_key_is_rested_or_not() -> None:
     limit = RateLimit(per_minute=60, burst=10)
-    busy = rate.step(RESTED, limit, START)
+    busy = rate.count_request(RESTED, limit, START)
     assert isinstance(busy, Bucket)
-    assert rate.standing(RESTED, limit, START).limit == limit
-    assert rate.standing(busy, limit, START).limit == limit
+    assert rate.rate_limit_status(RESTED, limit, START).limit == limit
+    assert rate.rate_limit_status(busy, limit, START).limit == limit
 
 
 @given(limits, st.lists(gaps, max_size=60), st.lists(st.integers(0, 1_000), max_size=20))
@@ -250,10 +250,10 @@ def test_no_weight_locks_a_key_out_for_longer_than_two_bursts(
 ) -> None:
     bucket, now_us = RESTED, START
     for now_us in arrivals_of(gaps_us):
-        after = rate.step(bucket, limit, now_us)
+        after = rate.count_request(bucket, limit, now_us)
         bucket = after if isinstance(after, Bucket) else bucket
     for weight in weights:
-        heavier = rate.weighed(bucket, limit, weight, now_us)
+        heavier = rate.add_weight(bucket, limit, weight, now_us)
         assert heavier.tat_us >= bucket.tat_us
         assert heavier.tat_us - heavier.allow_us == bucket.tat_us - bucket.allow_us
         bucket = heavier
@@ -267,11 +267,11 @@ def test_a_call_of_some_weight_counts_like_as_many_requests(
     def bucket_after(requests: int) -> Bucket:
         bucket = RESTED
         for _ in range(requests):
-            after = rate.step(bucket, limit, START)
+            after = rate.count_request(bucket, limit, START)
             assert isinstance(after, Bucket)
             bucket = after
         return bucket
 
     sent = min(sent, limit.burst)
     weight = min(weight, limit.burst - sent)
-    assert rate.weighed(bucket_after(sent), limit, weight, START) == bucket_after(sent + weight)
+    assert rate.add_weight(bucket_after(sent), limit, weight, START) == bucket_after(sent + weight)

@@ -13,7 +13,7 @@ from blur.accounts.model import (
     KeyKind,
     KeyRecord,
     RateLimit,
-    RateStanding,
+    RateLimitStatus,
     Usage,
 )
 from blur.api.account import account_document, account_standing, rfc3339
@@ -44,7 +44,7 @@ ACCOUNT = Account(
     usage={"2027-01": Usage(2, 2), "2026-12": Usage(3, 1)},
     keys=(KEY,),
 )
-VIEW = AccountView(ACCOUNT, KEY, RateStanding(LIMIT, 5, 2))
+VIEW = AccountView(ACCOUNT, KEY, RateLimitStatus(LIMIT, 5, 2))
 
 
 def test_an_account_is_told_without_its_name_and_its_other_keys() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from blur.accounts.model import AccountStatus, RateLimit, RateStanding
+from blur.accounts.model import AccountStatus, RateLimit, RateLimitStatus
 from blur.api.headers import server_timing, standing_headers
 
 
 def test_credits_and_rate_are_told() -> None:
-    rate = RateStanding(RateLimit(per_minute=90, burst=20), remaining=7, reset_s=9)
+    rate = RateLimitStatus(RateLimit(per_minute=90, burst=20), remaining=7, reset_s=9)
     assert standing_headers(AccountStatus(1, 41, rate)) == {
         "X-Credits-Charged": "1",
         "X-Credits-Remaining": "41",

@@ -9,7 +9,7 @@ import pytest
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from events import make
 
-from blur.accounts.model import AccountStatus, Instant, RateLimit, RateStanding
+from blur.accounts.model import AccountStatus, Instant, RateLimit, RateLimitStatus
 from blur.api import response
 from blur.errors import (
     InternalError,
@@ -23,7 +23,7 @@ from blur.stopwatch import TOTAL
 from blur.storage.ports import Link
 
 LAMBDA_BYTES = 6_291_556
-STANDING = AccountStatus(1, 999, RateStanding(RateLimit(100, 100), 99, 1))
+STANDING = AccountStatus(1, 999, RateLimitStatus(RateLimit(100, 100), 99, 1))
 REQUEST_ID = "req_1"
 COMMON = {
     "X-Request-Id": REQUEST_ID,
@@ -69,7 +69,7 @@ def test_a_limit_below_the_headers_leaves_no_room() -> None:
 
 def test_the_largest_inline_picture_fits_with_the_longest_headers_that_there_can_be() -> None:
     many = 10**15
-    standing = AccountStatus(many, many, RateStanding(RateLimit(1, many), many, many))
+    standing = AccountStatus(many, many, RateLimitStatus(RateLimit(1, many), many, many))
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(many))
     left_over = []
     for limit in range(100_000, 100_004):  # base64 grows by four characters at a time

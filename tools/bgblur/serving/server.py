@@ -32,7 +32,7 @@ from bgblur.serving.protocol import Protocol
 from bgblur.serving.sweeper import sweeping
 from bgblur.serving.worker import Worker
 from bgblur.serving.worker_pool import WorkerPool
-from blur.accounts.connect import connect as connect_accounts
+from blur.accounts.connect import open_account_store
 from blur.app import build_app
 from blur.clock import now
 from blur.settings import Settings, usable_cpus
@@ -167,7 +167,7 @@ def server_app(
 ) -> ServerApp:
     """Return the ASGI application over the two pools."""
     handler = build_app(settings, opens_model=False, with_metrics=False)
-    store = connect_accounts(settings.accounts)
+    store = open_account_store(settings.accounts)
 
     def is_known(key: ApiKey) -> bool:
         return store.has_valid_key(key.account_id, key.digest, now_us=now())

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import (
         Account,
-        AccountBooks,
         AccountStatus,
         AccountView,
+        AccountWithLedger,
         Claim,
         Hold,
         IdempotencyRecord,
@@ -71,9 +71,9 @@ class DynamoAccounts:
             return False
         return key_of(item, account_id, key_digest).is_valid(now_us)
 
-    def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
-        """See `CallStore.inquire`."""
-        return calls.inquire(self._table(), account_id, key_digest, now_us)
+    def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
+        """See `CallStore.get_account`."""
+        return calls.get_account(self._table(), account_id, key_digest, now_us)
 
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
@@ -115,22 +115,22 @@ class DynamoAccounts:
         """See `AccountStore.revoke_key`."""
         admin.revoke_key(self._table(), account_id, key_digest)
 
-    def limit_key(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
-        """See `AccountStore.limit_key`."""
-        admin.limit_key(self._table(), account_id, key_digest, limit)
+    def set_rate_limit(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
+        """See `AccountStore.set_rate_limit`."""
+        admin.set_rate_limit(self._table(), account_id, key_digest, limit)
 
-    def account(self, account_id: str, *, now_us: Instant) -> Account:
-        """See `AccountStore.account`."""
-        return admin.account(self._table(), account_id, now_us)
+    def read_account(self, account_id: str, *, now_us: Instant) -> Account:
+        """See `AccountStore.read_account`."""
+        return admin.read_account(self._table(), account_id, now_us)
 
-    def accounts(self, *, now_us: Instant) -> Iterator[Account]:
-        """See `AccountStore.accounts`."""
-        return admin.accounts(self._table(), now_us)
+    def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
+        """See `AccountStore.list_accounts`."""
+        return admin.list_accounts(self._table(), now_us)
 
-    def entries(self, account_id: str) -> Iterator[LedgerEntry]:
-        """See `AccountStore.entries`."""
-        return admin.entries(self._table(), account_id)
+    def list_entries(self, account_id: str) -> Iterator[LedgerEntry]:
+        """See `AccountStore.list_entries`."""
+        return admin.list_entries(self._table(), account_id)
 
-    def books(self, account_id: str, *, now_us: Instant) -> AccountBooks:
-        """See `AccountStore.books`."""
-        return admin.books(self._table(), account_id, now_us)
+    def read_with_ledger(self, account_id: str, *, now_us: Instant) -> AccountWithLedger:
+        """See `AccountStore.read_with_ledger`."""
+        return admin.read_with_ledger(self._table(), account_id, now_us)

@@ -20,8 +20,8 @@ from blur.accounts.dynamo.items import (
 )
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
-from blur.accounts.model import AccountBooks
-from blur.accounts.store import (
+from blur.accounts.model import AccountWithLedger
+from blur.accounts.ports import (
     AccountExistsError,
     InvalidKeyError,
     OverdrawnError,
@@ -113,8 +113,8 @@ def revoke_key(table: DynamoTable, account_id: str, key_digest: str) -> None:
             _require_ended(table, account_id, key_digest)
 
 
-def limit_key(table: DynamoTable, account_id: str, key_digest: str, limit: RateLimit) -> None:
-    """See `AccountStore.limit_key`. The key starts with rested buckets."""
+def set_rate_limit(table: DynamoTable, account_id: str, key_digest: str, limit: RateLimit) -> None:
+    """See `AccountStore.set_rate_limit`. The key starts with rested buckets."""
     check_limit(limit)
     if not _change_key(table, account_id, key_digest, limit_item(limit)):
         item = table.get(schema.account_key(account_id)) or {"keys": {}}
@@ -124,28 +124,28 @@ def limit_key(table: DynamoTable, account_id: str, key_digest: str, limit: RateL
         raise InvalidKeyError(message)
 
 
-def account(table: DynamoTable, account_id: str, now_us: Instant) -> Account:
-    """See `AccountStore.account`."""
+def read_account(table: DynamoTable, account_id: str, now_us: Instant) -> Account:
+    """See `AccountStore.read_account`."""
     return ended_keys.with_ended_keys(table, account_item(table, account_id, now_us))
 
 
-def accounts(table: DynamoTable, now_us: Instant) -> Iterator[Account]:
-    """See `AccountStore.accounts`."""
+def list_accounts(table: DynamoTable, now_us: Instant) -> Iterator[Account]:
+    """See `AccountStore.list_accounts`."""
     condition = Expressions()
     sort = condition.path(schema.SORT_KEY)
     condition.conditions.append(f"{sort} = {condition.value(schema.ACCOUNT)}")
     ids = sorted(account_of(item).account_id for item in table.scan(condition))
     for account_id in ids:
-        yield account(table.anew(), account_id, now_us)
+        yield read_account(table.anew(), account_id, now_us)
 
 
-def entries(table: DynamoTable, account_id: str) -> Iterator[LedgerEntry]:
-    """See `AccountStore.entries`."""
+def list_entries(table: DynamoTable, account_id: str) -> Iterator[LedgerEntry]:
+    """See `AccountStore.list_entries`."""
     yield from _ordered(_entry_items(table, account_id), account_id)
 
 
-def books(table: DynamoTable, account_id: str, now_us: Instant) -> AccountBooks:
-    """See `AccountStore.books`.
+def read_with_ledger(table: DynamoTable, account_id: str, now_us: Instant) -> AccountWithLedger:
+    """See `AccountStore.read_with_ledger`.
 
     A query is not one moment, and no transaction reads a ledger of any length. An entry carries
     the version that it gave the account, so the entries that the account's item includes are
@@ -155,7 +155,9 @@ def books(table: DynamoTable, account_id: str, now_us: Instant) -> AccountBooks:
     included = [
         item for item in _entry_items(table, account_id) if version_of(item) <= version_of(read)
     ]
-    return AccountBooks(ended_keys.with_ended_keys(table, read), _ordered(included, account_id))
+    return AccountWithLedger(
+        ended_keys.with_ended_keys(table, read), _ordered(included, account_id)
+    )
 
 
 def account_item(table: DynamoTable, account_id: str, now_us: Instant) -> Item:

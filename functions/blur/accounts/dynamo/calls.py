@@ -87,8 +87,10 @@ def authorize(
     return standing_of(item, key_digest, 0, table.limiter.us(now_us))
 
 
-def inquire(table: DynamoTable, account_id: str, key_digest: str, now_us: Instant) -> AccountView:
-    """See `CallStore.inquire`."""
+def get_account(
+    table: DynamoTable, account_id: str, key_digest: str, now_us: Instant
+) -> AccountView:
+    """See `CallStore.get_account`."""
     item = _enter(table, Visit.begin(table, account_id, key_digest, INQUIRIES, now_us))
     if key_digest not in item["keys"]:  # revoked in the middle of this call
         raise InvalidApiKeyError
@@ -234,7 +236,7 @@ def _branch(item: Item, visit: Visit) -> Branch:
     """Choose the branch that the bucket calls for; refuse the request if there is none."""
     bucket = bucket_of(item, visit.key_digest, visit.bucket)
     limit = key_of(item, visit.account_id, visit.key_digest).limit
-    after = rate.step(bucket, limit, visit.limiter_us)
+    after = rate.count_request(bucket, limit, visit.limiter_us)
     if isinstance(after, rate.Refusal):
         message = f"Too many requests; try again in {after.retry_after_s} s."
         error = RateLimitError(message, retry_after_s=after.retry_after_s)

@@ -23,7 +23,7 @@ from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.dynamo.weights import additions
 from blur.accounts.model import SECOND_US, Claim, Hold, Instant, Weight
-from blur.accounts.store import UnknownAccountError
+from blur.accounts.ports import UnknownAccountError
 from blur.skew import CLOCK_SKEW_US
 
 SLOT_US = 5 * SECOND_US

@@ -45,7 +45,7 @@ from blur.accounts.model import (
     KeyRecord,
     LedgerEntry,
     RateLimit,
-    RateStanding,
+    RateLimitStatus,
     Usage,
 )
 
@@ -178,14 +178,16 @@ def bucket_of(item: Item, digest: str, names: BucketNames) -> rate.Bucket:
     return rate.Bucket(key[tat], key[allow], key.get(last, 0))
 
 
-def rate_of(item: Item, digest: str, names: BucketNames, now_us: Instant) -> RateStanding:
+def rate_of(item: Item, digest: str, names: BucketNames, now_us: Instant) -> RateLimitStatus:
     """Return where a key stands with one of its buckets.
 
     A call can outlive its key, which is then no longer in the item and has no requests left.
     """
     if digest not in item["keys"]:
-        return RateStanding(RateLimit(1, 1), 0, 0)
-    return rate.standing(bucket_of(item, digest, names), _limit(item["keys"][digest]), now_us)
+        return RateLimitStatus(RateLimit(1, 1), 0, 0)
+    return rate.rate_limit_status(
+        bucket_of(item, digest, names), _limit(item["keys"][digest]), now_us
+    )
 
 
 def standing_of(item: Item, digest: str, charged: int, now_us: Instant) -> AccountStatus:

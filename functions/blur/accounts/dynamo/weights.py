@@ -1,9 +1,9 @@
 """The weight of a call in its key's rate limit, added by the write that ends the call.
 
-`rate.weighed` bounds the bucket, and an update cannot compute a minimum. So there are up to three
-updates to try, in this order: the first adds the whole weight where the bound leaves place for
-it, the second moves the bucket to the bound, and the third leaves it as it is. The credit moves
-with each of them.
+`rate.add_weight` bounds the bucket, and an update cannot compute a minimum. So up to three updates
+are tried, in this order: the first adds the whole weight, if the result is within the bound; the
+second moves the bucket to the bound; the third leaves the bucket as it is. Each of them also moves
+the credits.
 """
 
 from __future__ import annotations

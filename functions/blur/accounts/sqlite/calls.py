@@ -17,10 +17,10 @@ from blur.accounts.model import (
     Reservation,
     Weight,
 )
+from blur.accounts.ports import UnknownAccountError
 from blur.accounts.sqlite import holds, records
 from blur.accounts.sqlite.file import AccountsFile
 from blur.accounts.sqlite.rows import Caller, caller_of, read_account
-from blur.accounts.store import UnknownAccountError
 from blur.errors import (
     InsufficientCreditsError,
     InvalidApiKeyError,
@@ -92,8 +92,8 @@ class SqliteCalls:
             _add_weight(db, account_id, key_digest, weight, self._limiter.us(now_us))
             return _caller(db, account_id, key_digest).standing(0, self._limiter.us(now_us))
 
-    def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
-        """Authenticate and show the account; see `CallStore.inquire`."""
+    def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
+        """Authenticate and show the account; see `CallStore.get_account`."""
         limiter = self._limiter.start(now_us)
         with self._file.transaction() as db:
             caller = _authenticate(db, account_id, key_digest, now_us)
@@ -108,7 +108,7 @@ class SqliteCalls:
             account = read_account(db, account_id)
             if account is None:
                 raise UnknownAccountError(account_id)
-            standing = rate.standing(bucket, caller.key.limit, limiter.us())
+            standing = rate.rate_limit_status(bucket, caller.key.limit, limiter.us())
             return AccountView(account, caller.key, standing)
 
     def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
@@ -175,12 +175,12 @@ def _authenticate(
 
 def _next(caller: Caller, bucket: rate.Bucket, limiter: rate.LimiterTime) -> rate.Bucket:
     limiter_us = limiter.us(bucket)
-    after = rate.step(bucket, caller.key.limit, limiter_us)
+    after = rate.count_request(bucket, caller.key.limit, limiter_us)
     if isinstance(after, rate.Bucket):
         return after
     message = f"Too many requests; try again in {after.retry_after_s} s."
     error = RateLimitError(message, retry_after_s=after.retry_after_s)
-    standing = rate.standing(bucket, caller.key.limit, limiter_us)
+    standing = rate.rate_limit_status(bucket, caller.key.limit, limiter_us)
     error.standing = AccountStatus(0, caller.balance, standing)
     raise error
 
@@ -212,5 +212,5 @@ def _add_weight(
     db: sqlite3.Connection, account_id: str, key_digest: str, weight: Weight, now_us: Instant
 ) -> None:
     caller = _caller(db, account_id, key_digest)
-    bucket = rate.weighed(caller.calls, caller.key.limit, weight.requests, now_us)
+    bucket = rate.add_weight(caller.calls, caller.key.limit, weight.requests, now_us)
     _count_call(db, caller, bucket)

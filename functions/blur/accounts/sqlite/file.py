@@ -88,7 +88,7 @@ class AccountsFile:
 
     def _open(self, deadline: float) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = connect(self._path, deadline)
+            self._connection = open_connection(self._path, deadline)
         _wait_until(self._connection, deadline)
         return self._connection
 
@@ -116,7 +116,7 @@ _OUR_MISTAKES = (
 """Errors that trying again does not heal; what is left means the file or its disk."""
 
 
-def connect(path: Path, deadline: float) -> sqlite3.Connection:
+def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
     """Open the file, creating it for its owner alone (mode 0600) where it is missing.
 
     SQLite gives its `-wal` and `-shm` files the same mode.

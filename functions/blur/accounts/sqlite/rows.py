@@ -32,7 +32,7 @@ class Caller:
 
     def standing(self, credits_charged: int, now_us: Instant) -> AccountStatus:
         """Tell where the key stands by this row."""
-        now = rate.standing(self.calls, self.key.limit, now_us)
+        now = rate.rate_limit_status(self.calls, self.key.limit, now_us)
         return AccountStatus(credits_charged, self.balance, now)
 
 

@@ -88,7 +88,7 @@ def open_client() -> DynamoDBClient:
     return cast("DynamoDBClient", client)
 
 
-class DynamoStore(DynamoAccounts):
+class DynamoAccountStore(DynamoAccounts):
     """`AccountStore` in a DynamoDB table; usable from many threads.
 
     Every method raises `UnavailableError` within two seconds when DynamoDB is throttled, out

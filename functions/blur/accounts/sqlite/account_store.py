@@ -13,11 +13,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from blur.accounts.checks import check_account, check_entry, check_key, check_limit
-from blur.accounts.model import AccountBooks
-from blur.accounts.sqlite import holds
-from blur.accounts.sqlite.calls import SqliteCalls
-from blur.accounts.sqlite.rows import entry_of, read_account
-from blur.accounts.store import (
+from blur.accounts.model import AccountWithLedger
+from blur.accounts.ports import (
     AccountExistsError,
     InvalidKeyError,
     OverdrawnError,
@@ -25,12 +22,15 @@ from blur.accounts.store import (
     UnknownAccountError,
     require_same,
 )
+from blur.accounts.sqlite import holds
+from blur.accounts.sqlite.calls import SqliteCalls
+from blur.accounts.sqlite.rows import entry_of, read_account
 
 if TYPE_CHECKING:
     from blur.accounts.model import Account, Instant, KeyRecord, LedgerEntry, RateLimit
 
 
-class SqliteStore(SqliteCalls):
+class SqliteAccountStore(SqliteCalls):
     """`AccountStore` on one SQLite file; the first call creates folder, file and tables.
 
     Every method raises `UnavailableError` when the file is locked for two seconds, damaged or
@@ -94,7 +94,7 @@ class SqliteStore(SqliteCalls):
             )
             _require_one(changed, account_id)
 
-    def limit_key(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
+    def set_rate_limit(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
         """Give the key a rate limit of its own and a rested bucket to start from."""
         check_limit(limit)
         with self._file.transaction() as db:
@@ -111,30 +111,30 @@ class SqliteStore(SqliteCalls):
             )
             _require_one(changed, account_id)
 
-    def account(self, account_id: str, *, now_us: Instant) -> Account:
-        """Return the account; see `AccountStore.account`."""
+    def read_account(self, account_id: str, *, now_us: Instant) -> Account:
+        """Return the account; see `AccountStore.read_account`."""
         check_account(account_id)
         with self._released(account_id, now_us) as db:
             return _known(db, account_id)
 
-    def accounts(self, *, now_us: Instant) -> Iterator[Account]:
+    def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
         """Yield every account by id, each as of the moment it is yielded."""
         with self._file.snapshot() as db:
             rows = db.execute("SELECT account_id FROM accounts ORDER BY account_id").fetchall()
         for row in rows:
-            yield self.account(row["account_id"], now_us=now_us)
+            yield self.read_account(row["account_id"], now_us=now_us)
 
-    def entries(self, account_id: str) -> Iterator[LedgerEntry]:
+    def list_entries(self, account_id: str) -> Iterator[LedgerEntry]:
         """Yield the account's ledger, oldest first; nothing for an unknown account."""
         with self._file.snapshot() as db:
             ledger = _ledger(db, account_id)
         yield from ledger
 
-    def books(self, account_id: str, *, now_us: Instant) -> AccountBooks:
-        """Return account and ledger, read in one transaction; see `AccountStore.books`."""
+    def read_with_ledger(self, account_id: str, *, now_us: Instant) -> AccountWithLedger:
+        """Read account and ledger in one transaction; see `AccountStore.read_with_ledger`."""
         check_account(account_id)
         with self._released(account_id, now_us) as db:
-            return AccountBooks(_known(db, account_id), tuple(_ledger(db, account_id)))
+            return AccountWithLedger(_known(db, account_id), tuple(_ledger(db, account_id)))
 
     @contextmanager
     def _released(self, account_id: str, now_us: Instant) -> Iterator[sqlite3.Connection]:

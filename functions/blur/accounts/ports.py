@@ -1,6 +1,6 @@
 r"""The port: what the service and the operator's tools ask of a store of accounts.
 
-`SqliteStore` and `DynamoStore` implement it, and one suite of tests holds
+`SqliteAccountStore` and `DynamoAccountStore` implement it, and one suite of tests holds
 both to it. Every method is atomic, and every method that moves credits does so at most
 once for its id (`hold_id`, `entry_id`), so that a caller or an SDK may repeat it freely.
 Time is an argument throughout. Each method raises `UnavailableError` where the store
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import (
         Account,
-        AccountBooks,
         AccountStatus,
         AccountView,
+        AccountWithLedger,
         Claim,
         Hold,
         IdempotencyRecord,
@@ -87,11 +87,11 @@ class CallStore(Protocol):
     ) -> AccountStatus:
         """Add the weight of a call that has no hold to the key's rate limit.
 
-        Repeating it adds the weight again, within the bound that `rate.weighed` has.
+        Repeating it adds the weight again, within the bound that `rate.add_weight` has.
         """
         ...
 
-    def inquire(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
+    def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """Authenticate and show the account, counted by a rate limit of its own.
 
         Raises:
@@ -187,7 +187,7 @@ class AccountStore(CallStore, Protocol):
         """
         ...
 
-    def limit_key(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
+    def set_rate_limit(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
         """Give the key a rate limit of its own.
 
         Raises:
@@ -197,7 +197,7 @@ class AccountStore(CallStore, Protocol):
         """
         ...
 
-    def account(self, account_id: str, *, now_us: Instant) -> Account:
+    def read_account(self, account_id: str, *, now_us: Instant) -> Account:
         """Return the account after bringing expired holds home.
 
         Raises:
@@ -206,15 +206,15 @@ class AccountStore(CallStore, Protocol):
         """
         ...
 
-    def accounts(self, *, now_us: Instant) -> Iterator[Account]:
-        """Yield every account, by id, as `account` shows it. A scan: for operators only."""
+    def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
+        """Yield every account, by id, as `read_account` shows it. A scan: for operators only."""
         ...
 
-    def entries(self, account_id: str) -> Iterator[LedgerEntry]:
+    def list_entries(self, account_id: str) -> Iterator[LedgerEntry]:
         """Yield the account's ledger, oldest first."""
         ...
 
-    def books(self, account_id: str, *, now_us: Instant) -> AccountBooks:
+    def read_with_ledger(self, account_id: str, *, now_us: Instant) -> AccountWithLedger:
         """Return the account and its ledger as of one moment, whatever is written meanwhile.
 
         Raises:
