@@ -29,11 +29,11 @@ from PIL import Image, ImageCms
 from blur.errors import ApiError
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.decode.decoder import decode
-from blur.imaging.decode.formats import format_of
+from blur.imaging.decode.formats import detect_format
 from blur.settings import Settings
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 Reference: TypeAlias = Callable[[Path, Path], list[str]]
 
@@ -61,7 +61,7 @@ class Outcome(NamedTuple):
         return self.difference is not None and self.difference > NEAR_LEVELS
 
 
-def shown(data: bytes) -> Pixels:
+def shown(data: bytes) -> RgbU8:
     """Return what a viewer shows: the decoded picture in sRGB, and its alpha, (H, W, 4)."""
     photo = decode(data, max_pixels=Settings().max_pixels)
     pixels = photo.pixels
@@ -76,7 +76,7 @@ def shown(data: bytes) -> Pixels:
     return np.dstack((pixels, alpha))
 
 
-def attempt(path: Path) -> tuple[str, Pixels | None]:
+def attempt(path: Path) -> tuple[str, RgbU8 | None]:
     """Return why a file is refused, or its picture."""
     try:
         return "", shown(path.read_bytes())
@@ -104,7 +104,7 @@ def references(folder: Path) -> dict[str, Reference]:
     return found
 
 
-def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[Pixels]:
+def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[RgbU8]:
     """Yield the file's picture by each of the other decoders that opens it."""
     for command in known.values():
         target = folder / "reference.png"
@@ -119,7 +119,7 @@ def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[
         yield np.asarray(image)
 
 
-def distance(ours: Pixels, other: Pixels) -> float:
+def distance(ours: RgbU8, other: RgbU8) -> float:
     """Return the mean difference in levels where ours is opaque; infinity for other sizes."""
     if ours.shape[:2] != other.shape[:2]:
         return float("inf")
@@ -130,7 +130,7 @@ def distance(ours: Pixels, other: Pixels) -> float:
 def kind_of(path: Path) -> str:
     """Return the format's name, or the file's suffix where it is not read."""
     try:
-        return format_of(path.read_bytes()).name
+        return detect_format(path.read_bytes()).name
     except ApiError:
         return path.suffix.lower() or "no suffix"
 

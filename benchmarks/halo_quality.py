@@ -21,7 +21,7 @@ import numpy as np
 from matte_quality import near_soft_edges, pairs
 from PIL import Image, ImageFilter
 
-from blur.imaging.compositing.composite import over
+from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.pipeline import blur_background
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
-Foreground: TypeAlias = "Callable[[Pixels, Coverage], Pixels]"
-Blur: TypeAlias = "Callable[[Pixels, Coverage, int], Pixels]"
+Foreground: TypeAlias = "Callable[[RgbU8, AlphaU8], RgbU8]"
+Blur: TypeAlias = "Callable[[RgbU8, AlphaU8, int], RgbU8]"
 
 RADII = (10, 30)
 
@@ -40,33 +40,33 @@ RADII = (10, 30)
 class Known(NamedTuple):
     """A photo made from layers."""
 
-    foreground: Pixels
-    background: Pixels
-    alpha: Coverage
+    foreground: RgbU8
+    background: RgbU8
+    alpha: AlphaU8
 
-    def photo(self) -> Pixels:
+    def photo(self) -> RgbU8:
         """Return what the camera sees."""
-        return over(self.foreground, self.background, self.alpha)
+        return composite(self.foreground, self.background, self.alpha)
 
-    def ideal(self, radius_px: int) -> Pixels:
+    def ideal(self, radius_px: int) -> RgbU8:
         """Return the sharp subject over its background, blurred as if nothing stood before it."""
         blurred = cv2.GaussianBlur(
             self.background, (0, 0), radius_px, borderType=cv2.BORDER_REFLECT
         )
-        return over(self.foreground, blurred, self.alpha)
+        return composite(self.foreground, blurred, self.alpha)
 
 
-def as_it_is(photo: Pixels, _: Coverage) -> Pixels:
+def as_it_is(photo: RgbU8, _: AlphaU8) -> RgbU8:
     """Take the photo itself for its foreground."""
     return photo
 
 
-def estimated(photo: Pixels, alpha: Coverage) -> Pixels:
+def estimated(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
     """Return the subject's own colours. The first call compiles for a minute."""
     from pymatting import estimate_foreground_ml  # noqa: PLC0415 - it compiles on import
 
     colours = estimate_foreground_ml(photo / 255, alpha / 255)
-    levels: Pixels = np.rint(255 * np.clip(colours, 0, 1)).astype(np.uint8)
+    levels: RgbU8 = np.rint(255 * np.clip(colours, 0, 1)).astype(np.uint8)
     return levels
 
 
@@ -90,14 +90,14 @@ def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
             yield Known(photo, np.asarray(ground), np.ascontiguousarray(alpha))
 
 
-def plain(photo: Pixels, alpha: Coverage, radius_px: int) -> Pixels:
+def plain(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
     """Blur everything and put the photo over it: what users would otherwise write."""
     sharp = Image.fromarray(photo)
     blurred = sharp.filter(ImageFilter.GaussianBlur(radius_px))
     return np.asarray(Image.composite(sharp, blurred, Image.fromarray(alpha)))
 
 
-def ours(photo: Pixels, alpha: Coverage, radius_px: int) -> Pixels:
+def ours(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
     """Blur it as the function does, with the alpha that is given."""
     return blur_background(Scene.of(photo, alpha), radius_px)
 

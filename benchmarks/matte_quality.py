@@ -18,13 +18,13 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from blur.imaging.arrays import Coverage, Pixels
+from blur.imaging.arrays import AlphaU8, RgbU8
 from blur.imaging.matting.matte import Predictor, find_matte, stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Matting: TypeAlias = Callable[[Predictor, Pixels], Coverage]
+Matting: TypeAlias = Callable[[Predictor, RgbU8], AlphaU8]
 
 BETA_SQUARED = 0.3
 MID = 127
@@ -47,7 +47,7 @@ class Quality(NamedTuple):
         return float(np.mean(self.edges))
 
 
-def rembg_mask(model: Predictor, photo: Pixels) -> Coverage:
+def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
     """Return what rembg makes of the same network: stretched, enlarged with Lanczos."""
     size = (photo.shape[1], photo.shape[0])
     mask = Image.fromarray(stretch(model.predict(photo)))
@@ -81,7 +81,7 @@ def measure(matting: Matting, model: Predictor, data: Path) -> Quality:
     return Quality(float(np.mean(errors)), max_f(curves), edges)
 
 
-def pairs(photos: Path, truths: Path) -> Iterator[tuple[Pixels, Coverage]]:
+def pairs(photos: Path, truths: Path) -> Iterator[tuple[RgbU8, AlphaU8]]:
     """Yield the photos of a folder with what is true of them, by name."""
     paths = sorted(photos.glob("*.jpg"))
     if not paths:
@@ -91,7 +91,7 @@ def pairs(photos: Path, truths: Path) -> Iterator[tuple[Pixels, Coverage]]:
         yield np.asarray(Image.open(path).convert("RGB")), np.asarray(truth)
 
 
-def precision_recall(matte: Coverage, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def precision_recall(matte: AlphaU8, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return precision and recall at the thresholds 1..255: (2, 255)."""
     hits, marked = (
         np.bincount(levels, minlength=256)[::-1].cumsum()[::-1][1:]
@@ -107,12 +107,12 @@ def max_f(curves: list[NDArray[np.float64]]) -> float:
     return float(((1 + BETA_SQUARED) * precision * recall / below).max())
 
 
-def edge_error(matte: Coverage, alpha: Coverage) -> float:
+def edge_error(matte: AlphaU8, alpha: AlphaU8) -> float:
     """Return the mean absolute error, 0..1, near the soft pixels of the true alpha."""
     return float(np.abs(matte.astype(float) - alpha)[near_soft_edges(alpha)].mean() / 255)
 
 
-def near_soft_edges(alpha: Coverage) -> NDArray[np.bool_]:
+def near_soft_edges(alpha: AlphaU8) -> NDArray[np.bool_]:
     """Return where pixels lie within `BAND_PX` of soft ones."""
     least, greatest = SOFT
     soft = (alpha > least * 255) & (alpha < greatest * 255)

@@ -21,15 +21,15 @@ from report import publish, table
 from subjects import MODELS as FOLDER
 
 from blur.errors import NoSubjectError
-from blur.imaging.matting.matte import LEAST_CONFIDENCE, Predictor, find_matte
+from blur.imaging.matting.matte import MIN_CONFIDENCE, Predictor, find_matte
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import Model, open_model
-from blur.imaging.strips import use_threads
+from blur.imaging.strips import set_thread_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 THREADS = 2
 YARDSTICK = "u2netp"
@@ -50,23 +50,23 @@ class Recorded:
         """The network's own."""
         return self.model.side_px
 
-    def see(self, photo: Pixels) -> None:
+    def see(self, photo: RgbU8) -> None:
         """Run the network and keep its map and its time."""
         start = time.perf_counter()
         raw = self.model.predict(photo)
         self.seconds.append(time.perf_counter() - start)
         self.maps[hash(photo.tobytes())] = raw
 
-    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+    def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         """Return the map of a photo that was seen."""
         return self.maps[hash(photo.tobytes())]
 
     def without_subject(self) -> int:
         """Count the photos on which the network is not sure of anything."""
-        return sum(float(raw.max()) < LEAST_CONFIDENCE for raw in self.maps.values())
+        return sum(float(raw.max()) < MIN_CONFIDENCE for raw in self.maps.values())
 
 
-def matte_or_nothing(model: Predictor, photo: Pixels) -> Coverage:
+def matte_or_nothing(model: Predictor, photo: RgbU8) -> AlphaU8:
     """Return our matte, or an empty one if no subject is found."""
     try:
         return find_matte(model, photo)
@@ -100,7 +100,7 @@ def main() -> None:
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():  # noqa: PLR2004 - one argument
         sys.exit("Name the folder of pictures: make bench-models DATA=folder")
     data = Path(sys.argv[1])
-    use_threads(THREADS)
+    set_thread_count(THREADS)
     seen = {
         name: Recorded(open_model(MODELS[name], folder, threads=THREADS))
         for name, folder in present().items()

@@ -8,9 +8,9 @@ from subjects import MODELS
 
 from blur.imaging.matting.models import MODELS as SPECS
 from blur.imaging.matting.session import Model, open_model
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
-from blur.imaging.recipe import Recipe
-from blur.imaging.strips import use_threads
+from blur.imaging.strips import set_thread_count
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ NO_LIMIT = 10**9
 
 def opened() -> Model:
     """Open the model that is used by default."""
-    use_threads(THREADS)
+    set_thread_count(THREADS)
     return open_model(SPECS[DEFAULT], MODELS, threads=THREADS)
 
 
@@ -31,5 +31,5 @@ def blurring(
     model: Model, data: bytes, radius_px: int = 10, kernel: str = "gaussian"
 ) -> Callable[[], object]:
     """Return what blurs a photo once; a PNG comes out."""
-    recipe = Recipe(radius_px=radius_px, kernel=kernel)
-    return lambda: blur_photo(data, recipe, model=model, max_pixels=NO_LIMIT)
+    options = BlurOptions(radius_px=radius_px, kernel=kernel)
+    return lambda: blur_photo(data, options, model=model, max_pixels=NO_LIMIT)

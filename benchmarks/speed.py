@@ -27,8 +27,8 @@ from subjects import MODELS, Naive, photo
 
 from blur.imaging.matting.models import MODELS as SPECS
 from blur.imaging.matting.session import Model, to_tensor
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import STEPS, blur_photo
-from blur.imaging.recipe import Recipe
 
 ROUNDS = 7
 SIZES = ((4000, 3000), (1920, 1080), (600, 399))
@@ -97,7 +97,7 @@ def by_step(model: Model) -> str:
             told: list[tuple[str, float]] = []
             blur_photo(
                 data,
-                Recipe(radius_px=10),
+                BlurOptions(radius_px=10),
                 model=model,
                 max_pixels=NO_LIMIT,
                 on_step=noting(told),

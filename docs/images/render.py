@@ -19,14 +19,14 @@ import numpy as np
 from PIL import Image, ImageFilter
 from skimage import data
 
-from blur.imaging.matting.matte import find_subject, stretch
+from blur.imaging.matting.matte import predict_subject, stretch
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import Model, open_model
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
-from blur.imaging.recipe import Recipe
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 HERE = Path(__file__).parent
 SITE = HERE.parents[1] / "site"
@@ -34,7 +34,7 @@ RADIUS_PX = 12
 ZOOM = 3
 GAP_PX = 8
 WHITE = 255
-EXAMPLE = Recipe(radius_px=8, kernel="bokeh", output="jpeg")
+EXAMPLE = BlurOptions(radius_px=8, kernel="bokeh", output="jpeg")
 
 
 class Crop(NamedTuple):
@@ -46,7 +46,7 @@ class Crop(NamedTuple):
     right: int
     bottom: int
 
-    def of(self, picture: Pixels) -> Pixels:
+    def of(self, picture: RgbU8) -> RgbU8:
         """Cut it out and enlarge it."""
         part = picture[self.top : self.bottom, self.left : self.right]
         size = (ZOOM * part.shape[1], ZOOM * part.shape[0])
@@ -81,26 +81,26 @@ def draw_example(model: Model) -> None:
     (SITE / "sample-blurred.jpg").write_bytes(made.data)
 
 
-def blurred(model: Model, photo: Pixels) -> Pixels:
+def blurred(model: Model, photo: RgbU8) -> RgbU8:
     """Blur it as the API does."""
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "PNG")
-    recipe = Recipe(radius_px=RADIUS_PX)
-    made = blur_photo(file.getvalue(), recipe, model=model, max_pixels=photo.size)
+    options = BlurOptions(radius_px=RADIUS_PX)
+    made = blur_photo(file.getvalue(), options, model=model, max_pixels=photo.size)
     return np.asarray(Image.open(io.BytesIO(made.data)))
 
 
-def plainly_blurred(model: Model, photo: Pixels) -> Pixels:
+def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
     """Blur it as everyone does first: rembg's mask between the photo and its Gaussian."""
     sharp = Image.fromarray(photo)
-    mask = Image.fromarray(stretch(find_subject(model, photo)))
+    mask = Image.fromarray(stretch(predict_subject(model, photo)))
     mask = mask.resize(sharp.size, Image.Resampling.LANCZOS)
     return np.asarray(
         Image.composite(sharp, sharp.filter(ImageFilter.GaussianBlur(RADIUS_PX)), mask)
     )
 
 
-def save(name: str, pictures: list[Pixels]) -> None:
+def save(name: str, pictures: list[RgbU8]) -> None:
     """Put pictures of one height side by side into a file."""
     gap = np.full((pictures[0].shape[0], GAP_PX, 3), WHITE, np.uint8)
     parts = [part for picture in pictures for part in (picture, gap)][:-1]

@@ -23,9 +23,9 @@ from blur.api.router import Router
 from blur.api.site import Site
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
-from blur.imaging.matting.models import spec_of
+from blur.imaging.matting.models import get_model_spec
 from blur.imaging.matting.session import open_model
-from blur.imaging.strips import use_threads
+from blur.imaging.strips import set_thread_count
 from blur.service import BlurService
 from blur.storage.location import open_storage
 from blur.storage.results import Results
@@ -60,8 +60,8 @@ def build_app(
         ValueError: there is no such model, or no such kind of store.
 
     """
-    spec, threads = spec_of(settings.model), settings.threads()
-    use_threads(threads)
+    spec, threads = get_model_spec(settings.model), settings.threads()
+    set_thread_count(threads)
     model = cache(partial(open_model, spec, settings.model_dir, threads=threads))
     # ONNX Runtime opens a model without Python's lock: the clients are made meanwhile.
     with ThreadPoolExecutor(max_workers=1) as beside:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from blur.accounts.model import AccountView
     from blur.accounts.ports import CallStore
     from blur.deadline import Deadline
-    from blur.imaging.encode.encoder import Encoded
+    from blur.imaging.encode.encoder import EncodedImage
     from blur.imaging.matting.matte import Predictor
-    from blur.imaging.recipe import Recipe
+    from blur.imaging.options import BlurOptions
     from blur.storage.ports import Link
     from blur.storage.results import Results
 
@@ -34,20 +34,20 @@ STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
 """What a call goes through, in the order of its `Server-Timing`."""
 
 ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
-"""The recipe's first fields. A later field is in a fingerprint only where it has another value than
+"""The first fields of the options. A later field is in a fingerprint only if its value differs from
 its default, so that adding it changes no fingerprint of a request that was sent before."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlurRequest:
-    """An image and the recipe for it."""
+    """An image and its blur options."""
 
     image: bytes = field(repr=False)
-    recipe: Recipe
+    options: BlurOptions
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the image and of all parameters that shape the result."""
-        digest = hashlib.sha256(json.dumps(_identifying(self.recipe)).encode())
+        digest = hashlib.sha256(json.dumps(_identifying(self.options)).encode())
         digest.update(self.image)
         return digest.hexdigest()
 
@@ -56,7 +56,7 @@ class BlurRequest:
 class Picture:
     """The result, the state of key and account after it, and whether it repeats a paid call."""
 
-    image: Encoded
+    image: EncodedImage
     status: AccountStatus
     replayed: bool
     durations_ms: Mapping[str, float] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class BlurService:
             request = read()
             fingerprint = request.fingerprint() if idempotency_key else ""
             call = idempotency.identify(self.store, call, fingerprint, now_us=self.clock())
-            image = self._render(request, deadline, watch, stamped=key.kind is KeyKind.TEST)
+            image = self._render(request, deadline, watch, watermarked=key.kind is KeyKind.TEST)
             watch.step("store")
             link = self._keep(image, request)
         except BaseException as error:
@@ -172,30 +172,30 @@ class BlurService:
         return Weight(photos - 1, status.rate.limit) if photos > 1 else None
 
     def _render(
-        self, request: BlurRequest, deadline: Deadline, watch: Stopwatch, *, stamped: bool
-    ) -> Encoded:
+        self, request: BlurRequest, deadline: Deadline, watch: Stopwatch, *, watermarked: bool
+    ) -> EncodedImage:
         def begin(step: str) -> None:
             deadline.check()
             watch.step(step)
 
         return blur_photo(
             request.image,
-            request.recipe,
+            request.options,
             model=self.model(),
             max_pixels=self.max_pixels,
-            stamped=stamped,
+            watermarked=watermarked,
             on_step=begin,
         )
 
-    def _keep(self, image: Encoded, request: BlurRequest) -> Link | None:
-        recipe = request.recipe
-        result = Result(image.data, image.content_type, f"{recipe.mode}.{recipe.output}")
+    def _keep(self, image: EncodedImage, request: BlurRequest) -> Link | None:
+        options = request.options
+        result = Result(image.data, image.content_type, f"{options.mode}.{options.output}")
         return self.results.link_to(result, now_us=self.clock())
 
 
-def _identifying(recipe: Recipe) -> dict[str, object]:
+def _identifying(options: BlurOptions) -> dict[str, object]:
     """Return the fields that a fingerprint is made of."""
-    values = {each.name: (getattr(recipe, each.name), each.default) for each in fields(recipe)}
+    values = {each.name: (getattr(options, each.name), each.default) for each in fields(options)}
     return {
         name: value
         for name, (value, default) in values.items()

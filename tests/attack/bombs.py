@@ -24,7 +24,7 @@ from tests.attack.chunks import (
 )
 from tests.attack.mutants import SIDE_PX, sample
 from tests.documents import ROOT
-from tests.unit.imaging.decode import recipes
+from tests.unit.imaging.decode import sample_files
 from tests.unit.imaging.pictures import saved
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def planes_tiff(planes: int, sample_format: int) -> bytes:
     """A large picture of 16 bits in planes, whose strips are all the same bytes of the file."""
     strip = zlib.compress(bytes(2 * LARGE * 64))
     strips = planes * -(-LARGE // 64)
-    return recipes.tiff(
+    return sample_files.tiff(
         {
             256: ("L", (LARGE,)),
             257: ("L", (LARGE,)),
@@ -189,7 +189,7 @@ def planes_tiff(planes: int, sample_format: int) -> bytes:
 def samples_tiff() -> bytes:
     """A small picture whose pixels have 60,000 samples each, of which three are colours."""
     strip = zlib.compress(bytes(60_000 * 2_500))
-    return recipes.tiff(
+    return sample_files.tiff(
         {
             256: ("L", (50,)),
             257: ("L", (50,)),

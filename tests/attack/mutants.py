@@ -12,9 +12,9 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 from PIL.ExifTags import IFD, Base
-from tests.unit.imaging.decode import recipes
+from tests.unit.imaging.decode import sample_files
+from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, noise, saved
-from tests.unit.imaging.profiles import SRGB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,7 +81,7 @@ def _rare_tiff(planes: NDArray[np.generic], photometric: int, *, planar: bool) -
     cells = np.moveaxis(planes, 2, 0) if planar else planes[np.newaxis]
     strips = [zlib.compress(cell.tobytes()) for cell in cells]
     starts = [8 + sum(map(len, strips[:place])) for place in range(len(strips))]
-    return recipes.tiff(
+    return sample_files.tiff(
         {
             256: ("L", (columns,)),
             257: ("L", (rows,)),
@@ -106,7 +106,7 @@ def _with_alpha(kind: type[np.generic], channels: int = 4) -> NDArray[np.generic
 
 def _deep_png(chunk: bytes) -> bytes:
     samples = astronaut(SIDE_PX, SIDE_PX).astype(">u2") * 257
-    return recipes.deep_png(samples.tobytes(), (SIDE_PX, SIDE_PX), chunk)
+    return sample_files.deep_png(samples.tobytes(), (SIDE_PX, SIDE_PX), chunk)
 
 
 def _rle_bmp() -> bytes:
@@ -141,14 +141,16 @@ RARE: dict[str, Callable[[], bytes]] = {
     "tiff of 16 bits in planes": lambda: _rare_tiff(_with_alpha(np.uint16), 2, planar=True),
     "tiff of cmyk with alpha": lambda: _rare_tiff(_with_alpha(np.uint8, 5), 5, planar=False),
     "tiff of floating point": lambda: _rare_tiff(_with_alpha(np.float32), 2, planar=False),
-    "png in PQ": lambda: _deep_png(recipes.png_chunk(b"cICP", bytes((9, 16, 0, 1)))),
-    "png of linear light": lambda: _deep_png(recipes.png_chunk(b"gAMA", bytes((0, 1, 134, 160)))),
+    "png in PQ": lambda: _deep_png(sample_files.png_chunk(b"cICP", bytes((9, 16, 0, 1)))),
+    "png of linear light": lambda: _deep_png(
+        sample_files.png_chunk(b"gAMA", bytes((0, 1, 134, 160)))
+    ),
     "rle bmp": _rle_bmp,
     "bmp with masks": _masked_bmp,
-    "heic in HLG": lambda: recipes.with_nclx(
+    "heic in HLG": lambda: sample_files.with_nclx(
         saved(Image.fromarray(astronaut(SIDE_PX, SIDE_PX)), "HEIF", quality=60), 9, 18
     ),
-    "avif with alpha, in PQ": lambda: recipes.with_nclx(
+    "avif with alpha, in PQ": lambda: sample_files.with_nclx(
         saved(Image.fromarray(_with_alpha(np.uint8)), "AVIF", quality=60), 9, 16
     ),
     "jpeg without its end": lambda: sample("jpeg")[:-2],

@@ -20,8 +20,8 @@ from tests.attack.chunks import (
     zeros,
 )
 from tests.attack.mutants import SIDE_PX, sample
+from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, saved
-from tests.unit.imaging.profiles import SRGB
 
 LONGEST = {"WEBP": 16_383, "HEIF": 2_000}
 """Pixels of the longest side that a format, or its encoder, knows, if it is less than 20,000."""

@@ -13,13 +13,13 @@ from skimage import data
 from tests.attack.cells import LIMIT_MB, LIMIT_S, Verdicts, judged
 from tests.trials import Part, record, size
 
-from blur.imaging.encode.encoder import FORMATS
+from blur.imaging.encode.encoder import OUTPUT_FORMATS
 from blur.imaging.pipeline import MODES
 
 MOST_PX, MOST_HEAVY_PX = (8_333, 6_000), (6_000, 6_000)
 REFUSED = {("avif", "background"), ("avif", "cutout"), ("webp", "cutout")}
 """Formats and modes that take no more than `MOST_HEAVY_PX`."""
-CASES = [(kind, mode, MOST_PX) for kind in FORMATS for mode in MODES]
+CASES = [(kind, mode, MOST_PX) for kind in OUTPUT_FORMATS for mode in MODES]
 CASES += [(kind, mode, MOST_HEAVY_PX) for kind, mode in sorted(REFUSED)]
 
 

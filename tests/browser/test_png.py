@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import noise
-from tests.unit.imaging.profiles import SRGB
 
 from blur.imaging.encode.png import write_png
 

@@ -17,9 +17,9 @@ from blur.api.upload import CONTENT_TYPES
 from blur.app import routes
 from blur.errors import ApiError
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.encode.encoder import FORMATS, QUALITIES
+from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
+from blur.imaging.options import DEFAULT_QUALITY
 from blur.imaging.pipeline import MODES
-from blur.imaging.recipe import DEFAULT_QUALITY
 from blur.settings import Settings
 
 from .conftest import EVENTS
@@ -108,7 +108,7 @@ def test_the_fields_bounds_and_choices_are_the_codes_own() -> None:
     assert field("quality")["default"] == DEFAULT_QUALITY
     assert field("blur")["enum"] == list(KERNELS)
     assert field("mode")["enum"] == list(MODES)
-    assert field("format")["enum"] == list(FORMATS)
+    assert field("format")["enum"] == list(OUTPUT_FORMATS)
 
 
 def test_what_may_be_uploaded_is_the_codes_own() -> None:
@@ -119,7 +119,7 @@ def test_what_may_be_uploaded_is_the_codes_own() -> None:
 
 def test_a_picture_has_the_media_type_of_one_of_the_formats() -> None:
     content = API["paths"]["/v2/rembg/blur/"]["post"]["responses"]["200"]["content"]
-    assert list(content) == [each.content_type for each in FORMATS.values()]
+    assert list(content) == [each.content_type for each in OUTPUT_FORMATS.values()]
 
 
 def test_the_limits_in_words_are_the_settings() -> None:

@@ -68,11 +68,13 @@ def test_a_picture_comes_back_as_png_and_costs_one_credit(
 def test_a_test_key_costs_nothing_and_gets_a_stamped_picture(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
-    stamped, live = (answer_to(EVENTS / f"200-{name}.json", call) for name in ("test_key", "blur"))
-    assert stamped.headers["x-credits-charged"] == "0"
+    watermarked, live = (
+        answer_to(EVENTS / f"200-{name}.json", call) for name in ("test_key", "blur")
+    )
+    assert watermarked.headers["x-credits-charged"] == "0"
     assert balance_of(store, make.TEST, clock) == (0, 0)
     with (
-        Image.open(io.BytesIO(stamped.body)) as marked,
+        Image.open(io.BytesIO(watermarked.body)) as marked,
         Image.open(io.BytesIO(live.body)) as plain,
     ):
         assert marked.size == plain.size

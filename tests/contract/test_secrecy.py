@@ -18,7 +18,7 @@ from blur.api.request import from_event
 from blur.api.router import UNROUTED
 from blur.app import build_app
 from blur.aws import session
-from blur.imaging.encode.encoder import Encoded
+from blur.imaging.encode.encoder import EncodedImage
 from blur.storage.ports import Link, Result, UploadForm
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def test_what_carries_a_key_a_photo_or_a_link_shows_none_of_it_as_text() -> None
         request,
         keys.parse(make.FUNDED),
         parse_blur_request(request, max_body_bytes=1_000_000),
-        Encoded(PHOTO, "image/jpeg"),
+        EncodedImage(PHOTO, "image/jpeg"),
         Result(PHOTO, "image/jpeg", "photo.jpg"),
         UploadForm("/", {"token": make.FUNDED}, 0),
         Link(f"https://media.example/?{make.FUNDED}", 0),

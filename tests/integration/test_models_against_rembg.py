@@ -25,7 +25,7 @@ from fetch import PINS
 from sources import read_pins
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
     from blur.imaging.matting.models import ModelSpec
 
 PHOTOS = ("astronaut", "chelsea")
@@ -68,14 +68,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def our_mask(spec: ModelSpec, home: Path, photo: Pixels) -> Coverage:
+def our_mask(spec: ModelSpec, home: Path, photo: RgbU8) -> AlphaU8:
     """Return our map, stretched and enlarged with Lanczos."""
     raw = open_model(spec, home, threads=1).predict(photo)
     size = (photo.shape[1], photo.shape[0])
     return np.asarray(Image.fromarray(stretch(raw)).resize(size, Image.Resampling.LANCZOS))
 
 
-def rembgs_mask(name: str, home: Path, photo: Pixels) -> Coverage:
+def rembgs_mask(name: str, home: Path, photo: RgbU8) -> AlphaU8:
     """Return the mask of rembg's session, which fetches nothing that lies in U2NET_HOME."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBA_DISABLE_JIT", "1")  # importing rembg compiles for a minute otherwise
@@ -87,7 +87,7 @@ def rembgs_mask(name: str, home: Path, photo: Pixels) -> Coverage:
     return np.asarray(mask)
 
 
-def greatest_difference(ours: Coverage, theirs: Coverage) -> int:
+def greatest_difference(ours: AlphaU8, theirs: AlphaU8) -> int:
     return int(np.abs(ours.astype(int) - theirs).max())
 
 

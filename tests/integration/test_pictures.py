@@ -18,11 +18,11 @@ from blur.imaging.compositing.scene import Scene
 from blur.imaging.matting.matte import find_matte
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import Model, open_model
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_background, blur_photo
-from blur.imaging.recipe import Recipe
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 RADII = (0, 2, 5, 15)
 FACES = {
@@ -37,27 +37,27 @@ def model(model_dir: Path) -> Model:
     return open_model(MODELS["u2netp-light"], model_dir, threads=2)
 
 
-def photo_of(name: str) -> Pixels:
+def photo_of(name: str) -> RgbU8:
     return np.array(getattr(data, name)())
 
 
-def png(picture: Pixels) -> bytes:
+def png(picture: RgbU8) -> bytes:
     file = BytesIO()
     Image.fromarray(picture).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
-def blurred(model: Model, picture: Pixels, radius_px: int, mode: str = "background") -> Pixels:
+def blurred(model: Model, picture: RgbU8, radius_px: int, mode: str = "background") -> RgbU8:
     encoded = blur_photo(
         png(picture),
-        Recipe(radius_px=radius_px, mode=mode),
+        BlurOptions(radius_px=radius_px, mode=mode),
         model=model,
         max_pixels=picture.size,
     )
     return np.array(Image.open(BytesIO(encoded.data)))
 
 
-def high_frequency_energy(picture: Pixels, where: Coverage) -> float:
+def high_frequency_energy(picture: RgbU8, where: AlphaU8) -> float:
     """The mean square of what a Gaussian of 4 px takes away, over some pixels."""
     grey = picture.mean(axis=2)
     detail = grey - gaussian_filter(grey, 4)
@@ -102,7 +102,7 @@ def test_a_cutout_hides_the_background_and_shows_the_face(model: Model) -> None:
     assert result[:60, 300:400, 3].max() < 20
 
 
-def pictures_of_nothing() -> dict[str, Pixels]:
+def pictures_of_nothing() -> dict[str, RgbU8]:
     y, x = np.mgrid[:300, :400]
     grey = {
         "flat": np.full((300, 400), 90),

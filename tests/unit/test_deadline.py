@@ -13,8 +13,8 @@ from tests.unit.imaging.test_pipeline import Middle
 from blur.accounts.model import Instant
 from blur.deadline import Deadline, before_timeout
 from blur.errors import UnavailableError
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import STEPS, blur_photo
-from blur.imaging.recipe import Recipe
 
 START = Instant(1_000_000_000)
 
@@ -47,7 +47,7 @@ def test_a_photo_is_given_up_before_any_of_its_steps(steps: int) -> None:
     with pytest.raises(UnavailableError):
         blur_photo(
             photo(),
-            Recipe(radius_px=3),
+            BlurOptions(radius_px=3),
             model=Middle(),
             max_pixels=10_000,
             on_step=lambda _: deadline.check(),

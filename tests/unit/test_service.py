@@ -29,8 +29,8 @@ from blur.errors import (
     RateLimitError,
     UnavailableError,
 )
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
-from blur.imaging.recipe import Recipe
 from blur.service import STEPS, BlurRequest, BlurService
 from blur.skew import CLOCK_SKEW_S
 from blur.stopwatch import TOTAL
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
 
 START = Instant(1_800_000_000_000_000)
-RECIPE = Recipe(radius_px=3)
+OPTIONS = BlurOptions(radius_px=3)
 PRICE, FUNDS = 2, 5
 TTL_S = 60
 
@@ -52,7 +52,7 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-REQUEST = BlurRequest(photo(), RECIPE)
+REQUEST = BlurRequest(photo(), OPTIONS)
 KEY = IdempotencyKey("order-1")
 
 
@@ -139,10 +139,10 @@ def test_a_live_key_is_charged_and_gets_picture_status_and_times(
     assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
     blurred = blur_photo(
         REQUEST.image,
-        RECIPE,
+        OPTIONS,
         model=Middle(),
         max_pixels=40 * 30,
-        stamped=False,
+        watermarked=False,
         on_step=lambda _: None,
     )
     assert made.image == blurred
@@ -154,10 +154,10 @@ def test_a_test_key_costs_nothing_and_its_picture_is_stamped(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     free = key_of_kind(store, KeyKind.TEST)
-    stamped = service.blur(free, lambda: REQUEST, left_ms=28_000)
-    assert stamped.status.credits_charged == 0
+    watermarked = service.blur(free, lambda: REQUEST, left_ms=28_000)
+    assert watermarked.status.credits_charged == 0
     assert balances(store, free) == (FUNDS, 0, 0)
-    assert stamped.image.data != service.blur(key, lambda: REQUEST, left_ms=28_000).image.data
+    assert watermarked.image.data != service.blur(key, lambda: REQUEST, left_ms=28_000).image.data
 
 
 def test_the_price_is_held_for_as_long_as_is_set_while_the_photo_is_blurred(
@@ -229,7 +229,7 @@ def test_a_large_result_is_stored_under_a_name_with_its_format(
     small = replace(
         service, results=Results(store=shelf, max_inline_bytes=1, new_name=lambda: "name")
     )
-    request = BlurRequest(photo(), replace(RECIPE, mode="cutout", output="webp"))
+    request = BlurRequest(photo(), replace(OPTIONS, mode="cutout", output="webp"))
     made = small.blur(key, lambda: request, left_ms=28_000)
     result = Result(made.image.data, "image/webp", "cutout.webp")
     assert shelf.kept == [("results/name", result, START)]
@@ -249,7 +249,7 @@ def test_a_call_repeated_under_its_idempotency_key_is_made_again_and_charged_onc
     assert not service.blur(
         key, lambda: REQUEST, left_ms=28_000, idempotency_key=other_key
     ).replayed
-    other = replace(REQUEST, recipe=replace(RECIPE, radius_px=4))
+    other = replace(REQUEST, options=replace(OPTIONS, radius_px=4))
     with pytest.raises(IdempotencyConflictError):
         service.blur(key, lambda: other, left_ms=28_000, idempotency_key=KEY)
     assert balances(store, key) == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
@@ -268,9 +268,9 @@ def test_an_empty_balance_is_refused_before_any_work(
 @pytest.mark.parametrize(
     "other",
     [
-        BlurRequest(b"other", RECIPE),
+        BlurRequest(b"other", OPTIONS),
         *(
-            BlurRequest(REQUEST.image, replace(RECIPE, **change))
+            BlurRequest(REQUEST.image, replace(OPTIONS, **change))
             for change in (
                 {"radius_px": 4},
                 {"kernel": "bokeh"},
@@ -287,16 +287,16 @@ def test_other_requests_have_other_fingerprints(other: BlurRequest) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaterRecipe(Recipe):
-    """The recipe of a later version, with one parameter more."""
+class LaterOptions(BlurOptions):
+    """The options of a later version, with one parameter more."""
 
     grain: int = 0
 
 
 def test_a_later_parameter_changes_a_fingerprint_only_where_it_is_set() -> None:
     fingerprints = [
-        BlurRequest(b"photo", recipe).fingerprint()
-        for recipe in (RECIPE, LaterRecipe(radius_px=3), LaterRecipe(radius_px=3, grain=1))
+        BlurRequest(b"photo", options).fingerprint()
+        for options in (OPTIONS, LaterOptions(radius_px=3), LaterOptions(radius_px=3, grain=1))
     ]
     # That of the first version, which had all of its fields in it: records of 24 h keep it.
     first = "b7fa37998362e40739befc85e237adc60b484cd47107cf2e74b38648918dc9f4"
@@ -378,8 +378,8 @@ def test_a_call_that_is_not_charged_counts_by_its_cpu(
     assert caught.value.standing is not None
     assert caught.value.standing.rate.remaining == 10 - weight
     free = key_of_kind(store, KeyKind.TEST)
-    stamped = heavy().blur(free, lambda: REQUEST, left_ms=28_000)
-    assert stamped.status.rate.remaining == 10 - weight
+    watermarked = heavy().blur(free, lambda: REQUEST, left_ms=28_000)
+    assert watermarked.status.rate.remaining == 10 - weight
     live = key_of_kind(store, KeyKind.LIVE)
     paid = heavy().blur(live, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     assert paid.status.rate.remaining == 9

@@ -15,7 +15,7 @@ SECOND_US = 1_000_000
 
 
 class KeyKind(StrEnum):
-    """A live key is charged; a test key costs nothing and its results are stamped."""
+    """A live key is charged; a test key costs nothing and its results get a watermark."""
 
     LIVE = "live"
     TEST = "test"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from blur.imaging.encode.encoder import FORMATS
+from blur.imaging.encode.encoder import OUTPUT_FORMATS
 
 DEFAULT = "png"
 LONGEST = 1000
@@ -25,13 +25,13 @@ class _Score(NamedTuple):
 
 
 def preferred_format(header: str) -> str:
-    """Return the name of a format in `FORMATS`: of those liked best, the one named itself.
+    """Return the name of a format in `OUTPUT_FORMATS`: of those liked best, the one named itself.
 
     Where that leaves several, or nothing that is acceptable, PNG is: the header is a wish,
     and an answer in another format is better than none (RFC 9110, 15.5.7).
     """
     ranges = [_range(item) for item in header[:LONGEST].lower().split(",")]
-    scores = {name: _score(ranges, made.content_type) for name, made in FORMATS.items()}
+    scores = {name: _score(ranges, made.content_type) for name, made in OUTPUT_FORMATS.items()}
     best = max(scores.values())
     if best.quality == 0 or scores[DEFAULT] == best:
         return DEFAULT

@@ -19,9 +19,9 @@ from blur.errors import (
     InvalidRequestError,
 )
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.encode.encoder import FORMATS, QUALITIES
+from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
+from blur.imaging.options import DEFAULT_QUALITY, BlurOptions
 from blur.imaging.pipeline import MODES
-from blur.imaging.recipe import DEFAULT_QUALITY, Recipe
 from blur.service import BlurRequest
 
 if TYPE_CHECKING:
@@ -59,17 +59,17 @@ def parse_blur_request(
     body = bounded_body(request, max_body_bytes, offers_uploads=offers_uploads)
     form = parse_form(request.headers.get("content-type", ""), body)
     preferred = preferred_format(request.headers.get("accept", ""))
-    recipe = Recipe(
+    options = BlurOptions(
         radius_px=_number(form, "radius", RADII_PX, InvalidRadiusError),
         kernel=_choice(form, "blur", KERNELS, "gaussian", InvalidBlurError),
         mode=_choice(form, "mode", MODES, "background", InvalidModeError),
-        output=_choice(form, "format", FORMATS, preferred, InvalidFormatError),
+        output=_choice(form, "format", OUTPUT_FORMATS, preferred, InvalidFormatError),
         quality=_number(form, "quality", QUALITIES, InvalidQualityError, DEFAULT_QUALITY),
     )
     if "idempotency-key" in request.headers and idempotency_key(request) is None:
         message = "The Idempotency-Key header takes 1 to 255 visible ASCII characters."
         raise InvalidIdempotencyKeyError(message)
-    return BlurRequest(_image(form, take), recipe)
+    return BlurRequest(_image(form, take), options)
 
 
 def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:

@@ -13,7 +13,7 @@ from blur.accounts.model import AccountStatus, Instant, RateLimit, RateLimitStat
 from blur.api.account import rfc3339
 from blur.api.headers import AS_TOLD, CORS_HEADERS, server_timing, standing_headers
 from blur.errors import MethodNotAllowedError
-from blur.imaging.encode.encoder import Encoded
+from blur.imaging.encode.encoder import EncodedImage
 from blur.service import STEPS, Picture
 from blur.stopwatch import TOTAL
 
@@ -54,7 +54,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
         _LONGEST, _LONGEST, RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
     )
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(_LONGEST))
-    made = Picture(Encoded(b"", "image/" + "x" * 20), longest, True, durations_ms)  # noqa: FBT003
+    made = Picture(EncodedImage(b"", "image/" + "x" * 20), longest, True, durations_ms)  # noqa: FBT003
     headers = _picture_headers(made, "req_" + "x" * 100)
     envelope = {
         "statusCode": HTTPStatus.OK.value,

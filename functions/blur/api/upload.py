@@ -12,7 +12,7 @@ from blur.api.account import rfc3339
 from blur.api.blur_request import bounded_body
 from blur.api.multipart import parse_form
 from blur.errors import InvalidBytesError, InvalidContentTypeError, InvalidRequestError
-from blur.imaging.decode.formats import FORMATS
+from blur.imaging.decode.formats import INPUT_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 10_000
 MAX_FIELDS = 20
-CONTENT_TYPES = (*(f"image/{name.lower()}" for name in FORMATS), "image/heif")
+CONTENT_TYPES = (*(f"image/{name.lower()}" for name in INPUT_FORMATS), "image/heif")
 """The media types of the formats that are read; HEIC goes by two."""
 
 _LOOPBACK_HOST = re.compile(

@@ -6,29 +6,29 @@ from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from blur.errors import InvalidBlurError, InvalidModeError
-from blur.imaging.blurring.defocus import blurred_background, blurred_subject
+from blur.imaging.blurring.defocus import defocus_background, defocus_subject
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.compositing.composite import multiply, place
+from blur.imaging.compositing.composite import composite_over, multiply
 from blur.imaging.compositing.cutout import subject_colours
-from blur.imaging.compositing.foreground import separate
-from blur.imaging.compositing.hidden import conceal
+from blur.imaging.compositing.foreground import estimate_layers
+from blur.imaging.compositing.hidden import fill_transparent
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.decode.decoder import decode
-from blur.imaging.encode.encoder import Encoded, check_output, check_size, encode
-from blur.imaging.matting.matte import find_subject, resized, stretch
+from blur.imaging.encode.encoder import EncodedImage, check_format, check_size, encode
+from blur.imaging.matting.matte import predict_subject, resize_matte, stretch
 from blur.imaging.matting.refine import refine
-from blur.imaging.resample import reduced
-from blur.imaging.stamp import stamp
+from blur.imaging.resample import downscale
+from blur.imaging.watermark import add_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
     from blur.imaging.decode.decoder import Photo
     from blur.imaging.matting.matte import Predictor
-    from blur.imaging.recipe import Recipe
+    from blur.imaging.options import BlurOptions
 
-    Mode: TypeAlias = Callable[[Scene, float, str], tuple[Pixels, Coverage | None]]
+    Mode: TypeAlias = Callable[[Scene, float, str], tuple[RgbU8, AlphaU8 | None]]
 
 STEPS = ("decode", "matte", "refine", "blur", "encode")
 """What a photo goes through, in this order."""
@@ -41,66 +41,66 @@ MOST_VIEW_PX = 1 << 23
 
 def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
     data: bytes,
-    recipe: Recipe,
+    options: BlurOptions,
     *,
     model: Predictor,
     max_pixels: int,
-    stamped: bool = False,
+    watermarked: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
-) -> Encoded:
+) -> EncodedImage:
     """Blur what is behind the subject of an image file, or cut the subject out.
 
-    A `stamped` result is marked as a test (`stamp`). `on_step` is told each step's name before
-    it begins, and may raise to end the work there.
+    A `watermarked` result has the watermark of test keys. `on_step` is called with each step's name
+    before the step begins; it can raise an exception to stop the work.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
         ImageTooLargeError: it has more than `max_pixels` pixels.
         NoSubjectError: the model finds nothing that stands out.
         InvalidBlurError, InvalidModeError, InvalidFormatError, InvalidQualityError: the
-            recipe asks for something that there is not.
+            an option has an unknown value.
 
     """
-    check(recipe)
+    check_options(options)
     on_step("decode")
     photo = decode(data, max_pixels=max_pixels)
-    is_clear = photo.alpha is not None or MODES[recipe.mode] is cut_out
-    check_size(recipe.output, photo.pixels.shape, clear=is_clear)
-    scene = _take_apart(photo, model, on_step)
+    is_clear = photo.alpha is not None or MODES[options.mode] is cut_out
+    check_size(options.output, photo.pixels.shape, has_alpha=is_clear)
+    scene = _decompose(photo, model, on_step)
     on_step("blur")
-    pixels, alpha = MODES[recipe.mode](scene, recipe.radius_px, recipe.kernel)
-    if stamped:
-        pixels, alpha = stamp(pixels, alpha)
+    pixels, alpha = MODES[options.mode](scene, options.radius_px, options.kernel)
+    if watermarked:
+        pixels, alpha = add_watermark(pixels, alpha)
     on_step("encode")
-    return encode(pixels, alpha, photo.icc_profile, recipe.output, recipe.quality)
+    return encode(pixels, alpha, photo.icc_profile, options.output, options.quality)
 
 
-def check(recipe: Recipe) -> None:
-    """Raise the error of the first thing in the recipe that there is not."""
-    if recipe.mode not in MODES:
+def check_options(options: BlurOptions) -> None:
+    """Raise the error of the first thing in the options that there is not."""
+    if options.mode not in MODES:
         message = f"mode must be one of: {', '.join(MODES)}."
         raise InvalidModeError(message)
-    if recipe.kernel not in KERNELS:
+    if options.kernel not in KERNELS:
         message = f"blur must be one of: {', '.join(KERNELS)}."
         raise InvalidBlurError(message)
-    check_output(recipe.output, recipe.quality)
+    check_format(options.output, options.quality)
 
 
-def _take_apart(photo: Photo, model: Predictor, on_step: Callable[[str], None]) -> Scene:
+def _decompose(photo: Photo, model: Predictor, on_step: Callable[[str], None]) -> Scene:
     """Find the subject and the layers in a copy of the photo that is just large enough."""
     on_step("matte")
     pixels, alpha = photo.pixels, photo.alpha
     shape = pixels.shape[0], pixels.shape[1]
     if alpha is not None:
-        pixels = conceal(pixels, alpha)
+        pixels = fill_transparent(pixels, alpha)
     step = _view_step(shape, max(VIEW_PX, model.side_px))
-    view = reduced(pixels, step)
-    view_alpha = None if alpha is None else reduced(alpha, step)
-    raw = find_subject(model, view, view_alpha)
+    view = downscale(pixels, step)
+    view_alpha = None if alpha is None else downscale(alpha, step)
+    raw = predict_subject(model, view, view_alpha)
     on_step("refine")
     matte = refine(stretch(raw), view)
-    layers = separate(view, matte, view_alpha)
-    return Scene(pixels, alpha, resized(matte, shape), layers)
+    layers = estimate_layers(view, matte, view_alpha)
+    return Scene(pixels, alpha, resize_matte(matte, shape), layers)
 
 
 def _view_step(shape: tuple[int, int], side_px: int) -> int:
@@ -111,7 +111,7 @@ def _view_step(shape: tuple[int, int], side_px: int) -> int:
     return step
 
 
-def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") -> Pixels:
+def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") -> RgbU8:
     """Return the photo with everything behind its subject blurred, uint8 (H, W, 3).
 
     `radius_px` is the blur's standard deviation along each axis; 0 returns a copy of the
@@ -124,19 +124,19 @@ def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") ->
     _check_radius(radius_px)
     if radius_px == 0:
         return scene.photo.copy()
-    result = blurred_background(scene, KERNELS[kernel](radius_px))
-    place(scene.photo, scene.matte, scene.layers, result)
+    result = defocus_background(scene, KERNELS[kernel](radius_px))
+    composite_over(scene.photo, scene.matte, scene.layers, result)
     return result
 
 
-def cut_out(scene: Scene, radius_px: float, kernel: str = "gaussian") -> tuple[Pixels, Coverage]:
+def cut_out(scene: Scene, radius_px: float, kernel: str = "gaussian") -> tuple[RgbU8, AlphaU8]:
     """Return the subject alone, blurred, as straight colour and alpha.
 
     Arguments and errors are those of `blur_background`; radius 0 gives the sharp subject.
     """
     _check_radius(radius_px)
     if radius_px > 0:
-        return blurred_subject(scene, KERNELS[kernel](radius_px))
+        return defocus_subject(scene, KERNELS[kernel](radius_px))
     colours = subject_colours(scene.photo, scene.matte, scene.layers)
     return colours, multiply(scene.matte, scene.alpha)
 
@@ -147,7 +147,7 @@ def _check_radius(radius_px: float) -> None:
         raise ValueError(message)
 
 
-def _background(scene: Scene, radius_px: float, kernel: str) -> tuple[Pixels, Coverage | None]:
+def _background(scene: Scene, radius_px: float, kernel: str) -> tuple[RgbU8, AlphaU8 | None]:
     return blur_background(scene, radius_px, kernel), scene.alpha
 
 

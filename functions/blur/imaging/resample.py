@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import cv2
 import numpy as np
 
-from blur.imaging.arrays import to_bytes
+from blur.imaging.arrays import to_u8
 
 QUICK_STEP = 4
 """OpenCV takes means of up to this many pixels a side at the speed of memory, of more not."""
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Sample = TypeVar("Sample", np.uint8, np.float32)
 
 
-def reduced(picture: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+def downscale(picture: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
     """Return the mean of each cell of `step` x `step` pixels, (ceil(H / step), ...).
 
     `step` is a power of two. A cell that reaches beyond the picture is completed by
@@ -37,25 +37,25 @@ def reduced(picture: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
     means = cells.astype(np.float32)  # so that what follows is rounded but once
     for _ in range((step // first).bit_length() - 1):
         means = _divided(means, 2)
-    return to_bytes(means)
+    return to_u8(means)
 
 
-def fitted(picture: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
+def resize(picture: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
     """Return the picture in another (height, width), smaller or equal, by the mean of areas."""
     if picture.shape[:2] == shape:
         return picture
     return _resized(picture, shape, cv2.INTER_AREA)
 
 
-def enlarged(picture: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
+def upscale(picture: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
     """Return the picture in another (height, width), bilinear: made for larger ones."""
     if picture.shape[:2] == shape:
         return picture
     return _resized(picture, shape, cv2.INTER_LINEAR)
 
 
-def enlarged_by(picture: NDArray[Sample], step: int, shape: tuple[int, int]) -> NDArray[Sample]:
-    """Undo `reduced` for a power of two, smoothly, and cut to `shape`.
+def upscale_by(picture: NDArray[Sample], step: int, shape: tuple[int, int]) -> NDArray[Sample]:
+    """Undo `downscale` for a power of two, smoothly, and cut to `shape`.
 
     Doubled bilinearly again and again, a picture becomes a quadratic B-spline, without the
     creases of one bilinear step (G. Chaikin, "An algorithm for high-speed curve generation",
@@ -63,7 +63,7 @@ def enlarged_by(picture: NDArray[Sample], step: int, shape: tuple[int, int]) -> 
     """
     if step > BYTE_STEP and picture.dtype == np.uint8:
         coarse = -(-shape[0] // BYTE_STEP), -(-shape[1] // BYTE_STEP)
-        smooth = to_bytes(enlarged_by(picture.astype(np.float32), step // BYTE_STEP, coarse))
+        smooth = to_u8(upscale_by(picture.astype(np.float32), step // BYTE_STEP, coarse))
         picture, step = smooth.astype(picture.dtype, copy=False), BYTE_STEP
     while step > 1:
         step //= 2
@@ -73,7 +73,7 @@ def enlarged_by(picture: NDArray[Sample], step: int, shape: tuple[int, int]) -> 
     return np.ascontiguousarray(picture)
 
 
-def window_of(
+def upscale_window(
     picture: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
     """Return a window, (rows, columns), of a coarse picture enlarged to `shape`, bilinear."""
@@ -89,7 +89,7 @@ def window_of(
     return enlarged
 
 
-def within(shape: tuple[int, int], side: int) -> tuple[int, int]:
+def fit_within(shape: tuple[int, int], side: int) -> tuple[int, int]:
     """Return (height, width) with the longer side at most `side` and the aspect kept."""
     scale = min(1.0, side / max(shape))
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))

@@ -14,27 +14,27 @@ STRIP_PX = 1 << 18
 """About how many pixels a thread works on at once: 3 MiB of colour in floating point."""
 
 
-def use_threads(count: int) -> None:
+def set_thread_count(count: int) -> None:
     """Let everything here and in OpenCV run on so many threads, at least 1, from now on."""
     cv2.setNumThreads(count)
 
 
-def threads() -> int:
+def thread_count() -> int:
     """Return that number; without it, it is OpenCV's guess."""
     return max(1, cv2.getNumThreads())
 
 
-def strips(height: int, width: int) -> list[slice]:
+def row_strips(height: int, width: int) -> list[slice]:
     """Cut rows 0..height into slices of about `STRIP_PX` pixels, at least one row each."""
-    return pieces(height, max(1, STRIP_PX // width))
+    return slices(height, max(1, STRIP_PX // width))
 
 
-def pieces(size: int, most: int) -> list[slice]:
+def slices(size: int, most: int) -> list[slice]:
     """Cut 0..size into slices of at most `most`."""
     return [slice(start, min(start + most, size)) for start in range(0, size, most)]
 
 
-def on_strips(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
+def for_each_strip(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
     """Call `work` with the rows of each strip, on as many threads as OpenCV has."""
-    with ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(work, strips(shape[0], shape[1])))  # raises what the work raised
+    with ThreadPoolExecutor(thread_count()) as pool:
+        list(pool.map(work, row_strips(shape[0], shape[1])))  # raises what the work raised

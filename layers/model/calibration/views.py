@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "stereo_motorcycle")
 VIEWS = 8
@@ -34,18 +34,18 @@ def tensors() -> list[NDArray[np.float32]]:
     return [to_tensor(view, SPEC) for photo in photos() for view in views(photo, chance)]
 
 
-def photos() -> list[Pixels]:
+def photos() -> list[RgbU8]:
     """Return photographs of a person, animals, things, a machine and a landscape."""
     return [in_colour(getattr(data, name)()) for name in PHOTOS]
 
 
-def in_colour(photo: Pixels | tuple[Pixels, ...]) -> Pixels:
+def in_colour(photo: RgbU8 | tuple[RgbU8, ...]) -> RgbU8:
     """Take the left one of a stereo pair, and give a grey photo three channels."""
     one = photo[0] if isinstance(photo, tuple) else photo
     return np.repeat(one[:, :, np.newaxis], 3, axis=2) if one.ndim == 2 else one  # noqa: PLR2004 - rows and columns
 
 
-def views(photo: Pixels, chance: np.random.Generator) -> Iterator[Pixels]:
+def views(photo: RgbU8, chance: np.random.Generator) -> Iterator[RgbU8]:
     """Yield the photo and cuts of it, mirrored by chance, the later ones recoloured."""
     yield photo
     for number in range(1, VIEWS):
@@ -53,7 +53,7 @@ def views(photo: Pixels, chance: np.random.Generator) -> Iterator[Pixels]:
         yield recolour(view, chance) if number >= CUTS else view
 
 
-def cut(photo: Pixels, chance: np.random.Generator) -> Pixels:
+def cut(photo: RgbU8, chance: np.random.Generator) -> RgbU8:
     """Return a rectangle of the photo, mirrored half of the time, in the network's size."""
     size = np.array(photo.shape[:2])
     share = chance.uniform(LEAST, 1, 2)
@@ -68,9 +68,9 @@ def cut(photo: Pixels, chance: np.random.Generator) -> Pixels:
     return np.asarray(image)
 
 
-def recolour(view: Pixels, chance: np.random.Generator) -> Pixels:
+def recolour(view: RgbU8, chance: np.random.Generator) -> RgbU8:
     """Change the order, the contrast and the brightness of the channels."""
     linear = view[:, :, chance.permutation(3)] / 255
     bent = linear ** chance.uniform(0.6, 1.6, 3) * chance.uniform(0.6, 1.1)
-    recoloured: Pixels = (bent.clip(0, 1) * 255).astype(np.uint8)
+    recoloured: RgbU8 = (bent.clip(0, 1) * 255).astype(np.uint8)
     return recoloured

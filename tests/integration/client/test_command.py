@@ -10,10 +10,10 @@ from tests.integration.client.photos import PHOTO
 from tests.integration.client.shell import Done, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
 
-from blur.imaging.matting.models import spec_of
+from blur.imaging.matting.models import get_model_spec
 from blur.imaging.matting.session import open_model
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
-from blur.imaging.recipe import Recipe
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,9 +59,11 @@ def test_every_option_reaches_the_picture_here_and_there(
 ) -> None:
     options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
     here, by_api = (run("-", *options, stdin=PHOTO, **way).stdout for way in ({}, there))
-    model = open_model(spec_of(Settings().model), model_dir, threads=1)
-    recipe = Recipe(radius_px=9, kernel="bokeh", mode="cutout", output="webp", quality=40)
-    wanted = blur_photo(PHOTO, recipe, model=model, max_pixels=50_000_000).data
+    model = open_model(get_model_spec(Settings().model), model_dir, threads=1)
+    blur_options = BlurOptions(
+        radius_px=9, kernel="bokeh", mode="cutout", output="webp", quality=40
+    )
+    wanted = blur_photo(PHOTO, blur_options, model=model, max_pixels=50_000_000).data
     assert here == by_api == wanted
 
 

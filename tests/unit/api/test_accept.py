@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blur.api.accept import preferred_format
-from blur.imaging.encode.encoder import FORMATS
+from blur.imaging.encode.encoder import OUTPUT_FORMATS
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_the_format_liked_best_is_taken(header: str, name: str) -> None:
 
 @given(st.text())
 def test_any_header_ends_in_a_format(header: str) -> None:
-    assert preferred_format(header) in FORMATS
+    assert preferred_format(header) in OUTPUT_FORMATS

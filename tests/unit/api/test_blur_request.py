@@ -20,7 +20,7 @@ from blur.errors import (
     InvalidRadiusError,
     InvalidRequestError,
 )
-from blur.imaging.recipe import Recipe
+from blur.imaging.options import BlurOptions
 
 MOST = 1_000
 FORM = (("image", "bytes"), ("radius", "7"))
@@ -44,7 +44,7 @@ def request(
 def test_a_form_with_image_and_radius_is_a_whole_order() -> None:
     order = parse_blur_request(request(*FORM), max_body_bytes=MOST)
     assert order.image == b"bytes"
-    assert order.recipe == Recipe(
+    assert order.options == BlurOptions(
         radius_px=7, kernel="gaussian", mode="background", output="png", quality=90
     )
 
@@ -52,7 +52,7 @@ def test_a_form_with_image_and_radius_is_a_whole_order() -> None:
 def test_every_field_is_heard() -> None:
     more = (("blur", "bokeh"), ("mode", "cutout"), ("format", "webp"), ("quality", "42"))
     order = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST)
-    assert order.recipe == Recipe(
+    assert order.options == BlurOptions(
         radius_px=7, kernel="bokeh", mode="cutout", output="webp", quality=42
     )
 
@@ -60,19 +60,19 @@ def test_every_field_is_heard() -> None:
 def test_the_accepted_type_counts_where_the_form_has_no_format() -> None:
     assert parse_blur_request(
         request(*FORM, accept="image/avif"), max_body_bytes=MOST
-    ).recipe.output == ("avif")
+    ).options.output == ("avif")
 
 
 @pytest.mark.parametrize("text", ["0", "50", " 7 ", "007", "000000050"])
 def test_a_radius_is_a_whole_number_from_0_to_50(text: str) -> None:
     order = parse_blur_request(request(("image", "b"), ("radius", text)), max_body_bytes=MOST)
-    assert order.recipe.radius_px == int(text)
+    assert order.options.radius_px == int(text)
 
 
 @pytest.mark.parametrize("text", ["1", "100"])
 def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
     order = parse_blur_request(request(*FORM, ("quality", text)), max_body_bytes=MOST)
-    assert order.recipe.quality == int(text)
+    assert order.options.quality == int(text)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from blur.errors import (
     MethodNotAllowedError,
     RateLimitError,
 )
-from blur.imaging.encode.encoder import Encoded
+from blur.imaging.encode.encoder import EncodedImage
 from blur.service import STEPS, Picture
 from blur.stopwatch import TOTAL
 from blur.storage.ports import Link
@@ -58,7 +58,7 @@ def answered_bytes(made: Picture, request_id: str) -> int:
 def test_the_largest_inline_picture_fits_the_limit_closely(limit: int) -> None:
     durations_ms = dict.fromkeys((*STEPS, TOTAL), 123.4)
     data = bytes(response.max_inline_bytes(limit))
-    made = Picture(Encoded(data, "image/png"), STANDING, False, durations_ms)  # noqa: FBT003
+    made = Picture(EncodedImage(data, "image/png"), STANDING, False, durations_ms)  # noqa: FBT003
     answered = answered_bytes(made, "req_00000000-0000-4000-8000-000000000000")
     assert limit - HEADROOM_BYTES < answered <= limit
 
@@ -74,7 +74,7 @@ def test_the_largest_inline_picture_fits_with_the_longest_headers_that_there_can
     left_over = []
     for limit in range(100_000, 100_004):  # base64 grows by four characters at a time
         data = bytes(response.max_inline_bytes(limit))
-        made = Picture(Encoded(data, "image/" + "x" * 20), standing, True, durations_ms)  # noqa: FBT003
+        made = Picture(EncodedImage(data, "image/" + "x" * 20), standing, True, durations_ms)  # noqa: FBT003
         left_over.append(limit - answered_bytes(made, "req_" + "x" * 100))
     assert sorted(left_over) == [0, 1, 2, 3]
 
@@ -87,7 +87,7 @@ def test_a_limit_that_the_headers_just_fill_leaves_no_room() -> None:
 
 
 def picture(*, replayed: bool = False, link: Link | None = None) -> Picture:
-    return Picture(Encoded(b"bytes", "image/webp"), STANDING, replayed, {"total": 12.34}, link)
+    return Picture(EncodedImage(b"bytes", "image/webp"), STANDING, replayed, {"total": 12.34}, link)
 
 
 def test_a_picture_is_answered_as_it_is_and_tells_where_the_key_stands() -> None:

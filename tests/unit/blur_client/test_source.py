@@ -8,7 +8,7 @@ from events import make
 from requests_toolbelt import MultipartDecoder
 
 from blur.api.upload import CONTENT_TYPES
-from blur.imaging.decode.formats import BRANDED, SIGNED, format_of
+from blur.imaging.decode.formats import BRANDS, SIGNATURES, detect_format
 from blur_client.errors import SourceChangedError
 from blur_client.form import FixedSizeReader, photo_form
 from blur_client.source import HEAD_BYTES, Photo, media_type
@@ -93,11 +93,11 @@ def test_a_file_that_shrinks_while_it_is_sent_ends_the_call() -> None:
 
 
 def test_every_format_that_the_service_reads_is_recognised_as_the_service_does() -> None:
-    boxes = [(b"ftyp" + brand, 4) for brands, _ in BRANDED for brand in brands]
-    for signature, at in [*((signature, at) for signature, at, _ in SIGNED), *boxes]:
+    boxes = [(b"ftyp" + brand, 4) for brands, _ in BRANDS for brand in brands]
+    for signature, at in [*((signature, at) for signature, at, _ in SIGNATURES), *boxes]:
         head = (bytes(3) + b"\x20" + bytes(at))[:at] + signature + bytes(HEAD_BYTES)
         kind = media_type(head)
-        assert kind == f"image/{format_of(head).name.lower()}"
+        assert kind == f"image/{detect_format(head).name.lower()}"
         assert kind in CONTENT_TYPES
 
 

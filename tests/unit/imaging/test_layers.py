@@ -15,9 +15,9 @@ from tests.unit.imaging.pictures import (
     random_coverage,
 )
 
-from blur.imaging.blurring.defocus import blurred_background
+from blur.imaging.blurring.defocus import defocus_background
 from blur.imaging.blurring.lens import gaussian
-from blur.imaging.compositing.composite import over
+from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.pipeline import blur_background, cut_out
 
@@ -61,7 +61,7 @@ def test_a_flat_photo_stays_exactly_flat_whatever_the_matte(
 
 def test_where_the_matte_is_0_there_is_nothing_but_the_blurred_background() -> None:
     photo, matte = astronaut(300, 300), disc(300, 300, 80)
-    pure = blurred_background(Scene.of(photo, matte), gaussian(9))
+    pure = defocus_background(Scene.of(photo, matte), gaussian(9))
     outside = matte == 0
     assert difference(blur_background(Scene.of(photo, matte), 9), pure)[outside].max() <= 1
 
@@ -118,9 +118,9 @@ def test_a_cutout_has_no_fringe_of_the_old_background(
 ) -> None:
     matte = disc(300, 300, 90, softness=6)
     subject, backdrop = flat(300, 300, (210, 190, 170)), flat(300, 300, ground)
-    photo = over(subject, flat(300, 300, (10, 20, 30)), matte)
+    photo = composite(subject, flat(300, 300, (10, 20, 30)), matte)
     colours, alpha = cut_out(Scene.of(photo, matte), radius)
-    shown, ideal = over(colours, backdrop, alpha), over(subject, backdrop, alpha)
+    shown, ideal = composite(colours, backdrop, alpha), composite(subject, backdrop, alpha)
     assert difference(shown, ideal).max() < 16
     assert difference(shown, ideal)[alpha > 0].mean() < 1
 

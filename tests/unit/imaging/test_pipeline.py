@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from PIL.ExifTags import GPS, IFD, Base
+from tests.unit.imaging.icc_profiles import SRGB, display_p3
 from tests.unit.imaging.pictures import (
     astronaut,
     difference,
@@ -16,7 +17,6 @@ from tests.unit.imaging.pictures import (
     random_coverage,
     saved,
 )
-from tests.unit.imaging.profiles import SRGB, display_p3
 
 from blur.errors import (
     ImageTooLargeError,
@@ -27,14 +27,14 @@ from blur.errors import (
     InvalidQualityError,
 )
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.encode.encoder import FORMATS, Encoded
+from blur.imaging.encode.encoder import OUTPUT_FORMATS, EncodedImage
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import MODES, STEPS, blur_photo
-from blur.imaging.recipe import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 LIMIT = 1_000_000
 
@@ -46,20 +46,20 @@ class Middle:
         self.side_px = side_px
         self.seen: tuple[int, ...] = ()
 
-    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+    def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         assert photo.dtype == np.uint8
         self.seen = photo.shape
         return disc(320, 320, 90, 6).astype(np.float32) / np.float32(255)
 
 
-def made(data: bytes, **recipe: Any) -> Encoded:  # noqa: ANN401 - the recipe's fields
-    asked = Recipe(**{"radius_px": 5, **recipe})
+def made(data: bytes, **options: Any) -> EncodedImage:  # noqa: ANN401 - the options' fields
+    asked = BlurOptions(**{"radius_px": 5, **options})
     return blur_photo(data, asked, model=Middle(), max_pixels=LIMIT)
 
 
 def blurred(data: bytes, radius_px: int = 5, mode: str = "background") -> Image.Image:
     encoded = made(data, radius_px=radius_px, mode=mode)
-    assert isinstance(encoded, Encoded)
+    assert isinstance(encoded, EncodedImage)
     return Image.open(BytesIO(encoded.data))
 
 
@@ -136,7 +136,7 @@ def test_what_there_is_not_is_refused_before_any_work(
 
 def test_a_photo_too_large_for_its_format_is_refused_before_the_model_sees_it() -> None:
     steps: list[str] = []
-    asked = Recipe(radius_px=5, output="webp")
+    asked = BlurOptions(radius_px=5, output="webp")
     with pytest.raises(InvalidFormatError, match="16383"):
         blur_photo(
             saved(Image.new("RGB", (16_384, 1)), "PNG"),
@@ -151,7 +151,9 @@ def test_a_photo_too_large_for_its_format_is_refused_before_the_model_sees_it() 
 def test_each_step_is_told_before_it_begins() -> None:
     told: list[str] = []
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
-    blur_photo(data, Recipe(radius_px=1), model=Middle(), max_pixels=LIMIT, on_step=told.append)
+    blur_photo(
+        data, BlurOptions(radius_px=1), model=Middle(), max_pixels=LIMIT, on_step=told.append
+    )
     assert tuple(told) == STEPS
 
 
@@ -160,7 +162,7 @@ def test_a_broken_or_too_large_file_is_refused() -> None:
         made(b"text")
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
     with pytest.raises(ImageTooLargeError):
-        blur_photo(data, Recipe(radius_px=1), model=Middle(), max_pixels=399)
+        blur_photo(data, BlurOptions(radius_px=1), model=Middle(), max_pixels=399)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2), (40_000, 9)])
@@ -172,7 +174,7 @@ def test_a_thin_picture_is_blurred_as_any_other(size: tuple[int, int], mode: str
         assert image.size == size
 
 
-@pytest.mark.parametrize("output", FORMATS)
+@pytest.mark.parametrize("output", OUTPUT_FORMATS)
 def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> None:
     """Saturated colours that sRGB does not have, seen through LittleCMS before and after."""
     picture = np.full((120, 120, 3), (250, 20, 10), np.uint8)
@@ -201,12 +203,12 @@ def test_the_network_is_shown_no_fewer_pixels_than_it_takes(
 ) -> None:
     model = Middle(side_px)
     data = saved(Image.fromarray(flat(1600, 2000, (90, 80, 70))), "PNG")
-    blur_photo(data, Recipe(radius_px=1), model=model, max_pixels=10 * LIMIT)
+    blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=10 * LIMIT)
     assert model.seen == seen
 
 
 def test_a_strip_of_a_photo_is_looked_at_in_a_copy_of_bounded_size() -> None:
     model = Middle()
     data = saved(Image.new("RGB", (1_000_000, 30)), "PNG")
-    blur_photo(data, Recipe(radius_px=1), model=model, max_pixels=50 * LIMIT)
+    blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=50 * LIMIT)
     assert model.seen == (15, 500_000, 3)

@@ -6,28 +6,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.imaging.pictures import difference, flat, noise
 
-from blur.imaging.resample import enlarged, enlarged_by, fitted, reduced, within
+from blur.imaging.resample import downscale, fit_within, resize, upscale, upscale_by
 
 
 @pytest.mark.parametrize("step", [1, 2, 4, 8])
 def test_cells_hold_the_means_of_their_pixels(step: int) -> None:
     picture = noise(24, 40)
     cells = picture.reshape(24 // step, step, 40 // step, step, 3).mean(axis=(1, 3))
-    assert np.abs(reduced(picture, step) - cells).max() <= 1
+    assert np.abs(downscale(picture, step) - cells).max() <= 1
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), power=st.integers(0, 5))
 def test_every_size_is_reduced_and_comes_back(height: int, width: int, power: int) -> None:
     picture = flat(height, width, (10, 120, 250))
-    cells = reduced(picture, 1 << power)
+    cells = downscale(picture, 1 << power)
     assert cells.shape[0] == -(-height // (1 << power))
-    np.testing.assert_array_equal(enlarged_by(cells, 1 << power, (height, width)), picture)
+    np.testing.assert_array_equal(upscale_by(cells, 1 << power, (height, width)), picture)
 
 
 @pytest.mark.parametrize("step", [2, 4, 8, 16])
 def test_a_ramp_survives_reducing_and_enlarging_in_its_place(step: int) -> None:
     ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, np.newaxis], (256, 64)).copy()
-    back = enlarged_by(reduced(ramp, step), step, (256, 64))
+    back = upscale_by(downscale(ramp, step), step, (256, 64))
     inner = slice(2 * step, -2 * step)
     assert difference(back, ramp)[inner].max() <= 1
 
@@ -36,7 +36,7 @@ def test_a_ramp_survives_reducing_and_enlarging_in_its_place(step: int) -> None:
 def test_enlarging_has_the_variance_that_lenses_take_off(step: int) -> None:
     cells = np.zeros((1, 65), np.float32)
     cells[0, 32] = 1
-    spread = enlarged_by(cells, step, (step, 65 * step))[0]
+    spread = upscale_by(cells, step, (step, 65 * step))[0]
     places = np.arange(spread.size)
     centre = (spread * places).sum() / spread.sum()
     variance = (spread * (places - centre) ** 2).sum() / spread.sum()
@@ -48,7 +48,7 @@ def test_enlarging_has_the_variance_that_lenses_take_off(step: int) -> None:
 def test_enlarging_bytes_hardly_darkens_them(step: int) -> None:
     cells = noise(40, 40)
     shape = (40 * step, 40 * step)
-    off = enlarged_by(cells, step, shape) - enlarged_by(cells.astype(np.float32), step, shape)
+    off = upscale_by(cells, step, shape) - upscale_by(cells.astype(np.float32), step, shape)
     assert abs(off.mean()) < 0.15
 
 
@@ -56,7 +56,7 @@ def test_enlarging_bytes_hardly_darkens_them(step: int) -> None:
 def test_a_size_within_a_side_keeps_the_aspect_and_never_grows(
     height: int, width: int, side: int
 ) -> None:
-    tall, wide = within((height, width), side)
+    tall, wide = fit_within((height, width), side)
     assert 1 <= tall <= height
     assert 1 <= wide <= width
     assert max(tall, wide) == min(side, max(height, width))
@@ -64,5 +64,5 @@ def test_a_size_within_a_side_keeps_the_aspect_and_never_grows(
 
 def test_fitting_and_enlarging_to_the_same_size_change_nothing() -> None:
     picture = noise(7, 9)
-    assert fitted(picture, (7, 9)) is picture
-    assert enlarged(picture, (7, 9)) is picture
+    assert resize(picture, (7, 9)) is picture
+    assert upscale(picture, (7, 9)) is picture

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from blur.imaging.strips import STRIP_PX, on_strips, strips
+from blur.imaging.strips import STRIP_PX, for_each_strip, row_strips
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 10**6), (10**6, 1), (3000, 4000), (7, STRIP_PX + 1)])
 def test_strips_cover_every_row_once_in_bounded_pieces(shape: tuple[int, int]) -> None:
-    pieces = strips(*shape)
+    pieces = row_strips(*shape)
     rows = [row for piece in pieces for row in range(piece.start, piece.stop)]
     assert rows == list(range(shape[0]))
     assert all((one.stop - one.start) * shape[1] <= max(STRIP_PX, shape[1]) for one in pieces)
@@ -18,4 +18,4 @@ def test_what_a_strip_raises_is_raised() -> None:
         raise ValueError(rows.start)
 
     with pytest.raises(ValueError, match="0"):
-        on_strips((10, 10), fail)
+        for_each_strip((10, 10), fail)

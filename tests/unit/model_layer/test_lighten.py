@@ -22,7 +22,7 @@ from rewrite import rewrite, sizes_px
 from sources import read_pins
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_where_another_model_was_chosen_nothing_is_made(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["u2net.onnx"]
 
 
-def photo(name: str) -> Pixels:
+def photo(name: str) -> RgbU8:
     return np.array(getattr(data, name)())
 
 

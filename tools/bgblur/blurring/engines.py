@@ -69,15 +69,15 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
     """
     # Imported here: with --api neither the model nor its runtime is needed.
     from blur.errors import ApiError  # noqa: PLC0415
-    from blur.imaging.matting.models import spec_of  # noqa: PLC0415
+    from blur.imaging.matting.models import get_model_spec  # noqa: PLC0415
     from blur.imaging.matting.session import ModelMissingError, open_model  # noqa: PLC0415
+    from blur.imaging.options import BlurOptions  # noqa: PLC0415
     from blur.imaging.pipeline import blur_photo  # noqa: PLC0415
-    from blur.imaging.recipe import Recipe  # noqa: PLC0415
 
-    recipe = Recipe(**imaging_options(options))
+    blur_options = BlurOptions(**imaging_options(options))
     settings = load_settings()
     try:
-        spec = spec_of(settings.model)
+        spec = get_model_spec(settings.model)
         model = open_model(spec, settings.model_dir, threads=settings.threads())
     except (ModelMissingError, ValueError) as error:
         message = f"{error} Or use an API, with --api."
@@ -88,7 +88,7 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
         try:
             image = blur_photo(
                 data,
-                replace(recipe, output=output),
+                replace(blur_options, output=output),
                 model=model,
                 max_pixels=settings.max_pixels,
                 on_step=lambda step: progress(*STEPS[step]),

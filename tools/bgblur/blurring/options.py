@@ -1,4 +1,4 @@
-"""The options of a blur in one table: the command line, the API's form and the local recipe."""
+"""The options of a blur in one table: the command line, the API's form and local processing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import click
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOption:
-    """One option. If it is not given, the default of the API or of the recipe applies."""
+    """One option. If it is not given, the default of the API or of `BlurOptions` applies."""
 
     field: str
     """Its name in the API's form, and in `blur_client`."""
     local: str
-    """Its name in `blur.imaging.recipe`."""
+    """Its name in `blur.imaging.options`."""
     flags: tuple[str, ...]
     type: click.ParamType[Any]
     help: str
@@ -114,6 +114,6 @@ def api_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def imaging_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, by their names in the recipe."""
+    """Return the options that were given, by their names in `BlurOptions`."""
     given = api_options(options)
     return {option.local: given[option.field] for option in OPTIONS if option.field in given}

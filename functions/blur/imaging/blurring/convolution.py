@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from blur.imaging.arrays import OPAQUE, to_bytes, to_shares
-from blur.imaging.resample import enlarged
-from blur.imaging.strips import on_strips, pieces
+from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
+from blur.imaging.resample import upscale
+from blur.imaging.strips import for_each_strip, slices
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Colours, Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbF32, RgbU8
     from blur.imaging.blurring.lens import Lens
 
 
@@ -29,29 +29,32 @@ BLOCK_CELLS = 256
 """Columns of a block: small enough for many to show one layer alone."""
 
 
-class Soft(NamedTuple):
+class BlurredLayer(NamedTuple):
     """A blurred layer: straight colours, (H, W, 3), and the weight under the kernel, (H, W)."""
 
-    colours: Pixels
-    weights: Coverage
+    colours: RgbU8
+    weights: AlphaU8
 
 
 def normalised_convolution(
-    colours: Pixels, weights: Coverage, lens: Lens, elsewhere: Colours
-) -> Soft:
+    colours: RgbU8, weights: AlphaU8, lens: Lens, elsewhere: RgbF32
+) -> BlurredLayer:
     """Spread cells, (H, W, 3), by their weights, (H, W), on the lens's own grid.
 
     Cells that no weight reaches get the colours of `elsewhere`, of any size.
     """
     height, width = weights.shape
-    soft = Soft(enlarged(to_bytes(elsewhere), (height, width)), np.zeros_like(weights))
+    soft = BlurredLayer(upscale(to_u8(elsewhere), (height, width)), np.zeros_like(weights))
 
     def spread(rows: slice) -> None:
-        for columns in pieces(width, BLOCK_CELLS):
-            tall, wide = Span.of(rows, lens.reach, height), Span.of(columns, lens.reach, width)
+        for columns in slices(width, BLOCK_CELLS):
+            tall, wide = (
+                Span.of(rows, lens.radius_cells, height),
+                Span.of(columns, lens.radius_cells, width),
+            )
             _spread((colours, weights), (tall, wide), lens, soft)
 
-    on_strips(weights.shape, spread)
+    for_each_strip(weights.shape, spread)
     return soft
 
 
@@ -71,7 +74,7 @@ class Span(NamedTuple):
 
 
 def _spread(
-    picture: tuple[Pixels, Coverage], spans: tuple[Span, Span], lens: Lens, soft: Soft
+    picture: tuple[RgbU8, AlphaU8], spans: tuple[Span, Span], lens: Lens, soft: BlurredLayer
 ) -> None:
     """Fill one block of `soft`. Most blocks show one layer alone, and are simple."""
     tall, wide = spans
@@ -79,14 +82,14 @@ def _spread(
     colours, weights = (part[tall.around, wide.around] for part in picture)
     if not weights.any():
         return
-    if lens.plain is not None and weights.min() == OPAQUE:
-        soft.colours[own], soft.weights[own] = lens.plain(colours)[inner], OPAQUE
+    if lens.fast_path is not None and weights.min() == OPAQUE:
+        soft.colours[own], soft.weights[own] = lens.fast_path(colours)[inner], OPAQUE
         return
-    shares = to_shares(weights)
+    shares = to_alpha_f32(weights)
     total = lens.spread(shares)[inner]
     scale = np.reciprocal(np.maximum(total, LEAST))
     planes = (cv2.extractChannel(colours, channel) for channel in range(3))
-    lights = (lens.spread(cv2.LUT(plane, lens.exposed) * shares)[inner] for plane in planes)
-    found = cv2.merge([lens.developed(light * scale) for light in lights])
+    lights = (lens.spread(cv2.LUT(plane, lens.to_linear) * shares)[inner] for plane in planes)
+    found = cv2.merge([lens.from_linear(light * scale) for light in lights])
     cv2.copyTo(found, (total > LEAST).view(np.uint8), soft.colours[own])
-    soft.weights[own] = to_bytes(total * np.float32(OPAQUE))
+    soft.weights[own] = to_u8(total * np.float32(OPAQUE))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import cv2
 import numpy as np
 
-from blur.imaging.arrays import to_bytes
+from blur.imaging.arrays import to_u8
 from blur.imaging.blurring import light
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Sample = TypeVar("Sample", np.uint8, np.float32)
 
-    from blur.imaging.arrays import Colours, Pixels
+    from blur.imaging.arrays import RgbF32, RgbU8
 
 Kernel: TypeAlias = "Callable[[float], Lens]"
 
@@ -34,7 +34,7 @@ LEAST_SIGMA = 0.1
 """A narrower Gaussian, sampled at whole pixels, is the identity to the last bit."""
 LEAST_CELLS = 2.0
 """Standard deviations, in cells, below which a coarser grid would show."""
-DISC_SPREAD = 2.0
+DISC_RADIUS_PER_SIGMA = 2.0
 """Radius of a disc whose standard deviation along each axis is 1: the integral of x**2 over
 a disc of radius R is R**2 / 4 of its area."""
 OVERSAMPLING = 8
@@ -44,17 +44,17 @@ OVERSAMPLING = 8
 class Lens:
     """A kernel, on the grid it is computed on."""
 
-    step: int
+    cell_px: int
     """Pixels of a cell's side."""
-    reach: int
+    radius_cells: int
     """Cells to either side that the kernel takes in."""
     spread: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     """Convolve (h, w, C) with the kernel, which sums to 1; edges are mirrored."""
-    exposed: NDArray[np.float32]
+    to_linear: NDArray[np.float32]
     """By a sample's value, (256,): the light that is spread."""
-    developed: Callable[[Colours], Pixels]
-    """The inverse of `exposed`, rounded."""
-    plain: Callable[[Pixels], Pixels] | None = None
+    from_linear: Callable[[RgbF32], RgbU8]
+    """The inverse of `to_linear`, rounded."""
+    fast_path: Callable[[RgbU8], RgbU8] | None = None
     """All of that at once, for bytes that all count alike, if there is a quick way."""
 
 
@@ -64,7 +64,7 @@ def gaussian(radius_px: float) -> Lens:
     sigma = max(LEAST_SIGMA, _cells(radius_px, step))
     reach = ceil(TRUNCATE * sigma)
     spread = partial(_separate, taps=cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F))
-    return Lens(step, reach, spread, np.arange(256, dtype=np.float32), to_bytes, plain=spread)
+    return Lens(step, reach, spread, np.arange(256, dtype=np.float32), to_u8, fast_path=spread)
 
 
 def bokeh(radius_px: float) -> Lens:
@@ -76,16 +76,16 @@ def bokeh(radius_px: float) -> Lens:
     highlights are clipped, hence the boost: see `light`.
     """
     step = _step(radius_px)
-    taps = disc(DISC_SPREAD * _cells(radius_px, step))
+    taps = disc_kernel(DISC_RADIUS_PER_SIGMA * _cells(radius_px, step))
     spread = partial(_convolve, taps=taps)
-    return Lens(step, taps.shape[0] // 2, spread, light.EXPOSED, light.developed)
+    return Lens(step, taps.shape[0] // 2, spread, light.TO_LINEAR, light.from_linear)
 
 
 KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": bokeh}
 """By the value of the `blur` field. Both take the radius in pixels, more than 0."""
 
 
-def disc(radius: float) -> NDArray[np.float32]:
+def disc_kernel(radius: float) -> NDArray[np.float32]:
     """Return the share of each cell that a disc covers, summing to 1; odd sides, in cells."""
     reach = max(0, ceil(radius - 0.5))
     side = 2 * reach + 1

@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Colours, Pixels
+    from blur.imaging.arrays import RgbF32, RgbU8
 
 DELTA = 0.125
 """d: white counts for as much light as 1 / d = 8 times the brightest that is not clipped."""
@@ -26,34 +26,34 @@ FINE = 1 << 14
 """Entries of the table back, by the square root of L, as near to even steps as is cheap."""
 
 
-def linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """Decode sRGB's curve; both sides in 0..1."""
     low = samples <= 0.04045  # noqa: PLR2004 - the standard's own constants
     return np.where(low, samples / 12.92, ((samples + 0.055) / 1.055) ** 2.4)
 
 
-def encoded(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def linear_to_srgb(light: NDArray[np.float64]) -> NDArray[np.float64]:
     """Encode with sRGB's curve; both sides in 0..1."""
     low = light <= 0.0031308  # noqa: PLR2004 - the standard's own constants
     return np.where(low, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def _exposed() -> NDArray[np.float32]:
-    level = linear(np.arange(256) / 255)
+    level = srgb_to_linear(np.arange(256) / 255)
     return (level / (1 + DELTA - level)).astype(np.float32)
 
 
-EXPOSED: NDArray[np.float32] = _exposed()
+TO_LINEAR: NDArray[np.float32] = _exposed()
 """H by a sample's value, (256,)."""
 
-_DEVELOPED: NDArray[np.uint8] = np.rint(255 * encoded((np.arange(FINE + 1) / FINE) ** 2)).astype(
-    np.uint8
-)
+_DEVELOPED: NDArray[np.uint8] = np.rint(
+    255 * linear_to_srgb((np.arange(FINE + 1) / FINE) ** 2)
+).astype(np.uint8)
 
 
-def developed(light: Colours) -> Pixels:
+def from_linear(light: RgbF32) -> RgbU8:
     """Return the samples, 0..255, for H, (..., 3), by L = (1 + d) * H / (1 + H)."""
     light = np.maximum(light, 0)  # a convolution by Fourier transform ends just below 0
     level = np.sqrt((1 + DELTA) * light / (1 + light))
-    samples: Pixels = _DEVELOPED[np.minimum(FINE * level + 0.5, FINE).astype(np.intp)]
+    samples: RgbU8 = _DEVELOPED[np.minimum(FINE * level + 0.5, FINE).astype(np.intp)]
     return samples

@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from blur.imaging.arrays import OPAQUE, to_bytes, to_shares
-from blur.imaging.compositing.foreground import Layers, unmix
-from blur.imaging.compositing.points import put, taken
-from blur.imaging.strips import on_strips
+from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
+from blur.imaging.compositing.foreground import LayerColours, unmix
+from blur.imaging.compositing.sparse_pixels import put_colours, take_colours
+from blur.imaging.strips import for_each_strip
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 
-def over(foreground: Pixels, background: Pixels, alpha: Coverage) -> Pixels:
+def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
     """Composite straight colour: alpha * F + (1 - alpha) * B, rounded, all (H, W, 3).
 
     Where alpha is 255 the foreground's pixel comes out exactly, where it is 0 the
     background's (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
     """
-    share = to_shares(alpha)
-    blended: Pixels = cv2.blendLinear(foreground, background, share, 1 - share)
+    share = to_alpha_f32(alpha)
+    blended: RgbU8 = cv2.blendLinear(foreground, background, share, 1 - share)
     return blended
 
 
-def place(photo: Pixels, matte: Coverage, layers: Layers, canvas: Pixels) -> None:
+def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: RgbU8) -> None:
     """Put the photo's subject over a canvas, (H, W, 3), in place.
 
-    That is `over` with the subject's own colours, which mixed pixels give by way of the
+    That is `composite` with the subject's own colours, which mixed pixels give by way of the
     layers; everywhere else no arithmetic is needed.
     """
 
@@ -38,13 +38,13 @@ def place(photo: Pixels, matte: Coverage, layers: Layers, canvas: Pixels) -> Non
         opaque = (matte[rows] == OPAQUE).view(np.uint8)
         cv2.copyTo(photo[rows], opaque, canvas[rows])
         points, share, shown = unmix(photo, matte, layers, rows)
-        behind = taken(canvas, points)
-        put(canvas, points, to_bytes(behind + share * (shown.foreground - behind)))
+        behind = take_colours(canvas, points)
+        put_colours(canvas, points, to_u8(behind + share * (shown.foreground - behind)))
 
-    on_strips(matte.shape, compose)
+    for_each_strip(matte.shape, compose)
 
 
-def multiply(one: Coverage, other: Coverage | None) -> Coverage:
+def multiply(one: AlphaU8, other: AlphaU8 | None) -> AlphaU8:
     """Return the coverage that two leave together, rounded; None covers everything."""
     if other is None:
         return one

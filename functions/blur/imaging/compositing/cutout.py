@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from blur.imaging.arrays import to_bytes
-from blur.imaging.compositing.foreground import Layers, Side, pure
-from blur.imaging.resample import enlarged
+from blur.imaging.arrays import to_u8
+from blur.imaging.compositing.foreground import Layer, LayerColours, decontaminate
+from blur.imaging.resample import upscale
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 
-def subject_colours(photo: Pixels, matte: Coverage, layers: Layers) -> Pixels:
+def subject_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
     """Return the subject's straight colours, (H, W, 3), wherever it is seen and beyond.
 
     Composed over anything, its soft edge holds none of the old background. The colours go on
     where the matte is 0, so that a viewer which interpolates straight colour shows no fringe.
     """
-    beyond = to_bytes(enlarged(layers.foreground, matte.shape))
-    subject = pure(photo, matte, layers, Side.SUBJECT)
+    beyond = to_u8(upscale(layers.foreground, matte.shape))
+    subject = decontaminate(photo, matte, layers, Layer.FOREGROUND)
     cv2.copyTo(subject, matte, beyond)
     return beyond

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from blur.imaging.resample import enlarged_by
+from blur.imaging.resample import upscale_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Colours, Shares
+    from blur.imaging.arrays import AlphaF32, RgbF32
 
 TRUST = np.float32(4)
 """A pixel with a quarter of the weight or more needs no help of the coarser level."""
@@ -26,7 +26,7 @@ LEAST = np.float32(1e-6)
 """Weight below which a pixel knows nothing."""
 
 
-def fill(colours: Colours, weights: Shares) -> Colours:
+def fill(colours: RgbF32, weights: AlphaF32) -> RgbF32:
     """Return the colours, (H, W, 3), with those of little weight, (H, W), made up by others.
 
     Without any weight at all, everything counts alike.
@@ -35,16 +35,16 @@ def fill(colours: Colours, weights: Shares) -> Colours:
     return _pull(colours, weights * known if known.any() else np.ones_like(weights))
 
 
-def _pull(colours: Colours, weights: Shares) -> Colours:
+def _pull(colours: RgbF32, weights: AlphaF32) -> RgbF32:
     height, width = weights.shape
     if height == width == 1:
         return colours
-    coarse = enlarged_by(_pull(*_push(colours, weights)), 2, (height, width))
-    filled: Colours = coarse + _thrice(np.minimum(weights * TRUST, ONE)) * (colours - coarse)
+    coarse = upscale_by(_pull(*_push(colours, weights)), 2, (height, width))
+    filled: RgbF32 = coarse + _thrice(np.minimum(weights * TRUST, ONE)) * (colours - coarse)
     return filled
 
 
-def _push(colours: Colours, weights: Shares) -> tuple[Colours, Shares]:
+def _push(colours: RgbF32, weights: AlphaF32) -> tuple[RgbF32, AlphaF32]:
     """Sum weights over two by two pixels; more than 1 in all counts as 1, as in the paper."""
     height, width = weights.shape
     odd = height % 2, width % 2
@@ -59,7 +59,7 @@ def _sum_of_four(plane: NDArray[np.float32], odd: tuple[int, int]) -> NDArray[np
     return sums
 
 
-def _thrice(plane: Shares) -> Colours:
+def _thrice(plane: AlphaF32) -> RgbF32:
     """Repeat (H, W) for each channel: numpy is slow to broadcast over so short an axis."""
-    repeated: Colours = cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
+    repeated: RgbF32 = cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
     return repeated

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blur.imaging.compositing.foreground import Layers, separate
-from blur.imaging.compositing.hidden import conceal
+from blur.imaging.compositing.foreground import LayerColours, estimate_layers
+from blur.imaging.compositing.hidden import fill_transparent
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A photo taken apart. Its arrays are never modified."""
 
-    photo: Pixels
+    photo: RgbU8
     """Colour, (H, W, 3); under `alpha` 0 it is made up from what is seen."""
-    alpha: Coverage | None
+    alpha: AlphaU8 | None
     """The photo's own transparency, (H, W), if it has any."""
-    matte: Coverage
+    matte: AlphaU8
     """How much of each pixel is subject, (H, W)."""
-    layers: Layers
+    layers: LayerColours
     """What subject and background look like, on a coarse grid."""
 
     @property
@@ -33,7 +33,7 @@ class Scene:
         return self.matte.shape[0], self.matte.shape[1]
 
     @classmethod
-    def of(cls, photo: Pixels, matte: Coverage, alpha: Coverage | None = None) -> Scene:
+    def of(cls, photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None = None) -> Scene:
         """Take a photo, uint8 (H, W, 3), apart by its matte, uint8 (H, W).
 
         Raises:
@@ -42,11 +42,11 @@ class Scene:
         """
         _check(photo, matte, alpha)
         if alpha is not None:
-            photo = conceal(photo, alpha)
-        return cls(photo, alpha, matte, separate(photo, matte, alpha))
+            photo = fill_transparent(photo, alpha)
+        return cls(photo, alpha, matte, estimate_layers(photo, matte, alpha))
 
 
-def _check(photo: Pixels, matte: Coverage, alpha: Coverage | None) -> None:
+def _check(photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None) -> None:
     size = photo.shape[:2]
     arrays = {"photo": (photo, (*size, 3)), "matte": (matte, size), "alpha": (alpha, size)}
     for name, (array, shape) in arrays.items():

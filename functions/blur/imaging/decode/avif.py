@@ -20,10 +20,16 @@ import numpy as np
 from PIL.AvifImagePlugin import AvifImageFile
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.boxes import bits_of, clean_aperture, items_of, nclx_of, with_alpha_sizes
-from blur.imaging.decode.encoding import from_cicp
-from blur.imaging.decode.source import Source, in_rgb
-from blur.imaging.strips import strips
+from blur.imaging.decode.boxes import (
+    clean_aperture,
+    read_bit_depth,
+    read_items,
+    read_nclx,
+    with_alpha_sizes,
+)
+from blur.imaging.decode.colour_space import from_cicp
+from blur.imaging.decode.source import Source, bgr_to_rgb
+from blur.imaging.strips import row_strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,13 +52,13 @@ class AvifSource(Source):
         """Read the header."""
         self._data = with_alpha_sizes(data)
         super().__init__(AvifFile(BytesIO(self._data)))
-        items = items_of(data)
-        nclx = nclx_of(data, items)
-        self.encoding = None if nclx is None else from_cicp(*nclx)
+        items = read_items(data)
+        nclx = read_nclx(data, items)
+        self.colour_space = None if nclx is None else from_cicp(*nclx)
         self.crop = clean_aperture(data, items, self.image.size)
-        self._bits = bits_of(data, items)
+        self._bits = read_bit_depth(data, items)
 
-    def deep(self) -> NDArray[np.uint16] | None:
+    def load_16bit(self) -> NDArray[np.uint16] | None:
         """Decode to 16 bits, by OpenCV, whose libavif keeps them."""
         if self._bits <= _BYTE_BITS:
             return None
@@ -62,8 +68,8 @@ class AvifSource(Source):
             return None  # then Pillow finds what is wrong
         full = (1 << self._bits) - 1
         levels = (np.arange(1 << 16) * 65535 // full).clip(max=65535).astype(np.uint16)
-        samples = in_rgb(samples)
-        for rows in strips(samples.shape[0], samples.shape[1]):
+        samples = bgr_to_rgb(samples)
+        for rows in row_strips(samples.shape[0], samples.shape[1]):
             samples[rows] = levels[samples[rows]]
         return samples
 

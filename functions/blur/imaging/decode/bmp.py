@@ -16,8 +16,8 @@ from PIL.BmpImagePlugin import BmpImageFile
 
 from blur.errors import InvalidImageError
 from blur.imaging.decode.source import Source
-from blur.imaging.decode.unsupported import not_supported
-from blur.imaging.strips import on_strips
+from blur.imaging.decode.unsupported import unsupported_error
+from blur.imaging.strips import for_each_strip
 
 _RLE8, _RLE4, _MASKS, _JPEG, _PNG, _MASKS_WITH_ALPHA = 1, 2, 3, 4, 5, 6
 _INFO_BYTES, _V2_BYTES, _V3_BYTES, _V5_BYTES = 40, 52, 56, 124
@@ -91,7 +91,7 @@ class _OwnSource(Source):
         raise NotImplementedError
 
 
-class MaskedSource(_OwnSource):
+class BitmaskSource(_OwnSource):
     """Samples in words of 16 or 32 bits, by any masks."""
 
     def _pixels(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -110,11 +110,11 @@ class MaskedSource(_OwnSource):
                 value = (words[strip] & mask) >> shift
                 pixels[strip, :, channel] = (value * np.float64(255 / full) + 0.5).astype(np.uint8)
 
-        on_strips(pixels.shape, unpack)
+        for_each_strip(pixels.shape, unpack)
         return pixels
 
 
-class RunLengthSource(_OwnSource):
+class RleSource(_OwnSource):
     """Palette indices in run lengths, whose rows can have pixels in excess."""
 
     def _pixels(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -124,7 +124,7 @@ class RunLengthSource(_OwnSource):
         palette = np.zeros((256, 4), np.uint8)
         stored = np.frombuffer(self._data, np.uint8, 4 * colours, start)
         palette[:colours] = stored.reshape(colours, 4)
-        indices = run_lengths(
+        indices = decode_rle(
             self._data, header.pixels, header.shape, is_rle4=header.compression == _RLE4
         )
         return np.ascontiguousarray(palette[:, 2::-1])[indices]
@@ -137,29 +137,29 @@ def open_bmp(data: bytes) -> Source:
         InvalidImageError: it is of a kind that is not read.
 
     """
-    header = header_of(data)
+    header = read_header(data)
     if header is None:
         return BmpSource(data)
     if header.compression in {_JPEG, _PNG}:
         kind = "A BMP that holds a JPEG or a PNG"
-        raise not_supported(kind, "JPEG or PNG")
+        raise unsupported_error(kind, "JPEG or PNG")
     if header.compression in {_MASKS, _MASKS_WITH_ALPHA} and header.bits in _WORDS:
         colours, alpha = _masks(data, header)[:3], _masks(data, header)[3:]
         is_possible = all(map(_is_mask, colours))
         if is_possible and header.bits == _SHORT_BITS and any(alpha):
-            return MaskedSource(data, header)  # Pillow drops this alpha
+            return BitmaskSource(data, header)  # Pillow drops this alpha
         try:
             return BmpSource(data)
         except OSError:
             if is_possible:
-                return MaskedSource(data, header)
+                return BitmaskSource(data, header)
             raise
     if header.compression in {_RLE8, _RLE4} and header.width > 0:
-        return RunLengthSource(data, header)
+        return RleSource(data, header)
     return BmpSource(data)
 
 
-def header_of(data: bytes) -> Header | None:
+def read_header(data: bytes) -> Header | None:
     """Return the header; None for the short one of OS/2, or one that is cut short."""
     if len(data) < _FILE_BYTES + _INFO_BYTES:
         return None
@@ -186,7 +186,7 @@ def _is_mask(mask: int) -> bool:
 
 def _profile(data: bytes) -> bytes | None:
     """Return the profile that a BITMAPV5HEADER embeds."""
-    header = header_of(data)
+    header = read_header(data)
     if header is None or header.size < _V5_BYTES or len(data) < _FILE_BYTES + _V5_BYTES:
         return None
     if data[_FILE_BYTES + 56 : _FILE_BYTES + 60] != _EMBEDDED:
@@ -195,7 +195,7 @@ def _profile(data: bytes) -> bytes | None:
     return data[_FILE_BYTES + start : _FILE_BYTES + start + size] or None
 
 
-def run_lengths(
+def decode_rle(
     data: bytes, at: int, shape: tuple[int, int], *, is_rle4: bool
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Return the indices (H, W), lowest row first, of RLE8 or RLE4; 0 where none are stored.

@@ -76,13 +76,13 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
         start = stop
 
 
-def items_of(data: bytes) -> Items:
+def read_items(data: bytes) -> Items:
     """Return the items of the file's first `meta` box; none where there is no such box."""
     meta = next((box for box in boxes(data) if box.kind == b"meta"), None)
-    return Items() if meta is None else items_in(data, meta)
+    return Items() if meta is None else read_meta_items(data, meta)
 
 
-def items_in(data: bytes, meta: Box) -> Items:
+def read_meta_items(data: bytes, meta: Box) -> Items:
     """Return the items that a `meta` box describes, as far as it can be read."""
     items = Items()
     for box in boxes(data, meta.body + 4, meta.end):
@@ -153,7 +153,7 @@ def _associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
 _READERS = {b"pitm": _read_pitm, b"iinf": _read_iinf, b"iref": _read_iref, b"iprp": _read_iprp}
 
 
-def nclx_of(data: bytes, items: Items) -> tuple[int, int] | None:
+def read_nclx(data: bytes, items: Items) -> tuple[int, int] | None:
     """Return the primaries and transfer characteristics (ITU-T H.273) of the picture, if any.
 
     They are those of the primary item, or of the first tile of which it is made.
@@ -171,7 +171,7 @@ def nclx_of(data: bytes, items: Items) -> tuple[int, int] | None:
     return None
 
 
-def bits_of(data: bytes, items: Items) -> int:
+def read_bit_depth(data: bytes, items: Items) -> int:
     """Return the bits of each sample that a file's AV1 configurations name (AV1-ISOBMFF, 2.3.3)."""
     flags = [data[box.body + 2] for box in items.properties if box.kind == b"av1C"]
     return max((12 if one & 0x20 else 10 if one & 0x40 else 8 for one in flags), default=8)
@@ -205,7 +205,7 @@ def with_alpha_sizes(data: bytes) -> bytes:
     meta = next((box for box in boxes(data) if box.kind == b"meta"), None)
     if meta is None or not any(data[meta.start : meta.start + 4]):
         return data
-    items = items_in(data, meta)
+    items = read_meta_items(data, meta)
     sizes = {item: _number(items, item, b"ispe") for item in items.associations}
     missing = {
         item: next((sizes[master] for master in masters if sizes.get(master)), 0)

@@ -14,15 +14,15 @@ import numpy as np
 from PIL import Image
 
 from blur.errors import ImageTooLargeError, InvalidImageError
-from blur.imaging.decode.formats import format_of
+from blur.imaging.decode.formats import detect_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
     from blur.imaging.decode.boxes import Rectangle
 
-UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+UPRIGHT: dict[int, Callable[[RgbU8], RgbU8]] = {
     2: partial(cv2.flip, flipCode=1),
     3: partial(cv2.rotate, rotateCode=cv2.ROTATE_180),
     4: partial(cv2.flip, flipCode=0),
@@ -38,8 +38,8 @@ UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
 class Photo:
     """An upright picture, without the file's other metadata."""
 
-    pixels: Pixels
-    alpha: Coverage | None
+    pixels: RgbU8
+    alpha: AlphaU8 | None
     icc_profile: bytes | None
     """The RGB profile that `pixels` are encoded in; None means sRGB."""
 
@@ -52,7 +52,7 @@ def decode(data: bytes, *, max_pixels: int) -> Photo:
         InvalidImageError: no image, a broken one, or in a format that is not read.
 
     """
-    known = format_of(data)
+    known = detect_format(data)
     try:
         source = known.open(data)
         _check_size(source.size, max_pixels)
@@ -70,7 +70,7 @@ def decode(data: bytes, *, max_pixels: int) -> Photo:
         raise InvalidImageError(message) from error
 
 
-def _cropped(stored: Pixels, part: Rectangle | None) -> Pixels:
+def _cropped(stored: RgbU8, part: Rectangle | None) -> RgbU8:
     if part is None:
         return stored
     rows = slice(part.top, part.top + part.height)

@@ -22,7 +22,7 @@ ADOBE_RGB_INDEX = b"R03\0"
 """The interoperability index of a DCF optional file (DCF 2.0, 5.6)."""
 
 
-def orientation_of(exif: bytes) -> int:
+def read_orientation(exif: bytes) -> int:
     """Return EXIF's orientation, 1 to 8; 1, upright, where it is missing or broken."""
     exif = exif.removeprefix(_PREFIX)
     value = _number(exif, _first(exif), _ORIENTATION)

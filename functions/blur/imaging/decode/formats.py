@@ -14,12 +14,12 @@ from blur.errors import InvalidImageError
 from blur.imaging.decode.jpeg import JpegSource
 from blur.imaging.decode.png import PngSource
 from blur.imaging.decode.source import Source
-from blur.imaging.decode.unsupported import name_of
+from blur.imaging.decode.unsupported import detect_unsupported
 
 Opener: TypeAlias = Callable[[bytes], Source]
 
 
-class Format(NamedTuple):
+class InputFormat(NamedTuple):
     """A format's name, and what reads the header of such a file."""
 
     name: str
@@ -65,15 +65,15 @@ def _open_avif(data: bytes) -> Source:
     return AvifSource(data)
 
 
-_GIF = Format("GIF", _open_gif)
-_TIFF = Format("TIFF", _open_tiff)
-SIGNED: tuple[tuple[bytes, int, Format], ...] = (
-    (b"\xff\xd8\xff", 0, Format("JPEG", JpegSource)),
-    (b"\x89PNG\r\n\x1a\n", 0, Format("PNG", PngSource)),
-    (b"WEBP", 8, Format("WebP", _open_webp)),
+_GIF = InputFormat("GIF", _open_gif)
+_TIFF = InputFormat("TIFF", _open_tiff)
+SIGNATURES: tuple[tuple[bytes, int, InputFormat], ...] = (
+    (b"\xff\xd8\xff", 0, InputFormat("JPEG", JpegSource)),
+    (b"\x89PNG\r\n\x1a\n", 0, InputFormat("PNG", PngSource)),
+    (b"WEBP", 8, InputFormat("WebP", _open_webp)),
     (b"GIF87a", 0, _GIF),
     (b"GIF89a", 0, _GIF),
-    (b"BM", 0, Format("BMP", _open_bmp)),
+    (b"BM", 0, InputFormat("BMP", _open_bmp)),
     (b"II*\x00", 0, _TIFF),
     (b"MM\x00*", 0, _TIFF),
     (b"II+\x00", 0, _TIFF),
@@ -82,45 +82,45 @@ SIGNED: tuple[tuple[bytes, int, Format], ...] = (
 """Signature, its position, and the format. An MPO file begins with an ordinary JPEG,
 which is the picture."""
 
-BRANDED: tuple[tuple[frozenset[bytes], Format], ...] = (
+BRANDS: tuple[tuple[frozenset[bytes], InputFormat], ...] = (
     (
         frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
-        Format("HEIC", _open_heic),
+        InputFormat("HEIC", _open_heic),
     ),
-    (frozenset({b"avif", b"avis"}), Format("AVIF", _open_avif)),
+    (frozenset({b"avif", b"avis"}), InputFormat("AVIF", _open_avif)),
 )
 """Files made of boxes name what they hold among their brands (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256
 """Real files list a handful of brands."""
 
-_FORMATS = [one for _, _, one in SIGNED] + [one for _, one in BRANDED]
-FORMATS = tuple(dict.fromkeys(one.name for one in _FORMATS))
+_FORMATS = [one for _, _, one in SIGNATURES] + [one for _, one in BRANDS]
+INPUT_FORMATS = tuple(dict.fromkeys(one.name for one in _FORMATS))
 """The names of the formats that are read."""
-FORMAT_NAMES = ", ".join(FORMATS)
+INPUT_FORMAT_NAMES = ", ".join(INPUT_FORMATS)
 
 
-def format_of(data: bytes) -> Format:
+def detect_format(data: bytes) -> InputFormat:
     """Return the format of a file.
 
     Raises:
-        InvalidImageError: it is not one of `FORMATS`; the message names what was sent, if known.
+        InvalidImageError: the format is not supported; the message names it if it is known.
 
     """
-    for signature, offset, known in SIGNED:
+    for signature, offset, known in SIGNATURES:
         if data.startswith(signature, offset):
             return known
     brands = _brands(data)
-    for some, known in BRANDED:
+    for some, known in BRANDS:
         if some & brands:
             return known
-    message = f"{_what_is_wrong(data)} Send one of: {FORMAT_NAMES}."
+    message = f"{_what_is_wrong(data)} Send one of: {INPUT_FORMAT_NAMES}."
     raise InvalidImageError(message)
 
 
 def _what_is_wrong(data: bytes) -> str:
     if not data:
         return "The image is empty."
-    name = name_of(data)
+    name = detect_unsupported(data)
     return "Unsupported image format." if name is None else f"{name} is not supported."
 
 

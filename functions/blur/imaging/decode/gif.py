@@ -9,11 +9,11 @@ import numpy as np
 from PIL.GifImagePlugin import GifImageFile
 
 from blur.imaging.arrays import OPAQUE
-from blur.imaging.decode.limits import check_blocks
+from blur.imaging.decode.limits import check_gif
 from blur.imaging.decode.source import Source
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 
 class GifSource(Source):
@@ -26,12 +26,12 @@ class GifSource(Source):
             InvalidImageError: the file has too many blocks.
 
         """
-        check_blocks(data)
+        check_gif(data)
         image = GifImageFile(BytesIO(data))
         super().__init__(image)
         self._frame = image.tile[0].extents if image.tile else None
 
-    def read(self) -> tuple[Pixels, Coverage | None, bytes | None]:
+    def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
         """Decode the frame (GIF89a, 20)."""
         pixels, alpha, profile = super().read()
         if self._frame is None or self._frame == (0, 0, *self.size):

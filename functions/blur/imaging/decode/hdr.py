@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import cv2
 import numpy as np
 
-from blur.imaging.decode.profiles import between, to_xyz
-from blur.imaging.strips import on_strips, strips
+from blur.imaging.decode.icc import conversion_matrix, xyz_matrix
+from blur.imaging.strips import for_each_strip, row_strips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Pixels
-    from blur.imaging.decode.profiles import Primaries
+    from blur.imaging.arrays import RgbU8
+    from blur.imaging.decode.icc import Primaries
 
 Transfer: TypeAlias = Literal["pq", "hlg"]
 PQ: Transfer = "pq"
@@ -79,9 +79,9 @@ def roll_off(nits: NDArray[np.float64], peak_nits: float) -> NDArray[np.float64]
     return pq_to_nits(np.where(source < knee, source, spline) * peak)
 
 
-def tone_mapped(
+def tone_map(
     samples: NDArray[np.unsignedinteger], transfer: Transfer, source: Primaries, target: Primaries
-) -> Pixels:
+) -> RgbU8:
     """Return 8-bit colours under sRGB's curve of HDR samples (H, W, 3) in 8 or 16 bits."""
     full = int(np.iinfo(samples.dtype).max)
     codes = np.arange(full + 1) / full
@@ -92,9 +92,9 @@ def tone_mapped(
     peak = most**HLG_SYSTEM_GAMMA * _HLG_PEAK if is_hlg else most
     gains = _Lookup(lambda some: _gain(some, peak), max(peak, 1.0))
     system = _Lookup(lambda some: _HLG_PEAK * some ** (HLG_SYSTEM_GAMMA - 1), 1.0)
-    luminance = to_xyz(source)[1:2].astype(np.float32)
-    matrix = (between(source, target) * (_STEPS - 1)).astype(np.float32)
-    shades = to_codes(np.linspace(0, 1, _STEPS))
+    luminance = xyz_matrix(source)[1:2].astype(np.float32)
+    matrix = (conversion_matrix(source, target) * (_STEPS - 1)).astype(np.float32)
+    shades = encode_srgb(np.linspace(0, 1, _STEPS))
     pixels = np.empty(samples.shape, np.uint8)
 
     def map_rows(rows: slice) -> None:
@@ -106,7 +106,7 @@ def tone_mapped(
         np.clip(mapped, 0, _STEPS - 1, out=mapped)
         pixels[rows] = np.take(shades, mapped.astype(np.uint16))
 
-    on_strips(samples.shape, map_rows)
+    for_each_strip(samples.shape, map_rows)
     return pixels
 
 
@@ -115,7 +115,7 @@ def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
     histogram = np.zeros(int(np.iinfo(samples.dtype).max) + 1, np.int64)
     step = max(1, samples.shape[0] // PEAK_ROWS)
     some = samples[::step]
-    for rows in strips(some.shape[0], some.shape[1]):
+    for rows in row_strips(some.shape[0], some.shape[1]):
         histogram += np.bincount(_largest(some[rows]).ravel(), minlength=histogram.size)
     above = np.cumsum(histogram[::-1])[::-1]
     return int(np.flatnonzero(above > OUTLIERS * above[0])[-1])
@@ -151,7 +151,7 @@ class _Lookup:
         return values * np.minimum(1, self._most / np.maximum(light, self._most))
 
 
-def to_codes(light: NDArray[np.float64]) -> NDArray[np.uint8]:
+def encode_srgb(light: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Encode linear light 0..1 under sRGB's curve (IEC 61966-2-1), 0..255."""
     curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - the standard's number
     return np.asarray(np.rint(255 * np.clip(curved, 0, 1)), np.uint8)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.boxes import boxes, items_in, items_of, nclx_of
-from blur.imaging.decode.encoding import from_cicp
+from blur.imaging.decode.boxes import boxes, read_items, read_meta_items, read_nclx
+from blur.imaging.decode.colour_space import from_cicp
 from blur.imaging.decode.source import Source
 
 if TYPE_CHECKING:
@@ -51,18 +51,18 @@ class HeicSource(Source):
         # Imported with the first HEIC photo, which few cold starts see: it takes a tenth of one.
         from pillow_heif import HeifImageFile  # noqa: PLC0415
 
-        self._data = without_metadata(data)
+        self._data = strip_metadata(data)
         open_heif: Callable[[BytesIO], ImageFile] = HeifImageFile
         super().__init__(open_heif(BytesIO(self._data)))
-        nclx = nclx_of(data, items_of(data))
-        self.encoding = None if nclx is None else from_cicp(*nclx)
+        nclx = read_nclx(data, read_items(data))
+        self.colour_space = None if nclx is None else from_cicp(*nclx)
 
     @property
     def orientation(self) -> int:
         """1: the picture is upright already."""
         return 1
 
-    def deep(self) -> NDArray[np.uint16] | None:
+    def load_16bit(self) -> NDArray[np.uint16] | None:
         """Decode to 16 bits."""
         from pillow_heif import open_heif  # noqa: PLC0415
 
@@ -71,7 +71,7 @@ class HeicSource(Source):
         return samples if samples.dtype == np.uint16 else None
 
 
-def without_metadata(data: bytes) -> bytes:
+def strip_metadata(data: bytes) -> bytes:
     """Return the file with its EXIF and XMP items made into ones that no reader knows.
 
     Raises:
@@ -87,7 +87,7 @@ def without_metadata(data: bytes) -> bytes:
         raise InvalidImageError(message)
     cleaned = bytearray(data)
     for meta in metas:
-        items = items_in(data, meta)
+        items = read_meta_items(data, meta)
         places = [
             items.kind_places[item] for item, kind in items.kinds.items() if kind in _METADATA
         ]

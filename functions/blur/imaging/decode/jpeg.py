@@ -9,17 +9,17 @@ import simplejpeg
 from PIL.JpegImagePlugin import JpegImageFile
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.colour import rgb_profile
-from blur.imaging.decode.encoding import ADOBE_RGB_ENCODING, rendered
-from blur.imaging.decode.exif import is_adobe_rgb, orientation_of
-from blur.imaging.decode.limits import check_markers
+from blur.imaging.decode.colour_space import ADOBE_RGB_SPACE, to_8bit
+from blur.imaging.decode.exif import is_adobe_rgb, read_orientation
+from blur.imaging.decode.limits import check_jpeg
+from blur.imaging.decode.rgb import read_rgb_profile
 from blur.imaging.decode.source import Source
-from blur.imaging.decode.unsupported import not_supported
+from blur.imaging.decode.unsupported import unsupported_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 _SOI, _EOI, _SOS = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 _START_OF_SCAN = 0xDA
@@ -65,7 +65,7 @@ class JpegSource(Source):
             InvalidImageError: the file has too many segments or scans, or is of another kind.
 
         """
-        check_markers(data)
+        check_jpeg(data)
         head = list(_segments(data))
         self._check_kind(data, head)
         self._is_cut = _is_cut(data, head)
@@ -75,11 +75,11 @@ class JpegSource(Source):
             data[one.body : one.end].removeprefix(_EXIF if number else b"")
             for number, one in enumerate(one for one in head if data.startswith(_EXIF, one.body))
         )
-        self._orientation = orientation_of(exif)
+        self._orientation = read_orientation(exif)
         self._data = _without_texts(data, head)
         super().__init__(JpegImageFile(BytesIO(self._data)))
         if is_adobe_rgb(exif):
-            self.encoding = ADOBE_RGB_ENCODING
+            self.colour_space = ADOBE_RGB_SPACE
 
     @property
     def orientation(self) -> int:
@@ -93,26 +93,26 @@ class JpegSource(Source):
         if frame is None:
             return
         if frame.kind in _KINDS:
-            raise not_supported(_KINDS[frame.kind], "8-bit JPEG")
+            raise unsupported_error(_KINDS[frame.kind], "8-bit JPEG")
         bits = data[frame.body]
         if bits != _BYTE_BITS:
             kind = f"{bits}-bit JPEG"
-            raise not_supported(kind, "8-bit JPEG")
+            raise unsupported_error(kind, "8-bit JPEG")
         self._components = tuple(data[frame.body + 6 : frame.end : 3])
 
-    def read(self) -> tuple[Pixels, Coverage | None, bytes | None]:
+    def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
         """Decode, strictly where the end of the image had to be added."""
         if self._is_cut:
             self._check_whole()
         pixels = self._quick()
         if pixels is None:
             return super().read()
-        profile = rgb_profile(self.image)
-        if profile is None and self.encoding is not None:
-            pixels, profile = rendered(pixels, self.encoding)
+        profile = read_rgb_profile(self.image)
+        if profile is None and self.colour_space is not None:
+            pixels, profile = to_8bit(pixels, self.colour_space)
         return pixels, None, profile
 
-    def _quick(self) -> Pixels | None:
+    def _quick(self) -> RgbU8 | None:
         """Decode an ordinary JPEG straight into an array, or leave it to Pillow.
 
         It is the same library underneath, but Pillow's own memory has to be copied out, which
@@ -121,7 +121,7 @@ class JpegSource(Source):
         if self.image.mode != "RGB":
             return None
         try:
-            pixels: Pixels = simplejpeg.decode_jpeg(self._data, "RGB")
+            pixels: RgbU8 = simplejpeg.decode_jpeg(self._data, "RGB")
         except ValueError:
             return None
         return pixels

@@ -26,7 +26,7 @@ MAX_SCAN_PIXELS = 1_000_000_000
 scan took 30 ms of CPU and a decode of one scan 550 ms (AMD EPYC): 20 scans double it."""
 ORDINARY_SCANS = 20
 """Scans that a JPEG of any size can have: libjpeg writes 10, mozjpeg up to 13."""
-MAX_PIECES = 50_000
+MAX_CHUNKS = 50_000
 """Chunks of a PNG, or blocks before a GIF's first frame: 50 MB in chunks of 8 KiB are 6,100."""
 MAX_STRIPS = 100_000
 """Strips or tiles of one TIFF: 50 megapixels in tiles of 64 x 64 are 12,000."""
@@ -54,7 +54,7 @@ _WHOLE_NUMBERS = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 """The bytes of one value of each kind that readers take for a whole number."""
 
 
-def check_markers(data: bytes) -> None:
+def check_jpeg(data: bytes) -> None:
     """Refuse a JPEG of more segments or scans than any camera or program writes.
 
     Raises:
@@ -102,41 +102,41 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
         found = _MARKER.search(data, at)
 
 
-def check_chunks(data: bytes) -> None:
+def check_png(data: bytes) -> None:
     """Refuse a PNG of more chunks than anyone writes (PNG, third edition, 5.3).
 
     Raises:
-        InvalidImageError: it has more than `MAX_PIECES`.
+        InvalidImageError: it has more than `MAX_CHUNKS`.
 
     """
     at = 8
-    for _ in range(MAX_PIECES):
+    for _ in range(MAX_CHUNKS):
         at += 12 + int.from_bytes(data[at : at + 4])
         if at >= len(data):
             return
-    message = f"The PNG image has more than {MAX_PIECES} chunks."
+    message = f"The PNG image has more than {MAX_CHUNKS} chunks."
     raise InvalidImageError(message)
 
 
-def check_blocks(data: bytes) -> None:
+def check_gif(data: bytes) -> None:
     """Refuse a GIF of more blocks before its first frame than anyone writes (GIF89a, 15 and 23).
 
     Raises:
-        InvalidImageError: it has more than `MAX_PIECES`.
+        InvalidImageError: it has more than `MAX_CHUNKS`.
         IndexError: the file ends before its first frame.
 
     """
     packed = data[10]
     at = 13 + (3 << ((packed & 7) + 1) if packed & 0x80 else 0)
     is_within = False
-    for _ in range(MAX_PIECES):
+    for _ in range(MAX_CHUNKS):
         if is_within:
             is_within, at = data[at] > 0, at + 1 + data[at]
         elif data[at] in b",;":
             return
         else:
             is_within, at = data[at] == ord("!"), at + (2 if data[at] == ord("!") else 1)
-    message = f"The GIF image has more than {MAX_PIECES} blocks before its first frame."
+    message = f"The GIF image has more than {MAX_CHUNKS} blocks before its first frame."
     raise InvalidImageError(message)
 
 
@@ -147,7 +147,7 @@ class _Entry(NamedTuple):
     """The whole number that is stored in the entry itself; 0 for other values."""
 
 
-def check_directory(data: bytes) -> None:
+def check_tiff(data: bytes) -> None:
     """Refuse a TIFF whose first directory asks for more than its picture can need.
 
     Of a tag that is there twice the worse counts: readers differ in which one they take.

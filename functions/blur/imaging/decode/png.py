@@ -16,12 +16,12 @@ import numpy as np
 from PIL.PngImagePlugin import PngImageFile
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.encoding import Encoding, from_cicp, from_gamma
-from blur.imaging.decode.exif import orientation_of
-from blur.imaging.decode.limits import check_chunks
-from blur.imaging.decode.profiles import Primaries
-from blur.imaging.decode.source import Source, in_rgb
-from blur.imaging.decode.unsupported import not_supported
+from blur.imaging.decode.colour_space import ColourSpace, from_cicp, from_gamma
+from blur.imaging.decode.exif import read_orientation
+from blur.imaging.decode.icc import Primaries
+from blur.imaging.decode.limits import check_png
+from blur.imaging.decode.source import Source, bgr_to_rgb
+from blur.imaging.decode.unsupported import unsupported_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,22 +55,22 @@ class PngSource(Source):
             InvalidImageError: the file has too many chunks, or is an Apple CgBI file.
 
         """
-        check_chunks(data)
+        check_png(data)
         if data.startswith(b"CgBI", 12):
             kind = "Apple's CgBI form of PNG"
-            raise not_supported(kind, "an ordinary PNG")
+            raise unsupported_error(kind, "an ordinary PNG")
         facts, pixels = _facts(data), b"".join(_pixel_chunks(data))
         self._is_whole = END in data
         self._data = SIGNATURE + pixels
         super().__init__(PngImageFile(BytesIO(self._data)))
         self._is_deep = data[24] == _DEEP_BITS
-        self._orientation = orientation_of(facts.get(b"eXIf", b""))
-        self.encoding = _encoding(facts)
+        self._orientation = read_orientation(facts.get(b"eXIf", b""))
+        self.colour_space = _encoding(facts)
         profile = _profile(facts.get(b"iCCP", b""))
         if profile and b"cICP" not in facts:
             self.image.info["icc_profile"] = profile
         elif b"sRGB" in facts and b"cICP" not in facts:
-            self.encoding = None
+            self.colour_space = None
 
     @property
     def orientation(self) -> int:
@@ -85,14 +85,14 @@ class PngSource(Source):
             raise InvalidImageError(message)
         return image
 
-    def deep(self) -> NDArray[np.uint16] | None:
+    def load_16bit(self) -> NDArray[np.uint16] | None:
         """Decode to 16 bits, by OpenCV: Pillow keeps eight of them in colour."""
         if not self._is_deep or not self._is_whole or "transparency" in self.image.info:
             return None
         samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if samples is None or samples.dtype != np.uint16:
             return None  # then Pillow finds what is wrong
-        return in_rgb(samples)
+        return bgr_to_rgb(samples)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -156,7 +156,7 @@ def _profile(chunk: bytes) -> bytes | None:
     return profile if inflate.eof else None
 
 
-def _encoding(facts: dict[bytes, bytes]) -> Encoding | None:
+def _encoding(facts: dict[bytes, bytes]) -> ColourSpace | None:
     """Return the encoding by cICP, or by gAMA and cHRM (11.3.2 and 12.4)."""
     if b"cICP" in facts:
         primaries, transfer, _, _ = facts[b"cICP"]

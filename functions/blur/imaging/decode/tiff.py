@@ -9,20 +9,20 @@ from PIL.TiffImagePlugin import COMPRESSION_INFO, OPEN_INFO, TiffImageFile
 
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.decode import tiff_directory as tags
-from blur.imaging.decode.limits import check_directory
+from blur.imaging.decode.limits import check_tiff
 from blur.imaging.decode.source import Source
 from blur.imaging.decode.tiff_directory import (
     Directory,
-    is_full,
-    is_reduced,
+    byte_order,
+    extract_page,
+    is_full_page,
+    is_reduced_page,
     number,
     numbers,
-    order_of,
-    pages,
-    with_page,
+    read_pages,
 )
 from blur.imaging.decode.tiff_samples import LOSSLESS, UNSIGNED, Layout, SamplesSource
-from blur.imaging.decode.unsupported import camera_raw, not_supported
+from blur.imaging.decode.unsupported import camera_raw_error, unsupported_error
 
 _NOT_READ = {
     34712: "JPEG 2000",
@@ -77,29 +77,29 @@ def open_tiff(data: bytes) -> Source:
         InvalidImageError: it asks for too much, or is of a kind that is not read.
 
     """
-    check_directory(data)
-    found = list(pages(data))
+    check_tiff(data)
+    found = list(read_pages(data))
     if _is_camera_raw(data, found):
-        raise camera_raw()
+        raise camera_raw_error()
     first = found[0] if found else {}
-    page = next(filter(is_full, found), first) if is_reduced(first) else first
+    page = next(filter(is_full_page, found), first) if is_reduced_page(first) else first
     if page is not first or data.startswith(_BIG_ENDIAN_BIGTIFF):
-        data = with_page(data, page)
-        check_directory(data)
+        data = extract_page(data, page)
+        check_tiff(data)
     compression = number(page, tags.COMPRESSION, 1)
     if compression in _NOT_READ:
         kind = f"TIFF with {_NOT_READ[compression]} compression"
-        raise not_supported(kind, "TIFF with LZW or Deflate compression")
+        raise unsupported_error(kind, "TIFF with LZW or Deflate compression")
     if compression not in COMPRESSION_INFO and compression not in LOSSLESS:
         kind = f"TIFF with compression {compression}"
-        raise not_supported(kind, "TIFF with LZW or Deflate compression")
+        raise unsupported_error(kind, "TIFF with LZW or Deflate compression")
     layout = Layout.of(page)
-    if layout is None or _is_for_pillow(page, layout, order_of(data)):
+    if layout is None or _is_for_pillow(page, layout, byte_order(data)):
         return TiffSource(data, page)
     if layout.is_unpacked and number(page, tags.FILL_ORDER, 1) == 1:
-        return SamplesSource(data, order_of(data), page, layout)
+        return SamplesSource(data, byte_order(data), page, layout)
     if layout.bits not in {1, _BYTE_BITS} or (layout.bits != 1 and compression in LOSSLESS):
-        raise not_supported(layout.name)
+        raise unsupported_error(layout.name)
     return TiffSource(data, page)
 
 
@@ -132,7 +132,7 @@ def _is_for_pillow(page: Directory, layout: Layout, order: str) -> bool:
 def _is_camera_raw(data: bytes, found: list[Directory]) -> bool:
     if data.startswith((b"CR", *_PHASE_ONE), _PAGE_BYTES_AT):
         return True
-    is_thumbnail = bool(found) and is_reduced(found[0]) and not any(map(is_full, found))
+    is_thumbnail = bool(found) and is_reduced_page(found[0]) and not any(map(is_full_page, found))
     make = bytes(found[0].get(tags.MAKE, b"")) if found else b""
     if make.startswith(_PHASE_ONE_MAKES) and any(mark in data for mark in _PHASE_ONE):
         return True

@@ -46,14 +46,14 @@ def numbers(directory: Directory, tag: int) -> tuple[int, ...]:
     return () if isinstance(values, bytes) else values
 
 
-def order_of(data: bytes) -> str:
+def byte_order(data: bytes) -> str:
     """Return the byte order, as in `struct`."""
     return "<" if data.startswith(b"II") else ">"
 
 
-def pages(data: bytes) -> Iterator[Directory]:
+def read_pages(data: bytes) -> Iterator[Directory]:
     """Yield the directories of the file: the chain, and those that its members contain."""
-    order, big = order_of(data), _is_big(data)
+    order, big = byte_order(data), _is_big(data)
     (start,) = struct.unpack_from(f"{order}{'Q' if big else 'L'}", data, 8 if big else 4)
     waiting, known = [start], set[int]()
     while waiting and len(known) < MAX_PAGES:
@@ -66,17 +66,17 @@ def pages(data: bytes) -> Iterator[Directory]:
         waiting += [following, *numbers(directory, SUB_DIRECTORIES)[:MAX_PAGES]]
 
 
-def is_reduced(directory: Directory) -> bool:
+def is_reduced_page(directory: Directory) -> bool:
     """Return whether a page is a smaller copy of another (NewSubfileType and SubfileType)."""
     return bool(number(directory, SUBFILE_TYPE) & _REDUCED) or (
         number(directory, OLD_SUBFILE_TYPE) == _OLD_REDUCED
     )
 
 
-def is_full(directory: Directory) -> bool:
+def is_full_page(directory: Directory) -> bool:
     """Return whether a page is a picture of its own: not reduced, not a mask."""
     is_mask = bool(number(directory, SUBFILE_TYPE) & ~_REDUCED)
-    return WIDTH in directory and not is_reduced(directory) and not is_mask
+    return WIDTH in directory and not is_reduced_page(directory) and not is_mask
 
 
 def _is_big(data: bytes) -> bool:
@@ -109,16 +109,16 @@ def _values(value: bytes, kind: int, length: int, order: str) -> tuple[int, ...]
     return value if code is None else struct.unpack(f"{order}{length}{code}", value)
 
 
-def with_page(data: bytes, directory: Directory) -> bytes:
+def extract_page(data: bytes, directory: Directory) -> bytes:
     """Return the file as a classic TIFF of one page: the directory is at its end."""
-    order = order_of(data)
+    order = byte_order(data)
     head = data[:2] + struct.pack(f"{order}HL", 42, len(data) + len(data) % 2)
     kept = {tag: one for tag, one in directory.items() if one and tag not in _POINTERS}
     body = data[8:] + bytes(len(data) % 2)
-    return head + body + table(order, kept, len(head) + len(body))
+    return head + body + pack_directory(order, kept, len(head) + len(body))
 
 
-def table(order: str, tags: Mapping[int, tuple[int, ...] | bytes], start: int) -> bytes:
+def pack_directory(order: str, tags: Mapping[int, tuple[int, ...] | bytes], start: int) -> bytes:
     """Return a directory for the position `start`, followed by the values that it points to."""
     entries, values = b"", b""
     first = start + 2 + 12 * len(tags) + 4

@@ -17,17 +17,17 @@ from PIL.TiffImagePlugin import TiffImageFile
 from blur.errors import InvalidImageError
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.decode import tiff_directory as tags
-from blur.imaging.decode.colour import scale_between, to_rgb
+from blur.imaging.decode.rgb import find_scale, to_rgb
 from blur.imaging.decode.source import Source
 from blur.imaging.decode.tiff_directory import Directory, number, numbers
-from blur.imaging.decode.unsupported import not_supported
+from blur.imaging.decode.unsupported import unsupported_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK, _LAB = 0, 1, 2, 5, 8
 _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4, _LAB: 3}
@@ -86,7 +86,7 @@ class Layout(NamedTuple):
         bits = numbers(directory, tags.BITS)[:samples] or (1,)
         formats = numbers(directory, tags.SAMPLE_FORMAT) or (UNSIGNED,)
         if len(set(bits)) > 1 or len(set(formats)) > 1:
-            raise not_supported(_MIXED)
+            raise unsupported_error(_MIXED)
         described = (tags.BITS, tags.SAMPLE_FORMAT, tags.EXTRA_SAMPLES)
         if any(tag in directory and not directory[tag] for tag in described):
             return None
@@ -148,7 +148,7 @@ class SamplesSource(Source):
         """Return the page's own tag."""
         return number(self._directory, tags.ORIENTATION, 1)
 
-    def read(self) -> tuple[Pixels, Coverage | None, bytes | None]:
+    def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
         """Decode."""
         layout = self._layout
         channels = _CHANNELS[layout.photometric]
@@ -181,7 +181,7 @@ class SamplesSource(Source):
                 colours = raw[..., :channels].astype(np.float32)
             least = min(least, float(np.fmin.reduce(colours, axis=None, initial=0)))
             greatest = max(greatest, float(np.fmax.reduce(colours, axis=None, initial=0)))
-        return scale_between(max(least, -_MOST), min(greatest, _MOST), is_float=True)
+        return find_scale(max(least, -_MOST), min(greatest, _MOST), is_float=True)
 
     def _full_scale(self, wanted: int) -> int:
         """Return the largest whole number: of 32 bits, writers often fill only 8 or 16."""
@@ -313,7 +313,10 @@ def _as_bytes(
     else:
         entries[tags.ROWS_PER_STRIP] = (block.cell_height,)
     return (
-        b"II*\0" + struct.pack("<L", 8 + len(body)) + body + tags.table("<", entries, 8 + len(body))
+        b"II*\0"
+        + struct.pack("<L", 8 + len(body))
+        + body
+        + tags.pack_directory("<", entries, 8 + len(body))
     )
 
 

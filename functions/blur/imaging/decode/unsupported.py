@@ -55,7 +55,7 @@ _SVG_BYTES = 1024
 """An XML declaration and comments can come before the `svg` element."""
 
 
-def name_of(data: bytes) -> str | None:
+def detect_unsupported(data: bytes) -> str | None:
     """Return what kind of file this is, if it is a known one that is not read."""
     for magic, offset, name in _MAGIC:
         if data.startswith(magic, offset):
@@ -66,11 +66,11 @@ def name_of(data: bytes) -> str | None:
     return "An SVG" if head.startswith(b"<") and b"<svg" in head else None
 
 
-def not_supported(kind: str, instead: str = "8-bit RGB") -> InvalidImageError:
+def unsupported_error(kind: str, instead: str = "8-bit RGB") -> InvalidImageError:
     """Return the error for a file of a kind that is not read, in a format that is."""
     return InvalidImageError(f"{kind} is not supported; save it as {instead}.")
 
 
-def camera_raw() -> InvalidImageError:
+def camera_raw_error() -> InvalidImageError:
     """Return the error for a camera's raw file."""
     return InvalidImageError(f"{_RAW} is not supported; develop it and save it as JPEG or TIFF.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {3: 2, 4: 6}
@@ -41,7 +41,7 @@ LAST_BLOCK = b"\x03\x00"
 PROFILE_NAME = b"ICC Profile"
 
 
-def write_png(picture: Pixels, icc_profile: bytes | None = None, threads: int = 2) -> bytes:
+def write_png(picture: RgbU8, icc_profile: bytes | None = None, threads: int = 2) -> bytes:
     """Return the file of a picture, uint8 (H, W, 3) or (H, W, 4), at least 1 x 1.
 
     The bytes do not depend on `threads`.
@@ -62,7 +62,7 @@ def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
     return struct.pack(">I", len(data)), kind, data, struct.pack(">I", check)
 
 
-def _image_data(picture: Pixels, threads: int) -> Iterator[bytes]:
+def _image_data(picture: RgbU8, threads: int) -> Iterator[bytes]:
     """Yield one IDAT chunk for each strip of rows; together they are one zlib stream."""
     rows = max(1, STRIP_BYTES // picture[0].size)
     tops = range(0, picture.shape[0], rows)
@@ -75,13 +75,13 @@ def _image_data(picture: Pixels, threads: int) -> Iterator[bytes]:
     yield from _chunk(b"IDAT", LAST_BLOCK + struct.pack(">I", checksum))
 
 
-def _strip(picture: Pixels, top: int, rows: int) -> tuple[NDArray[np.uint8], bytes]:
+def _strip(picture: RgbU8, top: int, rows: int) -> tuple[NDArray[np.uint8], bytes]:
     filtered = filter_up(picture, top, min(top + rows, picture.shape[0]))
     packer = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW_DEFLATE)
     return filtered, packer.compress(filtered) + packer.flush(isal_zlib.Z_FULL_FLUSH)
 
 
-def filter_up(picture: Pixels, top: int, bottom: int) -> NDArray[np.uint8]:
+def filter_up(picture: RgbU8, top: int, bottom: int) -> NDArray[np.uint8]:
     """Return rows as PNG stores them, each led by its filter's number: (h, 1 + W * C)."""
     samples = picture.reshape(picture.shape[0], -1)
     filtered = np.empty((bottom - top, 1 + samples.shape[1]), np.uint8)

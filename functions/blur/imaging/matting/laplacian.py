@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 Reals: TypeAlias = NDArray[np.float32]
 
@@ -42,7 +42,7 @@ class Windows:
     """Inverse scatter matrices of colour, which are nine times the covariances: (3, 3, n)."""
 
     @classmethod
-    def touching(cls, unknown: NDArray[np.bool_], photo: Pixels) -> Windows:
+    def touching(cls, unknown: NDArray[np.bool_], photo: RgbU8) -> Windows:
         """Take the windows with an unknown pixel in them; `unknown` is (h, w).
 
         A photo narrower than a window has none.

@@ -48,7 +48,7 @@ MODELS: dict[str, ModelSpec] = {
 }
 
 
-def spec_of(name: str) -> ModelSpec:
+def get_model_spec(name: str) -> ModelSpec:
     """Return the row of a model by rembg's name.
 
     Raises:

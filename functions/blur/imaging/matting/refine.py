@@ -14,16 +14,16 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from blur.imaging.arrays import OPAQUE, to_bytes
+from blur.imaging.arrays import OPAQUE, to_u8
 from blur.imaging.matting.laplacian import Reals, Windows
-from blur.imaging.matting.solver import solve
+from blur.imaging.matting.solver import conjugate_gradients
 from blur.imaging.matting.trimap import find_unknown
-from blur.imaging.resample import enlarged, enlarged_by, fitted, reduced
+from blur.imaging.resample import downscale, resize, upscale, upscale_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
     Mask: TypeAlias = NDArray[np.bool_]
 
@@ -38,37 +38,37 @@ FLOOR, CEILING = 0.1, 0.9
 """Alphas that count as 0 and 1: haze is a mistake more often than it is hair."""
 
 
-def refine(matte: Coverage, photo: Pixels) -> Coverage:
+def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
     """Return the matte of a photo, at the photo's size or with a longer side of 640 px.
 
     `matte` is the network's map stretched to 0..255, of any size; `photo` is (H, W, 3), and
     may be reduced already. Where the map is sure the result is 0 or 255.
     """
-    fine = brought(photo)
-    coarse = reduced(fine, STEP)
+    fine = to_fine_grid(photo)
+    coarse = downscale(fine, STEP)
     size = (coarse.shape[1], coarse.shape[0])
     matte = np.asarray(Image.fromarray(matte).resize(size, Image.Resampling.BICUBIC))
     unknown = find_unknown(matte)
     windows = Windows.touching(unknown, coarse)
-    alpha = find_alpha(matte, unknown, windows)
-    return sharpen(alpha, windows, fine)
+    alpha = solve_alpha(matte, unknown, windows)
+    return upscale_alpha(alpha, windows, fine)
 
 
-def brought(photo: Pixels) -> Pixels:
+def to_fine_grid(photo: RgbU8) -> RgbU8:
     """Bring the longer side to `FINE_SIDE_PX`."""
     scale = FINE_SIDE_PX / max(photo.shape[:2])
     shape = max(1, round(photo.shape[0] * scale)), max(1, round(photo.shape[1] * scale))
-    return fitted(photo, shape) if scale < 1 else enlarged(photo, shape)
+    return resize(photo, shape) if scale < 1 else upscale(photo, shape)
 
 
-def find_alpha(matte: Coverage, unknown: Mask, windows: Windows) -> Reals:
+def solve_alpha(matte: AlphaU8, unknown: Mask, windows: Windows) -> Reals:
     """Return alpha, 0..1, (h, w): 0 or 1 where it is known, else as the windows want it.
 
     It minimises alpha' L alpha + sum of trust * (alpha - opinion)^2, with L the Laplacian.
     """
     opinion = matte.ravel().astype(np.float32) / np.float32(OPAQUE)
     trust: Reals = (TRUST * (2 * opinion - 1) ** 2 + LEAST_TRUST)[unknown.ravel()]
-    alpha = contrast(opinion)
+    alpha = rescale_alpha(opinion)
     open_ = np.flatnonzero(unknown)
     start = alpha[open_]
     known = alpha.copy()
@@ -80,7 +80,7 @@ def find_alpha(matte: Coverage, unknown: Mask, windows: Windows) -> Reals:
         product: Reals = windows.apply(scattered)[open_] + trust * values
         return product
 
-    alpha[open_] = solve(
+    alpha[open_] = conjugate_gradients(
         apply,
         windows.diagonal()[open_] + trust,
         trust * start - windows.apply(known)[open_],
@@ -91,24 +91,26 @@ def find_alpha(matte: Coverage, unknown: Mask, windows: Windows) -> Reals:
     return alpha.reshape(unknown.shape)
 
 
-def contrast(alpha: Reals) -> Reals:
+def rescale_alpha(alpha: Reals) -> Reals:
     """Spread FLOOR..CEILING over 0..1."""
     spread: Reals = np.clip((alpha - FLOOR) / (CEILING - FLOOR), 0, 1)
     return spread
 
 
-def sharpen(alpha: Reals, windows: Windows, fine: Pixels) -> Coverage:
+def upscale_alpha(alpha: Reals, windows: Windows, fine: RgbU8) -> AlphaU8:
     """Return alpha on the fine grid, from the colours there and the windows' slopes."""
     shape = fine.shape[0], fine.shape[1]
-    slopes, offsets, band = smooth_fit(alpha, windows)
-    values = enlarged_by(offsets, STEP, shape)
+    slopes, offsets, band = average_fits(alpha, windows)
+    values = upscale_by(offsets, STEP, shape)
     for slope, colours in zip(slopes, cv2.split(fine), strict=True):
-        values += enlarged_by(slope, STEP, shape) * colours
+        values += upscale_by(slope, STEP, shape) * colours
     hard = np.where(alpha > 1 / 2, np.uint8(OPAQUE), np.uint8(0))
-    return np.where(doubled(band, shape), to_bytes(contrast(values) * OPAQUE), doubled(hard, shape))
+    return np.where(
+        repeat_cells(band, shape), to_u8(rescale_alpha(values) * OPAQUE), repeat_cells(hard, shape)
+    )
 
 
-def smooth_fit(alpha: Reals, windows: Windows) -> tuple[Reals, Reals, Mask]:
+def average_fits(alpha: Reals, windows: Windows) -> tuple[Reals, Reals, Mask]:
     """Average the fits of the windows at each pixel: slopes (3, h, w), offsets (h, w), where.
 
     Slopes are per level of 0..255. A pixel in no window keeps its alpha whatever its colour.
@@ -127,6 +129,6 @@ def smooth_fit(alpha: Reals, windows: Windows) -> tuple[Reals, Reals, Mask]:
     return slopes, offsets, band
 
 
-def doubled(plane: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+def repeat_cells(plane: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     """Repeat each cell over its `STEP` x `STEP` pixels, cut to `shape`."""
     return plane.repeat(STEP, axis=0).repeat(STEP, axis=1)[: shape[0], : shape[1]]

@@ -9,14 +9,14 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
-from blur.imaging.resample import fitted
+from blur.imaging.resample import resize
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
     from blur.imaging.matting.models import ModelSpec
 
 EPSILON = 1e-6
@@ -50,7 +50,7 @@ class Model:
         """The side of the square that a photo is squeezed to."""
         return self.spec.side_px
 
-    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+    def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         """Return the raw map of the subject, (side, side), about 0..1, not stretched."""
         tensor = to_tensor(photo, self.spec)
         with self._lock:
@@ -77,10 +77,10 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
     return Model(spec, session)
 
 
-def to_tensor(photo: Pixels, spec: ModelSpec) -> NDArray[np.float32]:
+def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
     """Prepare the photo as rembg's `BaseSession.normalize` does: (1, 3, side, side)."""
     height, width = photo.shape[:2]
-    photo = fitted(photo, (min(height, LONGEST_PX), min(width, LONGEST_PX)))
+    photo = resize(photo, (min(height, LONGEST_PX), min(width, LONGEST_PX)))
     size = (spec.side_px, spec.side_px)
     small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
     scaled = small / max(float(small.max()), EPSILON)

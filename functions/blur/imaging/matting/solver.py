@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Reals: TypeAlias = NDArray[np.float32]
 
 
-def solve(  # noqa: PLR0913 - a system, where to start and when to stop
+def conjugate_gradients(  # noqa: PLR0913 - a system, where to start and when to stop
     apply: Callable[[Reals], Reals],
     diagonal: Reals,
     right: Reals,

@@ -21,9 +21,9 @@ from bgblur.blurring.options import (
 )
 from blur.api.blur_request import RADII_PX
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.encode.encoder import FORMATS, QUALITIES
+from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import MODES
-from blur.imaging.recipe import Recipe
 from blur_client import Client
 
 
@@ -37,15 +37,15 @@ def choices(field: str) -> list[str]:
     return list(kind.choices)
 
 
-def test_every_option_is_an_argument_of_the_client_and_a_field_of_the_recipe() -> None:
+def test_every_option_is_an_argument_of_the_client_and_a_field_of_the_blur_options() -> None:
     assert {option.field for option in OPTIONS} <= set(inspect.signature(Client.blur).parameters)
-    assert {option.local for option in OPTIONS} == {field.name for field in fields(Recipe)}
+    assert {option.local for option in OPTIONS} == {field.name for field in fields(BlurOptions)}
 
 
 def test_the_choices_are_those_of_the_service() -> None:
     assert choices("blur") == list(KERNELS)
     assert choices("mode") == list(MODES)
-    assert choices("format") == list(FORMATS) == list(EXTENSIONS)
+    assert choices("format") == list(OUTPUT_FORMATS) == list(EXTENSIONS)
 
 
 @pytest.mark.parametrize(("field", "bounds"), [("radius", RADII_PX), ("quality", QUALITIES)])

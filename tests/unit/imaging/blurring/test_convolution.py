@@ -21,18 +21,18 @@ from blur.imaging.blurring.convolution import normalised_convolution
 from blur.imaging.blurring.lens import gaussian
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 RADII = [0.4, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50]
 FULL = 255
 NOTHING = np.zeros((1, 1, 3), np.float32)
 
 
-def opaque(picture: Pixels) -> Coverage:
+def opaque(picture: RgbU8) -> AlphaU8:
     return np.full(picture.shape[:2], FULL, np.uint8)
 
 
-def exact_mean(colours: Pixels, weights: Coverage, sigma_px: float) -> np.ndarray:
+def exact_mean(colours: RgbU8, weights: AlphaU8, sigma_px: float) -> np.ndarray:
     """Knutsson and Westin's formula in double precision at full size."""
     share = weights / FULL
     total = gaussian_filter(share, sigma_px, mode="reflect")[..., np.newaxis]

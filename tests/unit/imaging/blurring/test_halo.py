@@ -10,24 +10,24 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 from tests.unit.imaging.pictures import disc, real
 
-from blur.imaging.compositing.composite import over
+from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene as Taken
 from blur.imaging.pipeline import blur_background
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 SIDE = 400
 
 
 class Scene(NamedTuple):
-    foreground: Pixels
-    background: Pixels
-    matte: Coverage
+    foreground: RgbU8
+    background: RgbU8
+    matte: AlphaU8
 
     @property
-    def photo(self) -> Pixels:
-        return over(*self)
+    def photo(self) -> RgbU8:
+        return composite(*self)
 
     @property
     def edge(self) -> np.ndarray:
@@ -41,16 +41,16 @@ class Scene(NamedTuple):
         )
         return np.asarray(share * self.foreground + (1 - share) * blurred)
 
-    def error(self, result: Pixels, radius: float) -> float:
+    def error(self, result: RgbU8, radius: float) -> float:
         return float(np.abs(result - self.ideal(radius))[self.edge].mean())
 
 
-def coarse_strands() -> Coverage:
+def coarse_strands() -> AlphaU8:
     """A disc whose rim is frayed into soft strands, like fur."""
     y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
     fray = 12 * np.sin(40 * np.arctan2(y, x))
     ramp = np.clip((110 + fray - np.hypot(y, x)) / 6 + 0.5, 0, 1)
-    matte: Coverage = np.rint(255 * ramp).astype(np.uint8)
+    matte: AlphaU8 = np.rint(255 * ramp).astype(np.uint8)
     return matte
 
 
@@ -64,9 +64,9 @@ def scenes() -> dict[str, Scene]:
     }
 
 
-def plain_blur(scene: Scene, radius: float) -> Pixels:
+def plain_blur(scene: Scene, radius: float) -> RgbU8:
     blurred = Image.fromarray(scene.photo).filter(ImageFilter.GaussianBlur(radius))
-    return over(scene.photo, np.array(blurred), scene.matte)
+    return composite(scene.photo, np.array(blurred), scene.matte)
 
 
 @pytest.mark.parametrize("name", scenes())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.unit.imaging.pictures import difference, flat, noise, softened
 
-from blur.imaging.blurring.lens import DISC_SPREAD, KERNELS, bokeh, disc, gaussian
+from blur.imaging.blurring.lens import DISC_RADIUS_PER_SIGMA, KERNELS, bokeh, disc_kernel, gaussian
 
 OPAQUE = np.full((200, 200), 255, np.uint8)
 
@@ -18,7 +18,7 @@ def lamp() -> np.ndarray:
 
 @pytest.mark.parametrize("radius", [0.3, 0.5, 1, 1.7, 4, 9.9])
 def test_a_disc_sums_to_one_is_round_and_as_wide_as_asked_for(radius: float) -> None:
-    taps = disc(radius)
+    taps = disc_kernel(radius)
     assert taps.sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(taps, taps.T)
     np.testing.assert_allclose(taps, taps[::-1])
@@ -42,18 +42,18 @@ def test_a_kernel_sums_to_one(kernel: str, radius: float) -> None:
 @pytest.mark.parametrize("radius", [0.01, 1, 5, 50])
 def test_a_kernel_reaches_no_further_than_it_says(kernel: str, radius: float) -> None:
     lens = KERNELS[kernel](radius)
-    side = 2 * lens.reach + 21
+    side = 2 * lens.radius_cells + 21
     point = np.zeros((side, side), np.float32)
     point[side // 2, side // 2] = 1
     spread = lens.spread(point)
-    assert np.abs(spread[: side // 2 - lens.reach]).max() < 1e-6
+    assert np.abs(spread[: side // 2 - lens.radius_cells]).max() < 1e-6
 
 
 @pytest.mark.parametrize("radius", [1, 3, 5, 7.9, 50])
 def test_bytes_are_spread_as_exactly_as_floats(radius: float) -> None:
     lens, picture = gaussian(radius), noise(90, 110)
-    assert lens.plain is not None
-    off = lens.plain(picture) - lens.spread(picture.astype(np.float32))
+    assert lens.fast_path is not None
+    off = lens.fast_path(picture) - lens.spread(picture.astype(np.float32))
     assert np.abs(off).max() < 0.501
 
 
@@ -71,7 +71,7 @@ def test_bokeh_makes_a_bright_disc_of_a_lamp_where_a_gaussian_makes_a_dim_cloud(
     )
     assert disc_of[100, 100] > 2 * cloud[100, 100]
     across = disc_of[100].astype(int)
-    edge = 100 + round(DISC_SPREAD * 6)
+    edge = 100 + round(DISC_RADIUS_PER_SIGMA * 6)
     assert across[edge - 4] > 0.8 * across[100]
     assert across[edge + 5] < 30
 
@@ -82,7 +82,9 @@ def test_bokeh_is_as_deep_as_a_gaussian_of_the_same_radius() -> None:
     spreads = []
     for kernel in ("gaussian", "bokeh"):
         lens = KERNELS[kernel](12)
-        light = lens.spread(np.repeat(step[:: lens.step, :: lens.step, 0], 1, 1).astype(np.float32))
+        light = lens.spread(
+            np.repeat(step[:: lens.cell_px, :: lens.cell_px, 0], 1, 1).astype(np.float32)
+        )
         slope = np.diff(light[light.shape[0] // 2])
         places = np.arange(slope.size)
         centre = (slope * places).sum() / slope.sum()
@@ -94,7 +96,7 @@ def test_bokeh_is_as_deep_as_a_gaussian_of_the_same_radius() -> None:
 def test_exposing_and_developing_gives_every_sample_back() -> None:
     lens = bokeh(3)
     samples = np.arange(256)
-    np.testing.assert_array_equal(lens.developed(lens.exposed[samples]), samples)
+    np.testing.assert_array_equal(lens.from_linear(lens.to_linear[samples]), samples)
 
 
 def test_light_adds_up_in_linear_light() -> None:

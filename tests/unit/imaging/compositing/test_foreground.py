@@ -4,39 +4,47 @@ import numpy as np
 import pytest
 from tests.unit.imaging.pictures import astronaut, difference, disc, flat, noise, random_coverage
 
-from blur.imaging.arrays import to_bytes
-from blur.imaging.compositing.composite import over
-from blur.imaging.compositing.foreground import GRID_PX, Layers, Side, fuse, pure, separate, unmix
+from blur.imaging.arrays import to_u8
+from blur.imaging.compositing.composite import composite
+from blur.imaging.compositing.foreground import (
+    GRID_PX,
+    Layer,
+    LayerColours,
+    blur_fusion,
+    decontaminate,
+    estimate_layers,
+    unmix,
+)
 
 
 def test_the_colours_of_two_flat_layers_are_found_again() -> None:
     matte = disc(200, 200, 60, softness=20)
     front, back = flat(200, 200, (220, 40, 30)), flat(200, 200, (20, 90, 200))
-    photo = over(front, back, matte)
-    layers = separate(photo, matte)
+    photo = composite(front, back, matte)
+    layers = estimate_layers(photo, matte)
     band = (matte > 0) & (matte < 255)
-    for side, ideal in ((Side.SUBJECT, front), (Side.BACKGROUND, back)):
-        assert difference(pure(photo, matte, layers, side), ideal)[band].mean() < 4
+    for side, ideal in ((Layer.FOREGROUND, front), (Layer.BACKGROUND, back)):
+        assert difference(decontaminate(photo, matte, layers, side), ideal)[band].mean() < 4
 
 
 def test_the_layers_of_mixed_pixels_make_up_the_photo() -> None:
     photo, matte = astronaut(), disc(512, 512, 150, softness=12)
-    layers = separate(photo, matte)
-    front, back = (pure(photo, matte, layers, side) for side in Side)
-    assert difference(over(front, back, matte), photo).mean() < 1
+    layers = estimate_layers(photo, matte)
+    front, back = (decontaminate(photo, matte, layers, side) for side in Layer)
+    assert difference(composite(front, back, matte), photo).mean() < 1
 
 
 def test_where_the_matte_is_sure_nothing_is_changed() -> None:
     photo, matte = noise(120, 90), disc(120, 90, 30)
     sure = (matte == 0) | (matte == 255)
-    for side in Side:
-        result = pure(photo, matte, separate(photo, matte), side)
+    for side in Layer:
+        result = decontaminate(photo, matte, estimate_layers(photo, matte), side)
         np.testing.assert_array_equal(result[sure], photo[sure])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (1, 20_000), (1500, 700)])
 def test_the_grid_is_small_and_keeps_the_aspect(size: tuple[int, int]) -> None:
-    layers = separate(noise(*size), np.full(size, 128, np.uint8))
+    layers = estimate_layers(noise(*size), np.full(size, 128, np.uint8))
     height, width, _ = layers.foreground.shape
     assert layers.background.shape == layers.foreground.shape
     assert max(height, width) == min(GRID_PX, max(size))
@@ -50,7 +58,7 @@ def test_hidden_pixels_say_nothing_about_either_layer() -> None:
     one[:, 60:], other[:, 60:] = (255, 0, 0), (0, 255, 0)
     seen = alpha == 255
     for mine, theirs in zip(
-        separate(one, matte, alpha), separate(other, matte, alpha), strict=True
+        estimate_layers(one, matte, alpha), estimate_layers(other, matte, alpha), strict=True
     ):
         np.testing.assert_allclose(mine[seen], theirs[seen], atol=0.01)
 
@@ -58,15 +66,15 @@ def test_hidden_pixels_say_nothing_about_either_layer() -> None:
 def test_a_guess_that_explains_the_photo_is_kept() -> None:
     share = np.repeat(np.array([[0.25], [0.5], [0.75]], np.float32), 3, axis=1)
     near, far = np.full((3, 3), 200, np.float32), np.full((3, 3), 40, np.float32)
-    layers = fuse(share * near + (1 - share) * far, share, Layers(near, far))
+    layers = blur_fusion(share * near + (1 - share) * far, share, LayerColours(near, far))
     np.testing.assert_allclose(layers.foreground, near, atol=1e-3)
     np.testing.assert_allclose(layers.background, far, atol=1e-3)
 
 
 def test_what_is_unexplained_goes_to_the_layer_that_shows_more() -> None:
     share = np.full((1, 3), 0.9, np.float32)
-    guess = Layers(np.full((1, 3), 100, np.float32), np.full((1, 3), 100, np.float32))
-    layers = fuse(np.full((1, 3), 120, np.float32), share, guess)
+    guess = LayerColours(np.full((1, 3), 100, np.float32), np.full((1, 3), 100, np.float32))
+    layers = blur_fusion(np.full((1, 3), 120, np.float32), share, guess)
     assert layers.foreground.min() > 120
     assert 100 < layers.background.max() < 104
 
@@ -74,14 +82,14 @@ def test_what_is_unexplained_goes_to_the_layer_that_shows_more() -> None:
 def test_only_mixed_pixels_of_the_rows_are_taken_apart() -> None:
     photo, matte = noise(40, 30), random_coverage(40, 30) // 128 * 255
     matte[10, 5] = matte[30, 7] = 100
-    found = unmix(photo, matte, separate(photo, matte), slice(5, 20))
-    assert found.points.where.tolist() == [10 * 30 + 5]
-    assert to_bytes(found.share * 255).tolist() == [[100, 100, 100]]
+    found = unmix(photo, matte, estimate_layers(photo, matte), slice(5, 20))
+    assert found.pixels.indices.tolist() == [10 * 30 + 5]
+    assert to_u8(found.alpha * 255).tolist() == [[100, 100, 100]]
 
 
 def test_the_arguments_are_not_modified() -> None:
     photo, matte = noise(60, 60), disc(60, 60, 20)
     before = photo.copy(), matte.copy()
-    pure(photo, matte, separate(photo, matte), Side.SUBJECT)
+    decontaminate(photo, matte, estimate_layers(photo, matte), Layer.FOREGROUND)
     np.testing.assert_array_equal(photo, before[0])
     np.testing.assert_array_equal(matte, before[1])

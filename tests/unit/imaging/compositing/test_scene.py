@@ -9,7 +9,7 @@ from tests.unit.imaging.pictures import noise, random_coverage
 from blur.imaging.compositing.scene import Scene
 
 if TYPE_CHECKING:
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_arrays_of_another_kind_are_refused(
-    photo: Pixels, matte: Coverage, alpha: Coverage | None
+    photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None
 ) -> None:
     with pytest.raises(ValueError, match="must be uint8"):
         Scene.of(photo, matte, alpha)

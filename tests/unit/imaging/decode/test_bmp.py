@@ -7,11 +7,11 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
+from tests.unit.imaging.icc_profiles import SRGB, display_p3
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
-from tests.unit.imaging.profiles import SRGB, display_p3
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.bmp import run_lengths
+from blur.imaging.decode.bmp import decode_rle
 from blur.imaging.decode.decoder import Photo, decode
 
 RLE8, RLE4, BITFIELDS, JPEG = 1, 2, 3, 4
@@ -112,18 +112,18 @@ def test_runs_of_pixels_padded_past_an_odd_row_do_not_skew_the_picture(
 def test_runs_jumps_and_ends_are_followed() -> None:
     codes = b"\3\7\0\0\2\x12\0\2\1\1\1\5\0\1"
     np.testing.assert_array_equal(
-        run_lengths(codes, 0, (3, 4), is_rle4=False),
+        decode_rle(codes, 0, (3, 4), is_rle4=False),
         [[7, 7, 7, 0], [18, 18, 0, 0], [0, 0, 0, 5]],
     )
     np.testing.assert_array_equal(
-        run_lengths(b"\5\x12\0\1", 0, (1, 6), is_rle4=True), [[1, 2, 1, 2, 1, 0]]
+        decode_rle(b"\5\x12\0\1", 0, (1, 6), is_rle4=True), [[1, 2, 1, 2, 1, 0]]
     )
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3])
 def test_run_lengths_that_end_too_early_are_refused(kept: int) -> None:
     with pytest.raises((InvalidImageError, IndexError)):
-        run_lengths(b"\0\2\1\1"[:kept], 0, (3, 4), is_rle4=False)
+        decode_rle(b"\0\2\1\1"[:kept], 0, (3, 4), is_rle4=False)
 
 
 @pytest.mark.parametrize("profile", [SRGB, display_p3()])

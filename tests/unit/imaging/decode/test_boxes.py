@@ -9,16 +9,16 @@ import pillow_heif
 import pytest
 from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
-from tests.unit.imaging.decode.recipes import (
+from tests.unit.imaging.decode.sample_files import (
     box,
     clean_aperture,
     with_property,
     without_association,
 )
+from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
-from tests.unit.imaging.profiles import SRGB
 
-from blur.imaging.decode.boxes import boxes, items_of, nclx_of, with_alpha_sizes
+from blur.imaging.decode.boxes import boxes, read_items, read_nclx, with_alpha_sizes
 from blur.imaging.decode.decoder import decode
 
 pillow_heif.register_heif_opener()
@@ -75,7 +75,7 @@ def test_a_clean_aperture_that_cannot_be_is_ignored(file_format: str, aperture: 
 def test_an_alpha_item_without_its_size_gets_that_of_its_picture() -> None:
     picture = np.dstack((astronaut(64, 96), noise(64, 96)[..., 0]))
     whole = saved(Image.fromarray(picture), "AVIF", quality=90)
-    items = items_of(whole)
+    items = read_items(whole)
     (alpha,) = (item for reference, item, _ in items.references if reference.kind == b"auxl")
     place = [one.kind for one in items.of(alpha)].index(b"ispe")
     lacking = without_association(whole, alpha, place)
@@ -98,7 +98,7 @@ def test_boxes_cut_anywhere_are_read_as_far_as_they_go(file_format: str) -> None
     whole = photo(file_format, icc_profile=SRGB)
     meta = next(one for one in boxes(whole) if one.kind == b"meta")
     for end in range(meta.start, meta.end):
-        items_of(whole[:end])
+        read_items(whole[:end])
         with_alpha_sizes(whole[:end])
 
 
@@ -109,4 +109,4 @@ def test_the_colours_of_a_grid_can_be_those_of_its_tiles() -> None:
     properties = box(b"iprp", box(b"ipco", colours) + box(b"ipma", table))
     body = box(b"pitm", b"\0\0\0\0\0\1") + box(b"iref", bytes(4) + tiles) + properties
     data = box(b"meta", bytes(4) + body)
-    assert nclx_of(data, items_of(data)) == (12, 13)
+    assert read_nclx(data, read_items(data)) == (12, 13)

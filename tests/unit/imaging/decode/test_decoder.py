@@ -10,13 +10,13 @@ import pillow_heif
 import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
+from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
-from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.decode.decoder import Photo as Photograph
 from blur.imaging.decode.decoder import decode
-from blur.imaging.decode.formats import FORMAT_NAMES
+from blur.imaging.decode.formats import INPUT_FORMAT_NAMES
 
 pillow_heif.register_heif_opener()  # the tests write HEIC by it
 LIMIT = 1_000_000
@@ -187,12 +187,12 @@ def test_a_damaged_file_is_decoded_or_refused_and_nothing_else(file_format: str)
 
 @pytest.mark.parametrize("data", [b"", b"GIF", b"%PDF-1.7", b"<svg/>", b"\x00" * 5000])
 def test_what_is_no_image_is_refused_with_the_formats_that_are_read(data: bytes) -> None:
-    with pytest.raises(InvalidImageError, match=FORMAT_NAMES):
+    with pytest.raises(InvalidImageError, match=INPUT_FORMAT_NAMES):
         read(data)
 
 
 def test_the_formats_named_are_those_that_users_know() -> None:
-    assert FORMAT_NAMES == "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
+    assert INPUT_FORMAT_NAMES == "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 
 
 def test_a_format_that_pillow_knows_but_that_is_not_offered_is_refused() -> None:
@@ -268,7 +268,7 @@ def test_the_brand_may_stand_second(brand: bytes) -> None:
 
 def test_a_box_file_of_another_kind_is_no_image() -> None:
     film = (20).to_bytes(4) + b"ftypisom" + bytes(4) + b"mp42" + bytes(500)
-    with pytest.raises(InvalidImageError, match=FORMAT_NAMES):
+    with pytest.raises(InvalidImageError, match=INPUT_FORMAT_NAMES):
         read(film)
 
 

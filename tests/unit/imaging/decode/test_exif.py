@@ -7,12 +7,12 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.imaging.decode.recipes import exif, png_chunk, png_with, segment
+from tests.unit.imaging.decode.sample_files import exif, png_chunk, png_with, segment
+from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, difference, saved
-from tests.unit.imaging.profiles import SRGB
 
 from blur.imaging.decode.decoder import decode
-from blur.imaging.decode.exif import is_adobe_rgb, orientation_of
+from blur.imaging.decode.exif import is_adobe_rgb, read_orientation
 
 BYTE, ASCII, SHORT, LONG = 1, 2, 3, 4
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
@@ -39,7 +39,7 @@ def test_the_orientation_is_read_in_every_type_of_whole_number(
     order: str, kind: int, code: str
 ) -> None:
     value = struct.pack(f"{order}{code}", 8).ljust(4, b"\0")
-    assert orientation_of(exif((274, kind, 1, value), order=order)) == 8
+    assert read_orientation(exif((274, kind, 1, value), order=order)) == 8
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_orientation_is_read_in_every_type_of_whole_number(
     ],
 )
 def test_data_without_orientation_is_upright(data: bytes) -> None:
-    assert orientation_of(data) == 1
+    assert read_orientation(data) == 1
     assert not is_adobe_rgb(data)
 
 

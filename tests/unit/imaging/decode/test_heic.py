@@ -9,11 +9,11 @@ import pillow_heif
 import pytest
 from PIL import Image
 from PIL.ExifTags import Base
+from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, saved
-from tests.unit.imaging.profiles import SRGB
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.heic import MAX_COPIED_BYTES, without_metadata
+from blur.imaging.decode.heic import MAX_COPIED_BYTES, strip_metadata
 
 pillow_heif.register_heif_opener()
 
@@ -30,7 +30,7 @@ def exif(text: str) -> Image.Exif:
 
 def test_the_picture_and_its_profile_stay_and_its_exif_data_go() -> None:
     whole = photo(exif=exif("Camera"), icc_profile=SRGB)
-    before, after = Image.open(BytesIO(whole)), Image.open(BytesIO(without_metadata(whole)))
+    before, after = Image.open(BytesIO(whole)), Image.open(BytesIO(strip_metadata(whole)))
     assert before.info["exif"]
     assert not after.info["exif"]
     assert after.info["icc_profile"] == SRGB
@@ -41,7 +41,7 @@ def test_exif_data_that_many_images_share_are_not_copied_for_any() -> None:
     images = [Image.new("RGB", (16, 16)) for _ in range(20)]
     file = BytesIO()
     images[0].save(file, "HEIF", save_all=True, append_images=images[1:], exif=exif("x" * 5000))
-    opened = pillow_heif.open_heif(BytesIO(without_metadata(file.getvalue())))
+    opened = pillow_heif.open_heif(BytesIO(strip_metadata(file.getvalue())))
     assert len(opened) == 20
     assert all(image.info["metadata"] == [] for image in opened)
 
@@ -50,29 +50,29 @@ def test_a_file_that_describes_too_many_items_at_too_great_a_length_is_refused()
     described = b"infe" * 1000
     box = (MAX_COPIED_BYTES // 1000 + 9).to_bytes(4) + b"meta" + described
     with pytest.raises(InvalidImageError, match="items"):
-        without_metadata(photo() + box.ljust(MAX_COPIED_BYTES // 1000 + 9, b"\0"))
-    without_metadata(photo() + box)
+        strip_metadata(photo() + box.ljust(MAX_COPIED_BYTES // 1000 + 9, b"\0"))
+    strip_metadata(photo() + box)
 
 
 def test_a_file_with_more_metadata_than_it_can_hold_is_refused() -> None:
     described = b"infe\2\0\0\1\0\1\0\0Exif" * 60
     box = (8 + len(described)).to_bytes(4) + b"meta" + described
     large = (10_000_000).to_bytes(4) + b"mdat" + bytes(9_999_992)
-    without_metadata(photo() + box)
-    without_metadata(large + box.replace(b"Exif", b"hvc1"))
+    strip_metadata(photo() + box)
+    strip_metadata(large + box.replace(b"Exif", b"hvc1"))
     with pytest.raises(InvalidImageError, match="items"):
-        without_metadata(large + box)
+        strip_metadata(large + box)
 
 
 @pytest.mark.parametrize("end", [b"\0\0\0\0mdat", b"\0\0\0\1mdat", b"\0\0\0\7free", b"\xff", b""])
 def test_a_last_box_that_does_not_end_is_taken_to_the_end(end: bytes) -> None:
     whole = photo() + end
-    assert without_metadata(whole) == whole
+    assert strip_metadata(whole) == whole
 
 
 def test_bytes_like_metadata_outside_its_boxes_are_kept() -> None:
     whole = photo(exif=exif("Camera"), icc_profile=SRGB)
     large = b"\0\0\0\1mdat" + (24).to_bytes(8) + b"cdscExif"
-    cleaned = without_metadata(whole + large + b"\0\0\0\x0cfreeuri ")
+    cleaned = strip_metadata(whole + large + b"\0\0\0\x0cfreeuri ")
     assert cleaned.endswith(b"cdscExif\0\0\0\x0cfreeuri ")
     assert cleaned.count(b"Exif") == whole.count(b"Exif")  # one item, and its data begin so, too

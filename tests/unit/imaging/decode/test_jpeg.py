@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.imaging.decode.recipes import segment
+from tests.unit.imaging.decode.sample_files import segment
 from tests.unit.imaging.pictures import astronaut, saved
 
 from blur.errors import InvalidImageError

@@ -8,9 +8,9 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.imaging.decode.recipes import png_chunk, png_with
+from tests.unit.imaging.decode.sample_files import png_chunk, png_with
+from tests.unit.imaging.icc_profiles import SRGB, grey_profile
 from tests.unit.imaging.pictures import astronaut, saved
-from tests.unit.imaging.profiles import SRGB, grey_profile
 
 from blur.errors import InvalidImageError
 from blur.imaging.decode.decoder import Photo, decode

@@ -8,9 +8,9 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from tests.unit.imaging.decode.recipes import tiff
+from tests.unit.imaging.decode.sample_files import tiff
+from tests.unit.imaging.icc_profiles import cmyk_profile
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
-from tests.unit.imaging.profiles import cmyk_profile
 
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.decode.decoder import Photo, decode

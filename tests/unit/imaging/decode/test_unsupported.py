@@ -6,9 +6,9 @@ import pytest
 
 from blur.errors import InvalidImageError
 from blur.imaging.decode.decoder import decode
-from blur.imaging.decode.formats import FORMAT_NAMES
+from blur.imaging.decode.formats import INPUT_FORMAT_NAMES
 
-SUPPORTED = f"Send one of: {FORMAT_NAMES}.$"
+SUPPORTED = f"Send one of: {INPUT_FORMAT_NAMES}.$"
 SENT = {
     "A PDF": [b"%PDF-1.7\n"],
     "An SVG": [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, noise
-from tests.unit.imaging.profiles import SRGB
 
 from blur.imaging.encode.png import SIGNATURE, STRIP_BYTES, write_png
 

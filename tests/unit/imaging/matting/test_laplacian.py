@@ -7,7 +7,7 @@ import pytest
 from tests.unit.imaging.pictures import astronaut, noise
 
 from blur.imaging.matting.laplacian import EPSILON, Windows
-from blur.imaging.matting.solver import solve
+from blur.imaging.matting.solver import conjugate_gradients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,11 +79,15 @@ def test_conjugate_gradients_solve_what_can_be_checked() -> None:
     truth = random_alpha(30)
     zeros = np.zeros(30, np.float32)
     diagonal = np.diagonal(matrix).copy()
-    found = solve(lambda x: matrix @ x, diagonal, matrix @ truth, zeros, steps=60, tolerance=1e-6)
+    found = conjugate_gradients(
+        lambda x: matrix @ x, diagonal, matrix @ truth, zeros, steps=60, tolerance=1e-6
+    )
     np.testing.assert_allclose(found, truth, atol=1e-4)
 
 
 def test_a_start_that_is_the_solution_is_kept() -> None:
     truth, ones = random_alpha(30), np.ones(30, np.float32)
-    found = solve(lambda x: 2 * x, 2 * ones, 2 * truth, truth, steps=5, tolerance=1e-6)
+    found = conjugate_gradients(
+        lambda x: 2 * x, 2 * ones, 2 * truth, truth, steps=5, tolerance=1e-6
+    )
     np.testing.assert_array_equal(found, truth)

@@ -7,12 +7,12 @@ import pytest
 from tests.unit.imaging.pictures import flat, noise
 
 from blur.errors import NoSubjectError
-from blur.imaging.matting.matte import LEAST_CONFIDENCE, find_matte, on_grey, stretch
+from blur.imaging.matting.matte import MIN_CONFIDENCE, composite_over_grey, find_matte, stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 
 class Fixed:
@@ -21,9 +21,9 @@ class Fixed:
     def __init__(self, raw: NDArray[np.float32]) -> None:
         self.raw = raw
         self.side_px = raw.shape[0]
-        self.seen: Pixels | None = None
+        self.seen: RgbU8 | None = None
 
-    def predict(self, photo: Pixels) -> NDArray[np.float32]:
+    def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         self.seen = photo
         return self.raw
 
@@ -42,7 +42,7 @@ def test_the_matte_has_the_photos_size_and_the_whole_range() -> None:
     assert (matte[:, 70:] > 245).all()
 
 
-@pytest.mark.parametrize("greatest", [0.0, 0.5, LEAST_CONFIDENCE - 0.01, np.nan])
+@pytest.mark.parametrize("greatest", [0.0, 0.5, MIN_CONFIDENCE - 0.01, np.nan])
 def test_a_model_that_is_not_sure_finds_no_subject(greatest: float) -> None:
     with pytest.raises(NoSubjectError):
         find_matte(Fixed(half_and_half(greatest)), noise(90, 120))
@@ -65,7 +65,10 @@ def test_the_model_sees_grey_where_the_photo_is_transparent() -> None:
 
 def test_colours_hidden_by_alpha_cannot_be_told_apart() -> None:
     hidden = np.zeros((10, 10), np.uint8)
-    one, other = on_grey(noise(10, 10, 1), hidden), on_grey(noise(10, 10, 2), hidden)
+    one, other = (
+        composite_over_grey(noise(10, 10, 1), hidden),
+        composite_over_grey(noise(10, 10, 2), hidden),
+    )
     np.testing.assert_array_equal(one, other)
 
 

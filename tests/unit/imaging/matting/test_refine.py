@@ -8,8 +8,8 @@ from PIL import Image
 from tests.unit.imaging.pictures import astronaut, disc, flat, noise, random_coverage
 
 from blur.imaging.matting.laplacian import Windows
-from blur.imaging.matting.refine import FINE_SIDE_PX, brought, find_alpha, refine
-from blur.imaging.matting.trimap import find_unknown, grow
+from blur.imaging.matting.refine import FINE_SIDE_PX, refine, solve_alpha, to_fine_grid
+from blur.imaging.matting.trimap import dilate, find_unknown
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 9))
@@ -18,7 +18,7 @@ def test_any_size_is_refined(height: int, width: int, seed: int) -> None:
     photo = noise(height, width, seed)
     matte = refine(random_coverage(32, 32, seed), photo)
     assert matte.dtype == np.uint8
-    assert matte.shape == brought(photo).shape[:2]
+    assert matte.shape == to_fine_grid(photo).shape[:2]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (2, 3_000)])
@@ -38,7 +38,7 @@ def test_what_the_network_is_sure_of_stays_exactly(photo: np.ndarray) -> None:
     matte = refine(given, photo)
     size = (matte.shape[1], matte.shape[0])
     sizes = np.asarray(Image.fromarray(given).resize(size))
-    near = grow(grow(grow(grow(grow(grow((sizes > 3) & (sizes < 252)))))))
+    near = dilate(dilate(dilate(dilate(dilate(dilate((sizes > 3) & (sizes < 252)))))))
     assert (matte[~near] == np.where(sizes > 127, 255, 0)[~near]).all()
     assert (~near).mean() > 0.5
 
@@ -77,6 +77,6 @@ def test_the_unknown_band_is_where_the_map_is_unsure_and_one_pixel_around() -> N
 def test_alpha_is_known_outside_the_band() -> None:
     given = disc(80, 90, 25, softness=10)
     unknown = find_unknown(given)
-    alpha = find_alpha(given, unknown, Windows.touching(unknown, noise(80, 90)))
+    alpha = solve_alpha(given, unknown, Windows.touching(unknown, noise(80, 90)))
     assert set(np.unique(alpha[~unknown])) == {0, 1}
     assert ((alpha >= 0) & (alpha <= 1)).all()

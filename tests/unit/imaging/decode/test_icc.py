@@ -7,21 +7,21 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.imaging.decode.recipes import in_srgb
+from tests.unit.imaging.decode.sample_files import in_srgb
+from tests.unit.imaging.icc_profiles import SRGB, display_p3
 from tests.unit.imaging.pictures import astronaut, saved
-from tests.unit.imaging.profiles import SRGB, display_p3
 
 from blur.imaging.decode.decoder import decode
-from blur.imaging.decode.profiles import (
+from blur.imaging.decode.icc import (
     ADOBE_RGB,
     ADOBE_RGB_CURVE,
     BT2020,
     DISPLAY_P3,
     SRGB_CURVE,
-    made,
-    normalised,
+    build_profile,
+    repair_header,
 )
-from blur.imaging.encode.encoder import FORMATS, encode
+from blur.imaging.encode.encoder import OUTPUT_FORMATS, encode
 
 
 def accepted_by_libpng(profile: bytes) -> bool:
@@ -51,7 +51,7 @@ def version_4(profile: bytes, more: bytes) -> bytes:
         (display_p3() + b"\0\0\0\0", 0),
     ],
 )
-@pytest.mark.parametrize("output", FORMATS)
+@pytest.mark.parametrize("output", OUTPUT_FORMATS)
 def test_a_profile_with_a_bad_header_is_written_with_a_good_one(
     profile: bytes, intent: int, output: str
 ) -> None:
@@ -67,15 +67,15 @@ def test_a_profile_with_a_bad_header_is_written_with_a_good_one(
 
 @pytest.mark.parametrize("profile", [SRGB, display_p3()])
 def test_a_good_profile_is_not_changed(profile: bytes) -> None:
-    assert normalised(profile) == profile
+    assert repair_header(profile) == profile
 
 
 @pytest.mark.parametrize(
     "profile",
     [
-        made("a", DISPLAY_P3, SRGB_CURVE),
-        made("b", BT2020, SRGB_CURVE),
-        made("c", ADOBE_RGB, ADOBE_RGB_CURVE),
+        build_profile("a", DISPLAY_P3, SRGB_CURVE),
+        build_profile("b", BT2020, SRGB_CURVE),
+        build_profile("c", ADOBE_RGB, ADOBE_RGB_CURVE),
     ],
 )
 def test_profiles_made_here_are_accepted_and_keep_white(profile: bytes) -> None:

@@ -6,11 +6,11 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from tests.unit.imaging.icc_profiles import SRGB, cmyk_profile, grey_profile, in_space
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
-from tests.unit.imaging.profiles import SRGB, cmyk_profile, grey_profile, in_space
 
-from blur.imaging.decode.colour import grey_bytes, to_rgb
 from blur.imaging.decode.decoder import Photo, decode
+from blur.imaging.decode.rgb import scale_grey, to_rgb
 
 RAMP = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (3, 1))
 """All 256 greys in 16 bits, which no rounding moves."""
@@ -80,7 +80,7 @@ def test_floating_point_beyond_all_scales_is_stretched() -> None:
 
 def test_samples_that_are_no_numbers_do_not_break_a_picture() -> None:
     samples = np.array([[0, np.nan, 1]], np.float32)
-    np.testing.assert_array_equal(grey_bytes(samples), [[0, 0, 255]])
+    np.testing.assert_array_equal(scale_grey(samples), [[0, 0, 255]])
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "GIF", "BMP", "TIFF"])
@@ -267,11 +267,11 @@ def test_a_cmyk_profile_turns_no_ink_into_white_and_black_ink_into_black() -> No
 @pytest.mark.parametrize("extreme", [np.inf, -np.inf, np.float32(3e38), np.float32(-3e38)])
 def test_samples_without_measure_are_stretched_like_any(extreme: float) -> None:
     samples = np.array([[extreme, -extreme]], np.float32)
-    assert set(grey_bytes(samples).ravel()) == {0, 255}
+    assert set(scale_grey(samples).ravel()) == {0, 255}
 
 
 def test_a_scale_is_that_of_the_whole_picture_and_not_of_some_rows() -> None:
     samples = np.zeros((700, 1000), np.float32)
     samples[0, 0], samples[-1, -1] = -1000, 3000
-    grey = grey_bytes(samples)
+    grey = scale_grey(samples)
     assert (grey[0, 0], grey[0, 1], grey[-1, 0], grey[-1, -1]) == (0, 64, 64, 255)

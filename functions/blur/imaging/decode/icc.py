@@ -59,16 +59,16 @@ _ALIGNED_FROM_MAJOR = 4
 """The version whose profiles have lengths divisible by 4 (7.2.2)."""
 
 
-def to_xyz(primaries: Primaries) -> NDArray[np.float64]:
+def xyz_matrix(primaries: Primaries) -> NDArray[np.float64]:
     """Return the matrix from linear RGB to XYZ, in which white has Y = 1."""
     xyz = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
     return np.asarray(xyz[:, :3] * np.linalg.solve(xyz[:, :3], xyz[:, 3]), np.float64)
 
 
-def between(source: Primaries, target: Primaries) -> NDArray[np.float64]:
+def conversion_matrix(source: Primaries, target: Primaries) -> NDArray[np.float64]:
     """Return the matrix from linear RGB of one kind to the other."""
-    adapted = _adaptation(_white(source.white), _white(target.white)) @ to_xyz(source)
-    return np.asarray(np.linalg.solve(to_xyz(target), adapted), np.float64)
+    adapted = _adaptation(_white(source.white), _white(target.white)) @ xyz_matrix(source)
+    return np.asarray(np.linalg.solve(xyz_matrix(target), adapted), np.float64)
 
 
 def _white(white: tuple[float, float]) -> tuple[float, float, float]:
@@ -85,10 +85,10 @@ def _adaptation(
 
 
 @cache
-def made(name: str, primaries: Primaries, curve: Curve) -> bytes:
+def build_profile(name: str, primaries: Primaries, curve: Curve) -> bytes:
     """Return a display profile of these primaries and this curve (8.3.3)."""
     adaptation = _adaptation(_white(primaries.white), _D50)
-    colorants = adaptation @ to_xyz(primaries)
+    colorants = adaptation @ xyz_matrix(primaries)
     response = b"para" + bytes(4) + struct.pack(">HH", 3, 0) + _fixed(*curve)
     tags = {
         b"desc": _text(name),
@@ -120,10 +120,10 @@ def _profile(tags: dict[bytes, bytes]) -> bytes:
     kind = struct.pack(">L4s4s4s", _VERSION_4, b"mntr", b"RGB ", b"XYZ ")
     date = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
     header = bytes(8) + kind + date + b"acsp" + bytes(28) + _fixed(*_D50)
-    return normalised(header.ljust(128, b"\0") + table + body)
+    return repair_header(header.ljust(128, b"\0") + table + body)
 
 
-def normalised(profile: bytes) -> bytes:
+def repair_header(profile: bytes) -> bytes:
     """Return the profile with a header that libpng accepts: its length and rendering intent.
 
     An intent that does not exist is read in the other byte order, and else as perceptual.

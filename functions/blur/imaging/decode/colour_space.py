@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from blur.imaging.decode.hdr import HLG, PQ, Transfer, to_codes, tone_mapped
-from blur.imaging.decode.profiles import (
+from blur.imaging.decode.hdr import HLG, PQ, Transfer, encode_srgb, tone_map
+from blur.imaging.decode.icc import (
     ADOBE_RGB,
     ADOBE_RGB_CURVE,
     BT709_CURVE,
@@ -22,13 +22,13 @@ from blur.imaging.decode.profiles import (
     SRGB_CURVE,
     Curve,
     Primaries,
-    made,
+    build_profile,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 _PRIMARIES = {9: BT2020, 11: DCI_P3, 12: DISPLAY_P3}
 """By ITU-T H.273's number. Those of television count as sRGB's, which are close."""
@@ -42,7 +42,7 @@ _SAME_EXPONENT = 0.05
 """PNG writers store 0.45455 for sRGB's curve, or 0.45 and 0.46."""
 
 
-class Encoding(NamedTuple):
+class ColourSpace(NamedTuple):
     """Primaries, and one of: a curve that profiles have, an exponent, an HDR transfer."""
 
     primaries: Primaries = SRGB
@@ -52,26 +52,26 @@ class Encoding(NamedTuple):
     hdr: Transfer | None = None
 
     @property
-    def needs_depth(self) -> bool:
+    def needs_16bit(self) -> bool:
         """Whether samples of 16 bits come out better than those of 8."""
         return self.hdr is not None or self.exponent is not None
 
 
-ADOBE_RGB_ENCODING = Encoding(ADOBE_RGB, ADOBE_RGB_CURVE)
+ADOBE_RGB_SPACE = ColourSpace(ADOBE_RGB, ADOBE_RGB_CURVE)
 
 
-def from_cicp(primaries: int, transfer: int) -> Encoding:
+def from_cicp(primaries: int, transfer: int) -> ColourSpace:
     """Return the encoding of two numbers of ITU-T H.273 (8.1 and 8.2)."""
     known = _PRIMARIES.get(primaries, SRGB)
     if transfer in _HDR:
-        return Encoding(known, hdr=_HDR[transfer])
+        return ColourSpace(known, hdr=_HDR[transfer])
     if transfer in _EXPONENTS:
-        return Encoding(known, exponent=_EXPONENTS[transfer])
+        return ColourSpace(known, exponent=_EXPONENTS[transfer])
     is_television = transfer in _TELEVISION and known is not SRGB
-    return Encoding(known, BT709_CURVE if is_television else SRGB_CURVE)
+    return ColourSpace(known, BT709_CURVE if is_television else SRGB_CURVE)
 
 
-def from_gamma(gamma: float, primaries: Primaries | None) -> Encoding:
+def from_gamma(gamma: float, primaries: Primaries | None) -> ColourSpace:
     """Return the encoding of a PNG's gAMA and cHRM (PNG, third edition, 11.3.2)."""
     near = next(
         (one for one in (SRGB, DISPLAY_P3, BT2020, ADOBE_RGB) if _same(one, primaries)), None
@@ -79,35 +79,35 @@ def from_gamma(gamma: float, primaries: Primaries | None) -> Encoding:
     known = near or primaries or SRGB
     exponent = 1 / gamma
     if abs(exponent - _SRGB_EXPONENT) < _SAME_EXPONENT:
-        return ADOBE_RGB_ENCODING if known is ADOBE_RGB else Encoding(known)
-    return Encoding(known, exponent=exponent)
+        return ADOBE_RGB_SPACE if known is ADOBE_RGB else ColourSpace(known)
+    return ColourSpace(known, exponent=exponent)
 
 
 def _same(one: Primaries, other: Primaries | None) -> bool:
     return other is not None and bool(np.abs(np.subtract(one, other)).max() < _SAME)
 
 
-def rendered(
-    samples: NDArray[np.unsignedinteger], encoding: Encoding
-) -> tuple[Pixels, bytes | None]:
+def to_8bit(
+    samples: NDArray[np.unsignedinteger], encoding: ColourSpace
+) -> tuple[RgbU8, bytes | None]:
     """Return 8-bit colours of 8- or 16-bit samples (H, W, 3), and the profile they are in."""
     if encoding.hdr is not None:
         target = SRGB if encoding.primaries is SRGB else DISPLAY_P3
-        return tone_mapped(samples, encoding.hdr, encoding.primaries, target), profile_of(
-            Encoding(target)
+        return tone_map(samples, encoding.hdr, encoding.primaries, target), icc_profile_of(
+            ColourSpace(target)
         )
     if encoding.exponent is not None:
         full = np.iinfo(samples.dtype).max
         light = (np.arange(full + 1) / full) ** encoding.exponent
-        return to_codes(light)[samples], profile_of(Encoding(encoding.primaries))
-    return samples.astype(np.uint8, copy=False), profile_of(encoding)
+        return encode_srgb(light)[samples], icc_profile_of(ColourSpace(encoding.primaries))
+    return samples.astype(np.uint8, copy=False), icc_profile_of(encoding)
 
 
-def profile_of(encoding: Encoding) -> bytes | None:
+def icc_profile_of(encoding: ColourSpace) -> bytes | None:
     """Return the profile of an encoding that has a curve; None is sRGB."""
     if encoding.primaries is SRGB:
         return None
-    return made(_NAMES.get(encoding.primaries, "RGB"), encoding.primaries, encoding.curve)
+    return build_profile(_NAMES.get(encoding.primaries, "RGB"), encoding.primaries, encoding.curve)
 
 
 _NAMES = {

@@ -9,7 +9,7 @@ DEFAULT_QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class BlurOptions:
     """Everything that shapes the result, besides the photo itself."""
 
     radius_px: int

@@ -10,16 +10,16 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
-from tests.unit.imaging.decode.recipes import deep_png, in_srgb, png_chunk, png_with, with_nclx
+from tests.unit.imaging.decode.sample_files import deep_png, in_srgb, png_chunk, png_with, with_nclx
+from tests.unit.imaging.icc_profiles import display_p3
 from tests.unit.imaging.pictures import astronaut, difference, real, saved
-from tests.unit.imaging.profiles import display_p3
 
+from blur.imaging.decode.colour_space import from_cicp, to_8bit
 from blur.imaging.decode.decoder import Photo, decode
-from blur.imaging.decode.encoding import from_cicp, rendered
 from blur.imaging.decode.hdr import WHITE_NITS, nits_to_pq, pq_to_nits, roll_off
-from blur.imaging.decode.profiles import BT2020, DISPLAY_P3, between
-from blur.imaging.decode.profiles import SRGB as SRGB_PRIMARIES
-from blur.imaging.encode.encoder import FORMATS, encode
+from blur.imaging.decode.icc import BT2020, DISPLAY_P3, conversion_matrix
+from blur.imaging.decode.icc import SRGB as SRGB_PRIMARIES
+from blur.imaging.encode.encoder import OUTPUT_FORMATS, encode
 
 pillow_heif.register_heif_opener()
 SKIN = (239, 176, 149)
@@ -47,12 +47,14 @@ def to_samples(light: np.ndarray) -> np.ndarray:
 
 def in_p3(pixels: np.ndarray) -> np.ndarray:
     """The same colours as samples of Display P3."""
-    return to_samples(to_light(pixels) @ between(SRGB_PRIMARIES, DISPLAY_P3).T)
+    return to_samples(to_light(pixels) @ conversion_matrix(SRGB_PRIMARIES, DISPLAY_P3).T)
 
 
 def hdr(pixels: np.ndarray, transfer: int, brighter: np.ndarray | float = 1.0) -> np.ndarray:
     """The HDR rendition, 0..1 (H, W, 3), of a picture whose white is HDR's reference white."""
-    light = np.clip(to_light(pixels) @ between(SRGB_PRIMARIES, BT2020).T, 0, None) * brighter
+    light = (
+        np.clip(to_light(pixels) @ conversion_matrix(SRGB_PRIMARIES, BT2020).T, 0, None) * brighter
+    )
     if transfer == 16:
         return nits_to_pq(light * WHITE_NITS)
     light = light * WHITE_NITS / 1000
@@ -89,7 +91,7 @@ def hdr_file(samples: np.ndarray, file_format: str, transfer: int) -> bytes:
     return with_nclx(file.getvalue(), 9, transfer)
 
 
-@pytest.mark.parametrize("output", FORMATS)
+@pytest.mark.parametrize("output", OUTPUT_FORMATS)
 @pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
 def test_display_p3_without_a_profile_keeps_its_colours_in_every_format(
     file_format: str, output: str
@@ -205,7 +207,7 @@ def test_highlights_are_rolled_off_and_the_rest_stays_about_as_it_is(transfer: i
 
 def test_eight_bits_of_pq_are_tone_mapped_too() -> None:
     samples = np.rint(255 * hdr(astronaut(64, 64), 16)).astype(np.uint8)
-    pixels, profile = rendered(samples, from_cicp(9, 16))
+    pixels, profile = to_8bit(samples, from_cicp(9, 16))
     assert difference(in_srgb(pixels, profile), astronaut(64, 64)).mean() < 4
 
 
@@ -230,7 +232,7 @@ def test_the_roll_off_keeps_shadows_rises_and_ends_at_white() -> None:
 
 
 def test_an_hdr_picture_of_srgbs_own_primaries_needs_no_profile() -> None:
-    pixels, profile = rendered(np.full((4, 4, 3), 148, np.uint8), from_cicp(1, 16))
+    pixels, profile = to_8bit(np.full((4, 4, 3), 148, np.uint8), from_cicp(1, 16))
     assert profile is None
     assert pixels.min() > 240
 
@@ -238,5 +240,5 @@ def test_an_hdr_picture_of_srgbs_own_primaries_needs_no_profile() -> None:
 def test_profiles_are_smaller_than_a_kilobyte_and_made_once() -> None:
     one, other = (from_cicp(12, 13) for _ in range(2))
     samples = np.zeros((1, 1, 3), np.uint8)
-    assert rendered(samples, one)[1] is rendered(samples, other)[1]
-    assert len(rendered(samples, one)[1] or b"") < 1000
+    assert to_8bit(samples, one)[1] is to_8bit(samples, other)[1]
+    assert len(to_8bit(samples, one)[1] or b"") < 1000

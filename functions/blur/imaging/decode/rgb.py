@@ -9,15 +9,15 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from blur.imaging.arrays import OPAQUE
-from blur.imaging.decode.profiles import normalised
-from blur.imaging.strips import on_strips, strips
+from blur.imaging.decode.icc import repair_header
+from blur.imaging.strips import for_each_strip, row_strips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbU8
 
 WITH_ALPHA = {"LA": "L", "La": "L", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB"}
 """Modes with an alpha channel, and the mode of their colours."""
@@ -28,7 +28,7 @@ PROFILE_SPACE = slice(16, 20)
 SPACES = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 
 
-def to_rgb(image: Image.Image) -> tuple[Pixels, Coverage | None, bytes | None]:
+def to_rgb(image: Image.Image) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
     """Return RGB, alpha and the RGB profile the colours are in; None is sRGB.
 
     RGB stays as it is, together with its profile. Grey and CMYK that come with a profile of
@@ -45,20 +45,20 @@ def to_rgb(image: Image.Image) -> tuple[Pixels, Coverage | None, bytes | None]:
         profile = None
     if opaque.mode != "RGB":
         opaque, profile = _by_profile(opaque, profile), None
-    return np.array(opaque), alpha, profile and normalised(profile)
+    return np.array(opaque), alpha, profile and repair_header(profile)
 
 
-def rgb_profile(image: Image.Image) -> bytes | None:
+def read_rgb_profile(image: Image.Image) -> bytes | None:
     """Return the profile of an RGB image, if it has one that fits and works."""
     profile = image.info.get("icc_profile") or None
-    return normalised(profile) if profile and _space_of(profile) == SPACES["RGB"] else None
+    return repair_header(profile) if profile and _space_of(profile) == SPACES["RGB"] else None
 
 
-def _split(image: Image.Image) -> tuple[Image.Image, Coverage | None]:
+def _split(image: Image.Image) -> tuple[Image.Image, AlphaU8 | None]:
     """Take colour and alpha apart. Colour comes as L for every kind of grey."""
     if image.mode in WIDE_GREY:
         samples = np.asarray(image)
-        return Image.fromarray(grey_bytes(samples)), _keyed(samples, image)
+        return Image.fromarray(scale_grey(samples)), _keyed(samples, image)
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     image = image.convert(STRAIGHT[image.mode]) if image.mode in STRAIGHT else image
@@ -68,7 +68,7 @@ def _split(image: Image.Image) -> tuple[Image.Image, Coverage | None]:
     return (image.convert("L") if image.mode == "1" else image), alpha
 
 
-def grey_bytes(samples: NDArray[np.generic]) -> Coverage:
+def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
     """Scale grey samples wider than a byte to 0..255, so that none is clipped.
 
     Full scale is the type's for unsigned 16 bits. Other whole numbers and floats have
@@ -83,14 +83,14 @@ def grey_bytes(samples: NDArray[np.generic]) -> Coverage:
 
 def _by_strips(
     samples: NDArray[np.generic], scaled: Callable[[NDArray[np.generic]], NDArray[np.generic]]
-) -> Coverage:
+) -> AlphaU8:
     """Scale some rows at a time: wide samples of a large picture fill the memory otherwise."""
     grey = np.empty(samples.shape, np.uint8)
 
     def scale(rows: slice) -> None:
         grey[rows] = scaled(samples[rows])
 
-    on_strips(samples.shape, scale)
+    for_each_strip(samples.shape, scale)
     return grey
 
 
@@ -98,10 +98,10 @@ def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
     """Return what is black, and how far above it white is."""
     ends = [(part.min(), part.max()) for part in map(_finite, _parts(samples))]
     least, greatest = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
-    return scale_between(least, greatest, is_float=samples.dtype.kind == "f")
+    return find_scale(least, greatest, is_float=samples.dtype.kind == "f")
 
 
-def scale_between(least: float, greatest: float, *, is_float: bool) -> tuple[float, float]:
+def find_scale(least: float, greatest: float, *, is_float: bool) -> tuple[float, float]:
     """Return what is black, and how far above it white is, for samples between two numbers."""
     scales = (1, 255, 65535) if is_float else (255, 65535)
     full = next((float(scale) for scale in scales if greatest <= scale), None)
@@ -111,7 +111,7 @@ def scale_between(least: float, greatest: float, *, is_float: bool) -> tuple[flo
 
 
 def _parts(samples: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
-    return (samples[rows] for rows in strips(samples.shape[0], samples.shape[1]))
+    return (samples[rows] for rows in row_strips(samples.shape[0], samples.shape[1]))
 
 
 def _finite(samples: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -120,7 +120,7 @@ def _finite(samples: NDArray[np.generic]) -> NDArray[np.float64]:
     return np.nan_to_num(samples.astype(np.float64), posinf=most, neginf=-most)
 
 
-def _keyed(samples: NDArray[np.generic], image: Image.Image) -> Coverage | None:
+def _keyed(samples: NDArray[np.generic], image: Image.Image) -> AlphaU8 | None:
     """Return the alpha of a file that names one colour as transparent (PNG's tRNS)."""
     key = image.info.get("transparency")
     if key is None or image.mode == "P":
@@ -134,7 +134,7 @@ def _keyed(samples: NDArray[np.generic], image: Image.Image) -> Coverage | None:
     return np.where(hit, np.uint8(0), np.uint8(OPAQUE))
 
 
-def is_usable(profile: bytes | None, mode: str) -> bool:
+def is_profile_usable(profile: bytes | None, mode: str) -> bool:
     """Return whether `to_rgb` applies a file's profile to an image of this mode."""
     is_grey = mode in {"1", "L", "LA", "La", *WIDE_GREY}
     spaces = {SPACES["CMYK" if mode == "CMYK" else "RGB"]} | ({SPACES["L"]} if is_grey else set())

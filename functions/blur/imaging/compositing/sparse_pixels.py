@@ -14,50 +14,50 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Colours, Coverage, Pixels
+    from blur.imaging.arrays import AlphaU8, RgbF32, RgbU8
 
 ROW_POINTS = 4096
 """Points in a row when a grid is looked up: OpenCV takes less than 32,768."""
 HALF = np.float32(0.5)
 
 
-class Points(NamedTuple):
+class SparsePixels(NamedTuple):
     """Some pixels of a picture of a (height, width)."""
 
     x: NDArray[np.int32]
     y: NDArray[np.int32]
-    where: NDArray[np.intp]
+    indices: NDArray[np.intp]
     """Their numbers, counted row by row, (n,)."""
     shape: tuple[int, int]
 
 
-def mixed(matte: Coverage, rows: slice) -> Points:
+def find_mixed(matte: AlphaU8, rows: slice) -> SparsePixels:
     """Return the pixels of some rows that show subject and background: 0 < matte < 255."""
     height, width = matte.shape
     some = matte[rows]
     found = np.flatnonzero((some > 0) & (some < OPAQUE))  # five times as fast as with two axes
     y, x = np.divmod(found.astype(np.int32), np.int32(width))
-    return Points(x, y + rows.start, found + rows.start * width, (height, width))
+    return SparsePixels(x, y + rows.start, found + rows.start * width, (height, width))
 
 
-def taken(picture: Pixels, points: Points) -> Colours:
+def take_colours(picture: RgbU8, points: SparsePixels) -> RgbF32:
     """Return the points' colours, (n, 3)."""
-    return picture.reshape(-1, 3).take(points.where, axis=0).astype(np.float32)
+    return picture.reshape(-1, 3).take(points.indices, axis=0).astype(np.float32)
 
 
-def shares(coverage: Coverage, points: Points) -> NDArray[np.float32]:
+def take_alpha(coverage: AlphaU8, points: SparsePixels) -> NDArray[np.float32]:
     """Return the points' coverage in 0..1, (n, 3): numpy is slow to repeat a short axis."""
-    levels = coverage.reshape(-1).take(points.where)
+    levels = coverage.reshape(-1).take(points.indices)
     return (levels.repeat(3).reshape(-1, 3) / np.float32(OPAQUE)).astype(np.float32)
 
 
-def put(picture: Pixels, points: Points, colours: Pixels) -> None:
+def put_colours(picture: RgbU8, points: SparsePixels, colours: RgbU8) -> None:
     """Set the points' colours, (n, 3), in a picture of contiguous rows."""
     # As one item of three bytes a colour is written twice as fast as three of one byte.
-    picture.reshape(-1, 3, copy=False).view("V3")[points.where] = colours.view("V3")
+    picture.reshape(-1, 3, copy=False).view("V3")[points.indices] = colours.view("V3")
 
 
-def looked_up(grids: Sequence[Colours], points: Points) -> list[Colours]:
+def sample_grids(grids: Sequence[RgbF32], points: SparsePixels) -> list[RgbF32]:
     """Look the points up in coarser pictures of one size, bilinear: (n, 3) each."""
     if not points.x.size:
         return [np.empty((0, 3), np.float32) for _ in grids]
@@ -71,6 +71,6 @@ def looked_up(grids: Sequence[Colours], points: Points) -> list[Colours]:
     return [_interpolated(grid, x, y)[: points.x.size] for grid in grids]
 
 
-def _interpolated(grid: Colours, x: NDArray[np.float32], y: NDArray[np.float32]) -> Colours:
-    found: Colours = cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def _interpolated(grid: RgbF32, x: NDArray[np.float32], y: NDArray[np.float32]) -> RgbF32:
+    found: RgbF32 = cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return found.reshape(-1, 3)

@@ -13,17 +13,17 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.pictures import astronaut, saved
 
-from blur.imaging.matting.models import spec_of
+from blur.imaging.matting.models import get_model_spec
 from blur.imaging.matting.session import open_model
+from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
-from blur.imaging.recipe import Recipe
-from blur.imaging.stamp import DETAIL_PX, _detail_shape, stamp
+from blur.imaging.watermark import DETAIL_PX, _detail_shape, add_watermark
 from blur.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blur.imaging.arrays import Pixels
+    from blur.imaging.arrays import RgbU8
 
 CLOSE = 4
 """Levels within which a pixel counts as recovered, in each of its channels."""
@@ -33,18 +33,18 @@ SIDE = 256
 SHIFT = 21
 """Pixels by which a photo is cut: about half of a letter."""
 
-Call = Callable[["Pixels"], "Pixels"]
+Call = Callable[["RgbU8"], "RgbU8"]
 """Sends a picture and returns the result, in the position of the picture as it was sent."""
 
 
-def marked(picture: Pixels) -> Pixels:
-    return stamp(picture, None)[0]
+def marked(picture: RgbU8) -> RgbU8:
+    return add_watermark(picture, None)[0]
 
 
-def cut(rows: slice, columns: slice) -> Callable[[Call, Pixels], Pixels]:
+def cut(rows: slice, columns: slice) -> Callable[[Call, RgbU8], RgbU8]:
     """Send a part of the picture; return the result with zeros around it."""
 
-    def sent(call: Call, picture: Pixels) -> Pixels:
+    def sent(call: Call, picture: RgbU8) -> RgbU8:
         result = np.zeros_like(picture)
         result[rows, columns] = call(np.ascontiguousarray(picture[rows, columns]))
         return result
@@ -52,7 +52,7 @@ def cut(rows: slice, columns: slice) -> Callable[[Call, Pixels], Pixels]:
     return sent
 
 
-def turned(turn: Callable[[Pixels], Pixels], back: Callable[[Pixels], Pixels]) -> object:
+def turned(turn: Callable[[RgbU8], RgbU8], back: Callable[[RgbU8], RgbU8]) -> object:
     return lambda call, picture: back(call(np.ascontiguousarray(turn(picture))))
 
 
@@ -69,16 +69,16 @@ INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
 """Where each of them has a result."""
 
 
-def nearest_to_the_photo(results: Sequence[Pixels], photo: Pixels) -> Pixels:
+def nearest_to_the_photo(results: Sequence[RgbU8], photo: RgbU8) -> RgbU8:
     """Take each pixel from the result that differs least from the photo."""
     stacked = np.stack(results)
     distance = np.abs(stacked.astype(np.int16) - photo).max(axis=3)
     best = distance.argmin(axis=0)
-    nearest: Pixels = np.take_along_axis(stacked, best[None, ..., None], axis=0)[0]
+    nearest: RgbU8 = np.take_along_axis(stacked, best[None, ..., None], axis=0)[0]
     return nearest
 
 
-COMBINED: dict[str, Callable[[Sequence[Pixels], Pixels], Pixels]] = {
+COMBINED: dict[str, Callable[[Sequence[RgbU8], RgbU8], RgbU8]] = {
     "median": lambda results, _: np.median(results, axis=0),
     "mean": lambda results, _: np.mean(results, axis=0),
     "darkest": lambda results, _: np.min(results, axis=0),
@@ -87,13 +87,13 @@ COMBINED: dict[str, Callable[[Sequence[Pixels], Pixels], Pixels]] = {
 }
 
 
-def recovered(attempt: Pixels, paid: Pixels) -> float:
+def recovered(attempt: RgbU8, paid: RgbU8) -> float:
     """Return the share of pixels that are those of the paid result."""
     difference = np.abs(attempt.astype(np.float32) - paid.astype(np.float32)).max(axis=2)
     return float((difference[INSIDE] <= CLOSE).mean())
 
 
-def attacks(call: Call, photo: Pixels, paid: Pixels) -> dict[str, float]:
+def attacks(call: Call, photo: RgbU8, paid: RgbU8) -> dict[str, float]:
     """Return the share that each combination of 1 to 4 calls recovers."""
     results = {name: way(call, photo) for name, way in WAYS.items() if callable(way)}
     return {
@@ -106,7 +106,7 @@ def attacks(call: Call, photo: Pixels, paid: Pixels) -> dict[str, float]:
     }
 
 
-PICTURES: dict[str, Callable[[], Pixels]] = {
+PICTURES: dict[str, Callable[[], RgbU8]] = {
     "photo": lambda: astronaut(SIDE, SIDE),
     "blurred": lambda: cv2.GaussianBlur(astronaut(SIDE, SIDE), (0, 0), 12),
     "gradient": lambda: np.tile(np.arange(SIDE, dtype=np.uint8)[:, None, None], (1, SIDE, 3)),
@@ -121,24 +121,24 @@ def test_the_mark_stays_on_combined_results(picture: str) -> None:
 
 
 def test_the_mark_stays_on_combined_calls_of_the_pipeline(model_dir: Path) -> None:
-    model = open_model(spec_of(Settings().model), model_dir, threads=1)
-    recipe = Recipe(radius_px=9, kernel="gaussian", mode="background", output="png")
+    model = open_model(get_model_spec(Settings().model), model_dir, threads=1)
+    options = BlurOptions(radius_px=9, kernel="gaussian", mode="background", output="png")
 
-    def call(picture: Pixels, *, stamped: bool = True) -> Pixels:
+    def call(picture: RgbU8, *, watermarked: bool = True) -> RgbU8:
         data = saved(Image.fromarray(picture), "PNG")
         limit = Settings().max_pixels
-        result = blur_photo(data, recipe, model=model, max_pixels=limit, stamped=stamped)
+        result = blur_photo(data, options, model=model, max_pixels=limit, watermarked=watermarked)
         return np.asarray(Image.open(io.BytesIO(result.data)))
 
     photo = astronaut(SIDE, SIDE)
-    worst = max(attacks(call, photo, call(photo, stamped=False)).values())
+    worst = max(attacks(call, photo, call(photo, watermarked=False)).values())
     assert worst <= MOST_RECOVERED
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (900, 600), (2, 1_000_001)])
 def test_every_pixel_changes_and_the_size_stays(shape: tuple[int, int]) -> None:
     picture = np.full((*shape, 3), 77, np.uint8)
-    result, alpha = stamp(picture, np.full(shape, 255, np.uint8))
+    result, alpha = add_watermark(picture, np.full(shape, 255, np.uint8))
     assert alpha is not None
     assert (result.shape, alpha.shape) == (picture.shape, shape)
     assert np.abs(result.astype(np.int16) - 77).max(axis=2).min() > CLOSE
@@ -157,7 +157,7 @@ def test_a_large_result_has_the_detail_of_a_small_one() -> None:
 def test_the_text_is_seen_on_a_transparent_picture_and_the_subject_through_it() -> None:
     alpha = np.zeros((200, 200), np.uint8)
     alpha[50:150, 50:150] = 255
-    result, veiled = stamp(np.zeros((200, 200, 3), np.uint8), alpha)
+    result, veiled = add_watermark(np.zeros((200, 200, 3), np.uint8), alpha)
     assert veiled is not None
     outside = veiled[:40]
     assert 0.1 < (outside > 150).mean() < 0.6
@@ -174,8 +174,10 @@ def test_the_mark_on_alpha_stays_on_combined_results() -> None:
     alpha = np.clip(alpha.astype(np.float32) * 3 - 300, 0, 255).astype(np.uint8)
     picture = astronaut(SIDE, SIDE)
 
-    def call(sent: Pixels) -> Pixels:
-        veiled = stamp(np.ascontiguousarray(sent[..., :3]), np.ascontiguousarray(sent[..., 3]))[1]
+    def call(sent: RgbU8) -> RgbU8:
+        veiled = add_watermark(
+            np.ascontiguousarray(sent[..., :3]), np.ascontiguousarray(sent[..., 3])
+        )[1]
         assert veiled is not None
         return np.dstack([veiled] * 4)
 

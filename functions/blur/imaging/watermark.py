@@ -21,13 +21,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from blur.imaging.arrays import OPAQUE, to_bytes, to_shares
-from blur.imaging.resample import enlarged, fitted
+from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
+from blur.imaging.resample import resize, upscale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import Coverage, Pixels, Shares
+    from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
 
 TEXT = "TEST"
 DETAIL_PX = 250_000
@@ -55,7 +55,7 @@ MAX_WIDTH = 1_000_000
 """A wider picture is turned on its side: OpenCV needs 50 bytes for each column of a result."""
 
 
-def stamp(pixels: Pixels, alpha: Coverage | None) -> tuple[Pixels, Coverage | None]:
+def add_watermark(pixels: RgbU8, alpha: AlphaU8 | None) -> tuple[RgbU8, AlphaU8 | None]:
     """Return marked copies of the same size, (H, W, 3) and (H, W)."""
     if pixels.shape[1] <= MAX_WIDTH:
         return _stamp(pixels, alpha)
@@ -65,20 +65,20 @@ def stamp(pixels: Pixels, alpha: Coverage | None) -> tuple[Pixels, Coverage | No
     return upright, None if veiled is None else np.ascontiguousarray(veiled.T)
 
 
-def _stamp(pixels: Pixels, alpha: Coverage | None) -> tuple[Pixels, Coverage | None]:
+def _stamp(pixels: RgbU8, alpha: AlphaU8 | None) -> tuple[RgbU8, AlphaU8 | None]:
     shape = pixels.shape[0], pixels.shape[1]
     small = _detail_shape(shape)
     letters, fill = _letters(small)
-    colour = fitted(pixels, small).astype(np.float32)
+    colour = resize(pixels, small).astype(np.float32)
     around = _mean_around(colour)
     hue = around.mean(axis=2) * np.float32(2 * pi / PERIOD)
     ink = _mix(around, (OUTLINE + (INK - OUTLINE) * fill)[..., None], INK_SHARE)
     marked = _mix(colour, ink, letters[..., None]) + _tint(hue)
     if alpha is not None:
         veil = LEAST_VEIL + MORE_VEIL * (1 + np.cos(hue)) / 2
-        coverage = _mix(fitted(alpha, small).astype(np.float32), MIDDLE, veil)
-        alpha = enlarged(to_bytes(_mix(coverage, LETTER_ALPHA, letters)), shape)
-    return enlarged(to_bytes(marked), shape), alpha
+        coverage = _mix(resize(alpha, small).astype(np.float32), MIDDLE, veil)
+        alpha = upscale(to_u8(_mix(coverage, LETTER_ALPHA, letters)), shape)
+    return upscale(to_u8(marked), shape), alpha
 
 
 def _detail_shape(shape: tuple[int, int]) -> tuple[int, int]:
@@ -108,7 +108,7 @@ def _mix(
     return mixed
 
 
-def _letters(shape: tuple[int, int]) -> tuple[Shares, Shares]:
+def _letters(shape: tuple[int, int]) -> tuple[AlphaF32, AlphaF32]:
     """Return how much of each pixel outlined letters cover, and how much their insides do.
 
     The letters are in rows, of which every other one is shifted by half a word.
@@ -126,5 +126,5 @@ def _letters(shape: tuple[int, int]) -> tuple[Shares, Shares]:
             place = x + step_x // 8 - left, y + step_y // 4 - top
             draw.text(place, TEXT, fill=OPAQUE, font=font, stroke_width=outline_px)
         repeats = -(-shape[0] // (2 * step_y)), -(-shape[1] // step_x)
-        masks.append(to_shares(np.tile(np.asarray(tile), repeats)[: shape[0], : shape[1]]))
+        masks.append(to_alpha_f32(np.tile(np.asarray(tile), repeats)[: shape[0], : shape[1]]))
     return masks[0], masks[1]
