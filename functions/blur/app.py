@@ -27,9 +27,8 @@ from blur.imaging.matting.models import get_model_spec
 from blur.imaging.matting.session import open_model
 from blur.imaging.strips import set_thread_count
 from blur.service import BlurService
+from blur.storage.large_files import Results, Uploads
 from blur.storage.location import open_storage
-from blur.storage.results import Results
-from blur.storage.uploads import Uploads
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
@@ -66,14 +65,14 @@ def build_app(
     # ONNX Runtime opens a model without Python's lock: the clients are made meanwhile.
     with ThreadPoolExecutor(max_workers=1) as beside:
         opening = beside.submit(model) if opens_model else None
-        media, store = open_storage(settings.media), open_account_store(settings.accounts)
+        storage, store = open_storage(settings.media), open_account_store(settings.accounts)
     if opening:
         opening.result()
     service = BlurService(
         store=store,
         model=model,
         results=Results(
-            store=media.results,
+            store=storage.results,
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),
             new_name=secrets.token_urlsafe,
         ),
@@ -87,8 +86,8 @@ def build_app(
         ordinary_cpu_ms=settings.ordinary_cpu_ms,
         new_hold_id=lambda: uuid.uuid4().hex,
     )
-    api = routes(service, uploads_in(media.uploads, settings), settings.max_body_bytes)
-    site = pages(settings, media.uploads)
+    api = routes(service, open_uploads(storage.uploads, settings), settings.max_body_bytes)
+    site = site_routes(settings, storage.uploads)
     return Router(
         {**api, **site},
         logger=logger or Logger(service=NAME),
@@ -97,7 +96,7 @@ def build_app(
     )
 
 
-def uploads_in(store: UploadStore | None, settings: Settings) -> Uploads | None:
+def open_uploads(store: UploadStore | None, settings: Settings) -> Uploads | None:
     """Return the uploads of the store, if there is one."""
     if store is None:
         return None
@@ -109,10 +108,10 @@ def uploads_in(store: UploadStore | None, settings: Settings) -> Uploads | None:
     )
 
 
-def pages(settings: Settings, store: UploadStore | None) -> Routes:
+def site_routes(settings: Settings, store: UploadStore | None) -> Routes:
     """Return the routes of the page, if it is there."""
     origin, url = store.origin if store else str, settings.public_url.rstrip("/")
-    site = Site(settings.site_dir, media_origin=origin, public_url=url, price=settings.price)
+    site = Site(settings.site_dir, storage_origin=origin, public_url=url, price=settings.price)
     return site.routes() if settings.site_dir.is_dir() else {}
 
 
@@ -121,10 +120,12 @@ def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -
 
     def blur(request: HttpRequest) -> Answer:
         key = keys.parse(request.headers.get("apikey", ""))
-        take = partial(uploads.take, key.digest) if uploads else None
+        get_upload = partial(uploads.get, key.digest) if uploads else None
         made = service.blur(
             key,
-            partial(parse_blur_request, request, max_body_bytes=max_body_bytes, take=take),
+            partial(
+                parse_blur_request, request, max_body_bytes=max_body_bytes, get_upload=get_upload
+            ),
             idempotency_key=idempotency_key(request),
             left_ms=request.left_ms,
             is_client_connected=request.is_client_connected,
@@ -146,18 +147,20 @@ def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -
         "/health": {"GET": health},
         "/openapi.json": {"GET": description},
     }
-    return {**table, "/v2/uploads": {"POST": offering(service, uploads)}} if uploads else table
+    return {**table, "/v2/uploads": {"POST": upload_route(service, uploads)}} if uploads else table
 
 
-def offering(service: BlurService, uploads: Uploads) -> Route:
+def upload_route(service: BlurService, uploads: Uploads) -> Route:
     """Return the route that offers uploads: free, and counted by the rate limit."""
 
-    def offer(request: HttpRequest) -> Answer:
+    def create_upload(request: HttpRequest) -> Answer:
         key = keys.parse(request.headers.get("apikey", ""))
         with service.authorized(key) as status:
             content_type, size_bytes = read_upload(request)
-            made = uploads.offer(key.digest, content_type, size_bytes, now_us=service.clock())
+            made = uploads.presign_upload(
+                key.digest, content_type, size_bytes, now_us=service.clock()
+            )
             body = upload_document(made, request)
         return response.document(body, request.request_id, status, HTTPStatus.CREATED)
 
-    return offer
+    return create_upload

@@ -16,7 +16,6 @@ from blur.errors import ApiError
 from blur.imaging import pipeline
 from blur.imaging.pipeline import blur_photo
 from blur.stopwatch import MILLISECOND_NS, Stopwatch
-from blur.storage.ports import Result
 
 if TYPE_CHECKING:
     from blur.accounts.idempotency import IdempotencyKey
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from blur.imaging.encode.encoder import EncodedImage
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
+    from blur.storage.large_files import Results
     from blur.storage.ports import Link
-    from blur.storage.results import Results
 
 STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
 """What a call goes through, in the order of its `Server-Timing`."""
@@ -116,7 +115,7 @@ class BlurService:
             call = idempotency.identify(self.store, call, fingerprint, now_us=self.clock())
             image = self._render(request, deadline, watch, watermarked=key.kind is KeyKind.TEST)
             watch.step("store")
-            link = self._keep(image, request)
+            link = self._store_if_large(image, request)
         except BaseException as error:
             weight = self._weight(call.status, cpu_begun_ns)
             status = idempotency.rollback(self.store, call, now_us=self.clock(), weight=weight)
@@ -187,10 +186,14 @@ class BlurService:
             on_step=begin,
         )
 
-    def _keep(self, image: EncodedImage, request: BlurRequest) -> Link | None:
+    def _store_if_large(self, image: EncodedImage, request: BlurRequest) -> Link | None:
         options = request.options
-        result = Result(image.data, image.content_type, f"{options.mode}.{options.output}")
-        return self.results.link_to(result, now_us=self.clock())
+        return self.results.store_if_large(
+            image.data,
+            content_type=image.content_type,
+            file_name=f"{options.mode}.{options.output}",
+            now_us=self.clock(),
+        )
 
 
 def _identifying(options: BlurOptions) -> dict[str, object]:

@@ -26,7 +26,7 @@ from .conftest import EVENTS
 
 if TYPE_CHECKING:
     from blur.service import BlurService
-    from blur.storage.uploads import Uploads
+    from blur.storage.large_files import Uploads
 
     from .conftest import Call
 

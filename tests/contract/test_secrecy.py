@@ -19,7 +19,7 @@ from blur.api.router import UNROUTED
 from blur.app import build_app
 from blur.aws import session
 from blur.imaging.encode.encoder import EncodedImage
-from blur.storage.ports import Link, Result, UploadForm
+from blur.storage.ports import Link, PresignedForm
 
 if TYPE_CHECKING:
     import io
@@ -103,8 +103,7 @@ def test_what_carries_a_key_a_photo_or_a_link_shows_none_of_it_as_text() -> None
         keys.parse(make.FUNDED),
         parse_blur_request(request, max_body_bytes=1_000_000),
         EncodedImage(PHOTO, "image/jpeg"),
-        Result(PHOTO, "image/jpeg", "photo.jpg"),
-        UploadForm("/", {"token": make.FUNDED}, 0),
+        PresignedForm("/", {"token": make.FUNDED}, 0),
         Link(f"https://media.example/?{make.FUNDED}", 0),
     ]
     assert found_in(repr(carriers)) == set()

@@ -25,7 +25,7 @@ from blur.accounts import keys
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.settings import Settings
-from blur.storage.uploads import name_of
+from blur.storage.large_files import upload_name
 
 if TYPE_CHECKING:
     from tests.integration.storage.s3_server import S3Server
@@ -153,7 +153,7 @@ def handler(settings: Settings, bucket: Bucket) -> Router:
 def event(books: Books, bucket: Bucket, direction: str) -> dict[str, Any]:
     if direction == "results":
         return make.blur(books.key)
-    name = name_of(keys.parse(books.key).digest, UPLOAD_ID)
+    name = upload_name(keys.parse(books.key).digest, UPLOAD_ID)
     bucket.client.put_object(Bucket="media", Key=name, Body=make.jpeg())
     return make.blur(books.key, b"", upload_id=UPLOAD_ID)
 

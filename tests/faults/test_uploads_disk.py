@@ -24,7 +24,7 @@ from tests.trials import FULL, Part, record
 from blur.clock import now
 from blur.errors import UnavailableError
 from blur.storage.folder import SECRET_BYTES, FolderStore
-from blur.storage.upload_token import Permit
+from blur.storage.upload_token import UploadToken
 
 if TYPE_CHECKING:
     from tests.faults.books import Books
@@ -98,7 +98,7 @@ def test_an_upload_that_finds_no_room_leaves_nothing_behind_and_can_be_sent_agai
 
 def test_a_full_disk_keeps_no_half_of_the_folders_secret(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    offer_one = partial(store.offer, content_type="image/png", max_bytes=10, now_us=now())
+    offer_one = partial(store.presign_upload, content_type="image/png", max_bytes=10, now_us=now())
     with no_byte_more(), pytest.raises(UnavailableError):
         offer_one("uploads/a")
     assert list(tmp_path.iterdir()) == []
@@ -108,8 +108,8 @@ def test_a_full_disk_keeps_no_half_of_the_folders_secret(tmp_path: Path) -> None
 
 def test_a_folder_that_is_removed_under_an_upload_is_an_outage(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    permit = Permit("uploads/a", "image/png", 10, now() + 1_000_000)
-    with pytest.raises(UnavailableError), store.writing(permit):
+    token = UploadToken("uploads/a", "image/png", 10, now() + 1_000_000)
+    with pytest.raises(UnavailableError), store.writing(token):
         shutil.rmtree(tmp_path / "uploads")
 
 

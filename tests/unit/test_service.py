@@ -34,8 +34,8 @@ from blur.imaging.pipeline import blur_photo
 from blur.service import STEPS, BlurRequest, BlurService
 from blur.skew import CLOCK_SKEW_S
 from blur.stopwatch import TOTAL
-from blur.storage.ports import Link, Result
-from blur.storage.results import Results
+from blur.storage.large_files import Results
+from blur.storage.ports import Link
 
 if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
@@ -67,14 +67,16 @@ class Clock:
 
 
 @dataclass
-class Shelf:
-    """A place for results that remembers what it was given."""
+class RecordingResultStore:
+    """A store for results that records each call."""
 
-    kept: list[tuple[str, Result, int]] = field(default_factory=list)
+    stored: list[tuple[str, bytes, str, str, int]] = field(default_factory=list)
 
-    def keep(self, name: str, result: Result, *, now_us: int) -> Link:
-        self.kept.append((name, result, now_us))
-        return Link(f"https://shelf.example/{name}", now_us + 900_000_000)
+    def put(
+        self, name: str, data: bytes, *, content_type: str, file_name: str, now_us: int
+    ) -> Link:
+        self.stored.append((name, data, content_type, file_name, now_us))
+        return Link(f"https://bucket.example/{name}", now_us + 900_000_000)
 
 
 @pytest.fixture
@@ -83,8 +85,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def result_store() -> RecordingResultStore:
+    return RecordingResultStore()
 
 
 @pytest.fixture
@@ -95,13 +97,15 @@ def store(tmp_path: Path) -> Iterator[SqliteAccountStore]:
 
 
 @pytest.fixture
-def service(store: SqliteAccountStore, clock: Clock, shelf: Shelf) -> BlurService:
+def service(
+    store: SqliteAccountStore, clock: Clock, result_store: RecordingResultStore
+) -> BlurService:
     holds = (f"hold-{number}" for number in itertools.count())
     ticks = itertools.count(step=1_000_000)
     return BlurService(
         store=store,
         model=Middle,
-        results=Results(store=shelf, max_inline_bytes=10**6, new_name=lambda: "name"),
+        results=Results(store=result_store, max_inline_bytes=10**6, new_name=lambda: "name"),
         price=PRICE,
         hold_ttl_s=TTL_S,
         max_pixels=40 * 30,
@@ -224,16 +228,16 @@ def test_a_call_with_no_time_left_but_the_margin_is_given_up_uncharged(
 
 
 def test_a_large_result_is_stored_under_a_name_with_its_format(
-    service: BlurService, shelf: Shelf, key: ApiKey
+    service: BlurService, result_store: RecordingResultStore, key: ApiKey
 ) -> None:
     small = replace(
-        service, results=Results(store=shelf, max_inline_bytes=1, new_name=lambda: "name")
+        service, results=Results(store=result_store, max_inline_bytes=1, new_name=lambda: "name")
     )
     request = BlurRequest(photo(), replace(OPTIONS, mode="cutout", output="webp"))
     made = small.blur(key, lambda: request, left_ms=28_000)
-    result = Result(made.image.data, "image/webp", "cutout.webp")
-    assert shelf.kept == [("results/name", result, START)]
-    assert made.link == Link("https://shelf.example/results/name", START + 900_000_000)
+    stored = ("results/name", made.image.data, "image/webp", "cutout.webp", START)
+    assert result_store.stored == [stored]
+    assert made.link == Link("https://bucket.example/results/name", START + 900_000_000)
 
 
 def test_a_call_repeated_under_its_idempotency_key_is_made_again_and_charged_once(
@@ -394,16 +398,16 @@ def test_the_total_time_is_the_whole_call_with_storing_and_settling(
 ) -> None:
     now_ms = itertools.count()
 
-    class SlowShelf(Shelf):
-        def keep(self, name: str, result: Result, *, now_us: int) -> Link:
+    class SlowResultStore(RecordingResultStore):
+        def put(self, name: str, data: bytes, **described: Any) -> Link:  # noqa: ANN401 - passed on
             for _ in range(500):
                 next(now_ms)
-            return super().keep(name, result, now_us=now_us)
+            return super().put(name, data, **described)
 
     slow = replace(
         service,
         ticks=lambda: next(now_ms) * 1_000_000,
-        results=Results(store=SlowShelf(), max_inline_bytes=1, new_name=lambda: "name"),
+        results=Results(store=SlowResultStore(), max_inline_bytes=1, new_name=lambda: "name"),
     )
     durations_ms = slow.blur(key, lambda: REQUEST, left_ms=28_000).durations_ms
     assert tuple(durations_ms) == (*STEPS, TOTAL)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from blur.api.request import HttpRequest
     from blur.errors import ApiError, InvalidParameterError
 
-    TakeUpload = Callable[[str], bytes]
+    GetUpload = Callable[[str], bytes]
 
 RADII_PX = range(51)
 _MAX_DIGITS = 15
@@ -40,7 +40,7 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def parse_blur_request(
-    request: HttpRequest, *, max_body_bytes: int, take: TakeUpload | None = None
+    request: HttpRequest, *, max_body_bytes: int, get_upload: GetUpload | None = None
 ) -> BlurRequest:
     """Return what the request's form asks for; `take` fetches its image from an upload.
 
@@ -55,7 +55,7 @@ def parse_blur_request(
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
 
     """
-    offers_uploads = take is not None
+    offers_uploads = get_upload is not None
     body = bounded_body(request, max_body_bytes, offers_uploads=offers_uploads)
     form = parse_form(request.headers.get("content-type", ""), body)
     preferred = preferred_format(request.headers.get("accept", ""))
@@ -69,7 +69,7 @@ def parse_blur_request(
     if "idempotency-key" in request.headers and idempotency_key(request) is None:
         message = "The Idempotency-Key header takes 1 to 255 visible ASCII characters."
         raise InvalidIdempotencyKeyError(message)
-    return BlurRequest(_image(form, take), options)
+    return BlurRequest(_image(form, get_upload), options)
 
 
 def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:
@@ -101,7 +101,7 @@ def _too_large(max_body_bytes: int, *, offers_uploads: bool) -> ImageTooLargeErr
     return ImageTooLargeError(f"The request has more than {max_body_bytes} bytes.{way}")
 
 
-def _image(form: Form, take: TakeUpload | None) -> bytes:
+def _image(form: Form, get_upload: GetUpload | None) -> bytes:
     images, upload_id = form.all("image"), _text(form, "upload_id", InvalidRequestError)
     if len(images) > 1:
         message = f"The form has {len(images)} files named 'image'; send one."
@@ -111,14 +111,14 @@ def _image(form: Form, take: TakeUpload | None) -> bytes:
         raise InvalidRequestError(message)
     if images:
         return images[0]
-    if take is None:
+    if get_upload is None:
         uploads = "" if upload_id is None else " There are no uploads here."
         message = f"The form has no file named 'image'.{uploads}"
         raise InvalidRequestError(message)
     if upload_id is None:
         message = "The form has no file named 'image' and no 'upload_id'. Send one of them."
         raise InvalidRequestError(message)
-    return take(upload_id)
+    return get_upload(upload_id)
 
 
 def _number(

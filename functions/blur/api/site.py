@@ -64,7 +64,7 @@ class Site:
     """A folder with every file that is named above."""
 
     folder: Path
-    media_origin: Callable[[], str]
+    storage_origin: Callable[[], str]
     """Where uploads go and large results lie, if not here; else the empty text."""
     public_url: str = ""
     """Where visitors reach the page; link previews need the address of their picture whole."""
@@ -83,7 +83,7 @@ class Site:
                 return _moved(elsewhere, request.request_id)
             wants_html = "html" in request.headers.get("accept", "").lower()
             shown, kind = (PLAIN, TEXT) if path == "/" and not wants_html else (name, HTML)
-            headers = page_headers(self.media_origin()) | {
+            headers = page_headers(self.storage_origin()) | {
                 "Cache-Control": "no-cache",
                 "Vary": "Accept",
             }
@@ -145,10 +145,10 @@ def tagged(
     return _response(HTTPStatus.OK, content_type, body, told)
 
 
-def page_headers(media_origin: str) -> dict[str, str]:
+def page_headers(storage_origin: str) -> dict[str, str]:
     """Return what keeps a page to itself: no script, style or request from anywhere else.
 
-    `media_origin` is the one other place that it may talk to. Trusted Types close the ways by
+    `storage_origin` is the one other place that it may talk to. Trusted Types close the ways by
     which a text could become markup: https://www.w3.org/TR/trusted-types/
     """
     policy = {
@@ -156,7 +156,7 @@ def page_headers(media_origin: str) -> dict[str, str]:
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' blob:",
-        "connect-src": f"'self' {media_origin}".rstrip(),
+        "connect-src": f"'self' {storage_origin}".rstrip(),
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

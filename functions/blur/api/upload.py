@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from blur.api.request import HttpRequest
-    from blur.storage.uploads import Offer
+    from blur.storage.large_files import PresignedUpload
 
 MAX_BODY_BYTES = 10_000
 MAX_FIELDS = 20
@@ -51,7 +51,7 @@ def read_upload(request: HttpRequest) -> tuple[str, int]:
     return str(content_type), int(str(size))
 
 
-def upload_document(offer: Offer, request: HttpRequest) -> dict[str, Any]:
+def upload_document(offer: PresignedUpload, request: HttpRequest) -> dict[str, Any]:
     """Write the offer in JSON's types.
 
     Where the store does not know its address, only a Host header that names loopback completes

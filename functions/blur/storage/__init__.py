@@ -1,1 +1,1 @@
-"""Results out and photos in, where they are too large for a request or an answer."""
+"""Storage for results and uploads that are too large for a response or a request."""

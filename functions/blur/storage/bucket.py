@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin
 
 from botocore.config import Config
@@ -19,10 +19,7 @@ from botocore.parsers import ResponseParserError
 
 from blur.aws import session
 from blur.errors import ImageTooLargeError, UnavailableError, UploadNotFoundError
-from blur.storage.ports import LINK_TTL_S, Link, UploadForm
-
-if TYPE_CHECKING:
-    from blur.storage.ports import Result
+from blur.storage.ports import LINK_TTL_S, Link, PresignedForm
 
 CONNECT_S = 1
 READ_S = 4
@@ -69,15 +66,17 @@ class BucketStore:
             url: str = self._client.generate_presigned_url("get_object", Params=parameters)
         return urljoin(url, "/").rstrip("/")
 
-    def keep(self, name: str, result: Result, *, now_us: int) -> Link:
-        """Put the result and sign a GET for it; see `ResultStore.keep`."""
+    def put(
+        self, name: str, data: bytes, *, content_type: str, file_name: str, now_us: int
+    ) -> Link:
+        """Store the result and presign a GET for it; see `ResultStore.put`."""
         where = {"Bucket": self._bucket, "Key": name}
         with _within_reach():
             answer = self._client.put_object(
                 **where,
-                Body=result.data,
-                ContentType=result.content_type,
-                ContentDisposition=f'inline; filename="{result.file_name}"',
+                Body=data,
+                ContentType=content_type,
+                ContentDisposition=f'inline; filename="{file_name}"',
                 CacheControl="no-store",
             )
             _require_s3(answer)
@@ -86,8 +85,10 @@ class BucketStore:
             )
         return Link(url, _expiry_us(now_us))
 
-    def offer(self, name: str, *, content_type: str, max_bytes: int, now_us: int) -> UploadForm:
-        """Sign a POST policy with exact type and bounded size; see `UploadStore.offer`.
+    def presign_upload(
+        self, name: str, *, content_type: str, max_bytes: int, now_us: int
+    ) -> PresignedForm:
+        """Sign a POST policy with exact type and bounded size; see `UploadStore.presign_upload`.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """
@@ -102,10 +103,10 @@ class BucketStore:
                 ],
                 ExpiresIn=LINK_TTL_S,
             )
-        return UploadForm(form["url"], form["fields"], _expiry_us(now_us))
+        return PresignedForm(form["url"], form["fields"], _expiry_us(now_us))
 
-    def take(self, name: str, *, max_bytes: int) -> bytes:
-        """Get the object; see `UploadStore.take`."""
+    def get(self, name: str, *, max_bytes: int) -> bytes:
+        """Get the object; see `UploadStore.get`."""
         with _within_reach():
             data = self._get(name, max_bytes + 1)
         if len(data) > max_bytes:

@@ -1,11 +1,11 @@
-"""The embedded store: uploads in a folder, received by the server that offers them.
+"""The embedded storage: uploads in a folder, received by the server that presigns them.
 
-    <folder>/secret                         signs the permits
-    <folder>/uploads/2026-11-23T10/<name>   uploads that were offered in this hour (UTC)
+    <folder>/secret                         signs the upload tokens
+    <folder>/uploads/2026-11-23T10/<name>   uploads whose forms were made in this hour (UTC)
 
 Several processes can share the folder. The secret is stored in it, so that a form made before a
 restart still works after it. Expired uploads are removed by `sweep`, an hour's folder at a time.
-No request looks at more than the names of these folders, however many files are stored.
+A request lists only the names of these folders, not the files in them.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from blur.errors import (
     UnavailableError,
     UploadNotFoundError,
 )
-from blur.storage.ports import LINK_TTL_S, UploadForm
-from blur.storage.upload_token import Permit, sign, verify
+from blur.storage.ports import LINK_TTL_S, PresignedForm
+from blur.storage.upload_token import UploadToken, sign, verify
 
 UPLOAD_PATH = "/media/uploads"
-"""Where the server takes the forms."""
-TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, no secret
+"""The path that receives the forms."""
+TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, not a secret
 UPLOADS = "uploads"
-"""The folder of the uploads, in the store's folder."""
+"""The folder of the uploads, in the storage's folder."""
 KEEP_S = 24 * 3600
-"""An upload is kept for this time after the hour of its offer ends."""
+"""An upload is kept for this time after the hour in which its form was made."""
 HOUR_S = 3600
 SECOND_US = 1_000_000
 RETRY_AFTER_S = 5
-"""When to send a form again that is being sent already."""
+"""When to send a form again whose upload is in progress."""
 SECRET_BYTES = 32
 _NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _PART = "part-"
-"""How the name of an unfinished upload starts."""
+"""Prefix of the names of unfinished uploads."""
 
 
 class FolderStore:
-    """Uploads in a folder, which the first use creates."""
+    """Uploads in a folder, which is created by its first use."""
 
     def __init__(self, folder: Path) -> None:
         """Keep the path; nothing is read or written yet."""
@@ -59,47 +59,49 @@ class FolderStore:
         self._receiving_lock = threading.Lock()
 
     def origin(self) -> str:
-        """Return "": the server in front of the folder is the API's own."""
+        """Return "": the API's own server receives the uploads."""
         return ""
 
-    def offer(self, name: str, *, content_type: str, max_bytes: int, now_us: int) -> UploadForm:
-        """Sign a permit; see `UploadStore.offer`."""
-        permit = Permit(name, content_type, max_bytes, now_us + LINK_TTL_S * SECOND_US)
+    def presign_upload(
+        self, name: str, *, content_type: str, max_bytes: int, now_us: int
+    ) -> PresignedForm:
+        """Sign an upload token; see `UploadStore.presign_upload`."""
+        token = UploadToken(name, content_type, max_bytes, now_us + LINK_TTL_S * SECOND_US)
         with _writable():
-            token = sign(permit, self._secret())
-        fields = {"Content-Type": content_type, TOKEN_FIELD: token}
-        return UploadForm(UPLOAD_PATH, fields, permit.expires_us)
+            signed = sign(token, self._secret())
+        fields = {"Content-Type": content_type, TOKEN_FIELD: signed}
+        return PresignedForm(UPLOAD_PATH, fields, token.expires_us)
 
-    def permit(self, token: str, *, now_us: int) -> Permit:
-        """Return what this folder has permitted by this token.
+    def verify_token(self, signed: str, *, now_us: int) -> UploadToken:
+        """Return the upload token that this folder has signed.
 
         Raises:
-            UploadNotFoundError: it has not, or the time is over.
+            UploadNotFoundError: the signature is not from this folder, or the token has expired.
 
         """
         with _writable():
-            return verify(token, self._secret(), now_us=now_us)
+            return verify(signed, self._secret(), now_us=now_us)
 
     @contextmanager
-    def writing(self, permit: Permit) -> Iterator[BinaryIO]:
-        """Open the permitted upload; it is stored when the context ends without an exception.
+    def writing(self, token: UploadToken) -> Iterator[BinaryIO]:
+        """Open the token's file; it is stored when the context ends without an exception.
 
-        A permit has one open upload in each process, so that it never takes the place of more
-        than one unfinished file. Another upload after it replaces the stored file in one step.
+        A token has at most one open upload in each process, so it never uses the disk space of
+        several unfinished files. A later upload replaces the stored file atomically.
 
         Raises:
-            UploadNotFoundError: the permit's name is not that of an upload.
-            IdempotencyInProgressError: an upload with this permit is open.
+            UploadNotFoundError: the token's name is not the name of an upload.
+            IdempotencyInProgressError: an upload with this token is in progress.
 
         """
-        path = self._hour_folder(permit.expires_us - LINK_TTL_S * SECOND_US) / _name_in(permit.name)
-        with self._only_one(permit.name), _writable():
+        path = self._hour_folder(token.expires_us - LINK_TTL_S * SECOND_US) / _name_in(token.name)
+        with self._only_one(token.name), _writable():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with _replacing(path) as file:
                 yield file
 
-    def take(self, name: str, *, max_bytes: int) -> bytes:
-        """Read the file; see `UploadStore.take`."""
+    def get(self, name: str, *, max_bytes: int) -> bytes:
+        """Read the file; see `UploadStore.get`."""
         file_name = _name_in(name)
         with _writable():
             data = _head(self._candidates(file_name), max_bytes + 1)
@@ -111,10 +113,10 @@ class FolderStore:
     def sweep(self, *, now_us: int) -> None:
         """Remove expired uploads, and move files of earlier versions into folders by hour.
 
-        It looks at every file that it removes or moves, so it is not for a request to call.
+        It takes a system call for each file that it removes or moves: do not call it in a request.
 
         Raises:
-            UnavailableError: the folder cannot be read or changed.
+            UnavailableError: the folder cannot be read or written.
 
         """
         oldest = _hour_name(now_us - (KEEP_S + HOUR_S) * SECOND_US)
@@ -127,12 +129,12 @@ class FolderStore:
                         shutil.rmtree(entry.path)
 
     def _move_by_hour(self, path: Path, now_us: int) -> None:
-        """Move an upload that an earlier version stored in `uploads` itself, or remove it."""
+        """Move or remove an upload that an earlier version stored in `uploads` itself."""
         with suppress(FileNotFoundError):
             stored_us = path.stat().st_mtime_ns // 1000
             if stored_us < now_us - KEEP_S * SECOND_US:
                 path.unlink()
-            elif not path.name.startswith(_PART):  # which a server of that version writes to
+            elif not path.name.startswith(_PART):  # a server of that version still writes it
                 folder = self._hour_folder(stored_us)
                 folder.mkdir(exist_ok=True, mode=0o700)
                 path.rename(folder / path.name)
@@ -141,12 +143,12 @@ class FolderStore:
         return self._folder / UPLOADS / _hour_name(instant_us)
 
     def _candidates(self, file_name: str) -> Iterator[Path]:
-        """Yield each path where an upload of this name can be."""
+        """Yield each path at which an upload of this name can be."""
         uploads = self._folder / UPLOADS
         with suppress(FileNotFoundError):
-            hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - names alone
+            hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names
             yield from (uploads / hour / file_name for hour in sorted(hours, reverse=True))
-        yield uploads / file_name  # of an earlier version, until the first sweep
+        yield uploads / file_name  # an earlier version's, until the first sweep
 
     @contextmanager
     def _only_one(self, name: str) -> Iterator[None]:
@@ -219,7 +221,7 @@ def _head(candidates: Iterator[Path], size_bytes: int) -> bytes:
 
 @contextmanager
 def _writable() -> Iterator[None]:
-    """Call a disk that is full, failing or gone an outage."""
+    """Turn errors of the disk into UnavailableError."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""From a location to what is there; the one place that knows the schemes."""
+"""From the setting `BLUR_MEDIA` to a storage: the one module that knows the schemes."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
-    """What a location has room for; None where it has not."""
+class Storage:
+    """The stores of a location; None where it does not have one."""
 
     uploads: UploadStore | None = None
     results: ResultStore | None = None
 
 
-def open_storage(location: str) -> Media:
-    """Open `s3:<bucket>`, `folder:<path>` or, for the empty text, nothing.
+def open_storage(location: str) -> Storage:
+    """Open `s3:<bucket>` or `folder:<path>`; an empty location has no stores.
 
-    Only the module that is needed is imported: botocore takes as long as the model.
+    Only the module that is needed is imported: botocore takes as long to import as the model.
 
     Raises:
-        ValueError: the location has another scheme or nothing behind it.
+        ValueError: the location has an unknown scheme, or no name after it.
 
     """
     scheme, _, name = location.partition(":")
     if not location:
-        return Media()
+        return Storage()
     if name and scheme == "folder":
-        return Media(uploads=FolderStore(Path(name)))
+        return Storage(uploads=FolderStore(Path(name)))
     if name and scheme == "s3":
         from blur.storage.bucket import BucketStore, open_client  # noqa: PLC0415 - see above
 
         bucket = BucketStore(name, open_client())
-        return Media(uploads=bucket, results=bucket)
+        return Storage(uploads=bucket, results=bucket)
     message = f"{location!r} is neither s3:<bucket> nor folder:<path>"
     raise ValueError(message)

@@ -1,11 +1,11 @@
-"""The port: what the service asks of a place for large files.
+"""The ports: what the service needs of a place for large files.
 
-`bucket.BucketStore` implements it whole; `folder.FolderStore` only takes uploads, since the
-server that stands in front of a folder can answer with a result of any size. Names are paths
-such as `results/9Xb…`, chosen by the caller so that nobody can guess them. What is stored
-stays for about a day. Instants are microseconds since 1970.
+`bucket.BucketStore` implements both; `folder.FolderStore` implements only `UploadStore`, since
+the embedded server can send a result of any size. Names are paths such as `results/9Xb…`; the
+caller chooses them at random, so that they cannot be guessed. A file is kept for about a day.
+Instants are microseconds since 1970.
 
-Each method raises `UnavailableError` where the place cannot be reached within its time-outs.
+Each method raises `UnavailableError` if the storage fails or does not respond in time.
 """
 
 from __future__ import annotations
@@ -15,31 +15,22 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 LINK_TTL_S = 900
-"""How long a link to a result works, and how long an upload may be begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A finished file, its media type, and the name to save it under (ASCII, no quotes)."""
-
-    data: bytes = field(repr=False)
-    content_type: str
-    file_name: str
+"""How long the link of a result works, and how long an upload can be started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a kept result can be fetched by whoever has the URL."""
+    """The URL of a stored result; it needs no key."""
 
     url: str = field(repr=False)
     expires_us: int
 
 
 @dataclass(frozen=True, slots=True)
-class UploadForm:
-    """A multipart form to POST: every field as it stands, then the bytes as `file`.
+class PresignedForm:
+    """A multipart form to POST: all fields unchanged, then the file as `file`.
 
-    `url` may be relative: it is then resolved against the address that the client called.
+    A relative `url` is resolved against the address of the API.
     """
 
     url: str
@@ -48,32 +39,39 @@ class UploadForm:
 
 
 class ResultStore(Protocol):
-    """Keeps results that are too large to be answered with."""
+    """Stores results that are too large for a response."""
 
-    def keep(self, name: str, result: Result, *, now_us: int) -> Link:
-        """Store the result under this name and link to it for `LINK_TTL_S`."""
+    def put(
+        self, name: str, data: bytes, *, content_type: str, file_name: str, now_us: int
+    ) -> Link:
+        """Store the result and return its link, which works for `LINK_TTL_S`.
+
+        Clients save it as `file_name` (ASCII, without quotes).
+        """
         ...
 
 
 class UploadStore(Protocol):
-    """Takes photos that are too large to be sent in a request."""
+    """Receives photos that are too large for a request."""
 
     def origin(self) -> str:
-        """Return scheme and host of the forms' URLs and of links; "" for the API's own."""
+        """Return scheme and host of the URLs of forms and links; "" for the API's own."""
         ...
 
-    def offer(self, name: str, *, content_type: str, max_bytes: int, now_us: int) -> UploadForm:
-        """Let a file of this type, of 1 to `max_bytes`, be uploaded under this name.
+    def presign_upload(
+        self, name: str, *, content_type: str, max_bytes: int, now_us: int
+    ) -> PresignedForm:
+        """Return a form that uploads a file of this type, of 1 to `max_bytes`, under this name.
 
-        Whoever has the form may send it until it expires; the last file counts.
+        The form can be sent until it expires. Each file replaces the one before.
         """
         ...
 
-    def take(self, name: str, *, max_bytes: int) -> bytes:
-        """Return what was uploaded under this name; it stays there.
+    def get(self, name: str, *, max_bytes: int) -> bytes:
+        """Return the file that was uploaded under this name, and keep it.
 
         Raises:
-            UploadNotFoundError: nothing was, or it is gone.
+            UploadNotFoundError: there is no such file, or it has expired.
             ImageTooLargeError: it has more than `max_bytes`.
 
         """

@@ -1,8 +1,8 @@
-"""What may be uploaded to a folder, signed so that it can be handed out and believed later.
+"""Signed tokens for uploads to a folder: one file, of one type and size, for a limited time.
 
     <base64url of JSON: [name, content type, most bytes, expiry]>.<base64url of HMAC-SHA256>
 
-It does for a folder what a signed POST policy does for a bucket.
+They are to a folder what signed POST policies are to a bucket.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from blur.errors import UploadNotFoundError
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
-    """One file of this type, of 1 to `max_bytes`, under this name, until it expires."""
+class UploadToken:
+    """One file of this type, of 1 to `max_bytes`, under this name, until the token expires."""
 
     name: str
     content_type: str
@@ -26,26 +26,26 @@ class Permit:
     expires_us: int
 
 
-def sign(permit: Permit, secret: bytes) -> str:
-    """Return the permit as a token of URL-safe characters."""
-    payload = base64.urlsafe_b64encode(json.dumps(astuple(permit)).encode())
+def sign(token: UploadToken, secret: bytes) -> str:
+    """Return the token as text of URL-safe characters."""
+    payload = base64.urlsafe_b64encode(json.dumps(astuple(token)).encode())
     return f"{payload.decode()}.{_mac(payload, secret)}"
 
 
-def verify(token: str, secret: bytes, *, now_us: int) -> Permit:
-    """Return the permit that was signed.
+def verify(signed: str, secret: bytes, *, now_us: int) -> UploadToken:
+    """Return the token that was signed.
 
     Raises:
-        UploadNotFoundError: it was not signed with this secret, or has expired.
+        UploadNotFoundError: the signature is not from this secret, or the token has expired.
 
     """
-    payload, _, mac = token.encode(errors="replace").partition(b".")
+    payload, _, mac = signed.encode(errors="replace").partition(b".")
     if not hmac.compare_digest(mac, _mac(payload, secret).encode()):
         raise UploadNotFoundError
-    permit = Permit(*json.loads(base64.urlsafe_b64decode(payload)))
-    if permit.expires_us <= now_us:
+    token = UploadToken(*json.loads(base64.urlsafe_b64decode(payload)))
+    if token.expires_us <= now_us:
         raise UploadNotFoundError
-    return permit
+    return token
 
 
 def _mac(payload: bytes, secret: bytes) -> str:

@@ -143,7 +143,7 @@ def test_a_form_that_is_sent_again_replaces_its_upload(folder_api: Api, media: P
 def test_a_form_can_end_in_any_number_of_packets(split: int, tmp_path: Path) -> None:
     folder = FolderStore(tmp_path)
     name = "uploads/a"
-    form = folder.offer(name, content_type="image/jpeg", max_bytes=10, now_us=now())
+    form = folder.presign_upload(name, content_type="image/jpeg", max_bytes=10, now_us=now())
     encoder = MultipartEncoder({**form.fields, "file": ("a.jpg", b"\r\n--photo-")})
     body = encoder.read()
 
@@ -154,6 +154,6 @@ def test_a_form_can_end_in_any_number_of_packets(split: int, tmp_path: Path) -> 
             yield end
 
     asyncio.run(receive_upload(folder, encoder.content_type, chunks()))
-    assert folder.take(name, max_bytes=10) == b"\r\n--photo-"
+    assert folder.get(name, max_bytes=10) == b"\r\n--photo-"
     with pytest.raises(InvalidRequestError, match="last field"):
         asyncio.run(receive_upload(folder, encoder.content_type, chunks(bytes(5000))))

@@ -148,18 +148,18 @@ def test_a_request_without_the_header_has_no_idempotency_key() -> None:
 def test_an_upload_is_taken_in_place_of_an_image() -> None:
     form = request(("radius", "7"), ("upload_id", "up-1"))
     taken = parse_blur_request(
-        form, max_body_bytes=MOST, take=lambda name: f"bytes of {name}".encode()
+        form, max_body_bytes=MOST, get_upload=lambda name: f"bytes of {name}".encode()
     )
     assert taken.image == b"bytes of up-1"
 
 
 def test_no_upload_is_fetched_for_an_order_that_is_wrong_otherwise() -> None:
-    def take(name: str) -> bytes:
+    def get_upload(name: str) -> bytes:
         raise AssertionError(name)
 
     form = request(("radius", "51"), ("upload_id", "up-1"))
     with pytest.raises(InvalidRadiusError):
-        parse_blur_request(form, max_body_bytes=MOST, take=take)
+        parse_blur_request(form, max_body_bytes=MOST, get_upload=get_upload)
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,11 @@ def test_no_upload_is_fetched_for_an_order_that_is_wrong_otherwise() -> None:
 def test_an_order_has_exactly_one_image(
     fields: tuple[tuple[str, str], ...], says: str, *, uploads: bool
 ) -> None:
-    take: Any = (lambda _: b"taken") if uploads else None
+    get_upload: Any = (lambda _: b"photo") if uploads else None
     with pytest.raises(InvalidRequestError, match=says):
-        parse_blur_request(request(("radius", "7"), *fields), max_body_bytes=MOST, take=take)
+        parse_blur_request(
+            request(("radius", "7"), *fields), max_body_bytes=MOST, get_upload=get_upload
+        )
 
 
 def test_a_body_of_just_the_most_bytes_is_read_and_one_more_is_not() -> None:
@@ -204,6 +206,6 @@ def test_who_sends_too_much_is_told_of_uploads_where_there_are_some(
 ) -> None:
     form = request(body=bytes(MOST + 1), **declared)
     with pytest.raises(ImageTooLargeError, match=r"bytes\. Upload a larger image by way of POST"):
-        parse_blur_request(form, max_body_bytes=MOST, take=lambda _: b"")
+        parse_blur_request(form, max_body_bytes=MOST, get_upload=lambda _: b"")
     with pytest.raises(ImageTooLargeError, match=r"more than 1000 bytes\.$"):
         parse_blur_request(form, max_body_bytes=MOST)

@@ -15,8 +15,8 @@ from blur.errors import (
     InvalidContentTypeError,
     InvalidRequestError,
 )
-from blur.storage.ports import UploadForm
-from blur.storage.uploads import Offer
+from blur.storage.large_files import PresignedUpload
+from blur.storage.ports import PresignedForm
 
 JSON = "application/json"
 URLENCODED = "application/x-www-form-urlencoded"
@@ -129,8 +129,8 @@ def test_a_request_beyond_10000_bytes_is_too_large() -> None:
 
 
 def url_of(form_url: str, **headers: str) -> str:
-    form = UploadForm(form_url, {"key": "name"}, Instant(1_800_000_000_000_000))
-    document = upload_document(Offer("up-1", form), request("", **headers))
+    form = PresignedForm(form_url, {"key": "name"}, Instant(1_800_000_000_000_000))
+    document = upload_document(PresignedUpload("up-1", form), request("", **headers))
     assert document == {
         "upload_id": "up-1",
         "url": document["url"],

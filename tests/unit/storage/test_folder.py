@@ -18,52 +18,54 @@ from blur.errors import (
     UploadNotFoundError,
 )
 from blur.storage.folder import HOUR_S, KEEP_S, TOKEN_FIELD, FolderStore
-from blur.storage.upload_token import Permit
+from blur.storage.upload_token import UploadToken
 
 NOW_US = time.time_ns() // 1000
 
 
-def permit_of(store: FolderStore, now_us: int = NOW_US) -> Permit:
-    form = store.offer("uploads/a", content_type="image/png", max_bytes=10, now_us=now_us)
-    return store.permit(form.fields[TOKEN_FIELD], now_us=now_us)
+def token_of(store: FolderStore, now_us: int = NOW_US) -> UploadToken:
+    form = store.presign_upload("uploads/a", content_type="image/png", max_bytes=10, now_us=now_us)
+    return store.verify_token(form.fields[TOKEN_FIELD], now_us=now_us)
 
 
 def put(store: FolderStore, data: bytes, now_us: int = NOW_US) -> None:
-    with store.writing(permit_of(store, now_us)) as file:
+    with store.writing(token_of(store, now_us)) as file:
         file.write(data)
 
 
 def test_what_is_written_whole_can_be_taken_and_nothing_else(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    permit = permit_of(store)
+    token = token_of(store)
     with pytest.raises(UploadNotFoundError):
-        store.take("uploads/a", max_bytes=10)
-    with pytest.raises(ZeroDivisionError), store.writing(permit) as file:
+        store.get("uploads/a", max_bytes=10)
+    with pytest.raises(ZeroDivisionError), store.writing(token) as file:
         file.write(bytes([1 // 0]))
     assert not list(tmp_path.glob("uploads/*/*"))
-    with store.writing(permit) as file:
+    with store.writing(token) as file:
         file.write(b"whole")
-    assert store.take("uploads/a", max_bytes=10) == b"whole"
+    assert store.get("uploads/a", max_bytes=10) == b"whole"
     with pytest.raises(ImageTooLargeError):
-        store.take("uploads/a", max_bytes=4)
+        store.get("uploads/a", max_bytes=4)
 
 
 def test_another_store_on_the_same_folder_accepts_the_permit(tmp_path: Path) -> None:
-    form = FolderStore(tmp_path).offer("uploads/a", content_type="b", max_bytes=1, now_us=NOW_US)
+    form = FolderStore(tmp_path).presign_upload(
+        "uploads/a", content_type="b", max_bytes=1, now_us=NOW_US
+    )
     token = form.fields[TOKEN_FIELD]
-    assert FolderStore(tmp_path).permit(token, now_us=NOW_US).name == "uploads/a"
+    assert FolderStore(tmp_path).verify_token(token, now_us=NOW_US).name == "uploads/a"
     with pytest.raises(UploadNotFoundError):
-        FolderStore(tmp_path / "elsewhere").permit(token, now_us=NOW_US)
+        FolderStore(tmp_path / "elsewhere").verify_token(token, now_us=NOW_US)
 
 
 def test_a_sweep_removes_uploads_a_day_after_the_hour_of_their_offer(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     put(store, b"old")
     store.sweep(now_us=NOW_US + KEEP_S * 1_000_000)
-    assert store.take("uploads/a", max_bytes=10) == b"old"
+    assert store.get("uploads/a", max_bytes=10) == b"old"
     store.sweep(now_us=NOW_US + (KEEP_S + HOUR_S) * 1_000_000)
     with pytest.raises(UploadNotFoundError):
-        store.take("uploads/a", max_bytes=10)
+        store.get("uploads/a", max_bytes=10)
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
@@ -81,12 +83,12 @@ def test_uploads_of_earlier_versions_are_found_moved_and_removed(tmp_path: Path)
     for name, age_s in (("a", 60), ("b", KEEP_S + 60), ("part-c", KEEP_S + 60), ("part-d", 60)):
         (uploads / name).write_bytes(name.encode())
         os.utime(uploads / name, (NOW_US / 1_000_000 - age_s,) * 2)
-    assert store.take("uploads/a", max_bytes=10) == b"a"
+    assert store.get("uploads/a", max_bytes=10) == b"a"
     store.sweep(now_us=NOW_US)
-    assert store.take("uploads/a", max_bytes=10) == b"a"
+    assert store.get("uploads/a", max_bytes=10) == b"a"
     assert [path.name for path in uploads.iterdir() if path.is_file()] == ["part-d"]
     with pytest.raises(UploadNotFoundError):
-        store.take("uploads/b", max_bytes=10)
+        store.get("uploads/b", max_bytes=10)
     store.sweep(now_us=NOW_US + (KEEP_S + HOUR_S) * 1_000_000)
     assert list(uploads.iterdir()) == []
 
@@ -139,8 +141,8 @@ def test_an_offer_and_a_read_do_not_look_at_stored_files(
     put(store, b"first")
 
     def work() -> None:
-        permit_of(store)
-        assert store.take("uploads/a", max_bytes=10) == b"first"
+        token_of(store)
+        assert store.get("uploads/a", max_bytes=10) == b"first"
 
     few = looked_at(monkeypatch, work)
     [hour] = (tmp_path / "uploads").iterdir()
@@ -152,42 +154,42 @@ def test_an_offer_and_a_read_do_not_look_at_stored_files(
 
 def test_a_permit_has_one_open_upload_at_a_time(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    permit = permit_of(store)
-    with store.writing(permit) as file:
+    token = token_of(store)
+    with store.writing(token) as file:
         file.write(b"first")
-        with pytest.raises(IdempotencyInProgressError) as caught, store.writing(permit):
+        with pytest.raises(IdempotencyInProgressError) as caught, store.writing(token):
             pass
         assert caught.value.retry_after_s == 5
         assert len(list(tmp_path.glob("uploads/*/*"))) == 1
-        other = Permit("uploads/b", "image/png", 10, permit.expires_us)
+        other = UploadToken("uploads/b", "image/png", 10, token.expires_us)
         with store.writing(other) as second:
             second.write(b"other")
-    assert store.take("uploads/a", max_bytes=10) == b"first"
-    with store.writing(permit) as file:
+    assert store.get("uploads/a", max_bytes=10) == b"first"
+    with store.writing(token) as file:
         file.write(b"second")
         file.flush()
-        assert store.take("uploads/a", max_bytes=10) == b"first"
-    assert store.take("uploads/a", max_bytes=10) == b"second"
+        assert store.get("uploads/a", max_bytes=10) == b"first"
+    assert store.get("uploads/a", max_bytes=10) == b"second"
 
 
 def test_an_upload_that_fails_can_be_sent_again(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    permit = permit_of(store)
-    with pytest.raises(ZeroDivisionError), store.writing(permit) as file:
+    token = token_of(store)
+    with pytest.raises(ZeroDivisionError), store.writing(token) as file:
         file.write(bytes([1 // 0]))
     put(store, b"again")
-    assert store.take("uploads/a", max_bytes=10) == b"again"
+    assert store.get("uploads/a", max_bytes=10) == b"again"
 
 
 def test_the_secret_is_the_owners_alone(tmp_path: Path) -> None:
-    permit_of(FolderStore(tmp_path))
+    token_of(FolderStore(tmp_path))
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UnavailableError):
-        permit_of(FolderStore(tmp_path / "file"))
+        token_of(FolderStore(tmp_path / "file"))
 
 
 @pytest.mark.parametrize(
@@ -195,18 +197,21 @@ def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path: Path) -> None:
 )
 def test_no_name_leads_out_of_the_uploads(name: str, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    permit_of(store)
+    token_of(store)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UploadNotFoundError):
-        store.take(name, max_bytes=1000)
-    with pytest.raises(UploadNotFoundError), store.writing(Permit(name, "a/b", 9, NOW_US)) as file:
+        store.get(name, max_bytes=1000)
+    with (
+        pytest.raises(UploadNotFoundError),
+        store.writing(UploadToken(name, "a/b", 9, NOW_US)) as file,
+    ):
         file.write(b"out")
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_upload_is_its_owners_alone_on_the_machine(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    with store.writing(permit_of(store)) as file:
+    with store.writing(token_of(store)) as file:
         file.write(b"photo")
     [path] = tmp_path.glob("uploads/*/a")
     assert path.stat().st_mode & 0o777 == 0o600

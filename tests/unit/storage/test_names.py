@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from blur import app
 from blur.settings import Settings
 from blur.storage.folder import UPLOAD_PATH, FolderStore
-from blur.storage.uploads import Uploads, name_of
+from blur.storage.large_files import Uploads, upload_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ DEFAULTS = Settings()
 
 
 def uploads(folder: FolderStore, settings: Settings = DEFAULTS) -> Uploads:
-    made = app.uploads_in(folder, settings)
+    made = app.open_uploads(folder, settings)
     assert made is not None
     return made
 
@@ -38,7 +38,7 @@ def test_an_uploads_id_is_256_random_bits_and_its_address_does_not_tell_it(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     store = FolderStore(tmp_path_factory.mktemp("media"))
-    offers = [uploads(store).offer("owner", "image/png", 1, now_us=0) for _ in range(MANY)]
+    offers = [uploads(store).presign_upload("owner", "image/png", 1, now_us=0) for _ in range(MANY)]
     ids = {offer.upload_id for offer in offers}
     assert len(ids) == MANY
     assert {bits_of(each) for each in ids} == {BITS}
@@ -47,15 +47,15 @@ def test_an_uploads_id_is_256_random_bits_and_its_address_does_not_tell_it(
 
 @given(st.text(), st.text())
 def test_what_a_client_sends_becomes_a_digest_and_never_a_path(owner: str, upload_id: str) -> None:
-    assert re.fullmatch(r"uploads/[0-9a-f]{64}", name_of(owner, upload_id))
+    assert re.fullmatch(r"uploads/[0-9a-f]{64}", upload_name(owner, upload_id))
 
 
 def test_the_same_id_is_another_name_for_another_owner() -> None:
-    assert name_of("a" * 64, "id") != name_of("b" * 64, "id")
+    assert upload_name("a" * 64, "id") != upload_name("b" * 64, "id")
 
 
 @pytest.mark.parametrize("public_url", ["https://api.example", "https://api.example/"])
 def test_the_public_url_completes_the_forms_of_this_server(public_url: str, tmp_path: Path) -> None:
     offered = uploads(FolderStore(tmp_path), Settings(public_url=public_url))
-    url = offered.offer("owner", "image/png", 1, now_us=0).form.url
+    url = offered.presign_upload("owner", "image/png", 1, now_us=0).form.url
     assert url == f"https://api.example{UPLOAD_PATH}"

@@ -1,6 +1,6 @@
 """Receive uploads in the embedded server: forms streamed to disk, as a bucket receives them.
 
-A form has its signed permit first and the file last. Nothing of the file is kept in memory
+A form has its signed token first and the file last. Nothing of the file is kept in memory
 and nothing beyond its permitted size on disk.
 """
 
@@ -24,7 +24,7 @@ from blur.errors import (
 from blur.storage.folder import TOKEN_FIELD, FolderStore
 
 if TYPE_CHECKING:
-    from blur.storage.upload_token import Permit
+    from blur.storage.upload_token import UploadToken
 
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 4096
@@ -60,7 +60,7 @@ class _Form:
         )
         self._fields: dict[str, bytes] = {}
         self._name = ""
-        self._permit: Permit | None = None
+        self._token: UploadToken | None = None
         self._file: BinaryIO | None = None
         self._open_files = ExitStack()
         self._bytes_left = 0
@@ -103,7 +103,7 @@ class _Form:
                 self._parser.close()
             except MultipartError as error:
                 raise _malformed(error) from error
-        if self._permit is None or self._bytes_left == self._permit.max_bytes:
+        if self._token is None or self._bytes_left == self._token.max_bytes:
             message = f"The form has no file named '{FILE_FIELD}', or the file is empty."
             raise InvalidRequestError(message)
 
@@ -112,9 +112,9 @@ class _Form:
             raise _file_not_last()
         self._name = name
         if name == FILE_FIELD:
-            self._permit = self._read_token()
-            self._bytes_left = self._permit.max_bytes
-            self._file = self._open_files.enter_context(self._folder.writing(self._permit))
+            self._token = self._read_token()
+            self._bytes_left = self._token.max_bytes
+            self._file = self._open_files.enter_context(self._folder.writing(self._token))
 
     def _require_last(self) -> None:
         """Require that the form ends after its file."""
@@ -132,13 +132,13 @@ class _Form:
         if self._skipped > MAX_FIELD_BYTES:
             raise _file_not_last()
 
-    def _read_token(self) -> Permit:
-        token = self._fields.get(TOKEN_FIELD, b"").decode("latin-1")
-        permit = self._folder.permit(token, now_us=now())
-        if self._fields.get("Content-Type", b"").decode("latin-1") != permit.content_type:
-            message = f"The field 'Content-Type' must be {permit.content_type}."
+    def _read_token(self) -> UploadToken:
+        signed = self._fields.get(TOKEN_FIELD, b"").decode("latin-1")
+        token = self._folder.verify_token(signed, now_us=now())
+        if self._fields.get("Content-Type", b"").decode("latin-1") != token.content_type:
+            message = f"The field 'Content-Type' must be {token.content_type}."
             raise InvalidContentTypeError(message)
-        return permit
+        return token
 
     def _add(self, data: bytes) -> None:
         if self._file is None:
