@@ -1,4 +1,4 @@
-"""Writes the guides for newcomers as the JSON that the reference page shows.
+"""Writes the guides for newcomers as JSON, which the reference page shows.
 
 make openapi
 """

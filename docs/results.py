@@ -1,6 +1,6 @@
 """Writes the results of trials and benchmarks into the documents that show them.
 
-Trials and benchmarks write what they measured into build/results, one JSON file for each. This
+Trials and benchmarks write their measurements into build/results, one JSON file for each. This
 script moves them into docs/reliability.json and benchmarks/baseline.json, and renders
 docs/reliability.md and benchmarks/BASELINE.md from these.
 
@@ -28,14 +28,14 @@ PARTS = ("Bad input", "Load and soak", "Faults", "Security")
 """The headings of reliability.md, each with one table."""
 RELIABILITY_HEAD = """# Reliability
 
-What was tried against this service, how much of it, and what happened. `make reliability` runs
-every trial at full size and writes its row; `make test` runs the same trials at a small size on
-every change. `TRIALS=full make e2e` runs the trials of `tests/e2e`, and `make results` then writes
+Fault, load and attack tests of this service, and their results. `make reliability` runs every
+trial at full size and writes its row; `make test` runs the same trials at a small size on every
+change. `TRIALS=full make e2e` runs the trials of `tests/e2e`, and `make results` then writes
 their rows.
 """
 BASELINE_HEAD = """# Baseline
 
-What the benchmarks measured when they last ran, each section in one run on one machine. Times
+The results of the last benchmark runs. Each section was measured in one run on one machine. Times
 are medians of paired runs; compare ratios, not milliseconds.
 """
 
@@ -76,7 +76,7 @@ Result = TypeVar("Result", Trial, Measurement)
 
 
 def store(result: Trial | Measurement, folder: Path = RESULTS) -> Path:
-    """Write a result into `folder`, in place of an earlier one of the same name."""
+    """Write a result into `folder`, replacing an earlier one of the same name."""
     file_name = hashlib.sha256(result.name.encode()).hexdigest()[:16]
     path = folder / result.FOLDER / f"{file_name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -192,7 +192,7 @@ const GUIDE_BLOCKS = {
 };
 
 function guideSection({ name, title, blocks }) {
-  const body = make("details", { open: false }, make("summary", { textContent: "What is the same, what differs, what is better" }),
+  const body = make("details", { open: false }, make("summary", { textContent: "Identical parts, differences, improvements" }),
     ...blocks.map((block) => GUIDE_BLOCKS[block.kind](block)));
   return make("section", { className: "part guide", id: name }, make("h2", { textContent: title }), body);
 }
