@@ -13,7 +13,7 @@ from tests import trials
 from tests.attack.wire import Reply, connected, everything, exchange, head, replies
 from tests.integration.running import Running, environment, running
 
-from bgblur.serving.protocol import HEAD_S
+from bgblur.serving.timers import HEAD_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,10 +22,11 @@ from tests import trials
 from tests.attack.wire import everything, head, replies
 from tests.integration.running import BGBLUR, Running, environment, running
 
-from bgblur.serving import protocol
-from bgblur.serving.asgi import BODIES_AT_ONCE, SLICE_BYTES
+from bgblur.serving import timers
+from bgblur.serving.asgi import BODIES_AT_ONCE
 from bgblur.serving.body import RATE_WINDOW_S
 from bgblur.serving.connections import MAX_CONNECTIONS
+from bgblur.serving.exchange import SLICE_BYTES
 from bgblur.serving.http_limits import FREE_CHUNKS
 from bgblur.serving.server import FILES
 from blur.settings import Settings
@@ -225,12 +226,12 @@ def test_client_that_does_not_read_is_cut_off(served: Served) -> None:
     with served.connect(buffer=4096) as client:
         ask_and_never_read(client)
         served.health_s()
-        assert wait_for_reset(client, protocol.WRITE_S + 20)
+        assert wait_for_reset(client, timers.WRITE_S + 20)
     trials.record(
         trials.Part.BAD_INPUT,
         "Requests sent ahead by a client that never reads the answers",
         "1 connection, as many requests as it takes",
-        f"cut off after {protocol.WRITE_S} s",
+        f"cut off after {timers.WRITE_S} s",
         by=HERE,
     )
 
@@ -470,4 +471,4 @@ def test_request_that_outlasts_a_stop_is_answered_and_logged(
 
 
 def test_slices_are_smaller_than_what_a_slow_client_reads_in_time() -> None:
-    assert SLICE_BYTES / protocol.WRITE_S < 4_000
+    assert SLICE_BYTES / timers.WRITE_S < 4_000

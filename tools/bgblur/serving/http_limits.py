@@ -1,38 +1,41 @@
-"""h11 with limits: HTTP/1.1 as RFC 9112 has it, and no more of it than a client needs."""
+"""h11, the HTTP/1.1 parser, with limits for headers and chunks."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
+
+if TYPE_CHECKING:
+    from bgblur.serving.proxy import Reply
 
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 128
 
 FREE_CHUNKS = 1_000
 MIN_CHUNK_BYTES = 256
-"""Beyond the free ones, chunks must have so many bytes on average. Each one costs some 20 µs, so
-that chunks of one byte would keep the event loop busy at 1 MB/s."""
+"""The least average size of further chunks. A chunk costs about 20 µs, so chunks of one byte would
+keep the event loop busy."""
 
 _ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*(.*)", re.IGNORECASE)
 
 
 class BoundedConnection(h11.Connection):
-    """The state of one connection; what goes beyond a limit is a `RemoteProtocolError`."""
+    """The HTTP state of one connection; beyond a limit, it raises `RemoteProtocolError`."""
 
     def __init__(self) -> None:
         """Start as a server."""
         super().__init__(h11.SERVER, MAX_HEAD_BYTES)
         self.fault = ""
-        """What was wrong with the request, if it was beyond one of our own limits."""
+        """The message for the client, if the request exceeded a limit of this class."""
         self._chunks = self._body_bytes = 0
 
-    def next_event(self) -> Any:  # noqa: ANN401 - as h11 has it
+    def next_event(self) -> Any:  # noqa: ANN401 - the signature in h11
         """Return the next event.
 
         Raises:
-            h11.RemoteProtocolError: it is not HTTP, or beyond a limit.
+            h11.RemoteProtocolError: it is not valid HTTP, or exceeds a limit.
 
         """
         event = super().next_event()
@@ -42,6 +45,16 @@ class BoundedConnection(h11.Connection):
         if isinstance(event, h11.Data):
             self._check_chunk(event)
         return event
+
+    def reply_bytes(self, reply: Reply) -> bytes:
+        """Return a whole response, after which the connection closes."""
+        headers = [*reply.headers, (b"connection", b"close")]
+        events = (
+            h11.Response(status_code=reply.status, headers=headers),
+            h11.Data(data=reply.body),
+            h11.EndOfMessage(),
+        )
+        return b"".join(self.send(event) or b"" for event in events)
 
     def _check_head(self, request: h11.Request) -> None:
         self._chunks = self._body_bytes = 0
@@ -63,7 +76,7 @@ class BoundedConnection(h11.Connection):
 
 
 def _in_origin_form(request: h11.Request) -> h11.Request:
-    """Return the request for `/path` where it is for `http://host/path` (RFC 9112, 3.2.2)."""
+    """Turn the target `http://host/path` into `/path` (RFC 9112, 3.2.2)."""
     match = _ABSOLUTE_FORM.fullmatch(request.target)
     if match is None:
         return request

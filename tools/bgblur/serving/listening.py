@@ -1,4 +1,4 @@
-"""The socket that the server listens on, and the addresses that it can be reached at."""
+"""The server's sockets, and the addresses at which clients can reach it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import suppress
 
 BACKLOG = 2048
 """Connections that the system keeps until they are accepted; uvicorn's default."""
+UNSENT_BYTES = 131_072
+"""How much the system keeps unsent for a client; with more, a slow reader is noticed late."""
 MAX_PORT = 65_535
 EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - compared only
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -32,6 +34,20 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ListenError(explain(error, host, port)) from error
+
+
+def tune_accepted(accepted: socket.socket) -> None:
+    """Send small responses at once, and limit what the system keeps unsent.
+
+    asyncio sets TCP_NODELAY only on sockets whose protocol is named, and those of
+    `socket.create_server` have none.
+    """
+    if accepted.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    with suppress(OSError):  # the client has disconnected already
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def explain(error: OSError, host: str, port: int, option: str = "--port") -> str:

@@ -1,9 +1,6 @@
-"""HTTP/1.1 on a socket: uvicorn's protocol, with time-outs, limits and the contract's errors.
+"""HTTP/1.1 on a socket: uvicorn's protocol with time limits, connection limits and JSON errors.
 
-uvicorn alone waits without end for a head that drips in and for a client that does not read, has
-no limit for a client's connections, answers bad HTTP in plain text, takes a client that has closed
-its sending side for gone, and closes connections at a stop although their request is on its way
-(docs/adr/0017).
+uvicorn has no options for these; docs/adr/0017 compares it with other servers.
 """
 
 from __future__ import annotations
@@ -18,45 +15,17 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bgblur.serving.access_log import log_response
-from bgblur.serving.asgi import Observe, error_reply, ignore
+from bgblur.serving.exchange import error_reply
+from bgblur.serving.half_close import LINGER_IDLE_S, DisconnectProbe, LingeringClose
 from bgblur.serving.http_limits import BoundedConnection
+from bgblur.serving.listening import tune_accepted
+from bgblur.serving.ports import Observe, ignore
+from bgblur.serving.timers import HEAD_S, STALLED_S, STOP_S, STOPPING_WRITE_S, WRITE_S, Timer
 from blur.api.router import UNROUTED
 from blur.errors import ApiError, InvalidRequestError, OverloadedError
 
 if TYPE_CHECKING:
     from bgblur.serving.connections import ConnectionTable
-    from bgblur.serving.proxy import Reply
-
-HEAD_S = 10
-"""How long a request's head can take, from its first byte, or from the connection's."""
-
-WRITE_S = 30
-"""How long a client can take to read one slice of an answer (`asgi.SLICE_BYTES`)."""
-
-STALLED_S = 3
-"""After how long without reading its connection can close for a new one."""
-
-STOPPING_WRITE_S = 5
-"""The same while the server stops."""
-
-PROBE_S = 0.5
-"""How often a client that has closed its sending side is sent something, to see if it is there."""
-
-FIRST_PROBE_S = 0.05
-"""The first pause; each later one is twice as long, up to `PROBE_S`."""
-
-STOP_S = 0.5
-"""How long a stopping server still listens to clients that have sent nothing yet."""
-
-LINGER_S = 30
-LINGER_IDLE_S = 3
-"""How long the rest of a request is read and dropped after its answer, in all and in a pause. A
-client that is cut off while it sends can lose the answer."""
-
-MAX_DROPPED_BYTES = 100_000_000
-
-UNSENT_BYTES = 131_072
-"""What the system can keep unsent, so that a slow reader's progress shows here soon."""
 
 
 class Protocol(H11Protocol):
@@ -69,7 +38,7 @@ class Protocol(H11Protocol):
         observe: Observe = ignore,
         **uvicorn: Any,  # noqa: ANN401
     ) -> None:
-        """Start with nothing received."""
+        """Create the state of a new connection."""
         super().__init__(**uvicorn)
         self._http = self.conn = BoundedConnection()
         self.app_state = {**self.app_state, "connection": self}
@@ -77,123 +46,103 @@ class Protocol(H11Protocol):
         self.since_s = self.loop.time()
         self.has_key = False
         self.is_refused = False
-        """Whether the request was answered here, and not by the application."""
+        """Whether this class has sent an error in place of the application."""
         self.lost = asyncio.Event()
         self._table = table
         self._observe = observe
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
+        self._head_timer = Timer(self.loop, self._on_head_timeout)
+        self._write_timer = Timer(self.loop, self.abort)
         self._paused_s = 0.0
-        self._dropped_bytes: int | None = None
+        self._lingering = LingeringClose(self.lost)
         self._is_stopping = self._has_received = self._is_half_closed = False
         self._has_response = False
-        """Whether the whole answer was written, though the request's body has not ended."""
+        """Whether the whole response was written before the request's body ended."""
         self._is_body_read = True
-        """Whether the application can still ask for the rest of the request's body."""
-        self._lingering: asyncio.Task[None] | None = None
+        """Whether the application still reads the request's body."""
+        self._linger_task: asyncio.Task[None] | None = None
 
     @property
     def is_answering(self) -> bool:
-        """Whether a request is not answered yet."""
+        """Whether a request has no complete response yet."""
         return self.cycle is not None and not self.cycle.response_complete
 
     @property
     def is_stalled(self) -> bool:
-        """Whether its client has its answer, or has not read for a while what it was sent."""
-        if self._dropped_bytes is not None or self._has_response:
+        """Whether the client has its response, or has not read for `STALLED_S`."""
+        if self._lingering.is_active or self._has_response:
             return True
-        return self._write_timer is not None and self.loop.time() - self._paused_s > STALLED_S
+        return self._write_timer.is_running and self.loop.time() - self._paused_s > STALLED_S
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, unless there are too many."""
+        """Accept the connection, unless there are too many."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
-        set_options(transport.get_extra_info("socket"))
-        transport.set_write_buffer_limits(0)  # so that each pause is noticed, also the last one
+        tune_accepted(transport.get_extra_info("socket"))
+        transport.set_write_buffer_limits(0)  # each pause is reported, the last one too
         if self._table.admit(self):
-            self._start_head_timer()
+            self._head_timer.start(HEAD_S)
         else:
             self._refuse(OverloadedError(retry_after_s=1), lingers=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Release what the connection holds."""
         self._table.remove(self)
-        self._cancel_head_timer()
+        self._head_timer.cancel()
         self.resume_writing()
         self._unset_keepalive_if_required()
         self.lost.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
+        """Handle received bytes."""
         self._has_received = True
-        if self._dropped_bytes is not None:
-            self._drop(data)
+        if self._lingering.is_active:
+            if not self._lingering.drop(data):
+                self.abort()
             return
         was_answering = self.is_answering
-        if not was_answering and self._head_timer is None:
-            self._start_head_timer()
+        if not was_answering and not self._head_timer.is_running:
+            self._head_timer.start(HEAD_S)
         super().data_received(data)
         if self.is_answering:
-            self._cancel_head_timer()
+            self._head_timer.cancel()
             if not self.cycle.more_body and not self.conn.trailing_data[0]:
-                # uvicorn stops reading a large body at its last piece, too. Only who reads on
-                # notices that the client disconnects.
+                # uvicorn pauses reading at the last piece of a large body. Without reading, the
+                # server does not notice that the client disconnects.
                 self.flow.resume_reading()
             if not was_answering:
                 self._has_response = False
                 self.since_s = self.loop.time()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Keep the connection for the answer if the request is complete.
-
-        A client that has closed its sending side alone still reads. One that has closed both looks
-        the same until something is sent to it; then its system resets the connection.
-        """
-        keep = self._dropped_bytes is None and self.is_answering and not self.cycle.more_body
-        if keep:
+        """Keep the connection for the response if the request is complete."""
+        is_waiting = self.is_answering and not self.cycle.more_body
+        if keep := is_waiting and not self._lingering.is_active:
             self._is_half_closed = True
             self._close_after_last()
-            self._probe()
+            DisconnectProbe(self.transport, self.conn, lambda: self.is_answering).send()
         return keep
 
     def _close_after_last(self) -> None:
-        """Close after this answer, or now, if no other whole request was sent before."""
+        """Close after the response to the last complete request, or now if there is none."""
         if not self.is_answering or self.cycle.more_body:
             self.transport.close()
         elif not self.conn.trailing_data[0]:
             self.cycle.keep_alive = False
 
-    def _probe(self, pause_s: float = FIRST_PROBE_S) -> None:
-        """Send interim responses, which clients ignore (RFC 9110, 15.2.1), while one waits.
-
-        The first one makes the system of a client that has gone reset the connection; the second
-        one notices that.
-        """
-        if self.transport.is_closing():
-            return
-        http = self.conn
-        waits = self.is_answering and http.our_state is h11.SEND_RESPONSE
-        if waits and http.their_http_version == b"1.1":
-            interim = h11.InformationalResponse(status_code=100, reason="Continue", headers=[])
-            self.transport.write(http.send(interim) or b"")
-        self.loop.call_later(pause_s, self._probe, min(2 * pause_s, PROBE_S))
-
     def pause_writing(self) -> None:
-        """Give the client a limited time to read."""
+        """Limit the time that the client can take to read."""
         super().pause_writing()
         self._paused_s = self.loop.time()
         self._start_write_timer()
 
     def resume_writing(self) -> None:
-        """Go on: all that was written is on its way."""
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
+        """Continue: everything written so far was sent."""
+        self._write_timer.cancel()
         super().resume_writing()
 
     def on_response_complete(self) -> None:
-        """Go on with the next request."""
+        """Continue with the next request."""
         self.since_s = self.loop.time()
         self._is_body_read = True
         super().on_response_complete()
@@ -201,17 +150,17 @@ class Protocol(H11Protocol):
             self._close_after_last()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer bad HTTP, unless the application answers already and reads no more of it."""
+        """Send an error for bad HTTP, unless the application needs no more input."""
         if self.is_answering and not self._is_body_read:
             self.cycle.keep_alive = False
-            self._start_dropping()
+            self._start_lingering()
             return
         self._refuse(InvalidRequestError(self._http.fault or msg))
 
     def shutdown(self) -> None:
-        """Close after the answer that is owed; wait a moment for a request that is on its way."""
+        """Close after the current response; first wait for requests that are arriving."""
         self._is_stopping = True
-        if self._write_timer is not None:
+        if self._write_timer.is_running:
             self._start_write_timer()
         if self.is_answering:
             self.cycle.keep_alive = False
@@ -220,74 +169,53 @@ class Protocol(H11Protocol):
             self.loop.call_later(STOP_S, self._close_if_idle)
 
     def mark_known_key(self) -> None:
-        """Prefer this connection to those without a key."""
+        """Close connections without a key before this one."""
         self.has_key = True
 
     def watch(self) -> None:
-        """Read on, although no more of the request is used, to notice when the client leaves."""
+        """Keep reading, to notice when the client disconnects."""
         self._is_body_read = False
         self.flow.resume_reading()
 
     def mark_answered(self) -> None:
-        """Let this connection be closed for another one, until its next request."""
+        """Allow this connection to be closed for another one, until its next request."""
         self._has_response = True
 
     def abort(self) -> None:
-        """Close at once, without sending what is still to be sent."""
+        """Close at once and discard what is not sent yet."""
         if self.transport is not None:
             self.transport.abort()
 
     def evict(self) -> None:
-        """Close for another connection."""
-        is_idle = self._write_timer is None and self._dropped_bytes is None
+        """Close to make space for another connection."""
+        is_idle = not self._write_timer.is_running and not self._lingering.is_active
         if is_idle and not self.is_answering:
             self.transport.close()
-        else:  # closing would wait for the client
+        else:  # `close` would wait for the client
             self.abort()
 
     async def linger(self) -> None:
-        """After an answer: drop what the client still sends, until it has read the answer.
-
-        Bytes that are left unread in a socket that closes make the system reset the connection,
-        and the client loses the answer.
-        """
+        """After an early response: drop the rest of the request until the client has read it."""
         await self.flow.drain()
         if self.lost.is_set():
             return
-        self._start_dropping()
-        with suppress(OSError):  # the client has closed its side already
+        self._start_lingering()
+        with suppress(OSError):  # the client has closed the connection
             self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
-        latest_s, dropped = self.loop.time() + LINGER_S, -1
-        while self.loop.time() < latest_s and dropped < (self._dropped_bytes or 0):
-            dropped = self._dropped_bytes or 0
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S if self._is_stopping else LINGER_IDLE_S):
-                    await self.lost.wait()
-                    return
+        await self._lingering.wait(lambda: STOP_S if self._is_stopping else LINGER_IDLE_S)
 
     def _start_write_timer(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-        limit_s = STOPPING_WRITE_S if self._is_stopping else WRITE_S
-        self._write_timer = self.loop.call_later(limit_s, self.abort)
+        self._write_timer.start(STOPPING_WRITE_S if self._is_stopping else WRITE_S)
 
-    def _start_dropping(self) -> None:
-        self._dropped_bytes = self._dropped_bytes or 0
+    def _start_lingering(self) -> None:
+        self._lingering.start()
         self.flow.resume_reading()
-
-    def _drop(self, data: bytes) -> None:
-        self._dropped_bytes = (self._dropped_bytes or 0) + len(data)
-        if self._dropped_bytes > MAX_DROPPED_BYTES:
-            self.abort()
 
     def _close_if_idle(self) -> None:
         if self.is_answering:
             self.cycle.keep_alive = False
         else:
             self.transport.close()
-
-    def _start_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_S, self._on_head_timeout)
 
     def _on_head_timeout(self) -> None:
         if self._has_received:
@@ -296,15 +224,10 @@ class Protocol(H11Protocol):
         else:
             self.transport.close()
 
-    def _cancel_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
     def _refuse(self, error: ApiError, *, lingers: bool = True) -> None:
-        """Answer and close, if no answer has started."""
+        """Send an error and close; if a response has started, only close."""
         self.is_refused = True
-        self._cancel_head_timer()
+        self._head_timer.cancel()
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.close()
             return
@@ -312,39 +235,16 @@ class Protocol(H11Protocol):
         log_response(request_id=request_id, status=int(error.status), code=error.code)
         reply = error_reply(error, request_id)
         self._observe(UNROUTED, reply, 0.0)
-        for event in _events(reply):
-            self.transport.write(self.conn.send(event) or b"")
+        self.transport.write(self._http.reply_bytes(reply))
         if not lingers:
             self.transport.close()
             return
-        if self.is_answering:  # the application waits for a body that it will not get
+        if self.is_answering:  # the application is waiting for the body
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self._start_dropping()
-        self._lingering = self.loop.create_task(self._linger_and_close())
+        self._start_lingering()
+        self._linger_task = self.loop.create_task(self._linger_and_close())
 
     async def _linger_and_close(self) -> None:
         await self.linger()
         self.transport.close()
-
-
-def set_options(accepted: socket.socket) -> None:
-    """Send small answers at once, and let the system keep little that is unsent.
-
-    asyncio sets TCP_NODELAY only on sockets whose protocol is named, and those of
-    `socket.create_server` have none.
-    """
-    if accepted.family not in {socket.AF_INET, socket.AF_INET6}:
-        return
-    with suppress(OSError):  # the client has gone already
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-
-
-def _events(reply: Reply) -> tuple[Any, ...]:
-    return (
-        h11.Response(status_code=reply.status, headers=[*reply.headers, (b"connection", b"close")]),
-        h11.Data(data=reply.body),
-        h11.EndOfMessage(),
-    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from bgblur.serving.access_log import open_access_log
-from bgblur.serving.asgi import Observe, ServerApp, ignore
+from bgblur.serving.asgi import ServerApp
 from bgblur.serving.connections import ConnectionTable
 from bgblur.serving.inline import (
     ACCOUNT_QUEUE,
@@ -28,6 +28,7 @@ from bgblur.serving.inline import (
 from bgblur.serving.known_keys import KnownKeys
 from bgblur.serving.listening import BACKLOG, listen
 from bgblur.serving.metrics import Address, ServerMetrics
+from bgblur.serving.ports import Observe, ignore
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.sweeper import sweeping
 from bgblur.serving.worker import Worker

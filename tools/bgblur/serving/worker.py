@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_bool
+from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, TypeVar
 
@@ -156,3 +157,22 @@ class Worker:
         if message != ACCEPTED:
             text = f"expected {ACCEPTED!r} from the worker"
             raise RuntimeError(text)
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A request in the queue or at work, and the future for its reply."""
+
+    request: Request
+    account: str
+    client: ClientState
+    reply: asyncio.Future[Reply]
+    latest_start: float
+    """The time of the event loop until which the request can wait."""
+    worker: Worker | None = None
+    """The worker that has it now."""
+
+    def fail(self, error: Exception) -> None:
+        """Set the error, unless the call has ended."""
+        if not self.reply.done():
+            self.reply.set_exception(error)

@@ -12,13 +12,12 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bgblur.serving.fair_queue import KEEP_S, FairQueue
 from bgblur.serving.metrics import PoolState
 from bgblur.serving.proxy import ClientDisconnected, ClientState
-from bgblur.serving.worker import NotAcceptedError
+from bgblur.serving.worker import Call, NotAcceptedError
 from blur.errors import LostError, OverloadedError
 
 if TYPE_CHECKING:
@@ -38,24 +37,6 @@ class IdleDeathError(Exception):
     """A worker process ended while it had no request."""
 
 
-@dataclass(slots=True, eq=False)
-class _Call:
-    """A request, and the future that its answer is set on."""
-
-    request: Request
-    account: str
-    client: ClientState
-    reply: asyncio.Future[Reply]
-    latest_start: float
-    """The event loop's time until which the request can wait."""
-    worker: Worker | None = None
-    """The worker that has it now."""
-
-    def fail(self, error: Exception) -> None:
-        if not self.reply.done():
-            self.reply.set_exception(error)
-
-
 class WorkerPool:
     """Workers that answer the requests of a bounded queue, which accounts share."""
 
@@ -73,7 +54,7 @@ class WorkerPool:
         self._new_worker = new_worker
         self._size = size
         self._max_wait_s = max_wait_s
-        self._queue: FairQueue[_Call] = FairQueue(size + queue, workers=size)
+        self._queue: FairQueue[Call] = FairQueue(size + queue, workers=size)
         self._arrival = asyncio.Event()
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -126,7 +107,7 @@ class WorkerPool:
         self.require_slot(account)
         loop = asyncio.get_running_loop()
         latest_start = loop.time() + self._max_wait_s
-        call = _Call(request, account, client or ClientState(), loop.create_future(), latest_start)
+        call = Call(request, account, client or ClientState(), loop.create_future(), latest_start)
         if removed := self._queue.add(account, call):
             removed.fail(self._overloaded())
         self._arrival.set()
@@ -185,7 +166,7 @@ class WorkerPool:
         except Exception as error:  # noqa: BLE001 - as above
             LOGGER.error("a worker cannot be killed: %r", error)  # noqa: TRY400
 
-    async def _next_call(self, worker: Worker) -> _Call:
+    async def _next_call(self, worker: Worker) -> Call:
         """Wait for a request.
 
         Raises:
@@ -203,7 +184,7 @@ class WorkerPool:
                 async with asyncio.timeout(KEEP_S if self._queue.waiting else IDLE_CHECK_S):
                     await self._arrival.wait()
 
-    async def _work(self, worker: Worker, call: _Call) -> None:
+    async def _work(self, worker: Worker, call: Call) -> None:
         """Let the worker answer.
 
         Raises:
@@ -232,12 +213,12 @@ class WorkerPool:
         if not call.reply.done():
             call.reply.set_result(reply)
 
-    def _finish(self, call: _Call, began_s: float) -> float:
+    def _finish(self, call: Call, began_s: float) -> float:
         used_s = time.monotonic() - began_s
         self._queue.finish(call.account, used_s)
         return used_s
 
-    def _wait_again(self, call: _Call) -> None:
+    def _wait_again(self, call: Call) -> None:
         if call.reply.done() or call.client.disconnected.is_set():
             self._queue.finish(call.account, 0)
             call.fail(ClientDisconnected())
@@ -248,11 +229,11 @@ class WorkerPool:
             self._queue.put_back(call.account, call)
             self._arrival.set()
 
-    def _expire(self, call: _Call) -> None:
+    def _expire(self, call: Call) -> None:
         if self._queue.remove(call.account, call):
             call.fail(self._overloaded())
 
-    async def _watch_client(self, call: _Call) -> None:
+    async def _watch_client(self, call: Call) -> None:
         """Drop a waiting request whose client leaves; let the handler of one at work know."""
         await call.client.disconnected.wait()
         if self._queue.remove(call.account, call):

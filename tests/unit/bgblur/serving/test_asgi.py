@@ -14,7 +14,8 @@ from events import make
 
 from bgblur.serving import asgi, body
 from bgblur.serving.access_log import LOGGER as ACCESS_LOG
-from bgblur.serving.asgi import SLICE_BYTES, ServerApp
+from bgblur.serving.asgi import ServerApp
+from bgblur.serving.exchange import SLICE_BYTES
 from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, Request
 from blur.accounts import keys
 from blur.errors import ApiError, InvalidApiKeyError, OverloadedError, UnavailableError

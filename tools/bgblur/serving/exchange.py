@@ -1,0 +1,125 @@
+"""One request and its response: its state, and how the response is sent."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bgblur.serving.body import Body, header
+from bgblur.serving.budgets import ResultBudget
+from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, to_reply, to_request
+from blur.api import response
+
+if TYPE_CHECKING:
+    from bgblur.serving.ports import Connection, Send
+    from bgblur.serving.proxy import HeaderPairs, Request
+    from blur.errors import ApiError
+
+SMALL_BYTES = 65_536
+"""The largest body that is read and dropped to keep a connection open."""
+
+SMALL_BODY_S = 1.0
+"""The time limit for that."""
+
+SLICE_BYTES = 65_536
+"""How much of a response is given to the system at once."""
+
+CLOSE = (b"connection", b"close")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request, and its state until the response is sent."""
+
+    scope: Mapping[str, Any]
+    body: Body
+    connection: Connection
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    started_s: float = field(default_factory=time.monotonic)
+    owner: str = ""
+    """The account, or else the address, whose share of memory the response uses."""
+    is_logged: bool = False
+    """Whether a handler has logged the response."""
+
+    @property
+    def method(self) -> str:
+        """The method, in capitals."""
+        return str(self.scope["method"]).upper()
+
+    @property
+    def path(self) -> str:
+        """The path without a trailing slash."""
+        return str(self.scope["path"]).rstrip("/") or "/"
+
+    @property
+    def seconds(self) -> float:
+        """The time since the request's head."""
+        return time.monotonic() - self.started_s
+
+    def header(self, name: bytes) -> str:
+        """Return the first header with that name, or an empty text."""
+        return header(self.scope, name).decode("latin-1")
+
+    def has_many_keys(self) -> bool:
+        """Return whether the request has more than one `ApiKey` header."""
+        headers: HeaderPairs = self.scope["headers"]
+        return sum(name == b"apikey" for name, _ in headers) > 1
+
+    def request(self, body: bytes = b"") -> Request:
+        """Return the request with this body."""
+        return to_request(self.scope, body, request_id=self.request_id)
+
+    def client(self) -> ClientState:
+        """Return the state of the client, which is watched from now on.
+
+        Raises:
+            ClientDisconnected: the request is malformed; the protocol has sent an error.
+
+        """
+        if self.connection.is_refused:
+            raise ClientDisconnected
+        self.connection.watch()
+        return ClientState(self.connection.lost)
+
+
+class ResponseSender:
+    """Sends responses in slices, and limits the memory of those that clients have not read."""
+
+    def __init__(self, total_bytes: int) -> None:
+        """Keep at most so many bytes of responses in memory."""
+        self._results = ResultBudget(total_bytes)
+
+    async def send(self, exchange: Exchange, reply: Reply, send: Send) -> None:
+        """Send a response, then read the rest of the request's body or close.
+
+        The response is sent first, because many clients start to read at the end of their body.
+        """
+        body = exchange.body
+        is_small = body.declared_bytes <= SMALL_BYTES
+        keeps_open = body.is_complete or (
+            is_small and not body.is_chunked and not body.expects_continue
+        )
+        headers = reply.headers if keeps_open else [*reply.headers, CLOSE]
+        content = b"" if exchange.method == "HEAD" else reply.body
+        owner, abort = exchange.owner, exchange.connection.abort
+        with self._results.hold(owner, len(content), abort):
+            start = {"type": "http.response.start", "status": reply.status, "headers": headers}
+            await send(start)
+            for at in range(0, len(content), SLICE_BYTES):
+                part = content[at : at + SLICE_BYTES]
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            exchange.connection.mark_answered()
+            if not body.is_complete and keeps_open:
+                await body.discard(SMALL_BYTES, SMALL_BODY_S)
+            if not body.is_complete:
+                await exchange.connection.linger()
+                abort()
+            await send({"type": "http.response.body"})
+
+
+def error_reply(error: ApiError, request_id: str) -> Reply:
+    """Return an error of the API as an HTTP response."""
+    return to_reply(response.proxied(response.error(error, f"req_{request_id}")))

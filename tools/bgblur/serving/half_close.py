@@ -1,0 +1,87 @@
+"""Connections of which one side is closed: the server's or the client's sending side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import h11
+
+LINGER_S = 30
+"""The time limit for the rest of a request."""
+LINGER_IDLE_S = 3
+"""The time limit for a pause in it."""
+MAX_DROPPED_BYTES = 100_000_000
+
+PROBE_S = 0.5
+"""The longest pause between two probes."""
+FIRST_PROBE_S = 0.05
+"""The first pause; it doubles up to `PROBE_S`."""
+
+
+class LingeringClose:
+    """Drops what a client still sends after its response.
+
+    If a socket is closed while received bytes are unread, the system resets the connection, and
+    the client loses the response.
+    """
+
+    def __init__(self, lost: asyncio.Event) -> None:
+        """Start inactive; `lost` is set when the connection is closed."""
+        self._lost = lost
+        self._dropped_bytes = 0
+        self.is_active = False
+        """Whether received bytes are dropped from now on."""
+
+    def start(self) -> None:
+        """Drop all that arrives from now on."""
+        self.is_active = True
+
+    def drop(self, data: bytes) -> bool:
+        """Drop received bytes; return False when there are too many."""
+        self._dropped_bytes += len(data)
+        return self._dropped_bytes <= MAX_DROPPED_BYTES
+
+    async def wait(self, idle_s: Callable[[], float]) -> None:
+        """Return when the client has closed, paused for `idle_s()`, or used up `LINGER_S`."""
+        clock = asyncio.get_running_loop().time
+        deadline_s, dropped_before = clock() + LINGER_S, -1
+        while clock() < deadline_s and dropped_before < self._dropped_bytes:
+            dropped_before = self._dropped_bytes
+            with suppress(TimeoutError):
+                async with asyncio.timeout(idle_s()):
+                    await self._lost.wait()
+                    return
+
+
+class DisconnectProbe:
+    """Notices if a client that has closed its sending side no longer reads either.
+
+    Both cases look the same until the server sends something. Clients ignore interim responses
+    (RFC 9110, 15.2.1). If the client has closed both sides, its system resets the connection at
+    the first one, and the second one notices the reset.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        connection: h11.Connection,
+        is_waiting: Callable[[], bool],
+    ) -> None:
+        """Probe while `is_waiting()` returns that the client has not got its response."""
+        self._transport = transport
+        self._connection = connection
+        self._is_waiting = is_waiting
+
+    def send(self, pause_s: float = FIRST_PROBE_S) -> None:
+        """Send a probe, and the next one after a pause."""
+        if self._transport.is_closing():
+            return
+        http = self._connection
+        is_waiting = self._is_waiting() and http.our_state is h11.SEND_RESPONSE
+        if is_waiting and http.their_http_version == b"1.1":
+            interim = h11.InformationalResponse(status_code=100, reason="Continue", headers=[])
+            self._transport.write(http.send(interim) or b"")
+        loop = asyncio.get_running_loop()
+        loop.call_later(pause_s, self.send, min(2 * pause_s, PROBE_S))

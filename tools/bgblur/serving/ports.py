@@ -1,0 +1,94 @@
+"""The parts that the ASGI application uses, as protocols; tests replace them with fakes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
+
+from bgblur.serving.body import Message
+from bgblur.serving.proxy import Reply
+
+if TYPE_CHECKING:
+    from bgblur.serving.proxy import ClientState, Request
+    from blur.accounts.keys import ApiKey
+
+Send = Callable[[Message], Awaitable[None]]
+Observe = Callable[[str, Reply, float], None]
+"""Called with the route, the response, and the seconds since the request's head."""
+
+
+def ignore(_route: str, _reply: Reply, _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class PhotoPool(Protocol):
+    """The pool of worker processes for photo requests: `worker_pool.WorkerPool`."""
+
+    def require_slot(self, account: str = "") -> None:
+        """Raise `OverloadedError` if the queue has no slot for a request of this account."""
+
+    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
+        """Return a worker's response.
+
+        Raises:
+            ApiError: the request failed.
+            ClientDisconnected: the client disconnected before a worker began.
+
+        """
+        ...
+
+
+class Inline(Protocol):
+    """The handler of all other requests: `inline.InlineHandler`."""
+
+    async def answer(self, request: Request, *, account: str, client: ClientState) -> Reply:
+        """Return the response; raise the same errors as a pool."""
+        ...
+
+
+class Keys(Protocol):
+    """The keys that the store knows: `known_keys.KnownKeys`."""
+
+    async def require(self, key: ApiKey) -> None:
+        """Raise `InvalidApiKeyError` if the key is unknown."""
+
+    def forget(self, key: ApiKey) -> None:
+        """Ask the store again next time."""
+
+    async def require_store(self) -> None:
+        """Raise `UnavailableError` if the store does not respond."""
+
+
+class Connection(Protocol):
+    """The connection of a request: `protocol.Protocol`."""
+
+    @property
+    def address(self) -> str:
+        """The client's address."""
+        ...
+
+    @property
+    def lost(self) -> asyncio.Event:
+        """Set when the connection is closed."""
+        ...
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the protocol has sent an error in place of the application."""
+        ...
+
+    def mark_known_key(self) -> None:
+        """Close connections without a key before this one."""
+
+    def watch(self) -> None:
+        """Keep reading, to notice when the client disconnects."""
+
+    def mark_answered(self) -> None:
+        """Allow this connection to be closed for another one: the response is sent."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    async def linger(self) -> None:
+        """Drop the rest of the request until the client has read the response."""

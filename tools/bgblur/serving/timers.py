@@ -1,0 +1,47 @@
+"""The time limits of a connection, and a timer for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+HEAD_S = 10
+"""The time limit for a request's head, from its first byte, or from the start of the connection."""
+
+WRITE_S = 30
+"""The time limit for a client to read one slice of a response (`exchange.SLICE_BYTES`)."""
+
+STALLED_S = 3
+"""A client that has not read for this long can lose its connection to a new one."""
+
+STOPPING_WRITE_S = 5
+"""`WRITE_S` while the server stops."""
+
+STOP_S = 0.5
+"""How long a stopping server still listens to clients that have sent nothing yet."""
+
+
+class Timer:
+    """Calls a function once after a time, unless it is cancelled."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+        """Keep the function; nothing runs until `start`."""
+        self._loop = loop
+        self._callback = callback
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not cancelled since."""
+        return self._handle is not None
+
+    def start(self, seconds: float) -> None:
+        """Start, or start again."""
+        self.cancel()
+        self._handle = self._loop.call_later(seconds, self._callback)
+
+    def cancel(self) -> None:
+        """Cancel the call, if it has not happened."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
