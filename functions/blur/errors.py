@@ -19,7 +19,7 @@ class ApiError(Exception):
     """A call that ends in one of the contract's errors; only a `LostError` can be charged.
 
     `message` is shown to the client, so it never carries keys, paths or other internals.
-    `standing` is the key's account status after the call, once the key is known to be valid.
+    `account_status` is the account after the call, if the key is valid.
     """
 
     status: ClassVar[HTTPStatus]
@@ -27,12 +27,18 @@ class ApiError(Exception):
     is_free: ClassVar[bool] = True
     """Whether it is certain that nothing was charged."""
 
-    def __init__(self, message: str, *, retry_after_s: int | None = None) -> None:
-        """Keep the message and, where waiting helps, the whole seconds to wait."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: int | None = None,
+        account_status: AccountStatus | None = None,
+    ) -> None:
+        """Keep the message, the whole seconds to wait if a retry helps, and the status."""
         super().__init__(message)
         self.message = message
         self.retry_after_s = retry_after_s
-        self.standing: AccountStatus | None = None
+        self.account_status = account_status
 
 
 class InvalidRequestError(ApiError):
@@ -119,9 +125,7 @@ def insufficient_credits(price: int, status: AccountStatus) -> InsufficientCredi
     """Return the error for a balance, `status.credits_left`, below `price`."""
     credits_ = "1 credit" if price == 1 else f"{price} credits"
     message = f"This call costs {credits_}; the account has {status.credits_left} left."
-    error = InsufficientCreditsError(message)
-    error.standing = status
-    return error
+    return InsufficientCreditsError(message, account_status=status)
 
 
 class NotFoundError(ApiError):

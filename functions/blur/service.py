@@ -100,7 +100,7 @@ class BlurService:
         a form and fetching an upload cost something.
 
         Raises:
-            ApiError: nothing was charged; `standing` is set where the key is valid.
+            ApiError: nothing was charged; `account_status` is set where the key is valid.
 
         """
         watch, cpu_begun_ns = Stopwatch(self.ticks), self.cpu_ticks()
@@ -120,7 +120,7 @@ class BlurService:
             weight = self._weight(call.status, cpu_begun_ns)
             status = idempotency.rollback(self.store, call, now_us=self.clock(), weight=weight)
             if isinstance(error, ApiError):
-                error.standing = status
+                error.account_status = status
             raise
         watch.step("settle")
         # Without an Idempotency-Key a client that has disconnected cannot get its picture.
@@ -143,7 +143,7 @@ class BlurService:
         try:
             yield status
         except ApiError as error:
-            error.standing = status
+            error.account_status = status
             raise
 
     def account(self, key: ApiKey) -> AccountView:

@@ -190,7 +190,7 @@ def test_a_rejected_photo_costs_nothing_and_the_error_has_the_account_status(
 ) -> None:
     with pytest.raises(InvalidImageError) as caught:
         service.blur(key, lambda: replace(REQUEST, image=b"no image"), left_ms=28_000)
-    standing = caught.value.standing
+    standing = caught.value.account_status
     assert standing is not None
     assert (standing.credits_charged, standing.credits_left) == (0, FUNDS)
     assert balances(store, key) == (FUNDS, 0, 0)
@@ -321,7 +321,7 @@ def test_a_form_is_read_once_its_price_is_held_and_a_wrong_one_is_given_back(
     with pytest.raises(InvalidRadiusError) as caught:
         service.blur(key, read, left_ms=28_000)
     assert held == [(FUNDS - PRICE, PRICE, 0)]
-    standing = caught.value.standing
+    standing = caught.value.account_status
     assert standing is not None
     assert (standing.credits_charged, standing.credits_left, standing.rate.remaining) == (
         0,
@@ -379,8 +379,8 @@ def test_a_call_that_is_not_charged_counts_by_its_cpu(
 
     with pytest.raises(InvalidImageError) as caught:
         heavy().blur(key, lambda: replace(REQUEST, image=b""), left_ms=28_000)
-    assert caught.value.standing is not None
-    assert caught.value.standing.rate.remaining == 10 - weight
+    assert caught.value.account_status is not None
+    assert caught.value.account_status.rate.remaining == 10 - weight
     free = key_of_kind(store, KeyKind.TEST)
     watermarked = heavy().blur(free, lambda: REQUEST, left_ms=28_000)
     assert watermarked.status.rate.remaining == 10 - weight
@@ -426,8 +426,8 @@ def test_a_free_request_is_counted_and_its_errors_carry_the_status(
     message = "refused"
     with pytest.raises(InvalidRadiusError) as caught, service.authorized(key):
         raise InvalidRadiusError(message)
-    assert caught.value.standing is not None
-    assert caught.value.standing.rate.remaining == 9
+    assert caught.value.account_status is not None
+    assert caught.value.account_status.rate.remaining == 9
     assert balances(store, key) == (FUNDS, 0, 0)
 
 

@@ -85,9 +85,9 @@ def reserve(store: CallStore, claim: Claim, key: IdempotencyKey | None, *, now_u
     except InsufficientCreditsError as error:
         # The last credit can be with the very call that is repeated here.
         earlier = store.find_record(claim.account_id, scope, now_us=now_us)
-        if earlier is None or error.standing is None:
+        if earlier is None or error.account_status is None:
             raise
-        return Call(claim, error.standing, scope=scope, earlier=earlier)
+        return Call(claim, error.account_status, scope=scope, earlier=earlier)
     return Call(claim, reservation.standing, reservation.hold, scope)
 
 

@@ -83,7 +83,7 @@ def error(failed: ApiError, request_id: str) -> Response[str]:
         "message": failed.message,
         "request_id": request_id,
     }
-    headers = _headers(request_id, failed.standing)
+    headers = _headers(request_id, failed.account_status)
     if failed.is_free:
         headers["X-Credits-Charged"] = "0"
     if failed.retry_after_s is not None:

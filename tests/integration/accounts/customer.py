@@ -123,7 +123,7 @@ def begin(
         fingerprint = ticket.fingerprint if ticket else ""
         return idempotency.identify(store, call, fingerprint, now_us=now_us)
     except ApiError as error:
-        error.standing = idempotency.rollback(store, call, now_us=now_us)
+        error.account_status = idempotency.rollback(store, call, now_us=now_us)
         raise
 
 

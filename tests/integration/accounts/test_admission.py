@@ -30,7 +30,7 @@ def test_a_balance_that_does_not_cover_the_price_is_refused_and_counted(
     for remaining in (1, 0):
         with pytest.raises(InsufficientCreditsError, match=r"costs 3 .* has 2 left") as refusal:
             store.reserve(customer.claim(3), now_us=START)
-        status = refusal.value.standing
+        status = refusal.value.account_status
         assert status is not None
         assert (status.credits_charged, status.credits_left) == (0, 2)
         assert status.rate.remaining == remaining
@@ -70,7 +70,7 @@ def test_the_rate_limit_refuses_with_a_wait_that_is_true(
     with pytest.raises(RateLimitError, match=r"try again in 2 s\.") as refusal:
         store.reserve(customer.claim(), now_us=after(0.2))
     assert refusal.value.retry_after_s == 2
-    refused = refusal.value.standing
+    refused = refusal.value.account_status
     assert refused is not None
     assert (refused.credits_charged, refused.credits_left) == (0, 8)
     assert (refused.rate.remaining, standing.rate.reset_s) == (0, 3)

@@ -120,8 +120,8 @@ def test_a_call_that_died_is_taken_over_when_its_hold_expires(
     begun = begin(store, died, TICKET, now_us=START)
     with pytest.raises(IdempotencyInProgressError) as caught:
         begin(store, customer.claim(), TICKET, now_us=after(1))
-    assert caught.value.standing is not None
-    assert caught.value.standing.credits_left == 1
+    assert caught.value.account_status is not None
+    assert caught.value.account_status.credits_left == 1
     late_us = after(died.hold_ttl_us // 1_000_000 + 10)
     taken = begin(store, customer.claim(), TICKET, now_us=late_us)
     assert idempotency.commit(store, taken, now_us=late_us).credits_charged == 1
@@ -202,8 +202,11 @@ def test_a_client_is_told_what_became_of_its_key_and_when_to_ask_again(
     other = Ticket(TICKET.key, "another photo")
     with pytest.raises(IdempotencyConflictError, match="used before") as conflict:
         begin(store, customer.claim(), other, now_us=after(1))
-    assert conflict.value.standing is not None
-    assert (conflict.value.standing.credits_charged, conflict.value.standing.credits_left) == (
+    assert conflict.value.account_status is not None
+    assert (
+        conflict.value.account_status.credits_charged,
+        conflict.value.account_status.credits_left,
+    ) == (
         0,
         99,
     )
@@ -301,8 +304,8 @@ def test_a_replay_and_a_conflict_hold_no_credit(
     with pytest.raises(IdempotencyInProgressError) as in_progress:
         begin(out, customer.claim(), running, now_us=after(2))
     for error in (conflict.value, in_progress.value):
-        assert error.standing is not None
-        assert (error.standing.credits_charged, error.standing.credits_left) == (0, 1)
+        assert error.account_status is not None
+        assert (error.account_status.credits_charged, error.account_status.credits_left) == (0, 1)
 
 
 def test_212_replays_and_conflicts_with_one_credit_left_cause_no_402(

@@ -148,7 +148,7 @@ def test_an_error_is_told_in_the_contracts_words_and_costs_nothing() -> None:
 
 def test_an_error_with_a_standing_tells_it_but_never_a_charge() -> None:
     failed = InternalError()
-    failed.standing = STANDING
+    failed.account_status = STANDING
     assert response.error(failed, REQUEST_ID).headers == COMMON | STANDS | JSON | {
         "X-Credits-Charged": "0"
     }

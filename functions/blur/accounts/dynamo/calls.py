@@ -239,10 +239,9 @@ def _branch(item: Item, visit: Visit) -> Branch:
     after = rate.count_request(bucket, limit, visit.limiter_us)
     if isinstance(after, rate.Refusal):
         message = f"Too many requests; try again in {after.retry_after_s} s."
-        error = RateLimitError(message, retry_after_s=after.retry_after_s)
-        standing = rate_of(item, visit.key_digest, visit.bucket, visit.limiter_us)
-        error.standing = AccountStatus(0, item["balance"], standing)
-        raise error
+        limit_status = rate_of(item, visit.key_digest, visit.bucket, visit.limiter_us)
+        status = AccountStatus(0, item["balance"], limit_status)
+        raise RateLimitError(message, retry_after_s=after.retry_after_s, account_status=status)
     return _idle if bucket.tat_us <= visit.limiter_us else _busy
 
 

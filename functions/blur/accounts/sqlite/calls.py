@@ -179,10 +179,9 @@ def _next(caller: Caller, bucket: rate.Bucket, limiter: rate.LimiterTime) -> rat
     if isinstance(after, rate.Bucket):
         return after
     message = f"Too many requests; try again in {after.retry_after_s} s."
-    error = RateLimitError(message, retry_after_s=after.retry_after_s)
-    standing = rate.rate_limit_status(bucket, caller.key.limit, limiter_us)
-    error.standing = AccountStatus(0, caller.balance, standing)
-    raise error
+    limit_status = rate.rate_limit_status(bucket, caller.key.limit, limiter_us)
+    status = AccountStatus(0, caller.balance, limit_status)
+    raise RateLimitError(message, retry_after_s=after.retry_after_s, account_status=status)
 
 
 def _reserve(
