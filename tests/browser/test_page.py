@@ -25,7 +25,7 @@ def picture(file_format: str, side_px: int = 192) -> bytes:
     return buffer.getvalue()
 
 
-def test_what_is_seen_is_what_the_api_answers(visit: Visit) -> None:
+def test_the_shown_image_is_the_apis_response(visit: Visit) -> None:
     before = visit.balance()
     visit.begin()
     visit.page.locator("#radius").fill("9")
@@ -78,7 +78,7 @@ def test_the_slider_moves_between_before_and_after(visit: Visit) -> None:
     assert np.abs(half - before)[mirrored].mean() > 1
 
 
-def test_a_keyboard_is_enough(visit: Visit) -> None:
+def test_the_page_works_with_the_keyboard_alone(visit: Visit) -> None:
     press = visit.page.keyboard.press
     visit.tab_to("key")
     visit.page.keyboard.type(visit.api.key)
@@ -109,7 +109,7 @@ def test_a_keyboard_is_enough(visit: Visit) -> None:
     ["new DragEvent('drop', { dataTransfer })", "new ClipboardEvent('paste', { clipboardData })"],
     ids=["dropped", "pasted"],
 )
-def test_a_photo_may_be_dropped_or_pasted(event: str, visit: Visit) -> None:
+def test_a_photo_can_be_dropped_or_pasted(event: str, visit: Visit) -> None:
     data = base64.b64encode(make.jpeg()).decode()
     visit.page.evaluate(
         f"""(text) => {{
@@ -125,7 +125,7 @@ def test_a_photo_may_be_dropped_or_pasted(event: str, visit: Visit) -> None:
     visit.page.wait_for_selector("#caption:has-text('given.jpg')")
 
 
-def test_the_code_has_the_parameters_and_never_the_key(visit: Visit) -> None:
+def test_the_code_sample_has_the_parameters_and_never_the_key(visit: Visit) -> None:
     visit.begin()
     visit.page.check("input[value=cutout]", force=True)
     visit.page.locator("#radius").fill("7")
@@ -141,7 +141,7 @@ def test_the_code_has_the_parameters_and_never_the_key(visit: Visit) -> None:
         assert visit.api.key not in code
 
 
-def test_a_photo_that_the_browser_cannot_show_is_blurred_all_the_same(visit: Visit) -> None:
+def test_a_photo_that_the_browser_cannot_show_is_still_blurred(visit: Visit) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     visit.give("<b>scan</b>.tiff", picture("TIFF"), "image/tiff")
@@ -152,7 +152,7 @@ def test_a_photo_that_the_browser_cannot_show_is_blurred_all_the_same(visit: Vis
     assert visit.pixels("after").shape == (192, 192, 4)
 
 
-def test_a_large_photo_takes_the_upload_route_unasked_and_once(visit: Visit) -> None:
+def test_a_large_photo_is_uploaded_once(visit: Visit) -> None:
     visit.begin(picture("BMP", 1200))
     visit.page.check("input[value=jpeg]", force=True)
     visit.blur()
@@ -164,7 +164,7 @@ def test_a_large_photo_takes_the_upload_route_unasked_and_once(visit: Visit) -> 
     assert visit.pixels("after").shape == (1200, 1200, 4)
 
 
-def test_a_bucket_takes_the_photo_and_gives_the_result(
+def test_a_bucket_receives_the_photo_and_serves_the_result(
     context: BrowserContext, by_link: Api
 ) -> None:
     visit = Visit.begun(context, by_link)
@@ -176,7 +176,7 @@ def test_a_bucket_takes_the_photo_and_gives_the_result(
     assert not visit.errors
 
 
-def test_a_key_behind_the_hash_is_taken_and_leaves_the_address(
+def test_a_key_after_the_hash_is_used_and_removed_from_the_address(
     context: BrowserContext, served: Api
 ) -> None:
     visit = Visit.begun(context, served, f"/#key={served.key}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 REQUEST = re.compile(r"Request req_[0-9a-f-]{36}")
 
 
-def test_a_file_that_is_no_photo_is_told_so_with_the_requests_id(visit: Visit) -> None:
+def test_a_file_that_is_not_a_photo_shows_an_error_with_the_request_id(visit: Visit) -> None:
     visit.begin(b"this is no image")
     visit.page.click("#go")
     told = visit.failure()
@@ -29,14 +29,14 @@ def test_a_file_that_is_no_photo_is_told_so_with_the_requests_id(visit: Visit) -
     assert visit.page.is_hidden("#failure")
 
 
-def test_a_file_of_another_kind_is_not_even_sent(visit: Visit) -> None:
+def test_a_file_of_another_type_is_not_sent(visit: Visit) -> None:
     visit.begin()
     visit.give("notes.txt", b"words", "text/plain")
     assert "not a photo" in visit.failure()
     assert not any("/v2/rembg" in url for url in visit.asked)
 
 
-def test_a_wrong_key_is_told_so_and_not_kept(visit: Visit) -> None:
+def test_a_wrong_key_shows_an_error_and_is_not_stored(visit: Visit) -> None:
     visit.use_key("bb_live_wrong")
     told = visit.key_error()
     assert "This key is not valid" in told
@@ -44,7 +44,7 @@ def test_a_wrong_key_is_told_so_and_not_kept(visit: Visit) -> None:
     assert visit.page.evaluate("localStorage.length") == 0
 
 
-def test_an_account_without_credits_is_told_so(visit: Visit) -> None:
+def test_an_account_without_credits_shows_an_error(visit: Visit) -> None:
     command = [*BGBLUR, "keys", "issue", "--credits", "1", "--json"]
     done = subprocess.run(command, env=visit.api.env, capture_output=True, check=True)
     visit.begin(key=json.loads(done.stdout)["key"])
@@ -56,7 +56,7 @@ def test_an_account_without_credits_is_told_so(visit: Visit) -> None:
     assert "no credits left" in visit.failure()
 
 
-def test_without_a_key_the_main_button_asks_for_one_and_with_one_runs_the_example(
+def test_the_main_button_asks_for_a_key_and_then_runs_the_example(
     visit: Visit,
 ) -> None:
     visit.page.click("#go")
@@ -69,7 +69,7 @@ def test_without_a_key_the_main_button_asks_for_one_and_with_one_runs_the_exampl
     assert visit.download()[0] == "example-blurred.jpg"
 
 
-def test_who_is_offline_is_told_so_and_charged_once_when_it_works_again(
+def test_offline_shows_an_error_and_the_retry_is_charged_once(
     visit: Visit, context: BrowserContext
 ) -> None:
     visit.begin()
@@ -82,7 +82,7 @@ def test_who_is_offline_is_told_so_and_charged_once_when_it_works_again(
     assert visit.balance() == before - 1
 
 
-def test_a_call_that_is_cancelled_leaves_the_page_ready(visit: Visit) -> None:
+def test_a_cancelled_call_leaves_the_page_ready(visit: Visit) -> None:
     visit.begin()
     visit.page.click("#go")
     visit.page.click("#cancel")

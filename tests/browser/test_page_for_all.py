@@ -87,7 +87,7 @@ def test_a_list_of_photos_fits_and_axe_finds_nothing_serious(
     assert serious(visit.page) == []
 
 
-def test_the_unfolded_reference_has_nothing_serious_for_axe(
+def test_axe_finds_nothing_serious_in_the_expanded_reference(
     screen: BrowserContext, served: Api
 ) -> None:
     visit = opened(screen, served)
@@ -184,7 +184,7 @@ def test_the_multipart_example_is_multipart(context: BrowserContext, served: Api
     assert parts["image"].get_filename() == "photo.jpg"
 
 
-def test_the_form_sends_a_real_call_and_shows_its_answer(
+def test_the_form_sends_a_real_call_and_shows_its_response(
     context: BrowserContext, served: Api
 ) -> None:
     visit = opened(context, served)
@@ -234,7 +234,7 @@ def test_the_reference_is_usable_on_a_phone(chromium: Browser, served: Api) -> N
     context.close()
 
 
-def test_no_request_leaves_the_origin(visit: Visit) -> None:
+def test_no_request_goes_to_another_origin(visit: Visit) -> None:
     visit.begin()
     visit.blur()
     visit.page.goto(f"{visit.api.server.url}/docs")
@@ -244,7 +244,7 @@ def test_no_request_leaves_the_origin(visit: Visit) -> None:
     assert [url for url in visit.asked if not url.startswith(allowed)] == []
 
 
-def test_nothing_moves_for_who_asks_for_stillness(chromium: Browser, served: Api) -> None:
+def test_nothing_moves_with_reduced_motion(chromium: Browser, served: Api) -> None:
     context = chromium.new_context(reduced_motion="reduce")
     visit = Visit.begun(context, served)
     moving = "Array.from(document.querySelectorAll('*'), (e) => getComputedStyle(e))"

@@ -36,7 +36,7 @@ def follow(visit: Visit, fragment: str) -> None:
     visit.page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
 
 
-def test_a_link_followed_on_the_open_page_is_taken_and_leaves_address_and_history(
+def test_a_key_link_on_the_open_page_is_used_and_removed_from_the_history(
     visit: Visit, served: Api
 ) -> None:
     follow(visit, f"key={served.key}")
@@ -51,7 +51,9 @@ def test_a_link_followed_on_the_open_page_is_taken_and_leaves_address_and_histor
 
 
 @pytest.mark.parametrize("is_switched", [True, False], ids=["switched", "kept"])
-def test_two_keys_meet_and_the_page_asks(visit: Visit, served: Api, *, is_switched: bool) -> None:
+def test_with_two_different_keys_the_page_asks(
+    visit: Visit, served: Api, *, is_switched: bool
+) -> None:
     visit.use_key(served.key)
     assert known(visit, served.key)
     follow(visit, f"key={served.other_key}")
@@ -65,9 +67,7 @@ def test_two_keys_meet_and_the_page_asks(visit: Visit, served: Api, *, is_switch
     assert stored(visit) == expected
 
 
-def test_a_stored_key_that_is_not_valid_any_more_gives_way_to_the_links(
-    visit: Visit, served: Api
-) -> None:
+def test_an_invalid_stored_key_is_replaced_by_the_links_key(visit: Visit, served: Api) -> None:
     visit.page.evaluate("localStorage.setItem('background-blur-key', 'bb_live_ended')")
     follow(visit, f"key={served.key}")
     assert known(visit, served.key)
@@ -75,7 +75,7 @@ def test_a_stored_key_that_is_not_valid_any_more_gives_way_to_the_links(
     assert visit.page.is_hidden("#key-error")
 
 
-def test_a_link_with_a_wrong_key_leaves_the_stored_one_and_says_why(
+def test_a_link_with_a_wrong_key_keeps_the_stored_one_and_shows_why(
     visit: Visit, served: Api
 ) -> None:
     visit.use_key(served.key)
@@ -111,7 +111,7 @@ def test_the_printed_link_opens_the_page_with_its_key_once(
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 780), (768, 1024), (1366, 657), (1440, 900)])
-def test_errors_are_in_view_next_to_their_field(
+def test_errors_are_visible_next_to_their_field(
     width: int, height: int, visit: Visit, served: Api
 ) -> None:
     visit.page.set_viewport_size({"width": width, "height": height})

@@ -123,6 +123,6 @@ def test_the_code_names_its_file_after_what_it_does(visit: Visit) -> None:
     assert 'open("cutout.png", "wb")' in visit.page.inner_text("#sample")
 
 
-def test_one_control_alone_uses_the_example(visit: Visit) -> None:
+def test_only_one_control_uses_the_example(visit: Visit) -> None:
     buttons = visit.page.locator("main :is(button, a) >> visible=true").all_inner_texts()
     assert [text for text in buttons if "example" in text] == ["Try it with the example"]

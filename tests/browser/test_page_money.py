@@ -24,7 +24,7 @@ LOST: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("answer", LOST, ids=lambda answer: str(answer["status"]))
-def test_a_charged_call_whose_answer_is_lost_is_not_called_free_and_not_charged_again(
+def test_a_charged_call_with_a_lost_response_is_not_called_free_or_charged_again(
     answer: dict[str, Any], visit: Visit
 ) -> None:
     sent: list[str] = []
@@ -53,7 +53,7 @@ def test_a_charged_call_whose_answer_is_lost_is_not_called_free_and_not_charged_
     ("status", "code"),
     [(409, "idempotency_in_progress"), (429, "rate_limit_exceeded"), (503, "overloaded")],
 )
-def test_a_free_answer_after_a_lost_one_does_not_make_the_photo_free(
+def test_a_free_response_after_a_lost_one_does_not_make_the_photo_free(
     status: int, code: str, visit: Visit
 ) -> None:
     sent: list[str] = []

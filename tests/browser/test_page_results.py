@@ -46,7 +46,7 @@ def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Ite
     context.close()
 
 
-def test_the_main_button_is_in_view_from_the_empty_page_to_the_result(sized: Visit) -> None:
+def test_the_main_button_is_always_in_view(sized: Visit) -> None:
     assert sized.in_view("#go")
     assert sized.in_view("#choose")
     sized.page.click("#go")
@@ -116,7 +116,7 @@ def test_a_very_wide_or_tall_photo_has_a_frame_of_usable_height(
         assert place["y"] >= frame["y"] + frame["height"], "outside of the picture"
 
 
-def test_the_stage_is_clicked_to_choose_a_photo(visit: Visit) -> None:
+def test_a_click_on_the_stage_chooses_a_photo(visit: Visit) -> None:
     for place in ("#choose", "#frame"):
         with visit.page.expect_file_chooser() as chooser:
             visit.page.click(place, position={"x": 30, "y": 20})
@@ -140,7 +140,7 @@ def test_the_format_follows_the_photo(given: str, mime: str, ending: str, visit:
         assert result.format == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[ending]
 
 
-def test_removing_leaves_the_subject_sharp_and_transparent_and_is_named_so(visit: Visit) -> None:
+def test_a_cutout_is_sharp_transparent_and_named_cutout(visit: Visit) -> None:
     visit.begin(picture(size=(300, 300)))
     visit.page.check("input[value=cutout]", force=True)
     assert visit.page.input_value("#radius") == "0"
@@ -159,7 +159,7 @@ def test_removing_leaves_the_subject_sharp_and_transparent_and_is_named_so(visit
     assert visit.page.input_value("#radius") == "12"
 
 
-def test_an_old_result_is_marked_and_the_price_of_a_new_one_named(visit: Visit) -> None:
+def test_an_outdated_result_is_marked_and_the_price_of_a_new_one_shown(visit: Visit) -> None:
     assert "1 credit for each result" in visit.page.inner_text("#hint")
     visit.begin()
     visit.blur()
@@ -173,7 +173,7 @@ def test_an_old_result_is_marked_and_the_price_of_a_new_one_named(visit: Visit) 
     assert visit.page.inner_text("#tag-after") == "After"
 
 
-def test_three_steps_are_shown_and_a_paid_result_that_is_cancelled_is_free_again(
+def test_three_steps_are_shown_and_a_cancelled_paid_result_is_free_again(
     visit: Visit,
 ) -> None:
     visit.begin(picture(size=(900, 900)))
@@ -230,7 +230,7 @@ def test_429_counts_down_and_offers_to_retry(sized: Visit) -> None:
     assert sized.page.is_hidden("#failure")
 
 
-def test_an_error_goes_when_its_cause_does(visit: Visit, context: BrowserContext) -> None:
+def test_an_error_disappears_with_its_cause(visit: Visit, context: BrowserContext) -> None:
     visit.begin(b"this is no image")
     visit.page.click("#go")
     visit.failure()
@@ -245,7 +245,7 @@ def test_an_error_goes_when_its_cause_does(visit: Visit, context: BrowserContext
     visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
 
 
-def test_the_result_arrives_with_one_sweep_of_the_handle(visit: Visit) -> None:
+def test_a_new_result_is_revealed_by_one_sweep(visit: Visit) -> None:
     visit.begin()
     visit.page.evaluate("""() => {
       window.places = [];
@@ -282,7 +282,7 @@ def scale_of(visit: Visit) -> float:
     return scale
 
 
-def test_a_click_shows_the_result_at_1_to_1_and_a_second_one_the_whole(visit: Visit) -> None:
+def test_a_click_zooms_to_1_to_1_and_a_second_click_back(visit: Visit) -> None:
     visit.begin(picture(size=(1600, 1200)))
     visit.blur()
     visit.rest()
@@ -315,7 +315,7 @@ def test_two_fingers_zoom_the_result(chromium: Browser, served: Api) -> None:
     context.close()
 
 
-def test_a_right_click_reaches_the_result_wherever_the_line_is(visit: Visit) -> None:
+def test_a_right_click_always_reaches_the_result(visit: Visit) -> None:
     visit.begin()
     visit.blur()
     visit.rest()
@@ -330,7 +330,7 @@ def test_a_right_click_reaches_the_result_wherever_the_line_is(visit: Visit) -> 
         assert source == visit.page.evaluate("after.src")
 
 
-def test_several_photos_have_a_row_and_a_download_each_and_one_zip(sized: Visit) -> None:
+def test_several_photos_have_rows_downloads_and_one_zip(sized: Visit) -> None:
     sized.use_key(sized.api.key)
     sized.page.wait_for_selector("#key-known:visible")
     sized.page.set_input_files("#file", files("a.jpg", "a.jpg", "b.jpg"))
@@ -358,7 +358,7 @@ def test_several_photos_have_a_row_and_a_download_each_and_one_zip(sized: Visit)
     assert not sized.errors
 
 
-def test_a_photo_that_fails_does_not_end_the_others_and_none_is_paid_twice(visit: Visit) -> None:
+def test_a_failed_photo_does_not_stop_others_and_none_is_charged_twice(visit: Visit) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     broken = files("broken.jpg", data=b"this is no image")
@@ -386,7 +386,7 @@ def test_a_photo_that_fails_does_not_end_the_others_and_none_is_paid_twice(visit
         assert archive.namelist() == ["ä b-blurred.jpg", "c-blurred.jpg"]
 
 
-def test_a_photo_that_is_removed_while_others_run_is_not_paid(visit: Visit) -> None:
+def test_a_photo_removed_during_a_batch_is_not_charged(visit: Visit) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     visit.page.set_input_files("#file", files("a.jpg", "b.jpg", "c.jpg"))
@@ -423,7 +423,7 @@ def test_the_line_is_dragged_and_a_result_at_1_to_1_is_moved(visit: Visit) -> No
     assert visit.page.evaluate("after.getBoundingClientRect().left") < left - 50
 
 
-def test_the_example_cannot_be_used_offline_and_the_page_says_why(
+def test_offline_the_example_fails_with_a_clear_message(
     visit: Visit, context: BrowserContext
 ) -> None:
     visit.use_key(visit.api.key)
@@ -448,14 +448,14 @@ def test_a_list_without_credits_stops_at_once(visit: Visit) -> None:
     assert len([url for url in visit.asked if "/v2/rembg" in url]) == 1
 
 
-def test_a_test_key_is_called_free(visit: Visit) -> None:
+def test_with_a_test_key_the_page_shows_that_results_are_free(visit: Visit) -> None:
     key = {"prefix": "bb_test_1", "kind": "test", "expires_at": None}
     visit.page.route("**/v2/account", partial(answered, json={"balance": 1, "key": key}))
     visit.use_key("bb_test_1")
     visit.page.wait_for_selector("#hint:has-text('Free with a test key')")
 
 
-def test_the_head_names_icons_and_a_preview_that_are_there(visit: Visit) -> None:
+def test_the_icons_and_the_preview_in_the_head_exist(visit: Visit) -> None:
     links = visit.page.evaluate(
         """() => Array.from(document.querySelectorAll("link[rel*=icon], meta[property='og:image']"),
           (each) => new URL(each.href ?? each.content, document.baseURI).href)"""
@@ -472,7 +472,7 @@ def test_the_head_names_icons_and_a_preview_that_are_there(visit: Visit) -> None
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_checkerboard_can_be_seen(scheme: Any, chromium: Browser, served: Api) -> None:  # noqa: ANN401 - playwright's literal
+def test_the_checkerboard_is_visible(scheme: Any, chromium: Browser, served: Api) -> None:  # noqa: ANN401 - playwright's literal
     context = chromium.new_context(color_scheme=scheme)
     visit = Visit.begun(context, served)
     colours = visit.page.evaluate(

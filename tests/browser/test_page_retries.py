@@ -53,7 +53,7 @@ def answer_with(visit: Visit, code: str, status: int, **more: str) -> None:
     visit.page.route(BLUR, handler, times=1)
 
 
-def test_photos_that_can_never_succeed_are_not_offered_again(visit: Visit) -> None:
+def test_photos_that_cannot_succeed_are_not_offered_again(visit: Visit) -> None:
     send_four(visit)
     assert visit.page.inner_text("#go") == "Choose another photo"
     assert "in all" not in visit.page.inner_text("#hint")
@@ -65,7 +65,7 @@ def test_photos_that_can_never_succeed_are_not_offered_again(visit: Visit) -> No
     assert len([url for url in visit.asked if "/v2/rembg" in url]) == sent + 2
 
 
-def test_a_list_with_failures_is_counted_in_one_place(visit: Visit) -> None:
+def test_failures_in_a_list_are_counted_once(visit: Visit) -> None:
     send_four(visit)
     assert visit.page.inner_text("#queue-title") == "2 of 4 photos done, 2 failed"
     assert visit.failure() == "2 photos failed. The list shows why."
@@ -74,7 +74,7 @@ def test_a_list_with_failures_is_counted_in_one_place(visit: Visit) -> None:
     assert visit.failure() == "1 photo failed. The list shows why."
 
 
-def test_reasons_fit_the_mode_and_the_stage_shows_what_happened(visit: Visit) -> None:
+def test_the_stage_shows_why_there_is_no_result(visit: Visit) -> None:
     send_four(visit)
     rows = visit.page.locator("#queue-items .state").all_inner_texts()
     assert rows[1].startswith("No subject was found in this photo. Choose one")
@@ -86,7 +86,7 @@ def test_reasons_fit_the_mode_and_the_stage_shows_what_happened(visit: Visit) ->
 
 
 @pytest.mark.parametrize("code", LASTING)
-def test_after_a_lasting_error_another_photo_is_chosen(code: str, visit: Visit) -> None:
+def test_after_a_permanent_error_another_photo_is_offered(code: str, visit: Visit) -> None:
     visit.begin()
     answer_with(visit, code, 422)
     visit.page.click("#go")
@@ -126,7 +126,7 @@ def test_an_invalid_key_is_described_once(visit: Visit) -> None:
     assert "Check it for missing characters" in text
 
 
-def test_nothing_was_charged_is_written_once(visit: Visit) -> None:
+def test_nothing_was_charged_is_shown_once(visit: Visit) -> None:
     visit.begin()
     answer_with(visit, "internal_error", 500, message="It failed. Nothing was charged.")
     visit.page.click("#go")

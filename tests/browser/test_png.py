@@ -40,7 +40,7 @@ READ = """async (base64) => {
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("profile", [None, SRGB], ids=["no profile", "a profile"])
 @pytest.mark.parametrize("channels", [3, 4])
-def test_libpngs_checker_finds_nothing_wrong(
+def test_pngcheck_finds_no_errors(
     size: tuple[int, int], channels: int, profile: bytes | None, tmp_path: Path
 ) -> None:
     assert shutil.which("pngcheck"), "pngcheck is missing: `make browser` installs it on Debian"
@@ -53,7 +53,7 @@ def test_libpngs_checker_finds_nothing_wrong(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_chromium_sees_the_very_pixels(page: Page, size: tuple[int, int]) -> None:
+def test_chromium_decodes_the_same_pixels(page: Page, size: tuple[int, int]) -> None:
     picture = noise(*size)
     told = page.evaluate(READ, base64.b64encode(write_png(picture)).decode())
     assert told[:2] == [size[1], size[0]]

@@ -37,7 +37,7 @@ def fetch(page: Page, api: Api) -> dict[str, Any]:
     return told
 
 
-def test_a_page_of_any_origin_gets_the_picture_through_the_redirect(
+def test_a_page_of_any_origin_gets_the_image_through_the_redirect(
     page: Page, by_link: Api, s3: S3Server
 ) -> None:
     s3.gate.seen.clear()
@@ -52,7 +52,7 @@ def test_a_page_of_any_origin_gets_the_picture_through_the_redirect(
 
 
 @pytest.mark.parametrize("change", [{"AllowedHeaders": []}, {"AllowedMethods": ["PUT"]}])
-def test_without_a_part_of_the_rule_the_browser_keeps_the_picture_from_the_page(
+def test_without_a_part_of_the_cors_rule_the_page_cannot_read_the_image(
     change: dict[str, Any], page: Page, by_link: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = {**CORS["CORSRules"][0], **change}

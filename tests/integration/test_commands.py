@@ -76,7 +76,7 @@ def test_an_account_is_opened_topped_up_adjusted_and_audited(bgblur: Command) ->
     assert read(bgblur("accounts", "list", "--json"))[0]["name"] == "shop"
 
 
-def test_a_payment_sent_twice_under_one_id_counts_once(bgblur: Command) -> None:
+def test_a_payment_sent_twice_with_one_id_counts_once(bgblur: Command) -> None:
     account = read(bgblur("accounts", "create", "shop", "--json"))["account"]
     top_up = ("accounts", "top-up", account, "5", "--entry-id", "payment-7", "--json")
     assert read(bgblur(*top_up))["balance"] == read(bgblur(*top_up))["balance"] == 5
@@ -85,7 +85,7 @@ def test_a_payment_sent_twice_under_one_id_counts_once(bgblur: Command) -> None:
     assert read(bgblur("accounts", "show", account, "--json"))["balance"] == 5
 
 
-def test_an_audit_says_what_differs_and_fails(bgblur: Command, tmp_path: Path) -> None:
+def test_an_audit_prints_the_differences_and_fails(bgblur: Command, tmp_path: Path) -> None:
     account = read(bgblur("accounts", "create", "shop", "--credits", "10", "--json"))["account"]
     with sqlite3.connect(tmp_path / "accounts.db") as database:
         database.execute("UPDATE accounts SET balance = balance + 1")
@@ -106,20 +106,20 @@ def test_a_key_is_rotated_with_grace_and_revoked(bgblur: Command) -> None:
     assert read(bgblur("keys", "revoke", old["prefix"], "--yes", "--json"))["status"] == "revoked"
 
 
-def test_a_key_that_has_ended_is_not_renewed(bgblur: Command) -> None:
+def test_an_expired_or_revoked_key_cannot_be_rotated(bgblur: Command) -> None:
     prefix = read(bgblur("keys", "issue", "--json"))["prefix"]
     read(bgblur("keys", "revoke", prefix, "--yes", "--json"))
     rotated = bgblur("keys", "rotate", prefix)
     assert (rotated.returncode, "revoked" in rotated.stderr) == (1, True)
 
 
-def test_a_rotated_key_ends_when_the_old_one_would_have(bgblur: Command) -> None:
+def test_a_rotated_key_keeps_the_expiry_of_the_old_one(bgblur: Command) -> None:
     old = read(bgblur("keys", "issue", "--expires", "30d", "--json"))
     new = read(bgblur("keys", "rotate", old["prefix"], "--json"))
     assert new["expires"] == old["expires"] is not None
 
 
-def test_only_a_keys_prefix_or_its_text_names_it(bgblur: Command) -> None:
+def test_a_key_is_found_by_its_prefix_or_its_text_only(bgblur: Command) -> None:
     issued = read(bgblur("keys", "issue", "--json"))
     for name in (issued["prefix"] + "Z", issued["prefix"][:-1], issued["key"][:-1] + "?"):
         assert bgblur("keys", "revoke", name, "--yes").returncode == 1
@@ -127,7 +127,7 @@ def test_only_a_keys_prefix_or_its_text_names_it(bgblur: Command) -> None:
     assert read(bgblur("keys", "revoke", issued["key"], "--yes", "--json"))["status"] == "revoked"
 
 
-def test_a_third_live_key_is_refused(bgblur: Command) -> None:
+def test_a_third_live_key_is_rejected(bgblur: Command) -> None:
     account = read(bgblur("keys", "issue", "--json"))["account"]
     read(bgblur("keys", "issue", "--account", account, "--json"))
     third = bgblur("keys", "issue", "--account", account)
@@ -136,7 +136,7 @@ def test_a_third_live_key_is_refused(bgblur: Command) -> None:
     assert read(bgblur("keys", "issue", "--account", account, "--test", "--json"))["kind"] == "test"
 
 
-def test_what_cannot_be_undone_is_asked_first(bgblur: Command) -> None:
+def test_irreversible_commands_ask_for_confirmation(bgblur: Command) -> None:
     prefix = read(bgblur("keys", "issue", "--json"))["prefix"]
     assert bgblur("keys", "revoke", prefix, answer="n\n").returncode == 1
     assert read(bgblur("keys", "list", "--json"))[0]["status"] == "valid"
@@ -144,7 +144,7 @@ def test_what_cannot_be_undone_is_asked_first(bgblur: Command) -> None:
     assert read(bgblur("keys", "list", "--json"))[0]["status"] == "revoked"
 
 
-def test_a_key_takes_a_rate_limit_of_its_own(bgblur: Command) -> None:
+def test_a_key_can_have_its_own_rate_limit(bgblur: Command) -> None:
     prefix = read(bgblur("keys", "issue", "--rate", "7", "--json"))["prefix"]
     changed = read(bgblur("keys", "limit", prefix, "--rate", "60", "--burst", "5", "--json"))
     assert (changed["per_minute"], changed["burst"]) == (60, 5)
@@ -186,7 +186,7 @@ def test_a_key_takes_a_rate_limit_of_its_own(bgblur: Command) -> None:
         (("accounts", "adjust", "nobody123456", "1", "--note", "", "--yes"), 2, "must not be"),
     ],
 )
-def test_a_wrong_request_ends_in_one_clear_line(
+def test_a_wrong_command_prints_one_clear_line(
     arguments: tuple[str, ...], code: int, says: str, bgblur: Command
 ) -> None:
     read(bgblur("accounts", "create", "another", "--json"))
@@ -205,7 +205,7 @@ def test_a_wrong_request_ends_in_one_clear_line(
         ("BLUR_MODEL_DIR", "/nowhere", "There is no model at /nowhere/u2netp-light.onnx"),
     ],
 )
-def test_a_server_with_a_wrong_setting_says_which(
+def test_a_wrong_setting_is_named_in_the_error(
     variable: str, value: str, says: str, bgblur: Command
 ) -> None:
     done = bgblur("serve", "--port", "0", **{variable: value})
@@ -214,14 +214,14 @@ def test_a_server_with_a_wrong_setting_says_which(
     assert "Traceback" not in done.stderr
 
 
-def test_a_server_whose_port_is_taken_says_so(bgblur: Command) -> None:
+def test_a_port_in_use_is_named_in_the_error(bgblur: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = bgblur("serve", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 1
     assert re.fullmatch(r"Error: .*already in use.*\n", done.stderr)
 
 
-def test_a_store_that_is_nowhere_is_told_so(bgblur: Command, tmp_path: Path) -> None:
+def test_a_missing_store_is_a_clear_error(bgblur: Command, tmp_path: Path) -> None:
     (tmp_path / "accounts.db").mkdir()
     done = bgblur("accounts", "list")
     assert done.returncode == 1

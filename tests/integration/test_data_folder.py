@@ -48,7 +48,9 @@ def call(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("words", [*READING, *CHANGING], ids=" ".join)
-def test_only_creating_accounts_creates_their_store(words: list[str], tmp_path: Path) -> None:
+def test_only_commands_that_create_accounts_create_the_database(
+    words: list[str], tmp_path: Path
+) -> None:
     done = call(*words, cwd=tmp_path, BLUR_ACCOUNTS="sqlite:shop/accounts.db")
     assert done.returncode == 1
     assert f"There are no accounts at {tmp_path}/shop/accounts.db." in done.stderr
@@ -56,7 +58,7 @@ def test_only_creating_accounts_creates_their_store(words: list[str], tmp_path: 
 
 
 @pytest.mark.parametrize("words", [["keys", "issue"], ["accounts", "create", "shop"]])
-def test_issuing_names_the_file_that_it_wrote_to(words: list[str], tmp_path: Path) -> None:
+def test_issuing_a_key_prints_the_database_file(words: list[str], tmp_path: Path) -> None:
     place = tmp_path / "shop" / "accounts.db"
     done = call(*words, cwd=tmp_path, BLUR_ACCOUNTS="sqlite:shop/accounts.db")
     assert done.returncode == 0, done.stderr
@@ -76,7 +78,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("installed", [False, True], ids=["checkout", "installed"])
-def test_the_default_place_does_not_depend_on_the_current_folder(
+def test_the_default_database_does_not_depend_on_the_current_folder(
     checkout: Path, tmp_path: Path, *, installed: bool
 ) -> None:
     if installed:
@@ -97,7 +99,7 @@ def test_the_default_place_does_not_depend_on_the_current_folder(
 
 
 @pytest.mark.parametrize("home", ["", "relative"])
-def test_without_a_usable_xdg_data_home_the_home_folder_has_it(
+def test_without_a_usable_xdg_data_home_the_home_folder_is_used(
     home: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "CHECKOUT", Path("/nowhere"))
@@ -112,7 +114,7 @@ def test_without_a_usable_xdg_data_home_the_home_folder_has_it(
 
 
 @pytest.mark.parametrize("words", [[], ["accounts"], ["keys"], ["serve"]], ids=str)
-def test_help_names_the_place(words: list[str], tmp_path: Path) -> None:
+def test_help_names_the_data_folder(words: list[str], tmp_path: Path) -> None:
     text = re.sub(r"\s+", " ", call(*words, "--help", cwd=tmp_path).stdout)
     assert "$XDG_DATA_HOME/background-blur" in text
     assert "BLUR_ACCOUNTS sets another place" in text

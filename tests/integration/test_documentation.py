@@ -106,7 +106,7 @@ def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
     return Reader(folder, {**env, "PATH": path, "KEY": key, "URL": server.url}, words)
 
 
-def test_every_block_is_run_here_or_elsewhere_or_only_shows_something() -> None:
+def test_every_documented_block_is_run_or_only_shows_output() -> None:
     assert {block.language for block in BLOCKS} == {"sh", "python", *TELLING}
     for document in documents.documents():
         fences = re.findall(r"^\s*(?:```|~~~)", documents.read(document), re.MULTILINE)
@@ -119,7 +119,7 @@ def test_every_block_is_run_here_or_elsewhere_or_only_shows_something() -> None:
 @pytest.mark.parametrize(
     "block", [b for b in SHELL if typed(b) and ON_A_TABLE not in b.text], ids=str
 )
-def test_commands_do_their_work(block: Block, reader: Reader, folder: Path) -> None:
+def test_documented_commands_work(block: Block, reader: Reader, folder: Path) -> None:
     printed = "".join(map(reader.types, typed(block)))
     assert not re.search(r"^0 audited", printed, re.MULTILINE), "an audit of nothing"
     for name in re.findall(r" -o (\S+)", block.text):
@@ -134,7 +134,7 @@ def test_commands_do_their_work(block: Block, reader: Reader, folder: Path) -> N
 @pytest.mark.parametrize(
     "block", [b for b in SHELL if re.search(r"curl .* -o ", b.text, re.DOTALL)], ids=str
 )
-def test_an_error_is_shown_and_not_saved_as_a_picture(
+def test_an_error_is_shown_and_not_saved_as_an_image(
     block: Block, folder: Path, env: dict[str, str], server: Running
 ) -> None:
     words = dict.fromkeys(ADDRESSES, server.url)
@@ -145,7 +145,9 @@ def test_an_error_is_shown_and_not_saved_as_a_picture(
 
 
 @pytest.mark.parametrize("block", [b for b in SHELL if ON_A_TABLE in b.text], ids=str)
-def test_commands_work_on_a_table(block: Block, folder: Path, env: dict[str, str]) -> None:
+def test_documented_commands_work_with_dynamodb(
+    block: Block, folder: Path, env: dict[str, str]
+) -> None:
     with dynamodb_local() as dynamodb:
         table = dynamodb.create_table("documented")
         reader = Reader(folder, {**env, **dynamodb.environ}, {"TABLE": table})
@@ -155,18 +157,18 @@ def test_commands_work_on_a_table(block: Block, folder: Path, env: dict[str, str
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
-def test_programs_run(block: Block, reader: Reader, folder: Path) -> None:
+def test_documented_programs_run(block: Block, reader: Reader, folder: Path) -> None:
     reader.runs([sys.executable, "-c", reader.filled_in(block.text)])
     assert is_picture((folder / "blurred.png").read_bytes())
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "json"], ids=str)
-def test_what_is_shown_as_json_is_json(block: Block) -> None:
+def test_json_blocks_are_valid_json(block: Block) -> None:
     with does_not_raise():
         json.loads(block.text)
 
 
-def test_the_server_starts_and_stops_as_told(folder: Path, env: dict[str, str]) -> None:
+def test_the_server_starts_and_stops_as_documented(folder: Path, env: dict[str, str]) -> None:
     options = shlex.split(SERVE)[2:]
     assert options[-2:] == ["--port", "8080"]
     with running(folder, env, *options[:-1], "0") as server:
@@ -175,7 +177,7 @@ def test_the_server_starts_and_stops_as_told(folder: Path, env: dict[str, str]) 
         assert server.process.wait(timeout=10) == -signal.SIGTERM
 
 
-def test_what_make_run_prints_can_be_pasted_and_opened(folder: Path, env: dict[str, str]) -> None:
+def test_the_output_of_make_run_can_be_pasted_and_opened(folder: Path, env: dict[str, str]) -> None:
     makefile = (documents.ROOT / "Makefile").read_text("utf-8")
     [options] = re.findall(
         r"^run: .*\n(?:\t.*\n)*\t@.*exec \$\(BIN\)/bgblur serve (.*) --port \$\(PORT\)$",

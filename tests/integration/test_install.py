@@ -83,7 +83,7 @@ def test_the_wheel_serves_page_reference_and_photos_from_an_empty_folder(
         assert blurred.size == photo.size
 
 
-def test_the_installed_command_knows_its_version(bgblur: Path, empty: Path) -> None:
+def test_the_installed_command_prints_its_version(bgblur: Path, empty: Path) -> None:
     output = subprocess.check_output([bgblur, "--version"], cwd=empty, env=environ(empty))
     assert re.search(rb"\d+\.\d+\.\d+", output)
 

@@ -27,7 +27,9 @@ def run(
     )
 
 
-def test_a_port_in_use_is_one_sentence_with_another_port(tmp_path: Path, model_dir: Path) -> None:
+def test_a_port_in_use_is_one_sentence_that_suggests_another_port(
+    tmp_path: Path, model_dir: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         env = environment(tmp_path, model_dir)
@@ -48,7 +50,7 @@ def test_a_metrics_port_in_use_is_named_too(tmp_path: Path, model_dir: Path) -> 
     assert "Errno" not in done.stderr
 
 
-def test_an_address_of_another_machine_is_refused_plainly(tmp_path: Path, model_dir: Path) -> None:
+def test_an_address_of_another_machine_is_a_clear_error(tmp_path: Path, model_dir: Path) -> None:
     env = environment(tmp_path, model_dir)
     done = run(*BGBLUR, "serve", "--host", "192.0.2.9", env=env)
     assert done.returncode == 1
@@ -57,7 +59,7 @@ def test_an_address_of_another_machine_is_refused_plainly(tmp_path: Path, model_
     assert done.stderr.count("\n") == 1
 
 
-def test_make_run_says_how_to_take_another_port_and_adds_nothing() -> None:
+def test_make_run_shows_how_to_use_another_port_and_prints_no_more() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         # Nothing is installed or downloaded here: -o takes what `run` needs as it is.
@@ -77,7 +79,7 @@ def test_make_run_says_how_to_take_another_port_and_adds_nothing() -> None:
     assert done.returncode == -signal.SIGPIPE
 
 
-def test_a_server_for_every_address_prints_those_that_work_and_a_warning(
+def test_a_server_on_all_addresses_prints_usable_urls_and_a_warning(
     tmp_path: Path, model_dir: Path
 ) -> None:
     env = environment(tmp_path, model_dir)
@@ -91,7 +93,7 @@ def test_a_server_for_every_address_prints_those_that_work_and_a_warning(
     assert "travel unencrypted (HTTP)" in (tmp_path / "server.log").read_text()
 
 
-def test_a_server_for_this_machine_warns_of_nothing(tmp_path: Path, model_dir: Path) -> None:
+def test_a_server_for_this_machine_prints_no_warning(tmp_path: Path, model_dir: Path) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)):
         pass
     assert "Warning" not in (tmp_path / "server.log").read_text()
@@ -119,7 +121,9 @@ def test_urls_have_brackets_for_ipv6() -> None:
     assert urls("photos.example", 80) == ["http://photos.example:80"]
 
 
-def test_a_server_without_a_demo_key_says_how_to_get_a_key(tmp_path: Path, model_dir: Path) -> None:
+def test_a_server_without_a_demo_key_shows_how_to_get_a_key(
+    tmp_path: Path, model_dir: Path
+) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:
         deadline = time.monotonic() + 30
         while "bgblur keys issue" not in server.out.read_text():

@@ -32,7 +32,7 @@ def rembg_home(model_dir: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(("model", "levels"), [("u2netp", 2), ("u2netp-light", 4)])
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.filterwarnings("ignore")  # rembg and what it imports warn of deprecations
-def test_the_map_is_rembgs_before_it_is_refined(
+def test_the_matte_before_refinement_is_rembgs(
     rembg_home: Path, name: str, model: str, levels: int
 ) -> None:
     from rembg import new_session  # noqa: PLC0415 - after the environment is set
@@ -46,7 +46,7 @@ def test_the_map_is_rembgs_before_it_is_refined(
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_every_row_of_the_table_but_the_light_one_is_a_model_of_rembg(rembg_home: Path) -> None:
+def test_every_model_except_the_light_one_is_a_model_of_rembg(rembg_home: Path) -> None:
     from rembg.sessions import sessions_names  # noqa: PLC0415 - after the environment is set
 
     assert rembg_home.is_dir()
@@ -55,7 +55,7 @@ def test_every_row_of_the_table_but_the_light_one_is_a_model_of_rembg(rembg_home
 
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.filterwarnings("ignore")
-def test_the_refined_matte_agrees_with_rembg_but_for_the_edges(rembg_home: Path, name: str) -> None:
+def test_the_refined_matte_agrees_with_rembg_except_at_edges(rembg_home: Path, name: str) -> None:
     from rembg import new_session  # noqa: PLC0415 - after the environment is set
 
     photo = np.array(getattr(data, name)())

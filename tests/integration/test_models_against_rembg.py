@@ -94,7 +94,9 @@ def greatest_difference(ours: AlphaU8, theirs: AlphaU8) -> int:
 @pytest.mark.parametrize("photo_name", PHOTOS)
 @pytest.mark.parametrize("name", REMBGS)
 @pytest.mark.filterwarnings("ignore")  # rembg and what it imports warn of deprecations
-def test_a_row_gives_the_mask_of_rembgs_session(name: str, photo_name: str, home: Path) -> None:
+def test_each_model_gives_the_mask_of_rembgs_session(
+    name: str, photo_name: str, home: Path
+) -> None:
     photo = np.array(getattr(data, photo_name)())
     theirs = rembgs_mask(name, home, photo)
     assert np.ptp(theirs) > 200
@@ -103,7 +105,7 @@ def test_a_row_gives_the_mask_of_rembgs_session(name: str, photo_name: str, home
 
 @pytest.mark.parametrize("name", REMBGS)
 @pytest.mark.filterwarnings("ignore")
-def test_the_pinned_file_is_the_one_that_rembg_downloads(
+def test_the_pinned_file_is_the_file_that_rembg_downloads(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
@@ -125,7 +127,7 @@ WRONG: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", WRONG, ids=lambda change: next(iter(change)))
 @pytest.mark.filterwarnings("ignore")
-def test_a_wrong_row_would_show(change: dict[str, Any], home: Path) -> None:
+def test_a_wrong_row_in_the_table_fails_the_comparison(change: dict[str, Any], home: Path) -> None:
     photo = np.array(getattr(data, PHOTOS[0])())
     theirs = rembgs_mask("u2net", home, photo)
     wrong = replace(MODELS["u2net"], **change)

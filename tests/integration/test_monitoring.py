@@ -67,7 +67,7 @@ def blur(monitored: Monitored, radius: str = "5", key: str | None = None) -> int
     return answer.status_code
 
 
-def test_answers_steps_credits_and_workers_are_in_the_metrics(monitored: Monitored) -> None:
+def test_responses_steps_credits_and_workers_are_in_the_metrics(monitored: Monitored) -> None:
     route = "/v2/rembg/blur"
     assert [blur(monitored), blur(monitored), blur(monitored, radius="99")] == [200, 200, 400]
     assert blur(monitored, key="nonsense") == 401
@@ -82,7 +82,7 @@ def test_answers_steps_credits_and_workers_are_in_the_metrics(monitored: Monitor
     assert monitored.value("bgblur_workers_busy") == 0
 
 
-def test_bad_http_is_counted(monitored: Monitored) -> None:
+def test_invalid_http_is_counted(monitored: Monitored) -> None:
     host, _, port = monitored.server.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as client:
         client.sendall(b"this is not HTTP\r\n\r\n")
@@ -98,7 +98,7 @@ def test_a_server_is_ready_once_it_listens(monitored: Monitored) -> None:
     assert monitored.status("/ready") == (200, "ready")
 
 
-def test_a_server_whose_store_cannot_be_reached_is_healthy_and_not_ready(
+def test_a_server_with_an_unreachable_store_is_healthy_but_not_ready(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:

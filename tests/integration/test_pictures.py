@@ -66,7 +66,7 @@ def high_frequency_energy(picture: RgbU8, where: AlphaU8) -> float:
 
 @pytest.mark.parametrize("name", FACES)
 @pytest.mark.parametrize("radius_px", [5, 50])
-def test_the_face_stays_as_it_is(model: Model, name: str, radius_px: int) -> None:
+def test_the_face_does_not_change(model: Model, name: str, radius_px: int) -> None:
     photo, face = photo_of(name), FACES[name]
     result = blurred(model, photo, radius_px)
     assert result.shape == photo.shape
@@ -76,7 +76,7 @@ def test_the_face_stays_as_it_is(model: Model, name: str, radius_px: int) -> Non
 
 
 @pytest.mark.parametrize("name", FACES)
-def test_the_subject_is_exact_wherever_the_matte_is_sure(model: Model, name: str) -> None:
+def test_the_subject_is_exact_where_the_matte_is_opaque(model: Model, name: str) -> None:
     photo = photo_of(name)
     sure = find_matte(model, photo) == 255
     assert sure.mean() > 0.1
@@ -116,7 +116,7 @@ def pictures_of_nothing() -> dict[str, RgbU8]:
 
 
 @pytest.mark.parametrize("name", pictures_of_nothing())
-def test_a_picture_of_nothing_has_no_subject(model: Model, name: str) -> None:
+def test_an_image_of_nothing_has_no_subject(model: Model, name: str) -> None:
     with pytest.raises(NoSubjectError):
         blurred(model, pictures_of_nothing()[name], 10)
 

@@ -83,9 +83,7 @@ def test_requests_gets_the_photo_back_as_png(server: Running, api_key: str, phot
     assert not np.array_equal(np.asarray(picture), np.asarray(Image.open(photo)))
 
 
-def test_a_streamed_upload_gives_the_same_picture(
-    server: Running, api_key: str, photo: Path
-) -> None:
+def test_a_streamed_upload_gives_the_same_image(server: Running, api_key: str, photo: Path) -> None:
     with photo.open("rb") as file:
         form = MultipartEncoder({"image": ("a.jpg", file, "image/jpeg"), "radius": "12"})
         headers = {"ApiKey": api_key, "Content-Type": form.content_type}
@@ -101,9 +99,7 @@ def test_a_streamed_upload_gives_the_same_picture(
     assert streamed.content == plain.content
 
 
-def test_curl_writes_the_picture(
-    server: Running, api_key: str, photo: Path, tmp_path: Path
-) -> None:
+def test_curl_saves_the_image(server: Running, api_key: str, photo: Path, tmp_path: Path) -> None:
     output = tmp_path / "blurred.png"
     form = ["-F", f"image=@{photo}", "-F", "radius=12", "-F", "mode=cutout"]
     command = ["curl", "-sS", "-H", f"ApiKey: {api_key}", *form, server.blur_url, "-o", str(output)]
@@ -112,7 +108,7 @@ def test_curl_writes_the_picture(
         assert (picture.format, picture.mode) == ("PNG", "RGBA")
 
 
-def test_curl_that_waits_for_a_word_is_spared_an_upload_that_is_too_large(
+def test_curl_with_100_continue_does_not_send_a_body_that_is_too_large(
     server: Running, api_key: str, tmp_path: Path
 ) -> None:
     big = tmp_path / "big.bin"
@@ -129,7 +125,7 @@ def test_curl_that_waits_for_a_word_is_spared_an_upload_that_is_too_large(
     assert (status, int(uploaded) < 1_000_000) == ("413", True)
 
 
-def test_a_client_that_just_sends_too_much_still_reads_the_answer(
+def test_a_client_that_sends_too_much_still_reads_the_response(
     server: Running, api_key: str
 ) -> None:
     answer = requests.post(
@@ -158,14 +154,14 @@ def test_head_is_get_without_the_body(server: Running, path: str) -> None:
     assert asked.headers["Content-Type"] == got.headers["Content-Type"]
 
 
-def test_a_missing_key_is_told_so_in_the_contracts_words(server: Running) -> None:
+def test_a_missing_key_gets_the_apis_error(server: Running) -> None:
     answer = requests.post(server.blur_url, data={"radius": 1}, timeout=10)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "invalid_api_key"
     assert answer.json()["error"]["request_id"] == answer.headers["X-Request-Id"]
 
 
-def test_callers_at_once_are_all_answered(server: Running, api_key: str, photo: Path) -> None:
+def test_concurrent_requests_all_get_a_response(server: Running, api_key: str, photo: Path) -> None:
     content = photo.read_bytes()
 
     def post(radius: int) -> requests.Response:

@@ -92,7 +92,9 @@ def test_every_error_is_red_on_a_terminal_unless_no_color_is_set(
     assert RED not in terminal(*arguments, NO_COLOR="1", **nowhere).raw
 
 
-def test_a_table_that_does_not_fit_becomes_a_line_for_each_field(terminal: Terminal) -> None:
+def test_a_table_that_does_not_fit_is_printed_as_one_line_for_each_field(
+    terminal: Terminal,
+) -> None:
     issued = terminal("keys", "issue", "--credits", "5", columns=60)
     [key] = re.findall(r"^key +(bb_live_\w{62})$", "\n".join(issued.lines), re.MULTILINE)
     prefix = key[:25]
@@ -107,7 +109,9 @@ def test_a_table_that_does_not_fit_becomes_a_line_for_each_field(terminal: Termi
     assert any(re.fullmatch(r"created +\S+T\S+Z", line) for line in accounts)
 
 
-def test_an_interrupted_batch_counts_only_what_it_did(terminal: Terminal, tmp_path: Path) -> None:
+def test_an_interrupted_batch_counts_only_finished_photos(
+    terminal: Terminal, tmp_path: Path
+) -> None:
     (tmp_path / "album").mkdir()
     for name in "abcd":
         shutil.copy(ROOT / "site" / "sample.jpg", tmp_path / "album" / f"{name}.jpg")

@@ -95,7 +95,7 @@ def test_workers_share_one_account_and_lose_no_credit(
         assert balance(server, key) == (0, 0)
 
 
-def test_what_finds_no_place_is_told_when_to_come_again_and_pays_nothing(
+def test_a_request_without_a_slot_gets_retry_after_and_is_not_charged(
     tmp_path: Path, model_dir: Path, slow_photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--queue", "1") as server:
@@ -112,7 +112,7 @@ def test_what_finds_no_place_is_told_when_to_come_again_and_pays_nothing(
         assert balance(server, key) == (10 - len(done), 0)
 
 
-def test_all_that_is_quick_is_answered_while_every_worker_is_busy(
+def test_short_requests_get_a_response_while_every_worker_is_busy(
     tmp_path: Path, model_dir: Path, slow_photo: bytes
 ) -> None:
     with (
@@ -149,7 +149,7 @@ def at_work(tmp_path: Path, model_dir: Path, slow_photo: bytes) -> Iterator[AtWo
         yield AtWork(server, key, worker, answer)
 
 
-def test_a_worker_that_dies_takes_one_request_with_it_and_is_replaced(
+def test_a_worker_that_dies_loses_one_request_and_is_replaced(
     at_work: AtWork, photo: bytes
 ) -> None:
     server, key = at_work.server, at_work.key
@@ -163,7 +163,7 @@ def test_a_worker_that_dies_takes_one_request_with_it_and_is_replaced(
     until(lambda: balance(server, key) == (4, 0))
 
 
-def test_a_worker_that_hangs_is_ended_when_its_hold_is(at_work: AtWork, photo: bytes) -> None:
+def test_a_worker_that_hangs_is_killed_when_its_hold_expires(at_work: AtWork, photo: bytes) -> None:
     server, key = at_work.server, at_work.key
     os.kill(at_work.worker, signal.SIGSTOP)
     assert at_work.answer.result().status_code == 500
@@ -171,7 +171,7 @@ def test_a_worker_that_hangs_is_ended_when_its_hold_is(at_work: AtWork, photo: b
     until(lambda: balance(server, key) == (4, 0))
 
 
-def test_a_worker_that_died_at_leisure_costs_nobody_anything(
+def test_an_idle_worker_that_dies_loses_no_request(
     tmp_path: Path, model_dir: Path, photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:
@@ -183,7 +183,7 @@ def test_a_worker_that_died_at_leisure_costs_nobody_anything(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_worker_outlives_the_front(
+def test_no_worker_outlives_the_front_process(
     number: signal.Signals, tmp_path: Path, model_dir: Path
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:
@@ -194,7 +194,7 @@ def test_no_worker_outlives_the_front(
         require_gone(pids)
 
 
-def test_a_stop_that_reaches_the_whole_group_lets_the_work_be_finished(
+def test_a_signal_to_the_whole_process_group_lets_requests_finish(
     tmp_path: Path, model_dir: Path, slow_photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:

@@ -62,19 +62,19 @@ def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[A
 
 
 @pytest.mark.parametrize("sample", [*RUNNERS, *REVIEWED])
-def test_a_sample_names_the_address_and_the_key_once(sample: str) -> None:
+def test_each_sample_has_the_address_and_the_key_once(sample: str) -> None:
     text = (SAMPLES / sample).read_text("utf-8")
     assert text.count(f"{ADDRESS}/v2/rembg/blur/") == text.count(ADDRESS) == 1
     assert text.count(KEY) == 1
 
 
-def test_every_sample_is_run_or_said_to_be_reviewed() -> None:
+def test_every_sample_is_run_or_documented_as_reviewed() -> None:
     assert {path.name for path in SAMPLES.iterdir()} == {*RUNNERS, *REVIEWED, "README.md"}
 
 
 @pytest.mark.parametrize("way", ["api", "by_link"])
 @pytest.mark.parametrize("sample", RUNNERS)
-def test_a_sample_saves_the_picture_be_it_in_the_answer_or_behind_a_link(
+def test_a_sample_saves_the_image_from_the_response_or_from_a_link(
     sample: str, way: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     server: Api = request.getfixturevalue(way)
@@ -87,7 +87,7 @@ def test_a_sample_saves_the_picture_be_it_in_the_answer_or_behind_a_link(
 
 
 @pytest.mark.parametrize("sample", RUNNERS)
-def test_a_sample_shows_the_error_fails_and_saves_nothing(
+def test_a_sample_prints_the_error_fails_and_saves_nothing(
     sample: str, api: Api, tmp_path: Path
 ) -> None:
     ran = run(sample, api, "nonsense", tmp_path)

@@ -42,7 +42,7 @@ def size_of(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def test_a_photo_comes_back_blurred_with_what_it_cost(api: Api, photo: Path) -> None:
+def test_a_blurred_photo_is_returned_with_its_cost(api: Api, photo: Path) -> None:
     with Client(api.server.url, api.key) as client:
         before = client.account().balance
         blurred = client.blur(photo, radius=12)
@@ -57,7 +57,7 @@ def test_a_photo_comes_back_blurred_with_what_it_cost(api: Api, photo: Path) -> 
     assert set(blurred.timing_ms) == {*STEPS, "total"}
 
 
-def test_paths_bytes_and_files_give_one_picture(api: Api, photo: Path) -> None:
+def test_paths_bytes_and_files_give_the_same_result(api: Api, photo: Path) -> None:
     with Client(api.server.url + "/", api.key) as client, photo.open("rb") as file:
         sources: list[Source] = [photo, str(photo), PHOTO, file, io.BytesIO(PHOTO)]
         pictures = {client.blur(source, radius=9, mode="cutout").data for source in sources}
@@ -66,7 +66,7 @@ def test_paths_bytes_and_files_give_one_picture(api: Api, photo: Path) -> None:
         assert cutout.mode == "RGBA"
 
 
-def test_the_upload_is_watched_to_its_end(api: Api, photo: Path) -> None:
+def test_the_upload_progress_reaches_the_end(api: Api, photo: Path) -> None:
     told: list[tuple[int, int]] = []
     with Client(api.server.url, api.key) as client:
         client.blur(photo, radius=9, on_upload=lambda *how_far: told.append(how_far))
@@ -84,7 +84,7 @@ def test_the_upload_is_watched_to_its_end(api: Api, photo: Path) -> None:
         ({"source": b"this is no image"}, InvalidImageError, 400),
     ],
 )
-def test_a_refusal_is_raised_as_its_own_class(
+def test_each_error_is_raised_as_its_own_class(
     wrong: dict[str, Any], kind: type[ApiError], status: int, api: Api
 ) -> None:
     call: dict[str, Any] = {"source": PHOTO, "radius": 9, **wrong}
@@ -95,7 +95,7 @@ def test_a_refusal_is_raised_as_its_own_class(
     assert (refused.value.request_id or "").startswith("req_")
 
 
-def test_a_wrong_key_and_a_wrong_address_are_told_apart(api: Api) -> None:
+def test_a_wrong_key_and_a_wrong_address_are_different_errors(api: Api) -> None:
     with Client(api.server.url, "nonsense") as client, pytest.raises(InvalidApiKeyError):
         client.account()
     with Client(f"{api.server.url}/prod", api.key) as client, pytest.raises(NotFoundError):
@@ -111,7 +111,7 @@ def test_an_upload_url_can_be_relative(api: Api, large_photo: Path) -> None:
         assert client.blur(large_photo, radius=9).credits_charged == 1
 
 
-def test_a_photo_above_the_threshold_goes_by_upload_at_once(api: Api, large_photo: Path) -> None:
+def test_a_photo_above_the_threshold_is_uploaded_first(api: Api, large_photo: Path) -> None:
     with (
         unreliable(api.server.url) as way,
         Client(way.url, api.key, upload_above_bytes=40_000) as client,
@@ -121,14 +121,14 @@ def test_a_photo_above_the_threshold_goes_by_upload_at_once(api: Api, large_phot
     assert size_of(blurred.data) == (512, 512)
 
 
-def test_a_service_without_uploads_gets_large_photos_directly(
+def test_a_service_without_uploads_gets_large_photos_in_the_request(
     without_uploads: Api, photo: Path
 ) -> None:
     with Client(without_uploads.server.url, without_uploads.key, upload_above_bytes=100) as client:
         assert size_of(client.blur(photo, radius=9).data) == size_of(PHOTO)
 
 
-def test_what_is_too_large_without_a_way_out_is_refused_once(api: Api) -> None:
+def test_a_large_file_that_cannot_be_uploaded_is_sent_once(api: Api) -> None:
     unknown = bytes(50_000)
     with unreliable(api.server.url) as way, Client(way.url, api.key) as client:
         with pytest.raises(ImageTooLargeError):
@@ -136,9 +136,7 @@ def test_what_is_too_large_without_a_way_out_is_refused_once(api: Api) -> None:
         assert len(way.seen) == 1
 
 
-def test_a_result_behind_a_link_is_fetched_without_telling_the_bucket_the_key(
-    by_link: Api, s3: S3Server
-) -> None:
+def test_a_linked_result_is_fetched_without_sending_the_key(by_link: Api, s3: S3Server) -> None:
     s3.gate.seen.clear()
     with Client(by_link.server.url, by_link.key) as client:
         blurred = client.blur(PHOTO, radius=9)

@@ -24,7 +24,7 @@ def said(done: Done) -> Any:  # noqa: ANN401 - whatever the JSON is
     return json.loads(done.stdout)
 
 
-def test_here_and_by_the_api_the_picture_is_the_same(
+def test_local_and_api_results_are_the_same(
     run: Run, there: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
     here = run(photo.name)
@@ -54,7 +54,7 @@ def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
     assert b"standard input: Unsupported image format" in done.stderr
 
 
-def test_every_option_reaches_the_picture_here_and_there(
+def test_every_option_works_locally_and_by_the_api(
     run: Run, there: dict[str, str], model_dir: Path
 ) -> None:
     options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
@@ -67,7 +67,7 @@ def test_every_option_reaches_the_picture_here_and_there(
     assert here == by_api == wanted
 
 
-def test_a_folder_is_blurred_into_a_folder_of_its_shape(
+def test_a_folder_is_blurred_into_the_same_structure(
     run: Run, there: dict[str, str], tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", "a.jpg", "b.jpg", "c.jpg")
@@ -89,7 +89,7 @@ def test_a_folder_is_blurred_into_a_folder_of_its_shape(
     assert all((tmp_path / file["target"]).stat().st_size == file["bytes"] for file in files)
 
 
-def test_one_bad_file_fails_alone_and_the_summary_says_so(run: Run, tmp_path: Path) -> None:
+def test_a_bad_file_does_not_stop_others_and_is_in_the_summary(run: Run, tmp_path: Path) -> None:
     fill(tmp_path / "album", "a.jpg", "c.jpg")
     (tmp_path / "album" / "b.jpg").write_bytes(b"this is no image")
     done = run("album", "--jobs", "2")
@@ -104,9 +104,7 @@ def test_one_bad_file_fails_alone_and_the_summary_says_so(run: Run, tmp_path: Pa
     assert (document["blurred"], document["skipped"], document["failed"]) == (0, 2, 1)
 
 
-def test_a_batch_that_is_run_again_skips_what_exists_and_does_not_fail(
-    run: Run, api: Api, tmp_path: Path
-) -> None:
+def test_a_repeated_batch_skips_existing_results(run: Run, api: Api, tmp_path: Path) -> None:
     fill(tmp_path / "album", "a.jpg", "b.jpg")
     assert run("album", "-o", "new").returncode == 0
     fill(tmp_path / "album", "c.jpg")
@@ -118,7 +116,7 @@ def test_a_batch_that_is_run_again_skips_what_exists_and_does_not_fail(
     assert b", 2 skipped" in done.stderr
 
 
-def test_nothing_is_replaced_or_paid_for_without_overwrite(
+def test_without_overwrite_nothing_is_replaced_or_charged(
     run: Run, api: Api, photo: Path, tmp_path: Path
 ) -> None:
     kept = tmp_path / "photo-blurred.jpg"
@@ -140,7 +138,7 @@ def test_a_photo_is_never_replaced_by_its_own_result(run: Run, tmp_path: Path) -
     assert (tmp_path / "photo.png").read_bytes() == PHOTO
 
 
-def test_a_large_photo_and_a_result_behind_a_link_come_by_themselves(
+def test_large_photos_and_linked_results_need_no_option(
     run: Run, there: dict[str, str], by_link: Api, large_photo: Path
 ) -> None:
     arguments = (large_photo.name, "-o", "-", "--format", "png")

@@ -36,7 +36,7 @@ def reader(tmp_path: Path, api: Api, model_dir: Path) -> Reader:
     return Reader(tmp_path, env, words)
 
 
-def test_the_commands_do_what_is_said_of_them(reader: Reader, tmp_path: Path) -> None:
+def test_the_documented_commands_work(reader: Reader, tmp_path: Path) -> None:
     printed = reader.runs(["sh", "-euc", reader.filled_in(blocks("sh"))])
     assert '"blurred": 1' in printed
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.is_file()}
@@ -46,13 +46,13 @@ def test_the_commands_do_what_is_said_of_them(reader: Reader, tmp_path: Path) ->
     }
 
 
-def test_the_program_runs_as_it_stands(reader: Reader, tmp_path: Path) -> None:
+def test_the_documented_program_runs(reader: Reader, tmp_path: Path) -> None:
     printed = reader.runs([sys.executable, "-c", reader.filled_in(blocks("python"))])
     assert printed.startswith("1 credit, ")
     assert (tmp_path / "blurred.png").stat().st_size > 0
 
 
-def test_every_option_is_in_the_table() -> None:
+def test_every_option_is_documented() -> None:
     table = re.findall(r"^\| (`-.*?) \|", documents.read(DOCUMENT), re.MULTILINE)
     documented = {flag for cell in table for flag in re.findall(r"`(-\S+?)`", cell)}
     options = [param for param in blur.params if isinstance(param, click.Option)]

@@ -25,7 +25,7 @@ def stopping_at(chosen: str) -> ProgressCallback:
     return progress
 
 
-def test_a_call_that_is_stopped_while_it_is_sent_costs_nothing(
+def test_a_call_stopped_during_its_upload_costs_nothing(
     without_uploads: Api, large_photo: Path
 ) -> None:
     url, key = without_uploads.server.url, without_uploads.key
@@ -37,7 +37,7 @@ def test_a_call_that_is_stopped_while_it_is_sent_costs_nothing(
         assert client.account().balance == before
 
 
-def test_a_call_that_was_wholly_sent_is_waited_for(
+def test_a_call_that_was_completely_sent_is_finished(
     api: Api, photo: Path, balance: Callable[[], int]
 ) -> None:
     before = balance()

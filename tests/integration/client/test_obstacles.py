@@ -53,16 +53,14 @@ def test_a_wrong_command_exits_with_2_and_the_reason(
     assert list(photo.parent.iterdir()) == [photo]
 
 
-def test_a_model_that_is_not_there_shows_the_two_ways_out(run: Run, photo: Path) -> None:
+def test_a_missing_model_shows_both_solutions(run: Run, photo: Path) -> None:
     done = run(photo.name, BLUR_MODEL_DIR="/nowhere")
     assert done.returncode == 2
     assert "`make model`" in done.stderr.decode()
     assert "--api" in done.stderr.decode()
 
 
-def test_a_wrong_key_is_tried_once_and_not_for_every_photo(
-    run: Run, api: Api, tmp_path: Path
-) -> None:
+def test_a_wrong_key_is_tried_only_once(run: Run, api: Api, tmp_path: Path) -> None:
     fill(tmp_path / "album", *(f"{number}.jpg" for number in range(5)))
     with unreliable(api.server.url) as way:
         done = run("album", "--jobs", "1", BGBLUR_API=way.url, BGBLUR_API_KEY="nonsense")
@@ -72,7 +70,7 @@ def test_a_wrong_key_is_tried_once_and_not_for_every_photo(
 
 
 @pytest.mark.parametrize("way", ["here", "there"])
-def test_ctrl_c_leaves_whole_files_and_no_others(
+def test_ctrl_c_leaves_only_complete_files(
     way: str, environ: dict[str, str], there: dict[str, str], tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", *(f"{number}.jpg" for number in range(60)))
@@ -97,7 +95,7 @@ def test_ctrl_c_leaves_whole_files_and_no_others(
     assert all(path.suffix == ".jpg" and is_picture(path.read_bytes(), "JPEG") for path in made)
 
 
-def test_ctrl_c_ends_a_wait_for_the_next_attempt(
+def test_ctrl_c_ends_the_wait_before_a_retry(
     environ: dict[str, str], photo: Path, tmp_path: Path, api: Api
 ) -> None:
     with unreliable(api.server.url, *[503] * 9) as way:
@@ -120,7 +118,7 @@ def test_ctrl_c_ends_a_wait_for_the_next_attempt(
     assert list(tmp_path.iterdir()) == [photo]
 
 
-def test_a_second_ctrl_c_ends_a_call_that_is_never_answered(
+def test_a_second_ctrl_c_ends_a_call_without_a_response(
     environ: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -142,7 +140,9 @@ def test_a_second_ctrl_c_ends_a_call_that_is_never_answered(
     assert list(tmp_path.iterdir()) == [photo]
 
 
-def test_pipes_devices_and_links_in_a_circle_fail_alone(run: Run, tmp_path: Path) -> None:
+def test_pipes_devices_and_circular_links_do_not_stop_other_photos(
+    run: Run, tmp_path: Path
+) -> None:
     fill(tmp_path / "album", "a.jpg")
     os.mkfifo(tmp_path / "album" / "pipe.jpg")
     os.mkfifo(tmp_path / "album" / "a-blurred.jpg")
@@ -162,14 +162,14 @@ def test_pipes_devices_and_links_in_a_circle_fail_alone(run: Run, tmp_path: Path
     }
 
 
-def test_a_name_that_is_too_long_is_a_wrong_command(run: Run, photo: Path) -> None:
+def test_a_file_name_that_is_too_long_exits_with_2(run: Run, photo: Path) -> None:
     for arguments in (("y" * 300,), (photo.name, "-o", "y" * 300)):
         done = run(*arguments)
         assert done.returncode == 2
         assert done.stderr.decode().endswith(": File name too long\n")
 
 
-def test_a_result_is_not_more_readable_than_its_photo(run: Run, photo: Path) -> None:
+def test_a_result_has_no_more_permissions_than_its_photo(run: Run, photo: Path) -> None:
     photo.chmod(0o600)
     assert run(photo.name).returncode == 0
     assert photo.with_name("photo-blurred.jpg").stat().st_mode & 0o777 == 0o600

@@ -27,7 +27,7 @@ def client_of(url: str, api: Api, waits: Waits, policy: RetryPolicy | None = Non
 
 
 @pytest.mark.parametrize("status", [429, 503, 409])
-def test_a_passing_refusal_is_waited_out_as_long_as_it_asks(
+def test_a_temporary_error_is_retried_after_the_requested_wait(
     status: int, api: Api, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()
@@ -45,7 +45,7 @@ def test_a_passing_refusal_is_waited_out_as_long_as_it_asks(
     assert (blurred.credits_charged, balance()) == (1, before - 1)
 
 
-def test_an_answer_that_was_lost_is_asked_for_again_and_charged_once(
+def test_a_lost_response_is_requested_again_and_charged_once(
     api: Api, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()
@@ -66,7 +66,7 @@ def test_two_calls_are_two_charges(api: Api, balance: Callable[[], int]) -> None
     assert balance() == before - 2
 
 
-def test_a_key_of_the_callers_makes_one_charge_of_two_calls(
+def test_two_calls_with_the_callers_idempotency_key_are_one_charge(
     api: Api, balance: Callable[[], int]
 ) -> None:
     before = balance()
@@ -77,7 +77,7 @@ def test_a_key_of_the_callers_makes_one_charge_of_two_calls(
     assert balance() == before - 1
 
 
-def test_a_request_that_is_too_large_is_sent_again_by_upload_under_the_same_key(
+def test_a_request_that_is_too_large_is_repeated_by_upload_with_the_same_key(
     api: Api, large_photo: Path, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()
@@ -90,14 +90,14 @@ def test_a_request_that_is_too_large_is_sent_again_by_upload_under_the_same_key(
     assert (blurred.credits_charged, balance()) == (1, before - 1)
 
 
-def test_what_was_uploaded_is_not_uploaded_again(api: Api, large_photo: Path) -> None:
+def test_a_finished_upload_is_not_repeated(api: Api, large_photo: Path) -> None:
     waits = Waits()
     with unreliable(api.server.url, None, None, 503, DROPPED) as way:
         client_of(way.url, api, waits).blur(large_photo, radius=9)
     assert [path for path, _ in way.seen] == [BLUR, "/v2/uploads", BLUR, BLUR, BLUR]
 
 
-def test_patience_ends_with_the_last_refusal(api: Api) -> None:
+def test_after_the_last_retry_the_error_is_raised(api: Api) -> None:
     waits = Waits()
     with unreliable(api.server.url, *[503] * 9) as way:
         client = client_of(way.url, api, waits, RetryPolicy(retries=2))
@@ -107,7 +107,7 @@ def test_patience_ends_with_the_last_refusal(api: Api) -> None:
     assert (len(way.seen), len(waits)) == (3, 2)
 
 
-def test_a_wait_beyond_all_patience_is_not_begun(api: Api) -> None:
+def test_a_wait_beyond_the_maximum_is_not_started(api: Api) -> None:
     waits = Waits()
     with unreliable(api.server.url, 503) as way:
         client = client_of(way.url, api, waits, RetryPolicy(max_wait_s=2))
@@ -116,7 +116,7 @@ def test_a_wait_beyond_all_patience_is_not_begun(api: Api) -> None:
     assert waits == []
 
 
-def test_where_nobody_listens_the_call_ends_with_a_plain_reason(api: Api) -> None:
+def test_a_refused_connection_is_a_clear_error(api: Api) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -126,7 +126,7 @@ def test_where_nobody_listens_the_call_ends_with_a_plain_reason(api: Api) -> Non
     assert waits == [0.25, 0.5, 1.0, 2.0]
 
 
-def test_a_server_that_says_nothing_is_given_up_in_time(api: Api) -> None:
+def test_a_silent_server_times_out(api: Api) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         policy = RetryPolicy(retries=0)

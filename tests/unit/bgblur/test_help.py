@@ -21,14 +21,14 @@ def commands(group: click.Group, *names: str) -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("names", list(commands(main)), ids=" ".join)
-def test_help_has_no_marks_of_its_formatting(names: tuple[str, ...]) -> None:
+def test_help_shows_no_formatting_marks(names: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(main, [*names, "--help"]).output
     assert shown.startswith("Usage: ")
     assert not any(mark in shown for mark in ("\\b", "\b", "\f", "Raises:"))
 
 
 @pytest.mark.parametrize("names", [(), ("blur",)])
-def test_each_example_has_a_line_of_its_own(names: tuple[str, ...]) -> None:
+def test_each_example_is_on_its_own_line(names: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(main, [*names, "--help"]).output.splitlines()
     examples = [line for line in shown if line.startswith("  bgblur ")]
     assert len(examples) == 3

@@ -13,7 +13,7 @@ from bgblur.printable import printable
 RED = "\x1b[31mred\x9b2J\nforged line\u202e"
 
 
-def test_letters_stay_and_control_characters_do_not() -> None:
+def test_only_control_characters_are_replaced() -> None:
     assert printable("Zürich 東京.jpg") == "Zürich 東京.jpg"
     assert printable(RED) == "?[31mred?2J?forged line?"
     assert printable("\udcff.jpg") == "?.jpg"
@@ -43,7 +43,7 @@ def test_letters_stay_and_control_characters_do_not() -> None:
         ("serve", RED),
     ],
 )
-def test_no_argument_reaches_the_terminal_as_a_command(
+def test_no_argument_can_send_commands_to_the_terminal(
     arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -59,7 +59,9 @@ def test_no_argument_reaches_the_terminal_as_a_command(
     assert not any(line.startswith("forged") for line in lines)
 
 
-def test_accounts_print_no_commands_and_json_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
+def test_account_names_cannot_send_terminal_commands_and_json_is_exact(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     show({"name": RED}, as_json=False)
     show_table([{"name": RED}], as_json=False)
     table = capsys.readouterr().out

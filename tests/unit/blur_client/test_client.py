@@ -13,19 +13,19 @@ HEAVY = {"blur", "bgblur", "numpy", "onnxruntime", "PIL", "click"}
 
 
 @pytest.mark.parametrize("url", ["api.example.com", "", "ftp://api.example.com"])
-def test_an_address_that_is_none_is_refused_before_anything_is_sent(url: str) -> None:
+def test_an_invalid_address_is_rejected_before_anything_is_sent(url: str) -> None:
     with pytest.raises(ValueError, match="https://"):
         Client(url, "bb_live_key")
 
 
 @pytest.mark.parametrize("key", ["", " bb_live_key", "bb_live_key\n", "bb_live_schlüssel"])
-def test_a_key_that_can_be_none_is_refused_without_being_told(key: str) -> None:
+def test_an_invalid_key_is_rejected_and_not_in_the_message(key: str) -> None:
     with pytest.raises(ValueError, match="API key") as refused:
         Client("https://api.example.com", key)
     assert "bb_live" not in str(refused.value)
 
 
-def test_the_client_loads_nothing_of_the_service() -> None:
+def test_the_client_imports_nothing_of_the_service() -> None:
     script = "import sys, blur_client; print(*{name.partition('.')[0] for name in sys.modules})"
     command = [sys.executable, "-c", script]
     path = {"PYTHONPATH": str(CLIENT.parent)}
@@ -35,7 +35,7 @@ def test_the_client_loads_nothing_of_the_service() -> None:
     assert not loaded & HEAVY
 
 
-def test_the_client_is_a_project_of_its_own(tmp_path: Path) -> None:
+def test_the_client_can_be_installed_alone(tmp_path: Path) -> None:
     project = tmp_path / "blur_client"
     project.mkdir()
     for file in CLIENT.iterdir():

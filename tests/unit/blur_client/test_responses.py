@@ -24,7 +24,7 @@ def refusal(code: str, status: int = 400, **more: Any) -> ApiError:  # noqa: ANN
     return parse_error(answer(status, json.dumps(told).encode()))
 
 
-def test_a_picture_comes_with_what_it_cost_and_how_long_each_step_took() -> None:
+def test_a_result_has_its_cost_and_the_time_of_each_step() -> None:
     came = answer(
         200,
         b"picture",
@@ -45,7 +45,7 @@ def test_a_picture_comes_with_what_it_cost_and_how_long_each_step_took() -> None
     assert blurred.timing_ms == {"decode": 12.5, "matte": 300.0}
 
 
-def test_a_picture_without_the_headers_is_still_a_picture() -> None:
+def test_a_result_without_the_headers_is_still_a_result() -> None:
     came = answer(200, b"picture")
     blurred = parse_blur_result(came, came)
     assert (blurred.credits_charged, blurred.request_id, blurred.timing_ms) == (None, None, {})
@@ -60,28 +60,28 @@ def test_a_picture_without_the_headers_is_still_a_picture() -> None:
         ("nonsense", {}),
     ],
 )
-def test_server_timing_is_read_as_far_as_it_says_a_duration(
+def test_server_timing_entries_without_a_duration_are_ignored(
     header: str, timing: dict[str, float]
 ) -> None:
     assert parse_server_timing(header) == timing
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_each_code_is_a_class_that_keeps_the_whole_answer(code: str) -> None:
+def test_each_code_has_a_class_that_keeps_all_fields(code: str) -> None:
     error = refusal(code, 429, retry_after=7)
     assert type(error) is ERRORS[code]
     assert (error.code, error.message, str(error), error.status) == (code, "No.", "No.", 429)
     assert (error.request_id, error.retry_after_s) == ("req_1", 7)
 
 
-def test_a_code_of_tomorrow_is_an_error_of_the_api_today() -> None:
+def test_an_unknown_code_is_a_plain_api_error() -> None:
     error = refusal("invalid_weather")
     assert type(error) is ApiError
     assert error.code == "invalid_weather"
 
 
 @pytest.mark.parametrize("body", [b"<h1>nginx</h1>", b"[]", b'{"error": "no"}', b'{"error": {}}'])
-def test_an_answer_that_is_not_the_contracts_says_whence_it_came_but_no_secrets(
+def test_unexpected_response_names_the_host_but_no_secrets(
     body: bytes,
 ) -> None:
     error = parse_error(answer(502, body, Content_Type="text/html; charset=utf-8"))
@@ -89,12 +89,12 @@ def test_an_answer_that_is_not_the_contracts_says_whence_it_came_but_no_secrets(
     assert str(error) == "http://api/v2 responded with 502: text/html"
 
 
-def test_a_redirection_that_is_not_followed_says_where_it_leads() -> None:
+def test_a_redirect_is_an_error_that_names_its_target() -> None:
     error = parse_error(answer(301, b"", Location="https://api/v2"))
     assert "a redirect to https://api/v2" in str(error)
 
 
-def test_what_passes_by_itself_is_told_from_what_does_not() -> None:
+def test_only_temporary_errors_are_retryable() -> None:
     passing = [refusal("rate_limit_exceeded", 429), refusal("temporarily_unavailable", 503)]
     passing += [refusal("idempotency_in_progress", 409), parse_error(answer(500, b"<Error/>"))]
     lasting = [refusal("idempotency_conflict", 409), refusal("internal_error", 500)]
@@ -102,7 +102,7 @@ def test_what_passes_by_itself_is_told_from_what_does_not() -> None:
     assert [is_retryable(error) for error in passing + lasting] == [True] * 4 + [False] * 4
 
 
-def test_the_wait_doubles_and_is_never_shorter_than_the_answer_asks() -> None:
+def test_the_wait_doubles_and_is_never_shorter_than_retry_after() -> None:
     policy = RetryPolicy(retries=3, first_wait_s=1)
     soon = refusal("temporarily_unavailable", 503)
     assert [policy.wait_s(soon, attempt, 1.0) for attempt in range(4)] == [1, 2, 4, None]
@@ -110,6 +110,6 @@ def test_the_wait_doubles_and_is_never_shorter_than_the_answer_asks() -> None:
     assert policy.wait_s(later, 0, 0.0) == 9.5
 
 
-def test_a_wait_that_is_too_long_is_not_begun() -> None:
+def test_a_wait_longer_than_the_policy_allows_gives_up() -> None:
     far_off = refusal("rate_limit_exceeded", 429, retry_after=61)
     assert RetryPolicy(max_wait_s=60).wait_s(far_off, 0, 0.5) is None

@@ -41,7 +41,7 @@ def sent(photo: Photo) -> list[tuple[bytes, bytes]]:
     return [(part.headers[b"Content-Disposition"], part.content) for part in parts]
 
 
-def test_every_kind_of_source_sends_the_same_bytes_each_time_it_is_sent(tmp_path: Path) -> None:
+def test_every_kind_of_source_sends_the_same_bytes_on_each_attempt(tmp_path: Path) -> None:
     content = make.jpeg()
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
@@ -56,7 +56,7 @@ def test_every_kind_of_source_sends_the_same_bytes_each_time_it_is_sent(tmp_path
                 assert [part for _, part in sent(photo)] == [b"12", content]
 
 
-def test_a_file_of_the_callers_stays_open() -> None:
+def test_the_callers_file_stays_open() -> None:
     file = io.BytesIO(make.jpeg())
     sent(Photo(file))
     assert not file.closed
@@ -66,7 +66,7 @@ def test_a_file_of_the_callers_stays_open() -> None:
     ("name", "told"),
     [("my photo.jpg", "my photo.jpg"), ("日本.jpg", "__.jpg"), ('a"b\n.jpg', "ab.jpg")],
 )
-def test_a_photos_name_is_sent_as_far_as_a_header_can_hold_it(
+def test_characters_unsafe_in_a_header_are_removed_from_the_file_name(
     name: str, told: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
@@ -74,7 +74,7 @@ def test_a_photos_name_is_sent_as_far_as_a_header_can_hold_it(
     assert sent(Photo(path))[1][0].decode() == f'form-data; name="image"; filename="{told}"'
 
 
-def test_the_progress_is_told_up_to_the_last_byte() -> None:
+def test_the_progress_is_reported_up_to_the_last_byte() -> None:
     told: list[tuple[int, int]] = []
     with photo_form({}, "image", Photo(make.jpeg()), lambda *how_far: told.append(how_far)) as form:
         total = form.len
@@ -85,14 +85,14 @@ def test_the_progress_is_told_up_to_the_last_byte() -> None:
     assert told[-1] == (total, total)
 
 
-def test_a_file_that_shrinks_while_it_is_sent_ends_the_call() -> None:
+def test_a_file_that_shrinks_during_the_upload_is_an_error() -> None:
     file = FixedSizeReader(io.BytesIO(b"short"), 10)
     assert file.read(100) == b"short"
     with pytest.raises(SourceChangedError):
         file.read(100)
 
 
-def test_every_format_that_the_service_reads_is_recognised_as_the_service_does() -> None:
+def test_every_supported_format_is_recognised_as_in_the_service() -> None:
     boxes = [(b"ftyp" + brand, 4) for brands, _ in BRANDS for brand in brands]
     for signature, at in [*((signature, at) for signature, at, _ in SIGNATURES), *boxes]:
         head = (bytes(3) + b"\x20" + bytes(at))[:at] + signature + bytes(HEAD_BYTES)
@@ -112,5 +112,5 @@ def test_every_format_that_the_service_reads_is_recognised_as_the_service_does()
         (b"", None),
     ],
 )
-def test_files_of_boxes_are_told_apart_by_their_brands(head: bytes, kind: str | None) -> None:
+def test_heic_and_avif_are_recognised_by_their_brands(head: bytes, kind: str | None) -> None:
     assert media_type(head) == kind

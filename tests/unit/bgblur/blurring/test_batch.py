@@ -42,7 +42,7 @@ def codes(outcomes: list[Outcome]) -> list[str]:
     ]
 
 
-def test_as_many_photos_are_blurred_at_once_as_there_are_threads(tmp_path: Path) -> None:
+def test_the_number_of_threads_is_the_number_of_photos_at_once(tmp_path: Path) -> None:
     at_once = threading.Barrier(3, timeout=10)
 
     def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
@@ -69,7 +69,7 @@ def test_a_photo_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert codes(outcomes) == ["invalid_image", "unreadable", "internal_error", "result"]
 
 
-def test_an_error_that_every_photo_would_end_in_stops_the_batch(tmp_path: Path) -> None:
+def test_a_fatal_error_stops_the_batch(tmp_path: Path) -> None:
     def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
         code = "insufficient_credits"
         raise Failure(code, "no credits")

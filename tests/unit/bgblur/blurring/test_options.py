@@ -37,37 +37,37 @@ def choices(field: str) -> list[str]:
     return list(kind.choices)
 
 
-def test_every_option_is_an_argument_of_the_client_and_a_field_of_the_blur_options() -> None:
+def test_every_option_exists_in_the_client_and_in_the_imaging() -> None:
     assert {option.field for option in OPTIONS} <= set(inspect.signature(Client.blur).parameters)
     assert {option.local for option in OPTIONS} == {field.name for field in fields(BlurOptions)}
 
 
-def test_the_choices_are_those_of_the_service() -> None:
+def test_the_choices_match_the_service() -> None:
     assert choices("blur") == list(KERNELS)
     assert choices("mode") == list(MODES)
     assert choices("format") == list(OUTPUT_FORMATS) == list(EXTENSIONS)
 
 
 @pytest.mark.parametrize(("field", "bounds"), [("radius", RADII_PX), ("quality", QUALITIES)])
-def test_the_bounds_are_those_of_the_service(field: str, bounds: range) -> None:
+def test_the_bounds_match_the_service(field: str, bounds: range) -> None:
     kind = option(field).type
     assert isinstance(kind, click.IntRange)
     assert (kind.min, kind.max) == (bounds.start, bounds.stop - 1)
 
 
-def test_options_that_are_not_given_are_left_to_the_defaults() -> None:
+def test_missing_options_are_not_passed_on() -> None:
     options = {"radius": 0, "blur": "bokeh", "mode": None, "format": "png", "quality": None}
     assert api_options(options) == {"radius": 0, "blur": "bokeh", "format": "png"}
     assert imaging_options(options) == {"radius_px": 0, "kernel": "bokeh", "output": "png"}
 
 
 @pytest.mark.parametrize("extension", FORMAT_OF)
-def test_the_ending_of_the_output_chooses_the_format(extension: str) -> None:
+def test_the_outputs_extension_chooses_the_format(extension: str) -> None:
     assert chosen_format(None, f"holiday{extension.upper()}") == FORMAT_OF[extension]
 
 
 @pytest.mark.parametrize("output", [None, "folder", "-"])
-def test_without_a_choice_or_an_ending_no_format_is_chosen(output: str | None) -> None:
+def test_without_an_option_or_extension_no_format_is_chosen(output: str | None) -> None:
     assert chosen_format(None, output) is None
 
 
@@ -84,9 +84,7 @@ def test_without_a_choice_or_an_ending_no_format_is_chosen(output: str | None) -
         ("a", "png", "png"),
     ],
 )
-def test_a_result_has_its_photos_format_if_that_can_hold_it(
-    photo: str, own: str, cutout: str
-) -> None:
+def test_a_result_has_its_photos_format_if_possible(photo: str, own: str, cutout: str) -> None:
     assert photo_format(Path(photo), None) == photo_format(Path(photo), "background") == own
     assert photo_format(Path(photo), "cutout") == cutout
 
@@ -95,15 +93,15 @@ def test_a_photo_from_standard_input_becomes_a_png() -> None:
     assert photo_format(None, None) == "png"
 
 
-def test_a_chosen_format_can_have_any_unknown_ending() -> None:
+def test_a_chosen_format_can_have_any_unknown_extension() -> None:
     assert chosen_format("webp", "holiday.result") == "webp"
 
 
-def test_an_ending_of_another_format_than_the_chosen_one_is_rejected() -> None:
+def test_an_extension_of_another_format_is_rejected() -> None:
     with pytest.raises(click.UsageError, match=r"holiday\.jpg does not have the ending of a webp"):
         chosen_format("webp", "holiday.jpg")
 
 
-def test_an_unknown_ending_is_rejected() -> None:
+def test_an_unknown_extension_is_rejected() -> None:
     with pytest.raises(click.UsageError, match=r"\.tiff.*\.png"):
         chosen_format(None, "holiday.tiff")

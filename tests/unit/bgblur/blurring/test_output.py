@@ -9,7 +9,7 @@ import pytest
 from bgblur.blurring.output import would_replace, write
 
 
-def test_a_file_appears_whole_with_its_folders_and_the_users_mask(tmp_path: Path) -> None:
+def test_a_file_appears_complete_with_its_folders_and_the_users_umask(tmp_path: Path) -> None:
     target = tmp_path / "new" / "folder" / "result.png"
     mask = os.umask(0o027)
     try:
@@ -21,7 +21,7 @@ def test_a_file_appears_whole_with_its_folders_and_the_users_mask(tmp_path: Path
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path: Path) -> None:
     target = tmp_path / "result.png"
     target.write_bytes(b"old")
     with pytest.raises(FileExistsError):
@@ -32,7 +32,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_file_system_without_hard_links_still_keeps_what_is_there(
+def test_a_file_system_without_hard_links_keeps_existing_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_links(_source: Path, _target: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_file_system_without_hard_links_still_keeps_what_is_there(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_nothing_is_left_of_a_write_that_is_interrupted(
+def test_an_interrupted_write_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_source: Path, _target: Path) -> None:
@@ -59,7 +59,7 @@ def test_nothing_is_left_of_a_write_that_is_interrupted(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_that_leads_nowhere_is_something_too(tmp_path: Path) -> None:
+def test_a_broken_link_counts_as_an_existing_file(tmp_path: Path) -> None:
     link = tmp_path / "result.png"
     link.symlink_to(tmp_path / "gone")
     assert would_replace(link)
@@ -67,7 +67,7 @@ def test_a_link_that_leads_nowhere_is_something_too(tmp_path: Path) -> None:
         write(link, b"new", overwrite=False)
 
 
-def test_a_device_is_written_to_and_stays_one() -> None:
+def test_a_device_is_written_to_and_not_replaced() -> None:
     null = Path(os.devnull)
     assert not would_replace(null)
     write(null, b"away with it", overwrite=True)

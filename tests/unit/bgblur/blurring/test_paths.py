@@ -42,7 +42,7 @@ def test_one_photo_goes_into_one_file() -> None:
 
 
 @pytest.mark.parametrize("output", ["album", "new/"])
-def test_one_photo_goes_into_a_folder_that_is_there_or_has_a_slash(output: str) -> None:
+def test_one_photo_goes_into_a_folder_that_exists_or_ends_with_a_slash(output: str) -> None:
     assert planned("one.jpg", output=output) == {"one.jpg": f"{output.rstrip('/')}/one.png"}
 
 
@@ -53,18 +53,18 @@ def test_many_photos_go_into_a_folder() -> None:
     }
 
 
-def test_a_folder_gives_its_photos_but_no_results_hidden_or_other_files() -> None:
+def test_a_folder_gives_its_photos_without_results_and_hidden_files() -> None:
     assert list(planned("album")) == ["album/a.jpg", "album/b.JPEG", "album/c.heic"]
 
 
-def test_a_folder_is_searched_deeply_when_asked_and_keeps_its_shape() -> None:
+def test_a_recursive_search_keeps_the_folder_structure() -> None:
     deep = planned("album", output="new", recursive=True)
     assert deep["album/sub/d.webp"] == "new/sub/d.png"
     assert deep["album/sub/deep/e.png"] == "new/sub/deep/e.png"
     assert len(deep) == 5
 
 
-def test_the_folder_of_results_is_not_searched() -> None:
+def test_the_output_folder_is_not_searched() -> None:
     assert "album/sub/d.webp" not in planned("album", output="album/sub", recursive=True)
 
 
@@ -76,7 +76,7 @@ def test_a_photo_that_is_named_twice_is_blurred_once() -> None:
     ]
 
 
-def test_photos_that_differ_only_by_their_ending_keep_it() -> None:
+def test_photos_that_differ_only_by_their_extension_keep_it() -> None:
     Path("album/a.webp").touch()
     assert planned("album/a.jpg", "album/a.webp", "album/b.JPEG") == {
         "album/a.jpg": "album/a.jpg-blurred.png",
@@ -85,7 +85,7 @@ def test_photos_that_differ_only_by_their_ending_keep_it() -> None:
     }
 
 
-def test_a_photo_that_is_named_itself_can_have_any_name() -> None:
+def test_a_photo_given_by_name_can_have_any_extension() -> None:
     assert list(planned("album/notes.txt", "album/.hidden.jpg")) == [
         "album/notes.txt",
         "album/.hidden.jpg",
@@ -114,7 +114,7 @@ def test_a_hyphen_is_standard_input_and_output() -> None:
         (["one.jpg"], "album/notes.txt/x.png", "is a file"),
     ],
 )
-def test_a_plan_that_could_only_fail_is_rejected(
+def test_a_plan_that_cannot_succeed_is_rejected(
     paths: list[str], output: str | None, says: str
 ) -> None:
     with pytest.raises(click.UsageError, match=says):
@@ -127,13 +127,13 @@ def test_a_folder_without_photos_is_rejected() -> None:
         plan(["empty"], None, Naming(), recursive=True)
 
 
-def test_two_photos_with_one_name_are_rejected() -> None:
+def test_two_photos_with_the_same_result_name_are_rejected() -> None:
     Path("album/sub/a.jpg").touch()
     with pytest.raises(click.UsageError, match=r"would both become new/a\.jpg\.png"):
         plan(["album/a.jpg", "album/sub/a.jpg"], "new", Naming(format="png"), recursive=False)
 
 
-def test_a_result_has_the_format_and_the_ending_of_its_photo() -> None:
+def test_a_result_has_the_format_and_extension_of_its_photo() -> None:
     assert planned("album", "one.jpg", naming=Naming()) == {
         "album/a.jpg": "album/a-blurred.jpg",
         "album/b.JPEG": "album/b-blurred.JPEG",
@@ -142,13 +142,13 @@ def test_a_result_has_the_format_and_the_ending_of_its_photo() -> None:
     }
 
 
-def test_a_cutout_of_a_jpeg_is_a_png_with_a_name_of_its_own() -> None:
+def test_a_cutout_of_a_jpeg_is_a_png_with_its_own_suffix() -> None:
     naming = Naming(mode="cutout")
     assert planned("one.jpg", naming=naming) == {"one.jpg": "one-cutout.png"}
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one.png"}
 
 
-def test_a_suffix_names_results_everywhere_and_is_recognised_in_the_next_run() -> None:
+def test_a_suffix_is_added_everywhere_and_recognised_in_the_next_run() -> None:
     Path("album/a-soft.jpg").touch()
     naming = Naming(suffix="-soft")
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one-soft.jpg"}

@@ -56,7 +56,7 @@ def drawn(display: Display, terminal: Terminal, running: list[Job], finished: in
     return terminal.lines()
 
 
-def test_each_running_photo_has_a_bar_and_all_together_have_one_below(terminal: Terminal) -> None:
+def test_each_running_photo_has_a_bar_above_the_overall_bar(terminal: Terminal) -> None:
     with Display(terminal.console, 3, clock=lambda: 0.0) as display:
         a, b, overall = drawn(display, terminal, [job("a.jpg"), job("b.jpg", 1.0)], 1)
     assert a.split()[0] == "a.jpg"
@@ -81,7 +81,7 @@ def test_a_finished_photo_loses_its_bar(terminal: Terminal) -> None:
     assert [row.split()[0] for row in rows] == ["b.jpg", "1"]
 
 
-def test_the_remaining_time_follows_from_the_time_of_finished_photos(terminal: Terminal) -> None:
+def test_the_remaining_time_is_estimated_from_finished_photos(terminal: Terminal) -> None:
     times = iter([0.0, *[30.0] * 9])
     with Display(terminal.console, 4, clock=lambda: next(times)) as display:
         assert drawn(display, terminal, [], 1)[-1].endswith("about 1 min 30 s left")
@@ -108,7 +108,7 @@ def test_a_printed_line_does_not_colour_the_bars_below_it() -> None:
     assert "\x1b[31m" not in bars
 
 
-def test_a_narrow_terminal_has_room_for_the_step() -> None:
+def test_a_narrow_terminal_still_shows_the_step() -> None:
     terminal = Terminal(width=48)
     with Display(terminal.console, 1) as display:
         assert "blurring" in drawn(display, terminal, [job()], 0)[0]
@@ -143,7 +143,7 @@ def test_no_row_is_wider_or_higher_than_the_terminal() -> None:
     assert all(len(row) <= 60 for row in rows)
 
 
-def test_the_end_of_each_row_is_left_to_what_the_terminal_echoes() -> None:
+def test_the_end_of_each_row_is_free_for_the_echo_of_ctrl_c() -> None:
     terminal = Terminal(width=80)
     with Display(terminal.console, 2) as display:
         rows = drawn(display, terminal, [job("n" * 60, step="x" * 99)], 1)

@@ -218,7 +218,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[Mapping[str, Any]]]
     ACCESS_LOG.removeHandler(handler)
 
 
-def test_photo_goes_to_the_pool_whole() -> None:
+def test_the_whole_photo_goes_to_the_pool() -> None:
     visit = Visit()
     client = visit(Client(b"abc", b"defg"), KEY, FORM, length=7)
     assert (client.status, client.content) == (200, b"7 bytes")
@@ -244,7 +244,7 @@ def test_other_requests_go_to_the_inline_handler_without_their_body(method: str,
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_health_is_answered_by_the_front_alone(method: str) -> None:
+def test_the_front_process_answers_health_itself(method: str) -> None:
     broken = Pool(failure=ZeroDivisionError())
     visit = Visit(broken, broken, Keys(UnavailableError("", retry_after_s=1)))
     client = visit(Client(), method=method, path="/health")
@@ -253,7 +253,7 @@ def test_health_is_answered_by_the_front_alone(method: str) -> None:
     assert "listened" not in client.log
 
 
-def test_account_calls_are_shared_by_known_keys() -> None:
+def test_account_calls_are_queued_by_account() -> None:
     visit = Visit()
     visit(Client(), KEY, method="GET", path="/v2/account")
     visit(Client(b"{}"), KEY, path="/v2/uploads", length=2)
@@ -261,7 +261,7 @@ def test_account_calls_are_shared_by_known_keys() -> None:
     assert visit.inline.answered == [(account, 0), (account, 2)]
 
 
-def test_body_beyond_the_limit_is_kept_to_one_byte_more() -> None:
+def test_one_byte_more_than_the_limit_is_kept_of_a_large_body() -> None:
     chunked = (b"transfer-encoding", b"chunked")
     client = Visit()(Client(bytes(90_000), bytes(90_000), bytes(9)), KEY, FORM, chunked)
     assert client.content == b"100001 bytes"
@@ -271,7 +271,7 @@ def test_body_beyond_the_limit_is_kept_to_one_byte_more() -> None:
 @pytest.mark.parametrize(
     ("headers", "length"), [((KEY, FORM), MAX_BYTES + 1), ((KEY,), 500), ((KEY,), 90_000)]
 )
-def test_body_that_the_handler_will_refuse_is_not_kept(
+def test_a_body_that_the_handler_will_reject_is_not_kept(
     headers: tuple[tuple[bytes, bytes], ...], length: int
 ) -> None:
     assert Visit()(Client(bytes(length)), *headers, length=length).content == b"0 bytes"
@@ -287,7 +287,7 @@ def test_body_that_the_handler_will_refuse_is_not_kept(
         (Visit(Pool(is_full=True)), (KEY, FORM), 503),
     ],
 )
-def test_refused_request_is_answered_before_its_body_is_read(
+def test_a_rejected_request_gets_its_response_before_its_body_is_read(
     visit: Visit, headers: tuple[tuple[bytes, bytes], ...], status: int
 ) -> None:
     client = visit(Client(bytes(90_000)), *headers, length=90_000)
@@ -297,30 +297,30 @@ def test_refused_request_is_answered_before_its_body_is_read(
     assert client.connection.events[-2:] == ["lingered", "aborted"]
 
 
-def test_small_body_of_a_refused_request_is_dropped_and_the_connection_kept() -> None:
+def test_the_small_body_of_a_rejected_request_is_dropped_and_the_connection_kept() -> None:
     client = Visit()(Client(b"abc"), FORM, length=3)
     assert client.status == 401
     assert b"connection" not in client.headers
     assert client.log == ["spoke", "spoke", "listened", "spoke"]
 
 
-def test_client_that_expects_100_continue_is_not_asked_for_a_refused_body() -> None:
+def test_a_client_that_expects_100_continue_is_not_asked_for_a_rejected_body() -> None:
     client = Visit()(Client(b"abc"), FORM, (b"expect", b"100-continue"), length=3)
     assert "listened" not in client.log
     assert client.headers[b"connection"] == b"close"
 
 
-def test_nothing_is_sent_to_a_client_that_has_disconnected() -> None:
+def test_nothing_is_sent_to_a_disconnected_client() -> None:
     assert Visit()(Client(b"abc", is_gone=True), KEY, FORM, length=10).sent == []
 
 
-def test_pool_sees_that_a_waiting_client_disconnects() -> None:
+def test_the_pool_notices_that_a_waiting_client_disconnects() -> None:
     client = Client(b"abc")
     client.connection.lost.set()
     assert Visit(Pool(waits_for_disconnect=True))(client, KEY, FORM, length=3).sent == []
 
 
-def test_body_that_arrives_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_arrives_too_slowly_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "RATE_WINDOW_S", 0.05)
 
     class SlowClient(Client):
@@ -346,14 +346,14 @@ def test_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.content == b"30 bytes"
 
 
-def test_answer_goes_out_in_slices() -> None:
+def test_a_response_is_sent_in_slices() -> None:
     content = bytes(range(256)) * 1_000
     client = Visit(Pool(reply=Reply(200, [], content)))(Client(b"a"), KEY, FORM, length=1)
     assert client.content == content
     assert max(len(message.get("body", b"")) for message in client.sent) == SLICE_BYTES
 
 
-def test_unread_answers_take_bounded_memory() -> None:
+def test_unread_responses_use_limited_memory() -> None:
     picture = bytes(MAX_BYTES)
     visit = Visit(Pool(reply=Reply(200, [], picture)))
     clients = [UnreadingClient(b"abc") for _ in range(asgi.BODIES_AT_ONCE + 5)]
@@ -380,21 +380,21 @@ class UnreadingClient(Client):
             await asyncio.Event().wait()
 
 
-def test_one_account_sends_a_bounded_number_of_bodies_at_once(
+def test_one_account_can_send_a_limited_number_of_bodies_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)
     assert Visit()(Client(b"abc"), KEY, FORM, length=3).status == 503
 
 
-def test_key_that_a_worker_refuses_is_looked_up_again() -> None:
+def test_a_key_that_a_worker_rejects_is_looked_up_again() -> None:
     visit = Visit(Pool(reply=Reply(401, [], b"")))
     visit(Client(b"abc"), KEY, FORM, length=3)
     assert len(visit.keys.forgotten) == 1
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError("a secret"), OSError("a secret")])
-def test_unexpected_error_is_answered_in_the_form_of_the_contract(
+def test_an_unexpected_error_gets_an_error_response_of_the_api(
     failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = Visit(Pool(failure))(Client(b"abc"), KEY, FORM, length=3)
@@ -403,7 +403,7 @@ def test_unexpected_error_is_answered_in_the_form_of_the_contract(
     assert client.error["request_id"].removeprefix("req_") in caplog.text
 
 
-def test_stop_that_does_not_wait_any_longer_is_answered() -> None:
+def test_a_request_cancelled_at_a_stop_gets_an_error_response() -> None:
     client = Visit(Pool(asyncio.CancelledError()))(Client(b"abc"), KEY, FORM, length=3)
     assert (client.status, client.error["code"]) == (500, "internal_error")
 
@@ -420,7 +420,7 @@ def test_stop_that_does_not_wait_any_longer_is_answered() -> None:
         ),
     ],
 )
-def test_each_answer_of_the_front_is_one_line_with_bounded_fields(
+def test_each_response_of_the_front_process_is_one_log_line(
     lines: list[Mapping[str, Any]],
     visit: Visit,
     method: str,
@@ -433,7 +433,7 @@ def test_each_answer_of_the_front_is_one_line_with_bounded_fields(
     assert line["request_id"] == client.error["request_id"]
 
 
-def test_answers_of_handlers_are_logged_by_them_and_health_below_info(
+def test_handlers_log_their_own_responses_and_health_is_logged_below_info(
     lines: list[Mapping[str, Any]],
 ) -> None:
     Visit()(Client(b"abc"), KEY, FORM, length=3)
@@ -450,7 +450,7 @@ def test_answers_of_handlers_are_logged_by_them_and_health_below_info(
         (Visit(keys=Keys(UnavailableError("The store."))), 503, "temporarily_unavailable"),
     ],
 )
-def test_ready_names_the_reason_if_a_photo_would_not_be_served(
+def test_ready_gives_the_reason_if_a_photo_would_be_rejected(
     visit: Visit, status: int, code: str | None
 ) -> None:
     client = visit(Client(), method="GET", path="/ready")
@@ -458,18 +458,18 @@ def test_ready_names_the_reason_if_a_photo_would_not_be_served(
     assert (json.loads(client.content).get("error") or {}).get("code") == code
 
 
-def test_health_is_answered_while_neither_pool_nor_store_are() -> None:
+def test_health_works_while_pool_and_store_are_down() -> None:
     visit = Visit(Pool(is_full=True), keys=Keys(UnavailableError("The store.")))
     assert visit(Client(), method="GET", path="/health").status == 200
 
 
-def test_the_place_of_a_photo_is_asked_for_with_its_account() -> None:
+def test_the_queue_slot_of_a_photo_is_reserved_for_its_account() -> None:
     visit = Visit()
     visit(Client(b"abc"), KEY, FORM, length=3)
     assert visit.pool.asked_for == [keys.parse(make.FUNDED).account_id]
 
 
-def test_each_answer_is_observed_with_its_route_and_never_with_another_path() -> None:
+def test_each_response_is_observed_with_its_route_and_never_another_path() -> None:
     visit = Visit()
     visit(Client(b"abc"), KEY, FORM, length=3)
     visit(Client(), path="/my-key")

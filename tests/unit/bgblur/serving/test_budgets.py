@@ -24,7 +24,7 @@ def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int
         taken += 10
 
 
-def test_one_sender_alone_takes_half_and_leaves_a_share_to_each_other_one() -> None:
+def test_one_sender_alone_gets_half_and_others_still_get_a_share() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
@@ -35,7 +35,7 @@ def test_one_sender_alone_takes_half_and_leaves_a_share_to_each_other_one() -> N
         assert fill(budget, stack, {"a": 1}) == TOTAL // 2
 
 
-def test_each_sender_of_a_body_has_its_own_factor() -> None:
+def test_each_sender_has_its_own_factor() -> None:
     budget = BodyBudget(TOTAL)
     with ExitStack() as stack:
         assert fill(budget, stack, {"account a": 1, "proxy": 3}) == TOTAL // 2
@@ -44,7 +44,7 @@ def test_each_sender_of_a_body_has_its_own_factor() -> None:
         assert fill(budget, stack, {"account c": 1, "elsewhere": 3}) > 0
 
 
-def test_body_that_does_not_fit_takes_nothing() -> None:
+def test_a_body_that_does_not_fit_uses_no_memory() -> None:
     budget = BodyBudget(TOTAL)
     with budget.lease({}) as lease:
         with pytest.raises(OverloadedError):
@@ -53,7 +53,7 @@ def test_body_that_does_not_fit_takes_nothing() -> None:
     assert budget.free_bytes == TOTAL
 
 
-def test_answers_beyond_the_memory_abort_the_oldest_of_the_client_with_most() -> None:
+def test_when_memory_is_full_the_oldest_response_of_the_largest_client_is_aborted() -> None:
     budget, aborted = ResultBudget(TOTAL), list[str]()
 
     def hold(stack: ExitStack, client: str, name: str, size: int) -> None:

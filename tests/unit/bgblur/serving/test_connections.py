@@ -36,7 +36,7 @@ def table_of(connections: list[Connection], *, per_address: int = 0) -> Connecti
     return table
 
 
-def test_longest_idle_connection_of_the_largest_address_closes() -> None:
+def test_the_longest_idle_connection_of_the_busiest_address_closes() -> None:
     few, many = [Connection("a")], [Connection("b", 3), Connection("b", 2), Connection("b", 4)]
     assert closed(table_of(few + many), few + many) == [many[1]]
 
@@ -49,7 +49,7 @@ def test_connections_with_a_key_close_last() -> None:
 
 
 @pytest.mark.parametrize("per_address", [0, 2])
-def test_no_connection_closes_while_all_work_for_a_key(per_address: int) -> None:
+def test_no_connection_closes_while_all_process_requests_with_a_key(per_address: int) -> None:
     busy = [Connection("a", has_key=True, is_answering=True) for _ in range(2)]
     table = table_of(busy, per_address=per_address)
     assert not table.admit(Connection("a"))
@@ -58,7 +58,7 @@ def test_no_connection_closes_while_all_work_for_a_key(per_address: int) -> None
     assert [each.is_closed for each in busy] == [False, True]
 
 
-def test_address_has_a_limit_of_its_own() -> None:
+def test_each_address_has_a_connection_limit() -> None:
     one, other = [Connection("a", n) for n in range(2)], Connection("b")
     table = ConnectionTable(per_address=2, most=10)
     assert all(map(table.admit, [*one, other]))

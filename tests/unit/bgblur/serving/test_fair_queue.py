@@ -42,7 +42,7 @@ def taken(queue: FairQueue[str], count: int, *, used_s: float = 1.0) -> list[str
     return items
 
 
-def test_one_account_alone_can_use_every_place() -> None:
+def test_one_account_alone_can_use_every_slot() -> None:
     queue: FairQueue[str] = FairQueue(4)
     assert add(queue, "a", 9) == []
     assert queue.taken == 4
@@ -52,7 +52,7 @@ def test_one_account_alone_can_use_every_place() -> None:
 
 
 @pytest.mark.parametrize("working", [0, 1, 2])
-def test_a_second_account_can_always_get_half_of_the_places(working: int) -> None:
+def test_a_second_account_can_always_get_half_of_the_slots(working: int) -> None:
     queue: FairQueue[str] = FairQueue(8, workers=2)
     add(queue, "a", 8)
     for _ in range(working):
@@ -63,14 +63,14 @@ def test_a_second_account_can_always_get_half_of_the_places(working: int) -> Non
     assert queue.taken == 8
 
 
-def test_a_place_is_taken_from_the_account_that_has_most() -> None:
+def test_a_slot_is_taken_from_the_account_with_the_most() -> None:
     queue: FairQueue[str] = FairQueue(6)
     add(queue, "a", 2)
     add(queue, "b", 4)
     assert queue.add("c", "c0") == "b3"
 
 
-def test_no_account_loses_its_only_place() -> None:
+def test_no_account_loses_its_only_slot() -> None:
     queue: FairQueue[str] = FairQueue(3)
     for account in "abc":
         add(queue, account, 1)
@@ -95,7 +95,7 @@ def test_accounts_take_turns_in_any_order_of_arrival() -> None:
     assert taken(queue, 6, used_s=0) == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
-def test_an_account_with_slow_requests_gets_the_same_time_not_the_same_number() -> None:
+def test_an_account_with_slow_requests_gets_the_same_worker_time() -> None:
     queue: FairQueue[str] = FairQueue(30)
     add(queue, "slow", 2)
     add(queue, "b", 20)
@@ -110,7 +110,7 @@ def test_an_account_with_slow_requests_gets_the_same_time_not_the_same_number() 
     assert order[:12].count("b") >= 10
 
 
-def test_with_two_workers_a_second_account_always_has_one() -> None:
+def test_with_two_workers_a_second_account_always_gets_one() -> None:
     queue: FairQueue[str] = FairQueue(9, workers=2)
     add(queue, "a", 5)
     add(queue, "b", 3)
@@ -139,7 +139,7 @@ def test_a_worker_is_kept_for_an_account_between_its_requests() -> None:
     assert queue.take() == "large2"
 
 
-def test_four_workers_are_divided_by_the_accounts_that_are_active() -> None:
+def test_four_workers_are_divided_between_the_active_accounts() -> None:
     queue: FairQueue[str] = FairQueue(20, workers=4)
     add(queue, "a", 9)
     assert [queue.take() for _ in range(2)] == ["a0", "a1"]
@@ -147,7 +147,7 @@ def test_four_workers_are_divided_by_the_accounts_that_are_active() -> None:
     assert [queue.take() for _ in range(3)] == ["b0", "b1", None]
 
 
-def test_an_account_that_was_idle_has_no_advantage_over_the_one_that_used_least() -> None:
+def test_an_idle_account_gains_no_advantage() -> None:
     queue: FairQueue[str] = FairQueue(9)
     add(queue, "a", 9)
     assert taken(queue, 3) == ["a0", "a1", "a2"]
@@ -155,7 +155,7 @@ def test_an_account_that_was_idle_has_no_advantage_over_the_one_that_used_least(
     assert sorted(taken(queue, 4)) == ["a3", "a4", "b0", "b1"]
 
 
-def test_an_item_that_is_put_back_is_the_next_of_its_account() -> None:
+def test_an_item_that_is_put_back_is_the_next_one_of_its_account() -> None:
     queue: FairQueue[str] = FairQueue(3)
     add(queue, "a", 3)
     assert queue.take() == "a0"
@@ -164,7 +164,7 @@ def test_an_item_that_is_put_back_is_the_next_of_its_account() -> None:
     assert queue.take() == "a0"
 
 
-def test_an_item_that_waits_can_be_removed_once() -> None:
+def test_a_waiting_item_can_be_removed_once() -> None:
     queue: FairQueue[str] = FairQueue(3)
     add(queue, "a", 2)
     assert queue.take() == "a0"
@@ -177,7 +177,7 @@ def test_an_item_that_waits_can_be_removed_once() -> None:
 
 
 @given(st.integers(1, 6), st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
-def test_no_sequence_of_steps_exceeds_the_places_or_loses_an_item(
+def test_no_sequence_of_steps_exceeds_the_slots_or_loses_an_item(
     slots: int, steps: list[tuple[str, bool]]
 ) -> None:
     queue: FairQueue[str] = FairQueue(slots)

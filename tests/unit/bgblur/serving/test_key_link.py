@@ -93,7 +93,7 @@ def exchange(
     return sent
 
 
-def test_the_route_answers_with_the_key_and_is_never_cached(links: KeyLinks) -> None:
+def test_the_route_returns_the_key_and_forbids_caching(links: KeyLinks) -> None:
     body = json.dumps({"code": links.issue(KEY)}).encode()
     start, end = exchange(links, body[:5], body[5:])
     assert start["status"] == 200
@@ -110,7 +110,7 @@ def test_the_route_answers_with_the_key_and_is_never_cached(links: KeyLinks) -> 
     [b"", b"{", b"[]", b"1", b'"text"', b"{}", b'{"code": 1}', b'{"code": ["code-0"]}', b"\xff",
      b'{"code": "code-1"}'],
 )  # fmt: skip
-def test_anything_else_is_answered_404_and_keeps_the_code(body: bytes, links: KeyLinks) -> None:
+def test_any_other_body_gets_404_and_keeps_the_code_valid(body: bytes, links: KeyLinks) -> None:
     code = links.issue(KEY)
     start, end = exchange(links, body)
     assert start["status"] == 404
@@ -120,7 +120,7 @@ def test_anything_else_is_answered_404_and_keeps_the_code(body: bytes, links: Ke
     assert links.redeem(code) == KEY
 
 
-def test_a_long_body_is_not_read_to_its_end(links: KeyLinks) -> None:
+def test_a_long_body_is_not_read_completely(links: KeyLinks) -> None:
     parts = [b" " * MAX_BODY_BYTES] * 3
     start, _ = exchange(links, *parts, json.dumps({"code": links.issue(KEY)}).encode())
     assert start["status"] == 404
@@ -130,13 +130,13 @@ def test_a_long_body_is_not_read_to_its_end(links: KeyLinks) -> None:
     ("path", "method", "kind"),
     [("/", "POST", "http"), ("/key-link", "GET", "http"), ("/key-link", "POST", "websocket")],
 )
-def test_every_other_request_is_passed_on(
+def test_all_other_requests_are_passed_on(
     path: str, method: str, kind: str, links: KeyLinks
 ) -> None:
     assert exchange(links, path=path, method=method, kind=kind) == [{"passed_on": path}]
 
 
-def test_a_client_that_leaves_gets_no_answer_and_keeps_its_code(links: KeyLinks) -> None:
+def test_a_disconnect_sends_no_response_and_keeps_the_code_valid(links: KeyLinks) -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

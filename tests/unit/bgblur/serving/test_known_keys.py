@@ -18,7 +18,7 @@ def key(digest: str) -> ApiKey:
     return ApiKey(KeyKind.LIVE, "account", digest, "prefix")
 
 
-def test_known_key_is_looked_up_once_and_an_unknown_one_each_time() -> None:
+def test_a_known_key_is_looked_up_once_and_an_unknown_key_each_time() -> None:
     asked: list[str] = []
 
     def is_known(each: ApiKey) -> bool:
@@ -38,7 +38,7 @@ def test_known_key_is_looked_up_once_and_an_unknown_one_each_time() -> None:
     assert asked == ["known", "unknown", "unknown", "known"]
 
 
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_remembered_keys_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_keys, "MAX_REMEMBERED", 2)
     asked: list[str] = []
 
@@ -55,7 +55,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["a", "b", "c", "a"]
 
 
-def test_store_that_does_not_answer_holds_up_a_bounded_number(
+def test_a_store_that_does_not_respond_delays_a_limited_number_of_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(known_keys, "TIMEOUT_S", 0.05)
@@ -80,7 +80,7 @@ def test_store_that_does_not_answer_holds_up_a_bounded_number(
 
 
 @pytest.mark.parametrize("failure", [UnavailableError("", retry_after_s=1), RuntimeError()])
-def test_failure_of_the_store_is_not_remembered(failure: Exception) -> None:
+def test_a_failure_of_the_store_is_not_cached(failure: Exception) -> None:
     failures = [failure]
 
     def is_known(_: ApiKey) -> bool:

@@ -43,7 +43,7 @@ def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_answers_are_counted_by_route_status_and_code(metrics: ServerMetrics) -> None:
+def test_responses_are_counted_by_route_status_and_code(metrics: ServerMetrics) -> None:
     metrics.observe("/v2/rembg/blur", PHOTO, 2.0)
     metrics.observe("/v2/rembg/blur", PHOTO, 0.2)
     metrics.observe("/v2/rembg/blur", error(402, "insufficient_credits"), 0.001)
@@ -54,7 +54,7 @@ def test_answers_are_counted_by_route_status_and_code(metrics: ServerMetrics) ->
     assert found["bgblur_answer_seconds_sum", "/v2/rembg/blur"] == pytest.approx(2.201)
 
 
-def test_credits_and_the_seconds_of_each_step_are_summed(metrics: ServerMetrics) -> None:
+def test_credits_and_the_seconds_of_each_step_are_added_up(metrics: ServerMetrics) -> None:
     for reply in (PHOTO, PHOTO, error(422, "no_subject")):
         metrics.observe("/v2/rembg/blur", reply, 2.0)
     found = samples(metrics)
@@ -63,7 +63,7 @@ def test_credits_and_the_seconds_of_each_step_are_summed(metrics: ServerMetrics)
     assert found["bgblur_step_seconds_sum", "matte"] == pytest.approx(3.0)
 
 
-def test_the_state_of_the_pool_is_read_at_the_moment_of_the_request() -> None:
+def test_the_state_of_the_pool_is_read_for_each_scrape() -> None:
     states = iter([PoolState(2, 1, 3)] * 3 + [PoolState(1, 0, 0)] * 3)
     metrics = ServerMetrics(lambda: next(states))
     first, second = samples(metrics), samples(metrics)
@@ -73,7 +73,7 @@ def test_the_state_of_the_pool_is_read_at_the_moment_of_the_request() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": 1}', b"\xff" * 20_000])
-def test_an_error_that_is_not_of_the_contract_is_counted_without_a_code(
+def test_an_error_without_a_code_is_counted_without_one(
     body: bytes, metrics: ServerMetrics
 ) -> None:
     metrics.observe("other", Reply(400, [(b"server-timing", b"nonsense")], body), 0.0)

@@ -24,7 +24,7 @@ def scope(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of an AS
     }
 
 
-def test_an_event_has_the_fields_that_the_gateways_have() -> None:
+def test_an_event_has_the_fields_of_an_api_gateway_event() -> None:
     made = to_event(to_request(scope(), b"body", request_id="id"))
     real = make.event("POST", "/v2/rembg/blur/")
     assert made.keys() == real.keys()
@@ -32,7 +32,7 @@ def test_an_event_has_the_fields_that_the_gateways_have() -> None:
     json.dumps(made)
 
 
-def test_the_request_is_the_same_on_the_other_side() -> None:
+def test_the_event_has_the_whole_request() -> None:
     body = bytes(range(256))
     request = from_event(to_event(to_request(scope(), body, request_id="an-id")))
     assert (request.method, request.path) == ("POST", "/v2/rembg/blur/")
@@ -41,14 +41,14 @@ def test_the_request_is_the_same_on_the_other_side() -> None:
     assert request.body() == body
 
 
-def test_no_body_and_no_client_are_null_and_empty() -> None:
+def test_a_missing_body_is_null_and_a_missing_client_empty() -> None:
     made = to_event(to_request(scope(client=None, query_string=b""), b"", request_id="id"))
     assert (made["body"], made["isBase64Encoded"]) == (None, False)
     assert made["queryStringParameters"] is None
     assert made["requestContext"]["identity"]["sourceIp"] == ""
 
 
-def test_an_answers_body_is_decoded_and_its_headers_are_joined() -> None:
+def test_a_responses_body_is_decoded_and_its_headers_combined() -> None:
     status, headers, body = to_reply(
         {
             "statusCode": 200,
@@ -67,13 +67,13 @@ def test_an_answers_body_is_decoded_and_its_headers_are_joined() -> None:
     ]
 
 
-def test_text_goes_out_as_utf_8() -> None:
+def test_text_is_sent_as_utf_8() -> None:
     _, headers, body = to_reply({"statusCode": 404, "body": "\u20ac"})
     assert body == "\u20ac".encode()
     assert headers == [(b"content-length", b"3")]
 
 
-def test_what_is_printed_of_a_request_or_a_reply_tells_no_key_and_no_picture() -> None:
+def test_the_repr_of_a_request_or_reply_has_no_key_and_no_image() -> None:
     request = to_request(scope(), b"a picture", request_id="id")
     assert repr(request) == "<POST /v2/rembg/blur/, 9 bytes>"
     assert repr(Reply(303, [(b"location", b"a link")], b"a picture")) == "<303, 9 bytes>"

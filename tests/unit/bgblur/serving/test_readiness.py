@@ -29,7 +29,7 @@ class Checks:
             raise self.store_error
 
 
-def test_the_store_is_checked_at_most_once_a_second_however_many_ask() -> None:
+def test_the_store_is_checked_at_most_once_a_second() -> None:
     checks = Checks()
 
     async def ask() -> None:
@@ -41,7 +41,7 @@ def test_the_store_is_checked_at_most_once_a_second_however_many_ask() -> None:
     assert checks.store_checks == 2
 
 
-def test_those_who_ask_together_share_one_failed_check() -> None:
+def test_concurrent_requests_share_one_failed_check() -> None:
     checks = Checks()
     checks.store_error = UnavailableError("The store does not answer.", retry_after_s=1)
 
@@ -60,7 +60,7 @@ def test_those_who_ask_together_share_one_failed_check() -> None:
         ("store_error", UnavailableError("The store does not answer.", retry_after_s=1)),
     ],
 )
-def test_a_failed_check_is_raised_and_made_again(name_and_error: tuple[str, Exception]) -> None:
+def test_a_failed_check_is_raised_and_repeated(name_and_error: tuple[str, Exception]) -> None:
     checks = Checks()
     name, error = name_and_error
     setattr(checks, name, error)

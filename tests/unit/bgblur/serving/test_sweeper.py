@@ -35,7 +35,7 @@ class Folder(FolderStore):
             self.third.set()
 
 
-def test_a_failed_sweep_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_sweep_is_logged_and_retried(caplog: pytest.LogCaptureFixture) -> None:
     folder = Folder()
     with caplog.at_level(logging.WARNING), sweeping(folder, every_s=0.01):
         assert folder.third.wait(WAIT_S)
@@ -44,7 +44,7 @@ def test_a_failed_sweep_is_logged_and_tried_again(caplog: pytest.LogCaptureFixtu
     ]
 
 
-def test_it_ends_with_the_server_and_needs_no_folder() -> None:
+def test_the_sweeper_stops_with_the_server_and_needs_no_folder() -> None:
     folder = Folder()
     before = set(threading.enumerate())
     with sweeping(folder, every_s=3600):

@@ -128,7 +128,7 @@ async def started(pool: WorkerPool) -> WorkerPool:
     return pool
 
 
-def test_requests_of_an_account_are_begun_in_their_order() -> None:
+def test_requests_of_an_account_start_in_order() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=2, queue=2))
         tasks = [send(pool, b"%d" % n) for n in range(4)]
@@ -140,7 +140,7 @@ def test_requests_of_an_account_are_begun_in_their_order() -> None:
     run(test)
 
 
-def test_a_request_without_a_place_is_refused_with_the_time_to_wait() -> None:
+def test_a_request_without_a_slot_is_rejected_with_the_time_to_wait() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(queue=1))
         tasks = [send(pool) for _ in range(2)]
@@ -157,7 +157,9 @@ def test_a_request_without_a_place_is_refused_with_the_time_to_wait() -> None:
     run(test)
 
 
-def test_the_time_to_wait_follows_how_long_requests_take(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_to_wait_depends_on_how_long_requests_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ticks = iter(range(0, 1000, 10))
     monkeypatch.setattr(worker_pool, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
 
@@ -178,7 +180,7 @@ def test_the_time_to_wait_follows_how_long_requests_take(monkeypatch: pytest.Mon
     run(test)
 
 
-def test_a_newcomer_takes_the_last_place_of_the_account_that_has_most() -> None:
+def test_a_new_account_takes_the_last_slot_of_the_account_with_the_most() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(queue=3))
         tasks = [send(pool, b"a%d" % n) for n in range(4)]
@@ -210,7 +212,7 @@ def test_a_request_waits_for_a_limited_time() -> None:
     run(test)
 
 
-def test_a_waiting_request_is_dropped_when_its_client_leaves() -> None:
+def test_a_waiting_request_is_dropped_when_its_client_disconnects() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(queue=1))
         first, client = send(pool, b"first"), ClientState()
@@ -227,7 +229,7 @@ def test_a_waiting_request_is_dropped_when_its_client_leaves() -> None:
     run(test)
 
 
-def test_the_handler_of_a_request_at_work_learns_that_its_client_left() -> None:
+def test_the_handler_of_a_running_request_sees_the_disconnect() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         client = ClientState()
@@ -241,7 +243,7 @@ def test_the_handler_of_a_request_at_work_learns_that_its_client_left() -> None:
     run(test)
 
 
-def test_a_client_that_leaves_after_its_answer_disturbs_no_later_request() -> None:
+def test_a_disconnect_after_the_response_affects_no_later_request() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         clients = [ClientState(), ClientState()]
@@ -256,7 +258,7 @@ def test_a_client_that_leaves_after_its_answer_disturbs_no_later_request() -> No
     run(test)
 
 
-def test_a_cancelled_request_that_waits_frees_its_place() -> None:
+def test_a_cancelled_waiting_request_frees_its_slot() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(queue=1))
         first, second = send(pool, b"first"), send(pool, b"second")
@@ -271,7 +273,7 @@ def test_a_cancelled_request_that_waits_frees_its_place() -> None:
     run(test)
 
 
-def test_a_cancelled_request_at_work_leaves_its_worker_usable() -> None:
+def test_a_cancelled_running_request_leaves_its_worker_usable() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(queue=1))
         first = send(pool, b"first")
@@ -286,7 +288,9 @@ def test_a_cancelled_request_at_work_leaves_its_worker_usable() -> None:
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=repr)
-def test_a_worker_that_fails_at_work_loses_one_request_and_is_replaced(failure: Exception) -> None:
+def test_a_worker_that_fails_at_a_request_loses_only_that_one_and_is_replaced(
+    failure: Exception,
+) -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.answer_failures, fleet.kill_failures = [failure], [PermissionError()]
@@ -302,7 +306,7 @@ def test_a_worker_that_fails_at_work_loses_one_request_and_is_replaced(failure: 
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=repr)
-def test_a_worker_is_started_again_until_that_works(
+def test_a_worker_is_restarted_until_it_starts(
     failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test(fleet: Fleet) -> None:
@@ -318,7 +322,7 @@ def test_a_worker_is_started_again_until_that_works(
     run(test)
 
 
-def test_pauses_between_starts_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_between_restarts_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 
     async def test(fleet: Fleet) -> None:
@@ -340,7 +344,7 @@ def test_pauses_between_starts_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [pause_s for pause_s in pauses if pause_s] == [1, 2, 30, 30, 30]
 
 
-def test_requests_are_refused_at_once_while_no_worker_starts() -> None:
+def test_requests_are_rejected_at_once_while_no_worker_starts() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=2, queue=2))
         fleet.start_failures = [OSError()] * 100
@@ -359,7 +363,7 @@ def test_requests_are_refused_at_once_while_no_worker_starts() -> None:
     run(test)
 
 
-def test_an_idle_worker_that_ends_costs_no_request() -> None:
+def test_an_idle_worker_that_ends_loses_no_request() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.workers[0].is_running = False
@@ -370,7 +374,7 @@ def test_an_idle_worker_that_ends_costs_no_request() -> None:
     run(test)
 
 
-def test_an_idle_worker_that_ends_is_replaced_before_a_request_arrives() -> None:
+def test_an_idle_worker_that_ends_is_replaced_at_once() -> None:
     async def test(fleet: Fleet) -> None:
         await started(fleet.pool())
         fleet.workers[0].is_running = False
@@ -379,7 +383,7 @@ def test_an_idle_worker_that_ends_is_replaced_before_a_request_arrives() -> None
     run(test)
 
 
-def test_a_request_that_no_worker_accepted_is_given_to_the_next_one() -> None:
+def test_a_request_that_was_not_accepted_goes_to_the_next_worker() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         fleet.answer_failures = [NotAcceptedError("BrokenPipeError")] * 3
@@ -390,7 +394,7 @@ def test_a_request_that_no_worker_accepted_is_given_to_the_next_one() -> None:
     run(test)
 
 
-def test_a_request_is_not_given_to_another_worker_if_nobody_waits_for_it() -> None:
+def test_a_request_without_a_client_does_not_go_to_another_worker() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(max_wait_s=0))
         fleet.answer_failures = [NotAcceptedError("EOFError")] * 3
@@ -404,7 +408,7 @@ def test_a_request_is_not_given_to_another_worker_if_nobody_waits_for_it() -> No
     run(test)
 
 
-def test_a_pool_does_not_start_if_one_worker_does_not() -> None:
+def test_a_pool_does_not_start_if_one_worker_does_not_start() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.start_failures = [StartError("no model")]
         with pytest.raises(StartError, match="no model"):
