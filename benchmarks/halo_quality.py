@@ -99,7 +99,7 @@ def plain(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
 
 def ours(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
     """Blur it as the function does, with the alpha that is given."""
-    return blur_background(Scene.of(photo, alpha), radius_px)
+    return blur_background(Scene.decompose(photo, alpha), radius_px)
 
 
 BLURS: dict[str, Blur] = {"naive": plain, "here": ours}

@@ -88,7 +88,7 @@ def test_the_background_loses_detail_as_the_radius_grows(model: Model, name: str
     photo = photo_of(name)
     matte = find_matte(model, photo)
     far_behind = (~binary_dilation(matte > 0, iterations=16)).astype(np.uint8)
-    results = (blur_background(Scene.of(photo, matte), radius_px) for radius_px in RADII)
+    results = (blur_background(Scene.decompose(photo, matte), radius_px) for radius_px in RADII)
     energy = [high_frequency_energy(result, far_behind) for result in results]
     assert all(wider < narrower for narrower, wider in pairwise(energy))
     assert energy[-1] < energy[0] / 20

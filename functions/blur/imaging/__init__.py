@@ -1,8 +1,8 @@
-"""From bytes to blurred bytes, one step a module: `pipeline` reads them in order.
+"""From the bytes of a photo to the bytes of the result: `pipeline` runs the steps in order.
 
-ONNX Runtime's wheels send telemetry to Microsoft and keep a device's id on disk, from 1.29 on.
-A photo's server must not, and only the environment can forbid it, as the runtime is imported
-(https://github.com/microsoft/onnxruntime/pull/29843): this runs before any import of it here.
+ONNX Runtime's wheels send telemetry to Microsoft and store a device id on disk, from version 1.29
+on. Only an environment variable that is set before the import turns this off
+(https://github.com/microsoft/onnxruntime/pull/29843), so this package sets it first.
 """
 
 import os

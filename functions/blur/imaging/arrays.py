@@ -1,7 +1,7 @@
-"""The shapes of what passes between the steps.
+"""The types of the arrays that pass between the steps.
 
-Colour is straight (never premultiplied) and encoded as in the file, which is how photo
-editors blur and what users compare the result with; only `bokeh` works in linear light.
+Colour is straight, never premultiplied, and stays encoded as in the file: photo editors blur these
+values, and users compare the result with theirs. Only `bokeh` works in linear light.
 """
 
 from __future__ import annotations
@@ -14,25 +14,31 @@ from numpy.typing import NDArray
 RgbU8: TypeAlias = NDArray[np.uint8]
 """Colour, (H, W, 3), 0..255."""
 
+ImageU8: TypeAlias = NDArray[np.uint8]
+"""Colour, (H, W, 3), or colour and alpha, (H, W, 4), 0..255."""
+
 AlphaU8: TypeAlias = NDArray[np.uint8]
-"""A matte, an alpha channel or weights, (H, W): 0 is none, 255 is all."""
+"""A matte, an alpha channel or weights, (H, W): 0 is transparent, 255 is opaque."""
 
 RgbF32: TypeAlias = NDArray[np.float32]
 """Colour in floating point, (H, W, 3) or (n, 3), 0..255."""
 
 AlphaF32: TypeAlias = NDArray[np.float32]
-"""Coverage in floating point, (H, W) or (n, 1), 0..1."""
+"""Alpha in floating point, (H, W) or (n, 1), 0..1."""
+
+FloatArray: TypeAlias = NDArray[np.float32]
+"""Floating-point values of any shape."""
 
 OPAQUE = 255
-"""Full coverage."""
+"""The alpha of an opaque pixel."""
 
 
-def to_u8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Round 0..255 half up, and clip what lies outside."""
-    whole: NDArray[np.uint8] = np.clip(values + np.float32(0.5), 0, OPAQUE).astype(np.uint8)
-    return whole
+def to_u8(values: FloatArray) -> NDArray[np.uint8]:
+    """Round to whole numbers, halves up, and clip to 0..255."""
+    rounded: NDArray[np.uint8] = np.clip(values + np.float32(0.5), 0, OPAQUE).astype(np.uint8)
+    return rounded
 
 
-def to_alpha_f32(coverage: AlphaU8) -> AlphaF32:
+def to_alpha_f32(alpha: AlphaU8) -> AlphaF32:
     """Scale 0..255 to 0..1."""
-    return np.divide(coverage, OPAQUE, dtype=np.float32)
+    return np.divide(alpha, OPAQUE, dtype=np.float32)

@@ -1,24 +1,24 @@
-"""What is asked to be done to a photo."""
+"""The options of a blur."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 DEFAULT_QUALITY = 90
-"""Of the formats that lose something: nobody sees a difference, and files stay small."""
+"""For the lossy formats: no visible loss, and small files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOptions:
-    """Everything that shapes the result, besides the photo itself."""
+    """The fields of a blur request without the photo."""
 
     radius_px: int
-    """The blur's standard deviation in pixels of the upright image; 0 leaves it sharp."""
+    """The standard deviation of the blur in pixels of the upright photo; 0 does not blur."""
     kernel: str = "gaussian"
     """One of `lens.KERNELS`."""
     mode: str = "background"
     """One of `pipeline.MODES`."""
     output: str = "png"
-    """One of `encode.FORMATS`."""
+    """One of `encoder.OUTPUT_FORMATS`."""
     quality: int = DEFAULT_QUALITY
-    """1 to 100; says nothing to a format that keeps everything."""
+    """1 to 100, for lossy formats; lossless formats ignore it."""

@@ -1,17 +1,16 @@
-"""A photo with its background blurred: decode, matte, refine, blur, encode."""
+"""Blur the background of a photo, or cut out its subject: decode, matte, refine, blur, encode."""
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from blur.errors import InvalidBlurError, InvalidModeError
 from blur.imaging.blurring.defocus import defocus_background, defocus_subject
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.compositing.composite import composite_over, multiply
-from blur.imaging.compositing.cutout import subject_colours
+from blur.imaging.compositing.composite import composite_over, cutout_colours, multiply
+from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.compositing.foreground import estimate_layers
-from blur.imaging.compositing.hidden import fill_transparent
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.decode.decoder import decode
 from blur.imaging.encode.encoder import EncodedImage, check_format, check_size, encode
@@ -28,18 +27,16 @@ if TYPE_CHECKING:
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
 
-    Mode: TypeAlias = Callable[[Scene, float, str], tuple[RgbU8, AlphaU8 | None]]
-
 STEPS = ("decode", "matte", "refine", "blur", "encode")
-"""What a photo goes through, in this order."""
-VIEW_PX = 400
-"""Least shorter side of the copy that matte and layers are found in. The network is shown the
-same copy, which has at least as many pixels as it takes, if the photo has them."""
-MOST_VIEW_PX = 1 << 23
-"""Pixels of that copy of a strip of a photo, whose shorter side never needs it to be reduced."""
+"""The steps of the pipeline, in order."""
+WORKING_SIDE_PX = 400
+"""Minimum shorter side of the working copy, in which the matte and the layers are computed. The
+working copy has at least the network's input size, unless the photo is smaller."""
+MAX_WORKING_PX = 1 << 23
+"""Maximum pixels of the working copy. Only extremely long photos reach it."""
 
 
-def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
+def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's resources
     data: bytes,
     options: BlurOptions,
     *,
@@ -48,27 +45,28 @@ def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
     watermarked: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> EncodedImage:
-    """Blur what is behind the subject of an image file, or cut the subject out.
+    """Blur the background of an image file, or cut out its subject.
 
-    A `watermarked` result has the watermark of test keys. `on_step` is called with each step's name
+    `watermarked` adds the watermark of test keys. `on_step` is called with the name of each step
     before the step begins; it can raise an exception to stop the work.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
-        ImageTooLargeError: it has more than `max_pixels` pixels.
-        NoSubjectError: the model finds nothing that stands out.
-        InvalidBlurError, InvalidModeError, InvalidFormatError, InvalidQualityError: the
-            an option has an unknown value.
+        ImageTooLargeError: the photo has more than `max_pixels` pixels.
+        NoSubjectError: the model finds no subject.
+        InvalidBlurError, InvalidModeError, InvalidFormatError, InvalidQualityError: an option
+            has an unknown or unsuitable value.
 
     """
     check_options(options)
+    mode = MODES[options.mode]
     on_step("decode")
     photo = decode(data, max_pixels=max_pixels)
-    is_clear = photo.alpha is not None or MODES[options.mode] is cut_out
-    check_size(options.output, photo.pixels.shape, has_alpha=is_clear)
+    has_alpha = mode.adds_alpha or photo.alpha is not None
+    check_size(options.output, photo.pixels.shape, has_alpha=has_alpha)
     scene = _decompose(photo, model, on_step)
     on_step("blur")
-    pixels, alpha = MODES[options.mode](scene, options.radius_px, options.kernel)
+    pixels, alpha = mode.render(scene, options.radius_px, options.kernel)
     if watermarked:
         pixels, alpha = add_watermark(pixels, alpha)
     on_step("encode")
@@ -76,7 +74,7 @@ def blur_photo(  # noqa: PLR0913 - the photo, what is asked, and what serves it
 
 
 def check_options(options: BlurOptions) -> None:
-    """Raise the error of the first thing in the options that there is not."""
+    """Raise the error of the first option that has an unknown value."""
     if options.mode not in MODES:
         message = f"mode must be one of: {', '.join(MODES)}."
         raise InvalidModeError(message)
@@ -87,35 +85,35 @@ def check_options(options: BlurOptions) -> None:
 
 
 def _decompose(photo: Photo, model: Predictor, on_step: Callable[[str], None]) -> Scene:
-    """Find the subject and the layers in a copy of the photo that is just large enough."""
+    """Compute the matte and the layers, both in the working copy."""
     on_step("matte")
     pixels, alpha = photo.pixels, photo.alpha
     shape = pixels.shape[0], pixels.shape[1]
     if alpha is not None:
         pixels = fill_transparent(pixels, alpha)
-    step = _view_step(shape, max(VIEW_PX, model.side_px))
-    view = downscale(pixels, step)
-    view_alpha = None if alpha is None else downscale(alpha, step)
-    raw = predict_subject(model, view, view_alpha)
+    factor = _working_factor(shape, max(WORKING_SIDE_PX, model.side_px))
+    working = downscale(pixels, factor)
+    working_alpha = None if alpha is None else downscale(alpha, factor)
+    raw = predict_subject(model, working, working_alpha)
     on_step("refine")
-    matte = refine(stretch(raw), view)
-    layers = estimate_layers(view, matte, view_alpha)
+    matte = refine(stretch(raw), working)
+    layers = estimate_layers(working, matte, working_alpha)
     return Scene(pixels, alpha, resize_matte(matte, shape), layers)
 
 
-def _view_step(shape: tuple[int, int], side_px: int) -> int:
-    """Return by what power of two a photo of a (height, width) is reduced."""
-    step = 1 << max(0, (min(shape) // side_px).bit_length() - 1)
-    while shape[0] * shape[1] > step**2 * MOST_VIEW_PX:
-        step *= 2
-    return step
+def _working_factor(shape: tuple[int, int], side_px: int) -> int:
+    """Return the power of two by which a photo of (height, width) is downscaled."""
+    factor = 1 << max(0, (min(shape) // side_px).bit_length() - 1)
+    while shape[0] * shape[1] > factor**2 * MAX_WORKING_PX:
+        factor *= 2
+    return factor
 
 
 def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") -> RgbU8:
-    """Return the photo with everything behind its subject blurred, uint8 (H, W, 3).
+    """Return the photo with its background blurred, uint8 (H, W, 3).
 
-    `radius_px` is the blur's standard deviation along each axis; 0 returns a copy of the
-    photo. Where the matte is 255 the photo's pixels come out exactly.
+    `radius_px` is the standard deviation of the blur along each axis; 0 returns a copy of the
+    photo. Pixels with matte 255 are exactly those of the photo.
 
     Raises:
         ValueError: `radius_px` is negative or not finite.
@@ -130,14 +128,14 @@ def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") ->
 
 
 def cut_out(scene: Scene, radius_px: float, kernel: str = "gaussian") -> tuple[RgbU8, AlphaU8]:
-    """Return the subject alone, blurred, as straight colour and alpha.
+    """Return the subject, blurred, as straight colour and alpha.
 
-    Arguments and errors are those of `blur_background`; radius 0 gives the sharp subject.
+    Arguments and errors are those of `blur_background`; radius 0 returns the sharp subject.
     """
     _check_radius(radius_px)
     if radius_px > 0:
         return defocus_subject(scene, KERNELS[kernel](radius_px))
-    colours = subject_colours(scene.photo, scene.matte, scene.layers)
+    colours = cutout_colours(scene.photo, scene.matte, scene.layers)
     return colours, multiply(scene.matte, scene.alpha)
 
 
@@ -147,9 +145,21 @@ def _check_radius(radius_px: float) -> None:
         raise ValueError(message)
 
 
-def _background(scene: Scene, radius_px: float, kernel: str) -> tuple[RgbU8, AlphaU8 | None]:
+def _blur_background(scene: Scene, radius_px: float, kernel: str) -> tuple[RgbU8, AlphaU8 | None]:
     return blur_background(scene, radius_px, kernel), scene.alpha
 
 
-MODES: dict[str, Mode] = {"background": _background, "cutout": cut_out}
-"""By the value of the `mode` field: what is made of the photo and its matte."""
+class Mode(NamedTuple):
+    """A value of the `mode` field."""
+
+    render: Callable[[Scene, float, str], tuple[RgbU8, AlphaU8 | None]]
+    """Return colour and alpha for a scene, a radius in pixels and the name of a kernel."""
+    adds_alpha: bool
+    """Whether the result has an alpha channel even if the photo has none."""
+
+
+MODES: dict[str, Mode] = {
+    "background": Mode(_blur_background, adds_alpha=False),
+    "cutout": Mode(cut_out, adds_alpha=True),
+}
+"""By the value of the `mode` field."""

@@ -1,7 +1,4 @@
-"""Pictures in other sizes. A pixel is a square, so centres lie at half a pixel.
-
-OpenCV does the work, on as many threads as `cv2.setNumThreads` says.
-"""
+"""Resize images with OpenCV. Pixels are squares, so pixel centres lie at half coordinates."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ import numpy as np
 
 from blur.imaging.arrays import to_u8
 
-QUICK_STEP = 4
-"""OpenCV takes means of up to this many pixels a side at the speed of memory, of more not."""
-BYTE_STEP = 4
-"""Bytes are doubled as floats up to here: as bytes they lose 0.06 levels each time. The last two
-times make most of the pixels, and floats would take twice as long."""
+MAX_FAST_FACTOR = 4
+"""OpenCV averages cells of up to this side at the speed of memory; larger cells are slow."""
+MAX_U8_FACTOR = 4
+"""Upscaling beyond this factor runs in floats first: bytes lose 0.06 levels with each doubling.
+The last two doublings make most of the pixels, and would take twice as long in floats."""
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,88 +21,87 @@ if TYPE_CHECKING:
     Sample = TypeVar("Sample", np.uint8, np.float32)
 
 
-def downscale(picture: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-    """Return the mean of each cell of `step` x `step` pixels, (ceil(H / step), ...).
+def downscale(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Return the means of cells of `factor` x `factor` pixels, (ceil(H / factor), ...).
 
-    `step` is a power of two. A cell that reaches beyond the picture is completed by
-    mirroring the edge.
+    `factor` is a power of two. Cells beyond the border are completed by mirroring the image.
     """
-    first = min(step, QUICK_STEP)
-    cells = _divided(picture, first)
-    if step == first:
+    first = min(factor, MAX_FAST_FACTOR)
+    cells = _cell_means(image, first)
+    if factor == first:
         return cells
-    means = cells.astype(np.float32)  # so that what follows is rounded but once
-    for _ in range((step // first).bit_length() - 1):
-        means = _divided(means, 2)
+    means = cells.astype(np.float32)  # round only once, at the end
+    for _ in range((factor // first).bit_length() - 1):
+        means = _cell_means(means, 2)
     return to_u8(means)
 
 
-def resize(picture: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
-    """Return the picture in another (height, width), smaller or equal, by the mean of areas."""
-    if picture.shape[:2] == shape:
-        return picture
-    return _resized(picture, shape, cv2.INTER_AREA)
+def resize(image: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
+    """Return the image in a smaller or equal (height, width), by area averaging."""
+    if image.shape[:2] == shape:
+        return image
+    return _cv_resize(image, shape, cv2.INTER_AREA)
 
 
-def upscale(picture: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
-    """Return the picture in another (height, width), bilinear: made for larger ones."""
-    if picture.shape[:2] == shape:
-        return picture
-    return _resized(picture, shape, cv2.INTER_LINEAR)
+def upscale(image: NDArray[Sample], shape: tuple[int, int]) -> NDArray[Sample]:
+    """Return the image in a larger or equal (height, width), by bilinear interpolation."""
+    if image.shape[:2] == shape:
+        return image
+    return _cv_resize(image, shape, cv2.INTER_LINEAR)
 
 
-def upscale_by(picture: NDArray[Sample], step: int, shape: tuple[int, int]) -> NDArray[Sample]:
-    """Undo `downscale` for a power of two, smoothly, and cut to `shape`.
+def upscale_by(image: NDArray[Sample], factor: int, shape: tuple[int, int]) -> NDArray[Sample]:
+    """Invert `downscale` smoothly: enlarge by a power of two and crop to `shape`.
 
-    Doubled bilinearly again and again, a picture becomes a quadratic B-spline, without the
-    creases of one bilinear step (G. Chaikin, "An algorithm for high-speed curve generation",
-    1974). That is a blur of variance (step**2 - 1) / 4, the same at every pixel.
+    Repeated bilinear doubling converges to a quadratic B-spline, which has no creases
+    (G. Chaikin, "An algorithm for high-speed curve generation", 1974). It is a blur of variance
+    (factor**2 - 1) / 4, the same at every pixel.
     """
-    if step > BYTE_STEP and picture.dtype == np.uint8:
-        coarse = -(-shape[0] // BYTE_STEP), -(-shape[1] // BYTE_STEP)
-        smooth = to_u8(upscale_by(picture.astype(np.float32), step // BYTE_STEP, coarse))
-        picture, step = smooth.astype(picture.dtype, copy=False), BYTE_STEP
-    while step > 1:
-        step //= 2
-        rows, columns = -(-shape[0] // step), -(-shape[1] // step)
-        height, width = picture.shape[:2]
-        picture = _resized(picture, (2 * height, 2 * width), cv2.INTER_LINEAR)[:rows, :columns]
-    return np.ascontiguousarray(picture)
+    if factor > MAX_U8_FACTOR and image.dtype == np.uint8:
+        coarse = -(-shape[0] // MAX_U8_FACTOR), -(-shape[1] // MAX_U8_FACTOR)
+        smooth = to_u8(upscale_by(image.astype(np.float32), factor // MAX_U8_FACTOR, coarse))
+        image, factor = smooth.astype(image.dtype, copy=False), MAX_U8_FACTOR
+    while factor > 1:
+        factor //= 2
+        rows, columns = -(-shape[0] // factor), -(-shape[1] // factor)
+        height, width = image.shape[:2]
+        image = _cv_resize(image, (2 * height, 2 * width), cv2.INTER_LINEAR)[:rows, :columns]
+    return np.ascontiguousarray(image)
 
 
 def upscale_window(
-    picture: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
+    image: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return a window, (rows, columns), of a coarse picture enlarged to `shape`, bilinear."""
+    """Return a window, (rows, columns), of the image upscaled to `shape`, bilinear."""
     rows, columns = window
-    scale = picture.shape[0] / shape[0], picture.shape[1] / shape[1]
-    places = [
+    scale = image.shape[0] / shape[0], image.shape[1] / shape[1]
+    transform = [
         [scale[1], 0, (columns.start + 0.5) * scale[1] - 0.5],
         [0, scale[0], (rows.start + 0.5) * scale[0] - 0.5],
     ]
     size = (columns.stop - columns.start, rows.stop - rows.start)
     options = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
-    enlarged: NDArray[np.float32] = cv2.warpAffine(picture, np.array(places), size, **options)
-    return enlarged
+    upscaled: NDArray[np.float32] = cv2.warpAffine(image, np.array(transform), size, **options)
+    return upscaled
 
 
 def fit_within(shape: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return (height, width) with the longer side at most `side` and the aspect kept."""
+    """Return the (height, width) with this aspect whose longer side is at most `side`."""
     scale = min(1.0, side / max(shape))
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
-def _divided(picture: NDArray[Sample], step: int) -> NDArray[Sample]:
-    height, width = picture.shape[:2]
-    rows, columns = -(-height // step), -(-width // step)
-    below, right = rows * step - height, columns * step - width
+def _cell_means(image: NDArray[Sample], factor: int) -> NDArray[Sample]:
+    height, width = image.shape[:2]
+    rows, columns = -(-height // factor), -(-width // factor)
+    below, right = rows * factor - height, columns * factor - width
     if below or right:
-        picture = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REFLECT)
-    return picture if step == 1 else _resized(picture, (rows, columns), cv2.INTER_AREA)
+        image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REFLECT)
+    return image if factor == 1 else _cv_resize(image, (rows, columns), cv2.INTER_AREA)
 
 
-def _resized(
-    picture: NDArray[Sample], shape: tuple[int, int], interpolation: int
+def _cv_resize(
+    image: NDArray[Sample], shape: tuple[int, int], interpolation: int
 ) -> NDArray[Sample]:
-    resized: NDArray[Sample] = cv2.resize(picture, shape[::-1], interpolation=interpolation)
+    resized: NDArray[Sample] = cv2.resize(image, shape[::-1], interpolation=interpolation)
     return resized

@@ -1,4 +1,4 @@
-"""Work on a large picture in strips of whole rows, on every core, in bounded memory."""
+"""Process a large image in strips of whole rows: on every core, in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STRIP_PX = 1 << 18
-"""About how many pixels a thread works on at once: 3 MiB of colour in floating point."""
+"""Approximate pixels of a strip: 3 MiB of colour in floating point."""
 
 
 def set_thread_count(count: int) -> None:
-    """Let everything here and in OpenCV run on so many threads, at least 1, from now on."""
+    """Set the number of threads, at least 1, for this package and for OpenCV."""
     cv2.setNumThreads(count)
 
 
 def thread_count() -> int:
-    """Return that number; without it, it is OpenCV's guess."""
+    """Return the number of threads; OpenCV's default if none was set."""
     return max(1, cv2.getNumThreads())
 
 
 def row_strips(height: int, width: int) -> list[slice]:
-    """Cut rows 0..height into slices of about `STRIP_PX` pixels, at least one row each."""
+    """Divide the rows 0..height into slices of about `STRIP_PX` pixels, at least one row each."""
     return slices(height, max(1, STRIP_PX // width))
 
 
-def slices(size: int, most: int) -> list[slice]:
-    """Cut 0..size into slices of at most `most`."""
-    return [slice(start, min(start + most, size)) for start in range(0, size, most)]
+def slices(size: int, max_length: int) -> list[slice]:
+    """Divide 0..size into slices of at most `max_length`."""
+    return [slice(start, min(start + max_length, size)) for start in range(0, size, max_length)]
 
 
 def for_each_strip(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
-    """Call `work` with the rows of each strip, on as many threads as OpenCV has."""
+    """Call `work` with the rows of each strip, in parallel. An exception of `work` is raised."""
     with ThreadPoolExecutor(thread_count()) as pool:
-        list(pool.map(work, row_strips(shape[0], shape[1])))  # raises what the work raised
+        list(pool.map(work, row_strips(shape[0], shape[1])))

@@ -35,7 +35,7 @@ def test_any_size_and_radius_keeps_subject_and_arguments(
     photo, matte = noise(height, width, seed), random_coverage(height, width, seed + 1)
     matte[seed % height] = 255
     before = photo.copy(), matte.copy()
-    result = blur_background(Scene.of(photo, matte), radius)
+    result = blur_background(Scene.decompose(photo, matte), radius)
     assert result.shape == photo.shape
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result[matte == 255], photo[matte == 255])
@@ -55,28 +55,28 @@ def test_a_flat_photo_stays_exactly_flat_whatever_the_matte(
     height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
 ) -> None:
     photo = flat(height, width, colour)
-    result = blur_background(Scene.of(photo, random_coverage(height, width, seed)), radius)
+    result = blur_background(Scene.decompose(photo, random_coverage(height, width, seed)), radius)
     np.testing.assert_array_equal(result, photo)
 
 
 def test_where_the_matte_is_0_there_is_nothing_but_the_blurred_background() -> None:
     photo, matte = astronaut(300, 300), disc(300, 300, 80)
-    pure = defocus_background(Scene.of(photo, matte), gaussian(9))
+    pure = defocus_background(Scene.decompose(photo, matte), gaussian(9))
     outside = matte == 0
-    assert difference(blur_background(Scene.of(photo, matte), 9), pure)[outside].max() <= 1
+    assert difference(blur_background(Scene.decompose(photo, matte), 9), pure)[outside].max() <= 1
 
 
 @pytest.mark.parametrize("size", [(301, 333), (300, 451), (97, 64)])
 @pytest.mark.parametrize("radius", [3, 20, 50])
 def test_an_odd_size_is_composed_like_an_even_one(size: tuple[int, int], radius: float) -> None:
     photo, matte = astronaut(*size), np.full(size, 250, np.uint8)
-    result = blur_background(Scene.of(photo, matte), radius)
+    result = blur_background(Scene.decompose(photo, matte), radius)
     assert difference(result, photo).mean() < 4
 
 
 def test_radius_0_gives_a_copy_of_the_photo() -> None:
     photo = noise(40, 50)
-    result = blur_background(Scene.of(photo, random_coverage(40, 50)), 0)
+    result = blur_background(Scene.decompose(photo, random_coverage(40, 50)), 0)
     np.testing.assert_array_equal(result, photo)
     assert not np.shares_memory(result, photo)
 
@@ -84,13 +84,13 @@ def test_radius_0_gives_a_copy_of_the_photo() -> None:
 @pytest.mark.parametrize("matte_level", [0, 255])
 def test_a_matte_of_one_value_is_all_background_or_all_subject(matte_level: int) -> None:
     photo, matte = astronaut(100, 100), np.full((100, 100), matte_level, np.uint8)
-    result = blur_background(Scene.of(photo, matte), 8)
+    result = blur_background(Scene.decompose(photo, matte), 8)
     assert bool((result == photo).all()) is (matte_level == 255)
 
 
 def test_the_border_of_a_bright_photo_does_not_darken() -> None:
     photo = np.maximum(noise(200, 180), 200)
-    result = blur_background(Scene.of(photo, disc(200, 180, 50)), 20)
+    result = blur_background(Scene.decompose(photo, disc(200, 180, 50)), 20)
     assert min(result[:3].min(), result[-3:].min(), result[:, :3].min()) >= 200
 
 
@@ -100,7 +100,9 @@ def test_colours_hidden_by_the_photos_alpha_do_not_leak() -> None:
     one, other = noise(120, 120), noise(120, 120)
     one[:, 90:], other[:, 90:] = (255, 0, 0), (0, 255, 0)
     seen = alpha == 255
-    results = [blur_background(Scene.of(photo, matte, alpha), 12)[seen] for photo in (one, other)]
+    results = [
+        blur_background(Scene.decompose(photo, matte, alpha), 12)[seen] for photo in (one, other)
+    ]
     np.testing.assert_array_equal(*results)
 
 
@@ -108,7 +110,7 @@ def test_colours_hidden_by_the_photos_alpha_do_not_leak() -> None:
 def test_a_radius_below_0_is_refused(radius: float) -> None:
     for function in (blur_background, cut_out):
         with pytest.raises(ValueError, match="radius_px"):
-            function(Scene.of(noise(4, 5), random_coverage(4, 5)), radius)
+            function(Scene.decompose(noise(4, 5), random_coverage(4, 5)), radius)
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (255, 0, 255)])
@@ -119,7 +121,7 @@ def test_a_cutout_has_no_fringe_of_the_old_background(
     matte = disc(300, 300, 90, softness=6)
     subject, backdrop = flat(300, 300, (210, 190, 170)), flat(300, 300, ground)
     photo = composite(subject, flat(300, 300, (10, 20, 30)), matte)
-    colours, alpha = cut_out(Scene.of(photo, matte), radius)
+    colours, alpha = cut_out(Scene.decompose(photo, matte), radius)
     shown, ideal = composite(colours, backdrop, alpha), composite(subject, backdrop, alpha)
     assert difference(shown, ideal).max() < 16
     assert difference(shown, ideal)[alpha > 0].mean() < 1
@@ -128,6 +130,6 @@ def test_a_cutout_has_no_fringe_of_the_old_background(
 def test_a_cutouts_alpha_is_the_mattes_and_the_photos_together() -> None:
     alpha = np.full((50, 50), 255, np.uint8)
     alpha[:, 25:] = 0
-    _, left = cut_out(Scene.of(noise(50, 50), disc(50, 50, 15), alpha), 0)
+    _, left = cut_out(Scene.decompose(noise(50, 50), disc(50, 50, 15), alpha), 0)
     np.testing.assert_array_equal(left[:, :25], disc(50, 50, 15)[:, :25])
     assert (left[:, 25:] == 0).all()

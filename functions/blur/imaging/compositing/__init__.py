@@ -1,1 +1,1 @@
-"""A photo taken apart by its matte, subject from background, and put together again."""
+"""Divide a photo into foreground and background, and put images together."""

@@ -1,4 +1,4 @@
-"""One picture over another."""
+"""Put images together by alpha."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
-from blur.imaging.compositing.foreground import LayerColours, unmix
+from blur.imaging.compositing.foreground import Layer, LayerColours, decontaminate, unmix
 from blur.imaging.compositing.sparse_pixels import put_colours, take_colours
+from blur.imaging.resample import upscale
 from blur.imaging.strips import for_each_strip
 
 if TYPE_CHECKING:
@@ -19,34 +20,46 @@ if TYPE_CHECKING:
 def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
     """Composite straight colour: alpha * F + (1 - alpha) * B, rounded, all (H, W, 3).
 
-    Where alpha is 255 the foreground's pixel comes out exactly, where it is 0 the
-    background's (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
+    Alpha 255 gives exactly the foreground's pixel, alpha 0 exactly the background's
+    (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
     """
-    share = to_alpha_f32(alpha)
-    blended: RgbU8 = cv2.blendLinear(foreground, background, share, 1 - share)
+    weights = to_alpha_f32(alpha)
+    blended: RgbU8 = cv2.blendLinear(foreground, background, weights, 1 - weights)
     return blended
 
 
 def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: RgbU8) -> None:
-    """Put the photo's subject over a canvas, (H, W, 3), in place.
+    """Composite the photo's subject over a canvas, (H, W, 3), in place.
 
-    That is `composite` with the subject's own colours, which mixed pixels give by way of the
-    layers; everywhere else no arithmetic is needed.
+    This is `composite` with the decontaminated subject. Only pixels that show both layers are
+    computed; the others are copied or kept.
     """
 
-    def compose(rows: slice) -> None:
+    def composite_rows(rows: slice) -> None:
         opaque = (matte[rows] == OPAQUE).view(np.uint8)
         cv2.copyTo(photo[rows], opaque, canvas[rows])
-        points, share, shown = unmix(photo, matte, layers, rows)
-        behind = take_colours(canvas, points)
-        put_colours(canvas, points, to_u8(behind + share * (shown.foreground - behind)))
+        pixels, alpha, colours = unmix(photo, matte, layers, rows)
+        behind = take_colours(canvas, pixels)
+        put_colours(canvas, pixels, to_u8(behind + alpha * (colours.foreground - behind)))
 
-    for_each_strip(matte.shape, compose)
+    for_each_strip(matte.shape, composite_rows)
 
 
-def multiply(one: AlphaU8, other: AlphaU8 | None) -> AlphaU8:
-    """Return the coverage that two leave together, rounded; None covers everything."""
+def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
+    """Return the straight colours of the subject, (H, W, 3), also around it.
+
+    The soft edge has no colour of the old background. The subject's colours continue where the
+    matte is 0, so that viewers which interpolate straight colour show no fringe.
+    """
+    result = to_u8(upscale(layers.foreground, matte.shape))
+    subject = decontaminate(photo, matte, layers, Layer.FOREGROUND)
+    cv2.copyTo(subject, matte, result)
+    return result
+
+
+def multiply(alpha: AlphaU8, other: AlphaU8 | None) -> AlphaU8:
+    """Return the product of two alphas, rounded; None is opaque everywhere."""
     if other is None:
-        return one
-    product = one.astype(np.uint16) * other
+        return alpha
+    product = alpha.astype(np.uint16) * other
     return ((product + OPAQUE // 2) // OPAQUE).astype(np.uint8)

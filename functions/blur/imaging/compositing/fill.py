@@ -1,8 +1,8 @@
-"""Colours for where there are none: those of the nearest weighted pixels, by push and pull.
+"""Fill pixels that have no colour of their own with the colours of the nearest pixels that have.
 
-S. Gortler, R. Grzeszczuk, R. Szeliski, M. Cohen, "The Lumigraph", SIGGRAPH 1996, 3.4: sum
-weighted colours up a pyramid, and on the way down let each level fill what the finer one
-does not know.
+The method is push and pull (S. Gortler, R. Grzeszczuk, R. Szeliski, M. Cohen, "The Lumigraph",
+SIGGRAPH 1996, section 3.4): the push sums weighted colours up a pyramid; on the way down, the pull
+fills each level's gaps from the coarser level.
 """
 
 from __future__ import annotations
@@ -12,27 +12,57 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from blur.imaging.resample import upscale_by
+from blur.imaging.arrays import to_alpha_f32, to_u8
+from blur.imaging.resample import fit_within, resize, upscale_by, upscale_window
+from blur.imaging.strips import for_each_strip
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from blur.imaging.arrays import AlphaF32, AlphaU8, FloatArray, RgbF32, RgbU8
 
-    from blur.imaging.arrays import AlphaF32, RgbF32
-
-TRUST = np.float32(4)
-"""A pixel with a quarter of the weight or more needs no help of the coarser level."""
+WEIGHT_SCALE = np.float32(4)
+"""A pixel with a weight of 1/4 or more takes nothing from the coarser level."""
 ONE = np.float32(1)
-LEAST = np.float32(1e-6)
-"""Weight below which a pixel knows nothing."""
+MIN_WEIGHT = np.float32(1e-6)
+"""Smaller weights count as 0."""
+GRID_SIDE_PX = 320
+"""The longer side of the grid on which colours for transparent pixels are computed."""
+
+
+def fill_transparent(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
+    """Return the photo with pixels of alpha 0 replaced by the nearest visible colours.
+
+    Programs leave arbitrary colours under alpha 0. Without them, no later average can show them.
+    """
+    transparent = cv2.inRange(alpha, 0, 0)
+    if not transparent.any():
+        return photo
+    colours, result = _nearest_visible(photo, cv2.bitwise_not(transparent)), photo.copy()
+
+    def fill_rows(rows: slice) -> None:
+        window = (rows, slice(0, alpha.shape[1]))
+        filled = to_u8(upscale_window(colours, window, alpha.shape))
+        cv2.copyTo(filled, transparent[rows], result[rows])
+
+    for_each_strip(alpha.shape, fill_rows)
+    return result
+
+
+def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
+    """Return the visible colours, and around them the nearest ones, on a coarse grid."""
+    shape = fit_within(visible.shape, GRID_SIDE_PX)
+    weights = to_alpha_f32(resize(visible, shape))
+    weighted = resize(cv2.copyTo(photo, visible), shape).astype(np.float32)
+    colours = weighted * np.reciprocal(np.maximum(weights, MIN_WEIGHT))[..., np.newaxis]
+    return fill(colours, weights)
 
 
 def fill(colours: RgbF32, weights: AlphaF32) -> RgbF32:
-    """Return the colours, (H, W, 3), with those of little weight, (H, W), made up by others.
+    """Return the colours, (H, W, 3); pixels of low weight, (H, W), get those of others.
 
-    Without any weight at all, everything counts alike.
+    If no pixel has any weight, all pixels have the same.
     """
-    known = weights >= LEAST  # so that no sum of weights is that small either, except 0
-    return _pull(colours, weights * known if known.any() else np.ones_like(weights))
+    has_weight = weights >= MIN_WEIGHT  # a sum of weights is then 0 or at least MIN_WEIGHT
+    return _pull(colours, weights * has_weight if has_weight.any() else np.ones_like(weights))
 
 
 def _pull(colours: RgbF32, weights: AlphaF32) -> RgbF32:
@@ -40,26 +70,28 @@ def _pull(colours: RgbF32, weights: AlphaF32) -> RgbF32:
     if height == width == 1:
         return colours
     coarse = upscale_by(_pull(*_push(colours, weights)), 2, (height, width))
-    filled: RgbF32 = coarse + _thrice(np.minimum(weights * TRUST, ONE)) * (colours - coarse)
+    own_share = _repeat_channels(np.minimum(weights * WEIGHT_SCALE, ONE))
+    filled: RgbF32 = coarse + own_share * (colours - coarse)
     return filled
 
 
 def _push(colours: RgbF32, weights: AlphaF32) -> tuple[RgbF32, AlphaF32]:
-    """Sum weights over two by two pixels; more than 1 in all counts as 1, as in the paper."""
+    """Sum weights over 2 x 2 pixels; a sum above 1 counts as 1, as in the paper."""
     height, width = weights.shape
     odd = height % 2, width % 2
-    sums, total = _sum_of_four(colours * _thrice(weights), odd), _sum_of_four(weights, odd)
-    return sums / _thrice(np.maximum(total, LEAST)), np.minimum(total, ONE)
+    sums = _sum_of_four(colours * _repeat_channels(weights), odd)
+    total = _sum_of_four(weights, odd)
+    return sums / _repeat_channels(np.maximum(total, MIN_WEIGHT)), np.minimum(total, ONE)
 
 
-def _sum_of_four(plane: NDArray[np.float32], odd: tuple[int, int]) -> NDArray[np.float32]:
+def _sum_of_four(plane: FloatArray, odd: tuple[int, int]) -> FloatArray:
     even = cv2.copyMakeBorder(plane, 0, odd[0], 0, odd[1], cv2.BORDER_CONSTANT)
     size = (even.shape[1] // 2, even.shape[0] // 2)
-    sums: NDArray[np.float32] = 4 * cv2.resize(even, size, interpolation=cv2.INTER_AREA)
+    sums: FloatArray = 4 * cv2.resize(even, size, interpolation=cv2.INTER_AREA)
     return sums
 
 
-def _thrice(plane: AlphaF32) -> RgbF32:
-    """Repeat (H, W) for each channel: numpy is slow to broadcast over so short an axis."""
+def _repeat_channels(plane: AlphaF32) -> RgbF32:
+    """Repeat (H, W) for three channels; numpy is slow to broadcast over so short an axis."""
     repeated: RgbF32 = cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
     return repeated

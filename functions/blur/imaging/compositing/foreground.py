@@ -1,14 +1,13 @@
-"""The colours of subject and background where a pixel shows both: hair, fur, soft edges.
+"""Estimate the colours of foreground and background where a pixel shows both: hair, fur, edges.
 
-Both are wanted only roughly, and once: on a small grid, the colours of pixels that are all
-but pure are carried across the soft edge (`fill`). What these leave unexplained of a pixel
-I = alpha * F + (1 - alpha) * B, on the grid or in the full picture, is then shared out
-between the two by blur-fusion: M. Forte, "Approximate Fast Foreground Colour Estimation",
-ICIP 2021.
+The estimate is rough and is made once, on a small grid: colours of pixels that show one layer
+almost alone are carried across the soft edge (`fill`). A pixel I = alpha * F + (1 - alpha) * B,
+on the grid or in the full photo, then differs a little from the estimate. Blur-fusion divides this
+difference between F and B: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
 
-Two things differ from the paper. B is estimated like F, because it is blurred next: mixed
-pixels would carry the subject's colour into the background, which is the halo. And what is
-shared out is all that is unexplained, so that the layers make up the photo again.
+Two things differ from the paper. B is estimated like F, because it is blurred next: mixed pixels
+would carry the subject's colour into the background, which is the halo. And the whole difference
+is divided, so that the composite of the layers is the photo again.
 """
 
 from __future__ import annotations
@@ -36,88 +35,91 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbF32, RgbU8
 
 PURITY = ((np.arange(256) / OPAQUE) ** 48).astype(np.float32)
-"""By alpha, how pure a pixel counts: half of the weight is left at 0.986."""
-
-
-GRID_PX = 320
-"""The longer side of the grid that the layers are estimated on."""
+"""By alpha, the weight of a pixel as a sample of its layer: 1/2 at 0.986."""
+GRID_SIDE_PX = 320
+"""The longer side of the grid on which the layers are estimated."""
 
 
 class Layer(IntEnum):
-    """Which of the two layers."""
+    """One of the two layers of a photo: an index of `LayerColours`."""
 
     FOREGROUND = 0
     BACKGROUND = 1
 
 
 class LayerColours(NamedTuple):
-    """Subject and background taken apart, on any grid; each holds straight colour."""
+    """The straight colours of both layers, on any grid or at sparse pixels."""
 
     foreground: RgbF32
     background: RgbF32
 
 
 def estimate_layers(photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None = None) -> LayerColours:
-    """Estimate what the subject and the background look like, everywhere, on a small grid.
+    """Estimate the colours of both layers, everywhere, on a small grid.
 
-    Photo, matte and `alpha` may be smaller copies, the matte of any size. Pixels that the
-    photo's own `alpha` hides say nothing.
+    Photo and `alpha` can be downscaled copies; the matte can have any size. Pixels that are
+    transparent in the photo's own `alpha` have no influence.
     """
-    shape = fit_within(photo.shape[:2], GRID_PX)
-    small = resize(photo, shape)
-    colours = small.astype(np.float32)
-    cover = resize(matte, shape)
-    near, far = cv2.LUT(cover, PURITY), cv2.LUT(OPAQUE - cover, PURITY)
+    shape = fit_within(photo.shape[:2], GRID_SIDE_PX)
+    grid_photo = resize(photo, shape)
+    colours = grid_photo.astype(np.float32)
+    grid_matte = resize(matte, shape)
+    foreground_weights = cv2.LUT(grid_matte, PURITY)
+    background_weights = cv2.LUT(OPAQUE - grid_matte, PURITY)
     if alpha is not None:
-        seen = to_alpha_f32(resize(alpha, shape))
-        near, far = near * seen, far * seen
-    layers = LayerColours(fill(colours, near), fill(colours, far))
-    rows = slice(0, shape[0])
-    found = unmix(small, cover, layers, rows)
-    for layer, better in zip(layers, found.layers, strict=True):
-        layer.reshape(-1, 3)[found.pixels.indices] = better
+        visible = to_alpha_f32(resize(alpha, shape))
+        foreground_weights = foreground_weights * visible
+        background_weights = background_weights * visible
+    layers = LayerColours(fill(colours, foreground_weights), fill(colours, background_weights))
+    mixed = unmix(grid_photo, grid_matte, layers, slice(0, shape[0]))
+    for layer, unmixed in zip(layers, mixed.layers, strict=True):
+        layer.reshape(-1, 3)[mixed.pixels.indices] = unmixed
     return layers
 
 
-def blur_fusion(photo: RgbF32, share: AlphaF32, guess: LayerColours) -> LayerColours:
-    """Return the F and B nearest to the guess that make up the photo, all (n, 3).
+def blur_fusion(photo: RgbF32, alpha: AlphaF32, estimate: LayerColours) -> LayerColours:
+    """Return the F and B nearest to the estimate whose composite is the photo, all (n, 3).
 
-    That is F + alpha * rest and B + (1 - alpha) * rest, where rest is the unexplained
-    I - alpha * F - (1 - alpha) * B over alpha**2 + (1 - alpha)**2, each clipped to 0..255.
+    With the difference d = (I - alpha * F - (1 - alpha) * B) / (alpha**2 + (1 - alpha)**2), the
+    results are F + alpha * d and B + (1 - alpha) * d, clipped to 0..255.
     """
-    near, far = guess
-    other = 1 - share
-    rest = (photo - far - share * (near - far)) / (share * share + other * other)
+    foreground, background = estimate
+    rest = 1 - alpha
+    difference = (photo - background - alpha * (foreground - background)) / (
+        alpha * alpha + rest * rest
+    )
     return LayerColours(
-        np.clip(near + share * rest, 0, OPAQUE), np.clip(far + other * rest, 0, OPAQUE)
+        np.clip(foreground + alpha * difference, 0, OPAQUE),
+        np.clip(background + rest * difference, 0, OPAQUE),
     )
 
 
 class UnmixedPixels(NamedTuple):
-    """The pixels of a picture that show both layers, taken apart."""
+    """The pixels of an image that show both layers, and the colours of the layers there."""
 
     pixels: SparsePixels
     alpha: AlphaF32
-    """Their alpha, (n, 3)."""
+    """(n, 3), the same in each channel."""
     layers: LayerColours
-    """What they show, (n, 3) each."""
+    """(n, 3) each."""
 
 
 def unmix(photo: RgbU8, matte: AlphaU8, layers: LayerColours, rows: slice) -> UnmixedPixels:
-    """Take apart the pixels with 0 < matte < 255 in some rows, guided by coarse layers."""
-    points = find_mixed(matte, rows)
-    share = take_alpha(matte, points)
-    guess = LayerColours(*sample_grids(layers, points))
-    return UnmixedPixels(points, share, blur_fusion(take_colours(photo, points), share, guess))
+    """Compute the layers of the pixels with 0 < matte < 255 in some rows, from coarse layers."""
+    pixels = find_mixed(matte, rows)
+    alpha = take_alpha(matte, pixels)
+    estimate = LayerColours(*sample_grids(layers, pixels))
+    fused = blur_fusion(take_colours(photo, pixels), alpha, estimate)
+    return UnmixedPixels(pixels, alpha, fused)
 
 
-def decontaminate(photo: RgbU8, matte: AlphaU8, layers: LayerColours, side: Layer) -> RgbU8:
-    """Return the photo with one layer alone in the pixels that show both."""
+def decontaminate(photo: RgbU8, matte: AlphaU8, layers: LayerColours, layer: Layer) -> RgbU8:
+    """Return the photo with the colours of one layer alone in the pixels that show both."""
     result = photo.copy()
 
-    def purify(rows: slice) -> None:
-        found = unmix(photo, matte, layers, rows)
-        put_colours(result, found.pixels, to_u8(found.layers[side]))
+    def decontaminate_rows(rows: slice) -> None:
+        mixed = unmix(photo, matte, layers, rows)
+        put_colours(result, mixed.pixels, to_u8(mixed.layers[layer]))
 
-    for_each_strip(matte.shape, purify)
+    for_each_strip(matte.shape, decontaminate_rows)
     return result

@@ -1,4 +1,4 @@
-"""A photo and what is known of its subject: everything that a blur is made from."""
+"""A scene: a photo, its matte and its layers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.compositing.foreground import LayerColours, estimate_layers
-from blur.imaging.compositing.hidden import fill_transparent
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A photo taken apart. Its arrays are never modified."""
+    """A photo divided into its layers. The arrays are never modified."""
 
     photo: RgbU8
-    """Colour, (H, W, 3); under `alpha` 0 it is made up from what is seen."""
+    """Colour, (H, W, 3); pixels with `alpha` 0 are filled with the nearest visible colours."""
     alpha: AlphaU8 | None
-    """The photo's own transparency, (H, W), if it has any."""
+    """The photo's own alpha channel, (H, W), if it has one."""
     matte: AlphaU8
-    """How much of each pixel is subject, (H, W)."""
+    """The alpha of the subject, (H, W)."""
     layers: LayerColours
-    """What subject and background look like, on a coarse grid."""
+    """The colours of foreground and background, on a coarse grid."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -33,11 +33,11 @@ class Scene:
         return self.matte.shape[0], self.matte.shape[1]
 
     @classmethod
-    def of(cls, photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None = None) -> Scene:
-        """Take a photo, uint8 (H, W, 3), apart by its matte, uint8 (H, W).
+    def decompose(cls, photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None = None) -> Scene:
+        """Compute the layers of a photo, uint8 (H, W, 3), from its matte, uint8 (H, W).
 
         Raises:
-            ValueError: a shape or dtype is another.
+            ValueError: an array has another shape or dtype.
 
         """
         _check(photo, matte, alpha)

@@ -21,12 +21,12 @@ def test_the_subject_does_not_bleed_into_the_background(radius: float, kernel: s
     hard = np.where(disc(200, 200, 50, softness=1) > 127, 255, 0).astype(np.uint8)
     back = flat(200, 200, (30, 60, 90))
     photo = composite(flat(200, 200, (255, 0, 0)), back, hard)
-    blurred = defocus_background(Scene.of(photo, hard), KERNELS[kernel](radius))
+    blurred = defocus_background(Scene.decompose(photo, hard), KERNELS[kernel](radius))
     assert difference(blurred, back)[hard == 0].max() <= 1
 
 
 def test_a_wider_radius_leaves_less_detail() -> None:
-    scene = Scene.of(noise(200, 200), disc(200, 200, 40))
+    scene = Scene.decompose(noise(200, 200), disc(200, 200, 40))
     blurred = (defocus_background(scene, gaussian(radius)) for radius in (1, 3, 9, 27))
     detail = [np.abs(np.diff(one.astype(float), axis=0)).mean() for one in blurred]
     assert all(finer > 2 * coarser for finer, coarser in pairwise(detail))
@@ -36,7 +36,7 @@ def test_pixels_that_the_photo_hides_do_not_show_up() -> None:
     photo, matte = flat(100, 100, (90, 90, 90)), np.zeros((100, 100), np.uint8)
     alpha = np.full((100, 100), 255, np.uint8)
     photo[:, 70:], alpha[:, 70:] = (0, 255, 0), 0
-    blurred = defocus_background(Scene.of(photo, matte, alpha), gaussian(8))
+    blurred = defocus_background(Scene.decompose(photo, matte, alpha), gaussian(8))
     assert difference(blurred, flat(100, 100, (90, 90, 90))).max() == 0
 
 
@@ -51,7 +51,7 @@ def test_a_blurred_subject_over_any_ground_is_what_blurring_the_composed_one_giv
     backdrop = flat(300, 280, GROUNDS[ground])
     sharp = share * colours + (1 - share) * backdrop
     exact = gaussian_filter(sharp, (radius, radius, 0), mode="reflect")
-    layer, cover = defocus_subject(Scene.of(colours, hard), gaussian(radius))
+    layer, cover = defocus_subject(Scene.decompose(colours, hard), gaussian(radius))
     off = np.abs(composite(layer, backdrop, cover) - exact)
     assert off.mean() < 1
     assert off.max() < 8
@@ -60,7 +60,7 @@ def test_a_blurred_subject_over_any_ground_is_what_blurring_the_composed_one_giv
 @pytest.mark.parametrize("radius", [1, 6, 30])
 def test_a_bright_subject_has_no_dark_fringe(radius: float) -> None:
     matte, bright = disc(200, 200, 60), flat(200, 200, (250, 240, 230))
-    scene = Scene.of(composite(bright, flat(200, 200, (0, 0, 0)), matte), matte)
+    scene = Scene.decompose(composite(bright, flat(200, 200, (0, 0, 0)), matte), matte)
     colours, alpha = defocus_subject(scene, gaussian(radius))
     dark = np.zeros_like(bright)
     assert difference(composite(colours, dark, alpha), composite(bright, dark, alpha)).max() <= 12
@@ -70,6 +70,6 @@ def test_a_bright_subject_has_no_dark_fringe(radius: float) -> None:
 def test_a_subject_cut_by_the_border_does_not_fade_there() -> None:
     matte = np.zeros((120, 120), np.uint8)
     matte[60:] = 255
-    _, blurred = defocus_subject(Scene.of(noise(120, 120), matte), gaussian(5))
+    _, blurred = defocus_subject(Scene.decompose(noise(120, 120), matte), gaussian(5))
     assert blurred[-1].min() == 255
     assert np.abs(blurred[60].astype(int) - blurred[60, 60]).max() <= 1

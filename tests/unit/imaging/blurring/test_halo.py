@@ -73,5 +73,5 @@ def plain_blur(scene: Scene, radius: float) -> RgbU8:
 @pytest.mark.parametrize("radius", [5, 10, 30, 50])
 def test_the_halo_is_well_below_that_of_a_plain_blur(name: str, radius: float) -> None:
     scene = scenes()[name]
-    ours = scene.error(blur_background(Taken.of(scene.photo, scene.matte), radius), radius)
+    ours = scene.error(blur_background(Taken.decompose(scene.photo, scene.matte), radius), radius)
     assert ours < 0.75 * scene.error(plain_blur(scene, radius), radius)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.imaging.pictures import noise, random_coverage
+from tests.unit.imaging.pictures import difference, disc, flat, noise, random_coverage
 
-from blur.imaging.compositing.composite import composite, multiply
+from blur.imaging.compositing.composite import composite, cutout_colours, multiply
+from blur.imaging.compositing.scene import Scene
 
 
 def test_an_opaque_matte_keeps_the_foreground_exactly() -> None:
@@ -35,3 +36,28 @@ def test_coverage_multiplies() -> None:
     one, other = random_coverage(50, 50, 1), random_coverage(50, 50, 2)
     exact = np.rint(one.astype(float) * other / 255).astype(np.uint8)
     np.testing.assert_array_equal(multiply(one, other), exact)
+
+
+@pytest.mark.parametrize("back", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])
+def test_the_old_background_is_gone_from_the_soft_edge(back: tuple[int, int, int]) -> None:
+    matte, front = disc(200, 200, 60, softness=12), flat(200, 200, (180, 120, 90))
+    scene = Scene.decompose(composite(front, flat(200, 200, back), matte), matte)
+    colours = cutout_colours(scene.photo, matte, scene.layers)
+    for ground in (flat(200, 200, (0, 0, 0)), flat(200, 200, (255, 255, 255))):
+        shown, ideal = composite(colours, ground, matte), composite(front, ground, matte)
+        assert difference(shown, ideal).max() <= 12
+        assert difference(shown, ideal)[(matte > 0) & (matte < 255)].mean() < 2
+
+
+def test_where_the_matte_is_opaque_the_photo_comes_out_exactly() -> None:
+    scene = Scene.decompose(noise(80, 90), disc(80, 90, 30))
+    colours = cutout_colours(scene.photo, scene.matte, scene.layers)
+    opaque = scene.matte == 255
+    np.testing.assert_array_equal(colours[opaque], scene.photo[opaque])
+
+
+def test_the_subjects_colours_go_on_where_it_is_not() -> None:
+    matte, front = disc(200, 200, 60, softness=1), flat(200, 200, (180, 120, 90))
+    scene = Scene.decompose(composite(front, flat(200, 200, (0, 0, 0)), matte), matte)
+    colours = cutout_colours(scene.photo, matte, scene.layers)
+    assert difference(colours, front)[matte == 0].max() <= 12

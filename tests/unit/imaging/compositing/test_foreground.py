@@ -7,7 +7,7 @@ from tests.unit.imaging.pictures import astronaut, difference, disc, flat, noise
 from blur.imaging.arrays import to_u8
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.foreground import (
-    GRID_PX,
+    GRID_SIDE_PX,
     Layer,
     LayerColours,
     blur_fusion,
@@ -47,8 +47,8 @@ def test_the_grid_is_small_and_keeps_the_aspect(size: tuple[int, int]) -> None:
     layers = estimate_layers(noise(*size), np.full(size, 128, np.uint8))
     height, width, _ = layers.foreground.shape
     assert layers.background.shape == layers.foreground.shape
-    assert max(height, width) == min(GRID_PX, max(size))
-    assert height == max(1, round(size[0] * min(1, GRID_PX / max(size))))
+    assert max(height, width) == min(GRID_SIDE_PX, max(size))
+    assert height == max(1, round(size[0] * min(1, GRID_SIDE_PX / max(size))))
 
 
 def test_hidden_pixels_say_nothing_about_either_layer() -> None:

@@ -28,4 +28,4 @@ def test_arrays_of_another_kind_are_refused(
     photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None
 ) -> None:
     with pytest.raises(ValueError, match="must be uint8"):
-        Scene.of(photo, matte, alpha)
+        Scene.decompose(photo, matte, alpha)
