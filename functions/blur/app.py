@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger, Metrics
 from blur.accounts import keys
 from blur.accounts.connect import open_account_store
 from blur.api import response
-from blur.api.account import account_document, account_standing
+from blur.api.account import account_document, account_status
 from blur.api.blur_request import idempotency_key, parse_blur_request
 from blur.api.description import description
 from blur.api.router import Router
@@ -33,7 +33,7 @@ from blur.storage.location import open_storage
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
     from blur.api.request import HttpRequest
-    from blur.api.router import Answer, Route, Routes
+    from blur.api.router import HttpResponse, Route, Routes
     from blur.settings import Settings
     from blur.storage.ports import UploadStore
 
@@ -118,10 +118,10 @@ def site_routes(settings: Settings, store: UploadStore | None) -> Routes:
 def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -> Routes:
     """Return every route of the API; those of uploads are there where uploads are."""
 
-    def blur(request: HttpRequest) -> Answer:
+    def blur(request: HttpRequest) -> HttpResponse:
         key = keys.parse(request.headers.get("apikey", ""))
         get_upload = partial(uploads.get, key.digest) if uploads else None
-        made = service.blur(
+        result = service.blur(
             key,
             partial(
                 parse_blur_request, request, max_body_bytes=max_body_bytes, get_upload=get_upload
@@ -130,16 +130,16 @@ def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -
             left_ms=request.left_ms,
             is_client_connected=request.is_client_connected,
         )
-        return response.picture(made, request.request_id)
+        return response.image_response(result, request.request_id)
 
-    def account(request: HttpRequest) -> Answer:
+    def account(request: HttpRequest) -> HttpResponse:
         key = keys.parse(request.headers.get("apikey", ""))
         view = service.account(key)
         body = account_document(view)
-        return response.document(body, request.request_id, account_standing(view))
+        return response.json_response(body, request.request_id, account_status(view))
 
-    def health(request: HttpRequest) -> Answer:
-        return response.document({"status": "ok"}, request.request_id)
+    def health(request: HttpRequest) -> HttpResponse:
+        return response.json_response({"status": "ok"}, request.request_id)
 
     table: Routes = {
         "/v2/rembg/blur": {"POST": blur},
@@ -153,7 +153,7 @@ def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -
 def upload_route(service: BlurService, uploads: Uploads) -> Route:
     """Return the route that offers uploads: free, and counted by the rate limit."""
 
-    def create_upload(request: HttpRequest) -> Answer:
+    def create_upload(request: HttpRequest) -> HttpResponse:
         key = keys.parse(request.headers.get("apikey", ""))
         with service.authorized(key) as status:
             content_type, size_bytes = read_upload(request)
@@ -161,6 +161,6 @@ def upload_route(service: BlurService, uploads: Uploads) -> Route:
                 key.digest, content_type, size_bytes, now_us=service.clock()
             )
             body = upload_document(made, request)
-        return response.document(body, request.request_id, status, HTTPStatus.CREATED)
+        return response.json_response(body, request.request_id, status, HTTPStatus.CREATED)
 
     return create_upload

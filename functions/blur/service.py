@@ -52,7 +52,7 @@ class BlurRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class BlurResult:
     """The result, the state of key and account after it, and whether it repeats a paid call."""
 
     image: EncodedImage
@@ -93,7 +93,7 @@ class BlurService:
         left_ms: int,
         idempotency_key: IdempotencyKey | None = None,
         is_client_connected: Callable[[], bool] = lambda: True,
-    ) -> Picture:
+    ) -> BlurResult:
         """Blur one photo and charge for it once; `left_ms` is the time until the process is ended.
 
         `read` returns what the form asks for. It is called once the price is held, since reading
@@ -129,7 +129,7 @@ class BlurService:
         is_free = not is_delivered or call.hold is None or call.hold.price == 0
         weight = self._weight(call.status, cpu_begun_ns) if is_free else None
         status = end(self.store, call, now_us=self.clock(), weight=weight)
-        return Picture(image, status, call.hold is None, watch.durations_ms(), link)
+        return BlurResult(image, status, call.hold is None, watch.durations_ms(), link)
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from events import make
-from tests.contract.conftest import FREQUENT, SITE, Answer, add_account
+from tests.contract.conftest import FREQUENT, SITE, ApiResponse, add_account
 
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts.sqlite.account_store import SqliteAccountStore
@@ -29,7 +29,7 @@ UNFIT = set("\r\n\0")
 
 
 class Target:
-    """The handler as a function from an event to its answer."""
+    """The handler as a function from an event to its response."""
 
     def __init__(self, folder: Path, model_dir: Path) -> None:
         """Open accounts in `folder`, one of which can pay for everything."""
@@ -48,11 +48,11 @@ class Target:
         logger = Logger(service=f"attack-{folder.name}", stream=self.log)
         self._handler = build_app(settings, logger=logger)
 
-    def __call__(self, event: dict[str, Any]) -> Answer:
-        """Answer, and forget what was logged of the call before."""
+    def __call__(self, event: dict[str, Any]) -> ApiResponse:
+        """Return the response, and clear the log of the call before."""
         self.log.seek(0)
         self.log.truncate()
-        return Answer(self._handler(event, InvocationContext()))
+        return ApiResponse(self._handler(event, InvocationContext()))
 
 
 def blur(image: bytes, **fields: str) -> dict[str, Any]:
@@ -69,24 +69,24 @@ def form_event(body: bytes, content_type: str) -> dict[str, Any]:
     return event | {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
 
 
-def outcome_of(answer: Answer) -> str:
-    """Return the answer's status and the code of its error, if it is an answer of the contract.
+def outcome_of(response: ApiResponse) -> str:
+    """Return the response's status and the code of its error, if it is an response of the contract.
 
     Raises:
         AssertionError: it is none, or it says that something broke.
 
     """
-    told = [*answer.headers, *answer.headers.values()]
+    told = [*response.headers, *response.headers.values()]
     assert not any(UNFIT & set(text) for text in told), told
-    assert "x-request-id" in answer.headers
-    if answer.status in WELL or answer.status == HTTPStatus.PERMANENT_REDIRECT:
-        return str(answer.status)
-    error = json.loads(answer.body)
+    assert "x-request-id" in response.headers
+    if response.status in WELL or response.status == HTTPStatus.PERMANENT_REDIRECT:
+        return str(response.status)
+    error = json.loads(response.body)
     assert error.keys() == {"error"}
     assert {"code", "message", "request_id"} <= error["error"].keys()
     code: str = error["error"]["code"]
-    assert (answer.status, code) in CODES, (answer.status, code)
-    return f"{answer.status} {code}"
+    assert (response.status, code) in CODES, (response.status, code)
+    return f"{response.status} {code}"
 
 
 def _codes() -> set[tuple[int, str]]:

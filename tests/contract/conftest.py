@@ -31,7 +31,7 @@ FUNDS = 3
 
 
 @dataclass
-class Answer:
+class ApiResponse:
     """A proxy response, read as a client would read it."""
 
     raw: dict[str, Any]
@@ -67,7 +67,7 @@ class Clock:
         return Instant(self.at_us)
 
 
-Call = Callable[[dict[str, Any]], Answer]
+Call = Callable[[dict[str, Any]], ApiResponse]
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def call(store: SqliteAccountStore, settings: Settings, clock: Clock, log: io.St
     """Return the handler as a function from an event to its answer."""
     del store  # it is there before the handler opens it
     handler = build_app(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
-    return lambda event: Answer(handler(event, InvocationContext()))
+    return lambda event: ApiResponse(handler(event, InvocationContext()))
 
 
 def add_account(

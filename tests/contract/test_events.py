@@ -18,14 +18,14 @@ from .conftest import EVENTS, FUNDS, balance_of
 if TYPE_CHECKING:
     from blur.accounts.sqlite.account_store import SqliteAccountStore
 
-    from .conftest import Answer, Call, Clock
+    from .conftest import ApiResponse, Call, Clock
 
 FILES = sorted(EVENTS.glob("*.json"))
 FAILURES = [file for file in FILES if file.name[0] == "4"]
 CODES_BY_NAME = {"no_key": "invalid_api_key", "repeated_header": "invalid_request"}
 
 
-def answer_to(file: Path, call: Call) -> Answer:
+def answer_to(file: Path, call: Call) -> ApiResponse:
     return call(json.loads(file.read_text()))
 
 

@@ -21,7 +21,7 @@ from blur.imaging.matting.session import open_model
 from blur.service import BlurService
 from blur.storage.large_files import Results
 
-from .conftest import Answer
+from .conftest import ApiResponse
 
 if TYPE_CHECKING:
     import io
@@ -72,7 +72,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
     )
     logger = Logger(service=f"test-{id(log)}", stream=log)
     app = Router(routes(service, None, 1_000_000), logger=logger, metrics=Metrics(namespace="Test"))
-    return lambda event: Answer(app(event, InvocationContext()))
+    return lambda event: ApiResponse(app(event, InvocationContext()))
 
 
 def with_a_slip(text: str, chance: random.Random) -> str:

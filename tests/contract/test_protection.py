@@ -1,4 +1,4 @@
-"""The headers that every answer has so that browsers and caches make nothing else of it."""
+"""The headers that every response has so that browsers and caches make nothing else of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blur.api.site import ASSETS, FRESH_S, PAGES
 from .conftest import EVENTS
 
 if TYPE_CHECKING:
-    from .conftest import Answer, Call
+    from .conftest import ApiResponse, Call
 
 CALLS = sorted(EVENTS.glob("*.json"))
 TELLS_OF_THE_INSIDE = {"server", "x-powered-by", "via", "x-aspnet-version"}
@@ -26,54 +26,54 @@ def get(path: str, **headers: str) -> dict[str, Any]:
     return event
 
 
-def require_protected(answer: Answer) -> None:
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["x-request-id"].startswith("req_")
-    assert not TELLS_OF_THE_INSIDE & set(answer.headers)
-    assert "set-cookie" not in answer.headers  # so that no page can call in a visitor's name
+def require_protected(response: ApiResponse) -> None:
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"].startswith("req_")
+    assert not TELLS_OF_THE_INSIDE & set(response.headers)
+    assert "set-cookie" not in response.headers  # so that no page can call in a visitor's name
 
 
 @pytest.mark.parametrize("file", CALLS, ids=lambda file: file.stem)
 def test_every_answer_of_the_api_is_what_it_says_and_kept_by_nobody(file: Any, call: Call) -> None:  # noqa: ANN401 - a path
-    answer = call(json.loads(file.read_text()))
-    assert answer.status == int(file.stem[:3])
-    require_protected(answer)
-    assert answer.headers["cache-control"] == "no-store"
+    response = call(json.loads(file.read_text()))
+    assert response.status == int(file.stem[:3])
+    require_protected(response)
+    assert response.headers["cache-control"] == "no-store"
 
 
 def test_what_broke_inside_is_kept_by_nobody_either(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr("blur.imaging.matting.session.Model.predict")
-    answer = call(make.blur())
-    assert answer.status == 500
-    require_protected(answer)
-    assert answer.headers["cache-control"] == "no-store"
+    response = call(make.blur())
+    assert response.status == 500
+    require_protected(response)
+    assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_framed_by_none_and_tells_none_where_it_was(path: str, call: Call) -> None:
-    answer = call(get(path))
-    require_protected(answer)
-    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
-    assert answer.headers["cache-control"] == "no-cache"
-    again = call(get(path, **{"If-None-Match": answer.headers["etag"]}))
+    response = call(get(path))
+    require_protected(response)
+    assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["cross-origin-opener-policy"] == "same-origin"
+    assert response.headers["cache-control"] == "no-cache"
+    again = call(get(path, **{"If-None-Match": response.headers["etag"]}))
     assert again.status == 304
     require_protected(again)
 
 
 @pytest.mark.parametrize("name", ASSETS)
 def test_a_file_of_the_page_is_what_it_says(name: str, call: Call) -> None:
-    answer = call(get(f"/{name}"))
-    require_protected(answer)
-    assert answer.headers["cache-control"] == f"public, max-age={FRESH_S}"
+    response = call(get(f"/{name}"))
+    require_protected(response)
+    assert response.headers["cache-control"] == f"public, max-age={FRESH_S}"
 
 
 def test_a_page_that_is_moved_is_protected_too(call: Call) -> None:
     event = get("/")
     event["requestContext"]["path"] = "/prod"
-    answer = call(event)
-    assert answer.status == 308
-    require_protected(answer)
+    response = call(event)
+    assert response.status == 308
+    require_protected(response)

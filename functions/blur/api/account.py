@@ -31,7 +31,7 @@ def account_document(view: AccountView) -> dict[str, Any]:
     }
 
 
-def account_standing(view: AccountView) -> AccountStatus:
+def account_status(view: AccountView) -> AccountStatus:
     """Tell where the key stands: an inquiry is free."""
     return AccountStatus(credits_charged=0, credits_left=view.account.balance, rate=view.rate)
 

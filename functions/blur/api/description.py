@@ -15,12 +15,12 @@ from blur.api.site import entity_tag, tagged
 
 if TYPE_CHECKING:
     from blur.api.request import HttpRequest
-    from blur.api.router import Answer
+    from blur.api.router import HttpResponse
 
 FILE = Path(__file__).with_name("openapi.json")
 
 
-def description(request: HttpRequest) -> Answer:
+def description(request: HttpRequest) -> HttpResponse:
     """Answer with the description; any page may read it."""
     data = _read()
     headers = {**CORS_HEADERS, "Cache-Control": "no-cache"}

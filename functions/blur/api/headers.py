@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 POLICY = "requests"
 """The name that ties the two rate-limit headers together."""
 
-AS_TOLD = {"X-Content-Type-Options": "nosniff"}
+NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 """No answer is anything but what its Content-Type says, whatever a browser makes of its bytes."""
 
 CORS_HEADERS = {
@@ -26,13 +26,13 @@ CORS_HEADERS = {
 """Any page may call the API: what it needs is a key, not a cookie."""
 
 
-def standing_headers(standing: AccountStatus) -> dict[str, str]:
+def account_headers(status: AccountStatus) -> dict[str, str]:
     """Return the call's cost, if it is known, the balance, and how many requests may follow."""
-    charged = standing.credits_charged
+    charged = status.credits_charged
     return {
         **({} if charged is None else {"X-Credits-Charged": str(charged)}),
-        "X-Credits-Remaining": str(standing.credits_left),
-        **_rate_headers(standing.rate),
+        "X-Credits-Remaining": str(status.credits_left),
+        **_rate_headers(status.rate),
     }
 
 

@@ -46,8 +46,8 @@ class Invocation(Protocol):
         ...
 
 
-Answer: TypeAlias = Response[Any]
-Route: TypeAlias = Callable[[HttpRequest], Answer]
+HttpResponse: TypeAlias = Response[Any]
+Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
 """Path without its last slash → method → what answers it."""
 UNROUTED = "(no route)"
@@ -83,9 +83,9 @@ class Router:
         for path, methods in routes.items():
             for method, route in methods.items():
                 self._register(path, method, route)
-        self._resolver.not_found(self._unrouted)
-        self._resolver.exception_handler(ApiError)(self._refused)
-        self._resolver.exception_handler(Exception)(self._broken)
+        self._resolver.not_found(self._no_route)
+        self._resolver.exception_handler(ApiError)(self._error_response)
+        self._resolver.exception_handler(Exception)(self._internal_error)
 
     @property
     def routes(self) -> Routes:
@@ -124,7 +124,7 @@ class Router:
             "answered",
             extra={
                 "method": logged_method(request.method),
-                "path": self._told(request.path),
+                "path": self._logged_path(request.path),
                 "status": status,
                 "duration_ms": duration_ms,
             },
@@ -136,7 +136,7 @@ class Router:
         methods = self._routes.get(_route(request.path), {})
         return "GET" if request.method == "HEAD" and "GET" in methods else request.method
 
-    def _told(self, path: str) -> str:
+    def _logged_path(self, path: str) -> str:
         """Return the path's route, and no other path: a client may have put its key there."""
         return _route(path) if _route(path) in self._routes else UNROUTED
 
@@ -147,37 +147,37 @@ class Router:
     def _register(self, path: str, method: str, route: Route) -> None:
         # The resolver compiles each rule as a regular expression: a bare dot matches anything.
         @self._resolver.route(re.escape(path), method)
-        def answer() -> Answer:
-            return response.sendable(route(_unambiguous(self._request())))
+        def answer() -> HttpResponse:
+            return response.encode_body(route(_without_repeated_headers(self._request())))
 
-    def _unrouted(self, _: Exception) -> Answer:
+    def _no_route(self, _: Exception) -> HttpResponse:
         """Tell an unknown path from a known one with another method (RFC 9110, 15.5.6)."""
         request = self._request()
         methods = self._routes.get(_route(request.path))
         if methods is None:
-            return self._refused(NotFoundError("There is no such route."))
+            return self._error_response(NotFoundError("There is no such route."))
         taken = with_head(methods)
         allowed = (*taken, "OPTIONS")
         if request.method == "OPTIONS":
-            return response.preflight(allowed, request.request_id)
+            return response.preflight_response(allowed, request.request_id)
         message = f"This route takes {' or '.join(taken)}."
-        return self._refused(MethodNotAllowedError(message, allowed=allowed))
+        return self._error_response(MethodNotAllowedError(message, allowed=allowed))
 
-    def _refused(self, error: ApiError) -> Answer:
+    def _error_response(self, error: ApiError) -> HttpResponse:
         self._logger.append_keys(code=error.code)
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
             # Only the kind of the error: its message can quote the request or the answer.
             self._logger.append_keys(cause=type(error.__cause__).__name__)
         if self._metrics:
             self._metrics.add_metric(error.code, MetricUnit.Count, 1)
-        return response.error(error, self._request().request_id)
+        return response.error_response(error, self._request().request_id)
 
-    def _broken(self, error: Exception) -> Answer:
+    def _internal_error(self, error: Exception) -> HttpResponse:
         self._logger.error("a request broke", extra=logged_exception(error))
-        return self._refused(InternalError())
+        return self._error_response(InternalError())
 
 
-def _unambiguous(request: HttpRequest) -> HttpRequest:
+def _without_repeated_headers(request: HttpRequest) -> HttpRequest:
     if request.repeated_headers:
         message = f"Send the header '{request.repeated_headers[0]}' only once."
         raise InvalidRequestError(message)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from blur.api.headers import AS_TOLD
+from blur.api.headers import NOSNIFF
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from blur.api.request import HttpRequest
-    from blur.api.router import Answer, Route, Routes
+    from blur.api.router import HttpResponse, Route, Routes
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 SCRIPT, STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
@@ -78,7 +78,7 @@ class Site:
         return pages | {f"/{name}": {"GET": self._asset(name)} for name in ASSETS}
 
     def _page(self, path: str, name: str) -> Route:
-        def page(request: HttpRequest) -> Answer:
+        def page(request: HttpRequest) -> HttpResponse:
             if elsewhere := canonical(request.public_path, is_root=path == "/"):
                 return _moved(elsewhere, request.request_id)
             wants_html = "html" in request.headers.get("accept", "").lower()
@@ -92,7 +92,7 @@ class Site:
         return page
 
     def _asset(self, name: str) -> Route:
-        def asset(request: HttpRequest) -> Answer:
+        def asset(request: HttpRequest) -> HttpResponse:
             headers = {"Cache-Control": f"public, max-age={FRESH_S}"}
             return self._answer(name, ASSETS[name], headers, request)
 
@@ -100,7 +100,7 @@ class Site:
 
     def _answer(
         self, name: str, content_type: str, headers: Mapping[str, str], request: HttpRequest
-    ) -> Answer:
+    ) -> HttpResponse:
         data, tag = self._file(name)
         return tagged(data, tag, content_type, headers, request)
 
@@ -127,7 +127,7 @@ def entity_tag(data: bytes) -> str:
 
 def tagged(
     data: bytes, tag: str, content_type: str, headers: Mapping[str, str], request: HttpRequest
-) -> Answer:
+) -> HttpResponse:
     """Answer with the bytes, or with 304 Not Modified to a client that has them already.
 
     Text goes into the event as text, since not every gateway turns base64 back into it.
@@ -182,13 +182,13 @@ def canonical(public_path: str, *, is_root: bool) -> str | None:
     return f"./{name}/" if is_root else f"../{name}"
 
 
-def _moved(location: str, request_id: str) -> Answer:
+def _moved(location: str, request_id: str) -> HttpResponse:
     headers = {"Location": location, "X-Request-Id": request_id, "Cache-Control": "no-store"}
     return _response(HTTPStatus.PERMANENT_REDIRECT, None, "", headers)
 
 
 def _response(
     status: HTTPStatus, content_type: str | None, body: str | bytes, headers: Mapping[str, str]
-) -> Answer:
-    told: dict[str, Any] = {**headers, **AS_TOLD}
+) -> HttpResponse:
+    told: dict[str, Any] = {**headers, **NOSNIFF}
     return Response(status.value, content_type, body, told)

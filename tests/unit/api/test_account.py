@@ -16,7 +16,7 @@ from blur.accounts.model import (
     RateLimitStatus,
     Usage,
 )
-from blur.api.account import account_document, account_standing, rfc3339
+from blur.api.account import account_document, account_status, rfc3339
 
 if TYPE_CHECKING:
     import pytest
@@ -75,7 +75,7 @@ def test_a_key_that_does_not_end_has_no_end() -> None:
 
 
 def test_an_inquiry_is_free_and_tells_the_balance_and_its_own_limit() -> None:
-    standing = account_standing(VIEW)
+    standing = account_status(VIEW)
     assert (standing.credits_charged, standing.credits_left, standing.rate) == (0, 6, VIEW.rate)
 
 

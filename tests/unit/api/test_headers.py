@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from blur.accounts.model import AccountStatus, RateLimit, RateLimitStatus
-from blur.api.headers import server_timing, standing_headers
+from blur.api.headers import account_headers, server_timing
 
 
 def test_credits_and_rate_are_told() -> None:
     rate = RateLimitStatus(RateLimit(per_minute=90, burst=20), remaining=7, reset_s=9)
-    assert standing_headers(AccountStatus(1, 41, rate)) == {
+    assert account_headers(AccountStatus(1, 41, rate)) == {
         "X-Credits-Charged": "1",
         "X-Credits-Remaining": "41",
         "RateLimit-Policy": '"requests";q=20;w=14',

@@ -18,7 +18,7 @@ from blur.errors import (
     RateLimitError,
 )
 from blur.imaging.encode.encoder import EncodedImage
-from blur.service import STEPS, Picture
+from blur.service import STEPS, BlurResult
 from blur.stopwatch import TOTAL
 from blur.storage.ports import Link
 
@@ -47,10 +47,10 @@ HEADROOM_BYTES = 600
 """What an answer with headers shorter than the longest may fall short of the limit."""
 
 
-def answered_bytes(made: Picture, request_id: str) -> int:
+def answered_bytes(made: BlurResult, request_id: str) -> int:
     """Return the bytes of JSON that Lambda is given for a picture."""
     resolver = APIGatewayRestResolver()
-    resolver.get("/")(lambda: response.picture(made, request_id))
+    resolver.get("/")(lambda: response.image_response(made, request_id))
     return len(json.dumps(resolver.resolve(make.event("GET", "/"), None)))  # type: ignore[arg-type]
 
 
@@ -58,7 +58,7 @@ def answered_bytes(made: Picture, request_id: str) -> int:
 def test_the_largest_inline_picture_fits_the_limit_closely(limit: int) -> None:
     durations_ms = dict.fromkeys((*STEPS, TOTAL), 123.4)
     data = bytes(response.max_inline_bytes(limit))
-    made = Picture(EncodedImage(data, "image/png"), STANDING, False, durations_ms)  # noqa: FBT003
+    made = BlurResult(EncodedImage(data, "image/png"), STANDING, False, durations_ms)  # noqa: FBT003
     answered = answered_bytes(made, "req_00000000-0000-4000-8000-000000000000")
     assert limit - HEADROOM_BYTES < answered <= limit
 
@@ -74,7 +74,7 @@ def test_the_largest_inline_picture_fits_with_the_longest_headers_that_there_can
     left_over = []
     for limit in range(100_000, 100_004):  # base64 grows by four characters at a time
         data = bytes(response.max_inline_bytes(limit))
-        made = Picture(EncodedImage(data, "image/" + "x" * 20), standing, True, durations_ms)  # noqa: FBT003
+        made = BlurResult(EncodedImage(data, "image/" + "x" * 20), standing, True, durations_ms)  # noqa: FBT003
         left_over.append(limit - answered_bytes(made, "req_" + "x" * 100))
     assert sorted(left_over) == [0, 1, 2, 3]
 
@@ -86,12 +86,14 @@ def test_a_limit_that_the_headers_just_fill_leaves_no_room() -> None:
     assert response.max_inline_bytes(headers_bytes + 4) == 6
 
 
-def picture(*, replayed: bool = False, link: Link | None = None) -> Picture:
-    return Picture(EncodedImage(b"bytes", "image/webp"), STANDING, replayed, {"total": 12.34}, link)
+def picture(*, replayed: bool = False, link: Link | None = None) -> BlurResult:
+    return BlurResult(
+        EncodedImage(b"bytes", "image/webp"), STANDING, replayed, {"total": 12.34}, link
+    )
 
 
 def test_a_picture_is_answered_as_it_is_and_tells_where_the_key_stands() -> None:
-    answer = response.picture(picture(), REQUEST_ID)
+    answer = response.image_response(picture(), REQUEST_ID)
     assert (answer.status_code, answer.content_type) == (200, "image/webp")
     assert answer.body == b"bytes"
     assert answer.headers == {
@@ -103,13 +105,13 @@ def test_a_picture_is_answered_as_it_is_and_tells_where_the_key_stands() -> None
 
 
 def test_a_picture_paid_for_before_says_so() -> None:
-    answer = response.picture(picture(replayed=True), REQUEST_ID)
+    answer = response.image_response(picture(replayed=True), REQUEST_ID)
     assert answer.headers["Idempotent-Replayed"] == "true"
 
 
 def test_a_picture_that_is_kept_elsewhere_is_pointed_at() -> None:
     link = Link("https://bucket.example/result", Instant(1_800_000_000_000_000))
-    answer = response.picture(picture(link=link), REQUEST_ID)
+    answer = response.image_response(picture(link=link), REQUEST_ID)
     assert (answer.status_code, answer.content_type) == (303, "application/json")
     assert json.loads(answer.body or "") == {
         "url": "https://bucket.example/result",
@@ -127,18 +129,18 @@ def test_a_picture_that_is_kept_elsewhere_is_pointed_at() -> None:
 
 
 def test_a_document_is_json_with_where_the_key_stands_if_it_has_one() -> None:
-    answer = response.document({"a": 1}, REQUEST_ID)
+    answer = response.json_response({"a": 1}, REQUEST_ID)
     assert (answer.status_code, answer.content_type, answer.body) == (
         200,
         "application/json",
         '{"a": 1}',
     )
     assert answer.headers == COMMON | JSON
-    assert response.document({}, REQUEST_ID, STANDING).headers == COMMON | STANDS | JSON
+    assert response.json_response({}, REQUEST_ID, STANDING).headers == COMMON | STANDS | JSON
 
 
 def test_an_error_is_told_in_the_contracts_words_and_costs_nothing() -> None:
-    answer = response.error(InvalidRadiusError("no"), REQUEST_ID)
+    answer = response.error_response(InvalidRadiusError("no"), REQUEST_ID)
     assert (answer.status_code, answer.content_type) == (400, "application/json")
     assert json.loads(answer.body or "") == {
         "error": {"code": "invalid_radius", "message": "no", "request_id": REQUEST_ID}
@@ -149,13 +151,13 @@ def test_an_error_is_told_in_the_contracts_words_and_costs_nothing() -> None:
 def test_an_error_with_a_standing_tells_it_but_never_a_charge() -> None:
     failed = InternalError()
     failed.account_status = STANDING
-    assert response.error(failed, REQUEST_ID).headers == COMMON | STANDS | JSON | {
+    assert response.error_response(failed, REQUEST_ID).headers == COMMON | STANDS | JSON | {
         "X-Credits-Charged": "0"
     }
 
 
 def test_an_error_that_passes_tells_when_to_come_back_in_body_and_header() -> None:
-    answer = response.error(RateLimitError("wait", retry_after_s=7), REQUEST_ID)
+    answer = response.error_response(RateLimitError("wait", retry_after_s=7), REQUEST_ID)
     assert answer.status_code == 429
     assert json.loads(answer.body or "")["error"]["retry_after"] == 7
     assert answer.headers["Retry-After"] == "7"
@@ -163,18 +165,18 @@ def test_an_error_that_passes_tells_when_to_come_back_in_body_and_header() -> No
 
 def test_a_wrong_method_is_told_the_right_ones() -> None:
     failed = MethodNotAllowedError("no", allowed=("GET", "OPTIONS"))
-    answer = response.error(failed, REQUEST_ID)
+    answer = response.error_response(failed, REQUEST_ID)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, OPTIONS")
 
 
 def test_an_upload_that_arrived_is_answered_with_nothing() -> None:
-    answer = response.stored(REQUEST_ID)
+    answer = response.no_content(REQUEST_ID)
     assert (answer.status_code, answer.content_type, answer.body) == (204, None, "")
     assert answer.headers == COMMON
 
 
 def test_a_browser_is_told_for_a_day_what_it_may_send() -> None:
-    answer = response.preflight(("POST", "OPTIONS"), REQUEST_ID)
+    answer = response.preflight_response(("POST", "OPTIONS"), REQUEST_ID)
     assert (answer.status_code, answer.content_type, answer.body) == (204, None, "")
     assert answer.headers == {
         **COMMON,
@@ -186,23 +188,23 @@ def test_a_browser_is_told_for_a_day_what_it_may_send() -> None:
 
 
 def test_an_answer_without_the_resolver_is_a_proxy_response_of_the_same_parts() -> None:
-    refused = response.error(InternalError(), REQUEST_ID)
-    told = response.proxied(refused)
+    refused = response.error_response(InternalError(), REQUEST_ID)
+    told = response.proxy_response(refused)
     assert set(told) == {"statusCode", "headers", "body"}
     assert (told["statusCode"], told["body"]) == (500, refused.body)
     assert told["headers"] == COMMON | JSON | {"X-Credits-Charged": "0"}
 
 
 def test_an_answer_with_nothing_in_it_has_no_content_type() -> None:
-    assert response.proxied(response.stored(REQUEST_ID))["headers"] == COMMON
+    assert response.proxy_response(response.no_content(REQUEST_ID))["headers"] == COMMON
 
 
 @pytest.mark.parametrize("body", [b"", b"\x89PNG\r\n\x1a\n", bytes(range(256))])
 def test_bytes_are_sent_as_base64_and_said_to_be(body: bytes) -> None:
-    sent = response.sendable(Response(200, "image/png", body))
+    sent = response.encode_body(Response(200, "image/png", body))
     assert (sent.body, sent.base64_encoded) == (base64.b64encode(body).decode(), True)
 
 
 def test_text_is_sent_as_it_is() -> None:
-    sent = response.sendable(Response(200, "text/plain", "t"))
+    sent = response.encode_body(Response(200, "text/plain", "t"))
     assert (sent.body, sent.base64_encoded) == ("t", False)

@@ -20,7 +20,7 @@ from blur.errors import InternalError, InvalidRadiusError, UnavailableError
 
 if TYPE_CHECKING:
     from blur.api.request import HttpRequest
-    from blur.api.router import Answer, Routes
+    from blur.api.router import HttpResponse, Routes
 
 
 class Lambda:
@@ -42,30 +42,30 @@ class Rooms:
     def __init__(self) -> None:
         self.seen: list[HttpRequest] = []
 
-    def open(self, request: HttpRequest) -> Answer:
+    def open(self, request: HttpRequest) -> HttpResponse:
         self.seen.append(request)
-        return response.document({"path": request.path}, request.request_id)
+        return response.json_response({"path": request.path}, request.request_id)
 
-    def refused(self, request: HttpRequest) -> Answer:
+    def refused(self, request: HttpRequest) -> HttpResponse:
         raise InvalidRadiusError(request.path)
 
-    def out_of_reach(self, _: HttpRequest) -> Answer:
+    def out_of_reach(self, _: HttpRequest) -> HttpResponse:
         raise UnavailableError(INSIDE, retry_after_s=1) from TimeoutError(INSIDE)
 
-    def lost(self, _: HttpRequest) -> Answer:
+    def lost(self, _: HttpRequest) -> HttpResponse:
         raise InternalError from ChildProcessError(INSIDE)
 
-    def misled(self, _: HttpRequest) -> Answer:
+    def misled(self, _: HttpRequest) -> HttpResponse:
         raise InvalidRadiusError(INSIDE) from ValueError(INSIDE)
 
-    def long(self, _: HttpRequest) -> Answer:
+    def long(self, _: HttpRequest) -> HttpResponse:
         raise RuntimeError("x" * 100_000)
 
-    def picture(self, request: HttpRequest) -> Answer:
+    def picture(self, request: HttpRequest) -> HttpResponse:
         headers: dict[str, str | list[str]] = {"X-Request-Id": request.request_id}
         return Response(200, "image/png", b"\x89PNG", headers)
 
-    def broken(self, request: HttpRequest) -> Answer:
+    def broken(self, request: HttpRequest) -> HttpResponse:
         raise RuntimeError(request.path)
 
 

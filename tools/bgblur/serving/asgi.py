@@ -133,8 +133,8 @@ class ServerApp:
         if exchange.path == READY_PATH:
             await self._readiness.require()
             status = "ready"
-        document = response.document({"status": status}, f"req_{exchange.request_id}")
-        return to_reply(response.proxied(document))
+        document = response.json_response({"status": status}, f"req_{exchange.request_id}")
+        return to_reply(response.proxy_response(document))
 
     async def _answer_photo(self, exchange: Exchange) -> Reply:
         if exchange.has_many_keys():  # the handler rejects it with a message
@@ -206,7 +206,7 @@ class ServerApp:
 
     async def _receive_upload(self, folder: FolderStore, exchange: Exchange) -> Reply:
         await receive_upload(folder, exchange.header(b"content-type"), exchange.body.chunks())
-        return to_reply(response.proxied(response.stored(f"req_{exchange.request_id}")))
+        return to_reply(response.proxy_response(response.no_content(f"req_{exchange.request_id}")))
 
     def _log(self, exchange: Exchange, status: int, code: str | None) -> None:
         if exchange.is_logged:

@@ -122,4 +122,4 @@ class ResponseSender:
 
 def error_reply(error: ApiError, request_id: str) -> Reply:
     """Return an error of the API as an HTTP response."""
-    return to_reply(response.proxied(response.error(error, f"req_{request_id}")))
+    return to_reply(response.proxy_response(response.error_response(error, f"req_{request_id}")))
