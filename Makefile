@@ -2,7 +2,7 @@
 PYTHON ?= python3
 # The network, by the names of BLUR_MODEL.
 MODEL ?= u2netp-light
-# A folder that has the model's file; empty: it is downloaded.
+# A folder that has the models' files; empty: they are downloaded.
 MODEL_FROM ?=
 
 VENV := .venv
@@ -75,10 +75,13 @@ check: $(TEST_READY) ## Lint, formatting, types, and the direction of imports
 prose: $(TEST_READY) ## Count the phrases of tools/prose.toml in each folder; python tools/prose.py lists them
 	@$(BIN)/python tools/prose.py --counts
 
-model: | $(SERVE_READY) ## Bring the model into build/models; MODEL=name takes another one
+model: | $(SERVE_READY) ## Bring the models into build/models; MODEL=name takes another one
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
+	@$(BIN)/python layers/model/fetch.py --model selfie-segmentation --optional --into build/models \
+		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
 	@$(BIN)/python layers/model/lighten.py build/models
+	@$(BIN)/python layers/model/convert.py build/models
 
 # Both wheels of one commit are the same bytes on every machine.
 DIST ?= dist
@@ -168,6 +171,7 @@ lock: $(TEST_READY) ## Pin the dependencies again; UPGRADE=--upgrade takes newer
 	@$(LOCK) function.in serve.in --constraints serve.txt --output-file runtime.txt
 	@$(LOCK) function.in serve.in build.in model.in test.in --constraints serve.txt --output-file test.txt
 	@$(LOCK) model.in --constraints serve.txt --output-file ../layers/model/requirements.txt
+	@$(LOCK) npm.in --constraints test.txt --output-file ../layers/model/npm.txt
 	@$(LOCK) base.in --output-file base.txt
 	@$(LOCK) sam.in --output-file sam.txt
 	@$(LOCK) audit.in --output-file audit.txt

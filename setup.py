@@ -17,6 +17,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 MODEL = ROOT / "build" / "models" / "u2netp-light.onnx"
+PEOPLE_MODEL = MODEL.with_name("selfie-segmentation.onnx")
 SITE = ROOT / "site"
 
 
@@ -32,15 +33,20 @@ class BuildWithData(build_py):  # type: ignore[misc] # setuptools has no types
         shutil.rmtree(data, ignore_errors=True)  # what an earlier build left is not shipped
         shutil.copytree(SITE, data / "site")
         (data / "models").mkdir()
-        shutil.copyfile(_model(), data / "models" / MODEL.name)
+        for model in _models():
+            shutil.copyfile(model, data / "models" / model.name)
 
 
-def _model() -> Path:
+def _models() -> list[Path]:
+    layer, folder = ROOT / "layers" / "model", MODEL.parent
     if not MODEL.is_file():
-        layer = ROOT / "layers" / "model"
-        _run(layer / "fetch.py", "--model", MODEL.stem, "--into", str(MODEL.parent))
-        _run(layer / "lighten.py", str(MODEL.parent))
-    return MODEL
+        _run(layer / "fetch.py", "--model", MODEL.stem, "--into", str(folder))
+        _run(layer / "lighten.py", str(folder))
+    if not PEOPLE_MODEL.is_file():
+        fetch = ("--model", PEOPLE_MODEL.stem, "--optional", "--into", str(folder))
+        _run(layer / "fetch.py", *fetch)
+        _run(layer / "convert.py", str(folder))
+    return [model for model in (MODEL, PEOPLE_MODEL) if model.is_file()]
 
 
 def _run(script: Path, *arguments: str) -> None:

@@ -31,6 +31,7 @@ DOCKERFILE = ROOT / "functions" / "blur" / "Dockerfile"
 
 Component = dict[str, Any]
 
+PEOPLE = "selfie-segmentation"
 FUNCTION = "background-blur-api"
 LICENCES = {
     "3-Clause BSD License": "BSD-3-Clause",
@@ -100,11 +101,28 @@ def models(name: str, folder: Path) -> list[Component]:
     original["externalReferences"] = [{"type": "distribution", "url": row["release"]}]
     if "light" not in row:
         return [original]
-    light = (folder / f"{row['light']}.onnx").read_bytes()
-    derived = _model(row["light"], row, hashlib.sha256(light).hexdigest())
+    light = folder / f"{row['light']}.onnx"
+    return [original, _derived(row["light"], row, light, original, script="lighten.py")]
+
+
+def people_models(folder: Path) -> list[Component]:
+    """Describe the network for people and its converted form, if the folder has them."""
+    converted = folder / f"{PEOPLE}.onnx"
+    if not converted.is_file():
+        return []
+    row = tomllib.loads(MODELS.read_text("utf-8"))[PEOPLE]
+    original = _model(PEOPLE, row, row["sha256"])
+    original["externalReferences"] = [{"type": "distribution", "url": row["release"]}]
+    return [original, _derived(converted.name, row, converted, original, script="convert.py")]
+
+
+def _derived(
+    name: str, row: dict[str, Any], file: Path, original: Component, *, script: str
+) -> Component:
+    derived = _model(name, row, hashlib.sha256(file.read_bytes()).hexdigest())
     ancestor = {key: original[key] for key in ("type", "name", "hashes")}
-    derived["pedigree"] = {"ancestors": [ancestor], "notes": "made by layers/model/lighten.py"}
-    return [original, derived]
+    derived["pedigree"] = {"ancestors": [ancestor], "notes": f"made by layers/model/{script}"}
+    return derived
 
 
 def _model(name: str, row: dict[str, Any], sha256: str) -> Component:
@@ -128,6 +146,7 @@ def bill(model: str, folder: Path) -> dict[str, Any]:
     """Return the whole document for an image with this model, whose files are in the folder."""
     pins = read_lock(LOCK.read_text("utf-8"))
     components = [*map(package, pins), *models(model, folder)]
+    components += people_models(folder)
     components.append(base(DOCKERFILE.read_text("utf-8")))
     version = metadata.version(FUNCTION)
     function = {"type": "application", "bom-ref": FUNCTION, "name": FUNCTION, "version": version}

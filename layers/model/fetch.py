@@ -107,6 +107,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         name = fetch(model, target, _sources(options.source, options.folder))
+    except UnavailableError as error:
+        sys.stderr.write(f"{target} could not be brought:\n{error}\n")
+        if options.optional:
+            sys.stderr.write("It is optional; the build goes on without it.\n")
+        return 0 if options.optional else 1
     except FetchError as error:
         sys.stderr.write(f"{target} could not be brought:\n{error}\n")
         return 1
@@ -125,6 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", required=True, help="its name in models.toml")
     parser.add_argument("--into", type=Path, required=True, help="the folder to put it in")
     parser.add_argument("--pins", type=Path, default=PINS, help="another models.toml")
+    parser.add_argument(
+        "--optional", action="store_true", help="succeed, with a warning, if no source has it"
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--source", choices=SOURCES, help="only this source; all in turn if none")
     source.add_argument("--from", dest="folder", type=Path, help="a folder that has the file")

@@ -8,14 +8,13 @@ changed, and what it costs, is in docs/imaging.md.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import onnx
 
 from factors import factorise, read_factors
+from output import write_whole
 from rewrite import rewrite
 
 SOURCE, LIGHT = "u2netp.onnx", "u2netp-light.onnx"
@@ -52,16 +51,7 @@ def main(folder: Path) -> None:
     """Write the light model into the folder, whole or not at all; only if u2netp is there."""
     if not (folder / SOURCE).exists():
         return
-    light = lighten((folder / SOURCE).read_bytes())
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{LIGHT}.")
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(light)
-        part.chmod(0o644)  # as fetch.py does: Lambda runs as another user
-        part.replace(folder / LIGHT)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(lighten((folder / SOURCE).read_bytes()), folder / LIGHT)
 
 
 if __name__ == "__main__":

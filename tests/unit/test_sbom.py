@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def test_every_package_and_model_has_a_licence(document: dict[str, Any]) -> None
 def test_the_model_is_listed_with_the_hash_of_its_file_and_what_it_is_made_of(
     document: dict[str, Any],
 ) -> None:
-    original, light = of_type(document, "machine-learning-model")
+    original, light, *_ = of_type(document, "machine-learning-model")
     pin = tomllib.loads(read("layers/model/models.toml"))["u2netp"]
     assert original["hashes"] == [{"alg": "SHA-256", "content": pin["sha256"]}]
     content = (FOLDER / f"{MODEL}.onnx").read_bytes()
@@ -66,6 +67,18 @@ def test_native_libraries_that_wheels_bring_along_are_listed(document: dict[str,
         for file in each["components"]
     }
     assert {"libheif", "libwebp", "libcrypto"} <= names
+
+
+def test_the_network_for_people_is_listed_if_the_image_has_it(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    *_, original, converted = of_type(document, "machine-learning-model")
+    pin = tomllib.loads(read("layers/model/models.toml"))["selfie-segmentation"]
+    assert original["hashes"] == [{"alg": "SHA-256", "content": pin["sha256"]}]
+    content = (FOLDER / "selfie-segmentation.onnx").read_bytes()
+    assert converted["hashes"][0]["content"] == hashlib.sha256(content).hexdigest()
+    assert converted["pedigree"]["ancestors"][0]["hashes"] == original["hashes"]
+    assert sbom.people_models(tmp_path) == []
 
 
 def test_another_model_is_listed_in_its_place() -> None:

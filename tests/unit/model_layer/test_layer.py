@@ -26,7 +26,12 @@ def test_the_layer_mounts_the_models_where_the_function_looks_for_them(tmp_path:
     subprocess.run(["make", "-C", copy, "build-ModelLayer", *words], check=True)
     model = read_pins(copy / "models.toml")["u2netp"]
     names = {path.name for path in (artifacts / "models").iterdir()}
-    assert names == {model.file, MODELS["u2netp-light"].file}
+    assert names == {
+        model.file,
+        MODELS["u2netp-light"].file,
+        "selfie_segmentation.tflite",
+        "selfie-segmentation.onnx",
+    }
 
 
 def test_the_layer_takes_the_model_that_is_named(tmp_path: Path) -> None:

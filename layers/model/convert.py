@@ -1,0 +1,218 @@
+"""Convert MediaPipe's network for people to ONNX: `python convert.py build/models`.
+
+It writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`. Where that file is
+missing it does nothing. The weights are the same, and so is the result
+to about 1e-6. The same input gives the same file, byte for byte.
+
+TensorFlow Lite keeps images as (1, height, width, channels), ONNX as (1, channels, height, width).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tflite
+from onnx import ModelProto, NodeProto, TensorProto, checker, helper
+
+from graph import add
+from output import write_whole
+from tflite_file import Operator, TfliteFile, UnsupportedNetworkError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SOURCE, CONVERTED = "selfie_segmentation.tflite", "selfie-segmentation.onnx"
+OPSET, IR_VERSION = 13, 7
+"""Old enough for every runtime in use, new enough for all operators here."""
+
+
+class Network:
+    """An ONNX graph that grows operator by operator. A tensor's name is its number in the file."""
+
+    def __init__(self, file: TfliteFile) -> None:
+        """Begin without nodes."""
+        self.file = file
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, NDArray[Any]] = {}
+        self.aliases: dict[int, int] = {}
+        """Constants in full precision, by the tensor that holds them in half precision."""
+
+    def convert(self, operator: Operator) -> None:
+        """Add the nodes of an operator.
+
+        Raises:
+            UnsupportedNetworkError: the operator, or one of its options, is not known.
+
+        """
+        if operator.kind == "DEQUANTIZE":  # of weights that are stored as half floats
+            self.aliases[operator.output] = operator.inputs[0]
+            return
+        if operator.kind not in CONVERTERS:
+            message = f"the operator {operator.kind} is not supported"
+            raise UnsupportedNetworkError(message)
+        fused = getattr(operator.options, "FusedActivationFunction", None)
+        if fused is not None:
+            _require(fused() == tflite.ActivationFunctionType.NONE, operator, "activation")
+        CONVERTERS[operator.kind](self, operator)
+
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:  # noqa: ANN401 - ONNX's attributes
+        """Add a node."""
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+
+    def weights(self, tensor: int) -> NDArray[np.float32]:
+        """Return a constant's values, in TensorFlow's order."""
+        return self.file.constant(self.aliases.get(tensor, tensor))
+
+    def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add a constant and return its name."""
+        self.constants[name] = values
+        return name
+
+
+def _require(holds: bool, operator: Operator, what: str) -> None:  # noqa: FBT001 - an assertion
+    if not holds:
+        message = f"this {what} of {operator.kind} is not supported"
+        raise UnsupportedNetworkError(message)
+
+
+def _simple(kind: str, **attributes: Any) -> Callable[[Network, Operator], None]:  # noqa: ANN401 - ONNX's attributes
+    """Return a converter to one node with the same inputs."""
+
+    def convert(network: Network, operator: Operator) -> None:
+        network.node(kind, [str(i) for i in operator.inputs], str(operator.output), **attributes)
+
+    return convert
+
+
+def _convolution(network: Network, operator: Operator) -> None:
+    """Convert a plain or a depthwise convolution: OHWI or 1HWO weights to OIHW."""
+    options, (source, weights, bias) = operator.options, operator.inputs
+    kernel = network.weights(weights)
+    is_depthwise = operator.kind == "DEPTHWISE_CONV_2D"
+    kernel = kernel.transpose((3, 0, 1, 2) if is_depthwise else (0, 3, 1, 2))
+    _require((options.DilationHFactor(), options.DilationWFactor()) == (1, 1), operator, "dilation")
+    strides = (options.StrideH(), options.StrideW())
+    sides = network.file.shape(source)[1:3]
+    pads = [(0, 0), (0, 0)]
+    if options.Padding() == tflite.Padding.SAME:
+        pads = [_same(*axis) for axis in zip(sides, kernel.shape[2:], strides, strict=True)]
+    name = str(operator.output)
+    inputs = [
+        str(source),
+        network.constant(f"{name}_weights", kernel),
+        network.constant(f"{name}_bias", network.weights(bias)),
+    ]
+    network.node(
+        "Conv",
+        inputs,
+        name,
+        kernel_shape=kernel.shape[2:],
+        strides=strides,
+        pads=[before for before, _ in pads] + [after for _, after in pads],
+        group=kernel.shape[0] if is_depthwise else 1,
+    )
+
+
+def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return TensorFlow's padding "SAME" before and after: an odd one is larger after."""
+    total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+    return total // 2, total - total // 2
+
+
+def _pool(network: Network, operator: Operator) -> None:
+    options, (source,) = operator.options, operator.inputs
+    whole = (options.FilterHeight(), options.FilterWidth()) == network.file.shape(source)[1:3]
+    _require(whole, operator, "window")
+    network.node("GlobalAveragePool", [str(source)], str(operator.output))
+
+
+def _resize(network: Network, operator: Operator) -> None:
+    options, source, name = operator.options, operator.inputs[0], str(operator.output)
+    _require(options.HalfPixelCenters() and not options.AlignCorners(), operator, "alignment")
+    before, after = (network.file.shape(each)[1:3] for each in (source, operator.output))
+    scales = np.array([1, 1, after[0] / before[0], after[1] / before[1]])
+    scales_name = network.constant(f"{name}_scales", scales)
+    network.node("Resize", [str(source), "", scales_name], name, mode="linear")
+
+
+def _hard_swish(network: Network, operator: Operator) -> None:
+    """Convert x * clip(x / 6 + 1/2, 0, 1), for which this opset has no single operator."""
+    source, name = str(operator.inputs[0]), str(operator.output)
+    network.node("HardSigmoid", [source], f"{name}_gate", alpha=1 / 6, beta=0.5)
+    network.node("Mul", [source, f"{name}_gate"], name)
+
+
+def _transposed(network: Network, operator: Operator) -> None:
+    """Convert MediaPipe's own operator: a transposed convolution without overlap, and a bias.
+
+    Its options are three 32-bit integers, padding and the strides along width and height
+    (`TfLiteTransposeConvParams`); with a kernel as large as the strides there is no padding.
+    """
+    source, weights, bias = operator.inputs
+    kernel = network.weights(weights)  # (outputs, height, width, inputs)
+    _, width, height = np.frombuffer(operator.options, "<i4")
+    _require(kernel.shape[1:3] == (height, width), operator, "kernel")
+    name = str(operator.output)
+    inputs = [
+        str(source),
+        network.constant(f"{name}_weights", kernel.transpose(3, 0, 1, 2)),
+        network.constant(f"{name}_bias", network.weights(bias)),
+    ]
+    sides = kernel.shape[1:3]
+    network.node("ConvTranspose", inputs, name, kernel_shape=sides, strides=sides)
+
+
+CONVERTERS: dict[str, Callable[[Network, Operator], None]] = {
+    "ADD": _simple("Add"),
+    "AVERAGE_POOL_2D": _pool,
+    "CONV_2D": _convolution,
+    "Convolution2DTransposeBias": _transposed,
+    "DEPTHWISE_CONV_2D": _convolution,
+    "HARD_SWISH": _hard_swish,
+    "LOGISTIC": _simple("Sigmoid"),
+    "MUL": _simple("Mul"),
+    "RELU": _simple("Relu"),
+    "RESIZE_BILINEAR": _resize,
+}
+"""By the operator's name in the file."""
+
+
+def convert(content: bytes) -> bytes:
+    """Return a network of TensorFlow Lite in ONNX's format.
+
+    Raises:
+        UnsupportedNetworkError: it has something that the conversion does not know.
+
+    """
+    file = TfliteFile(content)
+    network = Network(file)
+    for operator in file.operators():
+        network.convert(operator)
+    ends = [_info(file, tensor) for tensor in (file.input, file.output)]
+    graph = helper.make_graph(network.nodes, "people", ends[:1], ends[1:])
+    add(graph, network.constants)
+    opsets = [helper.make_opsetid("", OPSET)]
+    model: ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+    checker.check_model(model, full_check=True)
+    converted: bytes = model.SerializeToString(deterministic=True)
+    return converted
+
+
+def _info(file: TfliteFile, tensor: int) -> Any:  # noqa: ANN401 - onnx has no type for it
+    batch, height, width, channels = file.shape(tensor)
+    shape = [batch, channels, height, width]
+    return helper.make_tensor_value_info(str(tensor), TensorProto.FLOAT, shape)
+
+
+def main(folder: Path) -> None:
+    """Write the converted network into the folder, whole or not at all, if it has the source."""
+    if (folder / SOURCE).exists():
+        write_whole(convert((folder / SOURCE).read_bytes()), folder / CONVERTED)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,20 @@
+"""Write a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(content: bytes, target: Path) -> None:
+    """Put the content at the target in one step, readable by all users."""
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        part.chmod(0o644)  # as fetch.py does: Lambda runs as another user
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

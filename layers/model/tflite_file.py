@@ -1,0 +1,103 @@
+"""Read a network in TensorFlow Lite's format: its operators, their options and constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tflite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+OPERATORS = {
+    number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()
+}
+DTYPES = {tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.FLOAT16: np.float16}
+
+
+class UnsupportedNetworkError(Exception):
+    """The network has something that the conversion does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator; tensors are known by their numbers."""
+
+    kind: str
+    """The built-in operator's name, or a custom operator's own."""
+    inputs: list[int]
+    output: int
+    options: Any
+    """The options' table, of a class of the package `tflite`; bytes for a custom operator."""
+
+
+class TfliteFile:
+    """The only subgraph of a file, with one input and one output."""
+
+    def __init__(self, content: bytes) -> None:
+        """Parse the content.
+
+        Raises:
+            UnsupportedNetworkError: it has more than one subgraph, input or output.
+
+        """
+        self._model = tflite.Model.GetRootAsModel(content, 0)
+        self._graph = self._model.Subgraphs(0)
+        lengths = self._graph.InputsLength(), self._graph.OutputsLength()
+        if (self._model.SubgraphsLength(), *lengths) != (1, 1, 1):
+            message = "only one subgraph with one input and one output is supported"
+            raise UnsupportedNetworkError(message)
+        self.input = int(self._graph.Inputs(0))
+        self.output = int(self._graph.Outputs(0))
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """Return a tensor's shape, in TensorFlow's order."""
+        table = self._graph.Tensors(tensor)
+        return tuple(table.Shape(axis) for axis in range(table.ShapeLength()))
+
+    def constant(self, tensor: int) -> NDArray[np.float32]:
+        """Return the values of a constant of floats."""
+        table = self._graph.Tensors(tensor)
+        content = self._model.Buffers(table.Buffer()).DataAsNumpy().tobytes()
+        return np.frombuffer(content, DTYPES[table.Type()]).reshape(self.shape(tensor)).astype("f4")
+
+    def operators(self) -> Iterator[Operator]:
+        """Yield the operators in the order of their execution."""
+        for place in range(self._graph.OperatorsLength()):
+            operator = self._graph.Operators(place)
+            code = self._model.OperatorCodes(operator.OpcodeIndex())
+            # Numbers up to 127 are in an older field; the newer one then has 0.
+            kind = OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+            if kind == "CUSTOM":
+                kind = code.CustomCode().decode()
+                options: Any = operator.CustomOptionsAsNumpy().tobytes()
+            else:
+                options = _options(operator)
+            inputs = [operator.Inputs(k) for k in range(operator.InputsLength())]
+            yield Operator(kind, inputs, operator.Outputs(0), options)
+
+
+OPTIONS = {
+    getattr(tflite.BuiltinOptions, name): getattr(tflite, name)
+    for name in (
+        "AddOptions",
+        "Conv2DOptions",
+        "DepthwiseConv2DOptions",
+        "MulOptions",
+        "Pool2DOptions",
+        "ResizeBilinearOptions",
+    )
+}
+
+
+def _options(operator: Any) -> Any:  # noqa: ANN401 - the package has no types
+    kind = OPTIONS.get(operator.BuiltinOptionsType())
+    if kind is None:
+        return None
+    options, table = kind(), operator.BuiltinOptions()
+    options.Init(table.Bytes, table.Pos)
+    return options
