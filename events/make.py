@@ -1,8 +1,8 @@
-"""Writes the proxy events in this folder: one for each answer of the contract.
+"""Writes the proxy events in this folder: one for each response of the contract.
 
-Each file is named after its answer, `<status>-<what>.json`, and works with
+Each file is named after its response, `<status>-<what>.json`, and works with
 `sam local invoke -e`. The keys in them are made from fixed bytes, so that tests and local
-stores can hold the accounts they belong to; they open nothing anywhere else.
+stores can contain their accounts; they are not valid in any other store.
 
     python events/make.py
 """
@@ -46,12 +46,12 @@ def jpeg(side_px: int = 192) -> bytes:
 
 
 def flat() -> bytes:
-    """Return a picture with nothing in it."""
+    """Return a picture without a subject."""
     return _saved(Image.new("RGB", (64, 64), (90, 120, 150)), "PNG")
 
 
 def huge() -> bytes:
-    """Return a small file whose header says 8,000 by 8,000 pixels."""
+    """Return a small file of 8,000 by 8,000 pixels."""
     return _saved(Image.new("1", (8000, 8000)), "PNG")
 
 
