@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 # Hides pip's output and warnings; errors are shown.
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PIP_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirement
+# uv installs the large environments in seconds, where pip takes minutes.
+install = $(BIN)/uv --quiet pip install --require-hashes --only-binary :all: \
+	--python $(1)/bin/python --requirement requirements/$(2).txt
 PIP_EDITABLE := $(PIP) install --no-deps --no-index --no-build-isolation --editable .
 
 # The name of a `ready` file has a checksum of the lock files, so time stamps of a new checkout
@@ -31,8 +34,9 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test samples browser e2e check prose model dist image calibrate gallery openapi bench \
-	bench-quality bench-models bench-files load reliability results mutants sbom audit lock clean FORCE
+.PHONY: help run test test-unit samples browser e2e check prose model dist image calibrate gallery \
+	openapi bench bench-quality bench-models bench-files load reliability results mutants sbom \
+	audit lock clean FORCE
 FORCE:
 
 help: ## Show these commands
@@ -48,8 +52,15 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 		kill -s PIPE $$PPID; }
 	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo --port $(PORT)
 
-test: check model ## Run the checks, then all tests
-	@$(BIN)/python -m pytest $(PYTEST)
+# Test files are shared between two processes; the tests of one file run in the same process.
+WORKERS ?= 2
+PARALLEL = --numprocesses $(WORKERS) --dist loadscope
+
+test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
+	@$(BIN)/python -m pytest $(PARALLEL) tests/unit $(PYTEST)
+
+test: check model ## Check the code, then run the unit, contract and integration tests
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
 samples: $(TEST_READY) model ## Run the programs of docs/samples; installs PHP on Debian, as root
@@ -122,9 +133,12 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 	@TRIALS=full $(BENCH)/soak.py
 	@$(RESULTS)
 
-reliability: $(TEST_READY) model ## Run attack, load and fault tests at full size, and document them
-	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
-	@$(MAKE) load
+# The size of the trials. A full run takes hours.
+TRIALS ?= small
+reliability: $(TEST_READY) model ## Run attack and fault trials; TRIALS=full documents them
+	@TRIALS=$(TRIALS) $(BIN)/python -m pytest $(if $(filter full,$(TRIALS)),--timeout 3600) \
+		tests/attack tests/faults $(PYTEST)
+	@$(if $(filter full,$(TRIALS)),$(MAKE) load)
 
 results: $(TEST_READY) ## Write the results of trials and benchmarks into the documents
 	@$(RESULTS)
@@ -170,6 +184,7 @@ lock: $(TEST_READY) ## Pin the dependencies; UPGRADE=--upgrade selects newer ver
 	@$(LOCK) function.in serve.in build.in model.in --constraints function.txt --output-file serve.txt
 	@$(LOCK) function.in serve.in --constraints serve.txt --output-file runtime.txt
 	@$(LOCK) function.in serve.in build.in model.in test.in --constraints serve.txt --output-file test.txt
+	@$(LOCK) uv.in --constraints test.txt --output-file uv.txt
 	@$(LOCK) model.in --constraints serve.txt --output-file ../layers/model/requirements.txt
 	@$(LOCK) npm.in --constraints test.txt --output-file ../layers/model/npm.txt
 	@$(LOCK) base.in --output-file base.txt
@@ -204,16 +219,16 @@ $(SERVE_READY): $(VENV_READY)
 $(TEST_READY): $(VENV_READY)
 	@echo "Installing the packages of the tests into $(VENV), about 1.8 GB ..."
 	@rm -f $(VENV)/ready-*
-	@$(PIP_LOCKED) requirements/test.txt
+	@$(PIP_LOCKED) requirements/uv.txt
+	@$(call install,$(VENV),test)
 	@$(PIP_EDITABLE)
 	@touch $@ $(SERVE_READY)
 
-# --no-deps: the lock is complete, and pip cannot match a pin with the extras that sam requires.
-$(SAM_READY): $(VENV_READY)
+# --no-deps: the lock is complete, and a pin does not match a requirement with extras.
+$(SAM_READY): $(TEST_READY)
 	@echo "Installing the packages that build and check the stack into $(SAM_VENV), about 600 MB ..."
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
-	@$(SAM_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps \
-		--require-hashes --only-binary :all: --requirement requirements/sam.txt
+	@$(call install,$(SAM_VENV),sam) --no-deps
 	@touch $@
 
 $(AUDIT_READY): $(VENV_READY)
@@ -227,8 +242,7 @@ $(AUDIT_READY): $(VENV_READY)
 FOLDER = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 $(MUTANTS_READY): $(TEST_READY)
 	@$(PYTHON) -m venv --clear $(MUTANTS_VENV)
-	@$(MUTANTS_VENV)/bin/python -m pip --quiet --quiet --disable-pip-version-check install \
-		--require-hashes --only-binary :all: --requirement requirements/mutants.txt
+	@$(call install,$(MUTANTS_VENV),mutants)
 	@echo "import site; site.addsitedir('$$($(BIN)/python $(FOLDER))')" \
 		> $$($(MUTANTS_VENV)/bin/python $(FOLDER))/tests.pth
 	@touch $@

@@ -28,10 +28,10 @@ PARTS = ("Bad input", "Load and soak", "Faults", "Security")
 """The headings of reliability.md, each with one table."""
 RELIABILITY_HEAD = """# Reliability
 
-Fault, load and attack tests of this service, and their results. `make reliability` runs every
-trial at full size and writes its row; `make test` runs the same trials at a small size on every
-change. `TRIALS=full make e2e` runs the trials of `tests/e2e`, and `make results` then writes
-their rows.
+Fault, load and attack tests of this service, and their results. `make reliability` runs
+every trial at a small size, and CI runs it on every change. `make reliability TRIALS=full` runs
+them at full size and writes the rows. `TRIALS=full make e2e` runs the trials of `tests/e2e`, and
+`make results` then writes their rows.
 """
 BASELINE_HEAD = """# Baseline
 

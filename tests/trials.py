@@ -1,7 +1,8 @@
-"""The results of trials: what was tried, how much of it, and what happened.
+"""The results of trials: the fault or attack, its size, and what happened.
 
-`make test` runs every trial at a small size and stores nothing. `make reliability` runs them at
-full size; each stores its result, from which docs/results.py writes docs/reliability.md.
+`make reliability` runs every trial at a small size and stores nothing. `make reliability
+TRIALS=full` runs them at full size and stores each result; docs/results.py then writes
+docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TypeVar
 from docs.results import Trial, store
 
 FULL = os.environ.get("TRIALS") == "full"
-"""Whether this run is the one that `make reliability` asks for."""
+"""Whether this run is at full size, `make reliability TRIALS=full`."""
 
 Size = TypeVar("Size")
 
