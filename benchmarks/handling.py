@@ -16,8 +16,9 @@ from PIL import Image
 from subjects import MODELS
 
 from bgblur.serving.proxy import InvocationContext
+from blur.account_status import RateLimit
 from blur.accounts import keys
-from blur.accounts.model import EntryKind, KeyRecord, LedgerEntry, RateLimit
+from blur.accounts.model import EntryKind, KeyRecord, LedgerEntry
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.clock import now

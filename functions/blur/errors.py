@@ -10,9 +10,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from blur.accounts.model import AccountStatus
+    from blur.account_status import AccountStatus
 
 
 class ApiError(Exception):
@@ -33,12 +33,22 @@ class ApiError(Exception):
         *,
         retry_after_s: int | None = None,
         account_status: AccountStatus | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep the message, the whole seconds to wait if a retry helps, and the status."""
+        """Keep what the response shows; `retry_after_s` is set if a retry can help."""
         super().__init__(message)
         self.message = message
         self.retry_after_s = retry_after_s
         self.account_status = account_status
+        self.headers = dict(headers or {})
+        if self.is_free:
+            self.headers["X-Credits-Charged"] = "0"
+        if retry_after_s is not None:
+            self.headers["Retry-After"] = str(retry_after_s)
+
+    def add_account_status(self, status: AccountStatus) -> None:
+        """Add the status to an error that was raised below the accounts, like `add_note`."""
+        self.account_status = status
 
 
 class InvalidRequestError(ApiError):
@@ -120,12 +130,12 @@ class InsufficientCreditsError(ApiError):
 
     status, code = HTTPStatus.PAYMENT_REQUIRED, "insufficient_credits"
 
-
-def insufficient_credits(price: int, status: AccountStatus) -> InsufficientCreditsError:
-    """Return the error for a balance, `status.credits_left`, below `price`."""
-    credits_ = "1 credit" if price == 1 else f"{price} credits"
-    message = f"This call costs {credits_}; the account has {status.credits_left} left."
-    return InsufficientCreditsError(message, account_status=status)
+    def __init__(self, price: int, account_status: AccountStatus) -> None:
+        """Name the price and the balance."""
+        credits_ = "1 credit" if price == 1 else f"{price} credits"
+        left = account_status.credits_left
+        message = f"This call costs {credits_}; the account has {left} left."
+        super().__init__(message, account_status=account_status)
 
 
 class NotFoundError(ApiError):
@@ -150,9 +160,8 @@ class MethodNotAllowedError(ApiError):
     status, code = HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"
 
     def __init__(self, message: str, *, allowed: Sequence[str]) -> None:
-        """Keep the methods that the route has, for the `Allow` header (RFC 9110, 10.2.1)."""
-        super().__init__(message)
-        self.allowed = tuple(allowed)
+        """List the route's methods in the `Allow` header (RFC 9110, 10.2.1)."""
+        super().__init__(message, headers={"Allow": ", ".join(allowed)})
 
 
 class IdempotencyConflictError(ApiError):

@@ -10,24 +10,24 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from blur.accounts import idempotency
-from blur.accounts.model import SECOND_US, AccountStatus, Claim, Instant, KeyKind, Weight
-from blur.deadline import before_timeout
+from blur.accounts.model import SECOND_US, Claim, Instant, KeyKind, Weight
 from blur.errors import ApiError
 from blur.imaging import pipeline
 from blur.imaging.pipeline import blur_photo
-from blur.stopwatch import MILLISECOND_NS, Stopwatch
+from blur.timing import MILLISECOND_NS, Stopwatch, before_timeout
 
 if TYPE_CHECKING:
+    from blur.account_status import AccountStatus
     from blur.accounts.idempotency import IdempotencyKey
     from blur.accounts.keys import ApiKey
     from blur.accounts.model import AccountView
     from blur.accounts.ports import CallStore
-    from blur.deadline import Deadline
     from blur.imaging.encode.encoder import EncodedImage
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
     from blur.storage.large_files import Results
     from blur.storage.ports import Link
+    from blur.timing import Deadline
 
 STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
 """What a call goes through, in the order of its `Server-Timing`."""
@@ -120,7 +120,7 @@ class BlurService:
             weight = self._weight(call.status, cpu_begun_ns)
             status = idempotency.rollback(self.store, call, now_us=self.clock(), weight=weight)
             if isinstance(error, ApiError):
-                error.account_status = status
+                error.add_account_status(status)
             raise
         watch.step("settle")
         # Without an Idempotency-Key a client that has disconnected cannot get its picture.
@@ -143,7 +143,7 @@ class BlurService:
         try:
             yield status
         except ApiError as error:
-            error.account_status = status
+            error.add_account_status(status)
             raise
 
     def account(self, key: ApiKey) -> AccountView:

@@ -25,10 +25,11 @@ from tests.integration.accounts.dynamodb_local import dynamodb_local
 from tests.trials import Part, record, size
 
 from bgblur.serving.proxy import InvocationContext
+from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
-from blur.accounts.model import Instant, KeyKind, RateLimit
+from blur.accounts.model import Instant, KeyKind
 from blur.app import build_app
 from blur.clock import now
 from blur.settings import Settings

@@ -15,8 +15,9 @@ from aws_lambda_powertools import Logger
 from events import make
 
 from bgblur.serving.proxy import InvocationContext
+from blur.account_status import RateLimit
 from blur.accounts import keys
-from blur.accounts.model import EntryKind, Instant, KeyRecord, LedgerEntry, RateLimit
+from blur.accounts.model import EntryKind, Instant, KeyRecord, LedgerEntry
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.clock import now

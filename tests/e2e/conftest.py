@@ -16,6 +16,7 @@ from tests.e2e import machine
 from tests.e2e.programs import ended_by_signals
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
 
+from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
@@ -27,7 +28,6 @@ from blur.accounts.model import (
     KeyKind,
     KeyRecord,
     LedgerEntry,
-    RateLimit,
 )
 from blur.accounts.rate import MINUTE_US
 from blur.clock import now

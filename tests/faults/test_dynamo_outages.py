@@ -25,11 +25,12 @@ from tests.integration.accounts.customer import (
 )
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
+from blur.account_status import RateLimit
 from blur.accounts.connect import open_account_store
 from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
 from blur.accounts.dynamo.items import key_item, new_account
 from blur.accounts.dynamo.values import marshal_item
-from blur.accounts.model import Hold, RateLimit
+from blur.accounts.model import Hold
 from blur.errors import UnavailableError
 
 if TYPE_CHECKING:

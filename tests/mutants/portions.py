@@ -51,8 +51,8 @@ PORTIONS = {
     ),
     "service": Portion(
         "Mutants of the use case and its deadline",
-        ("blur/service.py", "blur/deadline.py"),
-        ("tests/unit/test_deadline.py", "tests/unit/test_service.py"),
+        ("blur/service.py", "blur/timing.py"),
+        ("tests/unit/test_timing.py", "tests/unit/test_service.py"),
     ),
     "api": Portion("Mutants of the HTTP edge", ("blur/api/*.py",), ("tests/unit/api",)),
     "dynamo": Portion(

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.test_pipeline import Middle
 
+from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.idempotency import IdempotencyKey
-from blur.accounts.model import Instant, KeyKind, RateLimit
+from blur.accounts.model import Instant, KeyKind
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.errors import (
     IdempotencyConflictError,
@@ -33,9 +34,9 @@ from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.service import STEPS, BlurRequest, BlurService
 from blur.skew import CLOCK_SKEW_S
-from blur.stopwatch import TOTAL
 from blur.storage.large_files import Results
 from blur.storage.ports import Link
+from blur.timing import TOTAL
 
 if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey

@@ -15,7 +15,7 @@ from bgblur.console import ACCOUNTS_HELP, accounts_location, load_settings, open
 from bgblur.key_commands import keys
 from bgblur.printable import PrintableErrorsGroup
 from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
-from blur.accounts.model import RateLimit
+from blur.account_status import RateLimit
 
 if TYPE_CHECKING:
     from blur.settings import Settings

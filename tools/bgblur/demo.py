@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from bgblur.embedded import site
 from blur.accounts import keys
-from blur.accounts.model import EntryKind, KeyKind, RateLimit
+from blur.accounts.model import EntryKind, KeyKind
 from blur.accounts.ports import UnknownAccountError
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
+    from blur.account_status import RateLimit
     from blur.accounts.admin import AccountAdmin
 
 CREDITS = 1000

@@ -24,7 +24,8 @@ from bgblur.console import (
     show,
     show_table,
 )
-from blur.accounts.model import Instant, KeyKind, KeyRecord, RateLimit
+from blur.account_status import RateLimit
+from blur.accounts.model import Instant, KeyKind, KeyRecord
 from blur.api.account import rfc3339
 from blur.bounds import MAX_BURST
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blur.accounts import keys
-from blur.accounts.model import EntryKind, Instant, KeyKind, KeyRecord, LedgerEntry, RateLimit
+from blur.accounts.model import EntryKind, Instant, KeyKind, KeyRecord, LedgerEntry
 from blur.accounts.ports import InvalidKeyError, UnknownAccountError
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
+    from blur.account_status import RateLimit
     from blur.accounts.keys import Entropy
     from blur.accounts.ports import AccountStore
 

@@ -17,7 +17,8 @@ from blur.bounds import (
 )
 
 if TYPE_CHECKING:
-    from blur.accounts.model import KeyRecord, LedgerEntry, RateLimit
+    from blur.account_status import RateLimit
+    from blur.accounts.model import KeyRecord, LedgerEntry
 
 
 def check_account(account_id: str, name: str = "") -> None:

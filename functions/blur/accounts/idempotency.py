@@ -30,7 +30,8 @@ from blur.errors import (
 )
 
 if TYPE_CHECKING:
-    from blur.accounts.model import AccountStatus, Claim, Hold, Weight
+    from blur.account_status import AccountStatus
+    from blur.accounts.model import Claim, Hold, Weight
     from blur.accounts.ports import CallStore
 
 REMEMBER_US = 24 * 3600 * SECOND_US

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from blur.account_status import AccountStatus, RateLimit
     from blur.accounts.model import (
         Account,
-        AccountStatus,
         AccountView,
         AccountWithLedger,
         Claim,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         Instant,
         KeyRecord,
         LedgerEntry,
-        RateLimit,
         Reservation,
         Weight,
     )

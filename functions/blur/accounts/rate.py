@@ -32,7 +32,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from blur.accounts.model import SECOND_US, Instant, RateLimit, RateLimitStatus
+from blur.account_status import RateLimit, RateLimitStatus
+from blur.accounts.model import SECOND_US, Instant
 
 MINUTE_US = 60 * SECOND_US
 

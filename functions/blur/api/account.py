@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from blur.accounts.model import SECOND_US, AccountStatus
+from blur.account_status import AccountStatus
+from blur.accounts.model import SECOND_US
 
 if TYPE_CHECKING:
     from blur.accounts.model import AccountView, Instant

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from blur.accounts.model import AccountStatus, RateLimitStatus
+    from blur.account_status import AccountStatus, RateLimitStatus
 
 POLICY = "requests"
 """The name that ties the two rate-limit headers together."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 from aws_lambda_powertools.event_handler import Response
 
-from blur.accounts.model import AccountStatus, Instant, RateLimit, RateLimitStatus
+from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
+from blur.accounts.model import Instant
 from blur.api.account import rfc3339
 from blur.api.headers import CORS_HEADERS, NOSNIFF, account_headers, server_timing
-from blur.errors import MethodNotAllowedError
 from blur.imaging.encode.encoder import EncodedImage
 from blur.service import STEPS, BlurResult
-from blur.stopwatch import TOTAL
+from blur.timing import TOTAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,14 +83,9 @@ def error_response(error: ApiError, request_id: str) -> Response[str]:
         "message": error.message,
         "request_id": request_id,
     }
-    headers = _headers(request_id, error.account_status)
-    if error.is_free:
-        headers["X-Credits-Charged"] = "0"
     if error.retry_after_s is not None:
         body["retry_after"] = error.retry_after_s
-        headers["Retry-After"] = str(error.retry_after_s)
-    if isinstance(error, MethodNotAllowedError):
-        headers["Allow"] = ", ".join(error.allowed)
+    headers = _headers(request_id, error.account_status) | error.headers
     return _json(error.status, {"error": body}, headers)
 
 

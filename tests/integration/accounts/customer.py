@@ -9,6 +9,7 @@ from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING
 
+from blur.account_status import RateLimit
 from blur.accounts import idempotency, keys
 from blur.accounts.model import (
     SECOND_US,
@@ -20,7 +21,6 @@ from blur.accounts.model import (
     KeyKind,
     KeyRecord,
     LedgerEntry,
-    RateLimit,
 )
 from blur.errors import ApiError
 
@@ -123,7 +123,7 @@ def begin(
         fingerprint = ticket.fingerprint if ticket else ""
         return idempotency.identify(store, call, fingerprint, now_us=now_us)
     except ApiError as error:
-        error.account_status = idempotency.rollback(store, call, now_us=now_us)
+        error.add_account_status(idempotency.rollback(store, call, now_us=now_us))
         raise
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.accounts.customer import START, after
 
+from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin, account_id_of
-from blur.accounts.model import SECOND_US, EntryKind, KeyKind, RateLimit
+from blur.accounts.model import SECOND_US, EntryKind, KeyKind
 from blur.accounts.ports import InvalidKeyError, UnknownAccountError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
-from blur.accounts.model import RateLimit
+from blur.account_status import RateLimit
 from blur.errors import (
     InsufficientCreditsError,
     InvalidApiKeyError,

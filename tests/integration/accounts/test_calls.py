@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
-from blur.accounts.model import SECOND_US, Hold, Instant, RateLimit, Usage
+from blur.account_status import RateLimit
+from blur.accounts.model import SECOND_US, Hold, Instant, Usage
 
 if TYPE_CHECKING:
     import pytest

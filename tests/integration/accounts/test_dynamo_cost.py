@@ -15,11 +15,12 @@ from tests.integration.accounts.customer import (
     record_of,
 )
 
+from blur.account_status import RateLimit
 from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
 from blur.accounts.dynamo.items import key_item
 from blur.accounts.dynamo.values import marshal_item
-from blur.accounts.model import SECOND_US, Instant, RateLimit, Weight
+from blur.accounts.model import SECOND_US, Instant, Weight
 from blur.errors import InsufficientCreditsError, RateLimitError
 from blur.settings import Settings
 

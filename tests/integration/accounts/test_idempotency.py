@@ -20,9 +20,10 @@ from tests.integration.accounts.customer import (
 )
 from tests.integration.accounts.spending import patiently
 
+from blur.account_status import RateLimit
 from blur.accounts import idempotency
 from blur.accounts.audit import differences
-from blur.accounts.model import SECOND_US, Instant, RateLimit, Weight
+from blur.accounts.model import SECOND_US, Instant, Weight
 from blur.errors import (
     IdempotencyConflictError,
     IdempotencyInProgressError,

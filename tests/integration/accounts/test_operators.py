@@ -16,9 +16,10 @@ from tests.integration.accounts.customer import (
     key_record,
 )
 
+from blur.account_status import RateLimit
 from blur.accounts.audit import differences
 from blur.accounts.keys import new_account_id
-from blur.accounts.model import Account, EntryKind, Instant, KeyKind, RateLimit, Weight
+from blur.accounts.model import Account, EntryKind, Instant, KeyKind, Weight
 from blur.accounts.ports import (
     AccountExistsError,
     EntryDiffersError,

@@ -20,8 +20,9 @@ from tests.integration.accounts.customer import (
 )
 from tests.integration.accounts.spending import now, patiently, spend_in_threads
 
+from blur.account_status import RateLimit
 from blur.accounts.audit import differences
-from blur.accounts.model import EntryKind, RateLimit, Usage
+from blur.accounts.model import EntryKind, Usage
 from blur.accounts.ports import OverdrawnError, TooManyKeysError
 from blur.errors import RateLimitError
 

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
+from blur.account_status import RateLimit
 from blur.accounts.connect import open_account_store
-from blur.accounts.model import SECOND_US, Instant, RateLimit
+from blur.accounts.model import SECOND_US, Instant
 from blur.errors import RateLimitError
 
 if TYPE_CHECKING:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.accounts.customer import START, Customer, MakeAccount, after
 
-from blur.accounts.model import RateLimit, Weight
+from blur.account_status import RateLimit
+from blur.accounts.model import Weight
 from blur.errors import RateLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from blur.accounts.model import AccountStatus, Hold
+    from blur.account_status import AccountStatus
+    from blur.accounts.model import Hold
     from blur.accounts.ports import AccountStore
 
     End: TypeAlias = Callable[[AccountStore, Hold, Weight | None], AccountStatus]

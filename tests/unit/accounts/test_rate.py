@@ -3,8 +3,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blur.account_status import RateLimit
 from blur.accounts import rate
-from blur.accounts.model import SECOND_US, Instant, RateLimit
+from blur.accounts.model import SECOND_US, Instant
 from blur.accounts.rate import Bucket, Refusal
 
 START = Instant(1_800_000_000 * SECOND_US)

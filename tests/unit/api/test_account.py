@@ -6,16 +6,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from blur.accounts.model import (
-    Account,
-    AccountView,
-    Instant,
-    KeyKind,
-    KeyRecord,
-    RateLimit,
-    RateLimitStatus,
-    Usage,
-)
+from blur.account_status import RateLimit, RateLimitStatus
+from blur.accounts.model import Account, AccountView, Instant, KeyKind, KeyRecord, Usage
 from blur.api.account import account_document, account_status, rfc3339
 
 if TYPE_CHECKING:

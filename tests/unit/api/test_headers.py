@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blur.accounts.model import AccountStatus, RateLimit, RateLimitStatus
+from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.api.headers import account_headers, server_timing
 
 

@@ -9,7 +9,8 @@ import pytest
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from events import make
 
-from blur.accounts.model import AccountStatus, Instant, RateLimit, RateLimitStatus
+from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
+from blur.accounts.model import Instant
 from blur.api import response
 from blur.errors import (
     InternalError,
@@ -19,8 +20,8 @@ from blur.errors import (
 )
 from blur.imaging.encode.encoder import EncodedImage
 from blur.service import STEPS, BlurResult
-from blur.stopwatch import TOTAL
 from blur.storage.ports import Link
+from blur.timing import TOTAL
 
 LAMBDA_BYTES = 6_291_556
 STANDING = AccountStatus(1, 999, RateLimitStatus(RateLimit(100, 100), 99, 1))
@@ -150,7 +151,7 @@ def test_an_error_is_told_in_the_contracts_words_and_costs_nothing() -> None:
 
 def test_an_error_with_a_standing_tells_it_but_never_a_charge() -> None:
     failed = InternalError()
-    failed.account_status = STANDING
+    failed.add_account_status(STANDING)
     assert response.error_response(failed, REQUEST_ID).headers == COMMON | STANDS | JSON | {
         "X-Credits-Charged": "0"
     }

@@ -12,9 +12,9 @@ from blur.accounts.rate import LimiterClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from blur.account_status import AccountStatus, RateLimit
     from blur.accounts.model import (
         Account,
-        AccountStatus,
         AccountView,
         AccountWithLedger,
         Claim,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         Instant,
         KeyRecord,
         LedgerEntry,
-        RateLimit,
         Reservation,
         Weight,
     )

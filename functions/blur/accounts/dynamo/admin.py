@@ -33,7 +33,8 @@ from blur.accounts.ports import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from blur.accounts.model import Account, Instant, KeyRecord, LedgerEntry, RateLimit
+    from blur.account_status import RateLimit
+    from blur.accounts.model import Account, Instant, KeyRecord, LedgerEntry
 
 VERSION_STEP = 1000
 

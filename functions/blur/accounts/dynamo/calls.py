@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from blur.account_status import AccountStatus
 from blur.accounts import rate
 from blur.accounts.dynamo import holds, schema
 from blur.accounts.dynamo.items import (
@@ -27,20 +28,12 @@ from blur.accounts.dynamo.items import (
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.dynamo.weights import additions
-from blur.accounts.model import (
-    AccountStatus,
-    AccountView,
-    Claim,
-    Hold,
-    Instant,
-    Reservation,
-    Weight,
-)
+from blur.accounts.model import AccountView, Claim, Hold, Instant, Reservation, Weight
 from blur.errors import (
+    InsufficientCreditsError,
     InvalidApiKeyError,
     RateLimitError,
     UnavailableError,
-    insufficient_credits,
 )
 
 MOST_REMEMBERED = 10_000
@@ -167,7 +160,7 @@ def _enter(table: DynamoTable, visit: Visit, claim: Claim | None = None) -> Item
             _remember(table, item, visit)
             if claim and balance is not None:
                 left = rate_of(item, visit.key_digest, CALLS, visit.limiter_us)
-                raise insufficient_credits(claim.price, AccountStatus(0, balance, left))
+                raise InsufficientCreditsError(claim.price, AccountStatus(0, balance, left))
             return holds.tidy(table, visit.account_id, item, visit.now_us)
         item = _authenticated(holds.tidy(table, visit.account_id, item, visit.now_us), visit)
         if claim and holds.find(item, claim, visit.now_us):

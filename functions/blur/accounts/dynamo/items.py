@@ -32,20 +32,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts import rate
 from blur.accounts.dynamo import schema
 from blur.accounts.model import (
     SECOND_US,
     Account,
-    AccountStatus,
     EntryKind,
     IdempotencyRecord,
     Instant,
     KeyKind,
     KeyRecord,
     LedgerEntry,
-    RateLimit,
-    RateLimitStatus,
     Usage,
 )
 

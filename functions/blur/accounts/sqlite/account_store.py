@@ -27,7 +27,8 @@ from blur.accounts.sqlite.calls import SqliteCalls
 from blur.accounts.sqlite.rows import entry_of, read_account
 
 if TYPE_CHECKING:
-    from blur.accounts.model import Account, Instant, KeyRecord, LedgerEntry, RateLimit
+    from blur.account_status import RateLimit
+    from blur.accounts.model import Account, Instant, KeyRecord, LedgerEntry
 
 
 class SqliteAccountStore(SqliteCalls):

@@ -6,9 +6,9 @@ import sqlite3
 from dataclasses import astuple
 from pathlib import Path
 
+from blur.account_status import AccountStatus
 from blur.accounts import rate
 from blur.accounts.model import (
-    AccountStatus,
     AccountView,
     Claim,
     Hold,
@@ -25,7 +25,6 @@ from blur.errors import (
     InsufficientCreditsError,
     InvalidApiKeyError,
     RateLimitError,
-    insufficient_credits,
 )
 
 
@@ -194,7 +193,7 @@ def _reserve(
     _count_call(db, caller, _next(caller, caller.calls, limiter))
     if caller.balance < claim.price:
         caller = _caller(db, claim.account_id, claim.key_digest)
-        return insufficient_credits(claim.price, caller.standing(0, limiter.us()))
+        return InsufficientCreditsError(claim.price, caller.standing(0, limiter.us()))
     hold = holds.take(db, claim, now_us)
     caller = _caller(db, claim.account_id, claim.key_digest)
     return Reservation(hold, caller.standing(hold.price, limiter.us()))

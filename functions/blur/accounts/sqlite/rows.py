@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from blur.account_status import AccountStatus, RateLimit
 from blur.accounts import rate
 from blur.accounts.model import (
     Account,
-    AccountStatus,
     EntryKind,
     Hold,
     IdempotencyRecord,
@@ -16,7 +16,6 @@ from blur.accounts.model import (
     KeyKind,
     KeyRecord,
     LedgerEntry,
-    RateLimit,
     Usage,
 )
 

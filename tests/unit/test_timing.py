@@ -11,10 +11,10 @@ from PIL import Image
 from tests.unit.imaging.test_pipeline import Middle
 
 from blur.accounts.model import Instant
-from blur.deadline import Deadline, before_timeout
 from blur.errors import UnavailableError
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import STEPS, blur_photo
+from blur.timing import Deadline, Stopwatch, before_timeout
 
 START = Instant(1_000_000_000)
 
@@ -59,3 +59,17 @@ def photo() -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (40, 30), (10, 20, 30)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_each_step_lasts_until_the_next_and_the_last_until_now() -> None:
+    ticks = iter([0, 1_000_000, 3_500_000, 10_000_000, 20_000_000])
+    watch = Stopwatch(lambda: next(ticks))
+    watch.step("decode")
+    watch.step("matte")
+    assert watch.durations_ms() == {"decode": 2.5, "matte": 6.5, "total": 10}
+    assert watch.durations_ms()["total"] == 20
+
+
+def test_without_steps_there_is_the_whole() -> None:
+    ticks = iter([5_000_000, 6_000_000])
+    assert Stopwatch(lambda: next(ticks)).durations_ms() == {"total": 1}

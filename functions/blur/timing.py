@@ -1,0 +1,69 @@
+"""Timing of a call: the deadline at which it stops, and how long each step takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from blur.accounts.model import SECOND_US, Instant
+from blur.errors import UnavailableError
+
+MILLISECOND_US = 1_000
+MILLISECOND_NS = 1_000_000
+TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A call can continue while the clock shows less than `at_us`; None means no deadline."""
+
+    at_us: Instant | None
+    clock: Callable[[], Instant]
+
+    def check(self) -> None:
+        """Stop the call after the deadline; called between steps, which are never interrupted.
+
+        Raises:
+            UnavailableError: the deadline has passed.
+
+        """
+        if self.at_us is not None and self.clock() >= self.at_us:
+            message = "The photo could not be finished in time. Nothing was charged."
+            raise UnavailableError(message, retry_after_s=1)
+
+
+def before_timeout(clock: Callable[[], Instant], *, left_ms: int, margin_s: int) -> Deadline:
+    """Return a deadline `margin_s` before Lambda's timeout, which is `left_ms` from now.
+
+    The margin has to cover the longest step, the refund and the response; 0 sets no deadline.
+    """
+    if margin_s == 0:
+        return Deadline(None, clock)
+    return Deadline(Instant(clock() + left_ms * MILLISECOND_US - margin_s * SECOND_US), clock)
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Measures from its creation; `ticks` is a monotonic clock in nanoseconds."""
+
+    ticks: Callable[[], int]
+    _started_ns: int = field(init=False)
+    _steps: list[tuple[str, int]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start."""
+        self._started_ns = self.ticks()
+
+    def step(self, name: str) -> None:
+        """Start a step, and end the one before it."""
+        self._steps.append((name, self.ticks()))
+
+    def durations_ms(self) -> Mapping[str, float]:
+        """Return the milliseconds of each step and in total; the last step ends now."""
+        now_ns = self.ticks()
+        spans = {
+            name: (end_ns - begun_ns) / MILLISECOND_NS
+            for (name, begun_ns), (_, end_ns) in pairwise([*self._steps, (TOTAL, now_ns)])
+        }
+        return {**spans, TOTAL: (now_ns - self._started_ns) / MILLISECOND_NS}
