@@ -1,15 +1,14 @@
-"""The mark on the results of test keys: good enough to build against, not to publish.
+"""The watermark on the results of test keys: good enough for development, not for publication.
 
-Calls of a test key are free, so a client can send a photo many times, mirrored, turned or shifted,
-and combine the results. Three things limit what it gets:
+Calls with a test key are free, so a client can send a photo many times, mirrored, rotated or
+shifted, and combine the results. Three things limit what it gains:
 
-1. The result has the size of the live one, but the detail of `DETAIL_PX` pixels. However many
-   results are combined, the rest was never in them.
+1. The result has the size of the paid one, but only the detail of `DETAIL_PX` pixels. No
+   combination of results has more.
 2. Each pixel is tinted, in a hue that follows the brightness around it. The same content gets the
-   same tint wherever it is in the picture, so that results agree in it, and no median or mean of
-   them removes it.
-3. "TEST" is written all over it. The letters have the mean colour around them, so that nothing of
-   the picture is behind them.
+   same tint wherever it is in the image, so no median or mean of results removes the tint.
+3. The word "TEST" covers the whole image. The letters have the mean colour around them, so they
+   show nothing of the image behind them.
 """
 
 from __future__ import annotations
@@ -25,59 +24,58 @@ from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
 from blur.imaging.resample import resize, upscale
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
+    from blur.imaging.arrays import AlphaF32, AlphaU8, FloatArray, RgbU8
 
 TEXT = "TEST"
 DETAIL_PX = 250_000
-"""Pixels whose detail a result keeps: a quarter of a megapixel, as free previews usually have."""
+"""The number of pixels whose detail a result keeps: 0.25 megapixels, as in most free previews."""
 TINT = 16.0
-"""Levels by which a channel is moved at most. At least one of the three moves by half of it in
-either direction, so that no tint is lost in white or black."""
-PERIOD = 128.0
-"""Levels of brightness over which the hue goes once around."""
-AROUND = 1 / 24
-"""Standard deviation of the mean around a pixel, as a fraction of the shorter side."""
-INK, OUTLINE = 255.0, 0.0
-"""The levels that letters and outline are mixed of with the mean around them."""
-INK_SHARE = 0.5
-LEAST_VEIL, MORE_VEIL = 0.08, 0.12
-"""By how much alpha is moved to its middle at least, and at most in addition."""
+"""The maximum change of a channel in levels. At least one of the three channels changes by half of
+this in each direction, so the tint is visible in white and in black."""
+HUE_PERIOD = 128.0
+"""The levels of brightness over which the hue completes a cycle."""
+MEAN_SIGMA = 1 / 24
+"""The standard deviation of the mean around a pixel, as a fraction of the shorter side."""
+LETTER_LEVEL, OUTLINE_LEVEL = 255.0, 0.0
+"""The levels of letters and outline, before they are mixed with the mean around them."""
+LETTER_WEIGHT = 0.5
+MIN_VEIL, EXTRA_VEIL = 0.08, 0.12
+"""The minimum share by which alpha moves towards `MID_LEVEL`, and the maximum extra share."""
+MID_LEVEL = 127.5
 LETTER_ALPHA = 170.0
-HEIGHT = 1 / 9
-"""The letters' height as a fraction of the picture's shorter side."""
-LEAST_PX = 8.0
+LETTER_HEIGHT = 1 / 9
+"""The height of the letters as a fraction of the image's shorter side."""
+MIN_LETTER_PX = 8.0
 OUTLINE_WIDTH = 1 / 18
-"""Of the letters' height."""
-MIDDLE = 127.5
+"""The width of the outline as a fraction of the letters' height."""
 MAX_WIDTH = 1_000_000
-"""A wider picture is turned on its side: OpenCV needs 50 bytes for each column of a result."""
+"""Wider images are transposed first: OpenCV needs 50 bytes for each column of a result."""
 
 
 def add_watermark(pixels: RgbU8, alpha: AlphaU8 | None) -> tuple[RgbU8, AlphaU8 | None]:
-    """Return marked copies of the same size, (H, W, 3) and (H, W)."""
+    """Return watermarked copies of the same size, (H, W, 3) and (H, W)."""
     if pixels.shape[1] <= MAX_WIDTH:
-        return _stamp(pixels, alpha)
-    on_its_side = None if alpha is None else np.ascontiguousarray(alpha.T)
-    marked, veiled = _stamp(np.ascontiguousarray(pixels.swapaxes(0, 1)), on_its_side)
+        return _add_watermark(pixels, alpha)
+    transposed_alpha = None if alpha is None else np.ascontiguousarray(alpha.T)
+    marked, veiled = _add_watermark(np.ascontiguousarray(pixels.swapaxes(0, 1)), transposed_alpha)
     upright = np.ascontiguousarray(marked.swapaxes(0, 1))
     return upright, None if veiled is None else np.ascontiguousarray(veiled.T)
 
 
-def _stamp(pixels: RgbU8, alpha: AlphaU8 | None) -> tuple[RgbU8, AlphaU8 | None]:
+def _add_watermark(pixels: RgbU8, alpha: AlphaU8 | None) -> tuple[RgbU8, AlphaU8 | None]:
     shape = pixels.shape[0], pixels.shape[1]
     small = _detail_shape(shape)
-    letters, fill = _letters(small)
+    letters, insides = _letters(small)
     colour = resize(pixels, small).astype(np.float32)
-    around = _mean_around(colour)
-    hue = around.mean(axis=2) * np.float32(2 * pi / PERIOD)
-    ink = _mix(around, (OUTLINE + (INK - OUTLINE) * fill)[..., None], INK_SHARE)
-    marked = _mix(colour, ink, letters[..., None]) + _tint(hue)
+    mean = _local_mean(colour)
+    hue = mean.mean(axis=2) * np.float32(2 * pi / HUE_PERIOD)
+    levels = (OUTLINE_LEVEL + (LETTER_LEVEL - OUTLINE_LEVEL) * insides)[..., None]
+    letter_colour = _mix(mean, levels, LETTER_WEIGHT)
+    marked = _mix(colour, letter_colour, letters[..., None]) + _tint(hue)
     if alpha is not None:
-        veil = LEAST_VEIL + MORE_VEIL * (1 + np.cos(hue)) / 2
-        coverage = _mix(resize(alpha, small).astype(np.float32), MIDDLE, veil)
-        alpha = upscale(to_u8(_mix(coverage, LETTER_ALPHA, letters)), shape)
+        veil = MIN_VEIL + EXTRA_VEIL * (1 + np.cos(hue)) / 2
+        veiled = _mix(resize(alpha, small).astype(np.float32), MID_LEVEL, veil)
+        alpha = upscale(to_u8(_mix(veiled, LETTER_ALPHA, letters)), shape)
     return upscale(to_u8(marked), shape), alpha
 
 
@@ -87,44 +85,40 @@ def _detail_shape(shape: tuple[int, int]) -> tuple[int, int]:
     return height, max(1, min(round(shape[1] * scale), DETAIL_PX // height))
 
 
-def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    sigma = max(1.0, AROUND * min(values.shape[:2]))
-    mean: NDArray[np.float32] = cv2.GaussianBlur(values, (0, 0), sigma)
+def _local_mean(values: FloatArray) -> FloatArray:
+    sigma = max(1.0, MEAN_SIGMA * min(values.shape[:2]))
+    mean: FloatArray = cv2.GaussianBlur(values, (0, 0), sigma)
     return mean
 
 
-def _tint(hue: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what each channel is moved by, (H, W, 3): a third of a turn between channels."""
-    turns = np.arange(3, dtype=np.float32) * np.float32(2 * pi / 3)
-    return np.float32(TINT) * np.cos(hue[..., None] + turns)
+def _tint(hue: FloatArray) -> FloatArray:
+    """Return the change of each channel, (H, W, 3): the channels are a third of a cycle apart."""
+    phases = np.arange(3, dtype=np.float32) * np.float32(2 * pi / 3)
+    return np.float32(TINT) * np.cos(hue[..., None] + phases)
 
 
-def _mix(
-    values: NDArray[np.float32],
-    other: NDArray[np.float32] | float,
-    share: NDArray[np.float32] | float,
-) -> NDArray[np.float32]:
-    mixed: NDArray[np.float32] = values + (other - values) * share
+def _mix(values: FloatArray, other: FloatArray | float, weight: FloatArray | float) -> FloatArray:
+    mixed: FloatArray = values + (other - values) * weight
     return mixed
 
 
 def _letters(shape: tuple[int, int]) -> tuple[AlphaF32, AlphaF32]:
-    """Return how much of each pixel outlined letters cover, and how much their insides do.
+    """Return the coverage of each pixel by outlined letters, and by the letters' insides.
 
-    The letters are in rows, of which every other one is shifted by half a word.
+    The letters are in rows; every second row is shifted by half a word.
     """
-    size_px = max(LEAST_PX, HEIGHT * min(shape))
+    size_px = max(MIN_LETTER_PX, LETTER_HEIGHT * min(shape))
     font = ImageFont.load_default(size_px)
     left, top, right, bottom = font.getbbox(TEXT)
     step_x, step_y = round(1.35 * (right - left)), round(2.1 * (bottom - top))
-    places = ((0, 0), (-step_x // 2, step_y), (step_x - step_x // 2, step_y))
+    corners = ((0, 0), (-step_x // 2, step_y), (step_x - step_x // 2, step_y))
     masks = []
     for outline_px in (max(1, round(OUTLINE_WIDTH * size_px)), 0):
         tile = Image.new("L", (step_x, 2 * step_y), 0)
         draw = ImageDraw.Draw(tile)
-        for x, y in places:
-            place = x + step_x // 8 - left, y + step_y // 4 - top
-            draw.text(place, TEXT, fill=OPAQUE, font=font, stroke_width=outline_px)
+        for x, y in corners:
+            position = x + step_x // 8 - left, y + step_y // 4 - top
+            draw.text(position, TEXT, fill=OPAQUE, font=font, stroke_width=outline_px)
         repeats = -(-shape[0] // (2 * step_y)), -(-shape[1] // step_x)
         masks.append(to_alpha_f32(np.tile(np.asarray(tile), repeats)[: shape[0], : shape[1]]))
     return masks[0], masks[1]

@@ -1,1 +1,1 @@
-"""The background without the subject, spread as a lens spreads it."""
+"""Blur a layer of a scene as a lens blurs what is out of focus."""

@@ -1,8 +1,8 @@
 """Normalised convolution: the weighted mean of colours under a kernel.
 
-H. Knutsson, C.-F. Westin, "Normalized and differential convolution", CVPR 1993: spread the
-weighted colours and the weights with one kernel and divide. What has no weight has no say,
-so a background blurred with the weight 1 - alpha takes nothing of the subject.
+The weighted colours and the weights are convolved with the same kernel and divided
+(H. Knutsson, C.-F. Westin, "Normalized and differential convolution", CVPR 1993). Pixels without
+weight have no influence: a background with the weight 1 - alpha takes nothing from the subject.
 """
 
 from __future__ import annotations
@@ -20,13 +20,10 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbF32, RgbU8
     from blur.imaging.blurring.lens import Lens
 
-
-LEAST = np.float32(1e-9)
-"""Total weight up to which nothing is said to lie under the kernel."""
-
-
+MIN_WEIGHT = np.float32(1e-9)
+"""Smaller total weights under the kernel count as 0."""
 BLOCK_CELLS = 256
-"""Columns of a block: small enough for many to show one layer alone."""
+"""Columns of a block: small enough that many blocks show one layer only."""
 
 
 class BlurredLayer(NamedTuple):
@@ -37,59 +34,57 @@ class BlurredLayer(NamedTuple):
 
 
 def normalised_convolution(
-    colours: RgbU8, weights: AlphaU8, lens: Lens, elsewhere: RgbF32
+    colours: RgbU8, weights: AlphaU8, lens: Lens, fallback: RgbF32
 ) -> BlurredLayer:
-    """Spread cells, (H, W, 3), by their weights, (H, W), on the lens's own grid.
+    """Convolve cells, (H, W, 3), with weights, (H, W), on the grid of the lens.
 
-    Cells that no weight reaches get the colours of `elsewhere`, of any size.
+    Cells without weight under the kernel get the colours of `fallback`, which can have any size.
     """
     height, width = weights.shape
-    soft = BlurredLayer(upscale(to_u8(elsewhere), (height, width)), np.zeros_like(weights))
+    result = BlurredLayer(upscale(to_u8(fallback), (height, width)), np.zeros_like(weights))
 
-    def spread(rows: slice) -> None:
+    def convolve_rows(rows: slice) -> None:
+        vertical = Span.padded(rows, lens.radius_cells, height)
         for columns in slices(width, BLOCK_CELLS):
-            tall, wide = (
-                Span.of(rows, lens.radius_cells, height),
-                Span.of(columns, lens.radius_cells, width),
-            )
-            _spread((colours, weights), (tall, wide), lens, soft)
+            horizontal = Span.padded(columns, lens.radius_cells, width)
+            _convolve_block(colours, weights, (vertical, horizontal), lens, result)
 
-    for_each_strip(weights.shape, spread)
-    return soft
+    for_each_strip(weights.shape, convolve_rows)
+    return result
 
 
 class Span(NamedTuple):
-    """Some rows or columns, with those that the kernel reaches around them."""
+    """Some rows or columns, and those around them that the kernel covers."""
 
     own: slice
     around: slice
     inner: slice
-    """Where the own ones lie within those around."""
+    """The position of `own` within `around`."""
 
     @classmethod
-    def of(cls, own: slice, reach: int, size: int) -> Span:
-        """Reach as far as the picture goes."""
-        around = slice(max(0, own.start - reach), min(size, own.stop + reach))
+    def padded(cls, own: slice, padding: int, size: int) -> Span:
+        """Extend `own` by the padding on both sides, within 0..size."""
+        around = slice(max(0, own.start - padding), min(size, own.stop + padding))
         return cls(own, around, slice(own.start - around.start, own.stop - around.start))
 
 
-def _spread(
-    picture: tuple[RgbU8, AlphaU8], spans: tuple[Span, Span], lens: Lens, soft: BlurredLayer
+def _convolve_block(
+    colours: RgbU8, weights: AlphaU8, spans: tuple[Span, Span], lens: Lens, result: BlurredLayer
 ) -> None:
-    """Fill one block of `soft`. Most blocks show one layer alone, and are simple."""
-    tall, wide = spans
-    own, inner = (tall.own, wide.own), (tall.inner, wide.inner)
-    colours, weights = (part[tall.around, wide.around] for part in picture)
+    """Compute one block of `result`. Most blocks have full or no weight, and are fast."""
+    rows, columns = spans
+    own, inner = (rows.own, columns.own), (rows.inner, columns.inner)
+    colours, weights = (part[rows.around, columns.around] for part in (colours, weights))
     if not weights.any():
         return
     if lens.fast_path is not None and weights.min() == OPAQUE:
-        soft.colours[own], soft.weights[own] = lens.fast_path(colours)[inner], OPAQUE
+        result.colours[own], result.weights[own] = lens.fast_path(colours)[inner], OPAQUE
         return
-    shares = to_alpha_f32(weights)
-    total = lens.spread(shares)[inner]
-    scale = np.reciprocal(np.maximum(total, LEAST))
-    planes = (cv2.extractChannel(colours, channel) for channel in range(3))
-    lights = (lens.spread(cv2.LUT(plane, lens.to_linear) * shares)[inner] for plane in planes)
-    found = cv2.merge([lens.from_linear(light * scale) for light in lights])
-    cv2.copyTo(found, (total > LEAST).view(np.uint8), soft.colours[own])
-    soft.weights[own] = to_u8(total * np.float32(OPAQUE))
+    alpha = to_alpha_f32(weights)
+    total = lens.convolve(alpha)[inner]
+    scale = np.reciprocal(np.maximum(total, MIN_WEIGHT))
+    channels = (cv2.extractChannel(colours, channel) for channel in range(3))
+    sums = (lens.convolve(cv2.LUT(values, lens.to_linear) * alpha)[inner] for values in channels)
+    means = cv2.merge([lens.from_linear(weighted * scale) for weighted in sums])
+    cv2.copyTo(means, (total > MIN_WEIGHT).view(np.uint8), result.colours[own])
+    result.weights[own] = to_u8(total * np.float32(OPAQUE))

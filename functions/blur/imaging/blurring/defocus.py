@@ -1,4 +1,4 @@
-"""One layer of a scene, the background or the subject, out of focus."""
+"""Blur one layer of a scene, the background or the subject."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 
 def defocus_background(scene: Scene, lens: Lens) -> RgbU8:
-    """Return what is behind the subject, out of focus, (H, W, 3).
+    """Return the blurred background, (H, W, 3).
 
-    With weight 1 - matte the subject's colours do not bleed into the background, which is
-    what makes the halo of a plain blur.
+    With the weight 1 - matte the subject's colours do not spread into the background; a plain
+    blur shows them as a halo.
     """
-    soft = _blurred(scene, Layer.BACKGROUND, lens)
-    return upscale_by(soft.colours, lens.cell_px, scene.shape)
+    blurred = _defocus(scene, Layer.BACKGROUND, lens)
+    return upscale_by(blurred.colours, lens.cell_px, scene.shape)
 
 
 def defocus_subject(scene: Scene, lens: Lens) -> tuple[RgbU8, AlphaU8]:
-    """Return the subject out of focus, outline included: straight colour and alpha."""
-    soft = _blurred(scene, Layer.FOREGROUND, lens)
-    colours, alpha = (upscale_by(part, lens.cell_px, scene.shape) for part in soft)
+    """Return the blurred subject with its outline: straight colour and alpha."""
+    blurred = _defocus(scene, Layer.FOREGROUND, lens)
+    colours, alpha = (upscale_by(part, lens.cell_px, scene.shape) for part in blurred)
     return colours, alpha
 
 
-def _blurred(scene: Scene, side: Layer, lens: Lens) -> BlurredLayer:
-    """Blur a layer by how much of it each cell shows, on the lens's grid."""
+def _defocus(scene: Scene, layer: Layer, lens: Lens) -> BlurredLayer:
+    """Blur a layer on the grid of the lens, with the layer's alpha as weight."""
     photo, matte = downscale(scene.photo, lens.cell_px), downscale(scene.matte, lens.cell_px)
-    weights = matte if side is Layer.FOREGROUND else OPAQUE - matte
+    weights = matte if layer is Layer.FOREGROUND else OPAQUE - matte
     if scene.alpha is not None:
         weights = multiply(weights, downscale(scene.alpha, lens.cell_px))
-    colours = decontaminate(photo, matte, scene.layers, side)
-    return normalised_convolution(colours, weights, lens, scene.layers[side])
+    colours = decontaminate(photo, matte, scene.layers, layer)
+    return normalised_convolution(colours, weights, lens, scene.layers[layer])

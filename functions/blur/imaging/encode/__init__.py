@@ -1,1 +1,1 @@
-"""Pixels into a file."""
+"""Encode pixels as a file."""

@@ -1,4 +1,4 @@
-"""Pixels into a file: the colour profile goes along, nothing else does."""
+"""Encode pixels as PNG, JPEG, WebP or AVIF. The colour profile is the only metadata of the file."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ from blur.imaging.strips import thread_count
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blur.imaging.arrays import AlphaU8, RgbU8
+    from blur.imaging.arrays import AlphaU8, ImageU8, RgbU8
 
 WHITE = 255
-"""What transparency becomes in a format without any."""
-RGBA = 4
-"""Channels of a picture with alpha."""
+"""The level of the background for formats without transparency."""
+RGBA_CHANNELS = 4
 QUALITIES = range(1, 101)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A finished file and the media type to send it with."""
+    """A complete file and its media type."""
 
     data: bytes = field(repr=False)
     content_type: str
@@ -38,18 +37,18 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """One output format: what writes it and what HTTP calls it."""
+    """An output format: its encoder, its media type and its limits."""
 
     content_type: str
-    write: Callable[[RgbU8, bytes | None, int], bytes]
-    """From (H, W, 3) or (H, W, 4), the profile and the quality, 1 to 100."""
+    write: Callable[[ImageU8, bytes | None, int], bytes]
+    """Encode (H, W, 3) or (H, W, 4) with a profile and a quality, 1 to 100."""
     supports_alpha: bool = True
     max_side_px: int = 2**31 - 1
-    """Of the longest picture that it holds; a PNG's by default (ISO/IEC 15948, 11.2.2)."""
+    """The longest side that the format allows; the default is PNG's (ISO/IEC 15948, 11.2.2)."""
     max_megapixels: float = math.inf
-    """Of the largest picture that its encoder is given."""
+    """The largest image that we encode in this format."""
     max_alpha_megapixels: float = math.inf
-    """Of the largest with transparency."""
+    """The largest image with an alpha channel that we encode in this format."""
 
 
 def encode(
@@ -59,26 +58,28 @@ def encode(
     output: str,
     quality: int,
 ) -> EncodedImage:
-    """Write the picture, (H, W, 3) with alpha (H, W) or None, in one of `OUTPUT_FORMATS`.
+    """Encode an image, (H, W, 3) with alpha (H, W) or None, in one of `OUTPUT_FORMATS`.
 
-    Where the format has no transparency, the picture is put over white.
+    If the format has no transparency, the image is composited over white.
 
     Raises:
-        InvalidFormatError: `output` is none of the formats, or cannot hold this size.
+        InvalidFormatError: `output` is unknown, or the format does not allow this size.
         InvalidQualityError: `quality` is out of range.
 
     """
     check_format(output, quality)
     check_size(output, pixels.shape, has_alpha=alpha is not None)
-    chosen = OUTPUT_FORMATS[output]
-    if alpha is not None and not chosen.supports_alpha:
+    output_format = OUTPUT_FORMATS[output]
+    if alpha is not None and not output_format.supports_alpha:
         pixels, alpha = composite(pixels, np.full_like(pixels, WHITE), alpha), None
-    picture = pixels if alpha is None else np.dstack((pixels, alpha))
-    return EncodedImage(chosen.write(picture, icc_profile, quality), chosen.content_type)
+    image = pixels if alpha is None else np.dstack((pixels, alpha))
+    return EncodedImage(
+        output_format.write(image, icc_profile, quality), output_format.content_type
+    )
 
 
 def check_format(output: str, quality: int) -> None:
-    """Raise the error of a format that there is not or of a quality out of range."""
+    """Raise the error of an unknown format or of a quality out of range."""
     if output not in OUTPUT_FORMATS:
         message = f"format must be one of: {', '.join(OUTPUT_FORMATS)}."
         raise InvalidFormatError(message)
@@ -88,58 +89,60 @@ def check_format(output: str, quality: int) -> None:
 
 
 def check_size(output: str, shape: tuple[int, ...], *, has_alpha: bool) -> None:
-    """Raise `InvalidFormatError` for a picture (H, W, ...) that is too large for a format.
+    """Raise `InvalidFormatError` if an image of this shape, (H, W, ...), is too large.
 
-    Formats can have a smaller limit for images with an alpha channel.
+    The limit of a format can be smaller for images with an alpha channel.
     """
-    chosen = OUTPUT_FORMATS[output]
-    if max(shape[:2]) > chosen.max_side_px:
-        message = f"A picture in {output} may have at most {chosen.max_side_px} pixels on a side."
-        raise InvalidFormatError(message)
-    most = min(chosen.max_megapixels, chosen.max_alpha_megapixels if has_alpha else math.inf)
-    if shape[0] * shape[1] > 1e6 * most:
-        which = (
-            f"A picture with transparency in {output}" if has_alpha else f"A picture in {output}"
+    output_format = OUTPUT_FORMATS[output]
+    if max(shape[:2]) > output_format.max_side_px:
+        message = (
+            f"An image in {output} can have at most {output_format.max_side_px} pixels on a side."
         )
-        message = f"{which} may have at most {most} megapixels."
+        raise InvalidFormatError(message)
+    max_megapixels = min(
+        output_format.max_megapixels, output_format.max_alpha_megapixels if has_alpha else math.inf
+    )
+    if shape[0] * shape[1] > 1e6 * max_megapixels:
+        kind = "An image with transparency" if has_alpha else "An image"
+        message = f"{kind} in {output} can have at most {max_megapixels} megapixels."
         raise InvalidFormatError(message)
 
 
-def _png(picture: RgbU8, icc_profile: bytes | None, _: int) -> bytes:
-    return write_png(picture, icc_profile, thread_count())
+def _write_png(image: ImageU8, icc_profile: bytes | None, _: int) -> bytes:
+    return write_png(image, icc_profile, thread_count())
 
 
-def _by_pillow(
-    picture: RgbU8, icc_profile: bytes | None, quality: int, *, name: str, **options: object
+def _write_with_pillow(
+    image: ImageU8, icc_profile: bytes | None, quality: int, *, name: str, **options: object
 ) -> bytes:
-    """Write by Pillow, at the settings at which each encoder is worth its time."""
+    """Encode with Pillow. Each format's options balance time and size."""
     file = BytesIO()
-    Image.fromarray(picture).save(file, name, quality=quality, icc_profile=icc_profile, **options)
+    Image.fromarray(image).save(file, name, quality=quality, icc_profile=icc_profile, **options)
     return file.getvalue()
 
 
-def _avif(picture: RgbU8, icc_profile: bytes | None, quality: int) -> bytes:
-    """Write an AVIF whose alpha is lossless: at any less, edges and empty parts are dirty."""
-    options = {"advanced": {"alpha:lossless": "1"}} if picture.shape[2] == RGBA else {}
-    return _by_pillow(picture, icc_profile, quality, name="AVIF", speed=9, **options)
+def _write_avif(image: ImageU8, icc_profile: bytes | None, quality: int) -> bytes:
+    """Encode as AVIF with lossless alpha: lossy alpha leaves visible errors at edges."""
+    options = {"advanced": {"alpha:lossless": "1"}} if image.shape[2] == RGBA_CHANNELS else {}
+    return _write_with_pillow(image, icc_profile, quality, name="AVIF", speed=9, **options)
 
 
 OUTPUT_FORMATS: dict[str, OutputFormat] = {
-    "png": OutputFormat("image/png", _png),
+    "png": OutputFormat("image/png", _write_png),
     "jpeg": OutputFormat(
         "image/jpeg",
-        partial(_by_pillow, name="JPEG", subsampling="4:4:4"),
+        partial(_write_with_pillow, name="JPEG", subsampling="4:4:4"),
         supports_alpha=False,
         max_side_px=65_500,
     ),
-    # 50 megapixels need too much memory and time on Lambda: libaom takes 27
-    # bytes and 0.2 µs of a processor for each pixel, and libwebp's lossless alpha as much.
+    # 50 megapixels need too much memory and time on Lambda: libaom takes 27 bytes and 0.2 µs of
+    # CPU time for each pixel, and libwebp's lossless alpha takes as much.
     "webp": OutputFormat(
         "image/webp",
-        partial(_by_pillow, name="WebP", method=2),
+        partial(_write_with_pillow, name="WebP", method=2),
         max_side_px=16_383,
         max_alpha_megapixels=36,
     ),
-    "avif": OutputFormat("image/avif", _avif, max_side_px=65_535, max_megapixels=36),
+    "avif": OutputFormat("image/avif", _write_avif, max_side_px=65_535, max_megapixels=36),
 }
 """By the value of the `format` field."""

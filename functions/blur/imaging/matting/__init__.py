@@ -1,1 +1,1 @@
-"""Pixels into a matte: the network, and the edges that it is unsure of."""
+"""Compute the matte: run the network, and refine its map at soft edges."""

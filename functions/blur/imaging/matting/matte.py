@@ -1,4 +1,4 @@
-"""Where the subject is: the network's map, stretched as rembg does, refined and enlarged."""
+"""Compute the matte: predict a map, stretch it as rembg does, refine and enlarge it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 MIN_CONFIDENCE = 0.8
-"""Raw maximum below which there is no subject.
+"""If the maximum of the raw map is lower, the photo has no subject.
 
-u2netp's raw maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on flat
-pictures, gradients, noise, stripes and checkerboards.
+u2netp's maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on uniform images,
+gradients, noise, stripes and checkerboards.
 """
 MID_GREY = 128
 
 
 class Predictor(Protocol):
-    """What finds the subject: a loaded `Model`, or anything that answers like one."""
+    """A model that finds the subject, such as `session.Model`."""
 
     @property
     def side_px(self) -> int:
-        """The side of the square that it squeezes a photo to."""
+        """The side of the square to which photos are resized."""
         ...
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the raw map of the subject, (side, side), about 0..1."""
+        """Return the raw map of the subject, (side, side), approximately 0..1."""
         ...
 
 
@@ -42,7 +42,7 @@ def find_matte(model: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None) -> 
     """Return the matte of the photo's subject, (H, W), 255 where the subject is opaque.
 
     Raises:
-        NoSubjectError: the network is not sure of anything in the photo.
+        NoSubjectError: the network finds no subject in the photo.
 
     """
     raw = predict_subject(model, photo, alpha)
@@ -54,11 +54,11 @@ def predict_subject(
 ) -> NDArray[np.float32]:
     """Return the network's raw map of the photo's subject, (side, side).
 
-    The photo may be a smaller copy. Pixels that its own `alpha` hides are shown to the
-    network as grey: the colours under them are not what anyone sees.
+    The photo can be a downscaled copy. The network sees pixels that are transparent in the photo's
+    own `alpha` as grey, because their colours are arbitrary.
 
     Raises:
-        NoSubjectError: the network is not sure of anything in the photo.
+        NoSubjectError: the network finds no subject in the photo.
 
     """
     raw = model.predict(photo if alpha is None else composite_over_grey(photo, alpha))
@@ -72,7 +72,7 @@ def predict_subject(
 
 
 def resize_matte(matte: AlphaU8, shape: tuple[int, int]) -> AlphaU8:
-    """Bring the matte to a photo's size, (H, W): what is 0 or 255 all around stays it."""
+    """Resize the matte to (H, W). Areas that are uniformly 0 or 255 keep that value."""
     smaller = max(shape) < max(matte.shape)
     kernel = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     result: AlphaU8 = cv2.resize(matte, shape[::-1], interpolation=kernel)
@@ -80,17 +80,17 @@ def resize_matte(matte: AlphaU8, shape: tuple[int, int]) -> AlphaU8:
 
 
 def stretch(raw: NDArray[np.float32]) -> AlphaU8:
-    """Stretch the map from its least and greatest value to 0..255, cut to whole numbers.
+    """Map the range from the minimum to the maximum to 0..255, and truncate to whole numbers.
 
-    A flat map has nothing to stretch and comes out all 255.
+    A uniform map becomes 255 everywhere.
     """
-    least, greatest = raw.min(), raw.max()
-    if least == greatest:
+    minimum, maximum = raw.min(), raw.max()
+    if minimum == maximum:
         return np.full(raw.shape, 255, np.uint8)
-    stretched: AlphaU8 = ((raw - least) / (greatest - least) * 255).astype(np.uint8)
+    stretched: AlphaU8 = ((raw - minimum) / (maximum - minimum) * 255).astype(np.uint8)
     return stretched
 
 
 def composite_over_grey(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
-    """Composite a photo that has an alpha channel over mid-grey."""
+    """Composite a photo with an alpha channel over mid-grey."""
     return composite(photo, np.full_like(photo, MID_GREY), alpha)

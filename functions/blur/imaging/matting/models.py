@@ -1,8 +1,8 @@
-"""The segmentation models that can be used, one row each.
+"""The supported segmentation models, one row each.
 
-Names, files and pre-processing are those of rembg 2.0.86 (`rembg/sessions/*.py`), so that a
-model means here what it means there. `u2netp-light` is u2netp with its costliest convolutions
-in factored form (`layers/model/lighten.py`); rembg has no such model.
+Names, files and pre-processing are those of rembg 2.0.86 (`rembg/sessions/*.py`): the same name is
+the same model. `u2netp-light` is u2netp with its costliest convolutions factored
+(`layers/model/lighten.py`); rembg does not have it.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ ONE: Triple = (1.0, 1.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """How to feed one ONNX file and read its answer."""
+    """How to prepare the input of an ONNX file and read its output."""
 
     name: str
     file: str
-    """File name in the folder of models."""
+    """The file name in the folder of models."""
     side_px: int
-    """The photo is squeezed to a square of this side; the map comes out in the same size."""
+    """Photos are resized to a square of this side; the map has the same size."""
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     output: int = 0
-    """Which of the network's outputs is the finest map."""
+    """The index of the network's output with the finest map."""
     logits: bool = False
-    """Whether that output still has to go through a sigmoid."""
+    """Whether that output needs a sigmoid."""
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -49,13 +49,13 @@ MODELS: dict[str, ModelSpec] = {
 
 
 def get_model_spec(name: str) -> ModelSpec:
-    """Return the row of a model by rembg's name.
+    """Return the row of a model by its name.
 
     Raises:
-        ValueError: there is no such row; the message has the names that there are.
+        ValueError: the name is unknown; the message lists the known ones.
 
     """
     if name not in MODELS:
-        message = f"{name!r} is no model; there are {', '.join(MODELS)}"
+        message = f"Unknown model {name!r}. Choose one of: {', '.join(MODELS)}."
         raise ValueError(message)
     return MODELS[name]

@@ -1,4 +1,4 @@
-"""Opening an ONNX model and asking it where the subject is."""
+"""Load an ONNX model and run it on a photo."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from blur.imaging.matting.models import ModelSpec
 
 EPSILON = 1e-6
-"""rembg's guard against dividing an all-black picture by zero."""
-LONGEST_PX = 1 << 20
-"""A longer side is brought down first: Pillow's table of weights has an end, at 44 million."""
+"""rembg's guard against division by zero for a black image."""
+MAX_SIDE_PX = 1 << 20
+"""Longer sides are resized to this first: Pillow cannot resize from more than 44 million pixels."""
 
 
 class ModelMissingError(RuntimeError):
-    """The model's file is not where it should be: a fault of the installation."""
+    """The model's file is missing: the installation is incomplete."""
 
     def __init__(self, path: Path) -> None:
-        """Name the file and what brings it."""
-        super().__init__(f"There is no model at {path}: `make model` puts it there.")
+        """Name the missing file and the command that creates it."""
+        super().__init__(f"The model {path} does not exist. Run `make model` to create it.")
         self.path = path
 
 
 class Model:
-    """One loaded network. Threads may share it: it runs one inference at a time."""
+    """A loaded network. Threads can share it; it runs one inference at a time."""
 
     def __init__(self, spec: ModelSpec, session: ort.InferenceSession) -> None:
-        """Wrap a session whose input and outputs are as `spec` says."""
+        """Wrap a session whose input and outputs match `spec`."""
         self.spec = spec
         self._session = session
         self._input = session.get_inputs()[0].name
@@ -47,23 +47,23 @@ class Model:
 
     @property
     def side_px(self) -> int:
-        """The side of the square that a photo is squeezed to."""
+        """The side of the square to which photos are resized."""
         return self.spec.side_px
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the raw map of the subject, (side, side), about 0..1, not stretched."""
+        """Return the raw map of the subject, (side, side), approximately 0..1, not stretched."""
         tensor = to_tensor(photo, self.spec)
         with self._lock:
-            (answer,) = self._session.run([self._output], {self._input: tensor})
-        raw = cast("NDArray[np.float32]", answer)[0, 0]
+            (output,) = self._session.run([self._output], {self._input: tensor})
+        raw = cast("NDArray[np.float32]", output)[0, 0]
         return sigmoid(raw) if self.spec.logits else raw
 
 
 def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
-    """Load `spec.file` from `folder`; `threads` is the CPU threads of one inference, >= 1.
+    """Load `spec.file` from `folder`; `threads` is the number of threads of one inference, >= 1.
 
     Raises:
-        ModelMissingError: there is no such file.
+        ModelMissingError: the file does not exist.
 
     """
     path = folder / spec.file
@@ -80,7 +80,7 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
 def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
     """Prepare the photo as rembg's `BaseSession.normalize` does: (1, 3, side, side)."""
     height, width = photo.shape[:2]
-    photo = resize(photo, (min(height, LONGEST_PX), min(width, LONGEST_PX)))
+    photo = resize(photo, (min(height, MAX_SIDE_PX), min(width, MAX_SIDE_PX)))
     size = (spec.side_px, spec.side_px)
     small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
     scaled = small / max(float(small.max()), EPSILON)
@@ -91,5 +91,5 @@ def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Map logits to 0..1 without overflow: 1 / (1 + exp(-x)), written with tanh."""
     half = np.float32(0.5)
-    share: NDArray[np.float32] = half * (1 + np.tanh(half * logits))
-    return share
+    probability: NDArray[np.float32] = half * (1 + np.tanh(half * logits))
+    return probability

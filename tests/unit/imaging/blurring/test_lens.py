@@ -34,7 +34,7 @@ def test_a_disc_sums_to_one_is_round_and_as_wide_as_asked_for(radius: float) -> 
 @pytest.mark.parametrize("radius", [0.01, 0.7, 1, 2, 5, 13, 50])
 def test_a_kernel_sums_to_one(kernel: str, radius: float) -> None:
     lens = KERNELS[kernel](radius)
-    spread = lens.spread(np.ones((9, 300), np.float32))
+    spread = lens.convolve(np.ones((9, 300), np.float32))
     np.testing.assert_allclose(spread, 1, atol=1e-4)
 
 
@@ -45,7 +45,7 @@ def test_a_kernel_reaches_no_further_than_it_says(kernel: str, radius: float) ->
     side = 2 * lens.radius_cells + 21
     point = np.zeros((side, side), np.float32)
     point[side // 2, side // 2] = 1
-    spread = lens.spread(point)
+    spread = lens.convolve(point)
     assert np.abs(spread[: side // 2 - lens.radius_cells]).max() < 1e-6
 
 
@@ -53,7 +53,7 @@ def test_a_kernel_reaches_no_further_than_it_says(kernel: str, radius: float) ->
 def test_bytes_are_spread_as_exactly_as_floats(radius: float) -> None:
     lens, picture = gaussian(radius), noise(90, 110)
     assert lens.fast_path is not None
-    off = lens.fast_path(picture) - lens.spread(picture.astype(np.float32))
+    off = lens.fast_path(picture) - lens.convolve(picture.astype(np.float32))
     assert np.abs(off).max() < 0.501
 
 
@@ -82,7 +82,7 @@ def test_bokeh_is_as_deep_as_a_gaussian_of_the_same_radius() -> None:
     spreads = []
     for kernel in ("gaussian", "bokeh"):
         lens = KERNELS[kernel](12)
-        light = lens.spread(
+        light = lens.convolve(
             np.repeat(step[:: lens.cell_px, :: lens.cell_px, 0], 1, 1).astype(np.float32)
         )
         slope = np.diff(light[light.shape[0] // 2])

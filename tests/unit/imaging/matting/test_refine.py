@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from tests.unit.imaging.pictures import astronaut, disc, flat, noise, random_coverage
 
-from blur.imaging.matting.laplacian import Windows
-from blur.imaging.matting.refine import FINE_SIDE_PX, refine, solve_alpha, to_fine_grid
-from blur.imaging.matting.trimap import dilate, find_unknown
+from blur.imaging.matting.closed_form import Windows, solve_alpha
+from blur.imaging.matting.refine import FINE_SIDE_PX, dilate, find_unknown, refine, to_fine_grid
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 9))

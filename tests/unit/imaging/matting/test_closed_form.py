@@ -6,20 +6,19 @@ import numpy as np
 import pytest
 from tests.unit.imaging.pictures import astronaut, noise
 
-from blur.imaging.matting.laplacian import EPSILON, Windows
-from blur.imaging.matting.solver import conjugate_gradients
+from blur.imaging.matting.closed_form import EPSILON, Windows, conjugate_gradients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.matting.laplacian import Reals
+    from blur.imaging.arrays import FloatArray
 
 
 def everywhere(height: int, width: int) -> NDArray[np.bool_]:
     return np.ones((height, width), np.bool_)
 
 
-def random_alpha(size: int) -> Reals:
+def random_alpha(size: int) -> FloatArray:
     return np.random.default_rng(1).random(size, np.float32)
 
 
@@ -80,7 +79,7 @@ def test_conjugate_gradients_solve_what_can_be_checked() -> None:
     zeros = np.zeros(30, np.float32)
     diagonal = np.diagonal(matrix).copy()
     found = conjugate_gradients(
-        lambda x: matrix @ x, diagonal, matrix @ truth, zeros, steps=60, tolerance=1e-6
+        lambda x: matrix @ x, diagonal, matrix @ truth, zeros, max_iterations=60, tolerance=1e-6
     )
     np.testing.assert_allclose(found, truth, atol=1e-4)
 
@@ -88,6 +87,6 @@ def test_conjugate_gradients_solve_what_can_be_checked() -> None:
 def test_a_start_that_is_the_solution_is_kept() -> None:
     truth, ones = random_alpha(30), np.ones(30, np.float32)
     found = conjugate_gradients(
-        lambda x: 2 * x, 2 * ones, 2 * truth, truth, steps=5, tolerance=1e-6
+        lambda x: 2 * x, 2 * ones, 2 * truth, truth, max_iterations=5, tolerance=1e-6
     )
     np.testing.assert_array_equal(found, truth)
