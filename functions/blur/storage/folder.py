@@ -1,10 +1,11 @@
 """The embedded storage: uploads in a folder, received by the server that presigns them.
 
-    <folder>/secret                         signs the upload tokens
+    <folder>/secret*                        sign the upload tokens
     <folder>/uploads/2026-11-23T10/<name>   uploads whose forms were made in this hour (UTC)
 
-Several processes can share the folder. The secret is stored in it, so that a form made before a
-restart still works after it. Expired uploads are removed by `sweep`, an hour's folder at a time.
+Several processes can share the folder. Its secrets are stored in it, so a form from before a
+restart still works. The secret whose name sorts last signs; the others are accepted, so that an
+operator can replace a secret. Expired uploads are removed by `sweep`, an hour's folder at a time.
 A request lists only the names of these folders, not the files in them.
 """
 
@@ -42,6 +43,8 @@ HOUR_S = 3600
 SECOND_US = 1_000_000
 RETRY_AFTER_S = 5
 """When to send a form again whose upload is in progress."""
+KEY_FILE = "secret"
+"""The file of the first secret, and the prefix of the names of later ones."""
 SECRET_BYTES = 32
 _NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
@@ -68,7 +71,7 @@ class FolderStore:
         """Sign an upload token; see `UploadStore.presign_upload`."""
         token = UploadToken(name, content_type, max_bytes, now_us + LINK_TTL_S * SECOND_US)
         with _writable():
-            signed = sign(token, self._secret())
+            signed = sign(token, self._secrets())
         fields = {"Content-Type": content_type, TOKEN_FIELD: signed}
         return PresignedForm(UPLOAD_PATH, fields, token.expires_us)
 
@@ -80,7 +83,7 @@ class FolderStore:
 
         """
         with _writable():
-            return verify(signed, self._secret(), now_us=now_us)
+            return verify(signed, self._secrets(), now_us=now_us)
 
     @contextmanager
     def writing(self, token: UploadToken) -> Iterator[BinaryIO]:
@@ -163,23 +166,35 @@ class FolderStore:
             with self._receiving_lock:
                 self._receiving.remove(name)
 
-    def _secret(self) -> bytes:
-        """Read the secret, or make it; of processes that make one at once, one wins."""
-        path = self._folder / "secret"
-        with suppress(FileNotFoundError):
-            return path.read_bytes()
+    def _secrets(self) -> list[bytes]:
+        """Return the secrets, the newest last; create the first one.
+
+        A shorter file is not a secret yet: another program is still writing it.
+        """
+        paths = sorted(self._folder.glob(f"{KEY_FILE}*"))
+        found = [path.read_bytes() for path in paths]
+        complete = [secret for secret in found if len(secret) >= SECRET_BYTES]
+        return complete or [self._create_secret()]
+
+    def _create_secret(self) -> bytes:
+        """Create the first secret; if several processes do, all use the same one."""
+        path = self._folder / KEY_FILE
         self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor, mine = tempfile.mkstemp(dir=self._folder)  # mode 0600
+        descriptor, part = tempfile.mkstemp(dir=self._folder)  # mode 0600
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(secrets.token_bytes(SECRET_BYTES))
                 file.flush()
-                os.fsync(descriptor)  # a power cut must not leave the name on an empty file
+                os.fsync(descriptor)  # a power failure must not leave an empty file
             with suppress(FileExistsError):
-                os.link(mine, path)  # which, unlike a rename, replaces nothing
+                os.link(part, path)  # unlike a rename, it never replaces a file
         finally:
-            Path(mine).unlink()
-        return path.read_bytes()
+            Path(part).unlink()
+        secret = path.read_bytes()
+        if len(secret) < SECRET_BYTES:
+            message = f"{path} has fewer than {SECRET_BYTES} bytes"
+            raise OSError(message)
+        return secret
 
 
 def _name_in(name: str) -> str:

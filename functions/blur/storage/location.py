@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blur.storage.folder import FolderStore
-
 if TYPE_CHECKING:
     from blur.storage.ports import ResultStore, UploadStore
 
@@ -23,7 +21,7 @@ class Storage:
 def open_storage(location: str) -> Storage:
     """Open `s3:<bucket>` or `folder:<path>`; an empty location has no stores.
 
-    Only the module that is needed is imported: botocore takes as long to import as the model.
+    Only the module that is needed is imported: a cold start pays for each.
 
     Raises:
         ValueError: the location has an unknown scheme, or no name after it.
@@ -33,6 +31,8 @@ def open_storage(location: str) -> Storage:
     if not location:
         return Storage()
     if name and scheme == "folder":
+        from blur.storage.folder import FolderStore  # noqa: PLC0415 - see above
+
         return Storage(uploads=FolderStore(Path(name)))
     if name and scheme == "s3":
         from blur.storage.bucket import BucketStore, open_client  # noqa: PLC0415 - see above

@@ -1,19 +1,20 @@
 """Signed tokens for uploads to a folder: one file, of one type and size, for a limited time.
 
-    <base64url of JSON: [name, content type, most bytes, expiry]>.<base64url of HMAC-SHA256>
-
-They are to a folder what signed POST policies are to a bucket.
+They are to a folder what signed POST policies are to a bucket. itsdangerous signs them with
+HMAC-SHA256; the salt keeps a signature for another purpose from being used as a token.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
-import json
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
+from itsdangerous import BadData, URLSafeSerializer
+
 from blur.errors import UploadNotFoundError
+
+SALT = b"bgblur.upload-token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +27,32 @@ class UploadToken:
     expires_us: int
 
 
-def sign(token: UploadToken, secret: bytes) -> str:
-    """Return the token as text of URL-safe characters."""
-    payload = base64.urlsafe_b64encode(json.dumps(astuple(token)).encode())
-    return f"{payload.decode()}.{_mac(payload, secret)}"
+def sign(token: UploadToken, secrets: Sequence[bytes]) -> str:
+    """Return the token as text of URL-safe characters, signed with the newest secret.
+
+    `secrets` are in the order of their age, the newest last.
+    """
+    return str(_serializer(secrets).dumps(astuple(token)))
 
 
-def verify(signed: str, secret: bytes, *, now_us: int) -> UploadToken:
-    """Return the token that was signed.
+def verify(signed: str, secrets: Sequence[bytes], *, now_us: int) -> UploadToken:
+    """Return the token that was signed with any of the secrets.
 
     Raises:
-        UploadNotFoundError: the signature is not from this secret, or the token has expired.
+        UploadNotFoundError: the signature is from no such secret, or the token has expired.
 
     """
-    payload, _, mac = signed.encode(errors="replace").partition(b".")
-    if not hmac.compare_digest(mac, _mac(payload, secret).encode()):
-        raise UploadNotFoundError
-    token = UploadToken(*json.loads(base64.urlsafe_b64decode(payload)))
+    try:
+        fields = _serializer(secrets).loads(signed.encode(errors="replace"))
+    except BadData as error:
+        raise UploadNotFoundError from error
+    token = UploadToken(*fields)
     if token.expires_us <= now_us:
         raise UploadNotFoundError
     return token
 
 
-def _mac(payload: bytes, secret: bytes) -> str:
-    mac = hmac.new(secret, payload, hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(mac).decode()
+def _serializer(secrets: Sequence[bytes]) -> URLSafeSerializer:
+    return URLSafeSerializer(
+        list(secrets), salt=SALT, signer_kwargs={"digest_method": hashlib.sha256}
+    )

@@ -17,10 +17,15 @@ from blur.errors import (
     UnavailableError,
     UploadNotFoundError,
 )
-from blur.storage.folder import HOUR_S, KEEP_S, TOKEN_FIELD, FolderStore
+from blur.storage.folder import HOUR_S, KEEP_S, SECRET_BYTES, TOKEN_FIELD, FolderStore
 from blur.storage.upload_token import UploadToken
 
 NOW_US = time.time_ns() // 1000
+
+
+def signed_by(store: FolderStore) -> str:
+    form = store.presign_upload("uploads/a", content_type="b/c", max_bytes=1, now_us=NOW_US)
+    return form.fields[TOKEN_FIELD]
 
 
 def token_of(store: FolderStore, now_us: int = NOW_US) -> UploadToken:
@@ -149,7 +154,7 @@ def test_an_offer_and_a_read_do_not_look_at_stored_files(
     for number in range(10_000):
         (hour / f"{number:064x}").touch()
     assert looked_at(monkeypatch, work) == few
-    assert few["names"] == 1
+    assert few["names"] == 5  # the hour, and twice the names in the folder: secret and uploads
 
 
 def test_a_permit_has_one_open_upload_at_a_time(tmp_path: Path) -> None:
@@ -184,6 +189,30 @@ def test_an_upload_that_fails_can_be_sent_again(tmp_path: Path) -> None:
 def test_the_secret_is_the_owners_alone(tmp_path: Path) -> None:
     token_of(FolderStore(tmp_path))
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_secret_signs_and_the_old_one_is_accepted_until_it_is_removed(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    before = signed_by(store)
+    (tmp_path / "secret-2027").write_bytes(b"2" * SECRET_BYTES)
+    after = signed_by(store)
+    assert store.verify_token(before, now_us=NOW_US) == store.verify_token(after, now_us=NOW_US)
+    (tmp_path / "secret").unlink()
+    assert store.verify_token(after, now_us=NOW_US)
+    with pytest.raises(UploadNotFoundError):
+        store.verify_token(before, now_us=NOW_US)
+
+
+@pytest.mark.parametrize("incomplete", [b"", b"1" * (SECRET_BYTES - 1)])
+def test_an_incomplete_secret_signs_nothing(incomplete: bytes, tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    before = signed_by(store)
+    (tmp_path / "secret-2027").write_bytes(incomplete)
+    assert signed_by(store) == before
+    (tmp_path / "secret").unlink()
+    (tmp_path / "secret-2027").rename(tmp_path / "secret")
+    with pytest.raises(UnavailableError):
+        signed_by(store)
 
 
 def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path: Path) -> None:
