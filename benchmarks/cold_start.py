@@ -1,16 +1,16 @@
 """The cold start and the memory of the function's image, measured in its container.
 
-It needs Docker and the image that `sam build` (or `make e2e`) has left behind:
+It needs Docker and the image that `sam build` (or `make e2e`) has built:
 
     .venv/bin/python benchmarks/cold_start.py [--image blurfunction:latest] [--runs 15]
 
 It prints the tables of docs/operations.md. Each run is a new container with a read-only root
-file system, a writable /tmp and no rights, so that a file written anywhere else would fail it.
-*Ready* is the time from the start of the process to a handler that is ready, Python's own
-start among it. *Peak* is the largest resident set of a process that has answered one event
+file system, a writable /tmp and no privileges, so writing a file anywhere else fails the run.
+*Ready* is the time from the start of the process to a handler that is ready, including
+Python's own start. *Peak* is the largest resident set of a process that has answered one event
 with a 4000 x 3000 photo. *Warm* is the median of five further calls, at the share of CPU that
-Lambda gives with the memory: 1,769 MB are one vCPU. A machine with fewer CPUs than a share
-measures too long a time there, and so too high a cost.
+Lambda gives with the memory: 1,769 MB are one vCPU. On a machine with fewer CPUs than a share, the
+time and the cost are upper bounds.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ def call():
 def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 answer, took_s = call()
-told = [answer["statusCode"], len(answer["body"]), took_s, peak_mib()]
+first = [answer["statusCode"], len(answer["body"]), took_s, peak_mib()]
 del answer
 warm_s = sorted(call()[1] for _ in range(5))[2]
-print(json.dumps([*told, warm_s, peak_mib()]))
+print(json.dumps([*first, warm_s, peak_mib()]))
 """
 
 
@@ -116,13 +116,13 @@ def main() -> None:
 
 
 def million(call_s: float, memory_mb: int) -> float:
-    """Return what a million calls cost, in dollars, without data sent to the internet."""
+    """Return the cost of a million calls in dollars, without data sent to the internet."""
     return 1e6 * call_s * memory_mb / 1024 * GB_SECOND + CALL_FEE
 
 
 @dataclass(frozen=True)
 class Calls:
-    """What a container has told about a first call and five further ones."""
+    """The measurements of a container: a first call and five more."""
 
     answer: str
     first_s: float
@@ -142,7 +142,7 @@ class Calls:
 def run(
     image: str, program: str, variables: dict[str, str], given: str = "", *, cpus: float = TWO
 ) -> str:
-    """Run a program in a new container of the image and return what it prints."""
+    """Run a program in a new container of the image and return its output."""
     environment = [word for item in variables.items() for word in ("--env", "=".join(item))]
     command = ["docker", "run", "--rm", "--interactive", *CONFINED, *environment]
     command += ["--cpus", str(cpus), "--entrypoint", "python3"]
@@ -162,7 +162,7 @@ def image_bytes(image: str) -> int:
 
 
 def event(width: int, height: int) -> dict[str, Any]:
-    """Return the proxy event of a photo with some grain, as a phone takes it."""
+    """Return the proxy event of a photo with noise like a phone's."""
     with Image.open(PHOTO) as sample:
         pixels = np.asarray(sample.convert("RGB").resize((width, height)), np.float32)
     grained = pixels + np.random.default_rng(0).normal(0, 3, pixels.shape)

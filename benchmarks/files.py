@@ -1,11 +1,11 @@
-"""How many of a folder's image files are opened, and whether they come out as elsewhere.
+"""How many image files of a folder are decoded, and whether other decoders get the same pixels.
 
     make bench-files DATA=folder
 
-Every file of the folder tree is decoded as the service decodes it. Where ImageMagick and libvips
-are installed (Debian's imagemagick and libvips-tools), the picture is compared with theirs: in
-sRGB, upright, where it is opaque. A file *differs* if no other decoder gives about its pixels. It
-is *missed* if it is refused and one of them opens it.
+Every file of the folder tree is decoded as the service decodes it. If ImageMagick and libvips are
+installed (Debian's imagemagick and libvips-tools), the picture is compared with theirs: in sRGB,
+upright, only opaque pixels. A file *differs* if no other decoder gives similar pixels. It is
+*missed* if the service rejects it and another decoder opens it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Reference: TypeAlias = Callable[[Path, Path], list[str]]
 
 NEAR_LEVELS = 6.0
-"""The mean difference that two right decoders can have: chroma is upsampled, and black points
+"""The mean difference that two correct decoders can have: chroma is upsampled, and black points
 and gamuts are mapped differently."""
 WORST = 10
 TIMEOUT_S = 60
@@ -57,12 +57,12 @@ class Outcome(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether it came out unlike every reference."""
+        """Whether it differs from every reference."""
         return self.difference is not None and self.difference > NEAR_LEVELS
 
 
 def shown(data: bytes) -> RgbU8:
-    """Return what a viewer shows: the decoded picture in sRGB, and its alpha, (H, W, 4)."""
+    """Return the decoded picture in sRGB with its alpha, (H, W, 4), as a viewer shows it."""
     photo = decode(data, max_pixels=Settings().max_pixels)
     pixels = photo.pixels
     if photo.icc_profile is not None:
@@ -77,7 +77,7 @@ def shown(data: bytes) -> RgbU8:
 
 
 def attempt(path: Path) -> tuple[str, RgbU8 | None]:
-    """Return why a file is refused, or its picture."""
+    """Return the picture of a file, or the reason for its rejection."""
     try:
         return "", shown(path.read_bytes())
     except ApiError as error:
@@ -85,7 +85,7 @@ def attempt(path: Path) -> tuple[str, RgbU8 | None]:
 
 
 def references(folder: Path) -> dict[str, Reference]:
-    """Return the commands of the decoders that are installed: from a file to a PNG."""
+    """Return the commands of the installed decoders, which convert a file to a PNG."""
     profile = folder / "srgb.icc"
     profile.write_bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     found: dict[str, Reference] = {}
@@ -128,7 +128,7 @@ def distance(ours: RgbU8, other: RgbU8) -> float:
 
 
 def kind_of(path: Path) -> str:
-    """Return the format's name, or the file's suffix where it is not read."""
+    """Return the name of the format, or the suffix of a file that cannot be read."""
     try:
         return detect_format(path.read_bytes()).name
     except ApiError:
@@ -136,7 +136,7 @@ def kind_of(path: Path) -> str:
 
 
 def measure(data: Path) -> list[Outcome]:
-    """Decode every file of the tree, in a process that a broken one can end."""
+    """Decode every file of the tree in a separate process, which a broken file can crash."""
     outcomes = []
     spawn = get_context("spawn")
     with tempfile.TemporaryDirectory() as name:
@@ -164,7 +164,7 @@ def measure(data: Path) -> list[Outcome]:
 
 
 def report(outcomes: list[Outcome], data: Path) -> str:
-    """Return the table by kind, the worst differences, and what was refused."""
+    """Return the table by kind, the largest differences, and the rejected files."""
     total, refused, missed, differing = (
         Counter(one.kind for one in outcomes if chosen(one))
         for chosen in (
@@ -184,7 +184,7 @@ def report(outcomes: list[Outcome], data: Path) -> str:
     lines += ["", f"The worst {WORST}, in levels:"] if far else []
     lines += [f"{one.difference:8.1f}  {one.path.relative_to(data)}" for one in far[:WORST]]
     refusals = [one for one in outcomes if one.refusal]
-    lines += ["", "Refused (* if another decoder opens it):"] if refusals else []
+    lines += ["", "Rejected (* if another decoder opens it):"] if refusals else []
     lines += [
         f"{'*' if one.is_missed else ' '} {one.path.relative_to(data)}: {one.refusal}"
         for one in refusals
@@ -193,8 +193,8 @@ def report(outcomes: list[Outcome], data: Path) -> str:
 
 
 def main() -> None:
-    """Measure the folder that is given."""
-    named = next(iter(sys.argv[1:]), "")  # make gives an empty text where DATA is not set
+    """Measure the given folder."""
+    named = next(iter(sys.argv[1:]), "")  # make passes an empty string if DATA is not set
     data = Path(named)
     if not named or not data.is_dir():
         sys.exit("Give a folder of image files: make bench-files DATA=folder")

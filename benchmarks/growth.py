@@ -22,20 +22,20 @@ NAIVE_UP_TO_PX = 20_000_000
 
 
 def peak_mib(script: str, *arguments: object) -> float:
-    """Run a script in a process of its own and return the most memory it held."""
+    """Run a script in a separate process and return its peak memory."""
     command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
     return float(subprocess.check_output(command, text=True).split()[-1])  # noqa: S603 - our own
 
 
 def naive_mib(width: int, height: int) -> str:
-    """Tell the naive service's peak, up to a size that it finishes soon."""
+    """Return the naive service's peak memory, only for sizes that it can finish."""
     if width * height > NAIVE_UP_TO_PX:
         return ""
     return f"{peak_mib('peak.py', 'naive', width, height):.0f}"
 
 
 def growth(model: Model) -> str:
-    """Tell how time and memory grow with the photo."""
+    """Report how time and memory grow with the photo."""
     rows, first = [], None
     for width, height in GROWTH:
         data, pixels = photo(width, height), width * height

@@ -1,14 +1,14 @@
-"""How much of a halo is left around soft edges, where the ideal picture is known.
+"""The halo around soft edges, measured on pictures whose ideal result is known.
 
 A subject of AM-2k is put before another photo by its true alpha: foreground, background and
 alpha are known, and so is the picture that a lens would have made, alpha * F + (1 - alpha) *
-blur(B). The true alpha is given to all, so that only what is done with it counts. The error is
+blur(B). The true alpha is given to all, so that only its use is compared. The error is
 the mean of absolute differences, in 8-bit levels, within `BAND_PX` pixels of soft edges.
 
 AM-2k has no foregrounds. The subject's colours are taken from its photo by PyMatting's
 multi-level estimate (T. Germer et al., "Fast multi-level foreground estimation", ICPR 2020). As
 a harder case the photo itself is the foreground too: the soft edge then has colours of the
-background that it was taken before, which nothing in the picture explains.
+background that it was taken before, which cannot be derived from the picture.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Known(NamedTuple):
     alpha: AlphaU8
 
     def photo(self) -> RgbU8:
-        """Return what the camera sees."""
+        """Return the picture that the camera takes."""
         return composite(self.foreground, self.background, self.alpha)
 
     def ideal(self, radius_px: int) -> RgbU8:
-        """Return the sharp subject over its background, blurred as if nothing stood before it."""
+        """Return the sharp subject over its background, blurred as if it had no foreground."""
         blurred = cv2.GaussianBlur(
             self.background, (0, 0), radius_px, borderType=cv2.BORDER_REFLECT
         )
@@ -57,7 +57,7 @@ class Known(NamedTuple):
 
 
 def as_it_is(photo: RgbU8, _: AlphaU8) -> RgbU8:
-    """Take the photo itself for its foreground."""
+    """Use the photo itself as its foreground."""
     return photo
 
 
@@ -91,14 +91,14 @@ def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
 
 
 def plain(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
-    """Blur everything and put the photo over it: what users would otherwise write."""
+    """Blur everything and put the photo over it, the usual simple solution."""
     sharp = Image.fromarray(photo)
     blurred = sharp.filter(ImageFilter.GaussianBlur(radius_px))
     return np.asarray(Image.composite(sharp, blurred, Image.fromarray(alpha)))
 
 
 def ours(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
-    """Blur it as the function does, with the alpha that is given."""
+    """Blur it as the function does, with the given alpha."""
     return blur_background(Scene.decompose(photo, alpha), radius_px)
 
 
@@ -106,7 +106,7 @@ BLURS: dict[str, Blur] = {"naive": plain, "here": ours}
 
 
 def compare(data: Path, foreground: Foreground) -> dict[str, list[float]]:
-    """Return each way's mean error at each of `RADII`."""
+    """Return the mean error of each method at each of `RADII`."""
     errors: dict[str, list[list[float]]] = {name: [[] for _ in RADII] for name in BLURS}
     for scene in scenes(data, foreground):
         photo, band = scene.photo(), near_soft_edges(scene.alpha)

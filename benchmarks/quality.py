@@ -1,10 +1,10 @@
-"""How good matte and blur are, against what a user would otherwise write.
+"""The quality of matte and blur, compared with the usual simple solution.
 
     make bench-quality DATA=folder
 
 DATA has `ecssd/images` with `ecssd/masks`, `matting` and `photos`: the pictures of ECSSD
 (https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html), AM-2k with true alpha
-(https://github.com/JizhiziLi/GFM), and any photos to stand behind the subjects.
+(https://github.com/JizhiziLi/GFM), and photos to use as backgrounds.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def halo_table(data: Path) -> str:
 
 
 def false_alarms(model: Model, data: Path) -> str:
-    """Count the photos with a subject that are said to have none."""
+    """Count the photos with a subject in which none is found."""
     missed = 0
     photos = list(matte_quality.pairs(data / "ecssd" / "images", data / "ecssd" / "masks"))
     for photo, _ in photos:

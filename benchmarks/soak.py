@@ -2,7 +2,7 @@
 
     make load
 
-Sizes, kernels and formats are mixed, so that whatever a cache or an allocator keeps is kept by
+Sizes, kernels and formats are mixed, so that all caches and allocators are full by
 request 200. The sum of the resident sets (RSS) is over the front and its workers.
 """
 
@@ -25,7 +25,7 @@ REQUESTS = 2000
 WORKERS = 2
 EARLY = 200
 WINDOW = 20
-"""The memory before and after so many requests is averaged: it breathes with each photo."""
+"""The memory before and after so many requests is averaged, because it varies with each photo."""
 TARGET_PERCENT = 5
 SIZES = ((320, 240), (600, 399), (399, 600), (800, 600), (1024, 768), (1280, 853), (1920, 1080))
 RECIPES = (
@@ -46,7 +46,7 @@ def memory_mb(pid: int) -> float:
 
 def soaked(server: Served) -> list[float]:
     """Send every request, one for each worker at a time; the memory after each, in MB."""
-    chance = random.Random(0)  # noqa: S311 - it keeps no secret
+    chance = random.Random(0)  # noqa: S311 - not a secret
     photos, recipes = [photo(*size) for size in SIZES], cycle(RECIPES)
     orders = [(chance.choice(photos), next(recipes)) for _ in range(REQUESTS)]
 
@@ -72,7 +72,7 @@ def mean_at(sizes: list[float], request: int) -> float:
 
 
 def main() -> None:
-    """Soak, and write it down."""
+    """Run the test, and write the baseline."""
     with served("--workers", str(WORKERS)) as server:
         sizes = soaked(server)
         threads = sum(

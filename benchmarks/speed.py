@@ -1,4 +1,4 @@
-"""How fast a photo is blurred: against the naive service and against the network alone.
+"""The speed of blurring, compared with a naive service and with the network alone.
 
     make bench                                        # everything
     .venv/bin/python benchmarks/speed.py Handler      # one section
@@ -37,7 +37,7 @@ TARGETS = {4000: (6.0, 2.0), 1920: (2.2, 1.35), 600: (None, 1.12)}
 
 
 def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime has no types
-    """Return one run of the float network on a tensor that is ready."""
+    """Return a function that runs the float network once, on a prepared tensor."""
     spec = SPECS["u2netp"]
     pixels = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
     feed = {session.get_inputs()[0].name: to_tensor(pixels, spec)}
@@ -46,8 +46,8 @@ def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime ha
 
 
 def network(name: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
-    """Open a network: u2netp as it is published is the floor that everything is compared with."""
-    import onnxruntime as ort  # noqa: PLC0415 - the only place that needs it
+    """Open a network. The published u2netp is the reference for all comparisons."""
+    import onnxruntime as ort  # noqa: PLC0415 - only used here
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = THREADS
@@ -84,12 +84,12 @@ def against_peers(model: Model) -> str:
 
 
 def noting(told: list[tuple[str, float]]) -> Callable[[str], None]:
-    """Return what notes each step and when it begins."""
+    """Return a callback that records the start of each step."""
     return lambda name: told.append((name, time.perf_counter()))
 
 
 def by_step(model: Model) -> str:
-    """Tell where the time goes."""
+    """Report the time of each step."""
     rows = []
     for width, height in SIZES:
         data, laps = photo(width, height), []
@@ -129,7 +129,7 @@ def by_kernel(model: Model) -> str:
 
 
 def around(model: Model) -> str:
-    """Measure what the handler adds to the pipeline at the largest request that Lambda takes."""
+    """Measure the time that the handler adds to the pipeline, at Lambda's largest request."""
     rows = [("4.4 MB in, PNG out", f"{overhead_ms(model, ROUNDS):.0f}", "at most 40")]
     return report.table(("handler around the pipeline", "ms", "target"), rows)
 
@@ -163,7 +163,7 @@ PARTS: dict[str, Callable[[Model], str]] = {
     "Cold start": cold,
     "Growth": growth,
 }
-"""By the title of a section, what measures it: radius 10, PNG out, 2 threads."""
+"""The measurement of each section, by its title: radius 10, PNG, 2 threads."""
 
 
 if __name__ == "__main__":

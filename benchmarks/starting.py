@@ -1,7 +1,7 @@
-"""From the start of a process to an answer: what a cold start takes, without its container.
+"""The time of a cold start without its container: from the start of a process to a response.
 
 python benchmarks/starting.py ours|naive FOLDER prints two times in seconds, from the start of
-the process: until it is ready for a photo, and until it has answered with the first one.
+the process: until it is ready for a photo, and until it has sent the first result.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ WIDTH, HEIGHT = 1920, 1080
 
 
 class Start(NamedTuple):
-    """What one new process told, in seconds since it began."""
+    """The times of one new process, in seconds since its start."""
 
     ready_s: float
     answered_s: float
 
 
 def starts(rounds: int) -> str:
-    """Compare cold starts: new processes in turn, after one round that warms the disk's cache."""
+    """Compare cold starts: new processes alternate, after one round that fills the disk cache."""
     from paired import ratio  # noqa: PLC0415 - a process that is measured does not wait for it
     from report import table  # noqa: PLC0415 - as above
 
@@ -50,7 +50,7 @@ def starts(rounds: int) -> str:
 
 
 def _prepare(folder: Path) -> None:
-    """Leave the photo, its event and a customer who can pay for it."""
+    """Write the photo, its event and an account with credits."""
     from events import make  # noqa: PLC0415 - as above
     from handling import fund  # noqa: PLC0415 - as above
 
@@ -67,7 +67,7 @@ def _started(who: str, folder: Path) -> Start:
 
 
 def main(who: str, folder: Path) -> None:
-    """Start one side, have it answer one photo, and tell when it did what."""
+    """Start one side, let it blur one photo, and return the times."""
     answer = {"naive": _naive, "ours": _ours}[who](folder)
     ready_s = _alive_s()
     answer()
@@ -75,7 +75,7 @@ def main(who: str, folder: Path) -> None:
 
 
 def _alive_s() -> float:
-    """Return how long this process has lived (proc(5): field 22 of its stat, in ticks)."""
+    """Return the age of this process (proc(5): field 22 of its stat, in ticks)."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 

@@ -1,4 +1,4 @@
-"""The photos that are measured, and what a user would otherwise write to blur them."""
+"""The measured photos, and the usual simple code to blur them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).parents[1] / "build" / "models"
 SENSOR_NOISE = 3.0
-"""Standard deviation, in levels, of the noise that a phone's photo has and an enlargement not."""
+"""Standard deviation, in levels, of noise like a phone's, which an enlarged photo lacks."""
 QUALITY = 92
 
 
 def photo(width: int, height: int) -> bytes:
-    """Return a portrait as a JPEG of any size, as noisy as a camera's."""
-    from skimage import data  # noqa: PLC0415 - who only blurs does not wait for it
+    """Return a portrait as a JPEG of any size, with noise like a camera's."""
+    from skimage import data  # noqa: PLC0415 - not needed for blurring
 
     portrait = Image.fromarray(getattr(data, "astronaut")())  # noqa: B009 - it has no types
     enlarged = portrait.resize((width, height), Image.Resampling.LANCZOS)
@@ -35,21 +35,21 @@ def photo(width: int, height: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Naive:
-    """rembg's mask, Pillow's blur, composite and PNG: the twelve lines everyone writes first."""
+    """rembg's mask, Pillow's blur, composite and PNG: the usual twelve lines."""
 
     session: Any
     remove: Callable[..., Any]
 
     @classmethod
     def open(cls) -> Naive:
-        """Load rembg with the same model; without compiling, which takes it minutes."""
+        """Load rembg with the same model, without compilation, which takes minutes."""
         os.environ |= {"NUMBA_DISABLE_JIT": "1", "U2NET_HOME": str(MODELS)}
         from rembg import new_session, remove  # noqa: PLC0415 - after the environment is set
 
         return cls(new_session("u2netp"), remove)
 
     def __call__(self, photo: bytes, radius_px: int) -> bytes:
-        """Blur the background of a photo; a PNG comes back."""
+        """Blur the background of a photo; return a PNG."""
         sharp = Image.open(io.BytesIO(photo)).convert("RGB")
         mask = self.remove(sharp, session=self.session, only_mask=True)
         blurred = sharp.filter(ImageFilter.GaussianBlur(radius_px))

@@ -110,7 +110,7 @@ def render_trials(trials: Iterable[Trial]) -> str:
     rows = list(trials)
     page = [RELIABILITY_HEAD]
     for part in PARTS:
-        page += [f"## {part}", "", "| tried | how much | what happened | by |", "|---|---|---|---|"]
+        page += [f"## {part}", "", "| trial | amount | result | run by |", "|---|---|---|---|"]
         page += [
             f"| {row.tried} | {row.amount} | {row.happened} | `{row.by}` |"
             for row in rows
@@ -127,7 +127,7 @@ def render_measurements(measurements: Iterable[Measurement]) -> str:
 
 
 def main() -> None:
-    """Move what is in build/results into the data of the documents, and render these."""
+    """Move the results from build/results into the data of the documents, and render these."""
     trials = merged(published(Trial, TRIALS), stored(Trial))
     TRIALS.write_text(_json([asdict(each) for each in trials]), "utf-8")
     RELIABILITY.write_text(render_trials(trials), "utf-8")

@@ -44,7 +44,7 @@ export function showCredits(left) {
   show(byId("credits"));
 }
 
-/** Ask the API for the balance, since an answer from a bucket does not have it. */
+/** Ask the API for the balance, because a response from a bucket does not have it. */
 export async function refreshCredits() {
   const { balance } = await account(currentKey());
   showCredits(balance);
@@ -87,7 +87,7 @@ export function forget() {
 }
 
 /**
- * Take a key or a one-time code from behind the address's #, which is never sent to a server, and
+ * Take a key or a one-time code from the address after #, which is never sent to a server, and
  * remove it from the address and the history. Return whether there was one.
  */
 function takeFromAddress(onFailure) {

@@ -21,7 +21,7 @@ const isTouched = matchMedia("(pointer: coarse)");
 const price = Number(document.querySelector("meta[name=price]").content);
 const state = { items: [], selected: null, work: null, isFollowing: true, note: "" };
 
-// Which photos there are.
+// The list of photos.
 
 function addPhotos(photos) {
   const [first] = state.items;
@@ -67,7 +67,7 @@ async function showItemResult(item, isNew) {
   ]);
 }
 
-// What is to be done: photos without a result for these settings, except those that would fail again.
+// The photos to process: those without a result for these settings, except those that would fail again.
 
 const isCurrent = ({ photo, result }) =>
   Boolean(result) && JSON.stringify(result.recipe) === JSON.stringify(recipeFor(photo));
@@ -106,11 +106,11 @@ function captionOf(item) {
   return `${item.photo.file.name}, ${inBytes(item.photo.file.size)}`;
 }
 
-/** The text in place of a photo that this browser cannot show. */
+/** The text instead of a photo that this browser cannot show. */
 function placeholderOf({ photo, failure }) {
   const { name } = photo.file;
   if (failure) return `No result for ${name}. ${explain(failure)[0]}`;
-  return `This browser cannot show ${name}. It is sent as it is.`;
+  return `This browser cannot show ${name}. It is sent unchanged.`;
 }
 
 const isFree = () => keyKind() === "test";
@@ -136,7 +136,7 @@ function costNote(todo) {
   return todo.length > 1 ? `${inCredits(todo.length * price)} in all: ${each}` : each;
 }
 
-/** Show a sentence in place of the costs, until something changes. */
+/** Show a sentence instead of the costs, until something changes. */
 function note(text) {
   state.note = text;
   byId("hint").textContent = text;
@@ -164,7 +164,7 @@ async function start(event) {
     if (!todo) addExample(await examplePhoto());
     const list = todo ?? [...state.items];
     for (const item of list) {
-      if (!state.items.includes(item)) continue; // it was removed meanwhile
+      if (!state.items.includes(item)) continue; // it was removed during the call
       if (!(await workOn(item, list.length > 1))) failed += 1;
     }
     if (failed) showFailedCount();
@@ -189,7 +189,7 @@ function addExample(photo) {
   state.items.push(new Item(photo));
 }
 
-/** Blur one photo. Return whether that worked; throw what would end the others too. */
+/** Blur one photo. Return whether that worked; throw errors that would also stop the other photos. */
 async function workOn(item, isOfMany) {
   Object.assign(item, { state: "working", text: "", failure: null });
   if (state.isFollowing) await select(item);
@@ -211,7 +211,7 @@ async function workOn(item, isOfMany) {
   }
 }
 
-/** Among several photos, wait as long as the service asks and then go on. */
+/** Among several photos, wait as long as the service asks, then continue. */
 async function withWaits(item, isOfMany) {
   for (let waits = 0; ; waits++) {
     const { work } = state;
@@ -254,7 +254,7 @@ function showStep(item, name, share = null, isPaid = false) {
   if (isOther && !name.startsWith("Waiting")) say(name);
 }
 
-/** What a cancelled call has cost. The photo keeps its Idempotency-Key, so a second try is the same call. */
+/** The text about the cost of a cancelled call. The photo keeps its Idempotency-Key, so a second try is the same call. */
 const cancelNote = ({ isPaid }) => isPaid
   ? "Cancelled. This result is already paid for: you can try again for free."
   : "Cancelled. You can safely try again: this result is charged at most once.";
@@ -298,7 +298,7 @@ openAccount((failure) => {
   else clearFailure("key");
   refresh();
 });
-// The bar covers the page's lower edge on small screens: as much is left free below the footer.
+// On small screens the bar covers the lower edge of the page, so the footer has a margin of that height.
 new ResizeObserver(([{ target }]) => {
   document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
 }).observe(byId("go-bar"));

@@ -1,8 +1,8 @@
-// The API's calls. XMLHttpRequest makes them, since fetch() does not report how much is sent.
+// The API's calls. XMLHttpRequest sends them, because fetch() does not report upload progress.
 
 import { here } from "./dom.js";
 
-const DIRECT_BYTES = 4_000_000; // what surely fits into Lambda's 6 MB once it is base64
+const DIRECT_BYTES = 4_000_000; // this size fits into Lambda's 6 MB, also in base64
 const KNOWN_TYPES = new Set([
   "image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff",
   "image/heic", "image/heif", "image/avif",
@@ -14,20 +14,20 @@ const TYPES_BY_ENDING = {
 };
 
 export class Failure extends Error {
-  /** `isFree`: the answer states that nothing was charged. */
+  /** `isFree`: the response states that nothing was charged. */
   constructor(code, message, details = {}) {
     super(message);
     Object.assign(this, { requestId: null, retryAfter: null, status: 0, isFree: false }, details, { code });
   }
 }
 
-/** A photo and what is known of it: where it was uploaded, and which calls are still open. */
+/** A photo, its upload and its calls without a result. */
 export class Photo {
   constructor(file) {
     this.file = file;
     this.uploads = new Map(); // by key
     // Calls without a result, by key and recipe: `id` is the Idempotency-Key, and `isUnsure` is true
-    // once an answer did not state that nothing was charged.
+    // after a response that did not state that nothing was charged.
     this.attempts = new Map();
   }
 
@@ -60,7 +60,7 @@ export async function blur(photo, recipe, key, hooks) {
   try {
     return await blurOnce(photo, recipe, key, hooks);
   } catch (failure) {
-    // This answer can be free although an earlier one, which was lost, was charged.
+    // This response can be free although an earlier call, whose response was lost, was charged.
     if (photo.attempts.get(attemptOf(key, recipe))?.isUnsure) failure.isFree = false;
     throw failure;
   }
@@ -184,7 +184,7 @@ async function failureOf({ status, body, header }) {
   }
 }
 
-/** Read an answer. An answer from a bucket has no credits; neither has one whose charge is not confirmed. */
+/** Read a response. A response from a bucket, or one without a confirmed charge, has no credits. */
 function picture({ body, header }, tookMs) {
   const number = (name) => (header(name) === null ? null : Number(header(name)));
   return {

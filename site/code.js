@@ -1,4 +1,4 @@
-// The call as code, with the parameters as they stand. The key is named, never shown.
+// The call as code, with the current parameters. It has the name of the key, never the key.
 
 import { byId, here, say } from "./dom.js";
 
@@ -93,7 +93,7 @@ export function showCode(current) {
   write();
 }
 
-/** Name what differs from the defaults, and the radius, which has none. */
+/** Return the parameters that differ from the defaults, and the radius, which has no default. */
 function write() {
   const fields = Object.entries(recipe).filter(([name, value]) => DEFAULTS[name] !== value);
   const file = `${recipe.mode === "cutout" ? "cutout" : "blurred"}.${ENDINGS[recipe.format] ?? "png"}`;

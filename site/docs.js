@@ -1,4 +1,4 @@
-// The reference, generated from the description that the API serves. Texts are set as texts.
+// The reference, generated from the description that the API serves. Text is set as text, never as markup.
 
 import { openCode, showCode } from "./code.js";
 import { byId, here, make, show } from "./dom.js";
@@ -126,7 +126,7 @@ function answersOf(call) {
   ];
 }
 
-/** An error of this route, as it is answered. */
+/** An error response of this route. */
 function envelope([, answer]) {
   const [{ const: code, description: text }] = codesOf(answer);
   const message = text.replaceAll("`", "").replace(/^./, (letter) => letter.toUpperCase());
@@ -154,7 +154,7 @@ function callSection(path, verb, call) {
     ...headersTaken(call), ...bodyOf(path, call), ...answersOf(call), form);
 }
 
-/** Every code once, with its status, its meaning and what to do. */
+/** Every code once, with its status, its meaning and the remedy. */
 function errorEntries() {
   const entries = new Map();
   for (const [name, answer] of Object.entries(description.components.responses)) {
@@ -170,9 +170,9 @@ function errorEntries() {
   });
 }
 
-/** The status of a shared answer: that of the first route that has it. */
+/** The status of a shared response: that of the first route with it. */
 function statusOf(name) {
-  const outside = { NoRoute: "404", NoMethod: "405" }; // answers to requests that match no route
+  const outside = { NoRoute: "404", NoMethod: "405" }; // responses to requests that match no route
   for (const verbs of Object.values(description.paths)) {
     for (const verb of VERBS.filter((each) => verbs[each])) {
       for (const [status, { $ref }] of Object.entries(verbs[verb].responses)) {
@@ -202,7 +202,7 @@ function contentsEntry(id, text, verb = null) {
   return make("a", { href: `#${id}` }, ...method, text);
 }
 
-/** Unfold what the address names, or what contains it, and go there. */
+/** Open the section in the address, or the section that contains it, and scroll there. */
 function goToAddress() {
   const target = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;

@@ -1,4 +1,4 @@
-// What every module does with the page. Texts are set as texts, never as markup.
+// Functions for the page's elements. Text is set as text, never as markup.
 
 export const byId = (id) => document.getElementById(id);
 

@@ -1,4 +1,4 @@
-// What each error means to a person at the page, and what a program's author can do about it.
+// The texts of errors: for visitors of the page, and for developers in the reference.
 
 /**
  * The page's text for each error: what is wrong, and what to do about it. Without the second, the
@@ -29,7 +29,7 @@ export function explain({ code, message }) {
   return [wrong, remedy].filter(Boolean);
 }
 
-/** What to do about each code of the API; the reference shows it next to what the code means. */
+/** The remedy for each code of the API; the reference shows it next to the meaning of the code. */
 export const REMEDIES = {
   invalid_image: "Send a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file. Open it in an image viewer first to check it.",
   invalid_request: "Send multipart/form-data with one `image` (or `upload_id`). Let your HTTP client write the Content-Type header with its boundary.",
@@ -50,7 +50,7 @@ export const REMEDIES = {
   idempotency_in_progress: "Wait `retry_after` seconds and send the same call again; it is charged once.",
   image_too_large: "Scale the photo down, or send a large file by `POST /v2/uploads`.",
   no_subject: "Send a photo that shows a person, an animal or an object in front of a background.",
-  rate_limit_exceeded: "Wait `retry_after` seconds and send the call again. The RateLimit header shows what is left.",
+  rate_limit_exceeded: "Wait `retry_after` seconds and send the call again. The RateLimit header shows the remaining requests.",
   internal_error: "Send the call again with the same Idempotency-Key; it is charged at most once. Report the `request_id` if it happens again.",
   temporarily_unavailable: "Wait `retry_after` seconds and send the call again.",
   overloaded: "Wait `retry_after` seconds and send the call again, or send fewer photos at once.",

@@ -14,7 +14,7 @@ const NOTHING_CHARGED = "Nothing was charged.";
 let shown = null;
 let ticking = 0;
 
-/** `onRetry()` is called when the visitor wants to try again. */
+/** `onRetry()` is called when the visitor tries again. */
 export function openFailures(onRetry) {
   byId("retry").addEventListener("click", onRetry);
   addEventListener("online", () => shown?.code === "unreachable" && showFailure(null));
@@ -38,7 +38,7 @@ export function showFailure(failure) {
 
 export const shownCode = () => shown?.code;
 
-/** Remove the error if what changed was its cause: the "photo", the "key" or a "setting". */
+/** Remove the error if its cause has changed: the "photo", the "key" or a "setting". */
 export function clearFailure(cause) {
   if (!shown) return;
   const isOfPhoto = PHOTO_ERRORS.has(shown.code);

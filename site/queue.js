@@ -9,7 +9,7 @@ const MAX_ZIP_BYTES = 4_000_000_000; // the format without its 64-bit extension
 
 let zipUrl = null;
 
-/** One photo and what has become of it. */
+/** One photo and its state. */
 export class Item {
   constructor(photo) {
     this.photo = photo;

@@ -1,4 +1,4 @@
-// What is shown about a result: its facts, its name, and where the time went.
+// The details of a result: size and format, file name, and the time of each step.
 
 import { byId, inTime, make, show } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// The settings of the panel: what they mean for a photo, and the notes next to them.
+// The settings of the panel, their fields in a request, and the notes next to them.
 
 import { byId, show } from "./dom.js";
 

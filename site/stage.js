@@ -75,7 +75,7 @@ export async function showExample() {
   if (natural && "example" in frame.dataset) setSize(natural);
 }
 
-/** Say under the picture whose settings the result has. */
+/** Show under the picture which settings the result has. */
 export function markResult(isStale) {
   byId("tag-after").textContent = isStale ? "After, with earlier settings" : "After";
   frame.toggleAttribute("data-stale", isStale);
@@ -193,7 +193,7 @@ function oneToOne() {
   return 1 / (fitted * devicePixelRatio);
 }
 
-/** Zoom so that what is under the pointer stays there. */
+/** Zoom around the pointer. */
 function zoomAt(wanted, { clientX, clientY }) {
   const scale = Math.min(Math.max(wanted, Math.min(1, oneToOne())), Math.max(MAX_SCALE, oneToOne()));
   const { left, top } = frame.getBoundingClientRect();

@@ -1,4 +1,4 @@
-// "Try it": a form for a route that sends the real request and shows the real answer.
+// "Try it": a form for a route that sends the real request and shows the real response.
 
 import { currentKey } from "./account.js";
 import { here, inBytes, inTime, make } from "./dom.js";
@@ -8,7 +8,7 @@ const SHOWN_HEADERS = [
   "idempotent-replayed", "server-timing",
 ];
 
-/** Return the form of a route: its headers, its fields, and a place for the answer. */
+/** Return the form of a route: its headers, its fields, and a place for the response. */
 export function tryForm({ path, verb, call, body }) {
   const form = make("form", { className: "try" });
   const headers = [];

@@ -1,4 +1,4 @@
-// A ZIP of files as they are ("stored"): pictures are compressed already. APPNOTE.TXT 6.3.10, 4.3.
+// A ZIP of files without compression ("stored"), because pictures are compressed already. APPNOTE.TXT 6.3.10, 4.3.
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   let value = index;
@@ -6,7 +6,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   return value;
 });
 const UTF8_NAMES = 0x0800;
-const VERSION = 20; // 2.0: what an unpacking program has to support
+const VERSION = 20; // 2.0: the version that an unpacking program has to support
 
 /** Return a ZIP of `[name, blob]` pairs as a blob. Equal names get a number. */
 export async function zipOf(files) {

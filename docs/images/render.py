@@ -1,10 +1,10 @@
 """Draws the documentation's pictures.
 
-`before-after.jpg`: the sample photo as it came in and as it comes out. `gallery-*.jpg`: what
-is hard, enlarged: the photo, a plain blur behind rembg's mask, and what comes out here. For
-the page, `site/` has the sample photo and its bokeh. The photos are scikit-image's samples:
-NASA's portrait of Eileen Collins, Stefan van der Walt's cat Chelsea (both public domain) and Lav
-Varshney's man with a camera (CC0).
+`before-after.jpg`: the sample photo before and after. `gallery-*.jpg`: difficult details,
+enlarged: the photo, a plain blur behind rembg's mask, and our result. For the page, `site/` has
+the sample photo and its bokeh. The photos are scikit-image's samples: NASA's portrait of Eileen
+Collins, Stefan van der Walt's cat Chelsea (both public domain) and Lav Varshney's man with a
+camera (CC0).
 
     make gallery
 """
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def draw_example(model: Model) -> None:
-    """Write what the page shows before it is used."""
+    """Write the example of the page."""
     file = (HERE / "astronaut.jpg").read_bytes()
     made = blur_photo(file, EXAMPLE, model=model, max_pixels=1_000_000)
     (SITE / "sample.jpg").write_bytes(file)
@@ -91,7 +91,7 @@ def blurred(model: Model, photo: RgbU8) -> RgbU8:
 
 
 def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
-    """Blur it as everyone does first: rembg's mask between the photo and its Gaussian."""
+    """Blur it in the usual simple way: rembg's mask between the photo and its Gaussian."""
     sharp = Image.fromarray(photo)
     mask = Image.fromarray(stretch(predict_subject(model, photo)))
     mask = mask.resize(sharp.size, Image.Resampling.LANCZOS)
