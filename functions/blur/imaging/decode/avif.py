@@ -1,9 +1,9 @@
-"""An AVIF, whose decoder gets the memory that a picture of its stated size can need.
+"""Decode AVIF with a memory limit that follows from the stated size.
 
-The frames in a file need not keep to that size: 3.6 kB that claim 16 x 16 pixels made dav1d hold
-1.9 GB, for one of 16,384 x 16,384 in 12 bits. Each frame can override what its sequence has
-(AV1 Bitstream & Decoding Process Specification, 5.9.5), so that nothing short of a decoder finds
-out. Where it is refused the memory, it gives up, and the file is broken like any other.
+The frames in a file can be larger than the stated size: a file of 3.6 kB that states 16 x 16 pixels
+made dav1d allocate 1.9 GB, for a frame of 16,384 x 16,384 pixels with 12 bits. A frame can override
+the size of its sequence (AV1 Bitstream & Decoding Process Specification, 5.9.5), so only a decoder
+can detect this. If the memory is refused, decoding fails, and the file is reported as broken.
 """
 
 from __future__ import annotations
@@ -20,13 +20,8 @@ import numpy as np
 from PIL.AvifImagePlugin import AvifImageFile
 
 from blur.errors import InvalidImageError
-from blur.imaging.decode.boxes import (
-    clean_aperture,
-    read_bit_depth,
-    read_items,
-    read_nclx,
-    with_alpha_sizes,
-)
+from blur.imaging.decode.alpha_sizes import add_alpha_sizes
+from blur.imaging.decode.boxes import clean_aperture, read_bit_depth, read_items, read_nclx
 from blur.imaging.decode.colour_space import from_cicp
 from blur.imaging.decode.source import Source, bgr_to_rgb
 from blur.imaging.strips import row_strips
@@ -36,21 +31,21 @@ if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
 PIXEL_BYTES = 24
-"""Of data for each pixel: a photo of 48 megapixels took 8 to 14, in 8 bits."""
+"""The limit for each pixel: a photo of 48 megapixels with 8 bits took 8 to 14 bytes."""
 EXTRA_BYTES = 256_000_000
-"""Of data in addition: what every thread of the decoder has, up to 64 of them."""
+"""An addition to the limit for the data of the decoder's threads, up to 64."""
 _BYTE_BITS = 8
 _STATM = Path("/proc/self/statm")
-_DATA = 5
-"""The field of `statm` that counts the pages of data (proc(5))."""
+_DATA_FIELD = 5
+"""The field of `statm` with the number of data pages (proc(5))."""
 
 
 class AvifSource(Source):
-    """An AVIF; its crop and colours are read from its boxes, which libavif leaves to callers."""
+    """An AVIF. The crop and the colour space come from its boxes; libavif does not apply them."""
 
     def __init__(self, data: bytes) -> None:
         """Read the header."""
-        self._data = with_alpha_sizes(data)
+        self._data = add_alpha_sizes(data)
         super().__init__(AvifFile(BytesIO(self._data)))
         items = read_items(data)
         nclx = read_nclx(data, items)
@@ -59,15 +54,15 @@ class AvifSource(Source):
         self._bits = read_bit_depth(data, items)
 
     def load_16bit(self) -> NDArray[np.uint16] | None:
-        """Decode to 16 bits, by OpenCV, whose libavif keeps them."""
+        """Decode to 16 bits with OpenCV; Pillow reduces to 8 bits."""
         if self._bits <= _BYTE_BITS:
             return None
-        with _bounded(PIXEL_BYTES * self.image.width * self.image.height + EXTRA_BYTES):
+        with _memory_limit(PIXEL_BYTES * self.image.width * self.image.height + EXTRA_BYTES):
             samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if samples is None or samples.dtype != np.uint16 or samples.shape[1::-1] != self.size:
-            return None  # then Pillow finds what is wrong
-        full = (1 << self._bits) - 1
-        levels = (np.arange(1 << 16) * 65535 // full).clip(max=65535).astype(np.uint16)
+            return None  # Pillow then reports the error
+        full_scale = (1 << self._bits) - 1
+        levels = (np.arange(1 << 16) * 65535 // full_scale).clip(max=65535).astype(np.uint16)
         samples = bgr_to_rgb(samples)
         for rows in row_strips(samples.shape[0], samples.shape[1]):
             samples[rows] = levels[samples[rows]]
@@ -75,42 +70,41 @@ class AvifSource(Source):
 
 
 class AvifFile(AvifImageFile):
-    """Pillow's AVIF image, decoded within bounds."""
+    """Pillow's AVIF image, decoded with a memory limit."""
 
     def load(self) -> PixelAccess | None:
         """Decode.
 
         Raises:
-            InvalidImageError: that would take more than a picture of this size.
+            InvalidImageError: decoding needs more memory than an image of this size can need.
 
         """
         try:
-            with _bounded(PIXEL_BYTES * self.width * self.height + EXTRA_BYTES):
+            with _memory_limit(PIXEL_BYTES * self.width * self.height + EXTRA_BYTES):
                 return super().load()
         except MemoryError as error:
-            message = "The AVIF image asks for more memory than a picture of its size."
+            message = "The AVIF image needs more memory than an image of its size."
             raise InvalidImageError(message) from error
 
 
 @contextmanager
-def _bounded(more_bytes: int) -> Iterator[None]:
-    """Let the process have at most so much more data than now, on Linux (getrlimit(2)).
+def _memory_limit(more_bytes: int) -> Iterator[None]:
+    """Limit the growth of the process's data, on Linux (getrlimit(2)).
 
-    The bound is the whole process's. So it is set only where nothing else runs: in the
-    main thread, which is the only one that answers requests, and not in those of `bgblur blur`,
-    whose files are the user's own.
+    The limit applies to the whole process, so it is set in the main thread only. There, requests
+    are processed one at a time. `bgblur blur` uses other threads, for files of the user.
     """
     if threading.current_thread() is not threading.main_thread() or not _STATM.exists():
         yield
         return
     import resource  # noqa: PLC0415 - Windows does not have this module
 
-    pages = int(_STATM.read_text("ascii").split()[_DATA])
+    pages = int(_STATM.read_text("ascii").split()[_DATA_FIELD])
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = pages * resource.getpagesize() + more_bytes
+    limit = pages * resource.getpagesize() + more_bytes
     if soft != resource.RLIM_INFINITY:
-        bound = min(bound, soft)
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
+        limit = min(limit, soft)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     try:
         yield
     finally:

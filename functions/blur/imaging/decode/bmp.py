@@ -1,4 +1,4 @@
-"""A BMP: bit masks and run lengths that Pillow does not read, or reads wrongly.
+"""Decode BMP, also bit masks and run lengths that Pillow does not read, or reads wrongly.
 
 The format is documented by Microsoft: BITMAPINFOHEADER to BITMAPV5HEADER, and "Bitmap
 Compression", https://learn.microsoft.com/windows/win32/gdi/bitmap-storage.
@@ -19,14 +19,14 @@ from blur.imaging.decode.source import Source
 from blur.imaging.decode.unsupported import unsupported_error
 from blur.imaging.strips import for_each_strip
 
-_RLE8, _RLE4, _MASKS, _JPEG, _PNG, _MASKS_WITH_ALPHA = 1, 2, 3, 4, 5, 6
+_RLE8, _RLE4, _BITMASKS, _JPEG, _PNG, _ALPHA_BITMASKS = 1, 2, 3, 4, 5, 6
 _INFO_BYTES, _V2_BYTES, _V3_BYTES, _V5_BYTES = 40, 52, 56, 124
 _FILE_BYTES = 14
 _EMBEDDED = b"DEBM"
-"""`PROFILE_EMBEDDED`, as a number in little endian."""
-_WORDS = {16: "<u2", 32: "<u4"}
+"""`PROFILE_EMBEDDED` in little endian."""
+_WORD_TYPES = {16: "<u2", 32: "<u4"}
 _SHORT_BITS = 16
-_DELTA, _LAST = 2, 1
+_DELTA, _END_OF_BITMAP = 2, 1
 
 
 class Header(NamedTuple):
@@ -35,12 +35,12 @@ class Header(NamedTuple):
     size: int
     width: int
     height: int
-    """Negative where the first row is the upper one."""
+    """Negative if the rows are stored from top to bottom."""
     bits: int
     compression: int
     colours: int
     pixels: int
-    """Where in the file pixels begin."""
+    """The offset of the pixels in the file."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,8 +59,8 @@ class BmpSource(Source):
             self.image.info["icc_profile"] = profile
 
 
-class _OwnSource(Source):
-    """A BMP that is decoded here."""
+class _DecodedSource(Source):
+    """A BMP that this module decodes."""
 
     def __init__(self, data: bytes, header: Header) -> None:
         self._data, self._header = data, header
@@ -91,8 +91,8 @@ class _OwnSource(Source):
         raise NotImplementedError
 
 
-class BitmaskSource(_OwnSource):
-    """Samples in words of 16 or 32 bits, by any masks."""
+class BitmaskSource(_DecodedSource):
+    """Samples in words of 16 or 32 bits, with any bit masks."""
 
     def _pixels(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         header = self._header
@@ -100,30 +100,32 @@ class BitmaskSource(_OwnSource):
         rows, columns = header.shape
         row_bytes = (columns * header.bits + 31) // 32 * 4
         raw = np.frombuffer(self._data, np.uint8, rows * row_bytes, header.pixels)
-        words = raw.reshape(rows, row_bytes).view(_WORDS[header.bits])[:, :columns]
+        words = raw.reshape(rows, row_bytes).view(_WORD_TYPES[header.bits])[:, :columns]
         pixels = np.empty((rows, columns, len(masks)), np.uint8)
 
         def unpack(strip: slice) -> None:
             for channel, mask in enumerate(masks):
                 shift = (mask & -mask).bit_length() - 1
-                full = mask >> shift
-                value = (words[strip] & mask) >> shift
-                pixels[strip, :, channel] = (value * np.float64(255 / full) + 0.5).astype(np.uint8)
+                full_scale = mask >> shift
+                values = (words[strip] & mask) >> shift
+                pixels[strip, :, channel] = (values * np.float64(255 / full_scale) + 0.5).astype(
+                    np.uint8
+                )
 
         for_each_strip(pixels.shape, unpack)
         return pixels
 
 
-class RleSource(_OwnSource):
-    """Palette indices in run lengths, whose rows can have pixels in excess."""
+class RleSource(_DecodedSource):
+    """Run-length encoded palette indices."""
 
     def _pixels(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         header = self._header
         start = _FILE_BYTES + header.size
         colours = min(header.colours or 1 << header.bits, 256)
         palette = np.zeros((256, 4), np.uint8)
-        stored = np.frombuffer(self._data, np.uint8, 4 * colours, start)
-        palette[:colours] = stored.reshape(colours, 4)
+        entries = np.frombuffer(self._data, np.uint8, 4 * colours, start)
+        palette[:colours] = entries.reshape(colours, 4)
         indices = decode_rle(
             self._data, header.pixels, header.shape, is_rle4=header.compression == _RLE4
         )
@@ -131,27 +133,27 @@ class RleSource(_OwnSource):
 
 
 def open_bmp(data: bytes) -> Source:
-    """Return the file with what decodes it.
+    """Return a source for the file.
 
     Raises:
-        InvalidImageError: it is of a kind that is not read.
+        InvalidImageError: the kind of BMP is not supported.
 
     """
     header = read_header(data)
     if header is None:
         return BmpSource(data)
     if header.compression in {_JPEG, _PNG}:
-        kind = "A BMP that holds a JPEG or a PNG"
+        kind = "A BMP that contains a JPEG or a PNG"
         raise unsupported_error(kind, "JPEG or PNG")
-    if header.compression in {_MASKS, _MASKS_WITH_ALPHA} and header.bits in _WORDS:
+    if header.compression in {_BITMASKS, _ALPHA_BITMASKS} and header.bits in _WORD_TYPES:
         colours, alpha = _masks(data, header)[:3], _masks(data, header)[3:]
-        is_possible = all(map(_is_mask, colours))
-        if is_possible and header.bits == _SHORT_BITS and any(alpha):
-            return BitmaskSource(data, header)  # Pillow drops this alpha
+        has_valid_masks = all(map(_is_contiguous, colours))
+        if has_valid_masks and header.bits == _SHORT_BITS and any(alpha):
+            return BitmaskSource(data, header)  # Pillow ignores this alpha
         try:
             return BmpSource(data)
         except OSError:
-            if is_possible:
+            if has_valid_masks:
                 return BitmaskSource(data, header)
             raise
     if header.compression in {_RLE8, _RLE4} and header.width > 0:
@@ -160,7 +162,7 @@ def open_bmp(data: bytes) -> Source:
 
 
 def read_header(data: bytes) -> Header | None:
-    """Return the header; None for the short one of OS/2, or one that is cut short."""
+    """Return the header; None if it is truncated, or the short one of OS/2."""
     if len(data) < _FILE_BYTES + _INFO_BYTES:
         return None
     size, width, height = struct.unpack_from("<L2l", data, _FILE_BYTES)
@@ -173,19 +175,19 @@ def read_header(data: bytes) -> Header | None:
 
 
 def _masks(data: bytes, header: Header) -> tuple[int, ...]:
-    """Return the masks of red, green, blue and alpha; they follow a header that lacks them."""
-    has_alpha = header.size >= _V3_BYTES or header.compression == _MASKS_WITH_ALPHA
+    """Return the masks of red, green, blue and alpha, which are in the header or follow it."""
+    has_alpha = header.size >= _V3_BYTES or header.compression == _ALPHA_BITMASKS
     return struct.unpack_from(f"<{4 if has_alpha else 3}L", data, _FILE_BYTES + _INFO_BYTES)
 
 
-def _is_mask(mask: int) -> bool:
-    """Return whether the bits of a mask are one piece."""
-    piece = mask // (mask & -mask) if mask else 0
-    return piece > 0 and piece & (piece + 1) == 0
+def _is_contiguous(mask: int) -> bool:
+    """Return whether a mask has bits, and they are contiguous."""
+    shifted = mask // (mask & -mask) if mask else 0
+    return shifted > 0 and shifted & (shifted + 1) == 0
 
 
 def _profile(data: bytes) -> bytes | None:
-    """Return the profile that a BITMAPV5HEADER embeds."""
+    """Return the profile that is embedded with a BITMAPV5HEADER, or None."""
     header = read_header(data)
     if header is None or header.size < _V5_BYTES or len(data) < _FILE_BYTES + _V5_BYTES:
         return None
@@ -196,45 +198,46 @@ def _profile(data: bytes) -> bytes | None:
 
 
 def decode_rle(
-    data: bytes, at: int, shape: tuple[int, int], *, is_rle4: bool
+    data: bytes, offset: int, shape: tuple[int, int], *, is_rle4: bool
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Return the indices (H, W), lowest row first, of RLE8 or RLE4; 0 where none are stored.
+    """Return the palette indices, (H, W), of RLE8 or RLE4, bottom row first; skipped pixels are 0.
 
     Pixels beyond the end of a row are dropped: encoders pad rows of odd width.
 
     Raises:
-        InvalidImageError: the file ends before its picture.
+        InvalidImageError: the file ends before its image.
 
     """
     rows, columns = shape
     canvas = bytearray(rows * columns)
     row = column = 0
     while row < rows:
-        if at + 2 > len(data):
-            message = "The BMP image is cut short. Send the whole file."
+        if offset + 2 > len(data):
+            message = "The BMP image is truncated. Send the complete file."
             raise InvalidImageError(message)
-        count, value = data[at], data[at + 1]
-        at += 2
+        count, value = data[offset], data[offset + 1]
+        offset += 2
         if count:
             pair = bytes((value >> 4, value & 15)) if is_rle4 else bytes((value, value))
             run = pair * ((count + 1) // 2)
         elif value == 0:
             row, column = row + 1, 0
             continue
-        elif value == _LAST:
+        elif value == _END_OF_BITMAP:
             break
         elif value == _DELTA:
-            column, row, at = column + data[at], row + data[at + 1], at + 2
+            column, row = column + data[offset], row + data[offset + 1]
+            offset += 2
             continue
         else:
             count = value
-            stored = (count + 1) // 2 if is_rle4 else count
-            run = data[at : at + stored]
-            at += stored + stored % 2
+            length = (count + 1) // 2 if is_rle4 else count
+            run = data[offset : offset + length]
+            offset += length + length % 2
             if is_rle4:
-                run = bytes(half for byte in run for half in (byte >> 4, byte & 15))
-        fits = max(0, min(count, columns - column, len(run)))
+                run = bytes(index for byte in run for index in (byte >> 4, byte & 15))
+        visible = max(0, min(count, columns - column, len(run)))
         start = row * columns + column
-        canvas[start : start + fits] = run[:fits]
+        canvas[start : start + visible] = run[:visible]
         column += count
     return np.frombuffer(canvas, np.uint8).reshape(shape)

@@ -1,7 +1,7 @@
-"""The boxes of a HEIC or an AVIF: its items and their properties (ISO/IEC 14496-12 and 23008-12).
+"""Read the boxes of a HEIC or an AVIF: items and their properties (ISO/IEC 14496-12 and 23008-12).
 
-Only what decoders leave to their callers is read: colours without a profile, the clean aperture,
-and where metadata are. A box that is broken is passed over; refusing it is the decoder's task.
+Only values that the decoders do not apply are read: colour spaces without a profile, the clean
+aperture, and the positions of metadata. Broken boxes are ignored; the decoder rejects them.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BOXES = 20_000
-"""Boxes of one level that are looked at: files of 500 tiles have about 1,000 of each."""
+"""The number of boxes that are read at one level: files with 500 tiles have about 1,000."""
 
-_HEADER_BYTES = 8
+HEADER_BYTES = 8
 _APERTURE_BYTES = 32
-_ESSENTIAL, _NUMBER = 0x8000, 0x7FFF
-"""The two parts of an association, in its longer form (ISO/IEC 14496-12, 8.11.14)."""
+_NUMBER_MASK = 0x7FFF
+"""The property number in an association; the other bit is set if the property is essential
+(ISO/IEC 14496-12, 8.11.14)."""
 
 
 class Box(NamedTuple):
-    """One box, by the places of its parts in the file."""
+    """A box, as offsets in the file."""
 
     kind: bytes
     start: int
@@ -32,7 +33,7 @@ class Box(NamedTuple):
 
 
 class Rectangle(NamedTuple):
-    """A part of a picture, in pixels."""
+    """A part of an image, in pixels."""
 
     left: int
     top: int
@@ -47,50 +48,50 @@ class Items:
     primary: int = 0
     kinds: dict[int, bytes] = field(default_factory=dict)
     """Item type, by item."""
-    kind_places: dict[int, int] = field(default_factory=dict)
-    """The position of an item's type in the file."""
+    kind_offsets: dict[int, int] = field(default_factory=dict)
+    """The offset of an item's type in the file, by item."""
     properties: list[Box] = field(default_factory=list)
-    """In the order of their numbers, which begin at 1."""
+    """In the order of their numbers, which start at 1."""
     associations: dict[int, list[int]] = field(default_factory=dict)
-    """Numbers of properties, by item."""
+    """Property numbers, by item."""
     references: list[tuple[Box, int, list[int]]] = field(default_factory=list)
-    """The box of each reference, the item that refers, and those that it refers to."""
+    """The box of each reference, its source item and its target items."""
 
-    def of(self, item: int) -> list[Box]:
+    def properties_of(self, item: int) -> list[Box]:
         """Return the properties of an item."""
         numbers = self.associations.get(item, [])
         return [self.properties[n - 1] for n in numbers if 0 < n <= len(self.properties)]
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """Yield each box from `start` to `end` (ISO/IEC 14496-12, 4.2); the last can be cut short."""
+    """Yield each box from `start` to `end` (ISO/IEC 14496-12, 4.2); the last can be truncated."""
     end = len(data) if end is None else end
     for _ in range(MAX_BOXES):
         if start >= end:
             return
-        size, body = int.from_bytes(data[start : start + 4]), start + _HEADER_BYTES
+        size, body = int.from_bytes(data[start : start + 4]), start + HEADER_BYTES
         if size == 1:
             size, body = int.from_bytes(data[start + 8 : start + 16]), start + 16
-        stop = min(start + size, end) if size >= _HEADER_BYTES else end
+        stop = min(start + size, end) if size >= HEADER_BYTES else end
         yield Box(data[start + 4 : start + 8], start, min(body, stop), stop)
         start = stop
 
 
 def read_items(data: bytes) -> Items:
-    """Return the items of the file's first `meta` box; none where there is no such box."""
+    """Return the items of the file's first `meta` box; no items if there is no such box."""
     meta = next((box for box in boxes(data) if box.kind == b"meta"), None)
     return Items() if meta is None else read_meta_items(data, meta)
 
 
 def read_meta_items(data: bytes, meta: Box) -> Items:
-    """Return the items that a `meta` box describes, as far as it can be read."""
+    """Return the items of a `meta` box that can be read."""
     items = Items()
     for box in boxes(data, meta.body + 4, meta.end):
-        read = _READERS.get(box.kind)
-        if read is None:
+        reader = _READERS.get(box.kind)
+        if reader is None:
             continue
         try:
-            read(data, box, items)
+            reader(data, box, items)
         except (struct.error, IndexError):
             continue
     return items
@@ -105,11 +106,11 @@ def _read_iinf(data: bytes, box: Box, items: Items) -> None:
     for entry in boxes(data, first, box.end):
         if entry.kind != b"infe" or data[entry.body] not in {2, 3}:
             continue
-        wide = data[entry.body] == 3  # noqa: PLR2004 - the version with item numbers of 32 bits
+        wide = data[entry.body] == 3  # noqa: PLR2004 - the version with 32-bit item numbers
         (item,) = struct.unpack_from(">L" if wide else ">H", data, entry.body + 4)
-        place = entry.body + (10 if wide else 8)
-        if place + 4 <= entry.end:
-            items.kinds[item], items.kind_places[item] = data[place : place + 4], place
+        offset = entry.body + (10 if wide else 8)
+        if offset + 4 <= entry.end:
+            items.kinds[item], items.kind_offsets[item] = data[offset : offset + 4], offset
 
 
 def _read_iref(data: bytes, box: Box, items: Items) -> None:
@@ -129,13 +130,13 @@ def _read_iprp(data: bytes, box: Box, items: Items) -> None:
         if part.kind == b"ipco":
             items.properties = list(boxes(data, part.body, part.end))
         elif part.kind == b"ipma":
-            for item, numbers in _associations(data, part):
-                known = items.associations.setdefault(item, [])
-                known += [number & _NUMBER for number in numbers]
+            for item, numbers in read_associations(data, part):
+                associations = items.associations.setdefault(item, [])
+                associations += [number & _NUMBER_MASK for number in numbers]
 
 
-def _associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
-    """Yield items and their associations: the property's number, and `_ESSENTIAL` where it is."""
+def read_associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
+    """Yield items and their associations: property numbers, with a bit for essential properties."""
     version, wide = data[box.body], data[box.body + 3] & 1
     (count,) = struct.unpack_from(">L", data, box.body + 4)
     at = box.body + 8
@@ -147,24 +148,24 @@ def _associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
         number, at = data[at], at + 1
         raw = struct.unpack_from(f">{number}{'H' if wide else 'B'}", data, at)
         at += number * (2 if wide else 1)
-        yield item, list(raw) if wide else [(one & 0x80) << 8 | one & 0x7F for one in raw]
+        yield item, list(raw) if wide else [(byte & 0x80) << 8 | byte & 0x7F for byte in raw]
 
 
 _READERS = {b"pitm": _read_pitm, b"iinf": _read_iinf, b"iref": _read_iref, b"iprp": _read_iprp}
 
 
 def read_nclx(data: bytes, items: Items) -> tuple[int, int] | None:
-    """Return the primaries and transfer characteristics (ITU-T H.273) of the picture, if any.
+    """Return the colour primaries and transfer characteristics (ITU-T H.273), or None.
 
-    They are those of the primary item, or of the first tile of which it is made.
+    They are properties of the primary item or of its first tile.
     """
     tiles = (
         tile
-        for reference, item, others in items.references
+        for reference, item, targets in items.references
         if reference.kind == b"dimg" and item == items.primary
-        for tile in others[:1]
+        for tile in targets[:1]
     )
-    for box in (box for item in (items.primary, *tiles) for box in items.of(item)):
+    for box in (box for item in (items.primary, *tiles) for box in items.properties_of(item)):
         if box.kind == b"colr" and data[box.body : box.body + 4] == b"nclx":
             numbers = data[box.body + 4 : box.body + 8]
             return int.from_bytes(numbers[:2]), int.from_bytes(numbers[2:])
@@ -172,17 +173,18 @@ def read_nclx(data: bytes, items: Items) -> tuple[int, int] | None:
 
 
 def read_bit_depth(data: bytes, items: Items) -> int:
-    """Return the bits of each sample that a file's AV1 configurations name (AV1-ISOBMFF, 2.3.3)."""
+    """Return the bits of a sample, from the AV1 configurations (AV1-ISOBMFF, 2.3.3)."""
     flags = [data[box.body + 2] for box in items.properties if box.kind == b"av1C"]
-    return max((12 if one & 0x20 else 10 if one & 0x40 else 8 for one in flags), default=8)
+    return max((12 if flag & 0x20 else 10 if flag & 0x40 else 8 for flag in flags), default=8)
 
 
 def clean_aperture(data: bytes, items: Items, size: tuple[int, int]) -> Rectangle | None:
-    """Return the part of the stored picture that is to be shown (ISO/IEC 14496-12, 12.1.4.1).
+    """Return the part of the stored image to display (ISO/IEC 14496-12, 12.1.4.1).
 
-    None is all of it, also where the box is broken or reaches beyond the picture (MIAF, 7.3.6.7).
+    None is the whole image, also if the box is broken or exceeds the image (MIAF, 7.3.6.7).
     """
-    box = next((one for one in items.of(items.primary) if one.kind == b"clap"), None)
+    properties = items.properties_of(items.primary)
+    box = next((candidate for candidate in properties if candidate.kind == b"clap"), None)
     if box is None or box.end - box.body < _APERTURE_BYTES:
         return None
     raw = struct.unpack_from(">4LlLlL", data, box.body)
@@ -191,64 +193,6 @@ def clean_aperture(data: bytes, items: Items, size: tuple[int, int]) -> Rectangl
         return None
     width, height, right, down = (n / d for n, d in zip(numerators, denominators, strict=True))
     left, top = (size[0] - width) / 2 + right, (size[1] - height) / 2 + down
-    part = Rectangle(round(left), round(top), round(width), round(height))
+    aperture = Rectangle(round(left), round(top), round(width), round(height))
     is_inside = left >= 0 and top >= 0 and left + width <= size[0] and top + height <= size[1]
-    return part if is_inside and part.width > 0 and part.height > 0 else None
-
-
-def with_alpha_sizes(data: bytes) -> bytes:
-    """Return the file with a size for each auxiliary image that has none.
-
-    Older encoders left out an alpha item's `ispe`, which libavif demands: it gets its master's.
-    Then the `meta` box moves to the end of the file, so that no place that it names moves.
-    """
-    meta = next((box for box in boxes(data) if box.kind == b"meta"), None)
-    if meta is None or not any(data[meta.start : meta.start + 4]):
-        return data
-    items = read_meta_items(data, meta)
-    sizes = {item: _number(items, item, b"ispe") for item in items.associations}
-    missing = {
-        item: next((sizes[master] for master in masters if sizes.get(master)), 0)
-        for reference, item, masters in items.references
-        if reference.kind == b"auxl" and not sizes.get(item)
-    }
-    missing = {item: number for item, number in missing.items() if number}
-    return _associated(data, meta, missing) if missing else data
-
-
-def _number(items: Items, item: int, kind: bytes) -> int:
-    """Return the number of an item's property; 0 where it has none of that kind."""
-    for number in items.associations.get(item, []):
-        if 0 < number <= len(items.properties) and items.properties[number - 1].kind == kind:
-            return number
-    return 0
-
-
-def _associated(data: bytes, meta: Box, more: dict[int, int]) -> bytes:
-    """Return the file with one more property for some items."""
-    iprp = next(box for box in boxes(data, meta.body + 4, meta.end) if box.kind == b"iprp")
-    known = dict[int, list[int]]()
-    parts = []
-    for part in boxes(data, iprp.body, iprp.end):
-        if part.kind != b"ipma":
-            parts.append(data[part.start : part.end])
-            continue
-        for item, associations in _associations(data, part):
-            known.setdefault(item, []).extend(associations)
-    for item, number in more.items():
-        known.setdefault(item, []).insert(0, number)
-    parts.append(_framed(b"ipma", _association_table(known)))
-    properties = _framed(b"iprp", b"".join(parts))
-    moved = data[meta.body : iprp.start] + properties + data[iprp.end : meta.end]
-    return data[: meta.start + 4] + b"free" + data[meta.start + 8 :] + _framed(b"meta", moved)
-
-
-def _association_table(known: dict[int, list[int]]) -> bytes:
-    table = b"\1\0\0\1" + struct.pack(">L", len(known))
-    for item, associations in sorted(known.items()):
-        table += struct.pack(f">LB{len(associations)}H", item, len(associations), *associations)
-    return table
-
-
-def _framed(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">L4s", _HEADER_BYTES + len(body), kind) + body
+    return aperture if is_inside and aperture.width > 0 and aperture.height > 0 else None

@@ -1,7 +1,8 @@
-"""How colours are encoded where a file has no ICC profile: primaries and a transfer function.
+"""The colour space of a file without an ICC profile: primaries and a transfer function.
 
-Pictures of standard dynamic range keep their pixels and get a profile that is made for them; those
-of a plain exponent are brought to sRGB's curve. High dynamic range is tone-mapped (`hdr.py`).
+Images of standard dynamic range keep their samples and get a new profile for their colour space;
+those with an exponent as transfer function are converted to sRGB's curve. High dynamic range is
+tone-mapped (`hdr.py`).
 """
 
 from __future__ import annotations
@@ -31,29 +32,29 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 _PRIMARIES = {9: BT2020, 11: DCI_P3, 12: DISPLAY_P3}
-"""By ITU-T H.273's number. Those of television count as sRGB's, which are close."""
+"""By number in ITU-T H.273. The primaries of television count as sRGB's, which are close."""
 _TELEVISION = (1, 6, 14, 15)
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: PQ, 18: HLG}
-_SAME = 0.002
-"""By how much chromaticities can differ and mean the same primaries: files round them."""
+_CHROMATICITY_TOLERANCE = 0.002
+"""The maximum difference between chromaticities of the same primaries: files round them."""
 _SRGB_EXPONENT = 1 / 0.45455
-_SAME_EXPONENT = 0.05
-"""PNG writers store 0.45455 for sRGB's curve, or 0.45 and 0.46."""
+_EXPONENT_TOLERANCE = 0.05
+"""PNG encoders store 0.45455, 0.45 or 0.46 for sRGB's curve."""
 
 
 class ColourSpace(NamedTuple):
-    """Primaries, and one of: a curve that profiles have, an exponent, an HDR transfer."""
+    """Primaries and a transfer function: a profile's curve, an exponent or an HDR transfer."""
 
     primaries: Primaries = SRGB
     curve: Curve = SRGB_CURVE
     exponent: float | None = None
-    """Light is samples to this power; None where the curve applies."""
+    """Light is the sample to this power; None if the curve applies."""
     hdr: Transfer | None = None
 
     @property
     def needs_16bit(self) -> bool:
-        """Whether samples of 16 bits come out better than those of 8."""
+        """Whether the conversion to 8 bits needs 16-bit samples."""
         return self.hdr is not None or self.exponent is not None
 
 
@@ -61,53 +62,56 @@ ADOBE_RGB_SPACE = ColourSpace(ADOBE_RGB, ADOBE_RGB_CURVE)
 
 
 def from_cicp(primaries: int, transfer: int) -> ColourSpace:
-    """Return the encoding of two numbers of ITU-T H.273 (8.1 and 8.2)."""
-    known = _PRIMARIES.get(primaries, SRGB)
+    """Return the colour space of two numbers of ITU-T H.273 (8.1 and 8.2)."""
+    known_primaries = _PRIMARIES.get(primaries, SRGB)
     if transfer in _HDR:
-        return ColourSpace(known, hdr=_HDR[transfer])
+        return ColourSpace(known_primaries, hdr=_HDR[transfer])
     if transfer in _EXPONENTS:
-        return ColourSpace(known, exponent=_EXPONENTS[transfer])
-    is_television = transfer in _TELEVISION and known is not SRGB
-    return ColourSpace(known, BT709_CURVE if is_television else SRGB_CURVE)
+        return ColourSpace(known_primaries, exponent=_EXPONENTS[transfer])
+    is_television = transfer in _TELEVISION and known_primaries is not SRGB
+    return ColourSpace(known_primaries, BT709_CURVE if is_television else SRGB_CURVE)
 
 
 def from_gamma(gamma: float, primaries: Primaries | None) -> ColourSpace:
-    """Return the encoding of a PNG's gAMA and cHRM (PNG, third edition, 11.3.2)."""
-    near = next(
-        (one for one in (SRGB, DISPLAY_P3, BT2020, ADOBE_RGB) if _same(one, primaries)), None
-    )
-    known = near or primaries or SRGB
+    """Return the colour space of a PNG's gAMA and cHRM (PNG, third edition, 11.3.2)."""
+    standards = (SRGB, DISPLAY_P3, BT2020, ADOBE_RGB)
+    standard = next((one for one in standards if _are_close(one, primaries)), None)
+    known_primaries = standard or primaries or SRGB
     exponent = 1 / gamma
-    if abs(exponent - _SRGB_EXPONENT) < _SAME_EXPONENT:
-        return ADOBE_RGB_SPACE if known is ADOBE_RGB else ColourSpace(known)
-    return ColourSpace(known, exponent=exponent)
+    if abs(exponent - _SRGB_EXPONENT) < _EXPONENT_TOLERANCE:
+        return ADOBE_RGB_SPACE if known_primaries is ADOBE_RGB else ColourSpace(known_primaries)
+    return ColourSpace(known_primaries, exponent=exponent)
 
 
-def _same(one: Primaries, other: Primaries | None) -> bool:
-    return other is not None and bool(np.abs(np.subtract(one, other)).max() < _SAME)
+def _are_close(one: Primaries, other: Primaries | None) -> bool:
+    return other is not None and bool(
+        np.abs(np.subtract(one, other)).max() < _CHROMATICITY_TOLERANCE
+    )
 
 
 def to_8bit(
-    samples: NDArray[np.unsignedinteger], encoding: ColourSpace
+    samples: NDArray[np.unsignedinteger], colour_space: ColourSpace
 ) -> tuple[RgbU8, bytes | None]:
-    """Return 8-bit colours of 8- or 16-bit samples (H, W, 3), and the profile they are in."""
-    if encoding.hdr is not None:
-        target = SRGB if encoding.primaries is SRGB else DISPLAY_P3
-        return tone_map(samples, encoding.hdr, encoding.primaries, target), icc_profile_of(
+    """Return 8- or 16-bit samples, (H, W, 3), as 8-bit colours, and the profile of the result."""
+    if colour_space.hdr is not None:
+        target = SRGB if colour_space.primaries is SRGB else DISPLAY_P3
+        return tone_map(samples, colour_space.hdr, colour_space.primaries, target), icc_profile_of(
             ColourSpace(target)
         )
-    if encoding.exponent is not None:
-        full = np.iinfo(samples.dtype).max
-        light = (np.arange(full + 1) / full) ** encoding.exponent
-        return encode_srgb(light)[samples], icc_profile_of(ColourSpace(encoding.primaries))
-    return samples.astype(np.uint8, copy=False), icc_profile_of(encoding)
+    if colour_space.exponent is not None:
+        full_scale = np.iinfo(samples.dtype).max
+        light = (np.arange(full_scale + 1) / full_scale) ** colour_space.exponent
+        return encode_srgb(light)[samples], icc_profile_of(ColourSpace(colour_space.primaries))
+    return samples.astype(np.uint8, copy=False), icc_profile_of(colour_space)
 
 
-def icc_profile_of(encoding: ColourSpace) -> bytes | None:
-    """Return the profile of an encoding that has a curve; None is sRGB."""
-    if encoding.primaries is SRGB:
+def icc_profile_of(colour_space: ColourSpace) -> bytes | None:
+    """Return the ICC profile of a colour space with a curve; None is sRGB."""
+    if colour_space.primaries is SRGB:
         return None
-    return build_profile(_NAMES.get(encoding.primaries, "RGB"), encoding.primaries, encoding.curve)
+    return build_profile(
+        _NAMES.get(colour_space.primaries, "RGB"), colour_space.primaries, colour_space.curve
+    )
 
 
 _NAMES = {

@@ -1,6 +1,6 @@
-"""Bytes into a photo: upright, in RGB, with its profile and nothing else.
+"""Decode a file to a photo: upright, in RGB, with its colour profile and no other metadata.
 
-The limit on pixels is checked against the header, before any is decoded.
+The limit on pixels is checked with the header, before decoding.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from blur.imaging.decode.formats import detect_format
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from blur.imaging.arrays import AlphaU8, RgbU8
     from blur.imaging.decode.boxes import Rectangle
 
-UPRIGHT: dict[int, Callable[[RgbU8], RgbU8]] = {
+UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     2: partial(cv2.flip, flipCode=1),
     3: partial(cv2.rotate, rotateCode=cv2.ROTATE_180),
     4: partial(cv2.flip, flipCode=0),
@@ -31,17 +33,17 @@ UPRIGHT: dict[int, Callable[[RgbU8], RgbU8]] = {
     7: lambda stored: cv2.flip(cv2.transpose(stored), -1),
     8: partial(cv2.rotate, rotateCode=cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
-"""What undoes each EXIF orientation (Exif 2.32, 4.6.4 A)."""
+"""The operation that turns each EXIF orientation upright (Exif 2.32, 4.6.4 A)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An upright picture, without the file's other metadata."""
+    """An upright image, without the metadata of its file."""
 
     pixels: RgbU8
     alpha: AlphaU8 | None
     icc_profile: bytes | None
-    """The RGB profile that `pixels` are encoded in; None means sRGB."""
+    """The RGB profile of `pixels`; None is sRGB."""
 
 
 def decode(data: bytes, *, max_pixels: int) -> Photo:
@@ -49,32 +51,32 @@ def decode(data: bytes, *, max_pixels: int) -> Photo:
 
     Raises:
         ImageTooLargeError: width times height is more than `max_pixels`.
-        InvalidImageError: no image, a broken one, or in a format that is not read.
+        InvalidImageError: the file is broken, or its format is not supported.
 
     """
-    known = detect_format(data)
+    input_format = detect_format(data)
     try:
-        source = known.open(data)
+        source = input_format.open(data)
         _check_size(source.size, max_pixels)
         pixels, alpha, profile = source.read()
-        upright = UPRIGHT.get(source.orientation, np.asarray)
-        pixels = upright(_cropped(pixels, source.crop))
-        alpha = None if alpha is None else upright(_cropped(alpha, source.crop))
+        turn_upright = UPRIGHT.get(source.orientation, np.asarray)
+        pixels = turn_upright(_crop(pixels, source.crop))
+        alpha = None if alpha is None else turn_upright(_crop(alpha, source.crop))
         return Photo(pixels, alpha, profile)
     except (ImageTooLargeError, InvalidImageError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise _too_large(max_pixels) from error
     except Exception as error:
-        message = f"The {known.name} image is broken or cut short and cannot be decoded."
+        message = f"The {input_format.name} image is broken or truncated and cannot be decoded."
         raise InvalidImageError(message) from error
 
 
-def _cropped(stored: RgbU8, part: Rectangle | None) -> RgbU8:
-    if part is None:
+def _crop(stored: NDArray[np.uint8], area: Rectangle | None) -> NDArray[np.uint8]:
+    if area is None:
         return stored
-    rows = slice(part.top, part.top + part.height)
-    return np.ascontiguousarray(stored[rows, part.left : part.left + part.width])
+    rows = slice(area.top, area.top + area.height)
+    return np.ascontiguousarray(stored[rows, area.left : area.left + area.width])
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -83,8 +85,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         message = "The image has no pixels."
         raise InvalidImageError(message)
     if width * height > max_pixels:
-        raise _too_large(max_pixels, f" and this one has {width} x {height}")
+        raise _too_large(max_pixels, f"; this one has {width} x {height}")
 
 
-def _too_large(max_pixels: int, found: str = "") -> ImageTooLargeError:
-    return ImageTooLargeError(f"An image can have at most {max_pixels} pixels{found}.")
+def _too_large(max_pixels: int, size: str = "") -> ImageTooLargeError:
+    return ImageTooLargeError(f"An image can have at most {max_pixels} pixels{size}.")

@@ -1,7 +1,7 @@
-"""The two facts that EXIF data are read for: the orientation, and DCF's Adobe RGB (Exif 3.0).
+"""Read two values of EXIF data: the orientation, and DCF's mark for Adobe RGB (Exif 3.0).
 
-Each is looked up by itself, in its directory's entries. A value elsewhere that is broken, or cut
-off, takes nothing away from it.
+Each value is read from the entries of its directory alone, so a broken or truncated value elsewhere
+does no harm.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _PREFIX = b"Exif\0\0"
 _ORIENTATION, _EXIF, _INTEROPERABILITY, _INDEX = 274, 34665, 40965, 1
 _BYTE, _ASCII, _SHORT, _LONG = 1, 2, 3, 4
-_WHOLE_NUMBERS = {_BYTE: "B", _SHORT: "H", _LONG: "L"}
+_INTEGERS = {_BYTE: "B", _SHORT: "H", _LONG: "L"}
 _ENTRY_BYTES = 12
 _ORIENTATIONS = range(1, 9)
 ADOBE_RGB_INDEX = b"R03\0"
@@ -23,17 +23,17 @@ ADOBE_RGB_INDEX = b"R03\0"
 
 
 def read_orientation(exif: bytes) -> int:
-    """Return EXIF's orientation, 1 to 8; 1, upright, where it is missing or broken."""
+    """Return the EXIF orientation, 1 to 8; 1, upright, if it is missing or broken."""
     exif = exif.removeprefix(_PREFIX)
     value = _number(exif, _first(exif), _ORIENTATION)
     return value if value in _ORIENTATIONS else 1
 
 
 def is_adobe_rgb(exif: bytes) -> bool:
-    """Return whether a camera wrote a DCF optional file, whose colours are in Adobe RGB."""
+    """Return whether this is a DCF optional file, whose colours are in Adobe RGB."""
     exif = exif.removeprefix(_PREFIX)
-    nested = _number(exif, _first(exif), _EXIF)
-    interoperability = _number(exif, nested, _INTEROPERABILITY)
+    exif_directory = _number(exif, _first(exif), _EXIF)
+    interoperability = _number(exif, exif_directory, _INTEROPERABILITY)
     return any(
         tag == _INDEX and kind == _ASCII and value == ADOBE_RGB_INDEX
         for tag, kind, value in _entries(exif, interoperability)
@@ -49,22 +49,22 @@ def _order(exif: bytes) -> Literal["little", "big"]:
 
 
 def _number(exif: bytes, directory: int, tag: int) -> int:
-    """Return a whole number that is stored in an entry itself; 0 if there is none."""
+    """Return an integer that is stored in an entry itself, or 0."""
     order = "<" if _order(exif) == "little" else ">"
-    for one, kind, value in _entries(exif, directory):
-        if one == tag and kind in _WHOLE_NUMBERS:
-            return int(struct.unpack_from(order + _WHOLE_NUMBERS[kind], value)[0])
+    for entry_tag, kind, value in _entries(exif, directory):
+        if entry_tag == tag and kind in _INTEGERS:
+            return int(struct.unpack_from(order + _INTEGERS[kind], value)[0])
     return 0
 
 
 def _entries(exif: bytes, directory: int) -> Iterator[tuple[int, int, bytes]]:
-    """Yield tag, type and the value's four bytes of each whole entry of a directory."""
+    """Yield the tag, the type and the four value bytes of each complete entry of a directory."""
     if not exif.startswith((b"II", b"MM")) or not 0 < directory < len(exif) - 1:
         return
     order = "<" if _order(exif) == "little" else ">"
     (count,) = struct.unpack_from(f"{order}H", exif, directory)
     first = directory + 2
-    whole = min(count, (len(exif) - first) // _ENTRY_BYTES)
+    complete = min(count, (len(exif) - first) // _ENTRY_BYTES)
     entry = struct.Struct(f"{order}HHL4s")
-    for tag, kind, _, value in entry.iter_unpack(exif[first : first + whole * _ENTRY_BYTES]):
+    for tag, kind, _, value in entry.iter_unpack(exif[first : first + complete * _ENTRY_BYTES]):
         yield tag, kind, value

@@ -1,7 +1,7 @@
-"""Which format a file is in, by its content and never by its name, and what opens it.
+"""Detect the format of a file by its content, never by its name, and open it.
 
-Pillow's plugins are called directly rather than through `Image.open`, which guards against
-decompression bombs with a module global and a warning, and takes formats that are not offered.
+Pillow's plugins are called directly: `Image.open` uses a module global and a warning against
+decompression bombs, and accepts formats that we do not support.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Opener: TypeAlias = Callable[[bytes], Source]
 
 
 class InputFormat(NamedTuple):
-    """A format's name, and what reads the header of such a file."""
+    """A format's name, and the function that reads the header of such a file."""
 
     name: str
     open: Opener
 
 
-# What only some photos need is imported with the first of them: few cold starts see one.
+# Modules for rarer formats are imported with the first such photo, to keep cold starts short.
 
 
 def _open_webp(data: bytes) -> Source:
@@ -79,8 +79,7 @@ SIGNATURES: tuple[tuple[bytes, int, InputFormat], ...] = (
     (b"II+\x00", 0, _TIFF),
     (b"MM\x00+", 0, _TIFF),
 )
-"""Signature, its position, and the format. An MPO file begins with an ordinary JPEG,
-which is the picture."""
+"""A signature, its position, and the format. An MPO file begins with an ordinary JPEG."""
 
 BRANDS: tuple[tuple[frozenset[bytes], InputFormat], ...] = (
     (
@@ -89,13 +88,13 @@ BRANDS: tuple[tuple[frozenset[bytes], InputFormat], ...] = (
     ),
     (frozenset({b"avif", b"avis"}), InputFormat("AVIF", _open_avif)),
 )
-"""Files made of boxes name what they hold among their brands (ISO/IEC 14496-12, 4.3)."""
+"""By the brands in the `ftyp` box (ISO/IEC 14496-12, 4.3)."""
 MAX_FTYP_BYTES = 256
-"""Real files list a handful of brands."""
+"""Ordinary files have fewer than ten brands."""
 
-_FORMATS = [one for _, _, one in SIGNATURES] + [one for _, one in BRANDS]
-INPUT_FORMATS = tuple(dict.fromkeys(one.name for one in _FORMATS))
-"""The names of the formats that are read."""
+_FORMATS = [item for _, _, item in SIGNATURES] + [item for _, item in BRANDS]
+INPUT_FORMATS = tuple(dict.fromkeys(item.name for item in _FORMATS))
+"""The names of the supported formats."""
 INPUT_FORMAT_NAMES = ", ".join(INPUT_FORMATS)
 
 
@@ -106,26 +105,26 @@ def detect_format(data: bytes) -> InputFormat:
         InvalidImageError: the format is not supported; the message names it if it is known.
 
     """
-    for signature, offset, known in SIGNATURES:
+    for signature, offset, input_format in SIGNATURES:
         if data.startswith(signature, offset):
-            return known
-    brands = _brands(data)
-    for some, known in BRANDS:
-        if some & brands:
-            return known
-    message = f"{_what_is_wrong(data)} Send one of: {INPUT_FORMAT_NAMES}."
+            return input_format
+    file_brands = _read_brands(data)
+    for brands, input_format in BRANDS:
+        if brands & file_brands:
+            return input_format
+    message = f"{_describe_problem(data)} Send one of: {INPUT_FORMAT_NAMES}."
     raise InvalidImageError(message)
 
 
-def _what_is_wrong(data: bytes) -> str:
+def _describe_problem(data: bytes) -> str:
     if not data:
         return "The image is empty."
     name = detect_unsupported(data)
     return "Unsupported image format." if name is None else f"{name} is not supported."
 
 
-def _brands(data: bytes) -> frozenset[bytes]:
-    """Return the major and the compatible brands; none where there is no `ftyp` box."""
+def _read_brands(data: bytes) -> frozenset[bytes]:
+    """Return the major and the compatible brands; none if there is no `ftyp` box."""
     if not data.startswith(b"ftyp", 4):
         return frozenset()
     end = min(int.from_bytes(data[:4]), MAX_FTYP_BYTES)

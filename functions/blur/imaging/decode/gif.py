@@ -1,4 +1,4 @@
-"""A GIF: its first frame, on a canvas that is transparent where the frame does not cover it."""
+"""Decode the first frame of a GIF; the canvas outside the frame is transparent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class GifSource(Source):
     """A GIF's first frame."""
 
     def __init__(self, data: bytes) -> None:
-        """Read the header and the first frame's place.
+        """Read the header and the position of the first frame.
 
         Raises:
             InvalidImageError: the file has too many blocks.
@@ -37,7 +37,7 @@ class GifSource(Source):
         if self._frame is None or self._frame == (0, 0, *self.size):
             return pixels, alpha, profile
         left, top, right, bottom = self._frame
-        inside = (slice(top, bottom), slice(left, right))
-        clear = np.zeros(pixels.shape[:2], np.uint8)
-        clear[inside] = OPAQUE if alpha is None else alpha[inside]
-        return pixels, clear, profile
+        frame = (slice(top, bottom), slice(left, right))
+        canvas_alpha = np.zeros(pixels.shape[:2], np.uint8)
+        canvas_alpha[frame] = OPAQUE if alpha is None else alpha[frame]
+        return pixels, canvas_alpha, profile

@@ -1,9 +1,9 @@
-"""High dynamic range to standard: PQ and HLG (ITU-R BT.2100), tone-mapped as in ITU-R BT.2390.
+"""Tone-map high dynamic range, PQ and HLG (ITU-R BT.2100), to standard range as in ITU-R BT.2390.
 
-Light is measured in units of HDR reference white, 203 cd/m² (ITU-R BT.2408), which becomes the
-white of the result. What a picture has above it is rolled off by the EETF of BT.2390 (5.4.1), from
-the picture's own peak, applied to the largest of a pixel's R, G and B, so that hues stay. A
-picture without highlights is not changed at all.
+The unit of light is HDR reference white, 203 cd/m² (ITU-R BT.2408), which becomes the white of the
+result. Brighter light is rolled off by the EETF of BT.2390 (5.4.1) from the image's own peak. The
+curve is applied to the largest of a pixel's R, G and B, so hues do not change. An image without
+highlights is not changed.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ HLG: Transfer = "hlg"
 
 WHITE_NITS = 203
 HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
-"""Of the display that HLG is rendered for (BT.2100, table 5)."""
+"""The display for which HLG is rendered (BT.2100, table 5)."""
 OUTLIERS = 0.0005
-"""The share of pixels that can be above the peak."""
+"""The fraction of pixels that can be brighter than the peak."""
 PEAK_ROWS = 1000
-"""About how many rows of the picture the peak is found in."""
+"""The approximate number of rows in which the peak is searched."""
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 _HLG_PEAK = HLG_PEAK_NITS / WHITE_NITS
-_STEPS = 1 << 16
-"""Of light, in the tables of functions of it."""
+_TABLE_SIZE = 1 << 16
+"""The entries of tables of functions of light."""
 
 
 def pq_to_nits(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,8 +58,8 @@ def nits_to_pq(nits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def hlg_to_scene(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply the inverse OETF of HLG to 0..1, scene light 0..1 (BT.2100, table 5)."""
-    return np.where(samples <= 0.5, samples**2 / 3, (np.exp((samples - _C) / _A) + _B) / 12)  # noqa: PLR2004 - where the square root ends
+    """Apply the inverse OETF of HLG to 0..1; return scene light, 0..1 (BT.2100, table 5)."""
+    return np.where(samples <= 0.5, samples**2 / 3, (np.exp((samples - _C) / _A) + _B) / 12)  # noqa: PLR2004 - the end of the square root
 
 
 def roll_off(nits: NDArray[np.float64], peak_nits: float) -> NDArray[np.float64]:
@@ -68,13 +68,13 @@ def roll_off(nits: NDArray[np.float64], peak_nits: float) -> NDArray[np.float64]
         return np.minimum(nits, WHITE_NITS)
     peak, white = nits_to_pq(np.array([peak_nits, WHITE_NITS], float))
     source = np.clip(nits_to_pq(nits) / peak, 0, 1)
-    most = white / peak
-    knee = 1.5 * most - 0.5
+    maximum = white / peak
+    knee = 1.5 * maximum - 0.5
     t = np.clip((source - knee) / (1 - knee), 0, 1)
     spline = (
         (2 * t**3 - 3 * t**2 + 1) * knee
         + (t**3 - 2 * t**2 + t) * (1 - knee)
-        + (-2 * t**3 + 3 * t**2) * most
+        + (-2 * t**3 + 3 * t**2) * maximum
     )
     return pq_to_nits(np.where(source < knee, source, spline) * peak)
 
@@ -82,53 +82,53 @@ def roll_off(nits: NDArray[np.float64], peak_nits: float) -> NDArray[np.float64]
 def tone_map(
     samples: NDArray[np.unsignedinteger], transfer: Transfer, source: Primaries, target: Primaries
 ) -> RgbU8:
-    """Return 8-bit colours under sRGB's curve of HDR samples (H, W, 3) in 8 or 16 bits."""
-    full = int(np.iinfo(samples.dtype).max)
-    codes = np.arange(full + 1) / full
+    """Return HDR samples, (H, W, 3), 8 or 16 bits, as 8-bit colours under sRGB's curve."""
+    full_scale = int(np.iinfo(samples.dtype).max)
+    codes = np.arange(full_scale + 1) / full_scale
     is_hlg = transfer == HLG
     light = hlg_to_scene(codes) if is_hlg else pq_to_nits(codes) / WHITE_NITS
     table = light.astype(np.float32)
-    most = float(light[_peak_code(samples)])
-    peak = most**HLG_SYSTEM_GAMMA * _HLG_PEAK if is_hlg else most
-    gains = _Lookup(lambda some: _gain(some, peak), max(peak, 1.0))
-    system = _Lookup(lambda some: _HLG_PEAK * some ** (HLG_SYSTEM_GAMMA - 1), 1.0)
+    peak = float(light[_peak_code(samples)])
+    peak = peak**HLG_SYSTEM_GAMMA * _HLG_PEAK if is_hlg else peak
+    gains = _LookupTable(lambda values: _gain(values, peak), max(peak, 1.0))
+    ootf = _LookupTable(lambda values: _HLG_PEAK * values ** (HLG_SYSTEM_GAMMA - 1), 1.0)
     luminance = xyz_matrix(source)[1:2].astype(np.float32)
-    matrix = (conversion_matrix(source, target) * (_STEPS - 1)).astype(np.float32)
-    shades = encode_srgb(np.linspace(0, 1, _STEPS))
+    matrix = (conversion_matrix(source, target) * (_TABLE_SIZE - 1)).astype(np.float32)
+    levels = encode_srgb(np.linspace(0, 1, _TABLE_SIZE))
     pixels = np.empty(samples.shape, np.uint8)
 
     def map_rows(rows: slice) -> None:
         linear = np.take(table, samples[rows])
-        if is_hlg:  # the OOTF, from scene to display
-            linear *= system.at(cv2.transform(linear, luminance))[..., np.newaxis]
+        if is_hlg:  # from scene light to display light
+            linear *= ootf.at(cv2.transform(linear, luminance))[..., np.newaxis]
         linear *= gains.at(_largest(linear))[..., np.newaxis]
         mapped = cv2.transform(linear, matrix)
-        np.clip(mapped, 0, _STEPS - 1, out=mapped)
-        pixels[rows] = np.take(shades, mapped.astype(np.uint16))
+        np.clip(mapped, 0, _TABLE_SIZE - 1, out=mapped)
+        pixels[rows] = np.take(levels, mapped.astype(np.uint16))
 
     for_each_strip(samples.shape, map_rows)
     return pixels
 
 
 def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
-    """Return the code above which only `OUTLIERS` of the pixels have any of their samples."""
+    """Return the highest code of all pixels but the brightest `OUTLIERS`."""
     histogram = np.zeros(int(np.iinfo(samples.dtype).max) + 1, np.int64)
     step = max(1, samples.shape[0] // PEAK_ROWS)
-    some = samples[::step]
-    for rows in row_strips(some.shape[0], some.shape[1]):
-        histogram += np.bincount(_largest(some[rows]).ravel(), minlength=histogram.size)
+    sampled = samples[::step]
+    for rows in row_strips(sampled.shape[0], sampled.shape[1]):
+        histogram += np.bincount(_largest(sampled[rows]).ravel(), minlength=histogram.size)
     above = np.cumsum(histogram[::-1])[::-1]
     return int(np.flatnonzero(above > OUTLIERS * above[0])[-1])
 
 
 def _largest(samples: NDArray[Any]) -> NDArray[Any]:
-    """Return the largest of R, G and B; numpy's `max` takes ten times as long."""
+    """Return the largest of R, G and B; `np.max` takes ten times as long."""
     red, green, blue = samples[..., 0], samples[..., 1], samples[..., 2]
     return np.asarray(np.maximum(np.maximum(red, green), blue))
 
 
 def _gain(light: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
-    """Return what light, in units of white, is multiplied by."""
+    """Return the factor for light, in units of white, that rolls it off."""
     mapped = roll_off(light * WHITE_NITS, peak * WHITE_NITS) / WHITE_NITS
     return np.divide(mapped, light, out=np.ones_like(light), where=light > 0)
 
@@ -136,22 +136,22 @@ def _gain(light: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
 _Function: TypeAlias = "Callable[[NDArray[np.float64]], NDArray[np.float64]]"
 
 
-class _Lookup:
-    """A function of light, tabulated by its square root up to `most`; above, it is 1 / light."""
+class _LookupTable:
+    """A function of light, tabulated up to `maximum`; for brighter light it falls as 1 / light."""
 
-    def __init__(self, function: _Function, most: float) -> None:
-        self._most, self._scale = most, (_STEPS - 1) / most**0.5
-        self._table = function((np.arange(_STEPS) / self._scale) ** 2).astype(np.float32)
+    def __init__(self, function: _Function, maximum: float) -> None:
+        self._maximum, self._scale = maximum, (_TABLE_SIZE - 1) / maximum**0.5
+        self._table = function((np.arange(_TABLE_SIZE) / self._scale) ** 2).astype(np.float32)
 
     def at(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return its values."""
-        place = np.sqrt(np.minimum(light, self._most))
-        place *= self._scale
-        values = np.take(self._table, place.astype(np.uint16))
-        return values * np.minimum(1, self._most / np.maximum(light, self._most))
+        """Return the values of the function."""
+        position = np.sqrt(np.minimum(light, self._maximum))
+        position *= self._scale
+        values = np.take(self._table, position.astype(np.uint16))
+        return values * np.minimum(1, self._maximum / np.maximum(light, self._maximum))
 
 
 def encode_srgb(light: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Encode linear light 0..1 under sRGB's curve (IEC 61966-2-1), 0..255."""
-    curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - the standard's number
-    return np.asarray(np.rint(255 * np.clip(curved, 0, 1)), np.uint8)
+    """Encode linear light, 0..1, with sRGB's curve (IEC 61966-2-1): uint8, 0..255."""
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - the standard's own constants
+    return np.asarray(np.rint(255 * np.clip(encoded, 0, 1)), np.uint8)

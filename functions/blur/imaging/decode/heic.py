@@ -1,8 +1,8 @@
-"""A HEIC: its metadata are taken out before decoding, and the clean aperture is its decoder's.
+"""Decode HEIC, after its metadata is removed.
 
-libheif copies metadata for each image of a file. A file of 3 MB whose 300 images shared one piece
-of EXIF data made it hold 1.8 GB. The picture is turned by a property of its own (ISO/IEC 23008-12,
-6.5.10), so its EXIF data are never needed.
+libheif copies the metadata for each image in a file: a file of 3 MB whose 300 images shared one
+block of EXIF data made it allocate 1.8 GB. The orientation is a property (ISO/IEC 23008-12,
+6.5.10), so the EXIF data is never needed.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MAX_COPIED_BYTES = 64_000_000
-"""Items times the bytes in which they are described: a photo of 500 tiles comes to 30 million."""
+"""The number of items times the bytes of their descriptions: 30 million for 500 tiles."""
 MAX_READ_BYTES = 500_000_000
-"""Items that are not images times the bytes of the file, each of which can be read for each."""
-_NO_IMAGE = re.compile(rb"infe(\x02.{7}|\x03.{9})(?!hvc1|grid|iden|iovl)", re.DOTALL)
-"""Where an item is described whose type, behind version, flags, number and protection, is not
-that of an image (ISO/IEC 14496-12, 8.11.6)."""
+"""The number of items that are not images times the bytes of the file: libheif can read the whole
+file for each of them."""
+_NOT_AN_IMAGE = re.compile(rb"infe(\x02.{7}|\x03.{9})(?!hvc1|grid|iden|iovl)", re.DOTALL)
+"""The description of an item that is not an image: its type comes after version, flags, number and
+protection (ISO/IEC 14496-12, 8.11.6)."""
 _METADATA = {b"Exif", b"mime", b"uri "}
 """The types of items that hold metadata (ISO/IEC 14496-12, 8.11.6)."""
-_DESCRIBES = b"cdsc"
+_CONTENT_DESCRIPTION = b"cdsc"
 """The reference from metadata to an image (ISO/IEC 23008-12, 6.3)."""
-_NOTHING = b"free"
+_FREE = b"free"
 
 
 class HeicSource(Source):
-    """A HEIC, opened by libheif, which also turns and crops it."""
+    """A HEIC. libheif decodes it, turns it upright and crops it."""
 
     def __init__(self, data: bytes) -> None:
         """Read the header.
 
         Raises:
-            InvalidImageError: the file describes too many items.
+            InvalidImageError: the file has too many items.
 
         """
-        # Imported with the first HEIC photo, which few cold starts see: it takes a tenth of one.
+        # Imported with the first HEIC photo: the import takes a tenth of a cold start.
         from pillow_heif import HeifImageFile  # noqa: PLC0415
 
         self._data = strip_metadata(data)
@@ -59,7 +60,7 @@ class HeicSource(Source):
 
     @property
     def orientation(self) -> int:
-        """1: the picture is upright already."""
+        """1: libheif turns the image upright."""
         return 1
 
     def load_16bit(self) -> NDArray[np.uint16] | None:
@@ -72,26 +73,28 @@ class HeicSource(Source):
 
 
 def strip_metadata(data: bytes) -> bytes:
-    """Return the file with its EXIF and XMP items made into ones that no reader knows.
+    """Return the file with the types of its EXIF and XMP items replaced, so readers ignore them.
 
     Raises:
-        InvalidImageError: what else describes the images would be copied too often.
+        InvalidImageError: the file has so many items that libheif would copy too much.
 
     """
     metas = [box for box in boxes(data) if box.kind == b"meta"]
-    described = [data[box.start : box.end] for box in metas]
-    copied = sum(map(len, described)) * sum(box.count(b"infe") for box in described)
-    read = len(data) * sum(len(_NO_IMAGE.findall(box)) for box in described)
-    if copied > MAX_COPIED_BYTES or read > MAX_READ_BYTES:
+    descriptions = [data[box.start : box.end] for box in metas]
+    copied_bytes = sum(map(len, descriptions)) * sum(box.count(b"infe") for box in descriptions)
+    read_bytes = len(data) * sum(len(_NOT_AN_IMAGE.findall(box)) for box in descriptions)
+    if copied_bytes > MAX_COPIED_BYTES or read_bytes > MAX_READ_BYTES:
         message = "The HEIC image has too many items."
         raise InvalidImageError(message)
     cleaned = bytearray(data)
     for meta in metas:
         items = read_meta_items(data, meta)
-        places = [
-            items.kind_places[item] for item, kind in items.kinds.items() if kind in _METADATA
+        offsets = [
+            items.kind_offsets[item] for item, kind in items.kinds.items() if kind in _METADATA
         ]
-        places += [box.start + 4 for box, _, _ in items.references if box.kind == _DESCRIBES]
-        for place in places:
-            cleaned[place : place + 4] = _NOTHING
+        offsets += [
+            box.start + 4 for box, _, _ in items.references if box.kind == _CONTENT_DESCRIPTION
+        ]
+        for offset in offsets:
+            cleaned[offset : offset + 4] = _FREE
     return bytes(cleaned)

@@ -1,4 +1,4 @@
-"""ICC profiles made of primaries and a curve, and headers of others put right (ICC.1:2022)."""
+"""Build ICC profiles from primaries and a curve, and repair profile headers (ICC.1:2022)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_LEAST_AREA = 1e-4
-"""The least determinant of primaries; below it they are on one line."""
+_MIN_DETERMINANT = 1e-4
+"""If the determinant of the primaries is smaller, they are on a line."""
 
 
 class Primaries(NamedTuple):
@@ -26,11 +26,11 @@ class Primaries(NamedTuple):
 
     @property
     def is_possible(self) -> bool:
-        """Whether light of these colours adds up to the white."""
+        """Whether positive amounts of the primaries add up to the white."""
         if any(y <= 0 or x < 0 or x + y > 1 for x, y in self):
             return False
         xyz = np.array([[x / y, 1, (1 - x - y) / y] for x, y in self]).T
-        if abs(np.linalg.det(xyz[:, :3])) < _LEAST_AREA:
+        if abs(np.linalg.det(xyz[:, :3])) < _MIN_DETERMINANT:
             return False
         return bool((np.linalg.solve(xyz[:, :3], xyz[:, 3]) > 0).all())
 
@@ -42,7 +42,7 @@ BT2020 = Primaries((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
 ADOBE_RGB = Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 
 Curve = tuple[float, ...]
-"""The numbers g, a, b, c, d of a parametric curve: (a x + b)^g from d on, below it c x (10.18)."""
+"""The parameters g, a, b, c, d of a curve: (a x + b)^g from d on, c x below d (10.18)."""
 SRGB_CURVE: Curve = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 BT709_CURVE: Curve = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
 ADOBE_RGB_CURVE: Curve = (563 / 256, 1, 0, 0, 0)
@@ -56,38 +56,38 @@ _INTENT = slice(64, 68)
 _INTENTS = 4
 """Perceptual, relative, saturation and absolute: 0 to 3 (7.2.15)."""
 _ALIGNED_FROM_MAJOR = 4
-"""The version whose profiles have lengths divisible by 4 (7.2.2)."""
+"""From this version on, the length of a profile is divisible by 4 (7.2.2)."""
 
 
 def xyz_matrix(primaries: Primaries) -> NDArray[np.float64]:
-    """Return the matrix from linear RGB to XYZ, in which white has Y = 1."""
+    """Return the matrix from linear RGB to XYZ, with Y = 1 for white."""
     xyz = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
     return np.asarray(xyz[:, :3] * np.linalg.solve(xyz[:, :3], xyz[:, 3]), np.float64)
 
 
 def conversion_matrix(source: Primaries, target: Primaries) -> NDArray[np.float64]:
-    """Return the matrix from linear RGB of one kind to the other."""
-    adapted = _adaptation(_white(source.white), _white(target.white)) @ xyz_matrix(source)
+    """Return the matrix from linear RGB of the source's primaries to that of the target's."""
+    adapted = _adaptation(_white_xyz(source.white), _white_xyz(target.white)) @ xyz_matrix(source)
     return np.asarray(np.linalg.solve(xyz_matrix(target), adapted), np.float64)
 
 
-def _white(white: tuple[float, float]) -> tuple[float, float, float]:
+def _white_xyz(white: tuple[float, float]) -> tuple[float, float, float]:
     x, y = white
     return x / y, 1.0, (1 - x - y) / y
 
 
 def _adaptation(
-    white: tuple[float, float, float], wanted: tuple[float, float, float]
+    source: tuple[float, float, float], target: tuple[float, float, float]
 ) -> NDArray[np.float64]:
-    """Return Bradford's adaptation from one white to another (ICC.1:2022, annex E)."""
-    scale = (_BRADFORD @ wanted) / (_BRADFORD @ white)
+    """Return Bradford's adaptation matrix between two white points (ICC.1:2022, annex E)."""
+    scale = (_BRADFORD @ target) / (_BRADFORD @ source)
     return np.linalg.solve(_BRADFORD, scale[:, np.newaxis] * _BRADFORD)
 
 
 @cache
 def build_profile(name: str, primaries: Primaries, curve: Curve) -> bytes:
-    """Return a display profile of these primaries and this curve (8.3.3)."""
-    adaptation = _adaptation(_white(primaries.white), _D50)
+    """Return a display profile with these primaries and this curve (8.3.3)."""
+    adaptation = _adaptation(_white_xyz(primaries.white), _D50)
     colorants = adaptation @ xyz_matrix(primaries)
     response = b"para" + bytes(4) + struct.pack(">HH", 3, 0) + _fixed(*curve)
     tags = {
@@ -96,10 +96,10 @@ def build_profile(name: str, primaries: Primaries, curve: Curve) -> bytes:
         b"wtpt": b"XYZ " + bytes(4) + _fixed(*_D50),
         b"chad": b"sf32" + bytes(4) + _fixed(*adaptation.ravel()),
     }
-    for place, channel in enumerate((b"r", b"g", b"b")):
-        tags[channel + b"XYZ"] = b"XYZ " + bytes(4) + _fixed(*colorants[:, place])
+    for index, channel in enumerate((b"r", b"g", b"b")):
+        tags[channel + b"XYZ"] = b"XYZ " + bytes(4) + _fixed(*colorants[:, index])
         tags[channel + b"TRC"] = response
-    return _profile(tags)
+    return _pack_profile(tags)
 
 
 def _fixed(*values: float) -> bytes:
@@ -107,12 +107,12 @@ def _fixed(*values: float) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    """Return a text in one language (10.15)."""
+    """Return a text tag in one language (10.15)."""
     encoded = text.encode("utf-16-be")
     return b"mluc" + bytes(4) + struct.pack(">LL4sLL", 1, 12, b"enUS", len(encoded), 28) + encoded
 
 
-def _profile(tags: dict[bytes, bytes]) -> bytes:
+def _pack_profile(tags: dict[bytes, bytes]) -> bytes:
     table, body, first = struct.pack(">L", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for tag, content in tags.items():
         table += struct.pack(">4sLL", tag, first + len(body), len(content))
@@ -124,15 +124,16 @@ def _profile(tags: dict[bytes, bytes]) -> bytes:
 
 
 def repair_header(profile: bytes) -> bytes:
-    """Return the profile with a header that libpng accepts: its length and rendering intent.
+    """Return the profile with a header that libpng accepts: valid length and rendering intent.
 
-    An intent that does not exist is read in the other byte order, and else as perceptual.
+    An invalid intent is read in the other byte order; if it is still invalid, it becomes
+    perceptual.
     """
     if profile[8:9] >= bytes((_ALIGNED_FROM_MAJOR,)):
         profile += bytes(-len(profile) % 4)
     intent = int.from_bytes(profile[_INTENT])
     if intent >= _INTENTS:
-        other = int.from_bytes(profile[_INTENT], "little")
-        intent = other if other < _INTENTS else 0
+        swapped = int.from_bytes(profile[_INTENT], "little")
+        intent = swapped if swapped < _INTENTS else 0
     size = len(profile).to_bytes(4)
     return size + profile[4 : _INTENT.start] + intent.to_bytes(4) + profile[_INTENT.stop :]

@@ -1,4 +1,4 @@
-"""An opened file: its header is read, its pixels are not."""
+"""An image file whose header is read and whose pixels are not decoded yet."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from blur.imaging.decode.boxes import Rectangle
     from blur.imaging.decode.colour_space import ColourSpace
 
-_RGBA = 4
+_RGBA_CHANNELS = 4
 
 
 def bgr_to_rgb(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Return OpenCV's grey, BGR or BGRA as RGB or RGBA."""
+    """Return OpenCV's grey, BGR or BGRA samples as RGB or RGBA."""
     if samples.ndim == 2:  # noqa: PLR2004 - rows and columns
         return np.repeat(samples[..., np.newaxis], 3, axis=2)
-    code = cv2.COLOR_BGRA2RGBA if samples.shape[2] == _RGBA else cv2.COLOR_BGR2RGB
+    code = cv2.COLOR_BGRA2RGBA if samples.shape[2] == _RGBA_CHANNELS else cv2.COLOR_BGR2RGB
     return np.asarray(cv2.cvtColor(samples, code), np.uint16)
 
 
 class Source:
-    """A file that Pillow opened; formats override what they do otherwise."""
+    """A file that Pillow opened. Subclasses override what is different for their format."""
 
     colour_space: ColourSpace | None = None
-    """How colours are encoded, if the file has no ICC profile and they are not in sRGB."""
+    """The colour space, if the file has no ICC profile and is not in sRGB."""
     crop: Rectangle | None = None
-    """The part of the stored picture that is to be shown; None is all of it."""
+    """The part of the stored image to display; None is the whole image."""
 
     def __init__(self, image: ImageFile) -> None:
-        """Take an image whose pixels are not loaded."""
+        """Keep an image whose pixels are not loaded."""
         self.image = image
 
     @property
@@ -50,37 +50,37 @@ class Source:
 
     @property
     def orientation(self) -> int:
-        """EXIF's orientation, which the loaded pixels still have."""
+        """The EXIF orientation of the loaded pixels."""
         return read_orientation(self.image.info.get("exif", b""))
 
     @property
     def profile(self) -> bytes | None:
-        """The ICC profile, as it is in the file."""
+        """The ICC profile in the file."""
         return self.image.info.get("icc_profile")
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
-        """Decode: RGB (H, W, 3), alpha (H, W), and the profile of RGB; None is sRGB."""
-        encoding = self.colour_space
-        if encoding is None or (
-            encoding.hdr is None and is_profile_usable(self.profile, self.image.mode)
+        """Decode: RGB (H, W, 3), alpha (H, W), and the profile of the RGB samples; None is sRGB."""
+        colour_space = self.colour_space
+        if colour_space is None or (
+            colour_space.hdr is None and is_profile_usable(self.profile, self.image.mode)
         ):
             return to_rgb(self.load())
-        deep = self.load_16bit() if encoding.needs_16bit else None
-        if deep is not None:
-            pixels, profile = to_8bit(deep[..., :3], encoding)
-            has_alpha = deep.shape[2] == _RGBA
-            return pixels, (deep[..., 3] >> 8).astype(np.uint8) if has_alpha else None, profile
+        samples = self.load_16bit() if colour_space.needs_16bit else None
+        if samples is not None:
+            pixels, profile = to_8bit(samples[..., :3], colour_space)
+            has_alpha = samples.shape[2] == _RGBA_CHANNELS
+            return pixels, (samples[..., 3] >> 8).astype(np.uint8) if has_alpha else None, profile
         image = self.load()
         image.info.pop("icc_profile", None)
         pixels, alpha, _ = to_rgb(image)
-        pixels, profile = to_8bit(pixels, encoding)
+        pixels, profile = to_8bit(pixels, colour_space)
         return pixels, alpha, profile
 
     def load(self) -> Image.Image:
-        """Decode by Pillow."""
+        """Decode with Pillow."""
         self.image.load()
         return self.image
 
     def load_16bit(self) -> NDArray[np.uint16] | None:
-        """Decode to 16-bit RGB or RGBA (H, W, C), if the file has more than 8 bits."""
+        """Decode to 16-bit RGB or RGBA, (H, W, C); None if the file has 8 bits."""
         return None

@@ -1,4 +1,4 @@
-"""A TIFF: which of its pages is the picture, what decodes it, and camera raw files inside TIFF."""
+"""Open a TIFF: select the page and the reader, and recognise camera raw files inside TIFF."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from blur.imaging.decode.tiff_directory import (
     numbers,
     read_pages,
 )
-from blur.imaging.decode.tiff_samples import LOSSLESS, UNSIGNED, Layout, SamplesSource
+from blur.imaging.decode.tiff_layout import BYTE_BITS, LONG_BITS, LOSSLESS, UNSIGNED, Layout
+from blur.imaging.decode.tiff_samples import SamplesSource
 from blur.imaging.decode.unsupported import camera_raw_error, unsupported_error
 
-_NOT_READ = {
+_UNSUPPORTED_COMPRESSIONS = {
     34712: "JPEG 2000",
     33003: "JPEG 2000",
     33005: "JPEG 2000",
@@ -40,71 +41,69 @@ _NOT_READ = {
 _RAW_PHOTOMETRICS = (32803, 34892)
 """Colour filter array and LinearRaw (DNG 1.7, chapter 2)."""
 _RAW_COMPRESSIONS = (32767, 32770, 34713, 65000, 65535)
-"""Sony's, Samsung's, Nikon's, Kodak's and Pentax's."""
+"""Those of Sony, Samsung, Nikon, Kodak and Pentax."""
 _PHASE_ONE_MAKES = (b"Phase One", b"Leaf")
-_PHASE_ONE = (b"IIIITwaR", b"IIIICwaR", b"MMMMRawT", b"MMMMRawC")
+_PHASE_ONE_SIGNATURES = (b"IIIITwaR", b"IIIICwaR", b"MMMMRawT", b"MMMMRawC")
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
-_BYTE_BITS = 8
-_LONG_BITS = 32
-_WIDE_BITS = (16, _LONG_BITS)
-_UNSCALED = 12
-"""Bits that Pillow leaves as they are in a mode of 16."""
-_PAGE_BYTES_AT = 8
+_WIDE_BITS = (16, LONG_BITS)
+_UNSCALED_BITS = 12
+"""A depth that Pillow reads into 16 bits without scaling it."""
+_SIGNATURE_OFFSET = 8
 
 
 class TiffSource(Source):
-    """A TIFF that Pillow reads, and turns upright as it loads it."""
+    """A TIFF that Pillow reads and turns upright while loading."""
 
     def __init__(self, data: bytes, directory: Directory) -> None:
         """Read the header."""
         image = TiffImageFile(BytesIO(data))
         super().__init__(image)
-        image.info.pop("xmp", None)  # where Pillow looks for an orientation if EXIF has none
-        colours = numbers(directory, tags.COLOUR_MAP)
-        if image.mode == "P" and colours and max(colours) <= OPAQUE:  # 8 bits in place of 16
-            image.palette = ImagePalette.raw("RGB;L", bytes(colours))
+        image.info.pop("xmp", None)  # Pillow looks here for an orientation if EXIF has none
+        palette = numbers(directory, tags.COLOUR_MAP)
+        if image.mode == "P" and palette and max(palette) <= OPAQUE:  # 8 bits instead of 16
+            image.palette = ImagePalette.raw("RGB;L", bytes(palette))
 
     @property
     def orientation(self) -> int:
-        """1: the picture is upright already."""
+        """1: Pillow has turned the image upright."""
         return 1
 
 
 def open_tiff(data: bytes) -> Source:
-    """Return the file's full page with what decodes it.
+    """Return a source for the file's full-size page.
 
     Raises:
-        InvalidImageError: it asks for too much, or is of a kind that is not read.
+        InvalidImageError: the file exceeds a limit, or its kind is not supported.
 
     """
     check_tiff(data)
-    found = list(read_pages(data))
-    if _is_camera_raw(data, found):
+    pages = list(read_pages(data))
+    if _is_camera_raw(data, pages):
         raise camera_raw_error()
-    first = found[0] if found else {}
-    page = next(filter(is_full_page, found), first) if is_reduced_page(first) else first
+    first = pages[0] if pages else {}
+    page = next(filter(is_full_page, pages), first) if is_reduced_page(first) else first
     if page is not first or data.startswith(_BIG_ENDIAN_BIGTIFF):
         data = extract_page(data, page)
         check_tiff(data)
     compression = number(page, tags.COMPRESSION, 1)
-    if compression in _NOT_READ:
-        kind = f"TIFF with {_NOT_READ[compression]} compression"
+    if compression in _UNSUPPORTED_COMPRESSIONS:
+        kind = f"TIFF with {_UNSUPPORTED_COMPRESSIONS[compression]} compression"
         raise unsupported_error(kind, "TIFF with LZW or Deflate compression")
     if compression not in COMPRESSION_INFO and compression not in LOSSLESS:
         kind = f"TIFF with compression {compression}"
         raise unsupported_error(kind, "TIFF with LZW or Deflate compression")
     layout = Layout.of(page)
-    if layout is None or _is_for_pillow(page, layout, byte_order(data)):
+    if layout is None or _can_pillow_read(page, layout, byte_order(data)):
         return TiffSource(data, page)
-    if layout.is_unpacked and number(page, tags.FILL_ORDER, 1) == 1:
+    if layout.can_be_unpacked and number(page, tags.FILL_ORDER, 1) == 1:
         return SamplesSource(data, byte_order(data), page, layout)
-    if layout.bits not in {1, _BYTE_BITS} or (layout.bits != 1 and compression in LOSSLESS):
+    if layout.bits not in {1, BYTE_BITS} or (layout.bits != 1 and compression in LOSSLESS):
         raise unsupported_error(layout.name)
     return TiffSource(data, page)
 
 
-def _is_for_pillow(page: Directory, layout: Layout, order: str) -> bool:
-    """Return whether Pillow knows this layout, and reads it rightly."""
+def _can_pillow_read(page: Directory, layout: Layout, order: str) -> bool:
+    """Return whether Pillow supports this layout and reads it correctly."""
     prefix = b"II" if order == "<" else b"MM"
     key = (
         prefix,
@@ -120,25 +119,29 @@ def _is_for_pillow(page: Directory, layout: Layout, order: str) -> bool:
         return True
     is_planar = layout.is_planar and layout.samples > 1
     is_negative = layout.photometric == 0 and layout.bits in _WIDE_BITS
-    is_unsigned_long = layout.format == UNSIGNED and layout.bits == _LONG_BITS  # read as signed
+    is_unsigned_long = (
+        layout.format == UNSIGNED and layout.bits == LONG_BITS
+    )  # Pillow reads it as signed
     return not (
         is_negative
         or is_unsigned_long
-        or (is_planar and layout.bits != _BYTE_BITS)
-        or layout.bits == _UNSCALED
+        or (is_planar and layout.bits != BYTE_BITS)
+        or layout.bits == _UNSCALED_BITS
     )
 
 
-def _is_camera_raw(data: bytes, found: list[Directory]) -> bool:
-    if data.startswith((b"CR", *_PHASE_ONE), _PAGE_BYTES_AT):
+def _is_camera_raw(data: bytes, pages: list[Directory]) -> bool:
+    if data.startswith((b"CR", *_PHASE_ONE_SIGNATURES), _SIGNATURE_OFFSET):
         return True
-    is_thumbnail = bool(found) and is_reduced_page(found[0]) and not any(map(is_full_page, found))
-    make = bytes(found[0].get(tags.MAKE, b"")) if found else b""
-    if make.startswith(_PHASE_ONE_MAKES) and any(mark in data for mark in _PHASE_ONE):
+    has_only_thumbnails = (
+        bool(pages) and is_reduced_page(pages[0]) and not any(map(is_full_page, pages))
+    )
+    make = bytes(pages[0].get(tags.MAKE, b"")) if pages else b""
+    if make.startswith(_PHASE_ONE_MAKES) and any(mark in data for mark in _PHASE_ONE_SIGNATURES):
         return True
-    return (is_thumbnail and bool(make)) or any(
+    return (has_only_thumbnails and bool(make)) or any(
         tags.DNG_VERSION in page
         or number(page, tags.PHOTOMETRIC) in _RAW_PHOTOMETRICS
         or number(page, tags.COMPRESSION) in _RAW_COMPRESSIONS
-        for page in found
+        for page in pages
     )

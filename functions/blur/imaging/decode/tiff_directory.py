@@ -1,4 +1,4 @@
-"""The directories of a TIFF: its pages and their tags (TIFF 6.0, section 2; BigTIFF)."""
+"""Read and write the directories of a TIFF, its pages and tags (TIFF 6.0, section 2; BigTIFF)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, ICC_PROFILE, DNG_VERSION = 254, 255, 34675, 50706
 
 MAX_PAGES = 64
-"""Directories that are looked at for the full page."""
+"""The number of directories in which the full-size page is searched."""
 _MAX_BYTES = 16_000_000
 _MAX_ENTRIES = 4096
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
-"""Bytes of one value of each type that is read: whole numbers and bytes."""
+"""By type, the bytes of a value; types other than integers and bytes are not read."""
 _CODES = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q", 18: "Q"}
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 _MAX_SHORT = 0xFFFF
@@ -31,11 +31,11 @@ _POINTERS = {SUB_DIRECTORIES, 34665, 34853, 40965}
 """Tags that point to other directories."""
 
 Directory: TypeAlias = dict[int, tuple[int, ...] | bytes]
-"""Whole numbers and bytes by tag, none if they are past the end; other types are left out."""
+"""Integers and bytes by tag. Values beyond the end of the file are empty; others are left out."""
 
 
 def number(directory: Directory, tag: int, default: int = 0) -> int:
-    """Return the first number of a tag."""
+    """Return the first number of a tag, or the default."""
     values = directory.get(tag)
     return int(values[0]) if values else default
 
@@ -47,34 +47,34 @@ def numbers(directory: Directory, tag: int) -> tuple[int, ...]:
 
 
 def byte_order(data: bytes) -> str:
-    """Return the byte order, as in `struct`."""
+    """Return the byte order in the notation of `struct`."""
     return "<" if data.startswith(b"II") else ">"
 
 
 def read_pages(data: bytes) -> Iterator[Directory]:
-    """Yield the directories of the file: the chain, and those that its members contain."""
+    """Yield the directories of the file: those of the chain, and their subdirectories."""
     order, big = byte_order(data), _is_big(data)
     (start,) = struct.unpack_from(f"{order}{'Q' if big else 'L'}", data, 8 if big else 4)
-    waiting, known = [start], set[int]()
-    while waiting and len(known) < MAX_PAGES:
-        start = waiting.pop(0)
-        if start in known or not 0 < start < len(data):
+    queue, visited = [start], set[int]()
+    while queue and len(visited) < MAX_PAGES:
+        start = queue.pop(0)
+        if start in visited or not 0 < start < len(data):
             continue
-        known.add(start)
-        directory, following = _read(data, start, order, big=big)
+        visited.add(start)
+        directory, next_start = _read(data, start, order, big=big)
         yield directory
-        waiting += [following, *numbers(directory, SUB_DIRECTORIES)[:MAX_PAGES]]
+        queue += [next_start, *numbers(directory, SUB_DIRECTORIES)[:MAX_PAGES]]
 
 
 def is_reduced_page(directory: Directory) -> bool:
-    """Return whether a page is a smaller copy of another (NewSubfileType and SubfileType)."""
+    """Return whether a page is a smaller copy of another one (NewSubfileType and SubfileType)."""
     return bool(number(directory, SUBFILE_TYPE) & _REDUCED) or (
         number(directory, OLD_SUBFILE_TYPE) == _OLD_REDUCED
     )
 
 
 def is_full_page(directory: Directory) -> bool:
-    """Return whether a page is a picture of its own: not reduced, not a mask."""
+    """Return whether a page is an image of full size: neither a smaller copy nor a mask."""
     is_mask = bool(number(directory, SUBFILE_TYPE) & ~_REDUCED)
     return WIDTH in directory and not is_reduced_page(directory) and not is_mask
 
@@ -84,24 +84,24 @@ def _is_big(data: bytes) -> bool:
 
 
 def _read(data: bytes, start: int, order: str, *, big: bool) -> tuple[Directory, int]:
-    """Return the directory and where the next one is; 0 where there is none."""
+    """Return the directory, and the offset of the next one or 0."""
     (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", data, start)
     entry = struct.Struct(f"{order}{'HHQ8s' if big else 'HHL4s'}")
     first = start + (8 if big else 2)
-    whole = min(count, _MAX_ENTRIES, (len(data) - first) // entry.size)
+    complete = min(count, _MAX_ENTRIES, (len(data) - first) // entry.size)
     directory: Directory = {}
-    for tag, kind, length, value in entry.iter_unpack(data[first : first + whole * entry.size]):
+    for tag, kind, length, value in entry.iter_unpack(data[first : first + complete * entry.size]):
         size = _SIZES.get(kind, 0) * length
         if tag in directory or not 0 < size <= _MAX_BYTES or length > max(MAX_STRIPS, size // 8):
             continue
         if size > len(value):
-            at = int.from_bytes(value, "little" if order == "<" else "big")
-            value = data[at : at + size]  # noqa: PLW2901 - the value stands there
-        is_there = len(value) >= size
-        directory[tag] = _values(value[:size], kind, length, order) if is_there else ()
+            offset = int.from_bytes(value, "little" if order == "<" else "big")
+            value = data[offset : offset + size]  # noqa: PLW2901 - the entry has its offset only
+        is_complete = len(value) >= size
+        directory[tag] = _values(value[:size], kind, length, order) if is_complete else ()
     end = first + count * entry.size
-    following = data[end : end + (8 if big else 4)]
-    return directory, int.from_bytes(following, "little" if order == "<" else "big")
+    next_start = data[end : end + (8 if big else 4)]
+    return directory, int.from_bytes(next_start, "little" if order == "<" else "big")
 
 
 def _values(value: bytes, kind: int, length: int, order: str) -> tuple[int, ...] | bytes:
@@ -110,16 +110,16 @@ def _values(value: bytes, kind: int, length: int, order: str) -> tuple[int, ...]
 
 
 def extract_page(data: bytes, directory: Directory) -> bytes:
-    """Return the file as a classic TIFF of one page: the directory is at its end."""
+    """Return the file as a classic TIFF with one page, whose directory is at the end."""
     order = byte_order(data)
     head = data[:2] + struct.pack(f"{order}HL", 42, len(data) + len(data) % 2)
-    kept = {tag: one for tag, one in directory.items() if one and tag not in _POINTERS}
+    kept = {tag: value for tag, value in directory.items() if value and tag not in _POINTERS}
     body = data[8:] + bytes(len(data) % 2)
     return head + body + pack_directory(order, kept, len(head) + len(body))
 
 
 def pack_directory(order: str, tags: Mapping[int, tuple[int, ...] | bytes], start: int) -> bytes:
-    """Return a directory for the position `start`, followed by the values that it points to."""
+    """Return a directory at the offset `start`, followed by the values to which it points."""
     entries, values = b"", b""
     first = start + 2 + 12 * len(tags) + 4
     for tag, content in sorted(tags.items()):
@@ -130,7 +130,7 @@ def pack_directory(order: str, tags: Mapping[int, tuple[int, ...] | bytes], star
         else:
             kind = _SHORT if max(content) <= _MAX_SHORT else _LONG
             packed = struct.pack(f"{order}{len(content)}{_CODES[kind]}", *content)
-        if len(packed) > 4:  # noqa: PLR2004 - what an entry has place for
+        if len(packed) > 4:  # noqa: PLR2004 - the bytes for a value in an entry
             value = struct.pack(f"{order}L", first + len(values))
             values += packed + bytes(len(packed) % 2)
         else:

@@ -1,11 +1,11 @@
-"""Files that are not read, by their first bytes, so that an error can name what was sent."""
+"""Recognise unsupported files by their first bytes, so the error can name the format."""
 
 from __future__ import annotations
 
 from blur.errors import InvalidImageError
 
 _VIDEO, _RAW = "A video", "A camera raw file"
-_MAGIC: tuple[tuple[bytes, int, str], ...] = (
+_SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
     (b"%PDF-", 0, "A PDF"),
     (b"%!PS", 0, "A PostScript file"),
     (b"\xc5\xd0\xd3\xc6", 0, "An EPS file"),
@@ -49,16 +49,17 @@ _MAGIC: tuple[tuple[bytes, int, str], ...] = (
     (b"DICM", 128, "DICOM"),
     (b"PK\3\4", 0, "A ZIP archive"),
 )
-"""First bytes, their position, and the name of the format."""
+"""A signature, its position, and the name of the format."""
 _HTML = (b"<!doctype html", b"<html")
 _SVG_BYTES = 1024
-"""An XML declaration and comments can come before the `svg` element."""
+"""The first bytes, in which the `svg` element is searched: an XML declaration and comments can
+precede it."""
 
 
 def detect_unsupported(data: bytes) -> str | None:
-    """Return what kind of file this is, if it is a known one that is not read."""
-    for magic, offset, name in _MAGIC:
-        if data.startswith(magic, offset):
+    """Return the name of a known, unsupported format, or None."""
+    for signature, offset, name in _SIGNATURES:
+        if data.startswith(signature, offset):
             return name
     head = data[:_SVG_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.lower().startswith(_HTML):
@@ -67,10 +68,10 @@ def detect_unsupported(data: bytes) -> str | None:
 
 
 def unsupported_error(kind: str, instead: str = "8-bit RGB") -> InvalidImageError:
-    """Return the error for a file of a kind that is not read, in a format that is."""
+    """Return the error for an unsupported kind of a supported format."""
     return InvalidImageError(f"{kind} is not supported; save it as {instead}.")
 
 
 def camera_raw_error() -> InvalidImageError:
-    """Return the error for a camera's raw file."""
+    """Return the error for a camera raw file."""
     return InvalidImageError(f"{_RAW} is not supported; develop it and save it as JPEG or TIFF.")

@@ -45,7 +45,7 @@ def test_a_decoder_that_asks_for_more_ends_in_an_error_of_the_contract(
 ) -> None:
     monkeypatch.setattr(AvifImageFile, "load", lambda _: np.ones(1 << 30, np.uint8))
     before = limit()
-    with pytest.raises(InvalidImageError, match="more memory than a picture of its size"):
+    with pytest.raises(InvalidImageError, match="more memory than an image of its size"):
         small().load()
     assert limit() == before
 

@@ -138,5 +138,7 @@ def test_the_profile_of_a_version_5_header_is_kept(profile: bytes) -> None:
 
 def test_a_bmp_that_holds_a_jpeg_is_named() -> None:
     inner = saved(Image.fromarray(astronaut(8, 8)), "JPEG")
-    with pytest.raises(InvalidImageError, match="BMP that holds a JPEG or a PNG is not supported"):
+    with pytest.raises(
+        InvalidImageError, match="BMP that contains a JPEG or a PNG is not supported"
+    ):
         read(bmp((8, 8), (0, JPEG), inner))

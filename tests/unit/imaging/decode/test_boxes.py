@@ -18,7 +18,8 @@ from tests.unit.imaging.decode.sample_files import (
 from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 
-from blur.imaging.decode.boxes import boxes, read_items, read_nclx, with_alpha_sizes
+from blur.imaging.decode.alpha_sizes import add_alpha_sizes
+from blur.imaging.decode.boxes import boxes, read_items, read_nclx
 from blur.imaging.decode.decoder import decode
 
 pillow_heif.register_heif_opener()
@@ -77,7 +78,7 @@ def test_an_alpha_item_without_its_size_gets_that_of_its_picture() -> None:
     whole = saved(Image.fromarray(picture), "AVIF", quality=90)
     items = read_items(whole)
     (alpha,) = (item for reference, item, _ in items.references if reference.kind == b"auxl")
-    place = [one.kind for one in items.of(alpha)].index(b"ispe")
+    place = [one.kind for one in items.properties_of(alpha)].index(b"ispe")
     lacking = without_association(whole, alpha, place)
     with pytest.raises(UnidentifiedImageError):
         Image.open(BytesIO(lacking))
@@ -90,7 +91,7 @@ def test_an_alpha_item_without_its_size_gets_that_of_its_picture() -> None:
 
 def test_a_file_that_lacks_nothing_is_not_changed() -> None:
     whole = photo("AVIF")
-    assert with_alpha_sizes(whole) is whole
+    assert add_alpha_sizes(whole) is whole
 
 
 @pytest.mark.parametrize("file_format", BOTH)
@@ -99,7 +100,7 @@ def test_boxes_cut_anywhere_are_read_as_far_as_they_go(file_format: str) -> None
     meta = next(one for one in boxes(whole) if one.kind == b"meta")
     for end in range(meta.start, meta.end):
         read_items(whole[:end])
-        with_alpha_sizes(whole[:end])
+        add_alpha_sizes(whole[:end])
 
 
 def test_the_colours_of_a_grid_can_be_those_of_its_tiles() -> None:

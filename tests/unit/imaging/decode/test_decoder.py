@@ -203,7 +203,7 @@ def test_a_format_that_pillow_knows_but_that_is_not_offered_is_refused() -> None
 def test_the_limit_itself_is_allowed_and_one_pixel_more_is_not() -> None:
     data = saved(Image.new("RGB", (100, 10)), "PNG")
     assert decode(data, max_pixels=1000).pixels.shape == (10, 100, 3)
-    with pytest.raises(ImageTooLargeError, match=r"at most 999 pixels .* 100 x 10"):
+    with pytest.raises(ImageTooLargeError, match="at most 999 pixels; this one has 100 x 10"):
         decode(data, max_pixels=999)
 
 
