@@ -127,6 +127,15 @@ def test_the_image_can_be_built_with_any_model_and_has_the_default_otherwise(
     assert text.count("ARG MODEL=") == text.count(f"ARG MODEL={Settings().model}\n") == 2
 
 
+def test_the_model_layer_is_published_only_if_its_parameter_is_set(
+    template: dict[str, Any],
+) -> None:
+    assert template["Resources"]["ModelLayer"]["Condition"] == "PublishesModelLayer"
+    assert template["Conditions"]["PublishesModelLayer"] == ["ModelLayerVersion", "yes"]
+    assert template["Parameters"]["ModelLayerVersion"]["Default"] == "no"
+    assert "Layers" not in template["Resources"]["BlurFunction"]["Properties"]
+
+
 def test_a_hold_outlives_the_longest_call(template: dict[str, Any]) -> None:
     parameters = template["Parameters"]
     assert parameters["HoldTtlS"]["Default"] > parameters["TimeoutS"]["MaxValue"]
