@@ -25,6 +25,8 @@ AUDIT_VENV := .venv-audit
 AUDIT_READY := $(AUDIT_VENV)/ready-$(call key,requirements/audit.txt)
 MUTANTS_VENV := .venv-mutants
 MUTANTS_READY := $(MUTANTS_VENV)/ready-$(call key,requirements/mutants.txt)
+RESEARCH_VENV := .venv-research
+RESEARCH_READY := $(RESEARCH_VENV)/ready-$(call key,requirements/research.txt)
 TEST_READY := $(VENV)/ready-test-$(call key,requirements/serve.txt requirements/test.txt)
 VENV_READY := $(VENV)/ready
 # Creates the environment again if it was moved or its Python was removed.
@@ -108,8 +110,8 @@ image: ## Build the container image of the embedded server; needs Docker
 	@docker build --quiet --tag $(IMAGE) --build-arg BASE_IMAGE=$(BASE_IMAGE) \
 		--file tools/bgblur/Dockerfile .
 
-calibrate: $(TEST_READY) model ## Fit the light model's factors again; needs 2 GB and some minutes
-	@$(BIN)/python layers/model/calibrate.py build/models
+calibrate: $(RESEARCH_READY) model ## Fit the light model's factors again; research/README.md
+	@PYTHONPATH=.:functions:layers/model $(RESEARCH_VENV)/bin/python -m research.calibrate build/models
 
 # Writes measurements into the documents that show them.
 RESULTS = $(BIN)/python docs/results.py
@@ -167,7 +169,7 @@ sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the image's bill of materials
 
 # --strict: without it, packages that are unknown to the index are reported as free of
 # vulnerabilities. The lock of the tests includes the packages of function, server and model.
-AUDITED := test base sam audit mutants
+AUDITED := test base sam audit mutants research
 PIP_AUDIT := $(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes
 audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities of all locked packages
 	@sound=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \
@@ -191,9 +193,10 @@ lock: $(TEST_READY) ## Pin the dependencies; UPGRADE=--upgrade selects newer ver
 	@$(LOCK) sam.in --output-file sam.txt
 	@$(LOCK) audit.in --output-file audit.txt
 	@$(LOCK) mutants.in --constraints test.txt --output-file mutants.txt
+	@$(LOCK) research.in --constraints test.txt --output-file research.txt
 
 clean: ## Remove environments, model and caches; keeps the accounts in var/
-	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) .aws-sam build dist
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(RESEARCH_VENV) .aws-sam build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf functions/*.egg-info tools/*.egg-info tools/blur_client/*.egg-info *.egg-info
@@ -229,6 +232,12 @@ $(SAM_READY): $(TEST_READY)
 	@echo "Installing the packages that build and check the stack into $(SAM_VENV), about 600 MB ..."
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(call install,$(SAM_VENV),sam) --no-deps
+	@touch $@
+
+$(RESEARCH_READY): $(TEST_READY)
+	@echo "Installing PyTorch and the other packages of research/ into $(RESEARCH_VENV) ..."
+	@$(PYTHON) -m venv --clear $(RESEARCH_VENV)
+	@$(call install,$(RESEARCH_VENV),research)
 	@touch $@
 
 $(AUDIT_READY): $(VENV_READY)

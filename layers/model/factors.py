@@ -1,4 +1,4 @@
-"""Convolutions in factored form, as `calibrate.py` learns them and `lighten.py` puts them in.
+"""Convolutions in factored form: `make calibrate` fits them, `lighten.py` inserts them.
 
 A 3 x 3 convolution to n channels becomes one to r < n channels, then a 1 x 1 one from r to n
 (Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for classification and
@@ -49,16 +49,6 @@ def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
             name: Factors(*(stored[f"{name}_{field}"].astype(np.float32) for field in FIELDS))
             for name in names
         }
-
-
-def write_factors(path: Path, sha256: str, factors: dict[str, Factors]) -> None:
-    """Store the factors as half floats, whose 11 bits are more than the fit is good for."""
-    arrays = {
-        f"{name}_{field}": getattr(each, field).astype(np.float16)
-        for name, each in factors.items()
-        for field in FIELDS
-    }
-    np.savez(path, sha256=np.str_(sha256), names=np.array(list(factors)), **arrays)
 
 
 def sources(graph: onnx.GraphProto, name: str) -> tuple[str, str]:

@@ -62,14 +62,6 @@ def add(graph: onnx.GraphProto, arrays: Arrays) -> None:
         graph.initializer.append(numpy_helper.from_array(values, name))
 
 
-def keep(graph: onnx.GraphProto, names: Iterable[str]) -> None:
-    """Make the named float tensors the graph's only outputs, and drop what they do not need."""
-    outputs = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names]
-    del graph.output[:]
-    graph.output.extend(outputs)
-    drop_unused(graph)
-
-
 def drop_unused(graph: onnx.GraphProto) -> None:
     """Remove every node and constant that no output depends on."""
     needed = {output.name for output in graph.output}

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
 MODEL = "../layers/model/requirements.txt"  # SAM builds the layer from its own folder alone
 LOCKS = ["function.txt", "runtime.txt", "serve.txt", "test.txt"]
-APART = ["audit.txt", "base.txt", "mutants.txt", "sam.txt", "uv.txt", MODEL]
+APART = ["audit.txt", "base.txt", "mutants.txt", "research.txt", "sam.txt", "uv.txt", MODEL]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
 
 
@@ -46,6 +46,7 @@ def test_each_lock_pins_what_the_smaller_one_pins_at_the_same_versions() -> None
         ("sam.txt", ["sam.in"]),
         ("audit.txt", ["audit.in"]),
         ("mutants.txt", ["mutants.in"]),
+        ("research.txt", ["research.in"]),
         ("uv.txt", ["uv.in"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Reduced-rank regression through a rectifier, in the metric of what the errors do."""
+"""Reduced-rank regression through a rectifier, with errors weighted by a metric."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 RIDGE = 1e-4
 """Added to the covariance's diagonal, relative to its mean."""
 DAMPING = 0.05
-"""Added to the metric's diagonal, relative to its mean: what hardly matters is not free."""
+"""Added to the metric's diagonal, relative to its mean, so that no error has zero weight."""
 PENALTIES = (0.05, 0.3, 1.0, 1.0)
-"""How closely the linear responses are held, from round to round."""
+"""The weight of the distance to the linear responses, in each iteration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Fit:
 
 
 def fit(features: Floats, responses: Floats, rank: int, metric: Doubles) -> Fit:
-    """Fit a map of the given rank to the responses as a rectifier passes them on.
+    """Fit a map of the given rank to the rectified responses.
 
     Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks", section 3.2: the
-    rectifier's part is solved for each value by itself, the low-rank part in closed form.
+    rectifier is solved for each value separately, the low-rank map in closed form.
     """
     metric = metric / np.trace(metric) * len(metric) + DAMPING * np.eye(len(metric))
     regression = Regression(features, metric)
@@ -71,11 +71,11 @@ class Regression:
         """Return the best map of the rank (Izenman 1975), for responses (samples, channels)."""
         mean = responses.mean(axis=0, dtype=np.float64)
         rest = (responses - mean).astype(np.float32)
-        whole = cho_solve(self.factor, (self.centred.T @ rest).astype(np.float64) / len(rest))
-        predicted = self.centred @ (whole @ self.root).astype(np.float32)
+        full_rank = cho_solve(self.factor, (self.centred.T @ rest).astype(np.float64) / len(rest))
+        predicted = self.centred @ (full_rank @ self.root).astype(np.float32)
         _, vectors = np.linalg.eigh((predicted.T @ predicted).astype(np.float64))
         chosen = vectors[:, : -rank - 1 : -1]
-        return whole @ self.root @ chosen, self.inverse_root @ chosen, mean
+        return full_rank @ self.root @ chosen, self.inverse_root @ chosen, mean
 
     def energy(self, errors: Doubles) -> float:
         """Return the sum of the squared errors in the metric."""
@@ -89,9 +89,9 @@ def rectify(values: Doubles | Floats) -> Doubles:
 
 def relaxed(responses: Floats, linear: Doubles, penalty: float) -> Floats:
     """Return z that minimises (max(0, y) - max(0, z))² + penalty · (z - linear)²."""
-    wanted = rectify(responses)
+    target = rectify(responses)
     off = np.minimum(linear, 0)
-    on = rectify((penalty * linear + wanted) / (penalty + 1))
-    off_cost = wanted**2 + penalty * (off - linear) ** 2
-    on_cost = (wanted - on) ** 2 + penalty * (on - linear) ** 2
+    on = rectify((penalty * linear + target) / (penalty + 1))
+    off_cost = target**2 + penalty * (off - linear) ** 2
+    on_cost = (target - on) ** 2 + penalty * (on - linear) ** 2
     return np.where(off_cost <= on_cost, off, on).astype(np.float32)

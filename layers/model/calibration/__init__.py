@@ -1,1 +1,0 @@
-"""What `calibrate.py` needs: photographs, gradients, samples of activations, and the fit."""

@@ -1,0 +1,121 @@
+"""Fit the factors of the light model: `make calibrate`.
+
+It needs the pinned `u2netp.onnx` in the folder, about 2 GB of memory and some minutes, and writes
+`layers/model/u2netp-light.npz`. There is no training: each fit is a linear regression on the
+network's own activations, on photographs that scikit-image contains.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from research.network import Network
+from research.regression import fit
+from research.samples import Samples, half_windows, windows
+from research.views import tensors
+
+from factors import FIELDS, Factors, factorise, sources
+from lighten import FACTORS, SOURCE
+from rewrite import rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from research.regression import Fit
+    from research.samples import Floats, Positions
+
+RANKS = {"2005": 32, "2260": 32, "2299": 16}
+"""The convolutions that are factored, in the order of their execution, and their ranks.
+
+They are the three from a half map and a full map to 64 channels at the full side, half of the
+network's work. docs/adr/0011-low-rank-model.md has the results of other choices.
+"""
+
+
+def calibrate(content: bytes, pictures: Sequence[Floats]) -> dict[str, Factors]:
+    """Fit one convolution after another.
+
+    Each is fitted to the outputs of the original, from its inputs in the network whose earlier
+    convolutions are already factored, so that errors do not add up.
+    """
+    original, light = onnx.load_from_string(content).graph, onnx.load_from_string(content).graph
+    rewrite(original)
+    rewrite(light)
+    network = Network(original)
+    samples = Samples(network, list(RANKS), pictures)
+    factors = {}
+    for name, rank in RANKS.items():
+        at = samples.positions[name]
+        features = inputs(Network(light), sources(light, name), pictures, at)
+        fitted = fit(features, outputs(network, name, pictures, at), rank, samples.metric[name])
+        factors[name] = factors_of(fitted, rank)
+        factorise(light, name, factors[name])
+        sys.stdout.write(f"{name}: rank {rank}, relative error {fitted.error:.4f}\n")
+        sys.stdout.flush()
+    return factors
+
+
+def inputs(
+    network: Network,
+    names: tuple[str, str],
+    pictures: Sequence[Floats],
+    positions: Sequence[Positions],
+) -> Floats:
+    """Return the convolution's inputs at each position: (samples, 2 * channels * 9).
+
+    `names` are the map of half the side and the map of the full side.
+    """
+    found = []
+    for picture, at in zip(pictures, positions, strict=True):
+        half, full = (tensor[0] for tensor in network.activations(picture, names))
+        found.append(np.concatenate([half_windows(half, at), windows(full, at)], axis=1))
+    return np.concatenate(found)
+
+
+def outputs(
+    network: Network, name: str, pictures: Sequence[Floats], positions: Sequence[Positions]
+) -> Floats:
+    """Return the convolution's outputs at each position: (samples, channels)."""
+    return np.concatenate(
+        [
+            windows(network.activations(picture, [name])[0][0], at, side=1)
+            for picture, at in zip(pictures, positions, strict=True)
+        ]
+    )
+
+
+def factors_of(fitted: Fit, rank: int) -> Factors:
+    """Reshape the fit to convolutions."""
+    half, full = fitted.reduce.T.reshape(rank, 2, -1, 3, 3).swapaxes(0, 1)
+    parts = (half, full, fitted.expand, fitted.bias)
+    return Factors(*(part.astype(np.float32) for part in parts))
+
+
+def write_factors(path: Path, sha256: str, factors: dict[str, Factors]) -> None:
+    """Store the factors as half floats; their 11 bits are more precise than the fit."""
+    arrays = {
+        f"{name}_{field}": getattr(each, field).astype(np.float16)
+        for name, each in factors.items()
+        for field in FIELDS
+    }
+    np.savez(path, sha256=np.str_(sha256), names=np.array(list(factors)), **arrays)
+
+
+def main() -> None:
+    """Fit the factors of a folder's model and store them."""
+    parser = argparse.ArgumentParser(description="Fit the factors of the light model.")
+    parser.add_argument("folder", type=Path, help="the folder of u2netp.onnx")
+    parser.add_argument("--into", type=Path, default=FACTORS, help="the file to write")
+    options = parser.parse_args()
+    content = (options.folder / SOURCE).read_bytes()
+    write_factors(options.into, hashlib.sha256(content).hexdigest(), calibrate(content, tensors()))
+
+
+if __name__ == "__main__":
+    main()
