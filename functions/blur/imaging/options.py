@@ -16,6 +16,8 @@ class BlurOptions:
     """The standard deviation of the blur in pixels of the upright photo; 0 does not blur."""
     kernel: str = "gaussian"
     """One of `lens.KERNELS`."""
+    depth: str = "flat"
+    """One of `pipeline.DEPTHS`."""
     mode: str = "background"
     """One of `pipeline.MODES`."""
     output: str = "png"

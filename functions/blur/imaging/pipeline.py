@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from blur.errors import InvalidBlurError, InvalidModeError
 from blur.imaging.blurring.defocus import defocus_background, defocus_subject
 from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.blurring.varying import defocus_background_by_row
 from blur.imaging.compositing.composite import composite_over, cutout_colours, multiply
 from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.compositing.foreground import estimate_layers
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.decode.decoder import decode
+from blur.imaging.depth.ground import circle_of_confusion, find_ground
 from blur.imaging.encode.encoder import EncodedImage, check_format, check_size, encode
 from blur.imaging.matting.matte import predict_subject, resize_matte, stretch
 from blur.imaging.matting.refine import refine
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from blur.imaging.arrays import AlphaU8, RgbU8
     from blur.imaging.decode.decoder import Photo
+    from blur.imaging.depth.ground import Ground
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
 
@@ -44,11 +47,13 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     max_pixels: int,
     watermarked: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
+    on_depth: Callable[[str], None] = lambda _: None,
 ) -> EncodedImage:
     """Blur the background of an image file, or cut out its subject.
 
     `watermarked` adds the watermark of test keys. `on_step` is called with the name of each step
-    before the step begins; it can raise an exception to stop the work.
+    before the step begins; it can raise an exception to stop the work. `on_depth` is called with
+    the depth that is used: `flat` if the photo shows no ground.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
@@ -66,7 +71,11 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     check_size(options.output, photo.pixels.shape, has_alpha=has_alpha)
     scene = _decompose(photo, model, on_step)
     on_step("blur")
-    pixels, alpha = mode.render(scene, options.radius_px, options.kernel)
+    ground = None
+    if options.depth == "ground" and not mode.adds_alpha:
+        ground = find_ground(scene.matte, scene.alpha)
+    on_depth("flat" if ground is None else "ground")
+    pixels, alpha = mode.render(scene, options.radius_px, options.kernel, ground)
     if watermarked:
         pixels, alpha = add_watermark(pixels, alpha)
     on_step("encode")
@@ -109,11 +118,14 @@ def _working_factor(shape: tuple[int, int], side_px: int) -> int:
     return factor
 
 
-def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") -> RgbU8:
+def blur_background(
+    scene: Scene, radius_px: float, kernel: str = "gaussian", ground: Ground | None = None
+) -> RgbU8:
     """Return the photo with its background blurred, uint8 (H, W, 3).
 
     `radius_px` is the standard deviation of the blur along each axis; 0 returns a copy of the
-    photo. Pixels with matte 255 are exactly those of the photo.
+    photo. Pixels with matte 255 are exactly those of the photo. With a `ground`, the radius
+    grows with the distance from the subject; without one it is the same everywhere.
 
     Raises:
         ValueError: `radius_px` is negative or not finite.
@@ -122,7 +134,11 @@ def blur_background(scene: Scene, radius_px: float, kernel: str = "gaussian") ->
     _check_radius(radius_px)
     if radius_px == 0:
         return scene.photo.copy()
-    result = defocus_background(scene, KERNELS[kernel](radius_px))
+    if ground is None:
+        result = defocus_background(scene, KERNELS[kernel](radius_px))
+    else:
+        shares = circle_of_confusion(ground, scene.shape[0])
+        result = defocus_background_by_row(scene, radius_px, kernel, shares)
     composite_over(scene.photo, scene.matte, scene.layers, result)
     return result
 
@@ -145,21 +161,32 @@ def _check_radius(radius_px: float) -> None:
         raise ValueError(message)
 
 
-def _blur_background(scene: Scene, radius_px: float, kernel: str) -> tuple[RgbU8, AlphaU8 | None]:
-    return blur_background(scene, radius_px, kernel), scene.alpha
+def _blur_background(
+    scene: Scene, radius_px: float, kernel: str, ground: Ground | None
+) -> tuple[RgbU8, AlphaU8 | None]:
+    return blur_background(scene, radius_px, kernel, ground), scene.alpha
+
+
+def _cut_out(
+    scene: Scene, radius_px: float, kernel: str, _: Ground | None
+) -> tuple[RgbU8, AlphaU8]:
+    return cut_out(scene, radius_px, kernel)
 
 
 class Mode(NamedTuple):
     """A value of the `mode` field."""
 
-    render: Callable[[Scene, float, str], tuple[RgbU8, AlphaU8 | None]]
-    """Return colour and alpha for a scene, a radius in pixels and the name of a kernel."""
+    render: Callable[[Scene, float, str, Ground | None], tuple[RgbU8, AlphaU8 | None]]
+    """Return colour and alpha for a scene, a radius in pixels, the name of a kernel, and the
+    ground on which the subject stands."""
     adds_alpha: bool
     """Whether the result has an alpha channel even if the photo has none."""
 
 
+DEPTHS = ("flat", "ground")
+"""The values of the `depth` field: how the distance of the background is modelled."""
 MODES: dict[str, Mode] = {
     "background": Mode(_blur_background, adds_alpha=False),
-    "cutout": Mode(cut_out, adds_alpha=True),
+    "cutout": Mode(_cut_out, adds_alpha=True),
 }
 """By the value of the `mode` field."""

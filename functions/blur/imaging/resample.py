@@ -85,6 +85,20 @@ def upscale_window(
     return upscaled
 
 
+def crop_rows(grid: NDArray[np.float32], start: int, stop: int, height: int) -> NDArray[np.float32]:
+    """Return the part of a coarse grid that covers some rows of an image of a height, bilinear.
+
+    The rows of the part are about as high as those of the grid.
+    """
+    scale = grid.shape[0] / height
+    count = max(1, round((stop - start) * scale))
+    stride = (stop - start) * scale / count
+    transform = np.array([[1, 0, 0], [0, stride, start * scale + (stride - 1) / 2]])
+    options = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
+    part: NDArray[np.float32] = cv2.warpAffine(grid, transform, (grid.shape[1], count), **options)
+    return part
+
+
 def fit_within(shape: tuple[int, int], side: int) -> tuple[int, int]:
     """Return the (height, width) with this aspect whose longer side is at most `side`."""
     scale = min(1.0, side / max(shape))

@@ -212,3 +212,51 @@ def test_a_strip_of_a_photo_is_looked_at_in_a_copy_of_bounded_size() -> None:
     data = saved(Image.new("RGB", (1_000_000, 30)), "PNG")
     blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=50 * LIMIT)
     assert model.seen == (15, 500_000, 3)
+
+
+def test_ground_is_sharp_where_the_subject_stands_and_blurred_far_from_it() -> None:
+    photo = noise(320, 400)
+    data = saved(Image.fromarray(photo), "PNG")
+    ground = np.asarray(Image.open(BytesIO(made(data, depth="ground", radius_px=12).data)))
+    uniform = np.asarray(Image.open(BytesIO(made(data, radius_px=12).data)))
+    np.testing.assert_array_equal(ground[120:200, 160:240], photo[120:200, 160:240])
+    off = difference(ground, photo).mean(axis=(1, 2))
+    assert off[249] < 10
+    assert off[:60].min() > 50
+    assert difference(ground, uniform)[:40].max() <= 1
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_cut_subject_has_the_result_of_flat_and_reports_it(kernel: str) -> None:
+    class Portrait(Middle):
+        def predict(self, photo: RgbU8) -> NDArray[np.float32]:
+            subject = super().predict(photo)
+            subject[160:, 60:260] = 1
+            return subject
+
+    depths: list[str] = []
+    data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
+    flat_one, cut, standing = (
+        blur_photo(
+            data,
+            BlurOptions(radius_px=9, kernel=kernel, depth=depth),
+            model=model,
+            max_pixels=LIMIT,
+            on_depth=depths.append,
+        )
+        for depth, model in (
+            ("flat", Portrait()),
+            ("ground", Portrait()),
+            ("ground", Middle()),
+        )
+    )
+    assert depths == ["flat", "flat", "ground"]
+    assert flat_one == cut != standing
+
+
+def test_a_cutout_has_no_depth() -> None:
+    depths: list[str] = []
+    data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
+    options = BlurOptions(radius_px=4, mode="cutout", depth="ground")
+    blur_photo(data, options, model=Middle(), max_pixels=LIMIT, on_depth=depths.append)
+    assert depths == ["flat"]

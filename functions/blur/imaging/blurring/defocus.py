@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.blurring.convolution import BlurredLayer, normalised_convolution
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
     from blur.imaging.blurring.lens import Lens
     from blur.imaging.compositing.scene import Scene
+
+
+class LayerCells(NamedTuple):
+    """A layer before the blur: straight colours, (h, w, 3), and weights, (h, w)."""
+
+    colours: RgbU8
+    weights: AlphaU8
 
 
 def defocus_background(scene: Scene, lens: Lens) -> RgbU8:
@@ -33,11 +40,16 @@ def defocus_subject(scene: Scene, lens: Lens) -> tuple[RgbU8, AlphaU8]:
     return colours, alpha
 
 
-def _defocus(scene: Scene, layer: Layer, lens: Lens) -> BlurredLayer:
-    """Blur a layer on the grid of the lens, with the layer's alpha as weight."""
-    photo, matte = downscale(scene.photo, lens.cell_px), downscale(scene.matte, lens.cell_px)
+def layer_cells(scene: Scene, layer: Layer, cell_px: int) -> LayerCells:
+    """Return a layer on a grid of cells, with the layer's alpha as weight."""
+    photo, matte = downscale(scene.photo, cell_px), downscale(scene.matte, cell_px)
     weights = matte if layer is Layer.FOREGROUND else OPAQUE - matte
     if scene.alpha is not None:
-        weights = multiply(weights, downscale(scene.alpha, lens.cell_px))
-    colours = decontaminate(photo, matte, scene.layers, layer)
+        weights = multiply(weights, downscale(scene.alpha, cell_px))
+    return LayerCells(decontaminate(photo, matte, scene.layers, layer), weights)
+
+
+def _defocus(scene: Scene, layer: Layer, lens: Lens) -> BlurredLayer:
+    """Blur a layer on the grid of the lens."""
+    colours, weights = layer_cells(scene, layer, lens.cell_px)
     return normalised_convolution(colours, weights, lens, scene.layers[layer])

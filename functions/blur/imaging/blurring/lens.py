@@ -8,7 +8,7 @@ of variance (cell_px**2 - 1) / 4. The kernel is made narrower by both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from blur.imaging.arrays import FloatArray, RgbF32, RgbU8
 
-Kernel: TypeAlias = "Callable[[float], Lens]"
+Kernel: TypeAlias = "Callable[..., Lens]"
 
 TRUNCATE = 4.0
 """The Gaussian ends at this many standard deviations; 6e-5 of it lies outside."""
@@ -58,9 +58,9 @@ class Lens:
     """All of these steps at once for bytes of equal weight, if there is a fast way."""
 
 
-def gaussian(radius_px: float) -> Lens:
+def gaussian(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
     """Return the Gaussian with a standard deviation of `radius_px`, on encoded values."""
-    cell_px = _cell_size(radius_px)
+    cell_px = _cell_size(radius_px, min_sigma_cells)
     sigma = max(MIN_SIGMA, _sigma_cells(radius_px, cell_px))
     radius = ceil(TRUNCATE * sigma)
     taps = cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F)
@@ -69,7 +69,7 @@ def gaussian(radius_px: float) -> Lens:
     return Lens(cell_px, radius, convolve, identity, to_u8, fast_path=convolve)
 
 
-def bokeh(radius_px: float) -> Lens:
+def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
     """Return the disc with that standard deviation, in linear light with highlights expanded.
 
     The image of a point out of focus is the lens's aperture, the circle of confusion
@@ -77,14 +77,26 @@ def bokeh(radius_px: float) -> Lens:
     generation", SIGGRAPH 1981). Light adds up linearly, and a photo's highlights are clipped:
     `light` converts and expands them.
     """
-    cell_px = _cell_size(radius_px)
+    cell_px = _cell_size(radius_px, min_sigma_cells)
     taps = disc_kernel(DISC_RADIUS_PER_SIGMA * _sigma_cells(radius_px, cell_px))
     convolve = partial(_convolve, taps=taps)
     return Lens(cell_px, taps.shape[0] // 2, convolve, light.TO_LINEAR, light.from_linear)
 
 
+def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
+    """Return `bokeh` in half of the time; one sample in 300 differs by a level."""
+    lens = bokeh(radius_px, min_sigma_cells)
+
+    def fast_path(colours: RgbU8) -> RgbU8:
+        return light.from_linear_fast(lens.convolve(cv2.LUT(colours, lens.to_linear)))
+
+    return replace(lens, from_linear=light.from_linear_fast, fast_path=fast_path)
+
+
 KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": bokeh}
 """By the value of the `blur` field. Both take the radius in pixels, more than 0."""
+LEVEL_KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": fast_bokeh}
+"""The same kernels for the levels of a blur with a varying radius."""
 
 
 def disc_kernel(radius: float) -> FloatArray:
@@ -98,9 +110,9 @@ def disc_kernel(radius: float) -> FloatArray:
     return normalised
 
 
-def _cell_size(sigma_px: float) -> int:
-    """Return the side of a cell in pixels: the largest power of two that is not visible."""
-    return 1 << max(0, int(sigma_px / MIN_SIGMA_CELLS).bit_length() - 1)
+def _cell_size(sigma_px: float, min_sigma_cells: float) -> int:
+    """Return the side of a cell in pixels: the largest power of two that is small enough."""
+    return 1 << max(0, int(sigma_px / min_sigma_cells).bit_length() - 1)
 
 
 def _sigma_cells(sigma_px: float, cell_px: int) -> float:

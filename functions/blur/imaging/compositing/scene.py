@@ -9,6 +9,7 @@ import numpy as np
 
 from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.compositing.foreground import LayerColours, estimate_layers
+from blur.imaging.resample import crop_rows
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
@@ -31,6 +32,14 @@ class Scene:
     def shape(self) -> tuple[int, int]:
         """Height and width."""
         return self.matte.shape[0], self.matte.shape[1]
+
+    def crop_rows(self, rows: slice) -> Scene:
+        """Return the part of the scene in some rows of the photo."""
+        height = self.shape[0]
+        start, stop, _ = rows.indices(height)
+        alpha = None if self.alpha is None else self.alpha[start:stop]
+        layers = LayerColours(*(crop_rows(grid, start, stop, height) for grid in self.layers))
+        return Scene(self.photo[start:stop], alpha, self.matte[start:stop], layers)
 
     @classmethod
     def decompose(cls, photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None = None) -> Scene:

@@ -1,0 +1,152 @@
+"""A background whose blur changes from row to row, such as the ground before a lens.
+
+The background is blurred with a few radii in equal ratios, down to one that is nearly sharp. Each
+row is then a mixture of the two nearest. Mixing two blurs of variance a and b in the shares w and
+1 - w gives a blur of variance w * a + (1 - w) * b, so w follows from the variance that the row
+needs, and the blur changes smoothly from row to row.
+
+A level is computed only in the rows that need it, on a grid as coarse as its radius allows, and
+mixed there. So most of the cost is that of the widest one.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+import numpy as np
+
+from blur.imaging.blurring import light
+from blur.imaging.blurring.convolution import normalised_convolution
+from blur.imaging.blurring.defocus import LayerCells, layer_cells
+from blur.imaging.blurring.lens import KERNELS, LEVEL_KERNELS
+from blur.imaging.compositing.foreground import Layer
+from blur.imaging.resample import upscale_by
+from blur.imaging.strips import for_each_strip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Sample = TypeVar("Sample", np.uint8, np.uint16)
+
+    from blur.imaging.arrays import AlphaF32, RgbU8
+    from blur.imaging.blurring.lens import Lens
+    from blur.imaging.compositing.scene import Scene
+
+FINEST_PX = 1.75
+"""Radius of the finest level: of two pixels, with the sharp photo they are not seen as two."""
+MAX_RATIO = 2.5
+"""Of the radii of two levels, at most."""
+MIN_SIGMA_CELLS = 0.87
+"""Standard deviations in cells of all levels but the widest, which is as in a uniform blur."""
+MARGIN_CELLS = 3
+"""Rows of a level beyond those that show it: enlarging takes in the neighbours."""
+
+
+def defocus_background_by_row(
+    scene: Scene, radius_px: float, kernel: str, shares: AlphaF32
+) -> RgbU8:
+    """Return what is behind the subject, (H, W, 3), each row blurred by its share of the radius.
+
+    `shares` is (H,), 0..1. Rows of 0 are the photo's own, without the subject in mixed pixels.
+    """
+    lens, levels = KERNELS[kernel](radius_px), _levels(radius_px)
+    cell_px = lens.cell_px
+    sharp = layer_cells(scene, Layer.BACKGROUND, cell_px)
+    picture = np.zeros_like(sharp.colours)
+    cells: LayerCells | None = sharp
+    for band in _bands(_by_cell(shares, cell_px, picture.shape[0]) > (*levels, 0.0)[1]):
+        picture[band] = _blurred_rows(scene, lens, band, cells)
+    for wider, share, finer in zip(levels, levels[1:], (*levels[2:], 0.0), strict=False):
+        sigma_px = share * radius_px
+        lens = LEVEL_KERNELS[kernel](sigma_px, max(MIN_SIGMA_CELLS, sigma_px / cell_px))
+        if lens.cell_px != cell_px:
+            picture = _upscale(picture, cell_px, lens.cell_px, scene.shape)
+            cells, cell_px = None, lens.cell_px
+        rows = _by_cell(shares, cell_px, picture.shape[0])
+        for band in _bands((rows > finer) & (rows < wider)):
+            level = _blurred_rows(scene, lens, band, cells)
+            _mix(picture[band], level, _weights(rows[band], share, wider), kernel)
+    picture = _upscale(picture, cell_px, 1, scene.shape)
+    for band in _bands(shares < levels[-1]):
+        sharp = layer_cells(scene.crop_rows(band), Layer.BACKGROUND, 1)
+        _mix(picture[band], sharp.colours, _weights(shares[band], 0, levels[-1]), kernel)
+    return picture
+
+
+def _levels(radius_px: float) -> list[float]:
+    """Return the shares of the radius of all levels, from 1 down, in equal ratios."""
+    count = max(0, ceil(log(radius_px / FINEST_PX, MAX_RATIO)))
+    return [(FINEST_PX / radius_px) ** (level / max(1, count)) for level in range(count + 1)]
+
+
+def _weights(shares: AlphaF32, finer: float, wider: float) -> AlphaF32:
+    """Return the share of the wider of two blurs that gives each row the variance it needs."""
+    weights: AlphaF32 = np.clip((shares**2 - finer**2) / (wider**2 - finer**2), 0, 1)
+    return weights
+
+
+def _mix(wider: RgbU8, finer: RgbU8, weights: AlphaF32, kernel: str) -> None:
+    """Mix two pictures, (h, W, 3), into the first one, whose weights are (h,)."""
+
+    def mix(rows: slice) -> None:
+        wider[rows] = MIXERS[kernel](wider[rows], finer[rows], weights[rows])
+
+    for_each_strip(wider.shape, mix)
+
+
+def _mix_samples(wider: RgbU8, finer: RgbU8, weights: AlphaF32) -> RgbU8:
+    return _mix_rows(wider, finer, weights)
+
+
+def _mix_light(wider: RgbU8, finer: RgbU8, weights: AlphaF32) -> RgbU8:
+    lights = [cv2.LUT(picture, light.TO_LINEAR_U16) for picture in (wider, finer)]
+    return light.from_linear_u16(_mix_rows(lights[0], lights[1], weights))
+
+
+def _mix_rows(wider: NDArray[Sample], finer: NDArray[Sample], weights: AlphaF32) -> NDArray[Sample]:
+    mixed = np.empty_like(wider)
+    for row, weight in enumerate(weights.tolist()):
+        cv2.addWeighted(wider[row], weight, finer[row], 1 - weight, 0, mixed[row])
+    return mixed
+
+
+MIXERS = {"gaussian": _mix_samples, "bokeh": _mix_light}
+"""By kernel: pictures are mixed in what the kernel adds up, samples or light."""
+
+
+def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:
+    """Return some rows of the blurred background; `cells` are the sharp one's, if known."""
+    around = slice(max(0, rows.start - lens.radius_cells), rows.stop + lens.radius_cells)
+    part = scene.crop_rows(slice(around.start * lens.cell_px, around.stop * lens.cell_px))
+    if cells is None:
+        sharp = layer_cells(part, Layer.BACKGROUND, lens.cell_px)
+    else:
+        sharp = LayerCells(cells.colours[around], cells.weights[around])
+    blurred = normalised_convolution(*sharp, lens, part.layers.background)
+    return blurred.colours[rows.start - around.start : rows.stop - around.start]
+
+
+def _upscale(picture: RgbU8, cell_px: int, finer_px: int, shape: tuple[int, int]) -> RgbU8:
+    """Return the picture on a finer grid, of a photo of a shape."""
+    cells = -(-shape[0] // finer_px), -(-shape[1] // finer_px)
+    return upscale_by(picture, cell_px // finer_px, cells)
+
+
+def _by_cell(shares: AlphaF32, cell_px: int, count: int) -> AlphaF32:
+    """Return the shares at the centres of cells of `cell_px` rows."""
+    centres = (np.arange(count) + 0.5) * cell_px - 0.5
+    by_cell: AlphaF32 = np.interp(centres, np.arange(shares.size), shares).astype(np.float32)
+    return by_cell
+
+
+def _bands(is_needed: NDArray[np.bool_]) -> Iterator[slice]:
+    """Yield the runs of rows that are needed, with a margin; runs that meet are one."""
+    window = np.ones(2 * MARGIN_CELLS + 1, np.uint8)
+    wide = np.convolve(is_needed, window)[MARGIN_CELLS : MARGIN_CELLS + is_needed.size] > 0
+    edges = np.flatnonzero(np.diff(wide, prepend=False, append=False))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        yield slice(start, stop)

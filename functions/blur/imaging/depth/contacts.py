@@ -1,0 +1,144 @@
+"""Where subjects touch the ground: feet, wheels, the base of a product.
+
+Everything here works on a small copy of the matte. Coordinates are its rows and columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, TypeAlias
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    Mask: TypeAlias = NDArray[np.bool_]
+
+MIN_AREA = 0.05
+"""A smaller component, as a share of the largest, is not a subject: litter, a ball."""
+MAX_GAP = 0.15
+"""Of the height of two components together: what is further apart is not one subject."""
+MIN_FRAGMENT = 0.01
+"""A smaller component is not even a part of a subject."""
+MAX_FOOT_RISE = 0.2
+"""A contact is at most this share of the subject's height above its lowest one: hands and bags
+hang higher than that, while the hind paws of an animal that faces the camera do not."""
+MIN_PROMINENCE = 0.03
+"""A contact protrudes at least this share of the subject's height below the outline around it."""
+MAX_CUT = 1 / 3
+"""A subject that meets the lower border over more of its width than this is cut off by it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """One subject: a component of the mask, or several that lie above each other."""
+
+    mask: Mask
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return int(np.count_nonzero(self.mask))
+
+    @property
+    def columns(self) -> slice:
+        """The columns that it covers."""
+        covered = np.flatnonzero(self.mask.any(axis=0))
+        return slice(int(covered[0]), int(covered[-1]) + 1)
+
+    @property
+    def top(self) -> int:
+        """The uppermost row."""
+        return int(self.mask.any(axis=1).argmax())
+
+    @property
+    def bottom(self) -> int:
+        """The row below the lowest one."""
+        return int(self.mask.shape[0] - self.mask[::-1].any(axis=1).argmax())
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the lower border cuts it off, so that its contact is not in the picture."""
+        width = self.columns.stop - self.columns.start
+        border = np.count_nonzero(self.mask[-2:].any(axis=0))
+        return bool(border > MAX_CUT * width)
+
+    def contacts(self) -> list[int]:
+        """Return the row below each contact, the lowest of them included."""
+        outline = lower_outline(self.mask[:, self.columns])
+        lowest = max(outline)
+        prominence = max(1.0, MIN_PROMINENCE * self.height)
+        return [
+            row
+            for row in protrusions(outline, prominence)
+            if lowest - row <= MAX_FOOT_RISE * self.height
+        ]
+
+
+def find_subjects(mask: Mask) -> list[Subject]:
+    """Return the subjects of a mask, (H, W), the largest first.
+
+    A matte can break between legs and trunk, or where something stands before the subject.
+    Components that are close above each other are therefore one subject.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas = stats[:, cv2.CC_STAT_AREA]
+    large = [label for label in range(1, count) if areas[label] >= MIN_FRAGMENT * areas[1:].max()]
+    joined: list[Subject] = []
+    for part in _by_area(Subject(labels == label) for label in large):
+        whole = next((other for other in joined if _belong_together(part, other)), None)
+        if whole is None:
+            joined.append(part)
+        else:
+            joined[joined.index(whole)] = Subject(whole.mask | part.mask)
+    joined = _by_area(joined)
+    return [subject for subject in joined if subject.area >= MIN_AREA * joined[0].area]
+
+
+def lower_outline(mask: Mask) -> list[int]:
+    """Return the row below the lowest pixel of each column of a mask; 0 for empty columns."""
+    rows = mask.shape[0] - mask[::-1].argmax(axis=0)
+    lowest: list[int] = np.where(mask.any(axis=0), rows, 0).tolist()
+    return lowest
+
+
+def protrusions(outline: list[int], prominence: float) -> list[int]:
+    """Return the local maxima that stand out from what separates them by `prominence`.
+
+    The largest is always one of them.
+    """
+    peaks: list[int] = []
+    peak, valley, is_rising = outline[0], outline[0], True
+    for row in (*outline, -ceil(prominence)):
+        peak, valley = max(peak, row), min(valley, row)
+        if is_rising and row <= peak - prominence:
+            peaks.append(peak)
+            valley, is_rising = row, False
+        elif not is_rising and row >= valley + prominence:
+            peak, is_rising = row, True
+    return peaks
+
+
+def _by_area(subjects: Iterable[Subject]) -> list[Subject]:
+    return sorted(subjects, key=lambda subject: subject.area, reverse=True)
+
+
+def _belong_together(one: Subject, other: Subject) -> bool:
+    """Return whether one is above the other, close to it, and mostly in the same columns."""
+    upper, lower = sorted((one, other), key=lambda subject: subject.top)
+    gap = lower.top - upper.bottom
+    height = lower.bottom - upper.top
+    left = max(one.columns.start, other.columns.start)
+    right = min(one.columns.stop, other.columns.stop)
+    narrower = min(subject.columns.stop - subject.columns.start for subject in (one, other))
+    return 0 <= gap <= MAX_GAP * height and right - left > narrower / 2

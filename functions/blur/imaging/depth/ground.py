@@ -1,0 +1,90 @@
+"""The ground that subjects stand on, and how far out of focus it is.
+
+A thin lens focused at the distance f images a point at the distance z as a disc, the circle of
+confusion, whose diameter is proportional to |1 / f - 1 / z| (M. Potmesil, I. Chakravarty, "A
+lens and aperture camera model for synthetic image generation", SIGGRAPH 1981). A level camera
+at the height h above a plane sees its points of distance z at h / z below the horizon, in units
+of the focal length: 1 / z is linear in the image's row, for any tilt of the camera up or down
+(R. Labayrade, D. Aubert, J.-P. Tarel, "Real time obstacle detection in stereovision on non flat
+road geometry through v-disparity representation", IV 2002). So the circle of confusion of the
+ground is linear in the row too. It is 0 where the subject in focus touches the ground, and on
+the horizon it is what everything far away has, the radius that the caller asks for.
+
+An object as high as the camera reaches up to the horizon, wherever it stands (D. Hoiem, A.
+Efros, M. Hebert, "Putting objects in perspective", CVPR 2006). The camera's height is not
+known. That it is about the subject's own is the guess of `find_ground`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from blur.imaging.arrays import OPAQUE
+from blur.imaging.depth.contacts import Subject, find_subjects
+from blur.imaging.resample import downscale
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import AlphaF32, AlphaU8
+
+GRID_PX = 320
+"""Least longer side of the copy of the matte in which contacts are found."""
+CAMERA_HEIGHT = 1.0
+"""How high the camera is taken to be, in heights of the largest subject."""
+MIN_DISTANCE = 0.2
+"""Least distance of another subject's contact below the horizon, in the largest one's."""
+PLAUSIBLE_SIZE = (0.3, 3.0)
+"""Height of another subject, relative to the largest one's at the same distance: what is smaller
+does not stand on the ground, such as a ball in the air."""
+
+
+class Ground(NamedTuple):
+    """A plane seen in perspective; rows in shares of the picture's height, from the top."""
+
+    near: float
+    """Where the nearest subject touches it."""
+    far: float
+    """Where the farthest subject touches it; what is between is in focus."""
+    horizon: float
+    """Where it ends; can be above the picture."""
+
+
+def find_ground(matte: AlphaU8, alpha: AlphaU8 | None = None) -> Ground | None:
+    """Return the ground that the subjects of a matte, (H, W), stand on.
+
+    None if it cannot be known: there is no subject, the lower border cuts one off, or the
+    photo's own `alpha`, (H, W), leaves nothing under it.
+    """
+    step = 1 << max(0, (max(matte.shape) // GRID_PX).bit_length() - 1)
+    mask = downscale(matte, step) > OPAQUE // 2
+    if not mask.any():
+        return None
+    largest, *others = find_subjects(mask)
+    horizon = largest.bottom - CAMERA_HEIGHT * largest.height
+    subjects = [largest, *(other for other in others if _can_stand(other, largest, horizon))]
+    if any(subject.is_cut for subject in subjects):
+        return None
+    contacts = [row for subject in subjects for row in subject.contacts()]
+    rows = mask.shape[0]
+    if alpha is not None and not alpha[step * max(contacts) :].any():
+        return None
+    return Ground(max(contacts) / rows, min(contacts) / rows, horizon / rows)
+
+
+def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
+    """Return each row's share of the radius, (height,), 0..1."""
+    row = (np.arange(height) + 0.5) / height
+    behind = (ground.far - row) / (ground.far - ground.horizon)
+    before = (row - ground.near) / (ground.near - ground.horizon)
+    share: AlphaF32 = np.clip(np.maximum(behind, before), 0, 1).astype(np.float32)
+    return share
+
+
+def _can_stand(subject: Subject, largest: Subject, horizon: float) -> bool:
+    """Return whether a subject's place and size are those of something on the same ground."""
+    distance = (subject.bottom - horizon) / (largest.bottom - horizon)
+    if distance < MIN_DISTANCE:
+        return False
+    smallest, tallest = (distance * size for size in PLAUSIBLE_SIZE)
+    return smallest <= subject.height / largest.height <= tallest

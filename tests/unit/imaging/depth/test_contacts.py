@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from blur.imaging.depth.contacts import find_subjects, lower_outline, protrusions
+
+if TYPE_CHECKING:
+    from blur.imaging.depth.contacts import Mask
+
+
+def mask_of(*boxes: tuple[int, int, int, int], height: int = 200, width: int = 200) -> Mask:
+    """A mask of boxes: top, bottom, left, right."""
+    mask = np.zeros((height, width), np.bool_)
+    for top, bottom, left, right in boxes:
+        mask[top:bottom, left:right] = True
+    return mask
+
+
+def table(*legs: int) -> Mask:
+    """A table top with legs that end in these rows."""
+    boxes = [(80, 100, 20, 180)]
+    boxes += [(100, row, 20 + 30 * leg, 28 + 30 * leg) for leg, row in enumerate(legs)]
+    return mask_of(*boxes)
+
+
+def test_each_leg_is_a_contact() -> None:
+    (subject,) = find_subjects(table(160, 150, 158))
+    assert sorted(subject.contacts()) == [150, 158, 160]
+
+
+def test_a_hand_is_not_a_contact() -> None:
+    person = mask_of((20, 180, 90, 110), (40, 110, 110, 120))
+    (subject,) = find_subjects(person)
+    assert subject.contacts() == [180]
+
+
+def test_a_rough_base_is_one_contact() -> None:
+    mask = mask_of((50, 150, 50, 150))
+    mask[149, 60:150:7] = False
+    (subject,) = find_subjects(mask)
+    assert subject.contacts() == [150]
+
+
+def test_subjects_come_by_size_without_litter() -> None:
+    near, far, litter = (40, 180, 20, 60), (60, 120, 120, 140), (190, 193, 150, 153)
+    subjects = find_subjects(mask_of(far, litter, near))
+    assert [subject.bottom for subject in subjects] == [180, 120]
+
+
+def test_a_subject_that_the_matte_breaks_in_two_is_one() -> None:
+    trunk, legs = (40, 110, 80, 120), (116, 190, 85, 115)
+    (subject,) = find_subjects(mask_of(trunk, legs))
+    assert (subject.top, subject.bottom) == (40, 190)
+
+
+def test_what_is_far_above_a_subject_is_not_a_part_of_it() -> None:
+    person, kite = (100, 190, 80, 120), (5, 45, 70, 130)
+    subjects = find_subjects(mask_of(person, kite))
+    assert [subject.top for subject in subjects] == [100, 5]
+
+
+@pytest.mark.parametrize(("width", "cut"), [(40, [True]), (10, [False])])
+def test_a_subject_is_cut_where_the_border_meets_most_of_its_width(
+    width: int, cut: list[bool]
+) -> None:
+    body, foot = (50, 180, 80, 120), (180, 200, 80, 80 + width)
+    assert [subject.is_cut for subject in find_subjects(mask_of(body, foot))] == cut
+
+
+def test_the_outline_of_a_mask_is_the_row_below_each_column() -> None:
+    assert lower_outline(mask_of((2, 5, 0, 2), (1, 3, 2, 3), height=8, width=4)) == [5, 5, 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("outline", "found"),
+    [
+        ([7], [7]),
+        ([1, 5, 1], [5]),
+        ([1, 5, 4, 5, 1], [5]),
+        ([1, 5, 2, 6, 1, 4], [5, 6, 4]),
+        ([9, 5, 1], [9]),
+        ([1, 5, 9], [9]),
+        ([0, 0, 0], [0]),
+    ],
+)
+def test_protrusions_stand_out_by_their_prominence(outline: list[int], found: list[int]) -> None:
+    assert protrusions(outline, 3) == found

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.unit.imaging.pictures import disc
+
+from blur.imaging.depth.ground import Ground, circle_of_confusion, find_ground
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import AlphaU8
+
+HEIGHT, WIDTH = 600, 800
+
+
+def matte_of(*boxes: tuple[float, float, float, float]) -> AlphaU8:
+    """A matte of boxes: top, bottom, left, right as shares of the picture."""
+    matte = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for top, bottom, left, right in boxes:
+        rows = slice(round(top * HEIGHT), round(bottom * HEIGHT))
+        matte[rows, round(left * WIDTH) : round(right * WIDTH)] = 255
+    return matte
+
+
+def found(*boxes: tuple[float, float, float, float]) -> Ground:
+    ground = find_ground(matte_of(*boxes))
+    assert ground is not None
+    return ground
+
+
+def test_a_subject_stands_on_the_ground_and_reaches_the_horizon() -> None:
+    ground = found((0.3, 0.8, 0.4, 0.5))
+    np.testing.assert_allclose(ground, (0.8, 0.8, 0.3), atol=0.01)
+
+
+def test_everything_between_two_subjects_is_in_focus() -> None:
+    ground = found((0.3, 0.9, 0.1, 0.25), (0.3, 0.65, 0.6, 0.7))
+    np.testing.assert_allclose(ground, (0.9, 0.65, 0.3), atol=0.01)
+    shares = circle_of_confusion(ground, HEIGHT)
+    assert shares[round(0.66 * HEIGHT) : round(0.89 * HEIGHT)].max() == 0
+
+
+def test_the_farther_of_two_feet_is_in_focus() -> None:
+    ground = found((0.2, 0.7, 0.4, 0.6), (0.7, 0.85, 0.4, 0.45), (0.7, 0.8, 0.55, 0.6))
+    np.testing.assert_allclose(ground, (0.85, 0.8, 0.2), atol=0.01)
+
+
+@pytest.mark.parametrize(
+    "floating",
+    [(0.5, 0.57, 0.6, 0.65), (0.1, 0.35, 0.6, 0.75)],
+    ids=["a ball", "above the horizon"],
+)
+def test_what_cannot_stand_on_the_ground_does_not_widen_the_band(
+    floating: tuple[float, float, float, float],
+) -> None:
+    person = (0.3, 0.9, 0.2, 0.3)
+    assert found(person, floating) == found(person)
+
+
+def test_a_subject_cut_by_the_lower_border_gives_no_ground() -> None:
+    standing, cut = (0.3, 0.8, 0.1, 0.3), (0.2, 1.0, 0.5, 0.8)
+    assert find_ground(matte_of(cut)) is None
+    assert find_ground(matte_of(standing, cut)) is None
+
+
+def test_an_empty_matte_gives_no_ground() -> None:
+    assert find_ground(np.zeros((HEIGHT, WIDTH), np.uint8)) is None
+
+
+def test_transparency_under_the_subject_gives_no_ground() -> None:
+    matte, alpha = matte_of((0.3, 0.8, 0.4, 0.5)), np.full((HEIGHT, WIDTH), 255, np.uint8)
+    assert find_ground(matte, alpha) == find_ground(matte)
+    alpha[round(0.79 * HEIGHT) :] = 0
+    assert find_ground(matte, alpha) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 2)])
+def test_a_subject_that_fills_a_tiny_or_thin_picture_is_cut(shape: tuple[int, int]) -> None:
+    assert find_ground(np.full(shape, 255, np.uint8)) is None
+
+
+def test_the_size_of_the_photo_does_not_matter() -> None:
+    small, large = (find_ground(disc(side, side, side / 4)) for side in (400, 1600))
+    assert small is not None
+    assert large is not None
+    np.testing.assert_allclose(small, large, atol=0.01)
+
+
+def test_the_circle_of_confusion_is_that_of_a_plane_before_a_lens() -> None:
+    """Trace the rows of a picture to a plane, and take the lens equation for its distances."""
+    horizon, camera_height, focus_distance = 0.2, 1.5, 4.0
+    row = (np.arange(1000) + 0.5) / 1000
+    distance = camera_height / np.maximum(row - horizon, 1e-9)  # the focal length is 1
+    contact = horizon + camera_height / focus_distance
+    lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # 1 at infinity
+    shares = circle_of_confusion(Ground(contact, contact, horizon), 1000)
+    np.testing.assert_allclose(shares, np.clip(lens, 0, 1), atol=1e-6)
