@@ -1,12 +1,12 @@
 """The watermark on the results of test keys: good enough for development, not for publication.
 
 Calls with a test key are free, so a client can send a photo many times, mirrored, rotated or
-shifted, and combine the results. Three things limit what it gains:
+shifted, and combine the results. Three things limit this attack:
 
 1. The result has the size of the paid one, but only the detail of `DETAIL_PX` pixels. No
    combination of results has more.
 2. Each pixel is tinted, in a hue that follows the brightness around it. The same content gets the
-   same tint wherever it is in the image, so no median or mean of results removes the tint.
+   same tint at every position in the image, so no median or mean of results removes the tint.
 3. The word "TEST" covers the whole image. The letters have the mean colour around them, so they
    show nothing of the image behind them.
 """

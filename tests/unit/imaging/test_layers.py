@@ -51,7 +51,7 @@ def test_any_size_and_radius_keeps_subject_and_arguments(
     colour=st.tuples(*[st.integers(0, 255)] * 3),
     seed=st.integers(0, 1000),
 )
-def test_a_flat_photo_stays_exactly_flat_whatever_the_matte(
+def test_a_uniform_photo_stays_uniform_with_any_matte(
     height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
 ) -> None:
     photo = flat(height, width, colour)
@@ -59,7 +59,7 @@ def test_a_flat_photo_stays_exactly_flat_whatever_the_matte(
     np.testing.assert_array_equal(result, photo)
 
 
-def test_where_the_matte_is_0_there_is_nothing_but_the_blurred_background() -> None:
+def test_pixels_with_matte_0_show_only_the_blurred_background() -> None:
     photo, matte = astronaut(300, 300), disc(300, 300, 80)
     pure = defocus_background(Scene.decompose(photo, matte), gaussian(9))
     outside = matte == 0
@@ -68,13 +68,13 @@ def test_where_the_matte_is_0_there_is_nothing_but_the_blurred_background() -> N
 
 @pytest.mark.parametrize("size", [(301, 333), (300, 451), (97, 64)])
 @pytest.mark.parametrize("radius", [3, 20, 50])
-def test_an_odd_size_is_composed_like_an_even_one(size: tuple[int, int], radius: float) -> None:
+def test_an_odd_size_is_composited_like_an_even_one(size: tuple[int, int], radius: float) -> None:
     photo, matte = astronaut(*size), np.full(size, 250, np.uint8)
     result = blur_background(Scene.decompose(photo, matte), radius)
     assert difference(result, photo).mean() < 4
 
 
-def test_radius_0_gives_a_copy_of_the_photo() -> None:
+def test_radius_0_returns_a_copy_of_the_photo() -> None:
     photo = noise(40, 50)
     result = blur_background(Scene.decompose(photo, random_coverage(40, 50)), 0)
     np.testing.assert_array_equal(result, photo)
@@ -82,7 +82,7 @@ def test_radius_0_gives_a_copy_of_the_photo() -> None:
 
 
 @pytest.mark.parametrize("matte_level", [0, 255])
-def test_a_matte_of_one_value_is_all_background_or_all_subject(matte_level: int) -> None:
+def test_a_uniform_matte_is_all_background_or_all_subject(matte_level: int) -> None:
     photo, matte = astronaut(100, 100), np.full((100, 100), matte_level, np.uint8)
     result = blur_background(Scene.decompose(photo, matte), 8)
     assert bool((result == photo).all()) is (matte_level == 255)
@@ -94,7 +94,7 @@ def test_the_border_of_a_bright_photo_does_not_darken() -> None:
     assert min(result[:3].min(), result[-3:].min(), result[:, :3].min()) >= 200
 
 
-def test_colours_hidden_by_the_photos_alpha_do_not_leak() -> None:
+def test_colours_under_the_photos_alpha_do_not_leak() -> None:
     matte, alpha = disc(120, 120, 30), np.full((120, 120), 255, np.uint8)
     alpha[:, 90:] = 0
     one, other = noise(120, 120), noise(120, 120)
@@ -107,7 +107,7 @@ def test_colours_hidden_by_the_photos_alpha_do_not_leak() -> None:
 
 
 @pytest.mark.parametrize("radius", [-1, float("nan")])
-def test_a_radius_below_0_is_refused(radius: float) -> None:
+def test_a_radius_below_0_is_rejected(radius: float) -> None:
     for function in (blur_background, cut_out):
         with pytest.raises(ValueError, match="radius_px"):
             function(Scene.decompose(noise(4, 5), random_coverage(4, 5)), radius)
@@ -127,7 +127,7 @@ def test_a_cutout_has_no_fringe_of_the_old_background(
     assert difference(shown, ideal)[alpha > 0].mean() < 1
 
 
-def test_a_cutouts_alpha_is_the_mattes_and_the_photos_together() -> None:
+def test_a_cutouts_alpha_is_the_matte_times_the_photos_alpha() -> None:
     alpha = np.full((50, 50), 255, np.uint8)
     alpha[:, 25:] = 0
     _, left = cut_out(Scene.decompose(noise(50, 50), disc(50, 50, 15), alpha), 0)

@@ -63,7 +63,7 @@ def blurred(data: bytes, radius_px: int = 5, mode: str = "background") -> Image.
     return Image.open(BytesIO(encoded.data))
 
 
-def test_a_photo_comes_back_in_its_own_size_with_a_sharp_subject() -> None:
+def test_the_result_has_the_photos_size_and_a_sharp_subject() -> None:
     photo = astronaut(220, 300)
     image = blurred(saved(Image.fromarray(photo), "PNG"), 12)
     assert (image.format, image.mode, image.size) == ("PNG", "RGB", (300, 220))
@@ -88,7 +88,7 @@ def test_a_cutout_is_rgba_and_transparent_in_the_corners() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_profile_is_carried_and_everything_private_is_gone(mode: str) -> None:
+def test_the_profile_is_kept_and_other_metadata_is_removed(mode: str) -> None:
     exif = Image.Exif()
     exif[Base.Make] = "Camera of a person"
     exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] = "N"
@@ -101,7 +101,7 @@ def test_the_profile_is_carried_and_everything_private_is_gone(mode: str) -> Non
     assert not image.getexif()
 
 
-def test_the_same_request_gives_the_same_bytes() -> None:
+def test_the_same_options_give_the_same_bytes() -> None:
     data = saved(Image.fromarray(astronaut(200, 200)), "PNG")
     assert made(data, radius_px=7) == made(data, radius_px=7)
 
@@ -127,14 +127,14 @@ def test_every_kernel_works_in_every_mode(kernel: str, mode: str) -> None:
         ({"quality": 101}, InvalidQualityError),
     ],
 )
-def test_what_there_is_not_is_refused_before_any_work(
+def test_unknown_options_are_rejected_before_decoding(
     asked: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         made(b"", **asked)
 
 
-def test_a_photo_too_large_for_its_format_is_refused_before_the_model_sees_it() -> None:
+def test_a_photo_too_large_for_the_format_is_rejected_before_the_model_runs() -> None:
     steps: list[str] = []
     asked = BlurOptions(radius_px=5, output="webp")
     with pytest.raises(InvalidFormatError, match="16383"):
@@ -148,7 +148,7 @@ def test_a_photo_too_large_for_its_format_is_refused_before_the_model_sees_it() 
     assert steps == ["decode"]
 
 
-def test_each_step_is_told_before_it_begins() -> None:
+def test_on_step_gets_each_step_before_it_begins() -> None:
     told: list[str] = []
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
     blur_photo(
@@ -157,7 +157,7 @@ def test_each_step_is_told_before_it_begins() -> None:
     assert tuple(told) == STEPS
 
 
-def test_a_broken_or_too_large_file_is_refused() -> None:
+def test_a_broken_or_too_large_file_is_rejected() -> None:
     with pytest.raises(InvalidImageError):
         made(b"text")
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
@@ -167,7 +167,7 @@ def test_a_broken_or_too_large_file_is_refused() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2), (40_000, 9)])
 @pytest.mark.parametrize("mode", MODES)
-def test_a_thin_picture_is_blurred_as_any_other(size: tuple[int, int], mode: str) -> None:
+def test_an_extremely_long_image_is_blurred(size: tuple[int, int], mode: str) -> None:
     data = saved(Image.new("RGB", size, (200, 100, 50)), "PNG")
     for kernel in KERNELS:
         image = Image.open(BytesIO(made(data, mode=mode, kernel=kernel, radius_px=50).data))
@@ -198,16 +198,14 @@ def lab(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize(("side_px", "seen"), [(320, (400, 500, 3)), (1024, (1600, 2000, 3))])
-def test_the_network_is_shown_no_fewer_pixels_than_it_takes(
-    side_px: int, seen: tuple[int, ...]
-) -> None:
+def test_the_network_gets_at_least_its_input_size(side_px: int, seen: tuple[int, ...]) -> None:
     model = Middle(side_px)
     data = saved(Image.fromarray(flat(1600, 2000, (90, 80, 70))), "PNG")
     blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=10 * LIMIT)
     assert model.seen == seen
 
 
-def test_a_strip_of_a_photo_is_looked_at_in_a_copy_of_bounded_size() -> None:
+def test_the_working_copy_of_an_extremely_long_photo_is_limited() -> None:
     model = Middle()
     data = saved(Image.new("RGB", (1_000_000, 30)), "PNG")
     blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=50 * LIMIT)

@@ -10,14 +10,14 @@ from blur.imaging.resample import downscale, fit_within, resize, upscale, upscal
 
 
 @pytest.mark.parametrize("step", [1, 2, 4, 8])
-def test_cells_hold_the_means_of_their_pixels(step: int) -> None:
+def test_cells_are_the_means_of_their_pixels(step: int) -> None:
     picture = noise(24, 40)
     cells = picture.reshape(24 // step, step, 40 // step, step, 3).mean(axis=(1, 3))
     assert np.abs(downscale(picture, step) - cells).max() <= 1
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), power=st.integers(0, 5))
-def test_every_size_is_reduced_and_comes_back(height: int, width: int, power: int) -> None:
+def test_every_size_is_restored_after_downscaling(height: int, width: int, power: int) -> None:
     picture = flat(height, width, (10, 120, 250))
     cells = downscale(picture, 1 << power)
     assert cells.shape[0] == -(-height // (1 << power))
@@ -25,7 +25,7 @@ def test_every_size_is_reduced_and_comes_back(height: int, width: int, power: in
 
 
 @pytest.mark.parametrize("step", [2, 4, 8, 16])
-def test_a_ramp_survives_reducing_and_enlarging_in_its_place(step: int) -> None:
+def test_a_ramp_keeps_its_position_when_downscaled_and_upscaled(step: int) -> None:
     ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, np.newaxis], (256, 64)).copy()
     back = upscale_by(downscale(ramp, step), step, (256, 64))
     inner = slice(2 * step, -2 * step)
@@ -33,7 +33,7 @@ def test_a_ramp_survives_reducing_and_enlarging_in_its_place(step: int) -> None:
 
 
 @pytest.mark.parametrize("step", [2, 4, 8, 16])
-def test_enlarging_has_the_variance_that_lenses_take_off(step: int) -> None:
+def test_upscaling_has_the_variance_that_kernels_subtract(step: int) -> None:
     cells = np.zeros((1, 65), np.float32)
     cells[0, 32] = 1
     spread = upscale_by(cells, step, (step, 65 * step))[0]
@@ -45,7 +45,7 @@ def test_enlarging_has_the_variance_that_lenses_take_off(step: int) -> None:
 
 
 @pytest.mark.parametrize("step", [2, 4, 8, 16, 32])
-def test_enlarging_bytes_hardly_darkens_them(step: int) -> None:
+def test_upscaling_bytes_keeps_the_mean(step: int) -> None:
     cells = noise(40, 40)
     shape = (40 * step, 40 * step)
     off = upscale_by(cells, step, shape) - upscale_by(cells.astype(np.float32), step, shape)
@@ -53,7 +53,7 @@ def test_enlarging_bytes_hardly_darkens_them(step: int) -> None:
 
 
 @given(height=st.integers(1, 100_000), width=st.integers(1, 100_000), side=st.integers(1, 500))
-def test_a_size_within_a_side_keeps_the_aspect_and_never_grows(
+def test_fitting_within_a_side_keeps_the_aspect_and_never_enlarges(
     height: int, width: int, side: int
 ) -> None:
     tall, wide = fit_within((height, width), side)
@@ -62,7 +62,7 @@ def test_a_size_within_a_side_keeps_the_aspect_and_never_grows(
     assert max(tall, wide) == min(side, max(height, width))
 
 
-def test_fitting_and_enlarging_to_the_same_size_change_nothing() -> None:
+def test_resizing_to_the_same_size_changes_nothing() -> None:
     picture = noise(7, 9)
     assert resize(picture, (7, 9)) is picture
     assert upscale(picture, (7, 9)) is picture

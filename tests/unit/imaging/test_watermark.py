@@ -115,12 +115,12 @@ PICTURES: dict[str, Callable[[], RgbU8]] = {
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-def test_the_mark_stays_on_combined_results(picture: str) -> None:
+def test_combining_results_does_not_remove_the_watermark(picture: str) -> None:
     paid = PICTURES[picture]()
     assert max(attacks(marked, paid, paid).values()) <= MOST_RECOVERED
 
 
-def test_the_mark_stays_on_combined_calls_of_the_pipeline(model_dir: Path) -> None:
+def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir: Path) -> None:
     model = open_model(get_model_spec(Settings().model), model_dir, threads=1)
     options = BlurOptions(radius_px=9, kernel="gaussian", mode="background", output="png")
 
@@ -154,7 +154,7 @@ def test_a_large_result_has_the_detail_of_a_small_one() -> None:
     assert fine < np.abs(np.diff(noise.astype(np.float32), axis=0)).mean() / step**2
 
 
-def test_the_text_is_seen_on_a_transparent_picture_and_the_subject_through_it() -> None:
+def test_the_text_is_visible_on_transparency_and_the_subject_behind_it() -> None:
     alpha = np.zeros((200, 200), np.uint8)
     alpha[50:150, 50:150] = 255
     result, veiled = add_watermark(np.zeros((200, 200, 3), np.uint8), alpha)
@@ -169,7 +169,7 @@ def test_the_text_is_seen_on_a_transparent_picture_and_the_subject_through_it() 
     assert letters.min() < 20
 
 
-def test_the_mark_on_alpha_stays_on_combined_results() -> None:
+def test_combining_results_does_not_remove_the_watermark_from_alpha() -> None:
     alpha = cv2.GaussianBlur(astronaut(SIDE, SIDE)[..., 0], (0, 0), 3)
     alpha = np.clip(alpha.astype(np.float32) * 3 - 300, 0, 255).astype(np.uint8)
     picture = astronaut(SIDE, SIDE)
@@ -192,6 +192,6 @@ def test_the_mark_on_alpha_stays_on_combined_results() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 2_000_000), (2_000_000, 1), (1, 10)])
-def test_the_marked_picture_is_small_for_any_length(shape: tuple[int, int]) -> None:
+def test_the_watermarked_image_has_limited_detail_for_any_shape(shape: tuple[int, int]) -> None:
     height, width = _detail_shape(shape)
     assert 1 <= height * width <= DETAIL_PX

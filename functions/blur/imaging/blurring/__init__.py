@@ -1,1 +1,1 @@
-"""Blur a layer of a scene as a lens blurs what is out of focus."""
+"""Blur a layer of a scene as a lens does."""

@@ -6,7 +6,7 @@ its blur is far too dim. The range is therefore first expanded by the inverse of
 (E. Reinhard et al., "Photographic tone reproduction for digital images", SIGGRAPH 2002, inverted
 as in F. Banterle et al., "Inverse tone mapping", GRAPHITE 2006): linear L becomes
 H = L / (1 + d - L), and is compressed again after the blur. Flat areas keep their values, mid-tones
-hardly change, and a highlight becomes a bright disc, as in a camera.
+change little, and a highlight becomes a bright disc, as in a camera.
 """
 
 from __future__ import annotations

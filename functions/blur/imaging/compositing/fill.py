@@ -1,4 +1,4 @@
-"""Fill pixels that have no colour of their own with the colours of the nearest pixels that have.
+"""Fill pixels without a known colour with the colours of the nearest pixels that have one.
 
 The method is push and pull (S. Gortler, R. Grzeszczuk, R. Szeliski, M. Cohen, "The Lumigraph",
 SIGGRAPH 1996, section 3.4): the push sums weighted colours up a pyramid; on the way down, the pull

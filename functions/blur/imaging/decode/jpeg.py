@@ -103,7 +103,7 @@ class JpegSource(Source):
         self._components = tuple(data[frame.body + 6 : frame.end : 3])
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
-        """Decode. If the end marker is missing, check that all other data is there."""
+        """Decode. If the end marker is missing, check that all other data exists."""
         if self._lacks_end:
             self._check_complete()
         pixels = self._decode_fast()

@@ -31,7 +31,7 @@ SPACES = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 def to_rgb(image: Image.Image) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
     """Return RGB, alpha and the RGB profile of the colours; None is sRGB.
 
-    RGB keeps its samples and its profile. Grey and CMYK with a profile of their own are converted
+    RGB keeps its samples and its profile. Grey and CMYK with a matching profile are converted
     to sRGB. A profile that is broken, or for another colour space than the file's, is ignored.
     """
     profile = image.info.get("icc_profile") or None

@@ -32,7 +32,7 @@ def bgr_to_rgb(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
 
 
 class Source:
-    """A file that Pillow opened. Subclasses override what is different for their format."""
+    """A file that Pillow opened. Subclasses override the parts that differ."""
 
     colour_space: ColourSpace | None = None
     """The colour space, if the file has no ICC profile and is not in sRGB."""

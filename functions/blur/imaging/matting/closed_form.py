@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SIDE = 3
 AREA = SIDE * SIDE
 EPSILON = 1e-5
-"""The paper's regulariser, for colours 0..1: it damps slopes where colour hardly varies."""
+"""The paper's regulariser, for colours 0..1: it damps slopes where colour is almost constant."""
 PRIOR_WEIGHT = 0.03
 """The weight of the network's map against the colours, where the map is almost certain."""
 MIN_PRIOR_WEIGHT = 1e-6

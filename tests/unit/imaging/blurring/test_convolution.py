@@ -49,7 +49,7 @@ def exact_mean(colours: RgbU8, weights: AlphaU8, sigma_px: float) -> np.ndarray:
     colour=st.tuples(*[st.integers(0, 255)] * 3),
     seed=st.integers(0, 1000),
 )
-def test_a_flat_picture_stays_flat_at_every_size_radius_and_weight(
+def test_a_uniform_image_stays_uniform_at_every_size_radius_and_weight(
     height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
 ) -> None:
     picture, weights = (
@@ -62,7 +62,7 @@ def test_a_flat_picture_stays_flat_at_every_size_radius_and_weight(
 
 
 @pytest.mark.parametrize("radius", RADII)
-def test_a_photo_is_blurred_as_by_an_exact_gaussian_up_to_its_border(radius: float) -> None:
+def test_the_blur_matches_an_exact_gaussian_up_to_the_border(radius: float) -> None:
     photo = astronaut(320, 352)
     blurred = softened(photo, opaque(photo), radius)[0]
     off = np.abs(blurred - exact_mean(photo, opaque(photo), radius))
@@ -71,7 +71,7 @@ def test_a_photo_is_blurred_as_by_an_exact_gaussian_up_to_its_border(radius: flo
 
 
 @pytest.mark.parametrize("radius", RADII)
-def test_weights_count_as_in_the_exact_formula(radius: float) -> None:
+def test_weights_match_the_exact_formula(radius: float) -> None:
     photo, weights = astronaut(320, 352), FULL - disc(320, 352, 80)
     blurred = softened(photo, weights, radius)[0]
     known = gaussian_filter(weights / FULL, radius, mode="reflect") > 0.3
@@ -81,7 +81,7 @@ def test_weights_count_as_in_the_exact_formula(radius: float) -> None:
 
 
 @pytest.mark.parametrize("radius", [1, 2, 3, 5, 8, 10, 20, 35, 50])
-def test_a_step_is_blurred_with_the_standard_deviation_asked_for(radius: float) -> None:
+def test_a_step_is_blurred_with_the_requested_standard_deviation(radius: float) -> None:
     step = np.hstack((flat(40, 320, (0, 0, 0)), flat(40, 320, (250, 250, 250))))
     blurred = softened(step, opaque(step), radius)[0]
     slope = np.diff(blurred[20, :, 0].astype(float))
@@ -93,14 +93,14 @@ def test_a_step_is_blurred_with_the_standard_deviation_asked_for(radius: float) 
 
 
 @pytest.mark.parametrize("radius", [2, 10, 50])
-def test_the_border_of_a_bright_picture_does_not_darken(radius: float) -> None:
+def test_the_border_of_a_bright_image_does_not_darken(radius: float) -> None:
     photo = np.maximum(noise(130, 97), 200)
     blurred = softened(photo, opaque(photo), radius)[0]
     assert blurred.min() >= 200
 
 
 @pytest.mark.parametrize("radius", [1, 5, 50])
-def test_colours_without_weight_have_no_say(radius: float) -> None:
+def test_colours_without_weight_have_no_influence(radius: float) -> None:
     weights, lens = FULL - disc(200, 200, 60), gaussian(radius)
     bare = weights[..., np.newaxis] == 0
     one, two = (
@@ -112,13 +112,13 @@ def test_colours_without_weight_have_no_say(radius: float) -> None:
     np.testing.assert_array_equal(one.colours, two.colours)
 
 
-def test_what_no_weight_reaches_gets_the_colours_of_elsewhere() -> None:
+def test_cells_without_weight_get_the_fallback_colours() -> None:
     weights = FULL - disc(400, 400, 180)
     blurred, _ = softened(flat(400, 400, (0, 90, 0)), weights, 3)
     np.testing.assert_array_equal(blurred[150:250, 150:250], flat(100, 100, (128, 128, 128)))
 
 
-def test_a_faint_pixel_deep_inside_the_subject_gets_no_garbage() -> None:
+def test_a_low_weight_inside_the_subject_gives_a_valid_colour() -> None:
     weights = FULL - disc(300, 300, 120)
     weights[150, 150] = 1
     picture = flat(300, 300, (180, 120, 60))
@@ -133,7 +133,7 @@ def test_the_weight_under_the_kernel_is_the_blurred_weight() -> None:
     assert np.abs(blurred - exact).max() < 2
 
 
-def test_a_large_picture_cut_into_strips_has_no_seams() -> None:
+def test_a_large_image_in_strips_has_no_seams() -> None:
     ramp = np.linspace(0, 255, 700)[:, np.newaxis, np.newaxis]
     picture = np.broadcast_to(ramp, (700, 1500, 3)).astype(np.uint8)
     blurred = softened(picture, opaque(picture), 2)[0]

@@ -32,7 +32,7 @@ def test_a_wider_radius_leaves_less_detail() -> None:
     assert all(finer > 2 * coarser for finer, coarser in pairwise(detail))
 
 
-def test_pixels_that_the_photo_hides_do_not_show_up() -> None:
+def test_transparent_pixels_do_not_show() -> None:
     photo, matte = flat(100, 100, (90, 90, 90)), np.zeros((100, 100), np.uint8)
     alpha = np.full((100, 100), 255, np.uint8)
     photo[:, 70:], alpha[:, 70:] = (0, 255, 0), 0
@@ -42,9 +42,7 @@ def test_pixels_that_the_photo_hides_do_not_show_up() -> None:
 
 @pytest.mark.parametrize("ground", GROUNDS)
 @pytest.mark.parametrize("radius", [1, 6, 30])
-def test_a_blurred_subject_over_any_ground_is_what_blurring_the_composed_one_gives(
-    ground: str, radius: float
-) -> None:
+def test_a_blurred_subject_composites_like_a_blurred_composite(ground: str, radius: float) -> None:
     colours, alpha = astronaut(300, 280), disc(300, 280, 80, softness=1)
     hard = np.where(alpha > 127, 255, 0).astype(np.uint8)
     share = hard[..., np.newaxis] / 255
@@ -67,7 +65,7 @@ def test_a_bright_subject_has_no_dark_fringe(radius: float) -> None:
     assert difference(colours, bright)[alpha > 128].max() <= 12
 
 
-def test_a_subject_cut_by_the_border_does_not_fade_there() -> None:
+def test_a_subject_at_the_border_does_not_fade_there() -> None:
     matte = np.zeros((120, 120), np.uint8)
     matte[60:] = 255
     _, blurred = defocus_subject(Scene.decompose(noise(120, 120), matte), gaussian(5))

@@ -17,7 +17,7 @@ def lamp() -> np.ndarray:
 
 
 @pytest.mark.parametrize("radius", [0.3, 0.5, 1, 1.7, 4, 9.9])
-def test_a_disc_sums_to_one_is_round_and_as_wide_as_asked_for(radius: float) -> None:
+def test_a_disc_sums_to_one_is_round_and_has_the_requested_radius(radius: float) -> None:
     taps = disc_kernel(radius)
     assert taps.sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(taps, taps.T)
@@ -40,7 +40,7 @@ def test_a_kernel_sums_to_one(kernel: str, radius: float) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", [0.01, 1, 5, 50])
-def test_a_kernel_reaches_no_further_than_it_says(kernel: str, radius: float) -> None:
+def test_a_kernel_is_0_beyond_its_radius(kernel: str, radius: float) -> None:
     lens = KERNELS[kernel](radius)
     side = 2 * lens.radius_cells + 21
     point = np.zeros((side, side), np.float32)
@@ -50,7 +50,7 @@ def test_a_kernel_reaches_no_further_than_it_says(kernel: str, radius: float) ->
 
 
 @pytest.mark.parametrize("radius", [1, 3, 5, 7.9, 50])
-def test_bytes_are_spread_as_exactly_as_floats(radius: float) -> None:
+def test_the_fast_path_for_bytes_is_as_exact_as_floats(radius: float) -> None:
     lens, picture = gaussian(radius), noise(90, 110)
     assert lens.fast_path is not None
     off = lens.fast_path(picture) - lens.convolve(picture.astype(np.float32))
@@ -59,13 +59,13 @@ def test_bytes_are_spread_as_exactly_as_floats(radius: float) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", [1, 4, 9, 20])
-def test_a_flat_picture_stays_flat(kernel: str, radius: float) -> None:
+def test_a_uniform_image_stays_uniform(kernel: str, radius: float) -> None:
     for level in (0, 1, 90, 254, 255):
         picture = flat(200, 200, (level, level, level))
         assert difference(softened(picture, OPAQUE, radius, kernel)[0], picture).max() == 0
 
 
-def test_bokeh_makes_a_bright_disc_of_a_lamp_where_a_gaussian_makes_a_dim_cloud() -> None:
+def test_bokeh_turns_a_lamp_into_a_bright_disc_and_a_gaussian_into_a_dim_spot() -> None:
     disc_of, cloud = (
         softened(lamp(), OPAQUE, 6, kernel)[0][..., 0] for kernel in ("bokeh", "gaussian")
     )
@@ -76,7 +76,7 @@ def test_bokeh_makes_a_bright_disc_of_a_lamp_where_a_gaussian_makes_a_dim_cloud(
     assert across[edge + 5] < 30
 
 
-def test_bokeh_is_as_deep_as_a_gaussian_of_the_same_radius() -> None:
+def test_bokeh_has_the_standard_deviation_of_the_gaussian() -> None:
     step = np.hstack((flat(40, 300, (118, 118, 118)), flat(40, 300, (122, 122, 122))))
     opaque = np.full((40, 600), 255, np.uint8)
     spreads = []
@@ -93,7 +93,7 @@ def test_bokeh_is_as_deep_as_a_gaussian_of_the_same_radius() -> None:
     assert spreads[1] == pytest.approx(spreads[0], rel=0.05)
 
 
-def test_exposing_and_developing_gives_every_sample_back() -> None:
+def test_linear_light_converts_back_to_every_sample() -> None:
     lens = bokeh(3)
     samples = np.arange(256)
     np.testing.assert_array_equal(lens.from_linear(lens.to_linear[samples]), samples)
@@ -106,7 +106,7 @@ def test_light_adds_up_in_linear_light() -> None:
     assert grey > softened(picture, OPAQUE, 3, "gaussian")[0][100, 100, 0] + 8
 
 
-def test_noise_is_smoothed_by_both() -> None:
+def test_both_kernels_smooth_noise() -> None:
     picture = noise(200, 200)
     for kernel in KERNELS:
         assert softened(picture, OPAQUE, 8, kernel)[0].std() < 12

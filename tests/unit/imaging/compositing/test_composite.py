@@ -14,12 +14,12 @@ def test_an_opaque_matte_keeps_the_foreground_exactly() -> None:
     np.testing.assert_array_equal(composite(front, back, matte), front)
 
 
-def test_an_empty_matte_shows_the_background_exactly() -> None:
+def test_a_transparent_matte_keeps_the_background_exactly() -> None:
     front, back = noise(300, 270, 1), noise(300, 270, 2)
     np.testing.assert_array_equal(composite(front, back, np.zeros((300, 270), np.uint8)), back)
 
 
-def test_in_between_it_is_the_rounded_mean_of_the_two() -> None:
+def test_partial_alpha_gives_the_rounded_weighted_mean() -> None:
     front, back, matte = noise(300, 270, 1), noise(300, 270, 2), random_coverage(300, 270)
     share = matte[..., np.newaxis] / 255
     exact = share * front + (1 - share) * back
@@ -27,19 +27,19 @@ def test_in_between_it_is_the_rounded_mean_of_the_two() -> None:
 
 
 @pytest.mark.parametrize("other", [None, np.full((256, 1), 255, np.uint8)])
-def test_full_coverage_changes_no_coverage(other: np.ndarray | None) -> None:
+def test_multiplying_by_opaque_changes_no_alpha(other: np.ndarray | None) -> None:
     every = np.arange(256, dtype=np.uint8)[:, np.newaxis]
     np.testing.assert_array_equal(multiply(every, other), every)
 
 
-def test_coverage_multiplies() -> None:
+def test_multiplying_alphas_rounds_to_the_nearest_level() -> None:
     one, other = random_coverage(50, 50, 1), random_coverage(50, 50, 2)
     exact = np.rint(one.astype(float) * other / 255).astype(np.uint8)
     np.testing.assert_array_equal(multiply(one, other), exact)
 
 
 @pytest.mark.parametrize("back", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])
-def test_the_old_background_is_gone_from_the_soft_edge(back: tuple[int, int, int]) -> None:
+def test_the_soft_edge_of_a_cutout_has_no_old_background(back: tuple[int, int, int]) -> None:
     matte, front = disc(200, 200, 60, softness=12), flat(200, 200, (180, 120, 90))
     scene = Scene.decompose(composite(front, flat(200, 200, back), matte), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)
@@ -49,14 +49,14 @@ def test_the_old_background_is_gone_from_the_soft_edge(back: tuple[int, int, int
         assert difference(shown, ideal)[(matte > 0) & (matte < 255)].mean() < 2
 
 
-def test_where_the_matte_is_opaque_the_photo_comes_out_exactly() -> None:
+def test_opaque_pixels_of_a_cutout_are_those_of_the_photo() -> None:
     scene = Scene.decompose(noise(80, 90), disc(80, 90, 30))
     colours = cutout_colours(scene.photo, scene.matte, scene.layers)
     opaque = scene.matte == 255
     np.testing.assert_array_equal(colours[opaque], scene.photo[opaque])
 
 
-def test_the_subjects_colours_go_on_where_it_is_not() -> None:
+def test_the_subjects_colours_continue_around_it() -> None:
     matte, front = disc(200, 200, 60, softness=1), flat(200, 200, (180, 120, 90))
     scene = Scene.decompose(composite(front, flat(200, 200, (0, 0, 0)), matte), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)

@@ -8,7 +8,7 @@ from blur.imaging.compositing.fill import fill, fill_transparent
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (33, 1), (31, 47)])
-def test_one_weighted_place_colours_the_whole_picture(shape: tuple[int, int]) -> None:
+def test_a_single_weighted_pixel_colours_the_whole_image(shape: tuple[int, int]) -> None:
     colours, weights = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
     colours[shape[0] // 2, shape[1] // 2] = (10, 20, 30)
     weights[shape[0] // 2, shape[1] // 2] = 1
@@ -16,12 +16,12 @@ def test_one_weighted_place_colours_the_whole_picture(shape: tuple[int, int]) ->
     np.testing.assert_allclose(filled, np.broadcast_to((10, 20, 30), filled.shape), atol=0.01)
 
 
-def test_full_weight_keeps_its_own_colour() -> None:
+def test_pixels_of_full_weight_keep_their_colour() -> None:
     colours = np.random.default_rng(0).random((20, 30, 3), np.float32) * 255
     np.testing.assert_allclose(fill(colours, np.ones((20, 30), np.float32)), colours, atol=1e-3)
 
 
-def test_a_hole_takes_the_colour_of_its_nearer_side() -> None:
+def test_a_gap_gets_the_colours_of_its_nearer_side() -> None:
     colours, weights = np.zeros((32, 64, 3), np.float32), np.zeros((32, 64), np.float32)
     weights[:, :8] = weights[:, -8:] = 1
     colours[:, -8:] = 200
@@ -30,20 +30,20 @@ def test_a_hole_takes_the_colour_of_its_nearer_side() -> None:
     assert filled[:, -13].min() > 140
 
 
-def test_where_nothing_has_weight_everything_counts_alike() -> None:
+def test_without_any_weight_all_pixels_count_equally() -> None:
     colours = np.full((5, 7, 3), 90, np.float32)
     np.testing.assert_allclose(fill(colours, np.zeros((5, 7), np.float32)), colours, atol=1e-3)
 
 
 @pytest.mark.parametrize("exponent", range(-9, 0))
-def test_weights_however_faint_darken_nothing(exponent: int) -> None:
+def test_very_low_weights_do_not_darken_colours(exponent: int) -> None:
     exponents = np.random.default_rng(0).uniform(-9, exponent, (9, 7))
     weights = (10.0**exponents).astype(np.float32)
     colours = np.full((9, 7, 3), 90, np.float32)
     np.testing.assert_allclose(fill(colours, weights), colours, atol=1e-2)
 
 
-def test_what_is_seen_stays_and_what_is_hidden_has_no_say() -> None:
+def test_visible_pixels_stay_and_transparent_ones_have_no_influence() -> None:
     alpha = random_coverage(90, 70)
     alpha[:, 30:50] = 0
     one, other = noise(90, 70), noise(90, 70)
@@ -52,7 +52,7 @@ def test_what_is_seen_stays_and_what_is_hidden_has_no_say() -> None:
     np.testing.assert_array_equal(fill_transparent(one, alpha)[alpha > 0], one[alpha > 0])
 
 
-def test_the_colours_that_are_seen_go_on_underneath() -> None:
+def test_visible_colours_continue_under_transparency() -> None:
     photo, alpha = flat(60, 60, (200, 100, 50)), np.zeros((60, 60), np.uint8)
     alpha[:, :20] = 255
     photo[:, 20:] = 0
@@ -60,10 +60,10 @@ def test_the_colours_that_are_seen_go_on_underneath() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (900, 2)])
-def test_a_photo_that_is_wholly_hidden_is_still_a_photo(size: tuple[int, int]) -> None:
+def test_a_fully_transparent_photo_is_filled(size: tuple[int, int]) -> None:
     assert fill_transparent(noise(*size), np.zeros(size, np.uint8)).shape == (*size, 3)
 
 
-def test_a_photo_of_which_nothing_is_hidden_is_taken_as_it_is() -> None:
+def test_a_photo_without_transparent_pixels_is_unchanged() -> None:
     photo = noise(20, 30)
     assert fill_transparent(photo, np.full((20, 30), 1, np.uint8)) is photo

@@ -17,7 +17,7 @@ from blur.imaging.compositing.foreground import (
 )
 
 
-def test_the_colours_of_two_flat_layers_are_found_again() -> None:
+def test_the_colours_of_two_uniform_layers_are_recovered() -> None:
     matte = disc(200, 200, 60, softness=20)
     front, back = flat(200, 200, (220, 40, 30)), flat(200, 200, (20, 90, 200))
     photo = composite(front, back, matte)
@@ -27,14 +27,14 @@ def test_the_colours_of_two_flat_layers_are_found_again() -> None:
         assert difference(decontaminate(photo, matte, layers, side), ideal)[band].mean() < 4
 
 
-def test_the_layers_of_mixed_pixels_make_up_the_photo() -> None:
+def test_the_composite_of_the_layers_is_the_photo() -> None:
     photo, matte = astronaut(), disc(512, 512, 150, softness=12)
     layers = estimate_layers(photo, matte)
     front, back = (decontaminate(photo, matte, layers, side) for side in Layer)
     assert difference(composite(front, back, matte), photo).mean() < 1
 
 
-def test_where_the_matte_is_sure_nothing_is_changed() -> None:
+def test_certain_pixels_are_unchanged() -> None:
     photo, matte = noise(120, 90), disc(120, 90, 30)
     sure = (matte == 0) | (matte == 255)
     for side in Layer:
@@ -51,7 +51,7 @@ def test_the_grid_is_small_and_keeps_the_aspect(size: tuple[int, int]) -> None:
     assert height == max(1, round(size[0] * min(1, GRID_SIDE_PX / max(size))))
 
 
-def test_hidden_pixels_say_nothing_about_either_layer() -> None:
+def test_transparent_pixels_do_not_influence_the_layers() -> None:
     matte, alpha = disc(100, 100, 30, softness=20), np.full((100, 100), 255, np.uint8)
     alpha[:, 60:] = 0
     one, other = noise(100, 100), noise(100, 100)
@@ -63,7 +63,7 @@ def test_hidden_pixels_say_nothing_about_either_layer() -> None:
         np.testing.assert_allclose(mine[seen], theirs[seen], atol=0.01)
 
 
-def test_a_guess_that_explains_the_photo_is_kept() -> None:
+def test_an_estimate_that_composites_to_the_photo_is_kept() -> None:
     share = np.repeat(np.array([[0.25], [0.5], [0.75]], np.float32), 3, axis=1)
     near, far = np.full((3, 3), 200, np.float32), np.full((3, 3), 40, np.float32)
     layers = blur_fusion(share * near + (1 - share) * far, share, LayerColours(near, far))
@@ -71,7 +71,7 @@ def test_a_guess_that_explains_the_photo_is_kept() -> None:
     np.testing.assert_allclose(layers.background, far, atol=1e-3)
 
 
-def test_what_is_unexplained_goes_to_the_layer_that_shows_more() -> None:
+def test_the_difference_goes_mostly_to_the_layer_with_more_alpha() -> None:
     share = np.full((1, 3), 0.9, np.float32)
     guess = LayerColours(np.full((1, 3), 100, np.float32), np.full((1, 3), 100, np.float32))
     layers = blur_fusion(np.full((1, 3), 120, np.float32), share, guess)
@@ -79,7 +79,7 @@ def test_what_is_unexplained_goes_to_the_layer_that_shows_more() -> None:
     assert 100 < layers.background.max() < 104
 
 
-def test_only_mixed_pixels_of_the_rows_are_taken_apart() -> None:
+def test_only_mixed_pixels_of_the_rows_are_unmixed() -> None:
     photo, matte = noise(40, 30), random_coverage(40, 30) // 128 * 255
     matte[10, 5] = matte[30, 7] = 100
     found = unmix(photo, matte, estimate_layers(photo, matte), slice(5, 20))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         (noise(0, 5), random_coverage(0, 5), None),
     ],
 )
-def test_arrays_of_another_kind_are_refused(
+def test_arrays_with_another_shape_or_dtype_are_rejected(
     photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None
 ) -> None:
     with pytest.raises(ValueError, match="must be uint8"):

@@ -26,7 +26,7 @@ def limit() -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("name", LIARS)
-def test_a_frame_far_larger_than_its_file_tells_is_not_decoded(name: str) -> None:
+def test_a_frame_larger_than_the_stated_size_is_rejected(name: str) -> None:
     before = limit()
     with pytest.raises(InvalidImageError, match="AVIF"):
         decode((CORPUS / name).read_bytes(), max_pixels=50_000_000)
@@ -34,13 +34,13 @@ def test_a_frame_far_larger_than_its_file_tells_is_not_decoded(name: str) -> Non
 
 
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
-def test_a_photo_has_all_the_memory_it_needs(subsampling: str) -> None:
+def test_a_photo_gets_the_memory_that_it_needs(subsampling: str) -> None:
     photo = astronaut(3000, 4000)
     file = saved(Image.fromarray(photo), "AVIF", speed=10, subsampling=subsampling)
     assert difference(decode(file, max_pixels=50_000_000).pixels, photo).mean() < 4
 
 
-def test_a_decoder_that_asks_for_more_ends_in_an_error_of_the_contract(
+def test_a_decoder_that_needs_more_memory_raises_invalid_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(AvifImageFile, "load", lambda _: np.ones(1 << 30, np.uint8))
@@ -50,7 +50,7 @@ def test_a_decoder_that_asks_for_more_ends_in_an_error_of_the_contract(
     assert limit() == before
 
 
-def test_only_the_thread_that_answers_requests_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_limit_is_set_in_the_main_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
     monkeypatch.setattr(AvifImageFile, "load", lambda _: seen.append(limit()))
     before = limit()
@@ -61,7 +61,7 @@ def test_only_the_thread_that_answers_requests_is_bounded(monkeypatch: pytest.Mo
     assert seen[1] == before
 
 
-def test_a_tighter_bound_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lower_existing_limit_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     soft, hard = limit()
     set_to: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4096, hard))

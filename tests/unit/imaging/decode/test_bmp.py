@@ -41,7 +41,7 @@ MASKS = {
 
 @pytest.mark.parametrize("kind", MASKS)
 @pytest.mark.parametrize("upside", [1, -1])
-def test_any_masks_give_their_colours(kind: str, upside: int) -> None:
+def test_any_bit_masks_give_their_colours(kind: str, upside: int) -> None:
     bits, masks = MASKS[kind]
     picture = astronaut(9, 7)
     words = np.zeros((9, 8 if bits == 16 else 7), np.uint32)
@@ -78,16 +78,14 @@ def test_one_bit_of_alpha_in_16_is_read() -> None:
     assert np.abs(photo.pixels - picture * (255 / 31)).max() <= 1
 
 
-def test_masks_that_are_not_in_one_piece_are_refused() -> None:
+def test_masks_with_gaps_are_rejected() -> None:
     with pytest.raises(InvalidImageError):
         read(bmp((2, 2), (32, BITFIELDS), bytes(16), struct.pack("<3L", 0b101, 0xFF00, 0xFF0000)))
 
 
 @pytest.mark.parametrize("bits", [4, 8])
 @pytest.mark.parametrize("width", [12, 13, 301])
-def test_runs_of_pixels_padded_past_an_odd_row_do_not_skew_the_picture(
-    bits: int, width: int
-) -> None:
+def test_runs_padded_past_an_odd_row_do_not_skew_the_image(bits: int, width: int) -> None:
     indices = noise(10, width)[..., 0] >> (8 - bits)
     palette = astronaut(1, 1 << bits)[0]
     rows = b""
@@ -109,7 +107,7 @@ def test_runs_of_pixels_padded_past_an_odd_row_do_not_skew_the_picture(
     np.testing.assert_array_equal(read(data).pixels, palette[indices])
 
 
-def test_runs_jumps_and_ends_are_followed() -> None:
+def test_runs_deltas_and_ends_of_line_are_decoded() -> None:
     codes = b"\3\7\0\0\2\x12\0\2\1\1\1\5\0\1"
     np.testing.assert_array_equal(
         decode_rle(codes, 0, (3, 4), is_rle4=False),
@@ -121,7 +119,7 @@ def test_runs_jumps_and_ends_are_followed() -> None:
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3])
-def test_run_lengths_that_end_too_early_are_refused(kept: int) -> None:
+def test_truncated_run_lengths_are_rejected(kept: int) -> None:
     with pytest.raises((InvalidImageError, IndexError)):
         decode_rle(b"\0\2\1\1"[:kept], 0, (3, 4), is_rle4=False)
 
@@ -136,7 +134,7 @@ def test_the_profile_of_a_version_5_header_is_kept(profile: bytes) -> None:
     np.testing.assert_array_equal(photo.pixels, astronaut(4, 8))
 
 
-def test_a_bmp_that_holds_a_jpeg_is_named() -> None:
+def test_a_bmp_with_an_embedded_jpeg_is_named_in_the_error() -> None:
     inner = saved(Image.fromarray(astronaut(8, 8)), "JPEG")
     with pytest.raises(
         InvalidImageError, match="BMP that contains a JPEG or a PNG is not supported"

@@ -30,7 +30,7 @@ def photo(file_format: str, **options: object) -> bytes:
     return saved(Image.fromarray(astronaut(280, 320)), file_format, quality=95, **options)
 
 
-def test_a_motion_photo_is_read_however_long_its_film_is() -> None:
+def test_a_motion_photo_is_read_with_a_video_of_any_length() -> None:
     images = [Image.fromarray(astronaut(64, 64))] + [Image.new("RGB", (16, 16))] * 23
     file = BytesIO()
     images[0].save(file, "HEIF", save_all=True, append_images=images[1:])
@@ -40,7 +40,7 @@ def test_a_motion_photo_is_read_however_long_its_film_is() -> None:
     np.testing.assert_array_equal(pixels, decode(still, max_pixels=1_000_000).pixels)
 
 
-def test_a_profile_that_contains_names_of_metadata_stays_as_it_is() -> None:
+def test_a_profile_that_contains_names_of_metadata_is_unchanged() -> None:
     profile = SRGB.replace(b"sRGB", b"Exif").replace(b"lcms", b"uri ")
     data = photo("HEIF", icc_profile=profile, exif=Image.Exif().tobytes())
     assert decode(data, max_pixels=1_000_000).icc_profile == profile
@@ -48,9 +48,7 @@ def test_a_profile_that_contains_names_of_metadata_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("file_format", BOTH)
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_the_clean_aperture_is_cut_out_before_the_picture_is_turned(
-    file_format: str, orientation: int
-) -> None:
+def test_the_clean_aperture_is_cropped_before_rotation(file_format: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
     data = with_property(
@@ -68,12 +66,12 @@ def test_the_clean_aperture_is_cut_out_before_the_picture_is_turned(
     "aperture",
     [clean_aperture(400, 100), clean_aperture(0, 0), clean_aperture(180, 100, 300)],
 )
-def test_a_clean_aperture_that_cannot_be_is_ignored(file_format: str, aperture: bytes) -> None:
+def test_an_impossible_clean_aperture_is_ignored(file_format: str, aperture: bytes) -> None:
     data = with_property(photo(file_format), b"clap", aperture)
     assert decode(data, max_pixels=1_000_000).pixels.shape == (280, 320, 3)
 
 
-def test_an_alpha_item_without_its_size_gets_that_of_its_picture() -> None:
+def test_an_alpha_item_without_a_size_gets_that_of_its_master_image() -> None:
     picture = np.dstack((astronaut(64, 96), noise(64, 96)[..., 0]))
     whole = saved(Image.fromarray(picture), "AVIF", quality=90)
     items = read_items(whole)
@@ -89,13 +87,13 @@ def test_an_alpha_item_without_its_size_gets_that_of_its_picture() -> None:
     np.testing.assert_array_equal(one.alpha, other.alpha)
 
 
-def test_a_file_that_lacks_nothing_is_not_changed() -> None:
+def test_a_file_whose_alpha_has_a_size_is_not_changed() -> None:
     whole = photo("AVIF")
     assert add_alpha_sizes(whole) is whole
 
 
 @pytest.mark.parametrize("file_format", BOTH)
-def test_boxes_cut_anywhere_are_read_as_far_as_they_go(file_format: str) -> None:
+def test_boxes_truncated_at_any_byte_are_read_without_an_error(file_format: str) -> None:
     whole = photo(file_format, icc_profile=SRGB)
     meta = next(one for one in boxes(whole) if one.kind == b"meta")
     for end in range(meta.start, meta.end):
@@ -103,7 +101,7 @@ def test_boxes_cut_anywhere_are_read_as_far_as_they_go(file_format: str) -> None
         add_alpha_sizes(whole[:end])
 
 
-def test_the_colours_of_a_grid_can_be_those_of_its_tiles() -> None:
+def test_a_grid_can_take_the_colour_space_of_its_tiles() -> None:
     colours = box(b"colr", b"nclx" + bytes((0, 12, 0, 13, 0, 6, 0x80)))
     table = b"\0\0\0\0\0\0\0\1" + b"\0\2\1\1"  # item 2 has property 1
     tiles = box(b"dimg", b"\0\1\0\2\0\2\0\3")  # item 1 is made of items 2 and 3

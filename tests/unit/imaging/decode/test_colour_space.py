@@ -112,14 +112,14 @@ def test_display_p3_without_a_profile_keeps_its_colours_in_every_format(
         (SRGB_GAMMA, png_chunk(b"cHRM", P3_CHROMATICITIES)),
     ],
 )
-def test_display_p3_by_a_pngs_chunks_keeps_its_colours(chunks: tuple[bytes, ...]) -> None:
+def test_display_p3_in_png_chunks_keeps_its_colours(chunks: tuple[bytes, ...]) -> None:
     photo = read(png_with(Image.fromarray(in_p3(astronaut())), *chunks))
     assert photo.icc_profile is not None
     assert difference(in_srgb(photo.pixels, photo.icc_profile), astronaut()).mean() < 1
     np.testing.assert_array_equal(photo.pixels, in_p3(astronaut()))
 
 
-def test_the_profile_of_display_p3_is_that_of_others() -> None:
+def test_the_built_display_p3_profile_matches_others() -> None:
     made = read(png_with(Image.fromarray(astronaut()), png_chunk(b"cICP", bytes((12, 13, 0, 1)))))
     ours, theirs = (in_srgb(astronaut(), one) for one in (made.icc_profile, display_p3()))
     assert difference(ours, theirs).max() <= 1
@@ -135,7 +135,7 @@ def test_bt2020_of_standard_range_gets_a_profile(transfer: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", [b"cICP", b"sRGB"])
-def test_srgb_by_another_name_stays_without_a_profile(chunk: bytes) -> None:
+def test_srgb_stated_in_any_chunk_needs_no_profile(chunk: bytes) -> None:
     body = {b"cICP": bytes((1, 13, 0, 1)), b"sRGB": b"\0"}[chunk]
     data = png_with(Image.fromarray(astronaut()), png_chunk(chunk, body), SRGB_GAMMA)
     photo = read(data)
@@ -143,7 +143,7 @@ def test_srgb_by_another_name_stays_without_a_profile(chunk: bytes) -> None:
     np.testing.assert_array_equal(photo.pixels, astronaut())
 
 
-def test_cicp_counts_before_a_profile_and_a_profile_before_srgb_and_gamma() -> None:
+def test_cicp_precedes_a_profile_and_a_profile_precedes_srgb_and_gamma() -> None:
     image = Image.fromarray(astronaut(32, 32))
     gamma = png_chunk(b"gAMA", struct.pack(">L", 100_000))
     by_profile = saved(image, "PNG", icc_profile=display_p3())
@@ -156,7 +156,7 @@ def test_cicp_counts_before_a_profile_and_a_profile_before_srgb_and_gamma() -> N
 
 
 @pytest.mark.parametrize("is_deep", [False, True])
-def test_a_png_of_linear_light_comes_out_as_bright_as_it_is(*, is_deep: bool) -> None:
+def test_a_png_in_linear_light_keeps_its_brightness(*, is_deep: bool) -> None:
     light = to_light(astronaut())
     gamma = png_chunk(b"gAMA", struct.pack(">L", 100_000))
     if is_deep:
@@ -169,7 +169,7 @@ def test_a_png_of_linear_light_comes_out_as_bright_as_it_is(*, is_deep: bool) ->
     assert difference(photo.pixels, astronaut()).mean() < (0.2 if is_deep else 3)
 
 
-def test_gamma_of_srgb_and_gamma_of_nothing_change_nothing() -> None:
+def test_gamma_of_srgb_and_gamma_0_change_nothing() -> None:
     for chunk in (SRGB_GAMMA, png_chunk(b"gAMA", bytes(4))):
         photo = read(png_with(Image.fromarray(astronaut(20, 20)), chunk))
         assert photo.icc_profile is None
@@ -177,23 +177,21 @@ def test_gamma_of_srgb_and_gamma_of_nothing_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("body", [bytes(32), struct.pack(">8L", *[33333] * 8), b"\xff" * 32])
-def test_chromaticities_that_cannot_be_are_ignored(body: bytes) -> None:
+def test_impossible_chromaticities_are_ignored(body: bytes) -> None:
     chunks = (SRGB_GAMMA, png_chunk(b"cHRM", body))
     assert read(png_with(Image.fromarray(astronaut(20, 20)), *chunks)).icc_profile is None
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "AVIF", "HEIF"])
 @pytest.mark.parametrize("transfer", [16, 18])
-def test_hdr_without_highlights_looks_like_its_sdr_rendition(
-    file_format: str, transfer: int
-) -> None:
+def test_hdr_without_highlights_equals_its_sdr_rendition(file_format: str, transfer: int) -> None:
     photo = read(hdr_file(hdr(astronaut(256, 256), transfer), file_format, transfer))
     shown = in_srgb(photo.pixels, photo.icc_profile)
     assert difference(shown, astronaut(256, 256)).mean() < 3
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
-def test_highlights_are_rolled_off_and_the_rest_stays_about_as_it_is(transfer: int) -> None:
+def test_highlights_are_rolled_off_and_other_levels_change_little(transfer: int) -> None:
     picture = real("coffee")[:256, :256]
     brighter = np.ones((256, 256, 1))
     brighter[:64, :64] = 4
@@ -205,13 +203,13 @@ def test_highlights_are_rolled_off_and_the_rest_stays_about_as_it_is(transfer: i
     assert np.unique(lamp[..., 0]).size > 40  # it is not clipped
 
 
-def test_eight_bits_of_pq_are_tone_mapped_too() -> None:
+def test_8_bit_pq_is_tone_mapped() -> None:
     samples = np.rint(255 * hdr(astronaut(64, 64), 16)).astype(np.uint8)
     pixels, profile = to_8bit(samples, from_cicp(9, 16))
     assert difference(in_srgb(pixels, profile), astronaut(64, 64)).mean() < 4
 
 
-def test_pq_and_its_inverse_meet_the_standards_numbers() -> None:
+def test_pq_and_its_inverse_match_the_standard() -> None:
     np.testing.assert_allclose(
         nits_to_pq(np.array([0.0, 100, 203, 1000, 10_000])),
         [0, 0.5081, 0.5807, 0.7518, 1],
@@ -222,7 +220,7 @@ def test_pq_and_its_inverse_meet_the_standards_numbers() -> None:
     )
 
 
-def test_the_roll_off_keeps_shadows_rises_and_ends_at_white() -> None:
+def test_the_roll_off_keeps_shadows_is_monotonic_and_ends_at_white() -> None:
     nits = np.linspace(0, 1000, 2001)
     rolled = roll_off(nits, 1000)
     np.testing.assert_allclose(rolled[nits < 60], nits[nits < 60], rtol=1e-6)
@@ -231,13 +229,13 @@ def test_the_roll_off_keeps_shadows_rises_and_ends_at_white() -> None:
     np.testing.assert_allclose(roll_off(nits[:300], 150), nits[:300])
 
 
-def test_an_hdr_picture_of_srgbs_own_primaries_needs_no_profile() -> None:
+def test_an_hdr_image_with_srgb_primaries_needs_no_profile() -> None:
     pixels, profile = to_8bit(np.full((4, 4, 3), 148, np.uint8), from_cicp(1, 16))
     assert profile is None
     assert pixels.min() > 240
 
 
-def test_profiles_are_smaller_than_a_kilobyte_and_made_once() -> None:
+def test_profiles_are_smaller_than_a_kilobyte_and_cached() -> None:
     one, other = (from_cicp(12, 13) for _ in range(2))
     samples = np.zeros((1, 1, 3), np.uint8)
     assert to_8bit(samples, one)[1] is to_8bit(samples, other)[1]

@@ -61,7 +61,7 @@ def oriented(image: Image.Image, orientation: int) -> bytes:
 
 
 @pytest.mark.parametrize("file_format", LOSSLESS)
-def test_a_lossless_file_gives_its_very_pixels(file_format: str) -> None:
+def test_a_lossless_file_gives_exact_pixels(file_format: str) -> None:
     picture = noise(31, 17)
     photo = read(saved(Image.fromarray(picture), file_format, **LOSSLESS[file_format]))
     np.testing.assert_array_equal(photo.pixels, picture)
@@ -69,13 +69,13 @@ def test_a_lossless_file_gives_its_very_pixels(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "MPO"])
-def test_a_jpeg_gives_about_its_pixels(file_format: str) -> None:
+def test_a_jpeg_gives_approximate_pixels(file_format: str) -> None:
     picture = astronaut()
     photo = read(saved(Image.fromarray(picture), file_format, quality=95))
     assert difference(photo.pixels, picture).mean() < 2
 
 
-def test_the_pixels_are_plain_bytes_that_may_be_written_to() -> None:
+def test_the_pixels_are_a_writable_uint8_array() -> None:
     pixels = read(saved(marked(), "JPEG")).pixels
     assert pixels.dtype == np.uint8
     assert pixels.flags.c_contiguous
@@ -83,13 +83,13 @@ def test_the_pixels_are_plain_bytes_that_may_be_written_to() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_comes_out_upright(orientation: int) -> None:
+def test_every_exif_orientation_is_turned_upright(orientation: int) -> None:
     photo = read(oriented(marked(), orientation))
     np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "TIFF", "PNG", "HEIF", "AVIF"])
-def test_orientation_is_read_in_every_format_that_has_it_and_applied_once(
+def test_orientation_is_applied_once_in_every_format_that_has_it(
     file_format: str,
 ) -> None:
     exif = Image.Exif()
@@ -101,7 +101,7 @@ def test_orientation_is_read_in_every_format_that_has_it_and_applied_once(
     assert difference(photo.pixels, turned).mean() < 20
 
 
-def test_an_alpha_channel_turns_with_the_picture() -> None:
+def test_the_alpha_channel_is_turned_with_the_image() -> None:
     image = marked().convert("RGBA")
     alpha = noise(24, 40)[..., 0]
     image.putalpha(Image.fromarray(alpha))
@@ -124,7 +124,7 @@ def test_broken_exif_is_ignored(exif: bytes) -> None:
     np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
 
 
-def test_nothing_but_pixels_and_profile_survives_decoding() -> None:
+def test_decoding_keeps_only_pixels_and_profile() -> None:
     exif = Image.Exif()
     exif[Base.Make] = "Camera"
     exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] = "N"
@@ -137,9 +137,7 @@ def test_nothing_but_pixels_and_profile_survives_decoding() -> None:
     ("file_format", "options"),
     [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})],
 )
-def test_the_first_frame_of_several_is_the_picture(
-    file_format: str, options: dict[str, bool]
-) -> None:
+def test_the_first_of_several_frames_is_decoded(file_format: str, options: dict[str, bool]) -> None:
     frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "lime", "blue")]
     data = saved(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
     pixels = read(data).pixels
@@ -148,14 +146,14 @@ def test_the_first_frame_of_several_is_the_picture(
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1)])
 @pytest.mark.parametrize("file_format", READ)
-def test_a_thin_picture_is_a_picture(size: tuple[int, int], file_format: str) -> None:
+def test_an_extremely_long_image_is_decoded(size: tuple[int, int], file_format: str) -> None:
     photo = read(saved(Image.new("RGB", size, "white"), file_format))
     assert photo.pixels.shape == (size[1], size[0], 3)
     assert photo.pixels.min() > 250
 
 
 @pytest.mark.parametrize("missing", [1, 8, 12, 20])
-def test_a_png_without_its_last_bytes_is_refused(missing: int) -> None:
+def test_a_png_without_its_last_bytes_is_rejected(missing: int) -> None:
     whole = saved(Image.fromarray(astronaut(40, 40)), "PNG")
     with pytest.raises(InvalidImageError):
         decode(whole[:-missing], max_pixels=10_000)
@@ -163,7 +161,7 @@ def test_a_png_without_its_last_bytes_is_refused(missing: int) -> None:
 
 
 @pytest.mark.parametrize("file_format", READ)
-def test_a_cut_file_is_refused_wherever_it_is_cut(file_format: str) -> None:
+def test_a_file_truncated_at_any_byte_is_rejected(file_format: str) -> None:
     data = saved(Image.fromarray(noise(64, 64)), file_format)
     for kept in range(0, len(data) * 9 // 10, max(1, len(data) // 40)):
         with pytest.raises(InvalidImageError):
@@ -172,7 +170,7 @@ def test_a_cut_file_is_refused_wherever_it_is_cut(file_format: str) -> None:
 
 @pytest.mark.parametrize("file_format", READ)
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of much that it then reads
-def test_a_damaged_file_is_decoded_or_refused_and_nothing_else(file_format: str) -> None:
+def test_a_damaged_file_is_decoded_or_rejected_with_invalid_image(file_format: str) -> None:
     data = saved(Image.fromarray(noise(24, 24)), file_format)
     random = np.random.default_rng(0)
     for _ in range(150):
@@ -186,16 +184,16 @@ def test_a_damaged_file_is_decoded_or_refused_and_nothing_else(file_format: str)
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF", b"%PDF-1.7", b"<svg/>", b"\x00" * 5000])
-def test_what_is_no_image_is_refused_with_the_formats_that_are_read(data: bytes) -> None:
+def test_other_files_are_rejected_with_the_supported_formats(data: bytes) -> None:
     with pytest.raises(InvalidImageError, match=INPUT_FORMAT_NAMES):
         read(data)
 
 
-def test_the_formats_named_are_those_that_users_know() -> None:
+def test_the_error_lists_the_formats_by_their_common_names() -> None:
     assert INPUT_FORMAT_NAMES == "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 
 
-def test_a_format_that_pillow_knows_but_that_is_not_offered_is_refused() -> None:
+def test_a_format_that_only_pillow_supports_is_rejected() -> None:
     with pytest.raises(InvalidImageError):
         read(saved(marked(), "ICO"))
 
@@ -207,7 +205,7 @@ def test_the_limit_itself_is_allowed_and_one_pixel_more_is_not() -> None:
         decode(data, max_pixels=999)
 
 
-def test_size_is_judged_from_the_header_before_any_pixel() -> None:
+def test_the_size_is_checked_from_the_header_before_decoding() -> None:
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + header
     start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
@@ -222,13 +220,13 @@ def test_pillows_own_limit_does_not_interfere(monkeypatch: pytest.MonkeyPatch) -
         assert read(saved(marked(), file_format)).pixels.shape == (24, 40, 3)
 
 
-def test_decoding_leaves_pillows_settings_alone() -> None:
+def test_decoding_does_not_change_pillows_settings() -> None:
     before = Image.MAX_IMAGE_PIXELS
     read(saved(marked(), "PNG"))
     assert before == Image.MAX_IMAGE_PIXELS
 
 
-def test_running_out_of_memory_is_not_called_a_broken_image(
+def test_a_lack_of_memory_is_not_reported_as_a_broken_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def exhausted(_image: Image.Image) -> None:
@@ -239,7 +237,7 @@ def test_running_out_of_memory_is_not_called_a_broken_image(
         read(saved(marked(), "PNG"))
 
 
-def test_the_file_name_says_nothing(tmp_path: Path) -> None:
+def test_the_format_does_not_depend_on_the_file_name(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(saved(marked(), "PNG"))
     np.testing.assert_array_equal(read(path.read_bytes()).pixels, np.asarray(marked()))
@@ -260,25 +258,25 @@ def test_a_photo_of_a_phone_is_read(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("brand", [b"mif1", b"msf1"])
-def test_the_brand_may_stand_second(brand: bytes) -> None:
+def test_the_brand_can_be_a_compatible_one(brand: bytes) -> None:
     data = saved(Image.fromarray(astronaut(64, 64)), "AVIF")
     assert data[8:12] == b"avif"
     assert read(data[:8] + brand + data[12:]).pixels.shape == (64, 64, 3)
 
 
-def test_a_box_file_of_another_kind_is_no_image() -> None:
+def test_a_box_file_with_other_brands_is_rejected() -> None:
     film = (20).to_bytes(4) + b"ftypisom" + bytes(4) + b"mp42" + bytes(500)
     with pytest.raises(InvalidImageError, match=INPUT_FORMAT_NAMES):
         read(film)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:2:0"}])
-def test_the_quick_way_gives_the_pixels_of_the_careful_one(options: dict[str, object]) -> None:
+def test_simplejpeg_and_pillow_give_the_same_pixels(options: dict[str, object]) -> None:
     data = saved(Image.fromarray(astronaut()), "JPEG", quality=90, **options)
     np.testing.assert_array_equal(read(data).pixels, np.asarray(Image.open(BytesIO(data))))
 
 
-def test_a_jpeg_that_only_pillow_reads_is_read() -> None:
+def test_a_jpeg_that_only_pillow_reads_is_decoded() -> None:
     grey = Image.fromarray(astronaut()[..., 0])
     cmyk = Image.fromarray(astronaut()).convert("CMYK")
     for image in (grey, cmyk):

@@ -23,7 +23,7 @@ def upright(data: bytes) -> np.ndarray:
     return decode(data, max_pixels=10_000).pixels
 
 
-def test_values_that_point_past_the_end_do_not_hide_the_orientation() -> None:
+def test_the_orientation_is_read_despite_values_past_the_end() -> None:
     lost = (0x10F, ASCII, 40, struct.pack("<L", 90_000))
     data = exif(lost, (0x110, ASCII, 40, struct.pack("<L", 80_000)), (274, SHORT, 1, b"\6\0\0\0"))
     jpeg = saved(Image.fromarray(PICTURE), "JPEG", quality=95)
@@ -35,9 +35,7 @@ def test_values_that_point_past_the_end_do_not_hide_the_orientation() -> None:
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(("kind", "code"), [(BYTE, "B"), (SHORT, "H"), (LONG, "L")])
-def test_the_orientation_is_read_in_every_type_of_whole_number(
-    order: str, kind: int, code: str
-) -> None:
+def test_the_orientation_is_read_in_every_integer_type(order: str, kind: int, code: str) -> None:
     value = struct.pack(f"{order}{code}", 8).ljust(4, b"\0")
     assert read_orientation(exif((274, kind, 1, value), order=order)) == 8
 
@@ -61,7 +59,7 @@ def test_data_without_orientation_is_upright(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
-def test_an_orientation_in_xmp_alone_turns_nothing(file_format: str) -> None:
+def test_an_orientation_in_xmp_is_ignored(file_format: str) -> None:
     image = Image.fromarray(PICTURE)
     if file_format == "PNG":
         data = png_with(image, png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP))
@@ -82,7 +80,7 @@ def dcf(index: bytes) -> bytes:
     return exif((34665, LONG, 1, struct.pack("<L", 26)), after=nested + last)
 
 
-def test_a_dcf_file_of_adobe_rgb_gets_its_profile_and_another_does_not() -> None:
+def test_a_dcf_optional_file_gets_an_adobe_rgb_profile() -> None:
     assert is_adobe_rgb(dcf(b"R03\0"))
     assert not is_adobe_rgb(dcf(b"R98\0"))
     jpeg = saved(Image.fromarray(PICTURE), "JPEG", quality=95)
@@ -96,7 +94,7 @@ def test_a_dcf_file_of_adobe_rgb_gets_its_profile_and_another_does_not() -> None
     np.testing.assert_array_equal(photo.pixels, plain.pixels)
 
 
-def test_a_dcf_file_with_a_profile_keeps_that() -> None:
+def test_a_dcf_optional_file_keeps_its_own_profile() -> None:
     jpeg = saved(Image.fromarray(PICTURE), "JPEG", icc_profile=SRGB)
     photo = decode(jpeg[:2] + segment(0xE1, dcf(b"R03\0")) + jpeg[2:], max_pixels=10_000)
     assert photo.icc_profile == SRGB

@@ -52,7 +52,7 @@ def version_4(profile: bytes, more: bytes) -> bytes:
     ],
 )
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_a_profile_with_a_bad_header_is_written_with_a_good_one(
+def test_a_profile_with_an_invalid_header_is_repaired(
     profile: bytes, intent: int, output: str
 ) -> None:
     sent = saved(Image.fromarray(astronaut(20, 20)), "JPEG", icc_profile=profile)
@@ -66,7 +66,7 @@ def test_a_profile_with_a_bad_header_is_written_with_a_good_one(
 
 
 @pytest.mark.parametrize("profile", [SRGB, display_p3()])
-def test_a_good_profile_is_not_changed(profile: bytes) -> None:
+def test_a_valid_profile_is_not_changed(profile: bytes) -> None:
     assert repair_header(profile) == profile
 
 
@@ -78,7 +78,7 @@ def test_a_good_profile_is_not_changed(profile: bytes) -> None:
         build_profile("c", ADOBE_RGB, ADOBE_RGB_CURVE),
     ],
 )
-def test_profiles_made_here_are_accepted_and_keep_white(profile: bytes) -> None:
+def test_built_profiles_are_valid_and_keep_white(profile: bytes) -> None:
     assert accepted_by_libpng(profile)
     white = np.full((2, 2, 3), 255, np.uint8)
     assert in_srgb(white, profile).min() >= 254

@@ -34,20 +34,20 @@ def pixels(data: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("missing", [1, 2])
-def test_a_jpeg_without_its_end_marker_is_the_whole_picture(kind: str, missing: int) -> None:
+def test_a_jpeg_without_an_end_marker_is_decoded(kind: str, missing: int) -> None:
     whole = jpeg(kind)
     np.testing.assert_array_equal(pixels(whole[:-missing]), pixels(whole))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_jpeg_that_lacks_some_of_its_picture_is_refused_as_cut_short(kind: str) -> None:
+def test_a_jpeg_that_lacks_image_data_is_rejected_as_truncated(kind: str) -> None:
     whole = jpeg(kind)
     for missing in (8, 20, 100, len(whole) // 3, len(whole) // 2):
         with pytest.raises(InvalidImageError, match="truncated"):
             pixels(whole[:-missing])
 
 
-def test_a_progressive_jpeg_cut_between_its_scans_is_refused() -> None:
+def test_a_progressive_jpeg_truncated_between_scans_is_rejected() -> None:
     whole = jpeg("progressive")
     starts = [at for at in range(len(whole)) if whole.startswith((b"\xff\xc4", b"\xff\xda"), at)]
     last = [at for at in starts if whole.startswith(b"\xff\xda", at)][1:]
@@ -69,7 +69,7 @@ def test_a_progressive_jpeg_cut_between_its_scans_is_refused() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["RGB", "CMYK"])
-def test_a_segment_that_is_too_short_is_passed_over(short: bytes, kind: str) -> None:
+def test_a_segment_that_is_too_short_is_ignored(short: bytes, kind: str) -> None:
     whole = jpeg(kind)
     np.testing.assert_array_equal(pixels(whole[:2] + short + whole[2:]), pixels(whole))
 
@@ -83,7 +83,9 @@ def test_a_segment_that_is_too_short_is_passed_over(short: bytes, kind: str) -> 
         (0xF7, 8, "JPEG-LS"),
     ],
 )
-def test_a_kind_of_jpeg_that_is_not_read_is_named(marker: int, bits: int, name: str) -> None:
+def test_an_unsupported_kind_of_jpeg_is_named_in_the_error(
+    marker: int, bits: int, name: str
+) -> None:
     whole = bytearray(jpeg())
     at = whole.index(b"\xff\xc0")
     whole[at + 1], whole[at + 4] = marker, bits
@@ -91,6 +93,6 @@ def test_a_kind_of_jpeg_that_is_not_read_is_named(marker: int, bits: int, name: 
         pixels(bytes(whole))
 
 
-def test_a_film_that_follows_the_picture_changes_nothing() -> None:
+def test_a_video_after_the_image_changes_nothing() -> None:
     whole = jpeg()
     np.testing.assert_array_equal(pixels(whole + b"\xff\xd8\xff\xda\0\0" * 9), pixels(whole))

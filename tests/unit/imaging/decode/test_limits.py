@@ -56,7 +56,7 @@ def test_an_ordinary_jpeg_has_few_scans(options: dict[str, bool]) -> None:
         check_jpeg(saved(Image.fromarray(astronaut()), "JPEG", **options))
 
 
-def test_a_jpeg_may_have_as_many_scans_as_are_allowed_and_not_one_more() -> None:
+def test_a_jpeg_can_have_the_maximum_of_scans_and_no_more() -> None:
     check_jpeg(START + SCAN * MAX_SCANS + END)
     with pytest.raises(InvalidImageError, match="scans"):
         check_jpeg(START + SCAN * (MAX_SCANS + 1) + END)
@@ -78,7 +78,7 @@ def jpeg(width: int, height: int, scans: int, marker: int = 0xC2) -> bytes:
     ],
 )
 @pytest.mark.parametrize("marker", [0xC0, 0xC1, 0xC2, 0xCA])
-def test_the_larger_a_jpeg_the_fewer_scans_it_can_have(
+def test_a_larger_jpeg_can_have_fewer_scans(
     width: int, height: int, scans: int, marker: int
 ) -> None:
     check_jpeg(jpeg(width, height, scans, marker))
@@ -93,7 +93,7 @@ def test_the_largest_frame_header_counts() -> None:
             check_jpeg(data)
 
 
-def test_a_tiff_has_no_progressive_jpeg() -> None:
+def test_a_tiff_with_progressive_jpeg_data_is_rejected() -> None:
     frame = bytes.fromhex("ffc2 0011 08 0010 0010 03 012200 021101 031101")
     for order in "<>":
         compressed = directory(*tiled(16, 16), (259, SHORT, 1, 7), order=order)
@@ -103,26 +103,26 @@ def test_a_tiff_has_no_progressive_jpeg() -> None:
         check_tiff(directory(*tiled(16, 16), (259, SHORT, 1, 8), order=order) + frame)
 
 
-def test_scans_that_never_end_are_counted_too() -> None:
+def test_scans_without_an_end_are_counted() -> None:
     with pytest.raises(InvalidImageError, match="scans"):
         check_jpeg(START + b"\xff\xff" + SCAN * (MAX_SCANS + 1))
 
 
-def test_a_jpeg_may_have_so_many_segments_before_its_first_scan() -> None:
+def test_a_jpeg_can_have_the_maximum_of_segments_before_its_first_scan() -> None:
     piece = b"\xff\xe1\x00\x09Exif\0\0x"
     check_jpeg(b"\xff\xd8" + piece * (MAX_SEGMENTS - 1) + SCAN + END)
     with pytest.raises(InvalidImageError, match="segments"):
         check_jpeg(b"\xff\xd8" + piece * MAX_SEGMENTS + SCAN + END)
 
 
-def test_what_follows_a_jpeg_or_stands_in_its_segments_is_no_scan_of_it() -> None:
+def test_bytes_after_a_jpeg_or_inside_its_segments_do_not_count_as_scans() -> None:
     film = SCAN * (2 * MAX_SCANS)
     comment = b"\xff\xfe" + (len(film) + 2).to_bytes(2) + film
     with does_not_raise():
         check_jpeg(START + comment + SCAN + END + film)
 
 
-def test_a_png_may_have_so_many_chunks_and_not_one_more() -> None:
+def test_a_png_can_have_the_maximum_of_chunks_and_no_more() -> None:
     start, chunk = b"\x89PNG\r\n\x1a\n", bytes(4) + b"juNk" + bytes(4)
     check_png(start + chunk * MAX_CHUNKS)
     with pytest.raises(InvalidImageError, match="chunks"):
@@ -130,7 +130,7 @@ def test_a_png_may_have_so_many_chunks_and_not_one_more() -> None:
 
 
 @pytest.mark.parametrize("piece", [b"\x01x", b"\0!\xfe\x01x\0!\xfe", b"\0" * 9])
-def test_a_gif_may_not_have_blocks_without_number_before_its_first_frame(piece: bytes) -> None:
+def test_a_gif_with_too_many_blocks_before_its_first_frame_is_rejected(piece: bytes) -> None:
     whole = saved(Image.fromarray(astronaut(20, 20)), "GIF", comment=b"one")
     frame = whole.index(b",\0\0\0\0")
     check_gif(whole[:frame] + b"!\xfe" + piece * 9 + b"\0" + whole[frame:])
@@ -140,7 +140,7 @@ def test_a_gif_may_not_have_blocks_without_number_before_its_first_frame(piece: 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
-def test_a_tile_is_judged_by_the_picture_it_is_for(order: str, *, big: bool) -> None:
+def test_the_limit_of_a_tile_depends_on_the_image(order: str, *, big: bool) -> None:
     check_tiff(directory(*tiled(1, 4096), order=order, big=big))
     check_tiff(directory(*tiled(10_000, 10_016), order=order, big=big))
     with pytest.raises(InvalidImageError, match="tiles"):
@@ -148,12 +148,12 @@ def test_a_tile_is_judged_by_the_picture_it_is_for(order: str, *, big: bool) -> 
 
 
 @pytest.mark.parametrize("kind", [SHORT, LONG, LONG8])
-def test_a_tile_is_seen_in_whatever_kind_of_number(kind: int) -> None:
+def test_the_size_of_a_tile_is_read_in_every_integer_type(kind: int) -> None:
     with pytest.raises(InvalidImageError, match="tiles"):
         check_tiff(directory(*tiled(200, 44_000, kind), big=True))
 
 
-def test_a_second_entry_of_a_tag_makes_nothing_better() -> None:
+def test_the_worse_of_two_entries_of_a_tag_counts() -> None:
     lie = [*tiled(1, 44_000), *tiled(44_000, 256)]
     for entries in (lie, lie[::-1]):
         with pytest.raises(InvalidImageError, match="tiles"):
@@ -161,19 +161,19 @@ def test_a_second_entry_of_a_tag_makes_nothing_better() -> None:
 
 
 @pytest.mark.parametrize("tag", [273, 324])
-def test_a_tiff_has_so_many_strips_or_tiles_and_no_more(tag: int) -> None:
+def test_a_tiff_can_have_the_maximum_of_strips_or_tiles_and_no_more(tag: int) -> None:
     check_tiff(directory((tag, LONG, MAX_STRIPS, 8)))
     with pytest.raises(InvalidImageError, match="strips"):
         check_tiff(directory((tag, LONG, MAX_STRIPS + 1, 8)))
 
 
-def test_a_directory_without_end_is_refused_unread() -> None:
+def test_a_directory_with_too_many_entries_is_rejected_unread() -> None:
     with pytest.raises(InvalidImageError, match="entries"):
         check_tiff(b"II" + struct.pack("<HHHQQ", 43, 8, 0, 16, 1 << 40) + bytes(500))
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "jpeg"])
-def test_an_ordinary_tiff_passes_however_much_of_it_is_there(compression: str | None) -> None:
+def test_an_ordinary_tiff_truncated_at_any_byte_passes_the_limits(compression: str | None) -> None:
     options = {"compression": compression} if compression else {}
     whole = saved(Image.fromarray(astronaut()), "TIFF", **options)
     check_tiff(whole)

@@ -49,7 +49,7 @@ def with_wrong_crc(chunk: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", ANCILLARY)
 @pytest.mark.parametrize("body", [b"", b"\0", b"ab", b"Name\0\7rest", b"\xff" * 9])
-def test_an_ancillary_chunk_of_a_wrong_length_or_method_is_ignored(
+def test_an_ancillary_chunk_with_an_invalid_length_or_method_is_ignored(
     kind: bytes, body: bytes
 ) -> None:
     photo = read(png_chunk(kind, body))
@@ -68,7 +68,7 @@ def test_an_ancillary_chunk_of_a_wrong_length_or_method_is_ignored(
         (b"pHYs", bytes(9)),
     ],
 )
-def test_a_chunk_with_a_wrong_crc_is_as_if_it_were_not_there(kind: bytes, body: bytes) -> None:
+def test_an_ancillary_chunk_with_a_wrong_crc_is_ignored(kind: bytes, body: bytes) -> None:
     photo = read(with_wrong_crc(png_chunk(kind, body)))
     np.testing.assert_array_equal(photo.pixels, PICTURE)
     assert photo.icc_profile is None
@@ -76,7 +76,7 @@ def test_a_chunk_with_a_wrong_crc_is_as_if_it_were_not_there(kind: bytes, body: 
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"tEXt"])
-def test_a_long_text_is_ignored(kind: bytes) -> None:
+def test_a_long_text_chunk_is_ignored(kind: bytes) -> None:
     packed = zlib.compress(bytes(3_000_000))
     body = {
         b"zTXt": b"Comment\0\0" + packed,
@@ -90,14 +90,14 @@ def test_a_long_text_is_ignored(kind: bytes) -> None:
     "packed",
     [zlib.compress(SRGB)[:-9], b"junk", zlib.compress(bytes(9_000_000)), zlib.compress(b"junk")],
 )
-def test_a_profile_that_does_not_inflate_or_is_none_is_ignored(packed: bytes) -> None:
+def test_an_invalid_profile_chunk_is_ignored(packed: bytes) -> None:
     photo = read(png_chunk(b"iCCP", b"name\0\0" + packed))
     assert photo.icc_profile is None
     np.testing.assert_array_equal(photo.pixels, PICTURE)
 
 
 @pytest.mark.parametrize("profile", [b"junk" * 50, grey_profile(2.2)])
-def test_a_profile_that_cannot_be_used_does_not_stand_before_the_gamma(profile: bytes) -> None:
+def test_the_gamma_counts_if_the_profile_is_unusable(profile: bytes) -> None:
     gamma = png_chunk(b"gAMA", struct.pack(">L", 100_000))
     packed = png_chunk(b"iCCP", b"name\0\0" + zlib.compress(profile))
     np.testing.assert_array_equal(read(packed, gamma).pixels, read(gamma).pixels)
@@ -112,7 +112,7 @@ def test_a_profile_that_cannot_be_used_does_not_stand_before_the_gamma(profile: 
         (b"iCCP", b"name\0\0" + zlib.compress(SRGB)),
     ],
 )
-def test_chunks_of_colour_count_only_before_the_palette_and_the_pixels(
+def test_colour_chunks_count_only_before_the_palette_and_the_pixels(
     kind: bytes, body: bytes, before: bytes
 ) -> None:
     image = Image.fromarray(PICTURE).quantize(16)
@@ -126,7 +126,7 @@ def test_chunks_of_colour_count_only_before_the_palette_and_the_pixels(
 
 @pytest.mark.parametrize("length", [0, 1, 3, 5, 7, 17, 300])
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])
-def test_a_transparent_colour_of_a_wrong_length_is_ignored(mode: str, length: int) -> None:
+def test_a_transparent_colour_with_an_invalid_length_is_ignored(mode: str, length: int) -> None:
     if mode == "P" and 0 < length <= 16:
         length += 16
     image = Image.fromarray(PICTURE)
@@ -145,23 +145,23 @@ def test_a_transparent_colour_before_its_palette_is_ignored() -> None:
     assert decode(data[:33] + chunk + data[33:], max_pixels=1000).alpha is None
 
 
-def test_a_whole_profile_is_kept() -> None:
+def test_a_complete_profile_is_kept() -> None:
     assert read(png_chunk(b"iCCP", b"name\0\0" + zlib.compress(SRGB))).icc_profile == SRGB
 
 
-def test_a_critical_chunk_with_a_wrong_crc_is_refused() -> None:
+def test_a_critical_chunk_with_a_wrong_crc_is_rejected() -> None:
     data = saved(Image.fromarray(PICTURE), "PNG")
     with pytest.raises(InvalidImageError):
         decode(data[:29] + b"\0\0\0\0" + data[33:], max_pixels=1000)
 
 
-def test_apples_own_form_of_png_is_named() -> None:
+def test_apples_cgbi_png_is_named_in_the_error() -> None:
     data = saved(Image.fromarray(PICTURE), "PNG")
     with pytest.raises(InvalidImageError, match="CgBI form of PNG is not supported; save it as"):
         decode(data[:8] + png_chunk(b"CgBI", bytes(4)) + data[8:], max_pixels=1000)
 
 
-def test_the_first_picture_of_an_animation_is_read_without_the_others() -> None:
+def test_the_first_image_of_an_animation_is_read_without_the_others() -> None:
     frames = [Image.fromarray(PICTURE), Image.fromarray(255 - PICTURE)]
     data = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(decode(data, max_pixels=1000).pixels, PICTURE)

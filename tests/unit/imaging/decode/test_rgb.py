@@ -34,7 +34,7 @@ def assert_grey(photo: Photo, greys: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF"])
-def test_black_and_white_is_black_and_white(file_format: str) -> None:
+def test_a_1_bit_image_becomes_black_and_white(file_format: str) -> None:
     dots = noise(9, 13)[..., 0] > 127
     photo = read(saved(Image.fromarray(dots), file_format))
     assert_grey(photo, np.where(dots, 255, 0).astype(np.uint8))
@@ -54,31 +54,31 @@ def test_grey_with_alpha_keeps_both(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
-def test_sixteen_bits_are_scaled_and_not_clipped(order: str) -> None:
+def test_16_bits_are_scaled_and_not_clipped(order: str) -> None:
     assert_grey(read(saved(Image.fromarray(RAMP.astype(order)), "TIFF")), GREYS)
 
 
-def test_a_sixteen_bit_png_is_scaled_and_not_clipped() -> None:
+def test_a_16_bit_png_is_scaled_and_not_clipped() -> None:
     assert_grey(read(saved(Image.fromarray(RAMP), "PNG")), GREYS)
 
 
-def test_whole_numbers_of_32_bits_are_scaled_to_what_holds_them() -> None:
+def test_32_bit_integers_are_scaled_by_the_smallest_range_that_fits() -> None:
     for samples in (RAMP.astype(np.int32), GREYS.astype(np.int32)):
         assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
 
 @pytest.mark.parametrize("scale", [1, 255, 65535])
-def test_floating_point_is_scaled_to_what_holds_it(scale: int) -> None:
+def test_floats_are_scaled_by_the_smallest_range_that_fits(scale: int) -> None:
     samples = (GREYS / 255 * scale).astype(np.float32)
     assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
 
-def test_floating_point_beyond_all_scales_is_stretched() -> None:
+def test_floats_beyond_all_ranges_are_stretched() -> None:
     samples = GREYS.astype(np.float32) * 1000 - 90_000
     assert_grey(read(saved(Image.fromarray(samples), "TIFF")), GREYS)
 
 
-def test_samples_that_are_no_numbers_do_not_break_a_picture() -> None:
+def test_nan_and_infinite_samples_are_decoded() -> None:
     samples = np.array([[0, np.nan, 1]], np.float32)
     np.testing.assert_array_equal(scale_grey(samples), [[0, 0, 255]])
 
@@ -115,7 +115,7 @@ def test_a_palette_with_an_alpha_channel_keeps_it() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
-def test_rgba_keeps_its_alpha_and_the_colours_beneath_it(file_format: str) -> None:
+def test_rgba_keeps_its_alpha_and_the_colours_under_it(file_format: str) -> None:
     picture = np.dstack((noise(20, 30), np.maximum(noise(20, 30, 1)[..., :1], 1)))
     options = {"lossless": True} if file_format == "WEBP" else {}
     photo = read(saved(Image.fromarray(picture), file_format, **options))
@@ -123,14 +123,14 @@ def test_rgba_keeps_its_alpha_and_the_colours_beneath_it(file_format: str) -> No
     np.testing.assert_array_equal(photo.alpha, picture[..., 3])
 
 
-def test_a_fourth_channel_that_is_padding_is_no_alpha() -> None:
+def test_a_fourth_channel_of_padding_does_not_become_alpha() -> None:
     image = Image.fromarray(np.dstack((noise(20, 30), np.zeros((20, 30), np.uint8))), "RGBX")
     photo = read(saved(image, "TIFF"))
     np.testing.assert_array_equal(photo.pixels, noise(20, 30))
     assert photo.alpha is None
 
 
-def test_premultiplied_colour_is_made_straight() -> None:
+def test_premultiplied_colour_becomes_straight() -> None:
     straight = np.full((4, 4, 4), (200, 100, 50, 128), np.uint8)
     pixels, alpha, _ = to_rgb(Image.fromarray(straight).convert("RGBa"))
     assert difference(pixels, straight[..., :3]).max() <= 1
@@ -143,7 +143,7 @@ def test_rgb_with_a_transparent_colour_has_alpha_where_all_channels_match() -> N
     np.testing.assert_array_equal(photo.alpha, [[0, 255, 0]])
 
 
-def test_sixteen_bit_rgb_with_a_transparent_colour_has_alpha() -> None:
+def test_16_bit_rgb_with_a_transparent_colour_has_alpha() -> None:
     colours = [(0x1234, 0x5678, 0x9ABC), (0xFFFF, 0x5678, 0x9ABC)]
     row = b"\0" + b"".join(struct.pack(">3H", *colour) for colour in colours)
     header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
@@ -165,7 +165,7 @@ def test_grey_with_a_transparent_level_has_alpha(samples: np.ndarray, key: int) 
 
 
 @pytest.mark.parametrize("mode", ["YCbCr", "LAB", "HSV"])
-def test_other_colour_spaces_come_out_as_the_same_colours(mode: str) -> None:
+def test_other_colour_spaces_keep_their_colours(mode: str) -> None:
     image = Image.fromarray(astronaut(60, 60))
     if mode == "LAB":
         srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
@@ -177,7 +177,7 @@ def test_other_colour_spaces_come_out_as_the_same_colours(mode: str) -> None:
     assert difference(pixels, np.asarray(image)).mean() < 3
 
 
-def test_a_lab_tiff_comes_out_as_the_same_colours() -> None:
+def test_a_lab_tiff_keeps_its_colours() -> None:
     image = Image.fromarray(astronaut(60, 60))
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     other = ImageCms.profileToProfile(image, srgb, lab, outputMode="LAB")
@@ -186,21 +186,21 @@ def test_a_lab_tiff_comes_out_as_the_same_colours() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
-def test_cmyk_comes_out_as_rgb_and_not_as_its_negative(file_format: str) -> None:
+def test_cmyk_becomes_rgb_and_not_its_negative(file_format: str) -> None:
     image = Image.fromarray(astronaut())
     options = {"quality": 95} if file_format == "JPEG" else {}
     photo = read(saved(image.convert("CMYK"), file_format, **options))
     assert difference(photo.pixels, np.asarray(image)).mean() < 3
 
 
-def test_an_rgb_profile_goes_along_with_untouched_pixels() -> None:
+def test_an_rgb_profile_and_the_pixels_are_kept() -> None:
     picture = noise(20, 20)
     photo = read(saved(Image.fromarray(picture), "PNG", icc_profile=SRGB))
     assert photo.icc_profile == SRGB
     np.testing.assert_array_equal(photo.pixels, picture)
 
 
-def test_grey_with_its_own_profile_is_converted_by_it_to_rgb() -> None:
+def test_grey_with_a_grey_profile_is_converted_to_srgb() -> None:
     photo = read(saved(Image.fromarray(GREYS), "PNG", icc_profile=grey_profile(1.0)))
     assert photo.icc_profile is None
     linear = GREYS[0] / 255
@@ -225,7 +225,7 @@ def test_grey_with_an_rgb_profile_keeps_it_because_the_result_is_rgb() -> None:
     "profile",
     [b"junk", SRGB[:200], in_space(SRGB, b"CMYK"), in_space(SRGB, b"GRAY"), grey_profile(1.0)],
 )
-def test_a_profile_that_is_broken_or_of_another_space_is_ignored(profile: bytes) -> None:
+def test_a_profile_that_is_broken_or_for_another_space_is_ignored(profile: bytes) -> None:
     picture = noise(20, 20)
     photo = read(saved(Image.fromarray(picture), "JPEG", quality=100, icc_profile=profile))
     assert photo.icc_profile is None
@@ -234,7 +234,7 @@ def test_a_profile_that_is_broken_or_of_another_space_is_ignored(profile: bytes)
 
 
 @pytest.mark.parametrize("profile", [b"junk", SRGB, in_space(SRGB, b"CMYK"), grey_profile(1.0)])
-def test_cmyk_with_a_profile_that_does_not_fit_is_converted_without(profile: bytes) -> None:
+def test_cmyk_with_an_unsuitable_profile_is_converted_without_it(profile: bytes) -> None:
     image = Image.fromarray(astronaut(50, 50)).convert("CMYK")
     photo = read(saved(image, "TIFF", icc_profile=profile))
     assert photo.icc_profile is None
@@ -242,7 +242,7 @@ def test_cmyk_with_a_profile_that_does_not_fit_is_converted_without(profile: byt
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
-def test_cmyk_is_converted_by_its_profile(file_format: str) -> None:
+def test_cmyk_is_converted_with_its_profile(file_format: str) -> None:
     picture = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
     red_ink, blue_ink = (
         read(saved(picture, file_format, icc_profile=cmyk_profile(cyan_prints_red=red)))
@@ -265,12 +265,12 @@ def test_a_cmyk_profile_turns_no_ink_into_white_and_black_ink_into_black() -> No
 
 
 @pytest.mark.parametrize("extreme", [np.inf, -np.inf, np.float32(3e38), np.float32(-3e38)])
-def test_samples_without_measure_are_stretched_like_any(extreme: float) -> None:
+def test_strips_are_scaled_like_the_whole_image(extreme: float) -> None:
     samples = np.array([[extreme, -extreme]], np.float32)
     assert set(scale_grey(samples).ravel()) == {0, 255}
 
 
-def test_a_scale_is_that_of_the_whole_picture_and_not_of_some_rows() -> None:
+def test_the_scale_is_that_of_the_whole_image() -> None:
     samples = np.zeros((700, 1000), np.float32)
     samples[0, 0], samples[-1, -1] = -1000, 3000
     grey = scale_grey(samples)

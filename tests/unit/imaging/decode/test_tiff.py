@@ -78,7 +78,7 @@ def deep(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 @pytest.mark.parametrize("rows_per_strip", [0, 7])
 @pytest.mark.parametrize("predictor", [False, True])
-def test_planes_of_16_bits_are_the_picture_in_both_byte_orders(
+def test_16_bit_planes_are_read_in_both_byte_orders(
     order: str, compression: int, rows_per_strip: int, *, predictor: bool
 ) -> None:
     data = page(
@@ -95,7 +95,7 @@ def test_planes_of_16_bits_are_the_picture_in_both_byte_orders(
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_grey_whose_white_is_zero_is_not_a_negative(
+def test_grey_with_white_as_zero_is_not_a_negative(
     order: str, kind: type[np.unsignedinteger]
 ) -> None:
     grey = astronaut(40, 50)[..., :1]
@@ -120,7 +120,7 @@ def test_cmyk_with_alpha_is_read_with_its_alpha(
     assert difference(photo.pixels, astronaut(40, 50)).max() <= 1
 
 
-def test_cmyk_with_alpha_is_converted_by_its_profile() -> None:
+def test_cmyk_with_alpha_is_converted_with_its_profile() -> None:
     samples = np.zeros((8, 8, 5), np.uint8)
     samples[..., 0], samples[..., 4] = 255, 99
     profile = cmyk_profile(cyan_prints_red=True)
@@ -170,7 +170,7 @@ def test_floating_point_rgb_is_read(order: str, kind: type[np.floating]) -> None
     assert difference(read(data).pixels, astronaut(40, 50)).max() <= 1
 
 
-def test_floating_point_with_its_own_prediction_is_read() -> None:
+def test_floats_with_the_floating_point_predictor_are_read() -> None:
     samples = (astronaut(12, 20) / 255).astype(">f4")
     planes = samples.view(np.uint8).reshape(12, 60, 4).transpose(0, 2, 1).reshape(12, 240)
     stored = planes.reshape(12, 80, 3)
@@ -195,7 +195,7 @@ def test_floating_point_with_its_own_prediction_is_read() -> None:
     assert difference(read(data).pixels, astronaut(12, 20)).max() <= 1
 
 
-def test_lab_of_16_bits_comes_out_as_the_same_colours() -> None:
+def test_16_bit_lab_keeps_its_colours() -> None:
     image = Image.fromarray(astronaut(60, 60))
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     other = ImageCms.profileToProfile(image, srgb, lab, outputMode="LAB")
@@ -249,7 +249,7 @@ def test_tiles_of_planes_are_put_together(compression: int) -> None:
 
 
 @pytest.mark.parametrize("tag", [254, 255])
-def test_the_full_page_is_the_picture_where_the_first_is_a_reduced_one(tag: int) -> None:
+def test_the_full_size_page_is_read_if_the_first_is_a_smaller_copy(tag: int) -> None:
     small = Image.fromarray(noise(10, 12))
     large = Image.fromarray(astronaut(100, 120))
     data = saved(
@@ -262,7 +262,7 @@ def test_the_full_page_is_the_picture_where_the_first_is_a_reduced_one(tag: int)
     np.testing.assert_array_equal(read(bytes(marked)).pixels, astronaut(100, 120))
 
 
-def test_pages_of_equal_rank_give_the_first() -> None:
+def test_the_first_of_several_full_size_pages_is_read() -> None:
     first, second = Image.fromarray(noise(10, 12)), Image.fromarray(astronaut(100, 120))
     data = saved(first, "TIFF", save_all=True, append_images=[second])
     np.testing.assert_array_equal(read(data).pixels, noise(10, 12))
@@ -312,7 +312,7 @@ RAW = {
 
 
 @pytest.mark.parametrize("kind", RAW)
-def test_a_camera_raw_file_is_refused_as_one_and_not_read_as_its_thumbnail(kind: str) -> None:
+def test_a_camera_raw_file_is_rejected_and_not_read_as_its_thumbnail(kind: str) -> None:
     with pytest.raises(InvalidImageError, match="camera raw file is not supported; develop"):
         read(RAW[kind]())
 
@@ -331,24 +331,24 @@ UNSUPPORTED = {
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
-def test_a_kind_that_is_not_read_is_named_with_what_to_send_instead(kind: str) -> None:
+def test_an_unsupported_kind_is_named_with_a_supported_one(kind: str) -> None:
     name = kind.replace("32-bit", "floating-point")
     with pytest.raises(InvalidImageError, match=f"{name} is not supported; save it as"):
         read(UNSUPPORTED[kind]())
 
 
-def test_an_xmp_packet_turns_no_tiff() -> None:
+def test_an_orientation_in_the_xmp_of_a_tiff_is_ignored() -> None:
     xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
     photo = read(page(astronaut(20, 30), 2, (700, "B", tuple(xmp))))
     np.testing.assert_array_equal(photo.pixels, astronaut(20, 30))
 
 
-def test_the_size_of_unpacked_samples_is_checked_before_they_are_decoded() -> None:
+def test_the_size_of_a_tiff_is_checked_before_unpacking() -> None:
     with pytest.raises(ImageTooLargeError):
         decode(page(deep(noise(20, 30)), 2, planar=True), max_pixels=599)
 
 
-def test_a_cut_file_of_unpacked_samples_is_refused() -> None:
+def test_a_truncated_file_of_unpacked_samples_is_rejected() -> None:
     whole = page(deep(astronaut(20, 30)), 2, planar=True, compression=8, rows_per_strip=5)
     start = struct.unpack_from("<L", whole, 4)[0]
     for place in range(8, start, 97):
@@ -359,13 +359,13 @@ def test_a_cut_file_of_unpacked_samples_is_refused() -> None:
             continue
 
 
-def test_a_strip_that_is_too_large_to_be_unpacked_is_refused() -> None:
+def test_a_strip_that_is_too_large_to_unpack_is_rejected() -> None:
     data = page(np.zeros((1, 20_000, 3), np.float64), 2, (257, "L", (1000,)), (278, "L", (1000,)))
     with pytest.raises(InvalidImageError, match="save it with smaller ones"):
         decode(data, max_pixels=50_000_000)
 
 
-def test_floating_point_with_highlights_nans_and_alpha_keeps_its_scale_and_its_alpha() -> None:
+def test_floats_with_highlights_and_nans_keep_their_scale_and_alpha() -> None:
     samples = np.dstack((astronaut(300, 40) / 255, np.full((300, 40), 0.5))).astype(np.float32)
     samples[0, 0, 0] = np.nan
     photo = read(page(samples, 2, (338, "H", (2,)), rows_per_strip=1))
@@ -377,7 +377,7 @@ def test_floating_point_with_highlights_nans_and_alpha_keeps_its_scale_and_its_a
 
 
 @pytest.mark.parametrize("tag", [258, 338, 339])
-def test_a_file_whose_description_of_samples_is_cut_off_is_refused(tag: int) -> None:
+def test_a_file_with_truncated_sample_tags_is_rejected(tag: int) -> None:
     samples = np.dstack((astronaut(20, 30), noise(20, 30)))
     more = ((339, "H", (1,) * 6), (338, "H", (2, 0, 0)))
     whole = page(samples.astype(np.uint16), 2, *more)
@@ -388,7 +388,9 @@ def test_a_file_whose_description_of_samples_is_cut_off_is_refused(tag: int) -> 
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
-def test_a_full_page_behind_a_reduced_one_is_read_in_every_compression(compression: str) -> None:
+def test_a_full_size_page_after_a_smaller_copy_is_read_in_every_compression(
+    compression: str,
+) -> None:
     data = saved(
         Image.fromarray(noise(10, 12)),
         "TIFF",

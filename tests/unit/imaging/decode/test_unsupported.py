@@ -38,7 +38,7 @@ SENT = {
 
 
 @pytest.mark.parametrize(("name", "data"), [(name, one) for name in SENT for one in SENT[name]])
-def test_a_file_of_a_known_other_kind_is_named(name: str, data: bytes) -> None:
+def test_a_known_unsupported_format_is_named_in_the_error(name: str, data: bytes) -> None:
     with pytest.raises(InvalidImageError, match=f"^{name} is not supported. {SUPPORTED}"):
         decode(data + bytes(200), max_pixels=100)
 

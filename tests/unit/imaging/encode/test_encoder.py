@@ -22,7 +22,7 @@ def chunks(png: bytes) -> list[bytes]:
     return kinds
 
 
-def test_a_png_holds_the_very_pixels() -> None:
+def test_a_png_has_the_exact_pixels() -> None:
     encoded = encode(noise(20, 30), None, None, "png", 90)
     assert encoded.content_type == "image/png"
     image = Image.open(BytesIO(encoded.data))
@@ -30,24 +30,24 @@ def test_a_png_holds_the_very_pixels() -> None:
     np.testing.assert_array_equal(np.asarray(image), noise(20, 30))
 
 
-def test_alpha_makes_it_rgba() -> None:
+def test_alpha_makes_the_png_rgba() -> None:
     alpha = noise(20, 30, 5)[..., 0]
     image = Image.open(BytesIO(encode(noise(20, 30), alpha, None, "png", 90).data))
     np.testing.assert_array_equal(np.asarray(image), np.dstack((noise(20, 30), alpha)))
 
 
-def test_the_profile_goes_along() -> None:
+def test_a_png_keeps_the_profile() -> None:
     image = Image.open(BytesIO(encode(noise(20, 30), None, SRGB, "png", 90).data))
     assert image.info["icc_profile"] == SRGB
 
 
 @pytest.mark.parametrize("profile", [None, SRGB])
-def test_nothing_else_is_written(profile: bytes | None) -> None:
+def test_a_png_has_no_other_metadata(profile: bytes | None) -> None:
     kinds = set(chunks(encode(noise(20, 30), None, profile, "png", 90).data))
     assert kinds == {b"IHDR", b"IDAT", b"IEND"} | ({b"iCCP"} if profile else set())
 
 
-def test_an_unknown_format_is_refused_with_those_there_are() -> None:
+def test_an_unknown_format_is_rejected_with_the_known_ones() -> None:
     with pytest.raises(InvalidFormatError, match=", ".join(OUTPUT_FORMATS)):
         encode(noise(2, 2), None, None, "bmp", 90)
 
@@ -56,7 +56,7 @@ LOSSY = ("jpeg", "webp", "avif")
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_every_format_holds_about_the_picture_and_says_what_it_is(output: str) -> None:
+def test_every_format_has_approximately_the_pixels_and_its_media_type(output: str) -> None:
     encoded = encode(astronaut(), None, None, output, 90)
     image = Image.open(BytesIO(encoded.data))
     assert encoded.content_type == f"image/{output}" == f"image/{str(image.format).lower()}"
@@ -64,13 +64,13 @@ def test_every_format_holds_about_the_picture_and_says_what_it_is(output: str) -
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_a_wide_gamut_profile_goes_along_in_every_format(output: str) -> None:
+def test_every_format_keeps_a_wide_gamut_profile(output: str) -> None:
     image = Image.open(BytesIO(encode(noise(20, 30), None, SRGB, output, 90).data))
     assert image.info["icc_profile"] == SRGB
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_no_format_carries_other_metadata(output: str) -> None:
+def test_no_format_has_other_metadata(output: str) -> None:
     image = Image.open(BytesIO(encode(noise(20, 30), None, None, output, 90).data))
     image.load()
     assert not image.getexif()
@@ -97,32 +97,32 @@ def test_transparency_becomes_white_in_a_jpeg() -> None:
 
 
 @pytest.mark.parametrize("output", LOSSY)
-def test_more_quality_takes_more_bytes(output: str) -> None:
+def test_a_higher_quality_takes_more_bytes(output: str) -> None:
     sizes = [len(encode(astronaut(), None, None, output, q).data) for q in (1, 50, 90, 100)]
     assert sizes == sorted(set(sizes))
 
 
 @pytest.mark.parametrize("quality", [0, 101, -1])
-def test_a_quality_out_of_range_is_refused(quality: int) -> None:
+def test_a_quality_out_of_range_is_rejected(quality: int) -> None:
     with pytest.raises(InvalidQualityError, match="1 to 100"):
         encode(noise(2, 2), None, None, "jpeg", quality)
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (17, 31)])
-def test_odd_sizes_come_out_in_their_size(output: str, size: tuple[int, int]) -> None:
+def test_odd_sizes_are_kept(output: str, size: tuple[int, int]) -> None:
     image = Image.open(BytesIO(encode(noise(*size), None, None, output, 90).data))
     image.load()
     assert image.size == size[::-1]
 
 
-def test_a_picture_too_long_for_its_format_is_refused_with_the_limit() -> None:
+def test_an_image_too_long_for_its_format_is_rejected_with_the_limit() -> None:
     with pytest.raises(InvalidFormatError, match="webp can have at most 16383 pixels on a side"):
         encode(noise(1, 16_384), None, None, "webp", 90)
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_a_side_is_judged_by_the_format(output: str) -> None:
+def test_the_limit_of_a_side_depends_on_the_format(output: str) -> None:
     side_px = OUTPUT_FORMATS[output].max_side_px
     check_size(output, (1, side_px, 3), has_alpha=True)
     with pytest.raises(InvalidFormatError, match="on a side"):
@@ -130,13 +130,13 @@ def test_a_side_is_judged_by_the_format(output: str) -> None:
 
 
 @pytest.mark.parametrize(("output", "has_alpha"), [("avif", False), ("avif", True), ("webp", True)])
-def test_an_area_that_an_encoder_cannot_bear_is_refused(output: str, *, has_alpha: bool) -> None:
+def test_an_area_above_the_formats_limit_is_rejected(output: str, *, has_alpha: bool) -> None:
     check_size(output, (6000, 6000, 3), has_alpha=has_alpha)
     with pytest.raises(InvalidFormatError, match=f"in {output} can have at most 36 megapixels"):
         check_size(output, (6000, 6001, 3), has_alpha=has_alpha)
 
 
 @pytest.mark.parametrize(("output", "has_alpha"), [("png", True), ("jpeg", True), ("webp", False)])
-def test_another_area_is_not(output: str, *, has_alpha: bool) -> None:
+def test_formats_without_a_limit_accept_large_areas(output: str, *, has_alpha: bool) -> None:
     with does_not_raise():
         check_size(output, (16_000, 16_000, 3), has_alpha=has_alpha)

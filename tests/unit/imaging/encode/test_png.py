@@ -51,7 +51,7 @@ def stored(png: bytes) -> bytes:
     channels=st.sampled_from([3, 4]),
     seed=st.integers(0, 1000),
 )
-def test_any_size_comes_back_from_pillow_to_the_byte(
+def test_pillow_reads_back_any_size_exactly(
     height: int, width: int, channels: int, seed: int
 ) -> None:
     shape = (height, width, channels)
@@ -61,7 +61,7 @@ def test_any_size_comes_back_from_pillow_to_the_byte(
     np.testing.assert_array_equal(np.asarray(image), picture)
 
 
-def test_every_chunk_is_framed_and_checked_as_the_standard_says() -> None:
+def test_every_chunk_has_a_valid_length_and_crc() -> None:
     found = chunks(write_png(noise(40, 30), SRGB))
     kinds = [one.kind for one in found]
     assert kinds[:2] == [b"IHDR", b"iCCP"]
@@ -70,7 +70,7 @@ def test_every_chunk_is_framed_and_checked_as_the_standard_says() -> None:
     assert all(zlib.crc32(one.kind + one.data) == one.check for one in found)
 
 
-def test_a_picture_of_many_strips_is_one_stream_of_all_its_rows() -> None:
+def test_many_strips_are_one_stream() -> None:
     picture = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
     png = write_png(picture)
     assert sum(one.kind == b"IDAT" for one in chunks(png)) > 3
@@ -78,7 +78,7 @@ def test_a_picture_of_many_strips_is_one_stream_of_all_its_rows() -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png))), picture)
 
 
-def test_a_row_wider_than_a_strip_is_written_whole() -> None:
+def test_a_row_larger_than_a_strip_is_complete() -> None:
     picture = noise(2, STRIP_BYTES // 3 + 1)
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(picture)))), picture)
 
@@ -89,16 +89,16 @@ def test_the_file_is_the_same_on_any_number_of_threads(threads: int) -> None:
     assert write_png(picture, threads=threads) == write_png(picture)
 
 
-def test_the_profile_comes_back_whole() -> None:
+def test_the_profile_is_read_back_unchanged() -> None:
     assert Image.open(BytesIO(write_png(noise(5, 5), SRGB))).info["icc_profile"] == SRGB
 
 
-def test_a_photo_takes_at_most_a_tenth_more_than_pillows_default() -> None:
+def test_a_photo_takes_at_most_a_tenth_more_than_with_pillows_default() -> None:
     photo, file = astronaut(), BytesIO()
     Image.fromarray(photo).save(file, "PNG")
     assert len(write_png(photo)) < 1.1 * len(file.getvalue())
 
 
-def test_a_picture_that_is_not_contiguous_is_written_as_it_looks() -> None:
+def test_a_non_contiguous_array_is_encoded_correctly() -> None:
     picture = noise(20, 30)[:, ::-1]
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(picture)))), picture)

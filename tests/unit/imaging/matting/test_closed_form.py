@@ -22,12 +22,12 @@ def random_alpha(size: int) -> FloatArray:
     return np.random.default_rng(1).random(size, np.float32)
 
 
-def test_a_constant_alpha_costs_nothing() -> None:
+def test_a_constant_alpha_has_no_cost() -> None:
     windows = Windows.touching(everywhere(20, 30), noise(20, 30))
     np.testing.assert_allclose(windows.apply(np.ones(600, np.float32)), 0, atol=1e-5)
 
 
-def test_an_alpha_that_is_linear_in_colour_costs_next_to_nothing() -> None:
+def test_an_alpha_that_is_linear_in_colour_has_almost_no_cost() -> None:
     photo = noise(20, 30)
     alpha = (photo.reshape(-1, 3) @ np.array([0.2, 0.5, 0.3]) / 255).astype(np.float32)
     windows = Windows.touching(everywhere(20, 30), photo)
@@ -35,33 +35,33 @@ def test_an_alpha_that_is_linear_in_colour_costs_next_to_nothing() -> None:
     assert alpha @ windows.apply(alpha) < 1e-3 * (other @ windows.apply(other))
 
 
-def test_the_laplacian_is_symmetric_and_not_negative() -> None:
+def test_the_laplacian_is_symmetric_and_positive() -> None:
     windows = Windows.touching(everywhere(20, 30), noise(20, 30))
     one, other = random_alpha(600), random_alpha(600)[::-1].copy()
     assert one @ windows.apply(other) == pytest.approx(other @ windows.apply(one), rel=1e-4)
     assert one @ windows.apply(one) > 0
 
 
-def test_the_diagonal_is_the_laplacians() -> None:
+def test_the_diagonal_is_that_of_the_laplacian() -> None:
     windows = Windows.touching(everywhere(6, 7), noise(6, 7))
     products = [windows.apply(unit) for unit in np.eye(42, dtype=np.float32)]
     np.testing.assert_allclose(windows.diagonal(), np.diagonal(products), atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 50), (50, 2), (3, 3)])
-def test_only_whole_windows_count(shape: tuple[int, int]) -> None:
+def test_only_complete_windows_count(shape: tuple[int, int]) -> None:
     windows = Windows.touching(everywhere(*shape), noise(*shape))
     assert windows.members.shape == (9, 1 if shape == (3, 3) else 0)
 
 
-def test_windows_far_from_the_unknown_are_left_out() -> None:
+def test_windows_without_an_unknown_pixel_are_omitted() -> None:
     unknown = np.zeros((20, 30), np.bool_)
     unknown[10, 15] = True
     assert Windows.touching(unknown, noise(20, 30)).members.shape == (9, 9)
 
 
 @pytest.mark.filterwarnings("ignore")  # pymatting's imports warn of deprecations
-def test_the_laplacian_is_pymattings_on_a_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_laplacian_of_a_photo_equals_pymattings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     from pymatting.laplacian.cf_laplacian import cf_laplacian  # noqa: PLC0415 - env first
 
@@ -72,7 +72,7 @@ def test_the_laplacian_is_pymattings_on_a_photo(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(ours, theirs @ alpha, atol=2e-3)
 
 
-def test_conjugate_gradients_solve_what_can_be_checked() -> None:
+def test_conjugate_gradients_solve_a_known_system() -> None:
     matrix = np.random.default_rng(0).random((30, 30), np.float32)
     matrix = matrix @ matrix.T + 5 * np.eye(30, dtype=np.float32)
     truth = random_alpha(30)
@@ -84,7 +84,7 @@ def test_conjugate_gradients_solve_what_can_be_checked() -> None:
     np.testing.assert_allclose(found, truth, atol=1e-4)
 
 
-def test_a_start_that_is_the_solution_is_kept() -> None:
+def test_a_start_at_the_solution_is_kept() -> None:
     truth, ones = random_alpha(30), np.ones(30, np.float32)
     found = conjugate_gradients(
         lambda x: 2 * x, 2 * ones, 2 * truth, truth, max_iterations=5, tolerance=1e-6

@@ -43,18 +43,18 @@ def test_the_matte_has_the_photos_size_and_the_whole_range() -> None:
 
 
 @pytest.mark.parametrize("greatest", [0.0, 0.5, MIN_CONFIDENCE - 0.01, np.nan])
-def test_a_model_that_is_not_sure_finds_no_subject(greatest: float) -> None:
+def test_a_low_confidence_means_no_subject(greatest: float) -> None:
     with pytest.raises(NoSubjectError):
         find_matte(Fixed(half_and_half(greatest)), noise(90, 120))
 
 
-def test_the_model_sees_a_photo_without_alpha_as_it_is() -> None:
+def test_the_model_gets_a_photo_without_alpha_unchanged() -> None:
     model, photo = Fixed(half_and_half(1)), noise(90, 120)
     find_matte(model, photo)
     assert model.seen is photo
 
 
-def test_the_model_sees_grey_where_the_photo_is_transparent() -> None:
+def test_the_model_gets_grey_for_transparent_pixels() -> None:
     model, alpha = Fixed(half_and_half(1)), np.full((90, 120), 255, np.uint8)
     alpha[:40] = 0
     find_matte(model, noise(90, 120), alpha)
@@ -63,7 +63,7 @@ def test_the_model_sees_grey_where_the_photo_is_transparent() -> None:
     np.testing.assert_array_equal(model.seen[40:], noise(90, 120)[40:])
 
 
-def test_colours_hidden_by_alpha_cannot_be_told_apart() -> None:
+def test_colours_under_transparency_have_no_influence() -> None:
     hidden = np.zeros((10, 10), np.uint8)
     one, other = (
         composite_over_grey(noise(10, 10, 1), hidden),
@@ -72,10 +72,10 @@ def test_colours_hidden_by_alpha_cannot_be_told_apart() -> None:
     np.testing.assert_array_equal(one, other)
 
 
-def test_the_stretch_reaches_from_0_to_255() -> None:
+def test_the_stretched_map_ranges_from_0_to_255() -> None:
     stretched = stretch(np.linspace(0.2, 0.9, 64, dtype=np.float32).reshape(8, 8))
     assert (stretched.min(), stretched.max()) == (0, 255)
 
 
-def test_a_flat_map_is_all_subject_and_divides_nothing_by_zero() -> None:
+def test_a_uniform_map_is_all_subject() -> None:
     assert (stretch(np.full((8, 8), 0.97, np.float32)) == 255).all()

@@ -21,18 +21,18 @@ def test_any_size_is_refined(height: int, width: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (2, 3_000)])
-def test_a_thread_of_a_photo_is_refined(shape: tuple[int, int]) -> None:
+def test_an_extremely_long_photo_is_refined(shape: tuple[int, int]) -> None:
     matte = refine(disc(320, 320, 100), noise(*shape))
     assert max(matte.shape) == FINE_SIDE_PX
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_a_map_that_is_sure_everywhere_stays(level: int) -> None:
+def test_a_certain_map_is_unchanged(level: int) -> None:
     assert (refine(np.full((320, 320), level, np.uint8), noise(200, 300)) == level).all()
 
 
 @pytest.mark.parametrize("photo", [noise(480, 640), astronaut(), flat(480, 640, (9, 90, 200))])
-def test_what_the_network_is_sure_of_stays_exactly(photo: np.ndarray) -> None:
+def test_certain_pixels_stay_exactly_0_or_255(photo: np.ndarray) -> None:
     given = disc(320, 320, 90, softness=16)
     matte = refine(given, photo)
     size = (matte.shape[1], matte.shape[0])
@@ -42,7 +42,7 @@ def test_what_the_network_is_sure_of_stays_exactly(photo: np.ndarray) -> None:
     assert (~near).mean() > 0.5
 
 
-def test_a_flat_photo_has_nothing_to_add() -> None:
+def test_a_uniform_photo_keeps_the_prior() -> None:
     given = disc(320, 320, 90, softness=30)
     matte = refine(given, flat(640, 640, (80, 90, 100))).astype(int)
     opinion = np.asarray(Image.fromarray(given).resize((640, 640), Image.Resampling.BICUBIC))
@@ -50,7 +50,7 @@ def test_a_flat_photo_has_nothing_to_add() -> None:
     assert (np.abs(matte - sharpened) < 40).mean() > 0.98
 
 
-def test_the_alpha_of_a_mix_of_two_colours_is_found() -> None:
+def test_the_alpha_of_a_mix_of_two_colours_is_recovered() -> None:
     truth = disc(640, 640, 200, softness=24) / 255
     near, far = np.array([220, 60, 40]), np.array([20, 90, 200])
     photo = np.rint(truth[..., np.newaxis] * near + (1 - truth[..., np.newaxis]) * far)
@@ -62,18 +62,18 @@ def test_the_alpha_of_a_mix_of_two_colours_is_found() -> None:
     assert np.abs(found - told)[band].mean() < 0.5 * np.abs(before - told)[band].mean()
 
 
-def test_refining_twice_gives_the_same_bytes() -> None:
+def test_refining_is_deterministic() -> None:
     given, photo = disc(320, 320, 90, softness=20), astronaut()
     np.testing.assert_array_equal(refine(given, photo), refine(given, photo))
 
 
-def test_the_unknown_band_is_where_the_map_is_unsure_and_one_pixel_around() -> None:
+def test_unknown_are_the_uncertain_pixels_and_their_neighbours() -> None:
     row = np.array([[0, 0, 0, 0, 128, 255, 255, 255]], np.uint8).repeat(5, axis=0)
     expected = np.array([0, 0, 0, 1, 1, 1, 0, 0], np.bool_)
     np.testing.assert_array_equal(find_unknown(row), np.tile(expected, (5, 1)))
 
 
-def test_alpha_is_known_outside_the_band() -> None:
+def test_alpha_is_0_or_1_outside_the_unknown() -> None:
     given = disc(80, 90, 25, softness=10)
     unknown = find_unknown(given)
     alpha = solve_alpha(given, unknown, Windows.touching(unknown, noise(80, 90)))

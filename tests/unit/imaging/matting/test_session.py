@@ -22,7 +22,7 @@ def model(model_dir: Path) -> Model:
     return open_model(U2NETP, model_dir, threads=1)
 
 
-def test_a_missing_file_is_named_together_with_what_brings_it(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_with_the_command_that_creates_it(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match=r"u2netp\.onnx.*make model") as caught:
         open_model(U2NETP, tmp_path, threads=1)
     assert caught.value.path == tmp_path / "u2netp.onnx"
@@ -36,7 +36,7 @@ def test_the_map_is_square_and_between_0_and_1(model: Model) -> None:
     assert 0.99 < raw.max() <= 1
 
 
-def test_the_runtime_keeps_no_id_of_this_device_and_tells_nobody(
+def test_the_runtime_stores_no_device_id_and_sends_no_telemetry(
     model_dir: Path, tmp_path: Path
 ) -> None:
     # Test runs are left in peace by it, unless it cannot tell that they are.
@@ -54,7 +54,7 @@ def test_the_runtime_keeps_no_id_of_this_device_and_tells_nobody(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_threads_may_share_a_model(model: Model) -> None:
+def test_threads_can_share_a_model(model: Model) -> None:
     alone = model.predict(astronaut())
     with ThreadPoolExecutor(3) as pool:
         for raw in pool.map(model.predict, [astronaut()] * 3):
@@ -82,10 +82,10 @@ def test_a_tensor_is_scaled_by_the_brightest_sample_and_normalised() -> None:
     np.testing.assert_allclose(tensor[0, :, 7, 9], expected, rtol=1e-5)
 
 
-def test_a_black_picture_divides_nothing_by_zero() -> None:
+def test_a_black_image_gives_a_finite_tensor() -> None:
     assert np.isfinite(to_tensor(flat(9, 9, (0, 0, 0)), U2NETP)).all()
 
 
-def test_a_side_as_long_as_pixels_are_allowed_is_still_squeezed() -> None:
+def test_the_longest_allowed_side_is_resized() -> None:
     line = np.full((50_000_000, 1, 3), 200, np.uint8)
     assert to_tensor(line, U2NETP).shape == (1, 3, 320, 320)
