@@ -61,7 +61,8 @@ CALL = """
 import json, resource, secrets, sys, time
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
-from blur.accounts.model import KeyKind, RateLimit
+from blur.account_status import RateLimit
+from blur.accounts.model import KeyKind
 from blur.clock import now
 from blur.lambda_handler import handler
 admin = AccountAdmin(open_account_store("sqlite:/tmp/accounts.db"), secrets.token_bytes, now())

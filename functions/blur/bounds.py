@@ -1,7 +1,7 @@
 """The largest values that settings, the operators' commands and the stores accept.
 
-Every sum, product and date that is computed from them fits 64 bits, an HTTP header, a key of
-DynamoDB and a calendar.
+With these values every computed sum, product and date fits 64 bits, an HTTP header, a DynamoDB
+key and `datetime`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ MAX_CREDITS = 10**12
 """In one ledger entry."""
 MAX_PRICE = 10**6
 MAX_PER_MINUTE = 60_000_000
-"""Requests; an emission interval of 1 µs, the shortest one."""
+"""Requests; the emission interval is then 1 µs, the shortest."""
 MAX_BURST = 10_000_000
 MAX_TTL_S = 100 * 365 * 86_400
-"""Lifetime of a key that expires."""
+"""Lifetime of a key."""
 MAX_HOLD_TTL_S = 86_400
+MAX_VALID_KEYS = 2
+"""Of one kind on one account: the second one is for a rotation."""
 MAX_ACCOUNT_ID_CHARS = 64
 MAX_ENTRY_ID_CHARS = 128
 MAX_NAME_CHARS = 100

@@ -1,4 +1,4 @@
-"""The machine's clock, read in one place; everything below is told the time."""
+"""The machine's clock, read only here; all other code gets the time as an argument."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from blur.accounts.model import Instant
 
 
 def now() -> Instant:
-    """Return this instant, in microseconds since 1970-01-01 UTC."""
+    """Return the present instant, in microseconds since 1970-01-01 UTC."""
     return Instant(time.time_ns() // 1000)

@@ -193,6 +193,11 @@ class RateLimitError(ApiError):
 
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_exceeded"
 
+    def __init__(self, retry_after_s: int, account_status: AccountStatus) -> None:
+        """Name the seconds to wait."""
+        message = f"Too many requests; try again in {retry_after_s} s."
+        super().__init__(message, retry_after_s=retry_after_s, account_status=account_status)
+
 
 class InternalError(ApiError):
     """An error in the service; the log has the traceback under the request id."""

@@ -10,7 +10,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from blur.accounts import idempotency
-from blur.accounts.model import SECOND_US, Claim, Instant, KeyKind, Weight
+from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind, Weight
 from blur.errors import ApiError
 from blur.imaging import pipeline
 from blur.imaging.pipeline import blur_photo
@@ -106,19 +106,23 @@ class BlurService:
         watch, cpu_begun_ns = Stopwatch(self.ticks), self.cpu_ticks()
         deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
         watch.step("reserve")
-        claim = self._claim(key)
-        call = idempotency.reserve(self.store, claim, idempotency_key, now_us=self.clock())
+        hold = self._hold(key)
+        reservation = idempotency.reserve(self.store, hold, idempotency_key, now_us=self.clock())
         try:
             watch.step("read")
             request = read()
             fingerprint = request.fingerprint() if idempotency_key else ""
-            call = idempotency.identify(self.store, call, fingerprint, now_us=self.clock())
+            reservation = idempotency.identify(
+                self.store, reservation, fingerprint, now_us=self.clock()
+            )
             image = self._render(request, deadline, watch, watermarked=key.kind is KeyKind.TEST)
             watch.step("store")
             link = self._store_if_large(image, request)
         except BaseException as error:
-            weight = self._weight(call.status, cpu_begun_ns)
-            status = idempotency.rollback(self.store, call, now_us=self.clock(), weight=weight)
+            weight = self._weight(reservation.status, cpu_begun_ns)
+            status = idempotency.rollback(
+                self.store, reservation, now_us=self.clock(), weight=weight
+            )
             if isinstance(error, ApiError):
                 error.add_account_status(status)
             raise
@@ -126,10 +130,10 @@ class BlurService:
         # Without an Idempotency-Key a client that has disconnected cannot get its picture.
         is_delivered = idempotency_key is not None or is_client_connected()
         end = idempotency.commit if is_delivered else idempotency.rollback
-        is_free = not is_delivered or call.hold is None or call.hold.price == 0
-        weight = self._weight(call.status, cpu_begun_ns) if is_free else None
-        status = end(self.store, call, now_us=self.clock(), weight=weight)
-        return BlurResult(image, status, call.hold is None, watch.durations_ms(), link)
+        is_free = not is_delivered or reservation.is_replay or hold.price == 0
+        weight = self._weight(reservation.status, cpu_begun_ns) if is_free else None
+        status = end(self.store, reservation, now_us=self.clock(), weight=weight)
+        return BlurResult(image, status, reservation.is_replay, watch.durations_ms(), link)
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:
@@ -155,13 +159,14 @@ class BlurService:
         """
         return self.store.get_account(key.account_id, key.digest, now_us=self.clock())
 
-    def _claim(self, key: ApiKey) -> Claim:
-        return Claim(
+    def _hold(self, key: ApiKey) -> Hold:
+        """Return the hold for a call that starts now."""
+        return Hold(
+            hold_id=self.new_hold_id(),
             account_id=key.account_id,
             key_digest=key.digest,
-            hold_id=self.new_hold_id(),
             price=self.price if key.kind is KeyKind.LIVE else 0,
-            hold_ttl_us=self.hold_ttl_s * SECOND_US,
+            expires_us=Instant(self.clock() + self.hold_ttl_s * SECOND_US),
         )
 
     def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:

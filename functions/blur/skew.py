@@ -1,8 +1,8 @@
-"""How far the clocks of two machines can differ without an error in money.
+"""How far the clocks of two machines can differ without an error in the accounts.
 
-Every comparison of an instant of one machine with the clock of another one allows for this
-difference: a hold or a lease is taken over only `CLOCK_SKEW_US` after its end. NTP keeps clocks
-within milliseconds; the allowance is for a machine whose clock has started to drift.
+Where an instant of one machine is compared with the clock of another, this difference is allowed
+for: a hold or a lease is taken over only `CLOCK_SKEW_US` after its end. NTP keeps clocks within
+milliseconds of each other; the allowance is for a machine whose clock has started to drift.
 """
 
 from __future__ import annotations

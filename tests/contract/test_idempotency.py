@@ -10,7 +10,7 @@ from tests.integration.accounts.customer import Ticket, begin
 
 from blur.accounts import keys
 from blur.accounts.idempotency import IdempotencyKey
-from blur.accounts.model import SECOND_US, Claim
+from blur.accounts.model import SECOND_US, Hold, Instant
 from blur.skew import CLOCK_SKEW_S, CLOCK_SKEW_US
 
 from .conftest import FUNDS, balance_of
@@ -65,8 +65,9 @@ def test_a_first_call_that_still_runs_is_waited_for(
 ) -> None:
     key = keys.parse(make.FUNDED)
     order_fingerprint = fingerprint_of_first(call, store, clock)
-    claim = Claim(key.account_id, key.digest, "other-process", 1, 60 * SECOND_US)
-    begin(store, claim, Ticket("order-2", order_fingerprint), now_us=clock())
+    expires_us = Instant(clock() + 60 * SECOND_US)
+    hold = Hold("other-process", key.account_id, key.digest, 1, expires_us)
+    begin(store, hold, Ticket("order-2", order_fingerprint), now_us=clock())
     answer = call(keyed("order-2"))
     assert (answer.status, answer.error["code"]) == (409, "idempotency_in_progress")
     assert answer.headers["retry-after"] == str(answer.error["retry_after"]) == "2"

@@ -24,7 +24,7 @@ from blur.settings import Settings
 if TYPE_CHECKING:
     from tests.integration.accounts.customer import Customer
 
-    from blur.accounts.idempotency import Call
+    from blur.accounts.idempotency import Reservation
     from blur.accounts.model import Account
     from blur.accounts.ports import AccountStore
 
@@ -47,7 +47,7 @@ class Walk:
         self.customer: Customer = open_account(store, CREDITS)
         self.chance = Random(seed)
         self.at_s = 0.0
-        self.open: list[Call] = []
+        self.open: list[Reservation] = []
         self.delivered = self.charged = self.jumps = 0
         self.latest_s = 0.0
 
@@ -77,8 +77,9 @@ class Walk:
         """Begin a call, with an `Idempotency-Key` or without one."""
         name = f"key-{self.chance.randrange(TICKETS)}-{int(self.at_s // HOUR_S)}"
         ticket = Ticket(name, "fingerprint") if self.chance.random() < 0.3 else None
+        now_us = self.now()
         try:
-            call = begin(self.store, self.customer.claim(), ticket, now_us=self.now())
+            call = begin(self.store, self.customer.hold(now_us=now_us), ticket, now_us=now_us)
         except ApiError:
             return
         self.open.append(call)

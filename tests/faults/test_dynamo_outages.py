@@ -22,12 +22,14 @@ from tests.integration.accounts.customer import (
     key_record,
     open_account,
     record_of,
+    take_hold,
 )
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
 from blur.account_status import RateLimit
 from blur.accounts.connect import open_account_store
-from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
+from blur.accounts.dynamo.account_store import DynamoAccountStore
+from blur.accounts.dynamo.client import open_client
 from blur.accounts.dynamo.items import key_item, new_account
 from blur.accounts.dynamo.values import marshal_item
 from blur.accounts.model import Hold
@@ -44,7 +46,7 @@ LIMIT = RateLimit(per_minute=60, burst=10)
 CUSTOMER = Customer("000000000000", "0" * 64)
 HOLD = Hold("hold", CUSTOMER.account_id, CUSTOMER.digest, 1, after(60))
 CALLS: dict[str, Callable[[AccountStore], object]] = {
-    "reserve": lambda store: store.reserve(CUSTOMER.claim(), now_us=START),
+    "reserve": lambda store: store.reserve(CUSTOMER.hold(), now_us=START),
     "append_entry": lambda store: store.append_entry(entry(CUSTOMER.account_id, 1)),
     "find_record": lambda store: store.find_record(CUSTOMER.account_id, "scope", now_us=START),
     "accounts": lambda store: list(store.list_accounts(now_us=START)),
@@ -228,11 +230,11 @@ def test_writes_whose_answers_are_lost_happen_once(
     handler = losing_first_answers(dynamodb.endpoint_url)
     with serving(handler) as url, store_at(url, dynamodb_table) as store:
         customer = open_account(store, 10)
-        settled = store.reserve(customer.claim(3), now_us=START)
-        assert (settled.hold.price, settled.standing.credits_left) == (3, 7)
-        refunded = store.reserve(customer.claim(2), now_us=after(1))
-        assert store.refund(refunded.hold, now_us=after(2)).credits_left == 7
-        assert store.settle(settled.hold, now_us=after(2)).credits_charged == 3
+        settled = customer.hold(3)
+        assert store.reserve(settled, now_us=START).credits_left == 7
+        refunded = take_hold(store, customer, 2, now_us=after(1))
+        assert store.refund(refunded, now_us=after(2)).credits_left == 7
+        assert store.settle(settled, now_us=after(2)).credits_charged == 3
     through: Any = open_account_store(f"dynamodb:{dynamodb_table}")
     account = through.read_account(customer.account_id, now_us=after(3))
     through.close()

@@ -17,9 +17,10 @@ from tests.integration.accounts.customer import (
     Customer,
     entry,
     open_account,
+    take_hold,
 )
 
-from blur.accounts.ports import InvalidArgumentError, UnknownAccountError
+from blur.accounts.admin_errors import InvalidArgumentError, UnknownAccountError
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.errors import UnavailableError
 
@@ -47,7 +48,7 @@ def test_a_locked_file_is_waited_for_and_then_given_up_within_two_seconds(
     other.execute("BEGIN IMMEDIATE")
     began = time.monotonic()
     with pytest.raises(UnavailableError) as refusal:
-        store.reserve(customer.claim(), now_us=START)
+        store.reserve(customer.hold(), now_us=START)
     assert time.monotonic() - began < TWO_SECONDS
     assert refusal.value.retry_after_s == 1
     assert "Nothing was charged" in refusal.value.message
@@ -55,7 +56,7 @@ def test_a_locked_file_is_waited_for_and_then_given_up_within_two_seconds(
     other.execute("ROLLBACK")
     other.close()
     assert store.read_account(customer.account_id, now_us=START).balance == 10
-    assert store.reserve(customer.claim(), now_us=START).standing.credits_left == 9
+    assert store.reserve(customer.hold(), now_us=START).credits_left == 9
 
 
 def test_threads_that_queue_for_a_locked_file_are_all_told_within_two_seconds(
@@ -68,7 +69,7 @@ def test_threads_that_queue_for_a_locked_file_are_all_told_within_two_seconds(
     def seconds_to_refusal(_: int) -> float:
         began = time.monotonic()
         with pytest.raises(UnavailableError):
-            store.reserve(customer.claim(), now_us=START)
+            store.reserve(customer.hold(), now_us=START)
         return time.monotonic() - began
 
     with ThreadPoolExecutor(8) as pool:
@@ -85,11 +86,11 @@ def test_a_lock_that_is_let_go_in_time_is_only_waited_for(
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(store.reserve, customer.claim(), now_us=START)
+        waiting = pool.submit(store.reserve, customer.hold(), now_us=START)
         time.sleep(0.3)
         assert not waiting.done()
         other.execute("ROLLBACK")
-        assert waiting.result().standing.credits_left == 9
+        assert waiting.result().credits_left == 9
     other.close()
 
 
@@ -122,7 +123,7 @@ def test_a_damaged_file_is_reported_and_a_restored_one_is_found(
     sound = path.read_bytes()
     path.write_bytes(sound[:4096] + b"\xa5" * (len(sound) - 4096))
     with pytest.raises(UnavailableError) as refusal:
-        store.reserve(customer.claim(), now_us=START)
+        store.reserve(customer.hold(), now_us=START)
     assert isinstance(refusal.value.__cause__, sqlite3.DatabaseError)
     path.write_bytes(sound)
     assert store.read_account(customer.account_id, now_us=START).balance == 10
@@ -147,7 +148,7 @@ def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
     outcome = "reserved"
     for _ in range(50):
         try:
-            store.reserve(customer.claim(), now_us=START)
+            store.reserve(customer.hold(), now_us=START)
         except UnavailableError as error:
             outcome = type(error.__cause__).__name__
             break
@@ -163,7 +164,7 @@ def test_a_full_disk_is_reported_and_charges_nothing(store: SqliteAccountStore, 
     assert outcome == "OperationalError"
     account = store.read_account(customer.account_id, now_us=START)
     assert account.balance + account.held == 100
-    assert store.reserve(customer.claim(), now_us=START).standing.credits_left < 100
+    assert store.reserve(customer.hold(), now_us=START).credits_left < 100
 
 
 def test_a_grant_beyond_64_bits_is_rejected_and_changes_nothing(store: SqliteAccountStore) -> None:
@@ -179,7 +180,7 @@ def test_a_settle_for_an_account_of_another_file_is_an_error_of_the_caller(
     store: SqliteAccountStore, tmp_path: Path
 ) -> None:
     elsewhere = SqliteAccountStore(tmp_path / "elsewhere.db")
-    hold = elsewhere.reserve(open_account(elsewhere).claim(), now_us=START).hold
+    hold = take_hold(elsewhere, open_account(elsewhere), now_us=START)
     with pytest.raises(UnknownAccountError):
         store.settle(hold, now_us=START)
     elsewhere.close()

@@ -154,7 +154,7 @@ def test_a_key_can_have_its_own_rate_limit(bgblur: Command) -> None:
     ("arguments", "code", "says"),
     [
         (("accounts", "show", "nobody123456"), 1, "Error"),
-        (("keys", "revoke", "nonsense"), 1, "named by its prefix"),
+        (("keys", "revoke", "nonsense"), 1, "name a key by its prefix"),
         (("keys", "issue", "--expires", "soon"), 2, "not a duration"),
         (("accounts", "adjust", "nobody123456", "-3", "--note", "x", "--yes"), 1, "nobody123456"),
         (("accounts", "top-up", "nobody123456", "0"), 2, "0"),

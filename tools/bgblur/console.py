@@ -18,8 +18,8 @@ from rich.text import Text
 from bgblur import embedded
 from bgblur.printable import printable
 from blur.accounts.admin import AccountAdmin
+from blur.accounts.admin_errors import AccountAdminError
 from blur.accounts.connect import open_account_store
-from blur.accounts.ports import AccountAdminError
 from blur.clock import now
 from blur.errors import ApiError
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bgblur.embedded import site
 from blur.accounts import keys
+from blur.accounts.admin_errors import UnknownAccountError
 from blur.accounts.model import EntryKind, KeyKind
-from blur.accounts.ports import UnknownAccountError
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:

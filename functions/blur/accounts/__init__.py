@@ -1,1 +1,1 @@
-"""Who may call and what they have paid for: keys, credits, holds, rate limits, idempotency."""
+"""Authentication and payment of calls: keys, credits, holds, rate limits, idempotency."""

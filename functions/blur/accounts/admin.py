@@ -1,4 +1,4 @@
-"""What operators do to accounts and keys, on any store."""
+"""Operators' work on accounts and keys, with any store."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blur.accounts import keys
+from blur.accounts.admin_errors import InvalidKeyError, UnknownAccountError
 from blur.accounts.model import EntryKind, Instant, KeyKind, KeyRecord, LedgerEntry
-from blur.accounts.ports import InvalidKeyError, UnknownAccountError
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountAdmin:
-    """The operator's side of a store, with its sources of time and of chance."""
+    """A store for operators, with the time and a source of random bytes."""
 
     store: AccountStore
     entropy: Entropy
     now_us: Instant
 
     def create_account(self, name: str, *, credits: int = 0) -> str:  # noqa: A002 - the field's word
-        """Create an account, with a first grant if there is one, and return its id."""
+        """Create an account, with a first grant if `credits` is not 0, and return its id."""
         account_id = keys.new_account_id(self.entropy)
         self.store.create_account(account_id, name, now_us=self.now_us)
         if credits:
@@ -41,7 +41,7 @@ class AccountAdmin:
         *,
         entry_id: str | None = None,
     ) -> LedgerEntry:
-        """Append to the ledger. With an `entry_id` of the caller's it happens once."""
+        """Append an entry to the ledger, at most once for an `entry_id` of the caller."""
         entry_id = self.entropy(16).hex() if entry_id is None else entry_id
         entry = LedgerEntry(entry_id, account_id, kind, credits, self.now_us, note)
         self.store.append_entry(entry)
@@ -55,11 +55,11 @@ class AccountAdmin:
         limit: RateLimit,
         ttl_us: int | None = None,
     ) -> tuple[str, KeyRecord]:
-        """Make a key and return its text, which is kept nowhere, with its record.
+        """Create a key and return its text, which is not stored, and its record.
 
         Raises:
-            UnknownAccountError: there is no such account.
-            TooManyKeysError: the account has its keys already.
+            UnknownAccountError: the account does not exist.
+            TooManyKeysError: the account has the maximum number of valid keys.
 
         """
         self.store.read_account(account_id, now_us=self.now_us)
@@ -79,12 +79,12 @@ class AccountAdmin:
         return text, record
 
     def rotate_key(self, old: KeyRecord, *, grace_us: int) -> tuple[str, KeyRecord]:
-        """Issue a key like `old`, which stays valid for the grace period and then ends.
+        """Issue a key like `old`, which stays valid for the grace period.
 
-        The new key ends when the old one would have ended.
+        The new key has the expiry that the old one had.
 
         Raises:
-            InvalidKeyError: `old` is revoked or has expired, so it may not be renewed.
+            InvalidKeyError: `old` is revoked or has expired.
 
         """
         if not old.is_valid(self.now_us):
@@ -97,18 +97,18 @@ class AccountAdmin:
         return text, record
 
     def find_key(self, name: str) -> KeyRecord:
-        """Find a key by its prefix, or by its whole text.
+        """Find a key by its prefix or its whole text.
 
         Raises:
-            UnknownAccountError: no key has this name, or more than one has.
+            UnknownAccountError: no key or several keys have this prefix.
 
         """
         account = self.store.read_account(account_id_of(name), now_us=self.now_us)
-        found = [key for key in account.keys if name == key.prefix or _is_text_of(key, name)]
-        if len(found) != 1:
-            message = f"account {account.account_id} has {len(found)} keys of that name"
+        matching = [key for key in account.keys if name == key.prefix or _is_text_of(key, name)]
+        if len(matching) != 1:
+            message = f"account {account.account_id} has {len(matching)} keys with this prefix"
             raise UnknownAccountError(message)
-        return found[0]
+        return matching[0]
 
 
 def _is_text_of(key: KeyRecord, name: str) -> bool:
@@ -119,14 +119,14 @@ def _is_text_of(key: KeyRecord, name: str) -> bool:
 
 
 def account_id_of(key_name: str) -> str:
-    """Return the account id that a key's text or prefix carries.
+    """Return the account id in a key's text or prefix.
 
     Raises:
-        UnknownAccountError: the text does not begin as keys do.
+        UnknownAccountError: the text does not start like a key.
 
     """
     parts = key_name.split("_")
     if len(parts) != 4 or parts[0] != "bb" or len(parts[2]) != keys.ACCOUNT_ID_LENGTH:  # noqa: PLR2004 - bb, kind, account, secret
-        message = "a key is named by its prefix, like bb_live_<account>_<4 characters>"
+        message = "name a key by its prefix: bb_live_<account>_<4 characters>"
         raise UnknownAccountError(message)
     return parts[2]

@@ -1,4 +1,4 @@
-"""The books: granted - used = balance + held, for every account at any instant."""
+"""The audit: granted - used = balance + held, for every account at any instant."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def differences(account: Account, entries: Iterable[LedgerEntry]) -> Iterator[str]:
-    """Yield what does not add up, in words; nothing when the account is exact."""
-    entered = sum(entry.credits for entry in entries)
+    """Yield a sentence for each sum that differs; none if the account is exact."""
+    ledger_sum = sum(entry.credits for entry in entries)
     used = sum(month.credits for month in account.usage.values())
-    if entered != account.granted:
-        yield f"the ledger's entries sum to {entered}, the account was granted {account.granted}"
+    if ledger_sum != account.granted:
+        yield f"the ledger's entries sum to {ledger_sum}, the account was granted {account.granted}"
     if used != account.used:
         yield f"the months' usage sums to {used}, the account used {account.used}"
     if account.granted - account.used != account.balance + account.held:

@@ -1,10 +1,14 @@
-"""Bounds of what operators write into a store, checked by every store before it writes."""
+"""The checks of operators' values, which every store makes before it writes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts.ports import InvalidArgumentError
+from blur.accounts.admin_errors import (
+    EntryDiffersError,
+    InvalidArgumentError,
+    TooManyKeysError,
+)
 from blur.bounds import (
     MAX_ACCOUNT_ID_CHARS,
     MAX_BURST,
@@ -14,11 +18,14 @@ from blur.bounds import (
     MAX_NOTE_CHARS,
     MAX_PER_MINUTE,
     MAX_TTL_S,
+    MAX_VALID_KEYS,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from blur.account_status import RateLimit
-    from blur.accounts.model import KeyRecord, LedgerEntry
+    from blur.accounts.model import Instant, KeyRecord, LedgerEntry
 
 
 def check_account(account_id: str, name: str = "") -> None:
@@ -70,8 +77,37 @@ def check_limit(limit: RateLimit) -> None:
     _check_number("burst", limit.burst, 1, MAX_BURST)
 
 
+def check_number_of_keys(key: KeyRecord, keys: Iterable[KeyRecord], now_us: Instant) -> None:
+    """Check that the account, which has these keys, can have one more.
+
+    Raises:
+        TooManyKeysError: it has `MAX_VALID_KEYS` of this kind.
+
+    """
+    valid = [known for known in keys if known.kind is key.kind and known.is_valid(now_us)]
+    if len(valid) >= MAX_VALID_KEYS:
+        count = f"{len(valid)} valid {key.kind} keys"
+        message = f"account {key.account_id} has {count}; revoke one first"
+        raise TooManyKeysError(message)
+
+
+def check_same_entry(appended: LedgerEntry, entry: LedgerEntry) -> None:
+    """Check that a repeated entry is the one in the ledger; time and note can differ.
+
+    Raises:
+        EntryDiffersError: it is another entry under the same id.
+
+    """
+    if (appended.kind, appended.credits) != (entry.kind, entry.credits):
+        message = (
+            f"entry {entry.entry_id} is in the ledger already: "
+            f"{appended.kind} of {appended.credits} credits"
+        )
+        raise EntryDiffersError(message)
+
+
 def text_problem(text: str, max_chars: int, *, min_chars: int = 0) -> str | None:
-    """Return what is wrong with a text of an operator's, or None."""
+    """Return what is wrong with an operator's text, or None."""
     if len(text.strip()) < min_chars:
         return "must not be empty"
     if len(text) > max_chars:
@@ -81,13 +117,13 @@ def text_problem(text: str, max_chars: int, *, min_chars: int = 0) -> str | None
     return None
 
 
-def _check_text(what: str, text: str, max_chars: int, *, min_chars: int = 0) -> None:
+def _check_text(field: str, text: str, max_chars: int, *, min_chars: int = 0) -> None:
     if problem := text_problem(text, max_chars, min_chars=min_chars):
-        message = f"the {what} {problem}"
+        message = f"the {field} {problem}"
         raise InvalidArgumentError(message)
 
 
-def _check_number(what: str, number: int, least: int, most: int) -> None:
-    if not least <= number <= most:
-        message = f"the {what} must be a number from {least} to {most}"
+def _check_number(field: str, number: int, minimum: int, maximum: int) -> None:
+    if not minimum <= number <= maximum:
+        message = f"the {field} must be a number from {minimum} to {maximum}"
         raise InvalidArgumentError(message)

@@ -1,4 +1,4 @@
-"""From a location to the store that is there; the one place that knows the schemes."""
+"""Opens the store that a location names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 def open_account_store(location: str) -> AccountStore:
     """Open `sqlite:<path>` or `dynamodb:<table>`.
 
-    Only the module that is needed is imported: boto3 takes as long as the model.
+    Only the store that is needed is imported: importing boto takes as long as opening the model.
 
     Raises:
-        ValueError: the location has another scheme or nothing behind it.
+        ValueError: the location has another scheme, or no name.
 
     """
     scheme, _, name = location.partition(":")
@@ -24,7 +24,8 @@ def open_account_store(location: str) -> AccountStore:
 
         return SqliteAccountStore(Path(name))
     if name and scheme == "dynamodb":
-        from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client  # noqa: PLC0415 - as above
+        from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - as above
+        from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - as above
 
         return DynamoAccountStore(name, open_client())
     message = f"{location!r} is neither sqlite:<path> nor dynamodb:<table>"

@@ -1,18 +1,18 @@
-"""Idempotency keys: a call is charged once, also when it is repeated or a process ends midway.
+"""Idempotency keys: a call is charged once, also if it is repeated or its process dies.
 
-A call goes through three steps:
+A call has three steps:
 
     reserve     authenticate, count the request, and hold the price
     identify    once the form is read: store the record of its `Idempotency-Key`
-    commit      charge the hold; or rollback: give it back
+    commit      charge the hold; or rollback: give the price back
 
-The record names the hold as its owner. The order of the writes decides who has the credit after
-a crash between any two of them (docs/adr/0005 has the table): the record is marked done before
-the hold is settled, so that the one possible error is a call that cost nothing.
+The record names the hold that owns it. The order of the writes decides who has the credit after a
+crash between any two of them (ADR 5 has the table): the record is marked done before the hold is
+settled, so the only possible error is a call that is not charged.
 
-A call whose `Idempotency-Key` has a record already holds nothing: it repeats the earlier call,
-or is refused with 409. Only calls that are sent at the same instant, before the first of them
-has stored its record, hold a credit each for as long as their forms are read.
+A call whose `Idempotency-Key` already has a record takes no hold: it replays the earlier call, or
+is rejected with 409. Only calls that are sent at the same instant, before the first one has stored
+its record, each hold a credit while their forms are read.
 """
 
 from __future__ import annotations
@@ -31,68 +31,76 @@ from blur.errors import (
 
 if TYPE_CHECKING:
     from blur.account_status import AccountStatus
-    from blur.accounts.model import Claim, Hold, Weight
+    from blur.accounts.model import Hold, Weight
     from blur.accounts.ports import CallStore
 
 REMEMBER_US = 24 * 3600 * SECOND_US
 """How long an `Idempotency-Key` counts after its first call."""
 
 RETRY_AFTER_S = 2
-"""When to ask again while the first call under the same key is running."""
+"""When to retry while the first call with the same key is running."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The value of the header."""
+    """The value of the `Idempotency-Key` header."""
 
     value: str
 
     def scope(self, key_digest: str) -> str:
-        """Name the record: the same header from another API key is another record."""
+        """Return the name of the record; the same value has another record for each API key."""
         return hashlib.sha256(f"{key_digest}\n{self.value}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """An authorized call: it holds its price, or it has an earlier call to repeat."""
+class Reservation:
+    """An authorized call: it has taken its hold, or it replays an earlier call."""
 
-    claim: Claim
+    hold: Hold
+    """The hold of the call; not taken if the call is a replay."""
     status: AccountStatus
-    hold: Hold | None = None
     scope: str | None = None
-    """The name of the record, where the call has an `Idempotency-Key`."""
+    """The name of the record, if the call has an `Idempotency-Key`."""
     record: IdempotencyRecord | None = None
     """The record, once this call owns it."""
     earlier: IdempotencyRecord | None = None
-    """The record of the call that is repeated, which owns it."""
+    """The record of the earlier call, if this call replays one."""
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the call replays an earlier one, so that it holds and costs nothing."""
+        return self.earlier is not None
 
 
-def reserve(store: CallStore, claim: Claim, key: IdempotencyKey | None, *, now_us: Instant) -> Call:
-    """Authorize a call and hold its price, unless its key has been used before.
+def reserve(
+    store: CallStore, hold: Hold, key: IdempotencyKey | None, *, now_us: Instant
+) -> Reservation:
+    """Authorize a call and take its hold, unless its key was used before.
 
     Raises:
-        ApiError: 401, 429 or 402 as `CallStore.reserve` has them.
+        ApiError: 401, 429 or 402 as in `CallStore.reserve`.
 
     """
     if key is None:
-        reservation = store.reserve(claim, now_us=now_us)
-        return Call(claim, reservation.standing, reservation.hold)
-    scope = key.scope(claim.key_digest)
-    if earlier := store.find_record(claim.account_id, scope, now_us=now_us):
-        status = store.authorize(claim.account_id, claim.key_digest, now_us=now_us)
-        return Call(claim, status, scope=scope, earlier=earlier)
+        return Reservation(hold, store.reserve(hold, now_us=now_us))
+    scope = key.scope(hold.key_digest)
+    if earlier := store.find_record(hold.account_id, scope, now_us=now_us):
+        status = store.authorize(hold.account_id, hold.key_digest, now_us=now_us)
+        return Reservation(hold, status, scope=scope, earlier=earlier)
     try:
-        reservation = store.reserve(claim, now_us=now_us)
+        status = store.reserve(hold, now_us=now_us)
     except InsufficientCreditsError as error:
-        # The last credit can be with the very call that is repeated here.
-        earlier = store.find_record(claim.account_id, scope, now_us=now_us)
+        # The last credit can be in the hold of the call that this one repeats.
+        earlier = store.find_record(hold.account_id, scope, now_us=now_us)
         if earlier is None or error.account_status is None:
             raise
-        return Call(claim, error.account_status, scope=scope, earlier=earlier)
-    return Call(claim, reservation.standing, reservation.hold, scope)
+        return Reservation(hold, error.account_status, scope=scope, earlier=earlier)
+    return Reservation(hold, status, scope)
 
 
-def identify(store: CallStore, call: Call, fingerprint: str, *, now_us: Instant) -> Call:
+def identify(
+    store: CallStore, reservation: Reservation, fingerprint: str, *, now_us: Instant
+) -> Reservation:
     """Compare the call with the record of its key, or store the record.
 
     Raises:
@@ -100,51 +108,52 @@ def identify(store: CallStore, call: Call, fingerprint: str, *, now_us: Instant)
         IdempotencyInProgressError: the earlier call is still running.
 
     """
-    if call.hold and call.scope:
-        record = _record(call.hold, call.scope, fingerprint, now_us)
-        call = _own(store, replace(call, record=record), record, now_us)
-    if call.earlier:
-        _require_replayable(call.earlier, fingerprint)
-    return call
+    if reservation.scope and not reservation.is_replay:
+        record = _record(reservation.hold, reservation.scope, fingerprint, now_us)
+        reservation = _claim(store, replace(reservation, record=record), record, now_us)
+    if reservation.earlier:
+        _require_replayable(reservation.earlier, fingerprint)
+    return reservation
 
 
 def commit(
-    store: CallStore, call: Call, *, now_us: Instant, weight: Weight | None = None
+    store: CallStore, reservation: Reservation, *, now_us: Instant, weight: Weight | None = None
 ) -> AccountStatus:
-    """Charge a call that has ended in a picture.
+    """Charge a call that ends with an image.
 
-    Where the store cannot be reached, the picture is delivered all the same: either the charge
-    went through, or the hold expires and the credit comes back. `credits_charged` is None then.
+    The image is delivered even if the store cannot be reached: either the charge has arrived, or
+    the hold expires and the credit comes back. `credits_charged` is None then.
     """
-    if call.hold is None:
-        return _weighed(store, call, weight, now_us)
+    if reservation.is_replay:
+        return _add_weight(store, reservation, weight, now_us)
+    hold, status = reservation.hold, reservation.status
     try:
-        if call.record and not store.complete_record(call.record):
-            # Another call has taken the record over and is charged: this one must not be.
-            return store.refund(call.hold, now_us=now_us, weight=weight)
+        if reservation.record and not store.complete_record(reservation.record):
+            # Another call has taken over the record and is charged; this one must not be.
+            return store.refund(hold, now_us=now_us, weight=weight)
     except UnavailableError:
-        return replace(call.status, credits_charged=0)  # nothing settles the hold: it expires
+        return replace(status, credits_charged=0)  # nothing settles the hold: it expires
     try:
-        return store.settle(call.hold, now_us=now_us, weight=weight)
+        return store.settle(hold, now_us=now_us, weight=weight)
     except UnavailableError:
-        return replace(call.status, credits_charged=None if call.hold.price else 0)
+        return replace(status, credits_charged=None if hold.price else 0)
 
 
 def rollback(
-    store: CallStore, call: Call, *, now_us: Instant, weight: Weight | None = None
+    store: CallStore, reservation: Reservation, *, now_us: Instant, weight: Weight | None = None
 ) -> AccountStatus:
-    """Give the credit of a failed call back, and its `Idempotency-Key` too.
+    """Refund a failed call and release its `Idempotency-Key`.
 
-    Where the store cannot be reached, both come back by themselves when the hold expires.
+    If the store cannot be reached, both happen when the hold expires.
     """
-    if call.hold is None:
-        return _weighed(store, call, weight, now_us)
+    if reservation.is_replay:
+        return _add_weight(store, reservation, weight, now_us)
     try:
-        status = store.refund(call.hold, now_us=now_us, weight=weight)
-        if call.record:
-            store.release_record(call.record)
+        status = store.refund(reservation.hold, now_us=now_us, weight=weight)
+        if reservation.record:
+            store.release_record(reservation.record)
     except UnavailableError:
-        return replace(call.status, credits_charged=0)
+        return replace(reservation.status, credits_charged=0)
     return status
 
 
@@ -160,17 +169,19 @@ def _record(hold: Hold, scope: str, fingerprint: str, now_us: Instant) -> Idempo
     )
 
 
-def _own(store: CallStore, call: Call, record: IdempotencyRecord, now_us: Instant) -> Call:
-    """Make the call the owner of its record; or give its hold back and repeat the owner."""
+def _claim(
+    store: CallStore, reservation: Reservation, record: IdempotencyRecord, now_us: Instant
+) -> Reservation:
+    """Make the call the owner of its record; or refund it and replay the owner."""
     try:
         earlier = store.claim_record(record, now_us=now_us)
     except UnavailableError:
-        rollback(store, call, now_us=now_us)
+        rollback(store, reservation, now_us=now_us)
         raise
     if earlier is None:
-        return call
-    status = rollback(store, replace(call, record=None), now_us=now_us)
-    return Call(call.claim, status, scope=call.scope, earlier=earlier)
+        return reservation
+    status = rollback(store, replace(reservation, record=None), now_us=now_us)
+    return replace(reservation, status=status, record=None, earlier=earlier)
 
 
 def _require_replayable(earlier: IdempotencyRecord, fingerprint: str) -> None:
@@ -182,11 +193,13 @@ def _require_replayable(earlier: IdempotencyRecord, fingerprint: str) -> None:
         raise IdempotencyInProgressError(message, retry_after_s=RETRY_AFTER_S)
 
 
-def _weighed(store: CallStore, call: Call, weight: Weight | None, now_us: Instant) -> AccountStatus:
+def _add_weight(
+    store: CallStore, reservation: Reservation, weight: Weight | None, now_us: Instant
+) -> AccountStatus:
     if weight is None:
-        return call.status
-    account_id, key_digest = call.claim.account_id, call.claim.key_digest
+        return reservation.status
+    hold = reservation.hold
     try:
-        return store.add_weight(account_id, key_digest, weight, now_us=now_us)
+        return store.add_weight(hold.account_id, hold.key_digest, weight, now_us=now_us)
     except UnavailableError:
-        return call.status
+        return reservation.status

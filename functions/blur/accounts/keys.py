@@ -1,13 +1,13 @@
-"""API keys: how they are made, and how typos and forgeries are told before a store is asked.
+"""API keys: how they are created, and checked for typos before a store is asked.
 
     bb_live_<account id>_<secret><check>
 
-The account id is 12 base62 characters and public: it names the item that a store has to
-look at. The secret is 256 random bits in 43 base62 characters. The check is the CRC-32 of
-everything before it in 6 base62 characters, as in GitHub's tokens
-(https://github.blog/engineering/behind-githubs-new-authentication-token-formats/); it finds
-slips of the pen and protects nothing. A store keeps the SHA-256 of the text, never the text;
-at 256 random bits a salt or a slow hash would add nothing.
+The account id is 12 base62 characters and public: it names the item that a store reads. The secret
+is 256 random bits in 43 base62 characters. The check is the CRC-32 of everything before it in 6
+base62 characters, as in GitHub's tokens
+(https://github.blog/engineering/behind-githubs-new-authentication-token-formats/); it finds typos
+and protects nothing. A store keeps the SHA-256 of the text, not the text; with 256 random bits, a
+salt or a slow hash would add nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from blur.accounts.model import KeyKind
 from blur.errors import InvalidApiKeyError
 
 Entropy = Callable[[int], bytes]
-"""Returns as many random bytes as it is asked for; `secrets.token_bytes` in earnest."""
+"""Returns this number of random bytes, like `secrets.token_bytes`."""
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ACCOUNT_ID_LENGTH = 12
@@ -41,33 +41,33 @@ _KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What a well-formed key says of itself; its text is not kept, so no log can show it."""
+    """The parts of a valid key's text; the text itself is not kept, so no log can show it."""
 
     kind: KeyKind
     account_id: str
     digest: str
-    """SHA-256 of the whole text, in hexadecimal: what a store knows the key by."""
+    """SHA-256 of the whole text in hexadecimal, by which a store finds the key."""
     prefix: str
-    """The text up to the secret's fourth character, enough for a person to tell keys apart."""
+    """The text up to the secret's fourth character, by which people identify the key."""
 
 
 def new_account_id(entropy: Entropy) -> str:
     """Return a random account id of about 71 bits.
 
-    128 bits are reduced modulo 62**12, which favours no id by more than 2**-56.
+    128 random bits modulo 62**12: no id is more probable than another by more than 2**-56.
     """
     return _base62(int.from_bytes(entropy(16)) % IDS, ACCOUNT_ID_LENGTH)
 
 
 def mint(kind: KeyKind, account_id: str, entropy: Entropy) -> str:
-    """Return a new key's text, to be shown once and not kept.
+    """Return a new key's text, to be shown once and not stored.
 
     Raises:
         ValueError: the account id is not 12 base62 characters.
 
     """
     if not _ACCOUNT_ID.fullmatch(account_id):
-        message = f"{account_id!r} is no account id"
+        message = f"{account_id!r} is not an account id"
         raise ValueError(message)
     secret = _base62(int.from_bytes(entropy(32)), SECRET_LENGTH)
     signed = f"bb_{kind}_{account_id}_{secret}"
@@ -75,10 +75,10 @@ def mint(kind: KeyKind, account_id: str, entropy: Entropy) -> str:
 
 
 def parse(text: str) -> ApiKey:
-    """Read a key's text in time linear in its length, asking no store.
+    """Parse a key's text in time linear in its length, without a store.
 
     Raises:
-        InvalidApiKeyError: the text is no key, or its check does not fit.
+        InvalidApiKeyError: the text is not a key, or its check differs.
 
     """
     match = _KEY.fullmatch(text)

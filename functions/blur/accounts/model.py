@@ -1,15 +1,16 @@
-"""The nouns of the ledger. Credits are whole numbers, instants microseconds since 1970."""
+"""The values of accounts. Credits are whole numbers; instants are microseconds since 1970."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NewType
 
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
-    from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
+    from blur.account_status import RateLimit, RateLimitStatus
 
 Instant = NewType("Instant", int)
 """Microseconds since 1970-01-01 UTC."""
@@ -18,14 +19,14 @@ SECOND_US = 1_000_000
 
 
 class KeyKind(StrEnum):
-    """A live key is charged; a test key costs nothing and its results get a watermark."""
+    """A live key is charged; a test key is free and its images have a watermark."""
 
     LIVE = "live"
     TEST = "test"
 
 
 class EntryKind(StrEnum):
-    """Why an operator put credits in or took them out."""
+    """Why an operator added or removed credits."""
 
     GRANT = "grant"
     TOP_UP = "top_up"
@@ -34,27 +35,16 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """How many more requests a call counts as in its key's rate limit, for the CPU it took."""
+    """How many more requests a call counts for in its key's rate limit, for its CPU time."""
 
     requests: int
     limit: RateLimit
-    """The key's limit, as the call's reservation reported it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a call asks of the store before its work begins."""
-
-    account_id: str
-    key_digest: str
-    hold_id: str
-    price: int
-    hold_ttl_us: int
+    """The key's limit in the status that `reserve` returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Credits set aside for one call, until it settles, is refunded, or expires."""
+    """Credits reserved for one call; it is settled, refunded, or expires."""
 
     hold_id: str
     account_id: str
@@ -64,35 +54,27 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
-    """An admitted call: its hold and where the key stands while it is held."""
-
-    hold: Hold
-    standing: AccountStatus
-
-
-@dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What the store keeps of a key: its SHA-256, never the key."""
+    """A key in the store: its SHA-256, not the key itself."""
 
     digest: str
     account_id: str
     kind: KeyKind
     prefix: str
-    """The first characters, enough for a person to tell keys apart."""
+    """The first characters, by which people identify the key."""
     created_us: Instant
     expires_us: Instant | None
     revoked: bool
     limit: RateLimit
 
     def is_valid(self, now_us: Instant) -> bool:
-        """Tell whether the key may be used at this instant."""
+        """Return whether the key can be used at this instant."""
         return not self.revoked and (self.expires_us is None or now_us < self.expires_us)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was settled in one month."""
+    """The settled calls of one month."""
 
     calls: int
     credits: int
@@ -106,12 +88,12 @@ class Account:
     name: str
     created_us: Instant
     balance: int
-    """Credits that can be spent: those held are not among them."""
+    """Credits that can be spent, without those on hold."""
     held: int
     granted: int
-    """Sum of the ledger's entries, kept in the write that appends each."""
+    """Sum of the ledger's entries; each entry's write updates it."""
     used: int
-    """Sum of what calls were charged."""
+    """Sum of the charged credits."""
     usage: dict[str, Usage] = field(default_factory=dict)
     """By month, `YYYY-MM` in UTC, of live and test keys together."""
     keys: tuple[KeyRecord, ...] = ()
@@ -119,7 +101,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """One account as the holder of one of its keys may see it."""
+    """One account as one of its keys can see it."""
 
     account: Account
     key: KeyRecord
@@ -128,7 +110,7 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One line of the append-only ledger: who put in, or took out, how much and why."""
+    """One entry of the append-only ledger: how many credits were added or removed, and why."""
 
     entry_id: str
     account_id: str
@@ -140,7 +122,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccountWithLedger:
-    """An account and its whole ledger, both as of the same moment."""
+    """An account and its whole ledger, both at the same moment."""
 
     account: Account
     entries: tuple[LedgerEntry, ...]
@@ -159,13 +141,18 @@ class IdempotencyRecord:
     hold_id: str
     """The hold of the call that owns the record."""
     done: bool
-    """Whether that call was answered with a picture and charged."""
+    """Whether that call ended with an image and is charged."""
     lease_until_us: Instant
-    """When another call may take over, if this one is not done: its hold's expiry."""
+    """When another call can take over, if this one is not done: its hold's expiry."""
     forget_us: Instant
     """When the record stops counting: 24 h after the first call."""
 
     def counts(self, now_us: Instant) -> bool:
-        """Tell whether another call must respect the record, by the clock of any machine."""
+        """Return whether the record still blocks other calls, by the clock of any machine."""
         past_us = now_us - CLOCK_SKEW_US
         return past_us < self.forget_us and (self.done or past_us < self.lease_until_us)
+
+
+def usage_month(now_us: Instant) -> str:
+    """Return the month, `YYYY-MM` in UTC, in which a call that is settled now counts."""
+    return datetime.fromtimestamp(now_us // SECOND_US, UTC).strftime("%Y-%m")

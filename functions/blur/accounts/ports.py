@@ -1,20 +1,12 @@
-r"""The port: what the service and the operator's tools ask of a store of accounts.
+"""The port: what the service and the operators' commands need from a store of accounts.
 
-`SqliteAccountStore` and `DynamoAccountStore` implement it, and one suite of tests holds
-both to it. Every method is atomic, and every method that moves credits does so at most
-once for its id (`hold_id`, `entry_id`), so that a caller or an SDK may repeat it freely.
-Time is an argument throughout. Each method raises `UnavailableError` where the store
-cannot be reached within about two seconds; nothing is charged then.
+`SqliteAccountStore` and `DynamoAccountStore` implement it, and one test suite runs against both.
+Every method is atomic. A method that moves credits does so at most once for its id (`hold_id`,
+`entry_id`), so that callers and SDKs can repeat it. Time is always an argument. `hold_states` has
+the states of a hold, and which events change them.
 
-The life of a hold:
-
-    reserve --> held --> settle             charged
-                    \--> refund             credit back at once
-                    \--> (expires)          credit back at the account's next use
-
-Settling a hold that has expired charges nothing, whether or not its credit has been
-returned yet: `settle` answers with `credits_charged == 0`. Settling or refunding a hold
-twice changes nothing the second time.
+Every method raises `UnavailableError` if the store cannot be reached within about two seconds;
+nothing is charged then.
 """
 
 from __future__ import annotations
@@ -29,53 +21,51 @@ if TYPE_CHECKING:
         Account,
         AccountView,
         AccountWithLedger,
-        Claim,
         Hold,
         IdempotencyRecord,
         Instant,
         KeyRecord,
         LedgerEntry,
-        Reservation,
         Weight,
     )
 
 
 class CallStore(Protocol):
-    """What one call on the request path needs."""
+    """The methods that a request needs."""
 
     def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
-        """Authenticate and count one request, holding nothing.
+        """Authenticate and count one request, without a hold.
 
         Raises:
-            InvalidApiKeyError: unknown, revoked or expired.
-            RateLimitError: `retry_after_s` is how long until a request gets in.
+            InvalidApiKeyError: the key is unknown, revoked or expired.
+            RateLimitError: the key has no requests left; `retry_after_s` is the time to wait.
 
         """
         ...
 
-    def reserve(self, claim: Claim, *, now_us: Instant) -> Reservation:
-        """Authenticate, count the request and take a hold of `claim.price`, in one write.
+    def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
+        """Authenticate, count the request and take the hold, in one write.
 
-        Repeating it with the same `hold_id` takes the hold once and counts once. The
-        status's `credits_charged` is the price: the most that the call can cost.
+        A repeated `reserve` with the same `hold_id` takes no second hold and counts no second
+        request. `credits_charged` of the status is the price, the maximum that the call can cost.
 
         Raises:
-            InvalidApiKeyError: first; unknown, revoked or expired.
-            RateLimitError: second.
-            InsufficientCreditsError: third; the request is counted.
+            InvalidApiKeyError: checked first; the key is unknown, revoked or expired.
+            RateLimitError: checked second; the key has no requests left.
+            InsufficientCreditsError: checked third; the request is counted.
 
         """
         ...
 
     def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
-        """Charge the hold and count the call in its month; nothing if it has expired.
+        """Charge the hold and count the call in its month, unless the hold has expired.
 
         The same write adds `weight` to the key's rate limit.
         """
         ...
 
     def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
-        """Give the held credits back; nothing if they have gone back already.
+        """Return the held credits to the balance, unless the hold has ended.
 
         The same write adds `weight` to the key's rate limit.
         """
@@ -86,47 +76,47 @@ class CallStore(Protocol):
     ) -> AccountStatus:
         """Add the weight of a call that has no hold to the key's rate limit.
 
-        Repeating it adds the weight again, within the bound that `rate.add_weight` has.
+        A repeated `add_weight` adds it again, up to the limit that `rate.add_weight` has.
         """
         ...
 
     def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
-        """Authenticate and show the account, counted by a rate limit of its own.
+        """Authenticate and return the account; these requests have a separate rate limit.
 
         Raises:
-            InvalidApiKeyError: unknown, revoked or expired.
-            RateLimitError: too many inquiries.
+            InvalidApiKeyError: the key is unknown, revoked or expired.
+            RateLimitError: the key has no requests of this sort left.
 
         """
         ...
 
     def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
-        """Return whether the key is known and neither revoked nor expired; only a read.
+        """Return whether the key is valid, without counting the request; a read.
 
-        Nothing is counted: `authorize` and the others decide.
+        The result is a hint: `authorize`, `reserve` and `get_account` decide.
         """
         ...
 
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Store the record of a call that begins, unless another one counts.
+        """Store the record of a call that begins and return None, unless another record counts.
 
-        `IdempotencyRecord.counts` defines it. The record that counts is returned and nothing
-        is stored. Repeating the call with the same `hold_id` answers None.
+        `IdempotencyRecord.counts` defines which one does: it is returned, and nothing is stored.
+        A repeated `claim_record` with the same `hold_id` returns None again.
         """
         ...
 
     def find_record(
         self, account_id: str, scope: str, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Return the record that counts now, if there is one."""
+        """Return the record that counts now, if any."""
         ...
 
     def complete_record(self, record: IdempotencyRecord) -> bool:
         """Mark the record done and return True, if the same `hold_id` still owns it.
 
-        After False the call must not settle: another call owns the record and charges.
+        If False, the call must not settle: another call owns the record and is charged.
         """
         ...
 
@@ -136,7 +126,7 @@ class CallStore(Protocol):
 
 
 class AccountStore(CallStore, Protocol):
-    """The request path and what operators do besides."""
+    """The methods that requests and operators need."""
 
     def create_account(self, account_id: str, name: str, *, now_us: Instant) -> None:
         """Create an empty account.
@@ -148,65 +138,65 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def append_entry(self, entry: LedgerEntry) -> None:
-        """Append to the ledger and move the balance, at most once for its `entry_id`.
+        """Append to the ledger and change the balance, at most once for its `entry_id`.
 
         Raises:
-            UnknownAccountError: there is no such account.
-            OverdrawnError: an adjustment would take more than the balance.
-            EntryDiffersError: the id is in the ledger with other credits or another kind.
+            UnknownAccountError: the account does not exist.
+            OverdrawnError: the adjustment is larger than the balance.
+            EntryDiffersError: the ledger has another entry under this id.
 
         """
         ...
 
-    def add_key(self, key: KeyRecord, *, now_us: Instant, most: int = 2) -> None:
-        """Add a key, while the account has fewer than `most` valid keys of its kind.
+    def add_key(self, key: KeyRecord, *, now_us: Instant) -> None:
+        """Add a key, if the account has fewer than `MAX_VALID_KEYS` of its kind.
 
         Raises:
-            UnknownAccountError: there is no such account.
-            TooManyKeysError: the account has its keys already.
+            UnknownAccountError: the account does not exist.
+            TooManyKeysError: the account has the maximum number of valid keys.
 
         """
         ...
 
     def expire_key(self, account_id: str, key_digest: str, *, at_us: Instant) -> None:
-        """Let the key end at `at_us`, unless it ends sooner anyway.
+        """Let the key expire at `at_us`, unless it expires earlier.
 
         Raises:
-            UnknownAccountError: there is no such account or key.
+            UnknownAccountError: the account or the key does not exist.
 
         """
         ...
 
     def revoke_key(self, account_id: str, key_digest: str) -> None:
-        """End the key for good, at once.
+        """Revoke the key, which cannot be undone.
 
         Raises:
-            UnknownAccountError: there is no such account or key.
+            UnknownAccountError: the account or the key does not exist.
 
         """
         ...
 
     def set_rate_limit(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
-        """Give the key a rate limit of its own.
+        """Change the key's rate limit.
 
         Raises:
-            UnknownAccountError: there is no such account or key.
-            InvalidKeyError: the key is revoked, or has expired and the store noticed.
+            UnknownAccountError: the account or the key does not exist.
+            InvalidKeyError: the key is revoked, or has expired and was moved out of the account.
 
         """
         ...
 
     def read_account(self, account_id: str, *, now_us: Instant) -> Account:
-        """Return the account after bringing expired holds home.
+        """Release expired holds and return the account.
 
         Raises:
-            UnknownAccountError: there is no such account.
+            UnknownAccountError: the account does not exist.
 
         """
         ...
 
     def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
-        """Yield every account, by id, as `read_account` shows it. A scan: for operators only."""
+        """Yield every account, by id, as `read_account` returns it; a scan."""
         ...
 
     def list_entries(self, account_id: str) -> Iterator[LedgerEntry]:
@@ -214,61 +204,14 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def read_with_ledger(self, account_id: str, *, now_us: Instant) -> AccountWithLedger:
-        """Return the account and its ledger as of one moment, whatever is written meanwhile.
+        """Return the account and its ledger at the same moment, also during writes.
 
         Raises:
-            UnknownAccountError: there is no such account.
+            UnknownAccountError: the account does not exist.
 
         """
         ...
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         ...
-
-
-class AccountAdminError(Exception):
-    """An operator's request that the store refuses; the message is for the operator."""
-
-
-class InvalidArgumentError(AccountAdminError):
-    """A value is out of its bounds, which `checks` defines."""
-
-
-class AccountExistsError(AccountAdminError):
-    """The account's id is taken."""
-
-
-class UnknownAccountError(AccountAdminError):
-    """No such account, or no such key on it."""
-
-
-class OverdrawnError(AccountAdminError):
-    """The adjustment would take the balance below zero."""
-
-
-class InvalidKeyError(AccountAdminError):
-    """The key is revoked or has expired, and cannot be renewed."""
-
-
-class EntryDiffersError(AccountAdminError):
-    """The entry's id stands in the ledger already, with other credits or of another kind."""
-
-
-class TooManyKeysError(AccountAdminError):
-    """The account has as many valid keys of this kind as it may have."""
-
-
-def require_same(appended: LedgerEntry, entry: LedgerEntry) -> None:
-    """Let a repeated entry pass, whenever it was first sent and with whatever note.
-
-    Raises:
-        EntryDiffersError: it is another entry under the same id.
-
-    """
-    if (appended.kind, appended.credits) != (entry.kind, entry.credits):
-        message = (
-            f"entry {entry.entry_id} is in the ledger already: "
-            f"{appended.kind} of {appended.credits} credits"
-        )
-        raise EntryDiffersError(message)

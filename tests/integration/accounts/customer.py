@@ -1,4 +1,4 @@
-"""A customer of the store under test: an account with a key, and the claims it makes."""
+"""A customer of the store under test: an account with a key, and the holds of its calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from blur.account_status import RateLimit
 from blur.accounts import idempotency, keys
 from blur.accounts.model import (
     SECOND_US,
-    Claim,
     EntryKind,
     Hold,
     IdempotencyRecord,
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 START = Instant(1_800_000_000 * SECOND_US)
-"""15 January 2027, 08:00 UTC, when every simulated customer comes in."""
+"""15 January 2027, 08:00 UTC, the start of every test."""
 TTL_US = 60 * SECOND_US
 GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
-"""No limit for any test; its burst also covers callers who waited long with an old `now`."""
+"""No limit in any test; its burst also covers callers that waited long with an old `now`."""
 
 _numbers = count(1)
 
@@ -41,9 +40,9 @@ def after(seconds: float) -> Instant:
     return Instant(START + round(seconds * SECOND_US))
 
 
-def new_id(what: str) -> str:
-    """Return an id that no other part of the run uses."""
-    return f"{what}_{next(_numbers)}_{secrets.token_hex(4)}"
+def new_id(prefix: str) -> str:
+    """Return an id that is unique in the run."""
+    return f"{prefix}_{next(_numbers)}_{secrets.token_hex(4)}"
 
 
 def key_record(
@@ -54,7 +53,7 @@ def key_record(
     expires_us: Instant | None = None,
     created_us: Instant = START,
 ) -> KeyRecord:
-    """Mint a key and return what a store keeps of it."""
+    """Return the record of a new key."""
     key = keys.parse(keys.mint(kind, account_id, secrets.token_bytes))
     return KeyRecord(
         digest=key.digest,
@@ -76,7 +75,7 @@ def entry(
     at_us: Instant = START,
     note: str = "",
 ) -> LedgerEntry:
-    """Return a new line for the ledger."""
+    """Return a new ledger entry."""
     return LedgerEntry(new_id("entry"), account_id, kind, credits, at_us, note)
 
 
@@ -87,13 +86,28 @@ class Customer:
     account_id: str
     digest: str
 
-    def claim(self, price: int = 1, *, ttl_us: int = TTL_US, hold_id: str | None = None) -> Claim:
-        """Return a claim of a new call, or of the one that has this hold's id."""
-        return Claim(self.account_id, self.digest, hold_id or new_id("hold"), price, ttl_us)
+    def hold(self, price: int = 1, *, now_us: Instant = START, ttl_us: int = TTL_US) -> Hold:
+        """Return the hold of a new call, which is not taken yet."""
+        expires_us = Instant(now_us + ttl_us)
+        return Hold(new_id("hold"), self.account_id, self.digest, price, expires_us)
+
+
+def take_hold(
+    store: AccountStore,
+    customer: Customer,
+    price: int = 1,
+    *,
+    now_us: Instant,
+    ttl_us: int = TTL_US,
+) -> Hold:
+    """Take the hold of a new call."""
+    hold = customer.hold(price, now_us=now_us, ttl_us=ttl_us)
+    store.reserve(hold, now_us=now_us)
+    return hold
 
 
 def record_of(hold: Hold) -> IdempotencyRecord:
-    """Return the record of a call that is under way, to be forgotten after a day."""
+    """Return the record of a running call, which counts for a day."""
     return IdempotencyRecord(
         account_id=hold.account_id,
         scope=sha256(b"scope").hexdigest(),
@@ -114,16 +128,16 @@ class Ticket:
 
 
 def begin(
-    store: AccountStore, claim: Claim, ticket: Ticket | None, *, now_us: Instant
-) -> idempotency.Call:
-    """Reserve and identify a call; one that is refused is rolled back, as the service does it."""
+    store: AccountStore, hold: Hold, ticket: Ticket | None, *, now_us: Instant
+) -> idempotency.Reservation:
+    """Reserve and identify a call; roll a rejected one back, as the service does."""
     key = idempotency.IdempotencyKey(ticket.key) if ticket else None
-    call = idempotency.reserve(store, claim, key, now_us=now_us)
+    reservation = idempotency.reserve(store, hold, key, now_us=now_us)
     try:
         fingerprint = ticket.fingerprint if ticket else ""
-        return idempotency.identify(store, call, fingerprint, now_us=now_us)
+        return idempotency.identify(store, reservation, fingerprint, now_us=now_us)
     except ApiError as error:
-        error.add_account_status(idempotency.rollback(store, call, now_us=now_us))
+        error.add_account_status(idempotency.rollback(store, reservation, now_us=now_us))
         raise
 
 

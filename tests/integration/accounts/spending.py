@@ -1,7 +1,7 @@
 """Spenders that race for one account's credits, in threads of this or another process.
 
-A network may deliver a write twice, and the copy late. `Echo` does that to every write of
-a store: it sends copies at once, and old ones again in between.
+A network can deliver a write twice, and the copy late. `Echo` does that to every write of a store:
+it sends copies at once, and old ones again later.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from blur.accounts.model import Instant
 from blur.errors import InsufficientCreditsError, UnavailableError
 
 if TYPE_CHECKING:
-    from blur.accounts.model import Claim, Hold
+    from blur.accounts.model import Hold
     from blur.accounts.ports import AccountStore
 
 Result = TypeVar("Result")
@@ -39,12 +39,10 @@ class Echo:
         self._duplicates = duplicates
         self._sent: list[Callable[[], object]] = []
 
-    def reserve(self, claim: Claim) -> Hold:
-        """Take a hold; every delivery must answer with the same one."""
-        deliver = partial(self._store.reserve, claim, now_us=now())
-        hold = self._deliver(deliver).hold
-        assert hold.hold_id == claim.hold_id
-        return hold
+    def reserve(self, hold: Hold, now_us: Instant) -> None:
+        """Take a hold; every delivery reports its price."""
+        status = self._deliver(partial(self._store.reserve, hold, now_us=now_us))
+        assert status.credits_charged == hold.price
 
     def settle(self, hold: Hold) -> int:
         """Settle and return what was charged."""
@@ -91,8 +89,10 @@ def spend(store: AccountStore, customer: Customer, seed: int, duplicates: float)
     chance = Random(seed)
     charged = 0
     while True:
+        now_us = now()
+        hold = customer.hold(now_us=now_us, ttl_us=10 * TTL_US)
         try:
-            hold = echo.reserve(customer.claim(ttl_us=10 * TTL_US))
+            echo.reserve(hold, now_us)
         except InsufficientCreditsError:
             return charged
         if duplicates and chance.random() < REFUND_SHARE:

@@ -11,8 +11,8 @@ from tests.integration.accounts.customer import START, after
 from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin, account_id_of
+from blur.accounts.admin_errors import InvalidKeyError, UnknownAccountError
 from blur.accounts.model import SECOND_US, EntryKind, KeyKind
-from blur.accounts.ports import InvalidKeyError, UnknownAccountError
 
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
@@ -145,7 +145,7 @@ def test_a_key_of_no_known_name_is_not_found(admin: AccountAdmin) -> None:
     _, record = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)
     another = keys.mint(KeyKind.LIVE, account_id, token_bytes)
     for name in (another, record.prefix[:-4] + "----", another[:-1]):
-        with pytest.raises(UnknownAccountError, match=f"{account_id} has 0 keys of that name"):
+        with pytest.raises(UnknownAccountError, match=f"{account_id} has 0 keys with this prefix"):
             admin.find_key(name)
 
 
@@ -154,7 +154,7 @@ def test_a_prefix_that_two_keys_share_names_neither(admin: AccountAdmin) -> None
     secrets = iter([bytes(31) + b"1", bytes(31) + b"2"])
     same = AccountAdmin(admin.store, lambda _: next(secrets), START)
     shared = {same.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)[1].prefix for _ in range(2)}
-    with pytest.raises(UnknownAccountError, match="has 2 keys of that name"):
+    with pytest.raises(UnknownAccountError, match="has 2 keys with this prefix"):
         admin.find_key(shared.pop())
 
 
@@ -172,7 +172,7 @@ def test_a_prefix_that_two_keys_share_names_neither(admin: AccountAdmin) -> None
     ],
 )
 def test_what_is_no_name_of_a_key_names_no_account(name: str) -> None:
-    with pytest.raises(UnknownAccountError, match="named by its prefix"):
+    with pytest.raises(UnknownAccountError, match="name a key by its prefix"):
         account_id_of(name)
 
 

@@ -29,15 +29,15 @@ def test_a_balance_that_does_not_cover_the_price_is_refused_and_counted(
     customer = make_account(credits=2, limit=TIGHT)
     for remaining in (1, 0):
         with pytest.raises(InsufficientCreditsError, match=r"costs 3 .* has 2 left") as refusal:
-            store.reserve(customer.claim(3), now_us=START)
+            store.reserve(customer.hold(3), now_us=START)
         status = refusal.value.account_status
         assert status is not None
         assert (status.credits_charged, status.credits_left) == (0, 2)
         assert status.rate.remaining == remaining
     with pytest.raises(RateLimitError):
-        store.reserve(customer.claim(3), now_us=START)
+        store.reserve(customer.hold(3), now_us=START)
     assert store.read_account(customer.account_id, now_us=START).balance == 2
-    assert store.reserve(customer.claim(2), now_us=after(1)).standing.rate.remaining == 0
+    assert store.reserve(customer.hold(2, now_us=after(1)), now_us=after(1)).rate.remaining == 0
 
 
 def test_of_many_calls_at_once_without_credits_only_those_within_the_limit_get_402(
@@ -48,7 +48,7 @@ def test_of_many_calls_at_once_without_credits_only_those_within_the_limit_get_4
     def refusal(_: int) -> type[Exception]:
         while True:
             try:
-                store.reserve(customer.claim(), now_us=START)
+                store.reserve(customer.hold(), now_us=START)
             except UnavailableError:  # too many writes at the same instant: sent again
                 continue
             except (InsufficientCreditsError, RateLimitError) as error:
@@ -65,16 +65,16 @@ def test_the_rate_limit_refuses_with_a_wait_that_is_true(
 ) -> None:
     customer = make_account(credits=10, limit=RateLimit(per_minute=40, burst=2))
     for remaining in (1, 0):
-        standing = store.reserve(customer.claim(), now_us=START).standing
+        standing = store.reserve(customer.hold(), now_us=START)
         assert standing.rate.remaining == remaining
     with pytest.raises(RateLimitError, match=r"try again in 2 s\.") as refusal:
-        store.reserve(customer.claim(), now_us=after(0.2))
+        store.reserve(customer.hold(now_us=after(0.2)), now_us=after(0.2))
     assert refusal.value.retry_after_s == 2
     refused = refusal.value.account_status
     assert refused is not None
     assert (refused.credits_charged, refused.credits_left) == (0, 8)
     assert (refused.rate.remaining, standing.rate.reset_s) == (0, 3)
-    assert store.reserve(customer.claim(), now_us=after(2.2)).standing.credits_left == 7
+    assert store.reserve(customer.hold(now_us=after(2.2)), now_us=after(2.2)).credits_left == 7
 
 
 def test_an_admitted_request_is_counted_and_costs_nothing(
@@ -94,14 +94,14 @@ def test_an_invalid_key_comes_before_a_used_up_limit_and_that_before_an_empty_ba
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1, limit=RateLimit(per_minute=1, burst=1))
-    store.reserve(customer.claim(1), now_us=START)
+    store.reserve(customer.hold(1), now_us=START)
     with pytest.raises(RateLimitError):
-        store.reserve(customer.claim(1), now_us=START)
+        store.reserve(customer.hold(1), now_us=START)
     with pytest.raises(InsufficientCreditsError):
-        store.reserve(customer.claim(9), now_us=after(60))
+        store.reserve(customer.hold(9, now_us=after(60)), now_us=after(60))
     store.revoke_key(customer.account_id, customer.digest)
     with pytest.raises(InvalidApiKeyError):
-        store.reserve(customer.claim(1), now_us=START)
+        store.reserve(customer.hold(1), now_us=START)
 
 
 @pytest.mark.parametrize("wrong", ["account", "key", "both", "another's"])
@@ -116,7 +116,7 @@ def test_an_unknown_key_is_refused_by_every_call(
         "another's": replace(customer, digest=other.digest),
     }[wrong]
     with pytest.raises(InvalidApiKeyError):
-        store.reserve(stranger.claim(), now_us=START)
+        store.reserve(stranger.hold(), now_us=START)
     with pytest.raises(InvalidApiKeyError):
         store.authorize(stranger.account_id, stranger.digest, now_us=START)
     with pytest.raises(InvalidApiKeyError):
@@ -152,7 +152,7 @@ def test_an_inquiry_shows_the_account_and_the_key_that_asks(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
-    store.reserve(customer.claim(4), now_us=START)
+    store.reserve(customer.hold(4), now_us=START)
     view = store.get_account(customer.account_id, customer.digest, now_us=START)
     assert (view.account.balance, view.account.held) == (6, 4)
     assert view.key.digest == customer.digest
@@ -170,7 +170,7 @@ def test_inquiries_and_calls_are_limited_apart(
     with pytest.raises(RateLimitError) as refusal:
         store.get_account(customer.account_id, customer.digest, now_us=START)
     assert refusal.value.retry_after_s == 1
-    assert store.reserve(customer.claim(), now_us=START).standing.rate.remaining == 1
+    assert store.reserve(customer.hold(), now_us=START).rate.remaining == 1
     store.get_account(customer.account_id, customer.digest, now_us=after(1))
 
 
@@ -193,9 +193,9 @@ def test_two_keys_of_an_account_share_its_credits_but_not_their_limits(
     account = store.read_account(from_one.account_id, now_us=START)
     second = replace(account.keys[0], digest="f" * 64)
     store.add_key(second, now_us=START)
-    store.reserve(from_one.claim(), now_us=START)
-    store.reserve(from_one.claim(), now_us=START)
+    store.reserve(from_one.hold(), now_us=START)
+    store.reserve(from_one.hold(), now_us=START)
     from_other = replace(from_one, digest=second.digest)
-    assert store.reserve(from_other.claim(), now_us=START).standing.rate.remaining == 1
+    assert store.reserve(from_other.hold(), now_us=START).rate.remaining == 1
     with pytest.raises(InsufficientCreditsError):
-        store.reserve(from_other.claim(), now_us=START)
+        store.reserve(from_other.hold(), now_us=START)

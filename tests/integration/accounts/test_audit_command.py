@@ -34,7 +34,9 @@ def test_audit_finds_no_difference_while_top_ups_and_calls_arrive(
     def work() -> None:
         while not over.is_set():
             patiently(partial(store.append_entry, entry(customer.account_id, 2, at_us=now())))
-            hold = patiently(partial(store.reserve, customer.claim(), now_us=now())).hold
+            now_us = now()
+            hold = customer.hold(now_us=now_us)
+            patiently(partial(store.reserve, hold, now_us=now_us))
             patiently(partial(store.settle, hold, now_us=now()))
 
     audited = [customer.account_id] if of == "one account" else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tests.integration.accounts.customer import START, Customer, MakeAccount, after
+from tests.integration.accounts.customer import START, Customer, MakeAccount, after, take_hold
 
 from blur.account_status import RateLimit
 from blur.accounts.model import SECOND_US, Hold, Instant, Usage
@@ -29,12 +29,8 @@ def test_a_reserve_takes_its_price_out_of_the_balance(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    claim = customer.claim(3)
-    reservation = store.reserve(claim, now_us=START)
-    assert reservation.hold.hold_id == claim.hold_id
-    assert reservation.hold.expires_us == START + claim.hold_ttl_us
-    assert reservation.hold.price == reservation.standing.credits_charged == 3
-    assert reservation.standing.credits_left == 7
+    status = store.reserve(customer.hold(3), now_us=START)
+    assert (status.credits_charged, status.credits_left) == (3, 7)
     assert balances(store, customer) == (7, 3, 0)
 
 
@@ -43,7 +39,7 @@ def test_a_settled_hold_is_charged_and_counted_in_its_month(
 ) -> None:
     customer = make_account(credits=10)
     for price in (3, 0):
-        hold = store.reserve(customer.claim(price), now_us=START).hold
+        hold = take_hold(store, customer, price, now_us=START)
         standing = store.settle(hold, now_us=after(1))
         assert (standing.credits_charged, standing.credits_left) == (price, 7)
     assert balances(store, customer, 1) == (7, 0, 3)
@@ -55,7 +51,7 @@ def test_a_new_month_is_counted_apart(store: AccountStore, make_account: MakeAcc
     customer = make_account(credits=10)
     a_month_s = 31 * 86_400
     for seconds in (0, a_month_s, a_month_s + 1):
-        hold = store.reserve(customer.claim(), now_us=after(seconds)).hold
+        hold = take_hold(store, customer, now_us=after(seconds))
         store.settle(hold, now_us=after(seconds))
     usage = store.read_account(customer.account_id, now_us=after(a_month_s + 1)).usage
     assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(2, 2)}
@@ -70,7 +66,7 @@ def test_months_are_those_of_utc_wherever_the_machine_stands(
     time.tzset()
     try:
         for at_us in (last_us, JANUARY_ENDS_US):
-            store.settle(store.reserve(customer.claim(), now_us=at_us).hold, now_us=at_us)
+            store.settle(take_hold(store, customer, now_us=at_us), now_us=at_us)
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -82,7 +78,7 @@ def test_a_refund_gives_the_credit_back_at_once_and_counts_no_call(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    hold = store.reserve(customer.claim(4), now_us=START).hold
+    hold = take_hold(store, customer, 4, now_us=START)
     standing = store.refund(hold, now_us=after(1))
     assert (standing.credits_charged, standing.credits_left) == (0, 10)
     assert balances(store, customer, 1) == (10, 0, 0)
@@ -93,12 +89,10 @@ def test_a_repeated_reserve_takes_and_counts_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
-    claim = customer.claim(3)
-    first = store.reserve(claim, now_us=START)
-    again = [store.reserve(claim, now_us=START) for _ in range(3)]
-    assert [repeated.hold for repeated in again] == [first.hold] * 3
-    assert again[0].standing.credits_charged == first.standing.credits_charged == 3
-    assert again[0].standing.rate.remaining == first.standing.rate.remaining == 1
+    hold = customer.hold(3)
+    first = store.reserve(hold, now_us=START)
+    assert [store.reserve(hold, now_us=START) for _ in range(3)] == [first] * 3
+    assert (first.credits_charged, first.rate.remaining) == (3, 1)
     assert balances(store, customer) == (7, 3, 0)
 
 
@@ -106,19 +100,19 @@ def test_a_reserve_repeated_with_the_last_credit_gone_finds_its_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
-    claim = customer.claim(3)
-    first = store.reserve(claim, now_us=START)
-    assert store.reserve(claim, now_us=START).hold == first.hold
+    hold = customer.hold(3)
+    first = store.reserve(hold, now_us=START)
+    assert store.reserve(hold, now_us=START) == first
+    assert balances(store, customer) == (0, 3, 0)
 
 
 def test_a_reserve_repeated_after_its_settle_takes_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    claim = customer.claim(3)
-    hold = store.reserve(claim, now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     store.settle(hold, now_us=after(1))
-    assert store.reserve(claim, now_us=after(2)).hold.hold_id == hold.hold_id
+    assert store.reserve(hold, now_us=after(2)).credits_charged == 3
     assert balances(store, customer, 2) == (7, 0, 3)
 
 
@@ -126,10 +120,9 @@ def test_a_reserve_repeated_after_its_refund_takes_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    claim = customer.claim(3)
-    hold = store.reserve(claim, now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     store.refund(hold, now_us=after(1))
-    assert store.reserve(claim, now_us=after(2)).hold.hold_id == hold.hold_id
+    assert store.reserve(hold, now_us=after(2)).credits_charged == 3
     assert balances(store, customer, 2) == (10, 0, 0)
 
 
@@ -137,7 +130,7 @@ def test_settling_twice_charges_once_and_says_the_same(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     standings = [store.settle(hold, now_us=after(1)) for _ in range(2)]
     assert [standing.credits_charged for standing in standings] == [3, 3]
     assert balances(store, customer, 1) == (7, 0, 3)
@@ -146,7 +139,7 @@ def test_settling_twice_charges_once_and_says_the_same(
 
 def test_refunding_twice_gives_back_once(store: AccountStore, make_account: MakeAccount) -> None:
     customer = make_account(credits=10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     assert [store.refund(hold, now_us=after(1)).credits_left for _ in range(2)] == [10, 10]
     assert balances(store, customer, 1) == (10, 0, 0)
 
@@ -155,7 +148,7 @@ def test_a_refund_after_the_settle_gives_nothing_back(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     store.settle(hold, now_us=after(1))
     assert store.refund(hold, now_us=after(1)).credits_left == 7
     assert balances(store, customer, 1) == (7, 0, 3)
@@ -165,7 +158,7 @@ def test_a_settle_after_the_refund_charges_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     store.refund(hold, now_us=after(1))
     assert store.settle(hold, now_us=after(1)).credits_charged == 0
     assert balances(store, customer, 1) == (10, 0, 0)
@@ -185,7 +178,7 @@ def test_a_call_that_costs_nothing_needs_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=0)
-    hold = store.reserve(customer.claim(0), now_us=START).hold
+    hold = take_hold(store, customer, 0, now_us=START)
     assert store.settle(hold, now_us=START).credits_charged == 0
     assert store.read_account(customer.account_id, now_us=START).usage == {"2027-01": Usage(1, 0)}
 
@@ -194,8 +187,8 @@ def test_a_call_in_flight_settles_after_its_key_was_revoked(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    settled = store.reserve(customer.claim(2), now_us=START).hold
-    refunded = store.reserve(customer.claim(3), now_us=START).hold
+    settled = take_hold(store, customer, 2, now_us=START)
+    refunded = take_hold(store, customer, 3, now_us=START)
     store.revoke_key(customer.account_id, customer.digest)
     assert store.settle(settled, now_us=after(1)).credits_charged == 2
     assert store.refund(refunded, now_us=after(1)).credits_left == 8

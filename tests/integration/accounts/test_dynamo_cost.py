@@ -13,11 +13,13 @@ from tests.integration.accounts.customer import (
     key_record,
     open_account,
     record_of,
+    take_hold,
 )
 
 from blur.account_status import RateLimit
 from blur.accounts.dynamo import schema
-from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
+from blur.accounts.dynamo.account_store import DynamoAccountStore
+from blur.accounts.dynamo.client import open_client
 from blur.accounts.dynamo.items import key_item
 from blur.accounts.dynamo.values import marshal_item
 from blur.accounts.model import SECOND_US, Instant, Weight
@@ -80,8 +82,8 @@ def customer(store: DynamoAccountStore, bill: Bill) -> Customer:
 
 
 def call(store: DynamoAccountStore, customer: Customer, now_us: Instant) -> None:
-    claim = customer.claim(ttl_us=Settings().hold_ttl_s * SECOND_US)
-    hold = store.reserve(claim, now_us=now_us).hold
+    hold_ttl_us = Settings().hold_ttl_s * SECOND_US
+    hold = take_hold(store, customer, now_us=now_us, ttl_us=hold_ttl_us)
     store.settle(hold, now_us=now_us)
 
 
@@ -114,7 +116,7 @@ def test_a_key_that_another_process_made_busy_takes_one_refused_write_more(
 def test_an_idempotent_call_is_four_writes_of_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
-    hold = store.reserve(customer.claim(), now_us=START).hold
+    hold = take_hold(store, customer, now_us=START)
     record = record_of(hold)
     assert store.claim_record(record, now_us=START) is None
     store.complete_record(record)
@@ -126,7 +128,7 @@ def test_an_idempotent_call_is_four_writes_of_one_unit(
 def test_an_inquiry_and_a_refund_are_one_write_of_one_unit_each(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
-    hold = store.reserve(customer.claim(), now_us=START).hold
+    hold = take_hold(store, customer, now_us=START)
     bill.clear()
     store.refund(hold, now_us=START, weight=Weight(8, DEFAULT_LIMIT))
     store.get_account(customer.account_id, customer.digest, now_us=START)
@@ -140,7 +142,7 @@ def test_a_call_without_credits_is_two_writes_and_one_beyond_its_limit_is_one(
     for refusal, writes in ((InsufficientCreditsError, 2), (RateLimitError, 1)):
         bill.clear()
         with pytest.raises(refusal):
-            store.reserve(customer.claim(), now_us=START)
+            store.reserve(customer.hold(), now_us=START)
         assert bill.operations == ["UpdateItem"] * writes
 
 
@@ -239,7 +241,7 @@ def test_expired_holds_come_home_together_in_one_write(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     for _ in range(20):
-        store.reserve(customer.claim(3), now_us=START)
+        store.reserve(customer.hold(3), now_us=START)
     bill.clear()
     standing = store.authorize(customer.account_id, customer.digest, now_us=after(3600))
     assert standing.credits_left == 1_000_000

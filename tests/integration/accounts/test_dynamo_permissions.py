@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.accounts.customer import START, after, open_account, record_of
+from tests.integration.accounts.customer import START, after, open_account, record_of, take_hold
 from tests.integration.stack.test_template import resources, statements, template
 
-from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
+from blur.accounts.dynamo.account_store import DynamoAccountStore
+from blur.accounts.dynamo.client import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,8 @@ def test_the_role_allows_exactly_what_calls_send(
     sent.clear()
     store.authorize(customer.account_id, customer.digest, now_us=START)
     store.get_account(customer.account_id, customer.digest, now_us=START)
-    store.refund(store.reserve(customer.claim(), now_us=START).hold, now_us=START)
-    hold = store.reserve(customer.claim(), now_us=START).hold
+    store.refund(take_hold(store, customer, now_us=START), now_us=START)
+    hold = take_hold(store, customer, now_us=START)
     record = record_of(hold)
     assert store.claim_record(record, now_us=START) is None
     assert store.find_record(customer.account_id, record.scope, now_us=START) is not None
@@ -50,7 +51,7 @@ def test_the_role_allows_exactly_what_calls_send(
     store.claim_record(record, now_us=START)
     store.complete_record(record)
     store.settle(hold, now_us=after(1))
-    store.reserve(customer.claim(), now_us=after(2))
+    store.reserve(customer.hold(now_us=after(2)), now_us=after(2))
     store.authorize(customer.account_id, customer.digest, now_us=after(24 * 3600))
     (allowed,) = (each for each in statements(resources) if each["Sid"] == "Accounts")
     assert sent == set(allowed["Action"])

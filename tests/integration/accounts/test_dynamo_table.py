@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.integration.accounts.customer import START, TTL_US, after, new_id, open_account
+from tests.integration.accounts.customer import (
+    START,
+    TTL_US,
+    after,
+    new_id,
+    open_account,
+    take_hold,
+)
 
 from blur.accounts.dynamo import schema
-from blur.accounts.dynamo.account_store import DynamoAccountStore, open_client
+from blur.accounts.dynamo.account_store import DynamoAccountStore
+from blur.accounts.dynamo.client import open_client
 from blur.accounts.model import IdempotencyRecord, Instant
 from blur.skew import CLOCK_SKEW_US
 
@@ -31,6 +39,7 @@ package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if module.name not in (
         "blur.accounts.dynamo.account_store",
+        "blur.accounts.dynamo.client",
         "blur.aws",
         "blur.lambda_handler",
         "blur.storage.bucket",
@@ -104,7 +113,7 @@ def test_another_machine_with_a_fast_clock_leaves_a_hold_alone_until_its_owner_i
 ) -> None:
     store = DynamoAccountStore(dynamodb_table, client)
     customer = open_account(store, 10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     fast = store.read_account(customer.account_id, now_us=after(TTL_S + SKEW_S - 0.000001))
     assert (fast.balance, fast.held) == (7, 3)
     assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
@@ -115,7 +124,7 @@ def test_an_expired_hold_comes_home_once_no_clock_can_think_it_alive(
 ) -> None:
     store = DynamoAccountStore(dynamodb_table, client)
     customer = open_account(store, 10)
-    store.reserve(customer.claim(3), now_us=START)
+    store.reserve(customer.hold(3), now_us=START)
     home = store.read_account(customer.account_id, now_us=after(TTL_S + SKEW_S))
     assert (home.balance, home.held) == (10, 0)
 
@@ -132,8 +141,8 @@ def test_requests_of_ended_calls_delivered_again_change_nothing(
     store = DynamoAccountStore(dynamodb_table, client)
     customer = open_account(store, 10)
     sent.clear()
-    store.settle(store.reserve(customer.claim(3), now_us=START).hold, now_us=after(1))
-    store.refund(store.reserve(customer.claim(2), now_us=START).hold, now_us=after(1))
+    store.settle(take_hold(store, customer, 3, now_us=START), now_us=after(1))
+    store.refund(take_hold(store, customer, 2, now_us=START), now_us=after(1))
     client.meta.events.unregister("provide-client-params.dynamodb.UpdateItem", unique_id="copies")
     key = sent[0]["Key"]
     before = client.get_item(TableName=dynamodb_table, Key=key)["Item"]

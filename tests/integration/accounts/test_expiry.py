@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.accounts.customer import START, TTL_US, MakeAccount, after
+from tests.integration.accounts.customer import START, TTL_US, MakeAccount, after, take_hold
 
 from blur.errors import InsufficientCreditsError
 
@@ -25,7 +25,7 @@ def test_an_expired_hold_comes_home_when_the_account_is_looked_at(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    store.reserve(customer.claim(3), now_us=START)
+    store.reserve(customer.hold(3), now_us=START)
     before = store.read_account(customer.account_id, now_us=after(TTL_S - 0.000001))
     assert (before.balance, before.held) == (7, 3)
     home = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
@@ -36,18 +36,18 @@ def test_an_expired_hold_pays_for_the_next_call(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
-    store.reserve(customer.claim(3), now_us=START)
+    store.reserve(customer.hold(3), now_us=START)
     with pytest.raises(InsufficientCreditsError):
-        store.reserve(customer.claim(3), now_us=after(1))
-    reservation = store.reserve(customer.claim(3), now_us=after(LONG_AFTER_S))
-    assert reservation.standing.credits_left == 0
+        store.reserve(customer.hold(3, now_us=after(1)), now_us=after(1))
+    hold = customer.hold(3, now_us=after(LONG_AFTER_S))
+    assert store.reserve(hold, now_us=after(LONG_AFTER_S)).credits_left == 0
 
 
 def test_an_expired_hold_comes_home_at_an_inquiry(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
-    store.reserve(customer.claim(3), now_us=START)
+    store.reserve(customer.hold(3), now_us=START)
     view = store.get_account(customer.account_id, customer.digest, now_us=after(LONG_AFTER_S))
     assert (view.account.balance, view.account.held) == (3, 0)
 
@@ -56,8 +56,8 @@ def test_an_expired_hold_comes_home_when_another_call_ends(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    store.reserve(customer.claim(4), now_us=START)
-    alive = store.reserve(customer.claim(1), now_us=after(LONG_AFTER_S - 10)).hold
+    store.reserve(customer.hold(4), now_us=START)
+    alive = take_hold(store, customer, 1, now_us=after(LONG_AFTER_S - 10))
     store.settle(alive, now_us=after(LONG_AFTER_S))
     account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used) == (9, 0, 1)
@@ -68,9 +68,8 @@ def test_the_end_of_a_call_tells_a_balance_with_expired_holds_at_home(
     store: AccountStore, make_account: MakeAccount, end: str, left: int
 ) -> None:
     customer = make_account(credits=10)
-    long_claim = customer.claim(1, ttl_us=10 * TTL_US)
-    alive = store.reserve(long_claim, now_us=START).hold
-    store.reserve(customer.claim(4), now_us=START)
+    alive = take_hold(store, customer, 1, now_us=START, ttl_us=10 * TTL_US)
+    store.reserve(customer.hold(4), now_us=START)
     standing = getattr(store, end)(alive, now_us=after(LONG_AFTER_S))
     assert standing.credits_left == left
 
@@ -80,7 +79,7 @@ def test_a_late_settle_charges_nothing(
     store: AccountStore, make_account: MakeAccount, seconds: float
 ) -> None:
     customer = make_account(credits=10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     assert store.settle(hold, now_us=after(seconds)).credits_charged == 0
     account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used, account.usage) == (10, 0, 0, {})
@@ -90,7 +89,7 @@ def test_a_settle_in_the_last_microsecond_charges(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
     account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
     assert (account.balance, account.held, account.used) == (7, 0, 3)
@@ -100,8 +99,8 @@ def test_a_settle_after_the_credit_was_spent_again_takes_nothing_and_stays_above
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
-    late = store.reserve(customer.claim(3), now_us=START).hold
-    again = store.reserve(customer.claim(3), now_us=after(LONG_AFTER_S)).hold
+    late = take_hold(store, customer, 3, now_us=START)
+    again = take_hold(store, customer, 3, now_us=after(LONG_AFTER_S))
     assert store.settle(again, now_us=after(LONG_AFTER_S)).credits_charged == 3
     standing = store.settle(late, now_us=after(LONG_AFTER_S))
     assert (standing.credits_charged, standing.credits_left) == (0, 0)
@@ -114,7 +113,7 @@ def test_a_refund_after_the_expiry_gives_back_once(
     store: AccountStore, make_account: MakeAccount, seconds: float
 ) -> None:
     customer = make_account(credits=10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     for _ in range(2):
         store.refund(hold, now_us=after(seconds))
         store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
@@ -126,9 +125,9 @@ def test_a_hold_is_long_settled_when_its_time_runs_out(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    settled = store.reserve(customer.claim(3), now_us=START).hold
+    settled = take_hold(store, customer, 3, now_us=START)
     store.settle(settled, now_us=after(1))
-    refunded = store.reserve(customer.claim(4), now_us=START).hold
+    refunded = take_hold(store, customer, 4, now_us=START)
     store.refund(refunded, now_us=after(1))
     for _ in range(2):
         account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
@@ -139,7 +138,7 @@ def test_holds_that_many_find_expired_come_home_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=12)
-    holds = [store.reserve(customer.claim(3), now_us=START).hold for _ in range(4)]
+    holds = [take_hold(store, customer, 3, now_us=START) for _ in range(4)]
     now_us = after(LONG_AFTER_S)
 
     def use(number: int) -> None:

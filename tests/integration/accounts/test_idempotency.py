@@ -68,7 +68,7 @@ class Patient:
 def call(store: AccountStore, customer: Customer) -> str:
     """Make one whole call and return how it ended."""
     try:
-        begun = begin(store, customer.claim(), TICKET, now_us=after(1))
+        begun = begin(store, customer.hold(now_us=after(1)), TICKET, now_us=after(1))
     except IdempotencyInProgressError:
         return "in progress"
     charged = idempotency.commit(store, begun, now_us=after(2)).credits_charged
@@ -94,7 +94,7 @@ def test_an_abandoned_call_leaves_neither_a_hold_nor_a_record(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
-    begun = begin(store, customer.claim(), TICKET, now_us=START)
+    begun = begin(store, customer.hold(), TICKET, now_us=START)
     standing = idempotency.rollback(store, begun, now_us=after(1))
     assert (standing.credits_charged, standing.credits_left) == (0, 1)
     assert call(store, customer) == "charged"
@@ -104,27 +104,27 @@ def test_the_last_credit_held_by_the_first_call_does_not_refuse_its_repetition(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
-    first = begin(store, customer.claim(), TICKET, now_us=START)
+    first = begin(store, customer.hold(), TICKET, now_us=START)
     with pytest.raises(IdempotencyInProgressError):
-        begin(store, customer.claim(), TICKET, now_us=after(1))
+        begin(store, customer.hold(now_us=after(1)), TICKET, now_us=after(1))
     idempotency.commit(store, first, now_us=after(2))
     assert call(store, customer) == "replayed"
     with pytest.raises(InsufficientCreditsError):
-        begin(store, customer.claim(), Ticket("order-2", "other"), now_us=after(3))
+        begin(store, customer.hold(now_us=after(3)), Ticket("order-2", "other"), now_us=after(3))
 
 
 def test_a_call_that_died_is_taken_over_when_its_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
-    died = customer.claim()
+    died = customer.hold()
     begun = begin(store, died, TICKET, now_us=START)
     with pytest.raises(IdempotencyInProgressError) as caught:
-        begin(store, customer.claim(), TICKET, now_us=after(1))
+        begin(store, customer.hold(now_us=after(1)), TICKET, now_us=after(1))
     assert caught.value.account_status is not None
     assert caught.value.account_status.credits_left == 1
-    late_us = after(died.hold_ttl_us // 1_000_000 + 10)
-    taken = begin(store, customer.claim(), TICKET, now_us=late_us)
+    late_us = Instant(died.expires_us + 10 * SECOND_US)
+    taken = begin(store, customer.hold(now_us=late_us), TICKET, now_us=late_us)
     assert idempotency.commit(store, taken, now_us=late_us).credits_charged == 1
     assert idempotency.commit(store, begun, now_us=late_us).credits_charged == 0
     account = store.read_account(customer.account_id, now_us=late_us)
@@ -137,12 +137,19 @@ def test_a_short_hold_is_charged_once_by_two_machines_whose_clocks_differ(
 ) -> None:
     customer = make_account(credits=10)
     hold_us = 3 * SECOND_US
-    first = begin(store, customer.claim(ttl_us=hold_us), TICKET, now_us=START)
+    first = begin(store, customer.hold(ttl_us=hold_us), TICKET, now_us=START)
     for seconds in (0.5, 1, 1.5):
         with pytest.raises(IdempotencyInProgressError):
-            begin(store, customer.claim(ttl_us=hold_us), TICKET, now_us=after(seconds + skew_s))
+            begin(
+                store,
+                customer.hold(ttl_us=hold_us, now_us=after(seconds + skew_s)),
+                TICKET,
+                now_us=after(seconds + skew_s),
+            )
     assert idempotency.commit(store, first, now_us=after(2)).credits_charged == 1
-    replay = begin(store, customer.claim(), TICKET, now_us=after(2.5 + skew_s))
+    replay = begin(
+        store, customer.hold(now_us=after(2.5 + skew_s)), TICKET, now_us=after(2.5 + skew_s)
+    )
     assert idempotency.commit(store, replay, now_us=after(3 + skew_s)).credits_charged == 0
     account = store.read_account(customer.account_id, now_us=after(100))
     assert (account.balance, account.held, account.used) == (9, 0, 1)
@@ -156,10 +163,15 @@ def test_no_difference_of_clocks_charges_an_idempotency_key_twice(
     store: AccountStore, make_account: MakeAccount, skew_s: float, retry_s: float, took_s: float
 ) -> None:
     customer = make_account(credits=10)
-    first = begin(store, customer.claim(), TICKET, now_us=START)
+    first = begin(store, customer.hold(), TICKET, now_us=START)
     charged = 0
     with suppress(IdempotencyInProgressError):
-        second = begin(store, customer.claim(), TICKET, now_us=after(retry_s + skew_s))
+        second = begin(
+            store,
+            customer.hold(now_us=after(retry_s + skew_s)),
+            TICKET,
+            now_us=after(retry_s + skew_s),
+        )
         status = idempotency.commit(store, second, now_us=after(retry_s + skew_s))
         charged += status.credits_charged or 0
     charged += idempotency.commit(store, first, now_us=after(took_s)).credits_charged or 0
@@ -172,8 +184,8 @@ def test_a_call_whose_record_was_taken_over_is_not_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    first = begin(store, customer.claim(), TICKET, now_us=START)
-    second = begin(store, customer.claim(), TICKET, now_us=after(3_600))
+    first = begin(store, customer.hold(), TICKET, now_us=START)
+    second = begin(store, customer.hold(now_us=after(3_600)), TICKET, now_us=after(3_600))
     status = idempotency.commit(store, first, now_us=after(1))
     assert status.credits_charged == 0
     assert idempotency.commit(store, second, now_us=after(3_601)).credits_charged == 1
@@ -185,9 +197,8 @@ def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
-    begun = begin(store, customer.claim(2), None, now_us=START)
+    begun = begin(store, customer.hold(2), None, now_us=START)
     assert (begun.status.credits_charged, begun.status.credits_left) == (2, 3)
-    assert begun.hold is not None
     assert begun.record is None
     assert idempotency.commit(store, begun, now_us=after(1)).credits_charged == 2
 
@@ -196,13 +207,13 @@ def test_a_client_is_told_what_became_of_its_key_and_when_to_ask_again(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
-    begin(store, customer.claim(), TICKET, now_us=START)
+    begin(store, customer.hold(), TICKET, now_us=START)
     with pytest.raises(IdempotencyInProgressError, match="not ended yet") as running:
-        begin(store, customer.claim(), TICKET, now_us=after(1))
+        begin(store, customer.hold(now_us=after(1)), TICKET, now_us=after(1))
     assert running.value.retry_after_s == 2
     other = Ticket(TICKET.key, "another photo")
     with pytest.raises(IdempotencyConflictError, match="used before") as conflict:
-        begin(store, customer.claim(), other, now_us=after(1))
+        begin(store, customer.hold(now_us=after(1)), other, now_us=after(1))
     assert conflict.value.account_status is not None
     assert (
         conflict.value.account_status.credits_charged,
@@ -217,12 +228,12 @@ def test_an_idempotency_key_counts_for_a_day_by_the_clock_of_any_machine(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
-    begun = begin(store, customer.claim(), TICKET, now_us=START)
+    begun = begin(store, customer.hold(), TICKET, now_us=START)
     idempotency.commit(store, begun, now_us=after(1))
     last_us = Instant(after(DAY_S + CLOCK_SKEW_S) - 1)
-    assert begin(store, customer.claim(), TICKET, now_us=last_us).hold is None
+    assert begin(store, customer.hold(now_us=last_us), TICKET, now_us=last_us).is_replay
     later_us = after(DAY_S + CLOCK_SKEW_S)
-    assert begin(store, customer.claim(), TICKET, now_us=later_us).hold is not None
+    assert not begin(store, customer.hold(now_us=later_us), TICKET, now_us=later_us).is_replay
 
 
 def test_a_call_whose_record_cannot_be_written_is_refused_and_gives_its_credit_back_at_once(
@@ -231,7 +242,7 @@ def test_a_call_whose_record_cannot_be_written_is_refused_and_gives_its_credit_b
     customer = make_account(credits=1)
     out = OutOfReach(store, "claim_record")
     with pytest.raises(UnavailableError):
-        begin(out, customer.claim(), TICKET, now_us=START)
+        begin(out, customer.hold(), TICKET, now_us=START)
     account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.held, account.used) == (1, 0, 0)
 
@@ -242,7 +253,7 @@ def test_a_store_lost_between_hold_and_record_refuses_the_call_and_the_hold_expi
     customer = make_account(credits=1)
     out = OutOfReach(store, "claim_record", "refund")
     with pytest.raises(UnavailableError):
-        begin(out, customer.claim(), TICKET, now_us=START)
+        begin(out, customer.hold(), TICKET, now_us=START)
     assert store.read_account(customer.account_id, now_us=START).held == 1
     assert store.read_account(customer.account_id, now_us=after(120)).balance == 1
 
@@ -252,7 +263,7 @@ def test_a_charge_that_no_answer_confirms_is_not_known(
     store: AccountStore, make_account: MakeAccount, ticket: Ticket | None
 ) -> None:
     customer = make_account(credits=5)
-    begun = begin(store, customer.claim(2), ticket, now_us=START)
+    begun = begin(store, customer.hold(2), ticket, now_us=START)
     status = idempotency.commit(OutOfReach(store, "settle"), begun, now_us=after(1))
     assert (status.credits_charged, status.credits_left) == (None, 3)
 
@@ -260,7 +271,7 @@ def test_a_charge_that_no_answer_confirms_is_not_known(
 def test_a_test_key_is_charged_nothing_even_if_no_answer_confirms_it(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
-    begun = begin(store, make_account().claim(0), None, now_us=START)
+    begun = begin(store, make_account().hold(0), None, now_us=START)
     status = idempotency.commit(OutOfReach(store, "settle"), begun, now_us=after(1))
     assert status.credits_charged == 0
 
@@ -269,7 +280,7 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
-    begun = begin(store, customer.claim(2), TICKET, now_us=START)
+    begun = begin(store, customer.hold(2), TICKET, now_us=START)
     status = idempotency.commit(OutOfReach(store, "complete_record"), begun, now_us=after(1))
     assert (status.credits_charged, status.credits_left) == (0, 3)
     account = store.read_account(customer.account_id, now_us=after(120))
@@ -281,10 +292,10 @@ def test_a_duplicate_that_lost_the_race_costs_nothing_though_its_hold_stays_for_
 ) -> None:
     customer = make_account(credits=5)
     out = OutOfReach(store, "refund")
-    late = idempotency.reserve(store, customer.claim(), KEY, now_us=START)
+    late = idempotency.reserve(store, customer.hold(), KEY, now_us=START)
     assert call(store, customer) == "charged"
     replay = idempotency.identify(out, late, TICKET.fingerprint, now_us=after(3))
-    assert replay.hold is None
+    assert replay.is_replay
     status = idempotency.commit(out, replay, now_us=after(4))
     assert (status.credits_charged, status.credits_left) == (0, 4)
     account = store.read_account(customer.account_id, now_us=after(120))
@@ -297,13 +308,14 @@ def test_a_replay_and_a_conflict_hold_no_credit(
     customer = make_account(credits=2)
     assert call(store, customer) == "charged"
     running = Ticket("order-2")
-    begin(store, customer.claim(0), running, now_us=after(1))
+    begin(store, customer.hold(0, now_us=after(1)), running, now_us=after(1))
     out = OutOfReach(store, "reserve", "refund")
-    assert begin(out, customer.claim(), TICKET, now_us=after(2)).status.credits_left == 1
+    hold = customer.hold(now_us=after(2))
+    assert begin(out, hold, TICKET, now_us=after(2)).status.credits_left == 1
     with pytest.raises(IdempotencyConflictError) as conflict:
-        begin(out, customer.claim(), Ticket(TICKET.key, "other"), now_us=after(2))
+        begin(out, hold, Ticket(TICKET.key, "other"), now_us=after(2))
     with pytest.raises(IdempotencyInProgressError) as in_progress:
-        begin(out, customer.claim(), running, now_us=after(2))
+        begin(out, hold, running, now_us=after(2))
     for error in (conflict.value, in_progress.value):
         assert error.account_status is not None
         assert (error.account_status.credits_charged, error.account_status.credits_left) == (0, 1)
@@ -316,10 +328,9 @@ def test_212_replays_and_conflicts_with_one_credit_left_cause_no_402(
     assert call(store, customer) == "charged"
 
     def spend(_: int) -> str:
+        hold = customer.hold(now_us=after(2))
         try:
-            held = patiently(
-                lambda: idempotency.reserve(store, customer.claim(), None, now_us=after(2))
-            )
+            held = patiently(lambda: idempotency.reserve(store, hold, None, now_us=after(2)))
         except InsufficientCreditsError:
             return "402"
         patiently(lambda: idempotency.rollback(store, held, now_us=after(2)))
@@ -327,11 +338,12 @@ def test_212_replays_and_conflicts_with_one_credit_left_cause_no_402(
 
     def repeat(number: int) -> str:
         ticket = Ticket(TICKET.key, "other") if number % 2 else TICKET
+        hold = customer.hold(now_us=after(2))
         try:
-            begun = patiently(lambda: begin(store, customer.claim(), ticket, now_us=after(2)))
+            begun = patiently(lambda: begin(store, hold, ticket, now_us=after(2)))
         except IdempotencyConflictError:
             return "409"
-        return "replayed" if begun.hold is None else "held twice"
+        return "replayed" if begun.is_replay else "held twice"
 
     with ThreadPoolExecutor(8) as pool:
         repeats = [pool.submit(repeat, number) for number in range(212)]
@@ -349,14 +361,14 @@ def test_a_call_with_a_key_weighs_in_the_limit_when_it_is_not_charged(
     limit = RateLimit(per_minute=60, burst=20)
     weight = Weight(4, limit)
     customer = make_account(credits=5, limit=limit)
-    failed = begin(store, customer.claim(), TICKET, now_us=START)
+    failed = begin(store, customer.hold(), TICKET, now_us=START)
     status = idempotency.rollback(store, failed, now_us=START, weight=weight)
     assert status.rate.remaining == 15
-    charged = begin(store, customer.claim(), TICKET, now_us=START)
+    charged = begin(store, customer.hold(), TICKET, now_us=START)
     assert idempotency.commit(store, charged, now_us=START).rate.remaining == 14
     for end, remaining in ((idempotency.commit, 9), (idempotency.rollback, 4)):
-        replay = begin(store, customer.claim(), TICKET, now_us=START)
+        replay = begin(store, customer.hold(), TICKET, now_us=START)
         assert end(store, replay, now_us=START, weight=weight).rate.remaining == remaining
-    replay = begin(store, customer.claim(), TICKET, now_us=START)
+    replay = begin(store, customer.hold(), TICKET, now_us=START)
     out = OutOfReach(store, "add_weight")
     assert idempotency.commit(out, replay, now_us=START, weight=weight) == replay.status

@@ -1,7 +1,8 @@
-"""The ledger against a model of it, through any order of calls, repeats and deaths.
+"""The stores against a model of the ledger, through any order of calls, repeats and deaths.
 
-Two servers with a store each work on one account, and their clocks differ by as much as is
-allowed for. A call ends on the server that began it; everything else happens on either.
+The model applies the table of `hold_states`, as the stores do. Two servers with a store each work
+on one account, and their clocks differ by the allowance or less. A call ends on the server that
+began it; everything else happens on either.
 """
 
 from __future__ import annotations
@@ -29,45 +30,52 @@ from tests.integration.accounts.customer import (
     open_account,
 )
 
+from blur.accounts.admin_errors import OverdrawnError
 from blur.accounts.audit import differences
 from blur.accounts.connect import open_account_store
-from blur.accounts.model import SECOND_US, Claim, EntryKind, Hold, Instant, LedgerEntry
-from blur.accounts.ports import OverdrawnError
+from blur.accounts.hold_states import (
+    PRICE_LOCATION,
+    Amount,
+    HoldEvent,
+    HoldState,
+    credits_charged,
+    event_at,
+    next_state,
+)
+from blur.accounts.model import SECOND_US, EntryKind, Hold, Instant, LedgerEntry
 from blur.errors import InsufficientCreditsError, InvalidApiKeyError
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
-# A minute's hold is alive 40 s after it was taken and 20 s past its end at 80 s, which is more
-# than the difference of two clocks and the allowance for it together.
+# A hold of a minute is valid after one tick, and 20 s past its expiry after two. That is more than
+# the difference of the clocks and the allowance for it together.
 TICK_US = 40 * SECOND_US
 REMEMBERED_US = 15 * SECOND_US
-"""How long after its end a call can be repeated: longer than any copy is under way."""
+"""How long after its end a call is repeated: longer than a copy of a write takes to arrive."""
 servers = st.integers(0, 1)
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
-"""Orders that are tried: as many as take some seconds."""
+"""The number of orders for each store: as many as take some seconds."""
 
 
 @dataclass
 class Call:
-    """What the model knows of one call."""
+    """One call in the model."""
 
-    claim: Claim
     hold: Hold
     server: int
-    state: str = "held"
-    """`held`, `settle`, `refund` or `expired`."""
+    state: HoldState = HoldState.HELD
     ended_us: Instant = START
-    """When it was settled or refunded, by the first server's clock."""
+    """When it was settled or refunded, by the first server's clock; START if it expired."""
 
     def is_remembered(self, now_us: Instant) -> bool:
-        """Tell whether every store still knows how the call ended, or that it is held."""
-        return self.state == "held" or now_us - self.ended_us <= REMEMBERED_US
+        """Return whether every store still has the call's state."""
+        return self.state is HoldState.HELD or now_us - self.ended_us <= REMEMBERED_US
 
 
 class Ledger(RuleBasedStateMachine):
-    """One account, its calls, and what should have become of every credit."""
+    """One account, its calls, and where every credit should be."""
 
     calls = Bundle("calls")
     lines = Bundle("lines")
@@ -80,8 +88,6 @@ class Ledger(RuleBasedStateMachine):
         self.now_us = START
         self.known: list[Call] = []
         self.credits_in = 0
-        self.used = 0
-        self.settled_calls = 0
         self.key_is_valid = True
 
     @initialize(
@@ -97,73 +103,70 @@ class Ledger(RuleBasedStateMachine):
         """Return the time by the clock of a server."""
         return Instant(self.now_us + server * self.skew_us)
 
-    @property
-    def held(self) -> int:
-        """Sum of what the model has on hold."""
-        return sum(call.claim.price for call in self.known if call.state == "held")
+    def amount(self, amount: Amount) -> int:
+        """Return the sum of the prices that are part of this amount."""
+        return sum(call.hold.price for call in self.known if PRICE_LOCATION[call.state] is amount)
 
     @property
     def balance(self) -> int:
-        """What the model could spend."""
-        return self.credits_in - self.used - self.held
+        """Return the credits that can be spent."""
+        return self.credits_in - self.amount(Amount.USED) - self.amount(Amount.HELD)
 
     @rule(target=calls, price=st.integers(0, 6), server=servers)
     def reserve(self, price: int, server: int) -> object:
-        claim, now_us = self.customer.claim(price), self.clock_us(server)
-        store = self.opened[server]
+        store, now_us = self.opened[server], self.clock_us(server)
+        hold = self.customer.hold(price, now_us=now_us)
         if not self.key_is_valid:
             with pytest.raises(InvalidApiKeyError):
-                store.reserve(claim, now_us=now_us)
+                store.reserve(hold, now_us=now_us)
             return multiple()
         if self.balance < price:
             with pytest.raises(InsufficientCreditsError):
-                store.reserve(claim, now_us=now_us)
+                store.reserve(hold, now_us=now_us)
             return multiple()
-        reservation = store.reserve(claim, now_us=now_us)
-        call = Call(claim, reservation.hold, server)
+        status = store.reserve(hold, now_us=now_us)
+        call = Call(hold, server)
         self.known.append(call)
-        assert reservation.standing.credits_left == self.balance
+        assert (status.credits_charged, status.credits_left) == (price, self.balance)
         return call
 
     @rule(call=calls)
     def repeat_the_reserve(self, call: Call) -> None:
         is_known = not self.is_over(call) and call.is_remembered(self.now_us)
         if self.key_is_valid and is_known and self.is_callers(call):
-            again = self.opened[call.server].reserve(call.claim, now_us=self.clock_us(call.server))
-            assert again.hold == call.hold
+            now_us = self.clock_us(call.server)
+            status = self.opened[call.server].reserve(call.hold, now_us=now_us)
+            assert status.credits_charged == call.hold.price
+            assert status.credits_left == self.balance
 
     @rule(call=calls)
     def settle(self, call: Call) -> None:
-        standing = self.opened[call.server].settle(call.hold, now_us=self.clock_us(call.server))
-        if call.state == "held":
-            call.state, call.ended_us = "settle", self.now_us
-            self.used += call.claim.price
-            self.settled_calls += 1
-        if not self.is_over(call) and call.is_remembered(self.now_us):
-            expected = call.claim.price if call.state == "settle" else 0
-            assert standing.credits_charged == expected
-        assert standing.credits_left == self.balance
+        now_us = self.clock_us(call.server)
+        status = self.opened[call.server].settle(call.hold, now_us=now_us)
+        self.apply(call, HoldEvent.SETTLE)
+        if self.is_over(call) or call.is_remembered(self.now_us):
+            assert status.credits_charged == credits_charged(call.state, call.hold, now_us)
+        assert status.credits_left == self.balance
 
     @rule(call=calls)
     def refund(self, call: Call) -> None:
-        standing = self.opened[call.server].refund(call.hold, now_us=self.clock_us(call.server))
-        if call.state == "held":
-            call.state, call.ended_us = "refund", self.now_us
-        assert standing.credits_charged == 0
-        assert standing.credits_left == self.balance
+        status = self.opened[call.server].refund(call.hold, now_us=self.clock_us(call.server))
+        self.apply(call, HoldEvent.REFUND)
+        assert status.credits_charged == 0
+        assert status.credits_left == self.balance
 
     @rule(call=calls)
     def settle_only_after_the_end(self, call: Call) -> None:
         while self.now_us < self.end_us(call) + 15 * SECOND_US:
             self.pass_time(Instant(self.now_us + TICK_US))
-        standing = self.opened[call.server].settle(call.hold, now_us=self.clock_us(call.server))
-        assert standing.credits_left == self.balance
+        status = self.opened[call.server].settle(call.hold, now_us=self.clock_us(call.server))
+        assert status.credits_left == self.balance
 
     @rule()
     def wait_until_the_last_second_of_a_hold(self) -> None:
         """Wait until one server sees the hold as valid and the other one as expired."""
-        ends = {self.end_us(call) for call in self.known if call.state == "held"}
-        # Where several holds end at several times, one could be in doubt after the next tick.
+        ends = {self.end_us(call) for call in self.known if call.state is HoldState.HELD}
+        # If several holds expire at different times, one could be uncertain after the next tick.
         if len(ends) == 1:
             last_us = Instant(ends.pop() - SECOND_US)
             self.pass_time(max(self.now_us, last_us))
@@ -184,7 +187,7 @@ class Ledger(RuleBasedStateMachine):
         account_id, store = self.customer.account_id, self.opened[server]
         now_us = self.clock_us(server)
         line = entry(account_id, -credits_out, EntryKind.ADJUSTMENT, at_us=now_us)
-        # Writes by the ledger bring no holds home; looking at the account does.
+        # Ledger entries release no expired holds; reading the account does.
         store.read_account(account_id, now_us=now_us)
         if credits_out > self.balance:
             with pytest.raises(OverdrawnError):
@@ -216,33 +219,42 @@ class Ledger(RuleBasedStateMachine):
         if not hasattr(self, "customer"):
             return
         for server, store in enumerate(self.opened):
-            books = store.read_with_ledger(self.customer.account_id, now_us=self.clock_us(server))
-            account = books.account
+            read = store.read_with_ledger(self.customer.account_id, now_us=self.clock_us(server))
+            account = read.account
             assert account.balance >= 0
             assert account.granted - account.used == account.balance + account.held
-            assert (account.granted, account.used) == (self.credits_in, self.used)
-            assert (account.balance, account.held) == (self.balance, self.held)
-            assert sum(month.calls for month in account.usage.values()) == self.settled_calls
-            assert list(differences(account, books.entries)) == []
+            used, held = self.amount(Amount.USED), self.amount(Amount.HELD)
+            assert (account.granted, account.used) == (self.credits_in, used)
+            assert (account.balance, account.held) == (self.balance, held)
+            settled = sum(call.state is HoldState.SETTLED for call in self.known)
+            assert sum(month.calls for month in account.usage.values()) == settled
+            assert list(differences(account, read.entries)) == []
 
     def pass_time(self, now_us: Instant) -> None:
-        """Let the holds expire whose time has come."""
+        """Move the time, and let holds expire."""
         self.now_us = now_us
         for call in self.known:
-            if call.state == "held" and self.is_over(call):
-                call.state = "expired"
+            if self.is_over(call):
+                call.state = next_state(call.state, HoldEvent.EXPIRE)
+
+    def apply(self, call: Call, event: HoldEvent) -> None:
+        """Apply an event to a call of the model."""
+        now_us = self.clock_us(call.server)
+        after = next_state(call.state, event_at(event, call.hold.expires_us, now_us))
+        if after is not call.state:
+            call.state, call.ended_us = after, self.now_us
 
     def is_over(self, call: Call) -> bool:
-        """Tell whether the hold's time has run out, whatever became of it."""
+        """Return whether the hold's expiry has passed, in any state."""
         return self.end_us(call) <= self.now_us
 
     def end_us(self, call: Call) -> Instant:
-        """Return when the hold's time runs out, by the first server's clock."""
+        """Return the hold's expiry by the first server's clock."""
         return Instant(call.hold.expires_us - call.server * self.skew_us)
 
     def is_callers(self, call: Call) -> bool:
-        """Tell whether the key that took the hold is the present one."""
-        return call.claim.key_digest == self.customer.digest
+        """Return whether the key that took the hold is the present one."""
+        return call.hold.key_digest == self.customer.digest
 
 
 def test_no_order_of_calls_repeats_and_deaths_loses_or_invents_a_credit(

@@ -14,13 +14,11 @@ from tests.integration.accounts.customer import (
     after,
     entry,
     key_record,
+    take_hold,
 )
 
 from blur.account_status import RateLimit
-from blur.accounts.audit import differences
-from blur.accounts.keys import new_account_id
-from blur.accounts.model import Account, EntryKind, Instant, KeyKind, Weight
-from blur.accounts.ports import (
+from blur.accounts.admin_errors import (
     AccountExistsError,
     EntryDiffersError,
     InvalidArgumentError,
@@ -29,6 +27,9 @@ from blur.accounts.ports import (
     TooManyKeysError,
     UnknownAccountError,
 )
+from blur.accounts.audit import differences
+from blur.accounts.keys import new_account_id
+from blur.accounts.model import Account, EntryKind, Instant, KeyKind, Weight
 from blur.errors import InvalidApiKeyError, RateLimitError
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def test_the_largest_limits_work(
 ) -> None:
     customer = make_account(credits=2, limit=limit)
     for remaining in (9_999_999, 9_999_998):
-        status = store.reserve(customer.claim(), now_us=START).standing
+        status = store.reserve(customer.hold(), now_us=START)
         assert status.rate.remaining == remaining
 
 
@@ -179,7 +180,7 @@ def test_an_adjustment_takes_the_balance_to_zero_but_not_below(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    store.reserve(customer.claim(4), now_us=START)
+    store.reserve(customer.hold(4), now_us=START)
     with pytest.raises(OverdrawnError, match="-7 credits are more than the balance, 6"):
         store.append_entry(entry(customer.account_id, -7, EntryKind.ADJUSTMENT))
     store.append_entry(entry(customer.account_id, -6, EntryKind.ADJUSTMENT))
@@ -324,7 +325,7 @@ def test_a_call_ends_as_usual_though_its_key_was_revoked_meanwhile(
     customer = make_account(credits=10)
     other = key_record(customer.account_id)
     store.add_key(other, now_us=START)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     store.revoke_key(customer.account_id, customer.digest)
     store.authorize(customer.account_id, other.digest, now_us=after(1))
     weight = Weight(2, GENEROUS)
@@ -341,7 +342,7 @@ def test_every_account_is_listed_once_and_by_id_with_its_expired_holds_home(
 ) -> None:
     customers = [make_account(credits=number) for number in range(1, 6)]
     for customer in customers:
-        store.reserve(customer.claim(1), now_us=START)
+        store.reserve(customer.hold(1), now_us=START)
     listed = list(store.list_accounts(now_us=after(120)))
     ids = [account.account_id for account in listed]
     assert ids == sorted(set(ids))

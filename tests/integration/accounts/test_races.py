@@ -17,13 +17,14 @@ from tests.integration.accounts.customer import (
     after,
     entry,
     key_record,
+    take_hold,
 )
 from tests.integration.accounts.spending import now, patiently, spend_in_threads
 
 from blur.account_status import RateLimit
+from blur.accounts.admin_errors import OverdrawnError, TooManyKeysError
 from blur.accounts.audit import differences
 from blur.accounts.model import EntryKind, Usage
-from blur.accounts.ports import OverdrawnError, TooManyKeysError
 from blur.errors import RateLimitError
 
 if TYPE_CHECKING:
@@ -61,20 +62,20 @@ def test_one_hold_reserved_by_many_at_once_is_taken_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100, limit=RateLimit(per_minute=60, burst=10))
-    claim = customer.claim(7)
+    hold = customer.hold(7)
     with ThreadPoolExecutor(32) as pool:
-        holds = set(pool.map(lambda _: store.reserve(claim, now_us=START).hold, range(32)))
-    assert len(holds) == 1
+        statuses = set(pool.map(lambda _: store.reserve(hold, now_us=START), range(32)))
+    assert len(statuses) == 1
     account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.held) == (93, 7)
-    assert store.reserve(customer.claim(), now_us=START).standing.rate.remaining == 8
+    assert store.reserve(customer.hold(), now_us=START).rate.remaining == 8
 
 
 def test_a_hold_settled_and_refunded_at_once_ends_one_way_only(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
-    holds = [store.reserve(customer.claim(5), now_us=START).hold for _ in range(10)]
+    holds = [take_hold(store, customer, 5, now_us=START) for _ in range(10)]
     with ThreadPoolExecutor(32) as pool:
         endings = [
             pool.submit(end, hold, now_us=after(1))
@@ -118,7 +119,8 @@ def test_books_read_while_credits_come_and_go_add_up(
 
     def call() -> None:
         while not over.is_set():
-            hold = patiently(partial(store.reserve, customer.claim(), now_us=START)).hold
+            hold = customer.hold()
+            patiently(partial(store.reserve, hold, now_us=START))
             patiently(partial(store.settle, hold, now_us=after(1)))
 
     with ThreadPoolExecutor(3) as pool:

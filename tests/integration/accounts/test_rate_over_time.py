@@ -27,7 +27,7 @@ on_a_store = settings(
 def refusal(store: AccountStore, customer: Customer, now_us: Instant) -> int | None:
     """Send one request; return what a refused one is told to wait, in seconds."""
     try:
-        store.reserve(customer.claim(0, ttl_us=SECOND_US), now_us=now_us)
+        store.reserve(customer.hold(0, ttl_us=SECOND_US, now_us=now_us), now_us=now_us)
     except RateLimitError as error:
         return error.retry_after_s
     return None

@@ -20,12 +20,13 @@ from tests.integration.accounts.customer import (
     after,
     entry,
     open_account,
+    take_hold,
 )
 
 from blur.accounts.audit import differences
 from blur.accounts.model import IdempotencyRecord
 from blur.accounts.sqlite.account_store import SqliteAccountStore
-from blur.accounts.sqlite.schema import ADDED_COLUMNS, COLUMNS_AS_STEP
+from blur.accounts.sqlite.schema import ADDED_COLUMNS, COLUMNS_AS_MIGRATION
 from blur.errors import UnavailableError
 from blur.skew import CLOCK_SKEW_S
 
@@ -87,7 +88,7 @@ def test_the_file_keeps_a_write_ahead_log_and_syncs_each_commit(
 
 def test_a_store_opened_again_knows_everything(store: SqliteAccountStore, path: Path) -> None:
     customer = open_account(store, credits=10)
-    hold = store.reserve(customer.claim(3), now_us=START).hold
+    hold = take_hold(store, customer, 3, now_us=START)
     before = store.read_account(customer.account_id, now_us=START)
     store.close()
     again = SqliteAccountStore(path)
@@ -145,7 +146,7 @@ def test_added_columns_leave_the_file_to_the_programs_before_them(
         for column in ADDED_COLUMNS["keys"]:
             file.execute(f"ALTER TABLE keys DROP COLUMN {column}")
     file.close()
-    store.reserve(customer.claim(), now_us=START)
+    store.reserve(customer.hold(), now_us=START)
     store.close()
     with sqlite3.connect(path) as file:
         columns = {row[1] for row in file.execute("PRAGMA table_info(keys)")}
@@ -161,9 +162,9 @@ def test_a_file_whose_added_columns_were_a_step_is_opened(
     customer = open_account(store, credits=10)
     store.close()
     with sqlite3.connect(path) as file:
-        file.execute(f"PRAGMA user_version = {COLUMNS_AS_STEP}")
+        file.execute(f"PRAGMA user_version = {COLUMNS_AS_MIGRATION}")
     file.close()
-    store.reserve(customer.claim(), now_us=START)
+    store.reserve(customer.hold(), now_us=START)
     assert store.read_account(customer.account_id, now_us=START).balance == 9
     store.close()
     with sqlite3.connect(path) as file:
@@ -181,7 +182,7 @@ from tests.integration.accounts.customer import START, Customer
 store = SqliteAccountStore(Path(sys.argv[1]))
 customer = Customer(sys.argv[2], sys.argv[3])
 for number in count(1):
-    hold = store.reserve(customer.claim(), now_us=START).hold
+    hold = take_hold(store, customer, now_us=START)
     if number % 3:
         store.settle(hold, now_us=START)
     print(number - number // 3, flush=True)
@@ -235,7 +236,7 @@ def test_ended_calls_leave_no_rows_behind_once_their_time_is_over(
     customer = open_account(store, credits=100)
     for end in (store.settle, store.refund):
         for _ in range(10):
-            end(store.reserve(customer.claim(), now_us=START).hold, now_us=START)
+            end(take_hold(store, customer, now_us=START), now_us=START)
     store.read_account(customer.account_id, now_us=after(120))
     assert rows_of(path, "holds") == 0
 

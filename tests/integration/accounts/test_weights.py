@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.accounts.customer import START, Customer, MakeAccount, after
+from tests.integration.accounts.customer import START, Customer, MakeAccount, after, take_hold
 
 from blur.account_status import RateLimit
 from blur.accounts.model import Weight
@@ -45,7 +45,7 @@ def test_the_write_that_ends_a_call_adds_its_weight(
     store: AccountStore, make_account: MakeAccount, end: End
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
-    hold = store.reserve(customer.claim(2), now_us=START).hold
+    hold = take_hold(store, customer, 2, now_us=START)
     status = end(store, hold, Weight(4, LIMIT))
     assert status.rate.remaining == 5
     assert (status.credits_charged, status.credits_left) == ((2, 3) if end is settle else (0, 5))
@@ -58,7 +58,7 @@ def test_a_call_without_a_weight_counts_as_one_request(
     store: AccountStore, make_account: MakeAccount, end: End
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
-    hold = store.reserve(customer.claim(), now_us=START).hold
+    hold = take_hold(store, customer, now_us=START)
     assert end(store, hold, None).rate.remaining == 9
 
 
@@ -67,7 +67,7 @@ def test_a_repeated_write_adds_the_weight_once(
     store: AccountStore, make_account: MakeAccount, end: End
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
-    hold = store.reserve(customer.claim(), now_us=START).hold
+    hold = take_hold(store, customer, now_us=START)
     assert [end(store, hold, Weight(3, LIMIT)).rate.remaining for _ in range(3)] == [6, 6, 6]
 
 
@@ -84,7 +84,7 @@ def test_calls_that_weigh_more_than_the_bound_are_waited_for_and_open_no_limit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=20, limit=LIMIT)
-    holds = [store.reserve(customer.claim(), now_us=START).hold for _ in range(10)]
+    holds = [take_hold(store, customer, now_us=START) for _ in range(10)]
     for hold, weight in zip(holds, (1, 6, 9, 1000, 1000, 7, 1, 3, 10**6, 1), strict=True):
         status = store.refund(hold, now_us=START, weight=Weight(weight, LIMIT))
     assert (status.rate.remaining, status.rate.reset_s) == (0, 20)
@@ -102,7 +102,7 @@ def test_a_weight_counts_from_when_the_call_was_admitted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
-    hold = store.reserve(customer.claim(), now_us=START).hold
+    hold = take_hold(store, customer, now_us=START)
     status = store.refund(hold, now_us=after(8), weight=Weight(8, LIMIT))
     assert (status.rate.remaining, status.rate.reset_s) == (9, 1)
 
@@ -111,7 +111,7 @@ def test_a_limit_that_has_changed_meanwhile_takes_no_credit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
-    hold = store.reserve(customer.claim(2), now_us=START).hold
+    hold = take_hold(store, customer, 2, now_us=START)
     new = RateLimit(per_minute=6, burst=3)
     store.set_rate_limit(customer.account_id, customer.digest, new)
     status = store.refund(hold, now_us=START, weight=Weight(1000, LIMIT))
@@ -124,9 +124,7 @@ def test_a_hold_that_has_expired_is_neither_charged_nor_weighed(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
-    claim = customer.claim(2)
-    hold = store.reserve(claim, now_us=START).hold
-    late_us = after(claim.hold_ttl_us // 1_000_000)
-    status = store.settle(hold, now_us=late_us, weight=Weight(9, LIMIT))
+    hold = take_hold(store, customer, 2, now_us=START)
+    status = store.settle(hold, now_us=hold.expires_us, weight=Weight(9, LIMIT))
     assert (status.credits_charged, status.credits_left) == (0, 5)
     assert status.rate.remaining == 10

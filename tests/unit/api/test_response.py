@@ -158,7 +158,7 @@ def test_an_error_with_a_standing_tells_it_but_never_a_charge() -> None:
 
 
 def test_an_error_that_passes_tells_when_to_come_back_in_body_and_header() -> None:
-    answer = response.error_response(RateLimitError("wait", retry_after_s=7), REQUEST_ID)
+    answer = response.error_response(RateLimitError(7, STANDING), REQUEST_ID)
     assert answer.status_code == 429
     assert json.loads(answer.body or "")["error"]["retry_after"] == 7
     assert answer.headers["Retry-After"] == "7"

@@ -1,1 +1,1 @@
-"""DynamoDB, the distributed store of accounts: one item an account, one write a step."""
+"""DynamoDB, the distributed store of accounts: one item for an account, one write for a step."""

@@ -1,168 +1,189 @@
-"""The distributed store: `AccountStore` in one DynamoDB table, which `table` defines.
-
-This is the only module that knows boto: it sends requests and says what became of them. It
-uses botocore, the part of boto3 that does so, which imports in less time. What is sent is
-decided in `calls`, `holds`, `records` and `admin`.
-
-Endpoint, region and credentials come from where boto finds them: the environment (among it
-`AWS_ENDPOINT_URL_DYNAMODB`), its files, or the machine's role.
-"""
+"""The distributed store: `AccountStore` in one DynamoDB table, which `schema` defines."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoRegionError,
-    ParamValidationError,
+from blur.accounts.dynamo import admission, holds, ledger, records, weights
+from blur.accounts.dynamo.admission import RateCheck
+from blur.accounts.dynamo.client import Sender
+from blur.accounts.dynamo.items import (
+    ACCOUNT_REQUESTS,
+    CALLS,
+    account_of,
+    key_of,
+    rate_limit_status_of,
+    status_of,
 )
-from botocore.parsers import ResponseParserError
-
-from blur.accounts.dynamo.accounts import DynamoAccounts
-from blur.accounts.dynamo.table import ConditionFailedError, Send, unreachable
-from blur.accounts.dynamo.values import Item, unmarshal_item
-from blur.aws import session
+from blur.accounts.dynamo.schema import account_key
+from blur.accounts.dynamo.table import BusyUntil, DynamoTable, Send, unreachable
+from blur.accounts.hold_states import credits_charged
+from blur.accounts.model import AccountView
+from blur.accounts.rate import LimiterClock
+from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-CONNECT_S = 0.3
-READ_S = 0.6
-LATEST_START_S = 1.0
-"""When a call of the store sends its last request; that and both time-outs are below 2 s."""
-PAUSE_S = 0.05
-"""Before the second delivery of a request, and twice as long before each further one."""
-
-MOST_CONNECTIONS = 64
-
-PASSING = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
-"""Errors that another delivery may not meet
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
-
-ASKED = {"ReturnConsumedCapacity": "TOTAL"}
-"""Asked of every operation, for what answers it is DynamoDB. Of a write that was lost on the way
-`{}` would else be the whole of a good answer, and botocore takes any text for that."""
-BROUGHT = "ConsumedCapacity"
-
-
-def open_client() -> DynamoDBClient:
-    """Build a client that gives up soon and repeats nothing by itself; no request is sent.
-
-    Of botocore's ways to repeat, only the legacy one compares an answer with its checksum where
-    it may not repeat: the standard one believes the answer.
-
-    Raises:
-        ValueError: the environment names no region.
-
-    """
-    config = Config(
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
-        retries={"total_max_attempts": 1, "mode": "legacy"},
-        max_pool_connections=MOST_CONNECTIONS,
+    from blur.account_status import AccountStatus, RateLimit
+    from blur.accounts.dynamo.values import Item
+    from blur.accounts.model import (
+        Account,
+        AccountWithLedger,
+        Hold,
+        IdempotencyRecord,
+        Instant,
+        KeyRecord,
+        LedgerEntry,
+        Weight,
     )
-    try:
-        client = session().create_client("dynamodb", config=config)
-    except NoRegionError as error:
-        message = "no AWS region is set; set AWS_DEFAULT_REGION"
-        raise ValueError(message) from error
-    return cast("DynamoDBClient", client)
 
 
-class DynamoAccountStore(DynamoAccounts):
+class DynamoAccountStore:
     """`AccountStore` in a DynamoDB table; usable from many threads.
 
-    Every method raises `UnavailableError` within two seconds when DynamoDB is throttled, out
-    of reach or makes no sense; the cause is chained to it. A write may have arrived all the
-    same: then a hold expires by itself, and any other method can be repeated.
+    Every method raises `UnavailableError` within two seconds if DynamoDB throttles, cannot be
+    reached or sends an invalid response; the cause is chained to the error. A write can have
+    arrived nevertheless: then a hold expires, and any other method can be repeated.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:
-        """Keep the client."""
-        super().__init__(table_name, self._sender)
+        """Keep the client, which `client.open_client` opens."""
+        self._table_name = table_name
         self._client = client
+        self._limiter = LimiterClock()
+        self._busy_until: BusyUntil = {}
+
+    def authorize(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountStatus:
+        """See `CallStore.authorize`."""
+        table = self._table()
+        check = RateCheck.start(table, account_id, key_digest, CALLS, now_us)
+        item = admission.apply_rate_limit(table, check)
+        return status_of(item, key_digest, 0, self._limiter.us(now_us))
+
+    def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
+        """See `CallStore.reserve`. One write if the bucket's state is known, otherwise two."""
+        table = self._table()
+        check = RateCheck.start(table, hold.account_id, hold.key_digest, CALLS, now_us)
+        item = admission.apply_rate_limit(table, check, hold)
+        if holds.state_of(item, hold.hold_id) is None:
+            raise unreachable()
+        return status_of(item, hold.key_digest, hold.price, self._limiter.us(now_us))
+
+    def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+        """See `CallStore.settle`."""
+        table = self._table()
+        state, item = holds.settle(table, hold, now_us, weight)
+        charged = credits_charged(state, hold, now_us)
+        return self._status_after(table, hold, item, charged, now_us)
+
+    def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+        """See `CallStore.refund`."""
+        table = self._table()
+        item = holds.refund(table, hold, now_us, weight)
+        return self._status_after(table, hold, item, 0, now_us)
+
+    def add_weight(
+        self, account_id: str, key_digest: str, weight: Weight, *, now_us: Instant
+    ) -> AccountStatus:
+        """See `CallStore.add_weight`."""
+        limiter_us = self._limiter.us(now_us)
+        item = weights.add_weight(self._table(), account_id, key_digest, weight, limiter_us)
+        return status_of(item, key_digest, 0, limiter_us)
+
+    def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
+        """See `CallStore.get_account`."""
+        table = self._table()
+        check = RateCheck.start(table, account_id, key_digest, ACCOUNT_REQUESTS, now_us)
+        item = admission.apply_rate_limit(table, check)
+        if key_digest not in item["keys"]:  # revoked during this request
+            raise InvalidApiKeyError
+        limiter_us = self._limiter.us(now_us)
+        limit_status = rate_limit_status_of(item, key_digest, ACCOUNT_REQUESTS, limiter_us)
+        return AccountView(account_of(item), key_of(item, account_id, key_digest), limit_status)
+
+    def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
+        """See `CallStore.has_valid_key`."""
+        item = self._table().get(account_key(account_id))
+        if item is None or key_digest not in item["keys"]:
+            return False
+        return key_of(item, account_id, key_digest).is_valid(now_us)
+
+    def claim_record(
+        self, record: IdempotencyRecord, *, now_us: Instant
+    ) -> IdempotencyRecord | None:
+        """See `CallStore.claim_record`."""
+        return records.claim(self._table(), record, now_us)
+
+    def find_record(
+        self, account_id: str, scope: str, *, now_us: Instant
+    ) -> IdempotencyRecord | None:
+        """See `CallStore.find_record`."""
+        return records.find(self._table(), account_id, scope, now_us)
+
+    def complete_record(self, record: IdempotencyRecord) -> bool:
+        """See `CallStore.complete_record`."""
+        return records.complete(self._table(), record)
+
+    def release_record(self, record: IdempotencyRecord) -> None:
+        """See `CallStore.release_record`."""
+        records.release(self._table(), record)
+
+    def create_account(self, account_id: str, name: str, *, now_us: Instant) -> None:
+        """See `AccountStore.create_account`."""
+        ledger.create_account(self._table(), account_id, name, now_us)
+
+    def append_entry(self, entry: LedgerEntry) -> None:
+        """See `AccountStore.append_entry`."""
+        ledger.append_entry(self._table(), entry)
+
+    def add_key(self, key: KeyRecord, *, now_us: Instant) -> None:
+        """See `AccountStore.add_key`."""
+        ledger.add_key(self._table(), key, now_us)
+
+    def expire_key(self, account_id: str, key_digest: str, *, at_us: Instant) -> None:
+        """See `AccountStore.expire_key`."""
+        ledger.expire_key(self._table(), account_id, key_digest, at_us)
+
+    def revoke_key(self, account_id: str, key_digest: str) -> None:
+        """See `AccountStore.revoke_key`."""
+        ledger.revoke_key(self._table(), account_id, key_digest)
+
+    def set_rate_limit(self, account_id: str, key_digest: str, limit: RateLimit) -> None:
+        """See `AccountStore.set_rate_limit`."""
+        ledger.set_rate_limit(self._table(), account_id, key_digest, limit)
+
+    def read_account(self, account_id: str, *, now_us: Instant) -> Account:
+        """See `AccountStore.read_account`."""
+        return ledger.read_account(self._table(), account_id, now_us)
+
+    def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
+        """See `AccountStore.list_accounts`."""
+        return ledger.list_accounts(self._table(), now_us)
+
+    def list_entries(self, account_id: str) -> Iterator[LedgerEntry]:
+        """See `AccountStore.list_entries`."""
+        return ledger.list_entries(self._table(), account_id)
+
+    def read_with_ledger(self, account_id: str, *, now_us: Instant) -> AccountWithLedger:
+        """See `AccountStore.read_with_ledger`."""
+        return ledger.read_with_ledger(self._table(), account_id, now_us)
 
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()
 
-    def _sender(self) -> Send:
-        return _Sender(self._client, time.monotonic() + LATEST_START_S)
+    def _table(self) -> DynamoTable:
+        """Return the table with a new deadline, for one method."""
+        return DynamoTable(self._table_name, self._start, self._limiter, self._busy_until)
 
+    def _start(self) -> Send:
+        return Sender.start(self._client)
 
-@dataclass(frozen=True, slots=True)
-class _Sender:
-    """Delivers requests, again where that may help, until it is too late to begin."""
-
-    client: Any
-    latest_start: float
-
-    def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        # One token for all deliveries of a transaction: DynamoDB knows them by it.
-        if operation == "transact_write_items":
-            request = {**request, "ClientRequestToken": str(uuid4())}
-        pause_s, cause = 0.0, None
-        while time.monotonic() + pause_s <= self.latest_start:
-            time.sleep(pause_s)
-            try:
-                return self._deliver(operation, request)
-            except _PassingError as passing:
-                cause = passing
-            pause_s = 2 * pause_s or PAUSE_S
-        raise unreachable() from cause
-
-    def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = getattr(self.client, operation)(**request, **ASKED)
-        except ClientError as error:
-            raise _meaning(error) from error
-        except ParamValidationError:
-            raise
-        except (BotoCoreError, ResponseParserError, AttributeError, TypeError, ValueError) as error:
-            # What is no answer of DynamoDB's comes out of the parser as any of these.
-            raise _PassingError from error
-        if BROUGHT not in answer or "RequestId" not in answer["ResponseMetadata"]:
-            raise _PassingError
-        return answer
-
-
-class _PassingError(Exception):
-    """This delivery failed; another one may not."""
-
-
-def _meaning(error: ClientError) -> Exception:
-    code, response = error.response["Error"]["Code"], error.response
-    if code == "ConditionalCheckFailedException":
-        return ConditionFailedError([_old(response)])
-    if code == "TransactionCanceledException":
-        parts = response.get("CancellationReasons", [])
-        if any(part["Code"] == "ConditionalCheckFailed" for part in parts):
-            return ConditionFailedError([_old(part) for part in parts])
-        return _PassingError()
-    status = response["ResponseMetadata"]["HTTPStatusCode"]
-    if code in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _PassingError()
-    return error if code == "ValidationException" else unreachable()
-
-
-def _old(response: Mapping[str, Any]) -> Item | None:
-    return unmarshal_item(response["Item"]) if "Item" in response else None
+    def _status_after(
+        self, table: DynamoTable, hold: Hold, item: Item, charged: int, now_us: Instant
+    ) -> AccountStatus:
+        item = holds.compact(table, hold.account_id, item, now_us)
+        return status_of(item, hold.key_digest, charged, self._limiter.us(now_us))

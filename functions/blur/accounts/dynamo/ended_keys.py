@@ -1,9 +1,9 @@
-"""Keys that have ended, as items of their own.
+"""Ended keys, as separate items.
 
-Every write pays for the whole item of an account, so it has only keys that can still be used.
-A revoked or expired key is first copied to its own item and then removed from the account's, in
-two writes: between them, or if the second one fails, it is in both, and the account's item counts.
-Calls do this in passing, also for the items of an earlier version that never removed a key.
+A write's cost depends on the size of the account's whole item, so that item has only the keys that
+can still be used. A revoked or expired key is copied to its own item, then removed from the
+account's: two writes. Between them, or if the second one fails, it is in both items, and the
+account's is right. Calls do this, also for the items of earlier versions, which removed no keys.
 """
 
 from __future__ import annotations
@@ -14,13 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from blur.accounts.dynamo import schema
-from blur.accounts.dynamo.items import (
-    account_of,
-    bump_version,
-    ended_key_item,
-    ended_key_of,
-    key_of,
-)
+from blur.accounts.dynamo.items import NEVER, account_of, bump_version, key_of
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.errors import UnavailableError
@@ -32,14 +26,14 @@ if TYPE_CHECKING:
     from blur.accounts.model import Account, Instant, KeyRecord
 
 BATCH = 10
-"""Keys that one call removes: each is a write, and somebody waits for the call."""
+"""Keys that one call removes: each is a write, and a client waits for the call."""
 
 
 def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Remove some ended keys from the account's item and return it.
+    """Remove some ended keys from the account's item and return the item.
 
-    A key is left for `CLOCK_SKEW_US` after its expiry, for a server whose clock is slow. Where the
-    table cannot be reached or the keys have changed meanwhile, a later call does it.
+    A key is kept for `CLOCK_SKEW_US` after its expiry, for a server whose clock is slow. If the
+    table cannot be reached or the keys have changed, a later call removes them.
     """
     ended = list(islice(_ended(item, account_id, now_us), BATCH))
     if not ended:
@@ -55,12 +49,12 @@ def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> 
 
 
 def exists(table: DynamoTable, account_id: str, key_digest: str) -> bool:
-    """Tell whether the account had this key and it has ended."""
+    """Return whether this is an ended key of the account."""
     return table.get(schema.ended_key_key(account_id, key_digest)) is not None
 
 
 def with_ended_keys(table: DynamoTable, item: Item) -> Account:
-    """Read an account's item, and add the keys that are no longer in it."""
+    """Read an account's item and add the ended keys."""
     account = account_of(item)
     condition = Expressions()
     partition = condition.path(schema.PARTITION_KEY)
@@ -69,10 +63,30 @@ def with_ended_keys(table: DynamoTable, item: Item) -> Account:
         f"{partition} = {condition.value(schema.partition(account.account_id))}",
         f"begins_with({sort}, {condition.value(schema.ENDED_KEY)})",
     ]
-    ended = (ended_key_of(found, account.account_id) for found in table.query(condition))
+    ended = (_key_of(each, account.account_id) for each in table.query(condition))
     keys = {key.digest: key for key in (*ended, *account.keys)}
     ordered = sorted(keys.values(), key=lambda key: (key.created_us, key.digest))
     return replace(account, keys=tuple(ordered))
+
+
+def _key_item(key: KeyRecord) -> Item:
+    """Return the item of a key that has ended."""
+    return {
+        **schema.ended_key_key(key.account_id, key.digest),
+        "k": key.kind,
+        "p": key.prefix,
+        "c": key.created_us,
+        "x": NEVER if key.expires_us is None else key.expires_us,
+        "r": key.revoked,
+        "m": key.limit.per_minute,
+        "b": key.limit.burst,
+    }
+
+
+def _key_of(item: Item, account_id: str) -> KeyRecord:
+    """Read the item of a key that has ended."""
+    digest = item[schema.SORT_KEY].removeprefix(schema.ENDED_KEY)
+    return key_of({"keys": {digest: item}}, account_id, digest)
 
 
 def _ended(item: Item, account_id: str, now_us: Instant) -> Iterator[KeyRecord]:
@@ -87,7 +101,7 @@ def _copy(table: DynamoTable, key: KeyRecord) -> None:
     absent = Expressions()
     absent.conditions.append(f"attribute_not_exists({absent.path(schema.PARTITION_KEY)})")
     with suppress(ConditionFailedError):  # copied already
-        table.put(ended_key_item(key), absent)
+        table.put(_key_item(key), absent)
 
 
 def _removal(item: Item, ended: list[KeyRecord]) -> Expressions:

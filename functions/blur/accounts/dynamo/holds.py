@@ -1,221 +1,203 @@
-"""Holds on an account's item: how they are taken, end, and come home.
+"""Holds in an account's item; `hold_states` has their states and events.
 
-Each step is one conditional write that moves credits and the hold together, so that a write
-delivered twice, or late, finds its condition gone. When a hold ends, its mark joins the set
-`ended<slot>`, named by the five seconds in which it ended, and a late copy of its reserve is
-refused by the mark. Marks are dropped by the set, once every copy has arrived: a request is
-sent for at most two seconds (see `dynamo`), and COPY_US leaves much more for its way. A copy
-that came even later would take a hold that nobody settles, and that expires like any other.
+Each event is one conditional write that moves the credits and removes the hold, so that a second
+or late copy of the write fails its condition. When a call ends its hold, a tombstone joins the set
+`ended<slot>`, named by the five seconds in which it ended: a late copy of the reserve is rejected
+by it. A set is dropped when all copies have arrived. A request is sent for at most two seconds
+(`client`), and `DEDUP_WINDOW_US` is much longer. A copy that is even later would take a hold that
+nothing settles, and that expires.
 
-A mark is 8 bytes of the hold id's SHA-256: among the 10,000 marks that an item has room for,
-a new hold meets a foreign one with a probability below 1 in 10**15.
+A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them, and the
+probability that a new hold has the tombstone of another one is then below 1 in 10**15.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 
 from blur.accounts.dynamo import ended_keys, schema
+from blur.accounts.dynamo.items import require_account
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.dynamo.weights import additions
-from blur.accounts.model import SECOND_US, Claim, Hold, Instant, Weight
-from blur.accounts.ports import UnknownAccountError
-from blur.skew import CLOCK_SKEW_US
+from blur.accounts.hold_states import (
+    PRICE_LOCATION,
+    TRANSITIONS,
+    Amount,
+    HoldEvent,
+    HoldState,
+    event_at,
+    released_until_us,
+)
+from blur.accounts.model import SECOND_US, Hold, Instant, Weight, usage_month
 
 SLOT_US = 5 * SECOND_US
-COPY_US = 15 * SECOND_US
-"""No copy of a request arrives later than this after the request was first sent."""
+DEDUP_WINDOW_US = 15 * SECOND_US
+"""All copies of a request arrive within this time after it was first sent."""
 ENDED = "ended"
 REFUNDED = b"r"
-"""Follows the mark of a hold that was not charged, in a second element of the set."""
+"""Follows the tombstone of a hold that was not charged, in a second element of the set."""
 
 BATCH = 50
-"""Holds, and sets of marks, that one write ends: an expression may have 300 operators."""
+"""Holds, and sets of tombstones, that one write removes: an expression has at most 300 operators.
+"""
 
-MARK_BYTES = 8
-FORGET_AT_BYTES = 256
-"""What the marks of past slots may take of an item before a write is spent on dropping them."""
+TOMBSTONE_BYTES = 8
+COMPACT_AT_BYTES = 256
+"""The size of old tombstones at which a write is spent on dropping them."""
 
 
-def take(update: Expressions, claim: Claim, now_us: Instant) -> None:
-    """Move the price from the balance to a hold, unless the hold is there or has ended."""
-    expires_us = now_us + claim.hold_ttl_us
-    hold, balance = update.path("holds", claim.hold_id), update.path("balance")
-    mark, price = update.value(_mark(claim.hold_id)), update.value(claim.price)
-    update.conditions += [f"attribute_not_exists({hold})", f"{balance} >= {price}"]
-    for slot in range(now_us // SLOT_US, (now_us + COPY_US) // SLOT_US + 1):
-        update.conditions.append(f"NOT contains({update.path(f'{ENDED}{slot}')}, {mark})")
+def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
+    """Move the price from the balance to the hold, unless the hold exists or has ended."""
+    path, balance = update.path("holds", hold.hold_id), update.path("balance")
+    tombstone, price = update.value(_tombstone(hold.hold_id)), update.value(hold.price)
+    update.conditions += [f"attribute_not_exists({path})", f"{balance} >= {price}"]
+    for slot in range(now_us // SLOT_US, (now_us + DEDUP_WINDOW_US) // SLOT_US + 1):
+        update.conditions.append(f"NOT contains({update.path(f'{ENDED}{slot}')}, {tombstone})")
     update.sets += [
-        f"{hold} = {update.value({'c': claim.price, 'x': expires_us})}",
+        f"{path} = {update.value({'c': hold.price, 'x': hold.expires_us})}",
         f"{balance} = {balance} - {price}",
     ]
 
 
-def find(item: Item, claim: Claim, now_us: Instant) -> Hold | None:
-    """Return the claim's hold, if it is held or has ended and is remembered."""
-    hold = Hold(
-        hold_id=claim.hold_id,
-        account_id=claim.account_id,
-        key_digest=claim.key_digest,
-        price=claim.price,
-        expires_us=Instant(now_us + claim.hold_ttl_us),
-    )
-    if held := item["holds"].get(claim.hold_id):
-        return replace(hold, price=held["c"], expires_us=held["x"])
-    return hold if _mark(claim.hold_id) in _marks(item) else None
+def state_of(item: Item, hold_id: str) -> HoldState | None:
+    """Return the hold's state, or None for an unknown or forgotten one."""
+    if hold_id in item["holds"]:
+        return HoldState.HELD
+    tombstones = frozenset().union(*(item[name] for name in item if name.startswith(ENDED)))
+    if _tombstone(hold_id) not in tombstones:
+        return None
+    is_refunded = _tombstone(hold_id) + REFUNDED in tombstones
+    return HoldState.REFUNDED if is_refunded else HoldState.SETTLED
 
 
 def settle(
     table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None
-) -> tuple[int, Item]:
-    """Charge the hold unless it has expired; return what it was charged, now or before.
+) -> tuple[HoldState | None, Item]:
+    """Charge the hold unless it has expired; return its state, if known, and the item.
 
     Raises:
-        UnknownAccountError: there is no such account.
+        UnknownAccountError: the account does not exist.
 
     """
     for add_weight in additions(hold.key_digest, weight, table.limiter.us(now_us)):
-        update = _settlement(hold, now_us)
+        update = _ending(hold, HoldEvent.SETTLE, now_us)
+        update.conditions.append(
+            f"{update.path('holds', hold.hold_id, 'x')} > {update.value(now_us)}"
+        )
         add_weight(update)
         try:
-            return hold.price, table.update(schema.account_key(hold.account_id), update)
+            item = table.update(schema.account_key(hold.account_id), update)
         except ConditionFailedError as failed:
-            item = known(failed.item, hold.account_id)
+            item = require_account(failed.item, hold.account_id)
+        else:
+            return TRANSITIONS[HoldState.HELD, HoldEvent.SETTLE], item
         held = item["holds"].get(hold.hold_id)
         if held is None:
-            return _charged(item, hold, now_us), item
-        if held["x"] <= now_us:
+            return state_of(item, hold.hold_id), item
+        if event_at(HoldEvent.SETTLE, held["x"], now_us) is HoldEvent.EXPIRE:
             break
-    return 0, _bring_home(table, hold, held)
-
-
-def _settlement(hold: Hold, now_us: Instant) -> Expressions:
-    update = Expressions()
-    month = datetime.fromtimestamp(now_us // SECOND_US, UTC).strftime("%Y-%m")
-    used, price = update.path("used"), update.value(hold.price)
-    update.conditions.append(f"{update.path('holds', hold.hold_id, 'x')} > {update.value(now_us)}")
-    update.sets.append(f"{used} = {used} + {price}")
-    update.adds += [
-        f"{update.path(f'calls{month}')} {update.value(1)}",
-        f"{update.path(f'credits{month}')} {price}",
-    ]
-    _end(update, hold, frozenset({_mark(hold.hold_id)}), now_us)
-    return update
+    return TRANSITIONS[HoldState.HELD, HoldEvent.EXPIRE], _release_late(table, hold, held)
 
 
 def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None) -> Item:
-    """Move the price back to the balance, if it is still held.
+    """Return the price to the balance, unless the hold has ended; return the item.
 
     Raises:
-        UnknownAccountError: there is no such account.
+        UnknownAccountError: the account does not exist.
 
     """
     for add_weight in additions(hold.key_digest, weight, table.limiter.us(now_us)):
-        update = Expressions()
-        balance = update.path("balance")
-        update.sets.append(f"{balance} = {balance} + {update.value(hold.price)}")
-        mark = _mark(hold.hold_id)
-        _end(update, hold, frozenset({mark, mark + REFUNDED}), now_us)
+        update = _ending(hold, HoldEvent.REFUND, now_us)
         add_weight(update)
         try:
             return table.update(schema.account_key(hold.account_id), update)
         except ConditionFailedError as failed:
-            item = known(failed.item, hold.account_id)
+            item = require_account(failed.item, hold.account_id)
         if hold.hold_id not in item["holds"]:
             break
     return item
 
 
-def tidy(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Release expired holds, drop old marks and ended keys; return the item after that.
-
-    A hold is left alone for `CLOCK_SKEW_US` after its expiry: the machine that holds
-    it may have a slower clock and settle it just in time.
-    """
-    past_us = now_us - CLOCK_SKEW_US
-    while update := _due(item, past_us):
+def compact(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
+    """Release expired holds, drop old tombstones and ended keys; return the item after that."""
+    while update := _compaction(item, now_us):
         try:
             item = table.update(schema.account_key(account_id), update)
         except ConditionFailedError as failed:
-            item = known(failed.item, account_id)
+            item = require_account(failed.item, account_id)
     return ended_keys.remove(table, account_id, item, now_us)
 
 
-def known(item: Item | None, account_id: str) -> Item:
-    """Return the account's item.
-
-    Raises:
-        UnknownAccountError: there is none.
-
-    """
-    if item is None:
-        message = f"there is no account {account_id}"
-        raise UnknownAccountError(message)
-    return item
-
-
-def _due(item: Item, past_us: int) -> Expressions | None:
-    """Return the write that tidies the item, or None if there is nothing worth it."""
-    expired = {name: held for name, held in item["holds"].items() if held["x"] <= past_us}
-    slot = (past_us - COPY_US) // SLOT_US
-    past = [name for name in item if name.startswith(ENDED) and _slot_of(name) < slot]
-    waste_bytes = sum(len(name) + MARK_BYTES * len(item[name]) for name in past)
-    if not expired and waste_bytes < FORGET_AT_BYTES:
+def _compaction(item: Item, now_us: Instant) -> Expressions | None:
+    """Return the write that compacts the item, or None if it is not worth a write."""
+    until_us = released_until_us(now_us)
+    expired = {name: held for name, held in item["holds"].items() if held["x"] <= until_us}
+    slot = (until_us - DEDUP_WINDOW_US) // SLOT_US
+    old = [name for name in item if name.startswith(ENDED) and _slot_of(name) < slot]
+    old_bytes = sum(len(name) + TOMBSTONE_BYTES * len(item[name]) for name in old)
+    if not expired and old_bytes < COMPACT_AT_BYTES:
         return None
-    update = _homecoming(dict(islice(expired.items(), BATCH)))
-    update.removes += [update.path(name) for name in past[:BATCH]]
+    update = _release(dict(islice(expired.items(), BATCH)))
+    update.removes += [update.path(name) for name in old[:BATCH]]
     return update
 
 
-def _homecoming(holds: Item) -> Expressions:
-    """Return the write that gives the holds' credits back, if all of them are still there."""
+def _release(holds: Item) -> Expressions:
+    """Return the write that lets these holds expire, if none of them has changed."""
     update = Expressions()
-    balance = update.path("balance")
-    returned = sum(held["c"] for held in holds.values())
-    update.sets.append(f"{balance} = {balance} + {update.value(returned)}")
-    update.conditions.append(f"attribute_exists({balance})")
+    update.conditions.append(f"attribute_exists({update.path('balance')})")
+    _add_to_balance(update, sum(held["c"] for held in holds.values()))
     for hold_id, held in holds.items():
-        hold = update.path("holds", hold_id)
-        update.conditions.append(f"{hold} = {update.value(held)}")
-        update.removes.append(hold)
+        path = update.path("holds", hold_id)
+        update.conditions.append(f"{path} = {update.value(held)}")
+        update.removes.append(path)
     return update
 
 
-def _end(update: Expressions, hold: Hold, marks: frozenset[bytes], now_us: Instant) -> None:
-    held = update.path("holds", hold.hold_id)
-    # The price as a condition: what leaves the hold is exactly what entered it.
-    update.conditions.append(f"{held}.{update.path('c')} = {update.value(hold.price)}")
-    update.removes.append(held)
-    ended = update.path(f"{ENDED}{now_us // SLOT_US}")
-    update.adds.append(f"{ended} {update.value(marks)}")
-
-
-def _bring_home(table: DynamoTable, hold: Hold, held: Item) -> Item:
-    """Give up a hold whose own machine finds it expired."""
+def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
+    """Let a hold expire for the machine that owns it."""
     try:
-        update = _homecoming({hold.hold_id: held})
-        return table.update(schema.account_key(hold.account_id), update)
+        return table.update(schema.account_key(hold.account_id), _release({hold.hold_id: held}))
     except ConditionFailedError as failed:
-        return known(failed.item, hold.account_id)
+        return require_account(failed.item, hold.account_id)
 
 
-def _charged(item: Item, hold: Hold, now_us: Instant) -> int:
-    marks, mark = _marks(item), _mark(hold.hold_id)
-    settled = mark in marks and mark + REFUNDED not in marks
-    return hold.price if settled and now_us < hold.expires_us else 0
+def _ending(hold: Hold, event: HoldEvent, now_us: Instant) -> Expressions:
+    """Return the write that applies the event to a held hold and leaves a tombstone."""
+    update = Expressions()
+    tombstone = _tombstone(hold.hold_id)
+    if PRICE_LOCATION[TRANSITIONS[HoldState.HELD, event]] is Amount.USED:
+        _add_to_usage(update, hold.price, now_us)
+        elements = frozenset({tombstone})
+    else:
+        _add_to_balance(update, hold.price)
+        elements = frozenset({tombstone, tombstone + REFUNDED})
+    path = update.path("holds", hold.hold_id)
+    # The price is a condition, so that exactly the credits of the hold are moved.
+    update.conditions.append(f"{path}.{update.path('c')} = {update.value(hold.price)}")
+    update.removes.append(path)
+    update.adds.append(f"{update.path(f'{ENDED}{now_us // SLOT_US}')} {update.value(elements)}")
+    return update
 
 
-def _mark(hold_id: str) -> bytes:
-    return sha256(hold_id.encode()).digest()[:MARK_BYTES]
+def _add_to_balance(update: Expressions, amount: int) -> None:
+    balance = update.path("balance")
+    update.sets.append(f"{balance} = {balance} + {update.value(amount)}")
 
 
-def _marks(item: Item) -> frozenset[bytes]:
-    sets = (item[name] for name in item if name.startswith(ENDED))
-    return frozenset().union(*sets)
+def _add_to_usage(update: Expressions, price: int, now_us: Instant) -> None:
+    month, used, credits_ = usage_month(now_us), update.path("used"), update.value(price)
+    update.sets.append(f"{used} = {used} + {credits_}")
+    update.adds += [
+        f"{update.path(f'calls{month}')} {update.value(1)}",
+        f"{update.path(f'credits{month}')} {credits_}",
+    ]
+
+
+def _tombstone(hold_id: str) -> bytes:
+    return sha256(hold_id.encode()).digest()[:TOMBSTONE_BYTES]
 
 
 def _slot_of(name: str) -> int:

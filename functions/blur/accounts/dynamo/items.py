@@ -1,31 +1,31 @@
-"""Items of the table to the ledger's nouns and back, and nothing else.
+"""Converts items of the table to the values of `model` and back.
 
-The account's item carries all that a call is judged by, so that one conditional write can
-judge it. Every write pays for the whole item in units of 1 KB, so that names which repeat
+The account's item has everything that decides about a call, so that one conditional write can
+decide. Each write costs a unit for every started kilobyte of the whole item, so names that repeat
 are one letter long:
 
-| attribute | what it is |
+| attribute | meaning |
 |---|---|
 | `name`, `created` | as in `Account`; `created` in microseconds |
 | `balance`, `granted`, `used` | credits, as in `Account` |
 | `calls<YYYY-MM>`, `credits<YYYY-MM>` | the usage of a month |
-| `v` | version: rises with each ledger entry and each change of the keys; absent at first |
-| `holds.<hold id>` | a call under way: `c` its credits, `x` its expiry |
-| `ended<slot>` | the calls that ended in these five seconds, as a set of marks |
-| `keys.<digest>` | a key, as follows |
+| `v` | version: higher after each ledger entry and each change of the keys; absent at first |
+| `holds.<hold id>` | the hold of a running call: `c` its credits, `x` its expiry |
+| `ended<slot>` | a set of tombstones: the holds that ended in these five seconds |
+| `keys.<digest>` | a key, with the attributes below |
 | `k`, `p`, `c` | kind (`live` or `test`), prefix, creation |
-| `x` | expiry; `NEVER` for none, so that its condition is one comparison |
-| `r` | there, and true, if the key is revoked |
+| `x` | expiry; `NEVER` if none, so that the condition is one comparison |
+| `r` | true if the key is revoked, otherwise absent |
 | `m`, `b` | the limit: requests a minute, burst |
-| `i`, `s` | the limit as `rate.interval_us` and `rate.slack_us` have it |
+| `i`, `s` | the limit as `rate.interval_us` and `rate.slack_us` return it |
 | `t`, `a`, `l` | the bucket of its calls: TAT, allow, last request (absent before the first) |
-| `T`, `A`, `L` | the bucket of its inquiries |
+| `T`, `A`, `L` | the bucket of its requests for the account |
 
-Instants and durations are microseconds. What is held is the sum over `holds`.
+Instants and durations are microseconds. The held credits are the sum over `holds`.
 
-The item of a key that has ended has the letters of a key above, without buckets. A record's item
-has the names of `IdempotencyRecord`, and an entry's those of `LedgerEntry` and `v`, the version
-that it gave the account.
+The item of an ended key has a key's attributes above, without buckets. A record's item has the
+names of `IdempotencyRecord`. An entry's item has those of `LedgerEntry` and `v`, the version that
+it gave the account.
 """
 
 from __future__ import annotations
@@ -34,12 +34,11 @@ from typing import TYPE_CHECKING
 
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts import rate
+from blur.accounts.admin_errors import UnknownAccountError
 from blur.accounts.dynamo import schema
 from blur.accounts.model import (
-    SECOND_US,
     Account,
     EntryKind,
-    IdempotencyRecord,
     Instant,
     KeyKind,
     KeyRecord,
@@ -57,19 +56,16 @@ NEVER = 10**18
 
 BucketNames = tuple[str, str, str]
 CALLS: BucketNames = ("t", "a", "l")
-INQUIRIES: BucketNames = ("T", "A", "L")
-"""Names of a bucket's TAT, allow and last request."""
+ACCOUNT_REQUESTS: BucketNames = ("T", "A", "L")
+"""The attributes of a bucket's TAT, `allow` and last request."""
 
 VERSION = "v"
-
-TTL_MARGIN_S = 24 * 3600
-"""How long a record stays readable after it stopped counting."""
 
 
 def new_account(account_id: str, name: str, now_us: Instant) -> Item:
     """Return the item of an empty account."""
-    books = {"balance": 0, "granted": 0, "used": 0, "holds": {}, "keys": {}}
-    return {**schema.account_key(account_id), "name": name, "created": now_us, **books}
+    empty = {"balance": 0, "granted": 0, "used": 0, "holds": {}, "keys": {}}
+    return {**schema.account_key(account_id), "name": name, "created": now_us, **empty}
 
 
 def account_of(item: Item) -> Account:
@@ -89,21 +85,33 @@ def account_of(item: Item) -> Account:
     )
 
 
+def require_account(item: Item | None, account_id: str) -> Item:
+    """Return the account's item.
+
+    Raises:
+        UnknownAccountError: the account does not exist.
+
+    """
+    if item is None:
+        raise UnknownAccountError.no_account(account_id)
+    return item
+
+
 def version_of(item: Item) -> int:
     """Return the version of an account's item, or the one that an entry's item gave it."""
     return int(item.get(VERSION, 0))
 
 
 def bump_version(update: Expressions, item: Item) -> None:
-    """Give the account the next version, on condition that it still has the one of this item."""
-    path, seen = update.path(VERSION), version_of(item)
-    present = f"{path} = {update.value(seen)}" if seen else f"attribute_not_exists({path})"
-    update.conditions.append(present)
-    update.sets.append(f"{path} = {update.value(seen + 1)}")
+    """Give the account the next version, on condition that it still has this item's."""
+    path, version = update.path(VERSION), version_of(item)
+    same = f"{path} = {update.value(version)}" if version else f"attribute_not_exists({path})"
+    update.conditions.append(same)
+    update.sets.append(f"{path} = {update.value(version + 1)}")
 
 
 def set_version(update: Expressions, version: int) -> None:
-    """Give the account a version, on condition that it is higher than the present one."""
+    """Give the account a version, on condition that the present one is lower."""
     path, new = update.path(VERSION), update.value(version)
     update.conditions.append(f"(attribute_not_exists({path}) OR {path} < {new})")
     update.sets.append(f"{path} = {new}")
@@ -130,7 +138,7 @@ def key_of(item: Item, account_id: str, digest: str) -> KeyRecord:
 
 
 def key_item(key: KeyRecord) -> Item:
-    """Return the map of a key that was never used."""
+    """Return the map of a key without requests."""
     revoked = {"r": True} if key.revoked else {}
     return {
         "k": key.kind,
@@ -142,29 +150,9 @@ def key_item(key: KeyRecord) -> Item:
     }
 
 
-def ended_key_item(key: KeyRecord) -> Item:
-    """Return the item of a key that has ended."""
-    return {
-        **schema.ended_key_key(key.account_id, key.digest),
-        "k": key.kind,
-        "p": key.prefix,
-        "c": key.created_us,
-        "x": NEVER if key.expires_us is None else key.expires_us,
-        "r": key.revoked,
-        "m": key.limit.per_minute,
-        "b": key.limit.burst,
-    }
-
-
-def ended_key_of(item: Item, account_id: str) -> KeyRecord:
-    """Read the item of a key that has ended."""
-    digest = item[schema.SORT_KEY].removeprefix(schema.ENDED_KEY)
-    return key_of({"keys": {digest: item}}, account_id, digest)
-
-
 def limit_item(limit: RateLimit) -> Item:
-    """Return what a key's map has of its limit, with both buckets rested."""
-    buckets = dict.fromkeys((*CALLS[:2], *INQUIRIES[:2]), 0)
+    """Return the attributes of a key's limit, with both buckets reset."""
+    buckets = dict.fromkeys((*CALLS[:2], *ACCOUNT_REQUESTS[:2]), 0)
     interval, slack = rate.interval_us(limit), rate.slack_us(limit)
     return {"m": limit.per_minute, "b": limit.burst, "i": interval, "s": slack, **buckets}
 
@@ -176,10 +164,12 @@ def bucket_of(item: Item, digest: str, names: BucketNames) -> rate.Bucket:
     return rate.Bucket(key[tat], key[allow], key.get(last, 0))
 
 
-def rate_of(item: Item, digest: str, names: BucketNames, now_us: Instant) -> RateLimitStatus:
-    """Return where a key stands with one of its buckets.
+def rate_limit_status_of(
+    item: Item, digest: str, names: BucketNames, now_us: Instant
+) -> RateLimitStatus:
+    """Return the status of a key's limit by one of its buckets.
 
-    A call can outlive its key, which is then no longer in the item and has no requests left.
+    A key can end during a call: it is no longer in the item then, and has no requests left.
     """
     if digest not in item["keys"]:
         return RateLimitStatus(RateLimit(1, 1), 0, 0)
@@ -188,16 +178,23 @@ def rate_of(item: Item, digest: str, names: BucketNames, now_us: Instant) -> Rat
     )
 
 
-def standing_of(item: Item, digest: str, charged: int, now_us: Instant) -> AccountStatus:
-    """Tell where a key and its account stand."""
-    return AccountStatus(charged, item["balance"], rate_of(item, digest, CALLS, now_us))
+def status_of(item: Item, digest: str, charged: int, now_us: Instant) -> AccountStatus:
+    """Return the status of the account and the key after a call."""
+    limit_status = rate_limit_status_of(item, digest, CALLS, now_us)
+    return AccountStatus(charged, item["balance"], limit_status)
 
 
 def entry_item(entry: LedgerEntry, version: int) -> Item:
     """Return the item of a ledger entry that gives its account this version."""
-    key = schema.entry_key(entry.account_id, entry.entry_id)
-    moved = {"kind": entry.kind, "credits": entry.credits, VERSION: version}
-    return {**key, "entry_id": entry.entry_id, **moved, "at_us": entry.at_us, "note": entry.note}
+    return {
+        **schema.entry_key(entry.account_id, entry.entry_id),
+        "entry_id": entry.entry_id,
+        "kind": entry.kind,
+        "credits": entry.credits,
+        VERSION: version,
+        "at_us": entry.at_us,
+        "note": entry.note,
+    }
 
 
 def entry_of(item: Item, account_id: str) -> LedgerEntry:
@@ -209,32 +206,6 @@ def entry_of(item: Item, account_id: str) -> LedgerEntry:
         credits=item["credits"],
         at_us=item["at_us"],
         note=item["note"],
-    )
-
-
-def record_item(record: IdempotencyRecord) -> Item:
-    """Return the item of an idempotency record."""
-    return {
-        **schema.record_key(record.account_id, record.scope),
-        "fingerprint": record.fingerprint,
-        "hold_id": record.hold_id,
-        "done": record.done,
-        "lease_until_us": record.lease_until_us,
-        "forget_us": record.forget_us,
-        schema.TTL_ATTRIBUTE: record.forget_us // SECOND_US + TTL_MARGIN_S,
-    }
-
-
-def record_of(item: Item, account_id: str, scope: str) -> IdempotencyRecord:
-    """Read an idempotency record's item."""
-    return IdempotencyRecord(
-        account_id=account_id,
-        scope=scope,
-        fingerprint=item["fingerprint"],
-        hold_id=item["hold_id"],
-        done=item["done"],
-        lease_until_us=item["lease_until_us"],
-        forget_us=item["forget_us"],
     )
 
 

@@ -1,17 +1,21 @@
-"""Idempotency records: each step is one conditional write that a repetition cannot undo."""
+"""Idempotency records in DynamoDB: each step is one conditional write that can be repeated."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from blur.accounts.dynamo import schema
-from blur.accounts.dynamo.items import record_item, record_of
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions
+from blur.accounts.model import SECOND_US, IdempotencyRecord
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
-    from blur.accounts.model import IdempotencyRecord, Instant
+    from blur.accounts.dynamo.values import Item
+    from blur.accounts.model import Instant
+
+TTL_MARGIN_S = 24 * 3600
+"""How long a record stays in the table after it no longer counts."""
 
 
 def claim(
@@ -19,7 +23,7 @@ def claim(
 ) -> IdempotencyRecord | None:
     """See `CallStore.claim_record`.
 
-    A claim that is delivered again, after its call is done, does not put the record back.
+    A late copy of this write, after its call is done, does not restore the record.
     """
     free = Expressions()
     past, done = free.value(now_us - CLOCK_SKEW_US), free.path("done")
@@ -29,12 +33,12 @@ def claim(
         f" OR ({done} = {free.value(value=False)} AND {free.path('lease_until_us')} <= {past}))"
     )
     try:
-        table.put(record_item(record), free)
+        table.put(_record_item(record), free)
     except ConditionFailedError as failed:
         if failed.item is None:
             raise
-        found = record_of(failed.item, record.account_id, record.scope)
-        return None if found.hold_id == record.hold_id else found
+        other = _record_of(failed.item, record.account_id, record.scope)
+        return None if other.hold_id == record.hold_id else other
     return None
 
 
@@ -45,7 +49,7 @@ def find(
     item = table.get(schema.record_key(account_id, scope))
     if item is None:
         return None
-    record = record_of(item, account_id, scope)
+    record = _record_of(item, account_id, scope)
     return record if record.counts(now_us) else None
 
 
@@ -68,6 +72,32 @@ def release(table: DynamoTable, record: IdempotencyRecord) -> None:
         table.delete(schema.record_key(record.account_id, record.scope), owned)
     except ConditionFailedError:
         return
+
+
+def _record_item(record: IdempotencyRecord) -> Item:
+    """Return the item of an idempotency record."""
+    return {
+        **schema.record_key(record.account_id, record.scope),
+        "fingerprint": record.fingerprint,
+        "hold_id": record.hold_id,
+        "done": record.done,
+        "lease_until_us": record.lease_until_us,
+        "forget_us": record.forget_us,
+        schema.TTL_ATTRIBUTE: record.forget_us // SECOND_US + TTL_MARGIN_S,
+    }
+
+
+def _record_of(item: Item, account_id: str, scope: str) -> IdempotencyRecord:
+    """Read an idempotency record's item."""
+    return IdempotencyRecord(
+        account_id=account_id,
+        scope=scope,
+        fingerprint=item["fingerprint"],
+        hold_id=item["hold_id"],
+        done=item["done"],
+        lease_until_us=item["lease_until_us"],
+        forget_us=item["forget_us"],
+    )
 
 
 def _owned_by(record: IdempotencyRecord) -> Expressions:

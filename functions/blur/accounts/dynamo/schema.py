@@ -1,17 +1,17 @@
-"""The one definition of the DynamoDB table, as data: stores, templates and tests read it here.
+"""The definition of the DynamoDB table, for the store, the template and tests.
 
 | item | `pk` | `sk` |
 |---|---|---|
 | account | `ACCT#<account id>` | `ACCOUNT` |
 | ledger entry | `ACCT#<account id>` | `ENTRY#<entry id>` |
-| key that has ended | `ACCT#<account id>` | `KEY#<SHA-256 of the key>` |
+| ended key | `ACCT#<account id>` | `KEY#<SHA-256 of the key>` |
 | idempotency record | `ACCT#<account id>` | `IDEM#<scope>` |
 
-A ledger entry is found by its id alone, so that no id is entered twice, whatever instant a
-repetition carries; a reader sorts by the instant. Only idempotency records carry the `ttl`
-attribute. DynamoDB deletes them some time after it has passed, typically within a few days
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so that no code
-may take a record's absence, or its presence, for its age.
+The key of a ledger entry has only its id, so that a repeated entry with another instant is not a
+second one; readers sort by the instant. Only idempotency records have the attribute `ttl`. DynamoDB
+deletes them after that time, typically within a few days
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so neither the presence
+nor the absence of a record shows its age.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SCHEMA: dict[str, Any] = {
     ],
     "BillingMode": "PAY_PER_REQUEST",
 }
-"""What `CreateTable` and `AWS::DynamoDB::Table` take alike."""
+"""The properties that `CreateTable` and `AWS::DynamoDB::Table` share."""
 
 
 def creation(table_name: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def creation(table_name: str) -> dict[str, Any]:
 
 
 def partition(account_id: str) -> str:
-    """Return the partition key of everything that belongs to an account."""
+    """Return the partition key of an account's items."""
     return f"ACCT#{account_id}"
 
 
@@ -61,7 +61,7 @@ def entry_key(account_id: str, entry_id: str) -> dict[str, str]:
 
 
 def ended_key_key(account_id: str, key_digest: str) -> dict[str, str]:
-    """Return the primary key of the item of an API key that has ended."""
+    """Return the primary key of an ended API key's item."""
     return {PARTITION_KEY: partition(account_id), SORT_KEY: ENDED_KEY + key_digest}
 
 

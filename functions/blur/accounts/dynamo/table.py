@@ -1,4 +1,4 @@
-"""Requests to the table in the shape that this package uses, over any sender of them."""
+"""One DynamoDB table: the requests that this package sends, over any function that sends them."""
 
 from __future__ import annotations
 
@@ -12,70 +12,70 @@ if TYPE_CHECKING:
     from blur.accounts.rate import LimiterClock
 
 Send = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""Sends an operation, such as `update_item`, with its arguments and returns the answer.
+"""Sends an operation, such as `update_item`, with its arguments and returns the response.
 
-It raises `ConditionFailedError` and `UnavailableError`, and may deliver a request twice. Its
-patience is that of one call of the store, however many requests that takes.
+It raises `ConditionFailedError` and `UnavailableError`, and can send a request twice. All requests
+of one method of the store share its deadline.
 """
 
 
 BusyUntil = dict[tuple[str, str], int]
-"""When each bucket of a key will be idle, as far as this process has seen."""
+"""When each bucket of a key becomes idle, by the last item that this process has read."""
 
 
 class ConditionFailedError(Exception):
-    """A write's condition did not hold; nothing was written."""
+    """The condition of a write failed; nothing was written."""
 
     def __init__(self, items: Sequence[Item | None]) -> None:
-        """Keep each written item as it was, or None where its condition held or it is not there."""
-        super().__init__("the condition of the write does not hold")
+        """Keep each item as it is stored; None if it is missing or its condition succeeded."""
+        super().__init__("the condition of the write failed")
         self.items = items
 
     @property
     def item(self) -> Item | None:
-        """The item of a write that has but one; None where it is not there."""
+        """The item of a write to one item; None if it is missing."""
         return self.items[0]
 
 
 class DynamoTable:
-    """One table, for one call of the store."""
+    """One table, for one method of the store and its deadline."""
 
     def __init__(
-        self, name: str, begin: Callable[[], Send], limiter: LimiterClock, busy_until: BusyUntil
+        self, name: str, start: Callable[[], Send], limiter: LimiterClock, busy_until: BusyUntil
     ) -> None:
-        """Start the call's deadline."""
+        """Start the deadline: `start` returns the function that sends requests until then."""
         self.limiter = limiter
         self.busy_until = busy_until
         self._name = name
-        self._begin = begin
-        self._send = begin()
+        self._start = start
+        self._send = start()
 
-    def anew(self) -> DynamoTable:
-        """Return the same table with its patience renewed, for work that has many parts."""
-        return DynamoTable(self._name, self._begin, self.limiter, self.busy_until)
+    def with_new_deadline(self) -> DynamoTable:
+        """Return the same table with a new deadline, for work of many parts."""
+        return DynamoTable(self._name, self._start, self.limiter, self.busy_until)
 
     def update(self, key: Item, expressions: Expressions) -> Item:
-        """Update one item and return the whole of it, for the price of the write."""
+        """Update one item and return all of it, which costs nothing more."""
         request = self._conditional({"Key": marshal_item(key)}, expressions)
-        answer = self._send("update_item", {**request, "ReturnValues": "ALL_NEW"})
-        return _read(answer["Attributes"])
+        response = self._send("update_item", {**request, "ReturnValues": "ALL_NEW"})
+        return _read(response["Attributes"])
 
     def put(self, item: Item, condition: Expressions) -> None:
-        """Put an item in the place of none, or of one that meets the condition."""
+        """Put an item, if the stored one or its absence meets the condition."""
         self._send("put_item", self._conditional({"Item": marshal_item(item)}, condition))
 
     def delete(self, key: Item, condition: Expressions) -> None:
-        """Delete an item that meets the condition."""
+        """Delete an item, if it meets the condition."""
         self._send("delete_item", self._conditional({"Key": marshal_item(key)}, condition))
 
     def get(self, key: Item) -> Item | None:
-        """Read one item as of now, if it is there."""
+        """Return one item with all earlier writes, or None."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
-        found = self._send("get_item", request).get("Item")
-        return None if found is None else _read(found)
+        item = self._send("get_item", request).get("Item")
+        return None if item is None else _read(item)
 
     def put_once(self, item: Item, absent: Expressions) -> None:
-        """Put an item; a delivery repeated by the sender neither fails nor counts."""
+        """Put an item; a retry of the sender neither fails nor puts it twice."""
         self._transact({"Put": self._conditional({"Item": marshal_item(item)}, absent)})
 
     def put_and_update(
@@ -88,24 +88,24 @@ class DynamoTable:
         )
 
     def query(self, condition: Expressions) -> Iterator[Item]:
-        """Yield the items of a partition that meet a condition on their keys."""
+        """Yield the items of a partition whose keys meet the condition."""
         return self._pages("query", "KeyConditionExpression", condition)
 
     def scan(self, condition: Expressions) -> Iterator[Item]:
         """Read the whole table and yield the items that meet the condition."""
         return self._pages("scan", "FilterExpression", condition)
 
-    def _conditional(self, what: dict[str, Any], expressions: Expressions) -> dict[str, Any]:
-        # The old item costs nothing and tells which part of a condition did not hold.
+    def _conditional(self, target: dict[str, Any], expressions: Expressions) -> dict[str, Any]:
+        # The old item costs nothing and shows which part of a condition failed.
         return {
             "TableName": self._name,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **what,
+            **target,
             **expressions.arguments(),
         }
 
     def _transact(self, *parts: dict[str, Any]) -> None:
-        # The sender gives a transaction a token that DynamoDB knows its repetitions by:
+        # The sender gives a transaction a token, by which DynamoDB recognizes a retry:
         # docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         self._send("transact_write_items", {"TransactItems": list(parts)})
 
@@ -113,15 +113,15 @@ class DynamoTable:
         request = {"TableName": self._name, "ConsistentRead": True, **condition.arguments()}
         request[role] = request.pop("ConditionExpression")
         while True:
-            answer = self._begin()(operation, request)
-            yield from map(_read, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
+            response = self._start()(operation, request)
+            yield from map(_read, response["Items"])
+            if "LastEvaluatedKey" not in response:
                 return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
 
 def unreachable() -> UnavailableError:
-    """Return what a call is told whose requests find no table, or none in its right mind."""
+    """Return the error for an unreachable or misbehaving table."""
     message = "The accounts cannot be reached at the moment. Nothing was charged."
     return UnavailableError(message, retry_after_s=1)
 
@@ -129,5 +129,5 @@ def unreachable() -> UnavailableError:
 def _read(item: Mapping[str, Any]) -> Item:
     try:
         return unmarshal_item(item)
-    except ValueError as error:  # a number that is none, or a value of no kind
+    except ValueError as error:  # an invalid number, or a value without a type
         raise unreachable() from error

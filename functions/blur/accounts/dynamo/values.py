@@ -1,6 +1,6 @@
-"""Plain Python values to DynamoDB's attribute values and back, and expressions of them.
+"""Converts Python values to DynamoDB's attribute values and back, and builds expressions.
 
-Numbers are whole: the ledger has no others, and DynamoDB keeps 38 digits of them exactly.
+All numbers are integers, of which DynamoDB keeps 38 digits exactly.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Item = Mapping[str, Any]
-"""An item's attributes as plain values: int, str, bool, bytes, frozenset[bytes] and dict."""
+"""An item's attributes as Python values: int, str, bool, bytes, frozenset[bytes] and dict."""
 
 
 def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the values Item names
-    """Return the attribute value of a plain value.
+    """Return the attribute value of a Python value.
 
     Raises:
-        TypeError: the value is of no kind that an item here has.
+        TypeError: items here have no values of this type.
 
     """
     match value:
@@ -33,17 +33,17 @@ def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the values I
             return {"BS": sorted(value)}
         case Mapping():
             return {"M": marshal_item(value)}
-    message = f"{type(value).__name__} is no attribute's type"
+    message = f"{type(value).__name__} cannot be stored in an item"
     raise TypeError(message)
 
 
 def marshal_item(item: Item) -> dict[str, Any]:
-    """Return an item, or a map in one, as requests carry it."""
+    """Return an item, or a map in an item, as requests have it."""
     return {name: marshal(value) for name, value in item.items()}
 
 
 def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
-    """Return the plain value of an attribute value."""
+    """Return the Python value of an attribute value."""
     ((kind, content),) = value.items()
     match kind:
         case "N":
@@ -56,16 +56,16 @@ def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
 
 
 def unmarshal_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item's attributes as plain values."""
+    """Return an item's attributes as Python values."""
     return {name: unmarshal(value) for name, value in item.items()}
 
 
 @dataclass(slots=True)
 class Expressions:
-    """The expressions of one request; every name and value in them is a placeholder.
+    """The expressions of one request, with placeholders for all names and values.
 
-    Conditions are joined with AND. Placeholders keep words that DynamoDB reserves, and dots
-    and dashes in ids, out of the grammar.
+    Conditions are joined with AND. Placeholders allow reserved words of DynamoDB as names, and dots
+    and dashes in ids.
     """
 
     sets: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Expressions:
         return placeholder
 
     def arguments(self) -> dict[str, Any]:
-        """Return the request's arguments, without those that would be empty."""
+        """Return the request's arguments, without empty ones."""
         clauses = {"SET": self.sets, "ADD": self.adds, "REMOVE": self.removes}
         update = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
         arguments = {

@@ -2,7 +2,7 @@
 
 `rate.add_weight` bounds the bucket, and an update cannot compute a minimum. So up to three updates
 are tried, in this order: the first adds the whole weight, if the result is within the bound; the
-second moves the bucket to the bound; the third leaves the bucket as it is. Each of them also moves
+second moves the bucket to the bound; the third does not change the bucket. Each of them also moves
 the credits.
 """
 
@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from blur.accounts import rate
-from blur.accounts.dynamo.items import CALLS
-from blur.accounts.dynamo.values import Expressions
+from blur.accounts.dynamo.items import CALLS, require_account
+from blur.accounts.dynamo.schema import account_key
+from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo.values import Expressions, Item
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant, Weight
@@ -22,8 +24,25 @@ Addition = Callable[[Expressions], None]
 """Adds one of the ways to move the bucket to an update."""
 
 
+def add_weight(
+    table: DynamoTable, account_id: str, key_digest: str, weight: Weight, now_us: Instant
+) -> Item:
+    """Add the weight of a call without a hold, and return the account's item."""
+    for add in additions(key_digest, weight, now_us):
+        update = Expressions()
+        update.conditions.append(f"attribute_exists({update.path('balance')})")
+        add(update)
+        if not update.sets:
+            break
+        try:
+            return table.update(account_key(account_id), update)
+        except ConditionFailedError as failed:
+            item = require_account(failed.item, account_id)
+    return item
+
+
 def additions(key_digest: str, weight: Weight | None, now_us: Instant) -> Iterator[Addition]:
-    """Yield what to add to an update, until one of them meets its conditions."""
+    """Yield the additions to an update, to be tried until the conditions of one succeed."""
     if weight:
         limit = weight.limit
         bound_us = now_us + rate.horizon_us(limit)
@@ -51,11 +70,11 @@ def additions(key_digest: str, weight: Weight | None, now_us: Instant) -> Iterat
 
 
 def _leave(update: Expressions) -> None:
-    """Leave the bucket as it is."""
+    """Add nothing, so that the bucket does not change."""
 
 
 def _bucket(update: Expressions, key_digest: str, weight: Weight) -> tuple[str, str]:
-    """Return the paths of TAT and allow, where the key still has the limit of the weight."""
+    """Return the paths of TAT and `allow`, on condition that the key has the weight's limit."""
     for name, value in (("m", weight.limit.per_minute), ("b", weight.limit.burst)):
         update.conditions.append(f"{update.path('keys', key_digest, name)} = {update.value(value)}")
     tat, allow = (update.path("keys", key_digest, name) for name in CALLS[:2])

@@ -1,1 +1,1 @@
-"""SQLite, the embedded store of accounts: one file, one transaction a step."""
+"""SQLite, the embedded store of accounts: one file, and one transaction for each method."""

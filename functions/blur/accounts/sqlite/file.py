@@ -1,9 +1,9 @@
-"""The one file behind the embedded store: opening it, and transactions that end in time.
+"""The file of the embedded store: opening it, and transactions with a deadline.
 
-WAL lets readers and a writer work at once; `synchronous=FULL` makes every commit reach the
-disk before it is answered, so that neither `kill -9` nor a power cut takes a paid call back
-(https://www.sqlite.org/pragma.html#pragma_synchronous). Writers start with BEGIN IMMEDIATE:
-a transaction that reads first and writes later could not wait for its turn, only fail.
+With WAL, readers and a writer work at the same time. With `synchronous=FULL`, every commit is on
+the disk before its response is sent, so that neither `kill -9` nor a power cut undoes a paid call
+(https://www.sqlite.org/pragma.html#pragma_synchronous). Writers start with BEGIN IMMEDIATE: a
+transaction that reads first and writes later cannot wait for the lock, it fails.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 from blur.accounts.sqlite.schema import migrate, require_known
 from blur.errors import UnavailableError
 
-PATIENCE_S = 1.5
-"""Longest wait for other threads and other processes together."""
+TIMEOUT_S = 1.5
+"""The longest wait for other threads and other processes together."""
 RETRY_AFTER_S = 1
 POLL_S = 0.01
 
@@ -28,63 +28,63 @@ POLL_S = 0.01
 class AccountsFile:
     """A SQLite file shared by the threads of this process and by other processes.
 
-    One connection serves all threads of the process in turn: SQLite has one writer at a time
-    anyway, and a thread that waits for a lock wastes less than one that polls a file. A
-    process that forks opens a file of its own afterwards.
+    The threads of the process share one connection, one after the other: SQLite allows one writer
+    at a time, and waiting for a lock costs less than polling a file. After a fork, each process
+    opens the file for itself.
     """
 
     def __init__(self, path: Path) -> None:
-        """Keep the path; the first transaction creates folder and file."""
+        """Keep the path; the first transaction creates the folder and the file."""
         self._path = path
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write: the block is committed as a whole, or after any exception not at all.
+        """Write: commit the whole block, or nothing after an exception.
 
         Raises:
             UnavailableError: the file is locked for too long, damaged, or cannot be written.
 
         """
-        with self._begun("BEGIN IMMEDIATE") as connection:
+        with self._begin("BEGIN IMMEDIATE") as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Only read, all from one moment; waits for no other process's writes.
+        """Read everything at the same moment, without waiting for writes of other processes.
 
         Raises:
             UnavailableError: as for `transaction`.
 
         """
-        with self._begun("BEGIN DEFERRED") as connection:
+        with self._begin("BEGIN DEFERRED") as connection:
             yield connection
 
     def close(self) -> None:
-        """Let go of the file; the next transaction would open it again."""
-        with self._turn:
+        """Close the file; the next transaction opens it again."""
+        with self._lock:
             self._drop()
 
     @contextmanager
-    def _begun(self, begin: str) -> Iterator[sqlite3.Connection]:
-        deadline = time.monotonic() + PATIENCE_S
-        if not self._turn.acquire(timeout=PATIENCE_S):
+    def _begin(self, statement: str) -> Iterator[sqlite3.Connection]:
+        deadline = time.monotonic() + TIMEOUT_S
+        if not self._lock.acquire(timeout=TIMEOUT_S):
             raise _unavailable()
         try:
             connection = self._open(deadline)
-            connection.execute(begin)
+            connection.execute(statement)
             yield connection
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            # A new connection finds a file that was repaired or replaced meanwhile.
+            # A new connection can open a file that was repaired or replaced.
             self._drop()
-            if isinstance(error, _OUR_MISTAKES):
+            if isinstance(error, _PROGRAMMING_ERRORS):
                 raise
             raise _unavailable() from error
         finally:
             self._roll_back()
-            self._turn.release()
+            self._lock.release()
 
     def _open(self, deadline: float) -> sqlite3.Connection:
         if self._connection is None:
@@ -106,24 +106,24 @@ class AccountsFile:
             self._connection = None
 
 
-_OUR_MISTAKES = (
+_PROGRAMMING_ERRORS = (
     sqlite3.IntegrityError,
     sqlite3.ProgrammingError,
     sqlite3.InternalError,
     sqlite3.NotSupportedError,
     sqlite3.DataError,
 )
-"""Errors that trying again does not heal; what is left means the file or its disk."""
+"""Errors in our code, which a retry does not remove; the others come from the file or its disk."""
 
 
 def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
-    """Open the file, creating it for its owner alone (mode 0600) where it is missing.
+    """Open the file, or create it with mode 0600.
 
     SQLite gives its `-wal` and `-shm` files the same mode.
 
     Raises:
-        sqlite3.Error: the file is no database or still locked at `deadline` (monotonic).
-        OSError: folder or file cannot be made.
+        sqlite3.Error: the file is not a database, or locked until `deadline` (monotonic).
+        OSError: the folder or the file cannot be created.
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
 
 
 def _set_up(connection: sqlite3.Connection, deadline: float) -> None:
-    # Changing the journal of a new file does not always wait for the lock, so it is repeated.
+    # In a new file, this pragma does not always wait for the lock, so it is retried.
     while True:
         _wait_until(connection, deadline)
         try:
@@ -156,8 +156,8 @@ def _set_up(connection: sqlite3.Connection, deadline: float) -> None:
 
 
 def _wait_until(connection: sqlite3.Connection, deadline: float) -> None:
-    patience_ms = max(0, round((deadline - time.monotonic()) * 1000))
-    connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
+    timeout_ms = max(0, round((deadline - time.monotonic()) * 1000))
+    connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")
 
 
 def _unavailable() -> UnavailableError:

@@ -1,4 +1,4 @@
-"""Idempotency records of the embedded store, inside a transaction of the caller's."""
+"""Idempotency records in SQLite, inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def claim(
     db: sqlite3.Connection, record: IdempotencyRecord, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Store the record, or return the other one that counts; forgotten ones are deleted."""
+    """Store the record, or return the other one that counts; delete forgotten records."""
     db.execute(
         "DELETE FROM records WHERE account_id = ? AND forget_us <= ?",
         (record.account_id, now_us - CLOCK_SKEW_US),
@@ -31,7 +31,7 @@ def claim(
 def find(
     db: sqlite3.Connection, account_id: str, scope: str, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Return the record if it counts."""
+    """Return the record, if it counts."""
     row = db.execute(
         "SELECT * FROM records WHERE account_id = ? AND scope = ?", (account_id, scope)
     ).fetchone()
@@ -40,7 +40,7 @@ def find(
 
 
 def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:
-    """Mark the record done while its hold owns it; return whether it does."""
+    """Mark the record done, if its hold still owns it; return whether it does."""
     changed = db.execute(
         "UPDATE records SET done = 1 WHERE account_id = ? AND scope = ? AND hold_id = ?",
         (record.account_id, record.scope, record.hold_id),
@@ -49,7 +49,7 @@ def complete(db: sqlite3.Connection, record: IdempotencyRecord) -> bool:
 
 
 def release(db: sqlite3.Connection, record: IdempotencyRecord) -> None:
-    """Delete the record while its hold owns it, unless it is done."""
+    """Delete the record, if its hold still owns it and it is not done."""
     db.execute(
         """
         DELETE FROM records WHERE account_id = ? AND scope = ? AND hold_id = ? AND done = 0

@@ -1,4 +1,4 @@
-"""Rows of the embedded store to the ledger's nouns and back, and nothing else."""
+"""Reads SQLite rows as the values of `model`."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from blur.accounts.model import (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key together with what its calls are judged by."""
+    """A key with its balance and its rate limits: what decides about a request."""
 
     key: KeyRecord
     balance: int
     calls: rate.Bucket
-    inquiries: rate.Bucket
+    account_requests: rate.Bucket
+    """Requests for the account, which are limited separately."""
 
-    def standing(self, credits_charged: int, now_us: Instant) -> AccountStatus:
-        """Tell where the key stands by this row."""
-        now = rate.rate_limit_status(self.calls, self.key.limit, now_us)
-        return AccountStatus(credits_charged, self.balance, now)
+    def status(self, credits_charged: int, now_us: Instant) -> AccountStatus:
+        """Return the status of account and key."""
+        limit_status = rate.rate_limit_status(self.calls, self.key.limit, now_us)
+        return AccountStatus(credits_charged, self.balance, limit_status)
 
 
 def key_of(row: sqlite3.Row) -> KeyRecord:
@@ -55,7 +56,7 @@ def caller_of(row: sqlite3.Row) -> Caller:
         key=key_of(row),
         balance=row["balance"],
         calls=rate.Bucket(row["tat_us"], row["allow_us"], row["last_us"]),
-        inquiries=rate.Bucket(
+        account_requests=rate.Bucket(
             row["inquiry_tat_us"], row["inquiry_allow_us"], row["inquiry_last_us"]
         ),
     )
@@ -98,7 +99,7 @@ def record_of(row: sqlite3.Row) -> IdempotencyRecord:
 
 
 def read_account(db: sqlite3.Connection, account_id: str) -> Account | None:
-    """Read an account with its keys, its months and what it has on hold."""
+    """Read an account with its keys, its usage by month and its held credits."""
     row = db.execute(
         """
         SELECT *, (SELECT COALESCE(SUM(price), 0) FROM holds

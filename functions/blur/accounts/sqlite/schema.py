@@ -1,10 +1,10 @@
-"""The embedded store's tables, and how an older file is brought up to date.
+"""The tables of the embedded store, and the migration of older files.
 
-`PRAGMA user_version` counts the steps a file has taken. A step is never edited once it was
-released: a change is a new step at the end, and programs that do not know it refuse the file.
+`PRAGMA user_version` counts the migrations of a file. A released migration is never edited: a
+change is a new one at the end, and programs without it reject the file.
 
-A column with a default is not a step: programs that do not know it can go on with the file, so
-an update can be undone, and versions can share a file while one replaces the other.
+A column with a default is not a migration: programs that do not know it can use the file, so that
+an update can be undone, and two versions can share a file during an update.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 
 _FIRST = (
-    # A sum beyond 64 bits would turn into a float without a word: the checks refuse it.
+    # SQLite turns a sum beyond 64 bits into a float; the checks reject that.
     """
     CREATE TABLE accounts (
         account_id TEXT PRIMARY KEY,
@@ -42,8 +42,8 @@ _FIRST = (
         PRIMARY KEY (account_id, digest)
     ) WITHOUT ROWID
     """,
-    # A hold that was settled or refunded stays until it would have expired, so that a late
-    # repetition of its reserve finds it and takes nothing.
+    # A settled or refunded hold stays until its expiry, so that a late copy of its reserve finds it
+    # and takes no second hold.
     """
     CREATE TABLE holds (
         account_id TEXT NOT NULL REFERENCES accounts,
@@ -100,7 +100,7 @@ _FIRST = (
     "CREATE INDEX records_by_age ON records (account_id, forget_us)",
 )
 
-STEPS = (_FIRST,)
+MIGRATIONS = (_FIRST,)
 
 ADDED_COLUMNS = {
     "keys": {
@@ -110,45 +110,45 @@ ADDED_COLUMNS = {
 }
 """Columns by table, each with its type and default.
 
-`keys` has when each key's last request was admitted, which `rate` needs where clocks differ.
+In `keys`, the instant of each key's last request, which `rate` needs because clocks differ.
 """
 
-COLUMNS_AS_STEP = 2
-"""The version of files from a program that counted the columns of `keys` as a step."""
+COLUMNS_AS_MIGRATION = 2
+"""The version of files from a program that counted the columns of `keys` as a migration."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Create the tables in a new file, or take the steps that an older one lacks.
+    """Create the tables in a new file, or apply the missing migrations to an older one.
 
-    Several processes may open a new file at once: the version is read again under the lock.
+    Several processes can open a new file at once, so the version is read again under the lock.
     """
-    if _version(connection) == len(STEPS) and not any(_missing(connection)):
+    if _version(connection) == len(MIGRATIONS) and not any(_missing(connection)):
         return
     connection.execute("BEGIN IMMEDIATE")
-    for step in STEPS[_version(connection) :]:
-        for statement in step:
+    for migration in MIGRATIONS[_version(connection) :]:
+        for statement in migration:
             connection.execute(statement)
     for table, column, definition in list(_missing(connection)):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
-    connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.execute("COMMIT")
 
 
 def require_known(connection: sqlite3.Connection) -> None:
-    """Leave the file of a newer program alone.
+    """Check that the file is not from a newer program.
 
     Raises:
-        sqlite3.DatabaseError: the file has taken steps that are not known here.
+        sqlite3.DatabaseError: the file has migrations that are not known here.
 
     """
     version = _version(connection)
-    if version > len(STEPS) and version != COLUMNS_AS_STEP:
-        message = f"schema {version} is newer than {len(STEPS)}, the newest known here"
+    if version > len(MIGRATIONS) and version != COLUMNS_AS_MIGRATION:
+        message = f"schema {version} is newer than {len(MIGRATIONS)}, the newest known here"
         raise sqlite3.DatabaseError(message)
 
 
 def _missing(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
-    """Yield table, name and definition of each added column that the file lacks."""
+    """Yield table, name and definition of each missing column."""
     for table, columns in ADDED_COLUMNS.items():
         present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         yield from ((table, name, columns[name]) for name in columns if name not in present)

@@ -1,0 +1,50 @@
+"""The errors of operators' requests; the messages are for operators, never for clients."""
+
+from __future__ import annotations
+
+
+class AccountAdminError(Exception):
+    """The store rejects an operator's request; nothing has changed."""
+
+
+class InvalidArgumentError(AccountAdminError):
+    """A value is out of the bounds that `checks` defines."""
+
+
+class AccountExistsError(AccountAdminError):
+    """The account's id is taken."""
+
+
+class UnknownAccountError(AccountAdminError):
+    """The account does not exist, or it does not have the key."""
+
+    @classmethod
+    def no_account(cls, account_id: str) -> UnknownAccountError:
+        """Return the error for an account that does not exist."""
+        return cls(f"there is no account {account_id}")
+
+    @classmethod
+    def no_key(cls, account_id: str) -> UnknownAccountError:
+        """Return the error for a key that the account does not have."""
+        return cls(f"there is no such key on account {account_id}")
+
+
+class OverdrawnError(AccountAdminError):
+    """The adjustment is larger than the balance."""
+
+
+class InvalidKeyError(AccountAdminError):
+    """The key is revoked or has expired, and cannot be renewed."""
+
+    @classmethod
+    def ended(cls) -> InvalidKeyError:
+        """Return the error for a key whose limit cannot change any more."""
+        return cls("the key is revoked or has expired; issue a new key instead")
+
+
+class EntryDiffersError(AccountAdminError):
+    """The ledger has another entry, with other credits or of another kind, under this id."""
+
+
+class TooManyKeysError(AccountAdminError):
+    """The account has the maximum number of valid keys of this kind."""

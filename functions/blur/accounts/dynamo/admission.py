@@ -1,0 +1,171 @@
+"""Admission: one conditional write that authenticates, counts the request and takes a hold.
+
+A bucket is idle or busy (see `rate`), and an update cannot choose between the two, so the write is
+for one of them: first for the state that this process has seen last. If it is rejected, the old
+item in the rejection shows the reason, and whether the write for the other state would succeed.
+That one can be rejected too, if other calls came in between, so the number of attempts is limited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from blur.account_status import AccountStatus
+from blur.accounts import rate
+from blur.accounts.dynamo import holds, schema
+from blur.accounts.dynamo.items import CALLS, BucketNames, bucket_of, key_of, rate_limit_status_of
+from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo.values import Expressions, Item
+from blur.errors import (
+    InsufficientCreditsError,
+    InvalidApiKeyError,
+    RateLimitError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from blur.accounts.model import Hold, Instant
+
+MAX_REMEMBERED_BUCKETS = 10_000
+"""Buckets whose state a process remembers."""
+MAX_ATTEMPTS = 8
+"""Writes that one request sends while many others use its key at the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateCheck:
+    """One request of a key, and the bucket that counts it."""
+
+    account_id: str
+    key_digest: str
+    bucket: BucketNames
+    now_us: Instant
+    limiter: rate.LimiterTime
+    limiter_us: Instant
+    """The time of the request in the bucket, which `rate` explains."""
+
+    @classmethod
+    def start(
+        cls,
+        table: DynamoTable,
+        account_id: str,
+        key_digest: str,
+        bucket: BucketNames,
+        now_us: Instant,
+    ) -> RateCheck:
+        """Start a request whose bucket was not read yet."""
+        limiter = table.limiter.start(now_us)
+        return cls(account_id, key_digest, bucket, now_us, limiter, limiter.us())
+
+
+Branch = Callable[[Expressions, RateCheck], None]
+"""Adds the conditions and the new state of an idle or a busy bucket to an update."""
+
+
+def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = None) -> Item:
+    """Authenticate and count the request, take the hold if there is one, and return the item.
+
+    If the balance does not cover the hold, a second write counts the request alone.
+
+    Raises:
+        InvalidApiKeyError: the key is unknown, revoked or expired.
+        RateLimitError: the key has no requests left.
+        InsufficientCreditsError: the balance does not cover the hold.
+
+    """
+    branch = _first_branch(table, check)
+    balance: int | None = None  # set when it is found to be below the price
+    for _ in range(MAX_ATTEMPTS):
+        update = _update(branch, check, hold if balance is None else None)
+        try:
+            item = table.update(schema.account_key(check.account_id), update)
+        except ConditionFailedError as failed:
+            item = _authenticated(failed.item, check)
+        else:
+            _remember(table, item, check)
+            if hold and balance is not None:
+                left = rate_limit_status_of(item, check.key_digest, CALLS, check.limiter_us)
+                raise InsufficientCreditsError(hold.price, AccountStatus(0, balance, left))
+            return holds.compact(table, check.account_id, item, check.now_us)
+        item = _authenticated(holds.compact(table, check.account_id, item, check.now_us), check)
+        if hold and holds.state_of(item, hold.hold_id):
+            return item
+        bucket = bucket_of(item, check.key_digest, check.bucket)
+        check = replace(check, limiter_us=check.limiter.us(bucket))
+        branch = _branch(item, check)
+        is_covered = hold is None or item["balance"] >= hold.price
+        balance = None if is_covered else item["balance"]
+    message = "Too many calls use this account at the same moment."
+    raise UnavailableError(message, retry_after_s=1)
+
+
+def _first_branch(table: DynamoTable, check: RateCheck) -> Branch:
+    """Choose the branch for the bucket's state when this process last saw it."""
+    busy_until_us = table.busy_until.get((check.key_digest, check.bucket[0]), 0)
+    return _count_busy if busy_until_us > check.limiter_us else _count_idle
+
+
+def _remember(table: DynamoTable, item: Item, check: RateCheck) -> None:
+    if check.key_digest not in item["keys"]:
+        return
+    if len(table.busy_until) >= MAX_REMEMBERED_BUCKETS:
+        table.busy_until.clear()
+    tat_us = bucket_of(item, check.key_digest, check.bucket).tat_us
+    table.busy_until[check.key_digest, check.bucket[0]] = tat_us
+
+
+def _update(branch: Branch, check: RateCheck, hold: Hold | None) -> Expressions:
+    update = Expressions()
+    key = ("keys", check.key_digest)
+    update.conditions += [
+        f"{update.path(*key, 'x')} > {update.value(check.now_us)}",
+        f"attribute_not_exists({update.path(*key, 'r')})",
+    ]
+    branch(update, check)
+    if hold:
+        holds.take(update, hold, check.now_us)
+    return update
+
+
+def _count_idle(update: Expressions, check: RateCheck) -> None:
+    tat, allow, last, interval, slack = _paths(update, check, "i", "s")
+    now = update.value(check.limiter_us)
+    update.conditions.append(f"{tat} <= {now}")
+    update.sets += [f"{tat} = {now} + {interval}", f"{allow} = {now} + {slack}", f"{last} = {now}"]
+
+
+def _count_busy(update: Expressions, check: RateCheck) -> None:
+    tat, allow, last, interval = _paths(update, check, "i")
+    now = update.value(check.limiter_us)
+    update.conditions += [f"{tat} > {now}", f"{allow} <= {now}"]
+    update.sets += [
+        f"{tat} = {tat} + {interval}",
+        f"{allow} = {allow} + {interval}",
+        f"{last} = {now}",
+    ]
+
+
+def _paths(update: Expressions, check: RateCheck, *more: str) -> list[str]:
+    # Only those that a branch uses: DynamoDB rejects names that no expression has.
+    return [update.path("keys", check.key_digest, name) for name in (*check.bucket, *more)]
+
+
+def _branch(item: Item, check: RateCheck) -> Branch:
+    """Choose the branch for the bucket's state, or reject the request."""
+    bucket = bucket_of(item, check.key_digest, check.bucket)
+    limit = key_of(item, check.account_id, check.key_digest).limit
+    after = rate.count_request(bucket, limit, check.limiter_us)
+    if isinstance(after, rate.Refusal):
+        left = rate_limit_status_of(item, check.key_digest, check.bucket, check.limiter_us)
+        raise RateLimitError(after.retry_after_s, AccountStatus(0, item["balance"], left))
+    return _count_idle if bucket.tat_us <= check.limiter_us else _count_busy
+
+
+def _authenticated(item: Item | None, check: RateCheck) -> Item:
+    if item is None or check.key_digest not in item["keys"]:
+        raise InvalidApiKeyError
+    if not key_of(item, check.account_id, check.key_digest).is_valid(check.now_us):
+        raise InvalidApiKeyError
+    return item

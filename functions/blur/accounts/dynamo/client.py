@@ -1,0 +1,149 @@
+"""DynamoDB's client: sends requests, repeats them until a deadline, and explains failures.
+
+This is the only module of the store that imports botocore, the part of boto3 that sends requests,
+which is imported in less time. Endpoint, region and credentials come from the environment (such as
+`AWS_ENDPOINT_URL_DYNAMODB`), boto's files, or the machine's role.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoRegionError,
+    ParamValidationError,
+)
+from botocore.parsers import ResponseParserError
+
+from blur.accounts.dynamo.table import ConditionFailedError, unreachable
+from blur.accounts.dynamo.values import Item, unmarshal_item
+from blur.aws import session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+CONNECT_S = 0.3
+READ_S = 0.6
+LATEST_START_S = 1.0
+"""The latest start of a method's last request; with both time-outs it is below 2 s."""
+PAUSE_S = 0.05
+"""The pause before the first retry of a request; it doubles for each further one."""
+
+MAX_CONNECTIONS = 64
+
+TRANSIENT_CODES = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+"""Errors that can be gone at a retry
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
+
+PROOF = {"ReturnConsumedCapacity": "TOTAL"}
+"""Added to every request, so that a response without `ConsumedCapacity` is not DynamoDB's.
+Otherwise `{}` would be the complete response to a write, and botocore reads any text as that."""
+
+
+def open_client() -> DynamoDBClient:
+    """Return a client with short time-outs and without retries; no request is sent.
+
+    Of botocore's retry modes, only the legacy one checks a response's checksum if it cannot retry;
+    the standard one accepts the response.
+
+    Raises:
+        ValueError: the environment has no region.
+
+    """
+    config = Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        retries={"total_max_attempts": 1, "mode": "legacy"},
+        max_pool_connections=MAX_CONNECTIONS,
+    )
+    try:
+        client = session().create_client("dynamodb", config=config)
+    except NoRegionError as error:
+        message = "no AWS region is set; set AWS_DEFAULT_REGION"
+        raise ValueError(message) from error
+    return cast("DynamoDBClient", client)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends the requests of one method of the store, with retries until its deadline."""
+
+    client: Any
+    latest_start: float
+    """When the last request can start, on the monotonic clock."""
+
+    @classmethod
+    def start(cls, client: DynamoDBClient) -> Sender:
+        """Return a sender whose deadline starts now."""
+        return cls(client, time.monotonic() + LATEST_START_S)
+
+    def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request, as `table.Send` describes it."""
+        # All retries of a transaction have the same token, by which DynamoDB recognizes them.
+        if operation == "transact_write_items":
+            request = {**request, "ClientRequestToken": str(uuid4())}
+        pause_s, cause = 0.0, None
+        while time.monotonic() + pause_s <= self.latest_start:
+            time.sleep(pause_s)
+            try:
+                return self._deliver(operation, request)
+            except _TransientError as error:
+                cause = error
+            pause_s = 2 * pause_s or PAUSE_S
+        raise unreachable() from cause
+
+    def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response: dict[str, Any] = getattr(self.client, operation)(**request, **PROOF)
+        except ClientError as error:
+            raise _explained(error) from error
+        except ParamValidationError:
+            raise
+        except (BotoCoreError, ResponseParserError, AttributeError, TypeError, ValueError) as error:
+            # Botocore's parser raises any of these if the response is not DynamoDB's.
+            raise _TransientError from error
+        if "ConsumedCapacity" not in response or "RequestId" not in response["ResponseMetadata"]:
+            raise _TransientError
+        return response
+
+
+class _TransientError(Exception):
+    """This request failed; a retry can succeed."""
+
+
+def _explained(error: ClientError) -> Exception:
+    code, response = error.response["Error"]["Code"], error.response
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailedError([_old_item(response)])
+    if code == "TransactionCanceledException":
+        parts = response.get("CancellationReasons", [])
+        if any(part["Code"] == "ConditionalCheckFailed" for part in parts):
+            return ConditionFailedError([_old_item(part) for part in parts])
+        return _TransientError()
+    status = response["ResponseMetadata"]["HTTPStatusCode"]
+    if code in TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _TransientError()
+    return error if code == "ValidationException" else unreachable()
+
+
+def _old_item(response: Mapping[str, Any]) -> Item | None:
+    return unmarshal_item(response["Item"]) if "Item" in response else None

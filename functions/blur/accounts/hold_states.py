@@ -1,0 +1,87 @@
+r"""The life of a hold: the one table that both stores apply and the tests of the ledger read.
+
+    reserve --> HELD --settle--> SETTLED     the price is charged
+                    \--refund--> REFUNDED    the price is back in the balance, at once
+                    \--expire--> REFUNDED    the price is back, with the account's next use
+
+An ended hold never changes: repeated and later events have no effect, so each of them can be sent
+again. `PRICE_LOCATION` has the amount of the account that includes the hold's price, so that
+granted - used = balance + held in every state. ADR 5 gives the reasons.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from blur.accounts.model import Instant
+from blur.skew import CLOCK_SKEW_US
+
+if TYPE_CHECKING:
+    from blur.accounts.model import Hold
+
+
+class HoldState(StrEnum):
+    """The state of a hold; SQLite's column `state` has these values."""
+
+    HELD = "held"
+    SETTLED = "settled"
+    REFUNDED = "refunded"
+
+
+class HoldEvent(StrEnum):
+    """An event in the life of a hold."""
+
+    SETTLE = "settle"
+    REFUND = "refund"
+    EXPIRE = "expire"
+
+
+class Amount(StrEnum):
+    """An amount of an account that a hold's price can be part of."""
+
+    BALANCE = "balance"
+    HELD = "held"
+    USED = "used"
+
+
+TRANSITIONS = {
+    (HoldState.HELD, HoldEvent.SETTLE): HoldState.SETTLED,
+    (HoldState.HELD, HoldEvent.REFUND): HoldState.REFUNDED,
+    (HoldState.HELD, HoldEvent.EXPIRE): HoldState.REFUNDED,
+}
+"""The state after each event that has an effect."""
+
+PRICE_LOCATION = {
+    HoldState.HELD: Amount.HELD,
+    HoldState.SETTLED: Amount.USED,
+    HoldState.REFUNDED: Amount.BALANCE,
+}
+
+
+def next_state(state: HoldState, event: HoldEvent) -> HoldState:
+    """Return the state after an event, which is the same one if the event has no effect."""
+    return TRANSITIONS.get((state, event), state)
+
+
+def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEvent:
+    """Return the event's effect at this time: a settle at the expiry or later is an expiry."""
+    is_late = event is HoldEvent.SETTLE and now_us >= expires_us
+    return HoldEvent.EXPIRE if is_late else event
+
+
+def released_until_us(now_us: Instant) -> Instant:
+    """Return the latest expiry of the holds that any machine can release now.
+
+    It is `CLOCK_SKEW_US` before now: the machine that owns a hold can have a slower clock, and
+    settles it until the expiry by that clock.
+    """
+    return Instant(now_us - CLOCK_SKEW_US)
+
+
+def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> int:
+    """Return the charge that a settle reports for a hold in this state; None is forgotten.
+
+    After the expiry this is 0, also for a hold that was settled in time: stores forget ended holds.
+    """
+    return hold.price if state is HoldState.SETTLED and now_us < hold.expires_us else 0

@@ -1,0 +1,83 @@
+"""The table of a hold's states and events."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from blur.accounts.hold_states import (
+    PRICE_LOCATION,
+    TRANSITIONS,
+    Amount,
+    HoldEvent,
+    HoldState,
+    credits_charged,
+    event_at,
+    next_state,
+    released_until_us,
+)
+from blur.accounts.model import Hold, Instant
+from blur.skew import CLOCK_SKEW_US
+
+EXPIRES_US = Instant(1_000_000_000)
+JUST_BEFORE_US = Instant(EXPIRES_US - 1)
+HOLD = Hold("hold", "account", "digest", 3, EXPIRES_US)
+ENDED = [state for state in HoldState if state is not HoldState.HELD]
+
+
+@pytest.mark.parametrize(
+    ("event", "after"),
+    [
+        (HoldEvent.SETTLE, HoldState.SETTLED),
+        (HoldEvent.REFUND, HoldState.REFUNDED),
+        (HoldEvent.EXPIRE, HoldState.REFUNDED),
+    ],
+)
+def test_each_event_ends_a_held_hold(event: HoldEvent, after: HoldState) -> None:
+    assert next_state(HoldState.HELD, event) is after
+
+
+@pytest.mark.parametrize(("state", "event"), list(product(ENDED, HoldEvent)))
+def test_no_event_changes_an_ended_hold(state: HoldState, event: HoldEvent) -> None:
+    assert next_state(state, event) is state
+
+
+def test_the_table_has_each_event_once_and_only_for_held_holds() -> None:
+    assert set(TRANSITIONS) == set(product([HoldState.HELD], HoldEvent))
+
+
+def test_the_price_is_part_of_one_amount_in_each_state() -> None:
+    assert PRICE_LOCATION == {
+        HoldState.HELD: Amount.HELD,
+        HoldState.SETTLED: Amount.USED,
+        HoldState.REFUNDED: Amount.BALANCE,
+    }
+
+
+def test_a_settle_is_an_expiry_from_the_expiry_on() -> None:
+    assert event_at(HoldEvent.SETTLE, EXPIRES_US, JUST_BEFORE_US) is HoldEvent.SETTLE
+    assert event_at(HoldEvent.SETTLE, EXPIRES_US, EXPIRES_US) is HoldEvent.EXPIRE
+
+
+@pytest.mark.parametrize("event", [HoldEvent.REFUND, HoldEvent.EXPIRE])
+@pytest.mark.parametrize("now_us", [JUST_BEFORE_US, EXPIRES_US])
+def test_other_events_do_not_depend_on_the_time(event: HoldEvent, now_us: Instant) -> None:
+    assert event_at(event, EXPIRES_US, now_us) is event
+
+
+def test_other_machines_release_a_hold_only_after_the_allowance_for_clocks() -> None:
+    now_us = Instant(EXPIRES_US + CLOCK_SKEW_US)
+    assert released_until_us(now_us) == EXPIRES_US
+    assert released_until_us(Instant(now_us - 1)) < EXPIRES_US
+
+
+def test_only_a_settled_hold_is_charged_and_only_before_its_expiry() -> None:
+    charged = {state: credits_charged(state, HOLD, JUST_BEFORE_US) for state in (*HoldState, None)}
+    assert charged == {
+        HoldState.HELD: 0,
+        HoldState.SETTLED: 3,
+        HoldState.REFUNDED: 0,
+        None: 0,
+    }
+    assert credits_charged(HoldState.SETTLED, HOLD, EXPIRES_US) == 0
