@@ -1,4 +1,4 @@
-"""The survivors that are explained: no test minds them, and nobody should."""
+"""The explained survivors: mutants that no test can detect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TABLE = Path(__file__).with_suffix(".toml")
 
 @dataclass(frozen=True)
 class Explanation:
-    """One mutant, or all whose changed line looks alike."""
+    """The reason for one mutant, or for all whose changed line matches a pattern."""
 
     file: str
     why: str
@@ -26,10 +26,10 @@ class Explanation:
     before: str = ""
     after: str = ""
     after_like: str = ""
-    """A regular expression for what is in the line after the change, in place of both."""
+    """A regular expression for the changed line, instead of `before` and `after`."""
 
     def explains(self, mutant: Mutant) -> bool:
-        """Tell whether this is said of the mutant."""
+        """Return whether this explains the mutant."""
         if mutant.file != self.file or self.place not in ("", mutant.place):
             return False
         if self.after_like:

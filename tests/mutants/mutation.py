@@ -1,4 +1,4 @@
-"""The mutants of a file: each is its whole text with one small change in it."""
+"""The mutants of a file: each is the whole text with one small change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change, and the text of the file with it."""
+    """One change, and the changed text of the file."""
 
     file: str
     place: str
@@ -30,15 +30,15 @@ class Mutant:
 
     @property
     def is_constant(self) -> bool:
-        """Tell a constant from a function."""
+        """Return whether the change is in a constant, not in a function."""
         return CONSTANT.fullmatch(self.place) is not None
 
     def __str__(self) -> str:
         return f"{self.file}: {self.place}\n  - {self.before}\n  + {self.after}"
 
 
-class _Visitor(MutationVisitor):  # type: ignore[misc]  # mutmut is installed apart
-    """mutmut leaves decorated functions alone, whose copies it could not put in place."""
+class _Visitor(MutationVisitor):  # type: ignore[misc]  # mutmut is installed separately
+    """Also visits decorated functions, which mutmut skips because it cannot replace them."""
 
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.FunctionDef):
@@ -78,7 +78,7 @@ def _places(module: cst.Module) -> Iterator[tuple[cst.CSTNode, str]]:
 
 
 def _is_bare(method: cst.FunctionDef) -> bool:
-    """Tell a method of a protocol, whose body is `...`: there is nothing to run."""
+    """Return whether this is a method of a protocol, whose body is `...`."""
     last = method.body.body[-1]
     return isinstance(last, cst.SimpleStatementLine) and last.body[0].deep_equals(
         cst.Expr(cst.Ellipsis())
@@ -109,7 +109,7 @@ def _holds(tree: cst.CSTNode, node: cst.CSTNode) -> bool:
 
 
 def _prose(tree: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the strings of `message = ...`: what they say to people is not a behaviour."""
+    """Yield the strings of `message = ...`: their wording is not tested."""
     match tree:
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value="message"))]):
             yield from _strings(tree)
@@ -126,7 +126,7 @@ def _strings(tree: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _difference(before: str, after: str) -> tuple[str, str]:
-    """Return the lines that differ, each side as one line."""
+    """Return the different lines before and after the change, each joined to one line."""
     lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
     removed = " ".join(line[2:].strip() for line in lines if line.startswith("- "))
     added = " ".join(line[2:].strip() for line in lines if line.startswith("+ "))

@@ -1,8 +1,8 @@
-"""What is changed in the code: mutmut's operators, and ours for the languages inside strings.
+"""The kinds of changes: mutmut's operators, and ours for SQL and DynamoDB's expressions.
 
-mutmut (https://mutmut.readthedocs.io) changes numbers, names, operators, arguments and strings
-of Python. The money is moved by SQL and by DynamoDB's expressions, which are strings to it: a
-condition in them is turned around here as one in Python is.
+mutmut (https://mutmut.readthedocs.io) changes numbers, names, operators, arguments and strings of
+Python. Credits are moved by SQL and by DynamoDB's expressions, which mutmut sees only as strings.
+Here their conditions and operators are changed like Python's.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ SWAPS = {
     "attribute_exists": "attribute_not_exists",
     "attribute_not_exists": "attribute_exists",
 }
-"""Longer ones before those that are a part of them; each place is changed once."""
+"""Longer ones come before their parts; each place is changed once."""
 
 _PLACE = re.compile("|".join(map(re.escape, SWAPS)))
 _SET = re.compile(r"^ = ")
 
 
-def turned(text: str) -> Iterator[str]:
-    """Yield the text with one comparison, operation or condition in it turned around."""
+def swapped(text: str) -> Iterator[str]:
+    """Yield the text with one comparison, operation or condition swapped."""
     for place in _PLACE.finditer(text):
         yield text[: place.start()] + SWAPS[place[0]] + text[place.end() :]
 
 
 def in_strings(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
-    """Mutate SQL as SQL, which may be written in either case, and other strings as strings."""
+    """Change SQL by swaps, and other strings as mutmut does."""
     if SQL.match(node.value):
-        yield from (node.with_changes(value=text) for text in turned(node.value))
+        yield from (node.with_changes(value=text) for text in swapped(node.value))
     else:
         yield from mutators.operator_string(node)
 
 
 def in_expressions(node: cst.FormattedStringText) -> Iterator[cst.FormattedStringText]:
-    """Mutate the text between the braces of an f-string: DynamoDB's expressions are such."""
-    yield from (node.with_changes(value=text) for text in turned(node.value))
+    """Change the text between the braces of an f-string, which DynamoDB's expressions are."""
+    yield from (node.with_changes(value=text) for text in swapped(node.value))
 
 
 OPERATORS: list[tuple[type, Any]] = [

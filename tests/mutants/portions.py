@@ -12,24 +12,24 @@ CODE = ROOT / "functions"
 ACCOUNTS = ("tests/unit/accounts", "tests/integration/accounts")
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
-"""Not the tests of other processes: a mutant lives in one."""
+"""Without tests of several processes: a mutant is in one process only."""
 
 
 @dataclass(frozen=True)
 class Portion:
-    """Files, and the tests that are quick enough to run for each of their mutants."""
+    """Files, and the tests that are fast enough to run for each of their mutants."""
 
-    tried: str
+    title: str
     files: tuple[str, ...]
-    """Patterns for their names, relative to `functions`."""
+    """Patterns of file names, relative to `functions`."""
     tests: tuple[str, ...]
     only: str = ""
     """pytest's `-k`."""
     every: int = 1
-    """Only each so-manieth mutant is tried: an honest sample where all would take hours."""
+    """Test only every n-th mutant: a sample, because all would take hours."""
 
     def paths(self, only_file: str) -> Iterator[Path]:
-        """Yield the files, or the one of this name."""
+        """Yield the files, or the one with this name."""
         for pattern in self.files:
             for path in sorted(CODE.glob(pattern)):
                 if only_file in ("", path.name):

@@ -1,4 +1,4 @@
-"""Putting a mutant into the running process, in place of the code that was imported."""
+"""Replaces the imported code of the running process by a mutant."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from tests.mutants.mutation import Mutant
 
 
-def graft(mutant: Mutant, module: ModuleType) -> None:
-    """Give the module's function, or its constant, what the mutant has in its place.
+def inject(mutant: Mutant, module: ModuleType) -> None:
+    """Replace the function or the constant of the module by the mutant's.
 
     Raises:
-        Exception: whatever the mutant raises while it is imported.
+        Exception: any error of the mutant while it is imported.
 
     """
     fresh: dict[str, object] = {"__name__": module.__name__, "__file__": module.__file__}
-    exec(compile(mutant.source, str(module.__file__), "exec"), fresh)  # noqa: S102 - that is a mutant
+    exec(compile(mutant.source, str(module.__file__), "exec"), fresh)  # noqa: S102 - the mutant's code
     if mutant.is_constant:
-        for name in filter(CONSTANT.fullmatch, fresh):  # with those that are made of it
+        for name in filter(CONSTANT.fullmatch, fresh):  # and the constants computed from it
             _set_constant(name, vars(module)[name], fresh[name])
         return
     old, new = (_function(mutant.place, names) for names in (vars(module), fresh))
@@ -34,18 +34,18 @@ def graft(mutant: Mutant, module: ModuleType) -> None:
 
 
 def _function(qualified_name: str, namespace: Mapping[str, Any]) -> FunctionType:
-    """Find the function also where a decorator has it."""
+    """Return the function, also if it is decorated."""
     first, *more = qualified_name.split(".")
-    found = namespace[first]
+    value = namespace[first]
     for name in more:
-        found = vars(found)[name]
-    function = inspect.unwrap(getattr(found, "fget", None) or found)
+        value = vars(value)[name]
+    function = inspect.unwrap(getattr(value, "fget", None) or value)
     assert isinstance(function, FunctionType)
     return function
 
 
 def _set_constant(name: str, old: object, new: object) -> None:
-    """Set the constant in its module, and in those that have it from there."""
+    """Set the constant in its module, and in all modules that import it."""
     if old == new:
         return
     for module in list(sys.modules.values()):

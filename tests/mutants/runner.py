@@ -1,0 +1,177 @@
+"""A pytest plugin that runs, for each mutant, the tests that reach its place.
+
+First the tests run with the unchanged code, to record the functions that each calls and its
+duration. Then the process forks once for each mutant, and the fork runs the tests that call the
+changed function, fastest first, until one fails. Session fixtures, such as a database's server, are
+ready in the forks too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from tests.mutants.inject import inject
+from tests.mutants.mutation import Mutant
+from tests.mutants.portions import CODE
+
+EXTRA_TIME_S = 10
+"""The time limit of a test with a mutant, in addition to three times its usual duration."""
+
+
+@dataclass(eq=False)  # pytest needs hashable plugins
+class MutantRunner:
+    """The mutants and the results of their tests."""
+
+    mutants: list[Mutant]
+    paths: dict[str, Path]
+    """The files by the names in the mutants."""
+    survivors: list[Mutant] = field(default_factory=list)
+    tried: int = 0
+    is_fork: bool = False
+    is_changed: bool = False
+    """Whether this fork runs a mutant."""
+
+    def pytest_configure(self) -> None:
+        """Configure Hypothesis before the tests are collected, which copy its settings."""
+        _configure_hypothesis()
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the tests with the unchanged code, then with each mutant; replaces pytest's loop."""
+        with _silence():
+            traces = [self._watched(session, item) for item in session.items]
+        if session.testsfailed:
+            pytest.exit("the tests fail without any mutant", returncode=1)
+        traces.sort(key=lambda trace: trace.seconds)
+        self._require_passing(session, traces)
+        gc.freeze()  # forks then do not visit the present objects, and so do not copy them
+        waiting, running = list(reversed(self.mutants)), dict[int, Mutant]()
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                mutant = waiting.pop()
+                running[self._fork(session, mutant, traces)] = mutant
+            self._gather(running)
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """End a fork at its first failure: the teardown of the test could wait forever."""
+        if report.failed and not self.is_changed:
+            print(f"fails without any mutant: {report.nodeid}", file=sys.stderr)  # noqa: T201
+        if report.failed and self.is_fork:
+            os._exit(1)
+
+    def _require_passing(self, session: pytest.Session, traces: list[_Trace]) -> None:
+        """Run the tests in a fork without a mutant, which must pass."""
+        if os.waitpid(self._fork(session, None, traces), 0)[1] != 0:
+            pytest.exit("the tests fail in a fork without any mutant", returncode=1)
+
+    def _watched(self, session: pytest.Session, item: pytest.Item) -> _Trace:
+        names = {str(path): name for name, path in self.paths.items()}
+        places: set[tuple[str, str]] = set()
+
+        def watch(frame: FrameType, event: str, _: object) -> None:
+            if event == "call" and (name := names.get(frame.f_code.co_filename)):
+                places.add((name, frame.f_code.co_qualname))
+
+        start_s = time.perf_counter()
+        threading.setprofile(watch)
+        sys.setprofile(watch)
+        _run(session, item)
+        sys.setprofile(None)
+        threading.setprofile(None)
+        return _Trace(item, time.perf_counter() - start_s, places)
+
+    def _fork(self, session: pytest.Session, mutant: Mutant | None, traces: list[_Trace]) -> int:
+        """Fork, and return the id of the process with the mutant."""
+        pid = os.fork()
+        if pid == 0:
+            after = [trace for trace in traces if mutant is None or trace.reaches(mutant)]
+            with contextlib.suppress(BaseException):  # a mutant can raise any error
+                self._test(session, mutant, after)
+            os._exit(1)
+        return pid
+
+    def _test(self, session: pytest.Session, mutant: Mutant | None, traces: list[_Trace]) -> None:
+        """Run the tests and exit: with 1 at the first failure, otherwise with 0."""
+        os.setsid()
+        self.is_fork = True
+        with _silence(), Path(os.devnull).open("w", encoding="utf-8") as null:
+            if mutant is not None:
+                self.is_changed = True
+                file = self.paths[mutant.file].relative_to(CODE)
+                inject(mutant, importlib.import_module(".".join(file.with_suffix("").parts)))
+            for trace in traces:
+                limit_s = EXTRA_TIME_S + 3 * trace.seconds
+                # A thread exits the process with 1, even if the other threads wait.
+                faulthandler.dump_traceback_later(limit_s, exit=True, file=null)
+                _run(session, trace.item)
+            os._exit(0)
+
+    def _gather(self, running: dict[int, Mutant]) -> None:
+        for pid, mutant in list(running.items()):
+            exited, status = os.waitpid(pid, os.WNOHANG)
+            if exited:
+                with contextlib.suppress(
+                    ProcessLookupError
+                ):  # processes that its tests have started
+                    os.killpg(pid, signal.SIGKILL)
+                del running[pid]
+                self.tried += 1
+                if status == 0:
+                    self.survivors.append(mutant)
+                if self.tried % 100 == 0:
+                    print(f" {self.tried}", end="", flush=True)  # noqa: T201 - it takes long
+        time.sleep(0.002)
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """A test, its duration, and the functions that it calls."""
+
+    item: pytest.Item
+    seconds: float
+    places: set[tuple[str, str]]
+
+    def reaches(self, mutant: Mutant) -> bool:
+        """Return whether the test can reach the mutant; a constant is reached without a call."""
+        return mutant.is_constant or (mutant.file, mutant.place) in self.places
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Discard the output of the tests and their programs."""
+    stdout, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    yield
+    sys.stdout.flush()
+    os.dup2(stdout, 1)
+    os.close(stdout)
+    os.close(null)
+
+
+def _run(session: pytest.Session, item: pytest.Item) -> None:
+    # With the session as the next item, pytest keeps the session fixtures and tears down the rest.
+    session.config.hook.pytest_runtest_protocol(item=item, nextitem=session)
+
+
+def _configure_hypothesis() -> None:
+    """Use the same random examples for all mutants, and do not shrink failing ones."""
+    from hypothesis import Phase, settings  # noqa: PLC0415 - its plugin has to be the first
+
+    phases = [Phase.explicit, Phase.generate]
+    settings.register_profile(
+        "mutants", database=None, derandomize=True, deadline=None, phases=phases
+    )
+    settings.load_profile("mutants")
