@@ -26,7 +26,7 @@ def admin(store: AccountStore) -> AccountAdmin:
     return AccountAdmin(store, token_bytes, START)
 
 
-def test_an_account_opens_with_its_name_and_a_grant(admin: AccountAdmin) -> None:
+def test_a_new_account_has_its_name_and_a_grant(admin: AccountAdmin) -> None:
     account_id = admin.create_account("Käthe & Søn", credits=25)
     account = admin.store.read_account(account_id, now_us=START)
     assert (account.name, account.created_us, account.balance) == ("Käthe & Søn", START, 25)
@@ -35,12 +35,12 @@ def test_an_account_opens_with_its_name_and_a_grant(admin: AccountAdmin) -> None
     assert line.note == "opening grant"
 
 
-def test_an_account_opened_without_credits_has_an_empty_ledger(admin: AccountAdmin) -> None:
+def test_a_new_account_without_credits_has_an_empty_ledger(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     assert list(admin.store.list_entries(account_id)) == []
 
 
-def test_an_entry_under_an_id_of_the_operators_is_entered_once(admin: AccountAdmin) -> None:
+def test_an_entry_with_the_operators_id_is_added_once(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     for _ in range(2):
         line = admin.add_ledger_entry(
@@ -50,7 +50,7 @@ def test_an_entry_under_an_id_of_the_operators_is_entered_once(admin: AccountAdm
     assert list(admin.store.list_entries(account_id)) == [line]
 
 
-def test_entries_without_an_id_are_each_entered(admin: AccountAdmin) -> None:
+def test_entries_without_an_id_are_all_added(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     lines = [admin.add_ledger_entry(account_id, EntryKind.TOP_UP, 5, "again") for _ in range(2)]
     entered = list(admin.store.list_entries(account_id))
@@ -59,7 +59,7 @@ def test_entries_without_an_id_are_each_entered(admin: AccountAdmin) -> None:
     assert admin.store.read_account(account_id, now_us=START).balance == 10
 
 
-def test_chance_makes_the_ids_of_entries_unguessably_long(store: AccountStore) -> None:
+def test_random_entry_ids_have_128_bits(store: AccountStore) -> None:
     asked: list[int] = []
 
     def entropy(size: int) -> bytes:
@@ -75,9 +75,7 @@ def test_chance_makes_the_ids_of_entries_unguessably_long(store: AccountStore) -
 
 
 @pytest.mark.parametrize("kind", KeyKind)
-def test_an_issued_key_is_known_to_the_store_by_its_digest_alone(
-    admin: AccountAdmin, kind: KeyKind
-) -> None:
+def test_the_store_has_only_the_digest_of_an_issued_key(admin: AccountAdmin, kind: KeyKind) -> None:
     account_id = admin.create_account("A customer", credits=1)
     text, record = admin.issue_key(account_id, kind, limit=LIMIT, ttl_us=HOUR_US)
     key = keys.parse(text)
@@ -91,19 +89,19 @@ def test_an_issued_key_is_known_to_the_store_by_its_digest_alone(
     assert admin.store.authorize(account_id, key.digest, now_us=START).rate.limit == LIMIT
 
 
-def test_a_key_issued_without_an_end_has_none(admin: AccountAdmin) -> None:
+def test_a_key_issued_without_a_lifetime_does_not_expire(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     _, record = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)
     assert record.expires_us is None
 
 
-def test_no_key_is_issued_to_an_account_that_is_not_there(admin: AccountAdmin) -> None:
+def test_no_key_is_issued_for_an_unknown_account(admin: AccountAdmin) -> None:
     with pytest.raises(UnknownAccountError):
         admin.issue_key("000000000000", KeyKind.LIVE, limit=LIMIT)
 
 
 @pytest.mark.parametrize("ttl_us", [None, 24 * HOUR_US])
-def test_a_rotated_key_is_like_the_old_one_which_ends_after_its_grace(
+def test_a_rotated_key_is_like_the_old_one_which_expires_after_the_grace_period(
     admin: AccountAdmin, ttl_us: int | None
 ) -> None:
     account_id = admin.create_account("A customer")
@@ -121,7 +119,7 @@ def test_a_rotated_key_is_like_the_old_one_which_ends_after_its_grace(
 
 
 @pytest.mark.parametrize("why", ["revoked", "expired"])
-def test_a_key_that_ended_is_not_rotated(admin: AccountAdmin, why: str) -> None:
+def test_an_ended_key_is_not_rotated(admin: AccountAdmin, why: str) -> None:
     account_id = admin.create_account("A customer")
     _, old = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT, ttl_us=HOUR_US)
     if why == "revoked":
@@ -140,7 +138,7 @@ def test_a_key_is_found_by_its_prefix_and_by_its_text(admin: AccountAdmin) -> No
     assert admin.find_key(record.prefix) == admin.find_key(text) == record
 
 
-def test_a_key_of_no_known_name_is_not_found(admin: AccountAdmin) -> None:
+def test_an_unknown_key_is_not_found(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     _, record = admin.issue_key(account_id, KeyKind.LIVE, limit=LIMIT)
     another = keys.mint(KeyKind.LIVE, account_id, token_bytes)
@@ -149,7 +147,7 @@ def test_a_key_of_no_known_name_is_not_found(admin: AccountAdmin) -> None:
             admin.find_key(name)
 
 
-def test_a_prefix_that_two_keys_share_names_neither(admin: AccountAdmin) -> None:
+def test_a_prefix_of_two_keys_finds_neither(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     secrets = iter([bytes(31) + b"1", bytes(31) + b"2"])
     same = AccountAdmin(admin.store, lambda _: next(secrets), START)
@@ -171,11 +169,11 @@ def test_a_prefix_that_two_keys_share_names_neither(admin: AccountAdmin) -> None
         "bb-live-0aZ9bY8cX7dW-abcd",
     ],
 )
-def test_what_is_no_name_of_a_key_names_no_account(name: str) -> None:
+def test_an_invalid_key_name_has_no_account_id(name: str) -> None:
     with pytest.raises(UnknownAccountError, match="name a key by its prefix"):
         account_id_of(name)
 
 
-def test_the_name_of_a_key_carries_its_account() -> None:
+def test_the_name_of_a_key_has_its_account_id() -> None:
     assert account_id_of("bb_live_0aZ9bY8cX7dW_abcd") == "0aZ9bY8cX7dW"
     assert account_id_of(keys.mint(KeyKind.TEST, "0aZ9bY8cX7dW", token_bytes)) == "0aZ9bY8cX7dW"

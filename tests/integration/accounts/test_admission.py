@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TIGHT = RateLimit(per_minute=60, burst=2)
 
 
-def test_a_balance_that_does_not_cover_the_price_is_refused_and_counted(
+def test_a_call_above_the_balance_is_rejected_and_counted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2, limit=TIGHT)
@@ -40,7 +40,7 @@ def test_a_balance_that_does_not_cover_the_price_is_refused_and_counted(
     assert store.reserve(customer.hold(2, now_us=after(1)), now_us=after(1)).rate.remaining == 0
 
 
-def test_of_many_calls_at_once_without_credits_only_those_within_the_limit_get_402(
+def test_without_credits_only_calls_within_the_rate_limit_get_402(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=0, limit=RateLimit(per_minute=1, burst=1))
@@ -60,7 +60,7 @@ def test_of_many_calls_at_once_without_credits_only_those_within_the_limit_get_4
     assert refusals.count(RateLimitError) == 59
 
 
-def test_the_rate_limit_refuses_with_a_wait_that_is_true(
+def test_a_request_after_the_wait_of_a_429_is_accepted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=RateLimit(per_minute=40, burst=2))
@@ -77,7 +77,7 @@ def test_the_rate_limit_refuses_with_a_wait_that_is_true(
     assert store.reserve(customer.hold(now_us=after(2.2)), now_us=after(2.2)).credits_left == 7
 
 
-def test_an_admitted_request_is_counted_and_costs_nothing(
+def test_an_authorized_request_is_counted_and_costs_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -90,7 +90,7 @@ def test_an_admitted_request_is_counted_and_costs_nothing(
     assert refusal.value.retry_after_s == 1
 
 
-def test_an_invalid_key_comes_before_a_used_up_limit_and_that_before_an_empty_balance(
+def test_an_invalid_key_is_reported_before_the_rate_limit_and_that_before_the_balance(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1, limit=RateLimit(per_minute=1, burst=1))
@@ -105,7 +105,7 @@ def test_an_invalid_key_comes_before_a_used_up_limit_and_that_before_an_empty_ba
 
 
 @pytest.mark.parametrize("wrong", ["account", "key", "both", "another's"])
-def test_an_unknown_key_is_refused_by_every_call(
+def test_every_call_rejects_an_unknown_key(
     store: AccountStore, make_account: MakeAccount, wrong: str
 ) -> None:
     customer, other = make_account(), make_account()
@@ -123,18 +123,14 @@ def test_an_unknown_key_is_refused_by_every_call(
         store.get_account(stranger.account_id, stranger.digest, now_us=START)
 
 
-def test_a_key_is_valid_until_the_instant_it_expires(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
+def test_a_key_is_valid_until_its_expiry(store: AccountStore, make_account: MakeAccount) -> None:
     customer = make_account(expires_us=after(10))
     store.authorize(customer.account_id, customer.digest, now_us=after(9.999999))
     with pytest.raises(InvalidApiKeyError):
         store.authorize(customer.account_id, customer.digest, now_us=after(10))
 
 
-def test_look_up_of_a_key_finds_valid_ones_and_counts_nothing(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
+def test_has_valid_key_counts_nothing(store: AccountStore, make_account: MakeAccount) -> None:
     customer, other = make_account(limit=TIGHT, expires_us=after(60)), make_account()
     before = store.authorize(customer.account_id, customer.digest, now_us=START).rate.remaining
     for _ in range(20):
@@ -148,7 +144,7 @@ def test_look_up_of_a_key_finds_valid_ones_and_counts_nothing(
     assert not store.has_valid_key(other.account_id, other.digest, now_us=START)
 
 
-def test_an_inquiry_shows_the_account_and_the_key_that_asks(
+def test_get_account_returns_the_account_and_the_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -160,7 +156,7 @@ def test_an_inquiry_shows_the_account_and_the_key_that_asks(
     assert view.rate.limit == TIGHT
 
 
-def test_inquiries_and_calls_are_limited_apart(
+def test_requests_for_the_account_have_a_separate_limit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -174,7 +170,7 @@ def test_inquiries_and_calls_are_limited_apart(
     store.get_account(customer.account_id, customer.digest, now_us=after(1))
 
 
-def test_inquiries_of_one_key_are_not_counted_for_another(
+def test_requests_for_the_account_count_only_for_their_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=TIGHT)

@@ -25,7 +25,7 @@ def balances(store: AccountStore, customer: Customer, seconds: float = 0) -> tup
     return account.balance, account.held, account.used
 
 
-def test_a_reserve_takes_its_price_out_of_the_balance(
+def test_reserve_moves_the_price_from_the_balance_to_the_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -47,7 +47,7 @@ def test_a_settled_hold_is_charged_and_counted_in_its_month(
     assert usage == {"2027-01": Usage(calls=2, credits=3)}
 
 
-def test_a_new_month_is_counted_apart(store: AccountStore, make_account: MakeAccount) -> None:
+def test_each_month_is_counted_separately(store: AccountStore, make_account: MakeAccount) -> None:
     customer = make_account(credits=10)
     a_month_s = 31 * 86_400
     for seconds in (0, a_month_s, a_month_s + 1):
@@ -57,7 +57,7 @@ def test_a_new_month_is_counted_apart(store: AccountStore, make_account: MakeAcc
     assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(2, 2)}
 
 
-def test_months_are_those_of_utc_wherever_the_machine_stands(
+def test_months_are_in_utc_in_every_time_zone(
     store: AccountStore, make_account: MakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     customer = make_account(credits=10)
@@ -74,7 +74,7 @@ def test_months_are_those_of_utc_wherever_the_machine_stands(
     assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(1, 1)}
 
 
-def test_a_refund_gives_the_credit_back_at_once_and_counts_no_call(
+def test_a_refund_returns_the_credits_at_once_and_counts_no_call(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -85,7 +85,7 @@ def test_a_refund_gives_the_credit_back_at_once_and_counts_no_call(
     assert store.read_account(customer.account_id, now_us=after(1)).usage == {}
 
 
-def test_a_repeated_reserve_takes_and_counts_once(
+def test_a_repeated_reserve_takes_one_hold_and_counts_one_request(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=TIGHT)
@@ -96,7 +96,7 @@ def test_a_repeated_reserve_takes_and_counts_once(
     assert balances(store, customer) == (7, 3, 0)
 
 
-def test_a_reserve_repeated_with_the_last_credit_gone_finds_its_hold(
+def test_a_repeated_reserve_of_the_last_credit_finds_its_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
@@ -106,7 +106,7 @@ def test_a_reserve_repeated_with_the_last_credit_gone_finds_its_hold(
     assert balances(store, customer) == (0, 3, 0)
 
 
-def test_a_reserve_repeated_after_its_settle_takes_nothing(
+def test_a_reserve_repeated_after_the_settle_takes_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -116,7 +116,7 @@ def test_a_reserve_repeated_after_its_settle_takes_nothing(
     assert balances(store, customer, 2) == (7, 0, 3)
 
 
-def test_a_reserve_repeated_after_its_refund_takes_nothing(
+def test_a_reserve_repeated_after_the_refund_takes_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -126,7 +126,7 @@ def test_a_reserve_repeated_after_its_refund_takes_nothing(
     assert balances(store, customer, 2) == (10, 0, 0)
 
 
-def test_settling_twice_charges_once_and_says_the_same(
+def test_settling_twice_charges_once_and_reports_the_same_charge(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -137,14 +137,16 @@ def test_settling_twice_charges_once_and_says_the_same(
     assert store.read_account(customer.account_id, now_us=after(1)).usage["2027-01"].calls == 1
 
 
-def test_refunding_twice_gives_back_once(store: AccountStore, make_account: MakeAccount) -> None:
+def test_refunding_twice_returns_the_credits_once(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
     customer = make_account(credits=10)
     hold = take_hold(store, customer, 3, now_us=START)
     assert [store.refund(hold, now_us=after(1)).credits_left for _ in range(2)] == [10, 10]
     assert balances(store, customer, 1) == (10, 0, 0)
 
 
-def test_a_refund_after_the_settle_gives_nothing_back(
+def test_a_refund_after_the_settle_returns_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -164,7 +166,7 @@ def test_a_settle_after_the_refund_charges_nothing(
     assert balances(store, customer, 1) == (10, 0, 0)
 
 
-def test_ending_a_call_that_never_began_moves_nothing(
+def test_ending_an_unknown_hold_moves_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -174,16 +176,14 @@ def test_ending_a_call_that_never_began_moves_nothing(
     assert balances(store, customer) == (10, 0, 0)
 
 
-def test_a_call_that_costs_nothing_needs_no_credits(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
+def test_a_free_call_needs_no_credits(store: AccountStore, make_account: MakeAccount) -> None:
     customer = make_account(credits=0)
     hold = take_hold(store, customer, 0, now_us=START)
     assert store.settle(hold, now_us=START).credits_charged == 0
     assert store.read_account(customer.account_id, now_us=START).usage == {"2027-01": Usage(1, 0)}
 
 
-def test_a_call_in_flight_settles_after_its_key_was_revoked(
+def test_a_running_call_settles_after_its_key_was_revoked(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

@@ -87,7 +87,7 @@ def call(store: DynamoAccountStore, customer: Customer, now_us: Instant) -> None
     store.settle(hold, now_us=now_us)
 
 
-def test_a_call_of_a_rested_key_is_two_writes_of_one_unit(
+def test_a_call_of_an_idle_key_is_two_writes_of_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
@@ -103,7 +103,7 @@ def test_a_call_of_a_busy_key_is_two_writes_too(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_key_that_another_process_made_busy_takes_one_refused_write_more(
+def test_a_key_that_another_process_made_busy_needs_one_rejected_write_more(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     other = DynamoAccountStore(dynamodb_table, open_client())
@@ -125,7 +125,7 @@ def test_an_idempotent_call_is_four_writes_of_one_unit(
     assert bill.units == 4
 
 
-def test_an_inquiry_and_a_refund_are_one_write_of_one_unit_each(
+def test_get_account_and_a_refund_are_one_write_of_one_unit_each(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     hold = take_hold(store, customer, now_us=START)
@@ -168,7 +168,7 @@ def test_a_key_at_its_full_rate_costs_less_than_three_units_a_call(
     assert bill.units / calls_a_minute < 3
 
 
-def test_marks_of_past_slots_are_dropped_when_they_are_many(
+def test_many_old_tombstones_are_dropped(
     store: DynamoAccountStore, customer: Customer, dynamodb_table: str
 ) -> None:
     for number in range(40):
@@ -178,7 +178,7 @@ def test_marks_of_past_slots_are_dropped_when_they_are_many(
     assert ended(stored(dynamodb_table, customer)) == 1
 
 
-def test_keys_that_have_ended_cost_nothing(
+def test_ended_keys_cost_nothing(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     account_id = customer.account_id
@@ -202,7 +202,7 @@ def test_keys_that_have_ended_cost_nothing(
     assert len(listed) == 62
 
 
-def test_the_ended_keys_of_an_earlier_version_leave_the_item_with_its_calls(
+def test_calls_move_the_ended_keys_of_an_earlier_version_out_of_the_item(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     old = write_old_keys(dynamodb_table, customer, 100)
@@ -237,7 +237,7 @@ def write_old_keys(table_name: str, customer: Customer, number: int) -> list[Key
     return written
 
 
-def test_expired_holds_come_home_together_in_one_write(
+def test_one_write_releases_many_expired_holds(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     for _ in range(20):

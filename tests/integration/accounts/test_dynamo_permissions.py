@@ -35,7 +35,7 @@ def store(dynamodb_table: str, sent: set[str]) -> Iterator[DynamoAccountStore]:
     store.close()
 
 
-def test_the_role_allows_exactly_what_calls_send(
+def test_the_role_allows_exactly_the_operations_of_the_store(
     store: DynamoAccountStore, sent: set[str], resources: dict[str, Any]
 ) -> None:
     customer = open_account(store, 10)

@@ -58,7 +58,7 @@ def client(dynamodb: DynamoDBLocal) -> Iterator[DynamoDBClient]:
     client.close()
 
 
-def test_a_created_table_is_what_the_definition_says(
+def test_a_created_table_has_the_defined_schema(
     dynamodb: DynamoDBLocal, client: DynamoDBClient
 ) -> None:
     name = dynamodb.create_table(new_id("definition"))
@@ -69,7 +69,7 @@ def test_a_created_table_is_what_the_definition_says(
     assert created["BillingModeSummary"]["BillingMode"] == schema.SCHEMA["BillingMode"]
 
 
-def test_a_record_outlives_its_use_by_the_time_to_live_that_the_table_takes(
+def test_the_time_to_live_of_a_record_is_later_than_its_last_use(
     dynamodb: DynamoDBLocal, client: DynamoDBClient
 ) -> None:
     name = dynamodb.create_table(new_id("ttl"))
@@ -95,9 +95,7 @@ def test_a_record_outlives_its_use_by_the_time_to_live_that_the_table_takes(
         ("blur", ("boto3", "botocore.client", "botocore.session")),
     ],
 )
-def test_no_module_but_the_two_stores_on_aws_brings_boto_with_it(
-    package: str, unwanted: tuple[str, ...]
-) -> None:
+def test_only_the_modules_for_aws_import_boto(package: str, unwanted: tuple[str, ...]) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL_BUT_THE_STORE, package, *unwanted],
         env={"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -108,7 +106,7 @@ def test_no_module_but_the_two_stores_on_aws_brings_boto_with_it(
     assert ran.stdout.split() == []
 
 
-def test_another_machine_with_a_fast_clock_leaves_a_hold_alone_until_its_owner_is_late(
+def test_a_machine_with_a_fast_clock_does_not_release_a_hold_of_another_one_early(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     store = DynamoAccountStore(dynamodb_table, client)
@@ -119,7 +117,7 @@ def test_another_machine_with_a_fast_clock_leaves_a_hold_alone_until_its_owner_i
     assert store.settle(hold, now_us=after(TTL_S - 0.000001)).credits_charged == 3
 
 
-def test_an_expired_hold_comes_home_once_no_clock_can_think_it_alive(
+def test_an_expired_hold_is_released_when_it_has_expired_by_every_clock(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     store = DynamoAccountStore(dynamodb_table, client)
@@ -129,7 +127,7 @@ def test_an_expired_hold_comes_home_once_no_clock_can_think_it_alive(
     assert (home.balance, home.held) == (10, 0)
 
 
-def test_requests_of_ended_calls_delivered_again_change_nothing(
+def test_late_copies_of_the_writes_of_ended_calls_change_nothing(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     sent: list[dict[str, Any]] = []

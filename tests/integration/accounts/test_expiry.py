@@ -21,7 +21,7 @@ LONG_AFTER_S = TTL_S + 30
 """Expired by any clock: a store may leave another process's hold alone for some seconds."""
 
 
-def test_an_expired_hold_comes_home_when_the_account_is_looked_at(
+def test_reading_an_account_releases_an_expired_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -32,7 +32,7 @@ def test_an_expired_hold_comes_home_when_the_account_is_looked_at(
     assert (home.balance, home.held, home.used) == (10, 0, 0)
 
 
-def test_an_expired_hold_pays_for_the_next_call(
+def test_the_credits_of_an_expired_hold_pay_for_the_next_call(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
@@ -43,7 +43,7 @@ def test_an_expired_hold_pays_for_the_next_call(
     assert store.reserve(hold, now_us=after(LONG_AFTER_S)).credits_left == 0
 
 
-def test_an_expired_hold_comes_home_at_an_inquiry(
+def test_get_account_releases_an_expired_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
@@ -52,7 +52,7 @@ def test_an_expired_hold_comes_home_at_an_inquiry(
     assert (view.account.balance, view.account.held) == (3, 0)
 
 
-def test_an_expired_hold_comes_home_when_another_call_ends(
+def test_the_end_of_another_call_releases_an_expired_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -64,7 +64,7 @@ def test_an_expired_hold_comes_home_when_another_call_ends(
 
 
 @pytest.mark.parametrize(("end", "left"), [("settle", 9), ("refund", 10)])
-def test_the_end_of_a_call_tells_a_balance_with_expired_holds_at_home(
+def test_the_status_at_the_end_of_a_call_includes_released_holds(
     store: AccountStore, make_account: MakeAccount, end: str, left: int
 ) -> None:
     customer = make_account(credits=10)
@@ -95,7 +95,7 @@ def test_a_settle_in_the_last_microsecond_charges(
     assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
-def test_a_settle_after_the_credit_was_spent_again_takes_nothing_and_stays_above_zero(
+def test_a_late_settle_of_credits_spent_again_takes_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
@@ -109,7 +109,7 @@ def test_a_settle_after_the_credit_was_spent_again_takes_nothing_and_stays_above
 
 
 @pytest.mark.parametrize("seconds", [TTL_S, LONG_AFTER_S])
-def test_a_refund_after_the_expiry_gives_back_once(
+def test_a_refund_after_the_expiry_returns_the_credits_once(
     store: AccountStore, make_account: MakeAccount, seconds: float
 ) -> None:
     customer = make_account(credits=10)
@@ -121,7 +121,7 @@ def test_a_refund_after_the_expiry_gives_back_once(
     assert (account.balance, account.held, account.used) == (10, 0, 0)
 
 
-def test_a_hold_is_long_settled_when_its_time_runs_out(
+def test_an_ended_hold_does_not_change_at_its_expiry(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -134,7 +134,7 @@ def test_a_hold_is_long_settled_when_its_time_runs_out(
         assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
-def test_holds_that_many_find_expired_come_home_once(
+def test_many_processes_release_an_expired_hold_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=12)

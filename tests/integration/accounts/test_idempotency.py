@@ -90,7 +90,7 @@ def test_of_50_identical_calls_at_once_one_is_charged(
     assert call(store, customer) == "replayed"
 
 
-def test_an_abandoned_call_leaves_neither_a_hold_nor_a_record(
+def test_a_rolled_back_call_leaves_neither_a_hold_nor_a_record(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -100,7 +100,7 @@ def test_an_abandoned_call_leaves_neither_a_hold_nor_a_record(
     assert call(store, customer) == "charged"
 
 
-def test_the_last_credit_held_by_the_first_call_does_not_refuse_its_repetition(
+def test_a_repeated_call_is_not_rejected_because_the_first_one_holds_the_last_credit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -113,7 +113,7 @@ def test_the_last_credit_held_by_the_first_call_does_not_refuse_its_repetition(
         begin(store, customer.hold(now_us=after(3)), Ticket("order-2", "other"), now_us=after(3))
 
 
-def test_a_call_that_died_is_taken_over_when_its_hold_expires(
+def test_a_retry_takes_over_from_a_dead_call_when_the_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -203,7 +203,7 @@ def test_a_call_without_an_idempotency_key_is_held_and_then_charged(
     assert idempotency.commit(store, begun, now_us=after(1)).credits_charged == 2
 
 
-def test_a_client_is_told_what_became_of_its_key_and_when_to_ask_again(
+def test_a_conflict_has_the_reason_and_the_time_to_retry(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -236,7 +236,7 @@ def test_an_idempotency_key_counts_for_a_day_by_the_clock_of_any_machine(
     assert not begin(store, customer.hold(now_us=later_us), TICKET, now_us=later_us).is_replay
 
 
-def test_a_call_whose_record_cannot_be_written_is_refused_and_gives_its_credit_back_at_once(
+def test_a_call_whose_record_cannot_be_written_is_rejected_and_refunded_at_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -247,7 +247,7 @@ def test_a_call_whose_record_cannot_be_written_is_refused_and_gives_its_credit_b
     assert (account.balance, account.held, account.used) == (1, 0, 0)
 
 
-def test_a_store_lost_between_hold_and_record_refuses_the_call_and_the_hold_expires(
+def test_without_the_store_between_hold_and_record_the_call_is_rejected_and_the_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -259,7 +259,7 @@ def test_a_store_lost_between_hold_and_record_refuses_the_call_and_the_hold_expi
 
 
 @pytest.mark.parametrize("ticket", [None, TICKET])
-def test_a_charge_that_no_answer_confirms_is_not_known(
+def test_a_charge_without_a_response_is_unknown(
     store: AccountStore, make_account: MakeAccount, ticket: Ticket | None
 ) -> None:
     customer = make_account(credits=5)
@@ -268,7 +268,7 @@ def test_a_charge_that_no_answer_confirms_is_not_known(
     assert (status.credits_charged, status.credits_left) == (None, 3)
 
 
-def test_a_test_key_is_charged_nothing_even_if_no_answer_confirms_it(
+def test_a_test_key_is_not_charged_even_without_a_response(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     begun = begin(store, make_account().hold(0), None, now_us=START)
@@ -287,7 +287,7 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     assert (account.balance, account.held, account.used) == (5, 0, 0)
 
 
-def test_a_duplicate_that_lost_the_race_costs_nothing_though_its_hold_stays_for_a_while(
+def test_a_duplicate_that_loses_the_race_costs_nothing_even_if_its_hold_has_to_expire(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
@@ -302,7 +302,7 @@ def test_a_duplicate_that_lost_the_race_costs_nothing_though_its_hold_stays_for_
     assert (account.balance, account.held, account.used) == (4, 0, 1)
 
 
-def test_a_replay_and_a_conflict_hold_no_credit(
+def test_a_replay_and_a_conflict_take_no_hold(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -355,7 +355,7 @@ def test_212_replays_and_conflicts_with_one_credit_left_cause_no_402(
     assert (account.balance, account.held, account.used) == (1, 0, 1)
 
 
-def test_a_call_with_a_key_weighs_in_the_limit_when_it_is_not_charged(
+def test_an_uncharged_call_with_a_key_adds_its_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     limit = RateLimit(per_minute=60, burst=20)

@@ -257,7 +257,7 @@ class Ledger(RuleBasedStateMachine):
         return call.hold.key_digest == self.customer.digest
 
 
-def test_no_order_of_calls_repeats_and_deaths_loses_or_invents_a_credit(
+def test_no_order_of_calls_repeats_and_deaths_loses_or_creates_a_credit(
     store: AccountStore, location: str
 ) -> None:
     other = open_account_store(location)

@@ -46,7 +46,7 @@ def test_a_new_account_is_empty(store: AccountStore) -> None:
     assert list(store.list_entries(account_id)) == []
 
 
-def test_an_account_id_is_taken_once(store: AccountStore, make_account: MakeAccount) -> None:
+def test_an_account_id_is_unique(store: AccountStore, make_account: MakeAccount) -> None:
     customer = make_account(credits=5)
     with pytest.raises(AccountExistsError, match=f"{customer.account_id} exists already"):
         store.create_account(customer.account_id, "Another", now_us=START)
@@ -54,7 +54,7 @@ def test_an_account_id_is_taken_once(store: AccountStore, make_account: MakeAcco
     assert (account.name, account.balance) == ("A customer", 5)
 
 
-def test_nothing_can_be_done_to_an_account_that_is_not_there(store: AccountStore) -> None:
+def test_every_operation_rejects_an_unknown_account(store: AccountStore) -> None:
     with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
         store.read_account(NOBODY, now_us=START)
     with pytest.raises(UnknownAccountError, match=f"no account {NOBODY}"):
@@ -66,7 +66,7 @@ def test_nothing_can_be_done_to_an_account_that_is_not_there(store: AccountStore
 
 
 @pytest.mark.parametrize("account", ["known", "unknown"])
-def test_nothing_can_be_done_to_a_key_that_is_not_there(
+def test_every_operation_rejects_an_unknown_key(
     store: AccountStore, make_account: MakeAccount, account: str
 ) -> None:
     account_id = make_account().account_id if account == "known" else NOBODY
@@ -79,7 +79,7 @@ def test_nothing_can_be_done_to_a_key_that_is_not_there(
         store.set_rate_limit(account_id, "0" * 64, RateLimit(1, 1))
 
 
-def test_entries_move_the_balance_and_are_kept_in_order(
+def test_entries_change_the_balance_and_are_listed_in_order(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     account_id = make_account(credits=0).account_id
@@ -96,7 +96,7 @@ def test_entries_move_the_balance_and_are_kept_in_order(
     assert list(differences(account, written)) == []
 
 
-def test_an_entry_repeated_is_entered_once(store: AccountStore, make_account: MakeAccount) -> None:
+def test_a_repeated_entry_is_added_once(store: AccountStore, make_account: MakeAccount) -> None:
     account_id = make_account(credits=10).account_id
     for line in (entry(account_id, 5), entry(account_id, -12, EntryKind.ADJUSTMENT)):
         for _ in range(3):
@@ -106,7 +106,7 @@ def test_an_entry_repeated_is_entered_once(store: AccountStore, make_account: Ma
     assert len(list(store.list_entries(account_id))) == 3
 
 
-def test_an_entry_repeated_with_other_credits_is_refused_and_with_another_note_passes(
+def test_a_repeated_entry_needs_the_same_credits_but_not_the_same_note(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     account_id = make_account(credits=0).account_id
@@ -133,7 +133,7 @@ def test_an_entry_repeated_with_other_credits_is_refused_and_with_another_note_p
         {"account_id": 3_000 * "a"},
     ],
 )
-def test_an_entry_out_of_bounds_is_refused_before_it_is_written(
+def test_an_entry_out_of_bounds_is_rejected_before_the_write(
     store: AccountStore, make_account: MakeAccount, wrong: dict[str, Any]
 ) -> None:
     account_id = make_account(credits=10).account_id
@@ -146,7 +146,7 @@ def test_an_entry_out_of_bounds_is_refused_before_it_is_written(
 @pytest.mark.parametrize(
     "limit", [RateLimit(0, 1), RateLimit(1, 0), RateLimit(10**40, 1), RateLimit(1, 2 * 10**11)]
 )
-def test_a_rate_limit_out_of_bounds_is_refused(
+def test_a_rate_limit_out_of_bounds_is_rejected(
     store: AccountStore, make_account: MakeAccount, limit: RateLimit
 ) -> None:
     customer = make_account()
@@ -166,7 +166,7 @@ def test_the_largest_limits_work(
         assert status.rate.remaining == remaining
 
 
-def test_an_account_out_of_bounds_is_refused(store: AccountStore) -> None:
+def test_an_account_out_of_bounds_is_rejected(store: AccountStore) -> None:
     for account_id, name in (("", "shop"), (65 * "a", "shop"), ("a" * 12, 101 * "n")):
         with pytest.raises(InvalidArgumentError):
             store.create_account(account_id, name, now_us=START)
@@ -176,7 +176,7 @@ def test_an_account_out_of_bounds_is_refused(store: AccountStore) -> None:
         store.add_key(key_record(account_id, expires_us=Instant(10**18)), now_us=START)
 
 
-def test_an_adjustment_takes_the_balance_to_zero_but_not_below(
+def test_an_adjustment_can_make_the_balance_zero_but_not_negative(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -189,7 +189,7 @@ def test_an_adjustment_takes_the_balance_to_zero_but_not_below(
     assert [line.credits for line in store.list_entries(customer.account_id)].count(-7) == 0
 
 
-def test_an_account_has_two_valid_keys_of_a_kind_at_most(
+def test_an_account_has_at_most_two_valid_keys_of_a_kind(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     account_id = make_account().account_id
@@ -204,7 +204,7 @@ def test_an_account_has_two_valid_keys_of_a_kind_at_most(
     assert len(store.read_account(account_id, now_us=START).keys) == 4
 
 
-def test_a_revoked_or_expired_key_makes_room_for_another(
+def test_a_new_key_can_replace_a_revoked_or_expired_one(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(expires_us=after(10))
@@ -219,7 +219,7 @@ def test_a_revoked_or_expired_key_makes_room_for_another(
         store.add_key(key_record(customer.account_id), now_us=after(10))
 
 
-def test_a_key_added_twice_is_there_once(store: AccountStore, make_account: MakeAccount) -> None:
+def test_a_key_is_added_once(store: AccountStore, make_account: MakeAccount) -> None:
     account_id = make_account().account_id
     key = key_record(account_id)
     for _ in range(2):
@@ -228,7 +228,7 @@ def test_a_key_added_twice_is_there_once(store: AccountStore, make_account: Make
     assert [known.digest for known in keys].count(key.digest) == 1
 
 
-def test_a_key_comes_back_as_it_was_added(store: AccountStore) -> None:
+def test_a_key_is_read_as_it_was_added(store: AccountStore) -> None:
     account_id = new_account_id(token_bytes)
     store.create_account(account_id, "A customer", now_us=START)
     keys = (
@@ -240,7 +240,7 @@ def test_a_key_comes_back_as_it_was_added(store: AccountStore) -> None:
     assert store.read_account(account_id, now_us=START).keys == keys
 
 
-def test_an_old_key_works_through_its_grace_period_and_no_longer(
+def test_an_old_key_is_valid_until_the_end_of_its_grace_period(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -250,7 +250,7 @@ def test_an_old_key_works_through_its_grace_period_and_no_longer(
         store.authorize(customer.account_id, customer.digest, now_us=after(3_600))
 
 
-def test_a_grace_period_never_makes_a_key_live_longer(
+def test_a_grace_period_never_extends_the_life_of_a_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(expires_us=after(10))
@@ -260,7 +260,7 @@ def test_a_grace_period_never_makes_a_key_live_longer(
     assert store.read_account(customer.account_id, now_us=START).keys[0].expires_us == after(5)
 
 
-def test_a_revoked_key_ends_at_once_and_cannot_be_restored(
+def test_a_revoked_key_ends_at_once_and_permanently(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -272,7 +272,7 @@ def test_a_revoked_key_ends_at_once_and_cannot_be_restored(
     assert store.read_account(customer.account_id, now_us=START).keys[0].revoked
 
 
-def test_a_key_can_have_a_limit_of_its_own_which_starts_rested(
+def test_a_new_rate_limit_of_a_key_starts_with_the_whole_burst(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=RateLimit(per_minute=1, burst=1))
@@ -289,7 +289,7 @@ def test_a_key_can_have_a_limit_of_its_own_which_starts_rested(
     store.authorize(customer.account_id, customer.digest, now_us=after(0.5))
 
 
-def test_an_ended_key_stays_in_the_list_and_never_comes_back(
+def test_an_ended_key_stays_in_the_list_and_stays_ended(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -319,7 +319,7 @@ def test_an_ended_key_stays_in_the_list_and_never_comes_back(
 
 
 @pytest.mark.parametrize("end", ["settle", "refund"])
-def test_a_call_ends_as_usual_though_its_key_was_revoked_meanwhile(
+def test_a_call_ends_as_usual_after_its_key_was_revoked(
     store: AccountStore, make_account: MakeAccount, end: str
 ) -> None:
     customer = make_account(credits=10)
@@ -337,7 +337,7 @@ def test_a_call_ends_as_usual_though_its_key_was_revoked_meanwhile(
     assert (account.balance, account.held, account.used) == (left, 0, charged)
 
 
-def test_every_account_is_listed_once_and_by_id_with_its_expired_holds_home(
+def test_every_account_is_listed_once_by_id_with_released_holds(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customers = [make_account(credits=number) for number in range(1, 6)]

@@ -47,7 +47,7 @@ def spend_in_processes(location: str, customer: Customer, duplicates: float) -> 
 
 
 @pytest.mark.parametrize("duplicates", [0, 0.3], ids=["once", "repeated"])
-def test_of_two_processes_with_64_threads_exactly_1000_calls_get_the_1000_credits(
+def test_two_processes_with_64_threads_charge_exactly_1000_calls_for_1000_credits(
     store: AccountStore, location: str, make_account: MakeAccount, duplicates: float
 ) -> None:
     customer = make_account(credits=CREDITS)
@@ -58,7 +58,7 @@ def test_of_two_processes_with_64_threads_exactly_1000_calls_get_the_1000_credit
     assert list(differences(account, store.list_entries(customer.account_id))) == []
 
 
-def test_one_hold_reserved_by_many_at_once_is_taken_once(
+def test_a_hold_reserved_by_many_threads_is_taken_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100, limit=RateLimit(per_minute=60, burst=10))
@@ -71,7 +71,7 @@ def test_one_hold_reserved_by_many_at_once_is_taken_once(
     assert store.reserve(customer.hold(), now_us=START).rate.remaining == 8
 
 
-def test_a_hold_settled_and_refunded_at_once_ends_one_way_only(
+def test_a_hold_settled_and_refunded_at_the_same_time_ends_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -90,7 +90,7 @@ def test_a_hold_settled_and_refunded_at_once_ends_one_way_only(
     assert account.balance == 100 - 5 * calls
 
 
-def test_of_many_requests_at_the_same_instant_just_the_burst_is_admitted(
+def test_many_requests_at_the_same_instant_get_exactly_the_burst(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=RateLimit(per_minute=60, burst=20))
@@ -106,7 +106,7 @@ def test_of_many_requests_at_the_same_instant_just_the_burst_is_admitted(
         assert sum(pool.map(is_admitted, range(60))) == 20
 
 
-def test_books_read_while_credits_come_and_go_add_up(
+def test_an_account_read_during_writes_is_exact(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -139,9 +139,7 @@ def test_books_read_while_credits_come_and_go_add_up(
     assert len({books.entries for books in seen}) > 1
 
 
-def test_top_ups_and_adjustments_at_once_add_up(
-    store: AccountStore, make_account: MakeAccount
-) -> None:
+def test_concurrent_entries_add_up(store: AccountStore, make_account: MakeAccount) -> None:
     account_id = make_account(credits=10).account_id
     lines = [entry(account_id, 1) for _ in range(20)]
     lines += [entry(account_id, -3, EntryKind.ADJUSTMENT) for _ in range(20)]
@@ -163,7 +161,7 @@ def test_top_ups_and_adjustments_at_once_add_up(
     assert len({line.entry_id for line in written}) == len(written)
 
 
-def test_of_many_keys_added_at_once_two_find_room(
+def test_two_of_many_keys_added_at_the_same_time_are_stored(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     account_id = make_account().account_id

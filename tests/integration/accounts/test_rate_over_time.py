@@ -33,7 +33,7 @@ def refusal(store: AccountStore, customer: Customer, now_us: Instant) -> int | N
     return None
 
 
-def test_ten_minutes_of_steady_haste_get_the_limit_and_the_burst(
+def test_ten_minutes_of_constant_requests_get_the_limit_and_the_burst(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=0, limit=RateLimit(per_minute=20, burst=5))
@@ -48,7 +48,7 @@ def test_ten_minutes_of_steady_haste_get_the_limit_and_the_burst(
     st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.integers(1, 8)),
     st.lists(st.integers(0, 20 * SECOND_US) | st.integers(0, 200_000), max_size=40),
 )
-def test_no_pattern_of_arrivals_gets_more_than_limit_times_time_plus_burst(
+def test_no_pattern_of_requests_gets_more_than_limit_times_time_plus_burst(
     store: AccountStore, make_account: MakeAccount, limit: RateLimit, gaps_us: list[int]
 ) -> None:
     customer = make_account(credits=0, limit=limit)
@@ -68,7 +68,7 @@ def test_no_pattern_of_arrivals_gets_more_than_limit_times_time_plus_burst(
     st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.integers(1, 4)),
     st.lists(st.integers(0, 3 * SECOND_US), max_size=20),
 )
-def test_a_client_that_waits_for_retry_after_is_admitted(
+def test_a_client_that_waits_for_retry_after_is_accepted(
     store: AccountStore, make_account: MakeAccount, limit: RateLimit, gaps_us: list[int]
 ) -> None:
     customer = make_account(credits=0, limit=limit)
@@ -81,7 +81,7 @@ def test_a_client_that_waits_for_retry_after_is_admitted(
             assert refusal(store, customer, now_us) is None
 
 
-def test_a_clock_set_back_an_hour_admits_the_burst_and_then_one_an_interval(
+def test_a_clock_set_back_an_hour_accepts_the_burst_and_then_one_request_an_interval(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=0, limit=RateLimit(per_minute=6, burst=3))

@@ -49,7 +49,7 @@ def find(store: AccountStore, record: IdempotencyRecord, seconds: float) -> obje
     return store.find_record(record.account_id, record.scope, now_us=after(seconds))
 
 
-def test_the_first_call_owns_the_record_and_the_next_one_is_shown_it(
+def test_the_first_call_owns_the_record_and_the_next_one_gets_it(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     assert find(store, first, 0) is None
@@ -58,14 +58,14 @@ def test_the_first_call_owns_the_record_and_the_next_one_is_shown_it(
     assert find(store, first, 1) == first
 
 
-def test_a_claim_repeated_by_its_owner_is_still_its_own(
+def test_a_claim_repeated_by_its_owner_succeeds_again(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     for _ in range(3):
         assert store.claim_record(first, now_us=START) is None
 
 
-def test_the_claim_of_a_call_that_died_passes_on_when_its_lease_ends(
+def test_the_record_of_a_dead_call_can_be_claimed_after_its_lease(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -75,7 +75,9 @@ def test_the_claim_of_a_call_that_died_passes_on_when_its_lease_ends(
     assert find(store, first, ENDED_S) == heir
 
 
-def test_a_lease_that_ended_counts_no_more(store: AccountStore, first: IdempotencyRecord) -> None:
+def test_a_record_after_its_lease_does_not_count(
+    store: AccountStore, first: IdempotencyRecord
+) -> None:
     store.claim_record(first, now_us=START)
     assert find(store, first, ENDED_S - 0.000001) == first
     assert find(store, first, ENDED_S) is None
@@ -97,7 +99,7 @@ def test_a_done_record_counts_until_it_is_forgotten(
     assert find(store, first, FORGOTTEN_S) == heir
 
 
-def test_a_released_record_leaves_the_key_as_new(
+def test_a_released_record_can_be_claimed_again(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -125,7 +127,7 @@ def test_a_call_that_lost_its_record_can_neither_complete_nor_release_it(
     assert find(store, first, ENDED_S) == heir
 
 
-def test_completing_or_releasing_what_was_never_claimed_does_nothing(
+def test_completing_or_releasing_an_unclaimed_record_does_nothing(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     assert not store.complete_record(first)
@@ -133,7 +135,7 @@ def test_completing_or_releasing_what_was_never_claimed_does_nothing(
     assert find(store, first, 0) is None
 
 
-def test_records_of_other_scopes_and_accounts_are_others(
+def test_records_of_other_scopes_and_accounts_are_separate(
     store: AccountStore, first: IdempotencyRecord, make_account: MakeAccount
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -145,7 +147,7 @@ def test_records_of_other_scopes_and_accounts_are_others(
 
 
 @pytest.mark.parametrize("before", ["nothing", "a lease that ended"])
-def test_of_fifty_calls_at_once_one_owns_the_record(
+def test_one_of_fifty_concurrent_calls_owns_the_record(
     store: AccountStore, first: IdempotencyRecord, before: str
 ) -> None:
     if before == "a lease that ended":

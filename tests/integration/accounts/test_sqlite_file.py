@@ -49,7 +49,7 @@ def file_names(path: Path) -> set[str]:
     return {file.name for file in path.parent.iterdir()}
 
 
-def test_opening_a_store_touches_nothing_until_its_first_use(path: Path) -> None:
+def test_opening_a_store_writes_nothing_before_its_first_use(path: Path) -> None:
     unused = SqliteAccountStore(path)
     assert not path.parent.exists()
     unused.close()
@@ -69,14 +69,14 @@ def test_importing_the_store_writes_nothing(tmp_path: Path) -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_all_files_are_their_owners_alone(store: SqliteAccountStore, path: Path) -> None:
+def test_only_the_owner_can_read_the_files(store: SqliteAccountStore, path: Path) -> None:
     open_account(store)
     assert file_names(path) == {"accounts.db", "accounts.db-wal", "accounts.db-shm"}
     for file in path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_the_file_keeps_a_write_ahead_log_and_syncs_each_commit(
+def test_the_file_has_a_write_ahead_log_and_syncs_each_commit(
     store: SqliteAccountStore, path: Path
 ) -> None:
     open_account(store)
@@ -86,7 +86,7 @@ def test_the_file_keeps_a_write_ahead_log_and_syncs_each_commit(
     assert path.with_name("accounts.db-wal").exists()
 
 
-def test_a_store_opened_again_knows_everything(store: SqliteAccountStore, path: Path) -> None:
+def test_a_store_opened_again_has_all_data(store: SqliteAccountStore, path: Path) -> None:
     customer = open_account(store, credits=10)
     hold = take_hold(store, customer, 3, now_us=START)
     before = store.read_account(customer.account_id, now_us=START)
@@ -112,7 +112,7 @@ def create_one(path: Path, number: int) -> str:
         store.close()
 
 
-def test_many_processes_and_threads_may_open_a_new_file_at_once(path: Path) -> None:
+def test_many_processes_and_threads_can_open_a_new_file_at_once(path: Path) -> None:
     with ProcessPoolExecutor(4, mp_context=spawn) as pool:
         processes = [pool.submit(create_one, path, number) for number in range(1, 9)]
         with ThreadPoolExecutor(8) as threads:
@@ -125,7 +125,9 @@ def test_many_processes_and_threads_may_open_a_new_file_at_once(path: Path) -> N
     store.close()
 
 
-def test_a_file_of_a_newer_program_is_left_alone(store: SqliteAccountStore, path: Path) -> None:
+def test_a_file_of_a_newer_program_is_rejected_unchanged(
+    store: SqliteAccountStore, path: Path
+) -> None:
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as newer:
         newer.execute("PRAGMA user_version = 99")
@@ -137,7 +139,7 @@ def test_a_file_of_a_newer_program_is_left_alone(store: SqliteAccountStore, path
     assert path.read_bytes() == content
 
 
-def test_added_columns_leave_the_file_to_the_programs_before_them(
+def test_older_programs_can_use_a_file_with_added_columns(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -156,7 +158,7 @@ def test_added_columns_leave_the_file_to_the_programs_before_them(
     assert version == 1, "programs that know no other version refuse the file"
 
 
-def test_a_file_whose_added_columns_were_a_step_is_opened(
+def test_a_file_that_counts_added_columns_as_a_migration_is_opened(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -177,7 +179,7 @@ import sys
 from itertools import count
 from pathlib import Path
 from blur.accounts.sqlite.account_store import SqliteAccountStore
-from tests.integration.accounts.customer import START, Customer
+from tests.integration.accounts.customer import START, Customer, take_hold
 
 store = SqliteAccountStore(Path(sys.argv[1]))
 customer = Customer(sys.argv[2], sys.argv[3])
@@ -189,9 +191,7 @@ for number in count(1):
 """
 
 
-def test_a_process_killed_in_the_middle_loses_no_call_it_has_answered(
-    store: SqliteAccountStore, path: Path
-) -> None:
+def test_a_killed_process_loses_no_answered_call(store: SqliteAccountStore, path: Path) -> None:
     customer = open_account(store, credits=1_000_000)
     for round_number in range(3):
         used_before = store.read_account(customer.account_id, now_us=START).used
@@ -218,7 +218,7 @@ def test_a_process_killed_in_the_middle_loses_no_call_it_has_answered(
     assert list(differences(late, store.list_entries(customer.account_id))) == []
 
 
-def test_the_file_itself_refuses_to_change_or_delete_a_line_of_the_ledger(
+def test_the_file_rejects_changes_and_deletions_of_ledger_entries(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -230,7 +230,7 @@ def test_the_file_itself_refuses_to_change_or_delete_a_line_of_the_ledger(
     other.close()
 
 
-def test_ended_calls_leave_no_rows_behind_once_their_time_is_over(
+def test_ended_holds_leave_no_rows_after_their_expiry(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=100)
@@ -241,7 +241,7 @@ def test_ended_calls_leave_no_rows_behind_once_their_time_is_over(
     assert rows_of(path, "holds") == 0
 
 
-def test_a_forgotten_record_is_deleted_with_the_accounts_next_one_and_nobody_elses(
+def test_an_accounts_next_record_deletes_its_forgotten_ones_only(
     store: SqliteAccountStore, path: Path
 ) -> None:
     ours, theirs = (open_account(store).account_id for _ in range(2))

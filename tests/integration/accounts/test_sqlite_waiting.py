@@ -23,7 +23,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> float:
     return 100.0
 
 
-def test_changing_the_journal_is_tried_again_until_others_are_done(
+def test_changing_the_journal_is_retried_until_the_lock_is_free(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = sqlite3.connect(path, isolation_level=None)
@@ -41,7 +41,7 @@ def test_changing_the_journal_is_tried_again_until_others_are_done(
     assert pauses == [0.01] * 3
 
 
-def test_at_the_deadline_it_is_not_tried_again(
+def test_changing_the_journal_is_not_retried_after_the_deadline(
     path: Path, frozen: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = sqlite3.connect(path, isolation_level=None)
@@ -53,7 +53,7 @@ def test_at_the_deadline_it_is_not_tried_again(
 
 
 @pytest.mark.parametrize(("left_s", "waits_ms"), [(1.5, 1500), (0.0004, 0), (0, 0), (-1, 0)])
-def test_a_lock_is_waited_for_until_the_deadline(
+def test_a_connection_waits_for_a_lock_until_the_deadline(
     path: Path, frozen: float, left_s: float, waits_ms: int
 ) -> None:
     connection = open_connection(path, frozen + left_s)

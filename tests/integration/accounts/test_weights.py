@@ -71,7 +71,7 @@ def test_a_repeated_write_adds_the_weight_once(
     assert [end(store, hold, Weight(3, LIMIT)).rate.remaining for _ in range(3)] == [6, 6, 6]
 
 
-def test_a_call_without_a_hold_has_a_weight_too(
+def test_a_call_without_a_hold_can_add_a_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -80,7 +80,7 @@ def test_a_call_without_a_hold_has_a_weight_too(
     assert (status.credits_charged, status.credits_left, status.rate.remaining) == (0, 5, 5)
 
 
-def test_calls_that_weigh_more_than_the_bound_are_waited_for_and_open_no_limit(
+def test_weights_above_the_bound_block_the_key_until_the_bound_and_no_longer(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=20, limit=LIMIT)
@@ -98,7 +98,7 @@ def test_calls_that_weigh_more_than_the_bound_are_waited_for_and_open_no_limit(
     assert remaining(store, customer, 11) == 0
 
 
-def test_a_weight_counts_from_when_the_call_was_admitted(
+def test_a_weight_counts_from_the_start_of_the_call(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -107,7 +107,7 @@ def test_a_weight_counts_from_when_the_call_was_admitted(
     assert (status.rate.remaining, status.rate.reset_s) == (9, 1)
 
 
-def test_a_limit_that_has_changed_meanwhile_takes_no_credit(
+def test_a_limit_that_has_changed_since_does_not_prevent_the_refund(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
@@ -120,7 +120,7 @@ def test_a_limit_that_has_changed_meanwhile_takes_no_credit(
     assert (account.balance, account.held) == (5, 0)
 
 
-def test_a_hold_that_has_expired_is_neither_charged_nor_weighed(
+def test_an_expired_hold_is_not_charged_and_adds_no_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)

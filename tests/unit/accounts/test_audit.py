@@ -23,15 +23,15 @@ ENTRIES = [
 ]
 
 
-def test_exact_books_have_no_differences() -> None:
+def test_an_exact_account_has_no_differences() -> None:
     assert list(differences(EXACT, ENTRIES)) == []
 
 
-def test_books_of_an_account_that_has_spent_or_holds_everything_are_exact() -> None:
+def test_an_account_with_all_credits_used_or_held_is_exact() -> None:
     assert list(differences(replace(EXACT, balance=0, held=7), ENTRIES)) == []
 
 
-def test_each_kind_of_difference_is_told() -> None:
+def test_each_kind_of_difference_is_reported() -> None:
     assert "ledger's entries sum to 12" in next(differences(EXACT, ENTRIES[:1]))
     assert "months' usage sums to 1" in next(
         differences(replace(EXACT, usage={"2026-10": Usage(1, 1)}), ENTRIES)

@@ -13,7 +13,7 @@ from blur.accounts.model import Instant
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 
 
-def test_a_path_may_have_colons_of_its_own(tmp_path: Path) -> None:
+def test_a_path_can_have_colons(tmp_path: Path) -> None:
     path = tmp_path / "a:b" / "accounts.db"
     store = open_account_store(f"sqlite:{path}")
     assert isinstance(store, SqliteAccountStore)
@@ -22,7 +22,7 @@ def test_a_path_may_have_colons_of_its_own(tmp_path: Path) -> None:
     assert path.is_file()
 
 
-def test_a_table_is_connected_to_without_being_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_a_table_sends_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     store = open_account_store("dynamodb:accounts")
     assert isinstance(store, DynamoAccountStore)
@@ -32,6 +32,6 @@ def test_a_table_is_connected_to_without_being_asked_for(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "location", ["", "sqlite", "sqlite:", "dynamodb:", "postgres:accounts", "accounts.db", ":x"]
 )
-def test_a_location_of_another_kind_is_named_in_the_error(location: str) -> None:
+def test_an_unknown_location_is_in_the_error(location: str) -> None:
     with pytest.raises(ValueError, match=f"'{location}' is neither sqlite:<path> nor dynamodb:"):
         open_account_store(location)

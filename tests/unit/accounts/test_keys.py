@@ -26,7 +26,7 @@ def key_text(kind: KeyKind = KeyKind.LIVE, secret: bytes = bytes(range(32))) -> 
 
 
 @given(kinds, secret_bytes)
-def test_a_minted_key_is_read_back(kind: KeyKind, secret: bytes) -> None:
+def test_a_minted_key_is_parsed(kind: KeyKind, secret: bytes) -> None:
     text = key_text(kind, secret)
     key = parse(text)
     assert (key.kind, key.account_id) == (kind, ACCOUNT)
@@ -56,14 +56,14 @@ def test_the_check_is_the_crc32_of_everything_before_it() -> None:
     assert number == zlib.crc32(text[:-6].encode())
 
 
-def test_an_account_id_is_twelve_base62_characters_from_the_given_entropy() -> None:
+def test_an_account_id_is_twelve_base62_characters() -> None:
     ids = {new_account_id(entropy_of(seed)) for seed in range(200)}
     assert len(ids) == 200
     assert all(re.fullmatch("[0-9A-Za-z]{12}", account_id) for account_id in ids)
     assert new_account_id(entropy_of(7)) == new_account_id(entropy_of(7))
 
 
-def test_entropy_is_asked_for_128_bits_of_account_id_and_256_bits_of_secret() -> None:
+def test_an_account_id_takes_128_random_bits_and_a_secret_256() -> None:
     asked: list[int] = []
 
     def entropy(size: int) -> bytes:
@@ -75,13 +75,13 @@ def test_entropy_is_asked_for_128_bits_of_account_id_and_256_bits_of_secret() ->
 
 
 @given(st.text())
-def test_any_text_that_is_no_key_is_refused(text: str) -> None:
+def test_a_random_text_is_rejected(text: str) -> None:
     with pytest.raises(InvalidApiKeyError):
         parse(text)
 
 
 @given(st.integers(0, 69), st.characters())
-def test_a_key_with_one_character_changed_is_refused(at: int, character: str) -> None:
+def test_a_key_with_one_changed_character_is_rejected(at: int, character: str) -> None:
     text = key_text()
     changed = text[:at] + character + text[at + 1 :]
     if changed == text:
@@ -92,7 +92,7 @@ def test_a_key_with_one_character_changed_is_refused(at: int, character: str) ->
 
 
 @given(st.integers(0, 68))
-def test_a_key_with_two_neighbours_swapped_is_refused(at: int) -> None:
+def test_a_key_with_two_swapped_characters_is_rejected(at: int) -> None:
     text = key_text()
     swapped = text[:at] + text[at + 1] + text[at] + text[at + 2 :]
     assert (swapped == text) == (text[at] == text[at + 1])
@@ -115,13 +115,13 @@ def test_a_key_with_two_neighbours_swapped_is_refused(at: int) -> None:
         lambda _: "",
     ],
 )
-def test_what_only_looks_like_a_key_is_refused(spoil: object) -> None:
+def test_a_text_in_almost_the_form_of_a_key_is_rejected(spoil: object) -> None:
     assert callable(spoil)
     with pytest.raises(InvalidApiKeyError):
         parse(spoil(key_text()))
 
 
-def test_a_very_long_text_is_refused_at_once() -> None:
+def test_a_very_long_text_is_rejected_quickly() -> None:
     text = "bb_live_" + "0" * 10_000_000
     began = perf_counter()
     with pytest.raises(InvalidApiKeyError):
@@ -129,7 +129,7 @@ def test_a_very_long_text_is_refused_at_once() -> None:
     assert perf_counter() - began < 0.5
 
 
-def test_the_text_of_a_key_is_in_no_repr() -> None:
+def test_no_repr_contains_the_text_of_a_key() -> None:
     text = key_text()
     key = parse(text)
     hidden = text[len(key.prefix) :]
@@ -138,6 +138,6 @@ def test_the_text_of_a_key_is_in_no_repr() -> None:
 
 
 @pytest.mark.parametrize("account_id", ["", "short", ACCOUNT + "x", "0aZ9bY8cX7d_", ACCOUNT + "\n"])
-def test_no_key_is_minted_for_what_is_no_account_id(account_id: str) -> None:
+def test_no_key_is_minted_for_an_invalid_account_id(account_id: str) -> None:
     with pytest.raises(ValueError, match="account id"):
         mint(KeyKind.LIVE, account_id, secrets.token_bytes)

@@ -44,7 +44,7 @@ def arrivals_of(gaps_us: list[int]) -> list[Instant]:
 
 
 @given(limits, st.lists(gaps, max_size=200))
-def test_no_stretch_of_ten_minutes_admits_more_than_limit_times_time_plus_burst(
+def test_ten_minutes_accept_at_most_limit_times_time_plus_burst(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     granted = admitted(limit, arrivals_of(gaps_us))
@@ -55,7 +55,7 @@ def test_no_stretch_of_ten_minutes_admits_more_than_limit_times_time_plus_burst(
 
 
 @given(st.builds(RateLimit, st.integers(60, 1_000), st.integers(1, 100)), st.integers(0, 999_999))
-def test_a_sender_who_never_stops_gets_the_limit_and_no_more(limit: RateLimit, phase: int) -> None:
+def test_a_constant_sender_gets_exactly_the_limit(limit: RateLimit, phase: int) -> None:
     interval_us = rate.interval_us(limit)
     every_us = max(1, interval_us // 3)
     arrivals = [Instant(START + phase + at) for at in range(0, 60 * SECOND_US, every_us)]
@@ -67,7 +67,7 @@ def test_a_sender_who_never_stops_gets_the_limit_and_no_more(limit: RateLimit, p
 
 
 @given(limits, st.lists(gaps, max_size=100))
-def test_a_client_that_waits_for_retry_after_is_admitted(
+def test_a_client_that_waits_for_retry_after_is_accepted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = RESTED, START
@@ -83,7 +83,7 @@ def test_a_client_that_waits_for_retry_after_is_admitted(
 
 
 @given(limits, st.lists(gaps, max_size=100))
-def test_a_refusal_names_the_first_whole_second_that_helps(
+def test_a_refusal_has_the_first_whole_second_at_which_a_request_conforms(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = RESTED
@@ -97,7 +97,7 @@ def test_a_refusal_names_the_first_whole_second_that_helps(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_exactly_the_remaining_requests_are_admitted_at_once(
+def test_exactly_the_remaining_requests_are_accepted_at_once(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = RESTED, START
@@ -115,7 +115,7 @@ def test_exactly_the_remaining_requests_are_admitted_at_once(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_the_whole_burst_is_back_after_the_reset_and_not_a_second_sooner(
+def test_the_whole_burst_is_available_after_the_reset_and_not_a_second_earlier(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = RESTED, START
@@ -131,7 +131,7 @@ def test_the_whole_burst_is_back_after_the_reset_and_not_a_second_sooner(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_allow_stays_the_burst_behind_the_theoretical_arrival_time(
+def test_allow_is_always_the_burst_behind_the_theoretical_arrival_time(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = RESTED
@@ -141,12 +141,12 @@ def test_allow_stays_the_burst_behind_the_theoretical_arrival_time(
         assert bucket.allow_us == bucket.tat_us - (limit.burst - 1) * rate.interval_us(limit)
 
 
-def test_an_interval_that_is_no_whole_microsecond_is_rounded_up() -> None:
+def test_an_interval_is_rounded_up_to_a_whole_microsecond() -> None:
     assert rate.interval_us(RateLimit(7, 1)) == 8_571_429
     assert rate.interval_us(RateLimit(60, 1)) == SECOND_US
 
 
-def test_a_rested_key_may_send_its_burst_and_then_one_an_interval() -> None:
+def test_an_idle_key_can_send_its_burst_and_then_one_request_an_interval() -> None:
     limit = RateLimit(per_minute=60, burst=3)
     seconds = [0, 0, 0, 0, 0.9, 1, 1.5, 2]
     granted = admitted(limit, [Instant(START + int(at * SECOND_US)) for at in seconds])
@@ -169,7 +169,7 @@ def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
 
 
 @given(limits, st.integers(1, 10 * 365 * 86_400))
-def test_a_clock_set_back_admits_no_additional_request(limit: RateLimit, back_s: int) -> None:
+def test_a_clock_set_back_accepts_no_additional_request(limit: RateLimit, back_s: int) -> None:
     arrivals = [START] * limit.burst + [Instant(START - back_s * SECOND_US)] * (limit.burst + 5)
     assert len(admitted(limit, arrivals)) == limit.burst
 
@@ -200,7 +200,7 @@ small_limits = st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.int
     st.sampled_from(SKEWS_US),
     st.lists(st.tuples(st.booleans(), st.floats(0, 3)), max_size=200),
 )
-def test_two_clocks_admit_the_limit_and_what_their_difference_earned_once(
+def test_two_clocks_accept_the_limit_and_once_the_requests_of_their_difference(
     limit: RateLimit, skew_us: int, arrivals: list[tuple[bool, float]]
 ) -> None:
     interval_us, bucket, granted, passed_us = rate.interval_us(limit), RESTED, 0, 0
@@ -219,7 +219,7 @@ def test_two_clocks_admit_the_limit_and_what_their_difference_earned_once(
 
 @given(small_limits, st.sampled_from(SKEWS_US), st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
-def test_two_clocks_share_a_limit_however_much_they_differ(
+def test_two_clocks_share_a_limit_at_any_difference(
     limit: RateLimit, skew_us: int, seed: int
 ) -> None:
     chance, interval_us, bucket = Random(seed), rate.interval_us(limit), RESTED
@@ -237,7 +237,7 @@ def test_two_clocks_share_a_limit_however_much_they_differ(
     assert min(granted) >= sum(granted) / 4
 
 
-def test_a_standing_names_its_limit_whether_the_key_is_rested_or_not() -> None:
+def test_the_status_has_the_limit_of_an_idle_and_of_a_busy_key() -> None:
     limit = RateLimit(per_minute=60, burst=10)
     busy = rate.count_request(RESTED, limit, START)
     assert isinstance(busy, Bucket)
@@ -246,7 +246,7 @@ def test_a_standing_names_its_limit_whether_the_key_is_rested_or_not() -> None:
 
 
 @given(limits, st.lists(gaps, max_size=60), st.lists(st.integers(0, 1_000), max_size=20))
-def test_no_weight_locks_a_key_out_for_longer_than_two_bursts(
+def test_no_weight_blocks_a_key_for_longer_than_two_bursts(
     limit: RateLimit, gaps_us: list[int], weights: list[int]
 ) -> None:
     bucket, now_us = RESTED, START
@@ -262,9 +262,7 @@ def test_no_weight_locks_a_key_out_for_longer_than_two_bursts(
 
 
 @given(limits, st.integers(1, 20), st.integers(0, 20))
-def test_a_call_of_some_weight_counts_like_as_many_requests(
-    limit: RateLimit, sent: int, weight: int
-) -> None:
+def test_a_weight_counts_like_as_many_requests(limit: RateLimit, sent: int, weight: int) -> None:
     def bucket_after(requests: int) -> Bucket:
         bucket = RESTED
         for _ in range(requests):
