@@ -1,8 +1,8 @@
-"""The parts of the wheel that are not Python packages: the model, the page and its sample photo.
+"""Adds the files that are not Python packages to the wheel: the model and the page.
 
-Everything else about the project is in pyproject.toml. A wheel carries these files in
-`bgblur/data`, so that `bgblur blur` and `bgblur serve` work where it is installed, without a
-checkout and without a network. An editable install has none of them: it uses the checkout's own.
+All other settings are in pyproject.toml. A wheel has these files in `bgblur/data`, so that
+`bgblur blur` and `bgblur serve` work without a checkout and without a network. An editable install
+uses the files of the checkout.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class BuildWithData(build_py):  # type: ignore[misc] # setuptools has no types
     """Build the packages, then add the data."""
 
     def run(self) -> None:
-        """Build everything; make the model first if `make model` has not."""
+        """Build everything; make the model first if it is missing."""
         super().run()
         if self.editable_mode:
             return
         data = Path(self.build_lib) / "bgblur" / "data"
-        shutil.rmtree(data, ignore_errors=True)  # what an earlier build left is not shipped
+        shutil.rmtree(data, ignore_errors=True)  # remove files of earlier builds
         shutil.copytree(SITE, data / "site")
         (data / "models").mkdir()
         for model in _models():

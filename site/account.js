@@ -1,15 +1,15 @@
-// The key: kept in this browser's storage, sent only to the API, and shown by its prefix.
+// The API key: stored in this browser, sent only to the API, and shown by its prefix.
 
-import { account, keyOf } from "./calls.js";
+import { account, exchangeCode } from "./calls.js";
 import { byId, show } from "./dom.js";
 
-const SLOT = "background-blur-key";
+const STORAGE_KEY = "background-blur-key";
 let kind = null; // of the key in use: live or test
 
-export const currentKey = () => localStorage.getItem(SLOT);
+export const currentKey = () => localStorage.getItem(STORAGE_KEY);
 export const keyKind = () => kind;
 
-/** Set up the key's part of the page. `onFailure(failure)` shows an error, or removes it (null). */
+/** Set up the key's fields. `onFailure(failure)` shows an error, or removes it (null). */
 export function openAccount(onFailure) {
   const use = () => useKey(byId("key").value.trim(), onFailure);
   byId("key-use").addEventListener("click", use);
@@ -23,8 +23,8 @@ export function openAccount(onFailure) {
     forget();
     onFailure(null);
   });
-  addEventListener("hashchange", () => takeFromAddress(onFailure));
-  if (!takeFromAddress(onFailure) && currentKey()) useKey(currentKey(), onFailure);
+  addEventListener("hashchange", () => useKeyInAddress(onFailure));
+  if (!useKeyInAddress(onFailure) && currentKey()) useKey(currentKey(), onFailure);
 }
 
 /** Show an error next to the key's field, or remove it (no lines). */
@@ -55,7 +55,7 @@ async function useKey(key, onFailure) {
   if (!key) return onFailure({ code: "no_key" });
   try {
     const { balance, key: known } = await account(key);
-    localStorage.setItem(SLOT, key);
+    localStorage.setItem(STORAGE_KEY, key);
     showKnown(known.prefix, known.kind);
     showCredits(balance);
     onFailure(null);
@@ -75,9 +75,9 @@ function showKnown(prefix, keyKind) {
   if (isTyping) byId("go").focus();
 }
 
-/** Remove the stored key and ask for another one. */
+/** Remove the stored key and show the field for another one. */
 export function forget() {
-  localStorage.removeItem(SLOT);
+  localStorage.removeItem(STORAGE_KEY);
   kind = null;
   const pressed = document.activeElement === byId("key-forget");
   show(byId("key-known"), false);
@@ -87,35 +87,35 @@ export function forget() {
 }
 
 /**
- * Take a key or a one-time code from the address after #, which is never sent to a server, and
- * remove it from the address and the history. Return whether there was one.
+ * Use a key or a one-time code after the # of the address, which is never sent to a server. Remove
+ * it from the address and the history. Return whether there was one.
  */
-function takeFromAddress(onFailure) {
-  const linked = new URLSearchParams(location.hash.slice(1));
-  if (!linked.has("key") && !linked.has("code")) return false;
+function useKeyInAddress(onFailure) {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  if (!fragment.has("key") && !fragment.has("code")) return false;
   history.replaceState(null, "", location.pathname + location.search);
-  useLinked(linked.get("key"), linked.get("code"), onFailure).catch(onFailure);
+  useLinked(fragment.get("key"), fragment.get("code"), onFailure).catch(onFailure);
   return true;
 }
 
-/** Use a link's key, unless another valid key is stored: then ask. */
+/** Use the key of a link; if another valid key is stored, ask which one to use. */
 async function useLinked(key, code, onFailure) {
-  if (currentKey()) await useKey(currentKey(), onFailure); // forgets one that is not valid
-  const linked = key ?? (await keyOf(code));
+  if (currentKey()) await useKey(currentKey(), onFailure); // removes it if it is not valid
+  const linked = key ?? (await exchangeCode(code));
   if (!currentKey()) await useKey(linked, onFailure);
   else if (linked !== currentKey()) ask((await account(linked)).key.prefix, () => useKey(linked, onFailure));
 }
 
-/** Ask which of two keys to use: the one that is stored, or a link's. */
+/** Ask which key to use: the stored one or the link's. */
 function ask(prefix, onUse) {
   byId("key-other").textContent = `${prefix}…`;
   show(byId("key-ask"));
   byId("key-ask").scrollIntoView({ block: "nearest" });
   byId("key-switch").focus();
-  const answered = (isUsed) => {
+  const choose = (isUsed) => {
     show(byId("key-ask"), false);
     if (isUsed) onUse();
   };
-  byId("key-switch").onclick = () => answered(true);
-  byId("key-keep").onclick = () => answered(false);
+  byId("key-switch").onclick = () => choose(true);
+  byId("key-keep").onclick = () => choose(false);
 }

@@ -1,24 +1,23 @@
-// The page: photos, settings and a key in; results out. This module joins the others.
+// The page: photos, settings and a key in; results out. This module connects the others.
 
-import { currentKey, forget, keyKind, openAccount, refreshCredits, showCredits } from "./account.js";
+import { currentKey, forget, openAccount, refreshCredits, showCredits } from "./account.js";
 import { blur } from "./calls.js";
 import { openCode, showCode } from "./code.js";
-import { byId, inBytes, inTime, say, show } from "./dom.js";
-import { explain, LASTING } from "./errors.js";
+import { announce, byId, formatTime, show } from "./dom.js";
+import { explain, PERMANENT_ERRORS } from "./errors.js";
 import { clearFailure, openFailures, showFailure, shownCode } from "./failure.js";
+import { buttonLabel, cancelNote, captionFor, costNote, failedMessage, placeholderFor } from "./labels.js";
 import { examplePhoto, openPhotos } from "./photo.js";
 import { Item, openQueue, showQueue } from "./queue.js";
-import { fileName, showFacts, showTiming } from "./result.js";
-import { FORMAT_NAMES, openSettings, recipeFor, showSettings } from "./settings.js";
+import { fileName, showDetails } from "./result.js";
+import { openSettings, optionsFor, showSettings } from "./settings.js";
 import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
 
 const MAX_WAITS = 20; // in a row, for one photo of several
 /** Errors after which the other photos of the list would fail too. */
-const STOPS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
-const TYPE_NAMES = Object.fromEntries(Object.entries(FORMAT_NAMES).map(([format, name]) => [`image/${format}`, name]));
+const BATCH_STOPPING_ERRORS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 
 const isTouched = matchMedia("(pointer: coarse)");
-const price = Number(document.querySelector("meta[name=price]").content);
 const state = { items: [], selected: null, work: null, isFollowing: true, note: "" };
 
 // The list of photos.
@@ -32,7 +31,7 @@ function addPhotos(photos) {
   clearFailure("photo");
   if (!state.work) select(items[0]);
   else refresh();
-  say(items.length === 1 ? `${items[0].photo.file.name} is ready` : `${items.length} photos are ready`);
+  announce(items.length === 1 ? `${items[0].photo.file.name} is ready` : `${items.length} photos are ready`);
 }
 
 function removeItem(item) {
@@ -56,41 +55,34 @@ async function select(item, { isNew = false } = {}) {
 async function showItemResult(item, isNew) {
   const { result } = item;
   const size = await showResult(result.blob, { isNew });
-  showTiming(result);
-  const left = result.creditsLeft ?? (await refreshCredits().catch(() => null));
-  result.creditsLeft = left;
-  showFacts([
-    ["Size", size && `${size.width} by ${size.height}`],
-    ["File", `${inBytes(result.blob.size)} ${TYPE_NAMES[result.blob.type] ?? ""}`],
-    ["Took", inTime(result.tookMs)],
-    ["Credits left", left === null ? null : left.toLocaleString("en")],
-  ]);
+  result.creditsLeft ??= await refreshCredits().catch(() => null);
+  showDetails(result, size);
 }
 
-// The photos to process: those without a result for these settings, except those that would fail again.
+// Pending photos: those without a result for these settings, except those that would fail again.
 
 const isCurrent = ({ photo, result }) =>
-  Boolean(result) && JSON.stringify(result.recipe) === JSON.stringify(recipeFor(photo));
-const pending = () => state.items.filter((item) => !isCurrent(item) && !LASTING.has(item.failure?.code));
+  Boolean(result) && JSON.stringify(result.options) === JSON.stringify(optionsFor(photo));
+const pending = () => state.items.filter((item) => !isCurrent(item) && !PERMANENT_ERRORS.has(item.failure?.code));
 const failedCount = () => state.items.filter(({ failure }) => failure).length;
 
-/** Show the state of everything that is not the picture itself. */
+/** Update everything on the page except the pictures. */
 function refresh() {
   const { items, selected, work } = state;
   const todo = pending();
   showSettings(selected?.photo);
-  showCode(recipeFor(selected?.photo));
+  showCode(optionsFor(selected?.photo));
   showQueue(items, selected, Boolean(work));
   const isStale = Boolean(selected?.result) && !isCurrent(selected);
   markResult(isStale);
   byId("choose-label").textContent = "Choose a photo";
   show(byId("choose"), !selected);
   show(byId("more"), Boolean(selected));
-  byId("caption").textContent = captionOf(selected);
+  byId("caption").textContent = captionFor(selected, isTouched.matches);
   show(byId("outcome"), Boolean(selected?.result));
-  byId("placeholder").textContent = selected ? placeholderOf(selected) : "";
+  byId("placeholder").textContent = selected ? placeholderFor(selected) : "";
   show(byId("go"), !work && (todo.length > 0 || !selected?.result));
-  byId("go").textContent = goLabel(todo);
+  byId("go").textContent = buttonLabel(items, todo, byId("panel").elements.mode.value === "cutout");
   show(byId("download"), !work && Boolean(selected?.result));
   byId("download").classList.toggle("primary", !todo.length);
   if (selected?.result) {
@@ -100,50 +92,14 @@ function refresh() {
   show(byId("hint"), !work);
 }
 
-function captionOf(item) {
-  if (!item && isTouched.matches) return "An example. Tap it to choose a photo.";
-  if (!item) return "An example. Drop a photo here, click, or paste one.";
-  return `${item.photo.file.name}, ${inBytes(item.photo.file.size)}`;
-}
-
-/** The text instead of a photo that this browser cannot show. */
-function placeholderOf({ photo, failure }) {
-  const { name } = photo.file;
-  if (failure) return `No result for ${name}. ${explain(failure)[0]}`;
-  return `This browser cannot show ${name}. It is sent unchanged.`;
-}
-
-const isFree = () => keyKind() === "test";
-const inCredits = (count) => `${count} ${count === 1 ? "credit" : "credits"}`;
-
-function goLabel(todo) {
-  if (!state.items.length) return "Try it with the example";
-  if (!todo.length) return "Choose another photo";
-  const isCutout = byId("panel").elements.mode.value === "cutout";
-  const areFailed = state.items.length > 1 && todo.length > 0 && todo.every((item) => item.state === "failed");
-  if (areFailed) return todo.length > 1 ? `Try ${todo.length} photos again` : "Try 1 photo again";
-  const isAgain = todo.length > 0 && todo.every(({ result }) => result);
-  const cost = isFree() ? "free" : inCredits(todo.length * price);
-  const [verb, one, many] = isCutout ? ["Remove", "background", "backgrounds"] : ["Blur", "background", "photos"];
-  if (isAgain && todo.length === 1) return `${verb} again (${cost})`;
-  if (isAgain) return `${verb} ${todo.length} ${many} again (${cost})`;
-  return todo.length > 1 ? `${verb} ${todo.length} ${many}` : `${verb} ${one}`;
-}
-
-function costNote(todo) {
-  if (isFree()) return "Free with a test key; results are marked TEST and less sharp.";
-  const each = `${inCredits(price)} for each result. Errors are free.`;
-  return todo.length > 1 ? `${inCredits(todo.length * price)} in all: ${each}` : each;
-}
-
 /** Show a sentence instead of the costs, until something changes. */
 function note(text) {
   state.note = text;
   byId("hint").textContent = text;
-  say(text);
+  announce(text);
 }
 
-// The work.
+// Blurring.
 
 async function start(event) {
   event?.preventDefault();
@@ -161,11 +117,11 @@ async function start(event) {
   setBusy(true);
   let failed = 0;
   try {
-    if (!todo) addExample(await examplePhoto());
+    if (!todo) state.items.push(new Item(await examplePhoto()));
     const list = todo ?? [...state.items];
     for (const item of list) {
-      if (!state.items.includes(item)) continue; // it was removed during the call
-      if (!(await workOn(item, list.length > 1))) failed += 1;
+      if (!state.items.includes(item)) continue; // removed in the meantime
+      if (!(await blurItem(item, list.length > 1))) failed += 1;
     }
     if (failed) showFailedCount();
   } catch (failure) {
@@ -181,16 +137,11 @@ async function start(event) {
 
 function showFailedCount() {
   const failed = failedCount();
-  const message = `${failed} ${failed === 1 ? "photo" : "photos"} failed. The list shows why.`;
-  showFailure(failed ? { code: "some_failed", message } : null);
+  showFailure(failed ? { code: "some_failed", message: failedMessage(failed) } : null);
 }
 
-function addExample(photo) {
-  state.items.push(new Item(photo));
-}
-
-/** Blur one photo. Return whether that worked; throw errors that would also stop the other photos. */
-async function workOn(item, isOfMany) {
+/** Blur one photo. Return whether that worked; throw errors that stop the other photos too. */
+async function blurItem(item, isOfMany) {
   Object.assign(item, { state: "working", text: "", failure: null });
   if (state.isFollowing) await select(item);
   try {
@@ -198,7 +149,7 @@ async function workOn(item, isOfMany) {
     item.setResult(result);
     showCredits(result.creditsLeft);
     if (state.isFollowing || state.selected === item) await select(item, { isNew: true });
-    say(`${item.photo.file.name} is done, in ${inTime(result.tookMs)}`);
+    announce(`${item.photo.file.name} is done, in ${formatTime(result.tookMs)}`);
     return true;
   } catch (failure) {
     const isCancelled = failure.code === "cancelled";
@@ -206,25 +157,25 @@ async function workOn(item, isOfMany) {
     else Object.assign(item, { state: "failed", text: explain(failure).join(" "), failure });
     if (item.result) item.state = "done";
     refresh();
-    if (!isOfMany || STOPS.has(failure.code)) throw failure;
+    if (!isOfMany || BATCH_STOPPING_ERRORS.has(failure.code)) throw failure;
     return false;
   }
 }
 
-/** Among several photos, wait as long as the service asks, then continue. */
+/** Blur; if there are several photos, wait as long as the service asks and try again. */
 async function withWaits(item, isOfMany) {
   for (let waits = 0; ; waits++) {
     const { work } = state;
-    const recipe = recipeFor(item.photo);
+    const options = optionsFor(item.photo);
     work.isPaid = false;
     try {
       const hooks = {
         signal: work.abort.signal,
         onUpload: (share) => showStep(item, "Uploading", share),
-        onBlur: () => showStep(item, recipe.mode === "cutout" ? "Removing the background" : "Blurring"),
+        onBlur: () => showStep(item, options.mode === "cutout" ? "Removing the background" : "Blurring"),
         onReceive: (share, isPaid) => showStep(item, "Receiving", share, isPaid),
       };
-      return { ...(await blur(item.photo, recipe, currentKey(), hooks)), recipe };
+      return { ...(await blur(item.photo, options, currentKey(), hooks)), options };
     } catch (failure) {
       if (!isOfMany || !failure.retryAfter || waits === MAX_WAITS) throw failure;
       await waitFor(item, failure.retryAfter, work.abort.signal);
@@ -251,13 +202,8 @@ function showStep(item, name, share = null, isPaid = false) {
   else byId("progress-bar").value = share;
   item.text = `${name} ${percent}`.trim();
   showQueue(state.items, state.selected, true);
-  if (isOther && !name.startsWith("Waiting")) say(name);
+  if (isOther && !name.startsWith("Waiting")) announce(name);
 }
-
-/** The text about the cost of a cancelled call. The photo keeps its Idempotency-Key, so a second try is the same call. */
-const cancelNote = ({ isPaid }) => isPaid
-  ? "Cancelled. This result is already paid for: you can try again for free."
-  : "Cancelled. You can safely try again: this result is charged at most once.";
 
 function setBusy(isBusy) {
   byId("stage").setAttribute("aria-busy", isBusy);
@@ -298,10 +244,6 @@ openAccount((failure) => {
   else clearFailure("key");
   refresh();
 });
-// On small screens the bar covers the lower edge of the page, so the footer has a margin of that height.
-new ResizeObserver(([{ target }]) => {
-  document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
-}).observe(byId("go-bar"));
 byId("panel").addEventListener("submit", start);
 byId("cancel").addEventListener("click", () => state.work?.abort.abort());
 refresh();

@@ -1,13 +1,13 @@
-// The API's calls. XMLHttpRequest sends them, because fetch() does not report upload progress.
+// Calls of the API, with XMLHttpRequest, because fetch() does not report the progress of an upload.
 
-import { here } from "./dom.js";
+import { absoluteUrl } from "./dom.js";
 
-const DIRECT_BYTES = 4_000_000; // this size fits into Lambda's 6 MB, also in base64
+const DIRECT_BYTES = 4_000_000; // larger photos can exceed Lambda's 6 MB in base64
 const KNOWN_TYPES = new Set([
   "image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff",
   "image/heic", "image/heif", "image/avif",
 ]);
-const TYPES_BY_ENDING = {
+const TYPES_BY_EXTENSION = {
   jpg: "image/jpeg", jpeg: "image/jpeg", png: "image/png", webp: "image/webp", gif: "image/gif",
   bmp: "image/bmp", tif: "image/tiff", tiff: "image/tiff", heic: "image/heic", heif: "image/heif",
   avif: "image/avif",
@@ -21,89 +21,89 @@ export class Failure extends Error {
   }
 }
 
-/** A photo, its upload and its calls without a result. */
+/** A photo, its uploads, and its calls without a result. */
 export class Photo {
   constructor(file) {
     this.file = file;
     this.uploads = new Map(); // by key
-    // Calls without a result, by key and recipe: `id` is the Idempotency-Key, and `isUnsure` is true
+    // Calls without a result, by key and options. `id` is the Idempotency-Key; `isUnsure` is true
     // after a response that did not state that nothing was charged.
     this.attempts = new Map();
   }
 
   get contentType() {
     if (KNOWN_TYPES.has(this.file.type)) return this.file.type;
-    return TYPES_BY_ENDING[this.file.name.toLowerCase().split(".").pop()] ?? "image/jpeg";
+    return TYPES_BY_EXTENSION[this.file.name.toLowerCase().split(".").pop()] ?? "image/jpeg";
   }
 }
 
 export async function account(key) {
-  const answer = await send("GET", "v2/account", { headers: { ApiKey: key } });
-  return JSON.parse(await answer.body.text());
+  const response = await send("GET", "v2/account", { headers: { ApiKey: key } });
+  return JSON.parse(await response.body.text());
 }
 
-/** Exchange a link's one-time code for its key; only a server on one machine has such codes. */
-export async function keyOf(code) {
+/** Exchange a link's one-time code for its key; only the embedded server has such codes. */
+export async function exchangeCode(code) {
   try {
-    const answer = await send("POST", "key-link", { body: JSON.stringify({ code }) });
-    return JSON.parse(await answer.body.text()).key;
+    const response = await send("POST", "key-link", { body: JSON.stringify({ code }) });
+    return JSON.parse(await response.body.text()).key;
   } catch (failure) {
     throw failure.status ? new Failure("link_expired", failure.message) : failure;
   }
 }
 
 /**
- * Blur a photo. `hooks` are the caller's: `signal` to cancel, and for its progress
- * `onUpload(share)`, `onBlur()` and `onReceive(share, isPaid)`; a share of null is unknown.
+ * Blur a photo. `hooks` has `signal` to cancel, and for the progress `onUpload(share)`, `onBlur()`
+ * and `onReceive(share, isPaid)`; `share` is null if it is unknown.
  */
-export async function blur(photo, recipe, key, hooks) {
+export async function blur(photo, options, key, hooks) {
   try {
-    return await blurOnce(photo, recipe, key, hooks);
+    return await blurOnce(photo, options, key, hooks);
   } catch (failure) {
-    // This response can be free although an earlier call, whose response was lost, was charged.
-    if (photo.attempts.get(attemptOf(key, recipe))?.isUnsure) failure.isFree = false;
+    // The last response can be free although an earlier call, whose response was lost, was charged.
+    if (photo.attempts.get(attemptName(key, options))?.isUnsure) failure.isFree = false;
     throw failure;
   }
 }
 
-const attemptOf = (key, recipe) => JSON.stringify([key, recipe]);
+const attemptName = (key, options) => JSON.stringify([key, options]);
 
-async function blurOnce(photo, recipe, key, hooks) {
+async function blurOnce(photo, options, key, hooks) {
   try {
-    return await blurBy(await wayOf(photo, key, hooks), photo, recipe, key, hooks);
+    return await sendForm(await photoField(photo, key, hooks), photo, options, key, hooks);
   } catch (failure) {
     if (failure.code === "upload_not_found") {
       photo.uploads.delete(key); // uploads expire after a day
-      return blurBy(await wayOf(photo, key, hooks), photo, recipe, key, hooks);
+      return sendForm(await photoField(photo, key, hooks), photo, options, key, hooks);
     }
     if (failure.status !== 413 || photo.uploads.has(key)) throw failure;
-    const upload = await uploaded(photo, key, hooks);
-    if (!upload) throw failure;
-    return blurBy(["upload_id", upload], photo, recipe, key, hooks);
+    const uploadId = await upload(photo, key, hooks);
+    if (!uploadId) throw failure;
+    return sendForm(["upload_id", uploadId], photo, options, key, hooks);
   }
 }
 
-async function wayOf(photo, key, hooks) {
-  const upload = photo.file.size > DIRECT_BYTES && (await uploaded(photo, key, hooks));
-  return upload ? ["upload_id", upload] : ["image", photo.file];
+async function photoField(photo, key, hooks) {
+  const uploadId = photo.file.size > DIRECT_BYTES && (await upload(photo, key, hooks));
+  return uploadId ? ["upload_id", uploadId] : ["image", photo.file];
 }
 
-async function blurBy([field, value], photo, recipe, key, hooks) {
+async function sendForm([field, value], photo, options, key, hooks) {
   const form = new FormData();
-  for (const [name, text] of Object.entries(recipe)) form.append(name, text);
+  for (const [name, text] of Object.entries(options)) form.append(name, text);
   form.append(field, value);
-  const name = attemptOf(key, recipe);
+  const name = attemptName(key, options);
   if (!photo.attempts.has(name)) photo.attempts.set(name, { id: randomText(), isUnsure: false });
   const attempt = photo.attempts.get(name);
   const started = performance.now();
   try {
-    const answer = await send("POST", "v2/rembg/blur/", {
+    const response = await send("POST", "v2/rembg/blur/", {
       headers: { ApiKey: key, "Idempotency-Key": attempt.id },
       body: form,
       ...hooks,
     });
     photo.attempts.delete(name);
-    return picture(answer, performance.now() - started);
+    return parseResult(response, performance.now() - started);
   } catch (failure) {
     attempt.isUnsure ||= !failure.isFree;
     if (!attempt.isUnsure) photo.attempts.delete(name);
@@ -111,33 +111,33 @@ async function blurBy([field, value], photo, recipe, key, hooks) {
   }
 }
 
-/** Return the id of the uploaded photo, or null if the service has no uploads. */
-async function uploaded(photo, key, hooks) {
+/** Upload the photo. Return its id, or null if the service has no uploads. */
+async function upload(photo, key, hooks) {
   if (photo.uploads.has(key)) return photo.uploads.get(key);
-  const offer = await offered(photo, key, hooks);
-  if (!offer) return null;
+  const presigned = await presignUpload(photo, key, hooks);
+  if (!presigned) return null;
   const form = new FormData();
-  for (const [name, value] of Object.entries(offer.fields)) form.append(name, value);
+  for (const [name, value] of Object.entries(presigned.fields)) form.append(name, value);
   form.append("file", photo.file);
-  await send("POST", reached(offer.url), { body: form, onUpload: hooks.onUpload, signal: hooks.signal });
-  photo.uploads.set(key, offer.upload_id);
-  return offer.upload_id;
+  await send("POST", storageUrl(presigned.url), { body: form, onUpload: hooks.onUpload, signal: hooks.signal });
+  photo.uploads.set(key, presigned.upload_id);
+  return presigned.upload_id;
 }
 
-/** A form's URL can be relative to the API; a URL on this host uses the page's own protocol. */
-function reached(url) {
-  const target = new URL(url, here("v2/uploads"));
+/** A form's URL can be relative to the API; a URL on this host gets the page's protocol. */
+function storageUrl(url) {
+  const target = new URL(url, absoluteUrl("v2/uploads"));
   if (target.host === location.host) target.protocol = location.protocol;
   return target.href;
 }
 
-async function offered(photo, key, { signal }) {
-  const wanted = { content_type: photo.contentType, bytes: photo.file.size };
+async function presignUpload(photo, key, { signal }) {
+  const declared = { content_type: photo.contentType, bytes: photo.file.size };
   const headers = { ApiKey: key, "Content-Type": "application/json" };
   try {
-    const body = JSON.stringify(wanted);
-    const answer = await send("POST", "v2/uploads", { headers, body, signal });
-    return JSON.parse(await answer.body.text());
+    const body = JSON.stringify(declared);
+    const response = await send("POST", "v2/uploads", { headers, body, signal });
+    return JSON.parse(await response.body.text());
   } catch (failure) {
     if (failure.code === "not_found") return null;
     throw failure;
@@ -149,7 +149,7 @@ function send(method, path, { headers = {}, body = null, onUpload, onBlur, onRec
     if (signal?.aborted) return reject(new Failure("cancelled", "Cancelled."));
     const call = new XMLHttpRequest();
     const header = (name) => call.getResponseHeader(name);
-    call.open(method, here(path));
+    call.open(method, absoluteUrl(path));
     call.responseType = "blob";
     for (const [name, value] of Object.entries(headers)) call.setRequestHeader(name, value);
     if (onUpload) call.upload.onprogress = (event) => onUpload(event.loaded / event.total);
@@ -163,16 +163,16 @@ function send(method, path, { headers = {}, body = null, onUpload, onBlur, onRec
     call.onerror = () => reject(new Failure("unreachable", "The service cannot be reached."));
     call.onabort = () => reject(new Failure("cancelled", "Cancelled."));
     call.onload = () => {
-      const answer = { status: call.status, body: call.response, header };
-      if (call.status < 300) resolve(answer);
-      else failureOf(answer).then(reject);
+      const response = { status: call.status, body: call.response, header };
+      if (call.status < 300) resolve(response);
+      else parseFailure(response).then(reject);
     };
     signal?.addEventListener("abort", () => call.abort());
     call.send(body);
   });
 }
 
-async function failureOf({ status, body, header }) {
+async function parseFailure({ status, body, header }) {
   const isFree = header("X-Credits-Charged") === "0";
   try {
     const { error } = JSON.parse(await body.text());
@@ -180,24 +180,24 @@ async function failureOf({ status, body, header }) {
     return new Failure(code, message, { requestId, retryAfter, status, isFree });
   } catch {
     const requestId = header("X-Request-Id");
-    return new Failure("unexpected", `The service answered with status ${status}.`, { requestId, status, isFree });
+    return new Failure("unexpected", `The service responded with status ${status}.`, { requestId, status, isFree });
   }
 }
 
-/** Read a response. A response from a bucket, or one without a confirmed charge, has no credits. */
-function picture({ body, header }, tookMs) {
+/** The fields of a result. `charged` is null for a response from a bucket or an unconfirmed charge. */
+function parseResult({ body, header }, tookMs) {
   const number = (name) => (header(name) === null ? null : Number(header(name)));
   return {
     blob: body,
     tookMs,
-    timing: spansOf(header("Server-Timing")),
+    timing: parseServerTiming(header("Server-Timing")),
     charged: number("X-Credits-Charged"),
     creditsLeft: number("X-Credits-Remaining"),
   };
 }
 
-/** Read a Server-Timing field into names and milliseconds. */
-export function spansOf(field) {
+/** Return the milliseconds by the names of a Server-Timing header. */
+export function parseServerTiming(field) {
   const entries = (field ?? "").matchAll(/([a-z]+);dur=([\d.]+)/g);
   return Object.fromEntries(Array.from(entries, ([, name, ms]) => [name, Number(ms)]));
 }

@@ -1,11 +1,11 @@
-// The call as code, with the current parameters. It has the name of the key, never the key.
+// The call as code, with the current parameters. It contains no key, only the name of a variable.
 
-import { byId, here, say } from "./dom.js";
+import { absoluteUrl, announce, byId } from "./dom.js";
 
 const DEFAULTS = { blur: "gaussian", mode: "background", format: "png", quality: "90" };
-const ENDINGS = { png: "png", jpeg: "jpg", webp: "webp", avif: "avif" };
+const EXTENSIONS = { png: "png", jpeg: "jpg", webp: "webp", avif: "avif" };
 
-const WRITERS = {
+const TEMPLATES = {
   curl: (url, fields, file) => [
     `curl --fail-with-body -L -H "ApiKey: $KEY" \\`,
     `  -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${name}=${value}`).join(" ")} \\`,
@@ -16,28 +16,28 @@ const WRITERS = {
     "import requests",
     "",
     `with open("photo.jpg", "rb") as photo:`,
-    "    answer = requests.post(",
+    "    response = requests.post(",
     `        "${url}",`,
     `        headers={"ApiKey": os.environ["KEY"]},`,
     `        files={"image": photo},`,
     `        data={${fields.map(([name, value]) => `"${name}": "${value}"`).join(", ")}},`,
     "    )",
-    "if not answer.ok:",
-    "    raise SystemExit(answer.text)",
+    "if not response.ok:",
+    "    raise SystemExit(response.text)",
     `with open("${file}", "wb") as result:`,
-    "    result.write(answer.content)",
+    "    result.write(response.content)",
   ],
   javascript: (url, fields) => [
     "const form = new FormData();",
     `form.append("image", photo); // a File of an <input type="file">`,
     ...fields.map(([name, value]) => `form.append("${name}", "${value}");`),
-    `const answer = await fetch("${url}", {`,
+    `const response = await fetch("${url}", {`,
     `  method: "POST",`,
     "  headers: { ApiKey: key },",
     "  body: form,",
     "});",
-    "if (!answer.ok) throw new Error((await answer.json()).error.message);",
-    "image.src = URL.createObjectURL(await answer.blob());",
+    "if (!response.ok) throw new Error((await response.json()).error.message);",
+    "image.src = URL.createObjectURL(await response.blob());",
   ],
   php: (url, fields, file) => [
     "<?php",
@@ -60,7 +60,7 @@ const WRITERS = {
   ],
 };
 
-let recipe = {};
+let options = {};
 let language = "curl";
 
 export function openCode() {
@@ -89,15 +89,15 @@ export function openCode() {
 }
 
 export function showCode(current) {
-  recipe = current;
+  options = current;
   write();
 }
 
-/** Return the parameters that differ from the defaults, and the radius, which has no default. */
+/** Show the parameters that differ from their defaults; the radius has no default. */
 function write() {
-  const fields = Object.entries(recipe).filter(([name, value]) => DEFAULTS[name] !== value);
-  const file = `${recipe.mode === "cutout" ? "cutout" : "blurred"}.${ENDINGS[recipe.format] ?? "png"}`;
-  byId("sample-text").textContent = WRITERS[language](here("v2/rembg/blur/"), fields, file).join("\n");
+  const fields = Object.entries(options).filter(([name, value]) => DEFAULTS[name] !== value);
+  const file = `${options.mode === "cutout" ? "cutout" : "blurred"}.${EXTENSIONS[options.format] ?? "png"}`;
+  byId("sample-text").textContent = TEMPLATES[language](absoluteUrl("v2/rembg/blur/"), fields, file).join("\n");
 }
 
 /** Copy the code; without a clipboard (plain HTTP on a LAN) select it, so that Ctrl+C copies it. */
@@ -111,6 +111,6 @@ async function copy() {
     label = "Selected";
   }
   byId("copy").textContent = label;
-  say(label);
+  announce(label);
   setTimeout(() => (byId("copy").textContent = "Copy"), 2000);
 }

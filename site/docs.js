@@ -1,7 +1,7 @@
-// The reference, generated from the description that the API serves. Text is set as text, never as markup.
+// The reference, generated from the API's openapi.json. Texts are set as text, never as markup.
 
 import { openCode, showCode } from "./code.js";
-import { byId, here, make, show } from "./dom.js";
+import { absoluteUrl, byId, make, show } from "./dom.js";
 import { REMEDIES } from "./errors.js";
 import { tryForm } from "./try.js";
 
@@ -11,7 +11,7 @@ const isWide = matchMedia("(min-width: 56rem)").matches;
 
 let description = {};
 
-const followed = (node) =>
+const resolveRef = (node) =>
   node?.$ref ? node.$ref.slice(2).split("/").reduce((at, step) => at[step], description) : node;
 
 /** Turn `…` into code; everything else stays text. */
@@ -30,12 +30,12 @@ function table(titles, rows) {
   return make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: titles.join(", ") }, whole);
 }
 
-/** A part that can be folded; on a wide window it starts open if `isOpen`. */
-function fold(title, isOpen, ...children) {
+/** A section that can be collapsed; in a wide window it starts open if `isOpen`. */
+function collapsible(title, isOpen, ...children) {
   return make("details", { open: isOpen && isWide }, make("summary", { textContent: title }), ...children);
 }
 
-function boundsOf(schema) {
+function describeBounds(schema) {
   const bounds = [];
   if (schema.enum) bounds.push(schema.enum.join(", "));
   else if (schema.type === "integer" && schema.maximum !== undefined) {
@@ -48,46 +48,46 @@ function boundsOf(schema) {
   return bounds.join("; ");
 }
 
-function named(name, required) {
+function nameCell(name, required) {
   const mark = required ? [make("span", { className: "must", textContent: "required" })] : [];
   return [make("code", { textContent: name }), ...mark];
 }
 
-function explained(text, schema) {
-  return [paragraph(text), make("p", { className: "bounds", textContent: boundsOf(schema) })];
+function descriptionCell(text, schema) {
+  return [paragraph(text), make("p", { className: "bounds", textContent: describeBounds(schema) })];
 }
 
-function headersTaken(call) {
+function requestHeaders(call) {
   const rows = (call.parameters ?? []).map(({ name, required, description: text, schema }) =>
-    [named(name, required), explained(text, schema)]);
+    [nameCell(name, required), descriptionCell(text, schema)]);
   if (!call.security) {
     const [scheme] = Object.values(description.components.securitySchemes);
-    rows.unshift([named(scheme.name, true), explained(scheme.description, { type: "string" })]);
+    rows.unshift([nameCell(scheme.name, true), descriptionCell(scheme.description, { type: "string" })]);
   }
-  return rows.length ? [fold("Request headers", false, table(["header", "value"], rows))] : [];
+  return rows.length ? [collapsible("Request headers", false, table(["header", "value"], rows))] : [];
 }
 
-function bodyOf(path, { requestBody: body }) {
+function requestBody(path, { requestBody: body }) {
   if (!body) return [];
   const kinds = Object.keys(body.content);
   const [{ schema: reference, example }] = Object.values(body.content);
-  const schema = followed(reference);
+  const schema = resolveRef(reference);
   const rows = Object.entries(schema.properties).map(([name, property]) =>
-    [named(name, schema.required.includes(name)), explained(property.description, property)]);
+    [nameCell(name, schema.required.includes(name)), descriptionCell(property.description, property)]);
   const notes = [body.description, schema.description].filter(Boolean).join(" ");
   const isForm = kinds[0] === "multipart/form-data";
   return [
-    fold("Fields", true,
+    collapsible("Fields", true,
       make("p", {}, ...kinds.flatMap((kind, index) => [index ? " or " : "", make("code", { textContent: kind })])),
       ...(notes ? [paragraph(notes)] : []),
       table(["field", "value"], rows)),
-    fold("Example request", false, listing(isForm ? multipart(path, example) : JSON.stringify(example, null, 2))),
+    collapsible("Example request", false, listing(isForm ? multipart(path, example) : JSON.stringify(example, null, 2))),
   ];
 }
 
 /** The request as it is sent: one part for each field (RFC 7578). */
 function multipart(path, fields) {
-  const { host, pathname } = new URL(here(path.slice(1)));
+  const { host, pathname } = new URL(absoluteUrl(path.slice(1)));
   const head = [
     `POST ${pathname} HTTP/1.1`, `Host: ${host}`, "ApiKey: YOUR_API_KEY",
     `Content-Type: multipart/form-data; boundary=${BOUNDARY}`, "",
@@ -102,63 +102,63 @@ function multipart(path, fields) {
   return [...head, ...parts, `--${BOUNDARY}--`].join("\n");
 }
 
-function codesOf(answer) {
-  const [, own] = answer.content?.["application/json"]?.schema.allOf ?? [];
+function errorCodes(response) {
+  const [, own] = response.content?.["application/json"]?.schema.allOf ?? [];
   return own?.properties.error.properties.code.oneOf ?? [];
 }
 
-function answersOf(call) {
-  const answers = Object.entries(call.responses).map(([status, reference]) => [status, followed(reference)]);
-  const good = answers.filter(([status]) => status < 400);
-  const bad = answers.filter(([status]) => status >= 400);
-  const rows = good.map(([status, answer]) => {
-    const kinds = Object.keys(answer.content ?? {}).join(", ");
-    return [[status], [paragraph(answer.description), make("p", { className: "bounds", textContent: kinds })]];
+function responseSections(call) {
+  const responses = Object.entries(call.responses).map(([status, reference]) => [status, resolveRef(reference)]);
+  const good = responses.filter(([status]) => status < 400);
+  const bad = responses.filter(([status]) => status >= 400);
+  const rows = good.map(([status, response]) => {
+    const kinds = Object.keys(response.content ?? {}).join(", ");
+    return [[status], [paragraph(response.description), make("p", { className: "bounds", textContent: kinds })]];
   });
-  const example = good.map(([, { content }]) => followed(content?.["application/json"]?.schema)?.example).find(Boolean);
-  const errors = bad.map(([status, answer]) => [[status], codesOf(answer).flatMap(({ const: code }) =>
+  const example = good.map(([, { content }]) => resolveRef(content?.["application/json"]?.schema)?.example).find(Boolean);
+  const errors = bad.map(([status, response]) => [[status], errorCodes(response).flatMap(({ const: code }) =>
     [make("a", { href: `#error-${code}` }, make("code", { textContent: code })), " "])]);
   return [
-    fold("Answer", true, table(["status", "meaning"], rows),
+    collapsible("Response", true, table(["status", "meaning"], rows),
       ...(example ? [make("p", { textContent: "Example of the JSON:" }), listing(JSON.stringify(example, null, 2))] : [])),
-    fold("Errors", false, table(["status", "codes"], errors), listing(envelope(bad[0]))),
-    fold("Answer headers", false, table(["header", "meaning"], headersOf(call))),
+    collapsible("Errors", false, table(["status", "codes"], errors), listing(errorExample(bad[0]))),
+    collapsible("Response headers", false, table(["header", "meaning"], responseHeaders(call))),
   ];
 }
 
-/** An error response of this route. */
-function envelope([, answer]) {
-  const [{ const: code, description: text }] = codesOf(answer);
+/** The JSON of one of the route's errors. */
+function errorExample([, response]) {
+  const [{ const: code, description: text }] = errorCodes(response);
   const message = text.replaceAll("`", "").replace(/^./, (letter) => letter.toUpperCase());
   return JSON.stringify({ error: { code, message: `${message}.`, request_id: "req_7c9e…" } }, null, 2);
 }
 
-function headersOf(call) {
-  const all = Object.values(call.responses).map((each) => followed(each).headers ?? {});
+function responseHeaders(call) {
+  const all = Object.values(call.responses).map((each) => resolveRef(each).headers ?? {});
   const names = new Map();
   for (const headers of all) {
     for (const [name, header] of Object.entries(headers)) {
-      if (!names.has(name)) names.set(name, followed(header).description);
+      if (!names.has(name)) names.set(name, resolveRef(header).description);
     }
   }
-  return Array.from(names, ([name, text]) => [named(name, false), prose(text)]);
+  return Array.from(names, ([name, text]) => [nameCell(name, false), prose(text)]);
 }
 
 function callSection(path, verb, call) {
   const method = make("span", { className: "method", textContent: verb.toUpperCase() });
   const route = make("p", { className: "route" }, method, make("code", { textContent: path }));
   const body = call.requestBody && Object.entries(call.requestBody.content)[0];
-  const form = tryForm({ path, verb, call, body: body && { kind: body[0], schema: followed(body[1].schema) } });
+  const form = tryForm({ path, verb, call, body: body && { kind: body[0], schema: resolveRef(body[1].schema) } });
   return make("section", { className: "part", id: call.operationId },
     make("h2", { textContent: call.summary }), route, paragraph(call.description ?? ""),
-    ...headersTaken(call), ...bodyOf(path, call), ...answersOf(call), form);
+    ...requestHeaders(call), ...requestBody(path, call), ...responseSections(call), form);
 }
 
-/** Every code once, with its status, its meaning and the remedy. */
+/** Each code once, with its status, meaning and remedy. */
 function errorEntries() {
   const entries = new Map();
-  for (const [name, answer] of Object.entries(description.components.responses)) {
-    for (const { const: code, description: text } of codesOf(answer)) {
+  for (const [name, response] of Object.entries(description.components.responses)) {
+    for (const { const: code, description: text } of errorCodes(response)) {
       if (!entries.has(code)) entries.set(code, { status: statusOf(name), text });
     }
   }
@@ -186,7 +186,7 @@ function statusOf(name) {
 const GUIDE_BLOCKS = {
   text: ({ text }) => paragraph(text),
   heading: ({ text }) => make("h3", { textContent: text }),
-  code: ({ text }) => listing(text.replaceAll("$URL", here("./").replace(/\/$/, ""))),
+  code: ({ text }) => listing(text.replaceAll("$URL", absoluteUrl("./").replace(/\/$/, ""))),
   list: ({ items }) => make("ul", {}, ...items.map((item) => make("li", {}, ...prose(item)))),
   table: ({ titles, rows }) => table(titles, rows.map((cells) => cells.map(prose))),
 };
@@ -202,7 +202,7 @@ function contentsEntry(id, text, verb = null) {
   return make("a", { href: `#${id}` }, ...method, text);
 }
 
-/** Open the section in the address, or the section that contains it, and scroll there. */
+/** Open the section of the address, and the section that contains it, and scroll there. */
 function goToAddress() {
   const target = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
@@ -213,13 +213,13 @@ function goToAddress() {
 }
 
 async function read(path) {
-  const answer = await fetch(here(path));
-  if (!answer.ok) throw new Error(`The service answered with status ${answer.status}.`);
-  return answer.json();
+  const response = await fetch(absoluteUrl(path));
+  if (!response.ok) throw new Error(`The service responded with status ${response.status}.`);
+  return response.json();
 }
 
 async function open() {
-  byId("base").textContent = here("./");
+  byId("base").textContent = absoluteUrl("./");
   openCode();
   showCode({ radius: "12" });
   const [served, guides] = await Promise.all([read("openapi.json"), read("guides.json")]);

@@ -1,4 +1,4 @@
-// Functions for the page's elements. Text is set as text, never as markup.
+// Functions for the page's elements and texts. Texts are set as text, never as markup.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -12,18 +12,18 @@ export function show(element, visible = true) {
   element.hidden = !visible;
 }
 
-export function say(text) {
+export function announce(text) {
   byId("spoken").textContent = text;
 }
 
-export function inBytes(count) {
+export function formatBytes(count) {
   if (count < 1000) return `${count} bytes`;
   const [amount, unit] = count < 1e6 ? [count / 1e3, "kB"] : [count / 1e6, "MB"];
   return `${amount.toFixed(amount < 10 ? 1 : 0)} ${unit}`;
 }
 
-export function inTime(ms) {
+export function formatTime(ms) {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
-export const here = (path) => new URL(path, document.baseURI).href;
+export const absoluteUrl = (path) => new URL(path, document.baseURI).href;

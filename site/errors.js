@@ -1,10 +1,10 @@
-// The texts of errors: for visitors of the page, and for developers in the reference.
+// The texts for each error: on the page, and in the reference for developers.
 
 /**
- * The page's text for each error: what is wrong, and what to do about it. Without the second, the
- * API's message follows; it is empty where a countdown or a button follows.
+ * The page's text for each error: the problem and the remedy. Without a remedy, the API's message
+ * follows. An empty one means that a countdown or a button follows.
  */
-const WORDS = {
+const MESSAGES = {
   invalid_image: ["This file cannot be read as a photo.", "Choose a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],
   invalid_api_key: ["This key is not valid.", "Check it for missing characters, or ask the operator whether it was revoked or has expired."],
   insufficient_credits: ["There are no credits left on this account.", "Ask the operator to add some."],
@@ -21,15 +21,15 @@ const WORDS = {
 };
 
 /** Errors that the same photo causes again, with any settings. */
-export const LASTING = new Set(["invalid_image", "image_too_large", "no_subject"]);
+export const PERMANENT_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject"]);
 
-/** Return what is wrong and what to do; for errors without a text here, the API's message. */
+/** Return the problem and the remedy; for errors without a text here, the API's message. */
 export function explain({ code, message }) {
-  const [wrong, remedy = message] = WORDS[code] ?? [message, ""];
-  return [wrong, remedy].filter(Boolean);
+  const [problem, remedy = message] = MESSAGES[code] ?? [message, ""];
+  return [problem, remedy].filter(Boolean);
 }
 
-/** The remedy for each code of the API; the reference shows it next to the meaning of the code. */
+/** The remedy for each code of the API, for developers; the reference lists it. */
 export const REMEDIES = {
   invalid_image: "Send a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file. Open it in an image viewer first to check it.",
   invalid_request: "Send multipart/form-data with one `image` (or `upload_id`). Let your HTTP client write the Content-Type header with its boundary.",

@@ -1,4 +1,4 @@
-// Errors: next to the key's field or above the main button, with a countdown where waiting helps.
+// Errors: next to the key's field or above the main button, with a countdown if waiting helps.
 
 import { showKeyError } from "./account.js";
 import { byId, make, show } from "./dom.js";
@@ -12,9 +12,9 @@ const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", 
 const NOTHING_CHARGED = "Nothing was charged.";
 
 let shown = null;
-let ticking = 0;
+let countdownTimer = 0;
 
-/** `onRetry()` is called when the visitor tries again. */
+/** Set up the retry button, which calls `onRetry()`. */
 export function openFailures(onRetry) {
   byId("retry").addEventListener("click", onRetry);
   addEventListener("online", () => shown?.code === "unreachable" && showFailure(null));
@@ -22,11 +22,11 @@ export function openFailures(onRetry) {
 
 /** Show an error, or remove it (null). */
 export function showFailure(failure) {
-  clearInterval(ticking);
+  clearInterval(countdownTimer);
   shown = failure;
   const isOfKey = KEY_ERRORS.has(failure?.code);
-  showKeyError(...(isOfKey ? linesOf(failure) : []));
-  const lines = failure && !isOfKey ? linesOf(failure) : [];
+  showKeyError(...(isOfKey ? linesFor(failure) : []));
+  const lines = failure && !isOfKey ? linesFor(failure) : [];
   byId("failure-text").replaceChildren(...lines);
   show(byId("failure"), lines.length > 0);
   byId("stage").toggleAttribute("data-invalid", PHOTO_ERRORS.has(failure?.code) && failure.code !== "some_failed");
@@ -56,19 +56,19 @@ function countDown(seconds) {
     const left = Math.max(0, Math.ceil((endsAt - Date.now()) / 1000));
     byId("countdown").textContent = left ? `You can try again in ${left} s.` : "You can try again now.";
     byId("retry").disabled = left > 0;
-    if (!left) clearInterval(ticking);
+    if (!left) clearInterval(countdownTimer);
   };
   show(byId("countdown"));
-  ticking = setInterval(tick, 250);
+  countdownTimer = setInterval(tick, 250);
   tick();
 }
 
-function linesOf(failure) {
-  const [wrong, ...next] = explain(failure);
+function linesFor(failure) {
+  const [problem, ...next] = explain(failure);
   const isNamed = failure.message?.includes(NOTHING_CHARGED) && !next.length;
   if (failure.isFree && !isNamed) next.push(NOTHING_CHARGED);
   else if (failure.isBlur && !failure.isFree) next.push("You can safely try again: this photo with these settings is charged once.");
-  const lines = [make("p", { textContent: wrong })];
+  const lines = [make("p", { textContent: problem })];
   if (next.length) lines.push(make("p", { textContent: next.join(" ") }));
   if (failure.requestId) {
     lines.push(make("p", { className: "trace" }, "Request ", make("code", { textContent: failure.requestId })));

@@ -1,11 +1,11 @@
-// The ways to add photos: chosen, taken, dropped, pasted, or the example.
+// The ways to add photos: choose, take, drop, paste, or use the example.
 
 import { Failure, Photo } from "./calls.js";
-import { byId, here } from "./dom.js";
+import { absoluteUrl, byId } from "./dom.js";
 
 /** Call `onPhotos` with photos, and `onFailure` for files that are not photos. */
 export function openPhotos(onPhotos, onFailure) {
-  const take = (files) => {
+  const addFiles = (files) => {
     const all = Array.from(files);
     const photos = all.filter(looksLikePhoto);
     if (photos.length) onPhotos(photos.map((file) => new Photo(file)));
@@ -17,24 +17,24 @@ export function openPhotos(onPhotos, onFailure) {
   }
   for (const input of ["file", "camera"]) {
     byId(input).addEventListener("change", (event) => {
-      take(event.target.files);
+      addFiles(event.target.files);
       event.target.value = ""; // so that the same file can be chosen again
     });
   }
-  document.addEventListener("paste", (event) => take(event.clipboardData.files));
-  acceptDrops(take);
+  document.addEventListener("paste", (event) => addFiles(event.clipboardData.files));
+  acceptDrops(addFiles);
 }
 
 export async function examplePhoto() {
   try {
-    const answer = await fetch(here("sample.jpg"));
-    return new Photo(new File([await answer.blob()], "example.jpg", { type: "image/jpeg" }));
+    const response = await fetch(absoluteUrl("sample.jpg"));
+    return new Photo(new File([await response.blob()], "example.jpg", { type: "image/jpeg" }));
   } catch {
     throw new Failure("unreachable", "The service cannot be reached.");
   }
 }
 
-function acceptDrops(take) {
+function acceptDrops(addFiles) {
   const root = document.documentElement;
   document.addEventListener("dragover", (event) => {
     if (!event.dataTransfer.types.includes("Files")) return;
@@ -47,11 +47,11 @@ function acceptDrops(take) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     root.classList.remove("dragging");
-    take(event.dataTransfer.files);
+    addFiles(event.dataTransfer.files);
   });
 }
 
-/** A file whose type the system does not know is sent too: the server decides. */
+/** A file of an unknown type is accepted too: the server decides. */
 function looksLikePhoto(file) {
   return file.type === "" || file.type.startsWith("image/");
 }

@@ -1,21 +1,21 @@
 // The list of photos: a thumbnail, a state and a download for each, and all of them as one ZIP.
 
-import { byId, inBytes, inTime, make, show } from "./dom.js";
+import { byId, formatBytes, formatTime, make, show } from "./dom.js";
 import { fileName } from "./result.js";
 import { zipOf } from "./zip.js";
 
 const THUMBNAIL_PX = 112;
-const MAX_ZIP_BYTES = 4_000_000_000; // the format without its 64-bit extension
+const MAX_ZIP_BYTES = 4_000_000_000; // the limit without ZIP64
 
 let zipUrl = null;
 
-/** One photo and its state. */
+/** One photo of the list, with its state and result. */
 export class Item {
   constructor(photo) {
     this.photo = photo;
     this.state = "waiting"; // working, done, failed
     this.text = "";
-    this.result = null; // {blob, recipe, …}
+    this.result = null; // {blob, options, …}
     this.failure = null; // of the last attempt
     this.row = null;
     this.url = null;
@@ -26,7 +26,7 @@ export class Item {
     this.url = URL.createObjectURL(result.blob);
     this.result = result;
     this.state = "done";
-    this.text = `${inTime(result.tookMs)}, ${inBytes(result.blob.size)}`;
+    this.text = `${formatTime(result.tookMs)}, ${formatBytes(result.blob.size)}`;
   }
 
   forget() {
@@ -58,9 +58,9 @@ export function showQueue(items, selected, isBusy) {
   const failed = items.filter(({ failure }) => failure).length;
   const done = items.filter(({ result, failure }) => result && !failure).length;
   byId("queue-title").textContent = `${done} of ${items.length} photos done${failed ? `, ${failed} failed` : ""}`;
-  const saved = items.filter(({ result }) => result);
-  byId("download-all").items = saved;
-  show(byId("download-all"), saved.length > 1 && !isBusy);
+  const finished = items.filter(({ result }) => result);
+  byId("download-all").items = finished;
+  show(byId("download-all"), finished.length > 1 && !isBusy);
   show(byId("clear"), !isBusy);
 }
 
@@ -98,13 +98,13 @@ async function drawThumbnail(canvas, file) {
     pen.drawImage(bitmap, x, y, side, side, 0, 0, THUMBNAIL_PX, THUMBNAIL_PX);
     bitmap.close();
   } catch {
-    const ending = file.name.split(".").pop().slice(0, 5).toUpperCase();
+    const extension = file.name.split(".").pop().slice(0, 5).toUpperCase();
     Object.assign(pen, { font: "600 26px sans-serif", textAlign: "center", fillStyle: "#8a8175" });
-    pen.fillText(ending, THUMBNAIL_PX / 2, THUMBNAIL_PX / 2 + 9);
+    pen.fillText(extension, THUMBNAIL_PX / 2, THUMBNAIL_PX / 2 + 9);
   }
 }
 
-/** Make the ZIP and save it, by a click on a link that is not shown. */
+/** Make the ZIP and save it, with a click on a hidden link. */
 async function saveAll() {
   const button = byId("download-all");
   const files = button.items.map(({ photo, result }) => [fileName(photo, result), result.blob]);

@@ -1,10 +1,24 @@
-// The details of a result: size and format, file name, and the time of each step.
+// The details of a result: facts, file name, and the time of each step.
 
-import { byId, inTime, make, show } from "./dom.js";
+import { byId, formatBytes, formatTime, make, show } from "./dom.js";
+import { FORMAT_NAMES } from "./settings.js";
 
-const ENDINGS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif" };
+const TYPE_NAMES = Object.fromEntries(Object.entries(FORMAT_NAMES).map(([format, name]) => [`image/${format}`, name]));
+const EXTENSIONS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif" };
 
-export function showFacts(pairs) {
+/** Show the facts of a result, and the time of each step; `size` is null for an unknown one. */
+export function showDetails(result, size) {
+  const { blob, tookMs, creditsLeft } = result;
+  showFacts([
+    ["Size", size && `${size.width} by ${size.height}`],
+    ["File", `${formatBytes(blob.size)} ${TYPE_NAMES[blob.type] ?? ""}`],
+    ["Time", formatTime(tookMs)],
+    ["Credits left", creditsLeft === null ? null : creditsLeft.toLocaleString("en")],
+  ]);
+  showTiming(result);
+}
+
+function showFacts(pairs) {
   const items = pairs
     .filter(([, value]) => value !== null)
     .map(([name, value]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value })));
@@ -12,32 +26,32 @@ export function showFacts(pairs) {
 }
 
 /** Return the file name of a result: `photo-blurred.jpg`, `photo-cutout.png`. */
-export function fileName(photo, { blob, recipe }) {
+export function fileName(photo, { blob, options }) {
   const stem = photo.file.name.replace(/\.[^.]*$/, "") || "photo";
-  const suffix = recipe.mode === "cutout" ? "cutout" : "blurred";
-  return `${stem}-${suffix}.${ENDINGS[blob.type] ?? "png"}`;
+  const suffix = options.mode === "cutout" ? "cutout" : "blurred";
+  return `${stem}-${suffix}.${EXTENSIONS[blob.type] ?? "png"}`;
 }
 
-export function showTiming({ timing, tookMs }) {
+function showTiming({ timing, tookMs }) {
   const { total, reserve = 0, read = 0, store = 0, settle = 0, ...steps } = timing;
   show(byId("timing"), total !== undefined);
   if (total === undefined) return;
   const spans = Object.entries({
     ...steps,
     "accounts and files": reserve + read + store + settle,
-    "on the way": Math.max(0, tookMs - total),
+    network: Math.max(0, tookMs - total),
   });
   byId("spans").replaceChildren(...spans.map(([name, ms]) => bar(name, ms)));
   byId("legend").replaceChildren(...spans.map(([name, ms]) => entry(name, ms)));
 }
 
 function bar(name, ms) {
-  const span = make("span", { className: `span-${name.split(" ")[0]}`, title: `${name}: ${inTime(ms)}` });
+  const span = make("span", { className: `span-${name.split(" ")[0]}`, title: `${name}: ${formatTime(ms)}` });
   span.style.flexGrow = Math.max(ms, 1);
   return span;
 }
 
 function entry(name, ms) {
   const dot = make("i", { className: `span-${name.split(" ")[0]}` });
-  return make("li", {}, dot, `${name} `, make("b", { textContent: inTime(ms) }));
+  return make("li", {}, dot, `${name} `, make("b", { textContent: formatTime(ms) }));
 }

@@ -1,4 +1,4 @@
-// The settings of the panel, their fields in a request, and the notes next to them.
+// The settings of the panel, the blur options of a photo, and the notes next to the settings.
 
 import { byId, show } from "./dom.js";
 
@@ -6,7 +6,7 @@ const KERNEL_NOTES = {
   gaussian: "Smooth, as photo editors blur.",
   bokeh: "Discs and bright highlights, as a lens blurs.",
 };
-/** The format of "Auto": the photo's own, where the API writes it; else one that every program reads. */
+/** The format of "Auto": the photo's own if the API writes it, otherwise JPEG or PNG. */
 const FORMAT_OF_TYPE = {
   "image/jpeg": "jpeg", "image/heic": "jpeg", "image/heif": "jpeg",
   "image/webp": "webp", "image/avif": "avif",
@@ -15,7 +15,7 @@ export const FORMAT_NAMES = { png: "PNG", jpeg: "JPEG", webp: "WebP", avif: "AVI
 const CUTOUT_RADIUS = "0";
 
 const form = byId("panel");
-let blurRadius = "12"; // of the background, while it is removed
+let blurRadius = "12"; // the last radius for the background, while the mode is "Remove"
 
 /** Call `onChange` after each change of a setting. */
 export function openSettings(onChange) {
@@ -24,30 +24,34 @@ export function openSettings(onChange) {
     if (event.target.name === "mode") swapRadius(event.target.value);
     onChange();
   });
+  // On small screens the bar covers the lower edge of the page, so the footer gets a margin of its height.
+  new ResizeObserver(([{ target }]) => {
+    document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
+  }).observe(byId("go-bar"));
 }
 
-/** Return the fields to send for a photo; without one, those for the example. */
-export function recipeFor(photo) {
+/** Return the blur options for a photo; without a photo, those for the example. */
+export function optionsFor(photo) {
   const { radius, blur: kernel, mode, format: chosen, quality } = Object.fromEntries(new FormData(form));
   const format = chosen === "auto" ? autoFormat(photo, mode) : chosen;
-  const recipe = { radius, blur: kernel, mode, format };
-  return format === "png" ? recipe : { ...recipe, quality };
+  const options = { radius, blur: kernel, mode, format };
+  return format === "png" ? options : { ...options, quality };
 }
 
 export function showSettings(photo) {
-  const recipe = recipeFor(photo);
-  const isCutout = recipe.mode === "cutout";
-  byId("radius-value").textContent = `${recipe.radius} px`;
+  const options = optionsFor(photo);
+  const isCutout = options.mode === "cutout";
+  byId("radius-value").textContent = `${options.radius} px`;
   byId("radius-label").textContent = isCutout ? "Blur the subject" : "Blur strength";
-  byId("radius-note").textContent = isCutout ? cutoutNote(recipe.radius) : "";
+  byId("radius-note").textContent = isCutout ? cutoutNote(options.radius) : "";
   byId("quality-value").textContent = byId("quality").value;
-  byId("blur-note").textContent = KERNEL_NOTES[recipe.blur];
-  byId("format-note").textContent = formatNote(photo, recipe, isCutout);
-  show(byId("kernel-set"), recipe.radius !== "0");
-  show(byId("quality-set"), recipe.format !== "png");
+  byId("blur-note").textContent = KERNEL_NOTES[options.blur];
+  byId("format-note").textContent = formatNote(photo, options, isCutout);
+  show(byId("kernel-set"), options.radius !== "0");
+  show(byId("quality-set"), options.format !== "png");
 }
 
-/** Removing starts with a sharp subject; blurring again starts with the strength from before. */
+/** "Remove" starts with a sharp subject; "Blur" continues with the earlier strength. */
 function swapRadius(mode) {
   const slider = byId("radius");
   if (mode === "cutout") [blurRadius, slider.value] = [slider.value, CUTOUT_RADIUS];

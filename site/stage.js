@@ -1,26 +1,26 @@
-// The stage: the photo, the result under it, the line between them, and the view at 1:1.
+// The stage: the photo, the result below it, the line between them, and the view at 1:1.
 
-import { byId, here, show } from "./dom.js";
+import { absoluteUrl, byId, show } from "./dom.js";
 
 const SWEEP_MS = 900;
-const DRAG_PX = 5; // a pointer that moves less than this clicks
-const GRIP_PX = 28; // around the line, at 1:1, where a drag moves the line and not the picture
-const RATIOS = [0.62, 2.4]; // of the frame; a picture beyond them has margins in it
+const DRAG_PX = 5; // a pointer that moves less is a click
+const GRIP_PX = 28; // at 1:1, a drag that starts this close to the line moves the line, not the picture
+const RATIOS = [0.62, 2.4]; // of the frame; a wider or taller picture has margins
 const MAX_SCALE = 8;
 
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
 const frame = byId("frame");
 const urls = { before: null, after: null };
 const pointers = new Map();
-const view = { scale: 1, x: 0, y: 0 }; // of the pictures, from "whole picture in the frame"
-let size = null; // natural size of the picture in the frame
+const view = { scale: 1, x: 0, y: 0 }; // zoom and offset of the pictures
+let size = null; // the natural size of the picture
 let gesture = null;
 let sweep = 0;
 
 /** Set up the stage. `onPress()` is called for a click while there is no result. */
 export function openStage(onPress) {
   const split = byId("split");
-  split.addEventListener("input", () => moveTo(Number(split.value)));
+  split.addEventListener("input", () => moveSplit(Number(split.value)));
   frame.addEventListener("pointerdown", begin);
   frame.addEventListener("pointermove", move);
   frame.addEventListener("pointerup", (event) => end(event, onPress));
@@ -33,7 +33,7 @@ export function openStage(onPress) {
   }, { passive: false });
   byId("zoom").addEventListener("click", () => toggleZoom());
   addEventListener("resize", () => zoomTo(1));
-  moveTo(50);
+  moveSplit(50);
   measure(byId("before")).then((natural) => natural && setSize(natural));
 }
 
@@ -57,7 +57,7 @@ export async function showResult(blob, { isNew }) {
   setState(isUnseen ? "after" : "compare");
   show(byId("placeholder"), false);
   if (isNew && !isUnseen && !isCalm.matches) sweepTo(50);
-  else moveTo(50);
+  else moveSplit(50);
   return natural;
 }
 
@@ -66,7 +66,7 @@ export async function showExample() {
   for (const [id, file] of [["before", "sample.jpg"], ["after", "sample-blurred.jpg"]]) {
     if (urls[id]) URL.revokeObjectURL(urls[id].url);
     urls[id] = null;
-    byId(id).src = here(file);
+    byId(id).src = absoluteUrl(file);
   }
   show(byId("placeholder"), false);
   frame.toggleAttribute("data-example", true);
@@ -75,7 +75,7 @@ export async function showExample() {
   if (natural && "example" in frame.dataset) setSize(natural);
 }
 
-/** Show under the picture which settings the result has. */
+/** Show below the picture whether the result has earlier settings. */
 export function markResult(isStale) {
   byId("tag-after").textContent = isStale ? "After, with earlier settings" : "After";
   frame.toggleAttribute("data-stale", isStale);
@@ -93,7 +93,7 @@ function setState(state) {
   zoomTo(1);
 }
 
-/** Give the frame the picture's shape, within limits, and the picture its place in the frame. */
+/** Give the frame the picture's aspect ratio, within limits, and centre the picture in it. */
 function setSize(natural) {
   size = natural;
   const ratio = natural.width / natural.height;
@@ -104,12 +104,12 @@ function setSize(natural) {
   for (const [name, share] of Object.entries(inFrame)) frame.style.setProperty(name, `${share * 100}%`);
 }
 
-function moveTo(percent) {
+function moveSplit(percent) {
   cancelAnimationFrame(sweep);
-  place(percent);
+  setSplit(percent);
 }
 
-function place(percent) {
+function setSplit(percent) {
   byId("split").value = percent;
   frame.style.setProperty("--split", `${percent}%`);
   const whole = Math.round(percent);
@@ -122,10 +122,10 @@ function sweepTo(target) {
   const started = performance.now();
   const step = (now) => {
     const share = Math.min(Math.max((now - started) / SWEEP_MS, 0), 1);
-    place(100 + (target - 100) * (1 - (1 - share) ** 3));
+    setSplit(100 + (target - 100) * (1 - (1 - share) ** 3));
     if (share < 1) sweep = requestAnimationFrame(step);
   };
-  place(100);
+  setSplit(100);
   sweep = requestAnimationFrame(step);
 }
 
@@ -135,21 +135,21 @@ function begin(event) {
   frame.setPointerCapture(event.pointerId);
   const rest = { x: view.x, y: view.y };
   gesture = { start: event, rest, hasMoved: false, pinch: null, movesLine: view.scale === 1 || isOnLine(event) };
-  if (pointers.size === 2) gesture = { ...gesture, hasMoved: true, pinch: { apart: apart(), scale: view.scale } };
+  if (pointers.size === 2) gesture = { ...gesture, hasMoved: true, pinch: { distance: pinchDistance(), scale: view.scale } };
 }
 
 function move(event) {
   if (!gesture || !pointers.has(event.pointerId)) return;
   pointers.set(event.pointerId, event);
   if (gesture.pinch) {
-    if (pointers.size === 2 && hasResult()) zoomAt((gesture.pinch.scale * apart()) / gesture.pinch.apart, middle());
+    if (pointers.size === 2 && hasResult()) zoomAt((gesture.pinch.scale * pinchDistance()) / gesture.pinch.distance, pinchCentre());
     return;
   }
   const [dx, dy] = [event.clientX - gesture.start.clientX, event.clientY - gesture.start.clientY];
   if (Math.hypot(dx, dy) > DRAG_PX) gesture.hasMoved = true;
   if (!gesture.hasMoved) return;
   if (!gesture.movesLine) pan(gesture.rest.x + dx, gesture.rest.y + dy);
-  else if (frame.dataset.state === "compare") moveTo(shareOf(event) * 100);
+  else if (frame.dataset.state === "compare") moveSplit(shareOf(event) * 100);
 }
 
 function end(event, onPress) {
@@ -170,12 +170,12 @@ const isOnLine = (event) => {
   return Math.abs(shareOf(event) - line) * frame.clientWidth < GRIP_PX;
 };
 
-function apart() {
+function pinchDistance() {
   const [first, second] = pointers.values();
   return Math.hypot(first.clientX - second.clientX, first.clientY - second.clientY);
 }
 
-function middle() {
+function pinchCentre() {
   const [first, second] = pointers.values();
   return { clientX: (first.clientX + second.clientX) / 2, clientY: (first.clientY + second.clientY) / 2 };
 }
@@ -194,8 +194,8 @@ function oneToOne() {
 }
 
 /** Zoom around the pointer. */
-function zoomAt(wanted, { clientX, clientY }) {
-  const scale = Math.min(Math.max(wanted, Math.min(1, oneToOne())), Math.max(MAX_SCALE, oneToOne()));
+function zoomAt(target, { clientX, clientY }) {
+  const scale = Math.min(Math.max(target, Math.min(1, oneToOne())), Math.max(MAX_SCALE, oneToOne()));
   const { left, top } = frame.getBoundingClientRect();
   const [x, y] = [clientX - left, clientY - top];
   const factor = scale / view.scale;
@@ -208,8 +208,8 @@ function pan(x, y) {
 
 function zoomTo(scale, x = 0, y = 0) {
   const [slackX, slackY] = [frame.clientWidth * (1 - scale), frame.clientHeight * (1 - scale)];
-  const held = (value, slack) => (slack < 0 ? Math.min(Math.max(value, slack), 0) : slack / 2);
-  Object.assign(view, scale === 1 ? { scale, x: 0, y: 0 } : { scale, x: held(x, slackX), y: held(y, slackY) });
+  const clamp = (value, slack) => (slack < 0 ? Math.min(Math.max(value, slack), 0) : slack / 2);
+  Object.assign(view, scale === 1 ? { scale, x: 0, y: 0 } : { scale, x: clamp(x, slackX), y: clamp(y, slackY) });
   frame.style.setProperty("--view", `translate(${view.x}px, ${view.y}px) scale(${view.scale})`);
   frame.toggleAttribute("data-zoomed", scale !== 1);
   const isOneToOne = scale !== 1;
@@ -217,7 +217,7 @@ function zoomTo(scale, x = 0, y = 0) {
   byId("zoom").textContent = isOneToOne ? "Fit" : "1:1";
 }
 
-/** Load a file into a picture of the frame; return its size, or null if it cannot be shown. */
+/** Load a file into an image element; return its size, or null if it cannot be shown. */
 async function load(id, file) {
   if (urls[id]) URL.revokeObjectURL(urls[id].url);
   urls[id] = { file, url: URL.createObjectURL(file) };

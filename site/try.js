@@ -1,14 +1,14 @@
-// "Try it": a form for a route that sends the real request and shows the real response.
+// "Try it": a form for each route, which sends a real request and shows the response.
 
 import { currentKey } from "./account.js";
-import { here, inBytes, inTime, make } from "./dom.js";
+import { absoluteUrl, formatBytes, formatTime, make } from "./dom.js";
 
 const SHOWN_HEADERS = [
   "content-type", "x-request-id", "x-credits-charged", "x-credits-remaining", "ratelimit", "retry-after",
   "idempotent-replayed", "server-timing",
 ];
 
-/** Return the form of a route: its headers, its fields, and a place for the response. */
+/** Return the form of a route: its headers, its fields, and the area for the response. */
 export function tryForm({ path, verb, call, body }) {
   const form = make("form", { className: "try" });
   const headers = [];
@@ -16,17 +16,17 @@ export function tryForm({ path, verb, call, body }) {
   for (const { name } of call.parameters ?? []) headers.push(field(path, name, {}));
   const fields = Object.entries(body?.schema.properties ?? {})
     .map(([name, schema]) => field(path, name, { schema, isRequired: body.schema.required.includes(name) }));
-  const answer = make("div", { className: "answer", ariaLive: "polite" });
+  const output = make("div", { className: "response", ariaLive: "polite" });
   const button = make("button", { type: "submit", className: "button", textContent: "Send" });
-  const note = call.operationId === "blur" ? [make("p", { className: "note", textContent: "This is a real call: a live key pays a credit for a result." })] : [];
-  form.append(...headers.map(({ row }) => row), ...fields.map(({ row }) => row), button, ...note, answer);
+  const note = call.operationId === "blur" ? [make("p", { className: "note", textContent: "This is a real call: with a live key, a result costs a credit." })] : [];
+  form.append(...headers.map(({ row }) => row), ...fields.map(({ row }) => row), button, ...note, output);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     try {
-      answer.replaceChildren(...(await send(verb, path, headers, fields, body?.kind)));
+      output.replaceChildren(...(await send(verb, path, headers, fields, body?.kind)));
     } catch {
-      answer.replaceChildren(make("p", { textContent: "The service cannot be reached." }));
+      output.replaceChildren(make("p", { textContent: "The service cannot be reached." }));
     }
     button.disabled = false;
   });
@@ -47,26 +47,26 @@ function field(path, name, { kind = "text", value = "", schema = {}, isRequired 
 const typeOf = ({ format, type }, kind) => (format === "binary" ? "file" : type === "integer" ? "number" : kind);
 
 async function send(verb, path, headers, fields, kind) {
-  const sent = fields.map(({ name, input }) => [name, input.files ? input.files[0] : input.value]).filter(([, value]) => value);
+  const values = fields.map(({ name, input }) => [name, input.files ? input.files[0] : input.value]).filter(([, value]) => value);
   const request = { method: verb.toUpperCase(), headers: {} };
   for (const { name, input } of headers) if (input.value) request.headers[name] = input.value;
   if (kind === "application/json") {
     request.headers["Content-Type"] = kind;
-    request.body = JSON.stringify(Object.fromEntries(sent.map(([name, value]) => [name, Number(value) || value])));
+    request.body = JSON.stringify(Object.fromEntries(values.map(([name, value]) => [name, Number(value) || value])));
   } else if (kind) {
     request.body = new FormData();
-    for (const [name, value] of sent) request.body.append(name, value);
+    for (const [name, value] of values) request.body.append(name, value);
   }
   const started = performance.now();
-  const response = await fetch(here(path.slice(1)), request);
+  const response = await fetch(absoluteUrl(path.slice(1)), request);
   const blob = await response.blob();
   const took = performance.now() - started;
   const lines = SHOWN_HEADERS.filter((name) => response.headers.has(name)).map((name) => `${name}: ${response.headers.get(name)}`);
-  const head = `HTTP ${response.status} in ${inTime(took)}, ${inBytes(blob.size)}`;
-  return [pre([head, ...lines].join("\n")), await shown(blob)];
+  const head = `HTTP ${response.status} in ${formatTime(took)}, ${formatBytes(blob.size)}`;
+  return [pre([head, ...lines].join("\n")), await showBody(blob)];
 }
 
-async function shown(blob) {
+async function showBody(blob) {
   if (blob.type.startsWith("image/")) return make("img", { src: URL.createObjectURL(blob), alt: "The result" });
   const text = await blob.text();
   try {

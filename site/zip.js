@@ -1,4 +1,4 @@
-// A ZIP of files without compression ("stored"), because pictures are compressed already. APPNOTE.TXT 6.3.10, 4.3.
+// A ZIP of uncompressed ("stored") files, because images are already compressed. APPNOTE.TXT 6.3.10, 4.3.
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   let value = index;
@@ -6,14 +6,14 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   return value;
 });
 const UTF8_NAMES = 0x0800;
-const VERSION = 20; // 2.0: the version that an unpacking program has to support
+const VERSION = 20; // 2.0: the version that a program needs to unpack it
 
 /** Return a ZIP of `[name, blob]` pairs as a blob. Equal names get a number. */
 export async function zipOf(files) {
   const [parts, directory, taken] = [[], [], new Set()];
   let offset = 0;
-  for (const [wanted, blob] of files) {
-    const name = new TextEncoder().encode(freeName(wanted, taken));
+  for (const [fileName, blob] of files) {
+    const name = new TextEncoder().encode(freeName(fileName, taken));
     const checksum = crc32(new Uint8Array(await blob.arrayBuffer()));
     const fields = [
       ...[VERSION, UTF8_NAMES, 0].map(short), ...dosTime(new Date()).map(short),
@@ -35,7 +35,7 @@ export async function zipOf(files) {
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
 }
 
-function freeName(wanted, taken) {
+function freeName(fileName, taken) {
   const [, stem, ending] = wanted.match(/^(.*?)(\.[^.]*)?$/s);
   let name = wanted;
   for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number})${ending ?? ""}`;

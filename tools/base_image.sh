@@ -1,18 +1,18 @@
 #!/bin/sh
-# Make the image `background-blur-base` from Debian packages, for machines that reach no
-# container registry. It needs root, debootstrap and a running Docker daemon, and takes
-# about a minute. Build the function on it with
+# Make the image `background-blur-base` from Debian packages, for machines without access to a
+# container registry. This needs root, debootstrap and a running Docker daemon, and takes about a
+# minute. Build the function on it with
 #     sam build --parameter-overrides BaseImage=background-blur-base
 set -eu
 cd "$(dirname "$0")/.."
-suite=trixie # whose Python is 3.13, as in AWS's base image
+suite=trixie # has Python 3.13, like AWS's base image
 
 root=$(mktemp -d)
-trap 'trap "" INT TERM; rm -rf "$root"' EXIT # a second signal must not stop that half-way
+trap 'trap "" INT TERM; rm -rf "$root"' EXIT # a second signal must not interrupt this
 trap 'exit 130' INT TERM
 chmod 755 "$root"
 debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates "$suite" "$root"
-# This machine may trust certificates of its own, without which pip could reach no index.
+# This machine can have additional certificates, which pip needs to reach its index.
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/usr/share/doc/*
 tar -C "$root" -c . | docker import - background-blur-rootfs

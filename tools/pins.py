@@ -1,4 +1,4 @@
-"""The packages of a lock, as `make lock` writes it."""
+"""Parse a lock file of `make lock`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A package of the lock: what was pinned, and which packages asked for it."""
+    """A pinned package, and the packages that require it."""
 
     name: str
     version: str
     sha256: tuple[str, ...]
-    """One for each file of the release; which one is installed depends on the machine."""
-    wanted_by: tuple[str, ...]
+    """One for each file of the release; the machine decides which file is installed."""
+    required_by: tuple[str, ...]
 
     @property
     def purl(self) -> str:
@@ -23,7 +23,7 @@ class Pin:
 
 
 def read_lock(text: str) -> list[Pin]:
-    """Read a lock as `make lock` writes it."""
+    """Parse the text of a lock file."""
     return list(map(_pin, re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]))
 
 
@@ -31,5 +31,5 @@ def _pin(entry: str) -> Pin:
     name, version = entry.split(maxsplit=1)[0].split("==")
     hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
     _, _, via = entry.partition("# via")
-    wanted_by = re.findall(r"[a-z0-9.-]*[a-z0-9]$", via, re.MULTILINE)
-    return Pin(name, version, tuple(hashes), tuple(wanted_by))
+    required_by = re.findall(r"[a-z0-9.-]*[a-z0-9]$", via, re.MULTILINE)
+    return Pin(name, version, tuple(hashes), tuple(required_by))

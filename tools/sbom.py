@@ -1,10 +1,11 @@
-"""Writes the bill of materials of the function's image: `python tools/sbom.py --into file`.
+"""Write the bill of materials of the function's image: `python tools/sbom.py --into file`.
 
-It is CycloneDX 1.6 in JSON (https://cyclonedx.org/docs/1.6/json/): the packages of the lock with
-the hashes of their files, their licences and the native libraries that their wheels bring along,
-the model's files, and the base image. Licences and libraries are those of the packages that are
-installed here, at the lock's versions. It has no time of its making, and its number comes from its
-content, so that the same checkout gives the same file.
+The format is CycloneDX 1.6 in JSON (https://cyclonedx.org/docs/1.6/json/). It lists the packages of
+the lock with the hashes of their files, their licences and the native libraries in their wheels,
+the model's files, and the base image. Licences and libraries come from the installed packages,
+which must have the lock's versions. There is no timestamp, and the serial number is made from the
+content, so the same checkout gives the same file. docs/adr/0020-bill-of-materials.md compares this
+script with cyclonedx-bom.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ LICENCES = {
     "MIT License": "MIT",
     "MIT No Attribution License (MIT-0)": "MIT-0",
 }
-"""What packages write in place of an identifier of SPDX's (https://spdx.org/licenses/)."""
+"""The SPDX identifiers (https://spdx.org/licenses/) for other names of licences in packages."""
 IDENTIFIERS = {*LICENCES.values(), "BSD-3-Clause"}
 
 
 def package(pin: Pin) -> Component:
-    """Describe a package.
+    """Return the component of a package.
 
     Raises:
-        ValueError: another version than the lock's is installed here.
+        ValueError: the installed version is not the lock's.
 
     """
     installed = metadata.distribution(pin.name)
@@ -69,18 +70,20 @@ def package(pin: Pin) -> Component:
     }
 
 
-def licences(told: metadata.PackageMetadata) -> list[Component]:
-    """Return what the package says of its licence, in SPDX's words where it can be."""
-    if "License-Expression" in told:
-        return [{"expression": told["License-Expression"]}]
-    named = [each for each in told.get_all("Classifier", []) if each.startswith("License ::")]
-    names = [each.rpartition(" :: ")[2] for each in named] or [told["License"]]
+def licences(package_metadata: metadata.PackageMetadata) -> list[Component]:
+    """Return the licences in a package's metadata, as SPDX identifiers if possible."""
+    if "License-Expression" in package_metadata:
+        return [{"expression": package_metadata["License-Expression"]}]
+    classifiers = [
+        each for each in package_metadata.get_all("Classifier", []) if each.startswith("License ::")
+    ]
+    names = [each.rpartition(" :: ")[2] for each in classifiers] or [package_metadata["License"]]
     known = [LICENCES.get(name, name) for name in names]
     return [{"license": {"id" if name in IDENTIFIERS else "name": name}} for name in known]
 
 
 def bundled(installed: metadata.Distribution) -> list[Component]:
-    """Return the native libraries of others that a wheel has in its folder `<name>.libs`."""
+    """Return the native libraries of other projects, in a wheel's folder `<name>.libs`."""
     return [
         {
             "type": "file",
@@ -94,7 +97,7 @@ def bundled(installed: metadata.Distribution) -> list[Component]:
 
 
 def models(name: str, folder: Path) -> list[Component]:
-    """Describe the pinned file of the model, and its light form if it has one."""
+    """Return the components of the model: its pinned file, and its light form if it has one."""
     rows = tomllib.loads(MODELS.read_text("utf-8"))
     [(pinned, row)] = [(key, row) for key, row in rows.items() if name in {key, row.get("light")}]
     original = _model(pinned, row, row["sha256"])
@@ -137,13 +140,13 @@ def _model(name: str, row: dict[str, Any], sha256: str) -> Component:
 
 
 def base(dockerfile: str) -> Component:
-    """Describe the image that the function's is built on unless another one is named."""
+    """Return the component of the default base image."""
     [(name, version)] = re.findall(r"^ARG BASE_IMAGE=(\S+):(\S+)$", dockerfile, re.MULTILINE)
     return {"type": "container", "bom-ref": "base", "name": name, "version": version}
 
 
 def bill(model: str, folder: Path) -> dict[str, Any]:
-    """Return the whole document for an image with this model, whose files are in the folder."""
+    """Return the document for an image with this model, whose files are in the folder."""
     pins = read_lock(LOCK.read_text("utf-8"))
     components = [*map(package, pins), *models(model, folder)]
     components += people_models(folder)
@@ -164,25 +167,25 @@ def bill(model: str, folder: Path) -> dict[str, Any]:
 
 
 def dependencies(pins: list[Pin], references: list[str]) -> list[Component]:
-    """Return what needs what; what no package asked for, the function does."""
-    asked = {pin.purl for pin in pins if "function.in" not in pin.wanted_by}
-    needs = {pin.purl: [p.purl for p in pins if pin.name in p.wanted_by] for pin in pins}
+    """Return the dependencies of each package; those in function.in are the function's own."""
+    asked = {pin.purl for pin in pins if "function.in" not in pin.required_by}
+    needs = {pin.purl: [p.purl for p in pins if pin.name in p.required_by] for pin in pins}
     needs[FUNCTION] = [each for each in references if each not in asked]
     return [{"ref": ref, "dependsOn": sorted(on)} for ref, on in sorted(needs.items())]
 
 
 def sha_256(digest: str) -> dict[str, str]:
-    """Write a digest as the document has it."""
+    """Return the object of a digest."""
     return {"alg": "SHA-256", "content": digest}
 
 
 def _hexadecimal(digest: str) -> str:
-    """Turn the digest of a wheel's RECORD, base64 without its padding, into hexadecimal."""
+    """Convert a digest in a wheel's RECORD, base64 without padding, to hexadecimal."""
     return base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the file and say in a line what is in it."""
+    """Write the file and print the number of components."""
     parser = argparse.ArgumentParser(description="Write the bill of materials of the image.")
     parser.add_argument("--model", default="u2netp-light", help="the network in the image")
     parser.add_argument("--into", type=Path, required=True, help="the file to write")

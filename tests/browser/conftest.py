@@ -1,4 +1,4 @@
-"""Debian's Chromium, a page of another origin, and the service's own page."""
+"""Fixtures for browser tests: Chromium, the service's page, and a page of another origin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["by_link"]
 
 CHROMIUM_OPTIONS = [
-    "--no-sandbox",  # which refuses to start as root; only pages of our own are opened
+    "--no-sandbox",  # Chromium does not start as root with it; only our own pages are opened
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
@@ -29,7 +29,7 @@ CHROMIUM_OPTIONS = [
 
 
 class BlankPage(BaseHTTPRequestHandler):
-    """Answers every GET with an empty page."""
+    """Responds to every GET with an empty page."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -38,7 +38,7 @@ class BlankPage(BaseHTTPRequestHandler):
         self.wfile.write(b"<!doctype html><title>another origin</title>")
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="session")
@@ -81,5 +81,5 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def visit(context: BrowserContext, served: Api) -> Visit:
-    """Return the service's page, as somebody finds it who has no key yet."""
+    """Return the service's page, opened without a key."""
     return Visit.begun(context, served)

@@ -1,4 +1,4 @@
-"""The page in use: from a photo to its result, by mouse and by keyboard, small and large."""
+"""The main functions of the page: from a photo to its result, by mouse and by keyboard."""
 
 from __future__ import annotations
 

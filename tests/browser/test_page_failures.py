@@ -1,4 +1,4 @@
-"""What the page says when something is wrong, and that it goes on from there."""
+"""The error messages of the page, and how it continues after an error."""
 
 from __future__ import annotations
 

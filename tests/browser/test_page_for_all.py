@@ -1,4 +1,4 @@
-"""The pages for everyone: on a phone, in the dark, read aloud, and without anybody listening."""
+"""Accessibility, small screens, dark mode and privacy of the pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCREENS = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")]
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}px-{screen[1]}")
 def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
-    """Return a browser of this width; it lets the judge of the page in, whom the page does not."""
+    """Return a browser window of this width, in which axe can be injected despite the policy."""
     width, scheme = request.param
     viewport: Any = {"width": width, "height": 800}
     context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)
@@ -196,19 +196,19 @@ def test_the_form_sends_a_real_call_and_shows_its_response(
         {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": make.jpeg()}
     )
     form.locator("button").click()
-    form.locator(".answer img").wait_for()
-    assert "HTTP 200" in form.locator(".answer pre").inner_text()
+    form.locator(".response img").wait_for()
+    assert "HTTP 200" in form.locator(".response pre").inner_text()
     assert visit.balance() == before - 1
     form.locator("[name=radius]").fill("99")
     form.locator("button").click()
-    form.locator(".answer pre:has-text('invalid_radius')").wait_for()
+    form.locator(".response pre:has-text('invalid_radius')").wait_for()
     visit.page.click("#createUpload summary:text-is('Try it')")
     form = visit.page.locator("#createUpload .try")
     form.locator("[name=ApiKey]").fill(served.key)
     form.locator("[name=content_type]").select_option("image/jpeg")
     form.locator("[name=bytes]").fill("1000")
     form.locator("button").click()
-    form.locator(".answer pre:has-text('upload_id')").wait_for()
+    form.locator(".response pre:has-text('upload_id')").wait_for()
     assert not visit.errors
 
 

@@ -1,4 +1,4 @@
-"""Where the page's parts are: nothing is covered, cut off or squeezed."""
+"""The layout of the page: nothing is covered, cut off or squeezed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def photo(size: tuple[int, int] = (192, 192)) -> bytes:
 
 @pytest.fixture
 def phone(chromium: Browser, served: Api) -> Iterator[Visit]:
-    """Return the page on a telephone: small, and with a finger instead of a mouse."""
+    """Return the page on a phone: a small touch screen."""
     size: Any = PHONE
     context = chromium.new_context(viewport=size, has_touch=True, is_mobile=True)
     yield Visit.begun(context, served)
@@ -43,7 +43,7 @@ def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - playwright'
 
 
 def footer_above_bar(visit: Visit) -> float:
-    """Return the pixels between the end of the footer's text and the bar, at the page's end."""
+    """Return the pixels between the footer's text and the bar at the end of the page."""
     visit.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     gap: float = visit.page.evaluate(
         """() => document.getElementById("go-bar").getBoundingClientRect().top

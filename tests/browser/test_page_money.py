@@ -1,4 +1,4 @@
-"""The page's words about money when an answer is lost, and that trying again is charged once."""
+"""The page's texts about costs after a lost response, and that a retry is charged once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a visitor does with results: formats, names, zoom, several photos, and what each costs."""
+"""Results on the page: formats, names, zoom, several photos, and costs."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_nothing_moves_for_a_visitor_who_prefers_reduced_motion(
 
 
 def scale_of(visit: Visit) -> float:
-    """Return how many pixels of the screen a pixel of the result has."""
+    """Return the number of screen pixels for each pixel of the result."""
     scale: float = visit.page.evaluate(
         "after.getBoundingClientRect().width * devicePixelRatio / after.naturalWidth"
     )

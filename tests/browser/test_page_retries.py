@@ -1,4 +1,4 @@
-"""Which photos the page offers to send again after errors, and how it describes the errors."""
+"""Which photos the page offers to send again after errors, and the error messages."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def _fulfill(route: Route, **answer: Any) -> None:  # noqa: ANN401 - playwright'
 
 
 def plain() -> bytes:
-    """Return a picture of one colour, in which the model finds no subject."""
+    """Return an image of one colour, in which the model finds no subject."""
     buffer = io.BytesIO()
     Image.new("RGB", (300, 300), (120, 140, 160)).save(buffer, "JPEG")
     return buffer.getvalue()
 
 
 def send_four(visit: Visit) -> None:
-    """Remove the background of four photos, two of which can never succeed."""
+    """Remove the background of four photos, two of which cannot succeed."""
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     visit.page.check("input[value=cutout]", force=True)
@@ -47,7 +47,7 @@ def send_four(visit: Visit) -> None:
 
 
 def answer_with(visit: Visit, code: str, status: int, **more: str) -> None:
-    error = {"code": code, "message": "What the API wrote.", "request_id": "req_1", **more}
+    error = {"code": code, "message": "The message of the API.", "request_id": "req_1", **more}
     headers = {"X-Credits-Charged": "0"}
     handler = partial(_fulfill, status=status, headers=headers, json={"error": error})
     visit.page.route(BLUR, handler, times=1)
@@ -115,7 +115,7 @@ def test_an_error_is_described_once(code: str, visit: Visit) -> None:
     answer_with(visit, code, 422)
     visit.page.click("#go")
     text = visit.failure()
-    assert "What the API wrote" not in text
+    assert "The message of the API" not in text
     assert visit.page.locator("#failure-text p:not(.trace)").count() == 2
 
 

@@ -1,4 +1,4 @@
-"""The PNGs of our own writer, read by others: libpng's checker and Chromium."""
+"""The PNGs of our writer, checked with pngcheck and Chromium."""
 
 from __future__ import annotations
 

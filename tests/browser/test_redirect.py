@@ -1,4 +1,4 @@
-"""A page's fetch(), redirected to the bucket: what a browser really sends and lets through."""
+"""A page's fetch() that is redirected to the bucket: which requests Chromium sends and allows."""
 
 from __future__ import annotations
 

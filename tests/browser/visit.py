@@ -1,4 +1,4 @@
-"""Somebody at the page: what they do, what they see, and what leaves their browser."""
+"""A visit to the page: its actions, its content, and the requests of the browser."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ PIXELS = """async (id) => {
   return [canvas.height, canvas.width, btoa(text)];
 }"""
 TABS = 60
-"""More presses of the key than there are stops on the page."""
+"""More than the number of focusable elements on the page."""
 
 
 @dataclass
 class Visit:
-    """A page and everything that it has asked for."""
+    """A page and all its requests."""
 
     page: Page
     api: Api
@@ -43,7 +43,7 @@ class Visit:
 
     @classmethod
     def begun(cls, context: BrowserContext, api: Api, path: str = "/") -> Visit:
-        """Open a page of the service, and listen."""
+        """Open a page of the service, and record its requests and messages."""
         page = context.new_page()
         visit = cls(page, api)
         page.on("request", lambda request: visit.asked.append(request.url))
@@ -57,7 +57,7 @@ class Visit:
             self.errors.append(message.text)
 
     def use_key(self, key: str) -> None:
-        """Type a key and take it."""
+        """Enter a key and use it."""
         self.page.fill("#key", key)
         self.page.click("#key-use")
 
@@ -67,7 +67,7 @@ class Visit:
         self.page.set_input_files("#file", file)
 
     def blur(self) -> None:
-        """Ask for the picture, and wait until it is there."""
+        """Blur the photo and wait for the result."""
         self.page.click("#go")
         self.page.wait_for_selector("#progress:not(:visible)", state="attached", timeout=60_000)
         self.page.wait_for_selector("#outcome:visible")
@@ -79,7 +79,7 @@ class Visit:
             self.page.wait_for_timeout(50)
 
     def in_view(self, selector: str) -> bool:
-        """Return whether an element is whole in the window, and not covered by another one."""
+        """Return whether an element is completely visible in the window."""
         script = """(element) => {
           const { top, bottom, left, right } = element.getBoundingClientRect();
           const isInside = top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
@@ -90,29 +90,29 @@ class Visit:
         return answer
 
     def begin(self, data: bytes | None = None, key: str | None = None) -> None:
-        """Come with a good key and a photo."""
+        """Enter a valid key and choose a photo."""
         self.use_key(key or self.api.key)
         self.page.wait_for_selector("#key-known:visible")
         self.give("photo.jpg", data or make.jpeg())
         self.page.wait_for_selector("#frame:not([data-state=compare])")
 
     def failure(self) -> str:
-        """Wait until something is said to be wrong, and return it."""
+        """Wait for an error message and return it."""
         self.page.wait_for_selector("#failure:visible", timeout=60_000)
         return self.page.inner_text("#failure")
 
     def fact(self, name: str) -> str:
-        """Return one of the facts that are told of a result."""
+        """Return one of the facts of a result."""
         return self.page.inner_text(f"#facts div:has(dt:text-is('{name}')) dd")
 
     def pixels(self, image: str) -> NDArray[np.uint8]:
-        """Return what an image of the page shows, (H, W, 4)."""
+        """Return the pixels of an image on the page, (H, W, 4)."""
         height, width, text = self.page.evaluate(PIXELS, image)
         data = np.frombuffer(base64.b64decode(text), np.uint8)
         return data.reshape(height, width, 4)
 
     def shown(self) -> NDArray[np.int16]:
-        """Return a picture of the stage as it is on the screen, (H, W, 3)."""
+        """Return a screenshot of the stage, (H, W, 3)."""
         with Image.open(io.BytesIO(self.page.locator("#frame").screenshot())) as picture:
             return np.asarray(picture.convert("RGB")).astype(np.int16)
 
@@ -123,7 +123,7 @@ class Visit:
         return begun.value.suggested_filename, Path(begun.value.path()).read_bytes()
 
     def tab_to(self, element: str) -> None:
-        """Press the tabulator until an element has the focus."""
+        """Press Tab until an element has the focus."""
         for _ in range(TABS):
             self.page.keyboard.press("Tab")
             if self.page.evaluate("document.activeElement.id") == element:
@@ -132,13 +132,13 @@ class Visit:
         raise AssertionError(message)
 
     def balance(self, key: str | None = None) -> int:
-        """Ask the API, not the page, for the credits that are left."""
+        """Ask the API for the balance."""
         headers = {"ApiKey": key or self.api.key}
         answer = requests.get(f"{self.api.server.url}/v2/account", headers=headers, timeout=30)
         left: int = answer.json()["balance"]
         return left
 
     def key_error(self) -> str:
-        """Wait until something is wrong with the key, and return it."""
+        """Wait for an error message next to the key's field, and return it."""
         self.page.wait_for_selector("#key-error:visible", timeout=60_000)
         return self.page.inner_text("#key-error")

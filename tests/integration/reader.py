@@ -1,4 +1,4 @@
-"""Someone who follows the documentation: in a folder with photos, command by command."""
+"""A reader who follows the documentation, in a folder with photos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE_S = 60
 
 
 def furnish(folder: Path) -> Path:
-    """Put into a folder what the commands speak of; return the folder that `bgblur` is in."""
+    """Create the files that the commands use; return the folder of `bgblur`."""
     programs = folder / ".venv" / "bin"
     for path in (*(folder / name for name in PHOTOS), programs / "python"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,16 +31,16 @@ def furnish(folder: Path) -> Path:
 
 
 class Reader:
-    """Types commands as they stand, but for the words that everyone has to fill in."""
+    """Runs commands unchanged, except for the words that each reader has to replace."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], words: Mapping[str, str]) -> None:
-        """Keep what to put in place of which word, such as a server's address."""
+        """Keep the replacements of words, such as a server's address."""
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
     def types(self, command: str) -> str:
-        """Run a command, say yes where it asks, and learn the account or key that it prints.
+        """Run a command, confirm its questions, and remember the account or key that it prints.
 
-        Returns what it printed.
+        Return its output.
         """
         if command.startswith("export "):
             variables = shlex.split(self.filled_in(command))[1:]
@@ -53,7 +53,7 @@ class Reader:
         return printed
 
     def runs(self, command: list[str]) -> str:
-        """Run a program, which has to succeed, and return what it printed."""
+        """Run a program, which has to succeed, and return its output."""
         done = subprocess.run(
             command,
             cwd=self._folder,
@@ -68,7 +68,7 @@ class Reader:
         return done.stdout
 
     def filled_in(self, text: str) -> str:
-        """Return a text with every word that is known replaced."""
+        """Return the text with all known words replaced."""
         for word, value in self._words.items():
             text = re.sub(rf"\b{re.escape(word)}\b", value, text)
         return text

@@ -22,12 +22,12 @@ BGBLUR = (sys.executable, "-m", "bgblur")
 
 @dataclass
 class Running:
-    """The process and where it answers."""
+    """The process and its address."""
 
     process: subprocess.Popen[bytes]
     url: str
     out: Path
-    """What it prints; there as long as it runs."""
+    """Its output, while it runs."""
 
     @property
     def blur_url(self) -> str:
@@ -49,10 +49,10 @@ def environment(folder: Path, model_dir: Path, **settings: str) -> dict[str, str
 def running(
     folder: Path, env: Mapping[str, str], *options: str, under: Sequence[str] = ()
 ) -> Iterator[Running]:
-    """Start a server, wait until it says where it listens, and stop it at the end.
+    """Start a server, wait until it prints its address, and stop it at the end.
 
-    `under` is a command that becomes the server, such as one that gives up privileges first.
-    What it prints goes to files: a pipe that nobody reads would stop it once it is full.
+    `under` is a command that starts the server, such as one that drops privileges first. The
+    output goes to files: a full pipe without a reader would block the server.
     """
     with (
         (folder / "server.log").open("a") as log,
@@ -79,5 +79,5 @@ def _announced(process: subprocess.Popen[bytes], out: Path) -> Running:
             return Running(process, found[1], out)
         assert process.poll() is None, f"the server ended with {process.poll()}"
         time.sleep(0.05)
-    message = f"the server said nothing for {START_S} s"
+    message = f"the server did not start within {START_S} s"
     raise TimeoutError(message)

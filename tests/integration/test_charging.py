@@ -1,4 +1,4 @@
-"""What a real server charges for, and what it counts, when a call does not end as usual."""
+"""Credits and rate limit of a real server for calls that end unusually."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from tests.integration.running import Running
 
 NOTICED_S = 1.0
-"""How long the front process may take to see that a connection was reset."""
+"""The time in which the front process must notice that a connection was reset."""
 
 
 def send(server: Running, key: str, photo: bytes, **headers: str) -> socket.socket:
-    """Send a photo and return the connection, with the answer still to come."""
+    """Send a photo and return the connection, before the response."""
     form = {"image": photo, "radius": (None, "12")}
     prepared = requests.Request("POST", server.blur_url, files=form).prepare()
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
@@ -39,7 +39,7 @@ def send(server: Running, key: str, photo: bytes, **headers: str) -> socket.sock
 
 
 def reset(connection: socket.socket) -> None:
-    """Close a connection with RST, as a client does that has crashed."""
+    """Close a connection with RST, like a client that has crashed."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
@@ -78,7 +78,7 @@ def test_an_uncharged_call_counts_by_its_cpu_time(tmp_path: Path, model_dir: Pat
 
 
 def remaining(server: Running, key: str, photo: bytes) -> int:
-    """Blur a photo and return how many requests its key can send at once then."""
+    """Blur a photo and return how many requests its key can then send at once."""
     answer = requests.post(
         server.blur_url,
         headers={"ApiKey": key},

@@ -1,4 +1,4 @@
-"""The operator's commands on a real database, as a shell calls them."""
+"""The operator's commands in a shell, on a real database."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def bgblur(tmp_path: Path) -> Command:
     return run
 
 
-def read(done: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - whatever the JSON is
+def read(done: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - any JSON
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -159,7 +159,7 @@ def test_a_key_can_have_its_own_rate_limit(bgblur: Command) -> None:
         (("accounts", "adjust", "nobody123456", "-3", "--note", "x", "--yes"), 1, "nobody123456"),
         (("accounts", "top-up", "nobody123456", "0"), 2, "0"),
         (("accounts", "top-up", "nobody123456", "9" * 30), 2, "range"),
-        (("accounts", "adjust", "nobody123456", "0", "--note", "x", "--yes"), 2, "nothing"),
+        (("accounts", "adjust", "nobody123456", "0", "--note", "x", "--yes"), 2, "must not be 0"),
         (("accounts", "ledger", "nobody123456"), 1, "nobody123456"),
         (("keys", "issue", "--account", "nobody"), 1, "nobody"),
         (("keys", "issue", "--expires", "999999999d"), 2, "to 36500d"),

@@ -1,4 +1,4 @@
-"""The commands have one default place for accounts, and only issuing creates it."""
+"""The default database of the commands, and which commands create it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_issuing_a_key_prints_the_database_file(words: list[str], tmp_path: Path
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of the commands as a checkout has them."""
+    """Return a copy of the commands, with the structure of a checkout."""
     root = tmp_path / "checkout"
     shutil.copytree(embedded.CHECKOUT / "tools" / "bgblur", root / "tools" / "bgblur")
     shutil.copy(embedded.CHECKOUT / "pyproject.toml", root)
@@ -117,7 +117,7 @@ def test_without_a_usable_xdg_data_home_the_home_folder_is_used(
 def test_help_names_the_data_folder(words: list[str], tmp_path: Path) -> None:
     text = re.sub(r"\s+", " ", call(*words, "--help", cwd=tmp_path).stdout)
     assert "$XDG_DATA_HOME/background-blur" in text
-    assert "BLUR_ACCOUNTS sets another place" in text
+    assert "Set BLUR_ACCOUNTS to use another database" in text
 
 
 def test_the_demo_key_belongs_to_its_accounts(tmp_path: Path, model_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every command and program of the documentation, run as it stands on a real server."""
+"""Every command and program of the documentation, run unchanged on a real server."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ NOT_TYPED = {
     'pipx install --pip-args="--find-links dist" background-blur-api': INSTALLED,
     "bgblur blur photo.jpg -r 12": INSTALLED,
     "bgblur serve --demo": INSTALLED,
-    "make run": "sets up and starts `bgblur serve --demo`, which a test of its own does here",
+    "make run": "sets up and starts `bgblur serve --demo`, which a separate test does here",
     "make test": "runs this test",
     "make e2e": "a part of CI by itself",
-    SERVE: "never ends; a test of its own starts it here and stops it",
+    SERVE: "never ends; a separate test starts and stops it here",
     ".venv-sam/bin/sam build": "`make e2e` builds the stack so",
     "make run MODEL=isnet-general-use": "brings 179 MB from its publisher, if that can be reached",
     ".venv-sam/bin/sam build --parameter-overrides Model=isnet-general-use": "brings them too",
@@ -54,10 +54,10 @@ NOT_TYPED = {
     ),
     "aws dynamodb delete-table --table-name TABLE": "needs an account of AWS",
 }
-"""Commands that cannot run here, and why; tests/unit/test_documents.py looks up what they name."""
+"""Commands that cannot run here, and why; tests/unit/test_documents.py checks their names."""
 
 TELLING = {"json", ""}
-"""Languages of blocks that show something and are not to be run: answers, maps, a query's text."""
+"""Languages of blocks that are not run: responses, diagrams, the text of a query."""
 
 BLOCKS = [
     block
@@ -81,7 +81,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(model_dir: Path) -> dict[str, str]:
-    """The environment of a reader who has set nothing, in a checkout of their own."""
+    """The environment of a reader without settings, in a separate checkout."""
     ours = {name: text for name, text in os.environ.items() if "BLUR_" not in name}
     return {
         **ours,
@@ -99,7 +99,7 @@ def server(folder: Path, env: dict[str, str]) -> Iterator[Running]:
 
 @pytest.fixture
 def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
-    """Someone whose server it is, and who has a key for it."""
+    """An operator with a server and a key for it."""
     key = issue(env, folder)
     words = {**dict.fromkeys(ADDRESSES, server.url), "YOUR_API_KEY": key}
     path = f"{folder / '.venv' / 'bin'}:{env['PATH']}"

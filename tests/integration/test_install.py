@@ -1,4 +1,4 @@
-"""The two wheels, installed where nothing else is: no checkout, no make, no build tools."""
+"""The two wheels, installed without a checkout, make or build tools."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bgblur(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install both wheels and what they depend on into a new environment; return its command."""
+    """Install both wheels and their dependencies into a new environment; return its command."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
     subprocess.run([UV, "venv", "--quiet", folder], check=True)
     install = [str(UV), "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
@@ -43,7 +43,7 @@ def bgblur(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
-    """An empty folder to work in, and an empty home next to it."""
+    """An empty working folder, and an empty home folder next to it."""
     (tmp_path / "home").mkdir()
     folder = tmp_path / "work"
     folder.mkdir()
@@ -51,7 +51,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 def environ(folder: Path) -> dict[str, str]:
-    """Return an environment without a checkout, a tool or a setting of the tests."""
+    """Return an environment without the checkout, the tools and the settings of the tests."""
     return {"PATH": os.devnull, "HOME": str(folder.parent / "home")}
 
 
@@ -121,7 +121,7 @@ def test_both_wheels_have_the_same_version(wheels: Path) -> None:
 
 @contextmanager
 def served(bgblur: Path, folder: Path) -> Iterator[tuple[str, str]]:
-    """Run `bgblur serve --demo` in the folder; give its address and the demo key."""
+    """Run `bgblur serve --demo` in the folder; yield its address and the demo key."""
     command = [str(bgblur), "serve", "--demo", "--port", "0"]
     with subprocess.Popen(
         command, cwd=folder, env=environ(folder), stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""Where the server listens, and the messages when it cannot."""
+"""The server's address, and the messages if it cannot listen."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_address_of_another_machine_is_a_clear_error(tmp_path: Path, model_di
 def test_make_run_shows_how_to_use_another_port_and_prints_no_more() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        # Nothing is installed or downloaded here: -o takes what `run` needs as it is.
+        # Nothing is installed or downloaded here: with -o, make does not rebuild prerequisites.
         arguments = (
             "run",
             f"PORT={port}",
@@ -83,14 +83,14 @@ def test_a_server_on_all_addresses_prints_usable_urls_and_a_warning(
     tmp_path: Path, model_dir: Path
 ) -> None:
     env = environment(tmp_path, model_dir)
-    with running(tmp_path, env, "--host", "0.0.0.0") as server:  # noqa: S104 - that is the test
+    with running(tmp_path, env, "--host", "0.0.0.0") as server:  # noqa: S104 - the test needs it
         printed = re.findall(r"http://\S+:\d+", server.out.read_text())
         assert not any("0.0.0.0" in url for url in printed)  # noqa: S104
         assert any("127.0.0.1" in url for url in printed)
         assert len(printed) == len(own_addresses(socket.AF_INET)) + 1
         for url in printed:
             assert requests.get(f"{url}/health", timeout=30).json() == {"status": "ok"}
-    assert "travel unencrypted (HTTP)" in (tmp_path / "server.log").read_text()
+    assert "sent unencrypted (HTTP)" in (tmp_path / "server.log").read_text()
 
 
 def test_a_server_for_this_machine_prints_no_warning(tmp_path: Path, model_dir: Path) -> None:

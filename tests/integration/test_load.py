@@ -1,4 +1,4 @@
-"""The load script, a moment of it: users who send photos to a real server."""
+"""A short run of the load script: users who send photos to a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rembg is the reference: its own session must give the map that our matte begins with."""
+"""rembg is the reference: its session must give the same matte as ours before refinement."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PHOTOS = ("astronaut", "chelsea", "coffee")
 
 @pytest.fixture(scope="module")
 def rembg_home(model_dir: Path) -> Iterator[Path]:
-    """Rembg takes a model that lies in U2NET_HOME, and fetches one only if none is there.
+    """Set U2NET_HOME, where rembg finds the model and downloads nothing.
 
-    Without NUMBA_DISABLE_JIT importing it would compile for a minute or two.
+    Without NUMBA_DISABLE_JIT, importing rembg would compile for a minute or two.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBA_DISABLE_JIT", "1")
@@ -31,7 +31,7 @@ def rembg_home(model_dir: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(("model", "levels"), [("u2netp", 2), ("u2netp-light", 4)])
 @pytest.mark.parametrize("name", PHOTOS)
-@pytest.mark.filterwarnings("ignore")  # rembg and what it imports warn of deprecations
+@pytest.mark.filterwarnings("ignore")  # rembg and its imports emit deprecation warnings
 def test_the_matte_before_refinement_is_rembgs(
     rembg_home: Path, name: str, model: str, levels: int
 ) -> None:

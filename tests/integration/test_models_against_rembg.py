@@ -1,7 +1,8 @@
-"""Each row of the table of models against rembg's own session class of that name.
+"""Each row of the table of models, compared with rembg's session class of that name.
 
-The networks are stand-ins of the same signature: a photo of the row's size in, maps of that size
-out. What they make of a pixel bends, so that another mean, deviation or activation shows.
+The networks are small replacements with the same signature: a photo of the row's size in, maps of
+that size out. Their function is not linear, so a wrong mean, deviation or activation changes the
+mask.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ if TYPE_CHECKING:
 
 PHOTOS = ("astronaut", "chelsea")
 ONLY_HERE = "u2netp-light"
-"""rembg has no such model: it is held against u2netp's mask in `test_matte_against_rembg`."""
+"""rembg has no such model; `test_matte_against_rembg` compares it with u2netp's mask."""
 REMBGS = [name for name in MODELS if name != ONLY_HERE]
 WEIGHTS = np.array([[1.5, -0.8, 0.7], [-2, 1, 0.3]], np.float32).reshape(2, 3, 1, 1)
 BIASES = np.array([-0.6, 0.4], np.float32)
 LEVELS = 1
-"""The greatest difference of a pixel: sigmoids differ in their last bit, and levels are cut."""
+"""The largest difference of a pixel: sigmoids differ in the last bit, and levels are truncated."""
 
 
 def stand_in(spec: ModelSpec) -> onnx.ModelProto:
-    """Make a network whose first map is to be read, and a second one that is another."""
+    """Make a network with two different outputs, of which the first one must be used."""
     side = spec.side_px
     maps = ("fine", "coarse")
     nodes = [
@@ -61,7 +62,7 @@ def stand_in(spec: ModelSpec) -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a stand-in for every row, where rembg looks for its models."""
+    """Return a folder with a test network for every row, in which rembg looks for its models."""
     folder = tmp_path_factory.mktemp("models")
     for name in REMBGS:
         onnx.save(stand_in(MODELS[name]), folder / MODELS[name].file)
@@ -69,16 +70,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def our_mask(spec: ModelSpec, home: Path, photo: RgbU8) -> AlphaU8:
-    """Return our map, stretched and enlarged with Lanczos."""
+    """Return our matte, stretched and upscaled with Lanczos."""
     raw = open_model(spec, home, threads=1).predict(photo)
     size = (photo.shape[1], photo.shape[0])
     return np.asarray(Image.fromarray(stretch(raw)).resize(size, Image.Resampling.LANCZOS))
 
 
 def rembgs_mask(name: str, home: Path, photo: RgbU8) -> AlphaU8:
-    """Return the mask of rembg's session, which fetches nothing that lies in U2NET_HOME."""
+    """Return the mask of rembg's session, which uses the files in U2NET_HOME."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_DISABLE_JIT", "1")  # importing rembg compiles for a minute otherwise
+        patch.setenv("NUMBA_DISABLE_JIT", "1")  # otherwise importing rembg compiles for a minute
         patch.setenv("U2NET_HOME", str(home))
         patch.setattr("pooch.retrieve", None)
         from rembg import new_session  # noqa: PLC0415 - after the environment is set
@@ -93,7 +94,7 @@ def greatest_difference(ours: AlphaU8, theirs: AlphaU8) -> int:
 
 @pytest.mark.parametrize("photo_name", PHOTOS)
 @pytest.mark.parametrize("name", REMBGS)
-@pytest.mark.filterwarnings("ignore")  # rembg and what it imports warn of deprecations
+@pytest.mark.filterwarnings("ignore")  # rembg and its imports emit deprecation warnings
 def test_each_model_gives_the_mask_of_rembgs_session(
     name: str, photo_name: str, home: Path
 ) -> None:

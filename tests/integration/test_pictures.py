@@ -1,4 +1,4 @@
-"""The real model on real photos, and on pictures of nothing."""
+"""The real model on real photos, and on images without a subject."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FACES = {
     "astronaut": (slice(60, 130), slice(195, 260)),
     "chelsea": (slice(90, 200), slice(110, 240)),
 }
-"""Rows and columns that lie well inside each face."""
+"""Rows and columns inside each face."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def blurred(model: Model, picture: RgbU8, radius_px: int, mode: str = "backgroun
 
 
 def high_frequency_energy(picture: RgbU8, where: AlphaU8) -> float:
-    """The mean square of what a Gaussian of 4 px takes away, over some pixels."""
+    """The mean square of the difference to a Gaussian blur of 4 px, over some pixels."""
     grey = picture.mean(axis=2)
     detail = grey - gaussian_filter(grey, 4)
     return float((detail[where > 0] ** 2).mean())

@@ -1,4 +1,4 @@
-"""A real server, driven by the clients that people use."""
+"""A real server, with the clients that people use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def server(folder: Path, model_dir: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def api_key(folder: Path, model_dir: Path, server: Running) -> str:
-    """Return a key that the command line issued while the server runs."""
+    """Return a key that was issued while the server runs."""
     del server
     done = subprocess.run(
         [*BGBLUR, "keys", "issue", "--credits", "1000", "--json"],

@@ -1,4 +1,4 @@
-"""The commands on a pseudo-terminal, where people see them."""
+"""The commands on a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @dataclass(frozen=True)
 class Shown:
-    """What a terminal got, and the exit code."""
+    """The output on a terminal, and the exit code."""
 
     raw: str
     code: int

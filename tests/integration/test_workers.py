@@ -1,4 +1,4 @@
-"""A real server with several processes behind it: what they share, and how they end."""
+"""A real server with several workers: shared accounts, failures and the stop."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_short_requests_get_a_response_while_every_worker_is_busy(
 
 @dataclass(frozen=True)
 class AtWork:
-    """The one worker of a server, with a photo of a customer who came with five credits."""
+    """A server's only worker, and a photo of a customer with five credits."""
 
     server: Running
     key: str
@@ -157,7 +157,7 @@ def test_a_worker_that_dies_loses_one_request_and_is_replaced(
     answer = at_work.answer.result()
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "Idempotency-Key" in answer.json()["error"]["message"]
-    assert "X-Credits-Charged" not in answer.headers  # nobody knows yet
+    assert "X-Credits-Charged" not in answer.headers  # not known yet
     assert post(server, key, photo).status_code == 200
     assert children(server).isdisjoint({at_work.worker})
     until(lambda: balance(server, key) == (4, 0))

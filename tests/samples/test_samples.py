@@ -1,4 +1,4 @@
-"""The samples of the documentation, run as they stand but for the address and the key."""
+"""The samples of the documentation, run unchanged except for the address and the key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["by_link"]
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 ADDRESS, KEY = "https://api.example.com", "YOUR_API_KEY"
 REVIEWED = ["Blur.kt", "Blur.swift"]
-"""What needs a phone's tools to run."""
+"""The samples that need a phone's tools."""
 
 
 def node() -> str:
@@ -34,7 +34,7 @@ RUNNERS = {"blur.sh": "sh", "blur.py": sys.executable, "blur.mjs": node(), "blur
 
 @dataclass(frozen=True)
 class Ran:
-    """How a sample ended, and what it left in its folder."""
+    """A sample's exit code, its output, and the files in its folder."""
 
     code: int
     complaint: str

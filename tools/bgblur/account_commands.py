@@ -31,12 +31,12 @@ from blur.accounts.model import Account, EntryKind
 from blur.api.account import rfc3339
 
 EXIT_DIFFERENCES = 3
-"""Exit code of an audit that found a difference."""
+"""The exit code of an audit that found a difference."""
 
 
 @click.group(epilog=ACCOUNTS_HELP)
 def accounts() -> None:
-    """Accounts, their credits and their ledger."""
+    """Manage accounts, their credits and their ledger."""
 
 
 @accounts.command()
@@ -81,9 +81,9 @@ def show_(account_id: str, *, as_json: bool) -> None:
 @click.argument("account_id", type=ACCOUNT_ID)
 @json_option
 def ledger(account_id: str, *, as_json: bool) -> None:
-    """Print the account's ledger: every grant, top-up and adjustment, oldest first."""
+    """Print the ledger of an account: grants, top-ups and adjustments, oldest first."""
     with open_admin() as admin:
-        admin.store.read_account(account_id, now_us=admin.now_us)  # which has to be there
+        admin.store.read_account(account_id, now_us=admin.now_us)  # fails if it is missing
         rows = [
             {
                 "at": rfc3339(entry.at_us),
@@ -101,12 +101,12 @@ def ledger(account_id: str, *, as_json: bool) -> None:
 @click.argument("account_id", type=ACCOUNT_ID)
 @click.argument("amount", metavar="CREDITS", type=TOP_UP_CREDITS)
 @click.option(
-    "--note", type=NOTE, default="", help="A text for the ledger, such as an invoice's number."
+    "--note", type=NOTE, default="", help="A text for the ledger, such as an invoice number."
 )
 @click.option(
     "--entry-id",
     type=ENTRY_ID,
-    help="Your own id of this payment; a repeated command adds its credits once.",
+    help="Your own id of this payment. If you repeat the command, the credits are added once.",
 )
 @json_option
 def top_up(account_id: str, amount: int, note: str, entry_id: str | None, *, as_json: bool) -> None:
@@ -116,16 +116,16 @@ def top_up(account_id: str, amount: int, note: str, entry_id: str | None, *, as_
         show(_row(admin.store.read_account(account_id, now_us=admin.now_us)), as_json=as_json)
 
 
-@accounts.command(context_settings={"ignore_unknown_options": True})  # takes -3 for a number
+@accounts.command(context_settings={"ignore_unknown_options": True})  # so that -3 is a number
 @click.argument("account_id", type=ACCOUNT_ID)
 @click.argument("amount", metavar="CREDITS", type=ADJUSTMENT)
 @click.option("--note", type=REQUIRED_NOTE, required=True, help="The reason, for the ledger.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def adjust(account_id: str, amount: int, note: str, *, yes: bool, as_json: bool) -> None:
-    """Change a balance by CREDITS, such as 3 or -3; it cannot go below zero."""
+    """Change a balance by CREDITS, such as 3 or -3. It cannot become negative."""
     if amount == 0:
-        message = "an adjustment by 0 changes nothing"
+        message = "CREDITS must not be 0"
         raise click.UsageError(message)
     if not yes:
         click.confirm(f"Change the balance of {account_id} by {amount:+d}?", abort=True, err=True)
@@ -139,9 +139,9 @@ def adjust(account_id: str, amount: int, note: str, *, yes: bool, as_json: bool)
 @json_option
 @click.pass_context
 def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> None:
-    """Check that granted - used = balance + held, for ACCOUNT_ID or for every account.
+    """Check that granted - used = balance + held, for ACCOUNT_ID or for all accounts.
 
-    The exit code is 3 if an account differs; each difference is printed.
+    Prints each difference; the exit code is then 3.
     """
     with open_admin() as admin:
         store, now_us = admin.store, admin.now_us

@@ -1,4 +1,4 @@
-"""The types of the commands' arguments: each text and each number has its bounds."""
+"""The types of the commands' arguments, with the limits of each text and number."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _DURATION = re.compile(r"([0-9]{1,12})([smhd])")
 
 @dataclass(frozen=True, eq=False)
 class BoundedText(click.ParamType[str]):
-    """A text of at most `max_chars` characters, all of which can be printed."""
+    """A text of at most `max_chars` printable characters."""
 
     max_chars: int
     min_chars: int = 0
     name = "text"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text as it is.
+        """Return the text unchanged.
 
         Raises:
-            click.BadParameter: it is out of bounds.
+            click.BadParameter: it is too short, too long or not printable.
 
         """
         if problem := text_problem(value, self.max_chars, min_chars=self.min_chars):
@@ -59,10 +59,10 @@ class Duration(click.ParamType[int]):
         """Return the duration in microseconds.
 
         Raises:
-            click.BadParameter: it is not a duration, or out of bounds.
+            click.BadParameter: it is not a duration, or is too short or too long.
 
         """
-        if isinstance(value, int):  # converted already
+        if isinstance(value, int):  # already converted
             return value
         match = _DURATION.fullmatch(value)
         if match is None:
@@ -87,10 +87,10 @@ class Address(click.ParamType[tuple[str, int]]):
         """Return host and port.
 
         Raises:
-            click.BadParameter: it is not an address.
+            click.BadParameter: it is not a port or an address with a port.
 
         """
-        if isinstance(value, tuple):  # converted already
+        if isinstance(value, tuple):  # already converted
             return value
         match = _ADDRESS.fullmatch(value)
         if match is None or int(match[2]) > MAX_PORT:
@@ -103,7 +103,7 @@ ACCOUNT_ID = BoundedText(MAX_ACCOUNT_ID_CHARS, min_chars=1)
 ACCOUNT_NAME = BoundedText(MAX_NAME_CHARS)
 ENTRY_ID = BoundedText(MAX_ENTRY_ID_CHARS, min_chars=1)
 KEY_NAME = BoundedText(100, min_chars=1)
-"""A key's prefix, or its whole text."""
+"""The prefix of a key, or the whole key."""
 NOTE = BoundedText(MAX_NOTE_CHARS)
 REQUIRED_NOTE = BoundedText(MAX_NOTE_CHARS, min_chars=1)
 INITIAL_CREDITS = click.IntRange(0, MAX_CREDITS)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 PLAIN_HTTP_WARNING = (
-    "Warning: other machines can connect, and keys and photos travel unencrypted (HTTP). Put a"
+    "Warning: other machines can connect, and keys and photos are sent unencrypted (HTTP). Put a"
     " proxy with TLS in front of the server: docs/self-hosting.md has an example."
 )
 
@@ -39,7 +39,7 @@ def main() -> None:
     bgblur blur photo.jpg -r 12           blur a photo on this machine
     bgblur serve --demo                   run the API here, with a key to try it
     bgblur keys issue --credits 500       issue a key for a customer
-    """  # noqa: D301 - \b is click's mark of lines to leave as they are
+    """  # noqa: D301 - click keeps the lines after \b unchanged
 
 
 main.add_command(accounts)
@@ -55,12 +55,12 @@ main.add_command(keys)
     default=1,
     show_default=True,
     type=click.IntRange(1, 256),
-    help="Processes that blur photos; one for each CPU blurs the most photos.",
+    help="Processes that blur photos. Use one for each CPU to blur the most photos.",
 )
 @click.option(
     "--queue",
     type=click.IntRange(0),
-    help="Photos that can wait; more are answered 503.  [default: 8 for each worker]",
+    help="Photos that can wait. Further ones get a 503.  [default: 8 for each worker]",
 )
 @click.option(
     "--metrics",
@@ -73,7 +73,7 @@ main.add_command(keys)
     "--demo",
     "with_demo",
     is_flag=True,
-    help="Create a demo key; print a link to the page and a curl command.",
+    help="Create a demo key, and print a link to the page and a curl command.",
 )
 def serve(  # noqa: PLR0913 - one for each option
     host: str,
@@ -85,7 +85,7 @@ def serve(  # noqa: PLR0913 - one for each option
     with_demo: bool,
 ) -> None:
     """Serve the API on this machine until Ctrl-C or SIGTERM."""
-    # Imported here, since only this command waits for the model's runtime to load.
+    # Imported here, because loading the model's runtime takes time.
     from bgblur.serving import server  # noqa: PLC0415
     from bgblur.serving.listening import ListenError, explain  # noqa: PLC0415
     from bgblur.serving.worker_main import StartError  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Shared by all commands: settings, the accounts' store, and output."""
+"""Shared by all commands: settings, the account store, and output."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 ACCOUNTS_HELP = (
-    "Accounts and keys are in accounts.db of the data folder, from any current folder:"
-    " $XDG_DATA_HOME/background-blur (by default ~/.local/share/background-blur), or the folder"
-    " var of a checkout. BLUR_ACCOUNTS sets another place: sqlite:<path> or dynamodb:<table>."
+    "Accounts and keys are in accounts.db in the data folder: $XDG_DATA_HOME/background-blur (by"
+    " default ~/.local/share/background-blur), or the folder var of a checkout. Set BLUR_ACCOUNTS"
+    " to use another database: sqlite:<path> or dynamodb:<table>."
 )
 
 UNLIMITED_CELLS = 10_000
-"""The width of tables: scripts read whole lines, and nothing that can be copied is broken."""
+"""The width of tables, so that no line is broken: scripts read lines, and people copy keys."""
 
 
 def load_settings() -> Settings:
-    """Read the environment, or end with what is wrong with it."""
+    """Read the settings from the environment; exit with an error if one is invalid."""
     try:
         return embedded.settings(os.environ)
     except ValueError as error:
@@ -45,7 +45,7 @@ def load_settings() -> Settings:
 
 
 def accounts_location(accounts: str) -> str:
-    """Return where the accounts are: a file's absolute path, or `dynamodb:<table>`."""
+    """Return the database of the accounts: an absolute path, or `dynamodb:<table>`."""
     path = _database(accounts)
     return str(path.absolute()) if path else accounts
 
@@ -60,7 +60,7 @@ def _require_database(accounts: str) -> None:
     if path and not path.exists():
         message = (
             f"There are no accounts at {path.absolute()}. `bgblur keys issue` creates them there."
-            " Set BLUR_ACCOUNTS to use another place."
+            " Set BLUR_ACCOUNTS to use another database."
         )
         raise click.ClickException(message)
 
@@ -91,14 +91,14 @@ def open_admin(*, creates: bool = False) -> Iterator[AccountAdmin]:
 
 
 def json_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Add `--json`, which every command that prints has."""
+    """Add the option `--json` to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")(command)
 
 
 def show(record: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print one thing: a line for each field, or a JSON object.
+    """Print one record: a line for each field, or a JSON object.
 
-    The terminal wraps long lines itself, so that a key can be selected and copied whole.
+    Long lines are not broken here, so that a whole key can be selected and copied.
     """
     if as_json:
         click.echo(json.dumps(record))
@@ -112,7 +112,7 @@ def show(record: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print things of one kind: a table, or a JSON list."""
+    """Print several records: a table, or a JSON list."""
     if as_json:
         click.echo(json.dumps(list(rows)))
     elif rows:
@@ -130,14 +130,14 @@ def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
 
 
 def _fits(table: Table) -> bool:
-    """Return whether the table has its place on the terminal without breaking any cell."""
+    """Return whether the table fits on the terminal without breaking a cell."""
     console = Console(highlight=False)
     wide = console.options.update(max_width=UNLIMITED_CELLS)
     return not console.is_terminal or console.measure(table, options=wide).maximum <= console.width
 
 
 def _show_records(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print a line for each field, and an empty line between two things."""
+    """Print a line for each field, and an empty line between records."""
     for number, row in enumerate(rows):
         if number:
             click.echo()
@@ -145,7 +145,7 @@ def _show_records(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print(table: Table) -> None:
-    """Print to standard output, as wide as the table is."""
+    """Print to standard output, in the table's own width."""
     console = Console(highlight=False, width=UNLIMITED_CELLS)
     with console.capture() as capture:
         console.print(table)

@@ -1,4 +1,4 @@
-"""The demo account of `bgblur serve --demo`, so that the first call needs no set-up."""
+"""The demo account of `bgblur serve --demo`, for a first call without any setup."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ REFILL_BELOW = 100
 
 
 def key_file(accounts: str, data_folder: Path) -> Path:
-    """Return the file of the demo key that belongs to these accounts (`BLUR_ACCOUNTS`).
+    """Return the file with the demo key of these accounts (`BLUR_ACCOUNTS`).
 
-    Each store has its own, so that one server never overwrites the key of another store.
+    Each database has its own file, so that a server never overwrites the key of another one.
     """
     scheme, _, name = accounts.partition(":")
     if scheme == "sqlite":
@@ -33,10 +33,10 @@ def key_file(accounts: str, data_folder: Path) -> Path:
 
 
 def demo_key(admin: AccountAdmin, key_file: Path, *, limit: RateLimit) -> str:
-    """Return the demo key, making its account at the first start and refilling it later.
+    """Return the demo key; create its account at the first start, and refill it later.
 
-    A key is otherwise shown once and stored nowhere. This one is in a file of mode 0600 next to
-    the database, and worth no more than the credits of one machine's demo.
+    Other keys are shown once and not stored. This one is in a file with mode 0600 next to the
+    database; it is worth only the demo credits of this machine.
     """
     text = key_file.read_text().strip() if key_file.exists() else ""
     if not _is_known(admin, text):
@@ -51,7 +51,7 @@ def demo_key(admin: AccountAdmin, key_file: Path, *, limit: RateLimit) -> str:
 
 
 def curl_line(api_key: str, base_url: str) -> str:
-    """Return a command that blurs the sample photo, to be pasted into any shell."""
+    """Return a shell command that blurs the sample photo."""
     words = ["curl", "-sS", "--fail-with-body", "-H", f"ApiKey: {api_key}"]
     words += ["-F", f"image=@{site() / 'sample.jpg'}", "-F", "radius=12"]
     words += [f"{base_url}/v2/rembg/blur/", "-o", "blurred.png"]

@@ -1,4 +1,4 @@
-"""The settings of everything that runs outside Lambda: the same, with other defaults."""
+"""The settings outside Lambda: the same ones, with other defaults."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from blur.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
 DATA = Path(__file__).with_name("data")
-"""The model and the page that an installed wheel carries; a checkout has its own."""
+"""The model and the page in an installed wheel; a checkout uses its own."""
 
 
 def models() -> Path:
-    """Return the folder of the ONNX files: the wheel's, or the checkout's."""
+    """Return the folder of the ONNX files, in the wheel or in the checkout."""
     return _first(DATA / "models", CHECKOUT / "build" / "models")
 
 
 def site() -> Path:
-    """Return the folder of the page, found in the same order."""
+    """Return the folder of the page, in the wheel or in the checkout."""
     return _first(DATA / "site", CHECKOUT / "site")
 
 
 def settings(environ: Mapping[str, str]) -> Settings:
-    """Read the environment, with the model and the page of this machine as defaults.
+    """Read the settings from the environment, with defaults for this machine.
 
-    Accounts and uploads are in the data folder, unless a variable names another place.
+    By default, accounts and uploads are in the data folder.
 
     Raises:
-        ValueError: a setting has a value that it cannot have.
+        ValueError: a setting is invalid.
 
     """
     data = data_folder(environ)
@@ -53,5 +53,5 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     return (base if base.is_absolute() else Path.home() / ".local" / "share") / "background-blur"
 
 
-def _first(carried: Path, checkout: Path) -> Path:
-    return carried if carried.is_dir() else checkout
+def _first(installed: Path, checkout: Path) -> Path:
+    return installed if installed.is_dir() else checkout

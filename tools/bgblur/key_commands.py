@@ -1,4 +1,4 @@
-"""`bgblur keys`: issue, list and end API keys. A key is printed once, when it is issued."""
+"""`bgblur keys`: issue, list and revoke API keys. A key is printed only when it is issued."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog=ACCOUNTS_HELP)
 def keys() -> None:
-    """API keys."""
+    """Manage API keys."""
 
 
 @keys.command()
@@ -52,14 +52,16 @@ def keys() -> None:
     type=INITIAL_CREDITS,
     help="The new account's credits.  [default: 0]",
 )
-@click.option("--test", "is_test", is_flag=True, help="A free key; its results are marked TEST.")
+@click.option(
+    "--test", "is_test", is_flag=True, help="Issue a free test key; its results are marked TEST."
+)
 @click.option(
     "--expires", "ttl_us", type=Duration(min_s=1), help="Time until the key expires, such as 30d."
 )
 @click.option("--rate", type=PER_MINUTE, help="The key's limit of requests a minute.")
 @click.option("--burst", type=BURST, help="Requests that the key can send at once.")
 @json_option
-def issue(  # noqa: PLR0913, PLR0917 - one argument an option
+def issue(  # noqa: PLR0913, PLR0917 - one for each option
     account_id: str | None,
     name: str,
     initial_credits: int | None,
@@ -70,7 +72,7 @@ def issue(  # noqa: PLR0913, PLR0917 - one argument an option
     is_test: bool,
     as_json: bool,
 ) -> None:
-    """Issue a key and print it, once."""
+    """Issue a key and print it. It cannot be shown again."""
     if account_id and initial_credits is not None:
         message = "--credits is for a new account; use 'bgblur accounts top-up'"
         raise click.UsageError(message)
@@ -82,10 +84,10 @@ def issue(  # noqa: PLR0913, PLR0917 - one argument an option
 
 
 @keys.command(name="list")
-@click.option("--account", "account_id", type=ACCOUNT_ID, help="Only this account's.")
+@click.option("--account", "account_id", type=ACCOUNT_ID, help="Only keys of this account.")
 @json_option
 def list_(account_id: str | None, *, as_json: bool) -> None:
-    """List keys by their prefixes."""
+    """List keys with their prefix and status."""
     with open_admin() as admin:
         store, now_us = admin.store, admin.now_us
         accounts = (
@@ -106,7 +108,7 @@ def list_(account_id: str | None, *, as_json: bool) -> None:
 @click.option("--grace", "grace_us", type=Duration(), default="24h", show_default=True)
 @json_option
 def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
-    """Replace KEY (its prefix) with a new key; KEY expires after the grace period."""
+    """Replace KEY (a prefix) with a new key. KEY expires after the grace period."""
     with open_admin() as admin:
         text, record = admin.rotate_key(admin.find_key(key), grace_us=grace_us)
         _show_issued(admin, text, record, as_json=as_json)
@@ -118,7 +120,7 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
 @click.option("--burst", type=BURST, help="Requests that the key can send at once.")
 @json_option
 def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:
-    """Set the rate limit of KEY (its prefix)."""
+    """Set the rate limit of KEY (a prefix)."""
     with open_admin() as admin:
         found = admin.find_key(key)
         admin.store.set_rate_limit(found.account_id, found.digest, _limit(rate, burst))
@@ -130,7 +132,7 @@ def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> No
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def revoke(key: str, *, yes: bool, as_json: bool) -> None:
-    """Revoke KEY (its prefix) at once. This cannot be undone."""
+    """Revoke KEY (a prefix) at once. This cannot be undone."""
     with open_admin() as admin:
         found = admin.find_key(key)
         if not yes:

@@ -1,4 +1,4 @@
-"""Text that is safe to print: file names and server messages can hold terminal commands."""
+"""Make text safe to print: file names and server messages can contain terminal commands."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rich.text import Text
 
 
 def printable(text: str) -> str:
-    """Return the text with `?` for each control character and each one that cannot be shown."""
+    """Return the text with `?` for each character that is not printable."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class PrintableErrorsGroup(click.Group):
-    """A group of commands whose errors, click's own included, are safe to print, and red."""
+    """A group of commands that prints errors, including click's, safely and in red."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
         """Parse the group's own options."""
@@ -44,7 +44,7 @@ def _printable_errors() -> Iterator[None]:
 
 
 def _show(show: Callable[..., None], file: IO[Any] | None = None) -> None:
-    """Print what click's `show` prints, with the error's own lines in red on a terminal."""
+    """Print the output of click's `show`; on a terminal, the error is red."""
     shown = io.StringIO()
     show(shown)
     text = Text(shown.getvalue().rstrip("\n"))

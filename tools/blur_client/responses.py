@@ -20,7 +20,7 @@ _MAX_TEXT_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class BlurResult:
-    """The image that the API returned, and what the call cost."""
+    """The image that the API returned, and the cost of the call."""
 
     data: bytes
     """The image file's bytes."""

@@ -34,7 +34,7 @@ class Photo:
     """A source that can be opened again for each attempt."""
 
     def __init__(self, source: Source) -> None:
-        """Keep a path or bytes as they are; read a stream that cannot seek.
+        """Keep a path, bytes or a seekable file; read a stream that cannot seek.
 
         Raises:
             OSError: the file does not exist, is not a regular file, or cannot be read.

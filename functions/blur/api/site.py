@@ -45,6 +45,7 @@ ASSETS = {
     "dom.js": SCRIPT,
     "errors.js": SCRIPT,
     "failure.js": SCRIPT,
+    "labels.js": SCRIPT,
     "photo.js": SCRIPT,
     "queue.js": SCRIPT,
     "result.js": SCRIPT,

@@ -1,4 +1,4 @@
-"""Servers of a kind each, and photos for them."""
+"""Servers with different settings, and photos for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["by_link"]
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """A server that takes large photos as uploads only."""
+    """A server that accepts large photos only as uploads."""
     folder = tmp_path_factory.mktemp("small")
     small = {"BLUR_MAX_BODY_BYTES": "40000", "BLUR_MEDIA": f"folder:{folder / 'media'}"}
     yield from serve(folder, model_dir, **small)
@@ -29,7 +29,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[A
 
 @pytest.fixture(scope="session")
 def without_uploads(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """A server that has no place for uploads."""
+    """A server without uploads."""
     yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
 
 
@@ -42,7 +42,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def large_photo(tmp_path: Path) -> Path:
-    """A photo that is more than `api` takes in a request."""
+    """A photo that is too large for a request to `api`."""
     path = tmp_path / "large.jpg"
     path.write_bytes(make.jpeg(512))
     assert path.stat().st_size > 40_000
@@ -51,14 +51,14 @@ def large_photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def balance(api: Api) -> Iterator[Callable[[], int]]:
-    """Return how many credits the account of `api` has."""
+    """Return a function that gets the balance of the account of `api`."""
     with Client(api.server.url, api.key) as client:
         yield lambda: client.account().balance
 
 
 @pytest.fixture
 def environ(model_dir: Path) -> dict[str, str]:
-    """Return the environment of someone with a model and no settings for an API."""
+    """Return an environment with a model and without settings for an API."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BGBLUR_")}
     return {**kept, "BLUR_MODEL_DIR": str(model_dir)}
 
@@ -82,6 +82,6 @@ def run(tmp_path: Path, environ: dict[str, str]) -> Run:
 
 
 @pytest.fixture
-def there(api: Api) -> dict[str, str]:
-    """Return the settings that let the server do it."""
+def api_settings(api: Api) -> dict[str, str]:
+    """Return the settings for blurring with the API."""
     return {"BGBLUR_API": api.server.url, "BGBLUR_API_KEY": api.key}

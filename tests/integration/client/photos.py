@@ -1,4 +1,4 @@
-"""The photo that most tests send."""
+"""The photo of most tests."""
 
 from __future__ import annotations
 

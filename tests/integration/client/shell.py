@@ -1,4 +1,4 @@
-"""`bgblur blur` as a shell calls it, and what it is given and gives back."""
+"""`bgblur blur` in a shell: its type, arguments and results."""
 
 from __future__ import annotations
 

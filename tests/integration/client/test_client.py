@@ -103,7 +103,7 @@ def test_a_wrong_key_and_a_wrong_address_are_different_errors(api: Api) -> None:
 
 
 def test_an_upload_url_can_be_relative(api: Api, large_photo: Path) -> None:
-    url = api.server.url.replace("127.0.0.1", "127.1")  # not a loopback name that the server knows
+    url = api.server.url.replace("127.0.0.1", "127.1")  # not a known name of the loopback address
     headers, wanted = {"ApiKey": api.key}, {"content_type": "image/jpeg", "bytes": 1}
     offer = requests.post(f"{url}/v2/uploads", headers=headers, json=wanted, timeout=10).json()
     assert offer["url"].startswith("/")

@@ -1,4 +1,4 @@
-"""`bgblur blur` as a shell calls it: here, and by a real server."""
+"""`bgblur blur` in a shell, on this machine and with a real server."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
 
-def said(done: Done) -> Any:  # noqa: ANN401 - whatever the JSON is
+def parse_json(done: Done) -> Any:  # noqa: ANN401 - any JSON
     return json.loads(done.stdout)
 
 
 def test_local_and_api_results_are_the_same(
-    run: Run, there: dict[str, str], photo: Path, tmp_path: Path
+    run: Run, api_settings: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
     here = run(photo.name)
     assert (here.returncode, here.stdout, here.stderr) == (0, b"", b"")
-    by_api = run(photo.name, "-o", "there.jpg", **there)
+    by_api = run(photo.name, "-o", "there.jpg", **api_settings)
     assert (by_api.returncode, by_api.stdout, by_api.stderr) == (0, b"", b"")
     beside = (tmp_path / "photo-blurred.jpg").read_bytes()
     assert is_picture(beside, "JPEG")
@@ -41,8 +41,8 @@ def test_local_and_api_results_are_the_same(
     }
 
 
-def test_standard_input_goes_to_standard_output(run: Run, there: dict[str, str]) -> None:
-    here, by_api = run("-", stdin=PHOTO), run("-", "-o", "-", stdin=PHOTO, **there)
+def test_standard_input_goes_to_standard_output(run: Run, api_settings: dict[str, str]) -> None:
+    here, by_api = run("-", stdin=PHOTO), run("-", "-o", "-", stdin=PHOTO, **api_settings)
     assert (here.returncode, by_api.returncode) == (0, 0)
     assert is_picture(here.stdout)
     assert here.stdout == by_api.stdout
@@ -55,10 +55,10 @@ def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
 
 
 def test_every_option_works_locally_and_by_the_api(
-    run: Run, there: dict[str, str], model_dir: Path
+    run: Run, api_settings: dict[str, str], model_dir: Path
 ) -> None:
     options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
-    here, by_api = (run("-", *options, stdin=PHOTO, **way).stdout for way in ({}, there))
+    here, by_api = (run("-", *options, stdin=PHOTO, **way).stdout for way in ({}, api_settings))
     model = open_model(get_model_spec(Settings().model), model_dir, threads=1)
     blur_options = BlurOptions(
         radius_px=9, kernel="bokeh", mode="cutout", output="webp", quality=40
@@ -68,17 +68,17 @@ def test_every_option_works_locally_and_by_the_api(
 
 
 def test_a_folder_is_blurred_into_the_same_structure(
-    run: Run, there: dict[str, str], tmp_path: Path
+    run: Run, api_settings: dict[str, str], tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", "a.jpg", "b.jpg", "c.jpg")
     fill(tmp_path / "album" / "sub", "d.jpg")
-    done = run("album", "-R", "-o", "new", "--jobs", "3", "--json", **there)
+    done = run("album", "-R", "-o", "new", "--jobs", "3", "--json", **api_settings)
     assert done.returncode == 0
     assert {str(path.relative_to(tmp_path)) for path in (tmp_path / "new").rglob("*.jpg")} == {
         *("new/a.jpg", "new/b.jpg", "new/c.jpg"),
         "new/sub/d.jpg",
     }
-    document = said(done)
+    document = parse_json(done)
     assert (document["blurred"], document["skipped"], document["failed"]) == (4, 0, 0)
     files = document["files"]
     assert [file["source"] for file in files] == [
@@ -94,13 +94,13 @@ def test_a_bad_file_does_not_stop_others_and_is_in_the_summary(run: Run, tmp_pat
     (tmp_path / "album" / "b.jpg").write_bytes(b"this is no image")
     done = run("album", "--jobs", "2")
     assert done.returncode == 1
-    complaint, summary = done.stderr.decode().splitlines()
-    assert complaint.startswith("Error: album/b.jpg: ")
-    assert complaint.endswith("[invalid_image]")
+    stderr, summary = done.stderr.decode().splitlines()
+    assert stderr.startswith("Error: album/b.jpg: ")
+    assert stderr.endswith("[invalid_image]")
     assert summary.startswith("2 blurred in ")
     assert summary.endswith(", 1 failed")
     again = run("album", "--json")
-    document = said(again)
+    document = parse_json(again)
     assert (document["blurred"], document["skipped"], document["failed"]) == (0, 2, 1)
 
 
@@ -139,10 +139,10 @@ def test_a_photo_is_never_replaced_by_its_own_result(run: Run, tmp_path: Path) -
 
 
 def test_large_photos_and_linked_results_need_no_option(
-    run: Run, there: dict[str, str], by_link: Api, large_photo: Path
+    run: Run, api_settings: dict[str, str], by_link: Api, large_photo: Path
 ) -> None:
     arguments = (large_photo.name, "-o", "-", "--format", "png")
-    uploaded = run(*arguments, **there)
+    uploaded = run(*arguments, **api_settings)
     linked = {"BGBLUR_API": by_link.server.url, "BGBLUR_API_KEY": by_link.key}
     fetched = run(*arguments, **linked)
     assert (uploaded.returncode, fetched.returncode) == (0, 0)
@@ -151,6 +151,6 @@ def test_large_photos_and_linked_results_need_no_option(
 
 
 def test_an_api_needs_no_model_on_this_machine(
-    run: Run, there: dict[str, str], photo: Path
+    run: Run, api_settings: dict[str, str], photo: Path
 ) -> None:
-    assert run(photo.name, BLUR_MODEL_DIR="/nowhere", **there).returncode == 0
+    assert run(photo.name, BLUR_MODEL_DIR="/nowhere", **api_settings).returncode == 0

@@ -1,4 +1,4 @@
-"""Stopping a call to an API: before it is sent it costs nothing, after that it is not lost."""
+"""Stopping a call to an API: free before it is sent completely, finished afterwards."""
 
 from __future__ import annotations
 

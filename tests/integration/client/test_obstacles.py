@@ -1,4 +1,4 @@
-"""`bgblur blur` where something is in its way: a wrong command, a wrong key, Ctrl-C."""
+"""`bgblur blur` with wrong commands, wrong keys, unusual files and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def test_a_wrong_key_is_tried_only_once(run: Run, api: Api, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("way", ["here", "there"])
 def test_ctrl_c_leaves_only_complete_files(
-    way: str, environ: dict[str, str], there: dict[str, str], tmp_path: Path
+    way: str, environ: dict[str, str], api_settings: dict[str, str], tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", *(f"{number}.jpg" for number in range(60)))
     new = tmp_path / "new"
     process = subprocess.Popen(
         [*INTERRUPTIBLE, "blur", *RADIUS, "album", "-o", "new", "--jobs", "2"],
         cwd=tmp_path,
-        env={**environ, **(there if way == "there" else {})},
+        env={**environ, **(api_settings if way == "there" else {})},
         stderr=subprocess.PIPE,
     )
     with process:
@@ -86,10 +86,10 @@ def test_ctrl_c_leaves_only_complete_files(
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, complaint = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"not started" in complaint
-    assert b"Traceback" not in complaint
+    assert b"not started" in stderr
+    assert b"Traceback" not in stderr
     made = list(new.iterdir())
     assert 0 < len(made) < 60
     assert all(path.suffix == ".jpg" and is_picture(path.read_bytes(), "JPEG") for path in made)
@@ -112,9 +112,9 @@ def test_ctrl_c_ends_the_wait_before_a_retry(
                 time.sleep(0.02)
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)
-            _, complaint = process.communicate(timeout=60)
+            _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"interrupted" in complaint
+    assert b"interrupted" in stderr
     assert list(tmp_path.iterdir()) == [photo]
 
 
@@ -190,14 +190,14 @@ open("without/loaded", "w").close()
 
 
 def test_a_system_without_unix_functions_blurs(
-    run: Run, there: dict[str, str], photo: Path, tmp_path: Path
+    run: Run, api_settings: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "sitecustomize.py").write_text(UNIX_ONLY)
     with Image.open(io.BytesIO(PHOTO)) as image:
         image.save(tmp_path / "photo.avif")
     without = {"PYTHONPATH": str(tmp_path / "without")}
-    for way in ({}, there):
+    for way in ({}, api_settings):
         done = run(
             photo.name,
             "photo.avif",

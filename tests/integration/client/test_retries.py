@@ -1,4 +1,4 @@
-"""Calls that fail on the way: repeated in time, and paid for once."""
+"""Failed calls: retried after the right wait, and charged once."""
 
 from __future__ import annotations
 

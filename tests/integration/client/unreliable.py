@@ -1,4 +1,4 @@
-"""A real HTTP server in front of the API that first answers wrongly, then passes on."""
+"""A real HTTP server in front of the API that first fails, then passes requests on."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import requests
 
 DROPPED = "dropped"
-"""The connection breaks before the API hears of the request."""
+"""The connection is closed before the API gets the request."""
 LOST = "lost"
-"""The API answers, and its answer is lost on the way."""
+"""The API responds, and its response is lost."""
 
 
 @dataclass
 class Unreliable:
-    """What goes wrong next, and what came."""
+    """The next faults, and the received requests."""
 
     upstream: str
     faults: deque[str | int | None] = field(default_factory=deque)
-    """`DROPPED`, `LOST`, a status to answer with, or None where all is well, as at the end."""
+    """`DROPPED`, `LOST`, the status of an error, or None for no fault."""
     seen: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     url: str = ""
 
@@ -35,7 +35,7 @@ class Unreliable:
 
 
 class Relay(BaseHTTPRequestHandler):
-    """One request on its way through."""
+    """One request."""
 
     server: Server
 
@@ -79,18 +79,18 @@ class Relay(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 class Server(ThreadingHTTPServer):
-    """The server, which knows what is to go wrong."""
+    """The server with its faults."""
 
     way: Unreliable
 
 
 @contextmanager
 def unreliable(upstream: str, *faults: str | int | None) -> Iterator[Unreliable]:
-    """Listen on a free port of this machine and pass on to `upstream` after the faults."""
+    """Listen on a free port and pass requests on to `upstream` after the faults."""
     with Server(("127.0.0.1", 0), Relay) as server:
         way = server.way = Unreliable(upstream, deque(faults))
         way.url = f"http://127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""The help texts as a terminal shows them."""
+"""The help texts on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client's errors against the service's own."""
+"""The client's errors, compared with the service's."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Pipe(io.RawIOBase):
-    """What cannot be rewound, such as a pipe."""
+    """A stream that cannot seek, such as a pipe."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def test_every_kind_of_source_sends_the_same_bytes_on_each_attempt(tmp_path: Pat
     later = io.BytesIO(b"skipped" + content)
     later.seek(7)
     with path.open("rb") as file:
-        sources: list[Source] = [path, str(path), content, file, later, Pipe(content)]  # type: ignore[list-item] # raw files read alike
+        sources: list[Source] = [path, str(path), content, file, later, Pipe(content)]  # type: ignore[list-item] # raw files have the same `read`
         for photo in map(Photo, sources):
             assert photo.size_bytes == len(content)
             assert photo.content_type == "image/jpeg"

@@ -1,1 +1,1 @@
-"""`bgblur blur`: photos from files, here or by way of an API."""
+"""`bgblur blur`: blur files, on this machine or with an API."""

@@ -1,4 +1,4 @@
-"""Many photos at once: threads that blur, and one consumer that takes their outcomes."""
+"""Blur many photos with threads; one consumer receives the outcomes."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from bgblur.blurring.paths import Task
 
 TICK_S = 0.1
-"""How often the consumer gets control while it waits, to draw the progress."""
+"""How often the consumer can draw the progress while it waits."""
 FATAL_CODES = frozenset(
     {"connection_failed", "forbidden", "insufficient_credits", "invalid_api_key", "not_found"}
 )
-"""Errors that every further photo would end in as well."""
+"""Errors that all further photos would have too."""
 NOT_STARTED = Failure("not_begun", "not started")
 INTERRUPTED = Failure("interrupted", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Nothing to do: the result exists already."""
+    """The result already exists."""
 
 
 @dataclass(slots=True)
 class Job:
-    """A task in progress; its thread writes `step` and `done`, the display reads them."""
+    """A task in progress. Its thread writes `step` and `done`; the display reads them."""
 
     task: Task
     photo: Photo
@@ -55,12 +55,12 @@ class Outcome:
 
 
 class BatchRunner:
-    """Runs jobs on a fixed number of threads, until there are none left or `stop` is set."""
+    """Runs jobs on a fixed number of threads, until all are done or `stop` is set."""
 
     def __init__(
         self, engine: Engine, threads: int, stop: threading.Event, *, overwrite: bool
     ) -> None:
-        """Prepare a runner that replaces existing files only with `overwrite`."""
+        """Prepare a runner; without `overwrite`, photos whose result exists are skipped."""
         self._engine = engine
         self._threads = threads
         self._stop = stop
@@ -76,15 +76,14 @@ class BatchRunner:
         return list(self._running.values())
 
     def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome | None]:
-        """Run the jobs; yield each outcome when it is there, and None at every tick between.
+        """Run the jobs; yield each outcome, and None at every tick in between.
 
-        Only the caller's thread writes results, so ending that one thread leaves nothing half
-        written.
+        Only the caller's thread writes files, so a second Ctrl-C leaves no incomplete file.
         """
         for job in jobs:
             self._waiting.put(job)
         for number in range(min(self._threads, len(jobs))):
-            # A daemon does not keep the process alive after a second Ctrl-C.
+            # A daemon thread does not keep the process alive after a second Ctrl-C.
             threading.Thread(target=self._work, args=(number,), daemon=True).start()
         remaining = len(jobs)
         while remaining:
@@ -122,7 +121,7 @@ class BatchRunner:
             if failure.code in FATAL_CODES:
                 self._fatal.set()
             return failure
-        except Exception as error:  # noqa: BLE001 - one photo must not end the others
+        except Exception as error:  # noqa: BLE001 - one photo must not stop the others
             return _unexpected(error)
 
     def _progress_of(self, job: Job) -> ProgressCallback:

@@ -1,4 +1,4 @@
-"""`bgblur blur`: reads the options, runs the batch, reports the outcomes."""
+"""`bgblur blur`: read the options, run the batch, report the outcomes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
-"""The exit code of a command that SIGINT ended: 128 + 2."""
+"""The exit code after SIGINT: 128 + 2."""
 LOCAL_JOBS, API_JOBS = 1, 4
-"""On this machine one photo already keeps every CPU busy; an API has more than one."""
+"""On this machine one photo already uses all CPUs; an API can handle several."""
 
 
 @click.command(short_help="Blur or remove the background of photos.")
@@ -43,10 +43,12 @@ LOCAL_JOBS, API_JOBS = 1, 4
 @click.option(
     "--suffix",
     metavar="TEXT",
-    help="Added to the photo's name.  [default: -blurred or -cutout, next to the photo]",
+    help="Add this to the photo's name.  [default: -blurred or -cutout, next to the photo]",
 )
-@click.option("-R", "--recursive", is_flag=True, help="Also search folders inside folders.")
-@click.option("--overwrite", is_flag=True, help="Replace results that exist, instead of skipping.")
+@click.option("-R", "--recursive", is_flag=True, help="Search subfolders too.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace existing results instead of skipping them."
+)
 @click.option("--force", "overwrite", is_flag=True, hidden=True)  # the earlier name of --overwrite
 @click.option(
     "--api", metavar="URL", envvar="BGBLUR_API", show_envvar=True, help="Send photos to this API."
@@ -55,7 +57,7 @@ LOCAL_JOBS, API_JOBS = 1, 4
     "--key",
     envvar="BGBLUR_API_KEY",
     show_envvar=True,
-    help="The API's key. Set the variable instead: `ps` shows a command line to every user.",
+    help="The API's key. Set the variable instead: `ps` shows command lines to every user.",
 )
 @click.option(
     "--jobs",
@@ -84,14 +86,14 @@ def blur(  # noqa: PLR0913 - one for each option
     \b
     bgblur blur photo.jpg -r 12                     writes photo-blurred.jpg
     bgblur blur photo.jpg -r 0 --mode cutout        writes photo-cutout.png
-    bgblur blur album -R -r 12 -o blurred           a folder and the folders in it
+    bgblur blur album -R -r 12 -o blurred           a folder and its subfolders
 
-    It runs on this machine, without a server or a key, unless --api names one. A result goes
-    next to its photo, or to OUT: a file for one photo, otherwise a folder. Results that exist are
-    skipped, so a batch that was interrupted can be run again.
+    Without --api, it runs on this machine and needs no server or key. A result goes next to its
+    photo, or to OUT: a file for one photo, otherwise a folder. Existing results are skipped, so
+    you can repeat an interrupted batch.
 
     The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
-    """  # noqa: D301 - \b is click's mark of lines to leave as they are
+    """  # noqa: D301 - click keeps the lines after \b unchanged
     options["format"] = chosen_format(options["format"], output_path)
     naming = Naming(mode=options["mode"], format=options["format"], suffix=suffix)
     tasks = plan(paths, output_path, naming, recursive=recursive)
@@ -116,7 +118,7 @@ def _engine(options: Any, api: str | None, key: str | None, stop: threading.Even
     if not api:
         return engines.local_engine(options)
     if not key:
-        message = "An API needs a key. Set BGBLUR_API_KEY, or use --key."
+        message = "An API requires a key. Set BGBLUR_API_KEY, or use --key."
         raise click.UsageError(message)
     return engines.api_engine(options, api, key, stop)
 
@@ -151,7 +153,10 @@ def _run(
 
 
 def _print_outcome(outcome: Outcome, display: Display, *, is_only_one: bool) -> None:
-    """Print a failure always, a skipped photo if it is the only one, a result on a terminal."""
+    """Always print failures; print skipped photos and results only on a terminal.
+
+    If the only photo is skipped, print that too.
+    """
     if outcome.result is NOT_STARTED:
         return
     text = report.line(outcome)
@@ -177,14 +182,14 @@ def _create_job(task: Task) -> Job:
 
 
 def _write_result(outcome: Outcome, *, overwrite: bool) -> Outcome:
-    """Write the result; return the outcome, which can now be a failure."""
+    """Write the result; return the outcome, which is a failure if that is not possible."""
     task, result = outcome.task, outcome.result
     if not isinstance(result, Result):
         return outcome
     try:
         _write_data(task, result, overwrite=overwrite)
     except FileExistsError:
-        return Outcome(task, Skipped(), outcome.seconds)  # written by another program meanwhile
+        return Outcome(task, Skipped(), outcome.seconds)  # another program has written it
     except OSError as error:
         failure = Failure("unwritable", f"{task.target or 'standard output'}: {error.strerror}")
         return Outcome(task, failure, outcome.seconds)
@@ -202,9 +207,9 @@ def _write_data(task: Task, result: Result, *, overwrite: bool) -> None:
 
 @contextmanager
 def _stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set `stop`, which starts no more photos; a second one raises as usual.
+    """Let Ctrl-C set `stop`, after which no photo is started; a second one raises as usual.
 
-    An answer that an API has been paid for is still received and written.
+    A result that an API has charged is still received and written.
     """
     before = signal.getsignal(signal.SIGINT)
 

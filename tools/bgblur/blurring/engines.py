@@ -1,4 +1,4 @@
-"""The two ways to blur a photo: the imaging on this machine, or an API."""
+"""The two ways to blur a photo: on this machine, or with an API."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from blur_client import BlurResult
 
 ProgressCallback: TypeAlias = Callable[[str, float], None]
-"""Called with the step that begins and the share that is done, 0 to 1; can raise to stop."""
+"""Called at each step with its name and the progress, 0 to 1. It can raise to stop the photo."""
 Photo: TypeAlias = Path | bytes
 Engine: TypeAlias = Callable[[Photo, str, ProgressCallback], "Result"]
-"""Blurs a photo and encodes the result in the format with that name."""
+"""Blurs a photo and encodes the result in the named format."""
 
 STEPS = {
     "decode": ("reading", 0.0),
@@ -31,14 +31,14 @@ STEPS = {
     "blur": ("blurring", 0.5),
     "encode": ("writing", 0.7),
 }
-"""For each step of the imaging: its name for people, and the share that is done before it."""
+"""For each imaging step: the text for people, and the progress before it, 0 to 1."""
 UPLOADED_SHARE = 0.6
-"""The share that is done when the API has the whole photo."""
+"""The progress when the API has received the whole photo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished file, and the details of the API call that made it."""
+    """A finished file, and the details of the API call."""
 
     data: bytes
     content_type: str
@@ -46,10 +46,10 @@ class Result:
 
 
 class Failure(Exception):  # noqa: N818 - also a value in a list of outcomes
-    """This photo cannot be blurred; the next one can."""
+    """One photo cannot be blurred."""
 
     def __init__(self, code: str, message: str, **more: object) -> None:
-        """Keep a code of the API's contract, or one of the command's own."""
+        """Keep a code of the API or of the command, and the message."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -61,13 +61,13 @@ class Interrupted(Exception):  # noqa: N818 - nothing went wrong
 
 
 def local_engine(options: Mapping[str, Any]) -> Engine:
-    """Blur on this machine, as the server does, without a server.
+    """Return an engine that blurs on this machine.
 
     Raises:
-        click.UsageError: the model is not there.
+        click.UsageError: the model is not installed.
 
     """
-    # Imported here: with --api neither the model nor its runtime is needed.
+    # Imported here, because --api needs neither the model nor its runtime.
     from blur.errors import ApiError  # noqa: PLC0415
     from blur.imaging.matting.models import get_model_spec  # noqa: PLC0415
     from blur.imaging.matting.session import ModelMissingError, open_model  # noqa: PLC0415
@@ -80,7 +80,7 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
         spec = get_model_spec(settings.model)
         model = open_model(spec, settings.model_dir, threads=settings.threads())
     except (ModelMissingError, ValueError) as error:
-        message = f"{error} Or use an API, with --api."
+        message = f"{error} Or use an API with --api."
         raise click.UsageError(message) from error
 
     def blur(photo: Photo, output: str, progress: ProgressCallback) -> Result:
@@ -101,7 +101,7 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
 
 
 def api_engine(options: Mapping[str, Any], url: str, key: str, stop: threading.Event) -> Engine:
-    """Blur through the API at `url`, until `stop` is set.
+    """Return an engine that uses the API at `url`, until `stop` is set.
 
     Raises:
         click.UsageError: the address or the key is not valid.
@@ -126,7 +126,7 @@ def api_engine(options: Mapping[str, Any], url: str, key: str, stop: threading.E
             if sent < total:
                 progress("uploading", UPLOADED_SHARE * sent / total)
                 return
-            # The API has the whole photo and charges for it, so its answer is worth waiting for.
+            # The API now has the whole photo and charges for it, so wait for the result.
             with suppress(Interrupted):
                 progress("blurring", UPLOADED_SHARE)
 

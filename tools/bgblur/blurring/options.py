@@ -25,11 +25,11 @@ class BlurOption:
 
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
-"""The ending of a new file in each format."""
+"""The extension of a new file in each format."""
 FORMAT_OF = {extension: name for name, extension in EXTENSIONS.items()} | {".jpeg": "jpeg"}
-"""The format that a result's ending stands for."""
+"""The format of a result by its extension."""
 PHOTO_FORMAT = FORMAT_OF | {".jpe": "jpeg", ".jfif": "jpeg", ".heic": "jpeg", ".heif": "jpeg"}
-"""The format of a result by the ending of its photo; HEIC is not written. Others become PNG."""
+"""The format of a result by the extension of its photo; all others become PNG."""
 
 OPTIONS = (
     BlurOption(
@@ -45,7 +45,7 @@ OPTIONS = (
         local="kernel",
         flags=("--blur",),
         type=click.Choice(["gaussian", "bokeh"]),
-        help="A smooth blur, or discs as a lens makes them.  [default: gaussian]",
+        help="A smooth blur, or discs as from a lens.  [default: gaussian]",
     ),
     BlurOption(
         field="mode",
@@ -59,7 +59,7 @@ OPTIONS = (
         local="output",
         flags=("--format",),
         type=click.Choice(list(EXTENSIONS)),
-        help="The result's format.  [default: by OUT's ending, else the photo's own]",
+        help="The result's format.  [default: by OUT's extension, else the photo's own]",
     ),
     BlurOption(
         field="quality",
@@ -72,7 +72,7 @@ OPTIONS = (
 
 
 def blur_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add every option of the table to a command."""
+    """Add all options of the table to a command."""
     for option in reversed(OPTIONS):
         command = click.option(
             *option.flags,
@@ -85,31 +85,31 @@ def blur_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def chosen_format(chosen: str | None, output: str | None) -> str | None:
-    """Return the format for all results: as chosen, else by the output's ending, else None.
+    """Return the format of all results: the chosen one, or by the output's extension, or None.
 
     Raises:
-        click.UsageError: the ending stands for another format than the chosen one, or for none.
+        click.UsageError: the extension is unknown, or does not match the chosen format.
 
     """
     extension = Path(output or "").suffix.lower()
-    by_ending = FORMAT_OF.get(extension)
-    if extension and not by_ending and not chosen:
+    by_extension = FORMAT_OF.get(extension)
+    if extension and not by_extension and not chosen:
         message = f"Unknown output format {extension}. Use one of {', '.join(FORMAT_OF)}."
         raise click.UsageError(message)
-    if chosen and by_ending and chosen != by_ending:
-        message = f"{output} does not have the ending of a {chosen} file."
+    if chosen and by_extension and chosen != by_extension:
+        message = f"{output} does not have the extension of a {chosen} file."
         raise click.UsageError(message)
-    return chosen or by_ending
+    return chosen or by_extension
 
 
 def photo_format(photo: Path | None, mode: str | None) -> str:
-    """Return the format of the result of a photo: its own, as far as that can hold the result."""
+    """Return the format of a photo's result: the photo's own, if that can hold the result."""
     own = "png" if photo is None else PHOTO_FORMAT.get(photo.suffix.lower(), "png")
     return "png" if mode == "cutout" and own == "jpeg" else own
 
 
 def api_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, by their names in the API."""
+    """Return the options that were set, by their names in the API."""
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""Results onto the disk: whole or not at all, and never over a file unasked."""
+"""Write results to disk: completely or not at all, and without replacing files by accident."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 
 def would_replace(target: Path) -> bool:
-    """Tell whether writing would replace something; a device or a pipe loses nothing."""
+    """Return whether writing would replace a file; devices and pipes are not replaced."""
     return target.is_file() or target.is_dir() or target.is_symlink()
 
 
 def write(target: Path, data: bytes, *, overwrite: bool, mode: int = 0o666) -> None:
-    """Write the file under another name and rename it when it is whole.
+    """Write the file under a temporary name and rename it when it is complete.
 
-    The user's umask takes permissions away from `mode`.
+    The user's umask applies to `mode`.
 
     Raises:
-        FileExistsError: it is there, and `overwrite` does not allow to replace it.
+        FileExistsError: the file exists, and `overwrite` is false.
         OSError: it cannot be written.
 
     """
@@ -39,7 +39,7 @@ def write(target: Path, data: bytes, *, overwrite: bool, mode: int = 0o666) -> N
 
 
 def _write_stream(target: Path, data: bytes) -> None:
-    """Write to a device or a pipe; a pipe that no program reads is an error, not a wait."""
+    """Write to a device or a pipe; a pipe without a reader is an error."""
 
     def open_without_waiting(path: str, flags: int) -> int:
         descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
@@ -52,7 +52,7 @@ def _write_stream(target: Path, data: bytes) -> None:
 
 
 def _rename_without_replacing(temporary: Path, target: Path) -> None:
-    """Give the name unless it is taken, in one step where the file system has hard links."""
+    """Rename unless the target exists; atomic if the file system has hard links."""
     try:
         os.link(temporary, target)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""The photos that the paths name, and the file that each result goes to."""
+"""Find the photos of the given paths, and name the file of each result."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import click
 from bgblur.blurring.options import EXTENSIONS, FORMAT_OF, photo_format
 
 STDIO = "-"
-"""Names standard input or standard output."""
+"""The argument for standard input or standard output."""
 SUFFIXES = {"background": "-blurred", "cutout": "-cutout"}
-"""Added to the photo's name for a result in the same folder, by mode."""
+"""Added to the photo's name if the result is in the same folder, by mode."""
 PHOTO_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"),
     *(".tif", ".tiff", ".heic", ".heif", ".avif"),
 )
-"""Files with these endings are taken from a folder; a file named itself can have any."""
+"""The files of a folder that are photos; a file that is given by name can have any extension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One photo and the file that its result goes to; None is standard input or output."""
+    """One photo and the file for its result; None is standard input or output."""
 
     source: Path | None
     target: Path | None
@@ -50,22 +50,22 @@ class Naming:
 
     mode: str | None = None
     format: str | None = None
-    """The format of all results; None for each photo's own."""
+    """The format of all results; None: each photo's own."""
     suffix: str | None = None
-    """Added to the photo's name. None: the mode's, for results in the photo's own folder."""
+    """Added to the photo's name. None: the suffix of the mode, if the folder is the same."""
 
     def format_of(self, photo: Path | None) -> str:
         """Return the format of a photo's result."""
         return self.format or photo_format(photo, self.mode)
 
     def name(self, photo: Path, stem: str, *, same_folder: bool) -> str:
-        """Return the file name of a photo's result; `stem` is the photo's name or a part of it."""
+        """Return the file name of a photo's result, made from `stem`."""
         suffix = self.suffix
         if suffix is None:
             suffix = SUFFIXES[self.mode or "background"] if same_folder else ""
         output = self.format_of(photo)
-        keeps_ending = FORMAT_OF.get(photo.suffix.lower()) == output
-        return f"{stem}{suffix}{photo.suffix if keeps_ending else EXTENSIONS[output]}"
+        keeps_extension = FORMAT_OF.get(photo.suffix.lower()) == output
+        return f"{stem}{suffix}{photo.suffix if keeps_extension else EXTENSIONS[output]}"
 
     def is_result(self, photo: Path) -> bool:
         """Return whether the file is named like a result of an earlier run."""
@@ -78,7 +78,8 @@ def plan(
     """Return a task for each photo; `recursive` also searches subfolders.
 
     Raises:
-        click.UsageError: a path does not exist, there is no photo, or two results have one name.
+        click.UsageError: a path does not exist, there is no photo, or two results have the same
+            name.
 
     """
     try:
@@ -111,9 +112,9 @@ def _plan(
 
 
 def _plan_stdio(paths: Sequence[str], output: str | None, naming: Naming) -> Task:
-    """Plan the one photo that comes from standard input or goes to standard output."""
+    """Plan one photo from standard input or to standard output."""
     if len(paths) > 1 or Path(paths[0]).is_dir():
-        message = "Standard input and output take one photo."
+        message = "With standard input or output, give only one photo."
         raise click.UsageError(message)
     source = None if paths[0] == STDIO else Path(paths[0])
     to_standard = output == STDIO or output is None
@@ -138,7 +139,7 @@ def _search(
 
 
 def _in_folder(folder: Path, *, recursive: bool, leave_out: str | None) -> Iterator[Path]:
-    """Yield the photos of a folder in order."""
+    """Yield the photos of a folder, sorted."""
     skipped = None if leave_out is None else _real_path(Path(leave_out))
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(
@@ -150,8 +151,8 @@ def _in_folder(folder: Path, *, recursive: bool, leave_out: str | None) -> Itera
 
 
 def _real_path(path: Path) -> str:
-    """Return the path without links; of links in a circle, the path itself."""
-    return os.path.realpath(path)  # Path.resolve raises RuntimeError for links in a circle
+    """Return the path without symbolic links; for circular links, the path itself."""
+    return os.path.realpath(path)  # Path.resolve raises RuntimeError for circular links
 
 
 def _is_photo(path: Path) -> bool:
@@ -159,7 +160,7 @@ def _is_photo(path: Path) -> bool:
 
 
 def _is_file(paths: Sequence[str], output: str) -> bool:
-    """Return whether the output is one file, and not a folder for results."""
+    """Return whether the output is a file, not a folder."""
     separators = tuple(filter(None, (os.sep, os.altsep)))
     return (
         len(paths) == 1
@@ -170,7 +171,7 @@ def _is_file(paths: Sequence[str], output: str) -> bool:
 
 
 def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Naming) -> list[Task]:
-    """Name each result after its photo; where two names are equal, keep the photos' endings."""
+    """Name each result after its photo; if two names are equal, keep the photos' extensions."""
 
     def task(photo: _FoundPhoto, stem: str) -> Task:
         name = naming.name(photo.path, stem, same_folder=folder is None)
@@ -187,7 +188,7 @@ def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Nam
 
 
 def _check(tasks: Sequence[Task]) -> None:
-    """Reject two results in one file, and a result over a photo."""
+    """Reject two results with one name, and a result that would replace a photo."""
     sources = {_real_path(task.source) for task in tasks if task.source}
     taken: dict[str, Task] = {}
     for task in tasks:
@@ -195,7 +196,9 @@ def _check(tasks: Sequence[Task]) -> None:
             continue
         target = _real_path(task.target)
         if target in taken:
-            message = f"{taken[target].name} and {task.name} would both become {task.target}."
+            message = (
+                f"{taken[target].name} and {task.name} would both be written to {task.target}."
+            )
             raise click.UsageError(message)
         if target in sources:
             message = f"{task.target} is one of the photos. Give the result another name."
@@ -203,5 +206,5 @@ def _check(tasks: Sequence[Task]) -> None:
         taken[target] = task
         for parent in (task.target, *task.target.parents):
             if parent != task.target and parent.is_file():
-                message = f"{parent} is a file, not a folder for results."
+                message = f"{parent} is a file, not a folder."
                 raise click.UsageError(message)

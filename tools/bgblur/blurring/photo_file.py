@@ -1,7 +1,7 @@
-"""Reading photos: regular files only, and never more bytes than a photo can need.
+"""Read photos: only regular files, and only up to a size limit.
 
-A pipe blocks the reader until another program writes to it, and a device such as /dev/zero has no
-end. A folder of photos can hold either, by mistake or by intent.
+A pipe blocks the reader until another program writes to it, and a device such as /dev/zero never
+ends. A folder of photos can contain both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_PHOTO_BYTES = 400_000_000
-"""50 megapixels with 8 bytes each (RGBA in 16 bits, uncompressed)."""
+"""50 megapixels of 8 bytes each (16-bit RGBA, uncompressed)."""
 
 
 def read_photo(path: Path) -> bytes:
@@ -33,7 +33,7 @@ def read_bounded(file: BinaryIO) -> bytes:
     """Return the rest of the file.
 
     Raises:
-        OSError: that is more than `MAX_PHOTO_BYTES`.
+        OSError: the file is larger than `MAX_PHOTO_BYTES`.
 
     """
     data = file.read(MAX_PHOTO_BYTES + 1) or b""
@@ -44,7 +44,7 @@ def read_bounded(file: BinaryIO) -> bytes:
 
 
 def require_regular(status: os.stat_result) -> None:
-    """Require a regular file.
+    """Raise an error if the file is not a regular one.
 
     Raises:
         OSError: it is a pipe, a device, a socket or a folder.

@@ -1,4 +1,4 @@
-"""The progress of a batch: bars on a terminal; elsewhere only lines that are worth keeping."""
+"""The progress of a batch: bars on a terminal; otherwise only errors and the summary."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 BAR_CELLS = 20
 MAX_BAR_SHARE = 5
-"""A bar is at most this part of the terminal's width, so that a narrow one has room for words."""
+"""A bar is at most 1/5 of the terminal's width, so that narrow terminals still show the text."""
 NAME_CELLS = 28
 ECHO_CELLS = 2
 
 
 class Display:
-    """Lines that stay, and below them a bar for each photo in progress and one for all.
+    """Permanent lines, and below them a bar for each running photo and one for the batch.
 
     Use it as a context manager: the bars are removed at the end.
     """
@@ -57,7 +57,7 @@ class Display:
         self._overall: TaskID | None = None
 
     def __enter__(self) -> Self:
-        """Start to draw."""
+        """Start drawing."""
         if self.is_live:
             self._progress.start()
         return self
@@ -73,8 +73,8 @@ class Display:
             self._progress.stop()
 
     def print(self, text: str, style: str = "") -> None:
-        """Print a line that stays, above the bars."""
-        # A style of `print` itself would also style the bars, which are drawn again below.
+        """Print a permanent line above the bars."""
+        # A style passed to `print` would also apply to the bars, which are redrawn below.
         self._console.print(Text(printable(text), style), soft_wrap=True)
 
     def update(
@@ -85,9 +85,10 @@ class Display:
         skipped: int = 0,
         stopping: bool = False,
     ) -> None:
-        """Show how far the photos are; when `stopping`, only those in progress are waited for.
+        """Show the progress; when `stopping`, only running photos are finished.
 
-        Of the `finished` photos, `skipped` took no time, so the time left does not follow them.
+        The `skipped` photos are part of the `finished` ones. They took no time, so the estimate of
+        the remaining time ignores them.
         """
         if not self.is_live:
             return
@@ -98,9 +99,9 @@ class Display:
 
     def _update_photos(self, running: Sequence[Job]) -> None:
         jobs = {id(job): job for job in running}
-        for gone in self._bars.keys() - jobs.keys():
-            self._progress.remove_task(self._bars.pop(gone))
-        rows = self._console.height - 2  # one for all photos, one for the cursor
+        for finished in self._bars.keys() - jobs.keys():
+            self._progress.remove_task(self._bars.pop(finished))
+        rows = self._console.height - 2  # one for the overall bar, one for the cursor
         for key, job in list(jobs.items())[: max(1, rows)]:
             if key not in self._bars:
                 name = _shorten(printable(job.task.name))
@@ -117,7 +118,7 @@ class Display:
     def _update_overall(self, finished: int, skipped: int, *, stopping: bool) -> None:
         step = ""
         if stopping:
-            step = "finishing what has started; Ctrl-C again stops at once"
+            step = "finishing running photos; Ctrl-C again stops at once"
         elif finished > skipped:
             photo_s = (self._clock() - self._began) / (finished - skipped)
             step = f"about {_duration(photo_s * (self._total - finished))} left"
@@ -128,7 +129,7 @@ class Display:
 
 
 class _Bars(Progress):
-    """Bars that leave the end of each line free: a terminal echoes Ctrl-C there, as ^C."""
+    """Bars that leave the end of each line free, because a terminal echoes Ctrl-C there as ^C."""
 
     def get_renderable(self) -> RenderableType:
         """Return the bars."""
@@ -146,7 +147,7 @@ class _Narrowed:
 
 
 def _shorten(name: str) -> str:
-    """Return the end of a long path, which identifies a file better than its beginning."""
+    """Return the end of a long path, which identifies the file better than its start."""
     if cell_len(name) <= NAME_CELLS:
         return name
     while cell_len(name) > NAME_CELLS - 2:

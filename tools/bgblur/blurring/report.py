@@ -1,4 +1,4 @@
-"""The outcomes as text for people and as JSON for scripts."""
+"""Format the outcomes as text for people and as JSON for scripts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from bgblur.blurring.batch import Outcome
 
 KILO = 1000
-"""File sizes are in powers of ten, as on disks and in cameras."""
+"""File sizes use powers of ten."""
 
 
 def row(outcome: Outcome) -> dict[str, Any]:
-    """Return one photo's part of the JSON document."""
+    """Return the JSON object of one photo."""
     task, result = outcome.task, outcome.result
     named = {"source": _name(task.source), "target": _name(task.target)}
     if isinstance(result, Failure):

@@ -1,1 +1,1 @@
-"""The embedded server: one process reads and writes sockets, others call the handler."""
+"""The embedded server: a front process reads and writes sockets; workers call the handler."""

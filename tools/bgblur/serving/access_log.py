@@ -1,6 +1,6 @@
-"""One line of JSON in the log for each answer that the front process makes by itself.
+"""Log one line of JSON for each response of the front process itself.
 
-Workers and the inline handler write the same line for theirs (`blur.api.router`).
+Workers and the inline handler log their own responses in the same form (`blur.api.router`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOGGER = logging.getLogger("bgblur.access")
 
 
 def open_access_log() -> None:
-    """Write the lines to standard output, where the handlers' lines go."""
+    """Write the lines to standard output, as the handlers do."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(LambdaPowertoolsFormatter(service=NAME))
     LOGGER.handlers = [handler]
@@ -36,7 +36,7 @@ def log_response(  # noqa: PLR0913 - the fields of a line
     duration_ms: int = 0,
     is_quiet: bool = False,
 ) -> None:
-    """Log one answer; `path` is one of the server's routes or `UNROUTED`."""
+    """Log one response; `path` is one of the server's routes or `UNROUTED`."""
     fields = {
         "method": logged_method(method),
         "path": path,

@@ -86,7 +86,7 @@ class ServerApp:
         self._receiving: Counter[str] = Counter()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Handle one HTTP request."""
         exchange = Exchange(scope, Body(scope, receive), scope["state"]["connection"])
         code = None
         try:
@@ -128,7 +128,7 @@ class ServerApp:
         return reply
 
     async def _answer_status(self, exchange: Exchange) -> Reply:
-        """Answer `/health`, which touches nothing, or `/ready`."""
+        """Handle `/health`, which checks nothing, or `/ready`."""
         status = "ok"
         if exchange.path == READY_PATH:
             await self._readiness.require()

@@ -1,4 +1,4 @@
-"""Reading request bodies: at a least rate, and in a bounded time."""
+"""Read request bodies, with a minimum rate and a time limit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 RATE_WINDOW_S = 10
-"""The rate is averaged over so many seconds of waiting for the client."""
+"""The seconds of waiting for the client over which the rate is averaged."""
 
 MIN_BYTES_PER_S = 2_000
-"""A client that sends less is refused; a slow mobile connection has ten times as much."""
+"""The minimum rate; a slow mobile connection has ten times as much."""
 
 MAX_BODY_S = 300
-"""The longest time for one body: 20 MB at half a megabit a second."""
+"""The time limit for one body: enough for 20 MB at half a megabit a second."""
 
 _MAX_DIGITS = 15
 
@@ -28,7 +28,7 @@ class Body:
     """The body of one request, as it arrives."""
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
-        """Read the headers that describe the body, and nothing else."""
+        """Read only the headers that describe the body."""
         self._receive = receive
         length = header(scope, b"content-length")
         self.is_chunked = bool(header(scope, b"transfer-encoding"))
@@ -36,13 +36,13 @@ class Body:
         self.expects_continue = header(scope, b"expect").lower() == b"100-continue"
         """Whether the client waits for `100 Continue` before it sends (RFC 9110, 10.1.1)."""
         self.is_complete = not self.is_chunked and self.declared_bytes == 0
-        """Whether all of it has arrived."""
+        """Whether the whole body has arrived."""
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives.
 
         Raises:
-            ClientDisconnected: the client closed the connection before the end.
+            ClientDisconnected: the client closed the connection during the body.
             InvalidRequestError: the client sends too slowly.
 
         """
@@ -63,7 +63,7 @@ class Body:
                 waited_s, received = 0.0, 0
 
     async def discard(self, most_bytes: int, timeout_s: float) -> None:
-        """Read and drop the rest, as far as it is small and arrives in time."""
+        """Read and drop the rest, up to a size and a time limit."""
         discarded, chunks = 0, self.chunks()
         try:
             async with asyncio.timeout(timeout_s):
@@ -92,5 +92,5 @@ _TOO_SLOW = (
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> bytes:
-    """Return the first header of that name, or nothing."""
+    """Return the first header with that name, or an empty value."""
     return next((value for key, value in scope["headers"] if key == name), b"")

@@ -1,4 +1,4 @@
-"""How much memory the bodies and the results of all clients can take together."""
+"""Limit the memory for the request bodies and the responses of all clients together."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from blur.errors import OverloadedError
 
 
 class BodyBudget:
-    """Bytes of request bodies in memory, shared out among those who send them.
+    """Memory for request bodies, shared between senders.
 
-    The share of each is a multiple of what is still free ("dynamic thresholds", Choudhury and
-    Hahne 1998, https://doi.org/10.1109/90.664262): one sender alone can take half of the whole
-    with a factor of 1, two can take a third each, and something is always left for the next.
+    Each sender can hold a multiple of the memory that is still free ("dynamic thresholds",
+    Choudhury and Hahne 1998, https://doi.org/10.1109/90.664262). With a factor of 1, one sender
+    alone can hold half of the total, two can hold a third each, and some memory is always free.
     """
 
     def __init__(self, total_bytes: int) -> None:
-        """Start with all of it free."""
+        """Start with all memory free."""
         self.free_bytes = total_bytes
         self._held: Counter[str] = Counter()
 
@@ -27,8 +27,8 @@ class BodyBudget:
     def lease(self, factors: Mapping[str, float]) -> Iterator[Lease]:
         """Lend memory until the block ends.
 
-        `factors` has each sender that the body counts for (such as its account and its address)
-        and how many times the free memory that sender can hold.
+        `factors` has the senders of the body, such as its account and its address. The factor is
+        how many times the free memory a sender can hold.
         """
         lease = Lease(self, factors)
         try:
@@ -64,20 +64,20 @@ class Lease:
     held_bytes: int = 0
 
     def take(self, size: int) -> None:
-        """Count more bytes.
+        """Take more bytes.
 
         Raises:
-            OverloadedError: the memory of all, or the share of a sender, is used up.
+            OverloadedError: the memory, or the share of a sender, is used up.
 
         """
-        self.budget._take(self, size)  # noqa: SLF001 - the lease is the budget's
+        self.budget._take(self, size)  # noqa: SLF001 - a lease belongs to its budget
 
 
 class ResultBudget:
-    """Bytes of answers in memory that their clients have not read yet.
+    """Memory for responses that clients have not read yet.
 
-    An answer is there already, so it is never refused. When all of them are too large together,
-    the connection of the oldest answer of the client that holds the most is aborted.
+    A response exists already, so it cannot be rejected. When the total is too large, the client
+    with the most memory loses the connection of its oldest response.
     """
 
     def __init__(self, total_bytes: int) -> None:
@@ -88,7 +88,7 @@ class ResultBudget:
 
     @contextmanager
     def hold(self, client: str, size: int, abort: Callable[[], None]) -> Iterator[None]:
-        """Count an answer until the block ends; `abort` ends the block soon."""
+        """Count a response until the block ends; `abort` closes its connection."""
         self._count += 1
         number = self._count
         self._make_space(size)

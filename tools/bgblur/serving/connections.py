@@ -1,4 +1,4 @@
-"""The open connections: how many there can be, and which one closes for a new one."""
+"""Limit the open connections, and choose which one to close for a new one."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from collections import defaultdict
 from typing import Protocol
 
 MAX_CONNECTIONS = 512
-"""How many can be open. Each has a buffer and a file of the process, which can have 1,024."""
+"""The limit for all connections. Each uses a buffer and a file; a process can have 1,024 files."""
 
 BATCHES = 32
-"""A full table closes one of so many parts at once, since choosing takes longer than closing."""
+"""A full table closes 1/32 of its connections at once, because choosing is slower than closing."""
 
 
 class Closable(Protocol):
-    """A connection as the table sees it."""
+    """A connection that the table can close."""
 
     address: str
     since_s: float
-    """When its last request arrived or was answered, or when it was opened."""
+    """The time of its last request or response, or when it was opened."""
 
     @property
     def has_key(self) -> bool:
-        """Whether a request on it had a key that the store knows."""
+        """Whether one of its requests had a known key."""
         ...
 
     @property
     def is_answering(self) -> bool:
-        """Whether a request on it is not answered yet."""
+        """Whether a request has no complete response yet."""
         ...
 
     @property
     def is_stalled(self) -> bool:
-        """Whether its client has its answer, or has not read for a while what it was sent."""
+        """Whether the client has its response, or has not read for some seconds."""
         ...
 
     def evict(self) -> None:
-        """Close it for another one."""
+        """Close it to make space for another one."""
 
 
 class ConnectionTable:
     """All connections, and those of each address.
 
-    A full table makes space: first go connections without a key, of these the ones of the address
-    that has most, of these the one that has done nothing for longest. A connection whose request
-    has a key stays until that is answered, unless its client does not read the answer.
+    A full table closes connections without a key first; among these, those of the address with
+    the most connections; among these, the one that was idle for the longest time. A connection
+    whose running request has a key is not closed, unless its client does not read the response.
     """
 
     def __init__(self, *, per_address: int, most: int = MAX_CONNECTIONS) -> None:
-        """Keep the limits; 0 `per_address` sets none."""
+        """Keep the limits; 0 for `per_address` means no limit."""
         self._per_address = per_address or most
         self._most = most
         self._all: set[Closable] = set()
         self._by_address: defaultdict[str, set[Closable]] = defaultdict(set)
 
     def admit(self, new: Closable) -> bool:
-        """Take a new connection, closing another one if need be; return False if none can close."""
+        """Add a connection, after closing another one if necessary; return whether it was added."""
         peers = self._by_address.get(new.address, set())
         if len(peers) >= self._per_address:
             has_space = self._evict(peers, 1)
@@ -70,7 +70,7 @@ class ConnectionTable:
         return True
 
     def remove(self, connection: Closable) -> None:
-        """Forget a connection, if it is there."""
+        """Remove a connection, if the table has it."""
         self._all.discard(connection)
         peers = self._by_address.get(connection.address)
         if peers is not None:
@@ -79,7 +79,7 @@ class ConnectionTable:
                 del self._by_address[connection.address]
 
     def _evict(self, candidates: set[Closable], count: int) -> bool:
-        """Close one connection, and up to `count` if they have no key; return False for none."""
+        """Close one connection, or up to `count` without a key; return whether one was closed."""
         closable = [
             each
             for each in candidates

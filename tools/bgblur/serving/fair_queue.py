@@ -1,17 +1,17 @@
-"""A bounded queue that accounts share.
+"""A queue of limited length that accounts share.
 
 Slots are shared: one account alone can use all of them. When all are taken, an account with few
 slots takes one from the account with the most, so two accounts can each have half.
 
-Workers are shared too: the next request is one of the account with the fewest requests at work,
-and among equals of the one whose requests have used the least time since it was last idle. This is
-start-time fair queueing with the time used in place of an estimate (Goyal, Vin and Cheng, 1997).
-Requests of one account keep their order.
+Workers are shared too: the next request is from the account with the fewest running requests. If
+several accounts have equally few, it is from the one whose requests have used the least time since
+the account was last idle. This is start-time fair queueing with the used time instead of an
+estimate (Goyal, Vin and Cheng, 1997). Requests of one account keep their order.
 
-A client that sends one photo after another has none in the queue for a moment after each answer.
-If all workers then began long requests of another account, it would wait for one of those each
-time. So its share of the workers is kept for it for `KEEP_S` (anticipatory scheduling: Iyer and
-Druschel, 2001).
+A client that sends one photo after another has none in the queue for a moment after each response.
+If all workers then started long requests of another account, the client would wait for one of
+those each time. So its share of the workers stays reserved for `KEEP_S` (anticipatory scheduling:
+Iyer and Druschel, 2001).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 KEEP_S = 0.5
-"""How long a share of the workers is kept for an account after its last request."""
+"""How long an account keeps its share of the workers after its last request."""
 
 
 @dataclass(slots=True)
 class _Share(Generic[Item]):
-    """What one account has in the queue and at work."""
+    """The waiting and running items of one account."""
 
     waiting: deque[Item] = field(default_factory=deque)
     working: int = 0
@@ -42,18 +42,18 @@ class _Share(Generic[Item]):
 
 
 class FairQueue(Generic[Item]):
-    """Items that wait or are at work; together they take at most `slots` slots."""
+    """Waiting and running items, together at most `slots`."""
 
     def __init__(
         self, slots: int, *, workers: int = 1, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Create an empty queue in front of so many workers; the clock returns seconds."""
+        """Create an empty queue for so many workers; the clock returns seconds."""
         self._slots = slots
         self._workers = workers
         self._clock = clock
         self._shares: dict[str, _Share[Item]] = {}
         self._left_s: dict[str, float] = {}
-        """When the last item of an account finished that has none now, oldest first."""
+        """For each idle account, the time when its last item finished; oldest first."""
 
     @property
     def taken(self) -> int:
@@ -67,11 +67,11 @@ class FairQueue(Generic[Item]):
 
     @property
     def working(self) -> int:
-        """Return how many items are at work."""
+        """Return how many items are running."""
         return sum(share.working for share in self._shares.values())
 
     def has_slot(self, account: str) -> bool:
-        """Return whether one more item of this account would be added."""
+        """Return whether one more item of this account can be added."""
         return self.taken < self._slots or self._donor(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
@@ -83,10 +83,10 @@ class FairQueue(Generic[Item]):
         return removed
 
     def take(self) -> Item | None:
-        """Return the next item, which is now at work.
+        """Return the next item, which is now running.
 
-        None if none waits, or if each account that waits has its share of the workers. In that
-        case, ask again after `KEEP_S`.
+        None if no item waits, or if each waiting account already uses its share of the workers. In
+        that case, ask again after `KEEP_S`.
         """
         most = self._most_workers()
         waiting = [
@@ -96,12 +96,12 @@ class FairQueue(Generic[Item]):
             return None
         account = min(waiting, key=lambda name: self._order(self._shares[name]))
         share = self._shares.pop(account)
-        self._shares[account] = share  # behind its equals from now on
+        self._shares[account] = share  # now after the other accounts with equal use
         share.working += 1
         return share.waiting.popleft()
 
     def put_back(self, account: str, item: Item) -> None:
-        """Let an item that is at work wait again, before all others of its account."""
+        """Let a running item wait again, before all others of its account."""
         self._shares[account].working -= 1
         self._shares[account].waiting.appendleft(item)
 
@@ -115,21 +115,21 @@ class FairQueue(Generic[Item]):
         return True
 
     def finish(self, account: str, used_s: float) -> None:
-        """Free the slot of an item at work, which has used a worker for that time."""
+        """Free the slot of a running item, which has used a worker for that time."""
         share = self._shares[account]
         share.working -= 1
         share.used_s += used_s
         self._forget_if_idle(account)
 
     def clear(self) -> list[Item]:
-        """Remove all that wait, and return them."""
+        """Remove and return all waiting items."""
         removed = [item for share in self._shares.values() for item in share.waiting]
         for share in self._shares.values():
             share.waiting.clear()
         return removed
 
     def _share(self, account: str) -> _Share[Item]:
-        """Return the account's share; a new one begins level with the one that used least."""
+        """Return the account's share; a new one starts with the least used time of all."""
         if account not in self._shares:
             self._left_s.pop(account, None)
             used_s = min((share.used_s for share in self._shares.values()), default=0.0)

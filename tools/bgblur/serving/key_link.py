@@ -1,7 +1,7 @@
-"""One-time codes: the page's link contains a code, which the page exchanges for an API key.
+"""One-time codes: a link to the page contains a code, which the page exchanges for an API key.
 
-An address ends up in the browser's history, in screenshots and in chats. A code in it is
-worthless after its first use or after `TTL_S` seconds; a key would stay valid.
+Links end up in the browser's history, in screenshots and in chats. A code is useless after its
+first use or after `TTL_S` seconds; a key would stay valid.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 class KeyLinks:
-    """The codes that were issued and not yet exchanged, in memory alone."""
+    """The codes that were issued and not exchanged yet, only in memory."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class KeyLinks:
         new_code: Callable[[], str] = lambda: secrets.token_urlsafe(16),
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Use `new_code` for codes that cannot be guessed, and `monotonic_s` as the clock."""
+        """Use `new_code` to make random codes, and `monotonic_s` as the clock."""
         self._new_code = new_code
         self._monotonic_s = monotonic_s
         self._issued: dict[str, tuple[str, float]] = {}
@@ -56,15 +56,15 @@ class KeyLinks:
 
 
 class KeyLinkExchange:
-    """ASGI middleware: answers `POST /key-link` and passes everything else on."""
+    """ASGI middleware: handles `POST /key-link` and passes all other requests on."""
 
     def __init__(self, application: Application, links: KeyLinks) -> None:
-        """Serve the codes of `links` in front of `application`."""
+        """Wrap `application`; `links` has the codes."""
         self._application = application
         self._links = links
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Handle one HTTP request."""
         if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", EXCHANGE_PATH):
             await self._application(scope, receive, send)
             return
@@ -81,7 +81,7 @@ class KeyLinkExchange:
         log_response(
             request_id=request_id, status=status, method="POST", path=EXCHANGE_PATH, code=code
         )
-        await _answer(send, status, document, request_id)
+        await _send_response(send, status, document, request_id)
 
 
 async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:
@@ -109,7 +109,7 @@ def _error(request_id: str) -> dict[str, Any]:
     return {"error": {"code": "not_found", "message": message, "request_id": f"req_{request_id}"}}
 
 
-async def _answer(
+async def _send_response(
     send: Send, status: HTTPStatus, document: Mapping[str, Any], request_id: str
 ) -> None:
     body = json.dumps(document).encode()

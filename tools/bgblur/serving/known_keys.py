@@ -1,7 +1,7 @@
-"""Which keys the store knows, asked before a request's body is read.
+"""Check whether the store knows a key, before a request's body is read.
 
-The answer only decides whether a body is worth keeping and which connections close first. The
-worker authenticates the request again, so a key that was revoked since then is still refused.
+This only decides whether a body is read and which connections are closed first. The worker
+authenticates the request again, so it rejects a key that was revoked in the meantime.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from blur.errors import InvalidApiKeyError, OverloadedError, UnavailableError
 
 MAX_REMEMBERED = 10_000
 MAX_WAITING = 64
-"""How many look-ups can wait for the store; a flood of unknown keys must not hold up the rest."""
+"""How many look-ups can wait for the store; many unknown keys must not delay other requests."""
 THREADS = 4
 TIMEOUT_S = 2.0
 NO_KEY = ApiKey(KeyKind.TEST, account_id="none", digest="none", prefix="none")
-"""A key that no store has, to see whether the store answers."""
+"""A key that no store has, to check whether the store responds."""
 
 
 class KnownKeys:
-    """A bounded memory of keys that are known, over a look-up that can take long."""
+    """A cache of known keys with a limited size, in front of a look-up that can be slow."""
 
     def __init__(self, is_known: Callable[[ApiKey], bool]) -> None:
         """Keep the look-up, which runs in threads and can raise `UnavailableError`."""
@@ -36,12 +36,12 @@ class KnownKeys:
         self._waiting = 0
 
     async def require(self, key: ApiKey) -> None:
-        """Go on only if the store knows the key.
+        """Return if the store knows the key.
 
         Raises:
-            InvalidApiKeyError: unknown, revoked or expired.
+            InvalidApiKeyError: the key is unknown, revoked or expired.
             OverloadedError: too many look-ups wait.
-            UnavailableError: the store did not answer in time.
+            UnavailableError: the store did not respond in time.
 
         """
         if key.digest not in self._known:
@@ -52,15 +52,15 @@ class KnownKeys:
             self._known.popitem(last=False)
 
     def forget(self, key: ApiKey) -> None:
-        """Ask the store again next time: a worker has refused the key."""
+        """Ask the store again next time: a worker has rejected the key."""
         self._known.pop(key.digest, None)
 
     async def require_store(self) -> None:
-        """Return if the store answers.
+        """Return if the store responds.
 
         Raises:
             OverloadedError: too many look-ups wait.
-            UnavailableError: it did not answer in time.
+            UnavailableError: it did not respond in time.
 
         """
         with suppress(InvalidApiKeyError):
@@ -76,7 +76,7 @@ class KnownKeys:
             async with asyncio.timeout(TIMEOUT_S):
                 is_known = await asyncio.wrap_future(future)
         except TimeoutError as error:
-            message = "The accounts did not answer in time. Nothing was charged."
+            message = "The accounts did not respond in time. Nothing was charged."
             raise UnavailableError(message, retry_after_s=1) from error
         if not is_known:
             raise InvalidApiKeyError

@@ -8,18 +8,18 @@ import socket
 from contextlib import suppress
 
 BACKLOG = 2048
-"""Connections that the system keeps until they are accepted; uvicorn's default."""
+"""How many connections can wait to be accepted; uvicorn's default."""
 UNSENT_BYTES = 131_072
 """How much the system keeps unsent for a client; with more, a slow reader is noticed late."""
 MAX_PORT = 65_535
 EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - compared only
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 REMOTE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses for documentation (RFC 5737, RFC 3849); nothing is sent to them."""
+"""Documentation addresses (RFC 5737, RFC 3849); nothing is sent to them."""
 
 
 class ListenError(Exception):
-    """The server cannot listen there; the message gives the reason."""
+    """The server cannot listen on this address; the message has the reason."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -51,7 +51,7 @@ def tune_accepted(accepted: socket.socket) -> None:
 
 
 def explain(error: OSError, host: str, port: int, option: str = "--port") -> str:
-    """Return a sentence for an error of listening; `option` chooses the port."""
+    """Return the message for an error; `option` is the flag that sets the port."""
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < MAX_PORT else port - 1
         return f"Port {port} is already in use. Choose another one, such as {option} {other}."
@@ -60,17 +60,17 @@ def explain(error: OSError, host: str, port: int, option: str = "--port") -> str
 
 
 def urls(host: str, port: int) -> list[str]:
-    """Return the URLs that reach a server on this host, those for other machines first."""
+    """Return the URLs of a server on this host, those for other machines first."""
     family = EVERY_ADDRESS.get(host)
     hosts = [host] if family is None else [*own_addresses(family), LOOPBACK[family]]
     return [f"http://[{each}]:{port}" if ":" in each else f"http://{each}:{port}" for each in hosts]
 
 
 def own_addresses(family: socket.AddressFamily) -> list[str]:
-    """Return this machine's addresses that other machines can use; the one of its route first."""
+    """Return the addresses that other machines can use, that of the default route first."""
     found = []
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((REMOTE[family], 9))  # a datagram socket only chooses its own address
+        probe.connect((REMOTE[family], 9))  # sends nothing, but sets the socket's own address
         found.append(str(probe.getsockname()[0]))
     with suppress(OSError):
         named = socket.getaddrinfo(socket.gethostname(), None, family)

@@ -1,7 +1,6 @@
-"""Prometheus metrics of the server: answers, steps, queue, workers, credits.
+"""Prometheus metrics of the server: responses, steps, queue, workers, credits.
 
-They are off unless asked for, and then served on an address of their own, so that the public
-port never shows them.
+They are off by default, and are served at a separate address, never on the public port.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Address: TypeAlias = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """The state of the worker pool at one moment."""
+    """The current state of the worker pool."""
 
     workers: int
     """Processes that are running."""
@@ -43,17 +42,17 @@ class ServerMetrics:
     """The metrics of one server process."""
 
     def __init__(self, pool_state: Callable[[], PoolState]) -> None:
-        """Create all metrics, in a registry of their own."""
+        """Create all metrics in a separate registry."""
         self.registry = CollectorRegistry()
         self._responses = Counter(
             "bgblur_answers",
-            "Answers, by route, status and error code.",
+            "Responses, by route, status and error code.",
             ["route", "status", "code"],
             registry=self.registry,
         )
         self._response_seconds = Histogram(
             "bgblur_answer_seconds",
-            "Seconds from a request's head to its answer, by route.",
+            "Seconds from a request's head to its response, by route.",
             ["route"],
             buckets=SECONDS,
             registry=self.registry,
@@ -68,12 +67,14 @@ class ServerMetrics:
         self._credits = Counter(
             "bgblur_credits_charged", "Credits charged.", registry=self.registry
         )
-        self._add_gauge("workers", "Processes that run.", lambda: pool_state().workers)
-        self._add_gauge("workers_busy", "Processes that blur a photo.", lambda: pool_state().busy)
+        self._add_gauge("workers", "Running processes.", lambda: pool_state().workers)
+        self._add_gauge(
+            "workers_busy", "Processes that are blurring a photo.", lambda: pool_state().busy
+        )
         self._add_gauge("queue_photos", "Photos in the queue.", lambda: pool_state().waiting)
 
     def observe(self, route: str, reply: Reply, seconds: float) -> None:
-        """Count one answer; `route` is one of the server's routes, or one word for all others."""
+        """Count one response; `route` is one of the server's routes, or one word for all others."""
         self._responses.labels(route, str(reply.status), _error_code(reply)).inc()
         self._response_seconds.labels(route).observe(seconds)
         for name, value in reply.headers:
@@ -85,7 +86,7 @@ class ServerMetrics:
 
     @contextmanager
     def served(self, address: Address) -> Iterator[int]:
-        """Serve the metrics over HTTP until the context ends; give the port.
+        """Serve the metrics over HTTP until the context ends; yield the port.
 
         Raises:
             OSError: the address is in use or does not exist.

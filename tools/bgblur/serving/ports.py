@@ -75,7 +75,7 @@ class Connection(Protocol):
 
     @property
     def is_refused(self) -> bool:
-        """Whether the protocol has sent an error in place of the application."""
+        """Whether the protocol has sent an error instead of the application."""
         ...
 
     def mark_known_key(self) -> None:

@@ -46,7 +46,7 @@ class Protocol(H11Protocol):
         self.since_s = self.loop.time()
         self.has_key = False
         self.is_refused = False
-        """Whether this class has sent an error in place of the application."""
+        """Whether this class has sent an error instead of the application."""
         self.lost = asyncio.Event()
         self._table = table
         self._observe = observe

@@ -1,7 +1,7 @@
-"""HTTP as uvicorn hands it over (ASGI), turned into what API Gateway sends, and back.
+"""Convert ASGI requests to API Gateway events, and proxy responses to HTTP.
 
-The event has every field of API Gateway's REST proxy format (payload version 1.0), so that
-the handler cannot tell the difference:
+The event has every field of API Gateway's REST proxy format (payload version 1.0), so the handler
+needs no code for the embedded server:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
 
@@ -23,20 +23,20 @@ from blur.api.request import LONGEST_MS, always_connected
 HeaderPairs = list[tuple[bytes, bytes]]
 
 
-class ClientDisconnected(Exception):  # noqa: N818 - the name that ASGI libraries use
-    """The client has closed the connection: no answer can be delivered."""
+class ClientDisconnected(Exception):  # noqa: N818 - the name in ASGI libraries
+    """The client has closed the connection, so no response can be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """What the server knows of a client that waits for an answer."""
+    """The state of a client that waits for a response."""
 
     disconnected: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the client closes the connection."""
 
 
 class Request(NamedTuple):
-    """An HTTP request with its whole body, in what can be sent to another process."""
+    """An HTTP request with its whole body, which can be sent to another process."""
 
     request_id: str
     http_version: str
@@ -48,24 +48,24 @@ class Request(NamedTuple):
     body: bytes
 
     def __repr__(self) -> str:
-        """Show neither keys nor pictures, wherever it may be printed."""
+        """Leave out keys and images, because logs can contain this text."""
         return f"<{self.method} {self.path}, {len(self.body)} bytes>"
 
 
 class Reply(NamedTuple):
-    """An HTTP response, likewise."""
+    """An HTTP response, which can be sent to another process too."""
 
     status: int
     headers: HeaderPairs
     body: bytes
 
     def __repr__(self) -> str:
-        """Show no picture, and no link to one."""
+        """Leave out images and links to them."""
         return f"<{self.status}, {len(self.body)} bytes>"
 
 
 def to_request(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> Request:
-    """Take what matters out of an ASGI HTTP scope."""
+    """Return the request of an ASGI HTTP scope."""
     return Request(
         request_id,
         scope["http_version"],
@@ -80,11 +80,11 @@ def to_request(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> Req
 
 @dataclass(frozen=True, slots=True)
 class InvocationContext:
-    """The parts of Lambda's context object that a handler may read, and the client's state."""
+    """The parts of Lambda's context object that the handler uses, and the client's state."""
 
     left_ms: int = LONGEST_MS
     is_client_connected: Callable[[], bool] = always_connected
-    """Return whether the client can still receive the answer."""
+    """Return whether the client can still receive the response."""
     function_name: str = "bgblur-serve"
     function_version: str = "$LATEST"
     invoked_function_arn: str = "arn:aws:lambda:local:000000000000:function:bgblur-serve"
@@ -92,14 +92,14 @@ class InvocationContext:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time until the server ends the call; Lambda's longest by default."""
+        """Return the time until the server stops the call; by default Lambda's maximum."""
         return self.left_ms
 
 
 def to_event(request: Request) -> dict[str, Any]:
     """Build the event of a request.
 
-    The body is always base64, as it is with the binary media type `*/*` (template.yaml).
+    The body is always base64, as with the binary media type `*/*` (template.yaml).
     """
     headers = _grouped(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers
@@ -136,20 +136,20 @@ def to_event(request: Request) -> dict[str, Any]:
     }
 
 
-def to_reply(answer: Mapping[str, Any]) -> Reply:
-    """Return the HTTP response that a proxy response describes."""
-    text = answer.get("body") or ""
-    body = pybase64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
-    many = {name: [value] for name, value in (answer.get("headers") or {}).items()}
-    many |= answer.get("multiValueHeaders") or {}
+def to_reply(proxied: Mapping[str, Any]) -> Reply:
+    """Convert a proxy response to an HTTP response."""
+    text = proxied.get("body") or ""
+    body = pybase64.b64decode(text) if proxied.get("isBase64Encoded") else text.encode()
+    many = {name: [value] for name, value in (proxied.get("headers") or {}).items()}
+    many |= proxied.get("multiValueHeaders") or {}
     pairs = [
         (name.lower().encode("latin-1"), str(value).encode("latin-1"))
         for name, values in many.items()
         for value in values
     ]
-    if not any(name == b"content-length" for name, _ in pairs):  # an answer to HEAD has its own
+    if not any(name == b"content-length" for name, _ in pairs):  # a response to HEAD has its own
         pairs.append((b"content-length", b"%d" % len(body)))
-    return Reply(int(answer["statusCode"]), pairs, body)
+    return Reply(int(proxied["statusCode"]), pairs, body)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

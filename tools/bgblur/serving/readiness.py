@@ -1,4 +1,4 @@
-"""Whether a photo that arrives now would be served: `/ready`, for load balancers."""
+"""`/ready`, for load balancers: whether a photo that arrives now would be accepted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from blur.errors import ApiError
 
 CHECK_EVERY_S = 1.0
-"""How long one check of the store is valid, so that requests of `/ready` cannot load the store."""
+"""How long a check of the store is valid, so that requests of `/ready` do not load the store."""
 
 
 class Readiness:
-    """Checks the pool each time and the store at most once in `CHECK_EVERY_S`."""
+    """Checks the pool each time, and the store at most once in `CHECK_EVERY_S`."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Readiness:
 
         Raises:
             OverloadedError: the queue is full, or no worker starts.
-            UnavailableError: the store does not answer.
+            UnavailableError: the store does not respond.
 
         """
         self._require_place()

@@ -1,7 +1,7 @@
 """The embedded server: uvicorn, the ASGI application, and worker processes.
 
-The event loop reads and writes sockets; the handler runs in processes of its own, each of
-which answers one event at a time: what a Lambda environment does and what the handler expects.
+The event loop reads and writes sockets. The handler runs in worker processes, each of which
+handles one event at a time, like an execution environment of Lambda.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
 
 ACCEPTED_AT_ONCE = 64
-"""Connections that are accepted before others get their turn, and before one of them can close."""
+"""Connections that are accepted in one turn of the event loop."""
 
 CANCELLED_TIMEOUT_S = 2
-"""How long requests that were cancelled at the end of a graceful stop have for their answer."""
+"""The time for responses to requests that were cancelled at the end of a graceful stop."""
 
 FILES = 4096
-"""Files that the process needs for connections, where the system lets it have them."""
+"""The files that the process needs for connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Capacity:
 
 
 class AnnouncingServer(uvicorn.Server):
-    """A server that starts its worker pools first, and announces its port once it listens."""
+    """A server that starts its worker pools first, and announces its port when it listens."""
 
     def __init__(
         self, config: uvicorn.Config, pools: Sequence[WorkerPool], announce: Callable[[int], None]
@@ -77,22 +77,22 @@ class AnnouncingServer(uvicorn.Server):
         """Start the pools, accept connections, announce the port."""
         await asyncio.gather(*(pool.start() for pool in self._pools))
         await super().startup(sockets)
-        for listening in sockets or []:  # asyncio accepts as many at once as it lets wait
+        for listening in sockets or []:  # asyncio sets its own, smaller backlog
             listening.listen(BACKLOG)
         if not self.should_exit:
             self._announce(self.servers[0].sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; requests that were cancelled still answer and are logged.
+        """Stop; cancelled requests still get an error response and are logged.
 
-        uvicorn ends the process as soon as this returns.
+        uvicorn ends the process when this returns.
         """
         await super().shutdown(sockets)
         if cancelled := list(self.server_state.tasks):
             await asyncio.wait(cancelled, timeout=CANCELLED_TIMEOUT_S)
 
 
-def serve(  # noqa: PLR0913 - each is named where it is given
+def serve(  # noqa: PLR0913 - all are passed by name
     settings: Settings,
     *,
     host: str,
@@ -102,16 +102,16 @@ def serve(  # noqa: PLR0913 - each is named where it is given
     middleware: Callable[[Application], Application] = lambda application: application,
     metrics_at: Address | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests that were accepted are answered first.
+    """Serve until SIGTERM or SIGINT; then finish the accepted requests.
 
-    `middleware` wraps the ASGI application, which lets a command add a route of its own.
-    `metrics_at` is the address of Prometheus metrics, if they are asked for.
+    `middleware` wraps the ASGI application, so that a command can add a route. `metrics_at` is
+    the address for Prometheus metrics, if they are enabled.
 
     Raises:
-        ListenError: the port is taken, or there is no such address.
-        OSError: the same of `metrics_at`.
-        StartError: a process does not start: the model is missing, or a setting is wrong.
-        ValueError: a setting is wrong.
+        ListenError: the port is in use, or the address does not exist.
+        OSError: the port of `metrics_at` is in use, or its address does not exist.
+        StartError: a process does not start: the model is missing, or a setting is invalid.
+        ValueError: a setting is invalid.
 
     """
     with (
@@ -120,7 +120,7 @@ def serve(  # noqa: PLR0913 - each is named where it is given
         closing(account_pool(settings)) as accounts,
         sweeping(folder := upload_folder(settings)),
         observing(photos, metrics_at) as observe,
-        suppress(KeyboardInterrupt),  # uvicorn raises it again once all is done
+        suppress(KeyboardInterrupt),  # uvicorn raises it again at the end
     ):
         open_access_log()
         raise_file_limit()
@@ -130,27 +130,27 @@ def serve(  # noqa: PLR0913 - each is named where it is given
 
 
 def raise_file_limit() -> None:
-    """Let this process open more files, up to what the system allows."""
+    """Raise the limit of open files, as far as the system allows."""
     try:
         import resource  # noqa: PLC0415 - not on Windows, which has no such limit
     except ImportError:
         return
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
-    if limit != resource.RLIM_INFINITY and limit < wanted:
+    target = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if limit != resource.RLIM_INFINITY and limit < target:
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, most))
 
 
 def upload_folder(settings: Settings) -> FolderStore | None:
-    """Return the folder that uploads arrive in; None where a bucket takes them, or nothing."""
+    """Return the folder for uploads; None if a bucket receives them or they are disabled."""
     uploads = open_storage(settings.media).uploads
     return uploads if isinstance(uploads, FolderStore) else None
 
 
 @contextmanager
 def observing(photos: WorkerPool, metrics_at: Address | None) -> Iterator[Observe]:
-    """Serve metrics until the context ends, if asked for; give the function that counts."""
+    """Serve metrics until the context ends, if enabled; yield the function to count responses."""
     if metrics_at is None:
         yield ignore
         return
@@ -185,7 +185,7 @@ def server_app(
 
 
 def photo_pool(settings: Settings, capacity: Capacity) -> WorkerPool:
-    """Return the pool that blurs photos; its workers divide the CPUs among them.
+    """Return the pool that blurs photos; its workers share the CPUs.
 
     A worker is killed when it exceeds the hold's lifetime; the hold has expired by then, so its
     credit is back.
@@ -202,7 +202,7 @@ def photo_pool(settings: Settings, capacity: Capacity) -> WorkerPool:
 
 
 def account_pool(settings: Settings) -> WorkerPool:
-    """Return the pool of one worker that answers account calls."""
+    """Return the pool for account calls, with one worker."""
     return WorkerPool(
         lambda: Worker(settings, name="account", timeout_s=ACCOUNT_TIMEOUT_S, opens_model=False),
         name="account",

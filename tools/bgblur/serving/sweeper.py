@@ -1,4 +1,4 @@
-"""Expired uploads, removed in a thread of the server: at its start and every ten minutes."""
+"""Remove expired uploads in a thread: at the server's start and every ten minutes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LOGGER = logging.getLogger(__name__)
 
 @contextmanager
 def sweeping(folder: FolderStore | None, *, every_s: float = SWEEP_EVERY_S) -> Iterator[None]:
-    """Sweep the folder, if there is one, until the context ends."""
+    """Sweep the folder, if it is not None, until the context ends."""
     if folder is None:
         yield
         return
     stopped = threading.Event()
-    # A daemon: the server does not wait for the removal of files when it stops.
+    # A daemon thread, so that a stopping server does not wait for it.
     threading.Thread(target=_sweep, args=(folder, stopped, every_s), daemon=True).start()
     try:
         yield

@@ -1,7 +1,7 @@
 """Receive uploads in the embedded server: forms streamed to disk, as a bucket receives them.
 
-A form has its signed token first and the file last. Nothing of the file is kept in memory
-and nothing beyond its permitted size on disk.
+The form has a signed token first and the file last. The file is written to disk as it arrives, up
+to the size in the token.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def receive_upload(
     """Store the file of a form.
 
     Raises:
-        ApiError: the form is refused; the rest of it is not read.
+        ApiError: the form is invalid; the rest of it is not read.
 
     """
     with _Form(folder, boundary_of(content_type)) as form:
@@ -79,7 +79,7 @@ class _Form:
         self._open_files.__exit__(kind, error, traceback)
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the form."""
+        """Parse the next bytes of the form."""
         if self._has_file:
             self._skip(chunk)
             return
@@ -97,7 +97,7 @@ class _Form:
             self._require_last()
 
     def end(self) -> None:
-        """Check that the form is whole and had a file with something in it."""
+        """Check that the form is complete and has a file that is not empty."""
         if not self._has_file:
             try:
                 self._parser.close()
@@ -124,9 +124,9 @@ class _Form:
             raise _file_not_last() from error
 
     def _skip(self, chunk: bytes) -> None:
-        """Ignore what follows the form (RFC 2046, 5.1.1), such as the last CRLF in its own packet.
+        """Ignore bytes after the form (RFC 2046, 5.1.1), such as a CRLF in its own packet.
 
-        The parser accepts it in the chunk that the form ends in, and in no later one.
+        The parser accepts them only in the chunk with the end of the form.
         """
         self._skipped += len(chunk)
         if self._skipped > MAX_FIELD_BYTES:
@@ -149,7 +149,7 @@ class _Form:
             return
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
-            message = "The file has more bytes than were declared for it."
+            message = "The file is larger than the size declared for it."
             raise ImageTooLargeError(message)
         self._file.write(data)
 

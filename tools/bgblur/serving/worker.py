@@ -1,6 +1,6 @@
-"""A worker process as the server sees it: a process, a pipe to it, and a thread that waits.
+"""One worker process from the server's side: the process, a pipe, and a thread that waits.
 
-A worker is used until it fails once. It is then killed, and the pool starts another one.
+A worker is used until its first failure. Then it is killed, and the pool starts another one.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 START_TIMEOUT_S = 300
-"""How long a worker can take to build its handler: about a second, a minute on a machine with ten
-times as much to do as it can."""
+"""The time limit for building the handler. It takes about a second, and up to a minute on an
+overloaded machine."""
 ACCEPT_TIMEOUT_S = 10
-"""How long an idle worker can take to accept a request; usually milliseconds."""
+"""The time limit for accepting a request, which takes milliseconds."""
 STOP_TIMEOUT_S = 2
-"""How long a worker can take to end when it is asked to."""
+"""The time limit for a process to end after `STOP`."""
 
 # Spawned, not forked: ONNX Runtime's threads and SQLite's connections do not survive a fork.
 CONTEXT = get_context("spawn")
@@ -37,16 +37,16 @@ Value = TypeVar("Value")
 
 
 class NotAcceptedError(Exception):
-    """The worker did not accept the request: work has not started."""
+    """The worker did not accept the request, so work has not started."""
 
 
 class Worker:
-    """One process with its own handler, which answers one request at a time."""
+    """One process with its own handler, which handles one request at a time."""
 
     def __init__(
         self, settings: Settings, *, name: str, timeout_s: float, opens_model: bool = True
     ) -> None:
-        """Keep what the handler is built from, and the longest time for one request."""
+        """Keep the settings of the handler, and the time limit for one request."""
         self._name = name
         self._settings = settings
         self._timeout_s = timeout_s
@@ -54,7 +54,7 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._process: SpawnProcess | None = None
         self._messages: Connection
-        self._is_client_connected: c_bool  # in memory that both processes share
+        self._is_client_connected: c_bool  # in shared memory
         self._is_busy = False
         self._is_killed = False
 
@@ -62,7 +62,7 @@ class Worker:
         """Start the process and wait until its handler is built.
 
         Raises:
-            StartError: the handler cannot be built, or the system does not start the process.
+            StartError: the handler cannot be built, or the process cannot be started.
 
         """
         try:
@@ -78,12 +78,12 @@ class Worker:
             raise StartError(message) from error
 
     async def answer(self, request: Request, client: ClientState) -> Reply:
-        """Let the process answer. After any exception the worker has to be killed.
+        """Return the process's response. After any exception, kill the worker.
 
         Raises:
             NotAcceptedError: work has not started; another worker can take the request.
-            TimeoutError: there is no answer in time.
-            Exception: the process ended, or its answer cannot be read.
+            TimeoutError: no response arrived in time.
+            Exception: the process ended, or its response cannot be read.
 
         """
         self._is_busy = True
@@ -98,7 +98,7 @@ class Worker:
         return reply
 
     def disconnect_client(self) -> None:
-        """Let the handler know that the client of the request at work is gone."""
+        """Mark the client of the running request as disconnected, for the handler."""
         self._is_client_connected.value = False
 
     def is_alive(self) -> bool:
@@ -111,13 +111,13 @@ class Worker:
             self._messages.send(STOP)
 
     def close(self) -> None:
-        """Wait a moment for a process that was asked to end; kill it if it does not."""
+        """Wait a moment for a stopping process; kill it if it does not end."""
         if self._process is not None and self.is_alive() and not self._is_busy:
             self._process.join(STOP_TIMEOUT_S)
         self.kill()
 
     def kill(self) -> None:
-        """End the process at once; a thread that waits for it wakes up."""
+        """Kill the process; the thread that waits for it continues."""
         if self._is_killed:
             return
         self._is_killed = True

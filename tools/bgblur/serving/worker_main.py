@@ -1,4 +1,4 @@
-"""What runs in a worker process: it builds a handler and calls it on one request at a time."""
+"""The main function of a worker process: build a handler, and call it for one request at a time."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ READY = "ready"
 ACCEPTED = "accepted"
 """Sent for each request before work on it begins."""
 STOP = None
-"""Received in place of a request when the server ends."""
+"""Received instead of a request when the server stops."""
 WORKER_NICE = 5
-"""How far a worker's priority is below the server's, which answers the short requests."""
+"""How much lower a worker's priority is than that of the front process, which must stay fast."""
 
 
 class StartError(RuntimeError):
-    """A worker process cannot start; the message gives the reason. It can be pickled."""
+    """A worker process cannot start; the message has the reason. It can be pickled."""
 
 
 def run(
     messages: Connection, is_client_connected: c_bool, settings: Settings, *, opens_model: bool
 ) -> None:
-    """Build the handler, then answer the requests that arrive until `STOP` does.
+    """Build the handler, then handle requests until `STOP` arrives.
 
-    An exception ends the process: the server replaces it.
+    An exception ends the process, and the server replaces it.
     """
     init_worker()
     try:
@@ -49,7 +49,7 @@ def run(
         messages.send(StartError(str(error)))
         return
     messages.send(READY)
-    with suppress(EOFError):  # the server has ended
+    with suppress(EOFError):  # the front process has ended
         while (message := messages.recv()) is not STOP:
             messages.send(ACCEPTED)
             request, left_ms = message
@@ -58,7 +58,7 @@ def run(
 
 
 def init_worker() -> None:
-    """Ignore the signals that stop the server, lower the priority, and end with the server."""
+    """Ignore the signals that stop the server, lower the priority, and exit with the server."""
     with suppress(OSError):  # Linux: `ps` and `top` show the name
         Path("/proc/self/comm").write_text(current_process().name)
     if hasattr(os, "nice"):  # not on Windows

@@ -1,7 +1,7 @@
-"""Worker processes, and the queue of requests in front of them.
+"""The worker processes, and the queue of requests in front of them.
 
-Each worker has a task that gives it one request after another. When the worker fails, in any
-way, the task kills it and starts another one, after pauses that grow as long as that fails too.
+Each worker has a task that gives it one request after another. If the worker fails in any way, the
+task kills it and starts another one. If that fails too, the pauses between the attempts grow.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 RESTART_PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Pause before a worker is started again, by the number of failures since it last answered."""
+"""The pause before a restart, by the number of failures since the last response."""
 IDLE_CHECK_S = 1.0
-"""How often an idle worker is checked."""
+"""The time between two checks of an idle worker."""
 WEIGHT = 0.2
-"""Weight of the latest request in the average time of a request."""
+"""The weight of the latest request in the average time of a request."""
 
 
 class IdleDeathError(Exception):
@@ -38,7 +38,7 @@ class IdleDeathError(Exception):
 
 
 class WorkerPool:
-    """Workers that answer the requests of a bounded queue, which accounts share."""
+    """Workers that handle the requests of a queue, which accounts share."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: dict[int, float] = {}
-        """Numbers of the workers that do not start, and the pause before the next attempt."""
+        """The numbers of workers that do not start, with the pause before the next attempt."""
         self._typical_s = 1.0
 
     async def start(self) -> None:
@@ -96,12 +96,12 @@ class WorkerPool:
     async def answer(
         self, request: Request, *, account: str = "", client: ClientState | None = None
     ) -> Reply:
-        """Return a worker's answer.
+        """Return a worker's response.
 
         Raises:
-            OverloadedError: no worker began in time, or another account got the slot.
-            ClientDisconnected: the client left before a worker began.
-            LostError: the worker failed while it worked on the request.
+            OverloadedError: no worker started it in time, or another account got the slot.
+            ClientDisconnected: the client disconnected before a worker started.
+            LostError: the worker failed during the request.
 
         """
         self.require_slot(account)
@@ -123,7 +123,7 @@ class WorkerPool:
     def close(self) -> None:
         """End every worker."""
         for worker in self._workers:
-            with suppress(OSError):  # it has ended already
+            with suppress(OSError):  # it has already ended
                 worker.stop()
         for worker in self._workers:
             worker.close()
@@ -134,7 +134,7 @@ class WorkerPool:
         return worker
 
     async def _supervise(self, number: int, worker: Worker | None) -> None:
-        """Give a worker requests; replace it each time it fails, for any reason."""
+        """Give requests to a worker; replace it whenever it fails."""
         failures = 0
         while True:
             try:
@@ -147,7 +147,7 @@ class WorkerPool:
                     failures = 0
             except LostError:
                 failures = 0
-            except Exception as error:  # noqa: BLE001 - the remedy is the same for all
+            except Exception as error:  # noqa: BLE001 - the worker is replaced after any error
                 failures += 1
                 LOGGER.error("%s worker %d failed: %r", self._name, number, error)  # noqa: TRY400
             self._discard(worker)
@@ -170,7 +170,7 @@ class WorkerPool:
         """Wait for a request.
 
         Raises:
-            IdleDeathError: the worker ended meanwhile; the request is left to others.
+            IdleDeathError: the worker ended; another worker gets the request.
 
         """
         while True:
@@ -185,10 +185,10 @@ class WorkerPool:
                     await self._arrival.wait()
 
     async def _work(self, worker: Worker, call: Call) -> None:
-        """Let the worker answer.
+        """Let the worker handle the request.
 
         Raises:
-            NotAcceptedError: the worker failed before it began; the request waits again.
+            NotAcceptedError: the worker failed before work started; the request waits again.
             LostError: the worker failed afterwards.
 
         """
@@ -234,7 +234,7 @@ class WorkerPool:
             call.fail(self._overloaded())
 
     async def _watch_client(self, call: Call) -> None:
-        """Drop a waiting request whose client leaves; let the handler of one at work know."""
+        """When the client disconnects, drop its waiting request, or inform the handler."""
         await call.client.disconnected.wait()
         if self._queue.remove(call.account, call):
             call.fail(ClientDisconnected())

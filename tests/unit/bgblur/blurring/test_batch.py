@@ -46,7 +46,7 @@ def test_the_number_of_threads_is_the_number_of_photos_at_once(tmp_path: Path) -
     at_once = threading.Barrier(3, timeout=10)
 
     def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
-        at_once.wait()  # passes only where three wait together
+        at_once.wait()  # passes only if three wait at the same time
         return RESULT
 
     assert codes(run(engine, jobs(tmp_path, 6), size=3)) == ["result"] * 6

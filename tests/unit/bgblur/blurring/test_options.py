@@ -1,4 +1,4 @@
-"""The table of options against the API and the imaging, which both read it."""
+"""The table of options, compared with the API and the imaging."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def test_a_chosen_format_can_have_any_unknown_extension() -> None:
 
 
 def test_an_extension_of_another_format_is_rejected() -> None:
-    with pytest.raises(click.UsageError, match=r"holiday\.jpg does not have the ending of a webp"):
+    with pytest.raises(
+        click.UsageError, match=r"holiday\.jpg does not have the extension of a webp"
+    ):
         chosen_format("webp", "holiday.jpg")
 
 

@@ -10,7 +10,7 @@ from bgblur.blurring.paths import Naming, Task, plan
 
 @pytest.fixture(autouse=True)
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in a folder with photos, others' files and an earlier result."""
+    """Change to a folder with photos, other files and an earlier result."""
     monkeypatch.chdir(tmp_path)
     names = "a.jpg b.JPEG c.heic notes.txt .hidden.jpg a-blurred.png sub/d.webp sub/deep/e.png"
     for name in [*names.split(), ".git/f.jpg"]:
@@ -129,7 +129,7 @@ def test_a_folder_without_photos_is_rejected() -> None:
 
 def test_two_photos_with_the_same_result_name_are_rejected() -> None:
     Path("album/sub/a.jpg").touch()
-    with pytest.raises(click.UsageError, match=r"would both become new/a\.jpg\.png"):
+    with pytest.raises(click.UsageError, match=r"would both be written to new/a\.jpg\.png"):
         plan(["album/a.jpg", "album/sub/a.jpg"], "new", Naming(format="png"), recursive=False)
 
 

@@ -12,7 +12,7 @@ from bgblur.blurring.progress import Display
 
 
 class Terminal:
-    """A console that takes itself for a terminal; `lines` is what one update draws."""
+    """A console that acts as a terminal; `lines` returns the lines of one update."""
 
     def __init__(self, width: int = 80, height: int = 24) -> None:
         self._stream = io.StringIO()
@@ -49,7 +49,7 @@ def job(name: str = "photo.jpg", done: float = 0.5, step: str = "blurring") -> J
 
 
 def drawn(display: Display, terminal: Terminal, running: list[Job], finished: int) -> list[str]:
-    """Return what one update shows."""
+    """Return the text of one update."""
     display.update(running, finished)
     terminal.lines()
     display.update(running, finished)

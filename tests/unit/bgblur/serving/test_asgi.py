@@ -1,4 +1,4 @@
-"""The order in which the application listens, asks and answers."""
+"""The order in which the application reads, checks and responds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FORM = (b"content-type", b"multipart/form-data; boundary=b")
 
 @dataclass
 class Pool:
-    """Answers with the size of the body, or fails as it is told to."""
+    """Responds with the size of the body, or fails with a given error."""
 
     failure: BaseException | None = None
     is_full: bool = False
@@ -64,7 +64,7 @@ class Pool:
 
 @dataclass
 class Keys:
-    """A store of keys that knows all of them, or fails as it is told to."""
+    """A store that knows all keys, or fails with a given error."""
 
     failure: ApiError | None = None
     forgotten: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Keys:
 
 @dataclass
 class Connection:
-    """A connection that remembers what became of it."""
+    """A connection that records its calls."""
 
     address: str = "127.0.0.1"
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -108,7 +108,7 @@ class Connection:
 
 
 class Client:
-    """Sends a body in chunks and writes down what happens."""
+    """Sends a body in chunks and records the events."""
 
     def __init__(self, *chunks: bytes, is_gone: bool = False) -> None:
         self._messages = self._sending(chunks, is_gone=is_gone)
@@ -151,7 +151,7 @@ class Client:
 
 @dataclass
 class Visit:
-    """An application and how it is asked."""
+    """An application and its fakes."""
 
     pool: Pool = field(default_factory=Pool)
     inline: Pool = field(default_factory=Pool)
@@ -204,7 +204,7 @@ class Visit:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[Mapping[str, Any]]]:
-    """Return what the front logs of its answers, as it is logged."""
+    """Return the lines that the front process logs for its responses."""
     found: list[Mapping[str, Any]] = []
 
     class Handler(logging.Handler):
@@ -373,7 +373,7 @@ def test_unread_responses_use_limited_memory() -> None:
 
 
 class UnreadingClient(Client):
-    """Reads the head of the answer and nothing after it."""
+    """Reads only the head of the response."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.body":

@@ -1,4 +1,4 @@
-"""The memory of bodies and answers, and the shares of those who use it."""
+"""The memory for bodies and responses, and the shares of senders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOTAL = 600
 
 
 def fill(budget: BodyBudget, stack: ExitStack, factors: dict[str, float]) -> int:
-    """Take bodies of 10 bytes until one is refused; return how many bytes that is."""
+    """Take bodies of 10 bytes until one is rejected; return the total."""
     taken = 0
     while True:
         lease = stack.enter_context(budget.lease(factors))

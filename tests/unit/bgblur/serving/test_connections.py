@@ -1,4 +1,4 @@
-"""Which connection closes for a new one."""
+"""Which connection is closed for a new one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Connection:
 
 
 def closed(table: ConnectionTable, connections: list[Connection]) -> list[Connection]:
-    """Admit a connection of another address; return those that close for it."""
+    """Admit a connection of another address; return the connections that are closed."""
     assert table.admit(Connection("elsewhere"))
     return [each for each in connections if each.is_closed]
 

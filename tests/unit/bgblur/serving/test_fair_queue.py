@@ -22,7 +22,7 @@ class Clock:
 
 
 def add(queue: FairQueue[str], account: str, count: int, start: int = 0) -> list[str]:
-    """Add as many items as have a place; return those that lost theirs."""
+    """Add items while there is a slot; return the removed items."""
     removed = []
     for number in range(start, start + count):
         if queue.has_slot(account):

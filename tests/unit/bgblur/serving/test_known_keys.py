@@ -1,4 +1,4 @@
-"""Keys are looked up once, in bounded time and by a bounded number of requests."""
+"""Keys are looked up once, with a time limit, by a limited number of requests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_store_that_does_not_respond_delays_a_limited_number_of_requests(
         failures = [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)]
         assert sorted(failures, key=str) == [OverloadedError] * 2 + [UnavailableError] * 3
         answering.set()
-        while True:  # once the store answers again, so does this
+        while True:  # until the store responds again
             try:
                 await known.require(key("another"))
             except OverloadedError:

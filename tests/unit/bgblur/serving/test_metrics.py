@@ -30,7 +30,7 @@ def metrics() -> ServerMetrics:
 
 
 def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
-    """Return what Prometheus reads over HTTP: each value by its name and its labels' values."""
+    """Return the metrics that Prometheus reads over HTTP, by name and label values."""
     with metrics.served(("127.0.0.1", 0)) as port:
         text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
     labels = ("route", "status", "code", "step")

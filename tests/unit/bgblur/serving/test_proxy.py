@@ -1,4 +1,4 @@
-"""HTTP turned into the gateway's events and back."""
+"""Conversion of HTTP requests to API Gateway events, and back."""
 
 from __future__ import annotations
 

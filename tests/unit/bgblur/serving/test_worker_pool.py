@@ -1,4 +1,4 @@
-"""The pool of workers: who waits, who is refused, and what happens when a worker fails."""
+"""The worker pool: waiting and rejected requests, and failing workers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def request(body: bytes = b"") -> Request:
 
 
 class Fleet:
-    """Workers without processes. They answer when the test lets them, or fail as it asks."""
+    """Workers without processes, which respond when the test allows it, or fail."""
 
     def __init__(self) -> None:
         self.workers: list[FakeWorker] = []
@@ -147,7 +147,9 @@ def test_a_request_without_a_slot_is_rejected_with_the_time_to_wait() -> None:
         await until(lambda: len(fleet.seen) == 1)
         with pytest.raises(OverloadedError) as caught:
             await pool.answer(request(), account="a")
-        assert caught.value.retry_after_s == 2  # two before it; one second each is the first guess
+        assert (
+            caught.value.retry_after_s == 2
+        )  # two before it; the first estimate is one second each
         with pytest.raises(OverloadedError):
             pool.require_slot("a")
         fleet.may_answer.set()

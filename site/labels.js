@@ -1,0 +1,52 @@
+// Texts of the page that depend on its state: labels, captions and costs.
+
+import { keyKind } from "./account.js";
+import { formatBytes } from "./dom.js";
+import { explain } from "./errors.js";
+
+const price = Number(document.querySelector("meta[name=price]").content);
+
+export function captionFor(item, isTouch) {
+  if (!item && isTouch) return "An example. Tap it to choose a photo.";
+  if (!item) return "An example. Drop a photo here, click, or paste one.";
+  return `${item.photo.file.name}, ${formatBytes(item.photo.file.size)}`;
+}
+
+/** The text instead of a photo that this browser cannot show. */
+export function placeholderFor({ photo, failure }) {
+  const { name } = photo.file;
+  if (failure) return `No result for ${name}. ${explain(failure)[0]}`;
+  return `This browser cannot show ${name}. It is sent unchanged.`;
+}
+
+const isFree = () => keyKind() === "test";
+const inCredits = (count) => `${count} ${count === 1 ? "credit" : "credits"}`;
+
+/** The label of the main button. */
+export function buttonLabel(items, todo, isCutout) {
+  if (!items.length) return "Try it with the example";
+  if (!todo.length) return "Choose another photo";
+  const areFailed = items.length > 1 && todo.length > 0 && todo.every((item) => item.state === "failed");
+  if (areFailed) return todo.length > 1 ? `Try ${todo.length} photos again` : "Try 1 photo again";
+  const isAgain = todo.length > 0 && todo.every(({ result }) => result);
+  const cost = isFree() ? "free" : inCredits(todo.length * price);
+  const [verb, one, many] = isCutout ? ["Remove", "background", "backgrounds"] : ["Blur", "background", "photos"];
+  if (isAgain && todo.length === 1) return `${verb} again (${cost})`;
+  if (isAgain) return `${verb} ${todo.length} ${many} again (${cost})`;
+  return todo.length > 1 ? `${verb} ${todo.length} ${many}` : `${verb} ${one}`;
+}
+
+/** The costs, below the main button. */
+export function costNote(todo) {
+  if (isFree()) return "Free with a test key; results are marked TEST and less sharp.";
+  const each = `${inCredits(price)} for each result. Errors are free.`;
+  return todo.length > 1 ? `${inCredits(todo.length * price)} in all: ${each}` : each;
+}
+
+export const failedMessage = (failed) =>
+  `${failed} ${failed === 1 ? "photo" : "photos"} failed. The list shows why.`;
+
+/** The cost of a cancelled call. The photo keeps its Idempotency-Key, so a retry is the same call. */
+export const cancelNote = ({ isPaid }) => isPaid
+  ? "Cancelled. This result is already paid for: you can try again for free."
+  : "Cancelled. You can safely try again: this result is charged at most once.";
