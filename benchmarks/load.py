@@ -166,14 +166,14 @@ def refusals(server: Served) -> str:
         ]
         trials.record(
             trials.Part.LOAD,
-            f"More photos than the queue takes, from users who start {how}",
-            f"{USERS[-1]} users on a queue of the usual length, {STEP_S} s",
-            f"{refused.count} refused, p50 / p95 / p99 {refused.p50_ms:.0f} / {refused.p95_ms:.0f} "
+            f"More photos than the queue holds, from users who start {how}",
+            f"{USERS[-1]} users, a queue of the default length, {STEP_S} s",
+            f"{refused.count} rejected, p50 / p95 / p99 {refused.p50_ms:.0f} / {refused.p95_ms:.0f} "
             f"/ {refused.p99_ms:.0f} ms (target {PROMPT_MS}); {done.count} blurred, {charged} "
             f"charged, {after['held']} held",
             by=HERE,
         )
-    return report.table(("answer", "how many", "p50, ms", "p95, ms", "p99, ms"), rows)
+    return report.table(("response", "how many", "p50, ms", "p95, ms", "p99, ms"), rows)
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ class Verdict:
 
     @property
     def is_survived(self) -> bool:
-        """Whether it ended in an answer of the contract, in time and within the memory."""
+        """Whether it got a documented response within the limits of time and memory."""
         answered = self.outcome[:1].isdecimal()
         return answered and self.seconds < LIMIT_S and self.peak_mb < LIMIT_MB
 
@@ -74,7 +74,7 @@ class Verdicts:
         """Say how many ended how, and the worst of time and memory, for the page of trials."""
         ends = Counter(one.outcome[:1] for one in self.all)
         return (
-            f"{ends['2']:,} taken, {ends['4']:,} refused with a 4xx of the contract, "
+            f"{ends['2']:,} accepted, {ends['4']:,} rejected with a documented 4xx, "
             f"{len(self.all) - ends['2'] - ends['4']} otherwise; at most "
             f"{max(one.seconds for one in self.all):.1f} s of CPU and "
             f"{max(one.peak_mb for one in self.all):,} MB"

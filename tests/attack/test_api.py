@@ -102,9 +102,9 @@ def test_no_header_breaks_anything_or_reaches_the_answers_headers(target: Target
             tried += 1
     record(
         Part.BAD_INPUT,
-        "headers with line ends, NUL, unicode, or a megabyte long",
+        "headers with line ends, NUL or Unicode, or of a megabyte",
         f"{len(NAMES)} headers, {len(UNFIT)} values, every route: {tried:,}",
-        "none comes back in a header; each answered by the contract within 1 s",
+        "none appears in a response header; each gets a documented response within 1 s",
         by=BY,
     )
 
@@ -156,9 +156,9 @@ def test_no_path_leads_anywhere_but_to_its_route(target: Target) -> None:
             assert outcome != "200" or path.strip() in {"/docs", "/docs/"}, path
     record(
         Part.BAD_INPUT,
-        "paths with dots, slashes, NUL, line ends, percent signs, or a megabyte long",
+        "paths with dots, slashes, NUL, line ends, percent signs, or of a megabyte",
         f"{len(PATHS)}",
-        "none leads to a file, nor to a route that it does not name",
+        "none reaches a file or another route",
         by=BY,
     )
 
@@ -177,7 +177,7 @@ def test_every_other_method_is_told_which_ones_there_are(target: Target) -> None
         Part.BAD_INPUT,
         "wrong methods, known, unknown and malformed",
         f"{len(ROUTES)} routes, {len(METHODS)} methods",
-        "405 with `Allow`, or the route's own answer where the method is its own",
+        "405 with `Allow`, or the route's response if the method is allowed",
         by=BY,
     )
 

@@ -293,10 +293,11 @@ def test_an_honest_customer_keeps_half_of_its_photos(
         rounds.usual.append(measured())
     record(
         Part.SECURITY,
-        f"An attacker beside an honest customer: {make.__name__.replace('_', ' ')}, from "
+        f"One client misuses the server, another sends photos: "
+        f"{make.__name__.replace('_', ' ')}, from "
         f"{'another' if source == ATTACKER else 'the same'} address",
         f"{attack.connections} connections, {SETTLE_S + WINDOW_S:.0f} s",
-        f"the customer gets {rounds.share:.2f} of its usual photos a second (at least {SHARE}); "
+        f"the customer gets {rounds.share:.2f} of its usual photos per second (at least {SHARE}); "
         f"`/health` within {1000 * rounds.health_s:.0f} ms (at most {1000 * HEALTH_S:.0f})",
         by=BY,
     )
@@ -356,7 +357,7 @@ def test_unread_results_take_bounded_memory(
     assert growth < 2 * BUDGET_BYTES + IN_TRANSIT_BYTES
     record(
         Part.SECURITY,
-        "Results that their client does not read",
+        "Results that the client does not read",
         f"{made} results of 5.7 MB, with BLUR_MAX_BODY_BYTES={MAX_BODY_BYTES}",
         f"the front process grows by {growth / 1e6:.0f} MB at most",
         by=BY,
@@ -393,8 +394,8 @@ def test_a_stop_is_bounded_and_drops_no_accepted_photo(
     assert set(kinds) == {PICTURE, REFUSED}
     record(
         Part.SECURITY,
-        f"SIGTERM beside clients that misuse the server: {make.__name__.replace('_', ' ')}",
+        f"SIGTERM while clients misuse the server: {make.__name__.replace('_', ' ')}",
         f"{attack.connections} connections, {customers} customers",
-        f"ended in {took_s:.0f} s; {kinds[PICTURE]} photos answered, none of the accepted lost",
+        f"stopped in {took_s:.0f} s; {kinds[PICTURE]} photos answered, no accepted photo lost",
         by=BY,
     )

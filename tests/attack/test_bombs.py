@@ -38,8 +38,8 @@ ARCHIVE = zipped(b"Attack.class", b"\xca\xfe\xba\xbe" + SCRIPT)
 @pytest.mark.parametrize(
     ("what", "files"),
     [
-        ("bombs: small files that ask for much, or lie", BOMBS),
-        ("EXIF and profiles of absurd lengths", ABSURD),
+        ("decompression bombs: small files that declare large contents", BOMBS),
+        ("EXIF data and profiles with invalid lengths", ABSURD),
     ],
 )
 def test_a_bomb_is_refused_or_harmless(what: str, files: dict[str, Make], model_dir: Path) -> None:
@@ -77,7 +77,7 @@ def test_as_many_pixels_as_are_allowed_are_carried(model_dir: Path) -> None:
     assert verdicts.fallen == []
     record(
         Part.BAD_INPUT,
-        "small files of as many pixels as are allowed",
+        "small files with the maximum number of pixels",
         f"{len(bombs)}",
         f"{verdicts.told()} ({WITHIN})",
         by=BY,
@@ -90,7 +90,7 @@ def test_a_picture_of_any_shape_is_blurred_or_refused(model_dir: Path) -> None:
     assert verdicts.fallen == []
     record(
         Part.BAD_INPUT,
-        "pictures of 1 x 1, 1 x 20,000, 20,000 x 1 and 0 x 0, in every format",
+        "images of 1 x 1, 1 x 20,000, 20,000 x 1 and 0 x 0, in every format",
         f"{len(verdicts.all)}",
         f"{verdicts.told()} ({WITHIN})",
         by=BY,
@@ -143,7 +143,7 @@ def test_of_a_file_that_is_two_things_only_the_picture_is_left(target: Target) -
         Part.BAD_INPUT,
         "photos that are also a ZIP, JAR, PDF, HTML or script",
         f"{len(files)}",
-        f"{sum(end == '400 invalid_image' for end in ends.values())} refused as no image; of none "
-        "did a byte of the other thing come back",
+        f"{sum(end == '400 invalid_image' for end in ends.values())} rejected as not an image; "
+        f"no result contains a byte of the other format",
         by=BY,
     )

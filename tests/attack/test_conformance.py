@@ -121,7 +121,8 @@ def test_the_page_of_trials_tells_how_many_agree() -> None:
         Part.BAD_INPUT,
         "the suite multipart-form-data-conformance",
         f"all {len(CASES)} cases",
-        f"{alike} read or refused as it has them; {len(CASES) - alike} that it takes are refused: "
+        f"{alike} read or rejected as the suite expects; {len(CASES) - alike} that it accepts are "
+        f"rejected: "
         "[why](multipart.md)",
         by="tests/attack/test_conformance.py",
     )

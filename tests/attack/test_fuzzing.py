@@ -55,9 +55,9 @@ if FULL:  # the small trial is the replay of what was kept
         covered = int(re.findall(r"cov: (\d+)", said)[-1])
         record(
             Part.BAD_INPUT,
-            "whole requests, fuzzed by coverage (atheris)",
+            "complete requests, coverage-guided fuzzing (atheris)",
             f"{FUZZED_S // 60} minutes, {runs:,} requests, {covered:,} edges of the code",
-            f"every one answered by the contract within {LIMIT_S:.0f} s; no exception, no 5xx",
+            f"each gets a documented response within {LIMIT_S:.0f} s; no exception, no 5xx",
             by=BY,
         )
 

@@ -88,9 +88,10 @@ def server(
     if ANSWERED and request.session.testsfailed == failed:
         trials.record(
             trials.Part.BAD_INPUT,
-            "What is no HTTP, or hardly: garbage, smuggling, half-closed, pipelined, odd paths",
-            f"{len(ANSWERED)} requests, each on a connection of its own",
-            "each answered once, in the contract's words",
+            "Invalid and unusual HTTP: garbage, smuggling, half-closed connections, pipelining, "
+            "odd paths",
+            f"{len(ANSWERED)} requests, each on its own connection",
+            "each gets exactly one documented response",
             by=HERE,
         )
 
@@ -199,9 +200,9 @@ def test_slow_head_is_rejected_and_delays_no_other_client(server: Running) -> No
     assert [(reply.status, reply.code) for reply in answers] == [(400, "invalid_request")] * count
     trials.record(
         trials.Part.BAD_INPUT,
-        "Slow loris: heads that never end, a line a second",
+        "Slowloris: request heads that never end, one line per second",
         f"{count} connections",
-        f"each answered 400 and closed after {HEAD_S} s; others were answered in "
+        f"each rejected with 400 and closed after {HEAD_S} s; other requests took "
         f"{slowest_s * 1000:.0f} ms at most",
         by=HERE,
     )

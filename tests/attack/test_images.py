@@ -25,7 +25,7 @@ def test_a_file_cut_anywhere_is_refused_or_blurred(model_dir: Path) -> None:
     assert verdicts.fallen == []
     record(
         Part.BAD_INPUT,
-        "photos cut short, in every format",
+        "truncated photos, in every format",
         f"{len(KINDS)} files at every 1 % of their length: {len(verdicts.all):,}; "
         f"1 in {WHOLE_EACH} through the whole service, the others through its decoders",
         f"{verdicts.told()} ({WITHIN})",
@@ -40,7 +40,7 @@ def test_a_file_with_some_bits_turned_is_refused_or_blurred(model_dir: Path) -> 
     assert verdicts.fallen == []
     record(
         Part.BAD_INPUT,
-        "photos with bits turned, in every format",
+        "photos with flipped bits, in every format",
         f"{mutants:,} mutants of {len(KINDS)} files; "
         f"1 in {WHOLE_EACH} through the whole service, the others through its decoders",
         f"{verdicts.told()} ({WITHIN})",
@@ -55,7 +55,7 @@ def test_a_rare_kind_of_file_with_some_bits_turned_is_refused_or_blurred(model_d
     assert verdicts.fallen == []
     record(
         Part.BAD_INPUT,
-        "rare kinds of photos with bits turned",
+        "rare kinds of photos with flipped bits",
         f"{mutants:,} mutants of {len(RARE)} files, such as HDR, TIFF samples in planes, and RLE; "
         f"1 in {WHOLE_EACH} through the whole service, the others through its decoders",
         f"{verdicts.told()} ({WITHIN})",

@@ -37,7 +37,7 @@ def seen() -> Iterator[Verdicts]:
     yield verdicts
     record(
         Part.BAD_INPUT,
-        "photos of as many pixels as are allowed, blurred and cut out, into every format",
+        "photos with the maximum number of pixels, blurred and cut out, to every format",
         f"{len(verdicts.all)} of {MOST_HEAVY_PX[0] * MOST_HEAVY_PX[1] / 1e6:.0f} and "
         f"{MOST_PX[0] * MOST_PX[1] / 1e6:.0f} megapixels",
         f"{verdicts.told()} (limits: {LIMIT_S} s, {LIMIT_MB:,} MB)",

@@ -73,7 +73,7 @@ def odd(draw: st.DrawFn) -> tuple[bytes, str]:
 
 @st.composite
 def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
-    """Draw what forms are made of, in any order, and a content type that may fit."""
+    """Draw parts of forms in random order, and a content type that may fit."""
     pieces = [b"--X\r\n", b"\r\n--X", b"\r\n--X--", b"\r\n\r\n", named(b"radius"), b"\r\n"]
     body = draw(st.lists(st.binary(max_size=40) | st.sampled_from(pieces), max_size=30))
     boundary = draw(st.just("X") | st.text())
@@ -85,7 +85,7 @@ def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
     ("what", "forms"),
     [
         ("forms of any header case, name and charset", odd()),
-        ("what forms are made of, in any order", shuffled()),
+        ("parts of forms in random order", shuffled()),
     ],
 )
 def test_a_form_made_at_random_is_read_or_refused(
@@ -101,7 +101,7 @@ def test_a_form_made_at_random_is_read_or_refused(
         Part.BAD_INPUT,
         what,
         f"{EXAMPLES:,} (hypothesis)",
-        f"all answered by the contract; memory at most {FACTOR} times the request and "
+        f"all get a documented response; memory at most {FACTOR} times the request and "
         f"{FREE_BYTES / 1e6:.0f} MB",
         by=BY,
     )
@@ -149,8 +149,8 @@ def test_the_largest_forms_take_little_time_and_few_copies(target: Target) -> No
     assert most < 4
     record(
         Part.BAD_INPUT,
-        "forms as large as may be sent: of one part, of nothing but parts, headers or line ends",
+        "forms of the largest size: one part, or only parts, headers or line ends",
         f"{len(bodies)} of {BODY_BYTES / 1e6:.0f} MB",
-        f"refused within {LIMIT_S:.0f} s; memory at most {most:.1f} times the body",
+        f"rejected within {LIMIT_S:.0f} s; memory at most {most:.1f} times the body",
         by=BY,
     )

@@ -147,10 +147,10 @@ def test_the_time_of_a_refusal_does_not_tell_why_it_came(
     best = max(max(share, 1 - share) for share in guesses.values())
     record(
         Part.SECURITY,
-        f"Unknown, revoked and expired keys told apart by the time of their refusal, {name}",
-        f"{each} refusals of each kind, median {medians['unknown'] / 1000:.2f} ms",
-        f"right in {best:.3f} of pairs at best, a coin in 0.5; a key with a wrong check is "
-        f"refused without the store in {medians['malformed'] / 1000:.2f} ms",
+        f"Unknown, revoked and expired keys distinguished by response time, {name}",
+        f"{each} rejections of each kind, median {medians['unknown'] / 1000:.2f} ms",
+        f"right in {best:.3f} of pairs at best, chance is 0.5; a key with a wrong checksum is "
+        f"rejected without the store in {medians['malformed'] / 1000:.2f} ms",
         by="tests/attack/test_refusal_times.py",
     )
 

@@ -162,10 +162,10 @@ def test_no_key_and_no_photo_is_in_anything_that_the_server_writes(
     size_kb = sum(len(content) for _, content in written) // 1000
     record(
         Part.SECURITY,
-        "Keys and photos, searched for in all that the embedded server wrote",
-        f"{turns * 13 + 3} calls, one of which broke inside; {size_kb} kB of logs, "
+        "Search for keys and photos in everything that the embedded server writes",
+        f"{turns * 13 + 3} calls, one with an internal error; {size_kb} kB of logs, "
         "accounts and media",
-        "none found but the uploads where they lie",
+        "none found except the stored uploads",
         by="tests/attack/test_served_traces.py",
     )
 

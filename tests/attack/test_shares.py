@@ -139,10 +139,10 @@ def test_full_table_closes_connections_of_the_address_with_most(served: Served) 
         assert all(map(is_open, few))
     trials.record(
         trials.Part.BAD_INPUT,
-        "More connections than the server holds",
-        f"{MAX_CONNECTIONS + 5} connections of 4 addresses",
-        "the longest idle ones of the largest address are closed; `/health` and photos are "
-        "answered meanwhile",
+        "More connections than the server's limit",
+        f"{MAX_CONNECTIONS + 5} connections from 4 addresses",
+        "the longest idle connections of the address with the most are closed; `/health` and "
+        "photos still work",
         by=HERE,
     )
 
@@ -215,8 +215,8 @@ def test_body_that_drips_is_refused(served: Served) -> None:
     assert reply.headers["connection"] == "close"
     trials.record(
         trials.Part.BAD_INPUT,
-        "A body that drips, a byte a second",
-        "1 connection with a good key",
+        "A body sent at one byte per second",
+        "1 connection with a valid key",
         f"400 `invalid_request` after {RATE_WINDOW_S} s, and the connection is closed",
         by=HERE,
     )
@@ -229,9 +229,9 @@ def test_client_that_does_not_read_is_cut_off(served: Served) -> None:
         assert wait_for_reset(client, timers.WRITE_S + 20)
     trials.record(
         trials.Part.BAD_INPUT,
-        "Requests sent ahead by a client that never reads the answers",
-        "1 connection, as many requests as it takes",
-        f"cut off after {timers.WRITE_S} s",
+        "Pipelined requests from a client that never reads the responses",
+        "1 connection, as many requests as the server accepts",
+        f"closed after {timers.WRITE_S} s",
         by=HERE,
     )
 
@@ -311,7 +311,7 @@ def test_unfinished_bodies_of_one_key_leave_room_for_another(
         trials.Part.LOAD,
         "Unfinished bodies of the largest size from one key",
         f"{BODIES_AT_ONCE + 1} bodies of {LARGEST // 1_000_000} MB",
-        "beyond that key's share they are answered 503; a photo of another key is blurred",
+        "beyond that key's share they get 503; a photo of another key is blurred",
         by=HERE,
     )
 
@@ -348,10 +348,10 @@ def test_chunks_of_one_byte_do_not_hold_up_the_server(served: Served) -> None:
     assert b"HTTP/1.1 400" in statuses
     trials.record(
         trials.Part.BAD_INPUT,
-        "Chunks of one byte, as fast as they are taken",
+        "Chunks of one byte, as fast as the server reads them",
         f"2 clients, {len(times)} calls of `/health` meanwhile",
         f"400 `invalid_request` beyond {FREE_CHUNKS:,} such chunks; `/health` took "
-        f"{times[len(times) // 2] * 1000:.0f} ms in the middle, {times[-1] * 1000:.0f} ms at most",
+        f"{times[len(times) // 2] * 1000:.0f} ms in the median, {times[-1] * 1000:.0f} ms at most",
         by=HERE,
     )
 
@@ -449,9 +449,9 @@ def test_stop_does_not_wait_for_a_client_that_does_not_read(
         assert took_s < 20
     trials.record(
         trials.Part.FAULTS,
-        "SIGTERM beside a client that never reads",
+        "SIGTERM while a client does not read",
         "1 stop",
-        f"ended after {took_s:.1f} s",
+        f"stopped after {took_s:.1f} s",
         by=HERE,
     )
 

@@ -34,10 +34,11 @@ def test_no_file_changes_its_user_but_those_of_the_base() -> None:
     assert len(own) > 1_000
     record(
         Part.SECURITY,
-        "The function's image, scanned for files that change their user and for what others write",
+        "Scan of the function's image for setuid files and files that other users can write",
         f"{len(files)} files, {len(own)} of them ours",
-        f"none of ours; of the stand-in base {len(programs)} programs and {len(FOR_EVERYONE)} "
-        "folders with the sticky bit; where no program can change its user, photos are blurred too",
+        f"none of ours; in the stand-in for the base image {len(programs)} programs and "
+        f"{len(FOR_EVERYONE)} "
+        "folders with the sticky bit; photos are blurred even if no program can change its user",
         by="tests/e2e/test_image_scan.py",
     )
 

@@ -1,4 +1,4 @@
-"""Events given to the container directly, and containers that are ended in the middle of one."""
+"""Events given to the container directly, and containers that are stopped in the middle of one."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_nothing_that_was_written_has_a_key_or_a_photo_in_it(
     size_kb = sum(len(content) for _, content in written) // 1000
     record(
         Part.SECURITY,
-        "Keys and photos, searched for in all that a run in containers wrote",
+        "Search for keys and photos in everything that a run in containers writes",
         f"{len(issued)} keys and {len(sent)} photos in {len(forms)} forms; {size_kb} kB of logs "
         f"and metrics, {len(items)} items, names and metadata of {len(objects)} objects",
         "none found",

@@ -72,7 +72,7 @@ def through_outages(clients: Load, books: Books, *, hold_ttl_s: float) -> str:
     assert used <= kinds[PICTURE]
     longest_s = max(seen.seconds for _, seen in clients.seen)
     return (
-        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} pictures, {used} charged, no credit "
+        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} results, {used} charged, no credit "
         f"lost; the longest wait {longest_s:.1f} s; works again at once"
     )
 

@@ -54,7 +54,7 @@ def happened(results: Sequence[Result]) -> str:
     """Sum up what a trial of all moments has seen, for its row."""
     longest_s, charged = max(took for took, _ in results), sum(used for _, used in results)
     return (
-        f"503 before the work, the picture or the refusal after it, within {longest_s:.1f} s; "
+        f"503 before the blurring, the result or the error after it, within {longest_s:.1f} s; "
         f"sent again, {charged} were charged once and {len(results) - charged} not at all; "
         f"no credit lost"
     )

@@ -113,10 +113,10 @@ def results() -> Iterator[list[Outcome]]:
     longest_s = max(seen.seconds for seen in made)
     record(
         Part.FAULTS,
-        "S3 refusing, stopped, slow, answering garbage, for results and for uploads",
+        "S3 denying access, stopped, slow or returning garbage, for results and uploads",
         f"{len(NAMES)} faults, {len(made)} calls",
-        f"{len(made) - pictures} answered with an error within {longest_s:.1f} s and not charged; "
-        f"{pictures} with a picture that is really there, and charged",
+        f"{len(made) - pictures} got an error within {longest_s:.1f} s and no charge; "
+        f"{pictures} got a result that exists, and were charged",
         by="tests/faults/test_bucket.py",
     )
 

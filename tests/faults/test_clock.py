@@ -108,11 +108,13 @@ def test_no_jump_of_the_clock_charges_for_what_was_not_delivered(
     assert walk.charged > 0
     record(
         Part.FAULTS,
-        f"The clock jumps, up to a day back or on, between steps of calls ({scheme(location)})",
+        f"The clock jumps by up to a day, back or forward, between steps of calls "
+        f"({scheme(location)})",
         f"{walk.jumps} jumps, {STEPS} steps, {walk.delivered} pictures",
-        f"books exact after each; {walk.charged} charged, "
-        f"{walk.delivered - walk.charged} free since their hold had expired or they were repeated; "
-        f"every hold came home",
+        f"balances exact after each; {walk.charged} charged, "
+        f"{walk.delivered - walk.charged} free because their hold had expired or they were "
+        f"repeated; "
+        f"every hold was released",
         by="tests/faults/test_clock.py",
     )
 

@@ -83,9 +83,9 @@ def test_a_server_whose_clock_jumps_under_load_loses_no_credit(
     assert used > 0
     record(
         Part.FAULTS,
-        "The clock of a real server jumps under load, up to 30 days on and back",
+        "The clock of a real server jumps under load, by up to 30 days forward and back",
         f"{len(JUMPS_S)} jumps, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{kinds[PICTURE]} pictures, {used} charged, {kinds.total() - kinds[PICTURE]} answered "
-        f"503 or 429, no credit lost; every hold came home",
+        f"{kinds[PICTURE]} results, {used} charged, {kinds.total() - kinds[PICTURE]} answered "
+        f"503 or 429, no credit lost; every hold was released",
         by="tests/faults/test_clock_of_server.py",
     )

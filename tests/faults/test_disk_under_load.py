@@ -72,8 +72,8 @@ def test_a_disk_that_fills_up_costs_nobody_a_credit(
         Part.FAULTS,
         f"SQLite: disk full under load ({way})",
         f"{ROUNDS} times, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} pictures, {used} charged, "
-        f"no credit lost; works again once there is room",
+        f"{kinds[UNAVAILABLE]} answered 503, {kinds[PICTURE]} results, {used} charged, "
+        f"no credit lost; works again once there is space",
         by="tests/faults/test_disk_under_load.py",
     )
 
@@ -96,7 +96,7 @@ def test_a_server_on_a_disk_that_can_only_be_read_says_so_until_it_can_be_writte
         Part.FAULTS,
         f"SQLite: disk read-only ({way})",
         f"{len(before.seen)} calls",
-        f"all answered 503, nothing charged; {used} of {after.pictures()} pictures charged "
-        f"once it can be written again",
+        f"all answered 503, nothing charged; {used} of {after.pictures()} results charged once "
+        f"the disk is writable again",
         by="tests/faults/test_disk_under_load.py",
     )

@@ -60,7 +60,7 @@ def results() -> Iterator[list[Result]]:
         return
     record(
         Part.FAULTS,
-        "DynamoDB stopped, slowed to 3 s, answering garbage, at each step of a call",
+        "DynamoDB stopped, slowed to 3 s or returning garbage, at each step of a call",
         f"{len(FAULTS) + 1} faults at {len(MOMENTS)} steps, {len(made)} calls",
         happened(made),
         by="tests/faults/test_dynamo_garbage.py",

@@ -1,4 +1,4 @@
-"""DynamoDB Local itself killed, and started again on what it had kept, under load."""
+"""DynamoDB Local itself killed, and restarted with its data, under load."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_database_that_is_killed_costs_nobody_a_credit(
         books.store.close()
     record(
         Part.FAULTS,
-        "DynamoDB Local killed (-9) under load and started again on what it had kept",
+        "DynamoDB Local killed (-9) under load and restarted with its data",
         f"{KILLS} kills, {CLIENTS} clients, {len(clients.seen)} calls",
         told,
         by="tests/faults/test_dynamo_killed.py",

@@ -52,7 +52,7 @@ def test_a_table_that_fails_under_load_costs_nobody_a_credit(
     books.store.close()
     record(
         Part.FAULTS,
-        "DynamoDB stopped, slowed to 3 s, answering garbage, under load",
+        "DynamoDB stopped, slowed to 3 s or returning garbage, under load",
         f"{len(NAMES)} faults, {CLIENTS} clients, {len(clients.seen)} calls",
         told,
         by="tests/faults/test_dynamo_under_load.py",

@@ -54,9 +54,9 @@ def test_no_kill_under_load_charges_for_a_picture_that_nobody_gets(
         Part.FAULTS,
         "kill -9 of the server under load",
         f"{KILLS} kills, {CLIENTS} clients, {len(keys)} calls",
-        f"{len(broken)} broken connections, {max(0, unseen)} of them charged before their "
-        f"picture came; each sent again with its `Idempotency-Key` got its picture; "
-        f"{used} charged for {len(keys)} pictures, no credit lost",
+        f"{len(broken)} broken connections, {max(0, unseen)} of them charged before their result "
+        f"was delivered; each that was sent again with its `Idempotency-Key` got its result; "
+        f"{used} charged for {len(keys)} results, no credit lost",
         by="tests/faults/test_kill.py",
     )
 
@@ -89,9 +89,9 @@ def test_a_worker_killed_under_load_takes_at_most_its_own_request_with_it(
         Part.FAULTS,
         "kill -9 of a worker under load",
         f"{KILLS} kills, 2 workers, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{len(lost)} answered 500, {max(0, unseen)} of them charged before; each sent again with "
-        f"its `Idempotency-Key` got its picture; {used} charged for {len(clients.seen)} pictures; "
-        f"the server lived on",
+        f"{len(lost)} answered 500, {max(0, unseen)} of them charged before; each sent again "
+        f"with its `Idempotency-Key` got its result; {used} charged for {len(clients.seen)} "
+        f"results; the server kept running",
         by="tests/faults/test_kill.py",
     )
 

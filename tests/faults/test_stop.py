@@ -64,8 +64,8 @@ def test_no_stop_under_load_drops_a_request_that_was_accepted(
         Part.FAULTS,
         "SIGTERM under load",
         f"{STOPS} stops, {CLIENTS} clients, {answered} requests in the server at that moment",
-        f"all {answered} answered before it ended, in {longest_s:.1f} s at most; "
-        f"{pictures} pictures, {pictures} charged, nothing left on hold",
+        f"all {answered} answered before it stopped, in {longest_s:.1f} s at most; "
+        f"{pictures} results, {pictures} charged, no hold left",
         by="tests/faults/test_stop.py",
     )
 

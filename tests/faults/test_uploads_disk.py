@@ -89,9 +89,9 @@ def test_an_upload_that_finds_no_room_leaves_nothing_behind_and_can_be_sent_agai
     assert books.settled(after_s=PATIENCE_S) == 1
     record(
         Part.FAULTS,
-        f"Uploads' folder {fault}",
+        f"Uploads folder {fault}",
         f"1 upload of {len(photo) / 1e6:.1f} MB",
-        "503, no part of it left behind, nothing charged; the same form works afterwards",
+        "503, no partial file, nothing charged; the same form works afterwards",
         by="tests/faults/test_uploads_disk.py",
     )
 

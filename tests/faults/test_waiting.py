@@ -142,7 +142,7 @@ def test_photos_whose_clients_leave_while_they_wait_are_not_worked_on_and_cost_n
         Part.FAULTS,
         "Clients that close or reset their connection while their photo waits",
         f"{len(waiting)} clients, one worker",
-        "none of their photos is worked on or charged",
+        "none of their photos is blurred or charged",
         by=BY,
     )
 
@@ -211,9 +211,10 @@ def test_a_second_account_gets_its_share_of_a_full_queue(
         assert set(statuses) == {200, 503}
     record(
         Part.FAULTS,
-        "One account fills the queue, another one sends photos",
+        "One account fills the queue, another account sends photos",
         f"{len(crowd)} photos against {len(mine)}, a queue of 4",
-        "both of the second account are answered 200; the first account's last ones 503, uncharged",
+        "both photos of the second account get 200; the first account's last photos get 503, "
+        "uncharged",
         by=BY,
     )
     assert newcomer.settled(after_s=HOLD_TTL_S) == 2

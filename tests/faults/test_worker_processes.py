@@ -121,10 +121,10 @@ def test_a_reply_that_never_arrives_costs_one_request_and_is_never_charged_twice
     assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
     record(
         Part.FAULTS,
-        "Inside a worker: the reply never comes, cannot be pickled, is garbage; the process stops",
+        "In a worker: the reply never arrives, cannot be pickled or is garbage; the process stops",
         f"{len(REPLY_FAULTS)} faults, one worker",
         "each answered 500 once and the worker replaced; sent again with its `Idempotency-Key`, "
-        "each got its picture and was charged once",
+        "each got its result and was charged once",
         by=BY,
     )
 
@@ -172,7 +172,7 @@ def test_a_worker_that_cannot_be_started_is_tried_until_it_can(server: Faulty) -
         Part.FAULTS,
         "A worker process that cannot be started (no memory, no process, other exceptions)",
         f"{server.failures() - before} failures in a row, one worker",
-        "photos answered 503 with `Retry-After` meanwhile, `/health` 200; works once a start does",
+        "photos get 503 with `Retry-After` meanwhile, `/health` 200; works once a start succeeds",
         by=BY,
     )
 
