@@ -168,7 +168,8 @@ def refusals(server: Served) -> str:
             trials.Part.LOAD,
             f"More photos than the queue holds, from users who start {how}",
             f"{USERS[-1]} users, a queue of the default length, {STEP_S} s",
-            f"{refused.count} rejected, p50 / p95 / p99 {refused.p50_ms:.0f} / {refused.p95_ms:.0f} "
+            f"{refused.count} rejected, p50 / p95 / p99 {refused.p50_ms:.0f} / "
+            f"{refused.p95_ms:.0f} "
             f"/ {refused.p99_ms:.0f} ms (target {PROMPT_MS}); {done.count} blurred, {charged} "
             f"charged, {after['held']} held",
             by=HERE,
