@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from events import make
-from tests.integration.accounts.customer import Ticket, begin
+from tests.integration.accounts.customer import KeyedForm, begin
 
 from blur.accounts import keys
 from blur.accounts.idempotency import IdempotencyKey
@@ -67,7 +67,7 @@ def test_a_first_call_that_still_runs_is_waited_for(
     order_fingerprint = fingerprint_of_first(call, store, clock)
     expires_us = Instant(clock() + 60 * SECOND_US)
     hold = Hold("other-process", key.account_id, key.digest, 1, expires_us)
-    begin(store, hold, Ticket("order-2", order_fingerprint), now_us=clock())
+    begin(store, hold, KeyedForm("order-2", order_fingerprint), now_us=clock())
     answer = call(keyed("order-2"))
     assert (answer.status, answer.error["code"]) == (409, "idempotency_in_progress")
     assert answer.headers["retry-after"] == str(answer.error["retry_after"]) == "2"

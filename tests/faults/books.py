@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.integration.accounts.customer import GENEROUS
-from tests.integration.accounts.spending import patiently
+from tests.integration.accounts.spending import with_retries
 
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.audit import differences
@@ -38,7 +38,7 @@ class Books:
     def exact(self, *, at_us: Instant | None = None) -> Account:
         """Return the account, whose books add up: balance + held + settled = put in."""
         read = partial(self.store.read_account, self.account_id, now_us=at_us or now())
-        account = patiently(read)
+        account = with_retries(read)
         assert account.balance + account.held + account.used == self.put_in
         assert account.granted == self.put_in
         assert list(differences(account, self.store.list_entries(self.account_id))) == []
@@ -54,7 +54,7 @@ class Books:
 
 def open_books(store: AccountStore, put_in: int = 10_000) -> Books:
     """Open an account with so many credits and a key that no rate limit holds up."""
-    return patiently(partial(_opened, store, put_in))
+    return with_retries(partial(_opened, store, put_in))
 
 
 def _opened(store: AccountStore, put_in: int) -> Books:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tests.faults.answers import PICTURE
 from tests.faults.books import open_books
 from tests.faults.moments import caller
-from tests.integration.accounts.customer import TTL_US, Ticket, after, begin, open_account
-from tests.integration.accounts.spending import patiently
+from tests.integration.accounts.customer import TTL_US, KeyedForm, after, begin, open_account
+from tests.integration.accounts.spending import with_retries
 from tests.trials import Part, record, size
 
 from blur.accounts import idempotency
@@ -34,7 +34,7 @@ JUMPS_S = (-86_400.0, -3_600.0, -61.0, -6.0, -1.0, 0.0, 0.5, 1.0, 6.0, 61.0, 3_6
 """From a day back to a day on; a hold lives for a minute."""
 CALLS = size(4, full=20)
 HOUR_S = 3_600.0
-TICKETS = 5
+KEYS = 5
 """Different `Idempotency-Key`s, few, so that they repeat."""
 
 
@@ -75,18 +75,18 @@ class Walk:
 
     def begin(self) -> None:
         """Begin a call, with an `Idempotency-Key` or without one."""
-        name = f"key-{self.chance.randrange(TICKETS)}-{int(self.at_s // HOUR_S)}"
-        ticket = Ticket(name, "fingerprint") if self.chance.random() < 0.3 else None
+        name = f"key-{self.chance.randrange(KEYS)}-{int(self.at_s // HOUR_S)}"
+        form = KeyedForm(name, "fingerprint") if self.chance.random() < 0.3 else None
         now_us = self.now()
         try:
-            call = begin(self.store, self.customer.hold(now_us=now_us), ticket, now_us=now_us)
+            call = begin(self.store, self.customer.hold(now_us=now_us), form, now_us=now_us)
         except ApiError:
             return
         self.open.append(call)
 
     def require_exact(self, at_us: Instant) -> Account:
         """Compare the books with what was told and what was delivered."""
-        account = patiently(
+        account = with_retries(
             partial(self.store.read_account, self.customer.account_id, now_us=at_us)
         )
         entries = self.store.list_entries(self.customer.account_id)

@@ -1,4 +1,4 @@
-"""The port: what the service and the operators' commands need from a store of accounts.
+"""The port: the methods of a store of accounts for the service and the operators' commands.
 
 `SqliteAccountStore` and `DynamoAccountStore` implement it, and one test suite runs against both.
 Every method is atomic. A method that moves credits does so at most once for its id (`hold_id`,

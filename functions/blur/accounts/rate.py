@@ -106,7 +106,7 @@ def retry_after_s(bucket: Bucket, now_us: Instant) -> int:
 
 
 def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> RateLimitStatus:
-    """Return what the key can send now, and when the whole burst is available."""
+    """Return how many requests the key can send now, and when the whole burst is available."""
     now_us = bucket_time(bucket, now_us)
     reset_s = max(0, _ceil_seconds(bucket.tat_us - now_us))
     if bucket.tat_us <= now_us:
@@ -116,10 +116,10 @@ def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Rate
 
 
 class LimiterClock:
-    """How far the clocks in the buckets that a process has read are ahead of its own clock."""
+    """Measures how far the clocks in the buckets are ahead of the clock of this process."""
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
-        """Start with the process's own clock; `ticks` returns seconds that never go back."""
+        """Start with the process's clock; `ticks` returns seconds that never go back."""
         self._ticks = ticks
         self._ahead_us = 0
 

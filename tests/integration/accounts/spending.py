@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 REFUND_SHARE = 0.1
-PATIENCE_S = 60
+RETRY_S = 60
 PAUSE_S = 0.1
 
 
@@ -33,9 +33,9 @@ class Echo:
     """Delivers writes to a store, some of them twice and some again much later."""
 
     def __init__(self, store: AccountStore, seed: int, *, duplicates: float) -> None:
-        """Repeat the share `duplicates` of all writes."""
+        """Repeat this share of all writes."""
         self._store = store
-        self._chance = Random(seed)
+        self._random = Random(seed)
         self._duplicates = duplicates
         self._sent: list[Callable[[], object]] = []
 
@@ -45,21 +45,21 @@ class Echo:
         assert status.credits_charged == hold.price
 
     def settle(self, hold: Hold) -> int:
-        """Settle and return what was charged."""
+        """Settle, and return the charge."""
         deliver = partial(self._store.settle, hold, now_us=now())
         return self._deliver(deliver).credits_charged or 0
 
     def refund(self, hold: Hold) -> None:
-        """Give the hold's credits back."""
+        """Refund the hold."""
         self._deliver(partial(self._store.refund, hold, now_us=now()))
 
     def _deliver(self, write: Callable[[], Result]) -> Result:
-        result = patiently(write)
+        result = with_retries(write)
         self._sent.append(write)
-        if self._chance.random() < self._duplicates:
-            patiently(write)
-        if self._chance.random() < self._duplicates:
-            patiently(self._chance.choice(self._sent[-8:]))
+        if self._random.random() < self._duplicates:
+            with_retries(write)
+        if self._random.random() < self._duplicates:
+            with_retries(self._random.choice(self._sent[-8:]))
         return result
 
 
@@ -68,9 +68,9 @@ def now() -> Instant:
     return Instant(time.time_ns() // 1000)
 
 
-def patiently(write: Callable[[], Result]) -> Result:
-    """Send a write again while the store says it is busy, as its callers are told to."""
-    deadline = time.monotonic() + PATIENCE_S
+def with_retries(write: Callable[[], Result]) -> Result:
+    """Retry a call of the store while it is unavailable, as clients do at a 503."""
+    deadline = time.monotonic() + RETRY_S
     while True:
         try:
             return write()
@@ -81,12 +81,12 @@ def patiently(write: Callable[[], Result]) -> Result:
 
 
 def spend(store: AccountStore, customer: Customer, seed: int, duplicates: float) -> int:
-    """Make calls until no credit is left; return how many were charged.
+    """Make calls until no credit is left; return the number of charged ones.
 
-    Who gives a credit back goes on and finds it again, so none is left behind.
+    Refunded credits are spent by later calls, so that none is left.
     """
     echo = Echo(store, seed, duplicates=duplicates)
-    chance = Random(seed)
+    random = Random(seed)
     charged = 0
     while True:
         now_us = now()
@@ -95,7 +95,7 @@ def spend(store: AccountStore, customer: Customer, seed: int, duplicates: float)
             echo.reserve(hold, now_us)
         except InsufficientCreditsError:
             return charged
-        if duplicates and chance.random() < REFUND_SHARE:
+        if duplicates and random.random() < REFUND_SHARE:
             echo.refund(hold)
         else:
             charged += echo.settle(hold)
@@ -104,7 +104,7 @@ def spend(store: AccountStore, customer: Customer, seed: int, duplicates: float)
 def spend_in_threads(
     location: str, customer: Customer, threads: int, seed: int, duplicates: float
 ) -> int:
-    """Open the store anew and spend in so many threads; return how many were charged."""
+    """Open the store again and spend in many threads; return the number of charged calls."""
     store = open_account_store(location)
     try:
         with ThreadPoolExecutor(threads) as pool:

@@ -1,4 +1,4 @@
-"""What the operator's desk makes of a store: accounts, entries and keys, and their renewal."""
+"""`AccountAdmin` on every store: accounts, ledger entries and keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is let in and who is refused, and in which order, on every store."""
+"""Which requests every store accepts and rejects, and in which order it checks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_without_credits_only_calls_within_the_rate_limit_get_402(
         while True:
             try:
                 store.reserve(customer.hold(), now_us=START)
-            except UnavailableError:  # too many writes at the same instant: sent again
+            except UnavailableError:  # too many writes at the same instant: retried
                 continue
             except (InsufficientCreditsError, RateLimitError) as error:
                 return type(error)

@@ -1,4 +1,4 @@
-"""`bgblur accounts audit` while credits come and go, on every store."""
+"""`bgblur accounts audit` during calls and top-ups, on every store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 from tests.integration.accounts.customer import MakeAccount, entry
-from tests.integration.accounts.spending import now, patiently
+from tests.integration.accounts.spending import now, with_retries
 
 from bgblur.account_commands import accounts
 
@@ -33,11 +33,11 @@ def test_audit_finds_no_difference_while_top_ups_and_calls_arrive(
 
     def work() -> None:
         while not over.is_set():
-            patiently(partial(store.append_entry, entry(customer.account_id, 2, at_us=now())))
+            with_retries(partial(store.append_entry, entry(customer.account_id, 2, at_us=now())))
             now_us = now()
             hold = customer.hold(now_us=now_us)
-            patiently(partial(store.reserve, hold, now_us=now_us))
-            patiently(partial(store.settle, hold, now_us=now()))
+            with_retries(partial(store.reserve, hold, now_us=now_us))
+            with_retries(partial(store.settle, hold, now_us=now()))
 
     audited = [customer.account_id] if of == "one account" else []
     with ThreadPoolExecutor(2) as pool:

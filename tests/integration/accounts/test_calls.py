@@ -1,4 +1,4 @@
-"""What becomes of the credits of a call, on every store."""
+"""The credits of a call, from reserve to settle or refund, on every store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the DynamoDB store asks of the table, and what that costs."""
+"""The requests of the DynamoDB store, and their cost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DAY_US = 24 * 3600 * SECOND_US
 
 @dataclass
 class Bill:
-    """The operations that a client sent, and the capacity that each answer says it took."""
+    """The operations that a client sent, and the capacity units in the responses."""
 
     operations: list[str] = field(default_factory=list)
     units: float = 0
@@ -74,7 +74,7 @@ def store(dynamodb_table: str, bill: Bill) -> Iterator[DynamoAccountStore]:
 
 @pytest.fixture
 def customer(store: DynamoAccountStore, bill: Bill) -> Customer:
-    """An account with two keys, as it is during a rotation."""
+    """Return an account with two keys, as during a rotation."""
     customer = open_account(store, 1_000_000, limit=DEFAULT_LIMIT)
     store.add_key(key_record(customer.account_id, limit=DEFAULT_LIMIT), now_us=START)
     bill.clear()
@@ -218,7 +218,7 @@ def test_calls_move_the_ended_keys_of_an_earlier_version_out_of_the_item(
 
 
 def write_old_keys(table_name: str, customer: Customer, number: int) -> list[KeyRecord]:
-    """Write ended keys into the account's item, as the first version left them there."""
+    """Write ended keys into the account's item, as the first version did."""
     client: Any = open_client()
     written = []
     for index in range(number):
@@ -249,7 +249,7 @@ def test_one_write_releases_many_expired_holds(
 
 
 def stored(table_name: str, customer: Customer) -> dict[str, Any]:
-    """Return the account's item as it lies in the table, read by another client."""
+    """Return the account's item, read by another client."""
     client: Any = open_client()
     key = {name: {"S": part} for name, part in schema.account_key(customer.account_id).items()}
     item: dict[str, Any] = client.get_item(TableName=table_name, Key=key)["Item"]
@@ -262,7 +262,7 @@ def ended(item: dict[str, Any]) -> int:
 
 
 def size(item: dict[str, Any]) -> int:
-    """Return an item's size in bytes, by the rules for DynamoDB's item sizes and formats.
+    """Return an item's size in bytes, by DynamoDB's rules.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     """

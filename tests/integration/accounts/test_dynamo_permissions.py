@@ -1,4 +1,4 @@
-"""The role's permissions are those that the calls of the request path need, and no more."""
+"""The role has exactly the permissions that requests need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded server and the operator's commands on DynamoDB, chosen by the one setting."""
+"""The embedded server and the operators' commands with DynamoDB."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def env(dynamodb: DynamoDBLocal, model_dir: Path, tmp_path: Path) -> dict[str, str]:
-    """The environment of a process whose accounts are in a table of its own."""
+    """Return the environment of a process whose accounts are in a new table."""
     table = dynamodb.create_table(tmp_path.name)
     own = {"BLUR_ACCOUNTS": f"dynamodb:{table}", "BLUR_MODEL_DIR": str(model_dir)}
     return {**os.environ, **dynamodb.environ, **own}
 
 
-def command(env: dict[str, str], *arguments: str) -> Any:  # noqa: ANN401 - whatever the JSON is
+def command(env: dict[str, str], *arguments: str) -> Any:  # noqa: ANN401 - any JSON value
     line = [*BGBLUR, *arguments, "--json"]
     done = subprocess.run(line, env=env, capture_output=True, check=True, timeout=60)
     return json.loads(done.stdout)

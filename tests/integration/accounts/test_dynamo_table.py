@@ -1,4 +1,4 @@
-"""The table as it is defined, the store's imports, and clocks and copies on the wire."""
+"""The table's schema, the store's imports, different clocks, and late copies of writes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 TTL_S, SKEW_S = TTL_US / 1_000_000, CLOCK_SKEW_US / 1_000_000
 
-IMPORT_ALL_BUT_THE_STORE = """
+IMPORT_ALL_EXCEPT_AWS = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
@@ -75,8 +75,8 @@ def test_the_time_to_live_of_a_record_is_later_than_its_last_use(
     name = dynamodb.create_table(new_id("ttl"))
     on: TimeToLiveSpecificationTypeDef = {"AttributeName": schema.TTL_ATTRIBUTE, "Enabled": True}
     client.update_time_to_live(TableName=name, TimeToLiveSpecification=on)
-    told = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    assert told["AttributeName"] == schema.TTL_ATTRIBUTE
+    described = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert described["AttributeName"] == schema.TTL_ATTRIBUTE
     store = DynamoAccountStore(name, client)
     forget_us = after(24 * 3600)
     record = IdempotencyRecord("a" * 12, "scope", "print", "hold", False, after(60), forget_us)  # noqa: FBT003 - not done
@@ -87,7 +87,7 @@ def test_the_time_to_live_of_a_record_is_later_than_its_last_use(
     assert store.find_record("a" * 12, "scope", now_us=late_us) is None
 
 
-# Powertools imports botocore's root, for its own user agent; that is small and builds no client.
+# Powertools imports the root of botocore for its user agent; that is small and opens no client.
 @pytest.mark.parametrize(
     ("package", "unwanted"),
     [
@@ -97,7 +97,7 @@ def test_the_time_to_live_of_a_record_is_later_than_its_last_use(
 )
 def test_only_the_modules_for_aws_import_boto(package: str, unwanted: tuple[str, ...]) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", IMPORT_ALL_BUT_THE_STORE, package, *unwanted],
+        [sys.executable, "-c", IMPORT_ALL_EXCEPT_AWS, package, *unwanted],
         env={"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""What becomes of a hold whose call never ended, on every store."""
+"""Holds whose call never ended, on every store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TTL_S = TTL_US / 1_000_000
 LONG_AFTER_S = TTL_S + 30
-"""Expired by any clock: a store may leave another process's hold alone for some seconds."""
+"""A hold has expired by every clock then: stores wait some seconds before they release it."""
 
 
 def test_reading_an_account_releases_an_expired_hold(

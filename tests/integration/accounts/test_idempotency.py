@@ -1,4 +1,4 @@
-"""A call is charged once, also when it is repeated many times at once."""
+"""A call is charged once, also if it is repeated many times at once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tests.integration.accounts.customer import (
     START,
     Customer,
+    KeyedForm,
     MakeAccount,
-    Ticket,
     after,
     begin,
 )
-from tests.integration.accounts.spending import patiently
+from tests.integration.accounts.spending import with_retries
 
 from blur.account_status import RateLimit
 from blur.accounts import idempotency
@@ -35,40 +35,40 @@ from blur.skew import CLOCK_SKEW_S
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
-TICKET = Ticket("order-1", "fingerprint")
-KEY = idempotency.IdempotencyKey(TICKET.key)
+FORM = KeyedForm("order-1", "fingerprint")
+KEY = idempotency.IdempotencyKey(FORM.key)
 DAY_S = 24 * 3_600
 
 
-class OutOfReach:
-    """A store of which some methods answer as they do while it cannot be reached."""
+class Unreachable:
+    """A store with methods that fail as if it could not be reached."""
 
     def __init__(self, store: AccountStore, *methods: str) -> None:
         self._store = store
         self._methods = methods
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
         if name in self._methods:
-            message = "out of reach"
+            message = "unreachable"
             raise UnavailableError(message, retry_after_s=1)
         return getattr(self._store, name)
 
 
-class Patient:
-    """A store whose every method is sent again while the store is too busy to answer in time."""
+class Retrying:
+    """A store that retries each method while it is unavailable."""
 
     def __init__(self, store: AccountStore) -> None:
         self._store = store
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
         method = getattr(self._store, name)
-        return lambda *args, **kwargs: patiently(partial(method, *args, **kwargs))
+        return lambda *args, **kwargs: with_retries(partial(method, *args, **kwargs))
 
 
 def call(store: AccountStore, customer: Customer) -> str:
-    """Make one whole call and return how it ended."""
+    """Make one complete call and return its result."""
     try:
-        begun = begin(store, customer.hold(now_us=after(1)), TICKET, now_us=after(1))
+        begun = begin(store, customer.hold(now_us=after(1)), FORM, now_us=after(1))
     except IdempotencyInProgressError:
         return "in progress"
     charged = idempotency.commit(store, begun, now_us=after(2)).credits_charged
@@ -79,7 +79,7 @@ def test_of_50_identical_calls_at_once_one_is_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=50)
-    patient: Any = Patient(store)
+    patient: Any = Retrying(store)
     with ThreadPoolExecutor(50) as pool:
         endings = list(pool.map(lambda _: call(patient, customer), range(50)))
     assert endings.count("charged") == 1
@@ -94,7 +94,7 @@ def test_a_rolled_back_call_leaves_neither_a_hold_nor_a_record(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
-    begun = begin(store, customer.hold(), TICKET, now_us=START)
+    begun = begin(store, customer.hold(), FORM, now_us=START)
     standing = idempotency.rollback(store, begun, now_us=after(1))
     assert (standing.credits_charged, standing.credits_left) == (0, 1)
     assert call(store, customer) == "charged"
@@ -104,13 +104,13 @@ def test_a_repeated_call_is_not_rejected_because_the_first_one_holds_the_last_cr
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
-    first = begin(store, customer.hold(), TICKET, now_us=START)
+    first = begin(store, customer.hold(), FORM, now_us=START)
     with pytest.raises(IdempotencyInProgressError):
-        begin(store, customer.hold(now_us=after(1)), TICKET, now_us=after(1))
+        begin(store, customer.hold(now_us=after(1)), FORM, now_us=after(1))
     idempotency.commit(store, first, now_us=after(2))
     assert call(store, customer) == "replayed"
     with pytest.raises(InsufficientCreditsError):
-        begin(store, customer.hold(now_us=after(3)), Ticket("order-2", "other"), now_us=after(3))
+        begin(store, customer.hold(now_us=after(3)), KeyedForm("order-2", "other"), now_us=after(3))
 
 
 def test_a_retry_takes_over_from_a_dead_call_when_the_hold_expires(
@@ -118,13 +118,13 @@ def test_a_retry_takes_over_from_a_dead_call_when_the_hold_expires(
 ) -> None:
     customer = make_account(credits=2)
     died = customer.hold()
-    begun = begin(store, died, TICKET, now_us=START)
+    begun = begin(store, died, FORM, now_us=START)
     with pytest.raises(IdempotencyInProgressError) as caught:
-        begin(store, customer.hold(now_us=after(1)), TICKET, now_us=after(1))
+        begin(store, customer.hold(now_us=after(1)), FORM, now_us=after(1))
     assert caught.value.account_status is not None
     assert caught.value.account_status.credits_left == 1
     late_us = Instant(died.expires_us + 10 * SECOND_US)
-    taken = begin(store, customer.hold(now_us=late_us), TICKET, now_us=late_us)
+    taken = begin(store, customer.hold(now_us=late_us), FORM, now_us=late_us)
     assert idempotency.commit(store, taken, now_us=late_us).credits_charged == 1
     assert idempotency.commit(store, begun, now_us=late_us).credits_charged == 0
     account = store.read_account(customer.account_id, now_us=late_us)
@@ -137,18 +137,18 @@ def test_a_short_hold_is_charged_once_by_two_machines_whose_clocks_differ(
 ) -> None:
     customer = make_account(credits=10)
     hold_us = 3 * SECOND_US
-    first = begin(store, customer.hold(ttl_us=hold_us), TICKET, now_us=START)
+    first = begin(store, customer.hold(ttl_us=hold_us), FORM, now_us=START)
     for seconds in (0.5, 1, 1.5):
         with pytest.raises(IdempotencyInProgressError):
             begin(
                 store,
                 customer.hold(ttl_us=hold_us, now_us=after(seconds + skew_s)),
-                TICKET,
+                FORM,
                 now_us=after(seconds + skew_s),
             )
     assert idempotency.commit(store, first, now_us=after(2)).credits_charged == 1
     replay = begin(
-        store, customer.hold(now_us=after(2.5 + skew_s)), TICKET, now_us=after(2.5 + skew_s)
+        store, customer.hold(now_us=after(2.5 + skew_s)), FORM, now_us=after(2.5 + skew_s)
     )
     assert idempotency.commit(store, replay, now_us=after(3 + skew_s)).credits_charged == 0
     account = store.read_account(customer.account_id, now_us=after(100))
@@ -163,13 +163,13 @@ def test_no_difference_of_clocks_charges_an_idempotency_key_twice(
     store: AccountStore, make_account: MakeAccount, skew_s: float, retry_s: float, took_s: float
 ) -> None:
     customer = make_account(credits=10)
-    first = begin(store, customer.hold(), TICKET, now_us=START)
+    first = begin(store, customer.hold(), FORM, now_us=START)
     charged = 0
     with suppress(IdempotencyInProgressError):
         second = begin(
             store,
             customer.hold(now_us=after(retry_s + skew_s)),
-            TICKET,
+            FORM,
             now_us=after(retry_s + skew_s),
         )
         status = idempotency.commit(store, second, now_us=after(retry_s + skew_s))
@@ -184,8 +184,8 @@ def test_a_call_whose_record_was_taken_over_is_not_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    first = begin(store, customer.hold(), TICKET, now_us=START)
-    second = begin(store, customer.hold(now_us=after(3_600)), TICKET, now_us=after(3_600))
+    first = begin(store, customer.hold(), FORM, now_us=START)
+    second = begin(store, customer.hold(now_us=after(3_600)), FORM, now_us=after(3_600))
     status = idempotency.commit(store, first, now_us=after(1))
     assert status.credits_charged == 0
     assert idempotency.commit(store, second, now_us=after(3_601)).credits_charged == 1
@@ -207,11 +207,11 @@ def test_a_conflict_has_the_reason_and_the_time_to_retry(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
-    begin(store, customer.hold(), TICKET, now_us=START)
+    begin(store, customer.hold(), FORM, now_us=START)
     with pytest.raises(IdempotencyInProgressError, match="not ended yet") as running:
-        begin(store, customer.hold(now_us=after(1)), TICKET, now_us=after(1))
+        begin(store, customer.hold(now_us=after(1)), FORM, now_us=after(1))
     assert running.value.retry_after_s == 2
-    other = Ticket(TICKET.key, "another photo")
+    other = KeyedForm(FORM.key, "another photo")
     with pytest.raises(IdempotencyConflictError, match="used before") as conflict:
         begin(store, customer.hold(now_us=after(1)), other, now_us=after(1))
     assert conflict.value.account_status is not None
@@ -228,21 +228,21 @@ def test_an_idempotency_key_counts_for_a_day_by_the_clock_of_any_machine(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
-    begun = begin(store, customer.hold(), TICKET, now_us=START)
+    begun = begin(store, customer.hold(), FORM, now_us=START)
     idempotency.commit(store, begun, now_us=after(1))
     last_us = Instant(after(DAY_S + CLOCK_SKEW_S) - 1)
-    assert begin(store, customer.hold(now_us=last_us), TICKET, now_us=last_us).is_replay
+    assert begin(store, customer.hold(now_us=last_us), FORM, now_us=last_us).is_replay
     later_us = after(DAY_S + CLOCK_SKEW_S)
-    assert not begin(store, customer.hold(now_us=later_us), TICKET, now_us=later_us).is_replay
+    assert not begin(store, customer.hold(now_us=later_us), FORM, now_us=later_us).is_replay
 
 
 def test_a_call_whose_record_cannot_be_written_is_rejected_and_refunded_at_once(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
-    out = OutOfReach(store, "claim_record")
+    out = Unreachable(store, "claim_record")
     with pytest.raises(UnavailableError):
-        begin(out, customer.hold(), TICKET, now_us=START)
+        begin(out, customer.hold(), FORM, now_us=START)
     account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.held, account.used) == (1, 0, 0)
 
@@ -251,20 +251,20 @@ def test_without_the_store_between_hold_and_record_the_call_is_rejected_and_the_
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
-    out = OutOfReach(store, "claim_record", "refund")
+    out = Unreachable(store, "claim_record", "refund")
     with pytest.raises(UnavailableError):
-        begin(out, customer.hold(), TICKET, now_us=START)
+        begin(out, customer.hold(), FORM, now_us=START)
     assert store.read_account(customer.account_id, now_us=START).held == 1
     assert store.read_account(customer.account_id, now_us=after(120)).balance == 1
 
 
-@pytest.mark.parametrize("ticket", [None, TICKET])
+@pytest.mark.parametrize("form", [None, FORM])
 def test_a_charge_without_a_response_is_unknown(
-    store: AccountStore, make_account: MakeAccount, ticket: Ticket | None
+    store: AccountStore, make_account: MakeAccount, form: KeyedForm | None
 ) -> None:
     customer = make_account(credits=5)
-    begun = begin(store, customer.hold(2), ticket, now_us=START)
-    status = idempotency.commit(OutOfReach(store, "settle"), begun, now_us=after(1))
+    begun = begin(store, customer.hold(2), form, now_us=START)
+    status = idempotency.commit(Unreachable(store, "settle"), begun, now_us=after(1))
     assert (status.credits_charged, status.credits_left) == (None, 3)
 
 
@@ -272,7 +272,7 @@ def test_a_test_key_is_not_charged_even_without_a_response(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     begun = begin(store, make_account().hold(0), None, now_us=START)
-    status = idempotency.commit(OutOfReach(store, "settle"), begun, now_us=after(1))
+    status = idempotency.commit(Unreachable(store, "settle"), begun, now_us=after(1))
     assert status.credits_charged == 0
 
 
@@ -280,8 +280,8 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
-    begun = begin(store, customer.hold(2), TICKET, now_us=START)
-    status = idempotency.commit(OutOfReach(store, "complete_record"), begun, now_us=after(1))
+    begun = begin(store, customer.hold(2), FORM, now_us=START)
+    status = idempotency.commit(Unreachable(store, "complete_record"), begun, now_us=after(1))
     assert (status.credits_charged, status.credits_left) == (0, 3)
     account = store.read_account(customer.account_id, now_us=after(120))
     assert (account.balance, account.held, account.used) == (5, 0, 0)
@@ -291,10 +291,10 @@ def test_a_duplicate_that_loses_the_race_costs_nothing_even_if_its_hold_has_to_e
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
-    out = OutOfReach(store, "refund")
+    out = Unreachable(store, "refund")
     late = idempotency.reserve(store, customer.hold(), KEY, now_us=START)
     assert call(store, customer) == "charged"
-    replay = idempotency.identify(out, late, TICKET.fingerprint, now_us=after(3))
+    replay = idempotency.identify(out, late, FORM.fingerprint, now_us=after(3))
     assert replay.is_replay
     status = idempotency.commit(out, replay, now_us=after(4))
     assert (status.credits_charged, status.credits_left) == (0, 4)
@@ -307,13 +307,13 @@ def test_a_replay_and_a_conflict_take_no_hold(
 ) -> None:
     customer = make_account(credits=2)
     assert call(store, customer) == "charged"
-    running = Ticket("order-2")
+    running = KeyedForm("order-2")
     begin(store, customer.hold(0, now_us=after(1)), running, now_us=after(1))
-    out = OutOfReach(store, "reserve", "refund")
+    out = Unreachable(store, "reserve", "refund")
     hold = customer.hold(now_us=after(2))
-    assert begin(out, hold, TICKET, now_us=after(2)).status.credits_left == 1
+    assert begin(out, hold, FORM, now_us=after(2)).status.credits_left == 1
     with pytest.raises(IdempotencyConflictError) as conflict:
-        begin(out, hold, Ticket(TICKET.key, "other"), now_us=after(2))
+        begin(out, hold, KeyedForm(FORM.key, "other"), now_us=after(2))
     with pytest.raises(IdempotencyInProgressError) as in_progress:
         begin(out, hold, running, now_us=after(2))
     for error in (conflict.value, in_progress.value):
@@ -330,17 +330,17 @@ def test_212_replays_and_conflicts_with_one_credit_left_cause_no_402(
     def spend(_: int) -> str:
         hold = customer.hold(now_us=after(2))
         try:
-            held = patiently(lambda: idempotency.reserve(store, hold, None, now_us=after(2)))
+            held = with_retries(lambda: idempotency.reserve(store, hold, None, now_us=after(2)))
         except InsufficientCreditsError:
             return "402"
-        patiently(lambda: idempotency.rollback(store, held, now_us=after(2)))
+        with_retries(lambda: idempotency.rollback(store, held, now_us=after(2)))
         return "held"
 
     def repeat(number: int) -> str:
-        ticket = Ticket(TICKET.key, "other") if number % 2 else TICKET
+        form = KeyedForm(FORM.key, "other") if number % 2 else FORM
         hold = customer.hold(now_us=after(2))
         try:
-            begun = patiently(lambda: begin(store, hold, ticket, now_us=after(2)))
+            begun = with_retries(lambda: begin(store, hold, form, now_us=after(2)))
         except IdempotencyConflictError:
             return "409"
         return "replayed" if begun.is_replay else "held twice"
@@ -361,14 +361,14 @@ def test_an_uncharged_call_with_a_key_adds_its_weight(
     limit = RateLimit(per_minute=60, burst=20)
     weight = Weight(4, limit)
     customer = make_account(credits=5, limit=limit)
-    failed = begin(store, customer.hold(), TICKET, now_us=START)
+    failed = begin(store, customer.hold(), FORM, now_us=START)
     status = idempotency.rollback(store, failed, now_us=START, weight=weight)
     assert status.rate.remaining == 15
-    charged = begin(store, customer.hold(), TICKET, now_us=START)
+    charged = begin(store, customer.hold(), FORM, now_us=START)
     assert idempotency.commit(store, charged, now_us=START).rate.remaining == 14
     for end, remaining in ((idempotency.commit, 9), (idempotency.rollback, 4)):
-        replay = begin(store, customer.hold(), TICKET, now_us=START)
+        replay = begin(store, customer.hold(), FORM, now_us=START)
         assert end(store, replay, now_us=START, weight=weight).rate.remaining == remaining
-    replay = begin(store, customer.hold(), TICKET, now_us=START)
-    out = OutOfReach(store, "add_weight")
+    replay = begin(store, customer.hold(), FORM, now_us=START)
+    out = Unreachable(store, "add_weight")
     assert idempotency.commit(out, replay, now_us=START, weight=weight) == replay.status

@@ -1,4 +1,4 @@
-"""What operators are promised, on every store."""
+"""The operators' methods of every store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Races: no interleaving of threads and processes loses or invents a credit."""
+"""Races: no order of threads and processes loses or creates a credit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.accounts.customer import (
     key_record,
     take_hold,
 )
-from tests.integration.accounts.spending import now, patiently, spend_in_threads
+from tests.integration.accounts.spending import now, spend_in_threads, with_retries
 
 from blur.account_status import RateLimit
 from blur.accounts.admin_errors import OverdrawnError, TooManyKeysError
@@ -36,7 +36,7 @@ THREADS = 64
 
 
 def spend_in_processes(location: str, customer: Customer, duplicates: float) -> int:
-    # A process that is forked from one with threads may hang: each starts from nothing.
+    # A process that is forked from one with threads can hang, so each is started new.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         spenders = [
@@ -114,23 +114,23 @@ def test_an_account_read_during_writes_is_exact(
 
     def top_up() -> None:
         while not over.is_set():
-            patiently(partial(store.append_entry, entry(account_id, 3)))
-            patiently(partial(store.append_entry, entry(account_id, -1, EntryKind.ADJUSTMENT)))
+            with_retries(partial(store.append_entry, entry(account_id, 3)))
+            with_retries(partial(store.append_entry, entry(account_id, -1, EntryKind.ADJUSTMENT)))
 
     def call() -> None:
         while not over.is_set():
             hold = customer.hold()
-            patiently(partial(store.reserve, hold, now_us=START))
-            patiently(partial(store.settle, hold, now_us=after(1)))
+            with_retries(partial(store.reserve, hold, now_us=START))
+            with_retries(partial(store.settle, hold, now_us=after(1)))
 
     with ThreadPoolExecutor(3) as pool:
         writers = [pool.submit(work) for work in (top_up, top_up, call)]
         read = partial(store.read_with_ledger, account_id, now_us=after(1))
         try:
-            seen = [patiently(read) for _ in range(40)]
+            seen = [with_retries(read) for _ in range(40)]
             deadline = time.monotonic() + 30
             while len({books.entries for books in seen}) == 1 and time.monotonic() < deadline:
-                seen.append(patiently(read))
+                seen.append(with_retries(read))
         finally:
             over.set()
         for writer in writers:

@@ -1,4 +1,4 @@
-"""The rate limit as the stores keep it, over simulated time."""
+"""The rate limit of every store, over simulated time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ on_a_store = settings(
 
 
 def refusal(store: AccountStore, customer: Customer, now_us: Instant) -> int | None:
-    """Send one request; return what a refused one is told to wait, in seconds."""
+    """Send one request; return the seconds to wait if it is rejected, otherwise None."""
     try:
         store.reserve(customer.hold(0, ttl_us=SECOND_US, now_us=now_us), now_us=now_us)
     except RateLimitError as error:
@@ -103,6 +103,6 @@ def test_two_servers_whose_clocks_differ_share_one_limit(
         now_us = after(seconds + (skew_s if server is other else 0))
         granted[server] += refusal(server, customer, now_us) is None
     other.close()
-    # 600 s earn 60 requests; a burst is there at first, and once more when a clock joins.
+    # 60 requests in 600 s, one burst at first, and one more when a faster clock joins.
     assert 55 <= sum(granted.values()) <= 60 + 2 + 2 + 1
     assert min(granted.values()) >= sum(granted.values()) / 4

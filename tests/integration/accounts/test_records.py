@@ -1,4 +1,4 @@
-"""What the store remembers of an `Idempotency-Key`, on every store."""
+"""Idempotency records on every store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def first(make_account: MakeAccount) -> IdempotencyRecord:
 
 
 def later(first: IdempotencyRecord, seconds: float) -> IdempotencyRecord:
-    """Return the record of another call that comes so many seconds after START."""
+    """Return the record of another call, this many seconds after START."""
     return replace(
         first,
         hold_id=new_id("hold"),

@@ -1,4 +1,4 @@
-"""What is special to the embedded store: its file, and its death at any moment."""
+"""The embedded store's file, and processes that are killed at any moment."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_file_has_a_write_ahead_log_and_syncs_each_commit(
     store: SqliteAccountStore, path: Path
 ) -> None:
     open_account(store)
-    with store._file.snapshot() as db:  # noqa: SLF001 - settings of a connection show nowhere else
+    with store._file.snapshot() as db:  # noqa: SLF001 - only the connection has these settings
         assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert db.execute("PRAGMA synchronous").fetchone()[0] == 2
     assert path.with_name("accounts.db-wal").exists()
@@ -254,7 +254,7 @@ def test_an_accounts_next_record_deletes_its_forgotten_ones_only(
 
 
 def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int) -> None:
-    """Claim a record that is forgotten 100 seconds later."""
+    """Claim a record that no longer counts 100 seconds later."""
     record = IdempotencyRecord(
         account_id=account_id,
         scope=scope,
@@ -268,7 +268,7 @@ def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int
 
 
 def rows_of(path: Path, table: str) -> int:
-    """Count the rows that lie in the file, whatever the store says of them."""
+    """Return the number of rows in the file, read without the store."""
     other = sqlite3.connect(path)
     (rows,) = other.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - ours
     other.close()

@@ -1,4 +1,4 @@
-"""How long the embedded store waits for another process's lock, and how it does so."""
+"""How the embedded store waits for another process's lock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def frozen(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Stop the clock that deadlines are told by, and return its time."""
+    """Stop the clock of deadlines, and return its time."""
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     return 100.0
 

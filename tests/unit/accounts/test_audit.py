@@ -1,4 +1,4 @@
-"""What an audit finds in books that do not add up."""
+"""The audit's report of sums that differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which store a location names."""
+"""The store that a location names."""
 
 from __future__ import annotations
 

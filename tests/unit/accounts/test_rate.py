@@ -10,7 +10,7 @@ from blur.accounts.rate import Bucket, Refusal
 
 START = Instant(1_800_000_000 * SECOND_US)
 TEN_MINUTES_US = 600 * SECOND_US
-RESTED = Bucket(0, 0)
+IDLE = Bucket(0, 0)
 
 limits = st.builds(RateLimit, per_minute=st.integers(1, 5_000), burst=st.integers(1, 500))
 gaps = st.one_of(
@@ -21,9 +21,9 @@ gaps = st.one_of(
 )
 
 
-def admitted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
-    """Return which of these arrivals one key is granted."""
-    bucket, granted = RESTED, []
+def accepted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
+    """Return the arrivals that the limit accepts."""
+    bucket, granted = IDLE, []
     for now_us in arrivals:
         after = rate.count_request(bucket, limit, now_us)
         if isinstance(after, Bucket):
@@ -47,7 +47,7 @@ def arrivals_of(gaps_us: list[int]) -> list[Instant]:
 def test_ten_minutes_accept_at_most_limit_times_time_plus_burst(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
-    granted = admitted(limit, arrivals_of(gaps_us))
+    granted = accepted(limit, arrivals_of(gaps_us))
     for first, began_us in enumerate(granted):
         for last in range(first, len(granted)):
             minutes = (granted[last] - began_us) / rate.MINUTE_US
@@ -59,10 +59,10 @@ def test_a_constant_sender_gets_exactly_the_limit(limit: RateLimit, phase: int) 
     interval_us = rate.interval_us(limit)
     every_us = max(1, interval_us // 3)
     arrivals = [Instant(START + phase + at) for at in range(0, 60 * SECOND_US, every_us)]
-    granted = len(admitted(limit, arrivals))
+    granted = len(accepted(limit, arrivals))
     earned = limit.per_minute + limit.burst
     assert granted <= earned
-    # Each request may wait for the next arrival, which is a third of an interval at most.
+    # Each request can have to wait for the next arrival, at most a third of an interval.
     assert granted >= min(len(arrivals), limit.per_minute * 3 // 4)
 
 
@@ -70,7 +70,7 @@ def test_a_constant_sender_gets_exactly_the_limit(limit: RateLimit, phase: int) 
 def test_a_client_that_waits_for_retry_after_is_accepted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
-    bucket, now_us = RESTED, START
+    bucket, now_us = IDLE, START
     for gap_us in gaps_us:
         now_us = Instant(now_us + gap_us)
         after = rate.count_request(bucket, limit, now_us)
@@ -86,7 +86,7 @@ def test_a_client_that_waits_for_retry_after_is_accepted(
 def test_a_refusal_has_the_first_whole_second_at_which_a_request_conforms(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
-    bucket = RESTED
+    bucket = IDLE
     for now_us in arrivals_of(gaps_us):
         after = rate.count_request(bucket, limit, now_us)
         if isinstance(after, Bucket):
@@ -100,7 +100,7 @@ def test_a_refusal_has_the_first_whole_second_at_which_a_request_conforms(
 def test_exactly_the_remaining_requests_are_accepted_at_once(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
-    bucket, now_us = RESTED, START
+    bucket, now_us = IDLE, START
     for now_us in arrivals_of(gaps_us):
         after = rate.count_request(bucket, limit, now_us)
         bucket = after if isinstance(after, Bucket) else bucket
@@ -118,7 +118,7 @@ def test_exactly_the_remaining_requests_are_accepted_at_once(
 def test_the_whole_burst_is_available_after_the_reset_and_not_a_second_earlier(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
-    bucket, now_us = RESTED, START
+    bucket, now_us = IDLE, START
     for now_us in arrivals_of(gaps_us):
         after = rate.count_request(bucket, limit, now_us)
         bucket = after if isinstance(after, Bucket) else bucket
@@ -134,7 +134,7 @@ def test_the_whole_burst_is_available_after_the_reset_and_not_a_second_earlier(
 def test_allow_is_always_the_burst_behind_the_theoretical_arrival_time(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
-    bucket = RESTED
+    bucket = IDLE
     for now_us in arrivals_of(gaps_us):
         after = rate.count_request(bucket, limit, now_us)
         bucket = after if isinstance(after, Bucket) else bucket
@@ -149,7 +149,7 @@ def test_an_interval_is_rounded_up_to_a_whole_microsecond() -> None:
 def test_an_idle_key_can_send_its_burst_and_then_one_request_an_interval() -> None:
     limit = RateLimit(per_minute=60, burst=3)
     seconds = [0, 0, 0, 0, 0.9, 1, 1.5, 2]
-    granted = admitted(limit, [Instant(START + int(at * SECOND_US)) for at in seconds])
+    granted = accepted(limit, [Instant(START + int(at * SECOND_US)) for at in seconds])
     assert [(at - START) / SECOND_US for at in granted] == [0, 0, 0, 1, 2]
 
 
@@ -157,7 +157,7 @@ def test_an_idle_key_can_send_its_burst_and_then_one_request_an_interval() -> No
 def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
     limit: RateLimit, back_s: int
 ) -> None:
-    bucket = RESTED
+    bucket = IDLE
     for _ in range(limit.burst):
         after = rate.count_request(bucket, limit, START)
         assert isinstance(after, Bucket)
@@ -171,11 +171,11 @@ def test_after_a_clock_is_set_back_a_key_waits_no_longer_than_an_interval(
 @given(limits, st.integers(1, 10 * 365 * 86_400))
 def test_a_clock_set_back_accepts_no_additional_request(limit: RateLimit, back_s: int) -> None:
     arrivals = [START] * limit.burst + [Instant(START - back_s * SECOND_US)] * (limit.burst + 5)
-    assert len(admitted(limit, arrivals)) == limit.burst
+    assert len(accepted(limit, arrivals)) == limit.burst
 
 
 class Machine:
-    """A machine with a clock of its own, which reads the bucket at each of its requests."""
+    """A machine with its own clock, which reads the bucket at each of its requests."""
 
     def __init__(self, now_us: Instant) -> None:
         self.now_us = now_us
@@ -203,7 +203,7 @@ small_limits = st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.int
 def test_two_clocks_accept_the_limit_and_once_the_requests_of_their_difference(
     limit: RateLimit, skew_us: int, arrivals: list[tuple[bool, float]]
 ) -> None:
-    interval_us, bucket, granted, passed_us = rate.interval_us(limit), RESTED, 0, 0
+    interval_us, bucket, granted, passed_us = rate.interval_us(limit), IDLE, 0, 0
     slow, fast = Machine(START), Machine(Instant(START + skew_us))
     for is_fast, intervals in arrivals:
         duration_us = round(intervals * interval_us)
@@ -222,7 +222,7 @@ def test_two_clocks_accept_the_limit_and_once_the_requests_of_their_difference(
 def test_two_clocks_share_a_limit_at_any_difference(
     limit: RateLimit, skew_us: int, seed: int
 ) -> None:
-    chance, interval_us, bucket = Random(seed), rate.interval_us(limit), RESTED
+    chance, interval_us, bucket = Random(seed), rate.interval_us(limit), IDLE
     machines = [Machine(START), Machine(Instant(START + skew_us))]
     granted = [0, 0]
     for _ in range(1_200):
@@ -239,9 +239,9 @@ def test_two_clocks_share_a_limit_at_any_difference(
 
 def test_the_status_has_the_limit_of_an_idle_and_of_a_busy_key() -> None:
     limit = RateLimit(per_minute=60, burst=10)
-    busy = rate.count_request(RESTED, limit, START)
+    busy = rate.count_request(IDLE, limit, START)
     assert isinstance(busy, Bucket)
-    assert rate.rate_limit_status(RESTED, limit, START).limit == limit
+    assert rate.rate_limit_status(IDLE, limit, START).limit == limit
     assert rate.rate_limit_status(busy, limit, START).limit == limit
 
 
@@ -249,7 +249,7 @@ def test_the_status_has_the_limit_of_an_idle_and_of_a_busy_key() -> None:
 def test_no_weight_blocks_a_key_for_longer_than_two_bursts(
     limit: RateLimit, gaps_us: list[int], weights: list[int]
 ) -> None:
-    bucket, now_us = RESTED, START
+    bucket, now_us = IDLE, START
     for now_us in arrivals_of(gaps_us):
         after = rate.count_request(bucket, limit, now_us)
         bucket = after if isinstance(after, Bucket) else bucket
@@ -264,7 +264,7 @@ def test_no_weight_blocks_a_key_for_longer_than_two_bursts(
 @given(limits, st.integers(1, 20), st.integers(0, 20))
 def test_a_weight_counts_like_as_many_requests(limit: RateLimit, sent: int, weight: int) -> None:
     def bucket_after(requests: int) -> Bucket:
-        bucket = RESTED
+        bucket = IDLE
         for _ in range(requests):
             after = rate.count_request(bucket, limit, START)
             assert isinstance(after, Bucket)

@@ -100,7 +100,7 @@ class AccountsFile:
                 self._drop()
 
     def _drop(self) -> None:
-        """Close the connection, which undoes what it has not committed."""
+        """Close the connection, which undoes its uncommitted writes."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -22,7 +22,7 @@ from blur.accounts.model import (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key with its balance and its rate limits: what decides about a request."""
+    """A key with its balance and its buckets, which decide about a request."""
 
     key: KeyRecord
     balance: int
