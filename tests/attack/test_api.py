@@ -92,7 +92,7 @@ def orders() -> list[dict[str, Any]]:
     return [make.blur(image=b"no image"), make.upload(), *reads]
 
 
-def test_no_header_breaks_anything_or_reaches_the_answers_headers(target: Target) -> None:
+def test_invalid_headers_get_a_response_and_are_not_reflected(target: Target) -> None:
     tried = 0
     for name, value in product(NAMES, UNFIT):
         for event in orders():
@@ -125,7 +125,7 @@ def test_every_route_rejects_a_repeated_singleton_header(
         assert f"'{name}'" in json.loads(answer.body)["error"]["message"]
 
 
-def test_no_character_of_a_route_matches_another(target: Target) -> None:
+def test_route_characters_match_only_themselves(target: Target) -> None:
     for path, method in ROUTES.items():
         for at in range(1, len(path)):
             changed = path[:at] + ("Y" if path[at] == "X" else "X") + path[at + 1 :]
@@ -134,16 +134,14 @@ def test_no_character_of_a_route_matches_another(target: Target) -> None:
 
 @settings(max_examples=size(100, full=2_000), deadline=None)
 @given(many=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=9), st.lists(SINGLE)))
-def test_headers_of_any_number_and_kind_are_answered(
-    many: dict[str, list[str]], target: Target
-) -> None:
+def test_random_headers_get_a_response(many: dict[str, list[str]], target: Target) -> None:
     last = {name: values[-1] for name, values in many.items() if values}
     for event in (make.upload(), sent(), sent("/")):
         attacked(target, event | {"headers": last, "multiValueHeaders": many})
         attacked(target, event | {"headers": None, "multiValueHeaders": many})
 
 
-def test_no_path_leads_anywhere_but_to_its_route(target: Target) -> None:
+def test_odd_paths_reach_no_file_and_no_other_route(target: Target) -> None:
     for path in PATHS:
         event = sent(path)
         event["requestContext"]["path"] = path
@@ -163,7 +161,7 @@ def test_no_path_leads_anywhere_but_to_its_route(target: Target) -> None:
     )
 
 
-def test_every_other_method_is_told_which_ones_there_are(target: Target) -> None:
+def test_other_methods_get_405_with_the_allowed_ones(target: Target) -> None:
     for (path, right), method in product(ROUTES.items(), METHODS):
         answer = target(sent(path, method))
         allowed = ALLOWED[right]
@@ -183,14 +181,16 @@ def test_every_other_method_is_told_which_ones_there_are(target: Target) -> None
 
 
 @pytest.mark.parametrize("length", [1_000, 1_000_000])
-def test_a_key_of_any_length_is_one_more_wrong_key(length: int, target: Target) -> None:
+def test_a_key_of_any_length_is_rejected(length: int, target: Target) -> None:
     for key in ("x" * length, make.FUNDED + "x" * length, "bb_live_" * length, "\u0661" * length):
         assert attacked(target, sent(ApiKey=key)) == "401 invalid_api_key"
 
 
 @pytest.mark.parametrize("field", sorted(make.event("GET", "/")))
 @pytest.mark.parametrize("path", ["/v2/account", "/v2/rembg/blur", "/v2/uploads", "/", "/health"])
-def test_an_event_that_lacks_a_field_is_answered(field: str, path: str, target: Target) -> None:
+def test_an_event_with_a_missing_field_gets_a_response(
+    field: str, path: str, target: Target
+) -> None:
     event = sent(path, ROUTES.get(path, "POST"))
     attacked(target, {**event, field: None})
     event.pop(field)
@@ -198,7 +198,7 @@ def test_an_event_that_lacks_a_field_is_answered(field: str, path: str, target: 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_header_that_is_null_is_none(name: str, target: Target) -> None:
+def test_a_header_of_null_counts_as_missing(name: str, target: Target) -> None:
     event = make.upload()
     event["headers"][name], event["multiValueHeaders"][name] = None, [None]
     attacked(target, event)
@@ -206,6 +206,8 @@ def test_a_header_that_is_null_is_none(name: str, target: Target) -> None:
 
 @pytest.mark.parametrize("body", ["\ud800", "\ud800" * 1000, "LS0\ud800", "\u0130", "\0"])
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_a_body_that_is_no_text_is_answered(body: str, *, is_base64: bool, target: Target) -> None:
+def test_a_body_that_is_not_text_gets_a_response(
+    body: str, *, is_base64: bool, target: Target
+) -> None:
     for event in (make.blur(), make.upload()):
         attacked(target, {**event, "body": body, "isBase64Encoded": is_base64})

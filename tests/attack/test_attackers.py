@@ -274,7 +274,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Ite
 @pytest.mark.parametrize(
     ("make", "source"), CASES, ids=[f"{make.__name__}-{source}" for make, source in CASES]
 )
-def test_an_honest_customer_keeps_half_of_its_photos(
+def test_a_customer_keeps_half_of_its_throughput_during_an_attack(
     make: Make, source: str, server: Running, accounts: Accounts
 ) -> None:
     customer = Customer(server.url, accounts.customer(), jpeg(600, 400))
@@ -335,7 +335,7 @@ class Rounds:
 
 
 @pytest.mark.timeout(1200)
-def test_unread_results_take_bounded_memory(
+def test_unread_results_take_limited_memory(
     tmp_path: Path, env: dict[str, str], accounts: Accounts
 ) -> None:
     limits = {"BLUR_MAX_BODY_BYTES": str(MAX_BODY_BYTES)}
@@ -374,7 +374,7 @@ def blurred(server: Running) -> int:
 @pytest.mark.parametrize(
     "make", [unread_pipelines, unread_results, dripped_bodies], ids=lambda make: make.__name__
 )
-def test_a_stop_is_bounded_and_drops_no_accepted_photo(
+def test_a_stop_is_limited_in_time_and_loses_no_accepted_photo(
     make: Make, tmp_path: Path, env: dict[str, str], accounts: Accounts
 ) -> None:
     customers = 2

@@ -42,7 +42,9 @@ ARCHIVE = zipped(b"Attack.class", b"\xca\xfe\xba\xbe" + SCRIPT)
         ("EXIF data and profiles with invalid lengths", ABSURD),
     ],
 )
-def test_a_bomb_is_refused_or_harmless(what: str, files: dict[str, Make], model_dir: Path) -> None:
+def test_decompression_bombs_are_rejected_or_harmless(
+    what: str, files: dict[str, Make], model_dir: Path
+) -> None:
     verdicts = judged(made(files), model_dir)
     assert verdicts.fallen == []
     record(Part.BAD_INPUT, what, f"{len(files)}", f"{verdicts.told()} ({WITHIN})", by=BY)
@@ -56,7 +58,7 @@ def decoding_s(data: bytes) -> float:
     return time.process_time() - began
 
 
-def test_scans_without_data_do_not_multiply_the_time_of_a_decode() -> None:
+def test_empty_scans_do_not_multiply_the_decoding_time() -> None:
     plain_s = decoding_s(scanned(LARGE, 1))
     assert decoding_s(scanned(LARGE, ORDINARY_SCANS)) < 4 * plain_s
     for bomb in (scanned(LARGE, ORDINARY_SCANS + 1), scanned_tiff(LARGE, 100)):
@@ -71,7 +73,7 @@ def test_a_progressive_photo_of_50_megapixels_is_decoded() -> None:
 
 
 @pytest.mark.timeout(1200)
-def test_as_many_pixels_as_are_allowed_are_carried(model_dir: Path) -> None:
+def test_small_files_with_the_maximum_number_of_pixels_are_processed(model_dir: Path) -> None:
     bombs = dict(list(HEAVY.items())[: size(1, full=len(HEAVY))])
     verdicts = judged(made(bombs), model_dir)
     assert verdicts.fallen == []
@@ -85,7 +87,7 @@ def test_as_many_pixels_as_are_allowed_are_carried(model_dir: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_picture_of_any_shape_is_blurred_or_refused(model_dir: Path) -> None:
+def test_images_of_any_shape_are_blurred_or_rejected(model_dir: Path) -> None:
     verdicts = judged(sizes(), model_dir, whole_each=size(9, full=1))
     assert verdicts.fallen == []
     record(
@@ -125,7 +127,7 @@ def _riff(webp: bytes, kind: bytes, data: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def test_of_a_file_that_is_two_things_only_the_picture_is_left(target: Target) -> None:
+def test_polyglot_files_leave_only_the_image(target: Target) -> None:
     files = polyglots()
     ends = {}
     for name, file in files.items():

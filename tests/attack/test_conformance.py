@@ -94,7 +94,7 @@ def ours(case: Case) -> dict[str, list[str]] | None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_case_is_read_as_the_suite_has_it_unless_we_say_why_not(case: Case) -> None:
+def test_parsing_agrees_with_the_suite_except_where_documented(case: Case) -> None:
     if case.name in REFUSED_BY_US:
         assert case.digests is not None
         assert ours(case) is None
@@ -103,18 +103,18 @@ def test_a_case_is_read_as_the_suite_has_it_unless_we_say_why_not(case: Case) ->
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_case_is_answered_by_the_contract(case: Case, target: Target) -> None:
+def test_every_case_gets_a_documented_response(case: Case, target: Target) -> None:
     answer = target(form_event(case.body, case.content_type))
     assert outcome_of(answer) in {"400 invalid_request", "400 invalid_radius"}
 
 
-def test_each_disagreement_has_its_reason_on_the_page() -> None:
+def test_each_disagreement_is_documented() -> None:
     text = read(PAGE)
     named = {case.name for case in CASES if f"`{case.name}`" in text}
     assert named == REFUSED_BY_US
 
 
-def test_the_page_of_trials_tells_how_many_agree() -> None:
+def test_the_number_of_agreeing_cases_is_recorded() -> None:
     alike = sum(ours(case) == case.digests for case in CASES)
     assert alike == len(CASES) - len(REFUSED_BY_US)
     record(

@@ -28,16 +28,14 @@ RSS_MB = 1024
 """Memory at which libFuzzer gives a request up: the model and libraries are half of it."""
 
 
-def test_every_request_that_is_kept_is_answered(target: Target) -> None:
+def test_the_stored_fuzzing_corpus_gets_responses(target: Target) -> None:
     ends = [attacked(target, event_of(written)) for written in REQUESTS]
     assert {"200", "400", "401", "404", "405", "413"} <= {end.split()[0] for end in ends}
 
 
 @settings(max_examples=size(300, full=10_000), deadline=None)
 @given(data=st.data())
-def test_a_request_that_is_spliced_of_others_is_answered(
-    data: st.DataObject, target: Target
-) -> None:
+def test_spliced_requests_get_a_response(data: st.DataObject, target: Target) -> None:
     one, other = (data.draw(st.sampled_from(REQUESTS)) for _ in range(2))
     at, till = (data.draw(st.integers(0, len(text))) for text in (one, other))
     written = one[:at] + data.draw(st.binary(max_size=20)) + other[till:]
@@ -47,7 +45,7 @@ def test_a_request_that_is_spliced_of_others_is_answered(
 if FULL:  # the small trial is the replay of what was kept
 
     @pytest.mark.timeout(FUZZED_S + 300)
-    def test_what_a_fuzzer_finds_by_coverage_is_answered(tmp_path: Path) -> None:
+    def test_coverage_guided_fuzzing_finds_no_failure(tmp_path: Path) -> None:
         found = tmp_path / "found"
         shutil.copytree(CORPUS, found)
         said = fuzzed(found, tmp_path)

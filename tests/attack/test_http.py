@@ -103,7 +103,7 @@ def _still_well(server: Running) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("sent", NO_HTTP.values(), ids=NO_HTTP)
-def test_invalid_http_is_answered_with_the_contracts_errors(server: Running, sent: bytes) -> None:
+def test_invalid_http_gets_documented_errors(server: Running, sent: bytes) -> None:
     (reply,) = exchange(server, sent)
     assert (reply.status, reply.code) == (400, "invalid_request")
     assert reply.headers["connection"] == "close"
@@ -111,7 +111,7 @@ def test_invalid_http_is_answered_with_the_contracts_errors(server: Running, sen
 
 
 @pytest.mark.parametrize(("sent", "status"), ODD.values(), ids=ODD)
-def test_what_is_odd_is_answered_once_and_in_the_contracts_words(
+def test_unusual_http_gets_exactly_one_documented_response(
     server: Running, sent: bytes, status: int
 ) -> None:
     (reply,) = exchange(server, sent)
@@ -121,7 +121,7 @@ def test_what_is_odd_is_answered_once_and_in_the_contracts_words(
     ANSWERED.append(sent)
 
 
-def test_the_preface_of_http_2_is_no_route_and_then_no_http(server: Running) -> None:
+def test_the_http_2_preface_gets_404_and_then_400(server: Running) -> None:
     route, rest = exchange(server, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     assert [(route.status, route.code), (rest.status, rest.code)] == [
         (404, "not_found"),
@@ -129,19 +129,19 @@ def test_the_preface_of_http_2_is_no_route_and_then_no_http(server: Running) -> 
     ]
 
 
-def test_requests_sent_ahead_are_answered_in_their_order(server: Running) -> None:
+def test_pipelined_requests_get_responses_in_order(server: Running) -> None:
     first = head(method="GET", target="/health")
     second = head("Content-Length: 3") + b"abc"
     last = head(CLOSE, method="GET", target="/nowhere")
     assert [reply.status for reply in exchange(server, first + second + last)] == [200, 401, 404]
 
 
-def test_a_client_that_has_closed_its_sending_side_still_gets_its_answer(server: Running) -> None:
+def test_a_half_closed_connection_still_gets_its_response(server: Running) -> None:
     (reply,) = exchange(server, head("Content-Length: 3") + b"abc", half_close=True)
     assert reply.code == "invalid_api_key"
 
 
-def test_requests_sent_ahead_are_all_answered_to_a_client_that_has_closed_its_sending_side(
+def test_all_pipelined_requests_of_a_half_closed_connection_get_responses(
     server: Running,
 ) -> None:
     sent = head("Content-Length: 3") + b"abc" + head(method="GET", target="/nowhere") * 2
@@ -149,7 +149,7 @@ def test_requests_sent_ahead_are_all_answered_to_a_client_that_has_closed_its_se
     assert [reply.status for reply in found] == [401, 404, 404, 200]
 
 
-def test_the_last_of_requests_sent_ahead_can_be_cut_off(server: Running) -> None:
+def test_the_last_pipelined_request_can_be_incomplete(server: Running) -> None:
     sent = head(method="GET", target="/nowhere") * 2 + head("Content-Length: 3") + b"a"
     found = exchange(server, sent, half_close=True)
     assert [reply.status for reply in found][:2] == [404, 404]
@@ -159,17 +159,17 @@ def test_the_last_of_requests_sent_ahead_can_be_cut_off(server: Running) -> None
     ("target", "status"),
     [("http://any.host/health", 200), ("HTTPS://any.host:8080?a=/b", 200), ("http://x/no", 404)],
 )
-def test_a_target_can_be_a_whole_address(server: Running, target: str, status: int) -> None:
+def test_a_request_target_can_be_an_absolute_url(server: Running, target: str, status: int) -> None:
     (reply,) = exchange(server, head(CLOSE, method="GET", target=target))
     assert reply.status == status
 
 
-def test_a_client_that_closes_in_mid_request_costs_nothing(server: Running) -> None:
+def test_a_client_that_closes_during_its_request_is_not_charged(server: Running) -> None:
     found = exchange(server, head("Content-Length: 300") + b"abc", half_close=True)
     assert [reply.status for reply in found] in ([], [401])  # its key is looked at first
 
 
-def test_a_body_in_chunks_of_a_byte_is_read(server: Running) -> None:
+def test_a_body_in_chunks_of_one_byte_is_read(server: Running) -> None:
     chunks = b"1\r\na\r\n" * 900 + b"0\r\n\r\n"
     (reply,) = exchange(server, head("Transfer-Encoding: chunked", CLOSE) + chunks)
     assert reply.code == "invalid_api_key"

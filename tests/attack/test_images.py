@@ -19,7 +19,7 @@ WITHIN = f"limits: {LIMIT_S} s, {LIMIT_MB:,} MB"
 
 
 @pytest.mark.timeout(1200)
-def test_a_file_cut_anywhere_is_refused_or_blurred(model_dir: Path) -> None:
+def test_truncated_files_are_rejected_or_blurred(model_dir: Path) -> None:
     percents = size(range(0, 100, 10), full=range(100))
     verdicts = judged(cut(percents), model_dir, whole_each=WHOLE_EACH)
     assert verdicts.fallen == []
@@ -34,7 +34,7 @@ def test_a_file_cut_anywhere_is_refused_or_blurred(model_dir: Path) -> None:
 
 
 @pytest.mark.timeout(3600)
-def test_a_file_with_some_bits_turned_is_refused_or_blurred(model_dir: Path) -> None:
+def test_files_with_flipped_bits_are_rejected_or_blurred(model_dir: Path) -> None:
     mutants = size(400, full=20_000)
     verdicts = judged(turned(mutants), model_dir, whole_each=WHOLE_EACH)
     assert verdicts.fallen == []
@@ -49,7 +49,7 @@ def test_a_file_with_some_bits_turned_is_refused_or_blurred(model_dir: Path) -> 
 
 
 @pytest.mark.timeout(3600)
-def test_a_rare_kind_of_file_with_some_bits_turned_is_refused_or_blurred(model_dir: Path) -> None:
+def test_rare_kinds_of_files_with_flipped_bits_are_rejected_or_blurred(model_dir: Path) -> None:
     mutants = size(200, full=4_000)
     verdicts = judged(turned(mutants, tuple(RARE), rare), model_dir, whole_each=WHOLE_EACH)
     assert verdicts.fallen == []

@@ -47,7 +47,7 @@ def seen() -> Iterator[Verdicts]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("kind", "mode", "size_px"), size(CASES[-1:], full=CASES))
-def test_the_largest_photo_is_carried_into_every_format(
+def test_the_largest_photo_is_encoded_in_every_format(
     kind: str, mode: str, size_px: tuple[int, int], model_dir: Path, seen: Verdicts
 ) -> None:
     photo = [(kind, portrait(size_px))]

@@ -45,7 +45,7 @@ def named(name: bytes) -> bytes:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(boundary=BOUNDARIES, parts=st.lists(st.tuples(NAMES, CONTENTS), min_size=1, max_size=5))
-def test_a_good_form_is_read_whatever_its_boundary_and_names(
+def test_valid_forms_with_any_boundary_and_names_are_read(
     boundary: str, parts: list[tuple[str, bytes]]
 ) -> None:
     mark = boundary.encode()
@@ -88,7 +88,7 @@ def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
         ("parts of forms in random order", shuffled()),
     ],
 )
-def test_a_form_made_at_random_is_read_or_refused(
+def test_random_forms_are_read_or_rejected(
     what: str, forms: st.SearchStrategy[tuple[bytes, str]], target: Target
 ) -> None:
     @settings(max_examples=EXAMPLES, deadline=None)
@@ -136,7 +136,7 @@ def huge() -> dict[str, bytes]:
     }
 
 
-def test_the_largest_forms_take_little_time_and_few_copies(target: Target) -> None:
+def test_the_largest_forms_take_little_time_and_memory(target: Target) -> None:
     bodies, most = huge(), 0.0
     for name, body in bodies.items():
         event = form_event(body, "multipart/form-data; boundary=X")

@@ -121,7 +121,7 @@ def spread(times: Sequence[float]) -> float:
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
 @pytest.mark.timeout(600)
-def test_the_time_of_a_refusal_does_not_tell_why_it_came(
+def test_the_response_time_does_not_reveal_why_a_key_is_rejected(
     stored: tuple[str, str], model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, location = stored
@@ -155,7 +155,7 @@ def test_the_time_of_a_refusal_does_not_tell_why_it_came(
     )
 
 
-def test_the_classifier_sees_a_difference_where_there_is_one() -> None:
+def test_the_classifier_detects_an_existing_difference() -> None:
     chance = random.Random(0)
     one = [chance.lognormvariate(6, 0.3) for _ in range(400)]
     same = [chance.lognormvariate(6, 0.3) for _ in range(400)]

@@ -141,7 +141,7 @@ def blur_by_command(session: Session, elsewhere: Path) -> tuple[str, bytes]:
     return "the client's command", done.stdout + done.stderr
 
 
-def test_no_key_and_no_photo_is_in_anything_that_the_server_writes(
+def test_the_server_writes_no_key_and_no_photo(
     session: Session, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     turns = size(1, full=20)

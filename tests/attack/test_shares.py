@@ -118,7 +118,7 @@ def photo_head(key: str, *lines: str) -> bytes:
     return head(f"ApiKey: {key}", "Content-Type: multipart/form-data; boundary=b", *lines)
 
 
-def test_new_connection_of_an_address_with_too_many_closes_its_oldest(served: Served) -> None:
+def test_an_address_with_too_many_connections_loses_its_oldest(served: Served) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(served.connect()) for _ in range(PER_ADDRESS)]
         served.health_s()
@@ -128,7 +128,7 @@ def test_new_connection_of_an_address_with_too_many_closes_its_oldest(served: Se
         assert is_open(other)
 
 
-def test_full_table_closes_connections_of_the_address_with_most(served: Served) -> None:
+def test_at_the_limit_connections_of_the_address_with_the_most_are_closed(served: Served) -> None:
     with ExitStack() as stack:
         few = [stack.enter_context(served.connect("127.0.0.9")) for _ in range(2)]
         for address in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
@@ -184,7 +184,7 @@ def test_server_can_open_more_files_than_it_has_connections(served: Served) -> N
     assert now >= min(FILES, most) > 2 * MAX_CONNECTIONS
 
 
-def test_connection_that_works_on_a_request_with_a_key_is_kept(served: Served) -> None:
+def test_a_connection_with_a_running_request_of_a_key_stays_open(served: Served) -> None:
     with ExitStack() as stack:
         busy = stack.enter_context(served.connect())
         busy.sendall(photo_head(served.key, "Content-Length: 100000", "Expect: 100-continue"))
@@ -196,7 +196,7 @@ def test_connection_that_works_on_a_request_with_a_key_is_kept(served: Served) -
         assert busy.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
-def test_body_that_drips_is_refused(served: Served) -> None:
+def test_a_body_at_one_byte_per_second_is_rejected(served: Served) -> None:
     with served.connect() as client:
         client.sendall(photo_head(served.key, "Content-Length: 100000"))
         started = time.monotonic()
@@ -222,7 +222,7 @@ def test_body_that_drips_is_refused(served: Served) -> None:
     )
 
 
-def test_client_that_does_not_read_is_cut_off(served: Served) -> None:
+def test_a_client_that_does_not_read_is_disconnected(served: Served) -> None:
     with served.connect(buffer=4096) as client:
         ask_and_never_read(client)
         served.health_s()
@@ -260,7 +260,7 @@ def wait_for_reset(client: socket.socket, limit_s: float) -> bool:
 @pytest.mark.parametrize(
     ("method", "target"), [("POST", "/v2/account"), ("POST", "/health"), ("POST", "/nowhere")]
 )
-def test_bodies_where_none_is_taken_do_not_stop_photos(
+def test_bodies_of_other_routes_do_not_block_photos(
     served: Served, method: str, target: str
 ) -> None:
     with ExitStack() as stack:
@@ -271,7 +271,7 @@ def test_bodies_where_none_is_taken_do_not_stop_photos(
         assert served.blur().status_code == 200
 
 
-def test_unfinished_bodies_without_a_known_key_do_not_stop_photos(served: Served) -> None:
+def test_unfinished_bodies_without_a_known_key_do_not_block_photos(served: Served) -> None:
     with ExitStack() as stack:
         for key in ("", unknown_key()):
             for _ in range(BODIES_AT_ONCE + 1):
@@ -293,7 +293,7 @@ def unknown_key() -> str:
     return make.UNKNOWN
 
 
-def test_unfinished_bodies_of_one_key_leave_room_for_another(
+def test_unfinished_bodies_of_one_key_leave_space_for_another_key(
     served: Served, model_dir: Path
 ) -> None:
     other = issued(environment(served.folder, model_dir))
@@ -324,7 +324,7 @@ def is_answered(client: socket.socket) -> bool:
         return False
 
 
-def test_chunks_of_one_byte_do_not_hold_up_the_server(served: Served) -> None:
+def test_chunks_of_one_byte_do_not_block_the_server(served: Served) -> None:
     stop = threading.Event()
     statuses: list[bytes] = []
 
@@ -366,7 +366,7 @@ def send_as_far_as_taken_in(client: socket.socket, data: bytes, stop: threading.
         return
 
 
-def test_kept_alive_requests_wait_for_no_acknowledgement(served: Served) -> None:
+def test_keep_alive_requests_do_not_wait_for_an_acknowledgement(served: Served) -> None:
     """Linux delays an acknowledgement by 40 ms; a request takes a few."""
     with served.connect() as client:
         times = []
@@ -380,7 +380,7 @@ def test_kept_alive_requests_wait_for_no_acknowledgement(served: Served) -> None
     assert sorted(times)[5] < 0.03  # the fifth best of thirty, on any machine
 
 
-def test_each_answer_has_exactly_one_line_of_the_log(served: Served) -> None:
+def test_each_response_has_exactly_one_log_line(served: Served) -> None:
     asked = {
         "bad HTTP": b"GET /health HTTP/9.9x\r\n\r\n",
         "unknown method": head("Connection: close", method="BREW" * 15_000),
@@ -422,7 +422,7 @@ def test_each_answer_has_exactly_one_line_of_the_log(served: Served) -> None:
         assert len(json.dumps(found[0])) < 1_000, name
 
 
-def test_bad_chunk_behind_an_answered_head_has_no_second_answer(served: Served) -> None:
+def test_a_bad_chunk_after_the_response_gets_no_second_response(served: Served) -> None:
     sent = head(f"ApiKey: {served.key}", "Transfer-Encoding: chunked", target="/v2/rembg/blur")
     before = len(served.log())
     with served.connect() as client:
@@ -456,7 +456,7 @@ def test_stop_does_not_wait_for_a_client_that_does_not_read(
     )
 
 
-def test_request_that_outlasts_a_stop_is_answered_and_logged(
+def test_a_request_longer_than_the_stop_gets_a_response_and_a_log_line(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with serve(tmp_path, model_dir, BLUR_STOP_S="1") as served, served.connect() as client:
@@ -470,5 +470,5 @@ def test_request_that_outlasts_a_stop_is_answered_and_logged(
     assert lines == [500]
 
 
-def test_slices_are_smaller_than_what_a_slow_client_reads_in_time() -> None:
+def test_responses_are_sent_in_slices_that_a_slow_client_reads_in_time() -> None:
     assert SLICE_BYTES / timers.WRITE_S < 4_000

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_bill_of_materials_is_the_same_twice_and_whole(tmp_path: Path) -> None:
+def test_the_bill_of_materials_is_complete_and_reproducible(tmp_path: Path) -> None:
     written = []
     for name in ("first", "second"):
         command = [sys.executable, "tools/sbom.py", "--into", str(tmp_path / name)]

@@ -36,7 +36,7 @@ def post(
     )
 
 
-def test_a_photo_comes_back_and_its_charge_is_in_dynamodb(url: str, customer: Customer) -> None:
+def test_a_photo_is_blurred_and_charged_in_dynamodb(url: str, customer: Customer) -> None:
     answer = post(url, customer.key)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "image/png"
@@ -60,7 +60,7 @@ def test_a_client_without_an_accept_header_gets_the_same_photo(
     assert post(url, customer.key, accept=browser).headers["Content-Type"] == "image/webp"
 
 
-def test_a_browser_is_shown_the_page_which_may_talk_to_the_bucket(url: str) -> None:
+def test_a_browser_gets_the_page_and_can_reach_the_bucket(url: str) -> None:
     answer = requests.get(f"{url}/", headers={"Accept": "text/html"}, timeout=TIMEOUT_S)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -75,7 +75,7 @@ def test_a_browser_is_shown_the_page_which_may_talk_to_the_bucket(url: str) -> N
     ("fields", "code"),
     [({"radius": "51"}, "invalid_radius"), ({"mode": "vanish"}, "invalid_mode")],
 )
-def test_a_wrong_field_is_named_and_costs_nothing(
+def test_an_invalid_field_is_named_and_not_charged(
     url: str, customer: Customer, fields: dict[str, str], code: str
 ) -> None:
     answer = post(url, customer.key, **fields)
@@ -106,19 +106,19 @@ def test_a_photo_without_a_subject_is_refunded(url: str, customer: Customer) -> 
         (make.LIMITED, 429, "rate_limit_exceeded"),
     ],
 )
-def test_a_key_that_may_not_is_refused(url: str, key: str | None, status: int, code: str) -> None:
+def test_an_unusable_key_is_rejected(url: str, key: str | None, status: int, code: str) -> None:
     answer = post(url, key)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert ("retry_after" in answer.json()["error"]) == (status == 429)
     assert ("Retry-After" in answer.headers) == (status == 429)
 
 
-def test_credits_run_out_exactly(url: str, customer: Customer) -> None:
+def test_credits_run_out_exactly_at_zero_on_dynamodb(url: str, customer: Customer) -> None:
     assert [post(url, customer.key).status_code for _ in range(4)] == [200, 200, 200, 402]
     assert customer.account().balance == 0
 
 
-def test_any_page_may_ask_and_other_routes_are_told_apart(url: str, customer: Customer) -> None:
+def test_cors_is_open_and_unknown_routes_get_404(url: str, customer: Customer) -> None:
     preflight = requests.options(f"{url}/v2/rembg/blur/", timeout=TIMEOUT_S)
     assert preflight.status_code == 204
     assert "ApiKey" in preflight.headers["Access-Control-Allow-Headers"]

@@ -43,7 +43,7 @@ def confined(variables: dict[str, str]) -> Iterator[str]:
         yield f"http://{host}:{port}/2015-03-31/functions/function/invocations"
 
 
-def test_a_photo_is_blurred_without_rights_and_with_nothing_to_write_but_tmp(
+def test_the_image_works_unprivileged_with_only_tmp_writable(
     confined: str, customer: Customer
 ) -> None:
     answer: dict[str, Any] = requests.post(
@@ -56,7 +56,7 @@ def test_a_photo_is_blurred_without_rights_and_with_nothing_to_write_but_tmp(
 
 
 @pytest.mark.usefixtures("stack")
-def test_nothing_is_added_to_the_base_but_the_function_its_model_and_its_page() -> None:
+def test_the_image_adds_only_the_function_the_model_and_the_page() -> None:
     added = added_to_base("-true")
     assert added
     assert {path for path in added if not any(path.is_relative_to(ours) for ours in OURS)} == set()
@@ -64,7 +64,7 @@ def test_nothing_is_added_to_the_base_but_the_function_its_model_and_its_page() 
 
 
 @pytest.mark.usefixtures("stack")
-def test_every_module_has_its_bytecode_as_it_could_not_be_written_later() -> None:
+def test_every_module_has_bytecode_in_the_image() -> None:
     added = added_to_base("-name", "*.py*")
     compiled = {
         path.parents[1] / f"{path.name.partition('.')[0]}.py"

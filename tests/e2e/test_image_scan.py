@@ -25,7 +25,7 @@ VARIABLES = {"PATH", "LANG", "LAMBDA_TASK_ROOT", "PYTHONPATH", "BLUR_MODEL"}
 VARIABLES |= {"PYTHONDONTWRITEBYTECODE"}
 
 
-def test_no_file_changes_its_user_but_those_of_the_base() -> None:
+def test_only_files_of_the_base_are_setuid() -> None:
     setuid = paths_in(machine.IMAGE, "-perm", "/6000")
     assert setuid == paths_in(machine.BASE_IMAGE, "-perm", "/6000")
     files = paths_in(machine.IMAGE, "-type", "f")
@@ -43,45 +43,45 @@ def test_no_file_changes_its_user_but_those_of_the_base() -> None:
     )
 
 
-def test_nothing_that_is_added_can_be_written_by_others_or_is_anothers() -> None:
+def test_added_files_belong_to_root_and_are_not_writable_by_others() -> None:
     assert added_to_base("-perm", "/022", "-not", "-type", "l") == set()
     assert added_to_base("-not", "(", "-user", "0", "-group", "0", ")") == set()
 
 
-def test_everyone_may_write_in_three_folders_of_the_base_and_delete_only_their_own() -> None:
+def test_world_writable_folders_of_the_base_have_the_sticky_bit() -> None:
     writable = paths_in(machine.IMAGE, "-perm", "-0002", "-not", "-type", "l")
     assert writable <= FOR_EVERYONE
     assert writable == paths_in(machine.IMAGE, "-type", "d", "-perm", "-1002")
 
 
 @pytest.mark.parametrize("pattern", LEFT_OVERS)
-def test_nothing_is_left_over_from_building(pattern: str) -> None:
+def test_the_image_has_no_build_files(pattern: str) -> None:
     assert added_to_base("-name", pattern) == set()
 
 
-def test_the_only_certificates_are_those_that_botocore_trusts() -> None:
+def test_the_image_has_only_the_certificates_of_botocore() -> None:
     assert added_to_base("-name", "*.pem") == {TASK / "botocore" / "cacert.pem"}
 
 
-def test_there_is_no_cache_no_builders_folder_and_nothing_in_a_home() -> None:
+def test_the_image_has_no_caches_and_empty_home_folders() -> None:
     paths = added_to_base("-path", "/build*", "-o", "-path", "/root/*", "-o", "-path", "/home/*")
     assert paths == set()
     assert added_to_base("-path", "*/.cache*") == set()
 
 
-def test_nothing_of_ours_is_a_program() -> None:
+def test_our_files_are_not_executable() -> None:
     command = ["find", machine.IMAGE, *OWN, "-type", "f"]
     assert in_image(*command) != ""
     assert in_image(*command, "-perm", "/111") == ""
 
 
-def test_no_secret_is_in_it() -> None:
+def test_the_image_has_no_secret() -> None:
     assert in_image("grep", machine.IMAGE, "-rlE", "def handler|SECRET_LENGTH", *OWN) != ""
     assert in_image("grep", machine.IMAGE, "-rlE", SECRET, *OWN) == ""
     assert in_image("grep", machine.IMAGE, "-rlE", KEY, str(TASK)) == ""
 
 
-def test_its_variables_and_its_history_tell_no_secret() -> None:
+def test_variables_and_history_of_the_image_have_no_secret() -> None:
     form = "{{range .Config.Env}}{{println .}}{{end}}"
     told = inspected("image", "inspect", "--format", form, machine.IMAGE)
     assert {line.partition("=")[0] for line in told.split()} == VARIABLES
@@ -90,7 +90,7 @@ def test_its_variables_and_its_history_tell_no_secret() -> None:
     assert not re.search(f"{SECRET}|://[^/ ]*@", history)
 
 
-def test_it_has_the_packages_of_the_lock_and_no_others() -> None:
+def test_the_image_has_exactly_the_packages_of_the_lock() -> None:
     pins = re.findall(r"^([a-z0-9-]+)==(\S+)", read("requirements/function.txt"), re.MULTILINE)
     folders = in_image("find", machine.IMAGE, str(TASK), "-maxdepth", "1", "-name", "*.dist-info")
     names = {PurePosixPath(line).stem.lower().replace("_", "-") for line in folders.split()}

@@ -26,7 +26,7 @@ HOME_S = HOLD_TTL_S + CLOCK_SKEW_US // 1_000_000 + 1
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
-def test_an_event_is_answered_with_the_status_in_its_name(
+def test_an_event_gets_the_status_in_its_name(
     file: Path, variables: dict[str, str], tmp_path: Path
 ) -> None:
     answer = machine.invoke(json.loads(file.read_text()), variables, tmp_path)
@@ -34,7 +34,7 @@ def test_an_event_is_answered_with_the_status_in_its_name(
     assert answer["statusCode"] == int(file.stem[:3])
 
 
-def test_a_call_that_would_be_ended_is_given_up_and_refunded_before(
+def test_a_call_near_its_timeout_is_stopped_and_refunded(
     customer: Customer, variables: dict[str, str], tmp_path: Path
 ) -> None:
     event = make.blur(customer.key)
@@ -55,7 +55,7 @@ def test_a_call_that_would_be_ended_is_given_up_and_refunded_before(
     ],
     ids=["timed out", "out of memory"],
 )
-def test_the_credit_of_a_call_that_died_comes_back(
+def test_the_credit_of_a_killed_call_is_released(
     fault: dict[str, int],
     sign: str,
     customer: Customer,

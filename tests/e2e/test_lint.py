@@ -22,7 +22,7 @@ CHECKOV = ["checkov", "--quiet", "--compact", "--skip-download"]
     ],
     ids=["sam validate", "cfn-lint", "checkov of the template", "checkov of the Dockerfile"],
 )
-def test_nothing_is_found(command: list[str]) -> None:
+def test_linters_and_scanners_report_nothing(command: list[str]) -> None:
     ran = subprocess.run(
         [str(BIN / command[0]), *command[1:]],
         cwd=machine.ROOT,

@@ -26,7 +26,7 @@ with programs.ended_by_signals():
 
 
 @pytest.mark.usefixtures("stack")
-def test_containers_that_are_left_are_removed_whether_they_run_or_not() -> None:
+def test_left_containers_are_removed_running_or_stopped() -> None:
     before = machine.containers()
     command = ["docker", "run", "--detach", "--entrypoint", "sh", machine.BASE_IMAGE, "-c"]
     with machine.containers_removed():
@@ -36,7 +36,7 @@ def test_containers_that_are_left_are_removed_whether_they_run_or_not() -> None:
     assert machine.containers() == before
 
 
-def test_a_call_that_is_told_to_end_takes_its_container_with_it(
+def test_stopping_an_invocation_removes_its_container(
     customer: Customer, variables: dict[str, str], tmp_path: Path
 ) -> None:
     before = machine.containers()

@@ -117,7 +117,7 @@ def test_the_container_blurs_photos_and_serves_the_page(project: Project, key: s
     assert "<html" in page.text
 
 
-def test_the_container_has_no_rights_and_writes_to_its_volume_only(project: Project) -> None:
+def test_the_container_is_unprivileged_and_writes_only_to_its_volume(project: Project) -> None:
     assert project.run("exec", "-T", "api", "id", "--user").strip() == "10001"
     assert project.inspect("{{.HostConfig.ReadonlyRootfs}}") == "true"
     assert project.inspect("{{.HostConfig.CapDrop}}") == "[ALL]"
@@ -136,9 +136,7 @@ def test_accounts_survive_a_new_container(project: Project, key: str) -> None:
     assert credits_left(project.url, key) == before - 1
 
 
-def test_a_stopped_container_answers_the_requests_it_has_accepted(
-    project: Project, key: str
-) -> None:
+def test_a_stopping_container_finishes_accepted_requests(project: Project, key: str) -> None:
     answers: list[int] = []
     before = credits_left(project.url, key)
     calls = [
@@ -214,12 +212,12 @@ def caddy(project: Project, tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def test_nginx_as_documented_passes_photos_on(nginx: tuple[str, str], key: str) -> None:
+def test_photos_work_through_the_documented_nginx(nginx: tuple[str, str], key: str) -> None:
     url, certificate = nginx
     assert blurred(url, key, verify=certificate).status_code == 200
 
 
-def test_nginx_as_documented_passes_large_bodies_on(nginx: tuple[str, str], key: str) -> None:
+def test_large_bodies_work_through_the_documented_nginx(nginx: tuple[str, str], key: str) -> None:
     url, certificate = nginx
     answer = requests.post(
         f"{url}/v2/rembg/blur/",
@@ -233,11 +231,11 @@ def test_nginx_as_documented_passes_large_bodies_on(nginx: tuple[str, str], key:
     assert "request-id" in str(answer.headers).lower(), "the answer is nginx's own"
 
 
-def test_caddy_as_documented_passes_photos_on(caddy: str, key: str) -> None:
+def test_photos_work_through_the_documented_caddy(caddy: str, key: str) -> None:
     assert blurred(caddy, key).status_code == 200
 
 
-def test_systemd_takes_the_unit_as_documented(tmp_path: Path) -> None:
+def test_systemd_accepts_the_documented_unit(tmp_path: Path) -> None:
     [block] = blocks(DOCUMENT, "ini")
     unit = tmp_path / "bgblur.service"
     unit.write_text(block.text.replace("/opt/bgblur/bin/bgblur", str(shutil.which("true"))))

@@ -64,7 +64,7 @@ def uploaded(url: str, customer: Customer, photo: bytes) -> str:
     return upload_id
 
 
-def test_a_large_result_is_a_303_that_leads_to_it(
+def test_a_large_result_is_a_303_to_its_url(
     url: str, customer: Customer, large_photo: bytes
 ) -> None:
     told = blur(url, customer, {"image": large_photo}, follow=False)
@@ -78,7 +78,7 @@ def test_a_large_result_is_a_303_that_leads_to_it(
     assert customer.account().used == 1
 
 
-def test_an_upload_is_taken_in_place_of_the_image_by_its_own_key_only(
+def test_only_the_uploading_key_can_use_an_upload(
     url: str, customer: Customer, other_customer: Customer, large_photo: bytes
 ) -> None:
     upload = {"upload_id": (None, uploaded(url, customer, large_photo))}

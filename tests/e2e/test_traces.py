@@ -85,7 +85,7 @@ def called(
     return broken
 
 
-def test_nothing_that_was_written_has_a_key_or_a_photo_in_it(
+def test_nothing_written_contains_a_key_or_a_photo(
     called: str,
     issued: list[str],
     sent: list[bytes],
@@ -111,7 +111,7 @@ def test_nothing_that_was_written_has_a_key_or_a_photo_in_it(
 
 
 @pytest.mark.usefixtures("called")
-def test_no_log_of_the_function_has_a_picture_in_it_of_whatever_kind(tmp_path: Path) -> None:
+def test_the_functions_logs_contain_no_image_data(tmp_path: Path) -> None:
     logs = [machine.LOGS / "start-api.log", tmp_path / "invoke.log"]
     assert [path.name for path in logs if LONG_BASE64.search(path.read_bytes())] == []
 

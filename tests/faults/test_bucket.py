@@ -122,7 +122,7 @@ def results() -> Iterator[list[Outcome]]:
 
 
 @pytest.mark.parametrize(("direction", "fault"), SAMPLE)
-def test_what_a_failing_bucket_does_not_deliver_costs_nothing(
+def test_results_that_a_failing_bucket_loses_are_not_charged(
     direction: str, fault: str, bucket: Bucket, settings: Settings, results: list[Outcome]
 ) -> None:
     store = SqliteAccountStore(Path(settings.accounts.removeprefix("sqlite:")))

@@ -96,9 +96,7 @@ class Walk:
         return account
 
 
-def test_no_jump_of_the_clock_charges_for_what_was_not_delivered(
-    store: AccountStore, location: str
-) -> None:
+def test_clock_jumps_charge_only_for_delivered_results(store: AccountStore, location: str) -> None:
     walk = Walk(store, seed=7)
     for _ in range(STEPS):
         walk.step()
@@ -123,9 +121,7 @@ def scheme(location: str) -> str:
     return {"sqlite": "SQLite", "dynamodb": "DynamoDB"}[location.partition(":")[0]]
 
 
-def test_a_clock_that_jumps_during_a_call_ends_it_with_an_answer(
-    store: AccountStore, model_dir: Path
-) -> None:
+def test_a_call_gets_a_response_when_the_clock_jumps(store: AccountStore, model_dir: Path) -> None:
     chance, at_s = Random(7), 0.0
     books = open_books(store)
     begun_us = now()

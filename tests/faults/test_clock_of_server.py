@@ -54,7 +54,7 @@ def require_clock(url: str, at_s: float) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_server_whose_clock_jumps_under_load_loses_no_credit(
+def test_clock_jumps_under_load_lose_no_credit(
     tmp_path: Path, env: dict[str, str], books: Books
 ) -> None:
     clock = tmp_path / "clock"

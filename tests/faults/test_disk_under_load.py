@@ -52,7 +52,7 @@ if FULL and IS_ROOT:
 
 
 @pytest.mark.parametrize("way", FULL_DISKS)
-def test_a_disk_that_fills_up_costs_nobody_a_credit(
+def test_a_full_disk_under_load_loses_no_credit(
     way: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
 ) -> None:
     with (
@@ -79,7 +79,7 @@ def test_a_disk_that_fills_up_costs_nobody_a_credit(
 
 
 @pytest.mark.parametrize("way", READ_ONLY_DISKS)
-def test_a_server_on_a_disk_that_can_only_be_read_says_so_until_it_can_be_written(
+def test_a_read_only_disk_gives_503_until_it_is_writable(
     way: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
 ) -> None:
     books.store.close()  # whoever has a file open may go on writing to it

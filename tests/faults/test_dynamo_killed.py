@@ -23,7 +23,7 @@ REFUSED = 3
 
 
 @pytest.mark.timeout(900)
-def test_a_database_that_is_killed_costs_nobody_a_credit(
+def test_a_killed_database_loses_no_credit(
     tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "dynamodb"

@@ -122,7 +122,7 @@ def expect_unavailable(store: AccountStore, call: Callable[[AccountStore], objec
 
 
 @every_call
-def test_where_nothing_listens_a_call_is_unavailable_in_time(
+def test_a_refused_connection_is_unavailable_in_time(
     call: Callable[[AccountStore], object],
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -132,7 +132,7 @@ def test_where_nothing_listens_a_call_is_unavailable_in_time(
 
 
 @every_call
-def test_a_server_that_never_answers_is_given_up_in_time(
+def test_a_server_that_never_responds_fails_in_time(
     call: Callable[[AccountStore], object],
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -142,7 +142,7 @@ def test_a_server_that_never_answers_is_given_up_in_time(
 
 
 @every_call
-def test_an_empty_answer_is_not_believed(call: Callable[[AccountStore], object]) -> None:
+def test_an_empty_response_is_rejected(call: Callable[[AccountStore], object]) -> None:
     impostor = Impostor(HTTPStatus.OK, b"{}")
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, call)
@@ -153,7 +153,7 @@ def test_an_empty_answer_is_not_believed(call: Callable[[AccountStore], object])
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Welcome</html>", b"[]", b'"x"', b"\xff\xfe", b'{"Attributes": {"bal']
 )
-def test_an_answer_that_is_not_of_dynamodb_is_not_believed(body: bytes, name: str) -> None:
+def test_a_response_of_another_server_is_rejected(body: bytes, name: str) -> None:
     impostor = Impostor(HTTPStatus.OK, body)
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, CALLS[name])
@@ -170,9 +170,7 @@ def test_an_answer_that_is_not_of_dynamodb_is_not_believed(body: bytes, name: st
         (503, b"<html>Busy</html>"),
     ],
 )
-def test_a_passing_error_is_met_with_a_few_deliveries_and_then_given_up(
-    status: int, body: bytes
-) -> None:
+def test_a_transient_error_is_retried_a_few_times_and_then_fails(status: int, body: bytes) -> None:
     impostor = Impostor(status, body)
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, CALLS["reserve"])
@@ -180,14 +178,14 @@ def test_a_passing_error_is_met_with_a_few_deliveries_and_then_given_up(
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_an_error_that_does_not_pass_is_given_up_at_once(code: str) -> None:
+def test_a_permanent_error_fails_at_once(code: str) -> None:
     impostor = Impostor(*error(400, code))
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, CALLS["reserve"])
     assert impostor.deliveries == 1
 
 
-def test_a_call_of_many_slow_requests_is_given_up_in_time() -> None:
+def test_a_call_of_many_slow_requests_fails_in_time() -> None:
     key = key_record(CUSTOMER.account_id, limit=LIMIT)
     used = {**key_item(key), "t": after(1), "a": START}
     item = {**new_account(CUSTOMER.account_id, "Busy", START), "keys": {CUSTOMER.digest: used}}
@@ -224,7 +222,7 @@ def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def test_writes_whose_answers_are_lost_happen_once(
+def test_writes_with_lost_responses_happen_once(
     dynamodb: DynamoDBLocal, dynamodb_table: str
 ) -> None:
     handler = losing_first_answers(dynamodb.endpoint_url)

@@ -30,7 +30,7 @@ REFUSED = size(2, full=4)
 
 
 @pytest.mark.timeout(900)
-def test_a_table_that_fails_under_load_costs_nobody_a_credit(
+def test_a_failing_table_under_load_loses_no_credit(
     tmp_path: Path, env: dict[str, str], dynamodb: DynamoDBLocal, dynamodb_table: str
 ) -> None:
     location = f"dynamodb:{dynamodb_table}"

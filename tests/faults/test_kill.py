@@ -27,7 +27,7 @@ LONGEST_LIFE_S = 0.4
 
 
 @pytest.mark.timeout(900)
-def test_no_kill_under_load_charges_for_a_picture_that_nobody_gets(
+def test_a_kill_under_load_charges_only_for_delivered_results(
     tmp_path: Path, env: dict[str, str], books: Books
 ) -> None:
     chance, keys = Random(7), set[str]()
@@ -62,7 +62,7 @@ def test_no_kill_under_load_charges_for_a_picture_that_nobody_gets(
 
 
 @pytest.mark.timeout(900)
-def test_a_worker_killed_under_load_takes_at_most_its_own_request_with_it(
+def test_a_worker_killed_under_load_loses_only_its_request(
     tmp_path: Path, env: dict[str, str], books: Books
 ) -> None:
     chance = Random(7)

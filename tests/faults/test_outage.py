@@ -22,7 +22,7 @@ MOST_S = 2.5
 """Two seconds of patience with the store, and something for a busy machine."""
 
 
-def test_a_call_is_answered_503_within_its_patience(
+def test_an_outage_is_a_503_within_the_timeout(
     model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")

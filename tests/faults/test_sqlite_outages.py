@@ -40,7 +40,7 @@ def store(path: Path) -> Iterator[SqliteAccountStore]:
     opened.close()
 
 
-def test_a_locked_file_is_waited_for_and_then_given_up_within_two_seconds(
+def test_a_locked_file_fails_a_call_within_two_seconds(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -59,7 +59,7 @@ def test_a_locked_file_is_waited_for_and_then_given_up_within_two_seconds(
     assert store.reserve(customer.hold(), now_us=START).credits_left == 9
 
 
-def test_threads_that_queue_for_a_locked_file_are_all_told_within_two_seconds(
+def test_all_threads_that_wait_for_a_locked_file_fail_within_two_seconds(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -79,9 +79,7 @@ def test_threads_that_queue_for_a_locked_file_are_all_told_within_two_seconds(
     assert store.read_account(customer.account_id, now_us=START).balance == 10
 
 
-def test_a_lock_that_is_let_go_in_time_is_only_waited_for(
-    store: SqliteAccountStore, path: Path
-) -> None:
+def test_a_lock_released_in_time_only_delays_a_call(store: SqliteAccountStore, path: Path) -> None:
     customer = open_account(store, credits=10)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -104,7 +102,7 @@ def test_a_reader_does_not_wait_for_a_writer(store: SqliteAccountStore, path: Pa
     other.close()
 
 
-def test_a_file_that_is_no_database_is_reported_and_not_written(
+def test_a_file_that_is_not_a_database_is_reported_and_unchanged(
     store: SqliteAccountStore, path: Path
 ) -> None:
     path.parent.mkdir(parents=True)
@@ -115,7 +113,7 @@ def test_a_file_that_is_no_database_is_reported_and_not_written(
     assert path.read_bytes() == b"my shopping list\n" * 100
 
 
-def test_a_damaged_file_is_reported_and_a_restored_one_is_found(
+def test_a_damaged_file_is_reported_and_a_restored_file_works(
     store: SqliteAccountStore, path: Path
 ) -> None:
     customer = open_account(store, credits=10)
@@ -129,7 +127,7 @@ def test_a_damaged_file_is_reported_and_a_restored_one_is_found(
     assert store.read_account(customer.account_id, now_us=START).balance == 10
 
 
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     store = SqliteAccountStore(tmp_path / "file" / "accounts.db")
     with pytest.raises(UnavailableError) as refusal:
@@ -176,7 +174,7 @@ def test_a_grant_beyond_64_bits_is_rejected_and_changes_nothing(store: SqliteAcc
     assert [line.credits for line in store.list_entries(customer.account_id)] == [10]
 
 
-def test_a_settle_for_an_account_of_another_file_is_an_error_of_the_caller(
+def test_settling_for_an_unknown_account_is_an_error(
     store: SqliteAccountStore, tmp_path: Path
 ) -> None:
     elsewhere = SqliteAccountStore(tmp_path / "elsewhere.db")

@@ -69,7 +69,7 @@ if FULL and os.geteuid() == 0:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_upload_that_finds_no_room_leaves_nothing_behind_and_can_be_sent_again(
+def test_an_upload_to_a_full_disk_leaves_no_file_and_can_be_repeated(
     fault: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
 ) -> None:
     uploads, photo = disk / "media" / "uploads", large_photo()
@@ -96,7 +96,7 @@ def test_an_upload_that_finds_no_room_leaves_nothing_behind_and_can_be_sent_agai
     )
 
 
-def test_a_full_disk_keeps_no_half_of_the_folders_secret(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_secret_of_the_folder(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     offer_one = partial(store.presign_upload, content_type="image/png", max_bytes=10, now_us=now())
     with no_byte_more(), pytest.raises(UnavailableError):
@@ -106,7 +106,7 @@ def test_a_full_disk_keeps_no_half_of_the_folders_secret(tmp_path: Path) -> None
     assert (tmp_path / "secret").stat().st_size == SECRET_BYTES
 
 
-def test_a_folder_that_is_removed_under_an_upload_is_an_outage(tmp_path: Path) -> None:
+def test_removing_the_folder_during_an_upload_is_an_outage(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token = UploadToken("uploads/a", "image/png", 10, now() + 1_000_000)
     with pytest.raises(UnavailableError), store.writing(token):

@@ -125,7 +125,7 @@ def locked(env: dict[str, str]) -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
-def test_photos_whose_clients_leave_while_they_wait_are_not_worked_on_and_cost_nothing(
+def test_queued_photos_of_disconnected_clients_are_neither_blurred_nor_charged(
     tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
@@ -149,7 +149,7 @@ def test_photos_whose_clients_leave_while_they_wait_are_not_worked_on_and_cost_n
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("leave", WAYS_TO_LEAVE)
-def test_a_photo_whose_client_leaves_meanwhile_is_charged_only_if_it_is_kept(
+def test_a_result_whose_client_disconnected_is_charged_only_if_it_is_stored(
     tmp_path: Path, env: dict[str, str], slow: bytes, leave: Callable[[socket.socket], None]
 ) -> None:
     store = open_account_store(env["BLUR_ACCOUNTS"])
@@ -165,7 +165,7 @@ def test_a_photo_whose_client_leaves_meanwhile_is_charged_only_if_it_is_kept(
 
 
 @pytest.mark.timeout(300)
-def test_a_client_that_only_closes_its_sending_side_gets_its_photo(
+def test_a_half_closed_connection_gets_its_result(
     tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
 ) -> None:
     with running(tmp_path, env) as server, send(server, books.key, slow) as connection:
@@ -179,7 +179,7 @@ def test_a_client_that_only_closes_its_sending_side_gets_its_photo(
 
 
 @pytest.mark.timeout(300)
-def test_a_photo_waits_for_a_limited_time_and_costs_nothing_then(
+def test_a_photo_that_waits_too_long_is_rejected_and_not_charged(
     tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
 ) -> None:
     env = env | {"BLUR_QUEUE_WAIT_S": "1"}
@@ -223,7 +223,7 @@ def test_a_second_account_gets_its_share_of_a_full_queue(
 
 
 @pytest.mark.timeout(300)
-def test_a_locked_store_delays_account_calls_alone_and_for_a_limited_time(
+def test_a_locked_store_delays_only_account_calls_and_for_a_limited_time(
     tmp_path: Path, env: dict[str, str], books: Books
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(12) as pool:
@@ -252,7 +252,7 @@ def test_a_locked_store_delays_account_calls_alone_and_for_a_limited_time(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_an_account_process_that_fails_is_replaced_and_the_page_does_not_wait(
+def test_a_failed_account_process_is_replaced_and_the_page_does_not_wait(
     tmp_path: Path, env: dict[str, str], books: Books, number: signal.Signals
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:

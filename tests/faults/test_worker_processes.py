@@ -107,7 +107,7 @@ def until_answered(server: Faulty, idempotency_key: str | None = None) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", REPLY_FAULTS)
-def test_a_reply_that_never_arrives_costs_one_request_and_is_never_charged_twice(
+def test_a_reply_that_never_arrives_loses_one_request_and_is_not_charged_twice(
     server: Faulty, fault: str
 ) -> None:
     until_answered(server)
@@ -131,7 +131,7 @@ def test_a_reply_that_never_arrives_costs_one_request_and_is_never_charged_twice
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", ["hang", "exit", "garbage"])
-def test_a_request_that_no_worker_accepted_is_answered_by_the_next_one(
+def test_a_request_that_a_worker_did_not_accept_goes_to_the_next_worker(
     server: Faulty, fault: str
 ) -> None:
     until_answered(server)
@@ -145,7 +145,7 @@ def test_a_request_that_no_worker_accepted_is_answered_by_the_next_one(
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("side", ["send", "receive"])
 @pytest.mark.parametrize("fault", ["OSError 32", "KeyError"])
-def test_a_pipe_that_breaks_in_the_server_costs_only_time(
+def test_a_broken_pipe_to_a_worker_only_delays_a_request(
     server: Faulty, side: str, fault: str
 ) -> None:
     until_answered(server)
@@ -157,7 +157,7 @@ def test_a_pipe_that_breaks_in_the_server_costs_only_time(
 
 
 @pytest.mark.timeout(900)
-def test_a_worker_that_cannot_be_started_is_tried_until_it_can(server: Faulty) -> None:
+def test_starting_a_worker_is_retried_until_it_succeeds(server: Faulty) -> None:
     before = server.failures()
     server.inject("spawn", *EXCEPTIONS * 10)
     os.kill(server.worker(), signal.SIGKILL)
@@ -178,7 +178,7 @@ def test_a_worker_that_cannot_be_started_is_tried_until_it_can(server: Faulty) -
 
 
 @pytest.mark.timeout(900)
-def test_a_photo_that_waits_for_a_failing_start_is_answered_after_it(server: Faulty) -> None:
+def test_a_photo_that_waits_for_a_failing_start_gets_a_response(server: Faulty) -> None:
     server.inject("spawn", "OSError 12", "OSError 12")
     os.kill(server.worker(), signal.SIGKILL)
     assert server.post().status_code in {200, 503}
@@ -206,7 +206,7 @@ def test_workers_killed_while_they_start_are_replaced(server: Faulty) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_the_server_works_without_what_other_systems_do_not_have(
+def test_the_server_works_without_functions_that_other_systems_lack(
     tmp_path: Path, model_dir: Path
 ) -> None:
     env = environment(tmp_path, model_dir, INJECTED_ABSENCE="1", PYTHONPATH=str(INJECTED))

@@ -27,7 +27,7 @@ def printed(folder: Path | str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_files_are_counted_by_kind_and_refusals_are_listed(tmp_path: Path) -> None:
+def test_files_are_counted_by_kind_and_rejections_are_listed(tmp_path: Path) -> None:
     picture = Image.fromarray(astronaut(60, 80))
     (tmp_path / "nested").mkdir()
     (tmp_path / "nested" / "one.jpg").write_bytes(saved(picture, "JPEG", quality=95))
@@ -44,14 +44,14 @@ def test_files_are_counted_by_kind_and_refusals_are_listed(tmp_path: Path) -> No
     assert "two.jpg: The JPEG image is " in done.stdout
 
 
-def test_a_folder_that_is_not_there_is_named_as_the_fault(tmp_path: Path) -> None:
+def test_an_error_names_the_missing_folder(tmp_path: Path) -> None:
     done = printed(tmp_path / "missing")
     assert done.returncode == 1
     assert "DATA=folder" in done.stderr
 
 
 @pytest.mark.parametrize("folder", ["", "nowhere"])
-def test_a_folder_that_is_not_named_or_not_there_is_asked_for(folder: str) -> None:
+def test_a_missing_folder_argument_is_an_error(folder: str) -> None:
     done = printed(folder)
     assert done.returncode == 1
     assert done.stderr == "Give a folder of image files: make bench-files DATA=folder\n"

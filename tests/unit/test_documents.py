@@ -51,12 +51,12 @@ def house() -> list[str]:
 
 
 @pytest.mark.parametrize("document", documents())
-def test_make_has_the_targets(document: str) -> None:
+def test_documented_make_targets_exist(document: str) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
     assert set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", read(document), re.MULTILINE)) <= targets
 
 
-def test_the_stacks_sections_are_there() -> None:
+def test_documented_stacks_are_configured() -> None:
     named = re.findall(r"--config-env (\S+)", "\n".join(COMMANDS))
     stacks = re.findall(r"--stack-name (\S+)", "\n".join(COMMANDS))
     assert named
@@ -69,7 +69,7 @@ def test_the_stacks_sections_are_there() -> None:
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("aws dynamodb ")])
-def test_aws_has_the_calls(command: str) -> None:
+def test_documented_aws_commands_exist(command: str) -> None:
     called, *options = shlex.split(command)[2:]
     calls: Any = get_session().get_service_model("dynamodb")
     [operation] = [name for name in calls.operation_names if xform_name(name, "-") == called]
@@ -81,7 +81,7 @@ def test_aws_has_the_calls(command: str) -> None:
 
 
 @pytest.mark.parametrize(("document", "target"), links())
-def test_links_lead_somewhere(document: str, target: str) -> None:
+def test_links_have_a_target(document: str, target: str) -> None:
     path, _, anchor = target.partition("#")
     there = (ROOT / document).parent / path if path else ROOT / document
     assert there.exists()
@@ -89,7 +89,7 @@ def test_links_lead_somewhere(document: str, target: str) -> None:
         assert anchor in anchors(str(there.resolve().relative_to(ROOT)))
 
 
-def test_the_map_of_the_house_is_the_house() -> None:
+def test_the_map_of_the_code_is_complete() -> None:
     drawn = house()
     assert [path for path in drawn if not (ROOT / path).exists()] == []
     rooms = {
@@ -101,7 +101,7 @@ def test_the_map_of_the_house_is_the_house() -> None:
     assert rooms - set(drawn) == set()
 
 
-def test_every_module_of_imaging_is_told_of() -> None:
+def test_every_imaging_module_is_documented() -> None:
     told = read("docs/imaging.md")
     modules = {path.name for path in (ROOT / "functions/blur/imaging").glob("[!_]*.py")}
     assert modules - set(re.findall(r"`(\w+\.py)`", told)) == {"pipeline.py"}

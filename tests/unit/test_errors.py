@@ -25,10 +25,10 @@ def test_an_error_is_documented_with_its_status(error: type[ApiError]) -> None:
     assert f"`{error.code}`" in (ROOT / "README.md").read_text()
 
 
-def test_each_error_has_a_code_of_its_own() -> None:
+def test_each_error_has_its_own_code() -> None:
     assert set(Counter(error.code for error in leaves(ApiError)).values()) == {1}
 
 
-def test_the_documentation_knows_no_other_codes() -> None:
+def test_the_documentation_has_no_other_codes() -> None:
     told = set(re.findall(r"^\| \d{3} \| `(\w+)` \|", DOCS, re.MULTILINE))
     assert told == {error.code for error in leaves(ApiError)}

@@ -28,7 +28,7 @@ def wanted(lists: list[str]) -> set[str]:
     return set(re.findall(r"^[a-z][a-z0-9-]*", lines, re.MULTILINE))
 
 
-def test_each_lock_pins_what_the_smaller_one_pins_at_the_same_versions() -> None:
+def test_each_lock_includes_the_pins_of_the_smaller_one() -> None:
     function, runtime, serve, test = map(pins, LOCKS)
     assert function
     assert function < runtime < serve < test
@@ -50,19 +50,19 @@ def test_each_lock_pins_what_the_smaller_one_pins_at_the_same_versions() -> None
         ("uv.txt", ["uv.in"]),
     ],
 )
-def test_everything_asked_for_is_locked(lock: str, lists: list[str]) -> None:
+def test_every_requirement_is_locked(lock: str, lists: list[str]) -> None:
     assert wanted(lists) <= {name for name, *_ in pins(lock)}
 
 
 @pytest.mark.parametrize("lock", [*LOCKS, *APART])
-def test_everything_locked_has_a_hash(lock: str) -> None:
+def test_every_pin_has_a_hash(lock: str) -> None:
     entries = re.split(r"\n(?=\S)", (REQUIREMENTS / lock).read_text("utf-8"))
     pinned = [entry for entry in entries if not entry.startswith("#")]
     assert pinned
     assert all("--hash=sha256:" in entry for entry in pinned)
 
 
-def test_the_locks_that_are_audited_have_everything_that_is_locked() -> None:
+def test_the_audit_covers_every_lock() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     [audited] = re.findall(r"^AUDITED := (.+)$", makefile, re.MULTILINE)
     named = {pin[:2] for lock in audited.split() for pin in pins(f"{lock}.txt")}
@@ -75,7 +75,7 @@ INSTALLERS += ["tools/base_image.Dockerfile", "tools/bgblur/Dockerfile"]
 
 
 @pytest.mark.parametrize("path", INSTALLERS)
-def test_nothing_is_installed_without_its_hash_and_nothing_is_built(path: str) -> None:
+def test_packages_are_installed_by_hash_and_never_built(path: str) -> None:
     text = (ROOT / path).read_text("utf-8").replace("\\\n", " ")
     installs = [
         line for line in text.splitlines() if re.search(r"\binstall\b.*--requirement", line)
@@ -87,7 +87,7 @@ def test_nothing_is_installed_without_its_hash_and_nothing_is_built(path: str) -
 
 
 @pytest.mark.parametrize("path", sorted(REQUIREMENTS.iterdir()), ids=lambda path: path.name)
-def test_requirements_leave_the_choice_of_index_to_pip(path: Path) -> None:
+def test_requirements_name_no_index(path: Path) -> None:
     text = path.read_text("utf-8")
     assert "://" not in text
     assert "--index" not in text
@@ -95,7 +95,7 @@ def test_requirements_leave_the_choice_of_index_to_pip(path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["functions/blur", "tools/bgblur"])
-def test_all_that_an_image_copies_is_in_its_build_context(folder: str) -> None:
+def test_all_files_that_an_image_copies_are_in_its_build_context(folder: str) -> None:
     dockerfile = (ROOT / folder / "Dockerfile").read_text("utf-8")
     copies = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
     copied = {name for names in copies for name in names.split()}
@@ -106,12 +106,12 @@ def test_all_that_an_image_copies_is_in_its_build_context(folder: str) -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_the_console_script_leads_to_a_function() -> None:
+def test_the_console_script_exists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert callable(pkgutil.resolve_name(project["scripts"]["bgblur"]))
 
 
-def test_every_target_of_the_makefile_is_explained_in_its_help() -> None:
+def test_every_make_target_has_a_help_text() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     (phony,) = re.findall(r"^\.PHONY: ((?:.*\\\n)*.+)$", makefile, re.MULTILINE)
     explained = re.findall(r"^([a-z0-9-]+):.*## \S", makefile, re.MULTILINE)

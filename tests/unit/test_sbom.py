@@ -48,7 +48,7 @@ def test_every_package_and_model_has_a_licence(document: dict[str, Any]) -> None
         assert all({"license", "expression"} & set(licence) for licence in each["licenses"])
 
 
-def test_the_model_is_listed_with_the_hash_of_its_file_and_what_it_is_made_of(
+def test_the_model_is_listed_with_its_hash_and_its_source(
     document: dict[str, Any],
 ) -> None:
     original, light, *_ = of_type(document, "machine-learning-model")
@@ -60,7 +60,7 @@ def test_the_model_is_listed_with_the_hash_of_its_file_and_what_it_is_made_of(
     assert {model["licenses"][0]["license"]["id"] for model in (original, light)} == {"Apache-2.0"}
 
 
-def test_native_libraries_that_wheels_bring_along_are_listed(document: dict[str, Any]) -> None:
+def test_native_libraries_in_wheels_are_listed(document: dict[str, Any]) -> None:
     names = {
         file["name"].partition("-")[0]
         for each in of_type(document, "library")
@@ -81,12 +81,12 @@ def test_the_network_for_people_is_listed_if_the_image_has_it(
     assert sbom.people_models(tmp_path) == []
 
 
-def test_another_model_is_listed_in_its_place() -> None:
+def test_another_model_is_listed_instead() -> None:
     [model] = sbom.models("silueta", FOLDER)
     assert (model["name"], model["licenses"]) == ("silueta", [{"license": {"id": "Apache-2.0"}}])
 
 
-def test_whatever_is_needed_by_something_is_reached_from_the_function(
+def test_every_dependency_is_reachable_from_the_function(
     document: dict[str, Any],
 ) -> None:
     needs = {each["ref"]: each["dependsOn"] for each in document["dependencies"]}
@@ -106,7 +106,7 @@ def test_references_are_unique_and_the_file_is_the_same_each_time(document: dict
     assert document["serialNumber"].startswith("urn:uuid:")
 
 
-def test_another_version_than_the_locks_is_not_passed_off_for_it() -> None:
+def test_an_installed_version_other_than_the_locked_one_is_an_error() -> None:
     [pin] = [pin for pin in read_lock(LOCK) if pin.name == "pillow"]
     [other] = read_lock(f"pillow==0.1 \\\n    --hash=sha256:{'0' * 64}\n    # via -r function.in\n")
     assert sbom.package(pin)["purl"] == f"pkg:pypi/pillow@{pin.version}"

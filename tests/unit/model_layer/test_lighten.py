@@ -36,14 +36,12 @@ def test_the_factors_are_of_the_pinned_model() -> None:
     assert factors
 
 
-def test_another_model_is_refused(pinned: bytes) -> None:
+def test_another_model_is_rejected(pinned: bytes) -> None:
     with pytest.raises(OtherModelError, match="sha256"):
         lighten(pinned + b"\x00")
 
 
-def test_the_same_file_comes_out_byte_for_byte(
-    pinned: bytes, model_dir: Path, tmp_path: Path
-) -> None:
+def test_the_light_model_is_reproducible(pinned: bytes, model_dir: Path, tmp_path: Path) -> None:
     (tmp_path / SOURCE).write_bytes(pinned)
     main(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {SOURCE, LIGHT}
@@ -51,7 +49,7 @@ def test_the_same_file_comes_out_byte_for_byte(
     assert (tmp_path / SOURCE).read_bytes() == pinned
 
 
-def test_where_another_model_was_chosen_nothing_is_made(tmp_path: Path) -> None:
+def test_another_chosen_model_has_no_light_form(tmp_path: Path) -> None:
     (tmp_path / "u2net.onnx").write_bytes(b"")
     main(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["u2net.onnx"]
@@ -67,7 +65,7 @@ def answer(model: onnx.ModelProto) -> np.ndarray[tuple[int, ...], np.dtype[np.fl
     return np.asarray(session.run([session.get_outputs()[0].name], feed)[0])
 
 
-def test_rewriting_leaves_the_map_as_it_was(pinned: bytes) -> None:
+def test_rewriting_does_not_change_the_map(pinned: bytes) -> None:
     model = onnx.load_from_string(pinned)
     before = answer(model)
     rewrite(model.graph)
@@ -85,14 +83,14 @@ def multiplications(content: bytes) -> int:
     )
 
 
-def test_it_multiplies_a_third_less_often(pinned: bytes) -> None:
+def test_the_light_model_has_a_third_fewer_multiplications(pinned: bytes) -> None:
     rewritten = onnx.load_from_string(pinned)
     rewrite(rewritten.graph)
     before = multiplications(rewritten.SerializeToString())
     assert multiplications(lighten(pinned)) <= before * 2 / 3
 
 
-def test_its_map_of_a_photo_it_was_not_fitted_to_is_close(model_dir: Path) -> None:
+def test_the_map_of_another_photo_is_close_to_the_original(model_dir: Path) -> None:
     # A retina looks like none of the photographs; the network sees a bright disc in it.
     picture = np.ascontiguousarray(photo("retina")[::4, ::4])
     exact, light = (
