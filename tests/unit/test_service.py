@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
-from tests.unit.imaging.test_pipeline import Middle
+from tests.unit.imaging.test_pipeline import DiscPredictor
 
 from blur.account_status import RateLimit
 from blur.accounts import keys
@@ -105,7 +105,7 @@ def service(
     ticks = itertools.count(step=1_000_000)
     return BlurService(
         store=store,
-        model=Middle,
+        model=DiscPredictor,
         results=Results(store=result_store, max_inline_bytes=10**6, new_name=lambda: "name"),
         price=PRICE,
         hold_ttl_s=TTL_S,
@@ -145,7 +145,7 @@ def test_a_live_key_is_charged_and_gets_image_status_and_times(
     blurred = blur_photo(
         REQUEST.image,
         OPTIONS,
-        model=Middle(),
+        model=DiscPredictor(),
         max_pixels=40 * 30,
         watermarked=False,
         on_step=lambda _: None,
@@ -170,7 +170,7 @@ def test_the_price_is_held_for_the_configured_time_during_blurring(
 ) -> None:
     seen = []
 
-    def predict(model: Middle, pixels: object) -> None:
+    def predict(model: DiscPredictor, pixels: object) -> None:
         del model, pixels
         for after_s in (0, TTL_S - 1, TTL_S + CLOCK_SKEW_S):
             now_us = Instant(START + after_s * 1_000_000)
@@ -179,7 +179,7 @@ def test_the_price_is_held_for_the_configured_time_during_blurring(
         message = "enough seen"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(Middle, "predict", predict)
+    monkeypatch.setattr(DiscPredictor, "predict", predict)
     with pytest.raises(RuntimeError, match="enough seen"):
         service.blur(key, lambda: REQUEST, left_ms=28_000)
     assert seen == [(FUNDS - PRICE, PRICE), (FUNDS - PRICE, PRICE), (FUNDS, 0)]
@@ -206,11 +206,11 @@ def test_a_photo_with_one_pixel_too_many_is_rejected(service: BlurService, key: 
 def test_an_internal_error_is_not_charged(
     service: BlurService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(model: Middle, pixels: object) -> None:
+    def broken(model: DiscPredictor, pixels: object) -> None:
         del model, pixels
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Middle, "predict", broken)
+    monkeypatch.setattr(DiscPredictor, "predict", broken)
     with pytest.raises(KeyboardInterrupt):
         service.blur(key, lambda: REQUEST, left_ms=28_000)
     assert balances(store, key) == (FUNDS, 0, 0)
@@ -265,7 +265,7 @@ def test_an_empty_balance_is_rejected_before_any_work(
 ) -> None:
     for _ in range(FUNDS // PRICE):
         service.blur(key, lambda: REQUEST, left_ms=28_000)
-    monkeypatch.delattr(Middle, "predict")
+    monkeypatch.delattr(DiscPredictor, "predict")
     with pytest.raises(InsufficientCreditsError):
         service.blur(key, lambda: REQUEST, left_ms=28_000)
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext as does_not_raise
 
 import pytest
 from PIL import Image
-from tests.unit.imaging.test_pipeline import Middle
+from tests.unit.imaging.test_pipeline import DiscPredictor
 
 from blur.accounts.model import Instant
 from blur.errors import UnavailableError
@@ -48,7 +48,7 @@ def test_a_late_photo_stops_before_any_step(steps: int) -> None:
         blur_photo(
             photo(),
             BlurOptions(radius_px=3),
-            model=Middle(),
+            model=DiscPredictor(),
             max_pixels=10_000,
             on_step=lambda _: deadline.check(),
         )

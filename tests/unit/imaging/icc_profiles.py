@@ -1,4 +1,4 @@
-"""ICC profiles that tests make: the smallest that LittleCMS accepts."""
+"""ICC profiles for tests: the smallest that LittleCMS accepts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ D50 = struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
 
 
 def in_space(profile: bytes, space: bytes) -> bytes:
-    """The profile with another colour space in its header than its tags are for."""
+    """The profile with another colour space in its header than in its tags."""
     return profile[:16] + space + profile[20:]
 
 
 def grey_profile(gamma: float) -> bytes:
-    """A grey profile with one gamma (ICC.1:2001-04, 6.3.1)."""
+    """A grey profile with a gamma (ICC.1:2001-04, 6.3.1)."""
     curve = b"curv\x00\x00\x00\x00" + struct.pack(">IH2x", 1, round(gamma * 256))
     return _profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": curve})
 
 
 def cmyk_profile(*, cyan_prints_red: bool) -> bytes:
-    """A CMYK profile of a press whose black works and whose cyan, if wanted, is red ink.
+    """A CMYK profile of a press with normal black, whose cyan channel can print red.
 
     An 8-bit table (ICC.1:2001-04, 6.5.8) of Lab, with a node for each corner of CMYK.
     """
@@ -33,14 +33,14 @@ def cmyk_profile(*, cyan_prints_red: bool) -> bytes:
         bytes(black if k else ink if c else white) for c, _, _, k in product((0, 1), repeat=4)
     )
     identity = bytes(range(256))
-    matrix = struct.pack(">9i", *(0x10000 if place % 4 == 0 else 0 for place in range(9)))
+    matrix = struct.pack(">9i", *(0x10000 if index % 4 == 0 else 0 for index in range(9)))
     table = b"mft1\x00\x00\x00\x00" + bytes((4, 3, 2, 0)) + matrix
     table += identity * 4 + corners + identity * 3
     return _profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": table})
 
 
 def display_p3() -> bytes:
-    """Apple's Display P3: wider primaries, adapted to D50, under sRGB's curve."""
+    """Apple's Display P3: primaries adapted to D50, with sRGB's curve."""
     colorants = {
         b"rXYZ": (0.51512, 0.24120, -0.00105),
         b"gXYZ": (0.29198, 0.69225, 0.04189),
@@ -54,7 +54,7 @@ def display_p3() -> bytes:
 
 
 def _fixed(*values: float) -> bytes:
-    """Numbers as s15Fixed16 (ICC.1:2001-04, 5.3.2)."""
+    """Pack numbers as s15Fixed16 (ICC.1:2001-04, 5.3.2)."""
     return struct.pack(f">{len(values)}i", *(round(value * 0x10000) for value in values))
 
 

@@ -1,4 +1,4 @@
-"""Pictures that tests make or share: files in memory, mattes, real photos."""
+"""Images for tests: photos, mattes, and files in memory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def astronaut(height: int = 512, width: int = 512) -> RgbU8:
-    """A portrait, public domain (NASA), or its upper left corner."""
-    return real("astronaut")[:height, :width].copy()
+    """A portrait (NASA, public domain), or its upper left corner."""
+    return sample_photo("astronaut")[:height, :width].copy()
 
 
-def real(name: str) -> RgbU8:
-    """One of scikit-image's photos, by the name of the function that loads it."""
+def sample_photo(name: str) -> RgbU8:
+    """Return a photo of scikit-image, by the name of the function that loads it."""
     return np.array(getattr(data, name)())
 
 
@@ -36,12 +36,12 @@ def noise(height: int, width: int, seed: int = 0) -> RgbU8:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def random_coverage(height: int, width: int, seed: int = 0) -> AlphaU8:
+def random_alpha(height: int, width: int, seed: int = 0) -> AlphaU8:
     return np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
 
 
 def disc(height: int, width: int, radius: float, softness: float = 8.0) -> AlphaU8:
-    """A subject in the middle: 255 inside, 0 outside, a ramp of `softness` pixels between."""
+    """A matte with a disc: 255 inside, 0 outside, and a ramp of `softness` pixels."""
     y, x = np.mgrid[:height, :width]
     distance = np.hypot(y - height / 2, x - width / 2)
     ramp = np.clip((radius - distance) / softness + 0.5, 0, 1)
@@ -49,17 +49,17 @@ def disc(height: int, width: int, radius: float, softness: float = 8.0) -> Alpha
     return matte
 
 
-def softened(
+def weighted_blur(
     colours: RgbU8, weights: AlphaU8, radius: float, kernel: str = "gaussian"
 ) -> tuple[RgbU8, AlphaU8]:
-    """Blur weighted colours and bring both back to the picture's size; grey where unknown."""
+    """Blur colours by weight, and upscale colours and weights; grey for pixels without weight."""
     lens = KERNELS[kernel](radius)
-    cells, shares = downscale(colours, lens.cell_px), downscale(weights, lens.cell_px)
-    soft = normalised_convolution(cells, shares, lens, np.full((1, 1, 3), 128, np.float32))
+    cells, cell_weights = downscale(colours, lens.cell_px), downscale(weights, lens.cell_px)
+    blurred = normalised_convolution(cells, cell_weights, lens, np.full((1, 1, 3), 128, np.float32))
     shape = weights.shape[0], weights.shape[1]
     return (
-        upscale_by(soft.colours, lens.cell_px, shape),
-        upscale_by(soft.weights, lens.cell_px, shape),
+        upscale_by(blurred.colours, lens.cell_px, shape),
+        upscale_by(blurred.weights, lens.cell_px, shape),
     )
 
 
@@ -70,6 +70,6 @@ def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noq
 
 
 def difference(one: RgbU8, other: RgbU8) -> RgbU8:
-    """How many levels apart two pictures are, pixel by pixel."""
-    apart: RgbU8 = np.abs(one.astype(np.int16) - other).astype(np.uint8)
-    return apart
+    """Return the absolute difference of two images in levels."""
+    levels: RgbU8 = np.abs(one.astype(np.int16) - other).astype(np.uint8)
+    return levels

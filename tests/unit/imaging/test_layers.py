@@ -1,4 +1,4 @@
-"""A photo and its matte, arrays both, through the whole of a blur or a cutout."""
+"""Blur and cutout of a photo and its matte, from arrays to arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.imaging.pictures import (
     disc,
     flat,
     noise,
-    random_coverage,
+    random_alpha,
 )
 
 from blur.imaging.blurring.defocus import defocus_background
@@ -32,7 +32,7 @@ from blur.imaging.pipeline import blur_background, cut_out
 def test_any_size_and_radius_keeps_subject_and_arguments(
     height: int, width: int, radius: float, seed: int
 ) -> None:
-    photo, matte = noise(height, width, seed), random_coverage(height, width, seed + 1)
+    photo, matte = noise(height, width, seed), random_alpha(height, width, seed + 1)
     matte[seed % height] = 255
     before = photo.copy(), matte.copy()
     result = blur_background(Scene.decompose(photo, matte), radius)
@@ -55,15 +55,18 @@ def test_a_uniform_photo_stays_uniform_with_any_matte(
     height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
 ) -> None:
     photo = flat(height, width, colour)
-    result = blur_background(Scene.decompose(photo, random_coverage(height, width, seed)), radius)
+    result = blur_background(Scene.decompose(photo, random_alpha(height, width, seed)), radius)
     np.testing.assert_array_equal(result, photo)
 
 
 def test_pixels_with_matte_0_show_only_the_blurred_background() -> None:
     photo, matte = astronaut(300, 300), disc(300, 300, 80)
-    pure = defocus_background(Scene.decompose(photo, matte), gaussian(9))
+    background = defocus_background(Scene.decompose(photo, matte), gaussian(9))
     outside = matte == 0
-    assert difference(blur_background(Scene.decompose(photo, matte), 9), pure)[outside].max() <= 1
+    assert (
+        difference(blur_background(Scene.decompose(photo, matte), 9), background)[outside].max()
+        <= 1
+    )
 
 
 @pytest.mark.parametrize("size", [(301, 333), (300, 451), (97, 64)])
@@ -76,7 +79,7 @@ def test_an_odd_size_is_composited_like_an_even_one(size: tuple[int, int], radiu
 
 def test_radius_0_returns_a_copy_of_the_photo() -> None:
     photo = noise(40, 50)
-    result = blur_background(Scene.decompose(photo, random_coverage(40, 50)), 0)
+    result = blur_background(Scene.decompose(photo, random_alpha(40, 50)), 0)
     np.testing.assert_array_equal(result, photo)
     assert not np.shares_memory(result, photo)
 
@@ -99,9 +102,9 @@ def test_colours_under_the_photos_alpha_do_not_leak() -> None:
     alpha[:, 90:] = 0
     one, other = noise(120, 120), noise(120, 120)
     one[:, 90:], other[:, 90:] = (255, 0, 0), (0, 255, 0)
-    seen = alpha == 255
+    visible = alpha == 255
     results = [
-        blur_background(Scene.decompose(photo, matte, alpha), 12)[seen] for photo in (one, other)
+        blur_background(Scene.decompose(photo, matte, alpha), 12)[visible] for photo in (one, other)
     ]
     np.testing.assert_array_equal(*results)
 
@@ -110,7 +113,7 @@ def test_colours_under_the_photos_alpha_do_not_leak() -> None:
 def test_a_radius_below_0_is_rejected(radius: float) -> None:
     for function in (blur_background, cut_out):
         with pytest.raises(ValueError, match="radius_px"):
-            function(Scene.decompose(noise(4, 5), random_coverage(4, 5)), radius)
+            function(Scene.decompose(noise(4, 5), random_alpha(4, 5)), radius)
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (255, 0, 255)])
@@ -122,14 +125,14 @@ def test_a_cutout_has_no_fringe_of_the_old_background(
     subject, backdrop = flat(300, 300, (210, 190, 170)), flat(300, 300, ground)
     photo = composite(subject, flat(300, 300, (10, 20, 30)), matte)
     colours, alpha = cut_out(Scene.decompose(photo, matte), radius)
-    shown, ideal = composite(colours, backdrop, alpha), composite(subject, backdrop, alpha)
-    assert difference(shown, ideal).max() < 16
-    assert difference(shown, ideal)[alpha > 0].mean() < 1
+    result, expected = composite(colours, backdrop, alpha), composite(subject, backdrop, alpha)
+    assert difference(result, expected).max() < 16
+    assert difference(result, expected)[alpha > 0].mean() < 1
 
 
 def test_a_cutouts_alpha_is_the_matte_times_the_photos_alpha() -> None:
     alpha = np.full((50, 50), 255, np.uint8)
     alpha[:, 25:] = 0
-    _, left = cut_out(Scene.decompose(noise(50, 50), disc(50, 50, 15), alpha), 0)
-    np.testing.assert_array_equal(left[:, :25], disc(50, 50, 15)[:, :25])
-    assert (left[:, 25:] == 0).all()
+    _, result = cut_out(Scene.decompose(noise(50, 50), disc(50, 50, 15), alpha), 0)
+    np.testing.assert_array_equal(result[:, :25], disc(50, 50, 15)[:, :25])
+    assert (result[:, 25:] == 0).all()

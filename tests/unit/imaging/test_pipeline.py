@@ -14,7 +14,7 @@ from tests.unit.imaging.pictures import (
     disc,
     flat,
     noise,
-    random_coverage,
+    random_alpha,
     saved,
 )
 
@@ -39,26 +39,26 @@ if TYPE_CHECKING:
 LIMIT = 1_000_000
 
 
-class Middle:
-    """A predictor that finds a disc in the middle of everything."""
+class DiscPredictor:
+    """A predictor that finds a disc in the middle of every photo."""
 
     def __init__(self, side_px: int = 320) -> None:
         self.side_px = side_px
-        self.seen: tuple[int, ...] = ()
+        self.input_shape: tuple[int, ...] = ()
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         assert photo.dtype == np.uint8
-        self.seen = photo.shape
+        self.input_shape = photo.shape
         return disc(320, 320, 90, 6).astype(np.float32) / np.float32(255)
 
 
-def made(data: bytes, **options: Any) -> EncodedImage:  # noqa: ANN401 - the options' fields
-    asked = BlurOptions(**{"radius_px": 5, **options})
-    return blur_photo(data, asked, model=Middle(), max_pixels=LIMIT)
+def encoded_result(data: bytes, **options: Any) -> EncodedImage:  # noqa: ANN401 - the options' fields
+    blur_options = BlurOptions(**{"radius_px": 5, **options})
+    return blur_photo(data, blur_options, model=DiscPredictor(), max_pixels=LIMIT)
 
 
 def blurred(data: bytes, radius_px: int = 5, mode: str = "background") -> Image.Image:
-    encoded = made(data, radius_px=radius_px, mode=mode)
+    encoded = encoded_result(data, radius_px=radius_px, mode=mode)
     assert isinstance(encoded, EncodedImage)
     return Image.open(BytesIO(encoded.data))
 
@@ -73,7 +73,7 @@ def test_the_result_has_the_photos_size_and_a_sharp_subject() -> None:
 
 
 def test_the_background_keeps_the_photos_own_alpha() -> None:
-    alpha = random_coverage(90, 80)
+    alpha = random_alpha(90, 80)
     image = blurred(saved(Image.fromarray(np.dstack((noise(90, 80), alpha))), "PNG"))
     assert image.mode == "RGBA"
     np.testing.assert_array_equal(np.asarray(image)[..., 3], alpha)
@@ -103,22 +103,22 @@ def test_the_profile_is_kept_and_other_metadata_is_removed(mode: str) -> None:
 
 def test_the_same_options_give_the_same_bytes() -> None:
     data = saved(Image.fromarray(astronaut(200, 200)), "PNG")
-    assert made(data, radius_px=7) == made(data, radius_px=7)
+    assert encoded_result(data, radius_px=7) == encoded_result(data, radius_px=7)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("mode", MODES)
 def test_every_kernel_works_in_every_mode(kernel: str, mode: str) -> None:
     data = saved(Image.fromarray(astronaut(200, 200)), "PNG")
-    one = Image.open(BytesIO(made(data, kernel=kernel, mode=mode, radius_px=9).data))
-    other = Image.open(BytesIO(made(data, mode=mode, radius_px=0).data))
+    one = Image.open(BytesIO(encoded_result(data, kernel=kernel, mode=mode, radius_px=9).data))
+    other = Image.open(BytesIO(encoded_result(data, mode=mode, radius_px=0).data))
     assert one.size == other.size
     assert one.mode == other.mode
     assert difference(np.asarray(one), np.asarray(other)).mean() > 1
 
 
 @pytest.mark.parametrize(
-    ("asked", "error"),
+    ("options", "error"),
     [
         ({"mode": "bokeh"}, InvalidModeError),
         ({"kernel": "box"}, InvalidBlurError),
@@ -128,20 +128,20 @@ def test_every_kernel_works_in_every_mode(kernel: str, mode: str) -> None:
     ],
 )
 def test_unknown_options_are_rejected_before_decoding(
-    asked: dict[str, Any], error: type[Exception]
+    options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        made(b"", **asked)
+        encoded_result(b"", **options)
 
 
 def test_a_photo_too_large_for_the_format_is_rejected_before_the_model_runs() -> None:
     steps: list[str] = []
-    asked = BlurOptions(radius_px=5, output="webp")
+    options = BlurOptions(radius_px=5, output="webp")
     with pytest.raises(InvalidFormatError, match="16383"):
         blur_photo(
             saved(Image.new("RGB", (16_384, 1)), "PNG"),
-            asked,
-            model=Middle(),
+            options,
+            model=DiscPredictor(),
             max_pixels=LIMIT,
             on_step=steps.append,
         )
@@ -149,20 +149,24 @@ def test_a_photo_too_large_for_the_format_is_rejected_before_the_model_runs() ->
 
 
 def test_on_step_gets_each_step_before_it_begins() -> None:
-    told: list[str] = []
+    steps: list[str] = []
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
     blur_photo(
-        data, BlurOptions(radius_px=1), model=Middle(), max_pixels=LIMIT, on_step=told.append
+        data,
+        BlurOptions(radius_px=1),
+        model=DiscPredictor(),
+        max_pixels=LIMIT,
+        on_step=steps.append,
     )
-    assert tuple(told) == STEPS
+    assert tuple(steps) == STEPS
 
 
 def test_a_broken_or_too_large_file_is_rejected() -> None:
     with pytest.raises(InvalidImageError):
-        made(b"text")
+        encoded_result(b"text")
     data = saved(Image.fromarray(noise(20, 20)), "PNG")
     with pytest.raises(ImageTooLargeError):
-        blur_photo(data, BlurOptions(radius_px=1), model=Middle(), max_pixels=399)
+        blur_photo(data, BlurOptions(radius_px=1), model=DiscPredictor(), max_pixels=399)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2), (40_000, 9)])
@@ -170,7 +174,9 @@ def test_a_broken_or_too_large_file_is_rejected() -> None:
 def test_an_extremely_long_image_is_blurred(size: tuple[int, int], mode: str) -> None:
     data = saved(Image.new("RGB", size, (200, 100, 50)), "PNG")
     for kernel in KERNELS:
-        image = Image.open(BytesIO(made(data, mode=mode, kernel=kernel, radius_px=50).data))
+        image = Image.open(
+            BytesIO(encoded_result(data, mode=mode, kernel=kernel, radius_px=50).data)
+        )
         assert image.size == size
 
 
@@ -181,11 +187,11 @@ def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> No
     picture[:, 60:] = (10, 240, 30)
     photo = Image.fromarray(picture)
     data = saved(photo, "PNG", icc_profile=display_p3())
-    result = Image.open(BytesIO(made(data, radius_px=3, output=output, quality=95).data))
+    result = Image.open(BytesIO(encoded_result(data, radius_px=3, output=output, quality=95).data))
     assert result.info["icc_profile"] == display_p3()
-    kept = (slice(45, 75), slice(40, 55))
-    apart = lab(result.convert("RGB"))[kept].astype(float) - lab(photo)[kept]
-    assert np.sqrt((apart**2).sum(axis=2)).mean() < (0.1 if output == "png" else 6)
+    inside = (slice(45, 75), slice(40, 55))
+    distance = lab(result.convert("RGB"))[inside].astype(float) - lab(photo)[inside]
+    assert np.sqrt((distance**2).sum(axis=2)).mean() < (0.1 if output == "png" else 6)
 
 
 def lab(picture: Image.Image) -> NDArray[np.uint8]:
@@ -197,26 +203,32 @@ def lab(picture: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(transformed)
 
 
-@pytest.mark.parametrize(("side_px", "seen"), [(320, (400, 500, 3)), (1024, (1600, 2000, 3))])
-def test_the_network_gets_at_least_its_input_size(side_px: int, seen: tuple[int, ...]) -> None:
-    model = Middle(side_px)
+@pytest.mark.parametrize(
+    ("side_px", "input_shape"), [(320, (400, 500, 3)), (1024, (1600, 2000, 3))]
+)
+def test_the_network_gets_at_least_its_input_size(
+    side_px: int, input_shape: tuple[int, ...]
+) -> None:
+    model = DiscPredictor(side_px)
     data = saved(Image.fromarray(flat(1600, 2000, (90, 80, 70))), "PNG")
     blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=10 * LIMIT)
-    assert model.seen == seen
+    assert model.input_shape == input_shape
 
 
 def test_the_working_copy_of_an_extremely_long_photo_is_limited() -> None:
-    model = Middle()
+    model = DiscPredictor()
     data = saved(Image.new("RGB", (1_000_000, 30)), "PNG")
     blur_photo(data, BlurOptions(radius_px=1), model=model, max_pixels=50 * LIMIT)
-    assert model.seen == (15, 500_000, 3)
+    assert model.input_shape == (15, 500_000, 3)
 
 
 def test_ground_is_sharp_where_the_subject_stands_and_blurred_far_from_it() -> None:
     photo = noise(320, 400)
     data = saved(Image.fromarray(photo), "PNG")
-    ground = np.asarray(Image.open(BytesIO(made(data, depth="ground", radius_px=12).data)))
-    uniform = np.asarray(Image.open(BytesIO(made(data, radius_px=12).data)))
+    ground = np.asarray(
+        Image.open(BytesIO(encoded_result(data, depth="ground", radius_px=12).data))
+    )
+    uniform = np.asarray(Image.open(BytesIO(encoded_result(data, radius_px=12).data)))
     np.testing.assert_array_equal(ground[120:200, 160:240], photo[120:200, 160:240])
     off = difference(ground, photo).mean(axis=(1, 2))
     assert off[249] < 10
@@ -226,7 +238,7 @@ def test_ground_is_sharp_where_the_subject_stands_and_blurred_far_from_it() -> N
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_cut_subject_has_the_result_of_flat_and_reports_it(kernel: str) -> None:
-    class Portrait(Middle):
+    class Portrait(DiscPredictor):
         def predict(self, photo: RgbU8) -> NDArray[np.float32]:
             subject = super().predict(photo)
             subject[160:, 60:260] = 1
@@ -245,7 +257,7 @@ def test_a_cut_subject_has_the_result_of_flat_and_reports_it(kernel: str) -> Non
         for depth, model in (
             ("flat", Portrait()),
             ("ground", Portrait()),
-            ("ground", Middle()),
+            ("ground", DiscPredictor()),
         )
     )
     assert depths == ["flat", "flat", "ground"]
@@ -256,5 +268,5 @@ def test_a_cutout_has_no_depth() -> None:
     depths: list[str] = []
     data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
     options = BlurOptions(radius_px=4, mode="cutout", depth="ground")
-    blur_photo(data, options, model=Middle(), max_pixels=LIMIT, on_depth=depths.append)
+    blur_photo(data, options, model=DiscPredictor(), max_pixels=LIMIT, on_depth=depths.append)
     assert depths == ["flat"]

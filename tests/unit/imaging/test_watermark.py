@@ -1,4 +1,4 @@
-"""The mark on the results of test keys, and attempts to take it off."""
+"""The watermark of test keys, and attempts to remove it."""
 
 from __future__ import annotations
 
@@ -26,47 +26,47 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 CLOSE = 4
-"""Levels within which a pixel counts as recovered, in each of its channels."""
-MOST_RECOVERED = 0.01
-"""The share of pixels that an attack may recover."""
+"""The maximum difference in each channel for a pixel that counts as recovered."""
+MAX_RECOVERED = 0.01
+"""The share of pixels that an attack can recover."""
 SIDE = 256
 SHIFT = 21
-"""Pixels by which a photo is cut: about half of a letter."""
+"""Pixels that are cropped: about half of a letter."""
 
 Call = Callable[["RgbU8"], "RgbU8"]
-"""Sends a picture and returns the result, in the position of the picture as it was sent."""
+"""Sends an image and returns the result, aligned with the image."""
 
 
 def marked(picture: RgbU8) -> RgbU8:
     return add_watermark(picture, None)[0]
 
 
-def cut(rows: slice, columns: slice) -> Callable[[Call, RgbU8], RgbU8]:
-    """Send a part of the picture; return the result with zeros around it."""
+def crop(rows: slice, columns: slice) -> Callable[[Call, RgbU8], RgbU8]:
+    """Send a part of the image; return the result with zeros around it."""
 
-    def sent(call: Call, picture: RgbU8) -> RgbU8:
+    def send(call: Call, picture: RgbU8) -> RgbU8:
         result = np.zeros_like(picture)
         result[rows, columns] = call(np.ascontiguousarray(picture[rows, columns]))
         return result
 
-    return sent
+    return send
 
 
-def turned(turn: Callable[[RgbU8], RgbU8], back: Callable[[RgbU8], RgbU8]) -> object:
-    return lambda call, picture: back(call(np.ascontiguousarray(turn(picture))))
+def transform(forward: Callable[[RgbU8], RgbU8], inverse: Callable[[RgbU8], RgbU8]) -> object:
+    return lambda call, picture: inverse(call(np.ascontiguousarray(forward(picture))))
 
 
-WAYS: dict[str, object] = {
-    "as it is": lambda call, picture: call(picture),
-    "mirrored": turned(np.fliplr, np.fliplr),
-    "upside down": turned(np.flipud, np.flipud),
-    "turned": turned(np.rot90, lambda picture: np.rot90(picture, -1)),
-    "cut at the left and top": cut(slice(SHIFT, None), slice(SHIFT, None)),
-    "cut at the right and bottom": cut(slice(None, -SHIFT), slice(None, -SHIFT)),
+VARIANTS: dict[str, object] = {
+    "unchanged": lambda call, picture: call(picture),
+    "mirrored": transform(np.fliplr, np.fliplr),
+    "upside down": transform(np.flipud, np.flipud),
+    "rotated": transform(np.rot90, lambda picture: np.rot90(picture, -1)),
+    "cropped at the left and top": crop(slice(SHIFT, None), slice(SHIFT, None)),
+    "cropped at the right and bottom": crop(slice(None, -SHIFT), slice(None, -SHIFT)),
     "brighter": lambda call, picture: call(np.clip(picture, 0, 249) + np.uint8(6)) - np.uint8(6),
 }
 INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
-"""Where each of them has a result."""
+"""The part that all variants have in common."""
 
 
 def nearest_to_the_photo(results: Sequence[RgbU8], photo: RgbU8) -> RgbU8:
@@ -78,7 +78,7 @@ def nearest_to_the_photo(results: Sequence[RgbU8], photo: RgbU8) -> RgbU8:
     return nearest
 
 
-COMBINED: dict[str, Callable[[Sequence[RgbU8], RgbU8], RgbU8]] = {
+COMBINATIONS: dict[str, Callable[[Sequence[RgbU8], RgbU8], RgbU8]] = {
     "median": lambda results, _: np.median(results, axis=0),
     "mean": lambda results, _: np.mean(results, axis=0),
     "darkest": lambda results, _: np.min(results, axis=0),
@@ -88,21 +88,21 @@ COMBINED: dict[str, Callable[[Sequence[RgbU8], RgbU8], RgbU8]] = {
 
 
 def recovered(attempt: RgbU8, paid: RgbU8) -> float:
-    """Return the share of pixels that are those of the paid result."""
+    """Return the share of pixels that equal those of the paid result."""
     difference = np.abs(attempt.astype(np.float32) - paid.astype(np.float32)).max(axis=2)
     return float((difference[INSIDE] <= CLOSE).mean())
 
 
 def attacks(call: Call, photo: RgbU8, paid: RgbU8) -> dict[str, float]:
-    """Return the share that each combination of 1 to 4 calls recovers."""
-    results = {name: way(call, photo) for name, way in WAYS.items() if callable(way)}
+    """Return the share of pixels that each combination of 1, 2 or 4 calls recovers."""
+    results = {name: send(call, photo) for name, send in VARIANTS.items() if callable(send)}
     return {
         f"{how} of {', '.join(names)}": recovered(
             combine([results[name] for name in names], photo), paid
         )
         for count in (1, 2, 4)
         for names in combinations(results, count)
-        for how, combine in COMBINED.items()
+        for how, combine in COMBINATIONS.items()
     }
 
 
@@ -117,7 +117,7 @@ PICTURES: dict[str, Callable[[], RgbU8]] = {
 @pytest.mark.parametrize("picture", PICTURES)
 def test_combining_results_does_not_remove_the_watermark(picture: str) -> None:
     paid = PICTURES[picture]()
-    assert max(attacks(marked, paid, paid).values()) <= MOST_RECOVERED
+    assert max(attacks(marked, paid, paid).values()) <= MAX_RECOVERED
 
 
 def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir: Path) -> None:
@@ -132,7 +132,7 @@ def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir
 
     photo = astronaut(SIDE, SIDE)
     worst = max(attacks(call, photo, call(photo, watermarked=False)).values())
-    assert worst <= MOST_RECOVERED
+    assert worst <= MAX_RECOVERED
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (900, 600), (2, 1_000_001)])
@@ -184,11 +184,11 @@ def test_combining_results_does_not_remove_the_watermark_from_alpha() -> None:
     both = np.dstack([picture, alpha])
     paid = np.dstack([alpha] * 4)
     certain = (alpha == 0) | (alpha == 255)
-    results = [way(call, both) for way in WAYS.values() if callable(way)]
-    for combine in COMBINED.values():
+    results = [send(call, both) for send in VARIANTS.values() if callable(send)]
+    for combine in COMBINATIONS.values():
         attempt = combine(results, paid)
         close = np.abs(attempt[..., 0].astype(np.float32) - alpha) <= CLOSE
-        assert close[INSIDE][certain[INSIDE]].mean() <= MOST_RECOVERED
+        assert close[INSIDE][certain[INSIDE]].mean() <= MAX_RECOVERED
 
 
 @pytest.mark.parametrize("shape", [(1, 2_000_000), (2_000_000, 1), (1, 10)])

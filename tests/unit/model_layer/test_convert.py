@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from tests.unit.imaging.pictures import real
+from tests.unit.imaging.pictures import sample_photo
 
 from convert import CONVERTED, SOURCE, convert, main
 from tflite_file import UnsupportedNetworkError
@@ -28,7 +28,7 @@ def pinned(model_dir: Path) -> bytes:
 
 def picture(name: str) -> NDArray[np.float32]:
     """A square of a real photo, 0..1, (1, 256, 256, 3)."""
-    photo = real(name)
+    photo = sample_photo(name)
     rows, columns = (np.linspace(0, side - 1, SIDE_PX).astype(int) for side in photo.shape[:2])
     square = photo[rows][:, columns][np.newaxis].astype(np.float32)
     scaled: NDArray[np.float32] = square / np.float32(255)

@@ -13,8 +13,8 @@ from tests.unit.imaging.pictures import (
     disc,
     flat,
     noise,
-    random_coverage,
-    softened,
+    random_alpha,
+    weighted_blur,
 )
 
 from blur.imaging.blurring.convolution import normalised_convolution
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RADII = [0.4, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50]
 FULL = 255
-NOTHING = np.zeros((1, 1, 3), np.float32)
+BLACK = np.zeros((1, 1, 3), np.float32)
 
 
 def opaque(picture: RgbU8) -> AlphaU8:
@@ -33,10 +33,10 @@ def opaque(picture: RgbU8) -> AlphaU8:
 
 
 def exact_mean(colours: RgbU8, weights: AlphaU8, sigma_px: float) -> np.ndarray:
-    """Knutsson and Westin's formula in double precision at full size."""
-    share = weights / FULL
-    total = gaussian_filter(share, sigma_px, mode="reflect")[..., np.newaxis]
-    weighted = colours * share[..., np.newaxis]
+    """Compute Knutsson and Westin's formula in double precision at full size."""
+    alpha = weights / FULL
+    total = gaussian_filter(alpha, sigma_px, mode="reflect")[..., np.newaxis]
+    weighted = colours * alpha[..., np.newaxis]
     blurred = gaussian_filter(weighted, (sigma_px, sigma_px, 0), mode="reflect")
     return np.asarray(blurred / np.maximum(total, 1e-9))
 
@@ -54,9 +54,9 @@ def test_a_uniform_image_stays_uniform_at_every_size_radius_and_weight(
 ) -> None:
     picture, weights = (
         flat(height, width, colour),
-        np.maximum(random_coverage(height, width, seed), 32),
+        np.maximum(random_alpha(height, width, seed), 32),
     )
-    blurred = softened(picture, weights, radius)[0]
+    blurred = weighted_blur(picture, weights, radius)[0]
     if weights.min() > 0:
         np.testing.assert_array_equal(blurred, picture)
 
@@ -64,48 +64,48 @@ def test_a_uniform_image_stays_uniform_at_every_size_radius_and_weight(
 @pytest.mark.parametrize("radius", RADII)
 def test_the_blur_matches_an_exact_gaussian_up_to_the_border(radius: float) -> None:
     photo = astronaut(320, 352)
-    blurred = softened(photo, opaque(photo), radius)[0]
-    off = np.abs(blurred - exact_mean(photo, opaque(photo), radius))
-    assert off.mean() < 0.5
-    assert off.max() < 4
+    blurred = weighted_blur(photo, opaque(photo), radius)[0]
+    error = np.abs(blurred - exact_mean(photo, opaque(photo), radius))
+    assert error.mean() < 0.5
+    assert error.max() < 4
 
 
 @pytest.mark.parametrize("radius", RADII)
 def test_weights_match_the_exact_formula(radius: float) -> None:
     photo, weights = astronaut(320, 352), FULL - disc(320, 352, 80)
-    blurred = softened(photo, weights, radius)[0]
-    known = gaussian_filter(weights / FULL, radius, mode="reflect") > 0.3
-    off = np.abs(blurred - exact_mean(photo, weights, radius))[known]
-    assert off.mean() < 0.6
-    assert off.max() < 6
+    blurred = weighted_blur(photo, weights, radius)[0]
+    has_weight = gaussian_filter(weights / FULL, radius, mode="reflect") > 0.3
+    error = np.abs(blurred - exact_mean(photo, weights, radius))[has_weight]
+    assert error.mean() < 0.6
+    assert error.max() < 6
 
 
 @pytest.mark.parametrize("radius", [1, 2, 3, 5, 8, 10, 20, 35, 50])
 def test_a_step_is_blurred_with_the_requested_standard_deviation(radius: float) -> None:
     step = np.hstack((flat(40, 320, (0, 0, 0)), flat(40, 320, (250, 250, 250))))
-    blurred = softened(step, opaque(step), radius)[0]
+    blurred = weighted_blur(step, opaque(step), radius)[0]
     slope = np.diff(blurred[20, :, 0].astype(float))
-    places = np.arange(slope.size)
-    centre = (slope * places).sum() / slope.sum()
-    spread = np.sqrt((slope * (places - centre) ** 2).sum() / slope.sum())
-    assert centre == pytest.approx(319, abs=0.5)  # of the rounding
+    positions = np.arange(slope.size)
+    centre = (slope * positions).sum() / slope.sum()
+    spread = np.sqrt((slope * (positions - centre) ** 2).sum() / slope.sum())
+    assert centre == pytest.approx(319, abs=0.5)  # due to rounding
     assert spread == pytest.approx(radius, rel=0.04, abs=0.05)
 
 
 @pytest.mark.parametrize("radius", [2, 10, 50])
 def test_the_border_of_a_bright_image_does_not_darken(radius: float) -> None:
     photo = np.maximum(noise(130, 97), 200)
-    blurred = softened(photo, opaque(photo), radius)[0]
+    blurred = weighted_blur(photo, opaque(photo), radius)[0]
     assert blurred.min() >= 200
 
 
 @pytest.mark.parametrize("radius", [1, 5, 50])
 def test_colours_without_weight_have_no_influence(radius: float) -> None:
     weights, lens = FULL - disc(200, 200, 60), gaussian(radius)
-    bare = weights[..., np.newaxis] == 0
+    is_empty = weights[..., np.newaxis] == 0
     one, two = (
         normalised_convolution(
-            np.where(bare, np.uint8(level), noise(200, 200)), weights, lens, NOTHING
+            np.where(is_empty, np.uint8(level), noise(200, 200)), weights, lens, BLACK
         )
         for level in (0, 255)
     )
@@ -114,7 +114,7 @@ def test_colours_without_weight_have_no_influence(radius: float) -> None:
 
 def test_cells_without_weight_get_the_fallback_colours() -> None:
     weights = FULL - disc(400, 400, 180)
-    blurred, _ = softened(flat(400, 400, (0, 90, 0)), weights, 3)
+    blurred, _ = weighted_blur(flat(400, 400, (0, 90, 0)), weights, 3)
     np.testing.assert_array_equal(blurred[150:250, 150:250], flat(100, 100, (128, 128, 128)))
 
 
@@ -122,13 +122,13 @@ def test_a_low_weight_inside_the_subject_gives_a_valid_colour() -> None:
     weights = FULL - disc(300, 300, 120)
     weights[150, 150] = 1
     picture = flat(300, 300, (180, 120, 60))
-    blurred, _ = softened(picture, weights, 3)
+    blurred, _ = weighted_blur(picture, weights, 3)
     assert difference(blurred, picture)[148:153, 148:153].max() == 0
 
 
 def test_the_weight_under_the_kernel_is_the_blurred_weight() -> None:
     weights = disc(192, 208, 60)
-    _, blurred = softened(noise(192, 208), weights, 10)
+    _, blurred = weighted_blur(noise(192, 208), weights, 10)
     exact = gaussian_filter(weights.astype(float), 10, mode="reflect")
     assert np.abs(blurred - exact).max() < 2
 
@@ -136,5 +136,5 @@ def test_the_weight_under_the_kernel_is_the_blurred_weight() -> None:
 def test_a_large_image_in_strips_has_no_seams() -> None:
     ramp = np.linspace(0, 255, 700)[:, np.newaxis, np.newaxis]
     picture = np.broadcast_to(ramp, (700, 1500, 3)).astype(np.uint8)
-    blurred = softened(picture, opaque(picture), 2)[0]
+    blurred = weighted_blur(picture, opaque(picture), 2)[0]
     assert difference(blurred[10:-10], picture[10:-10]).max() <= 1

@@ -12,7 +12,7 @@ from blur.imaging.blurring.lens import KERNELS, gaussian
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
 
-GROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0, 255)}
+BACKDROPS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0, 255)}
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -28,7 +28,7 @@ def test_the_subject_does_not_bleed_into_the_background(radius: float, kernel: s
 def test_a_wider_radius_leaves_less_detail() -> None:
     scene = Scene.decompose(noise(200, 200), disc(200, 200, 40))
     blurred = (defocus_background(scene, gaussian(radius)) for radius in (1, 3, 9, 27))
-    detail = [np.abs(np.diff(one.astype(float), axis=0)).mean() for one in blurred]
+    detail = [np.abs(np.diff(result.astype(float), axis=0)).mean() for result in blurred]
     assert all(finer > 2 * coarser for finer, coarser in pairwise(detail))
 
 
@@ -40,19 +40,21 @@ def test_transparent_pixels_do_not_show() -> None:
     assert difference(blurred, flat(100, 100, (90, 90, 90))).max() == 0
 
 
-@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("backdrop_name", BACKDROPS)
 @pytest.mark.parametrize("radius", [1, 6, 30])
-def test_a_blurred_subject_composites_like_a_blurred_composite(ground: str, radius: float) -> None:
+def test_a_blurred_subject_composites_like_a_blurred_composite(
+    backdrop_name: str, radius: float
+) -> None:
     colours, alpha = astronaut(300, 280), disc(300, 280, 80, softness=1)
     hard = np.where(alpha > 127, 255, 0).astype(np.uint8)
-    share = hard[..., np.newaxis] / 255
-    backdrop = flat(300, 280, GROUNDS[ground])
-    sharp = share * colours + (1 - share) * backdrop
+    weight = hard[..., np.newaxis] / 255
+    backdrop = flat(300, 280, BACKDROPS[backdrop_name])
+    sharp = weight * colours + (1 - weight) * backdrop
     exact = gaussian_filter(sharp, (radius, radius, 0), mode="reflect")
-    layer, cover = defocus_subject(Scene.decompose(colours, hard), gaussian(radius))
-    off = np.abs(composite(layer, backdrop, cover) - exact)
-    assert off.mean() < 1
-    assert off.max() < 8
+    blurred, blurred_alpha = defocus_subject(Scene.decompose(colours, hard), gaussian(radius))
+    error = np.abs(composite(blurred, backdrop, blurred_alpha) - exact)
+    assert error.mean() < 1
+    assert error.max() < 8
 
 
 @pytest.mark.parametrize("radius", [1, 6, 30])

@@ -1,4 +1,4 @@
-"""The halo: photos composed from layers that are known, against the ideal result."""
+"""The halo: photos composited from known layers, compared with the exact result."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
-from tests.unit.imaging.pictures import disc, real
+from tests.unit.imaging.pictures import disc, sample_photo
 
 from blur.imaging.compositing.composite import composite
-from blur.imaging.compositing.scene import Scene as Taken
+from blur.imaging.compositing.scene import Scene
 from blur.imaging.pipeline import blur_background
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SIDE = 400
 
 
-class Scene(NamedTuple):
+class Composite(NamedTuple):
     foreground: RgbU8
     background: RgbU8
     matte: AlphaU8
@@ -34,19 +34,19 @@ class Scene(NamedTuple):
         return np.asarray((self.matte > 5) & (self.matte < 250))
 
     def ideal(self, radius: float) -> np.ndarray:
-        """The foreground over the background, blurred as if nothing stood before it."""
-        share = self.matte[..., np.newaxis] / 255
+        """Return the foreground over the background, which is blurred without the foreground."""
+        weight = self.matte[..., np.newaxis] / 255
         blurred = gaussian_filter(
             self.background.astype(float), (radius, radius, 0), mode="reflect"
         )
-        return np.asarray(share * self.foreground + (1 - share) * blurred)
+        return np.asarray(weight * self.foreground + (1 - weight) * blurred)
 
     def error(self, result: RgbU8, radius: float) -> float:
         return float(np.abs(result - self.ideal(radius))[self.edge].mean())
 
 
 def coarse_strands() -> AlphaU8:
-    """A disc whose rim is frayed into soft strands, like fur."""
+    """A disc with soft strands at its edge, like fur."""
     y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
     fray = 12 * np.sin(40 * np.arctan2(y, x))
     ramp = np.clip((110 + fray - np.hypot(y, x)) / 6 + 0.5, 0, 1)
@@ -54,17 +54,17 @@ def coarse_strands() -> AlphaU8:
     return matte
 
 
-def scenes() -> dict[str, Scene]:
-    portrait, table = real("astronaut")[:SIDE, :SIDE], real("coffee")[:SIDE, :SIDE]
-    cat = np.array(Image.fromarray(real("chelsea")).resize((SIDE, SIDE)))
+def scenes() -> dict[str, Composite]:
+    portrait, table = sample_photo("astronaut")[:SIDE, :SIDE], sample_photo("coffee")[:SIDE, :SIDE]
+    cat = np.array(Image.fromarray(sample_photo("chelsea")).resize((SIDE, SIDE)))
     return {
-        "a portrait before a table": Scene(portrait, table, disc(SIDE, SIDE, 120, 6)),
-        "a table before a cat": Scene(table, cat, coarse_strands()),
-        "a cat before a table": Scene(cat, table, disc(SIDE, SIDE, 100, 10)),
+        "a portrait in front of a table": Composite(portrait, table, disc(SIDE, SIDE, 120, 6)),
+        "a table in front of a cat": Composite(table, cat, coarse_strands()),
+        "a cat in front of a table": Composite(cat, table, disc(SIDE, SIDE, 100, 10)),
     }
 
 
-def plain_blur(scene: Scene, radius: float) -> RgbU8:
+def plain_blur(scene: Composite, radius: float) -> RgbU8:
     blurred = Image.fromarray(scene.photo).filter(ImageFilter.GaussianBlur(radius))
     return composite(scene.photo, np.array(blurred), scene.matte)
 
@@ -73,5 +73,5 @@ def plain_blur(scene: Scene, radius: float) -> RgbU8:
 @pytest.mark.parametrize("radius", [5, 10, 30, 50])
 def test_the_halo_is_well_below_that_of_a_plain_blur(name: str, radius: float) -> None:
     scene = scenes()[name]
-    ours = scene.error(blur_background(Taken.decompose(scene.photo, scene.matte), radius), radius)
+    ours = scene.error(blur_background(Scene.decompose(scene.photo, scene.matte), radius), radius)
     assert ours < 0.75 * scene.error(plain_blur(scene, radius), radius)

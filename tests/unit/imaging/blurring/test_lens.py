@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.imaging.pictures import difference, flat, noise, softened
+from tests.unit.imaging.pictures import difference, flat, noise, weighted_blur
 
 from blur.imaging.blurring.lens import DISC_RADIUS_PER_SIGMA, KERNELS, bokeh, disc_kernel, gaussian
 
@@ -10,7 +10,7 @@ OPAQUE = np.full((200, 200), 255, np.uint8)
 
 
 def lamp() -> np.ndarray:
-    """A small white light in the dark."""
+    """A small white light on a dark background."""
     picture = flat(200, 200, (12, 12, 12))
     picture[98:102, 98:102] = 255
     return picture
@@ -27,7 +27,7 @@ def test_a_disc_sums_to_one_is_round_and_has_the_requested_radius(radius: float)
         variance = (taps.sum(axis=0) * offsets**2).sum()
         assert variance == pytest.approx(
             radius**2 / 4 + 1 / 12, abs=0.09
-        )  # a cell has a width, too
+        )  # plus the variance of a cell
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -53,8 +53,8 @@ def test_a_kernel_is_0_beyond_its_radius(kernel: str, radius: float) -> None:
 def test_the_fast_path_for_bytes_is_as_exact_as_floats(radius: float) -> None:
     lens, picture = gaussian(radius), noise(90, 110)
     assert lens.fast_path is not None
-    off = lens.fast_path(picture) - lens.convolve(picture.astype(np.float32))
-    assert np.abs(off).max() < 0.501
+    error = lens.fast_path(picture) - lens.convolve(picture.astype(np.float32))
+    assert np.abs(error).max() < 0.501
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -62,12 +62,12 @@ def test_the_fast_path_for_bytes_is_as_exact_as_floats(radius: float) -> None:
 def test_a_uniform_image_stays_uniform(kernel: str, radius: float) -> None:
     for level in (0, 1, 90, 254, 255):
         picture = flat(200, 200, (level, level, level))
-        assert difference(softened(picture, OPAQUE, radius, kernel)[0], picture).max() == 0
+        assert difference(weighted_blur(picture, OPAQUE, radius, kernel)[0], picture).max() == 0
 
 
 def test_bokeh_turns_a_lamp_into_a_bright_disc_and_a_gaussian_into_a_dim_spot() -> None:
     disc_of, cloud = (
-        softened(lamp(), OPAQUE, 6, kernel)[0][..., 0] for kernel in ("bokeh", "gaussian")
+        weighted_blur(lamp(), OPAQUE, 6, kernel)[0][..., 0] for kernel in ("bokeh", "gaussian")
     )
     assert disc_of[100, 100] > 2 * cloud[100, 100]
     across = disc_of[100].astype(int)
@@ -102,11 +102,11 @@ def test_linear_light_converts_back_to_every_sample() -> None:
 def test_light_adds_up_in_linear_light() -> None:
     checkers = np.indices((200, 200)).sum(axis=0) % 2 * 120 + 60
     picture = np.repeat(checkers[..., np.newaxis], 3, axis=2).astype(np.uint8)
-    grey = softened(picture, OPAQUE, 3, "bokeh")[0][100, 100, 0]
-    assert grey > softened(picture, OPAQUE, 3, "gaussian")[0][100, 100, 0] + 8
+    grey = weighted_blur(picture, OPAQUE, 3, "bokeh")[0][100, 100, 0]
+    assert grey > weighted_blur(picture, OPAQUE, 3, "gaussian")[0][100, 100, 0] + 8
 
 
 def test_both_kernels_smooth_noise() -> None:
     picture = noise(200, 200)
     for kernel in KERNELS:
-        assert softened(picture, OPAQUE, 8, kernel)[0].std() < 12
+        assert weighted_blur(picture, OPAQUE, 8, kernel)[0].std() < 12

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
-from tests.unit.imaging.pictures import astronaut, difference, disc, flat, noise, random_coverage
+from tests.unit.imaging.pictures import astronaut, difference, disc, flat, noise, random_alpha
 
 from blur.imaging.blurring.defocus import defocus_background
 from blur.imaging.blurring.lens import KERNELS
@@ -133,7 +133,7 @@ def test_a_highlight_adds_up_light_in_every_row() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (7, 5), (33, 47)])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_pictures_of_any_size_work(shape: tuple[int, int], kernel: str) -> None:
-    scene = Scene.decompose(noise(*shape), random_coverage(*shape), random_coverage(*shape, seed=1))
+    scene = Scene.decompose(noise(*shape), random_alpha(*shape), random_alpha(*shape, seed=1))
     for radius in RADII:
         result = defocus_background_by_row(scene, radius, kernel, valley(shape[0]))
         assert result.shape == (*shape, 3)

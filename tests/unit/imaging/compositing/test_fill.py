@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.imaging.pictures import difference, flat, noise, random_coverage
+from tests.unit.imaging.pictures import difference, flat, noise, random_alpha
 
 from blur.imaging.compositing.fill import fill, fill_transparent
 
@@ -44,7 +44,7 @@ def test_very_low_weights_do_not_darken_colours(exponent: int) -> None:
 
 
 def test_visible_pixels_stay_and_transparent_ones_have_no_influence() -> None:
-    alpha = random_coverage(90, 70)
+    alpha = random_alpha(90, 70)
     alpha[:, 30:50] = 0
     one, other = noise(90, 70), noise(90, 70)
     other[alpha == 0] = (255, 0, 0)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.imaging.pictures import astronaut, difference, disc, flat, noise, random_coverage
+from tests.unit.imaging.pictures import astronaut, difference, disc, flat, noise, random_alpha
 
 from blur.imaging.arrays import to_u8
 from blur.imaging.compositing.composite import composite
@@ -19,27 +19,27 @@ from blur.imaging.compositing.foreground import (
 
 def test_the_colours_of_two_uniform_layers_are_recovered() -> None:
     matte = disc(200, 200, 60, softness=20)
-    front, back = flat(200, 200, (220, 40, 30)), flat(200, 200, (20, 90, 200))
-    photo = composite(front, back, matte)
+    foreground, background = flat(200, 200, (220, 40, 30)), flat(200, 200, (20, 90, 200))
+    photo = composite(foreground, background, matte)
     layers = estimate_layers(photo, matte)
     band = (matte > 0) & (matte < 255)
-    for side, ideal in ((Layer.FOREGROUND, front), (Layer.BACKGROUND, back)):
-        assert difference(decontaminate(photo, matte, layers, side), ideal)[band].mean() < 4
+    for layer, expected in ((Layer.FOREGROUND, foreground), (Layer.BACKGROUND, background)):
+        assert difference(decontaminate(photo, matte, layers, layer), expected)[band].mean() < 4
 
 
 def test_the_composite_of_the_layers_is_the_photo() -> None:
     photo, matte = astronaut(), disc(512, 512, 150, softness=12)
     layers = estimate_layers(photo, matte)
-    front, back = (decontaminate(photo, matte, layers, side) for side in Layer)
-    assert difference(composite(front, back, matte), photo).mean() < 1
+    foreground, background = (decontaminate(photo, matte, layers, layer) for layer in Layer)
+    assert difference(composite(foreground, background, matte), photo).mean() < 1
 
 
 def test_certain_pixels_are_unchanged() -> None:
     photo, matte = noise(120, 90), disc(120, 90, 30)
-    sure = (matte == 0) | (matte == 255)
-    for side in Layer:
-        result = decontaminate(photo, matte, estimate_layers(photo, matte), side)
-        np.testing.assert_array_equal(result[sure], photo[sure])
+    certain = (matte == 0) | (matte == 255)
+    for layer in Layer:
+        result = decontaminate(photo, matte, estimate_layers(photo, matte), layer)
+        np.testing.assert_array_equal(result[certain], photo[certain])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (1, 20_000), (1500, 700)])
@@ -56,35 +56,37 @@ def test_transparent_pixels_do_not_influence_the_layers() -> None:
     alpha[:, 60:] = 0
     one, other = noise(100, 100), noise(100, 100)
     one[:, 60:], other[:, 60:] = (255, 0, 0), (0, 255, 0)
-    seen = alpha == 255
-    for mine, theirs in zip(
+    visible = alpha == 255
+    for layer, other_layer in zip(
         estimate_layers(one, matte, alpha), estimate_layers(other, matte, alpha), strict=True
     ):
-        np.testing.assert_allclose(mine[seen], theirs[seen], atol=0.01)
+        np.testing.assert_allclose(layer[visible], other_layer[visible], atol=0.01)
 
 
 def test_an_estimate_that_composites_to_the_photo_is_kept() -> None:
-    share = np.repeat(np.array([[0.25], [0.5], [0.75]], np.float32), 3, axis=1)
-    near, far = np.full((3, 3), 200, np.float32), np.full((3, 3), 40, np.float32)
-    layers = blur_fusion(share * near + (1 - share) * far, share, LayerColours(near, far))
-    np.testing.assert_allclose(layers.foreground, near, atol=1e-3)
-    np.testing.assert_allclose(layers.background, far, atol=1e-3)
+    alpha = np.repeat(np.array([[0.25], [0.5], [0.75]], np.float32), 3, axis=1)
+    foreground, background = np.full((3, 3), 200, np.float32), np.full((3, 3), 40, np.float32)
+    layers = blur_fusion(
+        alpha * foreground + (1 - alpha) * background, alpha, LayerColours(foreground, background)
+    )
+    np.testing.assert_allclose(layers.foreground, foreground, atol=1e-3)
+    np.testing.assert_allclose(layers.background, background, atol=1e-3)
 
 
 def test_the_difference_goes_mostly_to_the_layer_with_more_alpha() -> None:
-    share = np.full((1, 3), 0.9, np.float32)
-    guess = LayerColours(np.full((1, 3), 100, np.float32), np.full((1, 3), 100, np.float32))
-    layers = blur_fusion(np.full((1, 3), 120, np.float32), share, guess)
+    alpha = np.full((1, 3), 0.9, np.float32)
+    estimate = LayerColours(np.full((1, 3), 100, np.float32), np.full((1, 3), 100, np.float32))
+    layers = blur_fusion(np.full((1, 3), 120, np.float32), alpha, estimate)
     assert layers.foreground.min() > 120
     assert 100 < layers.background.max() < 104
 
 
 def test_only_mixed_pixels_of_the_rows_are_unmixed() -> None:
-    photo, matte = noise(40, 30), random_coverage(40, 30) // 128 * 255
+    photo, matte = noise(40, 30), random_alpha(40, 30) // 128 * 255
     matte[10, 5] = matte[30, 7] = 100
-    found = unmix(photo, matte, estimate_layers(photo, matte), slice(5, 20))
-    assert found.pixels.indices.tolist() == [10 * 30 + 5]
-    assert to_u8(found.alpha * 255).tolist() == [[100, 100, 100]]
+    mixed = unmix(photo, matte, estimate_layers(photo, matte), slice(5, 20))
+    assert mixed.pixels.indices.tolist() == [10 * 30 + 5]
+    assert to_u8(mixed.alpha * 255).tolist() == [[100, 100, 100]]
 
 
 def test_the_arguments_are_not_modified() -> None:

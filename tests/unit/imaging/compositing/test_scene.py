@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.unit.imaging.pictures import noise, random_coverage
+from tests.unit.imaging.pictures import noise, random_alpha
 
 from blur.imaging.compositing.scene import Scene
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("photo", "matte", "alpha"),
     [
-        (noise(4, 5)[..., 0], random_coverage(4, 5), None),
-        (noise(4, 5).astype(np.float32), random_coverage(4, 5), None),
-        (np.dstack([noise(4, 5)] * 2), random_coverage(4, 5), None),
-        (noise(4, 5), random_coverage(5, 4), None),
-        (noise(4, 5), random_coverage(4, 5) > 9, None),
-        (noise(4, 5), random_coverage(4, 5), random_coverage(4, 4)),
-        (noise(0, 5), random_coverage(0, 5), None),
+        (noise(4, 5)[..., 0], random_alpha(4, 5), None),
+        (noise(4, 5).astype(np.float32), random_alpha(4, 5), None),
+        (np.dstack([noise(4, 5)] * 2), random_alpha(4, 5), None),
+        (noise(4, 5), random_alpha(5, 4), None),
+        (noise(4, 5), random_alpha(4, 5) > 9, None),
+        (noise(4, 5), random_alpha(4, 5), random_alpha(4, 4)),
+        (noise(0, 5), random_alpha(0, 5), None),
     ],
 )
 def test_arrays_with_another_shape_or_dtype_are_rejected(

@@ -1,4 +1,4 @@
-"""Files as phones, cameras and editors write them, made of what Pillow writes."""
+"""Build sample files like those of phones, cameras and editors, from files that Pillow writes."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ def box(kind: bytes, body: bytes) -> bytes:
 
 
 def with_nclx(data: bytes, primaries: int, transfer: int) -> bytes:
-    """A HEIC or AVIF with other numbers in place of those that its encoder wrote."""
-    at = data.index(b"colrnclx") + 8
-    return data[:at] + struct.pack(">2H", primaries, transfer) + data[at + 4 :]
+    """Replace the nclx numbers of a HEIC or AVIF."""
+    offset = data.index(b"colrnclx") + 8
+    return data[:offset] + struct.pack(">2H", primaries, transfer) + data[offset + 4 :]
 
 
 def with_property(data: bytes, kind: bytes, body: bytes) -> bytes:
-    """A HEIC or AVIF whose primary item has one more essential property.
+    """Add an essential property to the primary item of a HEIC or AVIF.
 
-    The changed `meta` box stands at the end, so that no place in the file moves.
+    The changed `meta` box is at the end, so that other offsets in the file stay valid.
     """
-    meta = next(one for one in boxes(data) if one.kind == b"meta")
+    meta = next(part for part in boxes(data) if part.kind == b"meta")
     inner = list(boxes(data, meta.body + 4, meta.end))
-    pitm = next(one for one in inner if one.kind == b"pitm")
+    pitm = next(part for part in inner if part.kind == b"pitm")
     primary = data[pitm.body + 4 : pitm.body + 6]
-    iprp = next(one for one in inner if one.kind == b"iprp")
+    iprp = next(part for part in inner if part.kind == b"iprp")
     ipco, ipma = boxes(data, iprp.body, iprp.end)
     number = sum(1 for _ in boxes(data, ipco.body, ipco.end)) + 1
     table = data[ipma.body : ipma.end]
     at = table.index(primary, 8)
     table = table[: at + 2] + bytes((table[at + 2] + 1,)) + table[at + 3 :]
     end = at + 3 + table[at + 2] - 1
-    kinds = [one.kind for one in boxes(data, ipco.body, ipco.end)]
+    kinds = [part.kind for part in boxes(data, ipco.body, ipco.end)]
     turns = [n for n in range(at + 3, end) if kinds[(table[n] & 0x7F) - 1] in {b"irot", b"imir"}]
-    place = min(turns, default=end)  # a crop comes before a turn (MIAF, 7.3.6.7)
-    table = table[:place] + bytes((0x80 | number,)) + table[place:]
+    position = min(turns, default=end)  # a crop precedes a rotation (MIAF, 7.3.6.7)
+    table = table[:position] + bytes((0x80 | number,)) + table[position:]
     properties = box(b"ipco", data[ipco.body : ipco.end] + box(kind, body)) + box(b"ipma", table)
     changed = data[meta.body : iprp.start] + box(b"iprp", properties) + data[iprp.end : meta.end]
     return data[: meta.start + 4] + b"free" + data[meta.start + 8 :] + box(b"meta", changed)
 
 
-def without_association(data: bytes, item: int, place: int) -> bytes:
-    """A HEIC or AVIF in which an item has one property less; 0 stands for none (8.11.14)."""
+def without_association(data: bytes, item: int, position: int) -> bytes:
+    """Remove a property of an item of a HEIC or AVIF; number 0 means no property (8.11.14)."""
     at = data.index(b"ipma") + 12
     while struct.unpack_from(">H", data, at)[0] != item:
         at += 3 + data[at + 2]
-    return data[: at + 3 + place] + b"\0" + data[at + 4 + place :]
+    return data[: at + 3 + position] + b"\0" + data[at + 4 + position :]
 
 
 def clean_aperture(width: int, height: int, right: int = 0, down: int = 0) -> bytes:
-    """The body of a `clap` box (ISO/IEC 14496-12, 12.1.4)."""
+    """Return the body of a `clap` box (ISO/IEC 14496-12, 12.1.4)."""
     return struct.pack(">4LlLlL", width, 1, height, 1, right, 1, down, 1)
 
 
@@ -72,14 +72,14 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_with(image: Image.Image, *chunks: bytes) -> bytes:
-    """A PNG with more chunks before its pixels."""
+    """Return a PNG with additional chunks before its pixels."""
     data = saved(image, "PNG")
     at = data.index(b"IDAT") - 4
     return data[:at] + b"".join(chunks) + data[at:]
 
 
 def deep_png(samples: bytes, size: tuple[int, int], *chunks: bytes) -> bytes:
-    """A PNG of 16-bit RGB, from its samples in big endian."""
+    """Return a PNG of 16-bit RGB, from samples in big endian."""
     row = size[0] * 6
     rows = b"".join(b"\0" + samples[at : at + row] for at in range(0, len(samples), row))
     header = struct.pack(">2L5B", *size, 16, 2, 0, 0, 0)
@@ -93,7 +93,7 @@ def segment(marker: int, data: bytes) -> bytes:
 
 
 def exif(*entries: tuple[int, int, int, bytes], order: str = "<", after: bytes = b"") -> bytes:
-    """EXIF data of one directory: tags, types, counts, and the four bytes of their values."""
+    """Return EXIF data with one directory: tags, types, counts, and four bytes for each value."""
     start = b"II*\0" if order == "<" else b"MM\0*"
     table = b"".join(struct.pack(f"{order}HHL4s", *entry) for entry in entries)
     head = start + struct.pack(f"{order}LH", 8, len(entries))
@@ -103,7 +103,7 @@ def exif(*entries: tuple[int, int, int, bytes], order: str = "<", after: bytes =
 def tiff(
     entries: Mapping[int, tuple[str, tuple[int, ...] | bytes]], body: bytes = b"", order: str = "<"
 ) -> bytes:
-    """A classic TIFF: its pixels at 8, then a directory of types `B`, `H` and `L`."""
+    """Return a classic TIFF: `body` at offset 8, then a directory; types are `B`, `H`, `L`, `s`."""
     kinds = {"B": 1, "H": 3, "L": 4, "s": 7}
     body += bytes(len(body) % 2)
     start = 8 + len(body)
@@ -125,7 +125,7 @@ def tiff(
 
 
 def in_srgb(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
-    """Colours as a viewer shows them that follows the profile."""
+    """Convert colours with their profile to sRGB, as a viewer does."""
     if profile is None:
         return pixels
     image = ImageCms.profileToProfile(

@@ -1,4 +1,4 @@
-"""The memory that an AVIF's decoder is given: what a picture of the told size needs."""
+"""The memory limit of AVIF decoding."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from blur.imaging.decode.avif import AvifFile
 from blur.imaging.decode.decoder import decode
 
 CORPUS = Path(__file__).parents[3] / "attack" / "corpus" / "images"
-LIARS = ["16-that-are-16384.avif", "16-that-are-16384-in-12-bits.avif"]
+UNDERSTATED_SIZES = ["16-that-are-16384.avif", "16-that-are-16384-in-12-bits.avif"]
 
 
 def limit() -> tuple[int, int]:
     return resource.getrlimit(resource.RLIMIT_DATA)
 
 
-@pytest.mark.parametrize("name", LIARS)
+@pytest.mark.parametrize("name", UNDERSTATED_SIZES)
 def test_a_frame_larger_than_the_stated_size_is_rejected(name: str) -> None:
     before = limit()
     with pytest.raises(InvalidImageError, match="AVIF"):
@@ -51,23 +51,23 @@ def test_a_decoder_that_needs_more_memory_raises_invalid_image(
 
 
 def test_the_memory_limit_is_set_in_the_main_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[int, int]] = []
-    monkeypatch.setattr(AvifImageFile, "load", lambda _: seen.append(limit()))
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(AvifImageFile, "load", lambda _: limits.append(limit()))
     before = limit()
     small().load()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(small().load).result()
-    assert seen[0] != before
-    assert seen[1] == before
+    assert limits[0] != before
+    assert limits[1] == before
 
 
 def test_a_lower_existing_limit_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     soft, hard = limit()
-    set_to: list[tuple[int, int]] = []
+    new_limits: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4096, hard))
-    monkeypatch.setattr(resource, "setrlimit", lambda _, bounds: set_to.append(bounds))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: new_limits.append(limits))
     small().load()
-    assert set_to == [(4096, hard), (4096, hard)]
+    assert new_limits == [(4096, hard), (4096, hard)]
     assert soft != 4096
 
 

@@ -24,7 +24,7 @@ def read(data: bytes) -> Photo:
 def bmp(
     size: tuple[int, int], kind: tuple[int, int], pixels: bytes, more: bytes = b"", length: int = 40
 ) -> bytes:
-    """A BMP of a kind (bits, compression); `more` follows the first 40 bytes of its header."""
+    """Return a BMP of a kind (bits, compression); `more` follows the first 40 header bytes."""
     bits, compression = kind
     header = struct.pack("<L2l2H6L", length, *size, 1, bits, compression, 0, 0, 0, 0, 0)
     start = 14 + len(header) + len(more)
@@ -33,25 +33,25 @@ def bmp(
 
 MASKS = {
     "32 bits, red in the lowest byte": (32, (0xFF, 0xFF00, 0xFF0000)),
-    "32 bits, 10 for each": (32, (0x3FF00000, 0xFFC00, 0x3FF)),
-    "16 bits, 4 for each": (16, (0xF00, 0xF0, 0xF)),
+    "32 bits, 10 per channel": (32, (0x3FF00000, 0xFFC00, 0x3FF)),
+    "16 bits, 4 per channel": (16, (0xF00, 0xF0, 0xF)),
     "16 bits, 5 6 5 from blue": (16, (0x1F, 0x7E0, 0xF800)),
 }
 
 
 @pytest.mark.parametrize("kind", MASKS)
-@pytest.mark.parametrize("upside", [1, -1])
-def test_any_bit_masks_give_their_colours(kind: str, upside: int) -> None:
+@pytest.mark.parametrize("direction", [1, -1])
+def test_any_bit_masks_give_their_colours(kind: str, direction: int) -> None:
     bits, masks = MASKS[kind]
     picture = astronaut(9, 7)
     words = np.zeros((9, 8 if bits == 16 else 7), np.uint32)
     for channel, mask in enumerate(masks):
         shift = (mask & -mask).bit_length() - 1
-        full = mask >> shift
-        words[:, :7] |= np.rint(picture[..., channel] / 255 * full).astype(np.uint32) << shift
-    stored = words[::-1] if upside == 1 else words
+        full_scale = mask >> shift
+        words[:, :7] |= np.rint(picture[..., channel] / 255 * full_scale).astype(np.uint32) << shift
+    stored = words[::-1] if direction == 1 else words
     raw = stored.astype(f"<u{bits // 8}").tobytes()
-    photo = read(bmp((7, 9 * upside), (bits, BITFIELDS), raw, struct.pack("<3L", *masks)))
+    photo = read(bmp((7, 9 * direction), (bits, BITFIELDS), raw, struct.pack("<3L", *masks)))
     assert difference(photo.pixels, picture).max() <= 9
     assert photo.alpha is None
 
@@ -92,15 +92,15 @@ def test_runs_padded_past_an_odd_row_do_not_skew_the_image(bits: int, width: int
     for row in indices[::-1].tolist():
         padded = row + [0] * (width % 2)
         for at in range(0, len(padded), 200):
-            some = padded[at : at + 200]
+            run = padded[at : at + 200]
             if bits == 4:
-                packed = bytes(a << 4 | b for a, b in zip(some[::2], some[1::2], strict=True))
+                packed = bytes(a << 4 | b for a, b in zip(run[::2], run[1::2], strict=True))
             else:
-                packed = bytes(some)
-            if len(some) < 3:
-                rows += b"".join(bytes((1, one if bits == 8 else one << 4)) for one in some)
+                packed = bytes(run)
+            if len(run) < 3:
+                rows += b"".join(bytes((1, index if bits == 8 else index << 4)) for index in run)
             else:
-                rows += bytes((0, len(some))) + packed + bytes(len(packed) % 2)
+                rows += bytes((0, len(run))) + packed + bytes(len(packed) % 2)
         rows += b"\0\0"
     entries = np.pad(palette[:, ::-1], ((0, 0), (0, 1))).tobytes()
     data = bmp((width, 10), (bits, RLE8 if bits == 8 else RLE4), rows + b"\0\1", entries)

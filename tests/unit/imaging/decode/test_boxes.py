@@ -1,4 +1,4 @@
-"""HEIC and AVIF: what stands in their boxes and is not the decoder's to apply."""
+"""The boxes of HEIC and AVIF that the decoders do not apply."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from blur.imaging.decode.boxes import boxes, read_items, read_nclx
 from blur.imaging.decode.decoder import decode
 
 pillow_heif.register_heif_opener()
-BOTH = ("HEIF", "AVIF")
+FORMATS = ("HEIF", "AVIF")
 
 
 def photo(file_format: str, **options: object) -> bytes:
@@ -35,8 +35,8 @@ def test_a_motion_photo_is_read_with_a_video_of_any_length() -> None:
     file = BytesIO()
     images[0].save(file, "HEIF", save_all=True, append_images=images[1:])
     still = file.getvalue()
-    film = box(b"mpvd", bytes(3_200_000))
-    pixels = decode(still + film, max_pixels=1_000_000).pixels
+    video = box(b"mpvd", bytes(3_200_000))
+    pixels = decode(still + video, max_pixels=1_000_000).pixels
     np.testing.assert_array_equal(pixels, decode(still, max_pixels=1_000_000).pixels)
 
 
@@ -46,7 +46,7 @@ def test_a_profile_that_contains_names_of_metadata_is_unchanged() -> None:
     assert decode(data, max_pixels=1_000_000).icc_profile == profile
 
 
-@pytest.mark.parametrize("file_format", BOTH)
+@pytest.mark.parametrize("file_format", FORMATS)
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_the_clean_aperture_is_cropped_before_rotation(file_format: str, orientation: int) -> None:
     exif = Image.Exif()
@@ -55,10 +55,10 @@ def test_the_clean_aperture_is_cropped_before_rotation(file_format: str, orienta
         photo(file_format, exif=exif.tobytes()), b"clap", clean_aperture(180, 100, 20, -10)
     )
     pixels = decode(data, max_pixels=1_000_000).pixels
-    wanted = astronaut(280, 320)[80:180, 90:270]
-    wanted = np.rot90(wanted, -1) if orientation != 1 else wanted
-    assert pixels.shape == wanted.shape
-    assert difference(pixels, wanted).mean() < 3
+    expected = astronaut(280, 320)[80:180, 90:270]
+    expected = np.rot90(expected, -1) if orientation != 1 else expected
+    assert pixels.shape == expected.shape
+    assert difference(pixels, expected).mean() < 3
 
 
 @pytest.mark.parametrize("file_format", ["AVIF"])
@@ -76,11 +76,11 @@ def test_an_alpha_item_without_a_size_gets_that_of_its_master_image() -> None:
     whole = saved(Image.fromarray(picture), "AVIF", quality=90)
     items = read_items(whole)
     (alpha,) = (item for reference, item, _ in items.references if reference.kind == b"auxl")
-    place = [one.kind for one in items.properties_of(alpha)].index(b"ispe")
-    lacking = without_association(whole, alpha, place)
+    position = [part.kind for part in items.properties_of(alpha)].index(b"ispe")
+    without_size = without_association(whole, alpha, position)
     with pytest.raises(UnidentifiedImageError):
-        Image.open(BytesIO(lacking))
-    one, other = (decode(data, max_pixels=10_000) for data in (lacking, whole))
+        Image.open(BytesIO(without_size))
+    one, other = (decode(data, max_pixels=10_000) for data in (without_size, whole))
     np.testing.assert_array_equal(one.pixels, other.pixels)
     assert one.alpha is not None
     assert other.alpha is not None
@@ -92,10 +92,10 @@ def test_a_file_whose_alpha_has_a_size_is_not_changed() -> None:
     assert add_alpha_sizes(whole) is whole
 
 
-@pytest.mark.parametrize("file_format", BOTH)
+@pytest.mark.parametrize("file_format", FORMATS)
 def test_boxes_truncated_at_any_byte_are_read_without_an_error(file_format: str) -> None:
     whole = photo(file_format, icc_profile=SRGB)
-    meta = next(one for one in boxes(whole) if one.kind == b"meta")
+    meta = next(part for part in boxes(whole) if part.kind == b"meta")
     for end in range(meta.start, meta.end):
         read_items(whole[:end])
         add_alpha_sizes(whole[:end])
@@ -104,7 +104,7 @@ def test_boxes_truncated_at_any_byte_are_read_without_an_error(file_format: str)
 def test_a_grid_can_take_the_colour_space_of_its_tiles() -> None:
     colours = box(b"colr", b"nclx" + bytes((0, 12, 0, 13, 0, 6, 0x80)))
     table = b"\0\0\0\0\0\0\0\1" + b"\0\2\1\1"  # item 2 has property 1
-    tiles = box(b"dimg", b"\0\1\0\2\0\2\0\3")  # item 1 is made of items 2 and 3
+    tiles = box(b"dimg", b"\0\1\0\2\0\2\0\3")  # item 1 consists of items 2 and 3
     properties = box(b"iprp", box(b"ipco", colours) + box(b"ipma", table))
     body = box(b"pitm", b"\0\0\0\0\0\1") + box(b"iref", bytes(4) + tiles) + properties
     data = box(b"meta", bytes(4) + body)

@@ -1,4 +1,4 @@
-"""Colours without an ICC profile: wide gamuts, exponents and high dynamic range."""
+"""Colour spaces without an ICC profile: wide gamuts, exponents and high dynamic range."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.decode.sample_files import deep_png, in_srgb, png_chunk, png_with, with_nclx
 from tests.unit.imaging.icc_profiles import display_p3
-from tests.unit.imaging.pictures import astronaut, difference, real, saved
+from tests.unit.imaging.pictures import astronaut, difference, sample_photo, saved
 
 from blur.imaging.decode.colour_space import from_cicp, to_8bit
 from blur.imaging.decode.decoder import Photo, decode
@@ -33,7 +33,7 @@ def read(data: bytes) -> Photo:
 
 
 def to_light(pixels: np.ndarray) -> np.ndarray:
-    """Linear light of sRGB (IEC 61966-2-1)."""
+    """Decode sRGB (IEC 61966-2-1) to linear light."""
     samples = pixels / 255
     linear = np.where(samples <= 0.04045, samples / 12.92, ((samples + 0.055) / 1.055) ** 2.4)
     return np.asarray(linear, np.float64)
@@ -41,17 +41,17 @@ def to_light(pixels: np.ndarray) -> np.ndarray:
 
 def to_samples(light: np.ndarray) -> np.ndarray:
     light = np.clip(light, 0, 1)
-    curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.asarray(np.rint(255 * np.clip(curved, 0, 1)), np.uint8)
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray(np.rint(255 * np.clip(encoded, 0, 1)), np.uint8)
 
 
 def in_p3(pixels: np.ndarray) -> np.ndarray:
-    """The same colours as samples of Display P3."""
+    """Convert samples of sRGB to Display P3."""
     return to_samples(to_light(pixels) @ conversion_matrix(SRGB_PRIMARIES, DISPLAY_P3).T)
 
 
 def hdr(pixels: np.ndarray, transfer: int, brighter: np.ndarray | float = 1.0) -> np.ndarray:
-    """The HDR rendition, 0..1 (H, W, 3), of a picture whose white is HDR's reference white."""
+    """Return the HDR rendition, 0..1, (H, W, 3); white becomes HDR reference white."""
     light = (
         np.clip(to_light(pixels) @ conversion_matrix(SRGB_PRIMARIES, BT2020).T, 0, None) * brighter
     )
@@ -67,7 +67,7 @@ def hdr(pixels: np.ndarray, transfer: int, brighter: np.ndarray | float = 1.0) -
 
 
 def hdr_file(samples: np.ndarray, file_format: str, transfer: int) -> bytes:
-    """An HDR picture (H, W, 3), 0..1, in BT.2020, in 10 or 16 bits."""
+    """Return a file of HDR samples, (H, W, 3), 0..1, in BT.2020, with 10 or 16 bits."""
     height, width = samples.shape[:2]
     deep = np.rint(samples * 65535).astype(np.uint16)
     if file_format == "PNG":
@@ -75,8 +75,8 @@ def hdr_file(samples: np.ndarray, file_format: str, transfer: int) -> bytes:
         return deep_png(deep.astype(">u2").tobytes(), (width, height), chunk)
     if file_format == "AVIF":
         options = [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 100]
-        done, data = cv2.imencode(".avif", (deep[..., ::-1] >> 6).astype(np.uint16), options)
-        assert done
+        is_encoded, data = cv2.imencode(".avif", (deep[..., ::-1] >> 6).astype(np.uint16), options)
+        assert is_encoded
         return with_nclx(data.tobytes(), 9, transfer)
     file = BytesIO()
     image = pillow_heif.from_bytes("RGB;16", (width, height), deep.tobytes())
@@ -120,8 +120,8 @@ def test_display_p3_in_png_chunks_keeps_its_colours(chunks: tuple[bytes, ...]) -
 
 
 def test_the_built_display_p3_profile_matches_others() -> None:
-    made = read(png_with(Image.fromarray(astronaut()), png_chunk(b"cICP", bytes((12, 13, 0, 1)))))
-    ours, theirs = (in_srgb(astronaut(), one) for one in (made.icc_profile, display_p3()))
+    built = read(png_with(Image.fromarray(astronaut()), png_chunk(b"cICP", bytes((12, 13, 0, 1)))))
+    ours, theirs = (in_srgb(astronaut(), profile) for profile in (built.icc_profile, display_p3()))
     assert difference(ours, theirs).max() <= 1
 
 
@@ -146,12 +146,12 @@ def test_srgb_stated_in_any_chunk_needs_no_profile(chunk: bytes) -> None:
 def test_cicp_precedes_a_profile_and_a_profile_precedes_srgb_and_gamma() -> None:
     image = Image.fromarray(astronaut(32, 32))
     gamma = png_chunk(b"gAMA", struct.pack(">L", 100_000))
-    by_profile = saved(image, "PNG", icc_profile=display_p3())
-    at = by_profile.index(b"iCCP") - 4
-    photo = read(by_profile[:at] + gamma + by_profile[at:])
+    with_profile = saved(image, "PNG", icc_profile=display_p3())
+    at = with_profile.index(b"iCCP") - 4
+    photo = read(with_profile[:at] + gamma + with_profile[at:])
     assert photo.icc_profile == display_p3()
     np.testing.assert_array_equal(photo.pixels, astronaut(32, 32))
-    photo = read(by_profile[:at] + png_chunk(b"cICP", bytes((1, 13, 0, 1))) + by_profile[at:])
+    photo = read(with_profile[:at] + png_chunk(b"cICP", bytes((1, 13, 0, 1))) + with_profile[at:])
     assert photo.icc_profile is None
 
 
@@ -192,7 +192,7 @@ def test_hdr_without_highlights_equals_its_sdr_rendition(file_format: str, trans
 
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_highlights_are_rolled_off_and_other_levels_change_little(transfer: int) -> None:
-    picture = real("coffee")[:256, :256]
+    picture = sample_photo("coffee")[:256, :256]
     brighter = np.ones((256, 256, 1))
     brighter[:64, :64] = 4
     photo = read(hdr_file(hdr(picture, transfer, brighter), "PNG", transfer))
@@ -200,7 +200,7 @@ def test_highlights_are_rolled_off_and_other_levels_change_little(transfer: int)
     lamp, rest = shown[:64, :64], shown[64:, 64:]
     assert difference(rest, picture[64:, 64:]).mean() < 12
     assert lamp.mean() > picture[:64, :64].mean() + 10
-    assert np.unique(lamp[..., 0]).size > 40  # it is not clipped
+    assert np.unique(lamp[..., 0]).size > 40  # not clipped
 
 
 def test_8_bit_pq_is_tone_mapped() -> None:

@@ -14,14 +14,13 @@ from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 
 from blur.errors import ImageTooLargeError, InvalidImageError
-from blur.imaging.decode.decoder import Photo as Photograph
-from blur.imaging.decode.decoder import decode
+from blur.imaging.decode.decoder import Photo, decode
 from blur.imaging.decode.formats import INPUT_FORMAT_NAMES
 
-pillow_heif.register_heif_opener()  # the tests write HEIC by it
+pillow_heif.register_heif_opener()  # to write HEIC
 LIMIT = 1_000_000
-READ = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "HEIF", "AVIF")
-"""Pillow's names of the formats that are read."""
+SUPPORTED = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "HEIF", "AVIF")
+"""Pillow's names of the supported formats."""
 LOSSLESS = {
     "PNG": {},
     "WEBP": {"lossless": True},
@@ -30,12 +29,12 @@ LOSSLESS = {
 }
 
 
-def read(data: bytes) -> Photograph:
+def read(data: bytes) -> Photo:
     return decode(data, max_pixels=LIMIT)
 
 
 def marked() -> Image.Image:
-    """A picture whose four corners differ, so that every turn shows."""
+    """An image whose four corners differ, so that every rotation is visible."""
     picture = noise(24, 40) // 8 + 100
     picture[:8, :8] = (255, 0, 0)
     picture[:8, -8:] = (0, 255, 0)
@@ -44,16 +43,16 @@ def marked() -> Image.Image:
 
 
 def oriented(image: Image.Image, orientation: int) -> bytes:
-    """A PNG that says its upright form is `image`, stored as a camera would hold it."""
+    """Return a PNG that is stored rotated, with the orientation that turns it upright."""
     stored = {
-        1: lambda one: one,
-        2: lambda one: one.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-        3: lambda one: one.transpose(Image.Transpose.ROTATE_180),
-        4: lambda one: one.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
-        5: lambda one: one.transpose(Image.Transpose.TRANSPOSE),
-        6: lambda one: one.transpose(Image.Transpose.ROTATE_90),
-        7: lambda one: one.transpose(Image.Transpose.TRANSVERSE),
-        8: lambda one: one.transpose(Image.Transpose.ROTATE_270),
+        1: lambda upright: upright,
+        2: lambda upright: upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        3: lambda upright: upright.transpose(Image.Transpose.ROTATE_180),
+        4: lambda upright: upright.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        5: lambda upright: upright.transpose(Image.Transpose.TRANSPOSE),
+        6: lambda upright: upright.transpose(Image.Transpose.ROTATE_90),
+        7: lambda upright: upright.transpose(Image.Transpose.TRANSVERSE),
+        8: lambda upright: upright.transpose(Image.Transpose.ROTATE_270),
     }[orientation](image)
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
@@ -94,7 +93,7 @@ def test_orientation_is_applied_once_in_every_format_that_has_it(
 ) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = 6
-    # HEIC holds a turn of its own, which is what counts; its writer takes it from bytes only.
+    # HEIC stores a separate rotation, which its encoder reads from EXIF bytes only.
     photo = read(saved(marked(), file_format, exif=exif.tobytes()))
     turned = np.asarray(marked().transpose(Image.Transpose.ROTATE_270))
     assert photo.pixels.shape == turned.shape
@@ -130,7 +129,7 @@ def test_decoding_keeps_only_pixels_and_profile() -> None:
     exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] = "N"
     photo = read(saved(marked(), "JPEG", exif=exif, comment=b"secret", icc_profile=SRGB))
     assert photo.icc_profile == SRGB
-    assert Photograph.__slots__ == ("pixels", "alpha", "icc_profile")
+    assert Photo.__slots__ == ("pixels", "alpha", "icc_profile")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +144,7 @@ def test_the_first_of_several_frames_is_decoded(file_format: str, options: dict[
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1)])
-@pytest.mark.parametrize("file_format", READ)
+@pytest.mark.parametrize("file_format", SUPPORTED)
 def test_an_extremely_long_image_is_decoded(size: tuple[int, int], file_format: str) -> None:
     photo = read(saved(Image.new("RGB", size, "white"), file_format))
     assert photo.pixels.shape == (size[1], size[0], 3)
@@ -160,7 +159,7 @@ def test_a_png_without_its_last_bytes_is_rejected(missing: int) -> None:
     decode(whole + b"trailing", max_pixels=10_000)
 
 
-@pytest.mark.parametrize("file_format", READ)
+@pytest.mark.parametrize("file_format", SUPPORTED)
 def test_a_file_truncated_at_any_byte_is_rejected(file_format: str) -> None:
     data = saved(Image.fromarray(noise(64, 64)), file_format)
     for kept in range(0, len(data) * 9 // 10, max(1, len(data) // 40)):
@@ -168,19 +167,19 @@ def test_a_file_truncated_at_any_byte_is_rejected(file_format: str) -> None:
             read(data[:kept])
 
 
-@pytest.mark.parametrize("file_format", READ)
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of much that it then reads
+@pytest.mark.parametrize("file_format", SUPPORTED)
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of files that it then reads
 def test_a_damaged_file_is_decoded_or_rejected_with_invalid_image(file_format: str) -> None:
     data = saved(Image.fromarray(noise(24, 24)), file_format)
     random = np.random.default_rng(0)
     for _ in range(150):
         damaged = bytearray(data)
-        for place in random.integers(0, len(data), 4):
-            damaged[place] = random.integers(0, 256)
+        for offset in random.integers(0, len(data), 4):
+            damaged[offset] = random.integers(0, 256)
         try:
             assert read(bytes(damaged)).pixels.size > 0
         except (InvalidImageError, ImageTooLargeError) as error:
-            assert error.message.endswith(".")  # noqa: PT017 - either outcome is right
+            assert error.message.endswith(".")  # noqa: PT017 - both outcomes are valid
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF", b"%PDF-1.7", b"<svg/>", b"\x00" * 5000])
@@ -265,9 +264,9 @@ def test_the_brand_can_be_a_compatible_one(brand: bytes) -> None:
 
 
 def test_a_box_file_with_other_brands_is_rejected() -> None:
-    film = (20).to_bytes(4) + b"ftypisom" + bytes(4) + b"mp42" + bytes(500)
+    video = (20).to_bytes(4) + b"ftypisom" + bytes(4) + b"mp42" + bytes(500)
     with pytest.raises(InvalidImageError, match=INPUT_FORMAT_NAMES):
-        read(film)
+        read(video)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:2:0"}])

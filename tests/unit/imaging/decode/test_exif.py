@@ -1,4 +1,4 @@
-"""The orientation, from EXIF data in any state, and from nowhere else."""
+"""The orientation and the Adobe RGB mark in valid and broken EXIF data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from blur.imaging.decode.exif import is_adobe_rgb, read_orientation
 
 BYTE, ASCII, SHORT, LONG = 1, 2, 3, 4
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
-PICTURE = astronaut(24, 40)
+PHOTO = astronaut(24, 40)
 
 
 def upright(data: bytes) -> np.ndarray:
@@ -24,13 +24,15 @@ def upright(data: bytes) -> np.ndarray:
 
 
 def test_the_orientation_is_read_despite_values_past_the_end() -> None:
-    lost = (0x10F, ASCII, 40, struct.pack("<L", 90_000))
-    data = exif(lost, (0x110, ASCII, 40, struct.pack("<L", 80_000)), (274, SHORT, 1, b"\6\0\0\0"))
-    jpeg = saved(Image.fromarray(PICTURE), "JPEG", quality=95)
-    turned = upright(jpeg[:2] + segment(0xE1, data) + jpeg[2:])
-    assert turned.shape == (40, 24, 3)
-    png = png_with(Image.fromarray(PICTURE), png_chunk(b"eXIf", data[6:]))
-    np.testing.assert_array_equal(upright(png), np.rot90(PICTURE, -1))
+    past_the_end = (0x10F, ASCII, 40, struct.pack("<L", 90_000))
+    data = exif(
+        past_the_end, (0x110, ASCII, 40, struct.pack("<L", 80_000)), (274, SHORT, 1, b"\6\0\0\0")
+    )
+    jpeg = saved(Image.fromarray(PHOTO), "JPEG", quality=95)
+    pixels = upright(jpeg[:2] + segment(0xE1, data) + jpeg[2:])
+    assert pixels.shape == (40, 24, 3)
+    png = png_with(Image.fromarray(PHOTO), png_chunk(b"eXIf", data[6:]))
+    np.testing.assert_array_equal(upright(png), np.rot90(PHOTO, -1))
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -60,7 +62,7 @@ def test_data_without_orientation_is_upright(data: bytes) -> None:
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_an_orientation_in_xmp_is_ignored(file_format: str) -> None:
-    image = Image.fromarray(PICTURE)
+    image = Image.fromarray(PHOTO)
     if file_format == "PNG":
         data = png_with(image, png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP))
     elif file_format == "TIFF":
@@ -69,12 +71,12 @@ def test_an_orientation_in_xmp_is_ignored(file_format: str) -> None:
         data = saved(image, file_format, xmp=XMP, quality=95)
     assert XMP in data
     pixels = upright(data)
-    assert pixels.shape == PICTURE.shape
-    assert difference(pixels, PICTURE).mean() < 8
+    assert pixels.shape == PHOTO.shape
+    assert difference(pixels, PHOTO).mean() < 8
 
 
 def dcf(index: bytes) -> bytes:
-    """EXIF data with an interoperability directory, as cameras write it."""
+    """Return EXIF data with an interoperability directory, as cameras write it."""
     nested = struct.pack("<HHHLL", 1, 40965, LONG, 1, 44) + bytes(4)
     last = struct.pack("<HHHL4s", 1, 1, ASCII, 4, index) + bytes(4)
     return exif((34665, LONG, 1, struct.pack("<L", 26)), after=nested + last)
@@ -83,7 +85,7 @@ def dcf(index: bytes) -> bytes:
 def test_a_dcf_optional_file_gets_an_adobe_rgb_profile() -> None:
     assert is_adobe_rgb(dcf(b"R03\0"))
     assert not is_adobe_rgb(dcf(b"R98\0"))
-    jpeg = saved(Image.fromarray(PICTURE), "JPEG", quality=95)
+    jpeg = saved(Image.fromarray(PHOTO), "JPEG", quality=95)
     photo, plain = (
         decode(jpeg[:2] + segment(0xE1, data) + jpeg[2:], max_pixels=10_000)
         for data in (dcf(b"R03\0"), dcf(b"R98\0"))
@@ -95,6 +97,6 @@ def test_a_dcf_optional_file_gets_an_adobe_rgb_profile() -> None:
 
 
 def test_a_dcf_optional_file_keeps_its_own_profile() -> None:
-    jpeg = saved(Image.fromarray(PICTURE), "JPEG", icc_profile=SRGB)
+    jpeg = saved(Image.fromarray(PHOTO), "JPEG", icc_profile=SRGB)
     photo = decode(jpeg[:2] + segment(0xE1, dcf(b"R03\0")) + jpeg[2:], max_pixels=10_000)
     assert photo.icc_profile == SRGB

@@ -1,4 +1,4 @@
-"""GIF: a first frame that does not cover its canvas."""
+"""GIF: a first frame smaller than the canvas."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.unit.imaging.pictures import astronaut, saved
 from blur.imaging.decode.decoder import decode
 
 
-def on_a_canvas(size: tuple[int, int], place: tuple[int, int], **options: int) -> bytes:
-    """A GIF of a small picture, whose canvas is larger."""
+def on_a_canvas(size: tuple[int, int], position: tuple[int, int], **options: int) -> bytes:
+    """Return a GIF of a small image on a canvas of `size`."""
     data = bytearray(saved(Image.fromarray(astronaut(10, 20)).quantize(16), "GIF", **options))
     at = data.index(b",\0\0\0\0" + struct.pack("<2H", 20, 10))
     data[6:10] = struct.pack("<2H", *size)
-    data[at + 1 : at + 5] = struct.pack("<2H", *place)
+    data[at + 1 : at + 5] = struct.pack("<2H", *position)
     return bytes(data)
 
 
@@ -27,9 +27,9 @@ def test_the_canvas_around_a_first_frame_is_transparent(options: dict[str, int])
     photo = decode(on_a_canvas((50, 40), (7, 9), **options), max_pixels=10_000)
     assert photo.alpha is not None
     inside = np.full((10, 20), 255) if whole.alpha is None else whole.alpha
-    wanted = np.zeros((40, 50))
-    wanted[9:19, 7:27] = inside
-    np.testing.assert_array_equal(photo.alpha, wanted)
+    expected = np.zeros((40, 50))
+    expected[9:19, 7:27] = inside
+    np.testing.assert_array_equal(photo.alpha, expected)
     np.testing.assert_array_equal(photo.pixels[9:19, 7:27], whole.pixels)
 
 

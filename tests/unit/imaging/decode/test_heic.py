@@ -1,4 +1,4 @@
-"""What stands around the picture in a HEIC: left out, and never too much of it."""
+"""The metadata of a HEIC: removed before decoding, and limited."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def photo(**options: object) -> bytes:
 
 
 def exif(text: str) -> Image.Exif:
-    made = Image.Exif()
-    made[Base.Make] = text
-    return made
+    data = Image.Exif()
+    data[Base.Make] = text
+    return data
 
 
 def test_pixels_and_profile_stay_and_exif_data_is_removed() -> None:
@@ -47,16 +47,16 @@ def test_shared_exif_data_is_not_copied_for_each_image() -> None:
 
 
 def test_a_file_with_too_long_item_descriptions_is_rejected() -> None:
-    described = b"infe" * 1000
-    box = (MAX_COPIED_BYTES // 1000 + 9).to_bytes(4) + b"meta" + described
+    descriptions = b"infe" * 1000
+    box = (MAX_COPIED_BYTES // 1000 + 9).to_bytes(4) + b"meta" + descriptions
     with pytest.raises(InvalidImageError, match="items"):
         strip_metadata(photo() + box.ljust(MAX_COPIED_BYTES // 1000 + 9, b"\0"))
     strip_metadata(photo() + box)
 
 
 def test_a_file_with_too_many_metadata_items_is_rejected() -> None:
-    described = b"infe\2\0\0\1\0\1\0\0Exif" * 60
-    box = (8 + len(described)).to_bytes(4) + b"meta" + described
+    descriptions = b"infe\2\0\0\1\0\1\0\0Exif" * 60
+    box = (8 + len(descriptions)).to_bytes(4) + b"meta" + descriptions
     large = (10_000_000).to_bytes(4) + b"mdat" + bytes(9_999_992)
     strip_metadata(photo() + box)
     strip_metadata(large + box.replace(b"Exif", b"hvc1"))
@@ -75,4 +75,6 @@ def test_bytes_that_look_like_metadata_outside_meta_are_kept() -> None:
     large = b"\0\0\0\1mdat" + (24).to_bytes(8) + b"cdscExif"
     cleaned = strip_metadata(whole + large + b"\0\0\0\x0cfreeuri ")
     assert cleaned.endswith(b"cdscExif\0\0\0\x0cfreeuri ")
-    assert cleaned.count(b"Exif") == whole.count(b"Exif")  # one item, and its data begin so, too
+    assert cleaned.count(b"Exif") == whole.count(
+        b"Exif"
+    )  # the item's type, and the start of its data

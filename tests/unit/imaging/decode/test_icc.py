@@ -1,4 +1,4 @@
-"""ICC profiles: what is written is what libpng accepts, and means the same colours."""
+"""ICC profiles: libpng accepts the written profile, and it keeps the colours."""
 
 from __future__ import annotations
 
@@ -25,15 +25,20 @@ from blur.imaging.encode.encoder import OUTPUT_FORMATS, encode
 
 
 def accepted_by_libpng(profile: bytes) -> bool:
-    """What libpng's png_icc_check_header refuses, in its order (pngset.c, png.c)."""
+    """Apply the checks of libpng's png_icc_check_header, in its order (pngset.c, png.c)."""
     size = int.from_bytes(profile[:4])
-    is_long = size == len(profile) >= 132
+    is_complete = size == len(profile) >= 132
     is_aligned = profile[8] <= 3 or size % 4 == 0
     intent = int.from_bytes(profile[64:68])
     spaces = profile[16:20] == b"RGB " and profile[20:24] in {b"XYZ ", b"Lab "}
     kind = profile[12:16] in {b"scnr", b"mntr", b"prtr", b"spac"}
     return (
-        is_long and is_aligned and intent < 0xFFFF and profile[36:40] == b"acsp" and spaces and kind
+        is_complete
+        and is_aligned
+        and intent < 0xFFFF
+        and profile[36:40] == b"acsp"
+        and spaces
+        and kind
     )
 
 
@@ -59,10 +64,10 @@ def test_a_profile_with_an_invalid_header_is_repaired(
     photo = decode(sent, max_pixels=1000)
     assert photo.icc_profile is not None
     written = encode(photo.pixels, None, photo.icc_profile, output, 90).data
-    found = Image.open(BytesIO(written)).info["icc_profile"]
-    assert accepted_by_libpng(found)
-    assert int.from_bytes(found[64:68]) == intent
-    assert found[128:200] == profile[128:200]
+    result = Image.open(BytesIO(written)).info["icc_profile"]
+    assert accepted_by_libpng(result)
+    assert int.from_bytes(result[64:68]) == intent
+    assert result[128:200] == profile[128:200]
 
 
 @pytest.mark.parametrize("profile", [SRGB, display_p3()])

@@ -1,4 +1,4 @@
-"""JPEG: a missing end, segments that are too short, and kinds that are not read."""
+"""JPEG: a missing end marker, segments that are too short, and unsupported kinds."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from blur.imaging.decode.decoder import Photo, decode
 from blur.imaging.decode.rgb import scale_grey, to_rgb
 
 RAMP = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (3, 1))
-"""All 256 greys in 16 bits, which no rounding moves."""
+"""All 256 greys in 16 bits, exactly."""
 GREYS = np.tile(np.arange(256, dtype=np.uint8), (3, 1))
 
 
@@ -22,7 +22,7 @@ def read(data: bytes) -> Photo:
 
 
 def png_with(chunk: bytes, image: Image.Image) -> bytes:
-    """A PNG with one more chunk before its pixels."""
+    """Return a PNG with an additional chunk before its pixels."""
     data = saved(image, "PNG")
     at = data.index(b"IDAT") - 4
     size, checksum = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
@@ -265,7 +265,7 @@ def test_a_cmyk_profile_turns_no_ink_into_white_and_black_ink_into_black() -> No
 
 
 @pytest.mark.parametrize("extreme", [np.inf, -np.inf, np.float32(3e38), np.float32(-3e38)])
-def test_strips_are_scaled_like_the_whole_image(extreme: float) -> None:
+def test_infinite_and_extreme_samples_become_black_and_white(extreme: float) -> None:
     samples = np.array([[extreme, -extreme]], np.float32)
     assert set(scale_grey(samples).ravel()) == {0, 255}
 

@@ -1,4 +1,4 @@
-"""TIFF: kinds of samples, pages, and camera raw files that are TIFF inside."""
+"""TIFF: samples, pages, and camera raw files that are based on TIFF."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read(data: bytes) -> Photo:
     return decode(data, max_pixels=1_000_000)
 
 
-def page(  # noqa: PLR0913 - what TIFFs vary in
+def page(  # noqa: PLR0913 - the ways in which TIFFs differ
     samples: np.ndarray,
     photometric: int,
     *more: tuple[int, str, tuple[int, ...]],
@@ -34,7 +34,7 @@ def page(  # noqa: PLR0913 - what TIFFs vary in
     planar: bool = False,
     predictor: bool = False,
 ) -> bytes:
-    """A TIFF of these samples (H, W, C), in strips, as its tags say."""
+    """Return a TIFF of samples, (H, W, C), in strips."""
     height, width, channels = samples.shape
     rows_per_strip = rows_per_strip or height
     bits = samples.dtype.itemsize * 8
@@ -70,7 +70,7 @@ def page(  # noqa: PLR0913 - what TIFFs vary in
 
 
 def deep(picture: np.ndarray) -> np.ndarray:
-    """The same picture in 16 bits, with noise below the eighth bit."""
+    """Convert 8-bit samples to 16 bits."""
     return picture.astype(np.uint16) * 257
 
 
@@ -111,8 +111,8 @@ def test_grey_with_white_as_zero_is_not_a_negative(
 def test_cmyk_with_alpha_is_read_with_its_alpha(
     order: str, compression: int, bits: int, *, planar: bool
 ) -> None:
-    inks = np.asarray(Image.fromarray(astronaut(40, 50)).convert("CMYK"))
-    samples = np.dstack((inks, noise(40, 50)[..., 0]))
+    cmyk = np.asarray(Image.fromarray(astronaut(40, 50)).convert("CMYK"))
+    samples = np.dstack((cmyk, noise(40, 50)[..., 0]))
     stored = deep(samples) if bits == 16 else samples
     data = page(stored, 5, (338, "H", (2,)), order=order, compression=compression, planar=planar)
     photo = read(data)
@@ -217,7 +217,7 @@ def test_a_colour_map_of_8_bit_values_gives_its_colours() -> None:
 
 
 @pytest.mark.parametrize("compression", [1, 8])
-def test_tiles_of_planes_are_put_together(compression: int) -> None:
+def test_tiles_of_planes_are_joined(compression: int) -> None:
     padded = np.zeros((48, 64, 3), np.uint16)
     padded[:40, :50] = deep(astronaut(40, 50))
     tiles = [
@@ -288,7 +288,7 @@ def test_bigtiff_in_big_endian_is_read() -> None:
 
 
 def sub_page(photometric: int) -> bytes:
-    """A TIFF whose first page is a small picture, and whose sub-page is something else."""
+    """Return a TIFF whose first page is a small copy, and whose sub-page has another kind."""
     small = page(noise(8, 8), 2, (254, "L", (1,)), (330, "L", (0xABCDEF,)))
     nested = page(deep(noise(20, 30)[..., :1]), photometric)
     start = len(small) + struct.unpack_from("<L", nested, 4)[0]
@@ -301,10 +301,10 @@ RAW = {
     "linear raw in a sub-page": lambda: sub_page(34892),
     "CR2": lambda: b"II*\0\x10\0\0\0CR\2\0" + bytes(100),
     "Nikon's compression": lambda: page(noise(8, 8), 1, (259, "H", (34713,))),
-    "a lone thumbnail of a camera": lambda: page(
+    "a single thumbnail of a camera": lambda: page(
         noise(8, 8), 2, (254, "L", (1,)), (271, "B", tuple(b"Camera"))
     ),
-    "IIQ by its maker's data": lambda: (
+    "IIQ by the maker's data": lambda: (
         page(noise(8, 8), 2, (271, "B", tuple(b"Phase One A/S"))) + b"IIIICwaR"
     ),
     "IIQ": lambda: b"II*\0\x10\0\0\0IIIITwaR" + bytes(100),
@@ -351,8 +351,8 @@ def test_the_size_of_a_tiff_is_checked_before_unpacking() -> None:
 def test_a_truncated_file_of_unpacked_samples_is_rejected() -> None:
     whole = page(deep(astronaut(20, 30)), 2, planar=True, compression=8, rows_per_strip=5)
     start = struct.unpack_from("<L", whole, 4)[0]
-    for place in range(8, start, 97):
-        broken = whole[:place] + bytes(min(40, start - place)) + whole[place + 40 :]
+    for offset in range(8, start, 97):
+        broken = whole[:offset] + bytes(min(40, start - offset)) + whole[offset + 40 :]
         try:
             assert read(broken).pixels.shape == (20, 30, 3)
         except InvalidImageError:
@@ -382,9 +382,9 @@ def test_a_file_with_truncated_sample_tags_is_rejected(tag: int) -> None:
     more = ((339, "H", (1,) * 6), (338, "H", (2, 0, 0)))
     whole = page(samples.astype(np.uint16), 2, *more)
     at = whole.rindex(struct.pack("<HH", tag, 3))
-    lost = whole[: at + 8] + struct.pack("<L", len(whole) - 2) + whole[at + 12 :]
+    truncated = whole[: at + 8] + struct.pack("<L", len(whole) - 2) + whole[at + 12 :]
     with pytest.raises(InvalidImageError):
-        read(lost)
+        read(truncated)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "tiff_lzw", "tiff_adobe_deflate", "packbits"])

@@ -1,4 +1,4 @@
-"""Files of other kinds are named by their first bytes."""
+"""The error for an unsupported file names its format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from blur.imaging.decode.decoder import decode
 from blur.imaging.decode.formats import INPUT_FORMAT_NAMES
 
 SUPPORTED = f"Send one of: {INPUT_FORMAT_NAMES}.$"
-SENT = {
+FILES = {
     "A PDF": [b"%PDF-1.7\n"],
     "An SVG": [
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -37,7 +37,7 @@ SENT = {
 }
 
 
-@pytest.mark.parametrize(("name", "data"), [(name, one) for name in SENT for one in SENT[name]])
+@pytest.mark.parametrize(("name", "data"), [(name, data) for name in FILES for data in FILES[name]])
 def test_a_known_unsupported_format_is_named_in_the_error(name: str, data: bytes) -> None:
     with pytest.raises(InvalidImageError, match=f"^{name} is not supported. {SUPPORTED}"):
         decode(data + bytes(200), max_pixels=100)

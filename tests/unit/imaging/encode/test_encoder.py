@@ -14,7 +14,7 @@ from blur.imaging.encode.encoder import OUTPUT_FORMATS, check_size, encode
 
 
 def chunks(png: bytes) -> list[bytes]:
-    """The kinds of chunk in a PNG, in order (W3C PNG, 5.3)."""
+    """Return the types of the chunks in a PNG, in order (W3C PNG, 5.3)."""
     kinds, at = [], 8
     while at < len(png):
         kinds.append(png[at + 4 : at + 8])

@@ -18,27 +18,29 @@ from blur.imaging.encode.png import SIGNATURE, STRIP_BYTES, write_png
 class Chunk(NamedTuple):
     kind: bytes
     data: bytes
-    check: int
+    crc: int
 
 
 def chunks(png: bytes) -> list[Chunk]:
-    """Take a file apart (W3C PNG, 5.3); a length that is wrong runs off the end."""
+    """Parse a file (W3C PNG, 5.3); a wrong length leads beyond its end."""
     assert png.startswith(SIGNATURE)
-    found, at = [], len(SIGNATURE)
+    parsed, at = [], len(SIGNATURE)
     while at < len(png):
         end = at + 8 + int.from_bytes(png[at : at + 4])
         assert end + 4 <= len(png)
-        found.append(
+        parsed.append(
             Chunk(png[at + 4 : at + 8], png[at + 8 : end], int.from_bytes(png[end : end + 4]))
         )
         at = end + 4
-    return found
+    return parsed
 
 
-def stored(png: bytes) -> bytes:
-    """Inflate the image data with zlib, which checks the stream's own checksum."""
+def inflated(png: bytes) -> bytes:
+    """Inflate the image data with zlib, which verifies the checksum of the stream."""
     inflater = zlib.decompressobj()
-    rows = inflater.decompress(b"".join(one.data for one in chunks(png) if one.kind == b"IDAT"))
+    rows = inflater.decompress(
+        b"".join(chunk.data for chunk in chunks(png) if chunk.kind == b"IDAT")
+    )
     assert inflater.eof
     assert not inflater.unused_data
     return rows
@@ -62,19 +64,19 @@ def test_pillow_reads_back_any_size_exactly(
 
 
 def test_every_chunk_has_a_valid_length_and_crc() -> None:
-    found = chunks(write_png(noise(40, 30), SRGB))
-    kinds = [one.kind for one in found]
+    parsed = chunks(write_png(noise(40, 30), SRGB))
+    kinds = [chunk.kind for chunk in parsed]
     assert kinds[:2] == [b"IHDR", b"iCCP"]
     assert set(kinds[2:-1]) == {b"IDAT"}
     assert kinds[-1] == b"IEND"
-    assert all(zlib.crc32(one.kind + one.data) == one.check for one in found)
+    assert all(zlib.crc32(chunk.kind + chunk.data) == chunk.crc for chunk in parsed)
 
 
 def test_many_strips_are_one_stream() -> None:
     picture = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
     png = write_png(picture)
-    assert sum(one.kind == b"IDAT" for one in chunks(png)) > 3
-    assert len(stored(png)) == picture.size + len(picture)
+    assert sum(chunk.kind == b"IDAT" for chunk in chunks(png)) > 3
+    assert len(inflated(png)) == picture.size + len(picture)
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png))), picture)
 
 

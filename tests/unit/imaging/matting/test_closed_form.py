@@ -78,15 +78,15 @@ def test_conjugate_gradients_solve_a_known_system() -> None:
     truth = random_alpha(30)
     zeros = np.zeros(30, np.float32)
     diagonal = np.diagonal(matrix).copy()
-    found = conjugate_gradients(
+    solution = conjugate_gradients(
         lambda x: matrix @ x, diagonal, matrix @ truth, zeros, max_iterations=60, tolerance=1e-6
     )
-    np.testing.assert_allclose(found, truth, atol=1e-4)
+    np.testing.assert_allclose(solution, truth, atol=1e-4)
 
 
 def test_a_start_at_the_solution_is_kept() -> None:
     truth, ones = random_alpha(30), np.ones(30, np.float32)
-    found = conjugate_gradients(
+    solution = conjugate_gradients(
         lambda x: 2 * x, 2 * ones, 2 * truth, truth, max_iterations=5, tolerance=1e-6
     )
-    np.testing.assert_array_equal(found, truth)
+    np.testing.assert_array_equal(solution, truth)

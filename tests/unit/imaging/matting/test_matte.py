@@ -15,52 +15,52 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 
-class Fixed:
-    """A predictor with one answer, which remembers what it was shown."""
+class FixedPredictor:
+    """A predictor with a fixed map, which records its input."""
 
     def __init__(self, raw: NDArray[np.float32]) -> None:
         self.raw = raw
         self.side_px = raw.shape[0]
-        self.seen: RgbU8 | None = None
+        self.photo: RgbU8 | None = None
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        self.seen = photo
+        self.photo = photo
         return self.raw
 
 
-def half_and_half(greatest: float) -> NDArray[np.float32]:
+def half_and_half(maximum: float) -> NDArray[np.float32]:
     raw = np.full((32, 32), 0.1, np.float32)
-    raw[:, 16:] = greatest
+    raw[:, 16:] = maximum
     return raw
 
 
 def test_the_matte_has_the_photos_size_and_the_whole_range() -> None:
-    matte = find_matte(Fixed(half_and_half(0.95)), noise(90, 120))
+    matte = find_matte(FixedPredictor(half_and_half(0.95)), noise(90, 120))
     assert matte.shape == (90, 120)
     assert matte.dtype == np.uint8
     assert (matte[:, :50] < 10).all()
     assert (matte[:, 70:] > 245).all()
 
 
-@pytest.mark.parametrize("greatest", [0.0, 0.5, MIN_CONFIDENCE - 0.01, np.nan])
-def test_a_low_confidence_means_no_subject(greatest: float) -> None:
+@pytest.mark.parametrize("maximum", [0.0, 0.5, MIN_CONFIDENCE - 0.01, np.nan])
+def test_a_low_confidence_means_no_subject(maximum: float) -> None:
     with pytest.raises(NoSubjectError):
-        find_matte(Fixed(half_and_half(greatest)), noise(90, 120))
+        find_matte(FixedPredictor(half_and_half(maximum)), noise(90, 120))
 
 
 def test_the_model_gets_a_photo_without_alpha_unchanged() -> None:
-    model, photo = Fixed(half_and_half(1)), noise(90, 120)
+    model, photo = FixedPredictor(half_and_half(1)), noise(90, 120)
     find_matte(model, photo)
-    assert model.seen is photo
+    assert model.photo is photo
 
 
 def test_the_model_gets_grey_for_transparent_pixels() -> None:
-    model, alpha = Fixed(half_and_half(1)), np.full((90, 120), 255, np.uint8)
+    model, alpha = FixedPredictor(half_and_half(1)), np.full((90, 120), 255, np.uint8)
     alpha[:40] = 0
     find_matte(model, noise(90, 120), alpha)
-    assert model.seen is not None
-    np.testing.assert_array_equal(model.seen[:40], flat(40, 120, (128, 128, 128)))
-    np.testing.assert_array_equal(model.seen[40:], noise(90, 120)[40:])
+    assert model.photo is not None
+    np.testing.assert_array_equal(model.photo[:40], flat(40, 120, (128, 128, 128)))
+    np.testing.assert_array_equal(model.photo[40:], noise(90, 120)[40:])
 
 
 def test_colours_under_transparency_have_no_influence() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.unit.imaging.pictures import astronaut, disc, flat, noise, random_coverage
+from tests.unit.imaging.pictures import astronaut, disc, flat, noise, random_alpha
 
 from blur.imaging.matting.closed_form import Windows, solve_alpha
 from blur.imaging.matting.refine import FINE_SIDE_PX, dilate, find_unknown, refine, to_fine_grid
@@ -15,7 +15,7 @@ from blur.imaging.matting.refine import FINE_SIDE_PX, dilate, find_unknown, refi
 @settings(max_examples=30, deadline=None)
 def test_any_size_is_refined(height: int, width: int, seed: int) -> None:
     photo = noise(height, width, seed)
-    matte = refine(random_coverage(32, 32, seed), photo)
+    matte = refine(random_alpha(32, 32, seed), photo)
     assert matte.dtype == np.uint8
     assert matte.shape == to_fine_grid(photo).shape[:2]
 
@@ -33,38 +33,40 @@ def test_a_certain_map_is_unchanged(level: int) -> None:
 
 @pytest.mark.parametrize("photo", [noise(480, 640), astronaut(), flat(480, 640, (9, 90, 200))])
 def test_certain_pixels_stay_exactly_0_or_255(photo: np.ndarray) -> None:
-    given = disc(320, 320, 90, softness=16)
-    matte = refine(given, photo)
-    size = (matte.shape[1], matte.shape[0])
-    sizes = np.asarray(Image.fromarray(given).resize(size))
-    near = dilate(dilate(dilate(dilate(dilate(dilate((sizes > 3) & (sizes < 252)))))))
-    assert (matte[~near] == np.where(sizes > 127, 255, 0)[~near]).all()
-    assert (~near).mean() > 0.5
+    matte = disc(320, 320, 90, softness=16)
+    refined = refine(matte, photo)
+    resized = np.asarray(Image.fromarray(matte).resize(refined.shape[::-1]))
+    uncertain = (resized > 3) & (resized < 252)
+    for _ in range(6):
+        uncertain = dilate(uncertain)
+    certain = ~uncertain
+    assert (refined[certain] == np.where(resized > 127, 255, 0)[certain]).all()
+    assert certain.mean() > 0.5
 
 
 def test_a_uniform_photo_keeps_the_prior() -> None:
-    given = disc(320, 320, 90, softness=30)
-    matte = refine(given, flat(640, 640, (80, 90, 100))).astype(int)
-    opinion = np.asarray(Image.fromarray(given).resize((640, 640), Image.Resampling.BICUBIC))
-    sharpened = np.clip((opinion / 255 - 0.1) / 0.8, 0, 1) * 255
-    assert (np.abs(matte - sharpened) < 40).mean() > 0.98
+    matte = disc(320, 320, 90, softness=30)
+    refined = refine(matte, flat(640, 640, (80, 90, 100))).astype(int)
+    prior = np.asarray(Image.fromarray(matte).resize((640, 640), Image.Resampling.BICUBIC))
+    rescaled = np.clip((prior / 255 - 0.1) / 0.8, 0, 1) * 255
+    assert (np.abs(refined - rescaled) < 40).mean() > 0.98
 
 
 def test_the_alpha_of_a_mix_of_two_colours_is_recovered() -> None:
     truth = disc(640, 640, 200, softness=24) / 255
     near, far = np.array([220, 60, 40]), np.array([20, 90, 200])
     photo = np.rint(truth[..., np.newaxis] * near + (1 - truth[..., np.newaxis]) * far)
-    opinion = disc(320, 320, 100, softness=40)
-    found = refine(opinion, photo.astype(np.uint8)) / 255
+    prior = disc(320, 320, 100, softness=40)
+    alpha = refine(prior, photo.astype(np.uint8)) / 255
     band = (truth > 0.02) & (truth < 0.98)
-    told = np.clip((truth - 0.1) / 0.8, 0, 1)
-    before = np.asarray(Image.fromarray(opinion).resize((640, 640))) / 255
-    assert np.abs(found - told)[band].mean() < 0.5 * np.abs(before - told)[band].mean()
+    expected = np.clip((truth - 0.1) / 0.8, 0, 1)
+    prior_alpha = np.asarray(Image.fromarray(prior).resize((640, 640))) / 255
+    assert np.abs(alpha - expected)[band].mean() < 0.5 * np.abs(prior_alpha - expected)[band].mean()
 
 
 def test_refining_is_deterministic() -> None:
-    given, photo = disc(320, 320, 90, softness=20), astronaut()
-    np.testing.assert_array_equal(refine(given, photo), refine(given, photo))
+    matte, photo = disc(320, 320, 90, softness=20), astronaut()
+    np.testing.assert_array_equal(refine(matte, photo), refine(matte, photo))
 
 
 def test_unknown_are_the_uncertain_pixels_and_their_neighbours() -> None:
@@ -74,8 +76,8 @@ def test_unknown_are_the_uncertain_pixels_and_their_neighbours() -> None:
 
 
 def test_alpha_is_0_or_1_outside_the_unknown() -> None:
-    given = disc(80, 90, 25, softness=10)
-    unknown = find_unknown(given)
-    alpha = solve_alpha(given, unknown, Windows.touching(unknown, noise(80, 90)))
+    matte = disc(80, 90, 25, softness=10)
+    unknown = find_unknown(matte)
+    alpha = solve_alpha(matte, unknown, Windows.touching(unknown, noise(80, 90)))
     assert set(np.unique(alpha[~unknown])) == {0, 1}
     assert ((alpha >= 0) & (alpha <= 1)).all()

@@ -39,9 +39,9 @@ def test_the_map_is_square_and_between_0_and_1(model: Model) -> None:
 def test_the_runtime_stores_no_device_id_and_sends_no_telemetry(
     model_dir: Path, tmp_path: Path
 ) -> None:
-    # Test runs are left in peace by it, unless it cannot tell that they are.
-    told = ("CI", "ORT_", "PYTEST", "XDG_", "GITHUB_", "TF_BUILD")
-    environ = {name: text for name, text in os.environ.items() if not name.startswith(told)}
+    # The runtime sends nothing if it detects a test run, so hide the variables of one.
+    hidden = ("CI", "ORT_", "PYTEST", "XDG_", "GITHUB_", "TF_BUILD")
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(hidden)}
     code = "import sys; from pathlib import Path; from blur.imaging.matting.session import *; "
     code += "from blur.imaging.matting.models import MODELS; "
     code += "open_model(MODELS['u2netp'], Path(sys.argv[1]), threads=1)"
