@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`per_minute` requests a minute on average; a rested key may send `burst` at once."""
+    """`per_minute` requests a minute on average, and up to `burst` at once after a pause."""
 
     per_minute: int
     burst: int
@@ -15,20 +15,20 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStatus:
-    """Where a key stands with its rate limit after a call."""
+    """The rate limit of a key after a call."""
 
     limit: RateLimit
     remaining: int
-    """Requests it could send right now."""
+    """Requests that the key can send now."""
     reset_s: int
-    """Whole seconds, rounded up, until the whole burst is there again."""
+    """Whole seconds, rounded up, until the whole burst is available again."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """Where a key and its account stand after a call: what the answer's headers tell."""
+    """The account and the rate limit of its key after a call, for the response's headers."""
 
     credits_charged: int | None
-    """None where the charge was sent and no answer came: it may have arrived."""
+    """None if the charge was sent but not confirmed, so it is unknown."""
     credits_left: int
     rate: RateLimitStatus

@@ -1,4 +1,4 @@
-"""The composition root: builds what is built once, and names the routes; nothing else."""
+"""The composition root: builds the service and its routes, and does nothing else."""
 
 from __future__ import annotations
 
@@ -48,23 +48,22 @@ def build_app(
     opens_model: bool = True,
     with_metrics: bool = True,
 ) -> Router:
-    """Open the store, load the model and return the handler that Lambda and servers call.
+    """Open the stores, load the model and return the handler that Lambda and servers call.
 
-    Without a `logger` of the caller's, lines of JSON go to standard output. A handler that is
-    not meant to blur photos `opens_model` only if it has to after all. `with_metrics` prints
-    lines of metrics for CloudWatch.
+    Without a `logger`, JSON lines go to standard output. With `opens_model=False` the model is
+    opened at the first photo. `with_metrics` prints metrics for CloudWatch.
 
     Raises:
-        ModelMissingError: the weights are not where the settings say.
-        ValueError: there is no such model, or no such kind of store.
+        ModelMissingError: the model's file is missing.
+        ValueError: the model or the kind of a store is unknown.
 
     """
     spec, threads = get_model_spec(settings.model), settings.threads()
     set_thread_count(threads)
     model = cache(partial(open_model, spec, settings.model_dir, threads=threads))
-    # ONNX Runtime opens a model without Python's lock: the clients are made meanwhile.
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        opening = beside.submit(model) if opens_model else None
+    # ONNX Runtime releases the GIL while it opens a model, so the clients are built meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        opening = executor.submit(model) if opens_model else None
         storage, store = open_storage(settings.media), open_account_store(settings.accounts)
     if opening:
         opening.result()
@@ -97,7 +96,7 @@ def build_app(
 
 
 def open_uploads(store: UploadStore | None, settings: Settings) -> Uploads | None:
-    """Return the uploads of the store, if there is one."""
+    """Return the uploads in this store, or None without a store."""
     if store is None:
         return None
     return Uploads(
@@ -109,14 +108,14 @@ def open_uploads(store: UploadStore | None, settings: Settings) -> Uploads | Non
 
 
 def site_routes(settings: Settings, store: UploadStore | None) -> Routes:
-    """Return the routes of the page, if it is there."""
+    """Return the routes of the page, or none if its folder does not exist."""
     origin, url = store.origin if store else str, settings.public_url.rstrip("/")
     site = Site(settings.site_dir, storage_origin=origin, public_url=url, price=settings.price)
     return site.routes() if settings.site_dir.is_dir() else {}
 
 
 def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -> Routes:
-    """Return every route of the API; those of uploads are there where uploads are."""
+    """Return the routes of the API; the route for uploads needs a storage for them."""
 
     def blur(request: HttpRequest) -> HttpResponse:
         key = keys.parse(request.headers.get("apikey", ""))
@@ -151,7 +150,7 @@ def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -
 
 
 def upload_route(service: BlurService, uploads: Uploads) -> Route:
-    """Return the route that offers uploads: free, and counted by the rate limit."""
+    """Return the route that presigns uploads: it is free and counts in the rate limit."""
 
     def create_upload(request: HttpRequest) -> HttpResponse:
         key = keys.parse(request.headers.get("apikey", ""))

@@ -1,7 +1,7 @@
-"""The way to AWS that every client takes: one botocore session for all of them.
+"""One botocore session for all AWS clients.
 
-A session reads botocore's tables of endpoints, partitions and defaults once for all of its
-clients; with a session each, the second client's start takes as long as the first one's.
+A session reads botocore's tables of endpoints, partitions and defaults once for all its clients.
+With a session for each client, the second client would start as slowly as the first.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from botocore.session import Session, get_session
 
 @cache
 def session() -> Session:
-    """Return the session; it finds region and credentials where boto always does.
+    """Return the session; it reads region and credentials as boto does.
 
-    At DEBUG botocore logs the parameters of each request, a picture's bytes among them, so it
-    is kept to warnings whatever level an operator gives the root logger.
+    At DEBUG, botocore logs the parameters of each request, images included, so it logs only
+    warnings, independent of the root logger's level.
     """
     logging.getLogger("botocore").setLevel(logging.WARNING)
     return get_session()

@@ -1,4 +1,4 @@
-"""The largest values that settings, the operators' commands and the stores accept.
+"""The largest values that settings, commands and stores accept.
 
 With these values every computed sum, product and date fits 64 bits, an HTTP header, a DynamoDB
 key and `datetime`.

@@ -1,4 +1,4 @@
-"""The machine's clock, read only here; all other code gets the time as an argument."""
+"""The machine's clock, the only place that reads it; other code gets the time as an argument."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from blur.accounts.model import Instant
 
 
 def now() -> Instant:
-    """Return the present instant, in microseconds since 1970-01-01 UTC."""
+    """Return the current time, in microseconds since 1970-01-01 UTC."""
     return Instant(time.time_ns() // 1000)

@@ -1,7 +1,7 @@
-"""All errors that the API answers with.
+"""All errors that the API returns.
 
-Each class is one row of the contract: its HTTP status, its `code` and whether the client
-may try again. They are raised anywhere and mapped to a response once, in `api.response`.
+Each class is one row of the contract, with its HTTP status and its `code`. Any module can raise
+them; `api.response` maps them to responses.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """A call that ends in one of the contract's errors; only a `LostError` can be charged.
+    """An error of the contract; only a call that ends with `LostError` can be charged.
 
-    `message` is shown to the client, so it never carries keys, paths or other internals.
+    Clients see `message`, so it never contains keys, paths or other internals.
     `account_status` is the account after the call, if the key is valid.
     """
 
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
     is_free: ClassVar[bool] = True
-    """Whether it is certain that nothing was charged."""
+    """True if it is certain that nothing was charged."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class ApiError(Exception):
         account_status: AccountStatus | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep what the response shows; `retry_after_s` is set if a retry can help."""
+        """Keep the content of the response; `retry_after_s` is set if a retry can help."""
         super().__init__(message)
         self.message = message
         self.retry_after_s = retry_after_s
@@ -52,7 +52,7 @@ class ApiError(Exception):
 
 
 class InvalidRequestError(ApiError):
-    """The body is not the multipart form that the contract asks for."""
+    """The request is not a valid form or JSON document of the contract."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_request"
 
@@ -64,7 +64,7 @@ class InvalidImageError(ApiError):
 
 
 class InvalidParameterError(ApiError):
-    """A form field is missing or out of its range; each field has a class below."""
+    """A form field is missing or not valid; each field has a class below."""
 
 
 class InvalidRadiusError(InvalidParameterError):
@@ -116,22 +116,22 @@ class InvalidIdempotencyKeyError(ApiError):
 
 
 class InvalidApiKeyError(ApiError):
-    """The key is missing, malformed, unknown, revoked or expired; all are answered the same."""
+    """The key is missing, malformed, unknown, revoked or expired; all get the same response."""
 
     status, code = HTTPStatus.UNAUTHORIZED, "invalid_api_key"
 
     def __init__(self) -> None:
-        """Use one message for all, so that no answer shows which keys exist."""
+        """Use one message for all, so that a response never shows which keys exist."""
         super().__init__("The ApiKey header is missing or its key is not valid.")
 
 
 class InsufficientCreditsError(ApiError):
-    """The key is valid but its account's balance does not cover this image."""
+    """The balance of the account is lower than the price of the call."""
 
     status, code = HTTPStatus.PAYMENT_REQUIRED, "insufficient_credits"
 
     def __init__(self, price: int, account_status: AccountStatus) -> None:
-        """Name the price and the balance."""
+        """Put the price and the balance into the message."""
         credits_ = "1 credit" if price == 1 else f"{price} credits"
         left = account_status.credits_left
         message = f"This call costs {credits_}; the account has {left} left."
@@ -150,8 +150,8 @@ class UploadNotFoundError(ApiError):
     status, code = HTTPStatus.NOT_FOUND, "upload_not_found"
 
     def __init__(self) -> None:
-        """Use one message for all, so that no answer shows which uploads exist."""
-        super().__init__("This key has no upload with this id, or the upload has expired.")
+        """Use one message for all, so that a response never shows which uploads exist."""
+        super().__init__("This key has no upload with this id, or it has expired. Upload it again.")
 
 
 class MethodNotAllowedError(ApiError):
@@ -165,31 +165,31 @@ class MethodNotAllowedError(ApiError):
 
 
 class IdempotencyConflictError(ApiError):
-    """The `Idempotency-Key` was used before, with another image or other parameters."""
+    """The `Idempotency-Key` was used before, with another photo or other parameters."""
 
     status, code = HTTPStatus.CONFLICT, "idempotency_conflict"
 
 
 class IdempotencyInProgressError(ApiError):
-    """The first call with this `Idempotency-Key` has not ended yet."""
+    """The first call with this `Idempotency-Key` is still running."""
 
     status, code = HTTPStatus.CONFLICT, "idempotency_in_progress"
 
 
 class ImageTooLargeError(ApiError):
-    """More pixels, or more bytes, than the service takes; the message says which."""
+    """The photo has too many pixels, or the request or the upload has too many bytes."""
 
     status, code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "image_too_large"
 
 
 class NoSubjectError(ApiError):
-    """The model finds nothing in the photo that stands out from a background."""
+    """The model finds no subject in the photo."""
 
     status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "no_subject"
 
 
 class RateLimitError(ApiError):
-    """The key has used up its requests for now."""
+    """The key has reached its rate limit."""
 
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_exceeded"
 
@@ -206,19 +206,19 @@ class InternalError(ApiError):
 
     def __init__(self) -> None:
         """Give no internal details."""
-        super().__init__("The service failed to answer this request. Nothing was charged.")
+        super().__init__("The service failed to process this request. Nothing was charged.")
 
 
 class LostError(InternalError):
-    """The process that worked on the request ended before it had answered.
+    """The process that handled the request ended before it sent the response.
 
-    It can have ended at any point, also after the picture was charged.
+    That can be at any point, also after the charge.
     """
 
     is_free = False
 
     def __init__(self) -> None:
-        """Explain how to send the request again."""
+        """Describe how to repeat the request safely."""
         message = (
             "The service lost this request. Send it again with the same"
             " Idempotency-Key: it is charged at most once."
@@ -227,7 +227,7 @@ class LostError(InternalError):
 
 
 class UnavailableError(ApiError):
-    """The accounts or the large files cannot be reached, or time ran out; nothing was charged."""
+    """Accounts or storage are unavailable, or the deadline has passed; nothing is charged."""
 
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"
 
@@ -238,6 +238,6 @@ class OverloadedError(ApiError):
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"
 
     def __init__(self, *, retry_after_s: int) -> None:
-        """Use one message for all, with the seconds to wait."""
+        """Keep the seconds to wait."""
         message = "The server has too many requests at the moment. Nothing was charged."
         super().__init__(message, retry_after_s=retry_after_s)

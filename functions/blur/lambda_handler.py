@@ -1,6 +1,6 @@
-"""Lambda's entry. Importing this module is the cold start: it is the one that acts on import.
+"""Lambda's entry point. Importing this module is the cold start; no other module acts on import.
 
-Lambda runs it in the INIT phase, with the environment's full CPU, before the first event:
+Lambda imports it in the INIT phase, with full CPU, before the first event:
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 

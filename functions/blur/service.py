@@ -1,4 +1,4 @@
-"""The use case: hold the price, blur the photo, settle; or give the credit back."""
+"""The use case: reserve the price, blur the photo, then settle the hold or refund it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from blur.timing import Deadline
 
 STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
-"""What a call goes through, in the order of its `Server-Timing`."""
+"""The steps of a call, in the order of `Server-Timing`."""
 
 ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
 """The first fields of the options. A later field is in a fingerprint only if its value differs from
@@ -53,36 +53,36 @@ class BlurRequest:
 
 @dataclass(frozen=True, slots=True)
 class BlurResult:
-    """The result, the state of key and account after it, and whether it repeats a paid call."""
+    """The image, the account's status after the call, and whether it repeats a paid call."""
 
     image: EncodedImage
     status: AccountStatus
     replayed: bool
     durations_ms: Mapping[str, float] = field(default_factory=dict)
-    """How long each step took, and the whole."""
+    """The time of each step, and of the whole call."""
     link: Link | None = None
-    """Where the image is stored, if it is too large for the answer."""
+    """Set if the image is in storage, because it is too large for the response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurService:
-    """The calls of the API on values; what differs by where it runs is passed in."""
+    """The use cases of the API, without HTTP; stores, clocks and the model are passed in."""
 
     store: CallStore
     model: Callable[[], Predictor]
-    """Return the model, which is opened once."""
+    """Return the model; it is opened once."""
     results: Results
     price: int
     hold_ttl_s: int
     max_pixels: int
     deadline_margin_s: int
     ordinary_cpu_ms: int
-    """CPU of an ordinary photo: a call that is not charged counts as one request for each."""
+    """CPU time of an ordinary photo: an uncharged call counts as one request for each of these."""
     clock: Callable[[], Instant]
     ticks: Callable[[], int]
-    """Nanoseconds that never go back, to measure with."""
+    """Return the nanoseconds of a monotonic clock."""
     cpu_ticks: Callable[[], int]
-    """Nanoseconds of CPU that this process has taken."""
+    """Return the CPU time of this process in nanoseconds."""
     new_hold_id: Callable[[], str]
 
     def blur(
@@ -94,13 +94,13 @@ class BlurService:
         idempotency_key: IdempotencyKey | None = None,
         is_client_connected: Callable[[], bool] = lambda: True,
     ) -> BlurResult:
-        """Blur one photo and charge for it once; `left_ms` is the time until the process is ended.
+        """Blur one photo and charge once; `left_ms` is the time until Lambda stops the process.
 
-        `read` returns what the form asks for. It is called once the price is held, since reading
-        a form and fetching an upload cost something.
+        `read` parses the request. It is called after the price is reserved, because parsing a
+        form and fetching an upload take time and memory.
 
         Raises:
-            ApiError: nothing was charged; `account_status` is set where the key is valid.
+            ApiError: nothing was charged; `account_status` is set if the key is valid.
 
         """
         watch, cpu_begun_ns = Stopwatch(self.ticks), self.cpu_ticks()
@@ -137,10 +137,10 @@ class BlurService:
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:
-        """Authenticate and count a free request; its errors carry the status too.
+        """Authenticate and count a free request; errors in its context get the account's status.
 
         Raises:
-            InvalidApiKeyError, RateLimitError: these come before errors of the request itself.
+            InvalidApiKeyError, RateLimitError: before any error in the request itself.
 
         """
         status = self.store.authorize(key.account_id, key.digest, now_us=self.clock())
@@ -154,7 +154,7 @@ class BlurService:
         """Return the key's account.
 
         Raises:
-            InvalidApiKeyError, RateLimitError: as for any call.
+            InvalidApiKeyError, RateLimitError: as for every call.
 
         """
         return self.store.get_account(key.account_id, key.digest, now_us=self.clock())
@@ -170,7 +170,7 @@ class BlurService:
         )
 
     def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
-        """Return how many more requests the CPU of an uncharged call counts as, if any."""
+        """Return the extra requests that an uncharged call counts as, by its CPU time."""
         cpu_ns = self.cpu_ticks() - cpu_begun_ns
         photos = -(-cpu_ns // (self.ordinary_cpu_ms * MILLISECOND_NS))
         return Weight(photos - 1, status.rate.limit) if photos > 1 else None
@@ -202,7 +202,7 @@ class BlurService:
 
 
 def _identifying(options: BlurOptions) -> dict[str, object]:
-    """Return the fields that a fingerprint is made of."""
+    """Return the options that are part of a fingerprint."""
     values = {each.name: (getattr(options, each.name), each.default) for each in fields(options)}
     return {
         name: value

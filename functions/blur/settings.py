@@ -1,4 +1,4 @@
-"""The environment, read once and frozen; everything below receives values."""
+"""The settings: environment variables, parsed once into a frozen object."""
 
 from __future__ import annotations
 
@@ -43,55 +43,55 @@ AT_MOST = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an operator can set. Each field is the environment variable `BLUR_<FIELD>`."""
+    """The settings. Each field is the environment variable `BLUR_<FIELD>`."""
 
     accounts: str = "sqlite:var/accounts.db"
-    """Where keys and credits live: `sqlite:<path>` or `dynamodb:<table>`."""
+    """Where accounts are stored: `sqlite:<path>` or `dynamodb:<table>`."""
     model: str = "u2netp-light"
     """Name of the model, one of `imaging.matting.models.MODELS`."""
     model_dir: Path = Path("/opt/models")
     """Folder of the ONNX files, where a Lambda layer would mount them."""
     inference_threads: int = 0
-    """Threads of one inference; 0 takes every CPU that the process may use."""
+    """Threads of one inference; 0 uses every CPU that is available to the process."""
     price: int = 1
     """Credits for one image."""
     max_pixels: int = 50_000_000
-    """Largest image, width times height, known from its header before decoding."""
+    """Largest image, width times height, read from its header before decoding."""
     max_body_bytes: int = 20_000_000
-    """Largest request body. On Lambda its own limit of 6 MB of JSON binds first."""
+    """Largest request body. Lambda's own limit of 6 MB of JSON is lower."""
     media: str = ""
-    """Where large results and uploads go: `s3:<bucket>`, `folder:<path>`, or nothing."""
+    """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000
-    """Largest file that may be uploaded there."""
+    """Largest upload."""
     public_url: str = ""
-    """The URL at which clients reach this server, such as `https://api.example.com`. It is put
-    before the paths of upload forms."""
+    """The URL at which clients reach this server, such as `https://api.example.com`. Upload
+    forms need it."""
     max_response_bytes: int = 6_291_556
-    """Largest proxy response; a result beyond it goes to the bucket, if there is one. The
-    default is Lambda's limit, which its own error message names."""
+    """Largest proxy response; a larger result goes to the bucket, if there is one. The default
+    is Lambda's limit, from Lambda's error message."""
     site_dir: Path = Path("/opt/site")
-    """Folder of the page; where there is none, there is no page."""
+    """Folder of the page; without it, there is no page."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     timeout_s: int = 28
-    """Seconds after which Lambda ends a call; of no use anywhere else."""
+    """Seconds after which Lambda stops a call; not used anywhere else."""
     deadline_margin_s: int = 5
-    """Seconds before Lambda's time-out at which a call is given up; 0 gives up none."""
+    """Seconds before Lambda's time-out at which a call is stopped; 0 sets no deadline."""
     queue_wait_s: int = 30
-    """Seconds that a photo waits for a free worker of the embedded server, then it gets a 503."""
+    """Seconds that a photo waits for a free worker of the embedded server before it gets 503."""
     stop_s: int = 30
-    """Seconds that the embedded server has at SIGTERM to finish the requests it has accepted."""
+    """Seconds that the embedded server has after SIGTERM to finish its requests."""
     connections_per_address: int = 256
-    """Connections that the embedded server takes from one client address; 0 sets no limit."""
+    """Connections that the embedded server accepts from one client address; 0 sets no limit."""
     rate_per_minute: int = 100
-    """Requests a minute for each key that has no limit of its own."""
+    """Requests a minute for each key without its own limit."""
     rate_burst: int = 100
-    """Requests that a rested key may send at once."""
+    """Requests that such a key can send at once after a pause."""
     ordinary_cpu_ms: int = 2_000
-    """CPU of an ordinary photo. A call that is not charged counts as one request for each."""
+    """CPU time of an ordinary photo: an uncharged call counts as one request for each of these."""
 
     def __post_init__(self) -> None:
-        """Refuse a value that would only fail later, in the middle of a request."""
+        """Reject values that would fail later, in a request."""
         for name in ("price", "inference_threads", "deadline_margin_s", "connections_per_address"):
             _require(getattr(self, name) >= 0, name, "at least 0")
         for name in POSITIVE:
@@ -108,17 +108,17 @@ class Settings:
         """Build the settings from `BLUR_*` variables.
 
         Raises:
-            ValueError: a variable's text does not fit its field, `BLUR_*` is unknown, or the
-                settings do not fit Lambda and this is Lambda.
+            ValueError: a variable is not valid or unknown, or the settings are not possible on
+                Lambda and this is Lambda.
 
         """
         known = {variable_of(field.name): field for field in fields(cls)}
-        given = {name for name in environ if name.startswith("BLUR_")}
-        if unknown := sorted(given - known.keys()):
+        ours = {name for name in environ if name.startswith("BLUR_")}
+        if unknown := sorted(ours - known.keys()):
             message = f"unknown setting {', '.join(unknown)}"
             raise ValueError(message)
         values: dict[str, Any] = {}
-        for variable in given:
+        for variable in ours:
             field = known[variable]
             values[field.name] = _parse(environ[variable], type(field.default), variable)
         settings = cls(**values)
@@ -127,25 +127,27 @@ class Settings:
         return settings
 
     def require_lambda(self) -> None:
-        """Reject settings with which Lambda would lose pictures that were charged.
+        """Reject settings with which Lambda would lose images that were charged.
 
         Raises:
-            ValueError: a large result has no place to go, or a hold can end before its call.
+            ValueError: large results have no storage, or a hold can expire before its call ends.
 
         """
         is_bucket = self.media.startswith("s3:")
-        _require(is_bucket, "media", "s3:<bucket> on Lambda, which drops answers of more than 6 MB")
+        _require(
+            is_bucket, "media", "s3:<bucket> on Lambda, which drops responses of more than 6 MB"
+        )
         enough = self.hold_ttl_s >= self.timeout_s + CLOCK_SKEW_S
         least = f"at least {variable_of('timeout_s')} and {CLOCK_SKEW_S} s more on Lambda"
         _require(enough, "hold_ttl_s", least)
 
     def threads(self) -> int:
-        """Return how many threads one inference gets."""
+        """Return the number of threads of one inference."""
         return self.inference_threads or usable_cpus()
 
 
 def usable_cpus() -> int:
-    """Return how many CPUs this process may use, which can be fewer than the machine has."""
+    """Return how many CPUs this process can use, which can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,8 +1,8 @@
-"""How far the clocks of two machines can differ without an error in the accounts.
+"""The largest difference between the clocks of two machines that is tolerated.
 
-Where an instant of one machine is compared with the clock of another, this difference is allowed
-for: a hold or a lease is taken over only `CLOCK_SKEW_US` after its end. NTP keeps clocks within
-milliseconds of each other; the allowance is for a machine whose clock has started to drift.
+A comparison of one machine's time with another machine's clock allows for this difference: a hold
+or a lease ends only `CLOCK_SKEW_US` after its expiry. NTP keeps clocks within milliseconds; the
+allowance is for a machine whose clock has started to drift.
 """
 
 from __future__ import annotations

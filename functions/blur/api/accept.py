@@ -9,7 +9,7 @@ from blur.imaging.encode.encoder import OUTPUT_FORMATS
 
 DEFAULT = "png"
 LONGEST = 1000
-"""Characters of the header that are read; a browser's has about a hundred."""
+"""Only this many characters of the header are read; browsers send about a hundred."""
 _WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*")
 
 
@@ -21,14 +21,14 @@ class _Range(NamedTuple):
 class _Score(NamedTuple):
     quality: float
     named: bool
-    """Whether the type is named itself, not just covered by `image/*` or `*/*`."""
+    """Whether the header names the type itself, and not only `image/*` or `*/*`."""
 
 
 def preferred_format(header: str) -> str:
-    """Return the name of a format in `OUTPUT_FORMATS`: of those liked best, the one named itself.
+    """Return the preferred output format; of several, one whose type the header names itself.
 
-    Where that leaves several, or nothing that is acceptable, PNG is: the header is a wish,
-    and an answer in another format is better than none (RFC 9110, 15.5.7).
+    If several are left, or if none is acceptable, it is PNG: a response in another format is
+    better than none (RFC 9110, 15.5.7).
     """
     ranges = [_range(item) for item in header[:LONGEST].lower().split(",")]
     scores = {name: _score(ranges, made.content_type) for name, made in OUTPUT_FORMATS.items()}
@@ -45,7 +45,7 @@ def _range(item: str) -> _Range:
 
 
 def _score(ranges: list[_Range], content_type: str) -> _Score:
-    """Judge a type by the most precise range that covers it (12.5.1)."""
+    """Return the quality of a type by the most specific range that covers it (12.5.1)."""
     for pattern in (content_type, "image/*", "*/*"):
         qualities = [found.quality for found in ranges if found.pattern == pattern]
         if qualities:

@@ -1,4 +1,4 @@
-"""The account as its key's holder sees it: the body of `GET /v2/account`."""
+"""The account as clients see it: the body of `GET /v2/account`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def account_document(view: AccountView) -> dict[str, Any]:
-    """Write the account in JSON's types: credits as integers, instants as RFC 3339 in UTC."""
+    """Return the account as JSON values: credits as integers, times as RFC 3339 in UTC."""
     account, key = view.account, view.key
     return {
         "account_id": account.account_id,
@@ -33,10 +33,10 @@ def account_document(view: AccountView) -> dict[str, Any]:
 
 
 def account_status(view: AccountView) -> AccountStatus:
-    """Tell where the key stands: an inquiry is free."""
+    """Return the account's status; reading it costs nothing."""
     return AccountStatus(credits_charged=0, credits_left=view.account.balance, rate=view.rate)
 
 
 def rfc3339(at_us: Instant) -> str:
-    """Write an instant to the second, as `2026-01-31T12:00:00Z`."""
+    """Return a time with a precision of one second, such as `2026-01-31T12:00:00Z`."""
     return datetime.fromtimestamp(at_us // SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""The request for a picture: the fields of its form and the `Idempotency-Key`, checked."""
+"""The blur request: parses and checks its form fields and its `Idempotency-Key`."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 def parse_blur_request(
     request: HttpRequest, *, max_body_bytes: int, get_upload: GetUpload | None = None
 ) -> BlurRequest:
-    """Return what the request's form asks for; `take` fetches its image from an upload.
+    """Return the parsed blur request; `get_upload` returns the photo of an upload id.
 
-    The image comes last, so that no upload is fetched for a request that is wrong otherwise.
+    The photo is read last, so that no upload is fetched for a request that is not valid.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.
-        InvalidRequestError: the body is not a valid form, or has not exactly one of `image`
-            and `upload_id`.
+        InvalidRequestError: the body is not a valid form, or does not have exactly one of
+            `image` and `upload_id`.
         UploadNotFoundError: this key has no such upload.
         InvalidParameterError: a field is missing, repeated or out of its range.
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
@@ -67,13 +67,13 @@ def parse_blur_request(
         quality=_number(form, "quality", QUALITIES, InvalidQualityError, DEFAULT_QUALITY),
     )
     if "idempotency-key" in request.headers and idempotency_key(request) is None:
-        message = "The Idempotency-Key header takes 1 to 255 visible ASCII characters."
+        message = "The Idempotency-Key header is not valid. Send 1 to 255 visible ASCII characters."
         raise InvalidIdempotencyKeyError(message)
     return BlurRequest(_image(form, get_upload), options)
 
 
 def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:
-    """Return the value of the header, if it is there and valid."""
+    """Return the value of the header, or None if it is missing or not valid."""
     value = request.headers.get("idempotency-key", "")
     return IdempotencyKey(value) if _VISIBLE_ASCII.fullmatch(value) else None
 
@@ -81,10 +81,10 @@ def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:
 def bounded_body(
     request: HttpRequest, max_body_bytes: int, *, offers_uploads: bool = False
 ) -> bytes:
-    """Return the request's body, unless it is too large.
+    """Return the request's body.
 
     Raises:
-        ImageTooLargeError: it is; the message names the way for larger images, if any.
+        ImageTooLargeError: the body is too large. The message names the route for larger photos.
 
     """
     declared = request.headers.get("content-length", "")
@@ -97,22 +97,22 @@ def bounded_body(
 
 
 def _too_large(max_body_bytes: int, *, offers_uploads: bool) -> ImageTooLargeError:
-    way = " Upload a larger image by way of POST /v2/uploads." if offers_uploads else ""
-    return ImageTooLargeError(f"The request has more than {max_body_bytes} bytes.{way}")
+    hint = " Send larger photos with POST /v2/uploads." if offers_uploads else ""
+    return ImageTooLargeError(f"The request has more than {max_body_bytes} bytes.{hint}")
 
 
 def _image(form: Form, get_upload: GetUpload | None) -> bytes:
     images, upload_id = form.all("image"), _text(form, "upload_id", InvalidRequestError)
     if len(images) > 1:
-        message = f"The form has {len(images)} files named 'image'; send one."
+        message = f"The form has {len(images)} files named 'image'. Send one."
         raise InvalidRequestError(message)
     if images and upload_id is not None:
-        message = "The form has both 'image' and 'upload_id'; send one of them."
+        message = "The form has both 'image' and 'upload_id'. Send only one of them."
         raise InvalidRequestError(message)
     if images:
         return images[0]
     if get_upload is None:
-        uploads = "" if upload_id is None else " There are no uploads here."
+        uploads = "" if upload_id is None else " This service does not accept uploads."
         message = f"The form has no file named 'image'.{uploads}"
         raise InvalidRequestError(message)
     if upload_id is None:
@@ -133,9 +133,9 @@ def _number(
         return default
     if text is not None and _WHOLE_NUMBER.fullmatch(text) and int(text) in allowed:
         return int(text)
-    what = "is missing" if text is None else "is not valid"
+    problem = "is missing" if text is None else "is not valid"
     bounds = f"from {allowed.start} to {allowed.stop - 1}"
-    message = f"The field '{name}' {what}: it takes a whole number {bounds}."
+    message = f"The field '{name}' {problem}. Send a whole number {bounds}."
     raise error(message)
 
 
@@ -150,7 +150,7 @@ def _choice(
     if text is None:
         return default
     if text not in choices:
-        message = f"The field '{name}' is not valid: it takes {' or '.join(choices)}."
+        message = f"The field '{name}' is not valid. Send one of: {', '.join(choices)}."
         raise error(message)
     return text
 
@@ -158,7 +158,7 @@ def _choice(
 def _text(form: Form, name: str, error: type[ApiError]) -> str | None:
     values = form.all(name)
     if len(values) > 1:
-        message = f"The field '{name}' is given {len(values)} times; send it once."
+        message = f"The field '{name}' was sent {len(values)} times. Send it once."
         raise error(message)
-    # Undecodable bytes become a character that no choice and no number contains.
+    # Invalid bytes become a replacement character, which no valid value contains.
     return values[0].decode(errors="replace").strip() if values else None

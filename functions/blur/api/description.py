@@ -1,7 +1,7 @@
-"""The API's description, `openapi.json`, as a route.
+"""The route of the API's description, `openapi.json`.
 
-It is `openapi.yaml` in another notation, written by `make openapi`: the function needs no
-reader of YAML, and a call that does not ask for it does not wait for it either.
+`make openapi` writes it from `openapi.yaml`, so the function needs no YAML parser. It is read at
+its first request, not in the cold start.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("openapi.json")
 
 
 def description(request: HttpRequest) -> HttpResponse:
-    """Answer with the description; any page may read it."""
+    """Return the description; pages of any origin can read it."""
     data = _read()
     headers = {**CORS_HEADERS, "Cache-Control": "no-cache"}
     return tagged(data, entity_tag(data), "application/json", headers, request)

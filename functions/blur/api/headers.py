@@ -1,4 +1,4 @@
-"""What the headers of an authenticated answer tell: credits and the rate limit."""
+"""The headers of responses: credits, the rate limit, CORS and timing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from blur.account_status import AccountStatus, RateLimitStatus
 
 POLICY = "requests"
-"""The name that ties the two rate-limit headers together."""
+"""The name of the policy in the two rate-limit headers."""
 
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
-"""No answer is anything but what its Content-Type says, whatever a browser makes of its bytes."""
+"""Browsers must use the Content-Type and not guess another type from the content."""
 
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -23,11 +23,11 @@ CORS_HEADERS = {
         "Retry-After, Idempotent-Replayed, Server-Timing"
     ),
 }
-"""Any page may call the API: what it needs is a key, not a cookie."""
+"""Pages of any origin can call the API: it needs a key, not a cookie."""
 
 
 def account_headers(status: AccountStatus) -> dict[str, str]:
-    """Return the call's cost, if it is known, the balance, and how many requests may follow."""
+    """Return the call's cost, if it is known, the balance and the rate limit."""
     charged = status.credits_charged
     return {
         **({} if charged is None else {"X-Credits-Charged": str(charged)}),
@@ -37,16 +37,16 @@ def account_headers(status: AccountStatus) -> dict[str, str]:
 
 
 def server_timing(durations_ms: Mapping[str, float]) -> str:
-    """Write the Server-Timing field (W3C Server Timing), in milliseconds."""
+    """Return the Server-Timing header (W3C Server Timing), in milliseconds."""
     return ", ".join(f"{name};dur={duration:.1f}" for name, duration in durations_ms.items())
 
 
 def _rate_headers(rate: RateLimitStatus) -> dict[str, str]:
-    """Write the fields of draft-ietf-httpapi-ratelimit-headers-10.
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers-10.
 
-    The policy's quota `q` is what a rested key may send at once, and its window `w` the
-    seconds in which that much comes back. Of the current standing, `r` is what may be sent
-    right now and `t` the seconds until the whole quota is there again.
+    In the policy, `q` is the number of requests that can be sent at once after a pause, and `w`
+    the seconds until the same number is available again. In the current state, `r` is the number
+    that can be sent now, and `t` the seconds until the whole quota is available.
     """
     window_s = -(-60 * rate.limit.burst // rate.limit.per_minute)
     return {

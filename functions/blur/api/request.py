@@ -1,6 +1,6 @@
-"""A REST API proxy event, read as the HTTP request it came from.
+"""The HTTP request of a REST API proxy event.
 
-The event's format is API Gateway's "Lambda proxy integration" input, payload version 1.0:
+The event has the format of API Gateway's "Lambda proxy integration" input, payload version 1.0:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
 
@@ -29,8 +29,8 @@ SINGLETON_HEADERS = (
     "Idempotency-Key",
     "Transfer-Encoding",
 )
-"""Headers that a request can have only once. Of two values, a proxy can read one and this service
-the other (RFC 9110, 5.3)."""
+"""Headers that can be sent only once. Of two values, a proxy could read one and this service the
+other (RFC 9110, 5.3)."""
 
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -44,9 +44,9 @@ def always_connected() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request: header names in lower case, the body still as the event carries it.
+    """One request: header names in lower case, the body encoded as in the event.
 
-    What a request has of a key or a photo is left out of the text that Python makes of it.
+    Keys and photos are not in its `repr`.
     """
 
     method: str
@@ -56,28 +56,28 @@ class HttpRequest:
     raw_body: str = field(repr=False)
     is_base64: bool
     left_ms: int
-    """Milliseconds until the process that answers it is ended."""
+    """Milliseconds until Lambda stops the process."""
     public_path: str = field(repr=False)
-    """The path as the client has it: a stage of the gateway comes first in it."""
+    """The path in the client's URL, which starts with the stage of API Gateway."""
     is_client_connected: Callable[[], bool] = field(default=always_connected, repr=False)
-    """Return whether the client can still receive the answer; True where that is unknown."""
+    """Return whether the client is still connected; True if that is unknown."""
     repeated_headers: tuple[str, ...] = ()
-    """The singleton headers that the request has more than once."""
+    """The singleton headers that were sent more than once."""
 
     def body(self) -> bytes:
         """Return the body's bytes.
 
-        A gateway that knows the body is binary sends base64 and says so. One that does not
-        sends text: either one character for each byte, or the base64 without the flag,
-        which cannot be mistaken for a form, since `-` is not in its alphabet.
+        A gateway sends a binary body as base64 with a flag. One that takes it for text sends
+        one character for each byte, or base64 without the flag; base64 has no `-`, with which
+        every form starts.
 
         Raises:
-            InvalidRequestError: the event says base64 and it is not.
+            InvalidRequestError: the body has the base64 flag but is not base64.
 
         """
         if self.is_base64:
             return _decode_base64(self.raw_body)
-        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # which every form begins with
+        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # every form starts with them
             return _decode_base64(self.raw_body)
         try:
             return self.raw_body.encode("latin-1")
@@ -91,7 +91,7 @@ def from_event(
     left_ms: int = LONGEST_MS,
     is_client_connected: Callable[[], bool] = always_connected,
 ) -> HttpRequest:
-    """Read a proxy event, whatever of it is missing or null."""
+    """Read a proxy event; any part of it can be missing or null."""
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),
         path=_path(event),
@@ -106,9 +106,9 @@ def from_event(
     )
 
 
-def _path(told: Mapping[str, Any]) -> str:
-    """Return the path, its control characters as on the wire: no route and no header has any."""
-    return _CONTROL.sub(lambda found: quote(found[0]), str(told.get("path") or "/"))
+def _path(source: Mapping[str, Any]) -> str:
+    """Return the path with control characters percent-encoded, as the client sent them."""
+    return _CONTROL.sub(lambda match: quote(match[0]), str(source.get("path") or "/"))
 
 
 def _public_path(event: Mapping[str, Any]) -> str:
@@ -119,21 +119,21 @@ def _public_path(event: Mapping[str, Any]) -> str:
 def _decode_base64(text: str) -> bytes:
     try:
         return pybase64.b64decode(text, validate=True)
-    except ValueError as error:  # which binascii.Error is too
-        message = "The event marks the request body as base64, but it is not."
+    except ValueError as error:  # the superclass of binascii.Error
+        message = "The request body is not valid base64."
         raise InvalidRequestError(message) from error
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """Take the last value of each header, as API Gateway's own single-value form does."""
+    """Return the last value of each header, as in API Gateway's `headers`."""
     many = event.get("multiValueHeaders") or {}
     last = {name: values[-1] for name, values in many.items() if values}
-    told = {**last, **(event.get("headers") or {})}
-    return {name.lower(): value for name, value in told.items() if value is not None}
+    headers = {**last, **(event.get("headers") or {})}
+    return {name.lower(): value for name, value in headers.items() if value is not None}
 
 
 def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """Count names in any case. Where there is no multi-value form, two cases are two headers."""
+    """Return the repeated singleton headers; names that differ only in case are the same."""
     many = event.get("multiValueHeaders") or {}
     one = {name: [value] for name, value in (event.get("headers") or {}).items()}
     counts: Counter[str] = Counter()
@@ -143,8 +143,8 @@ def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _request_id(event: Mapping[str, Any]) -> str:
-    """Derive our id from the gateway's, so that its access log and ours name the same call."""
-    given = (event.get("requestContext") or {}).get("requestId")
-    if isinstance(given, str) and _GATEWAY_ID.fullmatch(given):
-        return f"req_{given}"
+    """Return an id that contains API Gateway's, so that both logs show the same id."""
+    gateway_id = (event.get("requestContext") or {}).get("requestId")
+    if isinstance(gateway_id, str) and _GATEWAY_ID.fullmatch(gateway_id):
+        return f"req_{gateway_id}"
     return f"req_{uuid.uuid4()}"

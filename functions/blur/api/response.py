@@ -1,4 +1,4 @@
-"""The contract's answers: a picture, an account or an error, each with its headers."""
+"""The responses of the contract: images, JSON documents and errors, with their headers."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _LONGEST = 10**15
-"""A number with more digits than any that an answer's headers tell."""
+"""A number with more digits than any number in a response's headers."""
 
 
 def image_response(result: BlurResult, request_id: str) -> Response[Any]:
-    """Answer with the image's bytes.
+    """Return the image, or a redirect if it is in storage.
 
-    An image that is kept elsewhere is answered with 303 See Other (RFC 9110, 15.4.4): a
-    client that follows it gets the same bytes by GET.
+    The redirect is 303 See Other (RFC 9110, 15.4.4), so clients fetch the image with GET.
     """
     if result.link:
         return _redirect(result, result.link, request_id)
@@ -44,11 +43,11 @@ def image_response(result: BlurResult, request_id: str) -> Response[Any]:
 
 
 def max_inline_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image whose proxy response has at most so many bytes.
+    """Return the size of the largest image whose proxy response has at most this many bytes.
 
-    A response is JSON around base64, four characters for each three bytes. The headers are
-    taken with the longest values that they can have, so the answer is never too large, and
-    short of the limit by a few hundred bytes at most.
+    A proxy response is JSON with the image as base64, four characters for three bytes. The
+    calculation uses the longest possible headers, so a response never exceeds the limit; it can
+    be a few hundred bytes below it.
     """
     longest = AccountStatus(
         _LONGEST, _LONGEST, RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
@@ -72,12 +71,12 @@ def json_response(
     account_status: AccountStatus | None = None,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Response[str]:
-    """Answer with a JSON object."""
+    """Return a JSON object."""
     return _json(status, body, _headers(request_id, account_status))
 
 
 def error_response(error: ApiError, request_id: str) -> Response[str]:
-    """Answer with exactly `{"error": {code, message, request_id[, retry_after]}}`."""
+    """Return exactly `{"error": {code, message, request_id[, retry_after]}}`."""
     body: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
@@ -90,14 +89,14 @@ def error_response(error: ApiError, request_id: str) -> Response[str]:
 
 
 def no_content(request_id: str) -> Response[str]:
-    """Answer an upload that has arrived with 204 No Content, as S3 does."""
+    """Return 204 No Content, as S3 does for a stored upload."""
     return Response(HTTPStatus.NO_CONTENT.value, None, "", _headers(request_id, None))
 
 
 def encode_body(response: Response[Any]) -> Response[Any]:
-    """Put bytes into base64, as a proxy response has them, long before powertools would.
+    """Encode a binary body as base64, which proxy responses need.
 
-    It would use the standard library, which takes 50 times as long: 17 ms for 4.4 MB.
+    powertools would use the standard library, which takes 50 times as long: 17 ms for 4.4 MB.
     """
     if isinstance(response.body, bytes):
         response.body = pybase64.b64encode_as_string(response.body)
@@ -106,7 +105,7 @@ def encode_body(response: Response[Any]) -> Response[Any]:
 
 
 def proxy_response(response: Response[Any]) -> dict[str, Any]:
-    """Return an answer without base64 as the proxy response that the resolver makes of it."""
+    """Return a text response as the proxy response that powertools would build."""
     headers = {**response.headers, "Content-Type": response.content_type}
     return {
         "statusCode": response.status_code,
@@ -116,7 +115,7 @@ def proxy_response(response: Response[Any]) -> dict[str, Any]:
 
 
 def preflight_response(allowed: Sequence[str], request_id: str) -> Response[str]:
-    """Answer OPTIONS, which a browser asks before it sends the `ApiKey` header."""
+    """Return the response to OPTIONS, which browsers send before a request with `ApiKey`."""
     methods = ", ".join(allowed)
     headers = _headers(request_id, None) | {
         "Allow": methods,

@@ -1,7 +1,7 @@
-"""From any event to an answer of the contract, with one line in the log for each.
+"""Routes an event to its handler, and logs one line for each response.
 
-The resolver keeps the event it works on in a class attribute, and the logger and the
-metrics keep theirs too, so one process answers one event at a time, as Lambda has it.
+powertools keeps the current event in a class attribute, and its logger and metrics have state
+too, so a process handles one event at a time, as on Lambda.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Invocation(Protocol):
-    """What is read of Lambda's context object, which other callers have to make up."""
+    """The part of Lambda's context object that is used; other callers provide the same."""
 
     @property
     def aws_request_id(self) -> str:
@@ -42,20 +42,20 @@ class Invocation(Protocol):
         ...
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the process."""
+        """Return the milliseconds until Lambda stops the process."""
         ...
 
 
 HttpResponse: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
-"""Path without its last slash → method → what answers it."""
+"""Path without its last slash → method → handler."""
 UNROUTED = "(no route)"
-"""What the log has in place of a path that is none of ours."""
+"""The log shows this instead of a path that is not a route."""
 METHODS = frozenset(method.value for method in HTTPMethod)
 UNKNOWN_METHOD = "(unknown)"
 MAX_LOGGED_CHARS = 8000
-"""Longest text of one field of the log: a message can quote what a client sent."""
+"""Longest text of a log field: a message can quote the request."""
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
@@ -70,15 +70,15 @@ class Router:
         metrics: Metrics | None = None,
         quiet: Collection[str] = (),
     ) -> None:
-        """Register each route with powertools' resolver, which takes a last slash or none.
+        """Register the routes with powertools' resolver; a last slash is optional.
 
-        Successful answers of the routes in `quiet` are logged at DEBUG.
+        Successful responses of the routes in `quiet` are logged at DEBUG.
         """
         self._routes = routes
         self._quiet = frozenset(quiet)
         self._logger = logger
         self._metrics = metrics
-        # Said, not left to POWERTOOLS_DEV, which would have each event printed: key, photo and all.
+        # Explicit, because POWERTOOLS_DEV would otherwise print each event with its key and photo.
         self._resolver = APIGatewayRestResolver(debug=False)
         for path, methods in routes.items():
             for method, route in methods.items():
@@ -93,7 +93,7 @@ class Router:
         return self._routes
 
     def __call__(self, event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
-        """Answer one REST API proxy event with a proxy response (both payload version 1.0)."""
+        """Return the proxy response to a REST API proxy event (both payload version 1.0)."""
         started = time.monotonic()
         request = from_event(
             event,
@@ -114,8 +114,8 @@ class Router:
         if self._metrics:
             self._metrics.add_metric("Answers", MetricUnit.Count, 1)
             self._metrics.add_metric("Duration", MetricUnit.Milliseconds, duration_ms)
-            # They go to standard output. If that is a file on a full disk, the answer, which can be
-            # charged already, is still sent. A logger handles this error itself.
+            # Metrics are printed. If standard output is a file on a full disk, the response, which
+            # can be charged already, is still sent. The logger handles this error itself.
             with suppress(OSError):
                 self._metrics.flush_metrics()
         is_quiet = status < HTTPStatus.BAD_REQUEST and _route(request.path) in self._quiet
@@ -137,7 +137,7 @@ class Router:
         return "GET" if request.method == "HEAD" and "GET" in methods else request.method
 
     def _logged_path(self, path: str) -> str:
-        """Return the path's route, and no other path: a client may have put its key there."""
+        """Return the path if it is a route; another path could contain a key by mistake."""
         return _route(path) if _route(path) in self._routes else UNROUTED
 
     def _request(self) -> HttpRequest:
@@ -145,35 +145,35 @@ class Router:
         return request
 
     def _register(self, path: str, method: str, route: Route) -> None:
-        # The resolver compiles each rule as a regular expression: a bare dot matches anything.
+        # The resolver compiles each rule as a regular expression.
         @self._resolver.route(re.escape(path), method)
         def answer() -> HttpResponse:
             return response.encode_body(route(_without_repeated_headers(self._request())))
 
     def _no_route(self, _: Exception) -> HttpResponse:
-        """Tell an unknown path from a known one with another method (RFC 9110, 15.5.6)."""
+        """Return 404 for an unknown path, and 405 for another method (RFC 9110, 15.5.6)."""
         request = self._request()
         methods = self._routes.get(_route(request.path))
         if methods is None:
             return self._error_response(NotFoundError("There is no such route."))
-        taken = with_head(methods)
-        allowed = (*taken, "OPTIONS")
+        accepted = with_head(methods)
+        allowed = (*accepted, "OPTIONS")
         if request.method == "OPTIONS":
             return response.preflight_response(allowed, request.request_id)
-        message = f"This route takes {' or '.join(taken)}."
+        message = f"This route accepts {', '.join(accepted)}."
         return self._error_response(MethodNotAllowedError(message, allowed=allowed))
 
     def _error_response(self, error: ApiError) -> HttpResponse:
         self._logger.append_keys(code=error.code)
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
-            # Only the kind of the error: its message can quote the request or the answer.
+            # Only the class: the message can quote the request or the response.
             self._logger.append_keys(cause=type(error.__cause__).__name__)
         if self._metrics:
             self._metrics.add_metric(error.code, MetricUnit.Count, 1)
         return response.error_response(error, self._request().request_id)
 
     def _internal_error(self, error: Exception) -> HttpResponse:
-        self._logger.error("a request broke", extra=logged_exception(error))
+        self._logger.error("a request failed", extra=logged_exception(error))
         return self._error_response(InternalError())
 
 
@@ -185,12 +185,12 @@ def _without_repeated_headers(request: HttpRequest) -> HttpRequest:
 
 
 def with_head(methods: Collection[str]) -> Sequence[str]:
-    """Return the methods of a route, with HEAD where there is GET."""
+    """Return the methods of a route, and HEAD if it has GET."""
     return (*methods, "HEAD") if "GET" in methods else tuple(methods)
 
 
 def without_body(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer to HEAD: the headers of GET, its Content-Length, and no body."""
+    """Return the response to HEAD: headers and Content-Length of GET, without the body."""
     headers = dict(answer["multiValueHeaders"])
     if answer["statusCode"] not in _WITHOUT_LENGTH:
         text = answer["body"] or ""
@@ -200,12 +200,12 @@ def without_body(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def logged_method(method: str) -> str:
-    """Return the method as the log shows it: a client can send anything, also its key."""
+    """Return the method for the log; another word could contain a key by mistake."""
     return method if method in METHODS else UNKNOWN_METHOD
 
 
 def logged_exception(error: BaseException) -> dict[str, str]:
-    """Return an exception's name and the end of its traceback, as the log shows them."""
+    """Return an exception's name and the end of its traceback, for the log."""
     text = "".join(traceback.format_exception(error))
     return {"exception_name": type(error).__name__, "exception": text[-MAX_LOGGED_CHARS:]}
 

@@ -1,7 +1,7 @@
-"""The page and the reference: the files of `site/`, each with an entity tag and a strict policy.
+"""The page and the reference: the files of `site/`, with entity tags and a strict policy.
 
-Only what is in the table is served, so no path of a client's ever reaches the file system. A
-file is read when it is first asked for: the cold start of an API call waits for none of them.
+Only the files in the table are served, so a client's path never reaches the file system. A file is
+read at its first request, not in the cold start.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 SCRIPT, STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
 PLAIN = "index.txt"
-"""What `/` says to a client that does not ask for HTML, such as curl."""
+"""The content of `/` for clients that do not accept HTML, such as curl."""
 PREVIEW = "preview.jpg"
-"""The picture of a link preview (`og:image`)."""
+"""The image of a link preview (`og:image`)."""
 ASSETS = {
     "icon.svg": "image/svg+xml",
     "favicon.ico": "image/x-icon",
@@ -57,49 +57,49 @@ ASSETS = {
     "guides.json": "application/json",
 }
 FRESH_S = 300
-"""How long a browser takes an asset without asking again: on Lambda, asking costs a call."""
+"""How long a browser uses an asset without a new request, which costs a call on Lambda."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A folder with every file that is named above."""
+    """The folder with all files in the tables above."""
 
     folder: Path
     storage_origin: Callable[[], str]
-    """Where uploads go and large results lie, if not here; else the empty text."""
+    """The origin of uploads and large results; empty if it is this server."""
     public_url: str = ""
-    """Where visitors reach the page; link previews need the address of their picture whole."""
+    """The page's public URL; link previews need an absolute URL of their image."""
     price: int = 1
-    """Credits for one result, which the page names before a call."""
+    """Credits for one result; the page shows it before a call."""
     _read: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def routes(self) -> Routes:
-        """Return a route for each page and each asset; none of them needs a key or a store."""
+        """Return a route for each page and asset; they need neither a key nor a store."""
         pages = {path: {"GET": self._page(path, name)} for path, name in PAGES.items()}
         return pages | {f"/{name}": {"GET": self._asset(name)} for name in ASSETS}
 
     def _page(self, path: str, name: str) -> Route:
         def page(request: HttpRequest) -> HttpResponse:
-            if elsewhere := canonical(request.public_path, is_root=path == "/"):
-                return _moved(elsewhere, request.request_id)
+            if location := canonical(request.public_path, is_root=path == "/"):
+                return _redirect(location, request.request_id)
             wants_html = "html" in request.headers.get("accept", "").lower()
-            shown, kind = (PLAIN, TEXT) if path == "/" and not wants_html else (name, HTML)
+            file, content_type = (PLAIN, TEXT) if path == "/" and not wants_html else (name, HTML)
             headers = page_headers(self.storage_origin()) | {
                 "Cache-Control": "no-cache",
                 "Vary": "Accept",
             }
-            return self._answer(shown, kind, headers, request)
+            return self._respond(file, content_type, headers, request)
 
         return page
 
     def _asset(self, name: str) -> Route:
         def asset(request: HttpRequest) -> HttpResponse:
             headers = {"Cache-Control": f"public, max-age={FRESH_S}"}
-            return self._answer(name, ASSETS[name], headers, request)
+            return self._respond(name, ASSETS[name], headers, request)
 
         return asset
 
-    def _answer(
+    def _respond(
         self, name: str, content_type: str, headers: Mapping[str, str], request: HttpRequest
     ) -> HttpResponse:
         data, tag = self._file(name)
@@ -109,11 +109,11 @@ class Site:
         if name not in self._read:
             data = (self.folder / name).read_bytes()
             if name in PAGES.values():
-                data = self._filled_in(data)
+                data = self._with_settings(data)
             self._read[name] = data, entity_tag(data)
         return self._read[name]
 
-    def _filled_in(self, page: bytes) -> bytes:
+    def _with_settings(self, page: bytes) -> bytes:
         page = page.replace(
             b'name="price" content="1"', f'name="price" content="{self.price}"'.encode()
         )
@@ -122,35 +122,35 @@ class Site:
 
 
 def entity_tag(data: bytes) -> str:
-    """Return a strong entity tag (RFC 9110, 8.8.3): the same bytes, the same tag."""
+    """Return a strong entity tag (RFC 9110, 8.8.3), a digest of the content."""
     return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
 
 
 def tagged(
     data: bytes, tag: str, content_type: str, headers: Mapping[str, str], request: HttpRequest
 ) -> HttpResponse:
-    """Answer with the bytes, or with 304 Not Modified to a client that has them already.
+    """Return the content, or 304 Not Modified if the client has it already.
 
-    Text goes into the event as text, since not every gateway turns base64 back into it.
+    Text is sent as text, since not every gateway decodes base64.
     """
-    told = {
+    headers = {
         **headers,
         "ETag": tag,
         "X-Request-Id": request.request_id,
     }
     known = request.headers.get("if-none-match", "")
     if tag in {each.strip().removeprefix("W/") for each in known.split(",")}:
-        return _response(HTTPStatus.NOT_MODIFIED, None, "", told)
+        return _response(HTTPStatus.NOT_MODIFIED, None, "", headers)
     is_text = content_type in {HTML, TEXT, SCRIPT, STYLE, "image/svg+xml", "application/json"}
     body = data.decode() if is_text else data
-    return _response(HTTPStatus.OK, content_type, body, told)
+    return _response(HTTPStatus.OK, content_type, body, headers)
 
 
 def page_headers(storage_origin: str) -> dict[str, str]:
-    """Return what keeps a page to itself: no script, style or request from anywhere else.
+    """Return the security headers of a page: no scripts, styles or requests of other origins.
 
-    `storage_origin` is the one other place that it may talk to. Trusted Types close the ways by
-    which a text could become markup: https://www.w3.org/TR/trusted-types/
+    `storage_origin` is the only other origin that the page can send requests to. Trusted Types
+    keep text from becoming markup: https://www.w3.org/TR/trusted-types/
     """
     policy = {
         "default-src": "'none'",
@@ -165,17 +165,17 @@ def page_headers(storage_origin: str) -> dict[str, str]:
         "trusted-types": "'none'",
     }
     return {
-        "Content-Security-Policy": "; ".join(f"{name} {told}" for name, told in policy.items()),
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
     }
 
 
 def canonical(public_path: str, *, is_root: bool) -> str | None:
-    """Return where a page's relative links work, relative to where it was asked for.
+    """Return the relative URL at which a page's relative links work, or None if they do here.
 
-    A stage is part of the path that the browser shows: `/prod` has to become `/prod/`, and
-    `/prod/docs/` `/prod/docs`. None where it is right as it is.
+    The browser's path includes the stage: `/prod` has to become `/prod/`, and `/prod/docs/` has to
+    become `/prod/docs`.
     """
     if public_path.endswith("/") == is_root:
         return None
@@ -183,7 +183,7 @@ def canonical(public_path: str, *, is_root: bool) -> str | None:
     return f"./{name}/" if is_root else f"../{name}"
 
 
-def _moved(location: str, request_id: str) -> HttpResponse:
+def _redirect(location: str, request_id: str) -> HttpResponse:
     headers = {"Location": location, "X-Request-Id": request_id, "Cache-Control": "no-store"}
     return _response(HTTPStatus.PERMANENT_REDIRECT, None, "", headers)
 
@@ -191,5 +191,5 @@ def _moved(location: str, request_id: str) -> HttpResponse:
 def _response(
     status: HTTPStatus, content_type: str | None, body: str | bytes, headers: Mapping[str, str]
 ) -> HttpResponse:
-    told: dict[str, Any] = {**headers, **NOSNIFF}
-    return Response(status.value, content_type, body, told)
+    all_headers: dict[str, Any] = {**headers, **NOSNIFF}
+    return Response(status.value, content_type, body, all_headers)

@@ -1,4 +1,4 @@
-"""What an upload is asked for with, as JSON or as a form, and what it is answered with."""
+"""The request for an upload, as JSON or as a form, and its response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 10_000
 MAX_FIELDS = 20
 CONTENT_TYPES = (*(f"image/{name.lower()}" for name in INPUT_FORMATS), "image/heif")
-"""The media types of the formats that are read; HEIC goes by two."""
+"""The media types of the supported formats; HEIC has two."""
 
 _LOOPBACK_HOST = re.compile(
     r"(localhost|127(\.(0|[1-9][0-9]{0,2})){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
@@ -32,38 +32,39 @@ _WHOLE_NUMBER = re.compile(r"0*[1-9][0-9]{0,14}")
 
 
 def read_upload(request: HttpRequest) -> tuple[str, int]:
-    """Return the content type and the size in bytes of the file that is to be uploaded.
+    """Return the content type and the size in bytes of the file that will be uploaded.
 
     Raises:
-        ImageTooLargeError: the request itself is too large.
-        InvalidRequestError: it is neither a JSON object nor a form.
+        ImageTooLargeError: the request's body is too large.
+        InvalidRequestError: the body is neither a JSON object nor a form.
         InvalidContentTypeError, InvalidBytesError: the field is missing or not valid.
 
     """
     fields = _fields(request)
     content_type, size = fields.get("content_type"), fields.get("bytes")
     if content_type not in CONTENT_TYPES:
-        message = f"The field 'content_type' takes one of {', '.join(CONTENT_TYPES)}."
+        types = ", ".join(CONTENT_TYPES)
+        message = f"The field 'content_type' is missing or not valid. Send one of: {types}."
         raise InvalidContentTypeError(message)
     if isinstance(size, bool) or not _WHOLE_NUMBER.fullmatch(str(size)):
-        message = "The field 'bytes' takes the file's size, a whole number of at least 1."
+        message = "The field 'bytes' is missing or not valid. Send a whole number of at least 1."
         raise InvalidBytesError(message)
     return str(content_type), int(str(size))
 
 
-def upload_document(offer: PresignedUpload, request: HttpRequest) -> dict[str, Any]:
-    """Write the offer in JSON's types.
+def upload_document(upload: PresignedUpload, request: HttpRequest) -> dict[str, Any]:
+    """Return the upload as JSON values.
 
-    Where the store does not know its address, only a Host header that names loopback completes
-    the URL. Any client can send another Host, or X-Forwarded-Proto, so the URL then stays relative
-    to the request's (RFC 3986, 5).
+    If the store does not know its address, the Host header completes the URL only if it is a
+    loopback address. Clients can send any other Host or X-Forwarded-Proto, so the URL then stays
+    relative to the request's (RFC 3986, 5).
     """
-    url = offer.form.url
+    url = upload.form.url
     return {
-        "upload_id": offer.upload_id,
+        "upload_id": upload.upload_id,
         "url": url if "://" in url else f"{_loopback_url(request)}{url}",
-        "fields": dict(offer.form.fields),
-        "expires_at": rfc3339(Instant(offer.form.expires_us)),
+        "fields": dict(upload.form.fields),
+        "expires_at": rfc3339(Instant(upload.form.expires_us)),
     }
 
 

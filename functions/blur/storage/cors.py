@@ -1,14 +1,13 @@
-"""Which pages a browser lets read the bucket: the CORS configuration, as PutBucketCors has it.
+"""The bucket's CORS configuration, in the format of PutBucketCors.
 
-A page's fetch() that the API redirects (303) arrives here as GET. It has `Origin: null` where
-the API was another origin than the page already, and the headers that the page set itself:
-the browser drops the body's own and `Authorization`, no others, and asks by a preflight first
-(https://fetch.spec.whatwg.org/#http-redirect-fetch). Any origin is safe to allow, since no
-cookie opens an object, only its link does.
+When the API redirects (303) a page's fetch(), the browser sends a GET to the bucket. If the API had
+another origin than the page, the GET has `Origin: null`. It keeps the headers that the page set,
+except `Authorization` and those of the body, so the browser sends a preflight first
+(https://fetch.spec.whatwg.org/#http-redirect-fetch). Every origin is allowed: access needs a signed
+link, not a cookie.
 
-A page that shows how far its upload has come listens to it, and listening asks for a preflight
-of the form's POST (https://xhr.spec.whatwg.org/#the-send()-method); what may be posted is the
-form's signed policy's to say.
+A progress listener of an upload causes a preflight of the form's POST
+(https://xhr.spec.whatwg.org/#the-send()-method). The form's signed policy limits the upload.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ class FolderStore:
     def _only_one(self, name: str) -> Iterator[None]:
         with self._receiving_lock:
             if name in self._receiving:
-                message = "This form is already being sent. Wait for it, or request a new form."
+                message = "An upload with this form is in progress. Wait, or request a new form."
                 raise IdempotencyInProgressError(message, retry_after_s=RETRY_AFTER_S)
             self._receiving.add(name)
         try:
@@ -240,5 +240,5 @@ def _writable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = "The storage for large files does not work. Nothing was charged."
+        message = "The storage for uploads has failed. Nothing was charged."
         raise UnavailableError(message, retry_after_s=1) from error

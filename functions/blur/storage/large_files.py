@@ -76,7 +76,7 @@ class Uploads:
 
         """
         if size_bytes > self.max_bytes:
-            message = f"An upload has at most {self.max_bytes} bytes."
+            message = f"An upload can have at most {self.max_bytes} bytes."
             raise ImageTooLargeError(message)
         upload_id = self.new_id()
         form = self.store.presign_upload(

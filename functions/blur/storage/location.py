@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The stores of a location; None where it does not have one."""
+    """The stores of a location; None for a store that it does not have."""
 
     uploads: UploadStore | None = None
     results: ResultStore | None = None

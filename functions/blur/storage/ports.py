@@ -1,4 +1,4 @@
-"""The ports: what the service needs of a place for large files.
+"""The ports of the storage for large files.
 
 `bucket.BucketStore` implements both; `folder.FolderStore` implements only `UploadStore`, since
 the embedded server can send a result of any size. Names are paths such as `results/9Xb…`; the

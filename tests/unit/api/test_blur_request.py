@@ -78,16 +78,16 @@ def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
 @pytest.mark.parametrize(
     ("field", "text", "error", "says"),
     [
-        ("radius", "51", InvalidRadiusError, "'radius' is not valid: .* from 0 to 50"),
+        ("radius", "51", InvalidRadiusError, "'radius' is not valid. .* from 0 to 50"),
         ("radius", "-1", InvalidRadiusError, "'radius' is not valid"),
         ("radius", "", InvalidRadiusError, "'radius' is not valid"),
         ("radius", "0000000007", InvalidRadiusError, "'radius' is not valid"),
         ("radius", b"\xff7", InvalidRadiusError, "'radius' is not valid"),
-        ("quality", "0", InvalidQualityError, "'quality' is not valid: .* from 1 to 100"),
+        ("quality", "0", InvalidQualityError, "'quality' is not valid. .* from 1 to 100"),
         ("quality", "101", InvalidQualityError, "'quality' is not valid"),
-        ("blur", "box", InvalidBlurError, "'blur' is not valid: .*gaussian or bokeh"),
-        ("mode", "", InvalidModeError, "'mode' is not valid: .*background or "),
-        ("format", "PNG", InvalidFormatError, "'format' is not valid: .*png or "),
+        ("blur", "box", InvalidBlurError, "'blur' is not valid. Send one of: gaussian, bokeh"),
+        ("mode", "", InvalidModeError, "'mode' is not valid. Send one of: background, "),
+        ("format", "PNG", InvalidFormatError, "'format' is not valid. Send one of: png, "),
     ],
 )
 def test_a_field_out_of_its_range_is_named_with_its_range(
@@ -122,7 +122,7 @@ def test_a_missing_radius_is_called_missing() -> None:
 )
 def test_a_field_sent_twice_is_refused_by_its_own_error(field: str, error: type[ApiError]) -> None:
     form = [(name, value) for name, value in FORM if name != field]
-    with pytest.raises(error, match=f"'{field}' is given 2 times"):
+    with pytest.raises(error, match=f"'{field}' was sent 2 times"):
         parse_blur_request(request(*form, (field, "7"), (field, "7")), max_body_bytes=MOST)
 
 
@@ -166,7 +166,11 @@ def test_no_upload_is_fetched_for_an_order_that_is_wrong_otherwise() -> None:
     ("fields", "uploads", "says"),
     [
         ((), False, "has no file named 'image'.$"),
-        ((("upload_id", "up-1"),), False, "no file named 'image'. There are no uploads here.$"),
+        (
+            (("upload_id", "up-1"),),
+            False,
+            "no file named 'image'. This service does not accept uploads.$",
+        ),
         ((), True, "no file named 'image' and no 'upload_id'"),
         ((("image", "a"), ("image", "b")), True, "has 2 files named 'image'"),
         ((("image", "a"), ("upload_id", "up-1")), True, "both 'image' and 'upload_id'"),
@@ -205,7 +209,7 @@ def test_who_sends_too_much_is_told_of_uploads_where_there_are_some(
     declared: dict[str, str],
 ) -> None:
     form = request(body=bytes(MOST + 1), **declared)
-    with pytest.raises(ImageTooLargeError, match=r"bytes\. Upload a larger image by way of POST"):
+    with pytest.raises(ImageTooLargeError, match=r"bytes\. Send larger photos with POST"):
         parse_blur_request(form, max_body_bytes=MOST, get_upload=lambda _: b"")
     with pytest.raises(ImageTooLargeError, match=r"more than 1000 bytes\.$"):
         parse_blur_request(form, max_body_bytes=MOST)

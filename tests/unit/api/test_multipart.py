@@ -136,11 +136,11 @@ def test_as_much_as_any_client_sends_is_read() -> None:
 @pytest.mark.parametrize(
     ("content_type", "says"),
     [
-        ("", "Send the image as multipart/form-data"),
-        ("text/plain; boundary=b", "Send the image as multipart/form-data"),
-        ("multipart/form-data", "no valid multipart boundary"),
-        ("multipart/form-data; boundary=", "no valid multipart boundary"),
-        ("multipart/form-data; boundary=\xe9", "no valid multipart boundary"),
+        ("", "Send the request as multipart/form-data"),
+        ("text/plain; boundary=b", "Send the request as multipart/form-data"),
+        ("multipart/form-data", "no valid boundary"),
+        ("multipart/form-data; boundary=", "no valid boundary"),
+        ("multipart/form-data; boundary=\xe9", "no valid boundary"),
         ("multipart/form-data; boundary=" + "b" * 10_000, "malformed"),
     ],
 )

@@ -158,7 +158,7 @@ def test_another_method_is_told_those_that_the_route_takes(router: Router, path:
     answer = call(router, "PUT", path)
     assert answer["statusCode"] == 405
     assert answer["multiValueHeaders"]["Allow"] == ["GET, POST, HEAD, OPTIONS"]
-    assert json.loads(answer["body"])["error"]["message"] == "This route takes GET or POST or HEAD."
+    assert json.loads(answer["body"])["error"]["message"] == "This route accepts GET, POST, HEAD."
     assert call(router, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
 
 
@@ -198,7 +198,7 @@ def test_what_breaks_is_told_to_the_log_and_not_to_the_client(
     assert json.loads(answer["body"])["error"]["code"] == "internal_error"
     assert "/broken" not in answer["body"]
     broke, answered = lines(log)
-    assert (broke["level"], broke["message"]) == ("ERROR", "a request broke")
+    assert (broke["level"], broke["message"]) == ("ERROR", "a request failed")
     assert "RuntimeError: /broken" in broke["exception"]
     assert broke["request_id"] == answered["request_id"] == "req_id"
     assert (answered["status"], answered["code"]) == (500, "internal_error")
