@@ -1,4 +1,4 @@
-"""What tests of every kind share: the model, and the servers that one of each is enough of."""
+"""Fixtures for all tests: the model, and the shared servers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def dynamodb() -> Iterator[DynamoDBLocal]:
 
 @pytest.fixture(scope="session")
 def dynamodb_table(dynamodb: DynamoDBLocal) -> str:
-    """One table for all tests, for making one takes long; each test has accounts of its own."""
+    """One table for all tests, because creating one is slow; each test has separate accounts."""
     return dynamodb.create_table("accounts")
 
 

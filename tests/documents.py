@@ -1,4 +1,4 @@
-"""The documentation, and what stands in it between fences."""
+"""The documents, and their code blocks."""
 
 from __future__ import annotations
 

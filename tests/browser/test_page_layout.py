@@ -115,7 +115,7 @@ def test_the_heading_of_the_list_keeps_a_distance_from_its_buttons(phone: Visit)
     assert button["y"] - heading["y"] - heading["height"] >= 2 * LEAST_MARGIN_PX
 
 
-def test_the_code_names_its_file_after_what_it_does(visit: Visit) -> None:
+def test_the_code_names_its_file_after_the_mode(visit: Visit) -> None:
     assert "-o blurred.jpg" in visit.page.inner_text("#sample")
     visit.page.check("input[value=cutout]", force=True)
     assert "-o cutout.png" in visit.page.inner_text("#sample")

@@ -60,7 +60,7 @@ class ApiResponse:
 
 @dataclass
 class Clock:
-    """A clock that stands still until a test moves it."""
+    """A clock that a test moves."""
 
     at_us: int
 
@@ -104,13 +104,13 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteAccountStore]:
 
 @pytest.fixture
 def log() -> io.StringIO:
-    """Return what the handler's log is written to."""
+    """Return the stream of the handler's log."""
     return io.StringIO()
 
 
 @pytest.fixture
 def call(store: SqliteAccountStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
-    """Return the handler as a function from an event to its answer."""
+    """Return the handler as a function from an event to its response."""
     del store  # it is there before the handler opens it
     handler = build_app(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
     return lambda event: ApiResponse(handler(event, InvocationContext()))

@@ -1,4 +1,4 @@
-"""When something breaks inside: the client is told nothing of it, the log everything."""
+"""Internal errors: the response has no details, the log has all."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def unreachable(*_: object, **__: object) -> None:
     raise UnavailableError(message, retry_after_s=1)
 
 
-def test_a_charge_that_no_answer_confirms_is_in_no_header(
+def test_an_unconfirmed_charge_is_in_no_header(
     call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SqliteAccountStore, "settle", unreachable)
@@ -83,7 +83,7 @@ def test_the_log_has_the_traceback_under_the_same_request_id(
     assert "Traceback" in told[0]["exception"]
 
 
-def test_the_log_has_the_kind_of_what_made_a_store_unavailable(
+def test_the_log_has_the_kind_of_error_that_made_a_store_unavailable(
     call: Call, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

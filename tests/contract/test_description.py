@@ -1,4 +1,4 @@
-"""openapi.yaml against the code that it describes and the document that says the same."""
+"""openapi.yaml, compared with the code and with docs/api.md."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def codes_of(response: dict[str, Any]) -> set[str]:
 
 
 def code_texts() -> dict[str, list[str]]:
-    """Return what is told of each code, by its name."""
+    """Return the descriptions of each code, by its name."""
     told = defaultdict(list)
     for response in API["components"]["responses"].values():
         for _, own in [
@@ -78,7 +78,7 @@ def field(name: str) -> dict[str, Any]:
     return found
 
 
-def test_the_function_serves_what_the_source_says() -> None:
+def test_the_function_serves_the_description_of_the_source() -> None:
     assert SERVED.read_text("utf-8") == served(), "run `make openapi`"
 
 
@@ -111,7 +111,7 @@ def test_the_fields_bounds_and_choices_are_the_codes_own() -> None:
     assert field("format")["enum"] == list(OUTPUT_FORMATS)
 
 
-def test_what_may_be_uploaded_is_the_codes_own() -> None:
+def test_the_media_types_of_uploads_are_those_of_the_code() -> None:
     form = SCHEMAS["UploadForm"]["properties"]
     assert set(form["content_type"]["enum"]) == set(CONTENT_TYPES)
     assert form["bytes"]["maximum"] == Settings().max_upload_bytes
@@ -145,7 +145,7 @@ def test_every_code_is_described_under_its_status_and_no_other_is() -> None:
     assert named == {e.code for e in leaves(ApiError)}
 
 
-def test_the_document_says_the_same_of_each_code() -> None:
+def test_the_document_has_the_description_of_each_code() -> None:
     rows = dict(re.findall(r"^\| \d{3} \| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
     texts = code_texts()
     assert set(rows) == set(texts)
@@ -163,7 +163,7 @@ def test_the_document_has_every_field_and_header() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_an_answer_has_the_headers_that_are_described_and_no_other(file: Path, call: Call) -> None:
+def test_responses_have_exactly_the_described_headers(file: Path, call: Call) -> None:
     event = json.loads(file.read_text("utf-8"))
     answer = call(event)
     response = described_answer(event, answer.status)

@@ -1,4 +1,4 @@
-"""Each event in `events/` through the handler, against the answer its name promises."""
+"""Each event in `events/`: the handler's response has the status and code of its name."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def test_a_preflight_allows_the_key_header_for_any_page(call: Call) -> None:
     assert answer.headers["access-control-allow-methods"] == "POST, OPTIONS"
 
 
-def test_a_wrong_method_is_told_the_right_ones(call: Call) -> None:
+def test_a_wrong_method_gets_a_list_of_the_allowed_ones(call: Call) -> None:
     answer = answer_to(EVENTS / "405-method_not_allowed.json", call)
     assert answer.headers["allow"] == "POST, OPTIONS"
 
 
-def test_a_refused_rate_is_told_how_long_to_wait(call: Call, clock: Clock) -> None:
+def test_a_429_has_the_time_to_wait(call: Call, clock: Clock) -> None:
     event = json.loads((EVENTS / "429-rate_limit_exceeded.json").read_text())
     refused = call(event)
     wait_s = refused.error["retry_after"]
@@ -105,7 +105,7 @@ def test_a_refused_rate_is_told_how_long_to_wait(call: Call, clock: Clock) -> No
     assert call(event).status == 200
 
 
-def test_the_account_shows_what_its_key_may_know(call: Call) -> None:
+def test_the_account_shows_only_the_data_for_its_key(call: Call) -> None:
     body = json.loads(answer_to(EVENTS / "200-account.json", call).body)
     assert body["balance"] == FUNDS
     assert body["held"] == 0
@@ -115,7 +115,7 @@ def test_the_account_shows_what_its_key_may_know(call: Call) -> None:
     assert len(body["key"]["prefix"]) < len(make.FUNDED) // 2
 
 
-def test_the_files_are_what_the_script_beside_them_writes() -> None:
+def test_the_files_are_those_that_make_py_writes() -> None:
     made = make.all_events()
     assert {file.stem for file in FILES} == set(made)
     for file in FILES:
@@ -126,7 +126,7 @@ def test_the_files_are_what_the_script_beside_them_writes() -> None:
 def test_every_error_of_the_contract_that_a_request_can_cause_has_an_event() -> None:
     shown = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
     shown |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
-    shown |= {"internal_error", "temporarily_unavailable", "overloaded"}  # nobody's request
+    shown |= {"internal_error", "temporarily_unavailable", "overloaded"}  # an unknown request
     assert shown == codes(ApiError)
 
 

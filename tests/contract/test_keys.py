@@ -1,4 +1,4 @@
-"""Keys that are not valid: turned away, and the malformed ones before any store is asked."""
+"""Keys that are not valid are rejected, malformed ones without a request to the store."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_1000_malformed_keys_are_refused_and_the_store_is_not_asked(
     assert watched.asked == []
 
 
-def test_no_picture_is_looked_at_for_a_key_that_is_not_good(
+def test_no_picture_is_read_for_a_key_that_is_not_valid(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def looked_at(*_: object, **__: object) -> None:
@@ -114,7 +114,7 @@ def test_no_picture_is_looked_at_for_a_key_that_is_not_good(
     assert {key: call(make.blur(key)).status for key in refused} == refused
 
 
-def test_1000_unknown_keys_are_refused_alike_and_change_nothing(
+def test_1000_unknown_keys_get_the_same_response_and_change_nothing(
     watched_call: Call, watched: Watched, store: SqliteAccountStore, clock: Clock
 ) -> None:
     chance = random.Random(0)

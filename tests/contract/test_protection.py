@@ -34,16 +34,14 @@ def require_protected(response: ApiResponse) -> None:
 
 
 @pytest.mark.parametrize("file", CALLS, ids=lambda file: file.stem)
-def test_every_answer_of_the_api_is_what_it_says_and_kept_by_nobody(file: Any, call: Call) -> None:  # noqa: ANN401 - a path
+def test_api_responses_have_their_type_and_no_cache(file: Any, call: Call) -> None:  # noqa: ANN401 - a path
     response = call(json.loads(file.read_text()))
     assert response.status == int(file.stem[:3])
     require_protected(response)
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_what_broke_inside_is_kept_by_nobody_either(
-    call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_internal_error_cannot_be_cached(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("blur.imaging.matting.session.Model.predict")
     response = call(make.blur())
     assert response.status == 500
@@ -52,7 +50,7 @@ def test_what_broke_inside_is_kept_by_nobody_either(
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_framed_by_none_and_tells_none_where_it_was(path: str, call: Call) -> None:
+def test_a_page_cannot_be_framed_and_sends_no_referrer(path: str, call: Call) -> None:
     response = call(get(path))
     require_protected(response)
     assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
@@ -65,7 +63,7 @@ def test_a_page_is_framed_by_none_and_tells_none_where_it_was(path: str, call: C
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_a_file_of_the_page_is_what_it_says(name: str, call: Call) -> None:
+def test_a_file_of_the_page_has_its_content_type(name: str, call: Call) -> None:
     response = call(get(f"/{name}"))
     require_protected(response)
     assert response.headers["cache-control"] == f"public, max-age={FRESH_S}"

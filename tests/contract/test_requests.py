@@ -1,4 +1,4 @@
-"""What clients send in other shapes than the events', and what they are answered."""
+"""Requests in other forms than those of the events, and their responses."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_header_names_are_taken_in_any_case(call: Call) -> None:
     assert call(event).status == 200
 
 
-def test_headers_may_come_only_as_multi_value_headers(call: Call) -> None:
+def test_headers_can_arrive_only_as_multi_value_headers(call: Call) -> None:
     assert call({**make.blur(), "headers": None}).status == 200
 
 
@@ -62,7 +62,7 @@ def test_a_body_that_only_claims_to_be_base64_is_an_invalid_request(call: Call) 
     assert answer.error["code"] == "invalid_request"
 
 
-def test_an_event_without_a_gateway_id_gets_an_id_of_its_own(call: Call) -> None:
+def test_an_event_without_a_gateway_id_gets_a_new_id(call: Call) -> None:
     event = make.event("GET", "/health")
     event["requestContext"] = {}
     first, second = call(event), call(event)
@@ -78,7 +78,7 @@ def test_a_whole_radius_up_to_50_is_taken(radius: str, call: Call) -> None:
 @pytest.mark.parametrize(
     "radius", ["", "-1", "51", "1.5", "1e1", "0x10", "ten", "\u0663", "9" * 5000, "1 2"]
 )
-def test_any_other_radius_is_told_the_range(radius: str, call: Call) -> None:
+def test_any_other_radius_gets_the_allowed_range(radius: str, call: Call) -> None:
     answer = call(make.blur(radius=radius))
     assert (answer.status, answer.error["code"]) == (400, "invalid_radius")
     assert "0 to 50" in answer.error["message"]
@@ -102,7 +102,7 @@ def test_a_missing_radius_is_called_missing(call: Call) -> None:
         (raw_form(*[("more", b"")] * 50), "too many parts"),
     ],
 )
-def test_a_form_that_is_not_right_is_told_why(body: bytes, says: str, call: Call) -> None:
+def test_an_invalid_form_gets_the_reason(body: bytes, says: str, call: Call) -> None:
     answer = call(raw_event(body))
     assert (answer.status, answer.error["code"]) == (400, "invalid_request")
     assert says in answer.error["message"]
@@ -112,7 +112,7 @@ def test_a_form_that_is_not_right_is_told_why(body: bytes, says: str, call: Call
     "content_type",
     ["", "application/json", "multipart/form-data", "multipart/form-data; boundary=", "x;;=\x00"],
 )
-def test_a_body_that_is_no_form_is_an_invalid_request(content_type: str, call: Call) -> None:
+def test_a_body_that_is_not_a_form_is_an_invalid_request(content_type: str, call: Call) -> None:
     answer = call(raw_event(raw_form(("image", b"a"), ("radius", b"5")), content_type))
     assert (answer.status, answer.error["code"]) == (400, "invalid_request")
 
@@ -128,7 +128,7 @@ def test_fields_that_we_do_not_know_are_ignored(call: Call) -> None:
     assert call(make.blur(purpose="portrait")).status == 200
 
 
-def test_an_empty_file_is_no_image(call: Call) -> None:
+def test_an_empty_file_is_not_an_image(call: Call) -> None:
     answer = call(raw_event(raw_form(("image", b""), ("radius", b"5"))))
     assert answer.error["code"] == "invalid_image"
 
@@ -174,7 +174,7 @@ def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
     assert (answer.status, answer.error["code"]) == (413, "image_too_large")
 
 
-def test_a_refused_request_still_tells_where_its_key_stands(call: Call) -> None:
+def test_a_rejected_request_has_the_rate_limit_headers_of_its_key(call: Call) -> None:
     answer = call(make.blur(radius="51"))
     assert answer.headers["x-credits-remaining"] == str(FUNDS)
     assert answer.headers["ratelimit"].startswith('"requests";r=9999;')
@@ -187,7 +187,7 @@ def test_an_unknown_key_learns_nothing_of_any_account(call: Call) -> None:
     assert "ratelimit" not in answer.headers
 
 
-def test_revoked_expired_and_unknown_keys_are_answered_alike(
+def test_revoked_expired_and_unknown_keys_get_the_same_response(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     unknown = call(make.blur(make.UNKNOWN))
@@ -218,7 +218,7 @@ def test_credits_run_out_exactly_at_zero(
         ("*/*", {}, "image/png"),
     ],
 )
-def test_the_parameter_chooses_the_format_and_accept_where_there_is_none(
+def test_the_parameter_chooses_the_format_and_accept_if_it_is_missing(
     accept: str, fields: dict[str, str], content_type: str, call: Call
 ) -> None:
     event = make.blur(make.FUNDED, None, **fields)
@@ -228,7 +228,7 @@ def test_the_parameter_chooses_the_format_and_accept_where_there_is_none(
     assert Image.open(io.BytesIO(answer.body)).size == (192, 192)
 
 
-def test_every_picture_tells_how_long_each_step_took(call: Call) -> None:
+def test_every_picture_has_the_time_of_each_step(call: Call) -> None:
     timing = call(make.blur()).headers["server-timing"]
     steps = dict(item.split(";dur=") for item in timing.split(", "))
     assert list(steps) == [*STEPS, "total"]
@@ -236,7 +236,7 @@ def test_every_picture_tells_how_long_each_step_took(call: Call) -> None:
     assert 0 < sum(parts) <= total + 0.5
 
 
-def test_a_cutout_as_jpeg_stands_on_white(call: Call) -> None:
+def test_a_cutout_as_jpeg_has_a_white_background(call: Call) -> None:
     picture = Image.open(io.BytesIO(call(make.blur(mode="cutout", format="jpeg")).body))
     assert picture.mode == "RGB"
     corner = picture.getpixel((2, 2))

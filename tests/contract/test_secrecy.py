@@ -1,4 +1,4 @@
-"""What no setting of a log, no broken part and no stray request makes the handler write down."""
+"""No log setting, internal error or unusual request makes the handler log a key or a photo."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PHOTO = make.jpeg()
 
 
 def found_in(text: str) -> set[str]:
-    """Return which forms of the funded key or of the photo stand in a text."""
+    """Return the forms of the funded key or of the photo that a text contains."""
     forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}
     return {name for name, form in forms.items() if form in text.encode()}
 
@@ -67,9 +67,7 @@ def test_the_most_talkative_level_writes_down_neither_key_nor_photo(
 
 
 @pytest.mark.parametrize("path", [f"/{make.FUNDED}", f"/v2/account/{make.FUNDED}", "/x" * 4000])
-def test_a_path_that_is_no_route_is_not_written_down(
-    path: str, call: Call, log: io.StringIO
-) -> None:
+def test_an_unknown_path_is_not_logged(path: str, call: Call, log: io.StringIO) -> None:
     assert call(make.event("GET", path)).status == 404
     [line] = map(json.loads, log.getvalue().splitlines())
     assert (line["path"], line["status"]) == (UNROUTED, 404)
@@ -95,7 +93,7 @@ def test_a_traceback_shows_lines_of_code_and_no_values(
     assert found_in(log.getvalue()) == set()
 
 
-def test_what_carries_a_key_a_photo_or_a_link_shows_none_of_it_as_text() -> None:
+def test_objects_with_a_key_a_photo_or_a_link_do_not_show_it_as_text() -> None:
     request = from_event(make.blur(image=PHOTO))
     assert request.headers["apikey"] == make.FUNDED
     carriers = [

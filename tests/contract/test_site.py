@@ -53,7 +53,7 @@ def test_who_has_a_file_already_is_not_sent_it_again(path: str, call: Call) -> N
 
 
 @pytest.mark.parametrize("accept", ["*/*", ""])
-def test_curl_is_told_the_routes_in_plain_text(accept: str, call: Call) -> None:
+def test_curl_gets_the_routes_as_plain_text(accept: str, call: Call) -> None:
     answer = call(get("/", accept))
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.headers["vary"] == "Accept"
@@ -61,7 +61,7 @@ def test_curl_is_told_the_routes_in_plain_text(accept: str, call: Call) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_may_load_and_call_nothing_but_this_service(path: str, call: Call) -> None:
+def test_a_page_can_load_and_call_only_this_service(path: str, call: Call) -> None:
     told = call(get(path)).headers["content-security-policy"]
     policy = dict(part.split(" ", 1) for part in told.split("; "))
     assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
@@ -114,7 +114,7 @@ def test_the_root_takes_no_other_method(call: Call) -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
-def test_any_page_may_read_the_description(call: Call) -> None:
+def test_any_page_can_read_the_description(call: Call) -> None:
     answer = call(get("/openapi.json", "*/*"))
     assert json.loads(answer.body)["openapi"] == "3.1.0"
     assert answer.headers["content-type"] == "application/json"
@@ -133,7 +133,7 @@ def test_the_guides_are_those_of_the_documentation() -> None:
     ]
 
 
-def test_the_reference_says_what_to_do_about_each_code() -> None:
+def test_the_reference_has_a_remedy_for_each_code() -> None:
     text = (SITE / "errors.js").read_text("utf-8")
     remedies = text[text.index("REMEDIES") :]
     codes = {

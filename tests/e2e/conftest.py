@@ -59,14 +59,14 @@ class Customer:
 
 @pytest.fixture(scope="session", autouse=True)
 def _ended_by_signals() -> Iterator[None]:
-    """End everything that was started, also when the run is told to end."""
+    """Stop everything that was started, also when the run is terminated."""
     with ended_by_signals():
         yield
 
 
 @pytest.fixture(scope="session")
 def base_image() -> Iterator[None]:
-    """Run Docker on a machine that has what that takes, and make the base image."""
+    """Start Docker if the machine can run it, and build the base image."""
     machine.install_missing()
     with machine.docker_daemon(), machine.containers_removed():
         machine.make_base_image()
@@ -122,7 +122,7 @@ def s3(stack: None) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def variables(stack: None, dynamodb: DynamoDBLocal, s3: str) -> dict[str, str]:
-    """Return what a container's environment has instead of the template's AWS addresses."""
+    """Return the container's environment variables that replace the template's AWS addresses."""
     del stack
     port = dynamodb.endpoint_url.rpartition(":")[2]
     return {
@@ -150,9 +150,9 @@ def url(
 
 @pytest.fixture(autouse=True)
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
-    """Use up the one request a minute of the limited key, for a minute from now at least.
+    """Use up the limited key's one request a minute, for at least the next minute.
 
-    It may be used up already, but for how long? So it is used as of a minute from now.
+    It can already be used up, for an unknown time. So it is used with a time one minute from now.
     """
     if "store" in request.fixturenames:
         store: AccountStore = request.getfixturevalue("store")

@@ -1,6 +1,6 @@
-"""What the stack needs of this machine; what a context starts, the same context ends.
+"""The programs that the stack needs; each context stops everything that it starts.
 
-On Debian, what is missing is installed by apt: that is the one thing that stays.
+On Debian, apt installs missing packages; only these stay installed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ AWS = {
 
 
 def install_missing(packages: Mapping[str, str] = PACKAGES) -> None:
-    """Install Debian's packages for the commands that are not there; needs root.
+    """Install Debian's packages for missing commands; needs root.
 
     `packages` maps each command to the package that has it.
     """
@@ -63,9 +63,9 @@ def docker_daemon() -> Iterator[None]:
 
 @contextlib.contextmanager
 def containers_removed() -> Iterator[None]:
-    """Remove the containers that the context leaves, such as that of a build step that failed.
+    """Remove the containers that the context leaves, such as that of a failed build step.
 
-    Only what stands on the base image's root file system is ours; another's are left alone.
+    Only containers of the base image are ours; others are not removed.
     """
     others = containers()
     try:
@@ -89,7 +89,7 @@ def started(name: str, command: list[str], *, until: Callable[[], bool]) -> Iter
 
 def make_base_image() -> None:
     """Make the stand-in for AWS's base image, unless this machine has it already."""
-    there = subprocess.run(["docker", "image", "inspect", BASE_IMAGE], capture_output=True)  # noqa: PLW1510 - its code is the answer
+    there = subprocess.run(["docker", "image", "inspect", BASE_IMAGE], capture_output=True)  # noqa: PLW1510 - the exit code is the result
     if there.returncode:
         _logged("base_image", [str(ROOT / "tools" / "base_image.sh")])
 
@@ -106,7 +106,7 @@ def invoke(
     folder: Path,
     **parameters: int,
 ) -> dict[str, Any] | None:
-    """Answer one event in a container of its own; None where the container gave no answer."""
+    """Run one event in a separate container; return None if the container sends no response."""
     arguments = ["--event", written(folder / "event.json", event)]
     arguments += ["--env-vars", written(folder / "env.json", {"Parameters": dict(variables)})]
     if parameters:
@@ -153,13 +153,13 @@ def entry(image: str) -> list[str]:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nobody listens on just now."""
+    """Return a port that is currently free."""
     with socket.create_server((host, 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 def listens(host: str, port: int) -> bool:
-    """Tell whether a connection can be made."""
+    """Return whether a connection can be made."""
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""Programs that a test run starts; none outlives it, whether it passes, fails or is ended."""
+"""The programs of a test run; all stop with it, whether it passes, fails or is terminated."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let the first signal that asks this process to end unwind it, as Ctrl-C does.
+    """Make the first termination signal raise an exception, as Ctrl-C does.
 
-    Further ones are ignored: they would end the clean-up that the first one has begun.
+    Later ones are ignored: they would interrupt the clean-up.
     """
     before = {number: signal.signal(number, _unwind_once) for number in ENDINGS}
     try:
@@ -42,7 +42,7 @@ def started(
     until: Callable[[], bool],
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """Run a program in `folder` until the context ends; it is ready when `until` says so.
+    """Run a program in `folder` until the context ends; it is ready when `until` returns true.
 
     Raises:
         RuntimeError: it is not ready in time; the message has its log's end.
@@ -59,10 +59,10 @@ def started(
 def ran(
     command: list[str], *, folder: Path, log: Path, environ: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
-    """Run a program in `folder` to its end; return its exit code and what it has printed.
+    """Run a program in `folder` to its end; return its exit code and its output.
 
-    `log` gets its standard error. Where this process is asked to end meanwhile, so is the
-    program first, and it may clean up: `subprocess.run` would kill it on the spot. It is asked
+    `log` gets its standard error. If this process is terminated, it first
+    terminates the program, which can clean up; `subprocess.run` would kill it at once. It is asked
     as by Ctrl-C, on which `sam local invoke` removes its container; on SIGTERM it does not. But
     `sam build` ends on SIGTERM only, while a step of a build runs.
     """
@@ -83,10 +83,10 @@ def ran(
 def _program(
     command: list[str], folder: Path, environ: Mapping[str, str], out: IO[str], err: IO[str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program and wait for its end, which comes by itself or is asked for within.
+    """Start a program and wait for its end, or terminate it when the block ends.
 
-    It gets a session of its own, so that Ctrl-C reaches the test run alone, which then ends
-    its programs one after the other.
+    It gets a separate session, so that Ctrl-C reaches only the test run, which then stops its
+    programs one after the other.
     """
     process = subprocess.Popen(
         command,
@@ -108,7 +108,7 @@ def _program(
 
 
 def _end_all(process: subprocess.Popen[bytes]) -> None:
-    """Ask a program to end, and what it runs, without which a shell would not end."""
+    """Terminate a program and its child processes; otherwise a shell would not end."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if process.poll() is None:
             os.killpg(process.pid, number)

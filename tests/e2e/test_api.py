@@ -1,6 +1,6 @@
 """Requests over HTTP through sam's API Gateway to the function in its container.
 
-Nothing here has to do with large images; their routes have a file of their own.
+The routes for large images are tested in a separate file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def post(
     url: str, key: str | None, *, accept: str | None = "*/*", **fields: str
 ) -> requests.Response:
     """Post the sample photo; an `accept` of None sends no such header."""
-    # None is how requests is told to leave out a header that it would send by itself.
+    # None makes requests leave out one of its default headers.
     headers: dict[str, Any] = {"Accept": accept, "ApiKey": key}
     return requests.post(
         f"{url}/v2/rembg/blur/",
@@ -52,7 +52,7 @@ def test_a_client_without_an_accept_header_gets_the_same_photo(
 ) -> None:
     answer = post(url, customer.key, accept=None)
     assert answer.status_code == 200
-    # sam, unlike API Gateway, then leaves the base64 of the proxy response as it is.
+    # sam, unlike API Gateway, then does not decode the base64 of the proxy response.
     content = answer.content
     picture = content if content[:1] == b"\x89" else base64.b64decode(content, validate=True)
     browser = "image/webp,*/*"

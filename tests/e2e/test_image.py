@@ -1,8 +1,8 @@
-"""The function's image itself: what is in it, and with how few rights it works.
+"""The function's image: its content, and the few privileges that it needs.
 
-Lambda runs an image as a user without rights, on a file system of which only /tmp can be
-written. sam's containers are more generous, so these are started by hand, with the Runtime
-Interface Emulator that sam brings.
+Lambda runs an image as an unprivileged user, on a file system on which only /tmp is writable.
+sam's containers are less strict, so these are started by hand, with the Runtime Interface
+Emulator of sam.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def test_the_credit_of_a_killed_call_is_released(
     variables: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    # AVIF of 36 megapixels takes far longer than the time-out, the rest of the work hardly.
+    # AVIF of 36 megapixels takes much longer than the time-out; the other steps do not.
     event = make.blur(customer.key, image=photo(6000, 6000), radius="50", format="avif")
     answer = machine.invoke(event, variables, tmp_path, HoldTtlS=HOLD_TTL_S, **fault)
     assert answer is None

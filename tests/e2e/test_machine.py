@@ -1,4 +1,4 @@
-"""What is left of containers where a run fails or is told to end: nothing."""
+"""No container is left when a run fails or is terminated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/self-hosting.md as it stands: compose.yaml's container, and the proxies in front of it."""
+"""The unchanged commands of docs/self-hosting.md: compose.yaml's container, and the proxies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _packages() -> None:
 
 
 class Project:
-    """A compose project of its own, from the project's compose.yaml."""
+    """A separate compose project, from the project's compose.yaml."""
 
     def __init__(self, name: str, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -47,7 +47,7 @@ class Project:
         }
 
     def run(self, *arguments: str) -> str:
-        """Run a command of compose; return what it printed."""
+        """Run a command of compose; return its output."""
         command = [*self._command, *arguments]
         printed: str = subprocess.check_output(
             command, cwd=machine.ROOT, env=self._environ, text=True
@@ -69,7 +69,7 @@ class Project:
             time.sleep(0.5)
 
     def issue_key(self, credits_: int) -> str:
-        """Issue a key as the document says."""
+        """Issue a key as documented."""
         printed = self.run("exec", "-T", "api", *f"bgblur keys issue --credits {credits_}".split())
         keys: list[str] = re.findall(r"bb_live_\w+", printed)
         return max(keys, key=len)  # the other is its prefix
@@ -228,7 +228,7 @@ def test_large_bodies_work_through_the_documented_nginx(nginx: tuple[str, str], 
         verify=certificate,
     )
     assert answer.status_code in {200, 400}
-    assert "request-id" in str(answer.headers).lower(), "the answer is nginx's own"
+    assert "request-id" in str(answer.headers).lower(), "the response is nginx's own"
 
 
 def test_photos_work_through_the_documented_caddy(caddy: str, key: str) -> None:

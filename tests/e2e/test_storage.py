@@ -1,7 +1,7 @@
 """Photos and results beyond Lambda's 6 MB, through a bucket that containers and clients reach.
 
-The bucket is moto's, which lets everyone in; who may do what is tested in
-`tests/integration/storage`, behind a gate that checks signatures, policies and CORS.
+The bucket is moto's, which checks no permissions; those are tested in
+`tests/integration/storage`, behind a proxy that checks signatures, policies and CORS.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def large_photo() -> bytes:
 
 
 def grained() -> bytes:
-    """Return a photo whose grain keeps its PNG above what Lambda can answer with."""
+    """Return a photo with so much noise that its PNG exceeds Lambda's response limit."""
     with Image.open(make.PHOTO) as sample:
         pixels = np.asarray(sample.convert("RGB").resize((SIDE_PX, SIDE_PX)), np.float32)
     grained = pixels + np.random.default_rng(0).normal(0, 6, pixels.shape)

@@ -1,7 +1,7 @@
-"""Everything that the run has written, searched for its keys and its photos; so it comes last.
+"""Everything that the run has written, searched for its keys and photos; so it runs last.
 
-It makes calls of its own of every kind first, among them one that breaks inside, so that it
-also says something where it is run alone.
+It first makes calls of every kind, including one that fails inside, so that it also works
+without the other tests.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 Written = list[tuple[str, bytes]]
 
 GIVEN = ["event.json", "env.json"]
-"""What the tests write for sam to read: they have keys and photos in them."""
+"""The tests' input files for sam, which contain keys and photos."""
 SAMS_OWN = re.compile(rb"^.* 127\.0\.0\.1 - - \[.*$", re.MULTILINE)
-"""What sam's server says of each request, its path included. API Gateway is told what to log, and
-paths are not among it: `tests/integration/stack/test_template_secrecy.py`."""
+"""sam's server logs each request with its path. API Gateway logs only the configured fields,
+without paths: `tests/integration/stack/test_template_secrecy.py`."""
 LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/]{400}")
 """More than any digest or id has; a picture's base64 has thousands."""
 
@@ -119,7 +119,7 @@ def test_the_functions_logs_contain_no_image_data(tmp_path: Path) -> None:
 def require_whole(
     logs: Written, items: Written, objects: Written, *, broken: str, key: str
 ) -> None:
-    """Check that what is searched is what the run has written: known things are found in it."""
+    """Check that the search covers the run's output: known texts are found in it."""
     [log] = [content.decode() for where, content in logs if where.endswith("start-api.log")]
     assert '"_aws"' in log
     assert '"answered"' in log

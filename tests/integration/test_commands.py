@@ -202,7 +202,7 @@ def test_a_wrong_command_prints_one_clear_line(
         ("BLUR_PRICE", "free", "BLUR_PRICE='free' is not a whole number"),
         ("BLUR_ACCOUNTS", "postgres:x", "neither sqlite"),
         ("BLUR_MODEL", "u3net", "there are u2netp"),
-        ("BLUR_MODEL_DIR", "/nowhere", "/nowhere/u2netp-light.onnx does not exist"),
+        ("BLUR_MODEL_DIR", "/missing", "/missing/u2netp-light.onnx does not exist"),
     ],
 )
 def test_a_wrong_setting_is_named_in_the_error(

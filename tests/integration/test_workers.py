@@ -183,7 +183,7 @@ def test_an_idle_worker_that_dies_loses_no_request(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_worker_outlives_the_front_process(
+def test_workers_end_with_the_front_process(
     number: signal.Signals, tmp_path: Path, model_dir: Path
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir), "--workers", "2") as server:

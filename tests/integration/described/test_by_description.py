@@ -1,4 +1,4 @@
-"""Schemathesis calls a real server with what its description allows, and with what it does not."""
+"""Schemathesis calls a real server with valid and invalid requests of its description."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def served(tmp_path: Path, model_dir: Path) -> Iterator[tuple[str, str]]:
-    """Start a server; return its URL and a key that may call it as often as it likes."""
+    """Start a server; return its URL and a key without a rate limit."""
     env = environment(tmp_path, model_dir, BLUR_MEDIA=f"folder:{tmp_path / 'media'}")
     limits = ["--credits", "10000", "--rate", "60000", "--burst", "10000"]
     with running(tmp_path, env) as server:
@@ -28,7 +28,9 @@ def served(tmp_path: Path, model_dir: Path) -> Iterator[tuple[str, str]]:
         yield server.url, json.loads(done.stdout)["key"]
 
 
-def test_the_server_does_what_it_says_of_itself(served: tuple[str, str], tmp_path: Path) -> None:
+def test_the_server_behaves_as_its_description_states(
+    served: tuple[str, str], tmp_path: Path
+) -> None:
     url, key = served
     done = subprocess.run(
         [

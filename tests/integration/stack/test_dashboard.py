@@ -1,4 +1,4 @@
-"""What is watched is what is emitted, and the documentation says what it means."""
+"""Alarms and widgets use emitted metrics, and the documentation describes each of them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def alarms(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
-    """Return what the handler emits: for one answer, and the code of every error."""
+    """Return the metrics of the handler: for one response, and for the code of every error."""
     settings = Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model_dir=model_dir)
     handler = build_app(settings, logger=Logger(service="test-dashboard", stream=io.StringIO()))
     handler(make.event("GET", "/health"), InvocationContext())
@@ -87,7 +87,7 @@ def test_each_other_metric_is_one_that_aws_publishes(
         assert metric.name in OF_AWS[metric.namespace, named]
 
 
-def test_every_alarm_can_tell_somebody_and_takes_silence_for_well(
+def test_every_alarm_has_an_action_and_treats_missing_data_as_good(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     assert len(alarms) == 6
@@ -96,7 +96,7 @@ def test_every_alarm_can_tell_somebody_and_takes_silence_for_well(
         assert alarm["TreatMissingData"] == "notBreaching", name
 
 
-def test_the_documentation_says_what_each_alarm_and_each_widget_means(
+def test_the_documentation_describes_each_alarm_and_each_widget(
     body: dict[str, Any], alarms: dict[str, dict[str, Any]]
 ) -> None:
     rows = (ROOT / "docs" / "operations.md").read_text("utf-8").splitlines()
@@ -124,7 +124,7 @@ def watched(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metr
 
 
 def spelled_out(row: list[str], before: list[str]) -> list[str]:
-    """Fill in what a row leaves to the one above it.
+    """Fill in the values that a row takes from the row above.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """

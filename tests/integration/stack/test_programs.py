@@ -1,4 +1,4 @@
-"""What `make e2e` starts ends with it, also when it fails or is told to end."""
+"""Programs of `make e2e` stop with it, also if it fails or is terminated."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_program_answers_within_its_context_and_is_gone_behind_it(tmp_path: Pa
     assert not machine.listens("127.0.0.1", port)
 
 
-def test_a_program_is_ended_where_a_test_fails(tmp_path: Path) -> None:
+def test_a_program_is_stopped_if_a_test_fails(tmp_path: Path) -> None:
     port = machine.free_port()
     with contextlib.suppress(ZeroDivisionError), serving(port, tmp_path):
         raise ZeroDivisionError
@@ -66,7 +66,7 @@ def test_a_program_that_does_not_start_is_quoted(tmp_path: Path) -> None:
         pass
 
 
-def test_a_programs_end_is_told(tmp_path: Path) -> None:
+def test_the_end_of_a_program_is_reported(tmp_path: Path) -> None:
     log = tmp_path / "said.log"
     command = ["sh", "-c", "echo result; echo complaint >&2; exit 3"]
     assert programs.ran(command, folder=tmp_path, log=log) == (3, "result\n")
@@ -74,9 +74,7 @@ def test_a_programs_end_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", programs.ENDINGS, ids=lambda number: number.name)
-def test_a_run_that_is_told_to_end_ends_its_programs_first(
-    number: signal.Signals, tmp_path: Path
-) -> None:
+def test_a_terminated_run_stops_its_programs_first(number: signal.Signals, tmp_path: Path) -> None:
     file = tmp_path / "test_run.py"
     file.write_text(RUN)
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.e2e.conftest"]

@@ -25,10 +25,10 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_STOP_S": "of the embedded server only",
     "BLUR_INFERENCE_THREADS": "0 takes the CPUs that come with the memory",
     "BLUR_MAX_BODY_BYTES": "Lambda's own limit is below it",
-    "BLUR_MAX_PIXELS": "what fits into the least memory is the code's to say",
+    "BLUR_MAX_PIXELS": "tests of the code check which photos fit into the smallest memory",
     "BLUR_MAX_RESPONSE_BYTES": "it is Lambda's limit",
-    "BLUR_MAX_UPLOAD_BYTES": "what fits into the least memory is the code's to say",
-    "BLUR_MODEL": "the image has one, and says which",
+    "BLUR_MAX_UPLOAD_BYTES": "tests of the code check which photos fit into the smallest memory",
+    "BLUR_MODEL": "the image has one, and names it",
     "BLUR_MODEL_DIR": "the image has it there",
     "BLUR_PUBLIC_URL": "uploads go to the bucket, whose URL is absolute",
     "BLUR_SITE_DIR": "the image has it there",
@@ -38,7 +38,7 @@ CODES_OF_THE_GATEWAY = {"forbidden"}
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's functions, each as what it is called with."""
+    """YAML with CloudFormation's functions, each replaced by its argument."""
 
 
 def _function(loader: yaml.Loader, _: str, node: yaml.Node) -> object:
@@ -81,7 +81,7 @@ def test_no_hold_that_can_be_deployed_ends_before_the_longest_call(
     assert template["Parameters"]["HoldTtlS"]["MinValue"] >= longest_s + CLOCK_SKEW_S
 
 
-def test_parameters_that_set_a_variable_default_to_what_the_code_does(
+def test_parameters_that_set_a_variable_have_the_defaults_of_the_code(
     template: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
@@ -136,7 +136,7 @@ def test_the_model_layer_is_published_only_if_its_parameter_is_set(
     assert "Layers" not in template["Resources"]["BlurFunction"]["Properties"]
 
 
-def test_a_hold_outlives_the_longest_call(template: dict[str, Any]) -> None:
+def test_a_hold_lasts_longer_than_the_longest_call(template: dict[str, Any]) -> None:
     parameters = template["Parameters"]
     assert parameters["HoldTtlS"]["Default"] > parameters["TimeoutS"]["MaxValue"]
     assert parameters["DeadlineMarginS"]["Default"] < parameters["TimeoutS"]["Default"]
@@ -161,7 +161,7 @@ def test_objects_are_reached_under_their_two_prefixes_only(resources: dict[str, 
     ]
 
 
-def test_pages_may_get_from_the_bucket_with_their_key_and_post_forms(
+def test_pages_can_get_results_from_the_bucket_with_their_key_and_post_forms(
     resources: dict[str, Any],
 ) -> None:
     (rule,) = resources["MediaBucket"]["CorsConfiguration"]["CorsRules"]

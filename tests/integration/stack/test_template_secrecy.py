@@ -1,4 +1,4 @@
-"""What the stack writes down of a request, and who may list what it keeps."""
+"""The logs of the stack have no secrets of requests, and its objects cannot be listed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOGGED = {
     "integrationLatency",
     "error.responseType",
 }
-"""What API Gateway may log: nothing that a client can put its key into."""
+"""The fields that API Gateway can log: none that can contain a client's key."""
 LISTS = {"s3:ListBucket", "s3:ListAllMyBuckets", "dynamodb:Scan", "dynamodb:Query"}
 
 

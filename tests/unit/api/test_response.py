@@ -164,7 +164,7 @@ def test_an_error_that_passes_tells_when_to_come_back_in_body_and_header() -> No
     assert answer.headers["Retry-After"] == "7"
 
 
-def test_a_wrong_method_is_told_the_right_ones() -> None:
+def test_a_wrong_method_gets_a_list_of_the_allowed_ones() -> None:
     failed = MethodNotAllowedError("no", allowed=("GET", "OPTIONS"))
     answer = response.error_response(failed, REQUEST_ID)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, OPTIONS")
