@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 from skimage import data
 
 from blur.imaging.blurring.convolution import normalised_convolution
@@ -13,8 +14,6 @@ from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.resample import downscale, upscale_by
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 
@@ -34,6 +33,15 @@ def flat(height: int, width: int, colour: tuple[int, int, int]) -> RgbU8:
 
 def noise(height: int, width: int, seed: int = 0) -> RgbU8:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def marked() -> Image.Image:
+    """An image whose four corners differ, so that every rotation is visible."""
+    picture = noise(24, 40) // 8 + 100
+    picture[:8, :8] = (255, 0, 0)
+    picture[:8, -8:] = (0, 255, 0)
+    picture[-8:, :8] = (0, 0, 255)
+    return Image.fromarray(picture)
 
 
 def random_alpha(height: int, width: int, seed: int = 0) -> AlphaU8:

@@ -1,3 +1,5 @@
+"""Decoding files of every format to photos, and rejecting broken ones."""
+
 from __future__ import annotations
 
 import struct
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 from tests.unit.imaging.icc_profiles import SRGB
-from tests.unit.imaging.pictures import astronaut, difference, noise, saved
+from tests.unit.imaging.pictures import astronaut, difference, marked, noise, saved
 
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.decode.decoder import Photo, decode
@@ -31,32 +33,6 @@ LOSSLESS = {
 
 def read(data: bytes) -> Photo:
     return decode(data, max_pixels=LIMIT)
-
-
-def marked() -> Image.Image:
-    """An image whose four corners differ, so that every rotation is visible."""
-    picture = noise(24, 40) // 8 + 100
-    picture[:8, :8] = (255, 0, 0)
-    picture[:8, -8:] = (0, 255, 0)
-    picture[-8:, :8] = (0, 0, 255)
-    return Image.fromarray(picture)
-
-
-def oriented(image: Image.Image, orientation: int) -> bytes:
-    """Return a PNG that is stored rotated, with the orientation that turns it upright."""
-    stored = {
-        1: lambda upright: upright,
-        2: lambda upright: upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-        3: lambda upright: upright.transpose(Image.Transpose.ROTATE_180),
-        4: lambda upright: upright.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
-        5: lambda upright: upright.transpose(Image.Transpose.TRANSPOSE),
-        6: lambda upright: upright.transpose(Image.Transpose.ROTATE_90),
-        7: lambda upright: upright.transpose(Image.Transpose.TRANSVERSE),
-        8: lambda upright: upright.transpose(Image.Transpose.ROTATE_270),
-    }[orientation](image)
-    exif = Image.Exif()
-    exif[Base.Orientation] = orientation
-    return saved(stored, "PNG", exif=exif)
 
 
 @pytest.mark.parametrize("file_format", LOSSLESS)
@@ -79,48 +55,6 @@ def test_the_pixels_are_a_writable_uint8_array() -> None:
     assert pixels.dtype == np.uint8
     assert pixels.flags.c_contiguous
     assert pixels.flags.writeable
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_is_turned_upright(orientation: int) -> None:
-    photo = read(oriented(marked(), orientation))
-    np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
-
-
-@pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "TIFF", "PNG", "HEIF", "AVIF"])
-def test_orientation_is_applied_once_in_every_format_that_has_it(
-    file_format: str,
-) -> None:
-    exif = Image.Exif()
-    exif[Base.Orientation] = 6
-    # HEIC stores a separate rotation, which its encoder reads from EXIF bytes only.
-    photo = read(saved(marked(), file_format, exif=exif.tobytes()))
-    turned = np.asarray(marked().transpose(Image.Transpose.ROTATE_270))
-    assert photo.pixels.shape == turned.shape
-    assert difference(photo.pixels, turned).mean() < 20
-
-
-def test_the_alpha_channel_is_turned_with_the_image() -> None:
-    image = marked().convert("RGBA")
-    alpha = noise(24, 40)[..., 0]
-    image.putalpha(Image.fromarray(alpha))
-    photo = read(oriented(image, 8))
-    assert photo.alpha is not None
-    np.testing.assert_array_equal(photo.alpha, alpha)
-
-
-@pytest.mark.parametrize("orientation", [0, 9, 255])
-def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None:
-    exif = Image.Exif()
-    exif[Base.Orientation] = orientation
-    photo = read(saved(marked(), "PNG", exif=exif))
-    np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
-
-
-@pytest.mark.parametrize("exif", [b"Exif\x00\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b"junk"])
-def test_broken_exif_is_ignored(exif: bytes) -> None:
-    photo = read(saved(marked(), "PNG", exif=exif))
-    np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
 
 
 def test_decoding_keeps_only_pixels_and_profile() -> None:

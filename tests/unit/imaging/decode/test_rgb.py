@@ -1,3 +1,5 @@
+"""The samples of every image mode as RGB bytes and alpha."""
+
 from __future__ import annotations
 
 import struct
@@ -6,7 +8,6 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from tests.unit.imaging.icc_profiles import SRGB, cmyk_profile, grey_profile, in_space
 from tests.unit.imaging.pictures import astronaut, difference, noise, saved
 
 from blur.imaging.decode.decoder import Photo, decode
@@ -191,77 +192,6 @@ def test_cmyk_becomes_rgb_and_not_its_negative(file_format: str) -> None:
     options = {"quality": 95} if file_format == "JPEG" else {}
     photo = read(saved(image.convert("CMYK"), file_format, **options))
     assert difference(photo.pixels, np.asarray(image)).mean() < 3
-
-
-def test_an_rgb_profile_and_the_pixels_are_kept() -> None:
-    picture = noise(20, 20)
-    photo = read(saved(Image.fromarray(picture), "PNG", icc_profile=SRGB))
-    assert photo.icc_profile == SRGB
-    np.testing.assert_array_equal(photo.pixels, picture)
-
-
-def test_grey_with_a_grey_profile_is_converted_to_srgb() -> None:
-    photo = read(saved(Image.fromarray(GREYS), "PNG", icc_profile=grey_profile(1.0)))
-    assert photo.icc_profile is None
-    linear = GREYS[0] / 255
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    assert np.abs(photo.pixels[0, :, 1] - 255 * srgb).max() < 1.5
-
-
-def test_grey_with_alpha_and_a_profile_keeps_its_alpha() -> None:
-    image = Image.merge("LA", (Image.fromarray(GREYS), Image.fromarray(GREYS)))
-    photo = read(saved(image, "PNG", icc_profile=grey_profile(1.0)))
-    np.testing.assert_array_equal(photo.alpha, GREYS)
-    assert photo.pixels[0, 55, 0] > 120
-
-
-def test_grey_with_an_rgb_profile_keeps_it_because_the_result_is_rgb() -> None:
-    photo = read(saved(Image.fromarray(GREYS), "PNG", icc_profile=SRGB))
-    assert photo.icc_profile == SRGB
-    assert_grey(photo, GREYS)
-
-
-@pytest.mark.parametrize(
-    "profile",
-    [b"junk", SRGB[:200], in_space(SRGB, b"CMYK"), in_space(SRGB, b"GRAY"), grey_profile(1.0)],
-)
-def test_a_profile_that_is_broken_or_for_another_space_is_ignored(profile: bytes) -> None:
-    picture = noise(20, 20)
-    photo = read(saved(Image.fromarray(picture), "JPEG", quality=100, icc_profile=profile))
-    assert photo.icc_profile is None
-    plain = read(saved(Image.fromarray(picture), "JPEG", quality=100))
-    np.testing.assert_array_equal(photo.pixels, plain.pixels)
-
-
-@pytest.mark.parametrize("profile", [b"junk", SRGB, in_space(SRGB, b"CMYK"), grey_profile(1.0)])
-def test_cmyk_with_an_unsuitable_profile_is_converted_without_it(profile: bytes) -> None:
-    image = Image.fromarray(astronaut(50, 50)).convert("CMYK")
-    photo = read(saved(image, "TIFF", icc_profile=profile))
-    assert photo.icc_profile is None
-    np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
-
-
-@pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
-def test_cmyk_is_converted_with_its_profile(file_format: str) -> None:
-    picture = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
-    red_ink, blue_ink = (
-        read(saved(picture, file_format, icc_profile=cmyk_profile(cyan_prints_red=red)))
-        for red in (True, False)
-    )
-    assert red_ink.icc_profile is None
-    red, green, blue = red_ink.pixels[8, 8].tolist()
-    assert red > 240
-    assert max(green, blue) < 40
-    assert blue_ink.pixels[8, 8, 2] > blue_ink.pixels[8, 8, 0] + 100
-
-
-def test_a_cmyk_profile_turns_no_ink_into_white_and_black_ink_into_black() -> None:
-    samples = np.zeros((2, 4, 4), np.uint8)
-    samples[:, 2:, 3] = 255
-    profile = cmyk_profile(cyan_prints_red=False)
-    photo = read(saved(Image.fromarray(samples, "CMYK"), "TIFF", icc_profile=profile))
-    assert photo.pixels[:, :2].min() > 250
-    assert photo.pixels[:, 2:].max() < 5
 
 
 @pytest.mark.parametrize("extreme", [np.inf, -np.inf, np.float32(3e38), np.float32(-3e38)])
