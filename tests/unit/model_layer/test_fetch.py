@@ -264,7 +264,7 @@ def test_the_error_has_the_reason_of_every_source(
 ) -> None:
     assert fetch(into, pins(tmp_path)) == 1
     message = capsys.readouterr().err
-    assert "wheel: no wheel carries it" in message
+    assert "wheel: no wheel contains it" in message
     assert "release: http://127.0.0.1:9/none" in message
 
 
