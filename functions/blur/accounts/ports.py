@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from blur.errors import UnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -215,3 +217,9 @@ class AccountStore(CallStore, Protocol):
     def close(self) -> None:
         """Close files and connections."""
         ...
+
+
+def accounts_unreachable() -> UnavailableError:
+    """Return the error for a store that cannot be reached or does not work."""
+    message = "The accounts cannot be reached at the moment. Nothing was charged."
+    return UnavailableError(message, retry_after_s=1)

@@ -16,9 +16,10 @@ from blur.accounts.dynamo.items import (
     status_of,
 )
 from blur.accounts.dynamo.schema import account_key
-from blur.accounts.dynamo.table import BusyUntil, DynamoTable, Send, unreachable
+from blur.accounts.dynamo.table import BusyUntil, DynamoTable, Send
 from blur.accounts.hold_states import credits_charged
 from blur.accounts.model import AccountView
+from blur.accounts.ports import accounts_unreachable
 from blur.accounts.rate import LimiterClock
 from blur.errors import InvalidApiKeyError
 
@@ -69,7 +70,7 @@ class DynamoAccountStore:
         check = RateCheck.start(table, hold.account_id, hold.key_digest, CALLS, now_us)
         item = admission.apply_rate_limit(table, check, hold)
         if holds.state_of(item, hold.hold_id) is None:
-            raise unreachable()
+            raise accounts_unreachable()
         return status_of(item, hold.key_digest, hold.price, self._limiter.us(now_us))
 
     def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:

@@ -1,8 +1,8 @@
 """DynamoDB's client: sends requests, repeats them until a deadline, and explains failures.
 
-This is the only module of the store that imports botocore, the part of boto3 that sends requests,
-which is imported in less time. Endpoint, region and credentials come from the environment (such as
-`AWS_ENDPOINT_URL_DYNAMODB`), boto's files, or the machine's role.
+This is the only module of the store that imports botocore: the part of boto3 that sends requests,
+without the rest, which takes longer to import. Endpoint, region and credentials come from the
+environment (such as `AWS_ENDPOINT_URL_DYNAMODB`), boto's files, or the machine's role.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from blur.accounts.dynamo.table import ConditionFailedError, unreachable
+from blur.accounts.dynamo.table import ConditionFailedError
 from blur.accounts.dynamo.values import Item, unmarshal_item
+from blur.accounts.ports import accounts_unreachable
 from blur.aws import session
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 CONNECT_S = 0.3
 READ_S = 0.6
 LATEST_START_S = 1.0
-"""The latest start of a method's last request; with both time-outs it is below 2 s."""
+"""When a method sends its last request at the latest; with both time-outs that is below 2 s."""
 PAUSE_S = 0.05
-"""The pause before the first retry of a request; it doubles for each further one."""
+"""The pause before the first retry of a request; each further pause is twice as long."""
 
 MAX_CONNECTIONS = 64
 
@@ -51,7 +52,7 @@ TRANSIENT_CODES = frozenset(
         "TransactionInProgressException",
     }
 )
-"""Errors that can be gone at a retry
+"""Errors after which a retry can succeed
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
 PROOF = {"ReturnConsumedCapacity": "TOTAL"}
@@ -109,7 +110,7 @@ class Sender:
             except _TransientError as error:
                 cause = error
             pause_s = 2 * pause_s or PAUSE_S
-        raise unreachable() from cause
+        raise accounts_unreachable() from cause
 
     def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -142,7 +143,7 @@ def _explained(error: ClientError) -> Exception:
     status = response["ResponseMetadata"]["HTTPStatusCode"]
     if code in TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _TransientError()
-    return error if code == "ValidationException" else unreachable()
+    return error if code == "ValidationException" else accounts_unreachable()
 
 
 def _old_item(response: Mapping[str, Any]) -> Item | None:

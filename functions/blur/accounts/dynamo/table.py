@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blur.accounts.dynamo.values import Expressions, Item, marshal_item, unmarshal_item
-from blur.errors import UnavailableError
+from blur.accounts.ports import accounts_unreachable
 
 if TYPE_CHECKING:
     from blur.accounts.rate import LimiterClock
@@ -33,7 +33,7 @@ class ConditionFailedError(Exception):
 
     @property
     def item(self) -> Item | None:
-        """The item of a write to one item; None if it is missing."""
+        """Return the item, if the write was to one item; None if it is missing."""
         return self.items[0]
 
 
@@ -92,7 +92,7 @@ class DynamoTable:
         return self._pages("query", "KeyConditionExpression", condition)
 
     def scan(self, condition: Expressions) -> Iterator[Item]:
-        """Read the whole table and yield the items that meet the condition."""
+        """Yield all items of the table that meet the condition."""
         return self._pages("scan", "FilterExpression", condition)
 
     def _conditional(self, target: dict[str, Any], expressions: Expressions) -> dict[str, Any]:
@@ -120,14 +120,8 @@ class DynamoTable:
             request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
 
-def unreachable() -> UnavailableError:
-    """Return the error for an unreachable or misbehaving table."""
-    message = "The accounts cannot be reached at the moment. Nothing was charged."
-    return UnavailableError(message, retry_after_s=1)
-
-
 def _read(item: Mapping[str, Any]) -> Item:
     try:
         return unmarshal_item(item)
     except ValueError as error:  # an invalid number, or a value without a type
-        raise unreachable() from error
+        raise accounts_unreachable() from error

@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from blur.accounts.ports import accounts_unreachable
 from blur.accounts.sqlite.schema import migrate, require_known
-from blur.errors import UnavailableError
 
 TIMEOUT_S = 1.5
 """The longest wait for other threads and other processes together."""
-RETRY_AFTER_S = 1
 POLL_S = 0.01
 
 
@@ -70,7 +69,7 @@ class AccountsFile:
     def _begin(self, statement: str) -> Iterator[sqlite3.Connection]:
         deadline = time.monotonic() + TIMEOUT_S
         if not self._lock.acquire(timeout=TIMEOUT_S):
-            raise _unavailable()
+            raise accounts_unreachable()
         try:
             connection = self._open(deadline)
             connection.execute(statement)
@@ -81,7 +80,7 @@ class AccountsFile:
             self._drop()
             if isinstance(error, _PROGRAMMING_ERRORS):
                 raise
-            raise _unavailable() from error
+            raise accounts_unreachable() from error
         finally:
             self._roll_back()
             self._lock.release()
@@ -158,8 +157,3 @@ def _set_up(connection: sqlite3.Connection, deadline: float) -> None:
 def _wait_until(connection: sqlite3.Connection, deadline: float) -> None:
     timeout_ms = max(0, round((deadline - time.monotonic()) * 1000))
     connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")
-
-
-def _unavailable() -> UnavailableError:
-    message = "The accounts cannot be reached at the moment. Nothing was charged."
-    return UnavailableError(message, retry_after_s=RETRY_AFTER_S)
