@@ -91,7 +91,7 @@ def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
             yield from names(part)
 
 
-def test_no_sentence_is_cut_at_a_comma_that_yaml_takes_for_its_own() -> None:
+def test_no_description_is_cut_at_a_yaml_comma() -> None:
     assert [name for name in names(API) if " " in name] == []
 
 

@@ -57,7 +57,7 @@ def test_a_binary_body_is_read_without_the_base64_flag(call: Call) -> None:
     assert call({**event, "isBase64Encoded": False}).status == 200
 
 
-def test_a_body_that_only_claims_to_be_base64_is_an_invalid_request(call: Call) -> None:
+def test_a_body_with_a_false_base64_flag_is_an_invalid_request(call: Call) -> None:
     answer = call({**make.blur(), "body": "%%%", "isBase64Encoded": True})
     assert answer.error["code"] == "invalid_request"
 
@@ -133,7 +133,7 @@ def test_an_empty_file_is_not_an_image(call: Call) -> None:
     assert answer.error["code"] == "invalid_image"
 
 
-def test_a_bad_key_outranks_a_bad_form(call: Call) -> None:
+def test_an_invalid_key_comes_before_an_invalid_form(call: Call) -> None:
     event = {**make.blur(make.UNKNOWN), "body": None, "isBase64Encoded": False}
     assert call(event).status == 401
 
@@ -143,7 +143,7 @@ def test_a_bad_key_outranks_a_bad_form(call: Call) -> None:
     [(make.UNKNOWN, 401), (make.LIMITED, 429), (make.EMPTY, 402), (make.FUNDED, 400)],
 )
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "order-1"}, {"Idempotency-Key": ""}])
-def test_a_wrong_form_is_the_last_error_of_all(
+def test_an_invalid_form_is_the_last_error(
     key: str, status: int, headers: dict[str, str], call: Call
 ) -> None:
     event = {**make.blur(key), "body": None, "isBase64Encoded": False}
@@ -181,7 +181,7 @@ def test_a_rejected_request_has_the_rate_limit_headers_of_its_key(call: Call) ->
     assert answer.headers["ratelimit-policy"] == '"requests";q=10000;w=10'
 
 
-def test_an_unknown_key_learns_nothing_of_any_account(call: Call) -> None:
+def test_a_response_to_an_unknown_key_has_no_account_headers(call: Call) -> None:
     answer = call(make.blur(make.UNKNOWN))
     assert "x-credits-remaining" not in answer.headers
     assert "ratelimit" not in answer.headers

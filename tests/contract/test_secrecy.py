@@ -56,7 +56,7 @@ def test_no_switch_of_powertools_prints_the_event(
     assert found_in(printed) == set()
 
 
-def test_the_most_talkative_level_writes_down_neither_key_nor_photo(
+def test_debug_logs_contain_neither_key_nor_photo(
     call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):

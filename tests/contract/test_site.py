@@ -44,7 +44,7 @@ def test_a_browser_gets_each_file_with_its_type(path: str, call: Call) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/app.js", "/openapi.json"])
-def test_who_has_a_file_already_is_not_sent_it_again(path: str, call: Call) -> None:
+def test_a_client_that_has_a_file_gets_not_modified(path: str, call: Call) -> None:
     tag = call(get(path)).headers["etag"]
     for known in (tag, f'"other", W/{tag}'):
         again = call(get(path, **{"If-None-Match": known}))
@@ -95,13 +95,13 @@ def test_no_script_makes_markup_of_text(file: Any) -> None:  # noqa: ANN401 - a 
         ("//elsewhere.example", True, "./elsewhere.example/"),
     ],
 )
-def test_a_page_is_sent_to_where_its_relative_links_work(
+def test_a_page_is_redirected_to_the_url_where_its_links_work(
     path: str, location: str | None, *, is_root: bool
 ) -> None:
     assert canonical(path, is_root=is_root) == location
 
 
-def test_the_root_of_a_stage_is_moved_behind_its_slash(call: Call) -> None:
+def test_the_root_of_a_stage_is_redirected_to_its_slash(call: Call) -> None:
     event = get("/")
     event["requestContext"]["path"] = "/prod"
     answer = call(event)
@@ -109,7 +109,7 @@ def test_the_root_of_a_stage_is_moved_behind_its_slash(call: Call) -> None:
     assert call(get("/", stage="/prod")).status == 200
 
 
-def test_the_root_takes_no_other_method(call: Call) -> None:
+def test_the_root_has_only_get_and_head(call: Call) -> None:
     answer = call(make.event("POST", "/"))
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 

@@ -19,7 +19,7 @@ from blur.timing import Deadline, Stopwatch, before_timeout
 START = Instant(1_000_000_000)
 
 
-def test_a_call_goes_on_until_the_margin_before_the_timeout_begins() -> None:
+def test_a_call_continues_until_the_margin_before_the_timeout() -> None:
     deadline = before_timeout(lambda: START, left_ms=28_000, margin_s=5)
     assert deadline.at_us == START + 23_000_000
     Deadline(deadline.at_us, lambda: Instant(START + 22_999_999)).check()

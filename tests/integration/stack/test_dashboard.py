@@ -69,7 +69,7 @@ def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str])
     return {Metric(told["Namespace"], name, dimensions) for name in names}
 
 
-def test_each_metric_of_ours_that_is_watched_is_one_that_the_code_emits(
+def test_every_custom_metric_in_the_template_is_emitted_by_the_code(
     body: dict[str, Any], alarms: dict[str, dict[str, Any]], emitted: set[Metric]
 ) -> None:
     ours = {metric for metric in watched(body, alarms) if metric.namespace == NAMESPACE}
@@ -77,7 +77,7 @@ def test_each_metric_of_ours_that_is_watched_is_one_that_the_code_emits(
     assert ours - emitted == set()
 
 
-def test_each_other_metric_is_one_that_aws_publishes(
+def test_every_other_metric_in_the_template_is_published_by_aws(
     body: dict[str, Any], alarms: dict[str, dict[str, Any]]
 ) -> None:
     others = {metric for metric in watched(body, alarms) if metric.namespace != NAMESPACE}

@@ -41,7 +41,7 @@ def test_work(server):
 """
 
 
-def test_a_program_answers_within_its_context_and_is_gone_behind_it(tmp_path: Path) -> None:
+def test_a_program_runs_only_within_its_context(tmp_path: Path) -> None:
     port = machine.free_port()
     with serving(port, tmp_path):
         assert machine.listens("127.0.0.1", port)

@@ -152,7 +152,7 @@ def test_no_statement_of_the_role_has_a_wildcard_action_or_every_resource(
         assert statement["Resource"] != "*"
 
 
-def test_objects_are_reached_under_their_two_prefixes_only(resources: dict[str, Any]) -> None:
+def test_the_role_can_access_only_two_prefixes(resources: dict[str, Any]) -> None:
     (media,) = (each for each in statements(resources) if each["Sid"] == "Media")
     assert set(media["Action"]) == {"s3:GetObject", "s3:PutObject"}
     assert [name.rpartition(".Arn}")[2] for name in media["Resource"]] == [
@@ -170,7 +170,7 @@ def test_pages_can_get_results_from_the_bucket_with_their_key_and_post_forms(
     assert rule == {name.replace("MaxAgeSeconds", "MaxAge"): told for name, told in ours.items()}
 
 
-def test_the_gateway_answers_in_the_envelope_of_the_contract(resources: dict[str, Any]) -> None:
+def test_gateway_responses_have_the_contracts_format(resources: dict[str, Any]) -> None:
     answers = resources["Api"]["GatewayResponses"]
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"} <= set(answers)
     for name, answer in answers.items():

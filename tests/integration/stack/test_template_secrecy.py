@@ -55,7 +55,7 @@ def test_the_firewall_keeps_no_samples_of_requests(resources: dict[str, Any]) ->
     assert [each["SampledRequestsEnabled"] for each in seen] == [False] * 3
 
 
-def test_the_bucket_is_nobodys_to_list_and_is_reached_over_tls_only(
+def test_the_bucket_cannot_be_listed_and_requires_tls(
     resources: dict[str, Any],
 ) -> None:
     assert set(resources["MediaBucket"]["PublicAccessBlockConfiguration"].values()) == {True}
@@ -73,7 +73,7 @@ def test_the_function_can_list_neither_accounts_nor_objects(resources: dict[str,
     }
 
 
-def test_objects_are_forgotten_after_a_day_and_only_tables_can_be_restored(
+def test_objects_are_deleted_after_a_day_and_only_tables_can_be_restored(
     resources: dict[str, Any],
 ) -> None:
     [rule] = resources["MediaBucket"]["LifecycleConfiguration"]["Rules"]

@@ -17,9 +17,7 @@ TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 ACTIONS = {"PUT": "s3:PutObject", "GET": "s3:GetObject"}
 
 
-def test_the_functions_own_requests_are_those_that_its_role_allows(
-    by_link: Api, s3: S3Server
-) -> None:
+def test_the_role_allows_exactly_the_functions_requests(by_link: Api, s3: S3Server) -> None:
     s3.gate.seen.clear()
     assert post(by_link, follow=False).status_code == 303
     offered = offer(by_link)

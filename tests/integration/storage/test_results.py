@@ -31,7 +31,7 @@ def post(api: Api, *, follow: bool) -> requests.Response:
     )
 
 
-def test_the_answer_is_a_link_that_tells_what_is_behind_it(by_link: Api) -> None:
+def test_the_response_is_a_link_with_size_and_type(by_link: Api) -> None:
     answer = post(by_link, follow=False)
     assert (answer.status_code, answer.headers["X-Credits-Charged"]) == (303, "1")
     told = answer.json()
@@ -42,9 +42,7 @@ def test_the_answer_is_a_link_that_tells_what_is_behind_it(by_link: Api) -> None
     assert kept.headers["Content-Disposition"] == 'inline; filename="background.png"'
 
 
-def test_requests_follows_by_itself_to_the_picture_that_is_inline_elsewhere(
-    by_link: Api, api: Api
-) -> None:
+def test_requests_follows_the_link_to_the_same_image(by_link: Api, api: Api) -> None:
     followed, inline = post(by_link, follow=True), post(api, follow=False)
     assert [step.status_code for step in followed.history] == [303]
     assert inline.status_code == 200
@@ -71,7 +69,7 @@ def test_a_link_opens_its_object_and_no_other(by_link: Api) -> None:
     assert requests.get(links[0].partition("?")[0], timeout=30).status_code == 403
 
 
-def test_a_result_that_cannot_be_kept_is_unavailable_and_free(
+def test_a_result_that_cannot_be_stored_is_unavailable_and_free(
     tmp_path: Path, model_dir: Path, s3: S3Server
 ) -> None:
     tiny = {"BLUR_MEDIA": "s3:no-such-bucket", "BLUR_MAX_RESPONSE_BYTES": "2000"}

@@ -99,7 +99,7 @@ def read_all(client: socket.socket) -> bytes:
     return received
 
 
-def test_20_forms_with_one_permit_take_the_place_of_one_file(folder_api: Api, media: Path) -> None:
+def test_20_uploads_with_one_token_use_the_space_of_one_file(folder_api: Api, media: Path) -> None:
     test_the_server_removes_expired_uploads_at_its_start(folder_api, media)
     head, body = form_of(offer(folder_api))
     host, _, port = folder_api.server.url.removeprefix("http://").partition(":")

@@ -58,7 +58,7 @@ def test_an_uploaded_photo_gives_the_same_picture_as_one_in_the_request(api: Api
     assert by_upload[0].content == by_upload[1].content == direct.content
 
 
-def test_another_keys_upload_is_not_there_and_costs_nothing(api: Api) -> None:
+def test_an_upload_of_another_key_is_not_found_and_costs_nothing(api: Api) -> None:
     offered = offer(api)
     assert send(offered).status_code == 204
     answer = blur(api, offered["upload_id"], api.other_key)
@@ -66,20 +66,20 @@ def test_another_keys_upload_is_not_there_and_costs_nothing(api: Api) -> None:
     assert answer.headers["X-Credits-Remaining"] == "100"
 
 
-def test_an_upload_that_never_came_is_not_there(api: Api) -> None:
+def test_a_missing_upload_is_not_found(api: Api) -> None:
     assert blur(api, offer(api)["upload_id"]).status_code == 404
 
 
 @pytest.mark.parametrize(
     "upload_id", ["../secret", "../../accounts.db", "/etc/passwd", "", "*", "uploads/", "\0"]
 )
-def test_no_id_leads_anywhere_but_to_an_upload(upload_id: str, api: Api) -> None:
+def test_no_id_opens_anything_but_an_upload(upload_id: str, api: Api) -> None:
     answer = blur(api, upload_id)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "upload_not_found")
 
 
 @pytest.mark.parametrize("path", ["/v2/uploads", "/media", "/media/", "/media/uploads", "/results"])
-def test_nobody_can_list_what_lies_there(path: str, api: Api) -> None:
+def test_uploads_and_results_cannot_be_listed(path: str, api: Api) -> None:
     assert send(offer(api)).ok
     for headers in ({}, {"ApiKey": api.key}):
         answer = requests.get(f"{api.server.url}{path}", headers=headers, timeout=30)
@@ -87,7 +87,7 @@ def test_nobody_can_list_what_lies_there(path: str, api: Api) -> None:
         assert answer.json().keys() == {"error"}
 
 
-def test_more_bytes_than_declared_are_refused(api: Api) -> None:
+def test_more_bytes_than_declared_are_rejected(api: Api) -> None:
     offered = offer(api, len(PHOTO) - 1)
     assert send(offered).status_code >= 400
     assert blur(api, offered["upload_id"]).status_code == 404
@@ -99,14 +99,14 @@ def test_an_empty_file_is_refused(api: Api) -> None:
     assert blur(api, offered["upload_id"]).status_code == 404
 
 
-def test_another_type_than_declared_is_refused(api: Api) -> None:
+def test_another_type_than_declared_is_rejected(api: Api) -> None:
     offered = offer(api)
     assert send(offered, content_type="text/html").status_code >= 400
     assert blur(api, offered["upload_id"]).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["token", "policy", "key"])
-def test_a_form_that_was_tampered_with_is_refused(api: Api, name: str) -> None:
+def test_a_changed_form_is_rejected(api: Api, name: str) -> None:
     offered = offer(api)
     changed = {field: value for field, value in offered["fields"].items() if field == name}
     tampered = {field: "eyJ9" + value for field, value in changed.items()}
@@ -115,14 +115,14 @@ def test_a_form_that_was_tampered_with_is_refused(api: Api, name: str) -> None:
     assert (sent.status_code >= 400) == bool(changed)
 
 
-def test_the_largest_upload_is_bounded(api: Api) -> None:
+def test_uploads_have_a_size_limit(api: Api) -> None:
     body = {"content_type": "image/jpeg", "bytes": 50_000_001}
     url, headers = f"{api.server.url}/v2/uploads", {"ApiKey": api.key}
     answer = requests.post(url, json=body, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "image_too_large")
 
 
-def test_a_request_that_is_too_large_is_shown_the_way(api: Api) -> None:
+def test_the_message_for_a_large_request_names_uploads(api: Api) -> None:
     files = {"image": bytes(20_000_001)}
     url, headers = api.server.blur_url, {"ApiKey": api.key}
     answer = requests.post(url, headers=headers, files=files, timeout=60)

@@ -45,10 +45,10 @@ from blur.imaging.encode.encoder import OUTPUT_FORMATS
         ("y" + "x," * 495 + "image/webp", "png"),
     ],
 )
-def test_the_format_liked_best_is_taken(header: str, name: str) -> None:
+def test_the_preferred_format_is_used(header: str, name: str) -> None:
     assert preferred_format(header) == name
 
 
 @given(st.text())
-def test_any_header_ends_in_a_format(header: str) -> None:
+def test_every_header_selects_a_format(header: str) -> None:
     assert preferred_format(header) in OUTPUT_FORMATS

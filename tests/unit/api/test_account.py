@@ -39,7 +39,7 @@ ACCOUNT = Account(
 VIEW = AccountView(ACCOUNT, KEY, RateLimitStatus(LIMIT, 5, 2))
 
 
-def test_an_account_is_told_without_its_name_and_its_other_keys() -> None:
+def test_an_account_is_shown_without_its_name_and_its_other_keys() -> None:
     assert account_document(VIEW) == {
         "account_id": "0aZ9bY8cX7dW",
         "balance": 6,
@@ -57,21 +57,21 @@ def test_an_account_is_told_without_its_name_and_its_other_keys() -> None:
     }
 
 
-def test_the_months_are_told_in_order() -> None:
+def test_months_are_in_order() -> None:
     assert list(account_document(VIEW)["usage"]) == ["2026-12", "2027-01"]
 
 
-def test_a_key_that_does_not_end_has_no_end() -> None:
+def test_a_key_without_expiry_has_none_in_the_document() -> None:
     endless = replace(VIEW, key=replace(KEY, expires_us=None))
     assert account_document(endless)["key"]["expires_at"] is None
 
 
-def test_an_inquiry_is_free_and_tells_the_balance_and_its_own_limit() -> None:
+def test_reading_an_account_is_free_and_returns_balance_and_rate_limit() -> None:
     standing = account_status(VIEW)
     assert (standing.credits_charged, standing.credits_left, standing.rate) == (0, 6, VIEW.rate)
 
 
-def test_an_instant_is_told_in_utc_wherever_the_machine_stands(
+def test_times_are_in_utc_in_every_time_zone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TZ", "Pacific/Auckland")
@@ -83,5 +83,5 @@ def test_an_instant_is_told_in_utc_wherever_the_machine_stands(
         time.tzset()
 
 
-def test_an_instant_is_written_to_the_second_that_has_begun() -> None:
+def test_times_are_rounded_down_to_seconds() -> None:
     assert rfc3339(Instant(EIGHT - 1)) == "2027-01-15T07:59:59Z"

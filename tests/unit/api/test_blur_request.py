@@ -41,7 +41,7 @@ def request(
     return HttpRequest("POST", "/", told, "req_1", raw.decode("latin-1"), False, 1, "/")  # noqa: FBT003
 
 
-def test_a_form_with_image_and_radius_is_a_whole_order() -> None:
+def test_image_and_radius_are_a_complete_request() -> None:
     order = parse_blur_request(request(*FORM), max_body_bytes=MOST)
     assert order.image == b"bytes"
     assert order.options == BlurOptions(
@@ -49,7 +49,7 @@ def test_a_form_with_image_and_radius_is_a_whole_order() -> None:
     )
 
 
-def test_every_field_is_heard() -> None:
+def test_every_field_has_an_effect() -> None:
     more = (("blur", "bokeh"), ("mode", "cutout"), ("format", "webp"), ("quality", "42"))
     order = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST)
     assert order.options == BlurOptions(
@@ -57,7 +57,7 @@ def test_every_field_is_heard() -> None:
     )
 
 
-def test_the_accepted_type_counts_where_the_form_has_no_format() -> None:
+def test_accept_selects_the_format_if_the_form_has_none() -> None:
     assert parse_blur_request(
         request(*FORM, accept="image/avif"), max_body_bytes=MOST
     ).options.output == ("avif")
@@ -90,7 +90,7 @@ def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
         ("format", "PNG", InvalidFormatError, "'format' is not valid. Send one of: png, "),
     ],
 )
-def test_a_field_out_of_its_range_is_named_with_its_range(
+def test_the_message_for_an_invalid_field_has_its_valid_values(
     field: str, text: str | bytes, error: type[ApiError], says: str
 ) -> None:
     fields = {**dict(FORM), field: text}
@@ -98,7 +98,7 @@ def test_a_field_out_of_its_range_is_named_with_its_range(
         parse_blur_request(request(*fields.items()), max_body_bytes=MOST)
 
 
-def test_a_request_without_any_header_is_no_form() -> None:
+def test_a_request_without_headers_is_not_a_form() -> None:
     bare = HttpRequest("POST", "/", {}, "req_1", "--X--\r\n", False, 1, "/")  # noqa: FBT003
     with pytest.raises(InvalidRequestError, match="multipart/form-data"):
         parse_blur_request(bare, max_body_bytes=MOST)
@@ -120,7 +120,7 @@ def test_a_missing_radius_is_called_missing() -> None:
         ("upload_id", InvalidRequestError),
     ],
 )
-def test_a_field_sent_twice_is_refused_by_its_own_error(field: str, error: type[ApiError]) -> None:
+def test_a_repeated_field_is_rejected_with_its_own_error(field: str, error: type[ApiError]) -> None:
     form = [(name, value) for name, value in FORM if name != field]
     with pytest.raises(error, match=f"'{field}' was sent 2 times"):
         parse_blur_request(request(*form, (field, "7"), (field, "7")), max_body_bytes=MOST)
@@ -134,7 +134,7 @@ def test_an_idempotency_key_has_1_to_255_visible_characters(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a" * 256, "\x7f", "key\n", "\xe9"])
-def test_another_idempotency_key_is_refused(key: str) -> None:
+def test_other_idempotency_keys_are_rejected(key: str) -> None:
     sent = request(*FORM, idempotency_key=key)
     assert idempotency_key(sent) is None
     with pytest.raises(InvalidIdempotencyKeyError, match="1 to 255 visible ASCII"):
@@ -145,7 +145,7 @@ def test_a_request_without_the_header_has_no_idempotency_key() -> None:
     assert idempotency_key(request(*FORM)) is None
 
 
-def test_an_upload_is_taken_in_place_of_an_image() -> None:
+def test_an_upload_can_replace_the_image() -> None:
     form = request(("radius", "7"), ("upload_id", "up-1"))
     taken = parse_blur_request(
         form, max_body_bytes=MOST, get_upload=lambda name: f"bytes of {name}".encode()
@@ -153,7 +153,7 @@ def test_an_upload_is_taken_in_place_of_an_image() -> None:
     assert taken.image == b"bytes of up-1"
 
 
-def test_no_upload_is_fetched_for_an_order_that_is_wrong_otherwise() -> None:
+def test_no_upload_is_fetched_for_an_invalid_request() -> None:
     def get_upload(name: str) -> bytes:
         raise AssertionError(name)
 
@@ -177,7 +177,7 @@ def test_no_upload_is_fetched_for_an_order_that_is_wrong_otherwise() -> None:
         ((("image", "a"), ("upload_id", "up-1")), False, "both 'image' and 'upload_id'"),
     ],
 )
-def test_an_order_has_exactly_one_image(
+def test_a_request_has_exactly_one_image(
     fields: tuple[tuple[str, str], ...], says: str, *, uploads: bool
 ) -> None:
     get_upload: Any = (lambda _: b"photo") if uploads else None
@@ -187,7 +187,7 @@ def test_an_order_has_exactly_one_image(
         )
 
 
-def test_a_body_of_just_the_most_bytes_is_read_and_one_more_is_not() -> None:
+def test_a_body_at_the_limit_is_read_and_one_byte_more_is_rejected() -> None:
     form = request(*FORM)
     size = len(form.body())
     assert parse_blur_request(form, max_body_bytes=size).image == b"bytes"
@@ -195,7 +195,7 @@ def test_a_body_of_just_the_most_bytes_is_read_and_one_more_is_not() -> None:
         parse_blur_request(form, max_body_bytes=size - 1)
 
 
-def test_a_declared_length_is_believed_before_the_body_is_read() -> None:
+def test_a_declared_length_over_the_limit_is_rejected_before_the_body_is_read() -> None:
     for declared in ("1001", "9" * 100):
         with pytest.raises(ImageTooLargeError, match="more than 1000 bytes"):
             parse_blur_request(request(body=b"", content_length=declared), max_body_bytes=MOST)
@@ -205,7 +205,7 @@ def test_a_declared_length_is_believed_before_the_body_is_read() -> None:
 
 
 @pytest.mark.parametrize("declared", [{}, {"content_length": "1001"}])
-def test_who_sends_too_much_is_told_of_uploads_where_there_are_some(
+def test_the_message_for_a_large_body_names_uploads_if_they_exist(
     declared: dict[str, str],
 ) -> None:
     form = request(body=bytes(MOST + 1), **declared)

@@ -6,7 +6,7 @@ from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.api.headers import account_headers, server_timing
 
 
-def test_credits_and_rate_are_told() -> None:
+def test_credits_and_rate_limit_are_headers() -> None:
     rate = RateLimitStatus(RateLimit(per_minute=90, burst=20), remaining=7, reset_s=9)
     assert account_headers(AccountStatus(1, 41, rate)) == {
         "X-Credits-Charged": "1",
@@ -16,5 +16,5 @@ def test_credits_and_rate_are_told() -> None:
     }
 
 
-def test_durations_are_told_as_server_timing() -> None:
+def test_durations_are_written_as_server_timing() -> None:
     assert server_timing({"matte": 12.34, "total": 100}) == "matte;dur=12.3, total;dur=100.0"

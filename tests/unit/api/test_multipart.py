@@ -32,7 +32,7 @@ END = f"--{BOUNDARY}--\r\n".encode()
 
 
 @given(st.binary(), st.text(alphabet="0123456789", min_size=1), st.text())
-def test_what_the_client_library_writes_is_read_back_exactly(
+def test_a_form_of_the_client_library_is_read_back_exactly(
     content: bytes, radius: str, file_name: str
 ) -> None:
     encoder = MultipartEncoder({"image": (file_name, content, "image/png"), "radius": radius})
@@ -42,7 +42,7 @@ def test_what_the_client_library_writes_is_read_back_exactly(
     assert form.all("mode") == ()
 
 
-def test_a_boundary_may_be_quoted_and_the_type_in_any_case() -> None:
+def test_a_boundary_can_be_quoted_and_the_type_in_any_case() -> None:
     form = parse_form(f'Multipart/FORM-Data; Boundary="{BOUNDARY}"', part("a", b"1") + END)
     assert form.all("a") == [b"1"]
 
@@ -56,7 +56,7 @@ def test_a_boundary_may_be_quoted_and_the_type_in_any_case() -> None:
         f'multipart/form-data; x="; boundary=other; boundary={BOUNDARY}',
     ],
 )
-def test_a_boundary_that_can_be_read_in_two_ways_is_refused(header: str) -> None:
+def test_an_ambiguous_boundary_is_rejected(header: str) -> None:
     with pytest.raises(InvalidRequestError, match="boundary"):
         parse_form(header, part("a", b"1") + END)
 
@@ -76,7 +76,7 @@ def test_parts_of_one_name_are_all_kept_in_order() -> None:
 
 
 @given(st.integers(min_value=0, max_value=len(part("image", b"content") + END) - 3))
-def test_a_body_that_was_cut_off_anywhere_is_refused(length: int) -> None:
+def test_a_truncated_body_is_rejected(length: int) -> None:
     whole = part("image", b"content") + END
     with pytest.raises(InvalidRequestError):
         parse_form(TYPE, whole[:length])
@@ -91,7 +91,7 @@ def test_a_body_that_was_cut_off_anywhere_is_refused(length: int) -> None:
     ],
     ids=["parts", "header length", "headers"],
 )
-def test_more_than_any_client_sends_is_refused(body: bytes) -> None:
+def test_more_parts_or_headers_than_the_limits_are_rejected(body: bytes) -> None:
     with pytest.raises(InvalidRequestError, match="too many parts or too long headers"):
         parse_form(TYPE, body)
 
@@ -107,24 +107,24 @@ def test_more_than_any_client_sends_is_refused(body: bytes) -> None:
     ],
     ids=["no parts", "other disposition", "no name", "bare line feeds", "text before"],
 )
-def test_a_malformed_body_is_refused(body: bytes) -> None:
+def test_a_malformed_body_is_rejected(body: bytes) -> None:
     with pytest.raises(InvalidRequestError, match="malformed"):
         parse_form(TYPE, body)
 
 
-def test_a_boundary_beyond_all_measure_is_refused() -> None:
+def test_a_huge_boundary_is_rejected() -> None:
     with pytest.raises(InvalidRequestError):
         parse_form(f"multipart/form-data; boundary={'b' * 3000}", b"--b")
 
 
 @given(st.text(), st.binary())
-def test_any_type_and_any_body_are_read_or_refused(content_type: str, body: bytes) -> None:
+def test_every_type_and_body_is_parsed_or_rejected(content_type: str, body: bytes) -> None:
     for given_type in (content_type, TYPE):
         with does_not_raise(), suppress(InvalidRequestError):
             parse_form(given_type, body)
 
 
-def test_as_much_as_any_client_sends_is_read() -> None:
+def test_parts_and_headers_at_the_limits_are_read() -> None:
     assert len(parse_form(TYPE, part("a") * 20 + END).all("a")) == 20
     for headers, header_bytes in ((8, 40), (2, 4096)):
         assert parse_form(TYPE, headed(headers, header_bytes) + END).all("a") == [b""]
@@ -144,11 +144,11 @@ def test_as_much_as_any_client_sends_is_read() -> None:
         ("multipart/form-data; boundary=" + "b" * 10_000, "malformed"),
     ],
 )
-def test_a_content_type_that_is_no_forms_is_told_why(content_type: str, says: str) -> None:
+def test_the_message_for_another_content_type_has_the_reason(content_type: str, says: str) -> None:
     with pytest.raises(InvalidRequestError, match=says):
         parse_form(content_type, part("a") + END)
 
 
-def test_a_file_name_of_any_bytes_is_read_over() -> None:
+def test_a_file_name_of_any_bytes_is_ignored() -> None:
     odd = part("a", b"1").replace(b'name="a"', b'name="a"; filename="\xff\xfe.png"')
     assert parse_form(TYPE, odd + END).all("a") == [b"1"]

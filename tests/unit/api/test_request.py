@@ -13,7 +13,7 @@ from blur.errors import InvalidRequestError
 
 
 @given(st.binary())
-def test_a_form_is_read_the_same_however_its_bytes_are_carried(content: bytes) -> None:
+def test_a_form_is_the_same_in_every_encoding_of_the_event(content: bytes) -> None:
     body = b"--boundary\r\n" + content
     encoded = base64.b64encode(body).decode()
     carried = [
@@ -32,12 +32,12 @@ def test_no_body_is_an_empty_one() -> None:
     assert from_event({"body": None, "isBase64Encoded": True}).body() == b""
 
 
-def test_a_false_claim_of_base64_is_refused() -> None:
+def test_a_body_with_the_base64_flag_that_is_not_base64_is_rejected() -> None:
     with pytest.raises(InvalidRequestError):
         from_event({"body": "\u20ac", "isBase64Encoded": True}).body()
 
 
-def test_of_a_repeated_header_the_last_counts() -> None:
+def test_the_last_value_of_a_repeated_header_is_used() -> None:
     event = {"multiValueHeaders": {"Accept": ["first", "last"], "Empty": []}}
     assert from_event(event).headers == {"accept": "last"}
     assert from_event(event).repeated_headers == ()
@@ -56,19 +56,19 @@ def test_a_repeated_singleton_header_is_reported(event: dict[str, object]) -> No
 
 
 @pytest.mark.parametrize("bad", [None, 7, "", "a b", "\r\nX-Evil: 1", "x" * 101])
-def test_an_id_that_is_not_the_gateways_kind_is_replaced(bad: object) -> None:
+def test_a_request_id_in_another_format_is_replaced(bad: object) -> None:
     request_id = from_event({"requestContext": {"requestId": bad}}).request_id
     assert request_id.startswith("req_")
     assert len(request_id) == len("req_") + 36
 
 
 @given(st.dictionaries(st.sampled_from(["httpMethod", "path", "headers", "body"]), st.none()))
-def test_missing_parts_are_taken_as_empty(event: dict[str, None]) -> None:
+def test_missing_parts_of_an_event_are_empty(event: dict[str, None]) -> None:
     request = from_event(event)
     assert (request.method, request.path, request.headers) == ("", "/", {})
 
 
-def test_a_whole_event_is_read_as_one_request() -> None:
+def test_all_parts_of_an_event_are_read() -> None:
     event = {
         "httpMethod": "post",
         "path": "/v2/rembg/blur/",
@@ -90,19 +90,19 @@ def test_a_whole_event_is_read_as_one_request() -> None:
     )
 
 
-def test_an_empty_event_is_a_request_of_nothing_with_the_longest_time_that_lambda_gives() -> None:
+def test_an_empty_event_has_lambdas_longest_time_left() -> None:
     request = from_event({})
     assert (request.method, request.path, request.public_path) == ("", "/", "/")
     assert (request.raw_body, request.is_base64, request.left_ms) == ("", False, 900_000)
 
 
-def test_the_path_is_the_public_one_where_no_stage_is_told() -> None:
+def test_without_a_stage_the_public_path_is_the_path() -> None:
     assert from_event({"path": "/docs", "requestContext": {}}).public_path == "/docs"
     assert from_event({"path": "/docs", "requestContext": None}).public_path == "/docs"
 
 
 @pytest.mark.parametrize("good", ["a", "x" * 100, "0f-A9"])
-def test_the_gateways_id_is_taken_over(good: str) -> None:
+def test_the_request_id_contains_the_gateways(good: str) -> None:
     assert from_event({"requestContext": {"requestId": good}}).request_id == f"req_{good}"
 
 
@@ -110,13 +110,13 @@ def test_the_gateways_id_is_taken_over(good: str) -> None:
     "text",
     ["LS0t\nLS0t", "LS0tLS0t\n", "LS0", "LS0t====", "LS==LS==", "LS0-", "LS0\u00e9", "\ud800"],
 )
-def test_what_is_not_base64_to_the_letter_is_refused_not_mended(text: str) -> None:
+def test_almost_valid_base64_is_rejected(text: str) -> None:
     with pytest.raises(InvalidRequestError, match="not valid base64"):
         from_event({"body": text, "isBase64Encoded": True}).body()
 
 
 @pytest.mark.parametrize("text", ["LS0", "LS1a", "LS2a", "LS3a"])
-def test_what_begins_like_the_base64_of_two_hyphens_is_read_as_such(text: str) -> None:
+def test_a_body_that_starts_like_a_form_in_base64_is_decoded(text: str) -> None:
     padded = text + "=" * (-len(text) % 4)
     assert from_event({"body": padded}).body() == base64.b64decode(padded)
 
@@ -127,10 +127,10 @@ def test_other_text_is_one_character_for_each_byte() -> None:
     assert from_event({"body": "\xff"}).body() == b"\xff"
 
 
-def test_text_that_is_no_text_is_carried_as_it_is() -> None:
+def test_surrogates_in_a_body_are_kept() -> None:
     assert from_event({"body": "-- \u20ac\ud800"}).body() == b"-- \xe2\x82\xac\xed\xa0\x80"
 
 
-def test_what_controls_a_terminal_or_a_header_is_written_out_in_a_path() -> None:
+def test_control_characters_in_a_path_are_percent_encoded() -> None:
     path = "/a\nb\x00c\x1fd\x7fe f"
     assert from_event({"path": path}).path == "/a%0Ab%00c%1Fd%7Fe f"

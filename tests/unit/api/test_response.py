@@ -56,7 +56,7 @@ def answered_bytes(made: BlurResult, request_id: str) -> int:
 
 
 @pytest.mark.parametrize("limit", [5_000, 100_000, LAMBDA_BYTES])
-def test_the_largest_inline_picture_fits_the_limit_closely(limit: int) -> None:
+def test_the_largest_inline_image_is_close_to_the_limit(limit: int) -> None:
     durations_ms = dict.fromkeys((*STEPS, TOTAL), 123.4)
     data = bytes(response.max_inline_bytes(limit))
     made = BlurResult(EncodedImage(data, "image/png"), STANDING, False, durations_ms)  # noqa: FBT003
@@ -64,11 +64,11 @@ def test_the_largest_inline_picture_fits_the_limit_closely(limit: int) -> None:
     assert limit - HEADROOM_BYTES < answered <= limit
 
 
-def test_a_limit_below_the_headers_leaves_no_room() -> None:
+def test_a_limit_below_the_headers_allows_no_inline_image() -> None:
     assert response.max_inline_bytes(100) == 0
 
 
-def test_the_largest_inline_picture_fits_with_the_longest_headers_that_there_can_be() -> None:
+def test_the_largest_inline_image_fits_with_the_longest_headers() -> None:
     many = 10**15
     standing = AccountStatus(many, many, RateLimitStatus(RateLimit(1, many), many, many))
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(many))
@@ -80,7 +80,7 @@ def test_the_largest_inline_picture_fits_with_the_longest_headers_that_there_can
     assert sorted(left_over) == [0, 1, 2, 3]
 
 
-def test_a_limit_that_the_headers_just_fill_leaves_no_room() -> None:
+def test_a_limit_that_the_headers_fill_allows_no_inline_image() -> None:
     headers_bytes = next(limit for limit in range(5_000) if response.max_inline_bytes(limit))
     assert response.max_inline_bytes(headers_bytes) == 3
     assert response.max_inline_bytes(headers_bytes + 3) == 3
@@ -93,7 +93,7 @@ def picture(*, replayed: bool = False, link: Link | None = None) -> BlurResult:
     )
 
 
-def test_a_picture_is_answered_as_it_is_and_tells_where_the_key_stands() -> None:
+def test_an_image_is_returned_with_the_account_headers() -> None:
     answer = response.image_response(picture(), REQUEST_ID)
     assert (answer.status_code, answer.content_type) == (200, "image/webp")
     assert answer.body == b"bytes"
@@ -105,12 +105,12 @@ def test_a_picture_is_answered_as_it_is_and_tells_where_the_key_stands() -> None
     }
 
 
-def test_a_picture_paid_for_before_says_so() -> None:
+def test_a_replayed_image_has_its_header() -> None:
     answer = response.image_response(picture(replayed=True), REQUEST_ID)
     assert answer.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_picture_that_is_kept_elsewhere_is_pointed_at() -> None:
+def test_an_image_in_storage_is_a_redirect() -> None:
     link = Link("https://bucket.example/result", Instant(1_800_000_000_000_000))
     answer = response.image_response(picture(link=link), REQUEST_ID)
     assert (answer.status_code, answer.content_type) == (303, "application/json")
@@ -129,7 +129,7 @@ def test_a_picture_that_is_kept_elsewhere_is_pointed_at() -> None:
     }
 
 
-def test_a_document_is_json_with_where_the_key_stands_if_it_has_one() -> None:
+def test_a_document_is_json_with_account_headers_if_there_is_a_key() -> None:
     answer = response.json_response({"a": 1}, REQUEST_ID)
     assert (answer.status_code, answer.content_type, answer.body) == (
         200,
@@ -140,7 +140,7 @@ def test_a_document_is_json_with_where_the_key_stands_if_it_has_one() -> None:
     assert response.json_response({}, REQUEST_ID, STANDING).headers == COMMON | STANDS | JSON
 
 
-def test_an_error_is_told_in_the_contracts_words_and_costs_nothing() -> None:
+def test_an_error_has_the_contracts_format_and_costs_nothing() -> None:
     answer = response.error_response(InvalidRadiusError("no"), REQUEST_ID)
     assert (answer.status_code, answer.content_type) == (400, "application/json")
     assert json.loads(answer.body or "") == {
@@ -149,7 +149,7 @@ def test_an_error_is_told_in_the_contracts_words_and_costs_nothing() -> None:
     assert answer.headers == COMMON | JSON | {"X-Credits-Charged": "0"}
 
 
-def test_an_error_with_a_standing_tells_it_but_never_a_charge() -> None:
+def test_an_error_with_account_status_has_its_headers_but_no_charge() -> None:
     failed = InternalError()
     failed.add_account_status(STANDING)
     assert response.error_response(failed, REQUEST_ID).headers == COMMON | STANDS | JSON | {
@@ -157,7 +157,7 @@ def test_an_error_with_a_standing_tells_it_but_never_a_charge() -> None:
     }
 
 
-def test_an_error_that_passes_tells_when_to_come_back_in_body_and_header() -> None:
+def test_a_temporary_error_has_the_seconds_to_wait_in_body_and_header() -> None:
     answer = response.error_response(RateLimitError(7, STANDING), REQUEST_ID)
     assert answer.status_code == 429
     assert json.loads(answer.body or "")["error"]["retry_after"] == 7
@@ -170,13 +170,13 @@ def test_a_wrong_method_gets_a_list_of_the_allowed_ones() -> None:
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, OPTIONS")
 
 
-def test_an_upload_that_arrived_is_answered_with_nothing() -> None:
+def test_a_stored_upload_gets_no_content() -> None:
     answer = response.no_content(REQUEST_ID)
     assert (answer.status_code, answer.content_type, answer.body) == (204, None, "")
     assert answer.headers == COMMON
 
 
-def test_a_browser_is_told_for_a_day_what_it_may_send() -> None:
+def test_a_preflight_is_valid_for_a_day() -> None:
     answer = response.preflight_response(("POST", "OPTIONS"), REQUEST_ID)
     assert (answer.status_code, answer.content_type, answer.body) == (204, None, "")
     assert answer.headers == {
@@ -188,7 +188,7 @@ def test_a_browser_is_told_for_a_day_what_it_may_send() -> None:
     }
 
 
-def test_an_answer_without_the_resolver_is_a_proxy_response_of_the_same_parts() -> None:
+def test_a_response_without_the_resolver_is_the_same_proxy_response() -> None:
     refused = response.error_response(InternalError(), REQUEST_ID)
     told = response.proxy_response(refused)
     assert set(told) == {"statusCode", "headers", "body"}
@@ -196,16 +196,16 @@ def test_an_answer_without_the_resolver_is_a_proxy_response_of_the_same_parts() 
     assert told["headers"] == COMMON | JSON | {"X-Credits-Charged": "0"}
 
 
-def test_an_answer_with_nothing_in_it_has_no_content_type() -> None:
+def test_an_empty_response_has_no_content_type() -> None:
     assert response.proxy_response(response.no_content(REQUEST_ID))["headers"] == COMMON
 
 
 @pytest.mark.parametrize("body", [b"", b"\x89PNG\r\n\x1a\n", bytes(range(256))])
-def test_bytes_are_sent_as_base64_and_said_to_be(body: bytes) -> None:
+def test_a_binary_body_is_sent_as_base64_with_the_flag(body: bytes) -> None:
     sent = response.encode_body(Response(200, "image/png", body))
     assert (sent.body, sent.base64_encoded) == (base64.b64encode(body).decode(), True)
 
 
-def test_text_is_sent_as_it_is() -> None:
+def test_text_is_sent_unchanged() -> None:
     sent = response.encode_body(Response(200, "text/plain", "t"))
     assert (sent.body, sent.base64_encoded) == ("t", False)

@@ -137,7 +137,7 @@ def test_an_unknown_path_is_not_found(router: Router, path: str) -> None:
     assert error["message"] == "There is no such route."
 
 
-def test_an_event_without_method_or_path_is_answered_all_the_same(router: Router) -> None:
+def test_an_event_without_method_or_path_gets_a_response(router: Router) -> None:
     assert router({}, CONTEXT)["statusCode"] == 405
     assert router({"httpMethod": "GET", "path": None}, CONTEXT)["statusCode"] == 200
 
@@ -154,7 +154,7 @@ def test_a_route_can_ask_whether_the_client_is_still_connected(
 
 
 @pytest.mark.parametrize("path", ["/room", "/room/"])
-def test_another_method_is_told_those_that_the_route_takes(router: Router, path: str) -> None:
+def test_another_method_gets_405_with_the_methods_of_the_route(router: Router, path: str) -> None:
     answer = call(router, "PUT", path)
     assert answer["statusCode"] == 405
     assert answer["multiValueHeaders"]["Allow"] == ["GET, POST, HEAD, OPTIONS"]
@@ -162,7 +162,7 @@ def test_another_method_is_told_those_that_the_route_takes(router: Router, path:
     assert call(router, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
 
 
-def test_a_browser_that_asks_first_is_told_the_methods(router: Router) -> None:
+def test_a_preflight_gets_the_methods(router: Router) -> None:
     answer = call(router, "OPTIONS", "/room")
     assert (answer["statusCode"], answer["body"]) == (204, "")
     headers = answer["multiValueHeaders"]
@@ -180,7 +180,7 @@ def test_each_request_is_one_line_of_the_log(router: Router, log: io.StringIO) -
     assert line["invocation"] == "invocation-1"
 
 
-def test_nothing_of_a_refused_request_stays_in_the_next_ones_line(
+def test_log_fields_of_a_rejected_request_are_not_in_the_next_line(
     router: Router, log: io.StringIO
 ) -> None:
     call(router, "GET", "/refused")
@@ -190,7 +190,7 @@ def test_nothing_of_a_refused_request_stays_in_the_next_ones_line(
     assert "code" not in answered
 
 
-def test_what_breaks_is_told_to_the_log_and_not_to_the_client(
+def test_an_exception_is_in_the_log_and_not_in_the_response(
     router: Router, log: io.StringIO
 ) -> None:
     answer = call(router, "GET", "/broken")
@@ -244,7 +244,7 @@ def test_fields_of_the_log_are_bounded(router: Router, log: io.StringIO) -> None
     assert len(broke["exception"]) == MAX_LOGGED_CHARS
 
 
-def test_app_without_metrics_prints_none(
+def test_without_metrics_none_are_printed(
     rooms: Rooms, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     router = Router(
@@ -256,7 +256,7 @@ def test_app_without_metrics_prints_none(
     assert not list(recwarn)
 
 
-def test_an_answer_is_measured(router: Router, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_response_is_measured(router: Router, capsys: pytest.CaptureFixture[str]) -> None:
     call(router, "GET", "/room")
     told = metrics(capsys.readouterr().out)
     assert told["Answers"] == [1.0]
@@ -309,7 +309,7 @@ def test_the_log_has_routes_in_one_form_and_no_other_path(
     ("path", "cause"),
     [("/out-of-reach", "TimeoutError"), ("/lost", "ChildProcessError"), ("/misled", None)],
 )
-def test_the_log_has_the_kind_of_what_we_failed_for_and_not_its_words(
+def test_the_log_has_the_class_of_a_cause_and_not_its_message(
     router: Router, log: io.StringIO, path: str, cause: str | None
 ) -> None:
     call(router, "GET", path)
@@ -317,13 +317,13 @@ def test_the_log_has_the_kind_of_what_we_failed_for_and_not_its_words(
     assert INSIDE not in log.getvalue()
 
 
-def test_a_refusal_without_a_cause_logs_none(router: Router, log: io.StringIO) -> None:
+def test_an_error_without_a_cause_logs_none(router: Router, log: io.StringIO) -> None:
     call(router, "GET", "/refused")
     assert "cause" not in json.loads(log.getvalue())
 
 
 @pytest.mark.parametrize("developing", ["true", "false"])
-def test_no_switch_has_events_printed(
+def test_no_switch_prints_events(
     rooms: Rooms,
     developing: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -340,7 +340,7 @@ def test_no_switch_has_events_printed(
     assert "httpMethod" not in capsys.readouterr().out
 
 
-def test_metrics_that_find_no_room_on_the_disk_keep_no_answer_back(
+def test_a_full_disk_for_metrics_does_not_stop_a_response(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: Metrics) -> None:

@@ -36,7 +36,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path, lambda: "https://media.example")
 
 
-def test_a_page_is_asked_for_again_each_time_and_closed_to_everything_else(site: Site) -> None:
+def test_a_page_is_revalidated_and_has_a_strict_policy(site: Site) -> None:
     answer = site.routes()["/docs"]["GET"](request("/docs"))
     assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
     assert answer.body == "docs.html"
@@ -51,7 +51,7 @@ def test_a_page_is_asked_for_again_each_time_and_closed_to_everything_else(site:
     }
 
 
-def test_an_asset_is_kept_for_five_minutes(site: Site) -> None:
+def test_an_asset_is_cached_for_five_minutes(site: Site) -> None:
     answer = site.routes()["/app.js"]["GET"](request("/app.js"))
     assert answer.headers == {
         **COMMON,
@@ -72,7 +72,7 @@ def test_a_photo_is_sent_as_bytes_and_the_rest_as_text(site: Site) -> None:
     ("public_url", "address"),
     [("", "preview.jpg"), ("https://blur.example/api", "https://blur.example/api/preview.jpg")],
 )
-def test_the_picture_of_a_link_preview_has_its_whole_address(
+def test_the_image_of_a_link_preview_has_an_absolute_url(
     public_url: str, address: str, site: Site
 ) -> None:
     (site.folder / "index.html").write_text('<meta property="og:image" content="preview.jpg">')
@@ -82,7 +82,7 @@ def test_the_picture_of_a_link_preview_has_its_whole_address(
 
 
 @pytest.mark.parametrize("price", [1, 3])
-def test_the_page_names_the_price_of_a_result(price: int, site: Site) -> None:
+def test_the_page_has_the_price_of_a_result(price: int, site: Site) -> None:
     (site.folder / "index.html").write_text('<meta name="price" content="1">')
     page = replace(site, price=price).routes()["/"]["GET"]
     answer = page(request("/", {"accept": "text/html"}))
@@ -109,7 +109,7 @@ def test_a_file_is_read_once(site: Site) -> None:
         ("/docs", None, "docs.html"),
     ],
 )
-def test_only_the_root_speaks_plain_text_to_who_asks_for_no_html(
+def test_only_the_root_has_plain_text_for_clients_that_do_not_accept_html(
     site: Site, path: str, accept: str | None, shown: str
 ) -> None:
     headers = {} if accept is None else {"accept": accept}
@@ -118,7 +118,7 @@ def test_only_the_root_speaks_plain_text_to_who_asks_for_no_html(
     assert (answer.body, answer.content_type) == (shown, f"{kind}; charset=utf-8")
 
 
-def test_a_page_is_moved_for_good_to_where_its_links_work(site: Site) -> None:
+def test_a_page_is_redirected_permanently_to_the_url_where_its_links_work(site: Site) -> None:
     answer = site.routes()["/"]["GET"](request("/prod"))
     assert (answer.status_code, answer.content_type, answer.body) == (308, None, "")
     assert answer.headers == {
@@ -134,7 +134,7 @@ def test_a_page_is_moved_for_good_to_where_its_links_work(site: Site) -> None:
 @pytest.mark.parametrize(
     "known", ['"{tag}"', 'W/"{tag}"', '"a" , "{tag}"', '"a","{tag}"', '"a","b", W/"{tag}"']
 )
-def test_who_has_the_file_is_told_that_it_is_the_same(site: Site, known: str) -> None:
+def test_a_client_that_has_the_file_gets_not_modified(site: Site, known: str) -> None:
     tag = entity_tag(b"app.js")
     headers = {"if-none-match": known.replace('"{tag}"', tag)}
     answer = site.routes()["/app.js"]["GET"](request("/app.js", headers))
@@ -149,21 +149,21 @@ def test_each_file_has_the_media_type_of_its_kind() -> None:
     assert {name: types[name.rpartition(".")[2]] for name in ASSETS} == ASSETS
 
 
-def test_a_stage_of_any_name_is_moved_behind_its_slash() -> None:
+def test_a_stage_of_any_name_is_redirected_to_its_slash() -> None:
     assert canonical("/X", is_root=True) == "./X/"
     assert canonical("/stage/X/", is_root=False) == "../X"
 
 
-def test_tags_are_strong_and_differ_as_the_bytes_do() -> None:
+def test_entity_tags_are_strong_and_depend_on_the_content() -> None:
     assert entity_tag(b"") == '"e3b0c44298fc1c149afbf4c8996fb924"'
     assert entity_tag(b"a") != entity_tag(b"b")
 
 
-def test_without_a_place_for_media_a_page_talks_to_its_own_host_alone() -> None:
+def test_without_a_storage_origin_a_page_connects_only_to_its_own_host() -> None:
     assert page_headers("") == {"Content-Security-Policy": POLICY.format(media=""), **CLOSED}
 
 
-def test_the_description_is_asked_for_again_each_time_and_open_to_any_page() -> None:
+def test_the_description_is_revalidated_and_open_to_all_origins() -> None:
     answer = description(request("/openapi.json"))
     assert (answer.status_code, answer.content_type) == (200, "application/json")
     assert answer.headers["Cache-Control"] == "no-cache"

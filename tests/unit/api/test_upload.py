@@ -51,11 +51,11 @@ def multipart(**fields: str) -> str:
         (multipart(content_type="image/heic", bytes="12345"), MULTIPART),
     ],
 )
-def test_an_upload_is_asked_for_as_json_or_as_a_form(body: str, content_type: str) -> None:
+def test_an_upload_can_be_requested_as_json_or_as_a_form(body: str, content_type: str) -> None:
     assert read_upload(request(body, content_type)) == ("image/heic", 12345)
 
 
-def test_of_a_part_sent_twice_the_last_counts() -> None:
+def test_the_last_value_of_a_repeated_part_is_used() -> None:
     body = multipart(content_type="image/png", bytes="1").removesuffix("--X--\r\n")
     twice = body + multipart(content_type="image/webp", bytes="2")
     assert read_upload(request(twice, MULTIPART)) == ("image/webp", 2)
@@ -64,13 +64,15 @@ def test_of_a_part_sent_twice_the_last_counts() -> None:
 @pytest.mark.parametrize(
     "name", ["jpeg", "png", "webp", "bmp", "gif", "tiff", "heic", "heif", "avif"]
 )
-def test_every_format_that_is_read_may_be_uploaded(name: str) -> None:
+def test_every_supported_format_can_be_uploaded(name: str) -> None:
     body = json.dumps({"content_type": f"image/{name}", "bytes": 1})
     assert read_upload(request(body)) == (f"image/{name}", 1)
 
 
 @pytest.mark.parametrize("content_type", [None, 7, "", "image/svg+xml", "IMAGE/PNG", ["image/png"]])
-def test_another_content_type_is_told_those_that_are_taken(content_type: object) -> None:
+def test_the_message_for_another_content_type_lists_the_supported_ones(
+    content_type: object,
+) -> None:
     body = json.dumps({"content_type": content_type, "bytes": 1})
     with pytest.raises(InvalidContentTypeError, match=r"Send one of: image/.*, image/heif"):
         read_upload(request(body))
@@ -85,7 +87,7 @@ def test_a_size_is_a_whole_number_of_at_least_1(size: object) -> None:
         read_upload(request(body))
 
 
-def test_the_largest_size_that_is_a_number_has_fifteen_digits() -> None:
+def test_a_size_has_at_most_fifteen_digits() -> None:
     body = json.dumps({"content_type": "image/png", "bytes": 10**15 - 1})
     assert read_upload(request(body)) == ("image/png", 10**15 - 1)
 
@@ -102,7 +104,7 @@ def test_the_largest_size_that_is_a_number_has_fifteen_digits() -> None:
         ("content_type=image/png&bytes=1", None, "multipart/form-data"),
     ],
 )
-def test_a_request_that_is_no_object_and_no_form_is_told_so(
+def test_a_request_that_is_neither_an_object_nor_a_form_is_rejected(
     body: str, content_type: str | None, says: str
 ) -> None:
     with pytest.raises(InvalidRequestError, match=says):
@@ -115,7 +117,7 @@ def test_twenty_fields_are_not_too_many() -> None:
     assert read_upload(asked) == ("image/png", 1)
 
 
-def test_bytes_that_are_no_text_are_no_content_type() -> None:
+def test_a_content_type_that_is_not_text_is_rejected() -> None:
     asked = request(multipart(content_type="image/png\xff", bytes="1"), MULTIPART)
     with pytest.raises(InvalidContentTypeError):
         read_upload(asked)
@@ -140,7 +142,7 @@ def url_of(form_url: str, **headers: str) -> str:
     return str(document["url"])
 
 
-def test_an_absolute_form_url_stays_as_it_is() -> None:
+def test_an_absolute_form_url_is_unchanged() -> None:
     url = "https://bucket.example/"
     assert url_of(url, host="localhost", x_forwarded_proto="http") == url
 
@@ -158,7 +160,7 @@ def test_a_loopback_host_completes_the_url(host: str) -> None:
         *("127.0.0.1.attacker.example", "1127.0.0.1", "127.0.0.1:port", "localhost:123456"),
     ],
 )
-def test_no_other_host_reaches_the_url(host: str) -> None:
+def test_no_other_host_is_put_into_the_url(host: str) -> None:
     headers = {"host": host, "x_forwarded_proto": "https", "x_forwarded_host": "a.example"}
     assert url_of("/media", **headers, forwarded="host=a.example") == "/media"
 

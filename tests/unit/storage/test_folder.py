@@ -38,7 +38,7 @@ def put(store: FolderStore, data: bytes, now_us: int = NOW_US) -> None:
         file.write(data)
 
 
-def test_what_is_written_whole_can_be_taken_and_nothing_else(tmp_path: Path) -> None:
+def test_only_complete_uploads_can_be_read(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token = token_of(store)
     with pytest.raises(UploadNotFoundError):
@@ -53,7 +53,7 @@ def test_what_is_written_whole_can_be_taken_and_nothing_else(tmp_path: Path) -> 
         store.get("uploads/a", max_bytes=4)
 
 
-def test_another_store_on_the_same_folder_accepts_the_permit(tmp_path: Path) -> None:
+def test_another_store_on_the_same_folder_accepts_the_token(tmp_path: Path) -> None:
     form = FolderStore(tmp_path).presign_upload(
         "uploads/a", content_type="b", max_bytes=1, now_us=NOW_US
     )
@@ -63,7 +63,7 @@ def test_another_store_on_the_same_folder_accepts_the_permit(tmp_path: Path) -> 
         FolderStore(tmp_path / "elsewhere").verify_token(token, now_us=NOW_US)
 
 
-def test_a_sweep_removes_uploads_a_day_after_the_hour_of_their_offer(tmp_path: Path) -> None:
+def test_a_sweep_removes_uploads_a_day_after_the_hour_of_their_form(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     put(store, b"old")
     store.sweep(now_us=NOW_US + KEEP_S * 1_000_000)
@@ -139,7 +139,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> di
     return dict(counts)
 
 
-def test_an_offer_and_a_read_do_not_look_at_stored_files(
+def test_a_form_and_a_read_do_not_list_stored_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FolderStore(tmp_path)
@@ -157,7 +157,7 @@ def test_an_offer_and_a_read_do_not_look_at_stored_files(
     assert few["names"] == 5  # the hour, and twice the names in the folder: secret and uploads
 
 
-def test_a_permit_has_one_open_upload_at_a_time(tmp_path: Path) -> None:
+def test_a_token_has_one_open_upload_at_a_time(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token = token_of(store)
     with store.writing(token) as file:
@@ -186,7 +186,7 @@ def test_an_upload_that_fails_can_be_sent_again(tmp_path: Path) -> None:
     assert store.get("uploads/a", max_bytes=10) == b"again"
 
 
-def test_the_secret_is_the_owners_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_secret(tmp_path: Path) -> None:
     token_of(FolderStore(tmp_path))
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
@@ -224,7 +224,7 @@ def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["secret", "../secret", "uploads", "uploads/../secret", "uploads/a/b", "/etc/passwd"]
 )
-def test_no_name_leads_out_of_the_uploads(name: str, tmp_path: Path) -> None:
+def test_no_name_escapes_the_folder_of_uploads(name: str, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token_of(store)
     before = sorted(tmp_path.rglob("*"))
@@ -238,7 +238,7 @@ def test_no_name_leads_out_of_the_uploads(name: str, tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_an_upload_is_its_owners_alone_on_the_machine(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_an_upload(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     with store.writing(token_of(store)) as file:
         file.write(b"photo")

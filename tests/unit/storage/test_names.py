@@ -34,7 +34,7 @@ def bits_of(name: str) -> int:
     return 8 * len(base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)))
 
 
-def test_an_uploads_id_is_256_random_bits_and_its_address_does_not_tell_it(
+def test_an_upload_id_is_256_random_bits_and_not_in_the_form(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     store = FolderStore(tmp_path_factory.mktemp("media"))
@@ -46,11 +46,11 @@ def test_an_uploads_id_is_256_random_bits_and_its_address_does_not_tell_it(
 
 
 @given(st.text(), st.text())
-def test_what_a_client_sends_becomes_a_digest_and_never_a_path(owner: str, upload_id: str) -> None:
+def test_text_from_a_client_becomes_a_digest_and_never_a_path(owner: str, upload_id: str) -> None:
     assert re.fullmatch(r"uploads/[0-9a-f]{64}", upload_name(owner, upload_id))
 
 
-def test_the_same_id_is_another_name_for_another_owner() -> None:
+def test_an_id_has_a_different_name_for_each_owner() -> None:
     assert upload_name("a" * 64, "id") != upload_name("b" * 64, "id")
 
 
