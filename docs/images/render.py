@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from skimage import data
 
-from blur.imaging.matting.matte import predict_subject, stretch
+from blur.imaging.matting.matte import stretch
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import Model, open_model
 from blur.imaging.options import BlurOptions
@@ -93,7 +93,7 @@ def blurred(model: Model, photo: RgbU8) -> RgbU8:
 def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
     """Blur it in the usual simple way: rembg's mask between the photo and its Gaussian."""
     sharp = Image.fromarray(photo)
-    mask = Image.fromarray(stretch(predict_subject(model, photo)))
+    mask = Image.fromarray(stretch(model.predict(photo)))
     mask = mask.resize(sharp.size, Image.Resampling.LANCZOS)
     return np.asarray(
         Image.composite(sharp, sharp.filter(ImageFilter.GaussianBlur(RADIUS_PX)), mask)

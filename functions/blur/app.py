@@ -24,7 +24,7 @@ from blur.api.site import Site
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
 from blur.imaging.matting.models import get_model_spec
-from blur.imaging.matting.session import open_model
+from blur.imaging.matting.session import PEOPLE_MISSING, open_model, open_people_model
 from blur.imaging.strips import set_thread_count
 from blur.service import BlurService
 from blur.storage.large_files import Results, Uploads
@@ -61,15 +61,18 @@ def build_app(
     spec, threads = get_model_spec(settings.model), settings.threads()
     set_thread_count(threads)
     model = cache(partial(open_model, spec, settings.model_dir, threads=threads))
+    people = cache(partial(open_people_model, settings.model_dir, threads=threads))
     # ONNX Runtime releases the GIL while it opens a model, so the clients are built meanwhile.
     with ThreadPoolExecutor(max_workers=1) as executor:
-        opening = executor.submit(model) if opens_model else None
+        opening = executor.submit(lambda: (model(), people())) if opens_model else None
         storage, store = open_storage(settings.media), open_account_store(settings.accounts)
-    if opening:
-        opening.result()
+    logger = logger or Logger(service=NAME)
+    if opening and opening.result()[1] is None:
+        logger.warning(PEOPLE_MISSING.format(settings.model_dir))
     service = BlurService(
         store=store,
         model=model,
+        people=people,
         results=Results(
             store=storage.results,
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),
@@ -89,7 +92,7 @@ def build_app(
     site = site_routes(settings, storage.uploads)
     return Router(
         {**api, **site},
-        logger=logger or Logger(service=NAME),
+        logger=logger,
         metrics=Metrics(namespace="BackgroundBlur", service=NAME) if with_metrics else None,
         quiet={*site, "/health"},
     )

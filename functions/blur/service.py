@@ -71,6 +71,8 @@ class BlurService:
     store: CallStore
     model: Callable[[], Predictor]
     """Return the model; it is opened once."""
+    people: Callable[[], Predictor | None] = lambda: None
+    """Return the network for people, if it is installed; it is opened once."""
     results: Results
     price: int
     hold_ttl_s: int
@@ -186,6 +188,7 @@ class BlurService:
             request.image,
             request.options,
             model=self.model(),
+            people=self.people(),
             max_pixels=self.max_pixels,
             watermarked=watermarked,
             on_step=begin,

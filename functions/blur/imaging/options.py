@@ -24,3 +24,5 @@ class BlurOptions:
     """One of `encoder.OUTPUT_FORMATS`."""
     quality: int = DEFAULT_QUALITY
     """1 to 100, for lossy formats; lossless formats ignore it."""
+    subject: str = "auto"
+    """One of `pipeline.SUBJECTS`."""

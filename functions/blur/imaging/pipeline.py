@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,12 @@ from blur.imaging.compositing.scene import Scene
 from blur.imaging.decode.decoder import decode
 from blur.imaging.depth.ground import circle_of_confusion, find_ground
 from blur.imaging.encode.encoder import EncodedImage, check_format, check_size, encode
-from blur.imaging.matting.matte import predict_subject, resize_matte, stretch
+from blur.imaging.matting.matte import (
+    predict_person,
+    predict_subject,
+    resize_matte,
+    stretch,
+)
 from blur.imaging.matting.refine import refine
 from blur.imaging.resample import downscale
 from blur.imaging.watermark import add_watermark
@@ -24,7 +30,7 @@ from blur.imaging.watermark import add_watermark
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blur.imaging.arrays import AlphaU8, RgbU8
+    from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
     from blur.imaging.decode.decoder import Photo
     from blur.imaging.depth.ground import Ground
     from blur.imaging.matting.matte import Predictor
@@ -44,6 +50,7 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     options: BlurOptions,
     *,
     model: Predictor,
+    people: Predictor | None = None,
     max_pixels: int,
     watermarked: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
@@ -51,6 +58,8 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
 ) -> EncodedImage:
     """Blur the background of an image file, or cut out its subject.
 
+    `model` finds the subject. The network for `people` helps where the photo shows persons, and
+    finds the matte alone with the subject "person"; without it, that subject is not supported.
     `watermarked` adds the watermark of test keys. `on_step` is called with the name of each step
     before the step begins; it can raise an exception to stop the work. `on_depth` is called with
     the depth that is used: `flat` if the photo shows no ground.
@@ -58,18 +67,20 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     Raises:
         InvalidImageError: the file cannot be decoded.
         ImageTooLargeError: the photo has more than `max_pixels` pixels.
-        NoSubjectError: the model finds no subject.
+        NoSubjectError: the network finds no subject, or no person.
         InvalidBlurError, InvalidModeError, InvalidFormatError, InvalidQualityError: an option
             has an unknown or unsuitable value.
+        ValueError: the subject is unknown, or "person" without a network for people.
 
     """
     check_options(options)
+    matting = SUBJECTS[options.subject](model, people)
     mode = MODES[options.mode]
     on_step("decode")
     photo = decode(data, max_pixels=max_pixels)
     has_alpha = mode.adds_alpha or photo.alpha is not None
     check_size(options.output, photo.pixels.shape, has_alpha=has_alpha)
-    scene = _decompose(photo, model, on_step)
+    scene = _decompose(photo, matting, on_step)
     on_step("blur")
     ground = None
     if options.depth == "ground" and not mode.adds_alpha:
@@ -90,22 +101,52 @@ def check_options(options: BlurOptions) -> None:
     if options.kernel not in KERNELS:
         message = f"blur must be one of: {', '.join(KERNELS)}."
         raise InvalidBlurError(message)
+    if options.subject not in SUBJECTS:
+        message = f"subject must be one of: {', '.join(SUBJECTS)}."
+        raise ValueError(message)
     check_format(options.output, options.quality)
 
 
-def _decompose(photo: Photo, model: Predictor, on_step: Callable[[str], None]) -> Scene:
+class Matting(NamedTuple):
+    """A way to find the subject."""
+
+    predict: Callable[[RgbU8, AlphaU8 | None], AlphaF32]
+    """Return the map of the subject of a photo and its alpha, (side, side), 0..1."""
+    side_px: int
+    """The largest input size of the networks."""
+
+
+def _any_subject(model: Predictor, people: Predictor | None) -> Matting:
+    return Matting(partial(predict_subject, model, people=people), model.side_px)
+
+
+def _person(_: Predictor, people: Predictor | None) -> Matting:
+    if people is None:
+        message = "The subject `person` needs the network for people, which is not installed."
+        raise ValueError(message)
+    return Matting(partial(predict_person, people), people.side_px)
+
+
+SUBJECTS: dict[str, Callable[[Predictor, Predictor | None], Matting]] = {
+    "auto": _any_subject,
+    "person": _person,
+}
+"""By the value of the `subject` field."""
+
+
+def _decompose(photo: Photo, matting: Matting, on_step: Callable[[str], None]) -> Scene:
     """Compute the matte and the layers, both in the working copy."""
     on_step("matte")
     pixels, alpha = photo.pixels, photo.alpha
     shape = pixels.shape[0], pixels.shape[1]
     if alpha is not None:
         pixels = fill_transparent(pixels, alpha)
-    factor = _working_factor(shape, max(WORKING_SIDE_PX, model.side_px))
+    factor = _working_factor(shape, max(WORKING_SIDE_PX, matting.side_px))
     working = downscale(pixels, factor)
     working_alpha = None if alpha is None else downscale(alpha, factor)
-    raw = predict_subject(model, working, working_alpha)
+    subject = matting.predict(working, working_alpha)
     on_step("refine")
-    matte = refine(stretch(raw), working)
+    matte = refine(stretch(subject), working)
     layers = estimate_layers(working, matte, working_alpha)
     return Scene(pixels, alpha, resize_matte(matte, shape), layers)
 

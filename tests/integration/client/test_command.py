@@ -11,7 +11,7 @@ from tests.integration.client.shell import Done, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
 
 from blur.imaging.matting.models import get_model_spec
-from blur.imaging.matting.session import open_model
+from blur.imaging.matting.session import open_model, open_people_model
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.settings import Settings
@@ -63,7 +63,10 @@ def test_every_option_works_locally_and_by_the_api(
     blur_options = BlurOptions(
         radius_px=9, kernel="bokeh", mode="cutout", output="webp", quality=40
     )
-    wanted = blur_photo(PHOTO, blur_options, model=model, max_pixels=50_000_000).data
+    people = open_people_model(model_dir, threads=1)
+    assert people is not None
+    image = blur_photo(PHOTO, blur_options, model=model, people=people, max_pixels=50_000_000)
+    wanted = image.data
     assert here == by_api == wanted
 
 

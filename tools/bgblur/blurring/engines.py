@@ -70,7 +70,12 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
     # Imported here, because --api needs neither the model nor its runtime.
     from blur.errors import ApiError  # noqa: PLC0415
     from blur.imaging.matting.models import get_model_spec  # noqa: PLC0415
-    from blur.imaging.matting.session import ModelMissingError, open_model  # noqa: PLC0415
+    from blur.imaging.matting.session import (  # noqa: PLC0415
+        PEOPLE_MISSING,
+        ModelMissingError,
+        open_model,
+        open_people_model,
+    )
     from blur.imaging.options import BlurOptions  # noqa: PLC0415
     from blur.imaging.pipeline import blur_photo  # noqa: PLC0415
 
@@ -82,6 +87,9 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
     except (ModelMissingError, ValueError) as error:
         message = f"{error} Or use an API with --api."
         raise click.UsageError(message) from error
+    people = open_people_model(settings.model_dir, threads=settings.threads())
+    if people is None:
+        click.echo(PEOPLE_MISSING.format(settings.model_dir), err=True)
 
     def blur(photo: Photo, output: str, progress: ProgressCallback) -> Result:
         data = photo if isinstance(photo, bytes) else read_photo(photo)
@@ -90,6 +98,7 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
                 data,
                 replace(blur_options, output=output),
                 model=model,
+                people=people,
                 max_pixels=settings.max_pixels,
                 on_step=lambda step: progress(*STEPS[step]),
             )

@@ -9,12 +9,15 @@ import numpy as np
 
 from blur.errors import NoSubjectError
 from blur.imaging.compositing.composite import composite
+from blur.imaging.matting.people import combine, has_person, keep_people
 from blur.imaging.matting.refine import refine
+from blur.imaging.matting.settle import find_wide_undecided, settle
+from blur.imaging.resample import upscale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blur.imaging.arrays import AlphaU8, RgbU8
+    from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
 
 MIN_CONFIDENCE = 0.8
 """If the maximum of the raw map is lower, the photo has no subject.
@@ -22,6 +25,9 @@ MIN_CONFIDENCE = 0.8
 u2netp's maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on uniform images,
 gradients, noise, stripes and checkerboards.
 """
+MAX_UNDECIDED = 0.04
+"""If wide undecided regions cover more of the map, the network sees the mirrored photo, too: 12 of
+100 photos of ECSSD, 14 of 145 photos of people."""
 MID_GREY = 128
 
 
@@ -38,37 +44,84 @@ class Predictor(Protocol):
         ...
 
 
-def find_matte(model: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None) -> AlphaU8:
+def find_matte(
+    model: Predictor,
+    photo: RgbU8,
+    alpha: AlphaU8 | None = None,
+    *,
+    people: Predictor | None = None,
+) -> AlphaU8:
     """Return the matte of the photo's subject, (H, W), 255 where the subject is opaque.
 
     Raises:
         NoSubjectError: the network finds no subject in the photo.
 
     """
-    raw = predict_subject(model, photo, alpha)
+    raw = predict_subject(model, photo, alpha, people=people)
     return resize_matte(refine(stretch(raw), photo), (photo.shape[0], photo.shape[1]))
 
 
 def predict_subject(
-    model: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None
-) -> NDArray[np.float32]:
-    """Return the network's raw map of the photo's subject, (side, side).
+    model: Predictor,
+    photo: RgbU8,
+    alpha: AlphaU8 | None = None,
+    *,
+    people: Predictor | None = None,
+) -> AlphaF32:
+    """Return the map of the photo's subject, (side, side), 0..1.
 
-    The photo can be a downscaled copy. The network sees pixels that are transparent in the photo's
-    own `alpha` as grey, because their colours are arbitrary.
+    The photo can be a downscaled copy. The networks see pixels that are transparent in the photo's
+    own `alpha` as grey, because their colours are arbitrary. Where `model` hesitates, it also sees
+    the mirrored photo, and the network for `people` helps to decide.
 
     Raises:
         NoSubjectError: the network finds no subject in the photo.
 
     """
-    raw = model.predict(photo if alpha is None else composite_over_grey(photo, alpha))
+    photo = photo if alpha is None else composite_over_grey(photo, alpha)
+    raw = model.predict(photo)
     if not float(raw.max()) >= MIN_CONFIDENCE:
         message = (
             "No subject was found in the image. Send one that shows a person, an animal or an"
             " object in front of a background."
         )
         raise NoSubjectError(message)
-    return raw
+    if find_wide_undecided(raw).mean() > MAX_UNDECIDED:
+        raw = np.maximum(raw, predict_mirrored(model, photo))
+    saliency = stretch_f32(raw)
+    if people is None:
+        return settle(saliency)
+    shape = saliency.shape[0], saliency.shape[1]
+
+    def resized(raw_people: NDArray[np.float32]) -> AlphaF32:
+        return upscale(raw_people, shape)
+
+    return combine(
+        saliency,
+        resized(people.predict(photo)),
+        lambda: resized(predict_mirrored(people, photo)),
+    )
+
+
+def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None) -> AlphaF32:
+    """Return the map of the persons in the photo, (side, side), 0..1, by their network alone.
+
+    Arguments are those of `predict_subject`.
+
+    Raises:
+        NoSubjectError: the network finds no person in the photo.
+
+    """
+    raw = people.predict(photo if alpha is None else composite_over_grey(photo, alpha))
+    if not has_person(raw):
+        message = "No person was found in the image. Send one that shows a person, or subject=auto."
+        raise NoSubjectError(message)
+    return settle(keep_people(raw))
+
+
+def predict_mirrored(model: Predictor, photo: RgbU8) -> NDArray[np.float32]:
+    """Return the raw map of the mirrored photo, mirrored back."""
+    return model.predict(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
 
 
 def resize_matte(matte: AlphaU8, shape: tuple[int, int]) -> AlphaU8:
@@ -84,10 +137,16 @@ def stretch(raw: NDArray[np.float32]) -> AlphaU8:
 
     A uniform map becomes 255 everywhere.
     """
+    stretched: AlphaU8 = (stretch_f32(raw) * 255).astype(np.uint8)
+    return stretched
+
+
+def stretch_f32(raw: NDArray[np.float32]) -> AlphaF32:
+    """Map the range from the minimum to the maximum to 0..1; a uniform map becomes 1."""
     minimum, maximum = raw.min(), raw.max()
     if minimum == maximum:
-        return np.full(raw.shape, 255, np.uint8)
-    stretched: AlphaU8 = ((raw - minimum) / (maximum - minimum) * 255).astype(np.uint8)
+        return np.ones_like(raw)
+    stretched: AlphaF32 = (raw - minimum) / (maximum - minimum)
     return stretched
 
 

@@ -2,7 +2,8 @@
 
 Names, files and pre-processing are those of rembg 2.0.86 (`rembg/sessions/*.py`): the same name is
 the same model. `u2netp-light` is u2netp with its costliest convolutions factored
-(`layers/model/lighten.py`); rembg does not have it.
+(`layers/model/lighten.py`); rembg does not have it. The network for people is
+converted by `layers/model/convert.py`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class ModelSpec:
     """The index of the network's output with the finest map."""
     logits: bool = False
     """Whether that output needs a sigmoid."""
+    like_rembg: bool = True
+    """Whether the input is prepared as rembg does; otherwise it is the resized photo, 0..1."""
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -46,6 +49,10 @@ MODELS: dict[str, ModelSpec] = {
         ModelSpec("birefnet-general-lite", "birefnet-general-lite.onnx", 1024, logits=True),
     )
 }
+
+
+PEOPLE = ModelSpec("selfie-segmentation", "selfie-segmentation.onnx", 256, like_rembg=False)
+"""MediaPipe's network for people, which is used together with one of the others."""
 
 
 def get_model_spec(name: str) -> ModelSpec:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from blur.imaging.arrays import OPAQUE, to_u8
 from blur.imaging.matting.closed_form import Windows, rescale_alpha, solve_alpha
+from blur.imaging.matting.settle import settle
 from blur.imaging.resample import downscale, resize, upscale, upscale_by
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
     """Return the refined matte of a photo, with a longer side of `FINE_SIDE_PX`.
 
     `matte` is the network's map stretched to 0..255, of any size; `photo` is (H, W, 3), and can
-    be a downscaled copy. Where the map is certain, the result is 0 or 255.
+    be a downscaled copy. Where the map is certain, the result is 0 or 255, and no region that is
+    wider than an edge is half transparent.
     """
     fine = to_fine_grid(photo)
     coarse = downscale(fine, GRID_FACTOR)
@@ -45,7 +47,7 @@ def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
     matte = np.asarray(Image.fromarray(matte).resize(size, Image.Resampling.BICUBIC))
     unknown = find_unknown(matte)
     windows = Windows.touching(unknown, coarse)
-    alpha = solve_alpha(matte, unknown, windows)
+    alpha = settle(solve_alpha(matte, unknown, windows))
     return upscale_alpha(alpha, windows, fine)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
-from blur.imaging.resample import resize
+from blur.imaging.matting.models import PEOPLE
+from blur.imaging.resample import resize, upscale
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,13 @@ EPSILON = 1e-6
 """rembg's guard against division by zero for a black image."""
 MAX_SIDE_PX = 1 << 20
 """Longer sides are resized to this first: Pillow cannot resize from more than 44 million pixels."""
+
+
+PEOPLE_MISSING = (
+    "The network for people does not exist in {}. Photos of people will have more mistakes, and"
+    " subject=person is not supported. Run `make model` to create it."
+)
+"""The warning for a folder without that network."""
 
 
 class ModelMissingError(RuntimeError):
@@ -52,7 +60,8 @@ class Model:
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         """Return the raw map of the subject, (side, side), approximately 0..1, not stretched."""
-        tensor = to_tensor(photo, self.spec)
+        prepare = to_tensor if self.spec.like_rembg else to_unit_tensor
+        tensor = prepare(photo, self.spec)
         with self._lock:
             (output,) = self._session.run([self._output], {self._input: tensor})
         raw = cast("NDArray[np.float32]", output)[0, 0]
@@ -77,6 +86,14 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
     return Model(spec, session)
 
 
+def open_people_model(folder: Path, *, threads: int) -> Model | None:
+    """Load the network for people from `folder`, if its file exists: it is optional."""
+    try:
+        return open_model(PEOPLE, folder, threads=threads)
+    except ModelMissingError:
+        return None
+
+
 def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
     """Prepare the photo as rembg's `BaseSession.normalize` does: (1, 3, side, side)."""
     height, width = photo.shape[:2]
@@ -86,6 +103,15 @@ def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
     scaled = small / max(float(small.max()), EPSILON)
     normal = (scaled - np.array(spec.mean)) / np.array(spec.std)
     return np.ascontiguousarray(normal.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
+
+
+def to_unit_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
+    """Prepare the photo with colours 0..1: (1, 3, side, side)."""
+    height, width = photo.shape[:2]
+    shape = (spec.side_px, spec.side_px)
+    small = upscale(resize(photo, (min(height, shape[0]), min(width, shape[1]))), shape)
+    unit = small.transpose(2, 0, 1)[np.newaxis].astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray(unit)
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -45,7 +45,7 @@ def test_certain_pixels_stay_exactly_0_or_255(photo: np.ndarray) -> None:
 
 
 def test_a_uniform_photo_keeps_the_prior() -> None:
-    matte = disc(320, 320, 90, softness=30)
+    matte = disc(320, 320, 90, softness=16)
     refined = refine(matte, flat(640, 640, (80, 90, 100))).astype(int)
     prior = np.asarray(Image.fromarray(matte).resize((640, 640), Image.Resampling.BICUBIC))
     rescaled = np.clip((prior / 255 - 0.1) / 0.8, 0, 1) * 255

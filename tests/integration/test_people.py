@@ -1,0 +1,105 @@
+"""The network for people with the real files: present, absent, and next to each other network."""
+
+from __future__ import annotations
+
+import shutil
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from tests.unit.imaging.pictures import astronaut, flat, noise, sample_photo, saved
+
+from bgblur.cli import main
+from blur.app import build_app
+from blur.errors import NoSubjectError
+from blur.imaging.matting.matte import find_matte, predict_person
+from blur.imaging.matting.models import MODELS, PEOPLE
+from blur.imaging.matting.session import Model, open_model, open_people_model
+from blur.imaging.options import BlurOptions
+from blur.imaging.pipeline import blur_photo
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blur.imaging.arrays import RgbU8
+
+
+@pytest.fixture(scope="module")
+def people(model_dir: Path) -> Model:
+    opened = open_people_model(model_dir, threads=1)
+    assert opened is not None
+    return opened
+
+
+@pytest.fixture
+def without_people(model_dir: Path, tmp_path: Path) -> Path:
+    """A folder with the default network only."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    shutil.copy(model_dir / MODELS["u2netp-light"].file, folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["u2netp", "u2netp-light"])
+def test_portrait_is_found_with_and_without_the_network_for_people(
+    name: str, model_dir: Path, people: Model
+) -> None:
+    model = open_model(MODELS[name], model_dir, threads=1)
+    for helper in (None, people):
+        matte = find_matte(model, astronaut(), people=helper)
+        assert matte[100, 230] == 255
+        assert matte[60, 30] == 0
+
+
+def test_subject_person_cuts_out_a_person(people: Model) -> None:
+    data = saved(Image.fromarray(astronaut()), "JPEG")
+    options = BlurOptions(radius_px=0, mode="cutout", subject="person")
+    made = blur_photo(data, options, model=people, people=people, max_pixels=1_000_000)
+    alpha = np.asarray(Image.open(BytesIO(made.data)))[..., 3]
+    assert (alpha[90:130, 210:250] == 255).all()
+    assert alpha[60, 30] == 0
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [noise(300, 400), flat(300, 400, (120, 90, 80)), sample_photo("rocket")],
+    ids=["noise", "uniform", "rocket"],
+)
+def test_photo_without_a_person_is_rejected(photo: RgbU8, people: Model) -> None:
+    with pytest.raises(NoSubjectError, match="person"):
+        predict_person(people, photo)
+
+
+def test_absent_network_is_reported_at_start_and_photos_are_blurred(
+    without_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accounts = f"sqlite:{tmp_path / 'accounts.db'}"
+    build_app(Settings(model_dir=without_people, accounts=accounts))
+    assert "network for people" in capsys.readouterr().out
+    (tmp_path / "photo.jpg").write_bytes(saved(Image.fromarray(astronaut()), "JPEG"))
+    done = CliRunner().invoke(
+        main,
+        ["blur", str(tmp_path / "photo.jpg"), "-r", "5", "-o", str(tmp_path / "out.png")],
+        env={"BLUR_MODEL_DIR": str(without_people)},
+    )
+    assert done.exit_code == 0, done.output
+    assert "network for people" in done.output
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (512, 512)
+
+
+def test_present_network_is_not_reported(
+    model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_app(Settings(model_dir=model_dir, accounts=f"sqlite:{tmp_path / 'accounts.db'}"))
+    assert "network for people" not in capsys.readouterr().out
+
+
+def test_network_for_people_is_smaller_than_2_mb(model_dir: Path) -> None:
+    sizes = [path.stat().st_size for path in model_dir.glob("selfie*")]
+    assert (model_dir / PEOPLE.file).is_file()
+    assert sum(sizes) < 2_000_000

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+from tests.unit.imaging.pictures import astronaut, disc, flat, noise
+
+from blur.imaging.matting.matte import find_matte
+from blur.imaging.matting.settle import find_wide_undecided, settle
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
+
+
+class Map:
+    """A predictor that returns the same map for every photo."""
+
+    def __init__(self, raw: AlphaF32) -> None:
+        self.raw = raw
+        self.side_px = raw.shape[0]
+
+    def predict(self, _: RgbU8) -> AlphaF32:
+        return self.raw
+
+
+def person_and(ghost: float) -> AlphaF32:
+    """Two persons, of which the network sees the second one with this probability."""
+    raw = np.zeros((320, 320), np.float32)
+    raw[80:, 30:110], raw[90:, 190:280] = 1, ghost
+    blurred: AlphaF32 = cv2.GaussianBlur(raw, (0, 0), 2)
+    return blurred
+
+
+def count_ghosts(matte: AlphaU8) -> int:
+    """Count the half-transparent regions that are wider than an edge."""
+    wide = find_wide_undecided(matte.astype(np.float32) / np.float32(255))
+    return int(cv2.connectedComponents(wide.astype(np.uint8))[0]) - 1
+
+
+@pytest.mark.parametrize(("ghost", "expected"), [(0.3, 0), (0.45, 0), (0.55, 1), (0.7, 1)])
+def test_half_transparent_person_is_decided_as_a_whole(ghost: float, expected: float) -> None:
+    settled = settle(person_and(ghost))
+    assert (settled[110:, 200:270] == expected).all()
+    np.testing.assert_array_equal(settled[:, :150], person_and(ghost)[:, :150])
+
+
+def test_map_of_people_decides_ghosts_that_saliency_finds_possible() -> None:
+    person = (person_and(1) > 0.5).astype(np.float32)
+    assert (settle(person_and(0.42), person)[110:, 200:270] == 1).all()
+    only_first = person.copy()
+    only_first[:, 150:] = 0
+    assert (settle(person_and(0.8), only_first)[110:, 200:270] == 0).all()
+
+
+def test_soft_edges_stay() -> None:
+    soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
+    np.testing.assert_array_equal(settle(soft), soft)
+
+
+def test_wide_slope_is_cut_in_the_middle() -> None:
+    slope = np.linspace(-0.5, 1.5, 320, dtype=np.float32).clip(0, 1)
+    settled = settle(np.tile(slope, (320, 1)))
+    soft = (slope > 0.1) & (slope < 0.9)
+    np.testing.assert_array_equal(settled[100][soft], (slope > 0.5).astype(np.float32)[soft])
+
+
+@pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("photo", [astronaut(), noise(300, 400), flat(400, 300, (90, 80, 70))])
+def test_no_ghost_remains_in_a_matte_from_any_map(level: float, photo: RgbU8) -> None:
+    random = np.random.default_rng(3).random((5, 5), np.float32)
+    patches = cv2.resize(random, (320, 320), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    for raw in (person_and(level), patches, np.maximum(patches, person_and(level))):
+        raw[:4, :4], raw[-4:, -4:] = 0, 1
+        assert count_ghosts(find_matte(Map(raw), photo)) == 0
+
+
+def test_ghosts_are_counted() -> None:
+    ghosts = np.zeros((200, 300), np.uint8)
+    ghosts[50:90, 50:90], ghosts[120:160, 200:260], ghosts[20:24, :] = 128, 60, 128
+    assert count_ghosts(ghosts) == 2
