@@ -65,8 +65,8 @@ async function useKey(key, onFailure) {
   }
 }
 
-function showKnown(prefix, keyKind) {
-  kind = keyKind;
+function showKnown(prefix, newKind) {
+  kind = newKind;
   byId("key").value = "";
   byId("key-prefix").textContent = `${prefix}…`;
   const isTyping = byId("key-empty").contains(document.activeElement);

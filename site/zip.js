@@ -36,9 +36,9 @@ export async function zipOf(files) {
 }
 
 function freeName(fileName, taken) {
-  const [, stem, ending] = wanted.match(/^(.*?)(\.[^.]*)?$/s);
-  let name = wanted;
-  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number})${ending ?? ""}`;
+  const [, stem, extension] = fileName.match(/^(.*?)(\.[^.]*)?$/s);
+  let name = fileName;
+  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number})${extension ?? ""}`;
   taken.add(name.toLowerCase());
   return name;
 }

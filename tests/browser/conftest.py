@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.browser.photos import SCREENS
 from tests.browser.visit import Visit
 from tests.integration.storage.conftest import Api, by_link, serve
 
@@ -83,3 +84,12 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 def visit(context: BrowserContext, served: Api) -> Visit:
     """Return the service's page, opened without a key."""
     return Visit.begun(context, served)
+
+
+@pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}x{screen[1]}")
+def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Iterator[Visit]:
+    """Return the page in a window of this size."""
+    width, height = request.param
+    context = chromium.new_context(viewport={"width": width, "height": height})
+    yield Visit.begun(context, served)
+    context.close()

@@ -44,8 +44,8 @@ def test_the_shown_image_is_the_apis_response(visit: Visit) -> None:
     assert visit.download() == ("photo-blurred.png", direct.content)
     assert visit.fact("Size") == "192 by 192"
     assert visit.fact("Credits left") == str(before - 1)
-    told = visit.page.inner_text("#legend").split()
-    assert [step for step in told if step in {"decode", "matte", "refine", "blur", "encode"}] == [
+    words = visit.page.inner_text("#legend").split()
+    assert [step for step in words if step in {"decode", "matte", "refine", "blur", "encode"}] == [
         "decode",
         "matte",
         "refine",
@@ -135,8 +135,8 @@ def test_the_code_sample_has_the_parameters_and_never_the_key(visit: Visit) -> N
         visit.page.click(f"#tab-{language}")
         code = visit.page.inner_text("#sample")
         assert visit.api.server.blur_url in code
-        for told in ("radius", "7", "mode", "cutout", "format", "webp", "quality", "55"):
-            assert told in code, language
+        for text in ("radius", "7", "mode", "cutout", "format", "webp", "quality", "55"):
+            assert text in code, language
         assert "gaussian" not in code
         assert visit.api.key not in code
 

@@ -20,10 +20,10 @@ REQUEST = re.compile(r"Request req_[0-9a-f-]{36}")
 def test_a_file_that_is_not_a_photo_shows_an_error_with_the_request_id(visit: Visit) -> None:
     visit.begin(b"this is no image")
     visit.page.click("#go")
-    told = visit.failure()
-    assert "cannot be read as a photo" in told
-    assert "Nothing was charged" in told
-    assert REQUEST.search(told)
+    message = visit.failure()
+    assert "cannot be read as a photo" in message
+    assert "Nothing was charged" in message
+    assert REQUEST.search(message)
     visit.give("photo.jpg", make.jpeg())
     visit.blur()
     assert visit.page.is_hidden("#failure")
@@ -38,9 +38,9 @@ def test_a_file_of_another_type_is_not_sent(visit: Visit) -> None:
 
 def test_a_wrong_key_shows_an_error_and_is_not_stored(visit: Visit) -> None:
     visit.use_key("bb_live_wrong")
-    told = visit.key_error()
-    assert "This key is not valid" in told
-    assert REQUEST.search(told)
+    message = visit.key_error()
+    assert "This key is not valid" in message
+    assert REQUEST.search(message)
     assert visit.page.evaluate("localStorage.length") == 0
 
 

@@ -47,16 +47,16 @@ def test_pngcheck_finds_no_errors(
     picture = np.dstack((noise(*size), noise(*size, 1)))[..., :channels].copy()
     path = tmp_path / "picture.png"
     path.write_bytes(write_png(picture, profile))
-    told = subprocess.run(["pngcheck", "-v", path], capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stdout
-    assert "No errors detected" in told.stdout
+    checked = subprocess.run(["pngcheck", "-v", path], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert "No errors detected" in checked.stdout
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_chromium_decodes_the_same_pixels(page: Page, size: tuple[int, int]) -> None:
     picture = noise(*size)
-    told = page.evaluate(READ, base64.b64encode(write_png(picture)).decode())
-    assert told[:2] == [size[1], size[0]]
-    seen = np.frombuffer(base64.b64decode(told[2]), np.uint8).reshape(*size, 4)
-    np.testing.assert_array_equal(seen[..., :3], picture)
-    assert (seen[..., 3] == 255).all()
+    decoded = page.evaluate(READ, base64.b64encode(write_png(picture)).decode())
+    assert decoded[:2] == [size[1], size[0]]
+    pixels = np.frombuffer(base64.b64decode(decoded[2]), np.uint8).reshape(*size, 4)
+    np.testing.assert_array_equal(pixels[..., :3], picture)
+    assert (pixels[..., 3] == 255).all()

@@ -33,8 +33,8 @@ FETCH = """async ([url, key, photo]) => {
 
 def fetch(page: Page, api: Api) -> dict[str, Any]:
     photo = base64.b64encode(make.jpeg()).decode("ascii")
-    told: dict[str, Any] = page.evaluate(FETCH, [api.server.blur_url, api.key, photo])
-    return told
+    result: dict[str, Any] = page.evaluate(FETCH, [api.server.blur_url, api.key, photo])
+    return result
 
 
 def test_a_page_of_any_origin_gets_the_image_through_the_redirect(
@@ -42,13 +42,16 @@ def test_a_page_of_any_origin_gets_the_image_through_the_redirect(
 ) -> None:
     s3.gate.seen.clear()
     assert fetch(page, by_link) == {"status": 200, "redirected": True, "width": 192}
-    came = [(method, headers) for method, path, headers in s3.gate.seen if "/results/" in path]
-    asked = next(headers for method, headers in came if method == "OPTIONS")
-    got = next(headers for method, headers in came if method == "GET")
-    assert asked["origin"] == got["origin"] == "null"
-    assert asked["access-control-request-method"] == "GET"
-    assert set(asked["access-control-request-headers"].split(",")) == {"apikey", "idempotency-key"}
-    assert got["apikey"] == by_link.key
+    requests = [(method, headers) for method, path, headers in s3.gate.seen if "/results/" in path]
+    preflight = next(headers for method, headers in requests if method == "OPTIONS")
+    fetched = next(headers for method, headers in requests if method == "GET")
+    assert preflight["origin"] == fetched["origin"] == "null"
+    assert preflight["access-control-request-method"] == "GET"
+    assert set(preflight["access-control-request-headers"].split(",")) == {
+        "apikey",
+        "idempotency-key",
+    }
+    assert fetched["apikey"] == by_link.key
 
 
 @pytest.mark.parametrize("change", [{"AllowedHeaders": []}, {"AllowedMethods": ["PUT"]}])

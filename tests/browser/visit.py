@@ -142,3 +142,14 @@ class Visit:
         """Wait for an error message next to the key's field, and return it."""
         self.page.wait_for_selector("#key-error:visible", timeout=60_000)
         return self.page.inner_text("#key-error")
+
+
+def fits(page: Page) -> bool:
+    wide: bool = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    return wide
+
+
+def opened(context: BrowserContext, served: Api, fragment: str = "") -> Visit:
+    visit = Visit.begun(context, served, f"/docs{fragment}")
+    visit.page.wait_for_selector("#guides section", state="attached")
+    return visit

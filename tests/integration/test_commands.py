@@ -151,7 +151,7 @@ def test_a_key_can_have_its_own_rate_limit(bgblur: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (("accounts", "show", "nobody123456"), 1, "Error"),
         (("keys", "revoke", "nonsense"), 1, "name a key by its prefix"),
@@ -187,30 +187,30 @@ def test_a_key_can_have_its_own_rate_limit(bgblur: Command) -> None:
     ],
 )
 def test_a_wrong_command_prints_one_clear_line(
-    arguments: tuple[str, ...], code: int, says: str, bgblur: Command
+    arguments: tuple[str, ...], code: int, message: str, bgblur: Command
 ) -> None:
     read(bgblur("accounts", "create", "another", "--json"))
     done = bgblur(*arguments)
     assert done.returncode == code
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "says"),
+    ("variable", "value", "message"),
     [
         ("BLUR_PRICE", "free", "BLUR_PRICE='free' is not a whole number"),
         ("BLUR_ACCOUNTS", "postgres:x", "neither sqlite"),
-        ("BLUR_MODEL", "u3net", "there are u2netp"),
+        ("BLUR_MODEL", "u3net", "Choose one of: u2netp"),
         ("BLUR_MODEL_DIR", "/missing", "/missing/u2netp-light.onnx does not exist"),
     ],
 )
 def test_a_wrong_setting_is_named_in_the_error(
-    variable: str, value: str, says: str, bgblur: Command
+    variable: str, value: str, message: str, bgblur: Command
 ) -> None:
     done = bgblur("serve", "--port", "0", **{variable: value})
     assert done.returncode == 1
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

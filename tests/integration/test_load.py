@@ -29,7 +29,7 @@ def test_locust_counts_the_charged_photos(tmp_path: Path, model_dir: Path) -> No
     env = environment(tmp_path, model_dir)
     with running(tmp_path, env, "--queue", "0") as server:
         key = issue(env)
-        told = requests.get(f"{server.url}/v2/account", headers={"ApiKey": key}, timeout=10)
+        before = requests.get(f"{server.url}/v2/account", headers={"ApiKey": key}, timeout=10)
         options = ["--headless", "--only-summary", "--host", server.url, "--json-file", "load"]
         options += ["--users", "3", "--spawn-rate", "3", "--run-time", "6s", "--stop-timeout", "60"]
         subprocess.run(
@@ -44,5 +44,5 @@ def test_locust_counts_the_charged_photos(tmp_path: Path, model_dir: Path) -> No
     counts = {entry["name"]: entry["num_requests"] for entry in entries}
     assert set(counts) == {"200", "503"}
     assert min(counts.values()) >= 1
-    assert told.json()["balance"] - left.json()["balance"] == counts["200"]
+    assert before.json()["balance"] - left.json()["balance"] == counts["200"]
     assert left.json()["held"] == 0

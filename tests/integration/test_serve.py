@@ -116,8 +116,8 @@ def test_curl_with_100_continue_does_not_send_a_body_that_is_too_large(
         file.truncate(30_000_000)
     headers = ["-H", f"ApiKey: {api_key}", "-H", "Expect: 100-continue"]
     form = ["-F", f"image=@{big}", "-F", "radius=1"]
-    wanted = ["-w", "\n%{http_code} %{size_upload}"]
-    command = ["curl", "-sS", *headers, *form, *wanted, server.blur_url]
+    format_options = ["-w", "\n%{http_code} %{size_upload}"]
+    command = ["curl", "-sS", *headers, *form, *format_options, server.blur_url]
     done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
     body, _, numbers = done.stdout.rpartition("\n")
     assert json.loads(body)["error"]["code"] == "image_too_large"

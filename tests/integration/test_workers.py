@@ -78,7 +78,7 @@ def children(server: Running) -> set[int]:
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
-        assert time.monotonic() < deadline, "it never came so far"
+        assert time.monotonic() < deadline, "the state was not reached in time"
         time.sleep(0.02)
 
 
@@ -103,10 +103,10 @@ def test_a_request_without_a_slot_gets_retry_after_and_is_not_charged(
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: post(server, key, slow_photo), range(8)))
         done = [answer for answer in answers if answer.ok]
-        refused = [answer for answer in answers if not answer.ok]
+        rejected = [answer for answer in answers if not answer.ok]
         assert len(done) >= 2
-        assert refused
-        for answer in refused:
+        assert rejected
+        for answer in rejected:
             assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
             assert answer.json()["error"]["retry_after"] == int(answer.headers["Retry-After"]) >= 1
         assert balance(server, key) == (10 - len(done), 0)

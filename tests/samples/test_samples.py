@@ -37,7 +37,7 @@ class Ran:
     """A sample's exit code, its output, and the files in its folder."""
 
     code: int
-    complaint: str
+    stderr: str
     left: dict[str, bytes]
 
 
@@ -79,7 +79,7 @@ def test_a_sample_saves_the_image_from_the_response_or_from_a_link(
 ) -> None:
     server: Api = request.getfixturevalue(way)
     ran = run(sample, server, server.key, tmp_path)
-    assert (ran.code, ran.complaint) == (0, "")
+    assert (ran.code, ran.stderr) == (0, "")
     assert list(ran.left) == ["blurred.png"]
     with Image.open(io.BytesIO(ran.left["blurred.png"])) as picture:
         picture.load()
@@ -92,6 +92,6 @@ def test_a_sample_prints_the_error_fails_and_saves_nothing(
 ) -> None:
     ran = run(sample, api, "nonsense", tmp_path)
     assert ran.code != 0
-    told = json.loads(ran.complaint[ran.complaint.index('{"error"') :])
-    assert told["error"]["code"] == "invalid_api_key"
+    document = json.loads(ran.stderr[ran.stderr.index('{"error"') :])
+    assert document["error"]["code"] == "invalid_api_key"
     assert ran.left == {}

@@ -1,4 +1,4 @@
-"""The bill of materials: everything that is locked, the model, and what wheels bring along."""
+"""The bill of materials: the locked packages, native libraries in wheels, and the model."""
 
 from __future__ import annotations
 

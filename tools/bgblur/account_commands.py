@@ -151,18 +151,18 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
             else [account.account_id for account in store.list_accounts(now_us=now_us)]
         )
         books = (store.read_with_ledger(audited_id, now_us=now_us) for audited_id in audited)
-        found = [
+        rows = [
             {"account": account.account_id, "difference": difference}
             for account, entries in ((read.account, read.entries) for read in books)
             for difference in differences(account, entries)
         ]
     if as_json:
-        show({"accounts": len(audited), "differences": found}, as_json=True)
+        show({"accounts": len(audited), "differences": rows}, as_json=True)
     else:
-        for row in found:
+        for row in rows:
             click.echo(printable(f"{row['account']}: {row['difference']}"))
-        click.echo(f"{len(audited)} audited, {len(found)} differences")
-    context.exit(EXIT_DIFFERENCES if found else 0)
+        click.echo(f"{len(audited)} audited, {len(rows)} differences")
+    context.exit(EXIT_DIFFERENCES if rows else 0)
 
 
 def _row(account: Account) -> dict[str, Any]:

@@ -122,8 +122,8 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
 def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:
     """Set the rate limit of KEY (a prefix)."""
     with open_admin() as admin:
-        found = admin.find_key(key)
-        admin.store.set_rate_limit(found.account_id, found.digest, _limit(rate, burst))
+        record = admin.find_key(key)
+        admin.store.set_rate_limit(record.account_id, record.digest, _limit(rate, burst))
         show(_row(admin.find_key(key), admin.now_us), as_json=as_json)
 
 
@@ -134,10 +134,10 @@ def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> No
 def revoke(key: str, *, yes: bool, as_json: bool) -> None:
     """Revoke KEY (a prefix) at once. This cannot be undone."""
     with open_admin() as admin:
-        found = admin.find_key(key)
+        record = admin.find_key(key)
         if not yes:
-            click.confirm(f"Revoke {found.prefix}…? This cannot be undone.", abort=True, err=True)
-        admin.store.revoke_key(found.account_id, found.digest)
+            click.confirm(f"Revoke {record.prefix}…? This cannot be undone.", abort=True, err=True)
+        admin.store.revoke_key(record.account_id, record.digest)
         show(_row(admin.find_key(key), admin.now_us), as_json=as_json)
 
 

@@ -104,5 +104,5 @@ def _name_of(source: Source) -> str:
     """Return the file name to send, without its folder and characters unsafe in a header."""
     path = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "")
     name = Path(path).name if isinstance(path, (str, os.PathLike)) else ""
-    kept = "".join(letter for letter in name if letter.isprintable() and letter not in '"\\')
-    return kept.encode("ascii", "replace").decode().replace("?", "_") or "photo"
+    safe = "".join(letter for letter in name if letter.isprintable() and letter not in '"\\')
+    return safe.encode("ascii", "replace").decode().replace("?", "_") or "photo"

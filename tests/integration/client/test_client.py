@@ -45,16 +45,16 @@ def size_of(data: bytes) -> tuple[int, int]:
 def test_a_blurred_photo_is_returned_with_its_cost(api: Api, photo: Path) -> None:
     with Client(api.server.url, api.key) as client:
         before = client.account().balance
-        blurred = client.blur(photo, radius=12)
+        result = client.blur(photo, radius=12)
         after = client.account()
-    assert size_of(blurred.data) == size_of(PHOTO)
-    assert blurred.content_type == "image/png"
-    assert blurred.request_id
-    assert blurred.request_id.startswith("req_")
-    assert (blurred.credits_charged, blurred.credits_left) == (1, before - 1)
+    assert size_of(result.data) == size_of(PHOTO)
+    assert result.content_type == "image/png"
+    assert result.request_id
+    assert result.request_id.startswith("req_")
+    assert (result.credits_charged, result.credits_left) == (1, before - 1)
     assert (after.balance, after.held, after.key_kind) == (before - 1, 0, "live")
-    assert not blurred.replayed
-    assert set(blurred.timing_ms) == {*STEPS, "total"}
+    assert not result.replayed
+    assert set(result.timing_ms) == {*STEPS, "total"}
 
 
 def test_paths_bytes_and_files_give_the_same_result(api: Api, photo: Path) -> None:
@@ -67,10 +67,10 @@ def test_paths_bytes_and_files_give_the_same_result(api: Api, photo: Path) -> No
 
 
 def test_the_upload_progress_reaches_the_end(api: Api, photo: Path) -> None:
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     with Client(api.server.url, api.key) as client:
-        client.blur(photo, radius=9, on_upload=lambda *how_far: told.append(how_far))
-    assert told[-1][0] == told[-1][1] > len(PHOTO)
+        client.blur(photo, radius=9, on_upload=lambda *progress: reports.append(progress))
+    assert reports[-1][0] == reports[-1][1] > len(PHOTO)
 
 
 @pytest.mark.parametrize(
@@ -81,18 +81,18 @@ def test_the_upload_progress_reaches_the_end(api: Api, photo: Path) -> None:
         ({"mode": "vanish"}, InvalidModeError, 400),
         ({"format": "bmp"}, InvalidFormatError, 400),
         ({"quality": 0}, InvalidQualityError, 400),
-        ({"source": b"this is no image"}, InvalidImageError, 400),
+        ({"source": b"this is not an image"}, InvalidImageError, 400),
     ],
 )
 def test_each_error_is_raised_as_its_own_class(
     wrong: dict[str, Any], kind: type[ApiError], status: int, api: Api
 ) -> None:
     call: dict[str, Any] = {"source": PHOTO, "radius": 9, **wrong}
-    with Client(api.server.url, api.key) as client, pytest.raises(kind) as refused:
+    with Client(api.server.url, api.key) as client, pytest.raises(kind) as error:
         client.blur(**call)
-    assert refused.value.status == status
-    assert refused.value.message
-    assert (refused.value.request_id or "").startswith("req_")
+    assert error.value.status == status
+    assert error.value.message
+    assert (error.value.request_id or "").startswith("req_")
 
 
 def test_a_wrong_key_and_a_wrong_address_are_different_errors(api: Api) -> None:
@@ -104,8 +104,8 @@ def test_a_wrong_key_and_a_wrong_address_are_different_errors(api: Api) -> None:
 
 def test_an_upload_url_can_be_relative(api: Api, large_photo: Path) -> None:
     url = api.server.url.replace("127.0.0.1", "127.1")  # not a known name of the loopback address
-    headers, wanted = {"ApiKey": api.key}, {"content_type": "image/jpeg", "bytes": 1}
-    offer = requests.post(f"{url}/v2/uploads", headers=headers, json=wanted, timeout=10).json()
+    headers, declared = {"ApiKey": api.key}, {"content_type": "image/jpeg", "bytes": 1}
+    offer = requests.post(f"{url}/v2/uploads", headers=headers, json=declared, timeout=10).json()
     assert offer["url"].startswith("/")
     with Client(url, api.key, upload_above_bytes=40_000) as client:
         assert client.blur(large_photo, radius=9).credits_charged == 1
@@ -113,12 +113,12 @@ def test_an_upload_url_can_be_relative(api: Api, large_photo: Path) -> None:
 
 def test_a_photo_above_the_threshold_is_uploaded_first(api: Api, large_photo: Path) -> None:
     with (
-        unreliable(api.server.url) as way,
-        Client(way.url, api.key, upload_above_bytes=40_000) as client,
+        unreliable(api.server.url) as relay,
+        Client(relay.url, api.key, upload_above_bytes=40_000) as client,
     ):
-        blurred = client.blur(large_photo, radius=9)
-    assert [path for path, _ in way.seen] == ["/v2/uploads", "/v2/rembg/blur/"]
-    assert size_of(blurred.data) == (512, 512)
+        result = client.blur(large_photo, radius=9)
+    assert [path for path, _ in relay.seen] == ["/v2/uploads", "/v2/rembg/blur/"]
+    assert size_of(result.data) == (512, 512)
 
 
 def test_a_service_without_uploads_gets_large_photos_in_the_request(
@@ -130,18 +130,18 @@ def test_a_service_without_uploads_gets_large_photos_in_the_request(
 
 def test_a_large_file_that_cannot_be_uploaded_is_sent_once(api: Api) -> None:
     unknown = bytes(50_000)
-    with unreliable(api.server.url) as way, Client(way.url, api.key) as client:
+    with unreliable(api.server.url) as relay, Client(relay.url, api.key) as client:
         with pytest.raises(ImageTooLargeError):
             client.blur(unknown, radius=9)
-        assert len(way.seen) == 1
+        assert len(relay.seen) == 1
 
 
 def test_a_linked_result_is_fetched_without_sending_the_key(by_link: Api, s3: S3Server) -> None:
     s3.gate.seen.clear()
     with Client(by_link.server.url, by_link.key) as client:
-        blurred = client.blur(PHOTO, radius=9)
-    assert size_of(blurred.data) == size_of(PHOTO)
-    assert (blurred.content_type, blurred.credits_charged) == ("image/png", 1)
+        result = client.blur(PHOTO, radius=9)
+    assert size_of(result.data) == size_of(PHOTO)
+    assert (result.content_type, result.credits_charged) == ("image/png", 1)
     (fetched,) = [headers for method, _, headers in s3.gate.seen if method == "GET"]
     assert "apikey" not in fetched
     assert "authorization" not in fetched
@@ -151,6 +151,6 @@ def test_a_linked_result_is_fetched_without_sending_the_key(by_link: Api, s3: S3
 def test_threads_share_a_client(api: Api, balance: Callable[[], int]) -> None:
     before = balance()
     with Client(api.server.url, api.key) as client, ThreadPoolExecutor(2) as threads:
-        made = list(threads.map(lambda _: client.blur(PHOTO, radius=9).data, range(4)))
-    assert len(set(made)) == 1
+        results = list(threads.map(lambda _: client.blur(PHOTO, radius=9).data, range(4)))
+    assert len(set(results)) == 1
     assert balance() == before - 4

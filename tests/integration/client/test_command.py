@@ -27,29 +27,29 @@ def parse_json(done: Done) -> Any:  # noqa: ANN401 - any JSON
 def test_local_and_api_results_are_the_same(
     run: Run, api_settings: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
-    here = run(photo.name)
-    assert (here.returncode, here.stdout, here.stderr) == (0, b"", b"")
-    by_api = run(photo.name, "-o", "there.jpg", **api_settings)
+    local_run = run(photo.name)
+    assert (local_run.returncode, local_run.stdout, local_run.stderr) == (0, b"", b"")
+    by_api = run(photo.name, "-o", "api.jpg", **api_settings)
     assert (by_api.returncode, by_api.stdout, by_api.stderr) == (0, b"", b"")
-    beside = (tmp_path / "photo-blurred.jpg").read_bytes()
-    assert is_picture(beside, "JPEG")
-    assert (tmp_path / "there.jpg").read_bytes() == beside
+    local_result = (tmp_path / "photo-blurred.jpg").read_bytes()
+    assert is_picture(local_result, "JPEG")
+    assert (tmp_path / "api.jpg").read_bytes() == local_result
     assert {path.name for path in tmp_path.iterdir()} == {
         "photo.jpg",
         "photo-blurred.jpg",
-        "there.jpg",
+        "api.jpg",
     }
 
 
 def test_standard_input_goes_to_standard_output(run: Run, api_settings: dict[str, str]) -> None:
-    here, by_api = run("-", stdin=PHOTO), run("-", "-o", "-", stdin=PHOTO, **api_settings)
-    assert (here.returncode, by_api.returncode) == (0, 0)
-    assert is_picture(here.stdout)
-    assert here.stdout == by_api.stdout
+    local_run, by_api = run("-", stdin=PHOTO), run("-", "-o", "-", stdin=PHOTO, **api_settings)
+    assert (local_run.returncode, by_api.returncode) == (0, 0)
+    assert is_picture(local_run.stdout)
+    assert local_run.stdout == by_api.stdout
 
 
 def test_a_photo_that_fails_leaves_standard_output_empty(run: Run) -> None:
-    done = run("-", stdin=b"this is no image")
+    done = run("-", stdin=b"this is not an image")
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"standard input: Unsupported image format" in done.stderr
 
@@ -58,7 +58,9 @@ def test_every_option_works_locally_and_by_the_api(
     run: Run, api_settings: dict[str, str], model_dir: Path
 ) -> None:
     options = ("--blur", "bokeh", "--mode", "cutout", "--format", "webp", "--quality", "40")
-    here, by_api = (run("-", *options, stdin=PHOTO, **way).stdout for way in ({}, api_settings))
+    local_run, by_api = (
+        run("-", *options, stdin=PHOTO, **way).stdout for way in ({}, api_settings)
+    )
     model = open_model(get_model_spec(Settings().model), model_dir, threads=1)
     blur_options = BlurOptions(
         radius_px=9, kernel="bokeh", mode="cutout", output="webp", quality=40
@@ -66,8 +68,7 @@ def test_every_option_works_locally_and_by_the_api(
     people = open_people_model(model_dir, threads=1)
     assert people is not None
     image = blur_photo(PHOTO, blur_options, model=model, people=people, max_pixels=50_000_000)
-    wanted = image.data
-    assert here == by_api == wanted
+    assert local_run == by_api == image.data
 
 
 def test_a_folder_is_blurred_into_the_same_structure(
@@ -94,7 +95,7 @@ def test_a_folder_is_blurred_into_the_same_structure(
 
 def test_a_bad_file_does_not_stop_others_and_is_in_the_summary(run: Run, tmp_path: Path) -> None:
     fill(tmp_path / "album", "a.jpg", "c.jpg")
-    (tmp_path / "album" / "b.jpg").write_bytes(b"this is no image")
+    (tmp_path / "album" / "b.jpg").write_bytes(b"this is not an image")
     done = run("album", "--jobs", "2")
     assert done.returncode == 1
     stderr, summary = done.stderr.decode().splitlines()
@@ -111,9 +112,9 @@ def test_a_repeated_batch_skips_existing_results(run: Run, api: Api, tmp_path: P
     fill(tmp_path / "album", "a.jpg", "b.jpg")
     assert run("album", "-o", "new").returncode == 0
     fill(tmp_path / "album", "c.jpg")
-    with unreliable(api.server.url) as way:
-        done = run("album", "-o", "new", BGBLUR_API=way.url, BGBLUR_API_KEY=api.key)
-        assert len(way.seen) == 1
+    with unreliable(api.server.url) as relay:
+        done = run("album", "-o", "new", BGBLUR_API=relay.url, BGBLUR_API_KEY=api.key)
+        assert len(relay.seen) == 1
     assert done.returncode == 0
     assert b"1 blurred in " in done.stderr
     assert b", 2 skipped" in done.stderr
@@ -124,10 +125,10 @@ def test_without_overwrite_nothing_is_replaced_or_charged(
 ) -> None:
     kept = tmp_path / "photo-blurred.jpg"
     kept.write_bytes(b"mine")
-    with unreliable(api.server.url) as way:
-        settings = {"BGBLUR_API": way.url, "BGBLUR_API_KEY": api.key}
+    with unreliable(api.server.url) as relay:
+        settings = {"BGBLUR_API": relay.url, "BGBLUR_API_KEY": api.key}
         skipped = run(photo.name, **settings)
-        assert (skipped.returncode, way.seen) == (0, [])
+        assert (skipped.returncode, relay.seen) == (0, [])
         assert b"photo-blurred.jpg exists (--overwrite replaces it)" in skipped.stderr
         assert kept.read_bytes() == b"mine"
         assert run(photo.name, "--overwrite", **settings).returncode == 0

@@ -42,6 +42,6 @@ def test_a_call_that_was_completely_sent_is_finished(
 ) -> None:
     before = balance()
     engine = api_engine({"radius": 9}, api.server.url, api.key, threading.Event())
-    made = engine(photo, "png", stopping_at("blurring"))
-    assert made.content_type == "image/png"
-    assert made.call["credits_left"] == balance() == before - 1
+    result = engine(photo, "png", stopping_at("blurring"))
+    assert result.content_type == "image/png"
+    assert result.call["credits_left"] == balance() == before - 1

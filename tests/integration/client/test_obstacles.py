@@ -33,7 +33,7 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("nowhere.jpg",), "nowhere.jpg does not exist"),
         (("photo.jpg", "-o", "x.gif"), "Unknown output format .gif"),
@@ -45,11 +45,11 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
     ],
 )
 def test_a_wrong_command_exits_with_2_and_the_reason(
-    arguments: tuple[str, ...], says: str, run: Run, photo: Path
+    arguments: tuple[str, ...], message: str, run: Run, photo: Path
 ) -> None:
     done = run(*arguments)
     assert done.returncode == 2
-    assert says in done.stderr.decode()
+    assert message in done.stderr.decode()
     assert list(photo.parent.iterdir()) == [photo]
 
 
@@ -62,14 +62,14 @@ def test_a_missing_model_shows_both_solutions(run: Run, photo: Path) -> None:
 
 def test_a_wrong_key_is_tried_only_once(run: Run, api: Api, tmp_path: Path) -> None:
     fill(tmp_path / "album", *(f"{number}.jpg" for number in range(5)))
-    with unreliable(api.server.url) as way:
-        done = run("album", "--jobs", "1", BGBLUR_API=way.url, BGBLUR_API_KEY="nonsense")
+    with unreliable(api.server.url) as relay:
+        done = run("album", "--jobs", "1", BGBLUR_API=relay.url, BGBLUR_API_KEY="nonsense")
     assert done.returncode == 1
-    assert len(way.seen) == 1
+    assert len(relay.seen) == 1
     assert done.stderr.decode().splitlines()[-1].endswith("1 failed, 4 not started")
 
 
-@pytest.mark.parametrize("way", ["here", "there"])
+@pytest.mark.parametrize("way", ["local", "api"])
 def test_ctrl_c_leaves_only_complete_files(
     way: str, environ: dict[str, str], api_settings: dict[str, str], tmp_path: Path
 ) -> None:
@@ -78,7 +78,7 @@ def test_ctrl_c_leaves_only_complete_files(
     process = subprocess.Popen(
         [*INTERRUPTIBLE, "blur", *RADIUS, "album", "-o", "new", "--jobs", "2"],
         cwd=tmp_path,
-        env={**environ, **(api_settings if way == "there" else {})},
+        env={**environ, **(api_settings if way == "api" else {})},
         stderr=subprocess.PIPE,
     )
     with process:
@@ -90,16 +90,16 @@ def test_ctrl_c_leaves_only_complete_files(
     assert process.returncode == 130
     assert b"not started" in stderr
     assert b"Traceback" not in stderr
-    made = list(new.iterdir())
-    assert 0 < len(made) < 60
-    assert all(path.suffix == ".jpg" and is_picture(path.read_bytes(), "JPEG") for path in made)
+    results = list(new.iterdir())
+    assert 0 < len(results) < 60
+    assert all(path.suffix == ".jpg" and is_picture(path.read_bytes(), "JPEG") for path in results)
 
 
 def test_ctrl_c_ends_the_wait_before_a_retry(
     environ: dict[str, str], photo: Path, tmp_path: Path, api: Api
 ) -> None:
-    with unreliable(api.server.url, *[503] * 9) as way:
-        settings = {"BGBLUR_API": way.url, "BGBLUR_API_KEY": api.key}
+    with unreliable(api.server.url, *[503] * 9) as relay:
+        settings = {"BGBLUR_API": relay.url, "BGBLUR_API_KEY": api.key}
         process = subprocess.Popen(
             [*INTERRUPTIBLE, "blur", *RADIUS, photo.name],
             cwd=tmp_path,
@@ -107,7 +107,7 @@ def test_ctrl_c_ends_the_wait_before_a_retry(
             stderr=subprocess.PIPE,
         )
         with process:
-            while not way.seen:
+            while not relay.seen:
                 assert process.poll() is None
                 time.sleep(0.02)
             time.sleep(0.2)

@@ -31,38 +31,38 @@ def test_a_temporary_error_is_retried_after_the_requested_wait(
     status: int, api: Api, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()
-    told: list[tuple[float, str]] = []
+    waits_reported: list[tuple[float, str]] = []
 
     def on_wait(wait_s: float, error: BlurClientError) -> None:
-        told.append((wait_s, str(error)))
+        waits_reported.append((wait_s, str(error)))
 
-    with unreliable(api.server.url, status, status) as way:
-        blurred = client_of(way.url, api, waits).blur(PHOTO, radius=9, on_wait=on_wait)
+    with unreliable(api.server.url, status, status) as relay:
+        result = client_of(relay.url, api, waits).blur(PHOTO, radius=9, on_wait=on_wait)
     assert waits == [3.25, 3.5]
-    assert told == [(3.25, "Later."), (3.5, "Later.")]
-    assert len(way.seen) == 3
-    assert len(set(way.keys())) == 1
-    assert (blurred.credits_charged, balance()) == (1, before - 1)
+    assert waits_reported == [(3.25, "Later."), (3.5, "Later.")]
+    assert len(relay.seen) == 3
+    assert len(set(relay.keys())) == 1
+    assert (result.credits_charged, balance()) == (1, before - 1)
 
 
 def test_a_lost_response_is_requested_again_and_charged_once(
     api: Api, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()
-    with unreliable(api.server.url, LOST, DROPPED, LOST) as way:
-        blurred = client_of(way.url, api, waits).blur(PHOTO, radius=9)
-    assert blurred.replayed
-    assert blurred.credits_charged == 0
-    assert len(set(way.keys())) == 1
+    with unreliable(api.server.url, LOST, DROPPED, LOST) as relay:
+        result = client_of(relay.url, api, waits).blur(PHOTO, radius=9)
+    assert result.replayed
+    assert result.credits_charged == 0
+    assert len(set(relay.keys())) == 1
     assert balance() == before - 1
 
 
 def test_two_calls_are_two_charges(api: Api, balance: Callable[[], int]) -> None:
     before = balance()
-    with unreliable(api.server.url) as way, Client(way.url, api.key) as client:
+    with unreliable(api.server.url) as relay, Client(relay.url, api.key) as client:
         for _ in range(2):
             client.blur(PHOTO, radius=9)
-    assert len(set(way.keys())) == 2
+    assert len(set(relay.keys())) == 2
     assert balance() == before - 2
 
 
@@ -81,45 +81,45 @@ def test_a_request_that_is_too_large_is_repeated_by_upload_with_the_same_key(
     api: Api, large_photo: Path, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()
-    with unreliable(api.server.url) as way:
-        blurred = client_of(way.url, api, waits).blur(large_photo, radius=9)
-    first, offer, last = way.seen
+    with unreliable(api.server.url) as relay:
+        result = client_of(relay.url, api, waits).blur(large_photo, radius=9)
+    first, offer, last = relay.seen
     assert (first[0], offer[0], last[0]) == (BLUR, "/v2/uploads", BLUR)
     assert first[1]["idempotency-key"] == last[1]["idempotency-key"]
     assert waits == []
-    assert (blurred.credits_charged, balance()) == (1, before - 1)
+    assert (result.credits_charged, balance()) == (1, before - 1)
 
 
 def test_a_finished_upload_is_not_repeated(api: Api, large_photo: Path) -> None:
     waits = Waits()
-    with unreliable(api.server.url, None, None, 503, DROPPED) as way:
-        client_of(way.url, api, waits).blur(large_photo, radius=9)
-    assert [path for path, _ in way.seen] == [BLUR, "/v2/uploads", BLUR, BLUR, BLUR]
+    with unreliable(api.server.url, None, None, 503, DROPPED) as relay:
+        client_of(relay.url, api, waits).blur(large_photo, radius=9)
+    assert [path for path, _ in relay.seen] == [BLUR, "/v2/uploads", BLUR, BLUR, BLUR]
 
 
 def test_after_the_last_retry_the_error_is_raised(api: Api) -> None:
     waits = Waits()
-    with unreliable(api.server.url, *[503] * 9) as way:
-        client = client_of(way.url, api, waits, RetryPolicy(retries=2))
-        with pytest.raises(UnavailableError) as refused:
+    with unreliable(api.server.url, *[503] * 9) as relay:
+        client = client_of(relay.url, api, waits, RetryPolicy(retries=2))
+        with pytest.raises(UnavailableError) as error:
             client.blur(PHOTO, radius=9)
-    assert refused.value.retry_after_s == 3
-    assert (len(way.seen), len(waits)) == (3, 2)
+    assert error.value.retry_after_s == 3
+    assert (len(relay.seen), len(waits)) == (3, 2)
 
 
 def test_a_wait_beyond_the_maximum_is_not_started(api: Api) -> None:
     waits = Waits()
-    with unreliable(api.server.url, 503) as way:
-        client = client_of(way.url, api, waits, RetryPolicy(max_wait_s=2))
+    with unreliable(api.server.url, 503) as relay:
+        client = client_of(relay.url, api, waits, RetryPolicy(max_wait_s=2))
         with pytest.raises(UnavailableError):
             client.blur(PHOTO, radius=9)
     assert waits == []
 
 
 def test_a_refused_connection_is_a_clear_error(api: Api) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         waits = Waits()
         with pytest.raises(ConnectionFailedError, match=r"^no connection: Connection refused$"):
             client_of(url, api, waits).account()

@@ -40,36 +40,36 @@ class Relay(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        way = self.server.way
+        relay = self.server.relay
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        way.seen.append((self.path, headers))
-        fault = way.faults.popleft() if way.faults else None
+        relay.seen.append((self.path, headers))
+        fault = relay.faults.popleft() if relay.faults else None
         if isinstance(fault, int):
-            self._refuse(fault)
+            self._send_error(fault)
             return
         if fault != DROPPED:
-            answer = self._pass_on(body, headers)
+            response = self._pass_on(body, headers)
             if fault is None:
-                self._answer(answer.status_code, answer.headers, answer.content)
+                self._respond(response.status_code, response.headers, response.content)
                 return
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 
     def _pass_on(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
-        kept = {name: value for name, value in headers.items() if name != "host"}
-        url = self.server.way.upstream + self.path
-        return requests.post(url, data=body, headers=kept, allow_redirects=False, timeout=60)
+        forwarded = {name: value for name, value in headers.items() if name != "host"}
+        url = self.server.relay.upstream + self.path
+        return requests.post(url, data=body, headers=forwarded, allow_redirects=False, timeout=60)
 
-    def _refuse(self, status: int) -> None:
+    def _send_error(self, status: int) -> None:
         code = {409: "idempotency_in_progress", 429: "rate_limit_exceeded"}.get(
             status, "temporarily_unavailable"
         )
-        told = {"code": code, "message": "Later.", "request_id": "req_0", "retry_after": 3}
+        error = {"code": code, "message": "Later.", "request_id": "req_0", "retry_after": 3}
         headers = {"Content-Type": "application/json", "Retry-After": "3"}
-        self._answer(status, headers, json.dumps({"error": told}).encode())
+        self._respond(status, headers, json.dumps({"error": error}).encode())
 
-    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def _respond(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)
         for name, value in headers.items():
             if name.lower() not in {"content-length", "connection", "date"}:
@@ -85,17 +85,17 @@ class Relay(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     """The server with its faults."""
 
-    way: Unreliable
+    relay: Unreliable
 
 
 @contextmanager
 def unreliable(upstream: str, *faults: str | int | None) -> Iterator[Unreliable]:
     """Listen on a free port and pass requests on to `upstream` after the faults."""
     with Server(("127.0.0.1", 0), Relay) as server:
-        way = server.way = Unreliable(upstream, deque(faults))
-        way.url = f"http://127.0.0.1:{server.server_port}"
+        relay = server.relay = Unreliable(upstream, deque(faults))
+        relay.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield way
+        yield relay
         server.shutdown()
         thread.join()

@@ -20,9 +20,9 @@ def test_an_invalid_address_is_rejected_before_anything_is_sent(url: str) -> Non
 
 @pytest.mark.parametrize("key", ["", " bb_live_key", "bb_live_key\n", "bb_live_schlüssel"])
 def test_an_invalid_key_is_rejected_and_not_in_the_message(key: str) -> None:
-    with pytest.raises(ValueError, match="API key") as refused:
+    with pytest.raises(ValueError, match="API key") as error:
         Client("https://api.example.com", key)
-    assert "bb_live" not in str(refused.value)
+    assert "bb_live" not in str(error.value)
 
 
 def test_the_client_imports_nothing_of_the_service() -> None:

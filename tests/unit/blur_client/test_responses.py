@@ -12,20 +12,20 @@ from blur_client.responses import parse_blur_result, parse_error, parse_server_t
 from blur_client.retry_policy import RetryPolicy, is_retryable
 
 
-def answer(status: int, body: bytes, **headers: str) -> requests.Response:
-    made = requests.Response()
-    made.status_code, made.url, made._content = status, "http://api/v2?secret=1", body  # noqa: SLF001
-    made.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
-    return made
+def make_response(status: int, body: bytes, **headers: str) -> requests.Response:
+    response = requests.Response()
+    response.status_code, response.url, response._content = status, "http://api/v2?secret=1", body  # noqa: SLF001
+    response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return response
 
 
-def refusal(code: str, status: int = 400, **more: Any) -> ApiError:  # noqa: ANN401 - JSON
-    told = {"error": {"code": code, "message": "No.", "request_id": "req_1", **more}}
-    return parse_error(answer(status, json.dumps(told).encode()))
+def make_error(code: str, status: int = 400, **more: Any) -> ApiError:  # noqa: ANN401 - JSON
+    document = {"error": {"code": code, "message": "No.", "request_id": "req_1", **more}}
+    return parse_error(make_response(status, json.dumps(document).encode()))
 
 
 def test_a_result_has_its_cost_and_the_time_of_each_step() -> None:
-    came = answer(
+    response = make_response(
         200,
         b"picture",
         Content_Type="image/png",
@@ -35,20 +35,20 @@ def test_a_result_has_its_cost_and_the_time_of_each_step() -> None:
         Server_Timing="decode;dur=12.5, matte;dur=300",
         Idempotent_Replayed="true",
     )
-    blurred = parse_blur_result(came, came)
-    assert (blurred.data, blurred.content_type, blurred.request_id) == (
+    result = parse_blur_result(response, response)
+    assert (result.data, result.content_type, result.request_id) == (
         b"picture",
         "image/png",
         "req_7",
     )
-    assert (blurred.credits_charged, blurred.credits_left, blurred.replayed) == (1, 41, True)
-    assert blurred.timing_ms == {"decode": 12.5, "matte": 300.0}
+    assert (result.credits_charged, result.credits_left, result.replayed) == (1, 41, True)
+    assert result.timing_ms == {"decode": 12.5, "matte": 300.0}
 
 
 def test_a_result_without_the_headers_is_still_a_result() -> None:
-    came = answer(200, b"picture")
-    blurred = parse_blur_result(came, came)
-    assert (blurred.credits_charged, blurred.request_id, blurred.timing_ms) == (None, None, {})
+    response = make_response(200, b"picture")
+    result = parse_blur_result(response, response)
+    assert (result.credits_charged, result.request_id, result.timing_ms) == (None, None, {})
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_server_timing_entries_without_a_duration_are_ignored(
 
 @pytest.mark.parametrize("code", ERRORS)
 def test_each_code_has_a_class_that_keeps_all_fields(code: str) -> None:
-    error = refusal(code, 429, retry_after=7)
+    error = make_error(code, 429, retry_after=7)
     assert type(error) is ERRORS[code]
     assert (error.code, error.message, str(error), error.status) == (code, "No.", "No.", 429)
     assert (error.request_id, error.retry_after_s) == ("req_1", 7)
 
 
 def test_an_unknown_code_is_a_plain_api_error() -> None:
-    error = refusal("invalid_weather")
+    error = make_error("invalid_weather")
     assert type(error) is ApiError
     assert error.code == "invalid_weather"
 
@@ -84,32 +84,35 @@ def test_an_unknown_code_is_a_plain_api_error() -> None:
 def test_unexpected_response_names_the_host_but_no_secrets(
     body: bytes,
 ) -> None:
-    error = parse_error(answer(502, body, Content_Type="text/html; charset=utf-8"))
+    error = parse_error(make_response(502, body, Content_Type="text/html; charset=utf-8"))
     assert isinstance(error, UnexpectedResponseError)
     assert str(error) == "http://api/v2 responded with 502: text/html"
 
 
 def test_a_redirect_is_an_error_that_names_its_target() -> None:
-    error = parse_error(answer(301, b"", Location="https://api/v2"))
+    error = parse_error(make_response(301, b"", Location="https://api/v2"))
     assert "a redirect to https://api/v2" in str(error)
 
 
 def test_only_temporary_errors_are_retryable() -> None:
-    passing = [refusal("rate_limit_exceeded", 429), refusal("temporarily_unavailable", 503)]
-    passing += [refusal("idempotency_in_progress", 409), parse_error(answer(500, b"<Error/>"))]
-    lasting = [refusal("idempotency_conflict", 409), refusal("internal_error", 500)]
-    lasting += [refusal("insufficient_credits", 402), refusal("no_subject", 422)]
-    assert [is_retryable(error) for error in passing + lasting] == [True] * 4 + [False] * 4
+    retryable = [make_error("rate_limit_exceeded", 429), make_error("temporarily_unavailable", 503)]
+    retryable += [
+        make_error("idempotency_in_progress", 409),
+        parse_error(make_response(500, b"<Error/>")),
+    ]
+    permanent = [make_error("idempotency_conflict", 409), make_error("internal_error", 500)]
+    permanent += [make_error("insufficient_credits", 402), make_error("no_subject", 422)]
+    assert [is_retryable(error) for error in retryable + permanent] == [True] * 4 + [False] * 4
 
 
 def test_the_wait_doubles_and_is_never_shorter_than_retry_after() -> None:
     policy = RetryPolicy(retries=3, first_wait_s=1)
-    soon = refusal("temporarily_unavailable", 503)
-    assert [policy.wait_s(soon, attempt, 1.0) for attempt in range(4)] == [1, 2, 4, None]
-    later = refusal("rate_limit_exceeded", 429, retry_after=9)
-    assert policy.wait_s(later, 0, 0.0) == 9.5
+    unavailable = make_error("temporarily_unavailable", 503)
+    assert [policy.wait_s(unavailable, attempt, 1.0) for attempt in range(4)] == [1, 2, 4, None]
+    limited = make_error("rate_limit_exceeded", 429, retry_after=9)
+    assert policy.wait_s(limited, 0, 0.0) == 9.5
 
 
 def test_a_wait_longer_than_the_policy_allows_gives_up() -> None:
-    far_off = refusal("rate_limit_exceeded", 429, retry_after=61)
-    assert RetryPolicy(max_wait_s=60).wait_s(far_off, 0, 0.5) is None
+    limited = make_error("rate_limit_exceeded", 429, retry_after=61)
+    assert RetryPolicy(max_wait_s=60).wait_s(limited, 0, 0.5) is None

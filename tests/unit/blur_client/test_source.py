@@ -63,26 +63,28 @@ def test_the_callers_file_stays_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "sent_name"),
     [("my photo.jpg", "my photo.jpg"), ("日本.jpg", "__.jpg"), ('a"b\n.jpg', "ab.jpg")],
 )
 def test_characters_unsafe_in_a_header_are_removed_from_the_file_name(
-    name: str, told: str, tmp_path: Path
+    name: str, sent_name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
     path.write_bytes(make.jpeg())
-    assert sent(Photo(path))[1][0].decode() == f'form-data; name="image"; filename="{told}"'
+    assert sent(Photo(path))[1][0].decode() == f'form-data; name="image"; filename="{sent_name}"'
 
 
 def test_the_progress_is_reported_up_to_the_last_byte() -> None:
-    told: list[tuple[int, int]] = []
-    with photo_form({}, "image", Photo(make.jpeg()), lambda *how_far: told.append(how_far)) as form:
+    reports: list[tuple[int, int]] = []
+    with photo_form(
+        {}, "image", Photo(make.jpeg()), lambda *progress: reports.append(progress)
+    ) as form:
         total = form.len
         while form.read(1000):
             pass
-    assert len(told) > 5
-    assert told == sorted(told)
-    assert told[-1] == (total, total)
+    assert len(reports) > 5
+    assert reports == sorted(reports)
+    assert reports[-1] == (total, total)
 
 
 def test_a_file_that_shrinks_during_the_upload_is_an_error() -> None:
@@ -108,7 +110,7 @@ def test_every_supported_format_is_recognised_as_in_the_service() -> None:
         (b"\x00\x00\x00\x18ftypheic\x00", "image/heic"),
         (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic", "image/heic"),
         (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1avif", "image/avif"),
-        (b"this is no image", None),
+        (b"this is not an image", None),
         (b"", None),
     ],
 )

@@ -114,6 +114,6 @@ def api_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def imaging_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, by their names in `BlurOptions`."""
-    given = api_options(options)
-    return {option.local: given[option.field] for option in OPTIONS if option.field in given}
+    """Return the options that were set, by their names in `BlurOptions`."""
+    by_field = api_options(options)
+    return {option.local: by_field[option.field] for option in OPTIONS if option.field in by_field}

@@ -20,7 +20,7 @@ PHOTO_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"),
     *(".tif", ".tiff", ".heic", ".heif", ".avif"),
 )
-"""The files of a folder that are photos; a file that is given by name can have any extension."""
+"""The files of a folder that are photos; a file named in the command can have any extension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,11 @@ def _search(
 ) -> Iterator[_FoundPhoto]:
     seen: set[str] = set()
     for path in map(Path, paths):
-        found: Iterable[Path] = [path]
+        photos: Iterable[Path] = [path]
         if path.is_dir():
             in_folder = _in_folder(path, recursive=recursive, leave_out=leave_out)
-            found = (photo for photo in in_folder if not naming.is_result(photo))
-        for photo in found:
+            photos = (photo for photo in in_folder if not naming.is_result(photo))
+        for photo in photos:
             if _real_path(photo) not in seen:
                 seen.add(_real_path(photo))
                 root = path if path.is_dir() else path.parent
@@ -180,9 +180,9 @@ def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Nam
 
     photos = list(found)
     short = [task(photo, photo.path.stem) for photo in photos]
-    taken = Counter(each.target for each in short)
+    uses = Counter(each.target for each in short)
     return [
-        each if taken[each.target] == 1 else task(photo, photo.path.name)
+        each if uses[each.target] == 1 else task(photo, photo.path.name)
         for each, photo in zip(short, photos, strict=True)
     ]
 
@@ -190,20 +190,19 @@ def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Nam
 def _check(tasks: Sequence[Task]) -> None:
     """Reject two results with one name, and a result that would replace a photo."""
     sources = {_real_path(task.source) for task in tasks if task.source}
-    taken: dict[str, Task] = {}
+    tasks_by_target: dict[str, Task] = {}
     for task in tasks:
         if task.target is None:
             continue
         target = _real_path(task.target)
-        if target in taken:
-            message = (
-                f"{taken[target].name} and {task.name} would both be written to {task.target}."
-            )
+        if target in tasks_by_target:
+            other = tasks_by_target[target]
+            message = f"{other.name} and {task.name} would both be written to {task.target}."
             raise click.UsageError(message)
         if target in sources:
             message = f"{task.target} is one of the photos. Give the result another name."
             raise click.UsageError(message)
-        taken[target] = task
+        tasks_by_target[target] = task
         for parent in (task.target, *task.target.parents):
             if parent != task.target and parent.is_file():
                 message = f"{parent} is a file, not a folder."

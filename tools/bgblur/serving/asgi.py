@@ -1,4 +1,4 @@
-"""The ASGI application: does on one machine what API Gateway does on AWS.
+"""The ASGI application, which has the role of API Gateway on one machine.
 
 Photos go to the worker pool, whose processes have the model. `/health` is answered here. All
 other requests go to the inline handler, which does not wait for photos.
@@ -169,19 +169,19 @@ class ServerApp:
 
     async def _read_photo(self, exchange: Exchange, key: ApiKey, lease: Lease) -> bytes:
         """Return the body, or as much of it as the handler needs to reject it."""
-        body, kept = exchange.body, bytearray()
+        body, received = exchange.body, bytearray()
         is_form = exchange.header(b"content-type").lower().startswith("multipart/form-data")
         if body.declared_bytes > self._max_body_bytes or not is_form:
             return b""
-        most = self._max_body_bytes + 1
+        max_bytes = self._max_body_bytes + 1
         with self._receive_one(key.account_id):
             async for chunk in body.chunks():
-                part = chunk[: most - len(kept)]
+                part = chunk[: max_bytes - len(received)]
                 lease.take(len(part))
-                kept += part
-                if len(kept) == most:
+                received += part
+                if len(received) == max_bytes:
                     break
-        return bytes(kept)
+        return bytes(received)
 
     @contextmanager
     def _receive_one(self, account: str) -> Iterator[None]:
@@ -196,13 +196,13 @@ class ServerApp:
                 del self._receiving[account]
 
     async def _read_small(self, exchange: Exchange) -> bytes:
-        kept = bytearray()
+        received = bytearray()
         if exchange.body.declared_bytes <= SMALL_BYTES:
             async for chunk in exchange.body.chunks():
-                kept += chunk
-                if len(kept) > SMALL_BYTES:
+                received += chunk
+                if len(received) > SMALL_BYTES:
                     break
-        return bytes(kept)
+        return bytes(received)
 
     async def _receive_upload(self, folder: FolderStore, exchange: Exchange) -> Reply:
         await receive_upload(folder, exchange.header(b"content-type"), exchange.body.chunks())

@@ -56,8 +56,8 @@ class FairQueue(Generic[Item]):
         """For each idle account, the time when its last item finished; oldest first."""
 
     @property
-    def taken(self) -> int:
-        """Return how many slots are taken."""
+    def used_slots(self) -> int:
+        """Return how many slots are in use."""
         return sum(share.slots for share in self._shares.values())
 
     @property
@@ -72,12 +72,12 @@ class FairQueue(Generic[Item]):
 
     def has_slot(self, account: str) -> bool:
         """Return whether one more item of this account can be added."""
-        return self.taken < self._slots or self._donor(account) is not None
+        return self.used_slots < self._slots or self._donor(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
         """Add an item that `has_slot`; return the item that lost its slot to it, if any."""
         removed = None
-        if self.taken >= self._slots and (donor := self._donor(account)):
+        if self.used_slots >= self._slots and (donor := self._donor(account)):
             removed = donor.waiting.pop()
         self._share(account).waiting.append(item)
         return removed

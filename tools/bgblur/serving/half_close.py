@@ -21,7 +21,7 @@ FIRST_PROBE_S = 0.05
 
 
 class LingeringClose:
-    """Drops what a client still sends after its response.
+    """Drops the rest of a request after its response.
 
     If a socket is closed while received bytes are unread, the system resets the connection, and
     the client loses the response.

@@ -85,15 +85,15 @@ class KeyLinkExchange:
 
 
 async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:
-    kept = b""
+    received = b""
     try:
         async for chunk in Body(scope, receive).chunks():
-            kept += chunk
-            if len(kept) > MAX_BODY_BYTES:
+            received += chunk
+            if len(received) > MAX_BODY_BYTES:
                 return b""
     except InvalidRequestError:
         return b""
-    return kept
+    return received
 
 
 def _code_in(body: bytes) -> str:

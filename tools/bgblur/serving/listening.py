@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def tune_accepted(accepted: socket.socket) -> None:
-    """Send small responses at once, and limit what the system keeps unsent.
+    """Send small responses at once, and limit the unsent bytes that the system keeps.
 
     asyncio sets TCP_NODELAY only on sockets whose protocol is named, and those of
     `socket.create_server` have none.
@@ -68,14 +68,14 @@ def urls(host: str, port: int) -> list[str]:
 
 def own_addresses(family: socket.AddressFamily) -> list[str]:
     """Return the addresses that other machines can use, that of the default route first."""
-    found = []
+    addresses = []
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((REMOTE[family], 9))  # sends nothing, but sets the socket's own address
-        found.append(str(probe.getsockname()[0]))
+        addresses.append(str(probe.getsockname()[0]))
     with suppress(OSError):
         named = socket.getaddrinfo(socket.gethostname(), None, family)
-        found += [str(info[4][0]) for info in named]
-    return [each for each in dict.fromkeys(found) if not _is_local(each)]
+        addresses += [str(info[4][0]) for info in named]
+    return [each for each in dict.fromkeys(addresses) if not _is_local(each)]
 
 
 def is_reachable_from_elsewhere(host: str) -> bool:

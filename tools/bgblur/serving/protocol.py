@@ -85,7 +85,7 @@ class Protocol(H11Protocol):
             self._refuse(OverloadedError(retry_after_s=1), lingers=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Release what the connection holds."""
+        """Release the timers and the place in the table."""
         self._table.remove(self)
         self._head_timer.cancel()
         self.resume_writing()
@@ -182,7 +182,7 @@ class Protocol(H11Protocol):
         self._has_response = True
 
     def abort(self) -> None:
-        """Close at once and discard what is not sent yet."""
+        """Close at once and discard unsent bytes."""
         if self.transport is not None:
             self.transport.abort()
 

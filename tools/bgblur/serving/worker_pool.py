@@ -242,5 +242,5 @@ class WorkerPool:
             call.worker.disconnect_client()
 
     def _overloaded(self) -> OverloadedError:
-        wait_s = self._queue.taken * self._typical_s / self._size
+        wait_s = self._queue.used_slots * self._typical_s / self._size
         return OverloadedError(retry_after_s=max(1, math.ceil(wait_s)))

@@ -122,7 +122,7 @@ def test_sizes_have_a_unit(count: int, text: str) -> None:
     assert report.format_size(count) == text
 
 
-def test_a_summary_counts_what_was_blurred_skipped_and_failed(tmp_path: Path) -> None:
+def test_a_summary_counts_blurred_skipped_and_failed_photos(tmp_path: Path) -> None:
     tasks = [job.task for job in jobs(tmp_path, 3)]
     outcomes = [
         Outcome(tasks[0], Result(b"", "image/png", {"credits_charged": 1, "credits_left": 7})),

@@ -13,10 +13,10 @@ def test_a_file_appears_complete_with_its_folders_and_the_users_umask(tmp_path: 
     target = tmp_path / "new" / "folder" / "result.png"
     mask = os.umask(0o027)
     try:
-        write(target, b"whole", overwrite=False)
+        write(target, b"complete", overwrite=False)
     finally:
         os.umask(mask)
-    assert target.read_bytes() == b"whole"
+    assert target.read_bytes() == b"complete"
     assert target.stat().st_mode & 0o777 == 0o640
     assert list(target.parent.iterdir()) == [target]
 

@@ -102,7 +102,7 @@ def test_a_hyphen_is_standard_input_and_output() -> None:
 
 
 @pytest.mark.parametrize(
-    ("paths", "output", "says"),
+    ("paths", "output", "message"),
     [
         (["nowhere.jpg", "one.jpg"], None, "nowhere.jpg does not exist"),
         (["album/.git", "album/sub/deep/none"], None, "does not exist"),
@@ -115,9 +115,9 @@ def test_a_hyphen_is_standard_input_and_output() -> None:
     ],
 )
 def test_a_plan_that_cannot_succeed_is_rejected(
-    paths: list[str], output: str | None, says: str
+    paths: list[str], output: str | None, message: str
 ) -> None:
-    with pytest.raises(click.UsageError, match=says):
+    with pytest.raises(click.UsageError, match=message):
         plan(paths, output, Naming(format="png"), recursive=False)
 
 

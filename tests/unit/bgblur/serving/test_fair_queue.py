@@ -45,7 +45,7 @@ def taken(queue: FairQueue[str], count: int, *, used_s: float = 1.0) -> list[str
 def test_one_account_alone_can_use_every_slot() -> None:
     queue: FairQueue[str] = FairQueue(4)
     assert add(queue, "a", 9) == []
-    assert queue.taken == 4
+    assert queue.used_slots == 4
     assert not queue.has_slot("a")
     assert taken(queue, 4) == ["a0", "a1", "a2", "a3"]
     assert queue.take() is None
@@ -60,7 +60,7 @@ def test_a_second_account_can_always_get_half_of_the_slots(working: int) -> None
     assert add(queue, "b", 8) == ["a7", "a6", "a5", "a4"]
     assert not queue.has_slot("a")
     assert not queue.has_slot("b")
-    assert queue.taken == 8
+    assert queue.used_slots == 8
 
 
 def test_a_slot_is_taken_from_the_account_with_the_most() -> None:
@@ -160,7 +160,7 @@ def test_an_item_that_is_put_back_is_the_next_one_of_its_account() -> None:
     add(queue, "a", 3)
     assert queue.take() == "a0"
     queue.put_back("a", "a0")
-    assert queue.taken == 3
+    assert queue.used_slots == 3
     assert queue.take() == "a0"
 
 
@@ -173,7 +173,7 @@ def test_a_waiting_item_can_be_removed_once() -> None:
     assert not queue.remove("a", "a1")
     assert not queue.remove("b", "b0")
     queue.finish("a", 1)
-    assert queue.taken == 0
+    assert queue.used_slots == 0
 
 
 @given(st.integers(1, 6), st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
@@ -190,7 +190,7 @@ def test_no_sequence_of_steps_exceeds_the_slots_or_loses_an_item(
         elif not adds and (item := queue.take()):
             queue.finish(item[0], 1)
             inside.remove(item)
-        assert queue.taken == len(inside) <= slots
+        assert queue.used_slots == len(inside) <= slots
     while item := queue.take():
         queue.finish(item[0], 1)
         inside.remove(item)

@@ -25,11 +25,11 @@ def scope(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of an AS
 
 
 def test_an_event_has_the_fields_of_an_api_gateway_event() -> None:
-    made = to_event(to_request(scope(), b"body", request_id="id"))
+    event = to_event(to_request(scope(), b"body", request_id="id"))
     real = make.event("POST", "/v2/rembg/blur/")
-    assert made.keys() == real.keys()
-    assert made["requestContext"].keys() == real["requestContext"].keys()
-    json.dumps(made)
+    assert event.keys() == real.keys()
+    assert event["requestContext"].keys() == real["requestContext"].keys()
+    json.dumps(event)
 
 
 def test_the_event_has_the_whole_request() -> None:
@@ -42,10 +42,10 @@ def test_the_event_has_the_whole_request() -> None:
 
 
 def test_a_missing_body_is_null_and_a_missing_client_empty() -> None:
-    made = to_event(to_request(scope(client=None, query_string=b""), b"", request_id="id"))
-    assert (made["body"], made["isBase64Encoded"]) == (None, False)
-    assert made["queryStringParameters"] is None
-    assert made["requestContext"]["identity"]["sourceIp"] == ""
+    event = to_event(to_request(scope(client=None, query_string=b""), b"", request_id="id"))
+    assert (event["body"], event["isBase64Encoded"]) == (None, False)
+    assert event["queryStringParameters"] is None
+    assert event["requestContext"]["identity"]["sourceIp"] == ""
 
 
 def test_a_responses_body_is_decoded_and_its_headers_combined() -> None:

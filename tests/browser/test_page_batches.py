@@ -1,0 +1,96 @@
+"""Several photos on the page: rows, downloads, failures and costs."""
+
+from __future__ import annotations
+
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.browser.photos import BLUR, answered, files, limited
+
+if TYPE_CHECKING:
+    from tests.browser.visit import Visit
+
+
+def test_several_photos_have_rows_downloads_and_one_zip(sized: Visit) -> None:
+    sized.use_key(sized.api.key)
+    sized.page.wait_for_selector("#key-known:visible")
+    sized.page.set_input_files("#file", files("a.jpg", "a.jpg", "b.jpg"))
+    sized.page.wait_for_selector("#queue:visible")
+    assert sized.page.locator("#queue-items li").count() == 3
+    assert sized.page.inner_text("#go") == "Blur 3 photos"
+    assert "3 credits in all" in sized.page.inner_text("#hint")
+    before = sized.balance()
+    sized.page.click("#go")
+    sized.page.wait_for_selector("#download-all:visible", timeout=120_000)
+    assert sized.balance() == before - 3
+    assert sized.page.locator("#queue-items li[data-state=done]").count() == 3
+    drawn = "(canvas) => canvas.getContext('2d').getImageData(56, 56, 1, 1).data[3]"
+    assert sized.page.eval_on_selector("#queue-items canvas", drawn) == 255
+    with sized.page.expect_download() as one:
+        sized.page.click("#queue-items li:nth-child(3) .save")
+    assert one.value.suggested_filename == "b-blurred.jpg"
+    with sized.page.expect_download() as saved:
+        sized.page.click("#download-all")
+    assert saved.value.suggested_filename == "photos.zip"
+    with zipfile.ZipFile(Path(saved.value.path())) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a-blurred.jpg", "a-blurred (2).jpg", "b-blurred.jpg"]
+        assert archive.read("b-blurred.jpg") == Path(one.value.path()).read_bytes()
+    assert not sized.errors
+
+
+def test_a_failed_photo_does_not_stop_others_and_none_is_charged_twice(visit: Visit) -> None:
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    broken = files("broken.jpg", data=b"this is no image")
+    visit.page.set_input_files("#file", [*broken, *files("ä b.jpg", "c.jpg")])
+    visit.page.wait_for_selector("#queue:visible")
+    visit.page.route(BLUR, limited(seconds=1), times=1)
+    before = visit.balance()
+    visit.page.click("#go")
+    assert "1 photo failed" in visit.failure()
+    states = visit.page.locator("#queue-items li")
+    assert [states.nth(row).get_attribute("data-state") for row in range(3)] == [
+        "failed",
+        "done",
+        "done",
+    ]
+    assert "Choose a complete" in states.nth(0).inner_text()
+    assert visit.page.get_attribute("#stage", "data-invalid") is None, "the shown photo is fine"
+    assert visit.balance() == before - 2
+    visit.page.click("#queue-items .remove >> visible=true")
+    assert visit.page.is_hidden("#failure")
+    assert visit.page.is_hidden("#go")
+    with visit.page.expect_download() as saved:
+        visit.page.click("#download-all")
+    with zipfile.ZipFile(Path(saved.value.path())) as archive:
+        assert archive.namelist() == ["ä b-blurred.jpg", "c-blurred.jpg"]
+
+
+def test_a_photo_removed_during_a_batch_is_not_charged(visit: Visit) -> None:
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    visit.page.set_input_files("#file", files("a.jpg", "b.jpg", "c.jpg"))
+    visit.page.wait_for_selector("#queue:visible")
+    before = visit.balance()
+    visit.page.route(BLUR, limited(seconds=1), times=1)
+    visit.page.click("#go")
+    visit.page.click("#queue-items li:nth-child(3) .remove")
+    visit.page.wait_for_selector("#download-all:visible", timeout=60_000)
+    assert visit.page.locator("#queue-items li").count() == 2
+    assert visit.balance() == before - 2
+
+
+def test_a_list_without_credits_stops_at_once(visit: Visit) -> None:
+    visit.use_key(visit.api.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    error = {"code": "insufficient_credits", "message": "No credits.", "request_id": "req_1"}
+    charged = {"X-Credits-Charged": "0"}
+    visit.page.route(BLUR, partial(answered, status=402, headers=charged, json={"error": error}))
+    visit.page.set_input_files("#file", files("a.jpg", "b.jpg"))
+    visit.page.wait_for_selector("#queue:visible")
+    visit.page.click("#go")
+    assert "no credits left" in visit.failure()
+    assert len([url for url in visit.asked if "/v2/rembg" in url]) == 1

@@ -1,0 +1,106 @@
+"""Workers without processes, and helpers to run a pool of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, cast
+
+from bgblur.serving.proxy import ClientState, Reply, Request
+from bgblur.serving.worker_pool import WorkerPool
+
+if TYPE_CHECKING:
+    from bgblur.serving.worker import Worker
+
+
+REPLY = Reply(200, [], b"done")
+
+
+def request(body: bytes = b"") -> Request:
+    return Request("id", "1.1", "POST", "/", b"", [], "127.0.0.1", body)
+
+
+class Fleet:
+    """Workers without processes, which respond when the test allows it, or fail."""
+
+    def __init__(self) -> None:
+        self.workers: list[FakeWorker] = []
+        self.seen: list[bytes] = []
+        self.may_answer = asyncio.Event()
+        self.start_failures: list[Exception] = []
+        self.answer_failures: list[Exception] = []
+        self.kill_failures: list[Exception] = []
+        self.disconnected: list[bytes] = []
+
+    def new_worker(self) -> Worker:
+        self.workers.append(FakeWorker(self))
+        return cast("Worker", self.workers[-1])
+
+    def pool(self, *, size: int = 1, queue: int = 8, max_wait_s: float = 60) -> WorkerPool:
+        return WorkerPool(
+            self.new_worker, name="test", size=size, queue=queue, max_wait_s=max_wait_s
+        )
+
+
+class FakeWorker:
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.is_running = False
+        self.is_killed = False
+        self.body = b""
+
+    async def start(self) -> None:
+        await asyncio.sleep(0)
+        if self.fleet.start_failures:
+            raise self.fleet.start_failures.pop(0)
+        self.is_running = True
+
+    async def answer(self, request: Request, client: ClientState) -> Reply:
+        del client
+        self.body = request.body
+        self.fleet.seen.append(request.body)
+        if self.fleet.answer_failures:
+            self.is_running = False
+            raise self.fleet.answer_failures.pop(0)
+        await self.fleet.may_answer.wait()
+        return REPLY
+
+    def disconnect_client(self) -> None:
+        self.fleet.disconnected.append(self.body)
+
+    def is_alive(self) -> bool:
+        return self.is_running
+
+    def kill(self) -> None:
+        self.is_killed = True
+        if self.fleet.kill_failures:
+            raise self.fleet.kill_failures.pop(0)
+
+    def stop(self) -> None:
+        raise BrokenPipeError
+
+    def close(self) -> None:
+        self.kill()
+
+
+def run(test: Callable[[Fleet], Coroutine[Any, Any, None]]) -> None:
+    async def with_fleet() -> None:
+        await asyncio.wait_for(test(Fleet()), 20)
+
+    asyncio.run(with_fleet())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - a condition over several objects
+        await asyncio.sleep(0.001)
+
+
+def send(
+    pool: WorkerPool, body: bytes = b"", account: str = "a", client: ClientState | None = None
+) -> asyncio.Task[Reply]:
+    return asyncio.create_task(pool.answer(request(body), account=account, client=client))
+
+
+async def started(pool: WorkerPool) -> WorkerPool:
+    await pool.start()
+    return pool

@@ -1,0 +1,151 @@
+"""How the application sends, limits and logs responses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.bgblur.serving.fakes import FORM, KEY, MAX_BYTES, Client, Harness, Keys, Pool
+
+from bgblur.serving import asgi
+from bgblur.serving.access_log import LOGGER as ACCESS_LOG
+from bgblur.serving.exchange import SLICE_BYTES
+from bgblur.serving.proxy import Reply
+from blur.errors import OverloadedError, UnavailableError
+
+if TYPE_CHECKING:
+    from bgblur.serving.body import Message
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[Mapping[str, Any]]]:
+    """Return the lines that the front process logs for its responses."""
+    found: list[Mapping[str, Any]] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(vars(record))
+
+    handler = Handler()
+    ACCESS_LOG.addHandler(handler)
+    caplog.set_level(logging.DEBUG, ACCESS_LOG.name)
+    yield found
+    ACCESS_LOG.removeHandler(handler)
+
+
+def test_a_response_is_sent_in_slices() -> None:
+    content = bytes(range(256)) * 1_000
+    client = Harness(Pool(reply=Reply(200, [], content)))(Client(b"a"), KEY, FORM, length=1)
+    assert client.content == content
+    assert max(len(message.get("body", b"")) for message in client.sent) == SLICE_BYTES
+
+
+def test_unread_responses_use_limited_memory() -> None:
+    picture = bytes(MAX_BYTES)
+    harness = Harness(Pool(reply=Reply(200, [], picture)))
+    clients = [UnreadingClient(b"abc") for _ in range(asgi.BODIES_AT_ONCE + 5)]
+
+    async def test() -> None:
+        app = harness.app()
+        tasks = [
+            asyncio.create_task(harness.ask(app, each, KEY, FORM, length=3)) for each in clients
+        ]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(test())
+    aborted = ["aborted" in each.connection.events for each in clients]
+    assert aborted == [True] * 5 + [False] * asgi.BODIES_AT_ONCE
+
+
+class UnreadingClient(Client):
+    """Reads only the head of the response."""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("failure", [ZeroDivisionError("a secret"), OSError("a secret")])
+def test_an_unexpected_error_gets_an_error_response_of_the_api(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Harness(Pool(failure))(Client(b"abc"), KEY, FORM, length=3)
+    assert (client.status, client.error["code"]) == (500, "internal_error")
+    assert b"secret" not in client.content
+    assert client.error["request_id"].removeprefix("req_") in caplog.text
+
+
+def test_a_request_cancelled_at_a_stop_gets_an_error_response() -> None:
+    client = Harness(Pool(asyncio.CancelledError()))(Client(b"abc"), KEY, FORM, length=3)
+    assert (client.status, client.error["code"]) == (500, "internal_error")
+
+
+@pytest.mark.parametrize(
+    ("harness", "method", "path", "logged"),
+    [
+        (Harness(), "POST", "/v2/rembg/blur/", ("POST", "/v2/rembg/blur", 401, "invalid_api_key")),
+        (
+            Harness(inline=Pool(OverloadedError(retry_after_s=1))),
+            "X" * 60_000,
+            "/my-key",
+            ("(unknown)", "(no route)", 503, "overloaded"),
+        ),
+    ],
+)
+def test_each_response_of_the_front_process_is_one_log_line(
+    lines: list[Mapping[str, Any]],
+    harness: Harness,
+    method: str,
+    path: str,
+    logged: tuple[str, str, int, str],
+) -> None:
+    client = harness(Client(), method=method, path=path)
+    (line,) = lines
+    assert tuple(line[name] for name in ("method", "path", "status", "code")) == logged
+    assert line["request_id"] == client.error["request_id"]
+
+
+def test_handlers_log_their_own_responses_and_health_is_logged_below_info(
+    lines: list[Mapping[str, Any]],
+) -> None:
+    Harness()(Client(b"abc"), KEY, FORM, length=3)
+    assert lines == []
+    Harness()(Client(), method="GET", path="/health")
+    assert [line["levelname"] for line in lines] == ["DEBUG"]
+
+
+@pytest.mark.parametrize(
+    ("harness", "status", "code"),
+    [
+        (Harness(), 200, None),
+        (Harness(Pool(is_full=True)), 503, "overloaded"),
+        (Harness(keys=Keys(UnavailableError("The store."))), 503, "temporarily_unavailable"),
+    ],
+)
+def test_ready_gives_the_reason_if_a_photo_would_be_rejected(
+    harness: Harness, status: int, code: str | None
+) -> None:
+    client = harness(Client(), method="GET", path="/ready")
+    assert client.status == status
+    assert (json.loads(client.content).get("error") or {}).get("code") == code
+
+
+def test_health_works_while_pool_and_store_are_down() -> None:
+    harness = Harness(Pool(is_full=True), keys=Keys(UnavailableError("The store.")))
+    assert harness(Client(), method="GET", path="/health").status == 200
+
+
+def test_each_response_is_observed_with_its_route_and_never_another_path() -> None:
+    harness = Harness()
+    harness(Client(b"abc"), KEY, FORM, length=3)
+    harness(Client(), path="/my-key")
+    harness(Client(), method="GET", path="/ready")
+    assert harness.observed == [("/v2/rembg/blur", 200), ("(no route)", 200), ("/ready", 200)]
