@@ -110,7 +110,7 @@ ADDED_COLUMNS = {
 }
 """Columns by table, each with its type and default.
 
-In `keys`, the instant of each key's last request, which `rate` needs because clocks differ.
+`keys` has the instant of each key's last request, which `rate` needs because clocks differ.
 """
 
 COLUMNS_AS_MIGRATION = 2
