@@ -37,11 +37,11 @@ def noise(height: int, width: int, seed: int = 0) -> RgbU8:
 
 def marked() -> Image.Image:
     """An image whose four corners differ, so that every rotation is visible."""
-    picture = noise(24, 40) // 8 + 100
-    picture[:8, :8] = (255, 0, 0)
-    picture[:8, -8:] = (0, 255, 0)
-    picture[-8:, :8] = (0, 0, 255)
-    return Image.fromarray(picture)
+    pixels = noise(24, 40) // 8 + 100
+    pixels[:8, :8] = (255, 0, 0)
+    pixels[:8, -8:] = (0, 255, 0)
+    pixels[-8:, :8] = (0, 0, 255)
+    return Image.fromarray(pixels)
 
 
 def random_alpha(height: int, width: int, seed: int = 0) -> AlphaU8:

@@ -183,9 +183,9 @@ def test_an_extremely_long_image_is_blurred(size: tuple[int, int], mode: str) ->
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> None:
     """Saturated colours that sRGB does not have, seen through LittleCMS before and after."""
-    picture = np.full((120, 120, 3), (250, 20, 10), np.uint8)
-    picture[:, 60:] = (10, 240, 30)
-    photo = Image.fromarray(picture)
+    image = np.full((120, 120, 3), (250, 20, 10), np.uint8)
+    image[:, 60:] = (10, 240, 30)
+    photo = Image.fromarray(image)
     data = saved(photo, "PNG", icc_profile=display_p3())
     result = Image.open(BytesIO(encoded_result(data, radius_px=3, output=output, quality=95).data))
     assert result.info["icc_profile"] == display_p3()
@@ -194,11 +194,11 @@ def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> No
     assert np.sqrt((distance**2).sum(axis=2)).mean() < (0.1 if output == "png" else 6)
 
 
-def lab(picture: Image.Image) -> NDArray[np.uint8]:
-    """The picture's colours as they look, by its own profile."""
+def lab(image: Image.Image) -> NDArray[np.uint8]:
+    """The image's colours as they look, by its own profile."""
     source = ImageCms.ImageCmsProfile(BytesIO(display_p3()))
     target = ImageCms.createProfile("LAB")
-    transformed = ImageCms.profileToProfile(picture, source, target, outputMode="LAB")
+    transformed = ImageCms.profileToProfile(image, source, target, outputMode="LAB")
     assert transformed is not None
     return np.asarray(transformed)
 

@@ -11,17 +11,17 @@ from blur.imaging.resample import downscale, fit_within, resize, upscale, upscal
 
 @pytest.mark.parametrize("step", [1, 2, 4, 8])
 def test_cells_are_the_means_of_their_pixels(step: int) -> None:
-    picture = noise(24, 40)
-    cells = picture.reshape(24 // step, step, 40 // step, step, 3).mean(axis=(1, 3))
-    assert np.abs(downscale(picture, step) - cells).max() <= 1
+    image = noise(24, 40)
+    cells = image.reshape(24 // step, step, 40 // step, step, 3).mean(axis=(1, 3))
+    assert np.abs(downscale(image, step) - cells).max() <= 1
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), power=st.integers(0, 5))
 def test_every_size_is_restored_after_downscaling(height: int, width: int, power: int) -> None:
-    picture = flat(height, width, (10, 120, 250))
-    cells = downscale(picture, 1 << power)
+    image = flat(height, width, (10, 120, 250))
+    cells = downscale(image, 1 << power)
     assert cells.shape[0] == -(-height // (1 << power))
-    np.testing.assert_array_equal(upscale_by(cells, 1 << power, (height, width)), picture)
+    np.testing.assert_array_equal(upscale_by(cells, 1 << power, (height, width)), image)
 
 
 @pytest.mark.parametrize("step", [2, 4, 8, 16])
@@ -63,6 +63,6 @@ def test_fitting_within_a_side_keeps_the_aspect_and_never_enlarges(
 
 
 def test_resizing_to_the_same_size_changes_nothing() -> None:
-    picture = noise(7, 9)
-    assert resize(picture, (7, 9)) is picture
-    assert upscale(picture, (7, 9)) is picture
+    image = noise(7, 9)
+    assert resize(image, (7, 9)) is image
+    assert upscale(image, (7, 9)) is image

@@ -37,33 +37,33 @@ Call = Callable[["RgbU8"], "RgbU8"]
 """Sends an image and returns the result, aligned with the image."""
 
 
-def marked(picture: RgbU8) -> RgbU8:
-    return add_watermark(picture, None)[0]
+def marked(image: RgbU8) -> RgbU8:
+    return add_watermark(image, None)[0]
 
 
 def crop(rows: slice, columns: slice) -> Callable[[Call, RgbU8], RgbU8]:
     """Send a part of the image; return the result with zeros around it."""
 
-    def send(call: Call, picture: RgbU8) -> RgbU8:
-        result = np.zeros_like(picture)
-        result[rows, columns] = call(np.ascontiguousarray(picture[rows, columns]))
+    def send(call: Call, pixels: RgbU8) -> RgbU8:
+        result = np.zeros_like(pixels)
+        result[rows, columns] = call(np.ascontiguousarray(pixels[rows, columns]))
         return result
 
     return send
 
 
 def transform(forward: Callable[[RgbU8], RgbU8], inverse: Callable[[RgbU8], RgbU8]) -> object:
-    return lambda call, picture: inverse(call(np.ascontiguousarray(forward(picture))))
+    return lambda call, image: inverse(call(np.ascontiguousarray(forward(image))))
 
 
 VARIANTS: dict[str, object] = {
-    "unchanged": lambda call, picture: call(picture),
+    "unchanged": lambda call, image: call(image),
     "mirrored": transform(np.fliplr, np.fliplr),
     "upside down": transform(np.flipud, np.flipud),
-    "rotated": transform(np.rot90, lambda picture: np.rot90(picture, -1)),
+    "rotated": transform(np.rot90, lambda image: np.rot90(image, -1)),
     "cropped at the left and top": crop(slice(SHIFT, None), slice(SHIFT, None)),
     "cropped at the right and bottom": crop(slice(None, -SHIFT), slice(None, -SHIFT)),
-    "brighter": lambda call, picture: call(np.clip(picture, 0, 249) + np.uint8(6)) - np.uint8(6),
+    "brighter": lambda call, image: call(np.clip(image, 0, 249) + np.uint8(6)) - np.uint8(6),
 }
 INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
 """The part that all variants have in common."""
@@ -114,9 +114,9 @@ PICTURES: dict[str, Callable[[], RgbU8]] = {
 }
 
 
-@pytest.mark.parametrize("picture", PICTURES)
-def test_combining_results_does_not_remove_the_watermark(picture: str) -> None:
-    paid = PICTURES[picture]()
+@pytest.mark.parametrize("image", PICTURES)
+def test_combining_results_does_not_remove_the_watermark(image: str) -> None:
+    paid = PICTURES[image]()
     assert max(attacks(marked, paid, paid).values()) <= MAX_RECOVERED
 
 
@@ -124,8 +124,8 @@ def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir
     model = open_model(get_model_spec(Settings().model), model_dir, threads=1)
     options = BlurOptions(radius_px=9, kernel="gaussian", mode="background", output="png")
 
-    def call(picture: RgbU8, *, watermarked: bool = True) -> RgbU8:
-        data = saved(Image.fromarray(picture), "PNG")
+    def call(image: RgbU8, *, watermarked: bool = True) -> RgbU8:
+        data = saved(Image.fromarray(image), "PNG")
         limit = Settings().max_pixels
         result = blur_photo(data, options, model=model, max_pixels=limit, watermarked=watermarked)
         return np.asarray(Image.open(io.BytesIO(result.data)))
@@ -137,13 +137,13 @@ def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (900, 600), (2, 1_000_001)])
 def test_every_pixel_changes_and_the_size_stays(shape: tuple[int, int]) -> None:
-    picture = np.full((*shape, 3), 77, np.uint8)
-    result, alpha = add_watermark(picture, np.full(shape, 255, np.uint8))
+    image = np.full((*shape, 3), 77, np.uint8)
+    result, alpha = add_watermark(image, np.full(shape, 255, np.uint8))
     assert alpha is not None
-    assert (result.shape, alpha.shape) == (picture.shape, shape)
+    assert (result.shape, alpha.shape) == (image.shape, shape)
     assert np.abs(result.astype(np.int16) - 77).max(axis=2).min() > CLOSE
     assert alpha.max() <= 255 - 2 * CLOSE
-    assert (picture == 77).all()
+    assert (image == 77).all()
 
 
 def test_a_large_result_has_the_detail_of_a_small_one() -> None:
@@ -172,7 +172,7 @@ def test_the_text_is_visible_on_transparency_and_the_subject_behind_it() -> None
 def test_combining_results_does_not_remove_the_watermark_from_alpha() -> None:
     alpha = cv2.GaussianBlur(astronaut(SIDE, SIDE)[..., 0], (0, 0), 3)
     alpha = np.clip(alpha.astype(np.float32) * 3 - 300, 0, 255).astype(np.uint8)
-    picture = astronaut(SIDE, SIDE)
+    image = astronaut(SIDE, SIDE)
 
     def call(sent: RgbU8) -> RgbU8:
         veiled = add_watermark(
@@ -181,7 +181,7 @@ def test_combining_results_does_not_remove_the_watermark_from_alpha() -> None:
         assert veiled is not None
         return np.dstack([veiled] * 4)
 
-    both = np.dstack([picture, alpha])
+    both = np.dstack([image, alpha])
     paid = np.dstack([alpha] * 4)
     certain = (alpha == 0) | (alpha == 255)
     results = [send(call, both) for send in VARIANTS.values() if callable(send)]

@@ -28,8 +28,8 @@ FULL = 255
 BLACK = np.zeros((1, 1, 3), np.float32)
 
 
-def opaque(picture: RgbU8) -> AlphaU8:
-    return np.full(picture.shape[:2], FULL, np.uint8)
+def opaque(image: RgbU8) -> AlphaU8:
+    return np.full(image.shape[:2], FULL, np.uint8)
 
 
 def exact_mean(colours: RgbU8, weights: AlphaU8, sigma_px: float) -> np.ndarray:
@@ -52,13 +52,13 @@ def exact_mean(colours: RgbU8, weights: AlphaU8, sigma_px: float) -> np.ndarray:
 def test_a_uniform_image_stays_uniform_at_every_size_radius_and_weight(
     height: int, width: int, radius: float, colour: tuple[int, int, int], seed: int
 ) -> None:
-    picture, weights = (
+    image, weights = (
         flat(height, width, colour),
         np.maximum(random_alpha(height, width, seed), 32),
     )
-    blurred = weighted_blur(picture, weights, radius)[0]
+    blurred = weighted_blur(image, weights, radius)[0]
     if weights.min() > 0:
-        np.testing.assert_array_equal(blurred, picture)
+        np.testing.assert_array_equal(blurred, image)
 
 
 @pytest.mark.parametrize("radius", RADII)
@@ -121,9 +121,9 @@ def test_cells_without_weight_get_the_fallback_colours() -> None:
 def test_a_low_weight_inside_the_subject_gives_a_valid_colour() -> None:
     weights = FULL - disc(300, 300, 120)
     weights[150, 150] = 1
-    picture = flat(300, 300, (180, 120, 60))
-    blurred, _ = weighted_blur(picture, weights, 3)
-    assert difference(blurred, picture)[148:153, 148:153].max() == 0
+    image = flat(300, 300, (180, 120, 60))
+    blurred, _ = weighted_blur(image, weights, 3)
+    assert difference(blurred, image)[148:153, 148:153].max() == 0
 
 
 def test_the_weight_under_the_kernel_is_the_blurred_weight() -> None:
@@ -135,6 +135,6 @@ def test_the_weight_under_the_kernel_is_the_blurred_weight() -> None:
 
 def test_a_large_image_in_strips_has_no_seams() -> None:
     ramp = np.linspace(0, 255, 700)[:, np.newaxis, np.newaxis]
-    picture = np.broadcast_to(ramp, (700, 1500, 3)).astype(np.uint8)
-    blurred = weighted_blur(picture, opaque(picture), 2)[0]
-    assert difference(blurred[10:-10], picture[10:-10]).max() <= 1
+    image = np.broadcast_to(ramp, (700, 1500, 3)).astype(np.uint8)
+    blurred = weighted_blur(image, opaque(image), 2)[0]
+    assert difference(blurred[10:-10], image[10:-10]).max() <= 1

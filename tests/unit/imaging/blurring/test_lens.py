@@ -11,9 +11,9 @@ OPAQUE = np.full((200, 200), 255, np.uint8)
 
 def lamp() -> np.ndarray:
     """A small white light on a dark background."""
-    picture = flat(200, 200, (12, 12, 12))
-    picture[98:102, 98:102] = 255
-    return picture
+    image = flat(200, 200, (12, 12, 12))
+    image[98:102, 98:102] = 255
+    return image
 
 
 @pytest.mark.parametrize("radius", [0.3, 0.5, 1, 1.7, 4, 9.9])
@@ -51,9 +51,9 @@ def test_a_kernel_is_0_beyond_its_radius(kernel: str, radius: float) -> None:
 
 @pytest.mark.parametrize("radius", [1, 3, 5, 7.9, 50])
 def test_the_fast_path_for_bytes_is_as_exact_as_floats(radius: float) -> None:
-    lens, picture = gaussian(radius), noise(90, 110)
+    lens, image = gaussian(radius), noise(90, 110)
     assert lens.fast_path is not None
-    error = lens.fast_path(picture) - lens.convolve(picture.astype(np.float32))
+    error = lens.fast_path(image) - lens.convolve(image.astype(np.float32))
     assert np.abs(error).max() < 0.501
 
 
@@ -61,8 +61,8 @@ def test_the_fast_path_for_bytes_is_as_exact_as_floats(radius: float) -> None:
 @pytest.mark.parametrize("radius", [1, 4, 9, 20])
 def test_a_uniform_image_stays_uniform(kernel: str, radius: float) -> None:
     for level in (0, 1, 90, 254, 255):
-        picture = flat(200, 200, (level, level, level))
-        assert difference(weighted_blur(picture, OPAQUE, radius, kernel)[0], picture).max() == 0
+        image = flat(200, 200, (level, level, level))
+        assert difference(weighted_blur(image, OPAQUE, radius, kernel)[0], image).max() == 0
 
 
 def test_bokeh_turns_a_lamp_into_a_bright_disc_and_a_gaussian_into_a_dim_spot() -> None:
@@ -101,12 +101,12 @@ def test_linear_light_converts_back_to_every_sample() -> None:
 
 def test_light_adds_up_in_linear_light() -> None:
     checkers = np.indices((200, 200)).sum(axis=0) % 2 * 120 + 60
-    picture = np.repeat(checkers[..., np.newaxis], 3, axis=2).astype(np.uint8)
-    grey = weighted_blur(picture, OPAQUE, 3, "bokeh")[0][100, 100, 0]
-    assert grey > weighted_blur(picture, OPAQUE, 3, "gaussian")[0][100, 100, 0] + 8
+    image = np.repeat(checkers[..., np.newaxis], 3, axis=2).astype(np.uint8)
+    grey = weighted_blur(image, OPAQUE, 3, "bokeh")[0][100, 100, 0]
+    assert grey > weighted_blur(image, OPAQUE, 3, "gaussian")[0][100, 100, 0] + 8
 
 
 def test_both_kernels_smooth_noise() -> None:
-    picture = noise(200, 200)
+    image = noise(200, 200)
     for kernel in KERNELS:
-        assert weighted_blur(picture, OPAQUE, 8, kernel)[0].std() < 12
+        assert weighted_blur(image, OPAQUE, 8, kernel)[0].std() < 12

@@ -43,39 +43,39 @@ MASKS = {
 @pytest.mark.parametrize("direction", [1, -1])
 def test_any_bit_masks_give_their_colours(kind: str, direction: int) -> None:
     bits, masks = MASKS[kind]
-    picture = astronaut(9, 7)
+    image = astronaut(9, 7)
     words = np.zeros((9, 8 if bits == 16 else 7), np.uint32)
     for channel, mask in enumerate(masks):
         shift = (mask & -mask).bit_length() - 1
         full_scale = mask >> shift
-        words[:, :7] |= np.rint(picture[..., channel] / 255 * full_scale).astype(np.uint32) << shift
+        words[:, :7] |= np.rint(image[..., channel] / 255 * full_scale).astype(np.uint32) << shift
     stored = words[::-1] if direction == 1 else words
     raw = stored.astype(f"<u{bits // 8}").tobytes()
     photo = read(bmp((7, 9 * direction), (bits, BITFIELDS), raw, struct.pack("<3L", *masks)))
-    assert difference(photo.pixels, picture).max() <= 9
+    assert difference(photo.pixels, image).max() <= 9
     assert photo.alpha is None
 
 
 def test_an_alpha_mask_gives_alpha() -> None:
-    picture, alpha = astronaut(6, 8) >> 4, noise(6, 8)[..., 0] >> 4
-    words = picture[..., 0].astype(np.uint16) << 8 | picture[..., 1] << 4 | picture[..., 2]
+    image, alpha = astronaut(6, 8) >> 4, noise(6, 8)[..., 0] >> 4
+    words = image[..., 0].astype(np.uint16) << 8 | image[..., 1] << 4 | image[..., 2]
     words |= alpha.astype(np.uint16) << 12
     masks = struct.pack("<4L", 0xF00, 0xF0, 0xF, 0xF000)
     raw = words[::-1].astype("<u2").tobytes()
     photo = read(bmp((8, 6), (16, BITFIELDS), raw, masks, length=56))
-    np.testing.assert_array_equal(photo.pixels, picture * 17)
+    np.testing.assert_array_equal(photo.pixels, image * 17)
     np.testing.assert_array_equal(photo.alpha, alpha * 17)
 
 
 def test_one_bit_of_alpha_in_16_is_read() -> None:
-    picture, alpha = astronaut(6, 8) >> 3, noise(6, 8)[..., 0] >> 7
-    words = picture[..., 0].astype(np.uint16) << 10 | picture[..., 1].astype(np.uint16) << 5
-    words |= picture[..., 2] | alpha.astype(np.uint16) << 15
+    image, alpha = astronaut(6, 8) >> 3, noise(6, 8)[..., 0] >> 7
+    words = image[..., 0].astype(np.uint16) << 10 | image[..., 1].astype(np.uint16) << 5
+    words |= image[..., 2] | alpha.astype(np.uint16) << 15
     masks = struct.pack("<4L", 0x7C00, 0x3E0, 0x1F, 0x8000)
     raw = words[::-1].astype("<u2").tobytes()
     photo = read(bmp((8, 6), (16, BITFIELDS), raw, masks, length=56))
     np.testing.assert_array_equal(photo.alpha, alpha * 255)
-    assert np.abs(photo.pixels - picture * (255 / 31)).max() <= 1
+    assert np.abs(photo.pixels - image * (255 / 31)).max() <= 1
 
 
 def test_masks_with_gaps_are_rejected() -> None:

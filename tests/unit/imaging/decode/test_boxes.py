@@ -72,8 +72,8 @@ def test_an_impossible_clean_aperture_is_ignored(file_format: str, aperture: byt
 
 
 def test_an_alpha_item_without_a_size_gets_that_of_its_master_image() -> None:
-    picture = np.dstack((astronaut(64, 96), noise(64, 96)[..., 0]))
-    whole = saved(Image.fromarray(picture), "AVIF", quality=90)
+    image = np.dstack((astronaut(64, 96), noise(64, 96)[..., 0]))
+    whole = saved(Image.fromarray(image), "AVIF", quality=90)
     items = read_items(whole)
     (alpha,) = (item for reference, item, _ in items.references if reference.kind == b"auxl")
     position = [part.kind for part in items.properties_of(alpha)].index(b"ispe")

@@ -192,14 +192,14 @@ def test_hdr_without_highlights_equals_its_sdr_rendition(file_format: str, trans
 
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_highlights_are_rolled_off_and_other_levels_change_little(transfer: int) -> None:
-    picture = sample_photo("coffee")[:256, :256]
+    image = sample_photo("coffee")[:256, :256]
     brighter = np.ones((256, 256, 1))
     brighter[:64, :64] = 4
-    photo = read(hdr_file(hdr(picture, transfer, brighter), "PNG", transfer))
+    photo = read(hdr_file(hdr(image, transfer, brighter), "PNG", transfer))
     shown = in_srgb(photo.pixels, photo.icc_profile)
     lamp, rest = shown[:64, :64], shown[64:, 64:]
-    assert difference(rest, picture[64:, 64:]).mean() < 12
-    assert lamp.mean() > picture[:64, :64].mean() + 10
+    assert difference(rest, image[64:, 64:]).mean() < 12
+    assert lamp.mean() > image[:64, :64].mean() + 10
     assert np.unique(lamp[..., 0]).size > 40  # not clipped
 
 

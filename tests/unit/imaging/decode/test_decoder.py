@@ -37,17 +37,17 @@ def read(data: bytes) -> Photo:
 
 @pytest.mark.parametrize("file_format", LOSSLESS)
 def test_a_lossless_file_gives_exact_pixels(file_format: str) -> None:
-    picture = noise(31, 17)
-    photo = read(saved(Image.fromarray(picture), file_format, **LOSSLESS[file_format]))
-    np.testing.assert_array_equal(photo.pixels, picture)
+    image = noise(31, 17)
+    photo = read(saved(Image.fromarray(image), file_format, **LOSSLESS[file_format]))
+    np.testing.assert_array_equal(photo.pixels, image)
     assert photo.alpha is None
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "MPO"])
 def test_a_jpeg_gives_approximate_pixels(file_format: str) -> None:
-    picture = astronaut()
-    photo = read(saved(Image.fromarray(picture), file_format, quality=95))
-    assert difference(photo.pixels, picture).mean() < 2
+    image = astronaut()
+    photo = read(saved(Image.fromarray(image), file_format, quality=95))
+    assert difference(photo.pixels, image).mean() < 2
 
 
 def test_the_pixels_are_a_writable_uint8_array() -> None:

@@ -117,11 +117,11 @@ def test_a_palette_with_an_alpha_channel_keeps_it() -> None:
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
 def test_rgba_keeps_its_alpha_and_the_colours_under_it(file_format: str) -> None:
-    picture = np.dstack((noise(20, 30), np.maximum(noise(20, 30, 1)[..., :1], 1)))
+    image = np.dstack((noise(20, 30), np.maximum(noise(20, 30, 1)[..., :1], 1)))
     options = {"lossless": True} if file_format == "WEBP" else {}
-    photo = read(saved(Image.fromarray(picture), file_format, **options))
-    np.testing.assert_array_equal(photo.pixels, picture[..., :3])
-    np.testing.assert_array_equal(photo.alpha, picture[..., 3])
+    photo = read(saved(Image.fromarray(image), file_format, **options))
+    np.testing.assert_array_equal(photo.pixels, image[..., :3])
+    np.testing.assert_array_equal(photo.alpha, image[..., 3])
 
 
 def test_a_fourth_channel_of_padding_does_not_become_alpha() -> None:
@@ -139,8 +139,8 @@ def test_premultiplied_colour_becomes_straight() -> None:
 
 
 def test_rgb_with_a_transparent_colour_has_alpha_where_all_channels_match() -> None:
-    picture = np.array([[[9, 8, 7], [9, 8, 6], [9, 8, 7]]], np.uint8)
-    photo = read(saved(Image.fromarray(picture), "PNG", transparency=(9, 8, 7)))
+    image = np.array([[[9, 8, 7], [9, 8, 6], [9, 8, 7]]], np.uint8)
+    photo = read(saved(Image.fromarray(image), "PNG", transparency=(9, 8, 7)))
     np.testing.assert_array_equal(photo.alpha, [[0, 255, 0]])
 
 

@@ -18,10 +18,10 @@ def read(data: bytes) -> Photo:
 
 
 def test_an_rgb_profile_and_the_pixels_are_kept() -> None:
-    picture = noise(20, 20)
-    photo = read(saved(Image.fromarray(picture), "PNG", icc_profile=SRGB))
+    image = noise(20, 20)
+    photo = read(saved(Image.fromarray(image), "PNG", icc_profile=SRGB))
     assert photo.icc_profile == SRGB
-    np.testing.assert_array_equal(photo.pixels, picture)
+    np.testing.assert_array_equal(photo.pixels, image)
 
 
 def test_grey_with_a_grey_profile_is_converted_to_srgb() -> None:
@@ -50,10 +50,10 @@ def test_grey_with_an_rgb_profile_keeps_it_because_the_result_is_rgb() -> None:
     [b"junk", SRGB[:200], in_space(SRGB, b"CMYK"), in_space(SRGB, b"GRAY"), grey_profile(1.0)],
 )
 def test_a_profile_that_is_broken_or_for_another_space_is_ignored(profile: bytes) -> None:
-    picture = noise(20, 20)
-    photo = read(saved(Image.fromarray(picture), "JPEG", quality=100, icc_profile=profile))
+    image = noise(20, 20)
+    photo = read(saved(Image.fromarray(image), "JPEG", quality=100, icc_profile=profile))
     assert photo.icc_profile is None
-    plain = read(saved(Image.fromarray(picture), "JPEG", quality=100))
+    plain = read(saved(Image.fromarray(image), "JPEG", quality=100))
     np.testing.assert_array_equal(photo.pixels, plain.pixels)
 
 
@@ -67,9 +67,9 @@ def test_cmyk_with_an_unsuitable_profile_is_converted_without_it(profile: bytes)
 
 @pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
 def test_cmyk_is_converted_with_its_profile(file_format: str) -> None:
-    picture = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    image = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
     red_ink, blue_ink = (
-        read(saved(picture, file_format, icc_profile=cmyk_profile(cyan_prints_red=red)))
+        read(saved(image, file_format, icc_profile=cmyk_profile(cyan_prints_red=red)))
         for red in (True, False)
     )
     assert red_ink.icc_profile is None

@@ -85,8 +85,8 @@ def test_cmyk_with_alpha_is_converted_with_its_profile() -> None:
 @pytest.mark.parametrize("bits", [10, 12, 14])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_bits_between_eight_and_sixteen_are_unpacked(bits: int, channels: int) -> None:
-    picture = astronaut(20, 31)[..., :channels]
-    numbers = picture.astype(np.uint16) << (bits - 8) | picture >> (16 - bits)
+    image = astronaut(20, 31)[..., :channels]
+    numbers = image.astype(np.uint16) << (bits - 8) | image >> (16 - bits)
     flags = (numbers[..., np.newaxis] >> np.arange(bits - 1, -1, -1) & 1).astype(np.uint8)
     packed = np.packbits(flags.reshape(20, -1), axis=1).tobytes()
     entries: dict[int, tuple[str, tuple[int, ...] | bytes]] = {
@@ -101,17 +101,17 @@ def test_bits_between_eight_and_sixteen_are_unpacked(bits: int, channels: int) -
         279: ("L", (len(packed),)),
     }
     photo = read(tiff(entries, packed))
-    assert difference(photo.pixels, np.broadcast_to(picture, (20, 31, 3))).max() <= 1
+    assert difference(photo.pixels, np.broadcast_to(image, (20, 31, 3))).max() <= 1
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("unit", [1, 257, 0x01010101])
 def test_unsigned_32_bits_fill_8_or_16_or_all_of_them(unit: int, channels: int, order: str) -> None:
-    picture = astronaut(40, 50)[..., :channels]
-    samples = (picture.astype(np.uint64) * unit).astype(np.uint32)
+    image = astronaut(40, 50)[..., :channels]
+    samples = (image.astype(np.uint64) * unit).astype(np.uint32)
     photo = read(page(samples, 2 if channels == 3 else 1, order=order))
-    np.testing.assert_array_equal(photo.pixels, np.broadcast_to(picture, (40, 50, 3)))
+    np.testing.assert_array_equal(photo.pixels, np.broadcast_to(image, (40, 50, 3)))
 
 
 @pytest.mark.parametrize("order", ORDERS)

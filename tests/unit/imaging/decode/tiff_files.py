@@ -53,6 +53,6 @@ def page(  # noqa: PLR0913 - the ways in which TIFFs differ
     return tiff(entries, b"".join(strips), order)
 
 
-def to_16bit(picture: np.ndarray) -> np.ndarray:
+def to_16bit(image: np.ndarray) -> np.ndarray:
     """Convert 8-bit samples to 16 bits."""
-    return picture.astype(np.uint16) * 257
+    return image.astype(np.uint16) * 257

@@ -90,8 +90,8 @@ def test_transparency_is_kept_exactly_at_any_quality(output: str, quality: int) 
 def test_transparency_becomes_white_in_a_jpeg() -> None:
     alpha = np.zeros((32, 32), np.uint8)
     alpha[:, :16] = 255
-    picture = np.zeros((32, 32, 3), np.uint8)
-    image = np.asarray(Image.open(BytesIO(encode(picture, alpha, None, "jpeg", 95).data)))
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    image = np.asarray(Image.open(BytesIO(encode(pixels, alpha, None, "jpeg", 95).data)))
     assert image[:, :12].max() < 16
     assert image[:, 20:].min() > 239
 

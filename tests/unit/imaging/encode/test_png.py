@@ -57,10 +57,10 @@ def test_pillow_reads_back_any_size_exactly(
     height: int, width: int, channels: int, seed: int
 ) -> None:
     shape = (height, width, channels)
-    picture = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-    image = Image.open(BytesIO(write_png(picture)))
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    image = Image.open(BytesIO(write_png(pixels)))
     assert (image.format, image.mode) == ("PNG", {3: "RGB", 4: "RGBA"}[channels])
-    np.testing.assert_array_equal(np.asarray(image), picture)
+    np.testing.assert_array_equal(np.asarray(image), pixels)
 
 
 def test_every_chunk_has_a_valid_length_and_crc() -> None:
@@ -73,22 +73,22 @@ def test_every_chunk_has_a_valid_length_and_crc() -> None:
 
 
 def test_many_strips_are_one_stream() -> None:
-    picture = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
-    png = write_png(picture)
+    image = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
+    png = write_png(image)
     assert sum(chunk.kind == b"IDAT" for chunk in chunks(png)) > 3
-    assert len(inflated(png)) == picture.size + len(picture)
-    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png))), picture)
+    assert len(inflated(png)) == image.size + len(image)
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png))), image)
 
 
 def test_a_row_larger_than_a_strip_is_complete() -> None:
-    picture = noise(2, STRIP_BYTES // 3 + 1)
-    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(picture)))), picture)
+    image = noise(2, STRIP_BYTES // 3 + 1)
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(image)))), image)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_file_is_the_same_on_any_number_of_threads(threads: int) -> None:
-    picture = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
-    assert write_png(picture, threads=threads) == write_png(picture)
+    image = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
+    assert write_png(image, threads=threads) == write_png(image)
 
 
 def test_the_profile_is_read_back_unchanged() -> None:
@@ -102,5 +102,5 @@ def test_a_photo_takes_at_most_a_tenth_more_than_with_pillows_default() -> None:
 
 
 def test_a_non_contiguous_array_is_encoded_correctly() -> None:
-    picture = noise(20, 30)[:, ::-1]
-    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(picture)))), picture)
+    image = noise(20, 30)[:, ::-1]
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(write_png(image)))), image)
