@@ -159,10 +159,10 @@ def upload_route(service: BlurService, uploads: Uploads) -> Route:
         key = keys.parse(request.headers.get("apikey", ""))
         with service.authorized(key) as status:
             content_type, size_bytes = read_upload(request)
-            made = uploads.presign_upload(
+            upload = uploads.presign_upload(
                 key.digest, content_type, size_bytes, now_us=service.clock()
             )
-            body = upload_document(made, request)
+            body = upload_document(upload, request)
         return response.json_response(body, request.request_id, status, HTTPStatus.CREATED)
 
     return create_upload

@@ -31,7 +31,7 @@ def preferred_format(header: str) -> str:
     better than none (RFC 9110, 15.5.7).
     """
     ranges = [_range(item) for item in header[:LONGEST].lower().split(",")]
-    scores = {name: _score(ranges, made.content_type) for name, made in OUTPUT_FORMATS.items()}
+    scores = {name: _score(ranges, each.content_type) for name, each in OUTPUT_FORMATS.items()}
     best = max(scores.values())
     if best.quality == 0 or scores[DEFAULT] == best:
         return DEFAULT
@@ -47,7 +47,7 @@ def _range(item: str) -> _Range:
 def _score(ranges: list[_Range], content_type: str) -> _Score:
     """Return the quality of a type by the most specific range that covers it (12.5.1)."""
     for pattern in (content_type, "image/*", "*/*"):
-        qualities = [found.quality for found in ranges if found.pattern == pattern]
+        qualities = [each.quality for each in ranges if each.pattern == pattern]
         if qualities:
             return _Score(max(qualities), named=pattern == content_type)
     return _Score(0, named=False)

@@ -103,11 +103,11 @@ class Router:
         self._logger.append_keys(request_id=request.request_id, invocation=context.aws_request_id)
         self._resolver.append_context(request=request)  # type: ignore[no-untyped-call]
         known = {**event, "httpMethod": self._routed_method(request), "path": request.path}
-        answer = self._resolver.resolve(known, cast("LambdaContext", context))
+        reply = self._resolver.resolve(known, cast("LambdaContext", context))
         if request.method == "HEAD":
-            answer = without_body(answer)
-        self._record(request, answer["statusCode"], started)
-        return answer
+            reply = without_body(reply)
+        self._record(request, reply["statusCode"], started)
+        return reply
 
     def _record(self, request: HttpRequest, status: int, started: float) -> None:
         duration_ms = round((time.monotonic() - started) * 1000)
@@ -147,7 +147,7 @@ class Router:
     def _register(self, path: str, method: str, route: Route) -> None:
         # The resolver compiles each rule as a regular expression.
         @self._resolver.route(re.escape(path), method)
-        def answer() -> HttpResponse:
+        def respond() -> HttpResponse:
             return response.encode_body(route(_without_repeated_headers(self._request())))
 
     def _no_route(self, _: Exception) -> HttpResponse:
@@ -189,14 +189,14 @@ def with_head(methods: Collection[str]) -> Sequence[str]:
     return (*methods, "HEAD") if "GET" in methods else tuple(methods)
 
 
-def without_body(answer: Mapping[str, Any]) -> dict[str, Any]:
+def without_body(reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to HEAD: headers and Content-Length of GET, without the body."""
-    headers = dict(answer["multiValueHeaders"])
-    if answer["statusCode"] not in _WITHOUT_LENGTH:
-        text = answer["body"] or ""
-        size = len(pybase64.b64decode(text) if answer["isBase64Encoded"] else text.encode())
+    headers = dict(reply["multiValueHeaders"])
+    if reply["statusCode"] not in _WITHOUT_LENGTH:
+        text = reply["body"] or ""
+        size = len(pybase64.b64decode(text) if reply["isBase64Encoded"] else text.encode())
         headers["Content-Length"] = [str(size)]
-    return {**answer, "multiValueHeaders": headers, "body": "", "isBase64Encoded": False}
+    return {**reply, "multiValueHeaders": headers, "body": "", "isBase64Encoded": False}
 
 
 def logged_method(method: str) -> str:

@@ -1,6 +1,6 @@
 """Signed tokens for uploads to a folder: one file, of one type and size, for a limited time.
 
-They do for a folder what signed POST policies do for a bucket. itsdangerous signs them with
+They correspond to the signed POST policies of a bucket. itsdangerous signs them with
 HMAC-SHA256; the salt keeps a signature for another purpose from being used as a token.
 """
 

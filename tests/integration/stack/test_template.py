@@ -1,4 +1,4 @@
-"""The template against the code that it deploys, read as the YAML that it is."""
+"""The template, compared with the code that it deploys."""
 
 from __future__ import annotations
 

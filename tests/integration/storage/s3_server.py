@@ -1,13 +1,13 @@
-"""S3 on a free loopback port, for as long as a context lasts: moto, behind a gate.
+"""S3 on a free loopback port, within a context: moto behind a proxy.
 
-moto keeps objects as S3 does, but lets everyone in: it checks no signature, no expiry and no
-POST policy, and answers any preflight. The gate does what S3 documents for these four:
+moto stores objects as S3 does, but it does not check signatures, expiry or POST policies, and it
+allows every preflight. The proxy implements S3's documentation of these four:
 
 - CORS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 - POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 - signed queries: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
-Signatures are computed here (Signature Version 4): of boto's code only a URL's canonical form.
+It computes signatures (Signature Version 4) itself and uses only boto's canonical form of URLs.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ App = Callable[[Environ, Any], Iterable[bytes]]
 
 @dataclass
 class Gate:
-    """WSGI middleware that lets through what S3 would let through, and remembers what came."""
+    """WSGI middleware that rejects requests that S3 would reject, and records all of them."""
 
     app: App
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    """Method, path and request headers (lower case) of everything that came."""
+    """Method, path and headers (lower case) of all requests."""
 
     def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI's
         headers = {
@@ -83,7 +83,7 @@ class Gate:
 
 
 def cors_headers(origin: str | None, method: str, asked: Iterable[str]) -> list[tuple[str, str]]:
-    """Return what the first rule that matches all three grants; nothing where none does."""
+    """Return the headers of the first rule that matches, or none."""
     for rule in CORS["CORSRules"]:
         patterns = [pattern.lower() for pattern in rule["AllowedHeaders"]]
         if (
@@ -132,7 +132,7 @@ def _refused_form(environ: Environ) -> str | None:
     fields = {name: forms[name] for name in forms}
     size = len(files["file"].raw) if "file" in files else len(fields.pop("file", "").encode())
     for name in files:
-        files[name].close()  # a large one is in a file of its own
+        files[name].close()  # large ones are in separate files
     policy = json.loads(base64.b64decode(fields["policy"]))
     signature = _sign(fields["x-amz-date"][:8], fields["policy"])
     if not hmac.compare_digest(signature, fields["x-amz-signature"]):
@@ -166,11 +166,11 @@ class S3Server:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What boto needs in the environment to talk to this server and to no other."""
+        """The environment variables with which boto uses only this server."""
         return {**ENVIRON, "AWS_ENDPOINT_URL_S3": self.url}
 
     def client(self) -> Any:  # noqa: ANN401 - botocore makes its clients' classes at run time
-        """Return a client of the tests' own."""
+        """Return a client for the tests."""
         return get_session().create_client(
             "s3",
             endpoint_url=self.url,

@@ -1,4 +1,4 @@
-"""What the function asks of S3 itself, against what its role in the template may do."""
+"""The function's requests to S3, compared with the permissions of its role."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.integration.storage.test_results import post
-from tests.integration.storage.test_uploads import blur, offer, send
+from tests.integration.storage.test_uploads import blur, presign, send
 
 if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
@@ -20,9 +20,9 @@ ACTIONS = {"PUT": "s3:PutObject", "GET": "s3:GetObject"}
 def test_the_role_allows_exactly_the_functions_requests(by_link: Api, s3: S3Server) -> None:
     s3.gate.seen.clear()
     assert post(by_link, follow=False).status_code == 303
-    offered = offer(by_link)
-    assert send(offered).ok
-    assert blur(by_link, offered["upload_id"]).status_code == 200
+    upload = presign(by_link)
+    assert send(upload).ok
+    assert blur(by_link, upload["upload_id"]).status_code == 200
     # A client's requests are signed in their query or form; the function's in a header.
     own = {
         (ACTIONS[method], path.split("/")[2])

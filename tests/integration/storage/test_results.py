@@ -1,4 +1,4 @@
-"""Results too large for their answer: kept in the bucket, and fetched by following 303."""
+"""Results that are too large for a response are stored, and clients follow a 303."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def post(api: Api, *, follow: bool) -> requests.Response:
 
 
 def test_the_response_is_a_link_with_size_and_type(by_link: Api) -> None:
-    answer = post(by_link, follow=False)
-    assert (answer.status_code, answer.headers["X-Credits-Charged"]) == (303, "1")
-    told = answer.json()
-    assert set(told) == {"url", "expires_at", "bytes", "content_type"}
-    assert told["url"] == answer.headers["Location"]
-    kept = requests.get(told["url"], timeout=30)
-    assert (len(kept.content), kept.headers["Content-Type"]) == (told["bytes"], "image/png")
-    assert kept.headers["Content-Disposition"] == 'inline; filename="background.png"'
+    response = post(by_link, follow=False)
+    assert (response.status_code, response.headers["X-Credits-Charged"]) == (303, "1")
+    link = response.json()
+    assert set(link) == {"url", "expires_at", "bytes", "content_type"}
+    assert link["url"] == response.headers["Location"]
+    stored = requests.get(link["url"], timeout=30)
+    assert (len(stored.content), stored.headers["Content-Type"]) == (link["bytes"], "image/png")
+    assert stored.headers["Content-Disposition"] == 'inline; filename="background.png"'
 
 
 def test_requests_follows_the_link_to_the_same_image(by_link: Api, api: Api) -> None:
@@ -74,7 +74,7 @@ def test_a_result_that_cannot_be_stored_is_unavailable_and_free(
 ) -> None:
     tiny = {"BLUR_MEDIA": "s3:no-such-bucket", "BLUR_MAX_RESPONSE_BYTES": "2000"}
     for api in serve(tmp_path, model_dir, **tiny, **s3.environ):
-        answer = post(api, follow=False)
-        assert answer.status_code == 503
-        assert answer.json()["error"]["code"] == "temporarily_unavailable"
-        assert answer.headers["X-Credits-Remaining"] == "100"
+        response = post(api, follow=False)
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "temporarily_unavailable"
+        assert response.headers["X-Credits-Remaining"] == "100"

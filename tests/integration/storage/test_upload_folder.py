@@ -65,19 +65,19 @@ def test_the_server_removes_expired_uploads_at_its_start(folder_api: Api, media:
     wait_for(lambda: len(list(media.glob("uploads/*T*/new"))) == 1)
 
 
-def offer(api: Api) -> dict[str, Any]:
+def presign(api: Api) -> dict[str, Any]:
     body = {"content_type": "image/jpeg", "bytes": FILE_BYTES}
     headers = {"ApiKey": api.key}
-    answer = requests.post(f"{api.server.url}/v2/uploads", json=body, headers=headers, timeout=30)
-    assert answer.status_code == 201
-    offered: dict[str, Any] = answer.json()
-    return offered
+    response = requests.post(f"{api.server.url}/v2/uploads", json=body, headers=headers, timeout=30)
+    assert response.status_code == 201
+    upload: dict[str, Any] = response.json()
+    return upload
 
 
-def form_of(offered: dict[str, Any]) -> tuple[bytes, bytes]:
+def form_of(upload: dict[str, Any]) -> tuple[bytes, bytes]:
     """Return the head and the body of the request that uploads a file."""
-    form = MultipartEncoder({**offered["fields"], "file": ("a.jpg", bytes(FILE_BYTES))})
-    url = urlsplit(offered["url"])
+    form = MultipartEncoder({**upload["fields"], "file": ("a.jpg", bytes(FILE_BYTES))})
+    url = urlsplit(upload["url"])
     lines = (
         f"POST {url.path} HTTP/1.1",
         f"Host: {url.netloc}",
@@ -101,7 +101,7 @@ def read_all(client: socket.socket) -> bytes:
 
 def test_20_uploads_with_one_token_use_the_space_of_one_file(folder_api: Api, media: Path) -> None:
     test_the_server_removes_expired_uploads_at_its_start(folder_api, media)
-    head, body = form_of(offer(folder_api))
+    head, body = form_of(presign(folder_api))
     host, _, port = folder_api.server.url.removeprefix("http://").partition(":")
     half = FILE_BYTES // 2
     with ExitStack() as stack:
@@ -119,23 +119,23 @@ def test_20_uploads_with_one_token_use_the_space_of_one_file(folder_api: Api, me
         for client in clients:
             client.sendall(body[-1:])
         answers = [read_all(client) for client in clients]
-    statuses = sorted(answer.split(b" ", 2)[1] for answer in answers)
+    statuses = sorted(response.split(b" ", 2)[1] for response in answers)
     assert statuses == [b"204", *[b"409"] * (FORMS - 1)]
-    refused = [answer for answer in answers if b" 409 " in answer]
-    assert all(b'"idempotency_in_progress"' in answer for answer in refused)
-    assert all(b"\r\nretry-after: " in answer.lower() for answer in refused)
+    refused = [response for response in answers if b" 409 " in response]
+    assert all(b'"idempotency_in_progress"' in response for response in refused)
+    assert all(b"\r\nretry-after: " in response.lower() for response in refused)
     assert most <= FILE_BYTES
     assert stored_bytes(media) == FILE_BYTES
 
 
 def test_a_form_that_is_sent_again_replaces_its_upload(folder_api: Api, media: Path) -> None:
-    offered = offer(folder_api)
+    upload = presign(folder_api)
     before = stored_bytes(media)
     for content in (b"first", b"second"):
-        answer = requests.post(
-            offered["url"], data=offered["fields"], files={"file": content}, timeout=30
+        response = requests.post(
+            upload["url"], data=upload["fields"], files={"file": content}, timeout=30
         )
-        assert answer.status_code == 204
+        assert response.status_code == 204
         assert stored_bytes(media) == before + len(content)
 
 

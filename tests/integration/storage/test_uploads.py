@@ -1,4 +1,4 @@
-"""Uploads, from the offer to the picture: the same for a folder and for a bucket."""
+"""Uploads, from the form to the image, with a folder and with a bucket."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 PHOTO = make.jpeg()
 
 
-def offer(api: Api, size: int = len(PHOTO), key: str | None = None) -> dict[str, Any]:
+def presign(api: Api, size: int = len(PHOTO), key: str | None = None) -> dict[str, Any]:
     body = {"content_type": "image/jpeg", "bytes": size}
     headers = {"ApiKey": key or api.key}
-    answer = requests.post(f"{api.server.url}/v2/uploads", json=body, headers=headers, timeout=30)
-    assert answer.status_code == 201, answer.text
-    assert answer.headers["X-Credits-Charged"] == "0"
-    offered: dict[str, Any] = answer.json()
-    assert set(offered) == {"upload_id", "url", "fields", "expires_at"}
-    return offered
+    response = requests.post(f"{api.server.url}/v2/uploads", json=body, headers=headers, timeout=30)
+    assert response.status_code == 201, response.text
+    assert response.headers["X-Credits-Charged"] == "0"
+    upload: dict[str, Any] = response.json()
+    assert set(upload) == {"upload_id", "url", "fields", "expires_at"}
+    return upload
 
 
 def send(
-    offered: dict[str, Any], data: bytes = PHOTO, *, content_type: str | None = None
+    upload: dict[str, Any], data: bytes = PHOTO, *, content_type: str | None = None
 ) -> requests.Response:
     changed = {"Content-Type": content_type} if content_type else {}
-    form = {**offered["fields"], **changed}
-    return requests.post(offered["url"], data=form, files={"file": data}, timeout=30)
+    form = {**upload["fields"], **changed}
+    return requests.post(upload["url"], data=form, files={"file": data}, timeout=30)
 
 
 def blur(api: Api, upload_id: str, key: str | None = None) -> requests.Response:
@@ -47,70 +47,70 @@ def blur(api: Api, upload_id: str, key: str | None = None) -> requests.Response:
 
 
 def test_an_uploaded_photo_gives_the_same_picture_as_one_in_the_request(api: Api) -> None:
-    offered = offer(api)
-    assert send(offered).status_code == 204
-    by_upload = [blur(api, offered["upload_id"]) for _ in range(2)]
+    upload = presign(api)
+    assert send(upload).status_code == 204
+    by_upload = [blur(api, upload["upload_id"]) for _ in range(2)]
     headers, radius = {"ApiKey": api.key}, {"radius": "9"}
     direct = requests.post(
         api.server.blur_url, headers=headers, files={"image": PHOTO}, data=radius, timeout=60
     )
-    assert [answer.status_code for answer in (*by_upload, direct)] == [200] * 3
+    assert [response.status_code for response in (*by_upload, direct)] == [200] * 3
     assert by_upload[0].content == by_upload[1].content == direct.content
 
 
 def test_an_upload_of_another_key_is_not_found_and_costs_nothing(api: Api) -> None:
-    offered = offer(api)
-    assert send(offered).status_code == 204
-    answer = blur(api, offered["upload_id"], api.other_key)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "upload_not_found")
-    assert answer.headers["X-Credits-Remaining"] == "100"
+    upload = presign(api)
+    assert send(upload).status_code == 204
+    response = blur(api, upload["upload_id"], api.other_key)
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "upload_not_found")
+    assert response.headers["X-Credits-Remaining"] == "100"
 
 
 def test_a_missing_upload_is_not_found(api: Api) -> None:
-    assert blur(api, offer(api)["upload_id"]).status_code == 404
+    assert blur(api, presign(api)["upload_id"]).status_code == 404
 
 
 @pytest.mark.parametrize(
     "upload_id", ["../secret", "../../accounts.db", "/etc/passwd", "", "*", "uploads/", "\0"]
 )
 def test_no_id_opens_anything_but_an_upload(upload_id: str, api: Api) -> None:
-    answer = blur(api, upload_id)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "upload_not_found")
+    response = blur(api, upload_id)
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "upload_not_found")
 
 
 @pytest.mark.parametrize("path", ["/v2/uploads", "/media", "/media/", "/media/uploads", "/results"])
 def test_uploads_and_results_cannot_be_listed(path: str, api: Api) -> None:
-    assert send(offer(api)).ok
+    assert send(presign(api)).ok
     for headers in ({}, {"ApiKey": api.key}):
-        answer = requests.get(f"{api.server.url}{path}", headers=headers, timeout=30)
-        assert answer.status_code in {404, 405}
-        assert answer.json().keys() == {"error"}
+        response = requests.get(f"{api.server.url}{path}", headers=headers, timeout=30)
+        assert response.status_code in {404, 405}
+        assert response.json().keys() == {"error"}
 
 
 def test_more_bytes_than_declared_are_rejected(api: Api) -> None:
-    offered = offer(api, len(PHOTO) - 1)
-    assert send(offered).status_code >= 400
-    assert blur(api, offered["upload_id"]).status_code == 404
+    upload = presign(api, len(PHOTO) - 1)
+    assert send(upload).status_code >= 400
+    assert blur(api, upload["upload_id"]).status_code == 404
 
 
 def test_an_empty_file_is_refused(api: Api) -> None:
-    offered = offer(api)
-    assert send(offered, b"").status_code >= 400
-    assert blur(api, offered["upload_id"]).status_code == 404
+    upload = presign(api)
+    assert send(upload, b"").status_code >= 400
+    assert blur(api, upload["upload_id"]).status_code == 404
 
 
 def test_another_type_than_declared_is_rejected(api: Api) -> None:
-    offered = offer(api)
-    assert send(offered, content_type="text/html").status_code >= 400
-    assert blur(api, offered["upload_id"]).status_code == 404
+    upload = presign(api)
+    assert send(upload, content_type="text/html").status_code >= 400
+    assert blur(api, upload["upload_id"]).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["token", "policy", "key"])
 def test_a_changed_form_is_rejected(api: Api, name: str) -> None:
-    offered = offer(api)
-    changed = {field: value for field, value in offered["fields"].items() if field == name}
+    upload = presign(api)
+    changed = {field: value for field, value in upload["fields"].items() if field == name}
     tampered = {field: "eyJ9" + value for field, value in changed.items()}
-    whole = {"fields": {**offered["fields"], **tampered}, "url": offered["url"]}
+    whole = {"fields": {**upload["fields"], **tampered}, "url": upload["url"]}
     sent = send(whole)
     assert (sent.status_code >= 400) == bool(changed)
 
@@ -118,28 +118,28 @@ def test_a_changed_form_is_rejected(api: Api, name: str) -> None:
 def test_uploads_have_a_size_limit(api: Api) -> None:
     body = {"content_type": "image/jpeg", "bytes": 50_000_001}
     url, headers = f"{api.server.url}/v2/uploads", {"ApiKey": api.key}
-    answer = requests.post(url, json=body, headers=headers, timeout=30)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "image_too_large")
+    response = requests.post(url, json=body, headers=headers, timeout=30)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "image_too_large")
 
 
 def test_the_message_for_a_large_request_names_uploads(api: Api) -> None:
     files = {"image": bytes(20_000_001)}
     url, headers = api.server.blur_url, {"ApiKey": api.key}
-    answer = requests.post(url, headers=headers, files=files, timeout=60)
-    assert answer.status_code == 413
-    assert "POST /v2/uploads" in answer.json()["error"]["message"]
+    response = requests.post(url, headers=headers, files=files, timeout=60)
+    assert response.status_code == 413
+    assert "POST /v2/uploads" in response.json()["error"]["message"]
 
 
 def test_an_upload_is_fetched_only_for_a_call_that_holds_its_price(
     by_link: Api, s3: S3Server
 ) -> None:
-    """Count what reaches the bucket: a refused call costs no transfer."""
+    """Count the requests to the bucket: a rejected call causes no transfer."""
     limited = issue(by_link.env, options=["--rate", "1", "--burst", "2"])
     poor = issue(by_link.env, funds=0)
     unknown = keys.mint(KeyKind.LIVE, keys.parse(limited).account_id, secrets.token_bytes)
-    uploads = {key: offer(by_link, key=key) for key in (limited, poor)}
-    for offered in uploads.values():
-        assert send(offered).status_code == 204
+    uploads = {key: presign(by_link, key=key) for key in (limited, poor)}
+    for upload in uploads.values():
+        assert send(upload).status_code == 204
     s3.gate.seen.clear()
     statuses = Counter(
         blur(by_link, uploads[limited]["upload_id"], limited).status_code for _ in range(20)

@@ -1,4 +1,4 @@
-"""Which format a client prefers."""
+"""The format that a client prefers."""
 
 from __future__ import annotations
 

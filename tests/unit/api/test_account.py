@@ -1,4 +1,4 @@
-"""An account as its key's holder reads it."""
+"""The account document for a key."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_a_key_without_expiry_has_none_in_the_document() -> None:
 
 
 def test_reading_an_account_is_free_and_returns_balance_and_rate_limit() -> None:
-    standing = account_status(VIEW)
-    assert (standing.credits_charged, standing.credits_left, standing.rate) == (0, 6, VIEW.rate)
+    status = account_status(VIEW)
+    assert (status.credits_charged, status.credits_left, status.rate) == (0, 6, VIEW.rate)
 
 
 def test_times_are_in_utc_in_every_time_zone(

@@ -1,4 +1,4 @@
-"""How a form is parsed, and how an invalid one is refused."""
+"""Forms are parsed into blur requests, and invalid ones are rejected."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def request(
     ]
     raw = b"".join(parts) + b"--X--\r\n" if body is None else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    told = {"content-type": "multipart/form-data; boundary=X", **named}
-    return HttpRequest("POST", "/", told, "req_1", raw.decode("latin-1"), False, 1, "/")  # noqa: FBT003
+    all_headers = {"content-type": "multipart/form-data; boundary=X", **named}
+    return HttpRequest("POST", "/", all_headers, "req_1", raw.decode("latin-1"), False, 1, "/")  # noqa: FBT003
 
 
 def test_image_and_radius_are_a_complete_request() -> None:
@@ -76,7 +76,7 @@ def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "text", "error", "says"),
+    ("field", "text", "error", "message"),
     [
         ("radius", "51", InvalidRadiusError, "'radius' is not valid. .* from 0 to 50"),
         ("radius", "-1", InvalidRadiusError, "'radius' is not valid"),
@@ -91,10 +91,10 @@ def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
     ],
 )
 def test_the_message_for_an_invalid_field_has_its_valid_values(
-    field: str, text: str | bytes, error: type[ApiError], says: str
+    field: str, text: str | bytes, error: type[ApiError], message: str
 ) -> None:
     fields = {**dict(FORM), field: text}
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         parse_blur_request(request(*fields.items()), max_body_bytes=MOST)
 
 
@@ -147,10 +147,10 @@ def test_a_request_without_the_header_has_no_idempotency_key() -> None:
 
 def test_an_upload_can_replace_the_image() -> None:
     form = request(("radius", "7"), ("upload_id", "up-1"))
-    taken = parse_blur_request(
+    parsed = parse_blur_request(
         form, max_body_bytes=MOST, get_upload=lambda name: f"bytes of {name}".encode()
     )
-    assert taken.image == b"bytes of up-1"
+    assert parsed.image == b"bytes of up-1"
 
 
 def test_no_upload_is_fetched_for_an_invalid_request() -> None:
@@ -163,7 +163,7 @@ def test_no_upload_is_fetched_for_an_invalid_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "uploads", "says"),
+    ("fields", "uploads", "message"),
     [
         ((), False, "has no file named 'image'.$"),
         (
@@ -178,10 +178,10 @@ def test_no_upload_is_fetched_for_an_invalid_request() -> None:
     ],
 )
 def test_a_request_has_exactly_one_image(
-    fields: tuple[tuple[str, str], ...], says: str, *, uploads: bool
+    fields: tuple[tuple[str, str], ...], message: str, *, uploads: bool
 ) -> None:
     get_upload: Any = (lambda _: b"photo") if uploads else None
-    with pytest.raises(InvalidRequestError, match=says):
+    with pytest.raises(InvalidRequestError, match=message):
         parse_blur_request(
             request(("radius", "7"), *fields), max_body_bytes=MOST, get_upload=get_upload
         )

@@ -1,4 +1,4 @@
-"""The headers of an authenticated answer."""
+"""The account headers of a response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms, read strictly and within limits."""
+"""Forms are parsed strictly and within limits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def part(name: str, value: bytes = b"") -> bytes:
 
 
 def headed(headers: int, header_bytes: int) -> bytes:
-    """Return a part with so many headers, the last of them so long."""
+    """Return a part with this many headers, the last one of this length."""
     more = b"\r\nX: y" * (headers - 2) + b"\r\nX: ".ljust(header_bytes + 2, b"y")
     return part("a").replace(b"\r\n\r\n", more + b"\r\n\r\n", 1)
 
@@ -134,7 +134,7 @@ def test_parts_and_headers_at_the_limits_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content_type", "says"),
+    ("content_type", "message"),
     [
         ("", "Send the request as multipart/form-data"),
         ("text/plain; boundary=b", "Send the request as multipart/form-data"),
@@ -144,8 +144,10 @@ def test_parts_and_headers_at_the_limits_are_read() -> None:
         ("multipart/form-data; boundary=" + "b" * 10_000, "malformed"),
     ],
 )
-def test_the_message_for_another_content_type_has_the_reason(content_type: str, says: str) -> None:
-    with pytest.raises(InvalidRequestError, match=says):
+def test_the_message_for_another_content_type_has_the_reason(
+    content_type: str, message: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=message):
         parse_form(content_type, part("a") + END)
 
 

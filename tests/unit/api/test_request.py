@@ -1,4 +1,4 @@
-"""Proxy events as requests."""
+"""Proxy events are read as HTTP requests."""
 
 from __future__ import annotations
 

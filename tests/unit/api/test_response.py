@@ -1,4 +1,4 @@
-"""What answers are made of, and which results fit into a proxy response."""
+"""Responses and their headers, and which results fit into a proxy response."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from blur.storage.ports import Link
 from blur.timing import TOTAL
 
 LAMBDA_BYTES = 6_291_556
-STANDING = AccountStatus(1, 999, RateLimitStatus(RateLimit(100, 100), 99, 1))
+STATUS = AccountStatus(1, 999, RateLimitStatus(RateLimit(100, 100), 99, 1))
 REQUEST_ID = "req_1"
 COMMON = {
     "X-Request-Id": REQUEST_ID,
@@ -38,20 +38,20 @@ COMMON = {
     ),
 }
 JSON = {"Content-Type": "application/json"}
-STANDS = {
+ACCOUNT_HEADERS = {
     "X-Credits-Charged": "1",
     "X-Credits-Remaining": "999",
     "RateLimit-Policy": '"requests";q=100;w=60',
     "RateLimit": '"requests";r=99;t=1',
 }
 HEADROOM_BYTES = 600
-"""What an answer with headers shorter than the longest may fall short of the limit."""
+"""The most bytes below the limit of a response whose headers are shorter than the longest."""
 
 
-def answered_bytes(made: BlurResult, request_id: str) -> int:
-    """Return the bytes of JSON that Lambda is given for a picture."""
+def response_bytes(result: BlurResult, request_id: str) -> int:
+    """Return the size of the JSON that Lambda receives for an image, in bytes."""
     resolver = APIGatewayRestResolver()
-    resolver.get("/")(lambda: response.image_response(made, request_id))
+    resolver.get("/")(lambda: response.image_response(result, request_id))
     return len(json.dumps(resolver.resolve(make.event("GET", "/"), None)))  # type: ignore[arg-type]
 
 
@@ -59,9 +59,9 @@ def answered_bytes(made: BlurResult, request_id: str) -> int:
 def test_the_largest_inline_image_is_close_to_the_limit(limit: int) -> None:
     durations_ms = dict.fromkeys((*STEPS, TOTAL), 123.4)
     data = bytes(response.max_inline_bytes(limit))
-    made = BlurResult(EncodedImage(data, "image/png"), STANDING, False, durations_ms)  # noqa: FBT003
-    answered = answered_bytes(made, "req_00000000-0000-4000-8000-000000000000")
-    assert limit - HEADROOM_BYTES < answered <= limit
+    result = BlurResult(EncodedImage(data, "image/png"), STATUS, False, durations_ms)  # noqa: FBT003
+    size = response_bytes(result, "req_00000000-0000-4000-8000-000000000000")
+    assert limit - HEADROOM_BYTES < size <= limit
 
 
 def test_a_limit_below_the_headers_allows_no_inline_image() -> None:
@@ -70,13 +70,13 @@ def test_a_limit_below_the_headers_allows_no_inline_image() -> None:
 
 def test_the_largest_inline_image_fits_with_the_longest_headers() -> None:
     many = 10**15
-    standing = AccountStatus(many, many, RateLimitStatus(RateLimit(1, many), many, many))
+    status = AccountStatus(many, many, RateLimitStatus(RateLimit(1, many), many, many))
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(many))
     left_over = []
     for limit in range(100_000, 100_004):  # base64 grows by four characters at a time
         data = bytes(response.max_inline_bytes(limit))
-        made = BlurResult(EncodedImage(data, "image/" + "x" * 20), standing, True, durations_ms)  # noqa: FBT003
-        left_over.append(limit - answered_bytes(made, "req_" + "x" * 100))
+        result = BlurResult(EncodedImage(data, "image/" + "x" * 20), status, True, durations_ms)  # noqa: FBT003
+        left_over.append(limit - response_bytes(result, "req_" + "x" * 100))
     assert sorted(left_over) == [0, 1, 2, 3]
 
 
@@ -87,42 +87,42 @@ def test_a_limit_that_the_headers_fill_allows_no_inline_image() -> None:
     assert response.max_inline_bytes(headers_bytes + 4) == 6
 
 
-def picture(*, replayed: bool = False, link: Link | None = None) -> BlurResult:
+def blur_result(*, replayed: bool = False, link: Link | None = None) -> BlurResult:
     return BlurResult(
-        EncodedImage(b"bytes", "image/webp"), STANDING, replayed, {"total": 12.34}, link
+        EncodedImage(b"bytes", "image/webp"), STATUS, replayed, {"total": 12.34}, link
     )
 
 
 def test_an_image_is_returned_with_the_account_headers() -> None:
-    answer = response.image_response(picture(), REQUEST_ID)
-    assert (answer.status_code, answer.content_type) == (200, "image/webp")
-    assert answer.body == b"bytes"
-    assert answer.headers == {
+    sent = response.image_response(blur_result(), REQUEST_ID)
+    assert (sent.status_code, sent.content_type) == (200, "image/webp")
+    assert sent.body == b"bytes"
+    assert sent.headers == {
         **COMMON,
-        **STANDS,
+        **ACCOUNT_HEADERS,
         "Content-Type": "image/webp",
         "Server-Timing": "total;dur=12.3",
     }
 
 
 def test_a_replayed_image_has_its_header() -> None:
-    answer = response.image_response(picture(replayed=True), REQUEST_ID)
-    assert answer.headers["Idempotent-Replayed"] == "true"
+    sent = response.image_response(blur_result(replayed=True), REQUEST_ID)
+    assert sent.headers["Idempotent-Replayed"] == "true"
 
 
 def test_an_image_in_storage_is_a_redirect() -> None:
     link = Link("https://bucket.example/result", Instant(1_800_000_000_000_000))
-    answer = response.image_response(picture(link=link), REQUEST_ID)
-    assert (answer.status_code, answer.content_type) == (303, "application/json")
-    assert json.loads(answer.body or "") == {
+    sent = response.image_response(blur_result(link=link), REQUEST_ID)
+    assert (sent.status_code, sent.content_type) == (303, "application/json")
+    assert json.loads(sent.body or "") == {
         "url": "https://bucket.example/result",
         "expires_at": "2027-01-15T08:00:00Z",
         "bytes": 5,
         "content_type": "image/webp",
     }
-    assert answer.headers == {
+    assert sent.headers == {
         **COMMON,
-        **STANDS,
+        **ACCOUNT_HEADERS,
         **JSON,
         "Server-Timing": "total;dur=12.3",
         "Location": "https://bucket.example/result",
@@ -130,56 +130,56 @@ def test_an_image_in_storage_is_a_redirect() -> None:
 
 
 def test_a_document_is_json_with_account_headers_if_there_is_a_key() -> None:
-    answer = response.json_response({"a": 1}, REQUEST_ID)
-    assert (answer.status_code, answer.content_type, answer.body) == (
+    sent = response.json_response({"a": 1}, REQUEST_ID)
+    assert (sent.status_code, sent.content_type, sent.body) == (
         200,
         "application/json",
         '{"a": 1}',
     )
-    assert answer.headers == COMMON | JSON
-    assert response.json_response({}, REQUEST_ID, STANDING).headers == COMMON | STANDS | JSON
+    assert sent.headers == COMMON | JSON
+    assert response.json_response({}, REQUEST_ID, STATUS).headers == COMMON | ACCOUNT_HEADERS | JSON
 
 
 def test_an_error_has_the_contracts_format_and_costs_nothing() -> None:
-    answer = response.error_response(InvalidRadiusError("no"), REQUEST_ID)
-    assert (answer.status_code, answer.content_type) == (400, "application/json")
-    assert json.loads(answer.body or "") == {
+    sent = response.error_response(InvalidRadiusError("no"), REQUEST_ID)
+    assert (sent.status_code, sent.content_type) == (400, "application/json")
+    assert json.loads(sent.body or "") == {
         "error": {"code": "invalid_radius", "message": "no", "request_id": REQUEST_ID}
     }
-    assert answer.headers == COMMON | JSON | {"X-Credits-Charged": "0"}
+    assert sent.headers == COMMON | JSON | {"X-Credits-Charged": "0"}
 
 
 def test_an_error_with_account_status_has_its_headers_but_no_charge() -> None:
     failed = InternalError()
-    failed.add_account_status(STANDING)
-    assert response.error_response(failed, REQUEST_ID).headers == COMMON | STANDS | JSON | {
-        "X-Credits-Charged": "0"
-    }
+    failed.add_account_status(STATUS)
+    assert response.error_response(
+        failed, REQUEST_ID
+    ).headers == COMMON | ACCOUNT_HEADERS | JSON | {"X-Credits-Charged": "0"}
 
 
 def test_a_temporary_error_has_the_seconds_to_wait_in_body_and_header() -> None:
-    answer = response.error_response(RateLimitError(7, STANDING), REQUEST_ID)
-    assert answer.status_code == 429
-    assert json.loads(answer.body or "")["error"]["retry_after"] == 7
-    assert answer.headers["Retry-After"] == "7"
+    sent = response.error_response(RateLimitError(7, STATUS), REQUEST_ID)
+    assert sent.status_code == 429
+    assert json.loads(sent.body or "")["error"]["retry_after"] == 7
+    assert sent.headers["Retry-After"] == "7"
 
 
 def test_a_wrong_method_gets_a_list_of_the_allowed_ones() -> None:
     failed = MethodNotAllowedError("no", allowed=("GET", "OPTIONS"))
-    answer = response.error_response(failed, REQUEST_ID)
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, OPTIONS")
+    sent = response.error_response(failed, REQUEST_ID)
+    assert (sent.status_code, sent.headers["Allow"]) == (405, "GET, OPTIONS")
 
 
 def test_a_stored_upload_gets_no_content() -> None:
-    answer = response.no_content(REQUEST_ID)
-    assert (answer.status_code, answer.content_type, answer.body) == (204, None, "")
-    assert answer.headers == COMMON
+    sent = response.no_content(REQUEST_ID)
+    assert (sent.status_code, sent.content_type, sent.body) == (204, None, "")
+    assert sent.headers == COMMON
 
 
 def test_a_preflight_is_valid_for_a_day() -> None:
-    answer = response.preflight_response(("POST", "OPTIONS"), REQUEST_ID)
-    assert (answer.status_code, answer.content_type, answer.body) == (204, None, "")
-    assert answer.headers == {
+    sent = response.preflight_response(("POST", "OPTIONS"), REQUEST_ID)
+    assert (sent.status_code, sent.content_type, sent.body) == (204, None, "")
+    assert sent.headers == {
         **COMMON,
         "Allow": "POST, OPTIONS",
         "Access-Control-Allow-Methods": "POST, OPTIONS",
@@ -190,10 +190,10 @@ def test_a_preflight_is_valid_for_a_day() -> None:
 
 def test_a_response_without_the_resolver_is_the_same_proxy_response() -> None:
     refused = response.error_response(InternalError(), REQUEST_ID)
-    told = response.proxy_response(refused)
-    assert set(told) == {"statusCode", "headers", "body"}
-    assert (told["statusCode"], told["body"]) == (500, refused.body)
-    assert told["headers"] == COMMON | JSON | {"X-Credits-Charged": "0"}
+    sent = response.proxy_response(refused)
+    assert set(sent) == {"statusCode", "headers", "body"}
+    assert (sent["statusCode"], sent["body"]) == (500, refused.body)
+    assert sent["headers"] == COMMON | JSON | {"X-Credits-Charged": "0"}
 
 
 def test_an_empty_response_has_no_content_type() -> None:

@@ -1,4 +1,4 @@
-"""A table of routes as a handler: what is found, what is refused, and what is written of it."""
+"""The router: it finds routes, maps errors to responses, and logs each request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Lambda:
-    """What Lambda tells of an invocation."""
+    """Lambda's context object."""
 
     aws_request_id = "invocation-1"
 
@@ -33,11 +33,11 @@ class Lambda:
 
 
 CONTEXT = Lambda()
-INSIDE = "what nobody is told"
+INTERNAL = "an internal detail"
 
 
-class Rooms:
-    """Routes that remember the requests they are given."""
+class RecordingRoutes:
+    """Handlers that record their requests."""
 
     def __init__(self) -> None:
         self.seen: list[HttpRequest] = []
@@ -46,22 +46,22 @@ class Rooms:
         self.seen.append(request)
         return response.json_response({"path": request.path}, request.request_id)
 
-    def refused(self, request: HttpRequest) -> HttpResponse:
+    def rejected(self, request: HttpRequest) -> HttpResponse:
         raise InvalidRadiusError(request.path)
 
-    def out_of_reach(self, _: HttpRequest) -> HttpResponse:
-        raise UnavailableError(INSIDE, retry_after_s=1) from TimeoutError(INSIDE)
+    def unavailable(self, _: HttpRequest) -> HttpResponse:
+        raise UnavailableError(INTERNAL, retry_after_s=1) from TimeoutError(INTERNAL)
 
-    def lost(self, _: HttpRequest) -> HttpResponse:
-        raise InternalError from ChildProcessError(INSIDE)
+    def failed(self, _: HttpRequest) -> HttpResponse:
+        raise InternalError from ChildProcessError(INTERNAL)
 
-    def misled(self, _: HttpRequest) -> HttpResponse:
-        raise InvalidRadiusError(INSIDE) from ValueError(INSIDE)
+    def rejected_with_cause(self, _: HttpRequest) -> HttpResponse:
+        raise InvalidRadiusError(INTERNAL) from ValueError(INTERNAL)
 
     def long(self, _: HttpRequest) -> HttpResponse:
         raise RuntimeError("x" * 100_000)
 
-    def picture(self, request: HttpRequest) -> HttpResponse:
+    def image(self, request: HttpRequest) -> HttpResponse:
         headers: dict[str, str | list[str]] = {"X-Request-Id": request.request_id}
         return Response(200, "image/png", b"\x89PNG", headers)
 
@@ -70,8 +70,8 @@ class Rooms:
 
 
 @pytest.fixture
-def rooms() -> Rooms:
-    return Rooms()
+def handlers() -> RecordingRoutes:
+    return RecordingRoutes()
 
 
 @pytest.fixture
@@ -80,19 +80,19 @@ def log() -> io.StringIO:
 
 
 @pytest.fixture
-def router(rooms: Rooms, log: io.StringIO) -> Router:
+def router(handlers: RecordingRoutes, log: io.StringIO) -> Router:
     routes: Routes = {
-        "/": {"GET": rooms.open},
-        "/room": {"GET": rooms.open, "POST": rooms.open},
-        "/refused": {"GET": rooms.refused},
-        "/broken": {"GET": rooms.broken},
-        "/long": {"GET": rooms.long},
-        "/picture": {"GET": rooms.picture},
-        "/posted": {"POST": rooms.open},
-        "/quiet": {"GET": rooms.open},
-        "/out-of-reach": {"GET": rooms.out_of_reach},
-        "/lost": {"GET": rooms.lost},
-        "/misled": {"GET": rooms.misled},
+        "/": {"GET": handlers.open},
+        "/route": {"GET": handlers.open, "POST": handlers.open},
+        "/rejected": {"GET": handlers.rejected},
+        "/broken": {"GET": handlers.broken},
+        "/long": {"GET": handlers.long},
+        "/image": {"GET": handlers.image},
+        "/posted": {"POST": handlers.open},
+        "/quiet": {"GET": handlers.open},
+        "/unavailable": {"GET": handlers.unavailable},
+        "/failed": {"GET": handlers.failed},
+        "/rejected_with_cause": {"GET": handlers.rejected_with_cause},
     }
     logger = Logger(service=f"test-{id(log)}", stream=log)
     metrics = Metrics(namespace="Test", service="test")
@@ -110,29 +110,29 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
 
 
 def metrics(out: str) -> dict[str, Any]:
-    """Return the one document of metrics that was printed."""
+    """Return the printed metrics document."""
     (printed,) = [json.loads(line) for line in out.splitlines() if '"_aws"' in line]
     document: dict[str, Any] = printed
     return document
 
 
-@pytest.mark.parametrize("path", ["/room", "/room/", "/"])
+@pytest.mark.parametrize("path", ["/route", "/route/", "/"])
 @pytest.mark.parametrize("method", ["GET", "get"])
 def test_a_route_is_found_with_its_last_slash_or_without(
-    router: Router, rooms: Rooms, path: str, method: str
+    router: Router, handlers: RecordingRoutes, path: str, method: str
 ) -> None:
-    answer = call(router, method, path)
-    assert answer["statusCode"] == 200
-    assert json.loads(answer["body"]) == {"path": path}
-    assert [(request.method, request.path) for request in rooms.seen] == [("GET", path)]
-    assert rooms.seen[0].left_ms == 7
+    result = call(router, method, path)
+    assert result["statusCode"] == 200
+    assert json.loads(result["body"]) == {"path": path}
+    assert [(request.method, request.path) for request in handlers.seen] == [("GET", path)]
+    assert handlers.seen[0].left_ms == 7
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/room/more", "//room/x", "/Room", "/roomX"])
+@pytest.mark.parametrize("path", ["/nowhere", "/route/more", "//route/x", "/Room", "/roomX"])
 def test_an_unknown_path_is_not_found(router: Router, path: str) -> None:
-    answer = call(router, "GET", path)
-    assert answer["statusCode"] == 404
-    error = json.loads(answer["body"])["error"]
+    result = call(router, "GET", path)
+    assert result["statusCode"] == 404
+    error = json.loads(result["body"])["error"]
     assert (error["code"], error["request_id"]) == ("not_found", "req_id")
     assert error["message"] == "There is no such route."
 
@@ -143,60 +143,60 @@ def test_an_event_without_method_or_path_gets_a_response(router: Router) -> None
 
 
 def test_a_route_can_ask_whether_the_client_is_still_connected(
-    router: Router, rooms: Rooms
+    router: Router, handlers: RecordingRoutes
 ) -> None:
-    router(make.event("GET", "/room"), CONTEXT)
+    router(make.event("GET", "/route"), CONTEXT)
     router(
-        make.event("GET", "/room"),
+        make.event("GET", "/route"),
         InvocationContext(is_client_connected=lambda: False),
     )
-    assert [request.is_client_connected() for request in rooms.seen] == [True, False]
+    assert [request.is_client_connected() for request in handlers.seen] == [True, False]
 
 
-@pytest.mark.parametrize("path", ["/room", "/room/"])
+@pytest.mark.parametrize("path", ["/route", "/route/"])
 def test_another_method_gets_405_with_the_methods_of_the_route(router: Router, path: str) -> None:
-    answer = call(router, "PUT", path)
-    assert answer["statusCode"] == 405
-    assert answer["multiValueHeaders"]["Allow"] == ["GET, POST, HEAD, OPTIONS"]
-    assert json.loads(answer["body"])["error"]["message"] == "This route accepts GET, POST, HEAD."
+    result = call(router, "PUT", path)
+    assert result["statusCode"] == 405
+    assert result["multiValueHeaders"]["Allow"] == ["GET, POST, HEAD, OPTIONS"]
+    assert json.loads(result["body"])["error"]["message"] == "This route accepts GET, POST, HEAD."
     assert call(router, "POST", "/")["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
 
 
 def test_a_preflight_gets_the_methods(router: Router) -> None:
-    answer = call(router, "OPTIONS", "/room")
-    assert (answer["statusCode"], answer["body"]) == (204, "")
-    headers = answer["multiValueHeaders"]
+    result = call(router, "OPTIONS", "/route")
+    assert (result["statusCode"], result["body"]) == (204, "")
+    headers = result["multiValueHeaders"]
     assert headers["Access-Control-Allow-Methods"] == ["GET, POST, HEAD, OPTIONS"]
     assert headers["X-Request-Id"] == ["req_id"]
     assert call(router, "OPTIONS", "/nowhere")["statusCode"] == 404
 
 
 def test_each_request_is_one_line_of_the_log(router: Router, log: io.StringIO) -> None:
-    call(router, "GET", "/room")
+    call(router, "GET", "/route")
     (line,) = lines(log)
     assert line["duration_ms"] in range(1_000)
-    told = ("level", "message", "method", "path", "status", "request_id")
-    assert [line[name] for name in told] == ["INFO", "answered", "GET", "/room", 200, "req_id"]
+    values = ("level", "message", "method", "path", "status", "request_id")
+    assert [line[name] for name in values] == ["INFO", "answered", "GET", "/route", 200, "req_id"]
     assert line["invocation"] == "invocation-1"
 
 
 def test_log_fields_of_a_rejected_request_are_not_in_the_next_line(
     router: Router, log: io.StringIO
 ) -> None:
-    call(router, "GET", "/refused")
-    call(router, "GET", "/room")
-    refused, answered = lines(log)
-    assert (refused["status"], refused["code"]) == (400, "invalid_radius")
+    call(router, "GET", "/rejected")
+    call(router, "GET", "/route")
+    rejected, answered = lines(log)
+    assert (rejected["status"], rejected["code"]) == (400, "invalid_radius")
     assert "code" not in answered
 
 
 def test_an_exception_is_in_the_log_and_not_in_the_response(
     router: Router, log: io.StringIO
 ) -> None:
-    answer = call(router, "GET", "/broken")
-    assert answer["statusCode"] == 500
-    assert json.loads(answer["body"])["error"]["code"] == "internal_error"
-    assert "/broken" not in answer["body"]
+    result = call(router, "GET", "/broken")
+    assert result["statusCode"] == 500
+    assert json.loads(result["body"])["error"]["code"] == "internal_error"
+    assert "/broken" not in result["body"]
     broke, answered = lines(log)
     assert (broke["level"], broke["message"]) == ("ERROR", "a request failed")
     assert "RuntimeError: /broken" in broke["exception"]
@@ -204,7 +204,7 @@ def test_an_exception_is_in_the_log_and_not_in_the_response(
     assert (answered["status"], answered["code"]) == (500, "internal_error")
 
 
-@pytest.mark.parametrize("path", ["/room", "/picture", "/quiet"])
+@pytest.mark.parametrize("path", ["/route", "/image", "/quiet"])
 def test_head_has_the_headers_of_get_and_no_body(router: Router, path: str) -> None:
     got, asked = call(router, "GET", path), call(router, "HEAD", path)
     size = len(base64.b64decode(got["body"]) if got["isBase64Encoded"] else got["body"])
@@ -218,8 +218,8 @@ def test_head_has_the_headers_of_get_and_no_body(router: Router, path: str) -> N
 def test_head_of_a_route_without_get_is_an_error_without_a_body(
     router: Router, path: str, status: int
 ) -> None:
-    answer = call(router, "HEAD", path)
-    assert (answer["statusCode"], answer["body"]) == (status, "")
+    result = call(router, "HEAD", path)
+    assert (result["statusCode"], result["body"]) == (status, "")
 
 
 def test_quiet_routes_are_logged_below_info_unless_they_fail(
@@ -233,7 +233,7 @@ def test_quiet_routes_are_logged_below_info_unless_they_fail(
 
 @pytest.mark.parametrize("method", ["bb_live_key", "X" * 60_000, ""])
 def test_log_has_known_methods_and_no_other(router: Router, log: io.StringIO, method: str) -> None:
-    call(router, method, "/room")
+    call(router, method, "/route")
     assert json.loads(log.getvalue())["method"] == "(unknown)"
 
 
@@ -245,37 +245,41 @@ def test_fields_of_the_log_are_bounded(router: Router, log: io.StringIO) -> None
 
 
 def test_without_metrics_none_are_printed(
-    rooms: Rooms, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+    handlers: RecordingRoutes, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     router = Router(
-        {"/room": {"GET": rooms.open}}, logger=Logger(service="bare", stream=io.StringIO())
+        {"/route": {"GET": handlers.open}}, logger=Logger(service="bare", stream=io.StringIO())
     )
     for _ in range(101):
-        call(router, "GET", "/room")
+        call(router, "GET", "/route")
     assert capsys.readouterr().out == ""
     assert not list(recwarn)
 
 
 def test_a_response_is_measured(router: Router, capsys: pytest.CaptureFixture[str]) -> None:
-    call(router, "GET", "/room")
-    told = metrics(capsys.readouterr().out)
-    assert told["Answers"] == [1.0]
-    assert 0 <= told["Duration"][0] < 1_000
-    units = {each["Name"]: each["Unit"] for each in told["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    call(router, "GET", "/route")
+    values = metrics(capsys.readouterr().out)
+    assert values["Answers"] == [1.0]
+    assert 0 <= values["Duration"][0] < 1_000
+    units = {
+        each["Name"]: each["Unit"] for each in values["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
     assert units == {"Answers": "Count", "Duration": "Milliseconds"}
 
 
 @pytest.mark.parametrize(
     ("path", "code"),
-    [("/refused", "invalid_radius"), ("/broken", "internal_error"), ("/nowhere", "not_found")],
+    [("/rejected", "invalid_radius"), ("/broken", "internal_error"), ("/nowhere", "not_found")],
 )
 def test_an_error_is_counted_by_its_code(
     router: Router, capsys: pytest.CaptureFixture[str], path: str, code: str
 ) -> None:
     call(router, "GET", path)
-    told = metrics(capsys.readouterr().out)
-    assert (told["Answers"], told[code]) == ([1.0], [1.0])
-    units = {each["Name"]: each["Unit"] for each in told["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    values = metrics(capsys.readouterr().out)
+    assert (values["Answers"], values[code]) == ([1.0], [1.0])
+    units = {
+        each["Name"]: each["Unit"] for each in values["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
     assert units[code] == "Count"
 
 
@@ -284,16 +288,16 @@ def test_the_duration_is_that_of_this_request(
 ) -> None:
     seconds = iter([100.0, 102.0])
     monkeypatch.setattr("blur.api.router.time.monotonic", lambda: next(seconds))
-    call(router, "GET", "/room")
+    call(router, "GET", "/route")
     assert lines(log)[0]["duration_ms"] == 2_000
 
 
 @pytest.mark.parametrize(
     ("path", "logged"),
     [
-        ("/room", "/room"),
-        ("/room/", "/room"),
-        ("/room" + "/" * 60_000, "/room"),
+        ("/route", "/route"),
+        ("/route/", "/route"),
+        ("/route" + "/" * 60_000, "/route"),
         ("/", "/"),
         ("/my-key", "(no route)"),
     ],
@@ -307,24 +311,28 @@ def test_the_log_has_routes_in_one_form_and_no_other_path(
 
 @pytest.mark.parametrize(
     ("path", "cause"),
-    [("/out-of-reach", "TimeoutError"), ("/lost", "ChildProcessError"), ("/misled", None)],
+    [
+        ("/unavailable", "TimeoutError"),
+        ("/failed", "ChildProcessError"),
+        ("/rejected_with_cause", None),
+    ],
 )
 def test_the_log_has_the_class_of_a_cause_and_not_its_message(
     router: Router, log: io.StringIO, path: str, cause: str | None
 ) -> None:
     call(router, "GET", path)
     assert json.loads(log.getvalue()).get("cause") == cause
-    assert INSIDE not in log.getvalue()
+    assert INTERNAL not in log.getvalue()
 
 
 def test_an_error_without_a_cause_logs_none(router: Router, log: io.StringIO) -> None:
-    call(router, "GET", "/refused")
+    call(router, "GET", "/rejected")
     assert "cause" not in json.loads(log.getvalue())
 
 
 @pytest.mark.parametrize("developing", ["true", "false"])
 def test_no_switch_prints_events(
-    rooms: Rooms,
+    handlers: RecordingRoutes,
     developing: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -335,8 +343,8 @@ def test_no_switch_prints_events(
     monkeypatch.setenv("POWERTOOLS_DEV", developing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # powertools warns of the switch
-        router = Router({"/room": {"GET": rooms.open}}, logger=logger, metrics=metrics)
-        call(router, "GET", "/room")
+        router = Router({"/route": {"GET": handlers.open}}, logger=logger, metrics=metrics)
+        call(router, "GET", "/route")
     assert "httpMethod" not in capsys.readouterr().out
 
 
@@ -347,4 +355,4 @@ def test_a_full_disk_for_metrics_does_not_stop_a_response(
         raise OSError
 
     monkeypatch.setattr(Metrics, "flush_metrics", full)
-    assert call(router, "GET", "/room")["statusCode"] == 200
+    assert call(router, "GET", "/route")["statusCode"] == 200

@@ -1,4 +1,4 @@
-"""The files of the site, without a gateway around them."""
+"""The routes of the page's files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def request(public_path: str, headers: Mapping[str, str] | None = None) -> HttpR
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """A site whose every file has its own name as its content."""
+    """A site in which the content of each file is its name."""
     for name in (*PAGES.values(), PLAIN, *ASSETS):
         (tmp_path / name).write_text(name)
     return Site(tmp_path, lambda: "https://media.example")
@@ -97,7 +97,7 @@ def test_a_file_is_read_once(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "accept", "shown"),
+    ("path", "accept", "expected"),
     [
         ("/", "text/html", "index.html"),
         ("/", "Text/HTML;q=0.9", "index.html"),
@@ -110,12 +110,12 @@ def test_a_file_is_read_once(site: Site) -> None:
     ],
 )
 def test_only_the_root_has_plain_text_for_clients_that_do_not_accept_html(
-    site: Site, path: str, accept: str | None, shown: str
+    site: Site, path: str, accept: str | None, expected: str
 ) -> None:
     headers = {} if accept is None else {"accept": accept}
     answer = site.routes()[path]["GET"](request(path, headers))
-    kind = "text/plain" if shown == PLAIN else "text/html"
-    assert (answer.body, answer.content_type) == (shown, f"{kind}; charset=utf-8")
+    kind = "text/plain" if expected == PLAIN else "text/html"
+    assert (answer.body, answer.content_type) == (expected, f"{kind}; charset=utf-8")
 
 
 def test_a_page_is_redirected_permanently_to_the_url_where_its_links_work(site: Site) -> None:

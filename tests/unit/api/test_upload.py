@@ -1,4 +1,4 @@
-"""What an upload is asked for with, and how the offer is written."""
+"""The request for an upload, and the document of its response."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MULTIPART = "multipart/form-data; boundary=X"
 
 
 def request(body: str, content_type: str | None = JSON, **headers: str) -> HttpRequest:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    all_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     if content_type is not None:
-        told["content-type"] = content_type
-    return HttpRequest("POST", "/v2/uploads", told, "req_1", body, False, 1, "/v2/uploads")  # noqa: FBT003
+        all_headers["content-type"] = content_type
+    return HttpRequest("POST", "/v2/uploads", all_headers, "req_1", body, False, 1, "/v2/uploads")  # noqa: FBT003
 
 
 def multipart(**fields: str) -> str:
@@ -93,7 +93,7 @@ def test_a_size_has_at_most_fifteen_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "says"),
+    ("body", "content_type", "message"),
     [
         ("{", JSON, "not valid JSON"),
         ("[" * 9_000, JSON, "not valid JSON"),
@@ -105,9 +105,9 @@ def test_a_size_has_at_most_fifteen_digits() -> None:
     ],
 )
 def test_a_request_that_is_neither_an_object_nor_a_form_is_rejected(
-    body: str, content_type: str | None, says: str
+    body: str, content_type: str | None, message: str
 ) -> None:
-    with pytest.raises(InvalidRequestError, match=says):
+    with pytest.raises(InvalidRequestError, match=message):
         read_upload(request(body, content_type))
 
 

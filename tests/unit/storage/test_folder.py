@@ -60,7 +60,7 @@ def test_another_store_on_the_same_folder_accepts_the_token(tmp_path: Path) -> N
     token = form.fields[TOKEN_FIELD]
     assert FolderStore(tmp_path).verify_token(token, now_us=NOW_US).name == "uploads/a"
     with pytest.raises(UploadNotFoundError):
-        FolderStore(tmp_path / "elsewhere").verify_token(token, now_us=NOW_US)
+        FolderStore(tmp_path / "other").verify_token(token, now_us=NOW_US)
 
 
 def test_a_sweep_removes_uploads_a_day_after_the_hour_of_their_form(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Names of uploads and results: random, and nobody's but their owner's."""
+"""The names of uploads and results are random and depend on their owner."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ DEFAULTS = Settings()
 
 
 def uploads(folder: FolderStore, settings: Settings = DEFAULTS) -> Uploads:
-    made = app.open_uploads(folder, settings)
-    assert made is not None
-    return made
+    opened = app.open_uploads(folder, settings)
+    assert opened is not None
+    return opened
 
 
 def bits_of(name: str) -> int:
@@ -38,11 +38,13 @@ def test_an_upload_id_is_256_random_bits_and_not_in_the_form(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     store = FolderStore(tmp_path_factory.mktemp("media"))
-    offers = [uploads(store).presign_upload("owner", "image/png", 1, now_us=0) for _ in range(MANY)]
-    ids = {offer.upload_id for offer in offers}
+    presigned = [
+        uploads(store).presign_upload("owner", "image/png", 1, now_us=0) for _ in range(MANY)
+    ]
+    ids = {upload.upload_id for upload in presigned}
     assert len(ids) == MANY
     assert {bits_of(each) for each in ids} == {BITS}
-    assert not [offer for offer in offers if offer.upload_id in str(offer.form)]
+    assert not [upload for upload in presigned if upload.upload_id in str(upload.form)]
 
 
 @given(st.text(), st.text())
@@ -56,6 +58,6 @@ def test_an_id_has_a_different_name_for_each_owner() -> None:
 
 @pytest.mark.parametrize("public_url", ["https://api.example", "https://api.example/"])
 def test_the_public_url_completes_the_forms_of_this_server(public_url: str, tmp_path: Path) -> None:
-    offered = uploads(FolderStore(tmp_path), Settings(public_url=public_url))
-    url = offered.presign_upload("owner", "image/png", 1, now_us=0).form.url
+    opened = uploads(FolderStore(tmp_path), Settings(public_url=public_url))
+    url = opened.presign_upload("owner", "image/png", 1, now_us=0).form.url
     assert url == f"https://api.example{UPLOAD_PATH}"
