@@ -1,4 +1,4 @@
-"""Clients that misuse a server, each a program of its own with bounded time and connections.
+"""Clients that misuse a server: separate programs with limited time and connections.
 
 python -m tests.attack.attackers, with an `Attack` as JSON on its standard input
 """
@@ -18,7 +18,7 @@ from typing import Self
 
 LONGEST_S = 300
 PLACING_S = 20.0
-"""The longest time until the attack is said to go on."""
+"""The longest time until the attack is reported as running."""
 PAUSE_S = 0.2
 """Pause of a client between two of its connections."""
 READ_BYTES = 65_536
@@ -40,7 +40,7 @@ PIPELINE_PATH = "/sample.jpg"
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """Which clients to run, how many at once, and what they send."""
+    """The clients to run, their number and their requests."""
 
     name: str
     host: str
@@ -73,7 +73,7 @@ class Connection:
     """One connection of an attacker."""
 
     def __init__(self, attack: Attack, number: int, receive_bytes: int | None = None) -> None:
-        """Create the socket; `receive_bytes` bounds what the system receives without a reader."""
+        """Create the socket; `receive_bytes` limits its receive buffer."""
         self.attack = attack
         self.number = number
         self._loop = asyncio.get_running_loop()
@@ -110,12 +110,12 @@ class Connection:
 
 
 Placed = Callable[[], None]
-"""What a client calls once it has done its first harm."""
+"""Called by a client after its first attack."""
 Client = Callable[[Attack, int, Placed], Awaitable[None]]
 
 
 async def photos(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a photo and read the answer."""
+    """Send a photo and read the response."""
     async with Connection(attack, number) as connection:
         await connection.send(attack.photo(number))
         placed()
@@ -143,7 +143,7 @@ async def dripped_head(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def unread_pipeline(attack: Attack, number: int, placed: Placed) -> None:
-    """Send request after request and read no answer."""
+    """Send request after request and read no response."""
     async with Connection(attack, number, SMALL_BUFFER_BYTES) as connection:
         request = f"GET {PIPELINE_PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         asyncio.get_running_loop().call_later(PIPELINE_S, placed)

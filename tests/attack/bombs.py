@@ -22,7 +22,7 @@ from tests.attack.chunks import (
     tiff,
     zeros,
 )
-from tests.attack.mutants import SIDE_PX, sample
+from tests.attack.damaged_files import SIDE_PX, sample
 from tests.documents import ROOT
 from tests.unit.imaging.decode import sample_files
 from tests.unit.imaging.pictures import saved
@@ -141,7 +141,7 @@ def bmp(width: int, height: int) -> bytes:
 
 
 def nested_tiff() -> bytes:
-    """Directories that name one another: the first as its own next, and as its own EXIF."""
+    """Directories in a cycle: the first is its own next one, and its own EXIF directory."""
     return tiff((8, 8), bytes(64), (34665, LONG, 1, 8), (330, LONG, 1, 8), after=8)
 
 
@@ -164,7 +164,7 @@ def tile_tiff() -> bytes:
 
 
 def planes_tiff(planes: int, sample_format: int) -> bytes:
-    """A large picture of 16 bits in planes, whose strips are all the same bytes of the file."""
+    """A large image of 16 bits in planes whose strips are all the same bytes of the file."""
     strip = zlib.compress(bytes(2 * LARGE * 64))
     strips = planes * -(-LARGE // 64)
     return sample_files.tiff(

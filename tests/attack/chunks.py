@@ -1,4 +1,4 @@
-"""What files are made of: chunks, segments, boxes and directories, written as an attacker would."""
+"""The parts of files, as an attacker would write them: chunks, segments, boxes, directories."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def tiff(  # noqa: PLR0913 - a file has as many sides
     after: int = 0,
     place: int = 273,
 ) -> bytes:
-    """Write a grey TIFF whose data are one strip, or one tile if `place` says TileOffsets."""
+    """Write a grey TIFF whose data are one strip, or one tile if `place` is TileOffsets."""
     entries: list[Entry] = [
         (256, LONG, 1, side[0]),
         (257, LONG, 1, side[1]),
@@ -97,7 +97,7 @@ def zipped(name: bytes, content: bytes) -> bytes:
 
 
 def patched(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
-    """Put other bytes of the same length in the place of some that are there."""
+    """Replace bytes by others of the same length."""
     for old, new in changes:
         assert old in data, old
         assert len(old) == len(new)

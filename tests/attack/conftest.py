@@ -1,4 +1,4 @@
-"""What the attacks share."""
+"""Fixtures of the attack trials."""
 
 from __future__ import annotations
 

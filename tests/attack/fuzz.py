@@ -22,8 +22,8 @@ with atheris.instrument_imports(include=["blur.api", "blur.accounts.keys", "mult
     import blur.api.router
     import blur.api.upload  # noqa: F401 - instrumented as it is imported
 
-from tests.attack.target import Target  # noqa: E402 - what comes from here on is not instrumented
-from tests.attack.wired import attacked, event_of  # noqa: E402
+from tests.attack.raw_events import attacked, event_of  # noqa: E402
+from tests.attack.target import Target  # noqa: E402 - imports below are not instrumented
 
 
 def main() -> None:

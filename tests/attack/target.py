@@ -1,4 +1,4 @@
-"""What is attacked: the handler that Lambda calls, on real accounts, with a full purse."""
+"""The target of attacks: the handler that Lambda calls, on real accounts with many credits."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from blur.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-PURSE = 10**9
-WELL = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER}
+CREDITS = 10**9
+SUCCESS = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER}
 UNFIT = set("\r\n\0")
-"""What no header's value may have in it (RFC 9110, 5.5)."""
+"""Characters that no header's value can contain (RFC 9110, 5.5)."""
 
 
 class Target:
@@ -35,7 +35,7 @@ class Target:
         """Open accounts in `folder`, one of which can pay for everything."""
         store = SqliteAccountStore(folder / "accounts.db")
         for key in (make.FUNDED, make.TEST):
-            add_account(store, key, PURSE, FREQUENT, now())
+            add_account(store, key, CREDITS, FREQUENT, now())
         store.close()
         settings = Settings(
             accounts=f"sqlite:{folder / 'accounts.db'}",
@@ -70,16 +70,16 @@ def form_event(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def outcome_of(response: ApiResponse) -> str:
-    """Return the response's status and the code of its error, if it is an response of the contract.
+    """Return the response's status and the code of its error, if it is a response of the contract.
 
     Raises:
-        AssertionError: it is none, or it says that something broke.
+        AssertionError: it is not documented, or it is an internal error.
 
     """
     told = [*response.headers, *response.headers.values()]
     assert not any(UNFIT & set(text) for text in told), told
     assert "x-request-id" in response.headers
-    if response.status in WELL or response.status == HTTPStatus.PERMANENT_REDIRECT:
+    if response.status in SUCCESS or response.status == HTTPStatus.PERMANENT_REDIRECT:
         return str(response.status)
     error = json.loads(response.body)
     assert error.keys() == {"error"}
@@ -100,4 +100,4 @@ def _codes() -> set[tuple[int, str]]:
 
 
 CODES = _codes()
-"""Status and code of every error that a bad request may be answered with."""
+"""Status and code of every documented error for a bad request."""

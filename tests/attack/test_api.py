@@ -10,8 +10,8 @@ import pytest
 from events import make
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.attack.raw_events import attacked
 from tests.attack.target import outcome_of
-from tests.attack.wired import attacked
 from tests.trials import Part, record, size
 
 from blur.api.request import SINGLETON_HEADERS
@@ -87,7 +87,7 @@ def sent(path: str = "/v2/account", method: str = "GET", **headers: str) -> dict
 
 
 def orders() -> list[dict[str, Any]]:
-    """Return a request for each route, as good as can be but for its image."""
+    """Return a request for each route, valid except for its image."""
     reads = [sent(path) for path, method in ROUTES.items() if method == "GET"]
     return [make.blur(image=b"no image"), make.upload(), *reads]
 

@@ -1,4 +1,4 @@
-"""One client attacks the server, and an honest customer with a key of its own is still served."""
+"""One client attacks the server, and a customer with another key still gets its photos."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from PIL import Image
 from requests_toolbelt import MultipartEncoder
 from tests.attack.attackers import Attack
 from tests.attack.bombs import SCAN
-from tests.attack.honest import Customer, Service
+from tests.attack.customer import Customer, Service
 from tests.documents import ROOT
 from tests.faults.accepted import REFUSED
-from tests.faults.answers import BROKEN, PICTURE
 from tests.faults.load import load
+from tests.faults.responses import BROKEN, PICTURE
 from tests.faults.test_stop import client
 from tests.integration.running import BGBLUR, Running, environment, running
 from tests.integration.test_workers import jpeg
@@ -58,9 +58,9 @@ UNREAD = size(32, full=150)
 UNREAD_S = size(250, full=900)
 MAX_BODY_BYTES = 1_000_000
 BUDGET_BYTES = 16 * MAX_BODY_BYTES
-"""What the front process keeps of bodies, and as much again of results, at this setting."""
+"""The memory of the front process for bodies, and the same for results, at this setting."""
 IN_TRANSIT_BYTES = 60_000_000
-"""The results that two workers are handing over, and what the allocator does not give back."""
+"""The results in transit from two workers, and memory that the allocator keeps."""
 ATTACKER, CUSTOMER = "127.0.0.2", "127.0.0.1"
 SCANS = 100
 SCANS_OF_PILLOW = 10
@@ -305,7 +305,7 @@ def test_a_customer_keeps_half_of_its_throughput_during_an_attack(
 
 @dataclass(frozen=True)
 class Rounds:
-    """What a customer got before an attack, under it, before the next one, and so on.
+    """The results of a customer before an attack, during it, before the next one, and so on.
 
     Other work of the machine slows some windows down, so an attack is compared with the slower one
     of its neighbours, and the best round counts.

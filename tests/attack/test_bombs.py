@@ -11,10 +11,10 @@ import pytest
 from events import make
 from PIL import Image
 from tests.attack.bombs import BOMBS, HEAVY, LARGE, made, plain, scanned, scanned_tiff
-from tests.attack.cells import LIMIT_MB, LIMIT_S, judged
 from tests.attack.chunks import png_chunk, segment, zipped
-from tests.attack.oddities import ABSURD, sizes
+from tests.attack.decoder_processes import LIMIT_MB, LIMIT_S, decode_all
 from tests.attack.target import blur, outcome_of
+from tests.attack.unusual_files import ABSURD, sizes
 from tests.trials import Part, record, size
 from tests.unit.imaging.pictures import saved
 
@@ -45,9 +45,9 @@ ARCHIVE = zipped(b"Attack.class", b"\xca\xfe\xba\xbe" + SCRIPT)
 def test_decompression_bombs_are_rejected_or_harmless(
     what: str, files: dict[str, Make], model_dir: Path
 ) -> None:
-    verdicts = judged(made(files), model_dir)
-    assert verdicts.fallen == []
-    record(Part.BAD_INPUT, what, f"{len(files)}", f"{verdicts.told()} ({WITHIN})", by=BY)
+    results = decode_all(made(files), model_dir)
+    assert results.failures == []
+    record(Part.BAD_INPUT, what, f"{len(files)}", f"{results.summary()} ({WITHIN})", by=BY)
 
 
 def decoding_s(data: bytes) -> float:
@@ -75,26 +75,26 @@ def test_a_progressive_photo_of_50_megapixels_is_decoded() -> None:
 @pytest.mark.timeout(1200)
 def test_small_files_with_the_maximum_number_of_pixels_are_processed(model_dir: Path) -> None:
     bombs = dict(list(HEAVY.items())[: size(1, full=len(HEAVY))])
-    verdicts = judged(made(bombs), model_dir)
-    assert verdicts.fallen == []
+    results = decode_all(made(bombs), model_dir)
+    assert results.failures == []
     record(
         Part.BAD_INPUT,
         "small files with the maximum number of pixels",
         f"{len(bombs)}",
-        f"{verdicts.told()} ({WITHIN})",
+        f"{results.summary()} ({WITHIN})",
         by=BY,
     )
 
 
 @pytest.mark.timeout(600)
 def test_images_of_any_shape_are_blurred_or_rejected(model_dir: Path) -> None:
-    verdicts = judged(sizes(), model_dir, whole_each=size(9, full=1))
-    assert verdicts.fallen == []
+    results = decode_all(sizes(), model_dir, whole_each=size(9, full=1))
+    assert results.failures == []
     record(
         Part.BAD_INPUT,
         "images of 1 x 1, 1 x 20,000, 20,000 x 1 and 0 x 0, in every format",
-        f"{len(verdicts.all)}",
-        f"{verdicts.told()} ({WITHIN})",
+        f"{len(results.all)}",
+        f"{results.summary()} ({WITHIN})",
         by=BY,
     )
 

@@ -30,12 +30,12 @@ REFUSED_BY_US = {
     "062-mixed-endings",
     "085-header-folding",
 }
-"""What the suite takes and we do not; docs/multipart.md has the reasons."""
+"""Cases that the suite accepts and we reject; docs/multipart.md has the reasons."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A body, and what the suite makes of it."""
+    """A body, and how the suite parses it."""
 
     name: str
     content_type: str
@@ -52,7 +52,7 @@ class Case:
 
     @property
     def digests(self) -> dict[str, list[str]] | None:
-        """The SHA-256 of each part by its name; None where the body is to be refused."""
+        """The SHA-256 of each part by its name; None if the body must be rejected."""
         if not self.expected["valid"]:
             return None
         parts: defaultdict[str, list[str]] = defaultdict(list)
@@ -85,7 +85,7 @@ CASES = [
 
 
 def ours(case: Case) -> dict[str, list[str]] | None:
-    """Return what our parser makes of the body, as `Case.digests` has it."""
+    """Parse the body and return its parts in the form of `Case.digests`."""
     try:
         form = parse_form(case.content_type, case.body)
     except InvalidRequestError:

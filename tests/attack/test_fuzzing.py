@@ -1,4 +1,4 @@
-"""Any bytes as a request: each ends in an answer of the contract, soon and in little memory."""
+"""Random bytes as requests: each gets a documented response, quickly and with little memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.attack.wired import LIMIT_S, attacked, corpus, event_of, weighed
+from tests.attack.raw_events import LIMIT_S, attacked, corpus, event_of, measured
 from tests.documents import ROOT
 from tests.trials import FULL, Part, record, size
 
@@ -39,10 +39,10 @@ def test_spliced_requests_get_a_response(data: st.DataObject, target: Target) ->
     one, other = (data.draw(st.sampled_from(REQUESTS)) for _ in range(2))
     at, till = (data.draw(st.integers(0, len(text))) for text in (one, other))
     written = one[:at] + data.draw(st.binary(max_size=20)) + other[till:]
-    weighed(target, event_of(written))
+    measured(target, event_of(written))
 
 
-if FULL:  # the small trial is the replay of what was kept
+if FULL:  # the small trial only replays the corpus
 
     @pytest.mark.timeout(FUZZED_S + 300)
     def test_coverage_guided_fuzzing_finds_no_failure(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ if FULL:  # the small trial is the replay of what was kept
 
 
 def fuzzed(found: Path, folder: Path) -> str:
-    """Fuzz for a while and return what libFuzzer said.
+    """Fuzz for a while and return libFuzzer's output.
 
     Raises:
         AssertionError: a request broke; the message has it, and how.

@@ -1,4 +1,4 @@
-"""What is no HTTP, hardly HTTP, or HTTP at its worst, sent to a real server."""
+"""Invalid and unusual HTTP, sent to a real server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from tests import trials
-from tests.attack.wire import Reply, connected, everything, exchange, head, replies
+from tests.attack.raw_http import Reply, connected, everything, exchange, head, replies
 from tests.integration.running import Running, environment, running
 
 from bgblur.serving.timers import HEAD_S
@@ -69,7 +69,7 @@ ODD = {
     "an upgrade to HTTP/2": (head("Connection: Upgrade, close", "Upgrade: h2c"), 401),
     "HTTP/1.0": (b"POST /v2/rembg/blur/ HTTP/1.0\r\n\r\n", 401),
 }
-"""What has a head that can be read is answered by the routes."""
+"""Requests with a valid head reach the routes."""
 
 ANSWERED: list[bytes] = []
 """The requests that were answered as they should be."""
@@ -166,7 +166,7 @@ def test_a_request_target_can_be_an_absolute_url(server: Running, target: str, s
 
 def test_a_client_that_closes_during_its_request_is_not_charged(server: Running) -> None:
     found = exchange(server, head("Content-Length: 300") + b"abc", half_close=True)
-    assert [reply.status for reply in found] in ([], [401])  # its key is looked at first
+    assert [reply.status for reply in found] in ([], [401])  # its key is checked first
 
 
 def test_a_body_in_chunks_of_one_byte_is_read(server: Running) -> None:

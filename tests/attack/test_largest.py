@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from skimage import data
-from tests.attack.cells import LIMIT_MB, LIMIT_S, Verdicts, judged
+from tests.attack.decoder_processes import LIMIT_MB, LIMIT_S, Results, decode_all
 from tests.trials import Part, record, size
 
 from blur.imaging.encode.encoder import OUTPUT_FORMATS
@@ -32,15 +32,15 @@ def portrait(size_px: tuple[int, int]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def seen() -> Iterator[Verdicts]:
-    verdicts = Verdicts()
-    yield verdicts
+def seen() -> Iterator[Results]:
+    results = Results()
+    yield results
     record(
         Part.BAD_INPUT,
         "photos with the maximum number of pixels, blurred and cut out, to every format",
-        f"{len(verdicts.all)} of {MOST_HEAVY_PX[0] * MOST_HEAVY_PX[1] / 1e6:.0f} and "
+        f"{len(results.all)} of {MOST_HEAVY_PX[0] * MOST_HEAVY_PX[1] / 1e6:.0f} and "
         f"{MOST_PX[0] * MOST_PX[1] / 1e6:.0f} megapixels",
-        f"{verdicts.told()} (limits: {LIMIT_S} s, {LIMIT_MB:,} MB)",
+        f"{results.summary()} (limits: {LIMIT_S} s, {LIMIT_MB:,} MB)",
         by="tests/attack/test_largest.py",
     )
 
@@ -48,12 +48,12 @@ def seen() -> Iterator[Verdicts]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("kind", "mode", "size_px"), size(CASES[-1:], full=CASES))
 def test_the_largest_photo_is_encoded_in_every_format(
-    kind: str, mode: str, size_px: tuple[int, int], model_dir: Path, seen: Verdicts
+    kind: str, mode: str, size_px: tuple[int, int], model_dir: Path, seen: Results
 ) -> None:
     photo = [(kind, portrait(size_px))]
-    verdicts = judged(photo, model_dir, format=kind, mode=mode, radius="50", blur="bokeh")
-    assert verdicts.fallen == []
-    (verdict,) = verdicts.all
+    results = decode_all(photo, model_dir, format=kind, mode=mode, radius="50", blur="bokeh")
+    assert results.failures == []
+    (result,) = results.all
     refused = (kind, mode) in REFUSED and size_px == MOST_PX
-    assert verdict.outcome == ("400 invalid_format" if refused else "200")
-    seen.all.append(verdict)
+    assert result.outcome == ("400 invalid_format" if refused else "200")
+    seen.all.append(result)

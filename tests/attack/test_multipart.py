@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.attack.raw_events import FACTOR, FREE_BYTES, LIMIT_S, attacked, measured
 from tests.attack.target import form_event
-from tests.attack.wired import FACTOR, FREE_BYTES, LIMIT_S, attacked, weighed
 from tests.trials import Part, record, size
 
 from blur.api.multipart import MAX_HEADERS, parse_form
@@ -94,7 +94,7 @@ def test_random_forms_are_read_or_rejected(
     @settings(max_examples=EXAMPLES, deadline=None)
     @given(form=forms)
     def answered(form: tuple[bytes, str]) -> None:
-        weighed(target, form_event(*form))
+        measured(target, form_event(*form))
 
     answered()
     record(
@@ -108,7 +108,7 @@ def test_random_forms_are_read_or_rejected(
 
 
 def huge() -> dict[str, bytes]:
-    """Return the largest bodies that may be sent, each a way to cost time or memory."""
+    """Return bodies of the largest size, each made to cost time or memory."""
 
     def filled(one: bytes) -> bytes:
         return one * (BODY_BYTES // len(one))

@@ -1,4 +1,4 @@
-"""Keys that are not valid: whether the time of a refusal tells an attacker why it came.
+"""Invalid keys: whether the response time reveals to an attacker why a key is rejected.
 
 Each refusal is timed at the handler, without a network whose jitter would hide what is looked
 for, and kinds take turns at random, so that whatever else the machine does befalls all alike. A

@@ -19,7 +19,7 @@ import pytest
 import requests
 from events import make
 from tests import trials
-from tests.attack.wire import everything, head, replies
+from tests.attack.raw_http import everything, head, replies
 from tests.integration.running import BGBLUR, Running, environment, running
 
 from bgblur.serving import timers

@@ -1,7 +1,7 @@
 """A client that knows whether the server took its request, by the word that HTTP has for it.
 
 It sends its head with `Expect: 100-continue` (RFC 9110, 10.1.1) and its body once it is told
-to go on. From then on the server owes it an answer. A connection that is closed before was
+to go on. From then on the server owes it a response. A connection that is closed before was
 never accepted: another client cannot tell the two apart.
 """
 
@@ -13,12 +13,12 @@ from email.parser import BytesHeaderParser
 from urllib.parse import urlsplit
 
 from requests_toolbelt import MultipartEncoder
-from tests.faults.answers import BROKEN, Outcome, outcome
 from tests.faults.load import PHOTO, WAIT_S
+from tests.faults.responses import BROKEN, Outcome, outcome
 
 REFUSED = "refused"
 """The server closed the connection, or took none, before it said that it would read on."""
-GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def post_accepted(url: str, key: str) -> Outcome:
@@ -29,18 +29,18 @@ def post_accepted(url: str, key: str) -> Outcome:
     try:
         with socket.create_connection((where.hostname, where.port), WAIT_S) as connection:
             connection.sendall(head)
-            told = connection.recv(len(GO_ON), socket.MSG_WAITALL)
-            accepted = told == GO_ON
+            told = connection.recv(len(CONTINUE), socket.MSG_WAITALL)
+            accepted = told == CONTINUE
             if accepted:
                 connection.sendall(body)
-            answer = b"" if accepted else told
+            response = b"" if accepted else told
             while chunk := connection.recv(65_536):
-                answer += chunk
+                response += chunk
     except OSError:
         return Outcome(BROKEN if accepted else REFUSED)
-    if not answer:
+    if not response:
         return Outcome(BROKEN if accepted else REFUSED)
-    return _read(answer, time.monotonic() - began)
+    return _read(response, time.monotonic() - began)
 
 
 def _request(url: str, key: str) -> tuple[bytes, bytes]:
@@ -59,8 +59,8 @@ def _request(url: str, key: str) -> tuple[bytes, bytes]:
     return "\r\n".join([*lines, "", ""]).encode(), body
 
 
-def _read(answer: bytes, took_s: float) -> Outcome:
-    head, _, body = answer.partition(b"\r\n\r\n")
+def _read(response: bytes, took_s: float) -> Outcome:
+    head, _, body = response.partition(b"\r\n\r\n")
     first, _, fields = head.partition(b"\r\n")
     headers = dict(BytesHeaderParser().parsebytes(fields).items())
     assert len(body) == int(headers["content-length"])

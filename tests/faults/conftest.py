@@ -1,4 +1,4 @@
-"""What the trials share: accounts to spend from, and the servers that are broken."""
+"""Fixtures of the fault trials: accounts, settings and disks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from tests.faults.books import Books, open_books
+from tests.faults.balances import Balances, open_balances
 from tests.faults.disks import tmpfs
 from tests.integration.running import environment
 
@@ -18,7 +18,7 @@ HOLD_TTL_S = 12
 
 @pytest.fixture
 def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A folder of the accounts and uploads alone; a disk of its own where one is mounted."""
+    """A folder for accounts and uploads; its own disk if the test mounts one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with tmpfs(folder) if "mounted" in request.node.name else nullcontext():
@@ -27,7 +27,7 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture
 def env(disk: Path, model_dir: Path) -> dict[str, str]:
-    """The environment of a server with accounts and uploads there."""
+    """The environment of a server with its accounts and uploads in that folder."""
     settings = {
         "BLUR_HOLD_TTL_S": str(HOLD_TTL_S),
         "BLUR_DEADLINE_MARGIN_S": "1",
@@ -37,8 +37,8 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def books(env: dict[str, str]) -> Iterator[Books]:
-    """An account of that server's, read past it."""
+def balances(env: dict[str, str]) -> Iterator[Balances]:
+    """An account of that server, read directly from the store."""
     store = open_account_store(env["BLUR_ACCOUNTS"])
-    yield open_books(store)
+    yield open_balances(store)
     store.close()

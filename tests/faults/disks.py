@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.faults.processes import family
+from tests.faults.processes import descendants
 
 DISK_BYTES = 8_000_000
 
 
 @contextmanager
-def no_byte_more(pid: int | None = None, *, largest: int = 0) -> Iterator[None]:
+def full_by_limit(pid: int | None = None, *, largest: int = 0) -> Iterator[None]:
     """Let files of a process and its children grow to `largest` bytes and no further."""
     pid = pid or os.getpid()
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -89,6 +89,6 @@ def filled(folder: Path, *, leave: int = 0) -> Iterator[None]:
 
 
 def _limit(pid: int, limits: tuple[int, int]) -> None:
-    for member in family(pid):
+    for member in descendants(pid):
         with suppress(ProcessLookupError):  # a child that ended meanwhile
             resource.prlimit(member, resource.RLIMIT_FSIZE, limits)

@@ -1,7 +1,7 @@
-"""What a server of AWS's may answer with when it is out of its mind, or out of time.
+"""Faulty responses of an AWS service: corrupted, slow or missing.
 
-Every fault comes in two kinds: the request has *arrived* and its answer is spoiled on the
-way, or it is *lost* and the answer is nobody's.
+Every fault has two kinds: the request *arrived* and its response is corrupted, or the request is
+*lost* and the response is fabricated.
 """
 
 from __future__ import annotations
@@ -13,84 +13,84 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from tests.faults.relay import Answer, Fault, Forward, Request
+from tests.faults.relay import Fault, Forward, Request, Response
 
 SLOW_S = 3.0
 SILENCE_S = 12.0
 PAGE = b"<!doctype html><html><body>Please log in to the network.</body></html>"
-NOBODY = Answer(
+FABRICATED = Response(
     200,
     {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "A1"},
     b'{"Attributes": {"balance": {"N": "1000000"}}}',
 )
 
 
-def html(answer: Answer) -> Answer:
-    return replace(answer, status=200, headers={"Content-Type": "text/html"}, body=PAGE)
+def html(response: Response) -> Response:
+    return replace(response, status=200, headers={"Content-Type": "text/html"}, body=PAGE)
 
 
-def empty(answer: Answer) -> Answer:
-    return replace(answer, headers={}, body=b"")
+def empty(response: Response) -> Response:
+    return replace(response, headers={}, body=b"")
 
 
-def half(answer: Answer) -> Answer:
-    return replace(answer, body=answer.body[: len(answer.body) // 2])
+def half(response: Response) -> Response:
+    return replace(response, body=response.body[: len(response.body) // 2])
 
 
-def cut_off(answer: Answer) -> Answer:
-    whole = {"Content-Length": str(len(answer.body))}
-    return replace(half(answer), headers=answer.headers | whole)
+def cut_off(response: Response) -> Response:
+    whole = {"Content-Length": str(len(response.body))}
+    return replace(half(response), headers=response.headers | whole)
 
 
-def wrong_sum(answer: Answer) -> Answer:
+def wrong_sum(response: Response) -> Response:
     sums = {"x-amz-crc32": "1", "x-amz-checksum-crc32": "AAAAAA=="}
-    kept = {name: v for name, v in answer.headers.items() if name.lower() not in sums}
-    return replace(answer, headers=kept | sums)
+    kept = {name: v for name, v in response.headers.items() if name.lower() not in sums}
+    return replace(response, headers=kept | sums)
 
 
-def of_another_kind(answer: Answer) -> Answer:
-    return replace(answer, body=b'["an", {"answer": 1}]')
+def wrong_type(response: Response) -> Response:
+    return replace(response, body=b'["an", {"answer": 1}]')
 
 
-def nothing_in_it(answer: Answer) -> Answer:
-    return replace(answer, body=b"{}")
+def empty_object(response: Response) -> Response:
+    return replace(response, body=b"{}")
 
 
-def strange_values(answer: Answer) -> Answer:
-    return replace(answer, body=b'{"Attributes": {"balance": {"N": "many"}}}')
+def strange_values(response: Response) -> Response:
+    return replace(response, body=b'{"Attributes": {"balance": {"N": "many"}}}')
 
 
-def broken_500(answer: Answer) -> Answer:
-    return replace(answer, status=500, headers={"Content-Type": "text/html"}, body=PAGE)
+def broken_500(response: Response) -> Response:
+    return replace(response, status=500, headers={"Content-Type": "text/html"}, body=PAGE)
 
 
-SPOILED: dict[str, Callable[[Answer], Answer]] = {
-    spoil.__name__: spoil
-    for spoil in (
+CORRUPTIONS: dict[str, Callable[[Response], Response]] = {
+    corrupt.__name__: corrupt
+    for corrupt in (
         html,
         empty,
         half,
         cut_off,
         wrong_sum,
-        of_another_kind,
-        nothing_in_it,
+        wrong_type,
+        empty_object,
         strange_values,
         broken_500,
     )
 }
 
 
-def spoiling(spoil: Callable[[Answer], Answer], *, arrives: bool) -> Fault:
-    """Answer with garbage."""
+def corrupting(corrupt: Callable[[Response], Response], *, arrives: bool) -> Fault:
+    """Respond with garbage."""
 
     def fault(request: Request, forward: Forward) -> None:
-        request.respond(spoil(forward() if arrives else NOBODY))
+        request.respond(corrupt(forward() if arrives else FABRICATED))
 
     return fault
 
 
 def resetting(request: Request, forward: Forward, *, arrives: bool) -> None:
-    """Reset the connection in place of an answer."""
+    """Reset the connection instead of responding."""
     if arrives:
         forward()
     linger = struct.pack("ii", 1, 0)
@@ -99,24 +99,24 @@ def resetting(request: Request, forward: Forward, *, arrives: bool) -> None:
 
 
 def slow(request: Request, forward: Forward, *, arrives: bool) -> None:
-    """Answer after three seconds; a request that does not arrive is answered by nobody."""
-    answer = forward() if arrives else NOBODY
+    """Respond after three seconds."""
+    response = forward() if arrives else FABRICATED
     time.sleep(SLOW_S)
-    request.respond(answer)
+    request.respond(response)
 
 
 def silent(request: Request, forward: Forward) -> None:
-    """Say nothing for as long as anyone would wait."""
+    """Do not respond within any timeout."""
     del request, forward
     time.sleep(SILENCE_S)
 
 
 def faults() -> dict[str, Fault]:
-    """Return every fault, each in both kinds."""
-    made: dict[str, Fault] = {}
+    """Return every fault in both kinds."""
+    created: dict[str, Fault] = {}
     for kind, arrives in (("arrived", True), ("lost", False)):
-        for name, spoil in SPOILED.items():
-            made[f"{name}-{kind}"] = spoiling(spoil, arrives=arrives)
-        made[f"reset-{kind}"] = partial(resetting, arrives=arrives)
-        made[f"slow-{kind}"] = partial(slow, arrives=arrives)
-    return made
+        for name, corrupt in CORRUPTIONS.items():
+            created[f"{name}-{kind}"] = corrupting(corrupt, arrives=arrives)
+        created[f"reset-{kind}"] = partial(resetting, arrives=arrives)
+        created[f"slow-{kind}"] = partial(slow, arrives=arrives)
+    return created

@@ -1,4 +1,4 @@
-"""Clients that keep a server busy while something breaks, and remember what they saw."""
+"""Clients that keep a server busy during a fault, and record their responses."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 
 import requests
 from events import make
-from tests.faults.answers import BROKEN, PICTURE, Outcome, outcome
+from tests.faults.responses import BROKEN, PICTURE, Outcome, outcome
 
 if TYPE_CHECKING:
-    from tests.faults.books import Books
+    from tests.faults.balances import Balances
 
 UNAVAILABLE = "temporarily_unavailable"
 PHOTO = make.jpeg()
-"""Small: what is tried is the service, not the network."""
+"""Small, because the trials test the service and not the network."""
 WAIT_S = 60
 PAUSE_S = 0.02
 
 
 @dataclass
 class Load:
-    """What the clients saw so far, by the `Idempotency-Key` that each request had."""
+    """The outcomes so far, with the `Idempotency-Key` of each request."""
 
     url: str
     key: str
@@ -36,7 +36,7 @@ class Load:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def kinds(self, begin: int = 0) -> Counter[str]:
-        """Count what was seen, from the `begin`th outcome on."""
+        """Count the outcomes by kind, starting with number `begin`."""
         return Counter(seen.kind for _, seen in self.seen[begin:])
 
     def pictures(self) -> int:
@@ -44,31 +44,31 @@ class Load:
         return self.kinds()[PICTURE]
 
     def wait_for(self, kind: str, count: int = 1, *, begin: int = 0) -> None:
-        """Wait until so many outcomes of a kind were seen, from the `begin`th outcome on."""
+        """Wait for a number of outcomes of a kind, starting with number `begin`."""
         deadline = time.monotonic() + WAIT_S
         while self.kinds(begin)[kind] < count:
             assert time.monotonic() < deadline, f"{self.kinds(begin)} in {WAIT_S} s"
             time.sleep(PAUSE_S)
 
     def post(self, idempotency_key: str | None = None) -> Outcome:
-        """Send one photo and remember what came of it."""
+        """Send one photo and record its outcome."""
         idempotency_key = idempotency_key or uuid.uuid4().hex
         seen = post(self.url, self.key, idempotency_key)
         self.seen.append((idempotency_key, seen))
         return seen
 
     def run(self) -> None:
-        """Be one client: photo after photo, until all are told to stop."""
+        """Send photo after photo until `stopping` is set."""
         while not self.stopping.is_set():
             if self.post().kind != PICTURE:
                 time.sleep(PAUSE_S)
 
 
-def through_outages(clients: Load, books: Books, *, hold_ttl_s: float) -> str:
-    """Require that clients saw pictures and 503 alone, charged rightly; sum it up for the row."""
+def summarize_outages(clients: Load, balances: Balances, *, hold_ttl_s: float) -> str:
+    """Require that clients got only results and 503, correctly charged; return the summary."""
     kinds = clients.kinds()
     assert set(kinds) == {PICTURE, UNAVAILABLE}
-    used = books.settled(after_s=hold_ttl_s)
+    used = balances.settled(after_s=hold_ttl_s)
     assert used <= kinds[PICTURE]
     longest_s = max(seen.seconds for _, seen in clients.seen)
     return (
@@ -78,10 +78,10 @@ def through_outages(clients: Load, books: Books, *, hold_ttl_s: float) -> str:
 
 
 def post(url: str, key: str, idempotency_key: str) -> Outcome:
-    """Send one photo on a connection of its own."""
+    """Send one photo on a new connection."""
     began = time.monotonic()
     try:
-        answer = requests.post(
+        response = requests.post(
             url,
             headers={"ApiKey": key, "Idempotency-Key": idempotency_key, "Connection": "close"},
             files={"image": PHOTO},
@@ -92,20 +92,20 @@ def post(url: str, key: str, idempotency_key: str) -> Outcome:
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return Outcome(BROKEN)
     took_s = time.monotonic() - began
-    return outcome(answer.status_code, answer.headers, answer.content, took_s)
+    return outcome(response.status_code, response.headers, response.content, took_s)
 
 
 @contextmanager
 def load(
     url: str, key: str, clients: int, client: Callable[[Load], None] = Load.run
 ) -> Iterator[Load]:
-    """Keep so many clients at work; at the end, each has seen what came of its last request."""
-    made = Load(url, key)
+    """Run a number of clients; at the end, each has the outcome of its last request."""
+    created = Load(url, key)
     with ThreadPoolExecutor(clients) as pool:
-        at_work = [pool.submit(client, made) for _ in range(clients)]
+        at_work = [pool.submit(client, created) for _ in range(clients)]
         try:
-            yield made
+            yield created
         finally:
-            made.stopping.set()
+            created.stopping.set()
     for one in at_work:
         one.result()

@@ -10,27 +10,27 @@ from pathlib import Path
 GONE_S = 10
 
 
-def family(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Return the process and all of its descendants."""
     children = [
         int(child)
         for listed in Path(f"/proc/{pid}/task").glob("*/children")
         for child in listed.read_text().split()
     ]
-    return [pid, *(member for child in children for member in family(child))]
+    return [pid, *(member for child in children for member in descendants(child))]
 
 
 def workers(pid: int, name: str = "photo") -> list[int]:
     """Return the server's running worker processes of a pool."""
-    members = [member for member in family(pid)[1:] if _name(member) == f"bgblur-{name}"]
+    members = [member for member in descendants(pid)[1:] if _name(member) == f"bgblur-{name}"]
     return [member for member in members if _is_there(member)]
 
 
 def require_gone(pids: list[int]) -> None:
-    """Require that none of the processes outlives its server by more than a moment."""
+    """Require that all processes end shortly after their server."""
     deadline = time.monotonic() + GONE_S
     while left := [pid for pid in pids if _is_there(pid)]:
-        assert time.monotonic() < deadline, f"processes {left} outlive their server"
+        assert time.monotonic() < deadline, f"processes {left} run after their server"
         time.sleep(0.05)
 
 

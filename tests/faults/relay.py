@@ -1,7 +1,7 @@
-"""An HTTP relay on loopback, between a client of AWS's and its server, that can go wrong.
+"""An HTTP relay on loopback, between an AWS client and its server, that can inject faults.
 
-A fault gets the request's way on as a function: it may let the request arrive and spoil the
-answer, or never let it arrive. Each connection carries one request.
+A fault gets a function that forwards the request: it can forward the request and corrupt the
+response, or not forward it. Each connection has one request.
 """
 
 from __future__ import annotations
@@ -19,64 +19,64 @@ PATIENCE_S = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server says."""
+class Response:
+    """The response of a server."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-Forward = Callable[[], Answer]
+Forward = Callable[[], Response]
 Fault = Callable[["Request", Forward], None]
-"""Deals with one request in the server's place."""
+"""Handles one request instead of the server."""
 
 
 class Request(BaseHTTPRequestHandler):
-    """One request on its way."""
+    """One request in transit."""
 
     server: _Server
 
     def pass_on(self) -> None:
-        """Hand the request to whatever is in force now."""
+        """Pass the request to the current fault."""
         relay = self.server.relay
         relay.requests += 1
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        with suppress(ConnectionError):  # who has given up hears nothing
+        with suppress(ConnectionError):  # the client can have closed the connection
             relay.fault(self, lambda: self._forward(relay.upstream, body))
 
     do_GET = do_POST = do_PUT = pass_on  # noqa: N815 - the base class's names
 
-    def respond(self, answer: Answer) -> None:
-        """Send an answer, as long as it says or else as long as it is."""
-        self.send_response(answer.status)
-        length = {"Content-Length": str(len(answer.body))}
-        for name, value in {**length, **answer.headers}.items():
+    def respond(self, response: Response) -> None:
+        """Send a response, with its own Content-Length if it has one."""
+        self.send_response(response.status)
+        length = {"Content-Length": str(len(response.body))}
+        for name, value in {**length, **response.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
-    def _forward(self, upstream: str, body: bytes) -> Answer:
+    def _forward(self, upstream: str, body: bytes) -> Response:
         there = http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=PATIENCE_S)
         there.request(self.command, self.path, body, dict(self.headers))
-        answer = there.getresponse()
-        kept = {name: v for name, v in answer.getheaders() if name.lower() not in HOP_BY_HOP}
-        content = answer.read()
+        response = there.getresponse()
+        kept = {name: v for name, v in response.getheaders() if name.lower() not in HOP_BY_HOP}
+        content = response.read()
         there.close()
-        return Answer(answer.status, kept, content)
+        return Response(response.status, kept, content)
 
     def log_message(self, *_: object) -> None:
-        """Keep the test's output to itself."""
+        """Do not log."""
 
 
 class _Server(ThreadingHTTPServer):
     relay: Relay
-    block_on_close = False  # a request that is still being slow does not hold up a stop
+    block_on_close = False  # a slow request does not delay a stop
     daemon_threads = True
 
 
 def faithful(request: Request, forward: Forward) -> None:
-    """Do nothing wrong."""
+    """Forward the request without a fault."""
     request.respond(forward())
 
 
@@ -118,7 +118,7 @@ class Relay:
 
     @contextmanager
     def failing(self, fault: Fault) -> Iterator[None]:
-        """Let the fault deal with every request while the context lasts."""
+        """Apply the fault to every request while the context lasts."""
         self.fault = fault
         try:
             yield
@@ -129,8 +129,8 @@ class Relay:
 @contextmanager
 def relay(upstream: str) -> Iterator[Relay]:
     """Run a relay for as long as the context lasts."""
-    made = Relay(upstream)
+    created = Relay(upstream)
     try:
-        yield made
+        yield created
     finally:
-        made.stop()
+        created.stop()

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger
 from events import make
-from tests.faults.answers import PICTURE, Outcome, from_proxy
-from tests.faults.books import Books, open_books
+from tests.faults.balances import Balances, open_balances
 from tests.faults.garbage import faults, silent
-from tests.faults.relay import Answer, Fault, Forward, Relay, Request, relay
+from tests.faults.relay import Fault, Forward, Relay, Request, Response, relay
+from tests.faults.responses import PICTURE, Outcome, from_proxy
 from tests.trials import FULL, Part, record, size
 
 from bgblur.serving.proxy import InvocationContext
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
 
     from blur.api.router import Router
 
-MOST_S = 20.0
+MAX_S = 20.0
 """Two deliveries of five seconds each, the work, and something for a busy machine."""
 UPLOAD_ID = "photo-1"
 INLINE = {"results": 2_000, "uploads": 6_000_000}
-"""The largest answer: one that has room for no result, or for every one."""
+"""The largest response: too small for any result, or large enough for all."""
 
 KINDS = {
     "results": {PICTURE, "temporarily_unavailable"},
-    # S3 says "denied" of what is not there, and a file may be cut short before it comes.
+    # S3 returns "denied" for a missing file, and a file can be truncated before it arrives.
     "uploads": {PICTURE, "temporarily_unavailable", "upload_not_found", "invalid_image"},
 }
 
 
 def refusing(status: int, code: str) -> Fault:
-    """Answer as S3 refuses, with its XML."""
+    """Response as S3 refuses, with its XML."""
     body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
-    refusal = Answer(status, {"Content-Type": "application/xml", "x-amz-request-id": "A1"}, body)
+    refusal = Response(status, {"Content-Type": "application/xml", "x-amz-request-id": "A1"}, body)
 
     def fault(request: Request, forward: Forward) -> None:
         del forward
@@ -105,17 +105,17 @@ def settings(tmp_path: Path, model_dir: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def results() -> Iterator[list[Outcome]]:
-    made: list[Outcome] = []
-    yield made
-    if len(made) < len(SAMPLE):  # a part of the trial earns no row
+    created: list[Outcome] = []
+    yield created
+    if len(created) < len(SAMPLE):  # a part of the trial earns no row
         return
-    pictures = sum(seen.kind == PICTURE for seen in made)
-    longest_s = max(seen.seconds for seen in made)
+    pictures = sum(seen.kind == PICTURE for seen in created)
+    longest_s = max(seen.seconds for seen in created)
     record(
         Part.FAULTS,
         "S3 denying access, stopped, slow or returning garbage, for results and uploads",
-        f"{len(NAMES)} faults, {len(made)} calls",
-        f"{len(made) - pictures} got an error within {longest_s:.1f} s and no charge; "
+        f"{len(NAMES)} faults, {len(created)} calls",
+        f"{len(created) - pictures} got an error within {longest_s:.1f} s and no charge; "
         f"{pictures} got a result that exists, and were charged",
         by="tests/faults/test_bucket.py",
     )
@@ -126,20 +126,20 @@ def test_results_that_a_failing_bucket_loses_are_not_charged(
     direction: str, fault: str, bucket: Bucket, settings: Settings, results: list[Outcome]
 ) -> None:
     store = SqliteAccountStore(Path(settings.accounts.removeprefix("sqlite:")))
-    books, kept = open_books(store), bucket.results()
+    balances, kept = open_balances(store), bucket.results()
     settings = replace(settings, max_response_bytes=INLINE[direction])
-    call = partial(timed, handler(settings, bucket), event(books, bucket, direction))
+    call = partial(timed, handler(settings, bucket), event(balances, bucket, direction))
     with bucket.failing(fault):
         seen = call()
     results.append(seen)
-    assert seen.seconds < MOST_S
+    assert seen.seconds < MAX_S
     assert seen.kind in KINDS[direction]
-    account = books.exact()
+    account = balances.exact()
     assert (account.used, account.held) == (seen.kind == PICTURE, 0)
     if direction == "results" and seen.kind == PICTURE:
         assert bucket.results() == kept + 1
     assert call().kind == PICTURE
-    assert books.exact().used == account.used + 1
+    assert balances.exact().used == account.used + 1
     store.close()
 
 
@@ -150,15 +150,15 @@ def handler(settings: Settings, bucket: Bucket) -> Router:
         return build_app(settings, logger=Logger(service="faults"))
 
 
-def event(books: Books, bucket: Bucket, direction: str) -> dict[str, Any]:
+def event(balances: Balances, bucket: Bucket, direction: str) -> dict[str, Any]:
     if direction == "results":
-        return make.blur(books.key)
-    name = upload_name(keys.parse(books.key).digest, UPLOAD_ID)
+        return make.blur(balances.key)
+    name = upload_name(keys.parse(balances.key).digest, UPLOAD_ID)
     bucket.client.put_object(Bucket="media", Key=name, Body=make.jpeg())
-    return make.blur(books.key, b"", upload_id=UPLOAD_ID)
+    return make.blur(balances.key, b"", upload_id=UPLOAD_ID)
 
 
 def timed(app: Router, event: dict[str, Any]) -> Outcome:
     began = time.monotonic()
-    answer = app(event, InvocationContext())
-    return from_proxy(answer, time.monotonic() - began)
+    response = app(event, InvocationContext())
+    return from_proxy(response, time.monotonic() - began)

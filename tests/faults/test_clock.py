@@ -7,9 +7,9 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.faults.answers import PICTURE
-from tests.faults.books import open_books
-from tests.faults.moments import caller
+from tests.faults.balances import open_balances
+from tests.faults.call_steps import caller
+from tests.faults.responses import PICTURE
 from tests.integration.accounts.customer import TTL_US, KeyedForm, after, begin, open_account
 from tests.integration.accounts.spending import with_retries
 from tests.trials import Part, record, size
@@ -42,10 +42,10 @@ class Walk:
     """Calls that begin, end and are given up while the clock jumps between any two steps."""
 
     def __init__(self, store: AccountStore, seed: int) -> None:
-        """Open an account; nothing has begun."""
+        """Open an account without any call."""
         self.store = store
         self.customer: Customer = open_account(store, CREDITS)
-        self.chance = Random(seed)
+        self.random = Random(seed)
         self.at_s = 0.0
         self.open: list[Reservation] = []
         self.delivered = self.charged = self.jumps = 0
@@ -53,7 +53,7 @@ class Walk:
 
     def now(self) -> Instant:
         """Return the time, which jumps on one step of three."""
-        jump_s = self.chance.choice(JUMPS_S) if self.chance.random() < 1 / 3 else 0.01
+        jump_s = self.random.choice(JUMPS_S) if self.random.random() < 1 / 3 else 0.01
         self.jumps += jump_s != 0.01
         self.at_s += jump_s
         self.latest_s = max(self.latest_s, self.at_s)
@@ -61,11 +61,11 @@ class Walk:
 
     def step(self) -> None:
         """Begin a call, or end one that began in either way, or let it die."""
-        if not self.open or self.chance.random() < 0.5:
+        if not self.open or self.random.random() < 0.5:
             self.begin()
             return
-        call = self.open.pop(self.chance.randrange(len(self.open)))
-        end = self.chance.choice(("finish", "finish", "abandon", "die"))
+        call = self.open.pop(self.random.randrange(len(self.open)))
+        end = self.random.choice(("finish", "finish", "abandon", "die"))
         if end == "finish":
             self.delivered += 1
             status = idempotency.commit(self.store, call, now_us=self.now())
@@ -75,8 +75,8 @@ class Walk:
 
     def begin(self) -> None:
         """Begin a call, with an `Idempotency-Key` or without one."""
-        name = f"key-{self.chance.randrange(KEYS)}-{int(self.at_s // HOUR_S)}"
-        form = KeyedForm(name, "fingerprint") if self.chance.random() < 0.3 else None
+        name = f"key-{self.random.randrange(KEYS)}-{int(self.at_s // HOUR_S)}"
+        form = KeyedForm(name, "fingerprint") if self.random.random() < 0.3 else None
         now_us = self.now()
         try:
             call = begin(self.store, self.customer.hold(now_us=now_us), form, now_us=now_us)
@@ -85,7 +85,7 @@ class Walk:
         self.open.append(call)
 
     def require_exact(self, at_us: Instant) -> Account:
-        """Compare the books with what was told and what was delivered."""
+        """Compare the balances with the responses and the delivered results."""
         account = with_retries(
             partial(self.store.read_account, self.customer.account_id, now_us=at_us)
         )
@@ -122,21 +122,21 @@ def scheme(location: str) -> str:
 
 
 def test_a_call_gets_a_response_when_the_clock_jumps(store: AccountStore, model_dir: Path) -> None:
-    chance, at_s = Random(7), 0.0
-    books = open_books(store)
+    random, at_s = Random(7), 0.0
+    balances = open_balances(store)
     begun_us = now()
 
     def clock() -> Instant:
         nonlocal at_s
-        at_s += chance.choice(JUMPS_S) if chance.random() < 0.2 else 0.01
+        at_s += random.choice(JUMPS_S) if random.random() < 0.2 else 0.01
         return Instant(begun_us + round(at_s * SECOND_US))
 
-    client = caller(Settings(model_dir=model_dir), store, books, "settle", clock=clock)
+    client = caller(Settings(model_dir=model_dir), store, balances, "settle", clock=clock)
     seen = [client.call(f"call-{number}").kind for number in range(CALLS)]
-    # A jump on may end the call's time, one back makes its key wait: `blur.accounts.rate`.
+    # A jump forward can end the call's time, a jump back makes its key wait: `blur.accounts.rate`.
     assert set(seen) <= {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
     assert PICTURE in seen
     late_us = Instant(begun_us + round((at_s + CALLS * 86_400) * SECOND_US))
-    account = books.exact(at_us=late_us)
+    account = balances.exact(at_us=late_us)
     assert account.held == 0
     assert account.used <= seen.count(PICTURE)

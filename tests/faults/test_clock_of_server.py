@@ -1,4 +1,4 @@
-"""A real server whose clock jumps while clients load it: libfaketime stands before its libc.
+"""A real server whose clock jumps while clients load it: libfaketime replaces libc's clock.
 
 Only the time of day jumps (clock_gettime's CLOCK_REALTIME, as an operator or NTP moves it);
 CLOCK_MONOTONIC goes on, as it does on Linux (clock_gettime(2)).
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from tests.faults.answers import PICTURE
 from tests.faults.conftest import HOLD_TTL_S
 from tests.faults.load import load
+from tests.faults.responses import PICTURE
 from tests.integration.running import running
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
-    from tests.faults.books import Books
+    from tests.faults.balances import Balances
 
 CLIENTS = 2
 HOUR_S, DAY_S = 3_600, 86_400
@@ -29,9 +29,9 @@ JUMPS_S = size(
     [DAY_S, -DAY_S],
     full=[61, -61, HOUR_S, -HOUR_S, DAY_S, -DAY_S, 30 * DAY_S, -30 * DAY_S] * 3,
 )
-"""Each from where the clock stands; together they come home."""
+"""Each relative to the clock before it; they add up to zero."""
 MAY_SEE = {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
-"""A jump on may end the time of a call that is at work; one back may let its key wait."""
+"""A jump forward can end the time of a running call; a jump back can make its key wait."""
 
 
 def library() -> Path:
@@ -43,7 +43,7 @@ def library() -> Path:
 
 
 def require_clock(url: str, at_s: float) -> None:
-    """Wait until the server's own clock shows this time; it writes it into every answer."""
+    """Wait until the server's clock has this time, which is in every response."""
     deadline = time.monotonic() + 10
     while True:
         told = requests.get(f"{url}/health", timeout=10).headers["Date"]
@@ -55,7 +55,7 @@ def require_clock(url: str, at_s: float) -> None:
 
 @pytest.mark.timeout(900)
 def test_clock_jumps_under_load_lose_no_credit(
-    tmp_path: Path, env: dict[str, str], books: Books
+    tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     clock = tmp_path / "clock"
     clock.write_text("+0")
@@ -68,7 +68,7 @@ def test_clock_jumps_under_load_lose_no_credit(
     at_s = 0
     with (
         running(tmp_path, {**env, **faked}) as server,
-        load(server.blur_url, books.key, CLIENTS) as clients,
+        load(server.blur_url, balances.key, CLIENTS) as clients,
     ):
         for jump_s in JUMPS_S:
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
@@ -78,7 +78,7 @@ def test_clock_jumps_under_load_lose_no_credit(
         clients.wait_for(PICTURE, 2, begin=len(clients.seen))
     kinds = clients.kinds()
     assert set(kinds) <= MAY_SEE
-    used = books.settled(after_s=HOLD_TTL_S + max(JUMPS_S))
+    used = balances.settled(after_s=HOLD_TTL_S + max(JUMPS_S))
     assert used <= kinds[PICTURE]
     assert used > 0
     record(

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.answers import PICTURE
 from tests.faults.conftest import HOLD_TTL_S
-from tests.faults.disks import filled, no_byte_more, read_only, without_privileges
+from tests.faults.disks import filled, full_by_limit, read_only, without_privileges
 from tests.faults.load import load
+from tests.faults.responses import PICTURE
 from tests.integration.running import Running, running
 from tests.trials import FULL, Part, record, size
 
 if TYPE_CHECKING:
-    from tests.faults.books import Books
+    from tests.faults.balances import Balances
 
 UNAVAILABLE = "temporarily_unavailable"
 ROUNDS = size(1, full=5)
@@ -28,7 +28,7 @@ IS_ROOT = os.geteuid() == 0
 
 Fault = Callable[[Running, Path], AbstractContextManager[None]]
 FULL_DISKS: dict[str, Fault] = {
-    "limit on files": lambda server, _: no_byte_more(server.process.pid)
+    "limit on files": lambda server, _: full_by_limit(server.process.pid)
 }
 READ_ONLY_DISKS: dict[str, Callable[[Path], AbstractContextManager[None]]] = {
     "mode bits": read_only
@@ -53,11 +53,11 @@ if FULL and IS_ROOT:
 
 @pytest.mark.parametrize("way", FULL_DISKS)
 def test_a_full_disk_under_load_loses_no_credit(
-    way: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
+    way: str, tmp_path: Path, disk: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with (
         running(tmp_path, env) as server,
-        load(server.blur_url, books.key, CLIENTS) as clients,
+        load(server.blur_url, balances.key, CLIENTS) as clients,
     ):
         for _ in range(ROUNDS):
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
@@ -66,7 +66,7 @@ def test_a_full_disk_under_load_loses_no_credit(
         clients.wait_for(PICTURE, 2, begin=len(clients.seen))
     kinds = clients.kinds()
     assert set(kinds) == {PICTURE, UNAVAILABLE}
-    used = books.settled(after_s=HOLD_TTL_S)
+    used = balances.settled(after_s=HOLD_TTL_S)
     assert used <= clients.pictures()
     record(
         Part.FAULTS,
@@ -80,17 +80,17 @@ def test_a_full_disk_under_load_loses_no_credit(
 
 @pytest.mark.parametrize("way", READ_ONLY_DISKS)
 def test_a_read_only_disk_gives_503_until_it_is_writable(
-    way: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
+    way: str, tmp_path: Path, disk: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    books.store.close()  # whoever has a file open may go on writing to it
+    balances.store.close()  # a process with an open file can continue to write to it
     with running(tmp_path, env, under=without_privileges()) as server:
-        with READ_ONLY_DISKS[way](disk), load(server.blur_url, books.key, CLIENTS) as before:
+        with READ_ONLY_DISKS[way](disk), load(server.blur_url, balances.key, CLIENTS) as before:
             before.wait_for(UNAVAILABLE, 6)
-        with load(server.blur_url, books.key, CLIENTS) as after:
+        with load(server.blur_url, balances.key, CLIENTS) as after:
             after.wait_for(PICTURE, 2)
     assert set(before.kinds()) == {UNAVAILABLE}
     assert set(after.kinds()) == {PICTURE}
-    used = books.settled(after_s=HOLD_TTL_S)
+    used = balances.settled(after_s=HOLD_TTL_S)
     assert used == after.pictures()
     record(
         Part.FAULTS,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.books import open_books
+from tests.faults.balances import open_balances
+from tests.faults.call_steps import STEPS_OF_CALL, FaultyStore, Result, run_with_fault, summary
 from tests.faults.garbage import faults
-from tests.faults.moments import MOMENTS, Result, Tripwire, happened, tried
 from tests.faults.relay import Relay, relay
 from tests.trials import Part, record, size
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 FAULTS = faults()
-CASES = list(product(MOMENTS, [*FAULTS, "stopped"]))
+CASES = list(product(STEPS_OF_CALL, [*FAULTS, "stopped"]))
 SAMPLE = CASES[:: size(13, full=1)]
 """Thirteen shares no factor with the number of faults: no two of the sample are of one kind."""
 
@@ -54,15 +54,15 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
 
 @pytest.fixture(scope="module")
 def results() -> Iterator[list[Result]]:
-    made: list[Result] = []
-    yield made
-    if len(made) < len(SAMPLE):  # a part of the trial earns no row
+    created: list[Result] = []
+    yield created
+    if len(created) < len(SAMPLE):  # a part of the trial earns no row
         return
     record(
         Part.FAULTS,
         "DynamoDB stopped, slowed to 3 s or returning garbage, at each step of a call",
-        f"{len(FAULTS) + 1} faults at {len(MOMENTS)} steps, {len(made)} calls",
-        happened(made),
+        f"{len(FAULTS) + 1} faults at {len(STEPS_OF_CALL)} steps, {len(created)} calls",
+        summary(created),
         by="tests/faults/test_dynamo_garbage.py",
     )
 
@@ -74,7 +74,7 @@ def test_the_client_has_an_answer_and_the_books_are_exact(
     between = table.between
     broken = between.stopped() if fault == "stopped" else between.failing(FAULTS[fault])
     with ExitStack() as stack:
-        store = Tripwire(table.through, moment, lambda: stack.enter_context(broken))
+        store = FaultyStore(table.through, moment, lambda: stack.enter_context(broken))
         settings = Settings(model_dir=model_dir)
-        books = open_books(table.directly)
-        results.append(tried(settings, store, books, moment, stack.close))
+        balances = open_balances(table.directly)
+        results.append(run_with_fault(settings, store, balances, moment, stack.close))

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.faults.answers import PICTURE
-from tests.faults.books import open_books
+from tests.faults.balances import open_balances
 from tests.faults.conftest import HOLD_TTL_S
-from tests.faults.load import UNAVAILABLE, load, through_outages
+from tests.faults.load import UNAVAILABLE, load, summarize_outages
+from tests.faults.responses import PICTURE
 from tests.integration.accounts.dynamodb_local import dynamodb_local
 from tests.integration.running import running
 from tests.trials import Part, record, size
@@ -33,10 +33,10 @@ def test_a_killed_database_loses_no_credit(
         for name, value in database.environ.items():
             monkeypatch.setenv(name, value)
         location = f"dynamodb:{database.create_table('accounts')}"
-        books = open_books(open_account_store(location))
+        balances = open_balances(open_account_store(location))
         with (
             running(tmp_path, {**env, **database.environ, "BLUR_ACCOUNTS": location}) as server,
-            load(server.blur_url, books.key, CLIENTS) as clients,
+            load(server.blur_url, balances.key, CLIENTS) as clients,
         ):
             for _ in range(KILLS):
                 clients.wait_for(PICTURE, 2, begin=len(clients.seen))
@@ -44,8 +44,8 @@ def test_a_killed_database_loses_no_credit(
                 clients.wait_for(UNAVAILABLE, REFUSED, begin=len(clients.seen))
                 life.enter_context(dynamodb_local(data=data, port=database.port))
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
-        told = through_outages(clients, books, hold_ttl_s=HOLD_TTL_S)
-        books.store.close()
+        told = summarize_outages(clients, balances, hold_ttl_s=HOLD_TTL_S)
+        balances.store.close()
     record(
         Part.FAULTS,
         "DynamoDB Local killed (-9) under load and restarted with its data",

@@ -1,4 +1,4 @@
-"""DynamoDB out of reach, out of its mind or out of capacity: played on real sockets."""
+"""DynamoDB unreachable, faulty or throttling: simulated on real sockets."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 def error(status: int, code: str, **more: object) -> tuple[int, bytes]:
-    answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}
-    return status, json.dumps(answer).encode()
+    response = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}
+    return status, json.dumps(response).encode()
 
 
 class Impostor:
-    """An HTTP server that answers every request alike and counts them."""
+    """An HTTP server that gives every request the same response and counts the requests."""
 
     def __init__(self, status: int, body: bytes, *, delay_s: float = 0) -> None:
         self.deliveries = 0
@@ -75,7 +75,7 @@ class Impostor:
                 respond(self, status, body, {"x-amzn-RequestId": "1"} if status >= 400 else {})
 
             def log_message(self, *_: object) -> None:
-                """Keep the test's output to itself."""
+                """Do not log."""
 
         self.handler = Handler
 
@@ -207,17 +207,17 @@ def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             there = http.client.HTTPConnection(urlsplit(endpoint_url).netloc)
             there.request("POST", "/", body, dict(self.headers))
-            answer = there.getresponse()
-            content = answer.read()
+            response = there.getresponse()
+            content = response.read()
             there.close()
             if body in seen:
                 named = ("Content-Type", "x-amzn-RequestId")
-                headers = {name: str(answer.headers[name]) for name in named}
-                respond(self, answer.status, content, headers)
+                headers = {name: str(response.headers[name]) for name in named}
+                respond(self, response.status, content, headers)
             seen.add(body)
 
         def log_message(self, *_: object) -> None:
-            """Keep the test's output to itself."""
+            """Do not log."""
 
     return Handler
 

@@ -1,4 +1,4 @@
-"""DynamoDB stopped, slow or out of its mind while a server is at work on it."""
+"""DynamoDB stopped, slow or faulty while a server uses it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.answers import PICTURE
-from tests.faults.books import open_books
+from tests.faults.balances import open_balances
 from tests.faults.conftest import HOLD_TTL_S
 from tests.faults.garbage import faults
-from tests.faults.load import UNAVAILABLE, load, through_outages
+from tests.faults.load import UNAVAILABLE, load, summarize_outages
 from tests.faults.relay import relay
+from tests.faults.responses import PICTURE
 from tests.integration.running import running
 from tests.trials import Part, record, size
 
@@ -34,12 +34,12 @@ def test_a_failing_table_under_load_loses_no_credit(
     tmp_path: Path, env: dict[str, str], dynamodb: DynamoDBLocal, dynamodb_table: str
 ) -> None:
     location = f"dynamodb:{dynamodb_table}"
-    books = open_books(open_account_store(location))
+    balances = open_balances(open_account_store(location))
     with relay(dynamodb.endpoint_url) as between:
         there = {**dynamodb.environ, "AWS_ENDPOINT_URL_DYNAMODB": between.url}
         with (
             running(tmp_path, {**os.environ, **env, **there, "BLUR_ACCOUNTS": location}) as server,
-            load(server.blur_url, books.key, CLIENTS) as clients,
+            load(server.blur_url, balances.key, CLIENTS) as clients,
         ):
             for name in NAMES:
                 clients.wait_for(PICTURE, 2, begin=len(clients.seen))
@@ -48,8 +48,8 @@ def test_a_failing_table_under_load_loses_no_credit(
                     stack.enter_context(broken)
                     clients.wait_for(UNAVAILABLE, REFUSED, begin=len(clients.seen))
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
-    told = through_outages(clients, books, hold_ttl_s=HOLD_TTL_S)
-    books.store.close()
+    told = summarize_outages(clients, balances, hold_ttl_s=HOLD_TTL_S)
+    balances.store.close()
     record(
         Part.FAULTS,
         "DynamoDB stopped, slowed to 3 s or returning garbage, under load",

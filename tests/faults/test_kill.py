@@ -10,15 +10,15 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.answers import BROKEN, PICTURE
 from tests.faults.conftest import HOLD_TTL_S
 from tests.faults.load import WAIT_S, load, post
-from tests.faults.processes import family, require_gone, workers
+from tests.faults.processes import descendants, require_gone, workers
+from tests.faults.responses import BROKEN, PICTURE
 from tests.integration.running import running
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
-    from tests.faults.books import Books
+    from tests.faults.balances import Balances
 
 KILLS = size(2, full=20)
 CLIENTS = 4
@@ -28,27 +28,30 @@ LONGEST_LIFE_S = 0.4
 
 @pytest.mark.timeout(900)
 def test_a_kill_under_load_charges_only_for_delivered_results(
-    tmp_path: Path, env: dict[str, str], books: Books
+    tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    chance, keys = Random(7), set[str]()
+    random, keys = Random(7), set[str]()
     broken, used_at_last = set[str](), 0
     for _ in range(KILLS):
-        with running(tmp_path, env) as server, load(server.blur_url, books.key, CLIENTS) as clients:
+        with (
+            running(tmp_path, env) as server,
+            load(server.blur_url, balances.key, CLIENTS) as clients,
+        ):
             clients.wait_for(PICTURE, 2)
-            time.sleep(LONGEST_LIFE_S * chance.random())
-            members = family(server.process.pid)
+            time.sleep(LONGEST_LIFE_S * random.random())
+            members = descendants(server.process.pid)
             os.kill(server.process.pid, signal.SIGKILL)
             clients.stopping.set()
         require_gone(members)
         assert set(clients.kinds()) <= {PICTURE, BROKEN}
         keys |= {key for key, _ in clients.seen}
         broken |= {key for key, seen in clients.seen if seen.kind == BROKEN}
-        used_at_last = books.exact().used
+        used_at_last = balances.exact().used
     unseen = used_at_last - (len(keys) - len(broken))
     with running(tmp_path, env) as server:
         for key in broken:
-            redeem(server.blur_url, books.key, key)
-    used = books.settled(after_s=HOLD_TTL_S)
+            redeem(server.blur_url, balances.key, key)
+    used = balances.settled(after_s=HOLD_TTL_S)
     assert used <= len(keys)
     record(
         Part.FAULTS,
@@ -63,27 +66,27 @@ def test_a_kill_under_load_charges_only_for_delivered_results(
 
 @pytest.mark.timeout(900)
 def test_a_worker_killed_under_load_loses_only_its_request(
-    tmp_path: Path, env: dict[str, str], books: Books
+    tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    chance = Random(7)
+    random = Random(7)
     with (
         running(tmp_path, env, "--workers", "2") as server,
-        load(server.blur_url, books.key, CLIENTS) as clients,
+        load(server.blur_url, balances.key, CLIENTS) as clients,
     ):
         for _ in range(KILLS):
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
-            time.sleep(LONGEST_LIFE_S * chance.random())
-            os.kill(chance.choice(workers(server.process.pid)), signal.SIGKILL)
+            time.sleep(LONGEST_LIFE_S * random.random())
+            os.kill(random.choice(workers(server.process.pid)), signal.SIGKILL)
         clients.wait_for(PICTURE, 2 * CLIENTS, begin=len(clients.seen))
         clients.stopping.set()
     assert set(clients.kinds()) <= {PICTURE, "internal_error"}
     lost = {key for key, seen in clients.seen if seen.kind != PICTURE}
     assert len(lost) <= KILLS
-    unseen = books.exact().used - clients.pictures()
+    unseen = balances.exact().used - clients.pictures()
     with running(tmp_path, env) as server:
         for key in lost:
-            redeem(server.blur_url, books.key, key)
-    used = books.settled(after_s=HOLD_TTL_S)
+            redeem(server.blur_url, balances.key, key)
+    used = balances.settled(after_s=HOLD_TTL_S)
     assert used <= len(clients.seen)
     record(
         Part.FAULTS,

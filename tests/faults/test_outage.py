@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-MOST_S = 2.5
-"""Two seconds of patience with the store, and something for a busy machine."""
+MAX_S = 2.5
+"""The store's timeout of two seconds, and a margin for a busy machine."""
 
 
 def test_an_outage_is_a_503_within_the_timeout(
@@ -31,10 +31,10 @@ def test_an_outage_is_a_503_within_the_timeout(
     settings = Settings(accounts="dynamodb:nowhere", model_dir=model_dir)
     handler = build_app(settings, logger=Logger(service="outage"))
     started = time.monotonic()
-    answer = handler(make.blur(), InvocationContext())
-    assert time.monotonic() - started < MOST_S
-    assert answer["statusCode"] == 503
-    error = json.loads(answer["body"])["error"]
+    response = handler(make.blur(), InvocationContext())
+    assert time.monotonic() - started < MAX_S
+    assert response["statusCode"] == 503
+    error = json.loads(response["body"])["error"]
     assert error["code"] == "temporarily_unavailable"
-    assert answer["multiValueHeaders"]["Retry-After"] == [str(error["retry_after"])]
-    assert answer["multiValueHeaders"]["X-Credits-Charged"] == ["0"]
+    assert response["multiValueHeaders"]["Retry-After"] == [str(error["retry_after"])]
+    assert response["multiValueHeaders"]["X-Credits-Charged"] == ["0"]

@@ -8,29 +8,29 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from tests.faults.books import open_books
-from tests.faults.disks import locked, no_byte_more
-from tests.faults.moments import MOMENTS, Result, Tripwire, happened, tried
+from tests.faults.balances import open_balances
+from tests.faults.call_steps import STEPS_OF_CALL, FaultyStore, Result, run_with_fault, summary
+from tests.faults.disks import full_by_limit, locked
 from tests.trials import Part, record, size
 
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.settings import Settings
 
-CASES = list(product(MOMENTS, ("no byte more", "locked")))
+CASES = list(product(STEPS_OF_CALL, ("no byte more", "locked")))
 SAMPLE = CASES[:: size(3, full=1)]
 
 
 @pytest.fixture(scope="module")
 def results() -> Iterator[list[Result]]:
-    made: list[Result] = []
-    yield made
-    if len(made) < len(SAMPLE):  # a part of the trial earns no row
+    created: list[Result] = []
+    yield created
+    if len(created) < len(SAMPLE):  # a part of the trial earns no row
         return
     record(
         Part.FAULTS,
         "SQLite: disk full or read-only, file locked, at each step of a call",
-        f"2 faults at {len(MOMENTS)} steps, {len(made)} calls",
-        happened(made),
+        f"2 faults at {len(STEPS_OF_CALL)} steps, {len(created)} calls",
+        summary(created),
         by="tests/faults/test_sqlite_disk.py",
     )
 
@@ -41,11 +41,11 @@ def test_the_client_has_an_answer_and_the_books_are_exact(
 ) -> None:
     path = tmp_path / "accounts.db"
     served, read = SqliteAccountStore(path), SqliteAccountStore(path)
-    books = open_books(read)
+    balances = open_balances(read)
     settings = Settings(model_dir=model_dir)
-    broken = locked(path) if fault == "locked" else no_byte_more()
+    broken = locked(path) if fault == "locked" else full_by_limit()
     with ExitStack() as stack:
-        store = Tripwire(served, moment, lambda: stack.enter_context(broken))
-        results.append(tried(settings, store, books, moment, stack.close))
+        store = FaultyStore(served, moment, lambda: stack.enter_context(broken))
+        results.append(run_with_fault(settings, store, balances, moment, stack.close))
     served.close()
     read.close()

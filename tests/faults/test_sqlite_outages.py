@@ -1,4 +1,4 @@
-"""What is special to the embedded store: locks, damage and full disks charge nothing."""
+"""Faults of the SQLite store: locks, damage and full disks charge nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGTERM: whoever was told that the server takes the request gets an answer before it ends."""
+"""SIGTERM: every accepted request gets a response before the server stops."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.accepted import REFUSED, post_accepted
-from tests.faults.answers import BROKEN, PICTURE
 from tests.faults.load import Load, load
-from tests.faults.processes import family, require_gone
+from tests.faults.processes import descendants, require_gone
+from tests.faults.responses import BROKEN, PICTURE
 from tests.integration.running import running
 from tests.trials import Part, record, size
 
 if TYPE_CHECKING:
-    from tests.faults.books import Books
+    from tests.faults.balances import Balances
 
 STOPS = size(1, full=10)
 CLIENTS = size(4, full=8)
@@ -36,18 +36,18 @@ def client(load: Load) -> None:
 
 @pytest.mark.timeout(900)
 def test_a_stop_under_load_loses_no_accepted_request(
-    tmp_path: Path, env: dict[str, str], books: Books
+    tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    chance, answered, pictures, longest_s = Random(7), 0, 0, 0.0
+    random, answered, pictures, longest_s = Random(7), 0, 0, 0.0
     for _ in range(STOPS):
         with (
             running(tmp_path, env) as server,
-            load(server.blur_url, books.key, CLIENTS, client) as clients,
+            load(server.blur_url, balances.key, CLIENTS, client) as clients,
         ):
             clients.wait_for(PICTURE, 2)
-            time.sleep(0.2 * chance.random())
+            time.sleep(0.2 * random.random())
             before, began = len(clients.seen), time.monotonic()
-            members = family(server.process.pid)
+            members = descendants(server.process.pid)
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(STOP_S) in {0, -signal.SIGTERM}
             longest_s = max(longest_s, time.monotonic() - began)
@@ -57,7 +57,7 @@ def test_a_stop_under_load_loses_no_accepted_request(
         assert kinds[REFUSED] == CLIENTS
         answered += sum(clients.kinds(before).values()) - CLIENTS
         pictures += clients.pictures()
-        account = books.exact()
+        account = balances.exact()
         assert (account.used, account.held) == (pictures, 0)
     assert answered > 0
     record(
@@ -71,13 +71,13 @@ def test_a_stop_under_load_loses_no_accepted_request(
 
 
 def test_a_stalled_upload_does_not_delay_a_stop(
-    tmp_path: Path, env: dict[str, str], books: Books
+    tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server:
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(b"POST /v2/rembg/blur/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
-            client.sendall(b"ApiKey: %s\r\n" % books.key.encode())
+            client.sendall(b"ApiKey: %s\r\n" % balances.key.encode())
             client.sendall(b"Content-Type: multipart/form-data; boundary=b\r\n")
             client.sendall(b"Expect: 100-continue\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 100")  # it has the request now

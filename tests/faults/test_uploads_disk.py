@@ -1,4 +1,4 @@
-"""The uploads' folder full, read-only or gone, while a file is on its way into it."""
+"""The uploads folder full, read-only or removed during an upload."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 import requests
 from events import make
 from PIL import Image
-from tests.faults.answers import PICTURE, outcome, require_error
-from tests.faults.disks import filled, no_byte_more, read_only, without_privileges
+from tests.faults.disks import filled, full_by_limit, read_only, without_privileges
+from tests.faults.responses import PICTURE, outcome, require_error
 from tests.integration.running import Running, running
 from tests.trials import FULL, Part, record
 
@@ -27,13 +27,13 @@ from blur.storage.folder import SECRET_BYTES, FolderStore
 from blur.storage.upload_token import UploadToken
 
 if TYPE_CHECKING:
-    from tests.faults.books import Books
+    from tests.faults.balances import Balances
 
 PATIENCE_S = 60
-"""A worker that takes longer for its photo is ended."""
+"""A worker that takes longer for its photo is killed."""
 SIZE_PX = (1000, 1000)
 LARGEST_BYTES = 1_000_000
-"""Room for the accounts and for a third of the upload."""
+"""Space for the accounts and for a third of the upload."""
 
 Fault = Callable[[Running, Path], AbstractContextManager[None]]
 
@@ -48,7 +48,7 @@ def large_photo() -> bytes:
 
 @contextmanager
 def in_the_way(folder: Path) -> Iterator[None]:
-    """Put a file where the folder was, as an operator's slip may."""
+    """Replace the folder by a file."""
     shutil.rmtree(folder)
     folder.write_text("not a folder")
     try:
@@ -58,7 +58,7 @@ def in_the_way(folder: Path) -> Iterator[None]:
 
 
 FAULTS: dict[str, Fault] = {
-    "full": lambda server, _: no_byte_more(server.process.pid, largest=LARGEST_BYTES),
+    "full": lambda server, _: full_by_limit(server.process.pid, largest=LARGEST_BYTES),
     "read-only": lambda _, uploads: read_only(uploads),
     "gone": lambda _, uploads: in_the_way(uploads),
 }
@@ -70,23 +70,23 @@ if FULL and os.geteuid() == 0:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_upload_to_a_full_disk_leaves_no_file_and_can_be_repeated(
-    fault: str, tmp_path: Path, disk: Path, env: dict[str, str], books: Books
+    fault: str, tmp_path: Path, disk: Path, env: dict[str, str], balances: Balances
 ) -> None:
     uploads, photo = disk / "media" / "uploads", large_photo()
     uploads.mkdir(parents=True)
     patient = env | {"BLUR_HOLD_TTL_S": str(PATIENCE_S)}
     with running(tmp_path, patient, under=without_privileges()) as server:
-        offered = offer(server, books.key, len(photo))
+        offered = offer(server, balances.key, len(photo))
         with FAULTS[fault](server, uploads):
             refused = send(server, offered, photo)
             code = require_error(*told(refused), refused.json()["error"])
             assert code == "temporarily_unavailable"
             assert not uploads.is_dir() or not list(uploads.glob("*/*"))
-        missing = blur(server, books.key, offered["upload_id"])
+        missing = blur(server, balances.key, offered["upload_id"])
         assert missing == "upload_not_found"
         assert send(server, offered, photo).status_code == 204
-        assert blur(server, books.key, offered["upload_id"]) == PICTURE
-    assert books.settled(after_s=PATIENCE_S) == 1
+        assert blur(server, balances.key, offered["upload_id"]) == PICTURE
+    assert balances.settled(after_s=PATIENCE_S) == 1
     record(
         Part.FAULTS,
         f"Uploads folder {fault}",
@@ -99,7 +99,7 @@ def test_an_upload_to_a_full_disk_leaves_no_file_and_can_be_repeated(
 def test_a_full_disk_leaves_no_partial_secret_of_the_folder(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     offer_one = partial(store.presign_upload, content_type="image/png", max_bytes=10, now_us=now())
-    with no_byte_more(), pytest.raises(UnavailableError):
+    with full_by_limit(), pytest.raises(UnavailableError):
         offer_one("uploads/a")
     assert list(tmp_path.iterdir()) == []
     offer_one("uploads/a")
@@ -114,14 +114,14 @@ def test_removing_the_folder_during_an_upload_is_an_outage(tmp_path: Path) -> No
 
 
 def offer(server: Running, key: str, size: int) -> dict[str, Any]:
-    answer = requests.post(
+    response = requests.post(
         f"{server.url}/v2/uploads",
         json={"content_type": "image/png", "bytes": size},
         headers={"ApiKey": key},
         timeout=30,
     )
-    assert answer.status_code == 201
-    offered: dict[str, Any] = answer.json()
+    assert response.status_code == 201
+    offered: dict[str, Any] = response.json()
     return offered
 
 
@@ -132,9 +132,9 @@ def send(server: Running, offered: dict[str, Any], photo: bytes) -> requests.Res
 
 def blur(server: Running, key: str, upload_id: str) -> str:
     form = {"upload_id": (None, upload_id), "radius": (None, "9")}
-    answer = requests.post(server.blur_url, headers={"ApiKey": key}, files=form, timeout=60)
-    return outcome(answer.status_code, answer.headers, answer.content).kind
+    response = requests.post(server.blur_url, headers={"ApiKey": key}, files=form, timeout=60)
+    return outcome(response.status_code, response.headers, response.content).kind
 
 
-def told(answer: requests.Response) -> tuple[int, dict[str, str]]:
-    return answer.status_code, {name.lower(): value for name, value in answer.headers.items()}
+def told(response: requests.Response) -> tuple[int, dict[str, str]]:
+    return response.status_code, {name.lower(): value for name, value in response.headers.items()}

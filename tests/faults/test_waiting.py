@@ -1,4 +1,4 @@
-"""Requests that wait: for how long, for whom, and what they cost."""
+"""Requests that wait in the queue: their time limit, their order and their charge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 import requests
 from events import make
 from PIL import Image
-from tests.faults.books import Books, open_books
+from tests.faults.balances import Balances, open_balances
 from tests.faults.processes import workers
 from tests.integration.running import Running, running
 from tests.trials import Part, record
@@ -109,7 +109,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def photos_worked_on(server: Running) -> int:
-    """Return how many photos the log has an answer of a worker for."""
+    """Return the number of photos for which the log has a response of a worker."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum("invocation" in line and line.get("path") == "/v2/rembg/blur" for line in lines)
 
@@ -126,18 +126,18 @@ def locked(env: dict[str, str]) -> Iterator[None]:
 
 @pytest.mark.timeout(300)
 def test_queued_photos_of_disconnected_clients_are_neither_blurred_nor_charged(
-    tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
+    tmp_path: Path, env: dict[str, str], balances: Balances, slow: bytes
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
-        working = pool.submit(post, server, books.key, slow)
-        until(lambda: books.exact().held == 1)
-        waiting = [send(server, books.key, SMALL) for _ in range(6)]
+        working = pool.submit(post, server, balances.key, slow)
+        until(lambda: balances.exact().held == 1)
+        waiting = [send(server, balances.key, SMALL) for _ in range(6)]
         for connection, leave in zip(waiting, WAYS_TO_LEAVE * 3, strict=True):
             leave(connection)
         assert working.result().status_code == 200
-        assert post(server, books.key, SMALL).status_code == 200
+        assert post(server, balances.key, SMALL).status_code == 200
         assert photos_worked_on(server) == 2
-    assert books.settled(after_s=HOLD_TTL_S) == 2
+    assert balances.settled(after_s=HOLD_TTL_S) == 2
     record(
         Part.FAULTS,
         "Clients that close or reset their connection while their photo waits",
@@ -155,59 +155,59 @@ def test_a_result_whose_client_disconnected_is_charged_only_if_it_is_stored(
     store = open_account_store(env["BLUR_ACCOUNTS"])
     with running(tmp_path, env) as server:
         for header, charged in ((), 0), (("Idempotency-Key: once",), 1):
-            books = open_books(store)
-            connection = send(server, books.key, slow, *header)
-            until(lambda: books.exact().held == 1)  # noqa: B023
+            balances = open_balances(store)
+            connection = send(server, balances.key, slow, *header)
+            until(lambda: balances.exact().held == 1)  # noqa: B023
             leave(connection)
-            until(lambda: books.exact().held == 0)  # noqa: B023
-            assert books.settled(after_s=HOLD_TTL_S) == charged
+            until(lambda: balances.exact().held == 0)  # noqa: B023
+            assert balances.settled(after_s=HOLD_TTL_S) == charged
     store.close()
 
 
 @pytest.mark.timeout(300)
 def test_a_half_closed_connection_gets_its_result(
-    tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
+    tmp_path: Path, env: dict[str, str], balances: Balances, slow: bytes
 ) -> None:
-    with running(tmp_path, env) as server, send(server, books.key, slow) as connection:
-        until(lambda: books.exact().held == 1)
+    with running(tmp_path, env) as server, send(server, balances.key, slow) as connection:
+        until(lambda: balances.exact().held == 1)
         connection.shutdown(socket.SHUT_WR)
         response = HTTPResponse(connection)
         response.begin()
         assert response.status == 200
         assert Image.open(io.BytesIO(response.read())).size == (4000, 4000)
-    assert books.settled(after_s=HOLD_TTL_S) == 1
+    assert balances.settled(after_s=HOLD_TTL_S) == 1
 
 
 @pytest.mark.timeout(300)
 def test_a_photo_that_waits_too_long_is_rejected_and_not_charged(
-    tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
+    tmp_path: Path, env: dict[str, str], balances: Balances, slow: bytes
 ) -> None:
     env = env | {"BLUR_QUEUE_WAIT_S": "1"}
     with running(tmp_path, env) as server, ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: post(server, books.key, slow), range(8)))
-    done = [answer for answer in answers if answer.status_code == 200]
-    late = [answer for answer in answers if answer.status_code != 200]
+        answers = list(pool.map(lambda _: post(server, balances.key, slow), range(8)))
+    done = [response for response in answers if response.status_code == 200]
+    late = [response for response in answers if response.status_code != 200]
     assert done
     assert late
-    for answer in late:
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
-        assert int(answer.headers["Retry-After"]) >= 1
-    assert books.settled(after_s=HOLD_TTL_S) == len(done)
+    for response in late:
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "overloaded")
+        assert int(response.headers["Retry-After"]) >= 1
+    assert balances.settled(after_s=HOLD_TTL_S) == len(done)
 
 
 @pytest.mark.timeout(300)
 def test_a_second_account_gets_its_share_of_a_full_queue(
-    tmp_path: Path, env: dict[str, str], books: Books, slow: bytes
+    tmp_path: Path, env: dict[str, str], balances: Balances, slow: bytes
 ) -> None:
     store = open_account_store(env["BLUR_ACCOUNTS"])
-    newcomer = open_books(store)
+    newcomer = open_balances(store)
     with running(tmp_path, env, "--queue", "4") as server, ThreadPoolExecutor(12) as pool:
-        crowd = [pool.submit(post, server, books.key, slow) for _ in range(5)]
-        until(lambda: books.exact().held == 1)
-        until(lambda: post(server, books.key, SMALL).status_code == 503)
+        crowd = [pool.submit(post, server, balances.key, slow) for _ in range(5)]
+        until(lambda: balances.exact().held == 1)
+        until(lambda: post(server, balances.key, SMALL).status_code == 503)
         mine = [pool.submit(post, server, newcomer.key, SMALL) for _ in range(2)]
-        assert [answer.result().status_code for answer in mine] == [200, 200]
-        statuses = [answer.result().status_code for answer in crowd]
+        assert [response.result().status_code for response in mine] == [200, 200]
+        statuses = [response.result().status_code for response in crowd]
         assert set(statuses) == {200, 503}
     record(
         Part.FAULTS,
@@ -218,19 +218,19 @@ def test_a_second_account_gets_its_share_of_a_full_queue(
         by=BY,
     )
     assert newcomer.settled(after_s=HOLD_TTL_S) == 2
-    assert books.settled(after_s=HOLD_TTL_S) == statuses.count(200)
+    assert balances.settled(after_s=HOLD_TTL_S) == statuses.count(200)
     store.close()
 
 
 @pytest.mark.timeout(300)
 def test_a_locked_store_delays_only_account_calls_and_for_a_limited_time(
-    tmp_path: Path, env: dict[str, str], books: Books
+    tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(12) as pool:
-        assert account(server, books.key).status_code == 200
+        assert account(server, balances.key).status_code == 200
         with locked(env):
             began_s = time.monotonic()
-            calls = [pool.submit(account, server, books.key) for _ in range(12)]
+            calls = [pool.submit(account, server, balances.key) for _ in range(12)]
             for path in ("/", "/health", "/openapi.json", "/docs", "/sample.jpg") * 3:
                 assert requests.get(server.url + path, timeout=WAIT_S).status_code == 200
             assert not wait(calls, timeout=0).done  # each waits longer than all of these took
@@ -239,7 +239,7 @@ def test_a_locked_store_delays_only_account_calls_and_for_a_limited_time(
                 assert int(call.result().headers["Retry-After"]) >= 1
             assert time.monotonic() - began_s < 30
             longest_s = time.monotonic() - began_s
-        until(lambda: account(server, books.key).status_code == 200)
+        until(lambda: account(server, balances.key).status_code == 200)
     record(
         Part.FAULTS,
         "The accounts' file locked by another process",
@@ -253,13 +253,13 @@ def test_a_locked_store_delays_only_account_calls_and_for_a_limited_time(
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_failed_account_process_is_replaced_and_the_page_does_not_wait(
-    tmp_path: Path, env: dict[str, str], books: Books, number: signal.Signals
+    tmp_path: Path, env: dict[str, str], balances: Balances, number: signal.Signals
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:
         (worker,) = workers(server.process.pid, "account")
         os.kill(worker, number)
-        call = pool.submit(account, server, books.key)
+        call = pool.submit(account, server, balances.key)
         assert requests.get(server.url, timeout=WAIT_S).status_code == 200
         assert call.result().status_code in {200, 503}
-        until(lambda: account(server, books.key).status_code == 200)
+        until(lambda: account(server, balances.key).status_code == 200)
         assert workers(server.process.pid, "account") != [worker]

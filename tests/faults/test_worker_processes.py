@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from events import make
-from tests.faults.books import Books, open_books
+from tests.faults.balances import Balances, open_balances
 from tests.faults.processes import workers
 from tests.integration.running import Running, environment, running
 from tests.trials import Part, record
@@ -40,7 +40,7 @@ class Faulty:
 
     running: Running
     folder: Path
-    books: Books
+    balances: Balances
 
     def inject(self, name: str, *faults: str) -> None:
         (self.folder / name).write_text("\n".join(faults))
@@ -50,7 +50,7 @@ class Faulty:
         return bool((self.folder / name).read_text())
 
     def post(self, idempotency_key: str | None = None) -> requests.Response:
-        headers = {"ApiKey": self.books.key}
+        headers = {"ApiKey": self.balances.key}
         return requests.post(
             self.running.blur_url,
             headers=headers | ({"Idempotency-Key": idempotency_key} if idempotency_key else {}),
@@ -84,7 +84,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterato
     )
     store = open_account_store(env["BLUR_ACCOUNTS"])
     with running(folder, env) as started:
-        yield Faulty(started, faults, open_books(store))
+        yield Faulty(started, faults, open_balances(store))
     store.close()
 
 
@@ -96,11 +96,11 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def until_answered(server: Faulty, idempotency_key: str | None = None) -> None:
-    """Post until a photo is answered; before that, every answer is a 503 with a time to wait."""
+    """Post until a photo is blurred; before that, every response is a 503 with `Retry-After`."""
     deadline = time.monotonic() + WAIT_S
-    while (answer := server.post(idempotency_key)).status_code != 200:
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
-        assert int(answer.headers["Retry-After"]) >= 1
+    while (response := server.post(idempotency_key)).status_code != 200:
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "overloaded")
+        assert int(response.headers["Retry-After"]) >= 1
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
@@ -111,14 +111,14 @@ def test_a_reply_that_never_arrives_loses_one_request_and_is_not_charged_twice(
     server: Faulty, fault: str
 ) -> None:
     until_answered(server)
-    used, idempotency_key = server.books.exact().used, uuid.uuid4().hex
+    used, idempotency_key = server.balances.exact().used, uuid.uuid4().hex
     server.inject("reply", fault)
-    answer = server.post(idempotency_key)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
-    assert "X-Credits-Charged" not in answer.headers  # the server cannot know
+    response = server.post(idempotency_key)
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
+    assert "X-Credits-Charged" not in response.headers  # the server cannot know
     until_answered(server, idempotency_key)
     assert not server.is_due("reply")
-    assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+    assert server.balances.settled(after_s=HOLD_TTL_S) == used + 1
     record(
         Part.FAULTS,
         "In a worker: the reply never arrives, cannot be pickled or is garbage; the process stops",
@@ -135,11 +135,11 @@ def test_a_request_that_a_worker_did_not_accept_goes_to_the_next_worker(
     server: Faulty, fault: str
 ) -> None:
     until_answered(server)
-    used = server.books.exact().used
+    used = server.balances.exact().used
     server.inject("accept", fault)
     assert server.post().status_code == 200
     assert not server.is_due("accept")
-    assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+    assert server.balances.settled(after_s=HOLD_TTL_S) == used + 1
 
 
 @pytest.mark.timeout(900)
@@ -149,11 +149,11 @@ def test_a_broken_pipe_to_a_worker_only_delays_a_request(
     server: Faulty, side: str, fault: str
 ) -> None:
     until_answered(server)
-    used = server.books.exact().used
+    used = server.balances.exact().used
     server.inject(side, fault)
     assert server.post().status_code == 200
     assert not server.is_due(side)
-    assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+    assert server.balances.settled(after_s=HOLD_TTL_S) == used + 1
 
 
 @pytest.mark.timeout(900)
@@ -189,11 +189,11 @@ def test_a_photo_that_waits_for_a_failing_start_gets_a_response(server: Faulty) 
 @pytest.mark.timeout(900)
 def test_an_idle_worker_that_is_stopped_is_replaced_by_the_next_request(server: Faulty) -> None:
     until_answered(server)
-    used, worker = server.books.exact().used, server.worker()
+    used, worker = server.balances.exact().used, server.worker()
     os.kill(worker, signal.SIGSTOP)
     assert server.post().status_code == 200
     assert worker not in workers(server.running.process.pid)
-    assert server.books.settled(after_s=HOLD_TTL_S) == used + 1
+    assert server.balances.settled(after_s=HOLD_TTL_S) == used + 1
 
 
 @pytest.mark.timeout(900)
@@ -212,10 +212,10 @@ def test_the_server_works_without_functions_that_other_systems_lack(
     env = environment(tmp_path, model_dir, INJECTED_ABSENCE="1", PYTHONPATH=str(INJECTED))
     store = open_account_store(env["BLUR_ACCOUNTS"])
     with running(tmp_path, env) as started:
-        server = Faulty(started, tmp_path, open_books(store))
+        server = Faulty(started, tmp_path, open_balances(store))
         assert server.post().status_code == 200
         account = requests.get(
-            f"{started.url}/v2/account", headers={"ApiKey": server.books.key}, timeout=WAIT_S
+            f"{started.url}/v2/account", headers={"ApiKey": server.balances.key}, timeout=WAIT_S
         )
         assert account.status_code == 200
         os.kill(server.worker(), signal.SIGKILL)

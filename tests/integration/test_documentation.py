@@ -56,7 +56,7 @@ NOT_TYPED = {
 }
 """Commands that cannot run here, and why; tests/unit/test_documents.py checks their names."""
 
-TELLING = {"json", ""}
+OUTPUT = {"json", ""}
 """Languages of blocks that are not run: responses, diagrams, the text of a query."""
 
 BLOCKS = [
@@ -107,7 +107,7 @@ def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
 
 
 def test_every_documented_block_is_run_or_only_shows_output() -> None:
-    assert {block.language for block in BLOCKS} == {"sh", "python", *TELLING}
+    assert {block.language for block in BLOCKS} == {"sh", "python", *OUTPUT}
     for document in documents.documents():
         fences = re.findall(r"^\s*(?:```|~~~)", documents.read(document), re.MULTILINE)
         assert len(fences) == 2 * len(documents.blocks(document))

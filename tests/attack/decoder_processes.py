@@ -1,7 +1,7 @@
-"""Processes apart, in which the handler opens what may kill it.
+"""Separate processes in which the handler opens files that can crash a decoder.
 
-A decoder in C that is led astray ends its process, or never returns. Here that is seen, told and
-counted, and the next file finds a new process.
+A decoder in C can crash its process or never return. Both are reported and counted, and the next
+file gets a new process.
 """
 
 from __future__ import annotations
@@ -30,22 +30,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from multiprocessing.connection import Connection
 
-CELLS = 2
-GIVEN_UP_S = 120
-"""When a process that does not answer is ended, on a machine however busy."""
-ROOM_BYTES = 12 << 30
-"""Address space of each, so that a file that asks for everything fails here and harms no one."""
+PROCESSES = 2
+TIMEOUT_S = 120
+"""The time after which a process that does not respond is killed, also on a busy machine."""
+ADDRESS_SPACE_BYTES = 12 << 30
+"""Address space of each process, so that a large allocation fails there."""
 LIMIT_S = 10
-"""The longest that any file may take, in seconds of the process's CPU on all of its threads: what
-else the machine has to do is no file's doing."""
+"""The most CPU seconds that a file can take, on all threads of the process."""
 LIMIT_MB = 1769
-"""The most memory that any file may make the process hold: the least that Lambda is given in
-docs/operations.md. What is judged is the most that was resident."""
+"""The limit of resident memory: the smallest Lambda of docs/operations.md."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one file."""
+class Result:
+    """The outcome of one file."""
 
     name: str
     outcome: str
@@ -53,25 +51,25 @@ class Verdict:
     peak_mb: int = 0
 
     @property
-    def is_survived(self) -> bool:
+    def is_handled(self) -> bool:
         """Whether it got a documented response within the limits of time and memory."""
         answered = self.outcome[:1].isdecimal()
         return answered and self.seconds < LIMIT_S and self.peak_mb < LIMIT_MB
 
 
 @dataclass
-class Verdicts:
-    """What became of them all."""
+class Results:
+    """The outcomes of all files."""
 
-    all: list[Verdict] = field(default_factory=list)
+    all: list[Result] = field(default_factory=list)
 
     @property
-    def fallen(self) -> list[Verdict]:
-        """Those that were not survived."""
-        return [verdict for verdict in self.all if not verdict.is_survived]
+    def failures(self) -> list[Result]:
+        """The files with another outcome."""
+        return [result for result in self.all if not result.is_handled]
 
-    def told(self) -> str:
-        """Say how many ended how, and the worst of time and memory, for the page of trials."""
+    def summary(self) -> str:
+        """Summarize the outcomes and the peaks of time and memory, for the row of the trial."""
         ends = Counter(one.outcome[:1] for one in self.all)
         return (
             f"{ends['2']:,} accepted, {ends['4']:,} rejected with a documented 4xx, "
@@ -81,7 +79,7 @@ class Verdicts:
         )
 
 
-class Cell:
+class DecoderProcess:
     """One process at a time, and the pipe to it."""
 
     def __init__(self, model_dir: Path) -> None:
@@ -97,22 +95,22 @@ class Cell:
         self._process = spawn.Process(target=_inside, args=given, daemon=True)
         self._process.start()
         theirs.close()
-        self._pipe.recv()  # it says when it is ready, so that its start is in no file's time
+        self._pipe.recv()  # wait until it is ready, so that its start is not measured
 
-    def judge(self, name: str, image: bytes, fields: dict[str, str] | None) -> Verdict:
+    def judge(self, name: str, image: bytes, fields: dict[str, str] | None) -> Result:
         """Have one file decoded, or with `fields` of a form sent through the whole service."""
         self._pipe.send((image, fields))
         try:
-            if self._pipe.poll(GIVEN_UP_S):
+            if self._pipe.poll(TIMEOUT_S):
                 outcome, seconds, peak_mb = self._pipe.recv()
-                return Verdict(name, outcome, seconds, peak_mb)
-            outcome = "no answer"
+                return Result(name, outcome, seconds, peak_mb)
+            outcome = "no response"
         except EOFError:
             self._process.join()
             outcome = f"ended with {self._process.exitcode}"
         self.close()
         self._start()
-        return Verdict(name, outcome)
+        return Result(name, outcome)
 
     def close(self) -> None:
         """End the process."""
@@ -122,20 +120,17 @@ class Cell:
         self._folder.cleanup()
 
 
-def judged(
+def decode_all(
     files: Iterable[tuple[str, bytes]], model_dir: Path, *, whole_each: int = 1, **fields: str
-) -> Verdicts:
-    """Have every file decoded, and one in so many blurred as `fields` say, by processes apart.
-
-    Of a broken file the service sees no more than its decoder, or no less than of a whole one.
-    """
-    with ThreadPoolExecutor(CELLS) as pool:
-        started = list(pool.map(Cell, [model_dir] * CELLS))
-        free: SimpleQueue[Cell] = SimpleQueue()
+) -> Results:
+    """Decode every file in separate processes, and blur one in `whole_each` with `fields`."""
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        started = list(pool.map(DecoderProcess, [model_dir] * PROCESSES))
+        free: SimpleQueue[DecoderProcess] = SimpleQueue()
         for cell in started:
             free.put(cell)
 
-        def judge(numbered: tuple[int, tuple[str, bytes]]) -> Verdict:
+        def judge(numbered: tuple[int, tuple[str, bytes]]) -> Result:
             cell = free.get()
             number, (name, image) = numbered
             try:
@@ -144,7 +139,7 @@ def judged(
                 free.put(cell)
 
         try:
-            return Verdicts(list(pool.map(judge, enumerate(files))))
+            return Results(list(pool.map(judge, enumerate(files))))
         finally:
             for cell in started:
                 cell.close()
@@ -152,9 +147,9 @@ def judged(
 
 def _inside(pipe: Connection, folder: Path, model_dir: Path) -> None:
     os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
-    resource.setrlimit(resource.RLIMIT_AS, (ROOM_BYTES, ROOM_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     target = Target(folder, model_dir)
-    target(make.blur())  # what is loaded once is no file's doing
+    target(make.blur())  # load everything before the first measurement
     pipe.send("ready")
     while True:
         image, fields = pipe.recv()
@@ -162,7 +157,7 @@ def _inside(pipe: Connection, folder: Path, model_dir: Path) -> None:
         try:
             whole = fields is not None
             outcome = outcome_of(target(blur(image, **fields))) if whole else _decoded(image)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        except Exception as error:  # noqa: BLE001 - every exception is reported
             outcome = f"{error!r}: {target.log.getvalue()}"
         pipe.send((outcome, time.process_time() - started, peak_mb()))
 
@@ -176,6 +171,6 @@ def _decoded(image: bytes) -> str:
 
 
 def peak_mb() -> int:
-    """Return the most memory that this program held; getrusage counts what it was forked from."""
+    """Return the peak memory of this program; getrusage would include its parent's."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) // 1000

@@ -19,7 +19,7 @@ from tests.attack.chunks import (
     tiff,
     zeros,
 )
-from tests.attack.mutants import SIDE_PX, sample
+from tests.attack.damaged_files import SIDE_PX, sample
 from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, saved
 

@@ -1,7 +1,6 @@
-"""What a client may see while something breaks: an answer of the contract, or no answer.
+"""The responses that a client can get during a fault: a documented response, or none.
 
-Anything else - a picture that is none, an error with another shape, a word about the inside -
-fails the trial in which it was seen.
+Anything else fails the trial: an invalid image, an error in another format, internal details.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ INSIDE = re.compile(
     r"traceback|sqlite|boto|dynamo|errno|bucket|127\.0\.0\.1|localhost|\.(py|db)\b|error\b|0x",
     re.IGNORECASE,
 )
-"""What no client is told about."""
+"""Internal details that no message contains."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one request."""
+    """The outcome of one request."""
 
     kind: str
     """`PICTURE`, `BROKEN` or the error's code."""
@@ -40,9 +39,9 @@ class Outcome:
 
 
 def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> Outcome:
-    """Read an answer of `POST /v2/rembg/blur`, and hold it to the contract."""
+    """Parse a response of `POST /v2/rembg/blur` and check it against the API's documentation."""
     named = {name.lower(): value for name, value in headers.items()}
-    # Unknown where a worker died of the call, and where the store did not confirm the charge.
+    # Unknown if a worker died during the call, or if the store did not confirm the charge.
     is_unknown = status in {200, 303, 500} and "x-credits-charged" not in named
     charged = 0 if is_unknown else int(named["x-credits-charged"])
     if status in {200, 303}:
@@ -53,15 +52,15 @@ def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float
     return Outcome(require_error(status, named, error), charged, seconds)
 
 
-def from_proxy(answer: Mapping[str, Any], seconds: float = 0.0) -> Outcome:
-    """Read the handler's own answer, as `outcome` reads a server's."""
-    status, pairs, body = to_reply(answer)
+def from_proxy(response: Mapping[str, Any], seconds: float = 0.0) -> Outcome:
+    """Parse the handler's response, as `outcome` does for a server's."""
+    status, pairs, body = to_reply(response)
     headers = {name.decode(): value.decode() for name, value in pairs}
     return outcome(status, headers, body, seconds)
 
 
 def require_error(status: int, headers: Mapping[str, str], error: Mapping[str, Any]) -> str:
-    """Hold an error to the contract and return its code; the headers' names are lower case."""
+    """Check a documented error and return its code; the names of headers are lower case."""
     code: str = error["code"]
     assert STATUSES[code] == status
     assert set(error) <= {"code", "message", "request_id", "retry_after"}

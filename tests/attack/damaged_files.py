@@ -1,4 +1,4 @@
-"""One small photo in every format that is read, and what is made of it: cut, and bits turned."""
+"""One small photo in every supported format, truncated or with flipped bits."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sample(kind: str) -> bytes:
 
 
 def exif(*, nested: bool) -> bytes:
-    """Return EXIF data that says something of the photo, as a camera does."""
+    """Return EXIF data as a camera writes it."""
     made = Image.Exif()
     made[Base.Orientation] = 6
     made[Base.Make] = "Camera"

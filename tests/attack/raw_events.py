@@ -61,7 +61,7 @@ def attacked(target: Target, event: dict[str, Any]) -> str:
     return outcome
 
 
-def weighed(target: Target, event: dict[str, Any]) -> str:
+def measured(target: Target, event: dict[str, Any]) -> str:
     """Return the outcome of one event, as `attacked` does, and watch its memory besides.
 
     Raises:

@@ -1,4 +1,4 @@
-"""One call of the whole handler, and a fault that begins at a chosen moment of it."""
+"""One call of the whole handler, with a fault that starts at a chosen step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger
 from events import make
-from tests.faults.answers import PICTURE, Outcome, from_proxy
+from tests.faults.responses import PICTURE, Outcome, from_proxy
 
 import blur.app
 from bgblur.serving.proxy import InvocationContext
@@ -18,28 +18,28 @@ from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
 
 if TYPE_CHECKING:
-    from tests.faults.books import Books
+    from tests.faults.balances import Balances
 
     from blur.settings import Settings
 
 Result = tuple[float, int]
-"""How long a call took that met the fault, in seconds, and what was charged for it in all."""
-MOST_S = 10.0
-"""Two calls of a store at two seconds each, the work, and something for a busy machine."""
+"""The seconds that the call with the fault took, and the total charge."""
+MAX_S = 10.0
+"""Two calls of a store at two seconds each, the blurring, and a margin for a busy machine."""
 
-MOMENTS = {
+STEPS_OF_CALL = {
     "reserve": "temporarily_unavailable",
     "claim_record": "temporarily_unavailable",
     "complete_record": PICTURE,
     "settle": PICTURE,
     "refund": "no_subject",
 }
-"""The store's method before which the fault begins, and what the client is answered then."""
+"""The store's method before which the fault starts, and the outcome for the client."""
 
 
 @dataclass
 class Clock:
-    """A clock that stands still until a trial moves it."""
+    """A clock that only a trial moves."""
 
     at_us: Instant
 
@@ -50,8 +50,8 @@ class Clock:
         self.at_us = Instant(self.at_us + round(seconds * SECOND_US))
 
 
-def happened(results: Sequence[Result]) -> str:
-    """Sum up what a trial of all moments has seen, for its row."""
+def summary(results: Sequence[Result]) -> str:
+    """Summarize the results of all steps, for the row of the trial."""
     longest_s, charged = max(took for took, _ in results), sum(used for _, used in results)
     return (
         f"503 before the blurring, the result or the error after it, within {longest_s:.1f} s; "
@@ -60,8 +60,8 @@ def happened(results: Sequence[Result]) -> str:
     )
 
 
-class Tripwire:
-    """A store that breaks what is below it right before one of its methods is called."""
+class FaultyStore:
+    """A store that starts a fault right before one of its methods is called."""
 
     def __init__(self, store: object, method: str, trip: Callable[[], object]) -> None:
         """Call `trip` once, before the first call of `method`."""
@@ -69,7 +69,7 @@ class Tripwire:
         self._method: str | None = method
         self._trip = trip
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of the store
         if name == self._method:
             self._method = None
             self._trip()
@@ -78,15 +78,15 @@ class Tripwire:
 
 @dataclass
 class Caller:
-    """A client of a handler of its own, which sends one call and repeats it."""
+    """A client with its own handler, which sends one call and repeats it."""
 
     handler: Callable[[dict[str, Any], InvocationContext], Any]
-    books: Books
+    balances: Balances
     image: bytes
 
     def call(self, idempotency_key: str = "call-1") -> Outcome:
         """Send the call, under the same `Idempotency-Key` again unless another one is named."""
-        event = make.blur(self.books.key, self.image)
+        event = make.blur(self.balances.key, self.image)
         event["headers"]["Idempotency-Key"] = idempotency_key
         event["multiValueHeaders"]["Idempotency-Key"] = [idempotency_key]
         began = time.monotonic()
@@ -94,36 +94,41 @@ class Caller:
 
 
 def caller(
-    settings: Settings, store: object, books: Books, moment: str, *, clock: Callable[[], Instant]
+    settings: Settings,
+    store: object,
+    balances: Balances,
+    moment: str,
+    *,
+    clock: Callable[[], Instant],
 ) -> Caller:
     """Build a handler on this very store, and a client whose image leads to the moment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blur.app, "open_account_store", lambda _: store)
         handler = blur.app.build_app(settings, clock=clock, logger=Logger(service="faults"))
-    return Caller(handler, books, make.flat() if moment == "refund" else make.jpeg())
+    return Caller(handler, balances, make.flat() if moment == "refund" else make.jpeg())
 
 
-def tried(
+def run_with_fault(
     settings: Settings,
-    store: Tripwire,
-    books: Books,
+    store: FaultyStore,
+    balances: Balances,
     moment: str,
     break_off: Callable[[], object],
 ) -> Result:
-    """Make the call that breaks, mend it and make it again; look at the books after each."""
+    """Make the call with the fault, repair it, repeat the call; check the balances after each."""
     clock = Clock(now())
-    client = caller(settings, store, books, moment, clock=clock)
+    client = caller(settings, store, balances, moment, clock=clock)
     seen = client.call()
-    assert seen.kind == MOMENTS[moment]
-    assert seen.seconds < MOST_S
+    assert seen.kind == STEPS_OF_CALL[moment]
+    assert seen.seconds < MAX_S
     break_off()
-    books.exact(at_us=clock())
+    balances.exact(at_us=clock())
     clock.move(settings.hold_ttl_s + 10)
-    books.exact(at_us=clock())
+    balances.exact(at_us=clock())
     again = client.call()
     assert again.kind == ("no_subject" if moment == "refund" else PICTURE)
     clock.move(settings.hold_ttl_s + 10)
-    account = books.exact(at_us=clock())
+    account = balances.exact(at_us=clock())
     assert account.held == 0
     assert account.used <= (again.kind == PICTURE)
     return seen.seconds, account.used

@@ -1,4 +1,4 @@
-"""One account of a trial and its books, which must be exact whatever breaks.
+"""One account of a trial and its balances, which must be exact whatever breaks.
 
 The store is read past everything that a trial breaks, by a connection of the trial's own.
 """
@@ -27,7 +27,7 @@ DAY_US = 24 * 3600 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Balances:
     """An account, what was put in, and a key to spend it with."""
 
     store: AccountStore
@@ -36,7 +36,7 @@ class Books:
     put_in: int
 
     def exact(self, *, at_us: Instant | None = None) -> Account:
-        """Return the account, whose books add up: balance + held + settled = put in."""
+        """Return the account, whose balances add up: balance + held + settled = put in."""
         read = partial(self.store.read_account, self.account_id, now_us=at_us or now())
         account = with_retries(read)
         assert account.balance + account.held + account.used == self.put_in
@@ -52,13 +52,13 @@ class Books:
         return account.used
 
 
-def open_books(store: AccountStore, put_in: int = 10_000) -> Books:
+def open_balances(store: AccountStore, put_in: int = 10_000) -> Balances:
     """Open an account with so many credits and a key that no rate limit holds up."""
     return with_retries(partial(_opened, store, put_in))
 
 
-def _opened(store: AccountStore, put_in: int) -> Books:
+def _opened(store: AccountStore, put_in: int) -> Balances:
     admin = AccountAdmin(store, secrets.token_bytes, now())
     account_id = admin.create_account("trial", credits=put_in)
     key, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=GENEROUS)
-    return Books(store, account_id, key, put_in)
+    return Balances(store, account_id, key, put_in)
