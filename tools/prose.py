@@ -215,7 +215,7 @@ def _plain(text: str) -> Iterator[Passage]:
 
 
 def _comments(text: str) -> Iterator[Passage]:
-    """Yield what follows `#`, and the text of `echo`."""
+    """Yield comments after `#`, and the text of `echo`."""
     kept = [
         " ".join([*re.findall(r'echo "([^"]*)"', line), *re.findall(r"(?:^|\s)#+ (.*)", line)])
         for line in text.splitlines()

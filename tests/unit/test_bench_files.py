@@ -1,4 +1,4 @@
-"""What `make bench-files` prints of a folder."""
+"""The output of `make bench-files` prints of a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract's errors, and the places that tell of them."""
+"""The contract's errors, and the documents that list them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The locks, the project's metadata and the Makefile say the same thing."""
+"""The locks, the project's metadata and the Makefile agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call of the use case: what is held, charged, given back, kept and told."""
+"""One call of the use case: holds, charges, refunds, storage and responses."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_lambda_does_not_start_if_it_could_lose_a_charged_result(
     "changed",
     [{}, {"BLUR_HOLD_TTL_S": "33"}, {"BLUR_HOLD_TTL_S": "25", "BLUR_TIMEOUT_S": "20"}],
 )
-def test_lambda_starts_with_a_bucket_and_a_hold_that_outlives_the_time_out(
+def test_lambda_starts_with_a_bucket_and_a_hold_longer_than_the_time_out(
     changed: dict[str, str],
 ) -> None:
     assert Settings.from_environ(LAMBDA | changed).media == "s3:media"

@@ -1,4 +1,4 @@
-"""What finds keys and photos in logs finds them in every form, so that finding none means none."""
+"""The search for keys and photos in logs finds them in every form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUOTES = b"'\""
 PHOTO = QUOTES + random.Random(0).randbytes(5_000) + QUOTES
 AS_WRITTEN: dict[str, Callable[[bytes], bytes]] = {
-    "as it is": bytes,
+    "unchanged": bytes,
     "hexadecimal": lambda data: data.hex().encode(),
     "a dictionary that was printed": lambda data: str({"body": data}).encode(),
     "a line of JSON": lambda data: json.dumps({"locals": repr(data)}).encode(),

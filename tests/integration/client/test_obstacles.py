@@ -35,7 +35,7 @@ INTERRUPTIBLE = (sys.executable, "-c", INTERRUPTIBLE_SCRIPT)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere.jpg",), "nowhere.jpg does not exist"),
+        (("missing.jpg",), "missing.jpg does not exist"),
         (("photo.jpg", "-o", "x.gif"), "Unknown output format .gif"),
         (("photo.jpg", "-r", "51"), "51 is not in the range"),
         (("photo.jpg", "-o", "-", "--json"), "--json"),

@@ -39,7 +39,7 @@ def md5(data: bytes) -> str:
 
 
 class Publisher(HTTPServer):
-    """Serves `content` under any path, and can stop short of what it announced."""
+    """Serves `content` under any path, and can send less than it announced."""
 
     content = WEIGHTS
     announced: int | None = None

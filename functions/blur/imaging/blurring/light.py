@@ -84,5 +84,5 @@ def from_linear_u16(light: NDArray[np.uint16]) -> RgbU8:
 
 
 def from_linear_fast(light: RgbF32) -> RgbU8:
-    """Return what `from_linear` returns, by way of 16 bits: a dark sample can differ by a level."""
+    """Return `from_linear`'s result through 16 bits: a dark sample can differ by a level."""
     return from_linear_u16((light * np.float32(_U16) + np.float32(0.5)).astype(np.uint16))

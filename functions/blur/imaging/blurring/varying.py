@@ -49,7 +49,7 @@ MARGIN_CELLS = 3
 def defocus_background_by_row(
     scene: Scene, radius_px: float, kernel: str, shares: AlphaF32
 ) -> RgbU8:
-    """Return what is behind the subject, (H, W, 3), each row blurred by its share of the radius.
+    """Return the background, (H, W, 3), each row blurred by its share of the radius.
 
     `shares` is (H,), 0..1. Rows of 0 are the photo's own, without the subject in mixed pixels.
     """
@@ -115,7 +115,7 @@ def _mix_rows(wider: NDArray[Sample], finer: NDArray[Sample], weights: AlphaF32)
 
 
 MIXERS = {"gaussian": _mix_samples, "bokeh": _mix_light}
-"""By kernel: pictures are mixed in what the kernel adds up, samples or light."""
+"""By kernel: pictures are mixed in the values that the kernel adds, samples or light."""
 
 
 def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:

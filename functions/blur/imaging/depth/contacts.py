@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MIN_AREA = 0.05
 """A smaller component, as a share of the largest, is not a subject: litter, a ball."""
 MAX_GAP = 0.15
-"""Of the height of two components together: what is further apart is not one subject."""
+"""A share of the height of two components together; components further apart are two subjects."""
 MIN_FRAGMENT = 0.01
 """A smaller component is not even a part of a subject."""
 MAX_FOOT_RISE = 0.2
@@ -88,7 +88,7 @@ class Subject:
 def find_subjects(mask: Mask) -> list[Subject]:
     """Return the subjects of a mask, (H, W), the largest first.
 
-    A matte can break between legs and trunk, or where something stands before the subject.
+    A matte can break between legs and trunk, or where an object is in front of the subject.
     Components that are close above each other are therefore one subject.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
@@ -113,7 +113,7 @@ def lower_outline(mask: Mask) -> list[int]:
 
 
 def protrusions(outline: list[int], prominence: float) -> list[int]:
-    """Return the local maxima that stand out from what separates them by `prominence`.
+    """Return the local maxima that are higher than the minima between them by `prominence`.
 
     The largest is always one of them.
     """

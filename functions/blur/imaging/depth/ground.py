@@ -8,11 +8,11 @@ of the focal length: 1 / z is linear in the image's row, for any tilt of the cam
 (R. Labayrade, D. Aubert, J.-P. Tarel, "Real time obstacle detection in stereovision on non flat
 road geometry through v-disparity representation", IV 2002). So the circle of confusion of the
 ground is linear in the row too. It is 0 where the subject in focus touches the ground, and on
-the horizon it is what everything far away has, the radius that the caller asks for.
+the horizon it is that of all distant objects, the radius of the request.
 
-An object as high as the camera reaches up to the horizon, wherever it stands (D. Hoiem, A.
-Efros, M. Hebert, "Putting objects in perspective", CVPR 2006). The camera's height is not
-known. That it is about the subject's own is the guess of `find_ground`.
+An object as high as the camera reaches up to the horizon at any distance (D. Hoiem, A. Efros,
+M. Hebert, "Putting objects in perspective", CVPR 2006). The camera's height is not known. The
+assumption that it is about the subject's height is in `find_ground`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ CAMERA_HEIGHT = 1.0
 MIN_DISTANCE = 0.2
 """Least distance of another subject's contact below the horizon, in the largest one's."""
 PLAUSIBLE_SIZE = (0.3, 3.0)
-"""Height of another subject, relative to the largest one's at the same distance: what is smaller
-does not stand on the ground, such as a ball in the air."""
+"""Height of another subject, relative to the largest one's at the same distance: a smaller one does
+not touch the ground, such as a ball in the air."""
 
 
 class Ground(NamedTuple):
@@ -45,13 +45,13 @@ class Ground(NamedTuple):
     near: float
     """Where the nearest subject touches it."""
     far: float
-    """Where the farthest subject touches it; what is between is in focus."""
+    """Where the farthest subject touches it; the rows between are in focus."""
     horizon: float
     """Where it ends; can be above the picture."""
 
 
 def find_ground(matte: AlphaU8, alpha: AlphaU8 | None = None) -> Ground | None:
-    """Return the ground that the subjects of a matte, (H, W), stand on.
+    """Return the ground under the subjects of a matte, (H, W).
 
     None if it cannot be known: there is no subject, the lower border cuts one off, or the
     photo's own `alpha`, (H, W), leaves nothing under it.

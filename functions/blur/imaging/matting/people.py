@@ -34,7 +34,7 @@ MIN_SALIENT = 0.3
 """Share of a person that is salient at least; others are persons in the background."""
 MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
 """The map of people counts in hesitations if its mean on the persons is at least the first, and if
-persons are at least the second share of what is salient."""
+persons are at least the second share of the salient pixels."""
 PORTRAIT_SALIENT = 0.45, 0.86
 """Share of a portrait that is salient. If it is less, the subject is something else; if it is more,
 only the outlines differ, and that of saliency is better."""

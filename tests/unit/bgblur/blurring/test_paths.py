@@ -104,7 +104,7 @@ def test_a_hyphen_is_standard_input_and_output() -> None:
 @pytest.mark.parametrize(
     ("paths", "output", "message"),
     [
-        (["nowhere.jpg", "one.jpg"], None, "nowhere.jpg does not exist"),
+        (["missing.jpg", "one.jpg"], None, "missing.jpg does not exist"),
         (["album/.git", "album/sub/deep/none"], None, "does not exist"),
         (["-", "one.jpg"], None, "one photo"),
         (["album"], "-", "one photo"),

@@ -56,7 +56,7 @@ def test_a_subject_that_the_matte_breaks_in_two_is_one() -> None:
     assert (subject.top, subject.bottom) == (40, 190)
 
 
-def test_what_is_far_above_a_subject_is_not_a_part_of_it() -> None:
+def test_a_component_far_above_a_subject_is_not_a_part_of_it() -> None:
     person, kite = (100, 190, 80, 120), (5, 45, 70, 130)
     subjects = find_subjects(mask_of(person, kite))
     assert [subject.top for subject in subjects] == [100, 5]

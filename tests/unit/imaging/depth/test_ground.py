@@ -51,7 +51,7 @@ def test_the_farther_of_two_feet_is_in_focus() -> None:
     [(0.5, 0.57, 0.6, 0.65), (0.1, 0.35, 0.6, 0.75)],
     ids=["a ball", "above the horizon"],
 )
-def test_what_cannot_stand_on_the_ground_does_not_widen_the_band(
+def test_a_subject_in_the_air_does_not_widen_the_band(
     floating: tuple[float, float, float, float],
 ) -> None:
     person = (0.3, 0.9, 0.2, 0.3)

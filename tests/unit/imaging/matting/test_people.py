@@ -57,7 +57,7 @@ def test_portrait_that_the_mirrored_photo_does_not_confirm_is_not_added() -> Non
     [box(60, 300, 50, 270), box(60, 320, 50, 200), box(0, 0, 0, 0), PORTRAIT * np.float32(0.8)],
     ids=["above the border", "small at the border", "nobody", "uncertain"],
 )
-def test_other_pictures_keep_what_is_certain_in_saliency(people: AlphaF32) -> None:
+def test_other_pictures_keep_the_certain_pixels_of_saliency(people: AlphaF32) -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, people, never), FACE_ONLY)
 
 
