@@ -18,11 +18,10 @@ import re
 import sys
 import tomllib
 import uuid
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from pins import Pin, read_lock
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements" / "function.txt"
@@ -43,6 +42,35 @@ LICENCES = {
 }
 """The SPDX identifiers (https://spdx.org/licenses/) for other names of licences in packages."""
 IDENTIFIERS = {*LICENCES.values(), "BSD-3-Clause"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A pinned package, and the packages that require it."""
+
+    name: str
+    version: str
+    sha256: tuple[str, ...]
+    """One for each file of the release; the machine decides which file is installed."""
+    required_by: tuple[str, ...]
+
+    @property
+    def purl(self) -> str:
+        """The package's URL (https://github.com/package-url/purl-spec)."""
+        return f"pkg:pypi/{self.name}@{self.version}"
+
+
+def read_lock(text: str) -> list[Pin]:
+    """Parse the text of a lock file."""
+    return list(map(_pin, re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]))
+
+
+def _pin(entry: str) -> Pin:
+    name, version = entry.split(maxsplit=1)[0].split("==")
+    hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
+    _, _, via = entry.partition("# via")
+    required_by = re.findall(r"[a-z0-9.-]*[a-z0-9]$", via, re.MULTILINE)
+    return Pin(name, version, tuple(hashes), tuple(required_by))
 
 
 def package(pin: Pin) -> Component:

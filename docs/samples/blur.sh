@@ -5,12 +5,12 @@ if curl --silent --show-error --fail-with-body -L \
   -H "ApiKey: YOUR_API_KEY" \
   -F "image=@photo.jpg" \
   -F "radius=12" \
-  -o answer \
+  -o response \
   "https://api.example.com/v2/rembg/blur/"
 then
-  mv answer blurred.png
+  mv response blurred.png
 else
-  cat answer >&2
-  rm -f answer
+  cat response >&2
+  rm -f response
   exit 1
 fi

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.integration.client.photos import PHOTO
+from tests.integration.client.shell import PHOTO
 from tests.integration.running import BGBLUR
 
 PHOTOS = {"photo.jpg", "album/a.jpg", "album/sub/b.jpg"}

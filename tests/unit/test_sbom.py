@@ -13,7 +13,7 @@ import pytest
 from tests.documents import ROOT, read
 
 import sbom
-from pins import read_lock
+from sbom import read_lock
 
 LOCK = read("requirements/function.txt")
 MODEL = "u2netp-light"

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from events import make
-from tests.integration.client.photos import PHOTO
-from tests.integration.client.shell import RADIUS, Done, Run
+from tests.integration.client.shell import PHOTO, RADIUS, Done, Run
 from tests.integration.running import BGBLUR
 from tests.integration.storage.conftest import Api, by_link, serve
 

@@ -1,4 +1,4 @@
-"""`bgblur blur` in a shell: its type, arguments and results."""
+"""`bgblur blur` in a shell: its type, arguments, photos and results."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from events import make
 from PIL import Image
-from tests.integration.client.photos import PHOTO
 
 Done = subprocess.CompletedProcess[bytes]
 Run = Callable[..., Done]
 RADIUS = ("-r", "9")
+PHOTO = make.jpeg()
+"""The photo of most tests."""
 
 
 def is_picture(data: bytes, kind: str = "PNG") -> bool:

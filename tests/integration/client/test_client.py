@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from PIL import Image
-from tests.integration.client.photos import PHOTO
+from tests.integration.client.shell import PHOTO
 from tests.integration.client.unreliable import unreliable
 
 from blur.service import STEPS

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.integration.client.photos import PHOTO
-from tests.integration.client.shell import Done, Run, fill, is_picture
+from tests.integration.client.shell import PHOTO, Done, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
 
 from blur.imaging.matting.models import get_model_spec

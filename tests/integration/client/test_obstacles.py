@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from tests.integration.client.photos import PHOTO
-from tests.integration.client.shell import RADIUS, Run, fill, is_picture
+from tests.integration.client.shell import PHOTO, RADIUS, Run, fill, is_picture
 from tests.integration.client.unreliable import unreliable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.client.photos import PHOTO
+from tests.integration.client.shell import PHOTO
 from tests.integration.client.unreliable import DROPPED, LOST, unreliable
 
 from blur_client import BlurClientError, Client, ConnectionFailedError, RetryPolicy

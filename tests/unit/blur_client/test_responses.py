@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import requests
 
+import blur.errors
 from blur_client import ApiError
 from blur_client.errors import ERRORS, UnexpectedResponseError
 from blur_client.responses import parse_blur_result, parse_error, parse_server_timing
@@ -116,3 +117,21 @@ def test_the_wait_doubles_and_is_never_shorter_than_retry_after() -> None:
 def test_a_wait_longer_than_the_policy_allows_gives_up() -> None:
     limited = make_error("rate_limit_exceeded", 429, retry_after=61)
     assert RetryPolicy(max_wait_s=60).wait_s(limited, 0, 0.5) is None
+
+
+def service_errors() -> dict[str, type[blur.errors.ApiError]]:
+    classes = [blur.errors.ApiError]
+    for kind in classes:
+        classes += kind.__subclasses__()
+    return {kind.code: kind for kind in classes if "code" in vars(kind)}
+
+
+def test_every_code_of_the_service_has_a_class_with_the_same_name() -> None:
+    names = {code: kind.__name__ for code, kind in service_errors().items()}
+    assert names
+    assert {code: ERRORS[code].__name__ for code in names} == names
+
+
+def test_all_error_classes_are_different_api_errors() -> None:
+    assert all(issubclass(kind, ApiError) for kind in ERRORS.values())
+    assert len(set(ERRORS.values())) == len(ERRORS)

@@ -7,8 +7,10 @@ import pytest
 from rich.console import Console
 
 from bgblur.blurring.batch import Job
+from bgblur.blurring.engines import STEPS
 from bgblur.blurring.paths import Task
 from bgblur.blurring.progress import Display
+from blur.imaging import pipeline
 
 
 class Terminal:
@@ -157,3 +159,9 @@ def test_a_file_name_cannot_control_the_terminal(terminal: Terminal) -> None:
         assert terminal.lines()[-1] == "evil?[2J?[red]?.jpg"
         [row] = drawn(display, terminal, [job(evil)], 0)
     assert row.startswith("evil?[2J?[red]?.jpg")
+
+
+def test_every_imaging_step_has_a_label_and_a_position_in_the_bar() -> None:
+    assert tuple(STEPS) == pipeline.STEPS
+    shares = [share for _, share in STEPS.values()]
+    assert shares == sorted(shares)
