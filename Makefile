@@ -37,7 +37,7 @@ endif
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test test-unit samples browser e2e check prose model dist image calibrate gallery \
-	openapi bench bench-quality bench-models bench-files load reliability results mutants sbom \
+	openapi bench bench-quality bench-models bench-files bench-ground load reliability results mutants sbom \
 	audit lock clean FORCE
 FORCE:
 
@@ -129,6 +129,10 @@ bench-quality: $(TEST_READY) model ## Measure the quality of mattes and edges: D
 
 bench-models: $(TEST_READY) model ## Measure other models, such as IS-Net from npm: DATA=folder
 	@$(BENCH)/models.py "$(DATA)"
+
+bench-ground: $(TEST_READY) model ## Compare depth=ground with a lens, and with depth=flat
+	@$(BENCH)/ground.py
+	@$(RESULTS)
 
 load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the embedded server
 	@TRIALS=full $(BENCH)/load.py

@@ -28,8 +28,12 @@ def opened() -> Model:
 
 
 def blurring(
-    model: Model, data: bytes, radius_px: int = 10, kernel: str = "gaussian"
+    model: Model,
+    data: bytes,
+    radius_px: int = 10,
+    kernel: str = "gaussian",
+    depth: str = "flat",
 ) -> Callable[[], object]:
     """Return a function that blurs a photo once, to PNG."""
-    options = BlurOptions(radius_px=radius_px, kernel=kernel)
+    options = BlurOptions(radius_px=radius_px, kernel=kernel, depth=depth)
     return lambda: blur_photo(data, options, model=model, max_pixels=NO_LIMIT)

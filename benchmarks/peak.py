@@ -1,6 +1,6 @@
 """Blur one photo in a separate process and print its peak memory in MiB.
 
-python benchmarks/peak.py ours|naive WIDTH HEIGHT
+python benchmarks/peak.py flat|ground|naive WIDTH HEIGHT
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def main(who: str, width: int, height: int) -> None:
     if who == "naive":
         Naive.open()(data, 10)
     else:
-        ours(data)
+        ours(data, who)
     print(peak_mib())
 
 
@@ -36,11 +36,11 @@ def photo_of_child(width: int, height: int) -> bytes:
         return pool.apply(photo, (width, height))
 
 
-def ours(data: bytes) -> None:
+def ours(data: bytes, depth: str) -> None:
     """Blur it as the function does."""
     from ours import blurring, opened  # noqa: PLC0415 - only this side pays for it
 
-    blurring(opened(), data)()
+    blurring(opened(), data, depth=depth)()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """A background whose blur changes from row to row, such as the ground before a lens.
 
 The background is blurred with a few radii in equal ratios, down to one that is nearly sharp. Each
-row is then a mixture of the two nearest. Mixing two blurs of variance a and b in the shares w and
-1 - w gives a blur of variance w * a + (1 - w) * b, so w follows from the variance that the row
-needs, and the blur changes smoothly from row to row.
+row is then a mixture of the two nearest, so that the blur changes smoothly from row to row.
 
 A level is computed only in the rows that need it, on a grid as coarse as its radius allows, and
 mixed there. So most of the cost is that of the widest one.
@@ -11,7 +9,7 @@ mixed there. So most of the cost is that of the widest one.
 
 from __future__ import annotations
 
-from math import ceil, log
+from math import ceil, log, sqrt
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -36,10 +34,15 @@ if TYPE_CHECKING:
     from blur.imaging.blurring.lens import Lens
     from blur.imaging.compositing.scene import Scene
 
-FINEST_PX = 1.75
-"""Radius of the finest level: of two pixels, with the sharp photo they are not seen as two."""
+FINEST_PX = (0.87, 1.75)
+"""Radius of the finest level, up to 3 and from 12 megapixels: a finer one would take much time in a
+large photo, which is seldom looked at pixel by pixel."""
+FINEST_SHARE = 1 / 2000
+"""The same in between, as a share of the side of a square photo."""
 MAX_RATIO = 2.5
 """Of the radii of two levels, at most."""
+PIXEL_VARIANCE = 0.25
+"""Of the blur that the pixels of a sharp photo have already."""
 MIN_SIGMA_CELLS = 0.87
 """Standard deviations in cells of all levels but the widest, which is as in a uniform blur."""
 MARGIN_CELLS = 3
@@ -53,7 +56,7 @@ def defocus_background_by_row(
 
     `shares` is (H,), 0..1. Rows of 0 are the photo's own, without the subject in mixed pixels.
     """
-    lens, levels = KERNELS[kernel](radius_px), _levels(radius_px)
+    lens, levels = KERNELS[kernel](radius_px), _levels(radius_px, scene.shape)
     cell_px = lens.cell_px
     sharp = layer_cells(scene, Layer.BACKGROUND, cell_px)
     picture = np.zeros_like(sharp.colours)
@@ -69,24 +72,44 @@ def defocus_background_by_row(
         rows = _by_cell(shares, cell_px, picture.shape[0])
         for band in _bands((rows > finer) & (rows < wider)):
             level = _blurred_rows(scene, lens, band, cells)
-            _mix(picture[band], level, _weights(rows[band], share, wider), kernel)
+            _mix(
+                picture[band],
+                level,
+                _weights(radius_px * rows[band], sigma_px, radius_px * wider),
+                kernel,
+            )
     picture = _upscale(picture, cell_px, 1, scene.shape)
     for band in _bands(shares < levels[-1]):
         sharp = layer_cells(scene.crop_rows(band), Layer.BACKGROUND, 1)
-        _mix(picture[band], sharp.colours, _weights(shares[band], 0, levels[-1]), kernel)
+        _mix(
+            picture[band],
+            sharp.colours,
+            _weights(radius_px * shares[band], 0, radius_px * levels[-1]),
+            kernel,
+        )
     return picture
 
 
-def _levels(radius_px: float) -> list[float]:
+def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
     """Return the shares of the radius of all levels, from 1 down, in equal ratios."""
-    count = max(0, ceil(log(radius_px / FINEST_PX, MAX_RATIO)))
-    return [(FINEST_PX / radius_px) ** (level / max(1, count)) for level in range(count + 1)]
+    least, most = FINEST_PX
+    finest_px = min(most, max(least, FINEST_SHARE * sqrt(shape[0] * shape[1])))
+    count = max(0, ceil(log(radius_px / finest_px, MAX_RATIO)))
+    return [(finest_px / radius_px) ** (level / max(1, count)) for level in range(count + 1)]
 
 
-def _weights(shares: AlphaF32, finer: float, wider: float) -> AlphaF32:
-    """Return the share of the wider of two blurs that gives each row the variance it needs."""
-    weights: AlphaF32 = np.clip((shares**2 - finer**2) / (wider**2 - finer**2), 0, 1)
-    return weights
+def _weights(sigmas_px: AlphaF32, finer_px: float, wider_px: float) -> AlphaF32:
+    """Return the share of the wider of two blurs in the mixture that is nearest to each sigma.
+
+    That is the least mean square error for pictures with the spectrum of natural images, 1 / f**2
+    (D. Field, JOSA A 4(12), 1987). With x = f**2 and variances a, b and t of the wider, the finer
+    and the wanted Gaussian it is the integral of (T - B)(A - B) / x over that of (A - B)**2 / x,
+    which are logarithms (Frullani).
+    """
+    t, b, a = (sigma**2 + PIXEL_VARIANCE for sigma in (sigmas_px, finer_px, wider_px))
+    weights = np.log((t + b) * (a + b) / (2 * b * (t + a))) / np.log((a + b) ** 2 / (4 * a * b))
+    clipped: AlphaF32 = np.clip(weights, 0, 1)
+    return clipped
 
 
 def _mix(wider: RgbU8, finer: RgbU8, weights: AlphaF32, kernel: str) -> None:

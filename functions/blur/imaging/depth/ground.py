@@ -76,7 +76,7 @@ def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
     """Return each row's share of the radius, (height,), 0..1."""
     row = (np.arange(height) + 0.5) / height
     behind = (ground.far - row) / (ground.far - ground.horizon)
-    before = (row - ground.near) / (ground.near - ground.horizon)
+    before = (row - ground.near) / (ground.far - ground.horizon)
     share: AlphaF32 = np.clip(np.maximum(behind, before), 0, 1).astype(np.float32)
     return share
 

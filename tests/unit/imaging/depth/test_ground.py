@@ -96,3 +96,10 @@ def test_the_circle_of_confusion_is_that_of_a_plane_before_a_lens() -> None:
     lens = np.abs(1 / focus_distance - 1 / distance) * focus_distance  # 1 at infinity
     shares = circle_of_confusion(Ground(contact, contact, horizon), 1000)
     np.testing.assert_allclose(shares, np.clip(lens, 0, 1), atol=1e-6)
+
+
+def test_the_blur_grows_equally_fast_behind_and_before_what_is_in_focus() -> None:
+    shares = circle_of_confusion(Ground(0.8, 0.6, 0.2), 1000)
+    behind, before = shares[590 - 50] - shares[590], shares[810 + 50] - shares[810]
+    assert behind == pytest.approx(before, abs=1e-5)
+    assert behind == pytest.approx(0.05 / 0.4, abs=1e-5)

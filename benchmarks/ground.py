@@ -1,0 +1,240 @@
+"""How far `depth=ground` is from a lens, and what it costs.
+
+    make bench-ground
+
+On rendered scenes with known geometry (`ground_scenes`) and on a photo with measured disparity,
+`flat` and `ground` are compared with an ideal layered lens blur. The true alpha is given to both,
+so that only the circle of confusion and the blur are compared. Errors are means of absolute
+differences: of the circle of confusion in shares of the radius, of the pictures in 8-bit levels.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import report
+from ground_scenes import GROUNDS, Rendered, Subject, World, layered_blur, render
+from ours import NO_LIMIT, opened
+from paired import milliseconds, paired, ratio
+from scipy.ndimage import distance_transform_edt
+from skimage import data
+from subjects import photo
+
+from blur.imaging.arrays import OPAQUE, to_alpha_f32
+from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.compositing.composite import composite
+from blur.imaging.compositing.scene import Scene
+from blur.imaging.decode.decoder import decode
+from blur.imaging.depth.ground import circle_of_confusion, find_ground
+from blur.imaging.matting.matte import find_matte
+from blur.imaging.pipeline import DEPTHS, blur_background
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import AlphaU8, FloatArray, RgbU8
+
+RADIUS_PX = 12
+BACKGROUND, FLOOR, COST, MEMORY_MIB = 0.5, 0.2, 1.6, 60
+"""The targets: at most so many times the error and the time of `flat`, and so much memory more."""
+ROUNDS = 7
+
+PERSON, HORSE = Subject("person", 1.65, 5.0), Subject("horse", 1.6, 5.0, 0.4, depth_m=1.1)
+
+
+def worlds() -> dict[str, list[World]]:
+    """Return the scenes by what they show."""
+    family = (Subject("person", 1.7, 5.5, 0.7), Subject("person", 1.65, 4.0, -0.7))
+    bicycle, product = Subject("bicycle", 1.1, 4.0), Subject("box", 0.5, 2.5)
+    both = (-5, 5)
+    return {
+        "camera as high as the subject": [
+            World((subject,), ground) for ground in GROUNDS for subject in (PERSON, HORSE)
+        ],
+        "two people at different distances": [World(family, ground) for ground in GROUNDS],
+        "bicycle, 1.1 m": [World((bicycle,), ground) for ground in GROUNDS],
+        "box, 0.5 m, from above": [World((product,), each, horizon=-0.1) for each in GROUNDS],
+        "camera rolled by 5 degrees": [World((PERSON,), roll_deg=angle) for angle in both],
+        "ground rises or falls by 5 degrees": [World((PERSON,), slope_deg=each) for each in both],
+        "person on a step of 0.3 m": [World((PERSON,), each, step_m=0.3) for each in GROUNDS[:2]],
+        "wall 2 m behind the person": [World((PERSON,), each, backdrop_m=7.0) for each in GROUNDS],
+        "box in the air": [World((product._replace(distance_m=5.0, raised_m=1.0),))],
+    }
+
+
+FOLLOW_THE_MODEL = ("camera as high as the subject", "two people at different distances")
+FAILURES = ("wall 2 m behind the person", "box in the air")
+"""Scenes that the model is wrong about: measured, without a target."""
+
+
+class Errors(NamedTuple):
+    """Mean errors of one way to blur."""
+
+    confusion: float
+    background: float
+    floor: float
+
+
+def compare(scene: Scene, truth: Rendered, ideal: RgbU8) -> tuple[Errors, Errors]:
+    """Return the errors of `flat` and of `ground`."""
+    ground = find_ground(scene.matte)
+    height, _ = scene.shape
+    uniform = np.ones(height, np.float32)
+    shares = uniform if ground is None else circle_of_confusion(ground, height)
+    behind = scene.matte == 0
+    areas = (behind, behind & truth.is_floor)
+    return (
+        _errors(blur_background(scene, RADIUS_PX), uniform, (truth, ideal), areas),
+        _errors(blur_background(scene, RADIUS_PX, ground=ground), shares, (truth, ideal), areas),
+    )
+
+
+def _errors(
+    result: RgbU8,
+    shares: FloatArray,
+    truth: tuple[Rendered, RgbU8],
+    areas: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+) -> Errors:
+    rendered, ideal = truth
+    behind, floor = areas
+    off = np.abs(result.astype(float) - ideal).mean(axis=2)
+    confusion = np.abs(shares[:, np.newaxis] - rendered.confusion)
+    return Errors(*(float(each.mean()) for each in (confusion[behind], off[behind], off[floor])))
+
+
+def on_rendered_scenes() -> str:
+    """Compare on all scenes."""
+    rows = []
+    for name, group in worlds().items():
+        pairs = []
+        for world in group:
+            truth = render(world)
+            scene = Scene.decompose(truth.photo, truth.alpha)
+            pairs.append(compare(scene, truth, truth.ideal(RADIUS_PX)))
+        target = "" if name in FAILURES else "at most 1 x"
+        if name in FOLLOW_THE_MODEL:
+            target = f"at most {BACKGROUND} x, {FLOOR} x"
+        rows.append(_row(name, pairs, target))
+    return report.table(HEAD, rows)
+
+
+HEAD = ("flat → ground", "circle of confusion", "background", "floor", "target")
+
+
+def _row(name: str, pairs: list[tuple[Errors, Errors]], target: str) -> tuple[str, ...]:
+    flat, ground = (Errors(*np.mean(each, axis=0)) for each in zip(*pairs, strict=True))
+    levels = (
+        f"{one:.2f} → {other:.2f} = {other / one:.2f} x"
+        for one, other in zip(flat[1:], ground[1:], strict=True)
+    )
+    return (name, f"{flat.confusion:.2f} → {ground.confusion:.2f}", *levels, target)
+
+
+def on_a_photo() -> str:
+    """Compare on the motorcycle of Middlebury's stereo set, whose disparity was measured.
+
+    D. Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth",
+    GCPR 2014. Disparity is linear in 1 / z; the matte is the model's.
+    """
+    left, _, disparity = getattr(data, "stereo_motorcycle")()  # noqa: B009 - it has no types
+    picture = np.ascontiguousarray(left)
+    matte = find_matte(opened(), picture)
+    known = np.isfinite(disparity)
+    floor = _fit_floor(disparity, known & (matte == 0))
+    confusion = _confusion(_fill(disparity, known), floor, matte)
+    blurred = layered_blur(picture, confusion, RADIUS_PX, 1 - to_alpha_f32(matte))
+    is_floor = known & (np.abs(disparity - floor) < 1)
+    truth = Rendered(picture, picture, matte, confusion, is_floor)
+    errors = compare(Scene.decompose(picture, matte), truth, composite(picture, blurred, matte))
+    return report.table(HEAD, [_row("motorcycle on a garage floor", [errors], "at most 1 x")])
+
+
+def _fit_floor(disparity: FloatArray, is_background: NDArray[np.bool_]) -> FloatArray:
+    """Return the disparity of the plane that most of the picture's lower half shows, (H, W)."""
+    rows, columns = np.mgrid[: disparity.shape[0], : disparity.shape[1]]
+    terms = np.stack((rows, columns, np.ones_like(rows)), axis=-1).astype(float)
+    inside = is_background & (rows > disparity.shape[0] / 2)
+    for _ in range(5):
+        plane = np.linalg.lstsq(terms[inside], disparity[inside], rcond=None)[0]
+        inside = is_background & (np.abs(disparity - terms @ plane) < 1)
+    fitted: FloatArray = terms @ plane
+    return fitted
+
+
+def _confusion(disparity: FloatArray, floor: FloatArray, matte: AlphaU8) -> FloatArray:
+    """Focus on the floor under the subject, and take the whole radius for the farthest 1 %."""
+    opaque = matte > OPAQUE // 2
+    row = int(np.flatnonzero(opaque.any(axis=1))[-1])
+    focus = floor[row, int(np.median(np.flatnonzero(opaque[row])))]
+    farthest = np.percentile(disparity[matte == 0], 1)
+    shares = np.abs(disparity - focus) / (focus - farthest)
+    confusion: FloatArray = np.clip(shares, 0, 1).astype(np.float32)
+    return confusion
+
+
+def _fill(disparity: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
+    """Fill unknown pixels with the nearest known ones."""
+    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    filled: FloatArray = disparity[tuple(nearest)]
+    return filled
+
+
+def cost() -> str:
+    """Compare the blur step and the peak memory at 12 megapixels with those of `flat`."""
+    opened()
+    pixels = decode(photo(4000, 3000), max_pixels=NO_LIMIT).pixels
+    y, x = np.mgrid[:3000, :4000]
+    circle = (800 - np.hypot((x - 2000) * 1.5, y - 1500)) / 20  # half of the height
+    scene = Scene.decompose(pixels, (255 * np.clip(circle, 0, 1)).astype(np.uint8))
+    rows: list[tuple[str, ...]] = []
+    for kernel in KERNELS:
+        for radius_px in (10, 50):
+            times = paired(
+                ROUNDS,
+                flat=partial(blur_background, scene, radius_px, kernel),
+                ground=partial(_with_ground, scene, radius_px, kernel),
+            )
+            part = f"{ratio(times['ground'], times['flat']):.2f} x"
+            both = map(milliseconds, times.values())
+            rows.append((f"{kernel} {radius_px}, ms", *both, part, f"at most {COST} x"))
+    flat, ground = (_peak_mib(depth) for depth in DEPTHS)
+    peaks = (f"{flat:.0f}", f"{ground:.0f}", f"{ground - flat:+.0f}")
+    rows.append(("peak memory, MiB", *peaks, f"at most +{MEMORY_MIB}"))
+    return report.table(("4000 x 3000", "flat", "ground", "", "target"), rows)
+
+
+def _with_ground(scene: Scene, radius_px: float, kernel: str) -> RgbU8:
+    ground = find_ground(scene.matte)
+    if ground is None:
+        message = "the subject stands on no ground"
+        raise RuntimeError(message)
+    return blur_background(scene, radius_px, kernel, ground)
+
+
+def _peak_mib(depth: str) -> float:
+    script = Path(__file__).with_name("peak.py")
+    command = [sys.executable, str(script), depth, "4000", "3000"]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - our own script
+
+
+def main() -> None:
+    """Measure everything and store the results."""
+    for title in sys.argv[1:] or PARTS:
+        report.publish(title, PARTS[title]())
+
+
+PARTS = {
+    "Depth on rendered scenes": on_rendered_scenes,
+    "Depth on a photo": on_a_photo,
+    "Cost of depth": cost,
+}
+"""By the title of a section, what measures it."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,336 @@
+"""Rendered scenes with known geometry: subjects that stand on textured ground before a backdrop.
+
+The camera is a pinhole at the height 1.6, in metres, tilted so that the horizon is at a given row.
+The circle of confusion of a point at the distance z is |1 / f - 1 / z|, in shares of that of the
+farthest thing in the scene, for the distance f of the subject. The ideal picture is a layered lens
+blur: the background is divided by its circle of confusion into thin layers, each is blurred with
+its own radius, and the sharp subject is composited over their sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import cv2
+import numpy as np
+from skimage import data
+
+from blur.imaging.compositing.composite import composite
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Sample = TypeVar("Sample", np.uint8, np.float32)
+
+    from blur.imaging.arrays import AlphaU8, FloatArray, RgbU8
+
+WIDTH, HEIGHT = 640, 480
+FOCAL_PX = 600.0
+CAMERA_M = 1.6
+GROUNDS = ("brick", "grass", "gravel")
+FAR_M = 1e5
+TILE_M = 1.5
+"""The side of a texture on the ground."""
+OVERSAMPLING = 2
+LAYERS = 24
+HALF = 0.5
+LEVEL = 1e-4
+"""A direction this little below the horizon meets no ground."""
+STEP_M = 1.2
+"""Half of the width of a step."""
+"""Layers of the ideal blur."""
+
+
+class Subject(NamedTuple):
+    """A flat, upright subject."""
+
+    shape: str
+    """One of `SHAPES`."""
+    height_m: float
+    distance_m: float
+    side_m: float = 0.0
+    """To the right of the camera."""
+    raised_m: float = 0.0
+    """Above the ground."""
+    depth_m: float = 0.0
+    """How far behind `distance_m` its farthest foot is."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What the camera sees."""
+
+    subjects: tuple[Subject, ...]
+    ground: str = "brick"
+    backdrop_m: float = 1000.0
+    """The distance of the wall that ends the ground."""
+    horizon: float = 0.3
+    """The row of the horizon on level ground, in shares of the picture's height."""
+    roll_deg: float = 0.0
+    """The camera turned about its axis."""
+    slope_deg: float = 0.0
+    """The ground rises away from the camera."""
+    step_m: float = 0.0
+    """The height of a step on which the first subject stands."""
+
+
+class Rendered(NamedTuple):
+    """A photo whose ideal result can be computed."""
+
+    photo: RgbU8
+    background: RgbU8
+    alpha: AlphaU8
+    confusion: FloatArray
+    """The background's circle of confusion, (H, W), 0..1."""
+    is_floor: NDArray[np.bool_]
+
+    def ideal(self, radius_px: float) -> RgbU8:
+        """Return the picture of a lens that blurs the farthest things with this radius."""
+        blurred = layered_blur(self.background, self.confusion, radius_px)
+        return composite(self.photo, blurred, self.alpha)
+
+
+def layered_blur(
+    background: RgbU8, confusion: FloatArray, radius_px: float, weights: FloatArray | None = None
+) -> RgbU8:
+    """Blur each pixel by its own share of the radius, spread from where it is."""
+    depths = np.linspace(0, 1, LAYERS + 1, dtype=np.float32)
+    visible = np.ones_like(confusion) if weights is None else weights
+    colours = np.zeros(background.shape, np.float32)
+    total = np.zeros(confusion.shape, np.float32)
+    for depth in depths:
+        share = np.maximum(0, 1 - np.abs(confusion - depth) * LAYERS) * visible
+        if share.any():
+            layer = np.dstack((background * share[..., np.newaxis], share))
+            sigma = float(depth * radius_px)
+            if sigma > 0.2:  # noqa: PLR2004 - a narrower Gaussian is one pixel
+                layer = cv2.GaussianBlur(layer, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+            colours += layer[..., :3]
+            total += layer[..., 3]
+    mean = colours / np.maximum(total, 1e-6)[..., np.newaxis]
+    result: RgbU8 = np.clip(np.rint(mean), 0, 255).astype(np.uint8)
+    return result
+
+
+def render(world: World) -> Rendered:
+    """Take the photo."""
+    rays = _rays(world)
+    distance, is_floor, texture = _trace(world, rays)
+    inverse = 1 / np.maximum(distance, 0.1)
+    in_focus = [1 / each for subject in world.subjects for each in _extent(world, subject)]
+    off = np.maximum(np.maximum(inverse - max(in_focus), min(in_focus) - inverse), 0)
+    confusion = np.clip(off / (min(in_focus) - inverse.min()), 0, 1)
+    background = _shrink(texture)
+    photo, alpha = background, np.zeros((HEIGHT, WIDTH), np.uint8)
+    for subject in sorted(world.subjects, key=lambda subject: -subject.distance_m):
+        colours, cover = _billboard(world, subject)
+        photo, alpha = composite(colours, photo, cover), np.maximum(alpha, cover)
+    small = _shrink(confusion.astype(np.float32))
+    return Rendered(photo, background, alpha, small, _shrink(is_floor.astype(np.float32)) > HALF)
+
+
+def _extent(world: World, subject: Subject) -> tuple[float, float]:
+    """Return the distances of the nearest and the farthest foot along the camera's axis."""
+    near, far = subject.distance_m, subject.distance_m + subject.depth_m
+    feet = ((subject.side_m, _foot(world, subject, away), away) for away in (near, far))
+    nearest, farthest = (_to_camera(world, foot)[2] for foot in feet)
+    return nearest, farthest
+
+
+def _foot(world: World, subject: Subject, away: float) -> float:
+    """Return how far below the camera a subject stands at a distance."""
+    step = world.step_m if subject is world.subjects[0] else 0.0
+    rise = away * float(np.tan(np.deg2rad(world.slope_deg)))
+    return CAMERA_M - subject.raised_m - step - rise
+
+
+def _rays(world: World) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the directions of the pixels in the world, right, down and away."""
+    rows, columns = np.mgrid[: HEIGHT * OVERSAMPLING, : WIDTH * OVERSAMPLING].astype(np.float32)
+    x = ((columns + 0.5) / OVERSAMPLING - WIDTH / 2) / FOCAL_PX
+    y = ((rows + 0.5) / OVERSAMPLING - HEIGHT / 2) / FOCAL_PX
+    turn = np.deg2rad(world.roll_deg)
+    x, y = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
+    tilt = _tilt(world)
+    return x, y * np.cos(tilt) + np.sin(tilt), np.cos(tilt) - y * np.sin(tilt)
+
+
+def _tilt(world: World) -> float:
+    """Return how far the camera looks down, in radians."""
+    return float(np.arctan((0.5 - world.horizon) * HEIGHT / FOCAL_PX))
+
+
+def _trace(
+    world: World, rays: tuple[FloatArray, FloatArray, FloatArray]
+) -> tuple[FloatArray, NDArray[np.bool_], RgbU8]:
+    """Return each pixel's distance along the camera's axis, whether it is floor, and its colour."""
+    x, y, z = rays
+    rise = float(np.tan(np.deg2rad(world.slope_deg)))
+    wall = world.backdrop_m / np.maximum(z, 1e-3)
+    below = y + rise * z
+    floor = np.where(below > LEVEL, CAMERA_M / np.maximum(below, LEVEL), FAR_M)
+    is_floor = floor < wall
+    distance: FloatArray = np.where(is_floor, floor, wall).astype(np.float32)
+    colours = np.where(
+        is_floor[..., np.newaxis],
+        _ground_colours(world.ground, x * distance, z * distance, distance),
+        _backdrop_colours(x * distance, y * distance, world.backdrop_m),
+    )
+    if world.step_m:
+        first = world.subjects[0]
+        near, far = first.distance_m - 0.4, first.distance_m + 0.4
+        top: FloatArray = np.where(
+            y > LEVEL, (CAMERA_M - world.step_m) / np.maximum(y, LEVEL), FAR_M
+        ).astype(np.float32)
+        front: FloatArray = (near / np.maximum(z, 1e-3)).astype(np.float32)
+        is_top = (z * top > near) & (z * top < far) & (np.abs(x * top - first.side_m) < STEP_M)
+        is_front = (np.abs(x * front - first.side_m) < STEP_M) & (
+            y * front > CAMERA_M - world.step_m
+        )
+        is_front &= y * front < CAMERA_M
+        for hit, depth in ((is_front, front), (is_top, top)):
+            distance = np.where(hit, depth, distance)
+            stone = _ground_colours("gravel", x * depth, z * depth + y * depth, depth)
+            colours = np.where(hit[..., np.newaxis], stone, colours)
+            is_floor = is_floor | hit
+    return distance, is_floor, colours
+
+
+@cache
+def _texture(name: str) -> RgbU8:
+    picture: RgbU8 = np.array(getattr(data, name)())
+    is_grey = name in GROUNDS
+    return np.dstack([picture] * 3) if is_grey else picture
+
+
+def _ground_colours(name: str, right: FloatArray, away: FloatArray, far: FloatArray) -> RgbU8:
+    """Look up a tiled texture, in copies as coarse as the distance needs."""
+    picture = _texture(name)
+    texels_per_m = picture.shape[0] / TILE_M
+    footprint = np.clip(far, 0.1, 1e4) / FOCAL_PX / OVERSAMPLING * texels_per_m
+    level = np.clip(np.rint(np.log2(np.maximum(footprint * 2, 1))), 0, 7)
+    colours = np.zeros((*right.shape, 3), np.uint8)
+    for step in range(8):
+        if not (level == step).any():
+            continue
+        coarse = cv2.resize(picture, None, fx=0.5**step, fy=0.5**step, interpolation=cv2.INTER_AREA)
+        side = coarse.shape[0]
+        u, v = (((axis / TILE_M * side) % side).astype(np.float32) for axis in (right, away))
+        found = cv2.remap(coarse, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        colours = np.where((level == step)[..., np.newaxis], found, colours)
+    return colours
+
+
+def _backdrop_colours(right: FloatArray, down: FloatArray, away: float) -> RgbU8:
+    """Put a photo on the wall, mirrored again and again."""
+    picture = _texture("coffee")
+    height_m = away * 0.6
+    scale = picture.shape[0] / height_m
+    u = (right * scale + picture.shape[1] / 2).astype(np.float32)
+    v = ((down - CAMERA_M) * scale + picture.shape[0]).astype(np.float32)
+    size_x, size_y = picture.shape[1] - 1, picture.shape[0] - 1
+    u, v = size_x - np.abs(u % (2 * size_x) - size_x), size_y - np.abs(v % (2 * size_y) - size_y)
+    colours: RgbU8 = cv2.remap(picture, u, v, cv2.INTER_LINEAR)
+    return colours
+
+
+def _billboard(world: World, subject: Subject) -> tuple[RgbU8, AlphaU8]:
+    """Return a subject's colours and alpha in the picture."""
+    mask, colours = SHAPES[subject.shape]()
+    height, width = mask.shape
+    wide_m = subject.height_m * width / height
+    left, right = subject.side_m - wide_m / 2, subject.side_m + wide_m / 2
+    foot = _foot(world, subject, subject.distance_m)
+    head = foot - subject.height_m
+    corners = [
+        _project(world, (across, down, subject.distance_m))
+        for across, down in ((left, head), (right, head), (right, foot), (left, foot))
+    ]
+    source = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    transform = cv2.getPerspectiveTransform(source, np.array(corners, np.float32) * OVERSAMPLING)
+    size = (WIDTH * OVERSAMPLING, HEIGHT * OVERSAMPLING)
+    flags = {"flags": cv2.INTER_LINEAR}
+    cover = cv2.warpPerspective(mask, transform, size, borderValue=0, **flags)
+    painted = cv2.warpPerspective(
+        colours, transform, size, borderMode=cv2.BORDER_REPLICATE, **flags
+    )
+    return _shrink(painted), _shrink(cover)
+
+
+def _to_camera(world: World, point: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return a point of the world as the tilted camera sees it: right, down and away."""
+    x, down, away = point
+    cos, sin = float(np.cos(_tilt(world))), float(np.sin(_tilt(world)))
+    return x, down * cos - away * sin, down * sin + away * cos
+
+
+def _project(world: World, point: tuple[float, float, float]) -> tuple[float, float]:
+    """Return a point's place in the picture: `_rays` inverted."""
+    x, y, z = _to_camera(world, point)
+    turn = np.deg2rad(world.roll_deg)
+    x, y = x / z, y / z
+    x, y = x * np.cos(turn) + y * np.sin(turn), -x * np.sin(turn) + y * np.cos(turn)
+    return WIDTH / 2 + FOCAL_PX * x, HEIGHT / 2 + FOCAL_PX * y
+
+
+def _person() -> tuple[AlphaU8, RgbU8]:
+    mask = np.zeros((1600, 640), np.uint8)
+    cv2.ellipse(mask, (320, 130), (95, 125), 0, 0, 360, 255, -1)
+    cv2.rectangle(mask, (290, 230), (350, 320), 255, -1)
+    cv2.fillPoly(mask, [np.array([(170, 320), (470, 320), (440, 860), (200, 860)])], 255)
+    cv2.fillPoly(mask, [np.array([(170, 320), (90, 800), (140, 810), (230, 400)])], 255)
+    cv2.fillPoly(mask, [np.array([(470, 320), (550, 800), (500, 810), (410, 400)])], 255)
+    cv2.fillPoly(mask, [np.array([(200, 850), (318, 850), (290, 1600), (200, 1600)])], 255)
+    cv2.fillPoly(mask, [np.array([(322, 850), (440, 850), (450, 1570), (360, 1570)])], 255)
+    return mask, _painted(mask, "astronaut")
+
+
+def _horse() -> tuple[AlphaU8, RgbU8]:
+    shape = 255 * ~_texture("horse")
+    rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
+    cut = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
+    large = cv2.resize(cut, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    mask = cv2.threshold(cv2.GaussianBlur(large, (0, 0), 3), 127, 255, cv2.THRESH_BINARY)[1]
+    return mask, _painted(mask, "chelsea")
+
+
+def _bicycle() -> tuple[AlphaU8, RgbU8]:
+    mask = np.zeros((1000, 1720), np.uint8)
+    for centre in (360, 1360):
+        cv2.circle(mask, (centre, 640), 340, 255, 40)
+        for angle in np.linspace(0, np.pi, 8, endpoint=False):
+            reach = np.array((np.cos(angle), np.sin(angle))) * 340
+            ends = np.rint(np.array((centre, 640)) + np.array((reach, -reach))).astype(int)
+            cv2.line(mask, ends[0].tolist(), ends[1].tolist(), 255, 8)
+    for one, other in ((360, 640), (700, 180)), ((700, 180), (1180, 180)), ((860, 660), (700, 180)):
+        cv2.line(mask, one, other, 255, 40)
+    for one, other in (
+        ((860, 660), (1180, 180)),
+        ((360, 640), (860, 660)),
+        ((1120, 40), (1360, 640)),
+    ):
+        cv2.line(mask, one, other, 255, 40)
+    cv2.line(mask, (600, 120), (800, 120), 255, 50)
+    cv2.line(mask, (1060, 40), (1240, 40), 255, 40)
+    return mask[: 640 + 340 + 20], _painted(mask, "rocket")
+
+
+def _box() -> tuple[AlphaU8, RgbU8]:
+    mask = np.full((600, 500), 255, np.uint8)
+    return mask, _painted(mask, "astronaut")
+
+
+def _painted(mask: AlphaU8, name: str) -> RgbU8:
+    painted: RgbU8 = cv2.resize(_texture(name), mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return painted
+
+
+SHAPES = {"person": _person, "horse": _horse, "bicycle": _bicycle, "box": _box}
+"""By name: what returns a subject's alpha and colours."""
+
+
+def _shrink(picture: NDArray[Sample]) -> NDArray[Sample]:
+    small: NDArray[Sample] = cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    return small
