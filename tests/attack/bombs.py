@@ -164,7 +164,7 @@ def tile_tiff() -> bytes:
 
 
 def planes_tiff(planes: int, sample_format: int) -> bytes:
-    """A large image of 16 bits in planes whose strips are all the same bytes of the file."""
+    """A large image of 16 bits in planes whose strips all use the same bytes of the file."""
     strip = zlib.compress(bytes(2 * LARGE * 64))
     strips = planes * -(-LARGE // 64)
     return sample_files.tiff(

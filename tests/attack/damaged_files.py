@@ -45,7 +45,7 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "heic": ("RGB", "HEIF", {"quality": 60}),
     "avif": ("RGB", "AVIF", {"quality": 60}),
 }
-"""By its name: the mode of the pixels, Pillow's name of the format, and what it writes it with."""
+"""By name: the mode of the pixels, Pillow's name of the format, and its options for writing."""
 
 
 @cache

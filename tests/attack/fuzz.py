@@ -1,7 +1,7 @@
-"""Fuzzes the way from an event to its answer, by coverage: `python tests/attack/fuzz.py FOLDER`.
+"""Fuzzes the handler with events, guided by coverage: `python tests/attack/fuzz.py FOLDER`.
 
-FOLDER takes what the fuzzer finds worth keeping; further arguments are libFuzzer's. The first
-request that breaks ends it, and stays in the working folder.
+The fuzzer stores useful requests in FOLDER; more arguments are passed to libFuzzer. It stops at
+the first request that fails, and stores it in the working folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.attack.target import Target  # noqa: E402 - imports below are not ins
 
 
 def main() -> None:
-    """Fuzz until libFuzzer's arguments say that it is enough."""
+    """Fuzz until a limit in libFuzzer's arguments."""
     with TemporaryDirectory() as folder:
         target = Target(Path(folder), ROOT / "build" / "models")
         target(event_of(b"GET /health\n\n"))

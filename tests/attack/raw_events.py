@@ -1,7 +1,7 @@
-"""A request written down as bytes, so that a fuzzer can turn any of them, and read as an event.
+"""A request as bytes, so that a fuzzer can change any of them, converted to an event.
 
 The first line is the method and the path; lines of headers follow, and after an empty line the
-body. A method that ends in `!` says that the event's body is text, and in `?` that its headers
+body. A method that ends in `!` means that the event's body is text, and in `?` that its headers
 are only in the form of many values.
 """
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 KEY = b"$KEY"
 """Stands for a good key, whose check no fuzzer finds by chance."""
 LIMIT_S = 1.0
-"""The longest that any request may take whose form holds no whole image."""
+"""The time limit of a request without a complete image."""
 FACTOR = 8
-"""How many times the size of its event a request may hold in memory."""
+"""The limit of a request's memory, as a multiple of the size of its event."""
 FREE_BYTES = 4_000_000
-"""What a small request may hold, such as the modules and tables that the first one loads."""
+"""The memory limit of a small request, which includes modules and tables that are loaded once."""
 
 
 def event_of(written: bytes) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def attacked(target: Target, event: dict[str, Any]) -> str:
     """Return the outcome of one event.
 
     Raises:
-        AssertionError: it is no answer of the contract, or took too much time.
+        AssertionError: the response is not in the contract, or took too long.
 
     """
     started = time.process_time()
@@ -62,10 +62,10 @@ def attacked(target: Target, event: dict[str, Any]) -> str:
 
 
 def measured(target: Target, event: dict[str, Any]) -> str:
-    """Return the outcome of one event, as `attacked` does, and watch its memory besides.
+    """Return the outcome of one event, as `attacked` does, and check its memory.
 
     Raises:
-        AssertionError: it held too much.
+        AssertionError: it used too much memory.
 
     """
     room = FREE_BYTES + FACTOR * len(event.get("body") or "")

@@ -1,4 +1,4 @@
-"""Bytes sent to a server as they are, and whatever comes back read as HTTP."""
+"""Sends raw bytes to a server and parses the responses as HTTP."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def everything(client: socket.socket) -> bytes:
 
 
 def replies(received: bytes) -> list[Reply]:
-    """Take apart what came back; anything that is no HTTP fails."""
+    """Parse the responses; fail on invalid HTTP."""
     stream = io.BytesIO(received)
     found = []
     while stream.tell() < len(received):
@@ -83,7 +83,7 @@ def head(*lines: str, method: str = "POST", target: str = "/v2/rembg/blur/") -> 
 
 
 class _File:
-    """What `HTTPResponse` takes for a socket; it must not close what others read after it."""
+    """A socket for `HTTPResponse` that stays open for the next response."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         self._stream = stream

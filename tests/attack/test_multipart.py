@@ -73,7 +73,7 @@ def odd(draw: st.DrawFn) -> tuple[bytes, str]:
 
 @st.composite
 def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
-    """Draw parts of forms in random order, and a content type that may fit."""
+    """Draw parts of forms in random order, and a content type that can match."""
     pieces = [b"--X\r\n", b"\r\n--X", b"\r\n--X--", b"\r\n\r\n", named(b"radius"), b"\r\n"]
     body = draw(st.lists(st.binary(max_size=40) | st.sampled_from(pieces), max_size=30))
     boundary = draw(st.just("X") | st.text())

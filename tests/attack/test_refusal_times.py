@@ -1,8 +1,8 @@
 """Invalid keys: whether the response time reveals to an attacker why a key is rejected.
 
-Each refusal is timed at the handler, without a network whose jitter would hide what is looked
-for, and kinds take turns at random, so that whatever else the machine does befalls all alike. A
-classifier that sees two times guesses which is of which kind; a coin is right in half of all pairs.
+Each rejection is timed at the handler, because the jitter of a network would hide differences. The
+kinds alternate at random, so that other load affects all of them equally. A classifier gets two
+times and guesses their kinds; a random guess is right in half of all pairs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 SAME_ACCOUNT = ("unknown", "revoked", "expired")
 KINDS = (*SAME_ACCOUNT, "of no account", "malformed")
 ADVANTAGE = 0.06
-"""By how much more than a coin's 0.5 the classifier may be right, besides by chance itself."""
+"""The allowed accuracy of the classifier above 0.5, in addition to random variation."""
 FOUR_SIGMA = 4.0
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 
@@ -54,7 +54,7 @@ Times = dict[str, list[float]]
 
 @pytest.fixture(params=["SQLite", "DynamoDB Local"])
 def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """Return what keeps the accounts, and where."""
+    """Return the admin of the accounts, and their URL."""
     with ExitStack() as open_until_the_end, pytest.MonkeyPatch.context() as patch:
         location = f"sqlite:{tmp_path / 'accounts.db'}"
         if request.param == "DynamoDB Local":

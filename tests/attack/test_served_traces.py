@@ -80,7 +80,7 @@ def call_well(session: Session) -> None:
 
 
 def call_badly(session: Session) -> None:
-    """Send what is refused, with keys in places where no key belongs."""
+    """Send requests that are rejected, with keys in wrong places."""
     key = session.keys[0]
     assert session.blur({"image": session.inline}, ApiKey=key[:-1]).status_code == 401
     assert session.blur({"image": session.inline[:5000]}).status_code == 400
@@ -113,7 +113,7 @@ def break_inside(session: Session) -> str:
 
 
 def operate(session: Session) -> list[tuple[str, bytes]]:
-    """Return what an operator's commands print, but for the one that issues a key."""
+    """Return the output of an operator's commands, except the one that issues a key."""
     shown = [
         ["accounts", "list"],
         ["keys", "list"],
@@ -128,7 +128,7 @@ def operate(session: Session) -> list[tuple[str, bytes]]:
 
 
 def blur_by_command(session: Session, elsewhere: Path) -> tuple[str, bytes]:
-    """Return what the client's command prints of a photo that it blurs and one that it cannot."""
+    """Return the output of the client's command for a valid photo and an invalid one."""
     for name, content in (("good.jpg", session.inline), ("bad.jpg", session.inline[:5000])):
         (elsewhere / name).write_bytes(content)
     env = {"BGBLUR_API": session.server.url, "BGBLUR_API_KEY": session.keys[0]}
@@ -171,7 +171,7 @@ def test_the_server_writes_no_key_and_no_photo(
 
 
 def require_whole(written: list[tuple[str, bytes]], session: Session, broken: str) -> None:
-    """Check that it is all there: what is known to be written is found in it."""
+    """Check that the output is complete: it contains texts that are always written."""
     everything = b"\n".join(content for _, content in written)
     assert b'"_aws"' not in everything  # metrics are for CloudWatch
     assert b"UserWarning" not in everything

@@ -1,6 +1,6 @@
-"""One client must not take the server from the others: connections, bodies, answers, chunks.
+"""One client must not block the server for others: connections, bodies, responses, chunks.
 
-Clients of this machine have addresses of their own: each 127.0.0.x is one.
+Each client has its own address 127.0.0.x.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from blur.settings import Settings
 
 HERE = "tests/attack/test_shares.py"
 SOON_S = 5.0
-"""Long for one request on a busy machine, and short beside every time-out of the server."""
+"""Long for one request on a busy machine, and shorter than every time-out of the server."""
 LARGEST = Settings().max_body_bytes
 CLOSE = "Connection: close"
 OFFERS = "/v2/uploads"

@@ -1,4 +1,4 @@
-"""The forms in which a key or a photo could stand in what a run has written."""
+"""The forms in which a key or a photo could be in the output of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOTH_QUOTES = b"'\""
 """Whole photos have both, by which Python decides how it shows quotes."""
 
 Forms = Mapping[str, bytes]
-"""What is looked for, by a name that gives nothing away."""
+"""The searched values, by names that do not reveal them."""
 
 
 def key_forms(texts: Iterable[str]) -> Forms:
@@ -43,7 +43,7 @@ def photo_forms(photos: Iterable[bytes]) -> Forms:
 
 
 def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, str]]:
-    """Return (form, where) of everything that stands where it must not."""
+    """Return the (form, place) of every forbidden value that is found."""
     return {
         (form, where)
         for where, content in written
@@ -53,7 +53,7 @@ def found(forms: Forms, written: Iterable[tuple[str, bytes]]) -> set[tuple[str, 
 
 
 def files(folder: Path, *, leaving_out: Iterable[str] = ()) -> list[tuple[str, bytes]]:
-    """Return name and content of each file below a folder, but for those of certain names."""
+    """Return name and content of each file below a folder, except files with certain names."""
     left_out = set(leaving_out)
     paths = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return [(str(path), path.read_bytes()) for path in paths if path.name not in left_out]
@@ -71,7 +71,7 @@ def _window(name: str, window: bytes) -> dict[str, bytes]:
 
 
 def _base64(name: str, window: bytes) -> dict[str, bytes]:
-    """Encode it as it stands at each of the three offsets within a longer text."""
+    """Encode it for each of the three offsets within a longer text."""
     return {
         f"{name}, in base64 at offset {offset}": base64.b64encode(bytes(offset) + window)[4:-4]
         for offset in range(3)

@@ -1,8 +1,8 @@
-"""A client that knows whether the server took its request, by the word that HTTP has for it.
+"""A client that knows whether the server accepted its request, by `100 Continue`.
 
-It sends its head with `Expect: 100-continue` (RFC 9110, 10.1.1) and its body once it is told
-to go on. From then on the server owes it a response. A connection that is closed before was
-never accepted: another client cannot tell the two apart.
+It sends its head with `Expect: 100-continue` (RFC 9110, 10.1.1) and its body after
+`100 Continue`. From then on the server must respond. If the connection closes before that, the
+request was not accepted; without this header, a client cannot know the difference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.faults.load import PHOTO, WAIT_S
 from tests.faults.responses import BROKEN, Outcome, outcome
 
 REFUSED = "refused"
-"""The server closed the connection, or took none, before it said that it would read on."""
+"""The server closed or rejected the connection before `100 Continue`."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 

@@ -1,6 +1,6 @@
-"""One account of a trial and its balances, which must be exact whatever breaks.
+"""One account of a trial and its balances, which must be exact after every fault.
 
-The store is read past everything that a trial breaks, by a connection of the trial's own.
+A separate connection reads the store, without the faults of the trial.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DAY_US = 24 * 3600 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """An account, what was put in, and a key to spend it with."""
+    """An account, its granted credits, and a key."""
 
     store: AccountStore
     account_id: str
@@ -45,7 +45,7 @@ class Balances:
         return account
 
     def settled(self, *, after_s: float) -> int:
-        """Return what was charged in all, once every hold of `after_s` has come home."""
+        """Return the total charge after every hold of `after_s` has ended."""
         late_us = Instant(now() + round(after_s * SECOND_US) + CLOCK_SKEW_US)
         account = self.exact(at_us=late_us)
         assert account.held == 0
@@ -53,7 +53,7 @@ class Balances:
 
 
 def open_balances(store: AccountStore, put_in: int = 10_000) -> Balances:
-    """Open an account with so many credits and a key that no rate limit holds up."""
+    """Create an account with these credits and a key without a rate limit."""
     return with_retries(partial(_opened, store, put_in))
 
 

@@ -1,8 +1,7 @@
-"""Disks that take no more: what SQLite and the uploads' folder meet on one, for any user.
+"""Full disks, for SQLite and the upload folder, without root.
 
-Writes beyond a limit on the size of files fail with EFBIG, where those on a full disk fail
-with ENOSPC; Python ignores the signal that comes with it. With a limit of 0 nothing can be
-written at all, as on a disk that has become read-only.
+Writes beyond a limit of the file size fail with EFBIG, those on a full disk with ENOSPC; Python
+ignores the signal for EFBIG. With a limit of 0 nothing can be written, as on a read-only disk.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Take the right to write from a folder and its files, which root may do all the same."""
+    """Remove write permission from a folder and its files; root can still write."""
     modes = {path: path.stat().st_mode for path in (folder, *folder.rglob("*"))}
     for path, mode in modes.items():
         path.chmod(mode & ~0o222)

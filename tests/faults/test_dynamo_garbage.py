@@ -68,7 +68,7 @@ def results() -> Iterator[list[Result]]:
 
 
 @pytest.mark.parametrize(("moment", "fault"), SAMPLE)
-def test_the_client_has_an_answer_and_the_books_are_exact(
+def test_the_client_gets_a_response_and_the_balances_are_exact(
     moment: str, fault: str, table: Table, model_dir: Path, results: list[Result]
 ) -> None:
     between = table.between

@@ -36,7 +36,7 @@ def results() -> Iterator[list[Result]]:
 
 
 @pytest.mark.parametrize(("moment", "fault"), SAMPLE)
-def test_the_client_has_an_answer_and_the_books_are_exact(
+def test_the_client_gets_a_response_and_the_balances_are_exact(
     moment: str, fault: str, tmp_path: Path, model_dir: Path, results: list[Result]
 ) -> None:
     path = tmp_path / "accounts.db"
