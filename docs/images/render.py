@@ -78,7 +78,7 @@ def draw_example(model: Model) -> None:
     file = (HERE / "astronaut.jpg").read_bytes()
     made = blur_photo(file, EXAMPLE, model=model, max_pixels=1_000_000)
     (SITE / "sample.jpg").write_bytes(file)
-    (SITE / "sample-blurred.jpg").write_bytes(made.data)
+    (SITE / "sample-blurred.jpg").write_bytes(made.image.data)
 
 
 def blurred(model: Model, photo: RgbU8) -> RgbU8:
@@ -87,7 +87,7 @@ def blurred(model: Model, photo: RgbU8) -> RgbU8:
     Image.fromarray(photo).save(file, "PNG")
     options = BlurOptions(radius_px=RADIUS_PX)
     made = blur_photo(file.getvalue(), options, model=model, max_pixels=photo.size)
-    return np.asarray(Image.open(io.BytesIO(made.data)))
+    return np.asarray(Image.open(io.BytesIO(made.image.data)))
 
 
 def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:

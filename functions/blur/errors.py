@@ -68,9 +68,39 @@ class InvalidParameterError(ApiError):
 
 
 class InvalidRadiusError(InvalidParameterError):
-    """`radius` is missing, not a whole number, or out of range."""
+    """`radius` is missing, not a number of pixels or a percentage, or out of range."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_radius"
+
+
+class InvalidDepthError(InvalidParameterError):
+    """`depth` is not one of the depths."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_depth"
+
+
+class InvalidRoiError(InvalidParameterError):
+    """`roi` is not four lengths."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_roi"
+
+
+class RoiExceedsBoundsError(InvalidParameterError):
+    """The region of `roi` is partly outside of the photo."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "roi_exceeds_bounds"
+
+
+class RoiRegionEmptyError(InvalidParameterError):
+    """The region of `roi` has no room for a subject."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "roi_region_empty"
+
+
+class InvalidSubjectError(InvalidParameterError):
+    """`subject` is not one of the subjects, or needs a network that is not installed."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_subject"
 
 
 class InvalidModeError(InvalidParameterError):

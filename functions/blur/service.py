@@ -13,7 +13,7 @@ from blur.accounts import idempotency
 from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind, Weight
 from blur.errors import ApiError
 from blur.imaging import pipeline
-from blur.imaging.pipeline import blur_photo
+from blur.imaging.pipeline import BlurredPhoto, blur_photo
 from blur.timing import MILLISECOND_NS, Stopwatch, before_timeout
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class BlurResult:
     image: EncodedImage
     status: AccountStatus
     replayed: bool
+    depth: str
+    """The depth that was used, one of `pipeline.DEPTHS`."""
     durations_ms: Mapping[str, float] = field(default_factory=dict)
     """The time of each step, and of the whole call."""
     link: Link | None = None
@@ -117,7 +119,9 @@ class BlurService:
             reservation = idempotency.identify(
                 self.store, reservation, fingerprint, now_us=self.clock()
             )
-            image = self._render(request, deadline, watch, watermarked=key.kind is KeyKind.TEST)
+            image, depth = self._render(
+                request, deadline, watch, watermarked=key.kind is KeyKind.TEST
+            )
             watch.step("store")
             link = self._store_if_large(image, request)
         except BaseException as error:
@@ -135,7 +139,8 @@ class BlurService:
         is_free = not is_delivered or reservation.is_replay or hold.price == 0
         weight = self._weight(reservation.status, cpu_begun_ns) if is_free else None
         status = end(self.store, reservation, now_us=self.clock(), weight=weight)
-        return BlurResult(image, status, reservation.is_replay, watch.durations_ms(), link)
+        replayed = reservation.is_replay
+        return BlurResult(image, status, replayed, depth, watch.durations_ms(), link)
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:
@@ -179,7 +184,7 @@ class BlurService:
 
     def _render(
         self, request: BlurRequest, deadline: Deadline, watch: Stopwatch, *, watermarked: bool
-    ) -> EncodedImage:
+    ) -> BlurredPhoto:
         def begin(step: str) -> None:
             deadline.check()
             watch.step(step)

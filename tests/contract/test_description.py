@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from docs.describe import SERVED, described, served
 
-from blur.api.blur_request import RADII_PX
 from blur.api.upload import CONTENT_TYPES
 from blur.app import routes
 from blur.errors import ApiError
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
-from blur.imaging.options import DEFAULT_QUALITY
-from blur.imaging.pipeline import MODES
+from blur.imaging.options import DEFAULT_QUALITY, MAX_RADIUS_PX, RADIUS_PERCENT, parse_radius
+from blur.imaging.pipeline import DEPTHS, MODES, SUBJECTS
 from blur.settings import Settings
 
 from .conftest import EVENTS
@@ -103,7 +102,14 @@ def test_every_route_and_method_is_described_and_no_other_is() -> None:
 
 
 def test_the_fields_bounds_and_choices_are_the_codes_own() -> None:
-    assert range(field("radius")["minimum"], field("radius")["maximum"] + 1) == RADII_PX
+    pixels, percentage = field("radius")["oneOf"]
+    assert (pixels["minimum"], pixels["maximum"]) == (0, MAX_RADIUS_PX)
+    smallest, largest = RADIUS_PERCENT
+    for text in (f"{smallest}%", f"{largest}%", "1.25%", "0.05%", "5.01%", "10%", "2 %", "%"):
+        is_described = bool(re.search(percentage["pattern"], text))
+        assert is_described is (parse_radius(text) is not None), text
+    assert field("subject")["enum"] == list(SUBJECTS)
+    assert field("depth")["enum"] == list(DEPTHS)
     assert range(field("quality")["minimum"], field("quality")["maximum"] + 1) == QUALITIES
     assert field("quality")["default"] == DEFAULT_QUALITY
     assert field("blur")["enum"] == list(KERNELS)

@@ -59,7 +59,7 @@ def test_subject_person_cuts_out_a_person(people: Model) -> None:
     data = saved(Image.fromarray(astronaut()), "JPEG")
     options = BlurOptions(radius_px=0, mode="cutout", subject="person")
     made = blur_photo(data, options, model=people, people=people, max_pixels=1_000_000)
-    alpha = np.asarray(Image.open(BytesIO(made.data)))[..., 3]
+    alpha = np.asarray(Image.open(BytesIO(made.image.data)))[..., 3]
     assert (alpha[90:130, 210:250] == 255).all()
     assert alpha[60, 30] == 0
 

@@ -53,7 +53,7 @@ def blurred(model: Model, picture: RgbU8, radius_px: int, mode: str = "backgroun
         BlurOptions(radius_px=radius_px, mode=mode),
         model=model,
         max_pixels=picture.size,
-    )
+    ).image
     return np.array(Image.open(BytesIO(encoded.data)))
 
 

@@ -150,7 +150,7 @@ def test_a_live_key_is_charged_and_gets_image_status_and_times(
         watermarked=False,
         on_step=lambda _: None,
     )
-    assert made.image == blurred
+    assert (made.image, made.depth) == blurred
     assert (made.replayed, made.link) == (False, None)
     assert made.durations_ms == dict.fromkeys(STEPS, 1.0) | {TOTAL: len(STEPS) + 1.0}
 

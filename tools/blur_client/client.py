@@ -95,8 +95,11 @@ class Client:
         self,
         source: Source,
         *,
-        radius: int,
+        radius: int | str,
         blur: str | None = None,
+        depth: str | None = None,
+        roi: str | None = None,
+        subject: str | None = None,
         mode: str | None = None,
         format: str | None = None,  # noqa: A002 - the contract's name
         quality: int | None = None,
@@ -106,6 +109,7 @@ class Client:
     ) -> BlurResult:
         """Blur the background of one photo: a path, a file's bytes, or an open binary file.
 
+        `radius` is in pixels, or a text such as "2%" for a percentage of the photo's longer side.
         A parameter that is None has the API's default. The call is charged once, because all
         attempts send the same idempotency key. Pass your own `idempotency_key` to repeat the call
         after a restart of your program.
@@ -116,7 +120,15 @@ class Client:
             OSError: the file cannot be read.
 
         """
-        options = {"blur": blur, "mode": mode, "format": format, "quality": quality}
+        options = {
+            "blur": blur,
+            "depth": depth,
+            "roi": roi,
+            "subject": subject,
+            "mode": mode,
+            "format": format,
+            "quality": quality,
+        }
         fields = {name: str(value) for name, value in options.items() if value is not None}
         photo = Photo(source)
         request = BlurRequest(

@@ -67,6 +67,26 @@ class InvalidRadiusError(InvalidParameterError):
     """`radius` is out of range."""
 
 
+class InvalidDepthError(InvalidParameterError):
+    """`depth` has an unknown value."""
+
+
+class InvalidSubjectError(InvalidParameterError):
+    """`subject` has an unknown value, or the server has no network for people."""
+
+
+class InvalidRoiError(InvalidParameterError):
+    """`roi` is not four lengths, `x1 y1 x2 y2`."""
+
+
+class RoiExceedsBoundsError(InvalidParameterError):
+    """The region of `roi` is partly outside of the photo."""
+
+
+class RoiRegionEmptyError(InvalidParameterError):
+    """The region of `roi` is empty."""
+
+
 class InvalidBlurError(InvalidParameterError):
     """`blur` has an unknown value."""
 
@@ -166,6 +186,7 @@ ERRORS: dict[str, type[ApiError]] = {
     "invalid_blur": InvalidBlurError,
     "invalid_bytes": InvalidBytesError,
     "invalid_content_type": InvalidContentTypeError,
+    "invalid_depth": InvalidDepthError,
     "invalid_format": InvalidFormatError,
     "invalid_idempotency_key": InvalidIdempotencyKeyError,
     "invalid_image": InvalidImageError,
@@ -173,11 +194,15 @@ ERRORS: dict[str, type[ApiError]] = {
     "invalid_quality": InvalidQualityError,
     "invalid_radius": InvalidRadiusError,
     "invalid_request": InvalidRequestError,
+    "invalid_roi": InvalidRoiError,
+    "invalid_subject": InvalidSubjectError,
     "method_not_allowed": MethodNotAllowedError,
     "no_subject": NoSubjectError,
     "not_found": NotFoundError,
     "overloaded": OverloadedError,
     "rate_limit_exceeded": RateLimitError,
+    "roi_exceeds_bounds": RoiExceedsBoundsError,
+    "roi_region_empty": RoiRegionEmptyError,
     "temporarily_unavailable": UnavailableError,
     "upload_not_found": UploadNotFoundError,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blur.accounts.idempotency import IdempotencyKey
 from blur.api.accept import preferred_format
@@ -11,29 +11,33 @@ from blur.api.multipart import parse_form
 from blur.errors import (
     ImageTooLargeError,
     InvalidBlurError,
+    InvalidDepthError,
     InvalidFormatError,
     InvalidIdempotencyKeyError,
     InvalidModeError,
     InvalidQualityError,
     InvalidRadiusError,
     InvalidRequestError,
+    InvalidRoiError,
+    InvalidSubjectError,
 )
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
-from blur.imaging.options import DEFAULT_QUALITY, BlurOptions
-from blur.imaging.pipeline import MODES
+from blur.imaging.options import DEFAULT_QUALITY, RADIUS_RANGE, BlurOptions, parse_radius
+from blur.imaging.pipeline import DEPTHS, MODES, SUBJECTS
+from blur.imaging.roi import parse_roi
 from blur.service import BlurRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from blur.api.multipart import Form
     from blur.api.request import HttpRequest
     from blur.errors import ApiError, InvalidParameterError
+    from blur.imaging.roi import Roi
 
     GetUpload = Callable[[str], bytes]
 
-RADII_PX = range(51)
 _MAX_DIGITS = 15
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
@@ -60,8 +64,11 @@ def parse_blur_request(
     form = parse_form(request.headers.get("content-type", ""), body)
     preferred = preferred_format(request.headers.get("accept", ""))
     options = BlurOptions(
-        radius_px=_number(form, "radius", RADII_PX, InvalidRadiusError),
+        **_radius(form),
         kernel=_choice(form, "blur", KERNELS, "gaussian", InvalidBlurError),
+        depth=_choice(form, "depth", DEPTHS, "flat", InvalidDepthError),
+        roi=_roi(form),
+        subject=_choice(form, "subject", SUBJECTS, "auto", InvalidSubjectError),
         mode=_choice(form, "mode", MODES, "background", InvalidModeError),
         output=_choice(form, "format", OUTPUT_FORMATS, preferred, InvalidFormatError),
         quality=_number(form, "quality", QUALITIES, InvalidQualityError, DEFAULT_QUALITY),
@@ -121,21 +128,36 @@ def _image(form: Form, get_upload: GetUpload | None) -> bytes:
     return get_upload(upload_id)
 
 
+def _radius(form: Form) -> Mapping[str, Any]:
+    """Return the fields of the options for a radius in pixels or in percent."""
+    text = _text(form, "radius", InvalidRadiusError)
+    radius = parse_radius(text or "")
+    if radius is None:
+        problem = "is missing" if text is None else "is not valid"
+        message = f"The field 'radius' {problem}. Send {RADIUS_RANGE}."
+        raise InvalidRadiusError(message)
+    return radius
+
+
+def _roi(form: Form) -> Roi | None:
+    text = _text(form, "roi", InvalidRoiError)
+    return None if text is None else parse_roi(text)
+
+
 def _number(
     form: Form,
     name: str,
     allowed: range,
     error: type[InvalidParameterError],
-    default: int | None = None,
+    default: int,
 ) -> int:
     text = _text(form, name, error)
-    if text is None and default is not None:
+    if text is None:
         return default
-    if text is not None and _WHOLE_NUMBER.fullmatch(text) and int(text) in allowed:
+    if _WHOLE_NUMBER.fullmatch(text) and int(text) in allowed:
         return int(text)
-    problem = "is missing" if text is None else "is not valid"
     bounds = f"from {allowed.start} to {allowed.stop - 1}"
-    message = f"The field '{name}' {problem}. Send a whole number {bounds}."
+    message = f"The field '{name}' is not valid. Send a whole number {bounds}."
     raise error(message)
 
 

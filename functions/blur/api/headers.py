@@ -20,7 +20,7 @@ CORS_HEADERS = {
     "Timing-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
         "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
-        "Retry-After, Idempotent-Replayed, Server-Timing"
+        "Retry-After, Idempotent-Replayed, Server-Timing, X-Depth"
     ),
 }
 """Pages of any origin can call the API: it needs a key, not a cookie."""

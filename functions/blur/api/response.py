@@ -53,7 +53,8 @@ def max_inline_bytes(max_response_bytes: int) -> int:
         _LONGEST, _LONGEST, RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
     )
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(_LONGEST))
-    result = BlurResult(EncodedImage(b"", "image/" + "x" * 20), longest, True, durations_ms)  # noqa: FBT003
+    image = EncodedImage(b"", "image/" + "x" * 20)
+    result = BlurResult(image, longest, replayed=True, depth="x" * 20, durations_ms=durations_ms)
     headers = _image_headers(result, "req_" + "x" * 100)
     envelope = {
         "statusCode": HTTPStatus.OK.value,
@@ -140,7 +141,8 @@ def _redirect(result: BlurResult, link: Link, request_id: str) -> Response[str]:
 def _image_headers(result: BlurResult, request_id: str) -> dict[str, str | list[str]]:
     replayed = {"Idempotent-Replayed": "true"} if result.replayed else {}
     timing = {"Server-Timing": server_timing(result.durations_ms)}
-    return _headers(request_id, result.status) | timing | replayed
+    depth = {"X-Depth": result.depth}
+    return _headers(request_id, result.status) | timing | depth | replayed
 
 
 def _headers(request_id: str, account_status: AccountStatus | None) -> dict[str, str | list[str]]:

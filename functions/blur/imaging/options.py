@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blur.imaging.roi import Roi
 
 DEFAULT_QUALITY = 90
 """For the lossy formats: no visible loss, and small files."""
+
+MAX_RADIUS_PX = 50
+RADIUS_PERCENT = (0.1, 5.0)
+"""The smallest and the largest radius in percent of the longer side."""
+RADIUS_RANGE = "a whole number of pixels from 0 to 50, or 0.1% to 5% of the longer side"
+_PIXELS = re.compile(r"[0-9]{1,9}")
+_PERCENTAGE = re.compile(r"([0-9](?:\.[0-9]{1,3})?)%")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOptions:
     """The fields of a blur request without the photo."""
 
-    radius_px: int
+    radius_px: int = 0
     """The standard deviation of the blur in pixels of the upright photo; 0 does not blur."""
+    radius_percent: float = 0
+    """The same in percent of the photo's longer side, in place of `radius_px`, which is then 0."""
     kernel: str = "gaussian"
     """One of `lens.KERNELS`."""
     depth: str = "flat"
     """One of `pipeline.DEPTHS`."""
+    roi: Roi | None = None
+    """Where the subject is sought; None is the whole photo."""
     mode: str = "background"
     """One of `pipeline.MODES`."""
     output: str = "png"
@@ -26,3 +44,18 @@ class BlurOptions:
     """1 to 100, for lossy formats; lossless formats ignore it."""
     subject: str = "auto"
     """One of `pipeline.SUBJECTS`."""
+
+    def radius_in(self, shape: tuple[int, ...]) -> float:
+        """Return the radius in pixels of a photo of (height, width, ...)."""
+        return self.radius_px + self.radius_percent * max(shape[:2]) / 100
+
+
+def parse_radius(text: str) -> Mapping[str, float] | None:
+    """Return the radius of `12` or `1.5%` as a field of `BlurOptions`; None if it is not one."""
+    if _PIXELS.fullmatch(text) and int(text) <= MAX_RADIUS_PX:
+        return {"radius_px": int(text)}
+    percentage = _PERCENTAGE.fullmatch(text)
+    smallest, largest = RADIUS_PERCENT
+    if percentage and smallest <= float(percentage[1]) <= largest:
+        return {"radius_percent": float(percentage[1])}
+    return None

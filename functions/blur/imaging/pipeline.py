@@ -6,7 +6,14 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from blur.errors import InvalidBlurError, InvalidModeError
+import numpy as np
+
+from blur.errors import (
+    InvalidBlurError,
+    InvalidDepthError,
+    InvalidModeError,
+    InvalidSubjectError,
+)
 from blur.imaging.blurring.defocus import defocus_background, defocus_subject
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.blurring.varying import defocus_background_by_row
@@ -25,6 +32,7 @@ from blur.imaging.matting.matte import (
 )
 from blur.imaging.matting.refine import refine
 from blur.imaging.resample import downscale
+from blur.imaging.roi import with_margin
 from blur.imaging.watermark import add_watermark
 
 if TYPE_CHECKING:
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
     from blur.imaging.depth.ground import Ground
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
+    from blur.imaging.roi import Box
 
 STEPS = ("decode", "matte", "refine", "blur", "encode")
 """The steps of the pipeline, in order."""
@@ -43,6 +52,14 @@ WORKING_SIDE_PX = 400
 working copy has at least the network's input size, unless the photo is smaller."""
 MAX_WORKING_PX = 1 << 23
 """Maximum pixels of the working copy. Only extremely long photos reach it."""
+
+
+class BlurredPhoto(NamedTuple):
+    """The result of the pipeline."""
+
+    image: EncodedImage
+    depth: str
+    """The depth that was used: `flat` if `ground` was asked for and the photo shows none."""
 
 
 def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's resources
@@ -54,23 +71,20 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     max_pixels: int,
     watermarked: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
-    on_depth: Callable[[str], None] = lambda _: None,
-) -> EncodedImage:
+) -> BlurredPhoto:
     """Blur the background of an image file, or cut out its subject.
 
     `model` finds the subject. The network for `people` helps where the photo shows persons, and
     finds the matte alone with the subject "person"; without it, that subject is not supported.
     `watermarked` adds the watermark of test keys. `on_step` is called with the name of each step
-    before the step begins; it can raise an exception to stop the work. `on_depth` is called with
-    the depth that is used: `flat` if the photo shows no ground.
+    before the step begins; it can raise an exception to stop the work.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
         ImageTooLargeError: the photo has more than `max_pixels` pixels.
         NoSubjectError: the network finds no subject, or no person.
-        InvalidBlurError, InvalidModeError, InvalidFormatError, InvalidQualityError: an option
-            has an unknown or unsuitable value.
-        ValueError: the subject is unknown, or "person" without a network for people.
+        RoiExceedsBoundsError, RoiRegionEmptyError: `roi` is not a region of the photo.
+        InvalidParameterError: another option has an unknown or unsuitable value.
 
     """
     check_options(options)
@@ -80,17 +94,20 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     photo = decode(data, max_pixels=max_pixels)
     has_alpha = mode.adds_alpha or photo.alpha is not None
     check_size(options.output, photo.pixels.shape, has_alpha=has_alpha)
-    scene = _decompose(photo, matting, on_step)
+    shape = photo.pixels.shape[0], photo.pixels.shape[1]
+    box = None if options.roi is None else options.roi.to_box(shape)
+    scene = _decompose(photo, matting, box, on_step)
     on_step("blur")
     ground = None
     if options.depth == "ground" and not mode.adds_alpha:
         ground = find_ground(scene.matte, scene.alpha)
-    on_depth("flat" if ground is None else "ground")
-    pixels, alpha = mode.render(scene, options.radius_px, options.kernel, ground)
+    radius_px = options.radius_in(shape)
+    pixels, alpha = mode.render(scene, radius_px, options.kernel, ground)
     if watermarked:
         pixels, alpha = add_watermark(pixels, alpha)
     on_step("encode")
-    return encode(pixels, alpha, photo.icc_profile, options.output, options.quality)
+    image = encode(pixels, alpha, photo.icc_profile, options.output, options.quality)
+    return BlurredPhoto(image, depth="flat" if ground is None else "ground")
 
 
 def check_options(options: BlurOptions) -> None:
@@ -103,7 +120,10 @@ def check_options(options: BlurOptions) -> None:
         raise InvalidBlurError(message)
     if options.subject not in SUBJECTS:
         message = f"subject must be one of: {', '.join(SUBJECTS)}."
-        raise ValueError(message)
+        raise InvalidSubjectError(message)
+    if options.depth not in DEPTHS:
+        message = f"depth must be one of: {', '.join(DEPTHS)}."
+        raise InvalidDepthError(message)
     check_format(options.output, options.quality)
 
 
@@ -122,8 +142,8 @@ def _any_subject(model: Predictor, people: Predictor | None) -> Matting:
 
 def _person(_: Predictor, people: Predictor | None) -> Matting:
     if people is None:
-        message = "The subject `person` needs the network for people, which is not installed."
-        raise ValueError(message)
+        message = "This server has no network for people. Send 'subject' as auto, or leave it out."
+        raise InvalidSubjectError(message)
     return Matting(partial(predict_person, people), people.side_px)
 
 
@@ -134,7 +154,9 @@ SUBJECTS: dict[str, Callable[[Predictor, Predictor | None], Matting]] = {
 """By the value of the `subject` field."""
 
 
-def _decompose(photo: Photo, matting: Matting, on_step: Callable[[str], None]) -> Scene:
+def _decompose(
+    photo: Photo, matting: Matting, box: Box | None, on_step: Callable[[str], None]
+) -> Scene:
     """Compute the matte and the layers, both in the working copy."""
     on_step("matte")
     pixels, alpha = photo.pixels, photo.alpha
@@ -144,11 +166,42 @@ def _decompose(photo: Photo, matting: Matting, on_step: Callable[[str], None]) -
     factor = _working_factor(shape, max(WORKING_SIDE_PX, matting.side_px))
     working = downscale(pixels, factor)
     working_alpha = None if alpha is None else downscale(alpha, factor)
+    if box is None:
+        subject = matting.predict(working, working_alpha)
+        on_step("refine")
+        matte = refine(stretch(subject), working)
+        layers = estimate_layers(working, matte, working_alpha)
+        return Scene(pixels, alpha, resize_matte(matte, shape), layers)
+    matte = _find_matte_in(box, pixels, alpha, matting, on_step)
+    layers = estimate_layers(working, downscale(matte, factor), working_alpha)
+    return Scene(pixels, alpha, matte, layers)
+
+
+def _find_matte_in(
+    box: Box,
+    pixels: RgbU8,
+    alpha: AlphaU8 | None,
+    matting: Matting,
+    on_step: Callable[[str], None],
+) -> AlphaU8:
+    """Return the matte of the subject in a part of a photo; outside of the box it is 0.
+
+    It is computed in a working copy of that part, which shows more detail than the photo's.
+    """
+    shape = pixels.shape[0], pixels.shape[1]
+    seen = with_margin(box, shape)
+    factor = _working_factor(seen.shape, max(WORKING_SIDE_PX, matting.side_px))
+    working = downscale(np.ascontiguousarray(pixels[seen]), factor)
+    working_alpha = None
+    if alpha is not None:
+        working_alpha = downscale(np.ascontiguousarray(alpha[seen]), factor)
     subject = matting.predict(working, working_alpha)
     on_step("refine")
-    matte = refine(stretch(subject), working)
-    layers = estimate_layers(working, matte, working_alpha)
-    return Scene(pixels, alpha, resize_matte(matte, shape), layers)
+    around = np.zeros(shape, np.uint8)
+    around[seen] = resize_matte(refine(stretch(subject), working), seen.shape)
+    matte = np.zeros_like(around)
+    matte[box] = around[box]
+    return matte
 
 
 def _working_factor(shape: tuple[int, int], side_px: int) -> int:

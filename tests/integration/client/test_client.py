@@ -18,12 +18,17 @@ from blur_client.errors import (
     ImageTooLargeError,
     InvalidApiKeyError,
     InvalidBlurError,
+    InvalidDepthError,
     InvalidFormatError,
     InvalidImageError,
     InvalidModeError,
     InvalidQualityError,
     InvalidRadiusError,
+    InvalidRoiError,
+    InvalidSubjectError,
     NotFoundError,
+    RoiExceedsBoundsError,
+    RoiRegionEmptyError,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +82,12 @@ def test_the_upload_progress_reaches_the_end(api: Api, photo: Path) -> None:
     ("wrong", "kind", "status"),
     [
         ({"radius": 51}, InvalidRadiusError, 400),
+        ({"radius": "9%"}, InvalidRadiusError, 400),
+        ({"depth": "deep"}, InvalidDepthError, 400),
+        ({"subject": "car"}, InvalidSubjectError, 400),
+        ({"roi": "left"}, InvalidRoiError, 400),
+        ({"roi": "0 0 101% 50%"}, RoiExceedsBoundsError, 400),
+        ({"roi": "9 9 9 9"}, RoiRegionEmptyError, 400),
         ({"blur": "smear"}, InvalidBlurError, 400),
         ({"mode": "vanish"}, InvalidModeError, 400),
         ({"format": "bmp"}, InvalidFormatError, 400),

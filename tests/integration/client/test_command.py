@@ -66,8 +66,8 @@ def test_every_option_works_locally_and_by_the_api(
     )
     people = open_people_model(model_dir, threads=1)
     assert people is not None
-    image = blur_photo(PHOTO, blur_options, model=model, people=people, max_pixels=50_000_000)
-    assert local_run == by_api == image.data
+    result = blur_photo(PHOTO, blur_options, model=model, people=people, max_pixels=50_000_000)
+    assert local_run == by_api == result.image.data
 
 
 def test_a_folder_is_blurred_into_the_same_structure(

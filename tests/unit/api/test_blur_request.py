@@ -13,14 +13,18 @@ from blur.errors import (
     ApiError,
     ImageTooLargeError,
     InvalidBlurError,
+    InvalidDepthError,
     InvalidFormatError,
     InvalidIdempotencyKeyError,
     InvalidModeError,
     InvalidQualityError,
     InvalidRadiusError,
     InvalidRequestError,
+    InvalidRoiError,
+    InvalidSubjectError,
 )
 from blur.imaging.options import BlurOptions
+from blur.imaging.roi import Length, Roi
 
 MOST = 1_000
 FORM = (("image", "bytes"), ("radius", "7"))
@@ -69,6 +73,25 @@ def test_a_radius_is_a_whole_number_from_0_to_50(text: str) -> None:
     assert order.options.radius_px == int(text)
 
 
+@pytest.mark.parametrize("text", ["0.1", "0.125", "2", " 5 ", "5.000"])
+def test_a_radius_can_be_a_percentage_of_the_longer_side(text: str) -> None:
+    form = request(("image", "b"), ("radius", f"{text.strip()}%"))
+    options = parse_blur_request(form, max_body_bytes=MOST).options
+    assert (options.radius_px, options.radius_percent) == (0, float(text))
+
+
+def test_depth_and_roi_are_read() -> None:
+    more = (("depth", "ground"), ("roi", "10 5% 50% 200px"))
+    options = parse_blur_request(request(*FORM, *more), max_body_bytes=MOST).options
+    assert options.depth == "ground"
+    assert options.roi == Roi(
+        Length(10, is_percent=False),
+        Length(5, is_percent=True),
+        Length(50, is_percent=True),
+        Length(200, is_percent=False),
+    )
+
+
 @pytest.mark.parametrize("text", ["1", "100"])
 def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
     order = parse_blur_request(request(*FORM, ("quality", text)), max_body_bytes=MOST)
@@ -83,6 +106,24 @@ def test_a_quality_is_a_whole_number_from_1_to_100(text: str) -> None:
         ("radius", "", InvalidRadiusError, "'radius' is not valid"),
         ("radius", "0000000007", InvalidRadiusError, "'radius' is not valid"),
         ("radius", b"\xff7", InvalidRadiusError, "'radius' is not valid"),
+        ("radius", "0.05%", InvalidRadiusError, "or 0.1% to 5% of the longer side"),
+        ("radius", "5.001%", InvalidRadiusError, "'radius' is not valid"),
+        ("radius", "50%", InvalidRadiusError, "'radius' is not valid"),
+        ("radius", "1e0%", InvalidRadiusError, "'radius' is not valid"),
+        ("radius", "2 %", InvalidRadiusError, "'radius' is not valid"),
+        ("radius", "\u0662%", InvalidRadiusError, "'radius' is not valid"),
+        (
+            "subject",
+            "car",
+            InvalidSubjectError,
+            "'subject' .* Send one of: auto, person",
+        ),
+        ("depth", "deep", InvalidDepthError, "'depth' is not valid. Send one of: flat, ground"),
+        ("roi", "", InvalidRoiError, "'roi' is not valid. .*x1 y1 x2 y2"),
+        ("roi", "0 0 100", InvalidRoiError, "'roi' is not valid"),
+        ("roi", "0 0 100 100 0", InvalidRoiError, "'roi' is not valid"),
+        ("roi", "-1 0 100% 100%", InvalidRoiError, "'roi' is not valid"),
+        ("roi", "0 0 1e2 nan", InvalidRoiError, "'roi' is not valid"),
         ("quality", "0", InvalidQualityError, "'quality' is not valid. .* from 1 to 100"),
         ("quality", "101", InvalidQualityError, "'quality' is not valid"),
         ("blur", "box", InvalidBlurError, "'blur' is not valid. Send one of: gaussian, bokeh"),
@@ -116,6 +157,8 @@ def test_a_missing_radius_is_called_missing() -> None:
         ("quality", InvalidQualityError),
         ("blur", InvalidBlurError),
         ("mode", InvalidModeError),
+        ("depth", InvalidDepthError),
+        ("roi", InvalidRoiError),
         ("format", InvalidFormatError),
         ("upload_id", InvalidRequestError),
     ],

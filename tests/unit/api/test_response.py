@@ -34,7 +34,7 @@ COMMON = {
     "Timing-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
         "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
-        "Retry-After, Idempotent-Replayed, Server-Timing"
+        "Retry-After, Idempotent-Replayed, Server-Timing, X-Depth"
     ),
 }
 JSON = {"Content-Type": "application/json"}
@@ -59,7 +59,8 @@ def response_bytes(result: BlurResult, request_id: str) -> int:
 def test_the_largest_inline_image_is_close_to_the_limit(limit: int) -> None:
     durations_ms = dict.fromkeys((*STEPS, TOTAL), 123.4)
     data = bytes(response.max_inline_bytes(limit))
-    result = BlurResult(EncodedImage(data, "image/png"), STATUS, False, durations_ms)  # noqa: FBT003
+    image = EncodedImage(data, "image/png")
+    result = BlurResult(image, STATUS, False, "ground", durations_ms)  # noqa: FBT003
     size = response_bytes(result, "req_00000000-0000-4000-8000-000000000000")
     assert limit - HEADROOM_BYTES < size <= limit
 
@@ -75,7 +76,8 @@ def test_the_largest_inline_image_fits_with_the_longest_headers() -> None:
     left_over = []
     for limit in range(100_000, 100_004):  # base64 grows by four characters at a time
         data = bytes(response.max_inline_bytes(limit))
-        result = BlurResult(EncodedImage(data, "image/" + "x" * 20), status, True, durations_ms)  # noqa: FBT003
+        image = EncodedImage(data, "image/" + "x" * 20)
+        result = BlurResult(image, status, True, "x" * 20, durations_ms)  # noqa: FBT003
         left_over.append(limit - response_bytes(result, "req_" + "x" * 100))
     assert sorted(left_over) == [0, 1, 2, 3]
 
@@ -89,7 +91,7 @@ def test_a_limit_that_the_headers_fill_allows_no_inline_image() -> None:
 
 def blur_result(*, replayed: bool = False, link: Link | None = None) -> BlurResult:
     return BlurResult(
-        EncodedImage(b"bytes", "image/webp"), STATUS, replayed, {"total": 12.34}, link
+        EncodedImage(b"bytes", "image/webp"), STATUS, replayed, "ground", {"total": 12.34}, link
     )
 
 
@@ -102,6 +104,7 @@ def test_an_image_is_returned_with_the_account_headers() -> None:
         **ACCOUNT_HEADERS,
         "Content-Type": "image/webp",
         "Server-Timing": "total;dur=12.3",
+        "X-Depth": "ground",
     }
 
 
@@ -125,6 +128,7 @@ def test_an_image_in_storage_is_a_redirect() -> None:
         **ACCOUNT_HEADERS,
         **JSON,
         "Server-Timing": "total;dur=12.3",
+        "X-Depth": "ground",
         "Location": "https://bucket.example/result",
     }
 

@@ -25,6 +25,7 @@ from blur.errors import (
     InvalidImageError,
     InvalidModeError,
     InvalidQualityError,
+    InvalidSubjectError,
 )
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, EncodedImage
@@ -54,7 +55,7 @@ class DiscPredictor:
 
 def encoded_result(data: bytes, **options: Any) -> EncodedImage:  # noqa: ANN401 - the options' fields
     blur_options = BlurOptions(**{"radius_px": 5, **options})
-    return blur_photo(data, blur_options, model=DiscPredictor(), max_pixels=LIMIT)
+    return blur_photo(data, blur_options, model=DiscPredictor(), max_pixels=LIMIT).image
 
 
 def blurred(data: bytes, radius_px: int = 5, mode: str = "background") -> Image.Image:
@@ -244,15 +245,13 @@ def test_a_cut_subject_has_the_result_of_flat_and_reports_it(kernel: str) -> Non
             subject[160:, 60:260] = 1
             return subject
 
-    depths: list[str] = []
     data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
-    flat_one, cut, standing = (
+    flat, cut, standing = (
         blur_photo(
             data,
             BlurOptions(radius_px=9, kernel=kernel, depth=depth),
             model=model,
             max_pixels=LIMIT,
-            on_depth=depths.append,
         )
         for depth, model in (
             ("flat", Portrait()),
@@ -260,16 +259,15 @@ def test_a_cut_subject_has_the_result_of_flat_and_reports_it(kernel: str) -> Non
             ("ground", DiscPredictor()),
         )
     )
-    assert depths == ["flat", "flat", "ground"]
-    assert flat_one == cut != standing
+    assert [result.depth for result in (flat, cut, standing)] == ["flat", "flat", "ground"]
+    assert flat == cut
+    assert cut.image != standing.image
 
 
 def test_a_cutout_has_no_depth() -> None:
-    depths: list[str] = []
     data = saved(Image.fromarray(astronaut(200, 240)), "PNG")
     options = BlurOptions(radius_px=4, mode="cutout", depth="ground")
-    blur_photo(data, options, model=DiscPredictor(), max_pixels=LIMIT, on_depth=depths.append)
-    assert depths == ["flat"]
+    assert blur_photo(data, options, model=DiscPredictor(), max_pixels=LIMIT).depth == "flat"
 
 
 class Everyone(DiscPredictor):
@@ -286,7 +284,7 @@ def cutout_alpha(people: Everyone | None, subject: str = "auto") -> AlphaU8:
     data = saved(Image.fromarray(noise(320, 320)), "PNG")
     options = BlurOptions(radius_px=0, mode="cutout", subject=subject)
     made = blur_photo(data, options, model=DiscPredictor(), people=people, max_pixels=LIMIT)
-    return np.asarray(Image.open(BytesIO(made.data)))[..., 3]
+    return np.asarray(Image.open(BytesIO(made.image.data)))[..., 3]
 
 
 def test_subject_person_takes_the_matte_of_the_network_for_people_alone() -> None:
@@ -306,7 +304,7 @@ def test_subject_person_does_not_run_the_saliency_network() -> None:
 
 def test_unknown_subject_and_subject_without_its_network_are_rejected_before_decoding() -> None:
     for subject, people in (("animal", Everyone()), ("person", None)):
-        with pytest.raises(ValueError, match=r"subject"):
+        with pytest.raises(InvalidSubjectError, match=r"subject"):
             blur_photo(
                 b"",
                 BlurOptions(radius_px=3, subject=subject),

@@ -128,7 +128,7 @@ def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir
         data = saved(Image.fromarray(image), "PNG")
         limit = Settings().max_pixels
         result = blur_photo(data, options, model=model, max_pixels=limit, watermarked=watermarked)
-        return np.asarray(Image.open(io.BytesIO(result.data)))
+        return np.asarray(Image.open(io.BytesIO(result.image.data)))
 
     photo = astronaut(SIDE, SIDE)
     worst = max(attacks(call, photo, call(photo, watermarked=False)).values())

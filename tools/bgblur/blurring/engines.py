@@ -101,7 +101,7 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
                 people=people,
                 max_pixels=settings.max_pixels,
                 on_step=lambda step: progress(*STEPS[step]),
-            )
+            ).image
         except ApiError as error:
             raise Failure(error.code, error.message) from error
         return Result(image.data, image.content_type)

@@ -9,6 +9,10 @@ from typing import Any
 
 import click
 
+from blur.errors import InvalidRoiError
+from blur.imaging.options import RADIUS_RANGE, parse_radius
+from blur.imaging.roi import Roi, parse_roi
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOption:
@@ -16,12 +20,45 @@ class BlurOption:
 
     field: str
     """Its name in the API's form, and in `blur_client`."""
-    local: str
-    """Its name in `blur.imaging.options`."""
+    local: str | Callable[[str], Mapping[str, Any] | None]
+    """The field of `blur.imaging.options`, or a function that returns fields for a value."""
     flags: tuple[str, ...]
     type: click.ParamType[Any]
     help: str
     required: bool = False
+    default: str | None = None
+
+
+class Radius(click.ParamType[str]):
+    """A radius in pixels or percent, as the API's form takes it."""
+
+    name = "radius"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, or fail."""
+        if parse_radius(value) is None:
+            self.fail(f"{value!r} is not a radius: it takes {RADIUS_RANGE}.", param, ctx)
+        return value
+
+
+class Region(click.ParamType[str]):
+    """A region of interest, as the API's form takes it."""
+
+    name = '"x1 y1 x2 y2"'
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, or fail."""
+        try:
+            parse_roi(value)
+        except InvalidRoiError:
+            message = f"{value!r} is not a region: it takes four values, such as '0% 0% 50% 100%'."
+            self.fail(message, param, ctx)
+        return value
+
+
+def roi_field(text: str) -> Mapping[str, Roi]:
+    """Return the field of `BlurOptions` for a region."""
+    return {"roi": parse_roi(text)}
 
 
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
@@ -34,10 +71,10 @@ PHOTO_FORMAT = FORMAT_OF | {".jpe": "jpeg", ".jfif": "jpeg", ".heic": "jpeg", ".
 OPTIONS = (
     BlurOption(
         field="radius",
-        local="radius_px",
+        local=parse_radius,
         flags=("-r", "--radius"),
-        type=click.IntRange(0, 50),
-        help="The blur's standard deviation in pixels.",
+        type=Radius(),
+        help="The blur's standard deviation: 0 to 50 pixels, or 0.1% to 5% of the longer side.",
         required=True,
     ),
     BlurOption(
@@ -46,6 +83,29 @@ OPTIONS = (
         flags=("--blur",),
         type=click.Choice(["gaussian", "bokeh"]),
         help="A smooth blur, or discs as from a lens.  [default: gaussian]",
+    ),
+    BlurOption(
+        field="depth",
+        local="depth",
+        flags=("--depth",),
+        type=click.Choice(["flat", "ground"]),
+        help="The same blur everywhere, or sharp ground where the subject stands."
+        "  [default: ground]",
+        default="ground",
+    ),
+    BlurOption(
+        field="roi",
+        local=roi_field,
+        flags=("--roi",),
+        type=Region(),
+        help="Seek the subject only in this region, in pixels or percent: '0% 0% 50% 100%'.",
+    ),
+    BlurOption(
+        field="subject",
+        local="subject",
+        flags=("--subject",),
+        type=click.Choice(["auto", "person"]),
+        help="Any subject, or only people in a fraction of the time.  [default: auto]",
     ),
     BlurOption(
         field="mode",
@@ -79,6 +139,7 @@ def blur_options(command: Callable[..., None]) -> Callable[..., None]:
             option.field,
             type=option.type,
             required=option.required,
+            default=option.default,
             help=option.help,
         )(command)
     return command
@@ -116,4 +177,12 @@ def api_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def imaging_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were set, by their names in `BlurOptions`."""
     by_field = api_options(options)
-    return {option.local: by_field[option.field] for option in OPTIONS if option.field in by_field}
+    fields: dict[str, Any] = {}
+    for option in OPTIONS:
+        if option.field not in by_field:
+            continue
+        value = by_field[option.field]
+        fields |= (
+            {option.local: value} if isinstance(option.local, str) else option.local(value) or {}
+        )
+    return fields

@@ -19,11 +19,11 @@ from bgblur.blurring.options import (
     imaging_options,
     photo_format,
 )
-from blur.api.blur_request import RADII_PX
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import MODES
+from blur.imaging.pipeline import DEPTHS, MODES, SUBJECTS
+from blur.imaging.roi import parse_roi
 from blur_client import Client
 
 
@@ -39,25 +39,54 @@ def choices(field: str) -> list[str]:
 
 def test_every_option_exists_in_the_client_and_in_the_imaging() -> None:
     assert {option.field for option in OPTIONS} <= set(inspect.signature(Client.blur).parameters)
-    assert {option.local for option in OPTIONS} == {field.name for field in fields(BlurOptions)}
+    examples = ({"radius": "12", "roi": "0 0 9 9"}, {"radius": "2%"})
+    local = {name for example in examples for name in imaging_options(example)}
+    local |= {option.local for option in OPTIONS if isinstance(option.local, str)}
+    assert local == {field.name for field in fields(BlurOptions)}
 
 
 def test_the_choices_match_the_service() -> None:
     assert choices("blur") == list(KERNELS)
+    assert choices("subject") == list(SUBJECTS)
+    assert choices("depth") == list(DEPTHS)
     assert choices("mode") == list(MODES)
     assert choices("format") == list(OUTPUT_FORMATS) == list(EXTENSIONS)
 
 
-@pytest.mark.parametrize(("field", "bounds"), [("radius", RADII_PX), ("quality", QUALITIES)])
-def test_the_bounds_match_the_service(field: str, bounds: range) -> None:
-    kind = option(field).type
+def test_the_bounds_match_the_service() -> None:
+    kind = option("quality").type
     assert isinstance(kind, click.IntRange)
-    assert (kind.min, kind.max) == (bounds.start, bounds.stop - 1)
+    assert (kind.min, kind.max) == (QUALITIES.start, QUALITIES.stop - 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "local"),
+    [
+        ("radius", "12", {"radius_px": 12}),
+        ("radius", "2%", {"radius_percent": 2.0}),
+        ("roi", "0 0 50% 100%", {"roi": parse_roi("0 0 50% 100%")}),
+        ("blur", "bokeh", {"kernel": "bokeh"}),
+    ],
+)
+def test_a_value_means_the_same_on_this_machine_and_in_the_api(
+    field: str, text: str, local: dict[str, object]
+) -> None:
+    value = option(field).type.convert(text, None, None)
+    assert api_options({field: value}) == {field: text}
+    assert imaging_options({field: value}) == local
+
+
+@pytest.mark.parametrize(
+    ("field", "text"), [("radius", "51"), ("radius", "6%"), ("roi", "0 0 9"), ("roi", "")]
+)
+def test_a_value_that_the_api_would_reject_is_a_usage_error(field: str, text: str) -> None:
+    with pytest.raises(click.BadParameter, match="takes"):
+        option(field).type.convert(text, None, None)
 
 
 def test_missing_options_are_not_passed_on() -> None:
-    options = {"radius": 0, "blur": "bokeh", "mode": None, "format": "png", "quality": None}
-    assert api_options(options) == {"radius": 0, "blur": "bokeh", "format": "png"}
+    options = {"radius": "0", "blur": "bokeh", "mode": None, "format": "png", "quality": None}
+    assert api_options(options) == {"radius": "0", "blur": "bokeh", "format": "png"}
     assert imaging_options(options) == {"radius_px": 0, "kernel": "bokeh", "output": "png"}
 
 

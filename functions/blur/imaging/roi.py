@@ -1,0 +1,110 @@
+"""The region of interest: the part of a photo in which the subject is sought."""
+
+from __future__ import annotations
+
+import re
+from math import ceil, floor
+from typing import NamedTuple
+
+from blur.errors import InvalidRoiError, RoiExceedsBoundsError, RoiRegionEmptyError
+
+MARGIN = 0.1
+"""The network also sees this share of the region's sides around it: it finds a subject by the
+background that surrounds it."""
+MIN_SIDE_PX = 2
+"""A region with a shorter side has no room for a subject and a background."""
+_LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)?", re.ASCII)
+_SYNTAX = (
+    "The field 'roi' is not valid. Send four values, 'x1 y1 x2 y2', in pixels or percent of"
+    " the upright photo, such as '10% 0% 50% 100%'."
+)
+
+
+class Length(NamedTuple):
+    """A distance from the photo's left or upper border."""
+
+    value: float
+    is_percent: bool
+    """Whether the value is in percent of the photo's side, not in pixels."""
+
+    def in_px(self, side_px: int) -> float:
+        """Return the distance in pixels of a side of that length."""
+        return self.value * side_px / 100 if self.is_percent else self.value
+
+
+class Box(NamedTuple):
+    """Whole rows and columns of a photo."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+
+class Roi(NamedTuple):
+    """Two opposite corners."""
+
+    x1: Length
+    y1: Length
+    x2: Length
+    y2: Length
+
+    def to_box(self, shape: tuple[int, int]) -> Box:
+        """Return the pixels of a photo, (height, width), that the region covers, even in part.
+
+        Raises:
+            RoiExceedsBoundsError: a corner is outside of the photo.
+            RoiRegionEmptyError: the region is narrower or lower than two pixels.
+
+        """
+        height, width = shape
+        if any(x.in_px(width) > width for x in (self.x1, self.x2)) or any(
+            y.in_px(height) > height for y in (self.y1, self.y2)
+        ):
+            message = (
+                f"The region of 'roi' exceeds the photo, which is {width} pixels wide and"
+                f" {height} pixels high."
+            )
+            raise RoiExceedsBoundsError(message)
+        rows = _span(self.y1, self.y2, height)
+        columns = _span(self.x1, self.x2, width)
+        if min(rows.stop - rows.start, columns.stop - columns.start) < MIN_SIDE_PX:
+            message = (
+                "The region of 'roi' is empty: 'x1 y1 x2 y2' are its left, top, right and bottom,"
+                " at least two pixels apart."
+            )
+            raise RoiRegionEmptyError(message)
+        return Box(rows, columns)
+
+
+def parse_roi(text: str) -> Roi:
+    """Return the region of `x1 y1 x2 y2`, each in pixels (`12`, `12px`) or percent (`12%`).
+
+    This is the syntax of remove.bg's parameter `roi`.
+
+    Raises:
+        InvalidRoiError: the text is something else.
+
+    """
+    matches = [_LENGTH.fullmatch(part) for part in text.split()]
+    lengths = [Length(float(match[1]), match[2] == "%") for match in matches if match]
+    if len(matches) != len(Roi._fields) or len(lengths) != len(matches):
+        raise InvalidRoiError(_SYNTAX)
+    return Roi(*lengths)
+
+
+def with_margin(box: Box, shape: tuple[int, int]) -> Box:
+    """Return the box and what surrounds it in the photo, (height, width)."""
+    return Box(_widen(box.rows, shape[0]), _widen(box.columns, shape[1]))
+
+
+def _span(start: Length, stop: Length, side_px: int) -> slice:
+    return slice(floor(start.in_px(side_px)), ceil(stop.in_px(side_px)))
+
+
+def _widen(span: slice, side_px: int) -> slice:
+    margin = ceil(MARGIN * (span.stop - span.start))
+    return slice(max(0, span.start - margin), min(side_px, span.stop + margin))
