@@ -1,4 +1,4 @@
-"""How far `depth=ground` is from a lens, and what it costs.
+"""How far `depth=ground` is from a lens, and its cost.
 
     make bench-ground
 
@@ -48,7 +48,7 @@ PERSON, HORSE = Subject("person", 1.65, 5.0), Subject("horse", 1.6, 5.0, 0.4, de
 
 
 def worlds() -> dict[str, list[World]]:
-    """Return the scenes by what they show."""
+    """Return the scenes by their content."""
     family = (Subject("person", 1.7, 5.5, 0.7), Subject("person", 1.65, 4.0, -0.7))
     bicycle, product = Subject("bicycle", 1.1, 4.0), Subject("box", 0.5, 2.5)
     both = (-5, 5)
@@ -233,7 +233,7 @@ PARTS = {
     "Depth on a photo": on_a_photo,
     "Cost of depth": cost,
 }
-"""By the title of a section, what measures it."""
+"""The measurement of each section, by its title."""
 
 
 if __name__ == "__main__":

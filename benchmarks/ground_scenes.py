@@ -60,7 +60,7 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """What the camera sees."""
+    """The image of the camera."""
 
     subjects: tuple[Subject, ...]
     ground: str = "brick"
@@ -140,7 +140,7 @@ def _extent(world: World, subject: Subject) -> tuple[float, float]:
 
 
 def _foot(world: World, subject: Subject, away: float) -> float:
-    """Return how far below the camera a subject stands at a distance."""
+    """Return the distance below the camera of a subject's feet."""
     step = world.step_m if subject is world.subjects[0] else 0.0
     rise = away * float(np.tan(np.deg2rad(world.slope_deg)))
     return CAMERA_M - subject.raised_m - step - rise
@@ -328,7 +328,7 @@ def _painted(mask: AlphaU8, name: str) -> RgbU8:
 
 
 SHAPES = {"person": _person, "horse": _horse, "bicycle": _bicycle, "box": _box}
-"""By name: what returns a subject's alpha and colours."""
+"""By name: the function that returns a subject's alpha and colours."""
 
 
 def _shrink(picture: NDArray[Sample]) -> NDArray[Sample]:

@@ -54,7 +54,7 @@ Times = dict[str, list[float]]
 
 @pytest.fixture(params=["SQLite", "DynamoDB Local"])
 def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """Return the admin of the accounts, and their URL."""
+    """Yield the name and the location of a store."""
     with ExitStack() as open_until_the_end, pytest.MonkeyPatch.context() as patch:
         location = f"sqlite:{tmp_path / 'accounts.db'}"
         if request.param == "DynamoDB Local":
@@ -66,7 +66,7 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
 
 
 def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
-    """Issue keys and end them; returns how to get one of each kind."""
+    """Issue keys; return a function for each kind of invalid key."""
     then = Instant(now() - 1_000_000)
     admin = AccountAdmin(store, secrets.token_bytes, then)
     account_id = admin.create_account("refused", credits=1)

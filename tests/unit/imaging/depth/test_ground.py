@@ -98,7 +98,7 @@ def test_the_circle_of_confusion_is_that_of_a_plane_before_a_lens() -> None:
     np.testing.assert_allclose(shares, np.clip(lens, 0, 1), atol=1e-6)
 
 
-def test_the_blur_grows_equally_fast_behind_and_before_what_is_in_focus() -> None:
+def test_the_blur_grows_equally_fast_behind_and_before_the_focus() -> None:
     shares = circle_of_confusion(Ground(0.8, 0.6, 0.2), 1000)
     behind, before = shares[590 - 50] - shares[590], shares[810 + 50] - shares[810]
     assert behind == pytest.approx(before, abs=1e-5)
