@@ -9,6 +9,7 @@ import pytest
 from tests.integration.accounts.customer import START, TTL_US, MakeAccount, after, take_hold
 
 from blur.errors import InsufficientCreditsError
+from blur.skew import CLOCK_SKEW_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,23 @@ def test_reading_an_account_releases_an_expired_hold(
     store.reserve(customer.hold(3), now_us=START)
     before = store.read_account(customer.account_id, now_us=after(TTL_S - 0.000001))
     assert (before.balance, before.held) == (7, 3)
-    home = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
-    assert (home.balance, home.held, home.used) == (10, 0, 0)
+    released = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
+    assert (released.balance, released.held, released.used) == (10, 0, 0)
+
+
+@pytest.mark.parametrize("first", ["read_account", "authorize"])
+def test_an_expired_hold_is_released_once_at_the_end_of_the_allowance_for_clocks(
+    store: AccountStore, make_account: MakeAccount, first: str
+) -> None:
+    customer = make_account(credits=10)
+    store.reserve(customer.hold(3), now_us=START)
+    end_us = after(TTL_S + CLOCK_SKEW_S)
+    if first == "read_account":
+        assert store.read_account(customer.account_id, now_us=end_us).balance == 10
+    status = store.authorize(customer.account_id, customer.digest, now_us=end_us)
+    assert status.credits_left == 10
+    account = store.read_account(customer.account_id, now_us=after(LONG_AFTER_S))
+    assert (account.balance, account.held) == (10, 0)
 
 
 def test_the_credits_of_an_expired_hold_pay_for_the_next_call(

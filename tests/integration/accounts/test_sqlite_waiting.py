@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.integration.accounts.customer import START, after, open_account, take_hold
 
+from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.accounts.sqlite.file import open_connection
 
 
@@ -59,3 +61,16 @@ def test_a_connection_waits_for_a_lock_until_the_deadline(
     connection = open_connection(path, frozen + left_s)
     assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == waits_ms
     connection.close()
+
+
+def test_reading_an_account_without_expired_holds_waits_for_no_other_process(path: Path) -> None:
+    store = SqliteAccountStore(path)
+    customer, expired = open_account(store, 10), open_account(store, 10)
+    take_hold(store, customer, 3, now_us=after(3600))
+    take_hold(store, expired, 3, now_us=START)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    account = store.read_account(customer.account_id, now_us=after(3600))
+    assert (account.balance, account.held) == (7, 3)
+    other.close()
+    store.close()

@@ -124,7 +124,7 @@ def test_an_expired_hold_is_not_charged_and_adds_no_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)
-    hold = take_hold(store, customer, 2, now_us=START)
+    hold = take_hold(store, customer, 2, now_us=START, ttl_us=3_000_000)
     status = store.settle(hold, now_us=hold.expires_us, weight=Weight(9, LIMIT))
     assert (status.credits_charged, status.credits_left) == (0, 5)
     assert status.rate.remaining == 10
