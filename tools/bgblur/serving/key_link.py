@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-from bgblur.serving.access_log import log_response
 from bgblur.serving.body import Body
 from bgblur.serving.proxy import ClientDisconnected
 from blur.errors import InvalidRequestError
@@ -78,6 +77,9 @@ class KeyLinkExchange:
         document: Mapping[str, Any] = {"key": api_key}
         if api_key is None:
             status, code, document = HTTPStatus.NOT_FOUND, "not_found", _error(request_id)
+        # Loads the whole API, which no command except `serve` needs.
+        from bgblur.serving.access_log import log_response  # noqa: PLC0415
+
         log_response(
             request_id=request_id, status=status, method="POST", path=EXCHANGE_PATH, code=code
         )
