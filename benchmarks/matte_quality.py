@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -54,11 +55,13 @@ def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
     return np.asarray(mask.resize(size, Image.Resampling.LANCZOS))
 
 
-def compare(exact: Predictor, model: Predictor, data: Path) -> dict[str, Quality]:
-    """Measure rembg's mask by the exact network, and our matte by the default network."""
+def compare(
+    exact: Predictor, model: Predictor, people: Predictor, data: Path
+) -> dict[str, Quality]:
+    """Measure rembg's mask by the exact network, and our matte by the default networks."""
     return {
         "rembg": measure(rembg_mask, exact, data),
-        "ours": measure(find_matte, model, data),
+        "ours": measure(partial(find_matte, people=people), model, data),
     }
 
 

@@ -58,8 +58,9 @@ class Recorded:
         self.maps[hash(photo.tobytes())] = raw
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the cached map of a photo."""
-        return self.maps[hash(photo.tobytes())]
+        """Return the map of a photo: from memory, unless it is a mirrored one."""
+        key = hash(photo.tobytes())
+        return self.maps[key] if key in self.maps else self.model.predict(photo)
 
     def without_subject(self) -> int:
         """Count the photos without any certain subject pixel."""

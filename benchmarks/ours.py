@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from subjects import MODELS
 
 from blur.imaging.matting.models import MODELS as SPECS
-from blur.imaging.matting.session import Model, open_model
+from blur.imaging.matting.session import Model, open_model, open_people_model
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.strips import set_thread_count
@@ -27,6 +29,15 @@ def opened() -> Model:
     return open_model(SPECS[DEFAULT], MODELS, threads=THREADS)
 
 
+@cache
+def opened_people() -> Model:
+    """Open the network for people."""
+    people = open_people_model(MODELS, threads=THREADS)
+    if people is None:
+        sys.exit(f"The network for people is missing in {MODELS}: run `make model`.")
+    return people
+
+
 def blurring(
     model: Model,
     data: bytes,
@@ -36,4 +47,5 @@ def blurring(
 ) -> Callable[[], object]:
     """Return a function that blurs a photo once, to PNG."""
     options = BlurOptions(radius_px=radius_px, kernel=kernel, depth=depth)
-    return lambda: blur_photo(data, options, model=model, max_pixels=NO_LIMIT)
+    people = opened_people()
+    return lambda: blur_photo(data, options, model=model, people=people, max_pixels=NO_LIMIT)

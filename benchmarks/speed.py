@@ -20,7 +20,7 @@ import report
 from growth import growth
 from handling import overhead_ms
 from kept_alive import kept_alive
-from ours import DEFAULT, NO_LIMIT, THREADS, blurring, opened
+from ours import DEFAULT, NO_LIMIT, THREADS, blurring, opened, opened_people
 from paired import milliseconds, paired, ratio
 from starting import starts
 from subjects import MODELS, Naive, photo
@@ -99,6 +99,7 @@ def by_step(model: Model) -> str:
                 data,
                 BlurOptions(radius_px=10),
                 model=model,
+                people=opened_people(),
                 max_pixels=NO_LIMIT,
                 on_step=noting(told),
             )

@@ -110,8 +110,8 @@ def to_unit_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
     height, width = photo.shape[:2]
     shape = (spec.side_px, spec.side_px)
     small = upscale(resize(photo, (min(height, shape[0]), min(width, shape[1]))), shape)
-    unit = small.transpose(2, 0, 1)[np.newaxis].astype(np.float32) / np.float32(255)
-    return np.ascontiguousarray(unit)
+    planes = np.ascontiguousarray(small.transpose(2, 0, 1)[np.newaxis])
+    return np.divide(planes, 255, dtype=np.float32)
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

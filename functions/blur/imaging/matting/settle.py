@@ -56,25 +56,25 @@ def settle(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
     if not wide.any():
         return alpha
     _, labels = cv2.connectedComponents(wide.astype(np.uint8))
-    votes = alpha
+    regions, votes = labels[wide], alpha[wide]
     if people is not None:
-        is_person = people > HALF
-        labels = 2 * labels + is_person
-        weight = np.where(is_person, PERSON_WEIGHT, BACKGROUND_WEIGHT)
-        votes = (alpha + weight * people) / (1 + weight)
-    means, deviations = _moments(votes, labels)
-    decided = np.where(deviations[labels] > SLOPE, votes, means[labels]) > HALF
-    return np.where(wide, decided, alpha).astype(np.float32)
+        shown = people[wide]
+        is_person = shown > HALF
+        regions = 2 * regions + is_person
+        weights = np.where(is_person, PERSON_WEIGHT, BACKGROUND_WEIGHT)
+        votes = (votes + weights * shown) / (1 + weights)
+    settled = alpha.copy()
+    settled[wide] = _decide(votes, regions)
+    return settled
 
 
-def _moments(values: AlphaF32, labels: NDArray[np.int32]) -> tuple[AlphaF32, AlphaF32]:
-    """Return the mean and the standard deviation of the values of each label, both (n,)."""
-    places = labels.ravel()
-    counts = np.maximum(np.bincount(places), 1)
-    means = np.bincount(places, values.ravel()) / counts
-    squares = np.bincount(places, np.square(values).ravel()) / counts
-    deviations = np.sqrt(np.maximum(squares - means**2, 0))
-    return means.astype(np.float32), deviations.astype(np.float32)
+def _decide(votes: NDArray[np.float32], regions: NDArray[np.int32]) -> Mask:
+    """Return which pixels become opaque, by their votes and the numbers of their regions, (n,)."""
+    counts = np.maximum(np.bincount(regions), 1)
+    means = np.bincount(regions, votes) / counts
+    variances = np.bincount(regions, np.square(votes)) / counts - means**2
+    is_slope = variances > SLOPE**2
+    return np.where(is_slope[regions], votes, means[regions]) > HALF
 
 
 def _distance(mask: Mask) -> NDArray[np.float32]:

@@ -1,0 +1,193 @@
+"""The quality and time of mattes with the network for people, compared with saliency alone.
+
+The folder has `people/images/*.jpg` with masks of the persons in `people/masks/*.png`. *MAE* is the
+mean over the photos of the mean absolute error, *IoU* the intersection over union at half opacity,
+and a *ghost* is a half-transparent region that is wider than an edge. Times are of the whole call,
+from JPEG to PNG, in paired runs.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+import report
+from matte_quality import MID, pairs
+from ours import NO_LIMIT
+from paired import ratio, seconds
+from PIL import Image
+from subjects import photo as portrait
+
+from blur.errors import NoSubjectError
+from blur.imaging import pipeline
+from blur.imaging.arrays import AlphaU8, RgbU8
+from blur.imaging.matting.closed_form import Windows, solve_alpha
+from blur.imaging.matting.matte import (
+    MAX_UNDECIDED,
+    find_matte,
+    predict_person,
+    resize_matte,
+    stretch,
+    stretch_f32,
+)
+from blur.imaging.matting.refine import (
+    GRID_FACTOR,
+    find_unknown,
+    refine,
+    to_fine_grid,
+    upscale_alpha,
+)
+from blur.imaging.matting.settle import find_wide_undecided
+from blur.imaging.options import BlurOptions
+from blur.imaging.pipeline import Matting, blur_photo
+from blur.imaging.resample import downscale
+
+if TYPE_CHECKING:
+    from blur.imaging.matting.matte import Predictor
+    from blur.imaging.matting.session import Model
+
+MAE, SHARE = 0.87, 0.90
+"""Target ratios to saliency alone: of the mean absolute error, and of the share of photos with an
+IoU below `POOR`."""
+POOR = 0.8
+MEAN_TIME, CERTAIN_TIME, PEOPLE_TIME, PERSON_SPEED = 1.12, 1.04, 4, 2.5
+"""Target time ratios on ECSSD, of all photos and of those without hesitation; the network's share
+of the time in percent; and how much faster subject=person is at 1920 x 1080."""
+ROUNDS = 3
+
+MakeMatte: TypeAlias = Callable[[RgbU8], AlphaU8]
+
+
+class Quality(NamedTuple):
+    """One method, measured."""
+
+    mae: float
+    iou: float
+    poor: float
+    """The share of photos with an IoU below `POOR`."""
+    ghosts: int
+
+
+def saliency_matte(model: Predictor, photo: RgbU8) -> AlphaU8:
+    """Return the matte of saliency alone: refined, with its ghosts."""
+    fine = to_fine_grid(photo)
+    coarse = downscale(fine, GRID_FACTOR)
+    size = (coarse.shape[1], coarse.shape[0])
+    resized = Image.fromarray(stretch(model.predict(photo))).resize(size, Image.Resampling.BICUBIC)
+    matte = np.asarray(resized)
+    unknown = find_unknown(matte)
+    windows = Windows.touching(unknown, coarse)
+    alpha = upscale_alpha(solve_alpha(matte, unknown, windows), windows, fine)
+    return resize_matte(alpha, (photo.shape[0], photo.shape[1]))
+
+
+def person_matte(people: Predictor, photo: RgbU8) -> AlphaU8:
+    """Return the matte of subject=person, empty if there is none."""
+    try:
+        person = predict_person(people, photo)
+    except NoSubjectError:
+        return np.zeros(photo.shape[:2], np.uint8)
+    refined = refine(stretch(person), photo)
+    return resize_matte(refined, (photo.shape[0], photo.shape[1]))
+
+
+def measure(make: MakeMatte, data: Path) -> Quality:
+    """Measure one method."""
+    errors, overlaps, ghosts = [], [], 0
+    for photo, mask in pairs(data / "people" / "images", data / "people" / "masks"):
+        size = (photo.shape[1], photo.shape[0])
+        truth = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)) > MID
+        matte = make(photo)
+        errors.append(float(np.abs(matte / 255 - truth).mean()))
+        subject = matte > MID
+        overlaps.append((subject & truth).sum() / max(int((subject | truth).sum()), 1))
+        ghosts += count_ghosts(matte)
+    poor = np.mean(np.array(overlaps) < POOR)
+    return Quality(float(np.mean(errors)), float(np.mean(overlaps)), float(poor), ghosts)
+
+
+def count_ghosts(matte: AlphaU8) -> int:
+    """Count the ghosts of a matte."""
+    wide = find_wide_undecided(matte.astype(np.float32) / np.float32(255))
+    return int(cv2.connectedComponents(wide.astype(np.uint8))[0]) - 1
+
+
+def quality_table(model: Model, people: Model, data: Path) -> str:
+    """Compare saliency alone, both networks, and the network for people alone."""
+    alone = measure(partial(saliency_matte, model), data)
+    both = measure(partial(find_matte, model, people=people), data)
+    person = measure(partial(person_matte, people), data)
+    rows = [
+        (
+            "mean absolute error",
+            f"{alone.mae:.4f}",
+            f"{both.mae:.4f} = {both.mae / alone.mae:.2f} x",
+            f"at most {MAE:.2f} x",
+            f"{person.mae:.4f}",
+        ),
+        ("mean IoU", f"{alone.iou:.3f}", f"{both.iou:.3f}", "", f"{person.iou:.3f}"),
+        (
+            f"photos with an IoU below {POOR}",
+            f"{100 * alone.poor:.1f} %",
+            f"{100 * both.poor:.1f} % = {both.poor / alone.poor:.2f} x",
+            f"at most {SHARE:.2f} x",
+            f"{100 * person.poor:.1f} %",
+        ),
+        ("ghosts", alone.ghosts, both.ghosts, "0", person.ghosts),
+    ]
+    return report.table(("", "saliency alone", "here", "target", "subject=person"), rows)
+
+
+def time_table(model: Model, people: Model, data: Path) -> str:
+    """Compare the times of whole calls."""
+    pipeline.SUBJECTS["saliency"] = lambda network, _: Matting(
+        lambda photo, _: stretch_f32(network.predict(photo)), network.side_px
+    )
+    call = partial(_call, model, people)
+    before, after, certain, shares = [], [], [], []
+    for photo, _ in pairs(data / "ecssd" / "images", data / "ecssd" / "masks"):
+        file = _jpeg(photo)
+        times = _medians(call(file, "saliency"), call(file, "auto"), partial(people.predict, photo))
+        before.append(times[0])
+        after.append(times[1])
+        shares.append(times[2] / times[1])
+        certain.append(find_wide_undecided(model.predict(photo)).mean() <= MAX_UNDECIDED)
+    sure = np.array(certain)
+    large = portrait(1920, 1080)
+    works = call(large, "auto"), call(large, "person")
+    laps = [[seconds(work) for work in works] for _ in range(3 * ROUNDS)]
+    faster = ratio([lap[0] for lap in laps], [lap[1] for lap in laps])
+    rows = [
+        ("mean over ECSSD : saliency alone", f"{np.sum(after) / np.sum(before):.2f}", MEAN_TIME),
+        (
+            f"{sure.sum()} photos without a second look : saliency alone",
+            f"{np.array(after)[sure].sum() / np.array(before)[sure].sum():.2f}",
+            CERTAIN_TIME,
+        ),
+        ("network for people, share of the call", f"{100 * np.mean(shares):.1f} %", PEOPLE_TIME),
+    ]
+    table = [(name, measured, f"at most {target}") for name, measured, target in rows]
+    person = ("1920 x 1080, auto : person", f"{faster:.1f}", f"at least {PERSON_SPEED}")
+    return report.table(("whole calls", "measured", "target"), [*table, person])
+
+
+def _call(model: Model, people: Model, file: bytes, subject: str) -> Callable[[], object]:
+    options = BlurOptions(radius_px=10, subject=subject)
+    return lambda: blur_photo(file, options, model=model, people=people, max_pixels=NO_LIMIT)
+
+
+def _medians(*works: Callable[[], object]) -> list[float]:
+    laps = [[seconds(work) for work in works] for _ in range(ROUNDS)]
+    return [statistics.median(lap) for lap in zip(*laps, strict=True)]
+
+
+def _jpeg(photo: RgbU8) -> bytes:
+    file = BytesIO()
+    Image.fromarray(photo).save(file, "JPEG", quality=92)
+    return file.getvalue()
