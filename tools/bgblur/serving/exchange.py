@@ -89,7 +89,7 @@ class ResponseSender:
     """Sends responses in slices, and limits the memory of those that clients have not read."""
 
     def __init__(self, total_bytes: int) -> None:
-        """Keep at most so many bytes of responses in memory."""
+        """Keep at most `total_bytes` of responses in memory."""
         self._results = ResultBudget(total_bytes)
 
     async def send(self, exchange: Exchange, reply: Reply, send: Send) -> None:

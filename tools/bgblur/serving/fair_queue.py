@@ -47,7 +47,7 @@ class FairQueue(Generic[Item]):
     def __init__(
         self, slots: int, *, workers: int = 1, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Create an empty queue for so many workers; the clock returns seconds."""
+        """Create an empty queue for that number of workers; the clock returns seconds."""
         self._slots = slots
         self._workers = workers
         self._clock = clock

@@ -11,7 +11,7 @@ import h11
 LINGER_S = 30
 """The time limit for the rest of a request."""
 LINGER_IDLE_S = 3
-"""The time limit for a pause in it."""
+"""The longest pause in it."""
 MAX_DROPPED_BYTES = 100_000_000
 
 PROBE_S = 0.5
@@ -35,7 +35,7 @@ class LingeringClose:
         """Whether received bytes are dropped from now on."""
 
     def start(self) -> None:
-        """Drop all that arrives from now on."""
+        """Drop received bytes from now on."""
         self.is_active = True
 
     def drop(self, data: bytes) -> bool:

@@ -85,7 +85,7 @@ class Protocol(H11Protocol):
             self._refuse(OverloadedError(retry_after_s=1), lingers=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Release the timers and the place in the table."""
+        """Cancel the timers and remove the connection from the table."""
         self._table.remove(self)
         self._head_timer.cancel()
         self.resume_writing()
