@@ -110,7 +110,7 @@ image: ## Build the container image of the embedded server; needs Docker
 	@docker build --quiet --tag $(IMAGE) --build-arg BASE_IMAGE=$(BASE_IMAGE) \
 		--file tools/bgblur/Dockerfile .
 
-calibrate: $(RESEARCH_READY) model ## Fit the light model's factors again; research/README.md
+calibrate: $(RESEARCH_READY) model ## Fit the light model's factors again; see research/README.md
 	@PYTHONPATH=.:functions:layers/model $(RESEARCH_VENV)/bin/python -m research.calibrate build/models
 
 # Writes measurements into the documents that show them.

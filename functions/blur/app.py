@@ -62,7 +62,7 @@ def build_app(
     set_thread_count(threads)
     model = cache(partial(open_model, spec, settings.model_dir, threads=threads))
     people = cache(partial(open_people_model, settings.model_dir, threads=threads))
-    # ONNX Runtime releases the GIL while it opens a model, so the clients are built meanwhile.
+    # ONNX Runtime releases the GIL while it opens a model, so the clients are built then.
     with ThreadPoolExecutor(max_workers=1) as executor:
         opening = executor.submit(lambda: (model(), people())) if opens_model else None
         storage, store = open_storage(settings.media), open_account_store(settings.accounts)

@@ -63,7 +63,7 @@ class Attack:
         return "\r\n".join((start, "Host: x", *key, *lines, "", "")).encode()
 
     def photo(self, number: int) -> bytes:
-        """Return a whole request with the body."""
+        """Return a complete request with the body."""
         body = base64.b64decode(self.body)
         lines = [f"Content-Type: {self.content_type}", f"Content-Length: {len(body)}"]
         return self.head(number, *lines, "Connection: close") + body
@@ -187,7 +187,7 @@ async def tiny_chunks(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def many_headers(attack: Attack, number: int, placed: Placed) -> None:
-    """Send requests with as many headers as there can be."""
+    """Send requests with the maximum number of headers."""
     async with Connection(attack, number) as connection:
         request = attack.head(number, *["A: b"] * HEADERS)
         while True:
@@ -208,7 +208,7 @@ CLIENTS: dict[str, Client] = {
 
 
 async def run(attack: Attack) -> None:
-    """Keep all clients at work; each connects again when its connection has ended."""
+    """Keep all clients running; each connects again when its connection has ended."""
     placed = [asyncio.Event() for _ in range(attack.connections)]
 
     async def client(number: int) -> None:
@@ -232,7 +232,7 @@ async def run(attack: Attack) -> None:
 
 
 def main() -> None:
-    """Attack, with less of the processor than the server has: other machines would attack it."""
+    """Run the attack at a low priority, because real attackers use other machines."""
     os.nice(19)
     asyncio.run(run(Attack(**json.loads(sys.stdin.readline()))))
 

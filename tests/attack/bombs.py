@@ -1,4 +1,4 @@
-"""Small files that ask for much, and files that lie about themselves."""
+"""Small files that cause much work, and files with false headers."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ SCAN = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + b"\x7f"
 
 @cache
 def plain(file_format: str) -> bytes:
-    """Return a flat square of `SIDE_PX`, of which only a header is of interest."""
+    """Return a flat square of `SIDE_PX`, of which only the header is used."""
     picture = Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200))
     return saved(picture.convert("P") if file_format == "GIF" else picture, file_format)
 
 
 def scans() -> bytes:
-    """A JPEG that is painted over 5,000 times."""
+    """A JPEG that is repainted 5,000 times."""
     progressive = sample("progressive jpeg")
     return progressive[:-2] + SCAN * 5_000 + progressive[-2:]
 
@@ -74,7 +74,7 @@ def scanned(side: int, scans: int) -> bytes:
 
 
 def _huffman(kind: int, symbol: int) -> bytes:
-    """A table in which the code 0 is a symbol, and 10 another."""
+    """A table with two symbols, of the codes 0 and 10."""
     return segment(0xC4, bytes([kind, 1, 1, *[0] * 14, symbol, 1]))
 
 
@@ -85,7 +85,7 @@ def _packed(code: str, count: int) -> bytes:
 
 
 def scanned_tiff(side: int, scans: int) -> bytes:
-    """A TIFF whose one strip is such a JPEG."""
+    """A TIFF whose only strip is such a JPEG."""
     data = scanned(side, scans)
     entries: list[Entry] = [
         (256, LONG, 1, side),
@@ -103,12 +103,12 @@ def scanned_tiff(side: int, scans: int) -> bytes:
 
 
 def crowded(photo: bytes, at: int, piece: bytes, count: int) -> bytes:
-    """Put a piece into a photo, over and over."""
+    """Insert a piece into a photo many times."""
     return photo[:at] + piece * count + photo[at:]
 
 
 def gif(screen: int, frame: int) -> bytes:
-    """A GIF that claims a screen and a first frame of such sides."""
+    """A GIF that claims a screen and a first frame of these sizes."""
     data = bytearray(plain("GIF"))
     at = data.index(b"," + struct.pack("<HHHH", 0, 0, SIDE_PX, SIDE_PX))
     data[6:10] = struct.pack("<HH", screen, screen)
@@ -117,7 +117,7 @@ def gif(screen: int, frame: int) -> bytes:
 
 
 def webp(canvas: int) -> bytes:
-    """A WebP whose extended header claims such a canvas."""
+    """A WebP whose extended header claims a canvas of this size."""
     image = plain("WEBP")[12:]
     side = (canvas - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + struct.pack("<II", 10, 0) + side + side + image
@@ -125,7 +125,7 @@ def webp(canvas: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """A JPEG that claims such a size, with the data of a small one."""
+    """A JPEG that claims this size, with the data of a small one."""
     data = plain("JPEG")
     at = data.index(b"\xff\xc0")
     old = data[at + 5 : at + 9]
@@ -135,7 +135,7 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 def bmp(width: int, height: int) -> bytes:
-    """A BMP that claims such a size, upside down if the height is negative."""
+    """A BMP that claims this size, upside down if the height is negative."""
     data = plain("BMP")
     return data[:18] + struct.pack("<ii", width, height) + data[26:]
 
@@ -283,6 +283,6 @@ HEAVY: dict[str, Make] = {
 
 
 def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:
-    """Make one after the other."""
+    """Write the files one after the other."""
     for name, make in bombs.items():
         yield name, make()

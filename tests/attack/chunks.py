@@ -16,7 +16,7 @@ BLOCK = bytes(1 << 20)
 
 
 def zeros(count: int) -> bytes:
-    """Deflate so many zeros, in the time that it takes to deflate one block of them."""
+    """Deflate this number of zeros, in the time of one block."""
     packer = zlib.compressobj(9)
     start = packer.compress(BLOCK) + packer.flush(zlib.Z_FULL_FLUSH)
     blocks, rest = divmod(count, len(BLOCK))

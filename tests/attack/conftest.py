@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Target:
-    """Return the handler, one for all attacks of a file, as a server has it for its life."""
+    """Return one handler for all attacks of a file, like a server."""
     return Target(tmp_path_factory.mktemp("target"), model_dir)

@@ -1,4 +1,4 @@
-"""A customer who uses the service as it is meant to be used, and how well it is served."""
+"""A customer who uses the service normally, and measures its responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How a customer was served for a while."""
+    """The responses to a customer in a period."""
 
     photos_per_s: float
     slowest_health_s: float
@@ -41,7 +41,7 @@ class Customer:
     photo: bytes = field(repr=False)
 
     def send_photo(self, session: requests.Session) -> bool:
-        """Send one photo; return whether the result came back."""
+        """Send one photo; return whether the result arrived."""
         try:
             answer = session.post(
                 f"{self.url}/v2/rembg/blur/",
@@ -55,7 +55,7 @@ class Customer:
         return answer.ok
 
     def wait_for_service(self, timeout_s: float) -> None:
-        """Wait until a photo comes back.
+        """Wait until a result arrives.
 
         Raises:
             TimeoutError: none does in time.
@@ -70,9 +70,9 @@ class Customer:
                 time.sleep(RETRY_PAUSE_S)
 
     def measure(self, window_s: float, *, least_photos: int = 0) -> Service:
-        """Send photos for so long, and ask for /health meanwhile.
+        """Send photos for a time, and request /health during it.
 
-        The window is longer, up to `LONGEST` times, until `least_photos` have come back.
+        The window is longer, up to `LONGEST` times, until `least_photos` have arrived.
         """
         done, refusals = 0, 0
         with requests.Session() as session, self._health_watched() as waits_s:
@@ -90,7 +90,7 @@ class Customer:
 
     @contextmanager
     def _health_watched(self) -> Iterator[list[float]]:
-        """Ask for /health again and again, each time on a new connection."""
+        """Request /health repeatedly, each time on a new connection."""
         waits_s: list[float] = []
         stopping = threading.Event()
 
@@ -108,7 +108,7 @@ class Customer:
             watcher.join()
 
     def health_s(self) -> float:
-        """Return how long /health took, or the time-out if it was not answered 200."""
+        """Return the time of /health, or the time-out if it was not answered 200."""
         began = time.monotonic()
         try:
             answer = requests.get(f"{self.url}/health", timeout=HEALTH_TIMEOUT_S)

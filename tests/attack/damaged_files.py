@@ -50,7 +50,7 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 @cache
 def sample(kind: str) -> bytes:
-    """Return the photo in one of `KINDS`, with EXIF and a profile where the format has them."""
+    """Return the photo in one of `KINDS`, with EXIF and a profile if the format has them."""
     mode, file_format, options = KINDS[kind]
     photo = Image.fromarray(astronaut()).resize((SIDE_PX, SIDE_PX))
     picture = photo.quantize(64) if mode == "P" else photo.convert(mode)
@@ -169,7 +169,7 @@ def cut(percents: range) -> Iterator[tuple[str, bytes]]:
 def turned(
     mutants: int, kinds: Sequence[str] = tuple(KINDS), make: Callable[[str], bytes] = sample
 ) -> Iterator[tuple[str, bytes]]:
-    """Turn one to a few bits of files of every kind in turn, the same for the same number."""
+    """Flip one to a few bits of files of every kind; the same number flips the same bits."""
     for number in range(mutants):
         kind, chance = kinds[number % len(kinds)], random.Random(number)
         mutant = bytearray(make(kind))

@@ -83,7 +83,7 @@ class DecoderProcess:
     """One process at a time, and the pipe to it."""
 
     def __init__(self, model_dir: Path) -> None:
-        """Start the first."""
+        """Start the first process."""
         self._model_dir = model_dir
         self._start()
 
@@ -98,7 +98,7 @@ class DecoderProcess:
         self._pipe.recv()  # wait until it is ready, so that its start is not measured
 
     def judge(self, name: str, image: bytes, fields: dict[str, str] | None) -> Result:
-        """Have one file decoded, or with `fields` of a form sent through the whole service."""
+        """Decode one file, or with `fields` of a form send it through the whole service."""
         self._pipe.send((image, fields))
         try:
             if self._pipe.poll(TIMEOUT_S):
@@ -113,7 +113,7 @@ class DecoderProcess:
         return Result(name, outcome)
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self._process.kill()
         self._process.join()
         self._pipe.close()

@@ -29,7 +29,7 @@ FREE_BYTES = 4_000_000
 
 
 def event_of(written: bytes) -> dict[str, Any]:
-    """Read the event of a request that is written down."""
+    """Read the event of a stored request."""
     head, _, body = written.partition(b"\n\n")
     first, *lines = head.replace(KEY, make.FUNDED.encode()).split(b"\n")
     method, _, path = first.decode("latin-1").partition(" ")
@@ -80,5 +80,5 @@ def measured(target: Target, event: dict[str, Any]) -> str:
 
 
 def corpus(folder: Path) -> list[bytes]:
-    """Return the requests that are kept, in the order of their names."""
+    """Return the stored requests, in the order of their names."""
     return [path.read_bytes() for path in sorted(folder.iterdir())]

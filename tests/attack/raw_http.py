@@ -25,7 +25,7 @@ class Reply:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error of the contract that this has to be."""
+        """Require a documented error, and return its code."""
         document = json.loads(self.body)
         assert set(document) == {"error"}
         error: dict[str, Any] = document["error"]
@@ -46,7 +46,7 @@ def connected(server: Running) -> Iterator[socket.socket]:
 
 
 def exchange(server: Running, sent: bytes, *, half_close: bool = False) -> list[Reply]:
-    """Send bytes on a new connection and read answers until the server closes it."""
+    """Send bytes on a new connection and read the responses until the server closes it."""
     with connected(server) as client:
         client.sendall(sent)
         if half_close:
@@ -103,4 +103,4 @@ class _Unclosed:
         """Leave the stream open."""
 
     def flush(self) -> None:
-        """Do nothing: it is only read."""
+        """Do nothing: it is only for reading."""

@@ -32,7 +32,7 @@ class Target:
     """The handler as a function from an event to its response."""
 
     def __init__(self, folder: Path, model_dir: Path) -> None:
-        """Open accounts in `folder`, one of which can pay for everything."""
+        """Open accounts in `folder`, one of which has unlimited credits."""
         store = SqliteAccountStore(folder / "accounts.db")
         for key in (make.FUNDED, make.TEST):
             add_account(store, key, CREDITS, FREQUENT, now())

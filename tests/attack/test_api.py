@@ -1,4 +1,4 @@
-"""Requests as an attacker shapes them: their headers, keys, paths and methods."""
+"""Malicious requests: headers, keys, paths and methods."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ SINGLE = st.text(max_size=30) | st.sampled_from([*UNFIT[:9], make.FUNDED, make.U
 
 
 def sent(path: str = "/v2/account", method: str = "GET", **headers: str) -> dict[str, Any]:
-    """Return the event of a request with a good key, unless `headers` has another."""
+    """Return the event of a request with a valid key, unless `headers` has another."""
     event = make.event(method, path, key=make.FUNDED)
     for name, value in headers.items():
         event["headers"][name] = value

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(3.0, full=15.0)
 SETTLE_S = size(1.0, full=5.0)
-"""How long an attack goes on, once all its clients are at work, before a measurement."""
+"""The time between the start of the last attacking client and the measurement."""
 ROUNDS = 5
 PHOTOS = 5
 """The least photos in a window, unless they take far too long."""
@@ -69,7 +69,7 @@ SIDE_PX = 7000
 
 @cache
 def many_scans() -> bytes:
-    """Return a JPEG of 300 kB that is decoded 100 times over."""
+    """Return a JPEG of 300 kB that is decoded 100 times."""
     flat = saved(Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200)), "JPEG", progressive=True)
     return flat[:-2] + SCAN * (SCANS - SCANS_OF_PILLOW) + flat[-2:]
 
@@ -93,7 +93,7 @@ def form(photo: bytes, **fields: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Issues keys; those of customers have no limit that matters."""
+    """Issues keys; those of customers have a very high limit."""
 
     env: dict[str, str]
     keys: dict[str, str] = field(default_factory=dict)
@@ -129,7 +129,7 @@ Make = Callable[[Accounts, "Server"], Attack]
 
 @dataclass(frozen=True)
 class Server:
-    """Where the attacked server listens, and where the attack comes from."""
+    """The address of the attacked server, and the addresses of the attackers."""
 
     host: str
     port: int
@@ -240,7 +240,7 @@ def accounts(env: dict[str, str]) -> Accounts:
 
 @contextmanager
 def attacking(attack: Attack) -> Iterator[None]:
-    """Run the attack's clients for a while."""
+    """Run the attack's clients during the context."""
     command = [sys.executable, "-m", "tests.attack.attackers"]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -265,7 +265,7 @@ def address(server: Running, source: str = ATTACKER) -> Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Iterator[Running]:
-    """Return the server that one attack after the other goes to."""
+    """Return the server of all attacks."""
     with running(tmp_path_factory.mktemp("attacked"), env, "--workers", "2") as started:
         yield started
 
@@ -365,7 +365,7 @@ def test_unread_results_take_limited_memory(
 
 
 def blurred(server: Running) -> int:
-    """Return how many photos the server has blurred, by its log."""
+    """Return the number of photos that the server has blurred, by its log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum((line.get("method"), line.get("status")) == ("POST", 200) for line in lines)
 

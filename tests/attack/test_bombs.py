@@ -1,4 +1,4 @@
-"""Files made to do harm: bombs, lies, odd sizes, and files that are two things at once."""
+"""Malicious files: bombs, false headers, unusual sizes, and files of two formats."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_decompression_bombs_are_rejected_or_harmless(
 
 
 def decoding_s(data: bytes) -> float:
-    """Return the CPU seconds of decoding, or of the refusal."""
+    """Return the CPU seconds of decoding or rejecting a file."""
     began = time.process_time()
     with suppress(InvalidImageError):
         decode(data, max_pixels=50_000_000)
@@ -100,7 +100,7 @@ def test_images_of_any_shape_are_blurred_or_rejected(model_dir: Path) -> None:
 
 
 def polyglots() -> dict[str, bytes]:
-    """Return photos that another program takes for something else, and the other way round."""
+    """Return photos that are also files of another format, and files that look like photos."""
     photo, gif, web = (plain(kind) for kind in ("JPEG", "GIF", "PNG"))
     text = png_chunk(b"tEXt", b"Comment\0" + SCRIPT)
     bmp = plain("BMP")

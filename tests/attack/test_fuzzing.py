@@ -64,7 +64,7 @@ def fuzzed(found: Path, folder: Path) -> str:
     """Fuzz for a while and return libFuzzer's output.
 
     Raises:
-        AssertionError: a request broke; the message has it, and how.
+        AssertionError: a request failed; the message has the request and the error.
 
     """
     program = ROOT / "tests" / "attack" / "fuzz.py"

@@ -79,7 +79,7 @@ ANSWERED: list[bytes] = []
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Running]:
-    """Return the server of all tests, and record how many odd requests it answered as it should."""
+    """Return the server of all tests, and record the number of correct responses."""
     folder = tmp_path_factory.mktemp("attacked")
     failed = request.session.testsfailed
     ANSWERED.clear()
@@ -216,7 +216,7 @@ def opened(server: Running, sent: bytes) -> socket.socket:
 
 
 def told(client: socket.socket) -> Reply:
-    """Read the one answer before the connection is closed."""
+    """Read the only response before the connection is closed."""
     with client:
         (reply,) = replies(everything(client))
     return reply

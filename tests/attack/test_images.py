@@ -1,4 +1,4 @@
-"""Broken images: each ends in a picture or in an error of the contract, and the process lives."""
+"""Damaged images: each gets a result or a documented error, and the process survives."""
 
 from __future__ import annotations
 

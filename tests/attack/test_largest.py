@@ -1,4 +1,4 @@
-"""Photos of as many pixels as are allowed, in earnest, into every format that there is."""
+"""Real photos with the maximum number of pixels, encoded in every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms of every shape: each is read or refused, within a second and in little memory."""
+"""Forms of all kinds: each is parsed or rejected, within a second and with little memory."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_valid_forms_with_any_boundary_and_names_are_read(
 
 @st.composite
 def odd(draw: st.DrawFn) -> tuple[bytes, str]:
-    """Draw a form of sound parts, whose headers are in any case, name and charset."""
+    """Draw a form of valid parts, with headers in any case, name and charset."""
     case, charset = draw(CASES), draw(CHARSETS)
     headers = case("Content-Disposition: form-data; ").encode() + b'name="radius"\r\n'
     headers += case(f"Content-Type: text/plain; charset={charset}").encode()

@@ -86,7 +86,7 @@ def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
 
 
 def refused(handler: Router, texts: Mapping[str, Callable[[], str]], each: int) -> Times:
-    """Have so many keys of each kind refused, in random order, and time them."""
+    """Send a number of keys of each kind, in random order, and time the rejections."""
     turns = list(KINDS) * each
     random.Random(0).shuffle(turns)
     times: Times = {kind: [] for kind in KINDS}
@@ -109,7 +109,7 @@ def right_guesses(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def by_chance(each: int) -> float:
-    """Return the standard deviation of that share where the kinds do not differ."""
+    """Return the standard deviation of that share if the kinds do not differ."""
     return float(((2 * each + 1) / (12 * each * each)) ** 0.5)
 
 

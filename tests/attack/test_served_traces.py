@@ -1,4 +1,4 @@
-"""Everything that the embedded server writes, searched for the keys and the photos it was sent."""
+"""Everything that the embedded server writes, searched for the keys and photos that it received."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class Session:
-    """A server with its keys, and the photos that it is sent."""
+    """A server with its keys, and the photos of the requests."""
 
     folder: Path
     server: Running
@@ -58,7 +58,7 @@ def session(tmp_path: Path, model_dir: Path) -> Iterator[Session]:
 
 
 def png() -> bytes:
-    """Return a photo whose file begins unlike the other one's."""
+    """Return a photo whose file starts differently from the other one's."""
     buffer = io.BytesIO()
     with Image.open(make.PHOTO) as photo:
         photo.resize((300, 300)).save(buffer, "PNG")
@@ -102,7 +102,7 @@ def upload(session: Session) -> None:
 
 
 def break_inside(session: Session) -> str:
-    """Let a call fail by a fault of our own; returns its request's id."""
+    """Make a call fail by an injected fault; return its request id."""
     with closing(sqlite3.connect(session.folder / "accounts.db")) as database:
         database.execute(BREAKS)
         answer = session.blur({"image": session.inline})

@@ -237,7 +237,7 @@ def test_a_client_that_does_not_read_is_disconnected(served: Served) -> None:
 
 
 def ask_and_never_read(client: socket.socket) -> None:
-    """Send requests until neither side's buffers take any more."""
+    """Send requests until the buffers of both sides are full."""
     client.settimeout(3)
     try:
         while True:
@@ -289,7 +289,7 @@ def send_as_far_as_taken(client: socket.socket, size: int) -> None:
 
 
 def unknown_key() -> str:
-    """Return a key whose check is right and that no store knows."""
+    """Return a key with a valid check that is not in the store."""
     return make.UNKNOWN
 
 

@@ -22,7 +22,7 @@ Forms = Mapping[str, bytes]
 
 
 def key_forms(texts: Iterable[str]) -> Forms:
-    """Return each key's text and its secret, as they are and in base64 at any offset."""
+    """Return each key's text and its secret, as text and in base64 at any offset."""
     forms: dict[str, bytes] = {}
     for number, text in enumerate(texts):
         secret = text[-SECRET_LENGTH - CHECK_LENGTH :]

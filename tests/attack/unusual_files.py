@@ -1,4 +1,4 @@
-"""Pictures of sizes that are none, and EXIF data and profiles of lengths that cannot be."""
+"""Pictures of invalid sizes, and EXIF data and profiles of impossible lengths."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST = {"WEBP": 16_383, "HEIF": 2_000}
 
 
 def exif(count: int) -> bytes:
-    """EXIF data with a value that claims to be so long."""
+    """EXIF data with a value that claims this length."""
     return directory([(274, SHORT, count, 8), (271, UNDEFINED, count, 8)])
 
 
@@ -61,7 +61,7 @@ ABSURD: dict[str, Make] = {
 
 
 def sizes() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures of the least and the oddest sizes, in every format, and of none at all."""
+    """Yield pictures of the smallest, of unusual and of empty sizes, in every format."""
     for file_format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"):
         longest = LONGEST.get(file_format, 20_000)
         for side in ((1, 1), (1, longest), (longest, 1)):

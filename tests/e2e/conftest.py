@@ -52,7 +52,7 @@ class Customer:
     key: str
 
     def account(self, *, in_s: int = 0) -> Account:
-        """Show the account as it will be in so many seconds."""
+        """Show the account at a time in the future."""
         at_us = Instant(now() + in_s * SECOND_US)
         return self.store.read_account(self.account_id, now_us=at_us)
 
@@ -77,7 +77,7 @@ def base_image() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def stack(base_image: None) -> None:
-    """Build the stack on it."""
+    """Build the stack on the base image."""
     del base_image
     machine.build()
 
@@ -163,7 +163,7 @@ def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def issued() -> list[str]:
-    """Return the text of every key that is used in this run, as far as it has come."""
+    """Return the keys that this run has used so far."""
     return [make.FUNDED, make.EMPTY, make.LIMITED, make.TEST, make.UNKNOWN]
 
 
@@ -175,7 +175,7 @@ def customer(store: AccountStore, issued: list[str]) -> Customer:
 
 @pytest.fixture
 def other_customer(store: AccountStore, issued: list[str]) -> Customer:
-    """Another one."""
+    """Another account with three credits."""
     return _new_customer(store, issued)
 
 
@@ -188,7 +188,7 @@ def _new_customer(store: AccountStore, issued: list[str]) -> Customer:
 
 
 def _wake(store: AccountStore) -> None:
-    """Ask until DynamoDB Local, just started on a busy machine, answers in the store's 0.6 s."""
+    """Send requests until DynamoDB Local answers within the store's 0.6 s."""
     unknown = keys.parse(make.UNKNOWN)
     for _ in range(30):
         with contextlib.suppress(UnavailableError, InvalidApiKeyError):

@@ -53,7 +53,7 @@ def install_missing(packages: Mapping[str, str] = PACKAGES) -> None:
 
 @contextlib.contextmanager
 def docker_daemon() -> Iterator[None]:
-    """Use the daemon that runs, or run one."""
+    """Use the running daemon, or start one."""
     if _docker_answers():
         yield
         return

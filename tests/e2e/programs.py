@@ -61,10 +61,10 @@ def ran(
 ) -> tuple[int, str]:
     """Run a program in `folder` to its end; return its exit code and its output.
 
-    `log` gets its standard error. If this process is terminated, it first
-    terminates the program, which can clean up; `subprocess.run` would kill it at once. It is asked
-    as by Ctrl-C, on which `sam local invoke` removes its container; on SIGTERM it does not. But
-    `sam build` ends on SIGTERM only, while a step of a build runs.
+    `log` gets its standard error. If this process is terminated, it first terminates the
+    program, which can clean up; `subprocess.run` would kill it at once. It gets SIGINT, as by
+    Ctrl-C, on which `sam local invoke` removes its container; on SIGTERM it does not. But `sam
+    build` ends on SIGTERM only, while a step of a build runs.
     """
     out = log.with_suffix(".out")
     with (

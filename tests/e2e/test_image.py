@@ -32,7 +32,7 @@ CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 
 @pytest.fixture
 def confined(variables: dict[str, str]) -> Iterator[str]:
-    """Run the image with no rights; yields where it takes events."""
+    """Run the image without privileges; yield the URL for events."""
     host, port = "127.0.0.1", machine.free_port()
     emulator = ["--volume", f"{machine.emulator()}:/emulator:ro", "--entrypoint", "/emulator"]
     command = ["docker", "run", "--rm", "--publish", f"{host}:{port}:8080", *CONFINED, *emulator]

@@ -1,4 +1,4 @@
-"""The function's image, scanned file by file: rights, owners, left-overs and secrets."""
+"""The function's image, scanned file by file: permissions, owners, caches and secrets."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_the_credit_of_a_killed_call_is_released(
 
 
 def photo(width_px: int, height_px: int) -> bytes:
-    """Return the sample photo, enlarged until it is work."""
+    """Return the sample photo, enlarged so that a call takes long enough."""
     buffer = io.BytesIO()
     with Image.open(make.PHOTO) as small:
         small.convert("RGB").resize((width_px, height_px)).save(buffer, "JPEG", quality=60)

@@ -1,4 +1,4 @@
-"""The template and the Dockerfile under the tools that know AWS's rules."""
+"""The template and the Dockerfile, checked by the linters for AWS."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def nginx(
     project: Project, certificate: tuple[Path, Path], tmp_path: Path
 ) -> Iterator[tuple[str, str]]:
-    """Run nginx with the document's server block; only ports and paths are the tests' own."""
+    """Run nginx with the document's server block; only ports and paths are replaced."""
     [block] = blocks(DOCUMENT, "nginx")
     port, (chain, private) = machine.free_port(), certificate
     server = block.text.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
@@ -197,7 +197,7 @@ def nginx(
 
 @pytest.fixture
 def caddy(project: Project, tmp_path: Path) -> Iterator[str]:
-    """Run Caddy with the document's Caddyfile, without the certificate it would ask for."""
+    """Run Caddy with the document's Caddyfile, without a public certificate."""
     [text] = [block.text for block in blocks(DOCUMENT, "") if "reverse_proxy" in block.text]
     port = machine.free_port()
     text = text.replace("blur.example.com", f"http://127.0.0.1:{port}")

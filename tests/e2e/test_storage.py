@@ -49,7 +49,7 @@ def blur(url: str, customer: Customer, form: dict[str, Any], *, follow: bool) ->
 
 
 def uploaded(url: str, customer: Customer, photo: bytes) -> str:
-    """Send a photo by the way of large ones and return its id."""
+    """Upload a photo and return its id."""
     offered = requests.post(
         f"{url}/v2/uploads",
         headers={"ApiKey": customer.key},

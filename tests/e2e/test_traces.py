@@ -52,7 +52,7 @@ def sent() -> list[bytes]:
 
 @pytest.fixture
 def broken(dynamodb: Any, customer: Customer, url: str) -> str:  # noqa: ANN401 - DynamoDBLocal
-    """Let a call break inside and return its request's id: its key's item lacks a part."""
+    """Make a call fail inside, because its key's item is incomplete; return the request id."""
     assert dynamodb
     key = keys.parse(customer.key)
     client("dynamodb").update_item(
@@ -72,7 +72,7 @@ def broken(dynamodb: Any, customer: Customer, url: str) -> str:  # noqa: ANN401 
 def called(
     url: str, other_customer: Customer, variables: dict[str, str], tmp_path: Path, broken: str
 ) -> str:
-    """Make one call of each other kind; returns the id of the one that broke."""
+    """Make one call of each other kind; return the id of the failed one."""
     assert post(url, other_customer.key).status_code == 200
     for strange in (other_customer.key[:-1], other_customer.key.lower(), make.UNKNOWN):
         assert post(url, strange).status_code == 401
@@ -137,7 +137,7 @@ def items_of(table: str) -> Iterator[tuple[str, bytes]]:
 
 
 def objects_of(s3: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and, with it, the metadata of each object."""
+    """Yield the name and the metadata of each object."""
     head = partial(client("s3", endpoint_url=s3).head_object, Bucket=BUCKET)
     for page in (
         client("s3", endpoint_url=s3).get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
@@ -148,5 +148,5 @@ def objects_of(s3: str) -> Iterator[tuple[str, bytes]]:
 
 
 def client(service: str, **options: Any) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
-    """Return a client of the tests' own, whose rights the function has not."""
+    """Return a separate client, with permissions that the function does not have."""
     return get_session().create_client(service, region_name="eu-central-1", **options)

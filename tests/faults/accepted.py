@@ -22,7 +22,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def post_accepted(url: str, key: str) -> Outcome:
-    """Send one photo; `BROKEN` is a request that was accepted and never answered whole."""
+    """Send one photo; `BROKEN` is a request that was accepted and got no complete response."""
     where = urlsplit(url)
     head, body = _request(url, key)
     began, accepted = time.monotonic(), False

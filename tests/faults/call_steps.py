@@ -85,7 +85,7 @@ class Caller:
     image: bytes
 
     def call(self, idempotency_key: str = "call-1") -> Outcome:
-        """Send the call, under the same `Idempotency-Key` again unless another one is named."""
+        """Send the call, by default with the same `Idempotency-Key` again."""
         event = make.blur(self.balances.key, self.image)
         event["headers"]["Idempotency-Key"] = idempotency_key
         event["multiValueHeaders"]["Idempotency-Key"] = [idempotency_key]
@@ -101,7 +101,7 @@ def caller(
     *,
     clock: Callable[[], Instant],
 ) -> Caller:
-    """Build a handler on this very store, and a client whose image leads to the moment."""
+    """Build a handler with this store, and a client whose photo reaches the step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blur.app, "open_account_store", lambda _: store)
         handler = blur.app.build_app(settings, clock=clock, logger=Logger(service="faults"))

@@ -21,7 +21,7 @@ DISK_BYTES = 8_000_000
 
 @contextmanager
 def full_by_limit(pid: int | None = None, *, largest: int = 0) -> Iterator[None]:
-    """Let files of a process and its children grow to `largest` bytes and no further."""
+    """Limit the files of a process and its children to `largest` bytes."""
     pid = pid or os.getpid()
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     _limit(pid, (largest, hard))
@@ -33,7 +33,7 @@ def full_by_limit(pid: int | None = None, *, largest: int = 0) -> Iterator[None]
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the write lock of a SQLite file, as a back-up that takes too long does."""
+    """Hold the write lock of a SQLite file, like a backup that takes too long."""
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -56,7 +56,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 def without_privileges() -> list[str]:
-    """Return a command that runs another one with no more rights than files give to any user."""
+    """Return a command that runs another one as an unprivileged user."""
     rights = "-dac_override,-dac_read_search"
     return ["setpriv", "--bounding-set", rights] if os.geteuid() == 0 else []
 
@@ -74,7 +74,7 @@ def tmpfs(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def filled(folder: Path, *, leave: int = 0) -> Iterator[None]:
-    """Write a file until its disk has no byte left, or so many."""
+    """Write a file until its disk is full, or has this number of free bytes."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
         with suppress(OSError):
@@ -89,5 +89,5 @@ def filled(folder: Path, *, leave: int = 0) -> Iterator[None]:
 
 def _limit(pid: int, limits: tuple[int, int]) -> None:
     for member in descendants(pid):
-        with suppress(ProcessLookupError):  # a child that ended meanwhile
+        with suppress(ProcessLookupError):  # a child that has ended
             resource.prlimit(member, resource.RLIMIT_FSIZE, limits)

@@ -40,7 +40,7 @@ class Load:
         return Counter(seen.kind for _, seen in self.seen[begin:])
 
     def pictures(self) -> int:
-        """Return how many pictures were delivered."""
+        """Return the number of delivered results."""
         return self.kinds()[PICTURE]
 
     def wait_for(self, kind: str, count: int = 1, *, begin: int = 0) -> None:

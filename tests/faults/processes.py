@@ -1,4 +1,4 @@
-"""A server's processes: the one that was started, and the children that it has."""
+"""A server's processes: the started one and its children."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def require_gone(pids: list[int]) -> None:
 
 
 def _name(pid: int) -> str:
-    with suppress(OSError):  # it has ended meanwhile
+    with suppress(OSError):  # it has ended
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return ""
 

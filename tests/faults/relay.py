@@ -81,10 +81,10 @@ def faithful(request: Request, forward: Forward) -> None:
 
 
 class Relay:
-    """Listens at `url` and passes on to `upstream`, unless it is stopped or failing."""
+    """Listens at `url` and forwards to `upstream`, unless it is stopped or failing."""
 
     def __init__(self, upstream: str) -> None:
-        """Take a free port; `start` begins to listen."""
+        """Reserve a free port; `start` listens on it."""
         self.upstream = upstream
         self.fault: Fault = faithful
         self.requests = 0
@@ -96,7 +96,7 @@ class Relay:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Listen, again at the same port."""
+        """Listen on the same port again."""
         self._server = _Server(("127.0.0.1", self._port), Request)
         self._server.relay = self
         self._port = self._server.server_port
@@ -128,7 +128,7 @@ class Relay:
 
 @contextmanager
 def relay(upstream: str) -> Iterator[Relay]:
-    """Run a relay for as long as the context lasts."""
+    """Run a relay during the context."""
     created = Relay(upstream)
     try:
         yield created

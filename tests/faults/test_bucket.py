@@ -1,4 +1,4 @@
-"""S3 refusing, slow and answering garbage: for results, and for photos that were uploaded."""
+"""S3 with rejections, delays and invalid responses, for results and uploads."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ KINDS = {
 
 
 def refusing(status: int, code: str) -> Fault:
-    """Response as S3 refuses, with its XML."""
+    """Respond with S3's XML for a rejection."""
     body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
     refusal = Response(status, {"Content-Type": "application/xml", "x-amz-request-id": "A1"}, body)
 
@@ -79,7 +79,7 @@ class Bucket:
     client: Any
 
     def results(self) -> int:
-        """Return how many results are kept there."""
+        """Return the number of stored results."""
         listed = self.client.list_objects_v2(Bucket="media", Prefix="results/")
         return int(listed["KeyCount"])
 

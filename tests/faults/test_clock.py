@@ -39,7 +39,7 @@ KEYS = 5
 
 
 class Walk:
-    """Calls that begin, end and are given up while the clock jumps between any two steps."""
+    """Calls that start, end and are abandoned while the clock jumps between any two steps."""
 
     def __init__(self, store: AccountStore, seed: int) -> None:
         """Open an account without any call."""
@@ -52,7 +52,7 @@ class Walk:
         self.latest_s = 0.0
 
     def now(self) -> Instant:
-        """Return the time, which jumps on one step of three."""
+        """Return the time, which jumps at one step of three."""
         jump_s = self.random.choice(JUMPS_S) if self.random.random() < 1 / 3 else 0.01
         self.jumps += jump_s != 0.01
         self.at_s += jump_s
@@ -60,7 +60,7 @@ class Walk:
         return after(self.at_s)
 
     def step(self) -> None:
-        """Begin a call, or end one that began in either way, or let it die."""
+        """Start a call, or settle, refund or abandon one."""
         if not self.open or self.random.random() < 0.5:
             self.begin()
             return

@@ -1,7 +1,7 @@
 """A real server whose clock jumps while clients load it: libfaketime replaces libc's clock.
 
 Only the time of day jumps (clock_gettime's CLOCK_REALTIME, as an operator or NTP moves it);
-CLOCK_MONOTONIC goes on, as it does on Linux (clock_gettime(2)).
+CLOCK_MONOTONIC is not changed, as on Linux (clock_gettime(2)).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAY_SEE = {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
 
 
 def library() -> Path:
-    """Return libfaketime, as its package has built it."""
+    """Return the path of libfaketime."""
     found = find_spec("libfaketime")
     if found is None or found.origin is None:
         pytest.fail("libfaketime is missing: its wheel is for Linux on x86-64")

@@ -1,4 +1,4 @@
-"""A disk that fills up, or can only be read, while a server is at work on it."""
+"""A disk that becomes full or read-only while a server uses it."""
 
 from __future__ import annotations
 

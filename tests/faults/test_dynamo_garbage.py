@@ -1,4 +1,4 @@
-"""DynamoDB answering garbage, at every moment of a call at which it is asked."""
+"""Invalid responses of DynamoDB, at every step of a call that uses it."""
 
 from __future__ import annotations
 

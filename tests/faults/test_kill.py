@@ -1,4 +1,4 @@
-"""kill -9 of the server, and of a process that it has for photos, while clients are at work."""
+"""kill -9 of the server and of a worker while clients send photos."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_worker_killed_under_load_loses_only_its_request(
 
 
 def redeem(url: str, key: str, idempotency_key: str) -> None:
-    """Send a call again, as its client would, until it has its picture."""
+    """Retry a call, as its client would, until it gets its result."""
     deadline = time.monotonic() + WAIT_S
     while (seen := post(url, key, idempotency_key).kind) != PICTURE:
         assert seen == "idempotency_in_progress"

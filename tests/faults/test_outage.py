@@ -1,4 +1,4 @@
-"""A store that is out of reach, seen by a client of the whole handler."""
+"""An unreachable store, with calls of the whole handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The accounts' file locked, or on a disk that takes no more, at every step of a call."""
+"""The accounts' file is locked or its disk is full, at every step of a call."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
 
 
 def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
-    """Let this process's files grow by nothing more, which SQLite meets as a full disk does."""
+    """Limit this process's files to their size, which SQLite handles like a full disk."""
     store = SqliteAccountStore(path)
     store.read_account(customer.account_id, now_us=START)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

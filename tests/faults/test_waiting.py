@@ -57,7 +57,7 @@ def form(photo: bytes) -> requests.PreparedRequest:
 
 
 def send(server: Running, key: str, photo: bytes, *headers: str) -> socket.socket:
-    """Send a whole request and return the connection."""
+    """Send a complete request and return the connection."""
     prepared, where = form(photo), urlsplit(server.blur_url)
     body = prepared.body
     assert isinstance(body, bytes)
@@ -109,7 +109,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def photos_worked_on(server: Running) -> int:
-    """Return the number of photos for which the log has a response of a worker."""
+    """Return the number of photos that a worker processed, by the log."""
     lines = [json.loads(line) for line in server.out.read_text().splitlines() if line[:1] == "{"]
     return sum("invocation" in line and line.get("path") == "/v2/rembg/blur" for line in lines)
 

@@ -36,7 +36,7 @@ BY = "tests/faults/test_worker_processes.py"
 
 @dataclass(frozen=True)
 class Faulty:
-    """A server with one worker, whose processes take their faults from a folder."""
+    """A server with one worker, whose processes read their faults from a folder."""
 
     running: Running
     folder: Path
@@ -65,7 +65,7 @@ class Faulty:
         return workers(self.running.process.pid)[0]
 
     def failures(self) -> int:
-        """Return how many failures of the worker the log has."""
+        """Return the number of worker failures in the log."""
         return (self.folder.parent / "server.log").read_text().count("worker 0 failed")
 
 

@@ -122,7 +122,7 @@ def commit(
     """Charge a call that ends with an image.
 
     The image is delivered even if the store cannot be reached: either the charge has arrived, or
-    the hold expires and the credit comes back. `credits_charged` is None then.
+    the hold expires and the credit is refunded. `credits_charged` is None then.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)

@@ -161,7 +161,7 @@ class Worker:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A request in the queue or at work, and the future for its reply."""
+    """A waiting or running request, and the future for its reply."""
 
     request: Request
     account: str
