@@ -38,10 +38,10 @@ def lines_of(log: io.StringIO) -> list[dict[str, Any]]:
 def test_nothing_of_the_inside_leaks_and_nothing_is_charged(
     broken: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
-    answer = broken(make.blur())
-    assert (answer.status, answer.error["code"]) == (500, "internal_error")
-    assert b"secret" not in answer.body
-    assert answer.headers["x-credits-charged"] == "0"
+    response = broken(make.blur())
+    assert (response.status, response.error["code"]) == (500, "internal_error")
+    assert b"secret" not in response.body
+    assert response.headers["x-credits-charged"] == "0"
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 
 
@@ -54,10 +54,10 @@ def test_an_unconfirmed_charge_is_in_no_header(
     call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SqliteAccountStore, "settle", unreachable)
-    answer = call(make.blur())
-    assert answer.status == 200
-    assert "x-credits-charged" not in answer.headers
-    assert answer.headers["x-credits-remaining"] == str(FUNDS - 1)
+    response = call(make.blur())
+    assert response.status == 200
+    assert "x-credits-charged" not in response.headers
+    assert response.headers["x-credits-remaining"] == str(FUNDS - 1)
     free = call(make.blur(make.TEST))
     assert (free.status, free.headers["x-credits-charged"]) == (200, "0")
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 1)
@@ -67,8 +67,8 @@ def test_a_failed_call_costs_nothing_though_its_refund_does_not_arrive(
     call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SqliteAccountStore, "refund", unreachable)
-    answer = call(make.blur(radius="51"))
-    assert (answer.status, answer.headers["x-credits-charged"]) == (400, "0")
+    response = call(make.blur(radius="51"))
+    assert (response.status, response.headers["x-credits-charged"]) == (400, "0")
     clock.at_us += 3_600_000_000
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 
@@ -76,11 +76,11 @@ def test_a_failed_call_costs_nothing_though_its_refund_does_not_arrive(
 def test_the_log_has_the_traceback_under_the_same_request_id(
     broken: Call, log: io.StringIO
 ) -> None:
-    answer = broken(make.blur())
-    told = [line for line in lines_of(log) if "exception" in line]
-    assert [line["request_id"] for line in told] == [answer.error["request_id"]]
-    assert "secret inner state" in told[0]["exception"]
-    assert "Traceback" in told[0]["exception"]
+    response = broken(make.blur())
+    logged = [line for line in lines_of(log) if "exception" in line]
+    assert [line["request_id"] for line in logged] == [response.error["request_id"]]
+    assert "secret inner state" in logged[0]["exception"]
+    assert "Traceback" in logged[0]["exception"]
 
 
 def test_the_log_has_the_kind_of_error_that_made_a_store_unavailable(

@@ -36,7 +36,7 @@ OPERATIONS = [(path, method) for path, methods in API["paths"].items() for metho
 FILES = sorted(EVENTS.glob("*.json"))
 
 
-def followed(node: Any) -> Any:  # noqa: ANN401 - any JSON
+def resolved(node: Any) -> Any:  # noqa: ANN401 - any JSON
     while isinstance(node, dict) and "$ref" in node:
         at: Any = API
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -59,7 +59,7 @@ def codes_of(response: dict[str, Any]) -> set[str]:
 
 def code_texts() -> dict[str, list[str]]:
     """Return the descriptions of each code, by its name."""
-    told = defaultdict(list)
+    texts = defaultdict(list)
     for response in API["components"]["responses"].values():
         for _, own in [
             response.get("content", {})
@@ -68,8 +68,8 @@ def code_texts() -> dict[str, list[str]]:
             .get("allOf", (None, None))
         ]:
             for each in own["properties"]["error"]["properties"]["code"]["oneOf"] if own else []:
-                told[each["const"]].append(each["description"])
-    return told
+                texts[each["const"]].append(each["description"])
+    return texts
 
 
 def field(name: str) -> dict[str, Any]:
@@ -96,9 +96,9 @@ def test_no_description_is_cut_at_a_yaml_comma() -> None:
 
 def test_every_route_and_method_is_described_and_no_other_is() -> None:
     table = routes(cast("BlurService", None), cast("Uploads", object()), 1)
-    ours = {(path, method.lower()) for path, methods in table.items() for method in methods}
-    ours |= {(path, "options") for path in table}
-    assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == ours
+    expected = {(path, method.lower()) for path, methods in table.items() for method in methods}
+    expected |= {(path, "options") for path in table}
+    assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == expected
 
 
 def test_the_fields_bounds_and_choices_are_the_codes_own() -> None:
@@ -137,17 +137,17 @@ def test_the_limits_in_words_are_the_settings() -> None:
 
 
 def test_every_code_is_described_under_its_status_and_no_other_is() -> None:
-    told = {
+    described = {
         (status, code)
         for path, method in OPERATIONS
         for status, response in API["paths"][path][method]["responses"].items()
-        for code in codes_of(followed(response))
+        for code in codes_of(resolved(response))
     }
     everywhere = {("404", "not_found"), ("405", "method_not_allowed")}
     named = {
         code for response in API["components"]["responses"].values() for code in codes_of(response)
     }
-    assert told | everywhere == {(str(e.status.value), e.code) for e in leaves(ApiError)}
+    assert described | everywhere == {(str(e.status.value), e.code) for e in leaves(ApiError)}
     assert named == {e.code for e in leaves(ApiError)}
 
 
@@ -171,14 +171,14 @@ def test_the_document_has_every_field_and_header() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_responses_have_exactly_the_described_headers(file: Path, call: Call) -> None:
     event = json.loads(file.read_text("utf-8"))
-    answer = call(event)
-    response = described_answer(event, answer.status)
-    named = {name.lower(): followed(header) for name, header in response["headers"].items()}
+    actual = call(event)
+    described = described_response(event, actual.status)
+    named = {name.lower(): resolved(header) for name, header in described["headers"].items()}
     needed = {name for name, header in named.items() if header.get("required")}
-    assert needed <= set(answer.headers) - {"content-type"} <= set(named)
+    assert needed <= set(actual.headers) - {"content-type"} <= set(named)
 
 
-def described_answer(event: dict[str, Any], status: int) -> dict[str, Any]:
+def described_response(event: dict[str, Any], status: int) -> dict[str, Any]:
     shared = API["components"]["responses"]
     by_path = {path.rstrip("/"): methods for path, methods in API["paths"].items()}
     operations = by_path.get(event["path"].rstrip("/"))
@@ -187,4 +187,4 @@ def described_answer(event: dict[str, Any], status: int) -> dict[str, Any]:
     operation = operations.get(event["httpMethod"].lower())
     if operation is None:
         return cast("dict[str, Any]", shared["NoMethod"])
-    return cast("dict[str, Any]", followed(operation["responses"][str(status)]))
+    return cast("dict[str, Any]", resolved(operation["responses"][str(status)]))

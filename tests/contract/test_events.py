@@ -25,30 +25,30 @@ FAILURES = [file for file in FILES if file.name[0] == "4"]
 CODES_BY_NAME = {"no_key": "invalid_api_key", "repeated_header": "invalid_request"}
 
 
-def answer_to(file: Path, call: Call) -> ApiResponse:
+def response_to(file: Path, call: Call) -> ApiResponse:
     return call(json.loads(file.read_text()))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_event_is_answered_with_the_status_in_its_name(file: Path, call: Call) -> None:
-    answer = answer_to(file, call)
-    assert answer.status == int(file.stem[:3]), answer.raw
-    assert answer.headers["x-request-id"] == "req_00000000-0000-4000-8000-000000000000"
+    response = response_to(file, call)
+    assert response.status == int(file.stem[:3]), response.raw
+    assert response.headers["x-request-id"] == "req_00000000-0000-4000-8000-000000000000"
 
 
 @pytest.mark.parametrize("file", FAILURES, ids=lambda file: file.stem)
 def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
     file: Path, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
-    answer = answer_to(file, call)
+    response = response_to(file, call)
     what = file.stem[4:]
-    retry = {"retry_after"} if answer.status == 429 else set()
-    assert set(json.loads(answer.body)) == {"error"}
-    assert set(answer.error) == {"code", "message", "request_id"} | retry
-    assert answer.error["code"] == CODES_BY_NAME.get(what, what)
-    assert answer.error["request_id"] == answer.headers["x-request-id"]
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["x-credits-charged"] == "0"
+    retry = {"retry_after"} if response.status == 429 else set()
+    assert set(json.loads(response.body)) == {"error"}
+    assert set(response.error) == {"code", "message", "request_id"} | retry
+    assert response.error["code"] == CODES_BY_NAME.get(what, what)
+    assert response.error["request_id"] == response.headers["x-request-id"]
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-credits-charged"] == "0"
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 
 
@@ -56,12 +56,12 @@ def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
 def test_a_picture_comes_back_as_png_and_costs_one_credit(
     stem: str, mode: str, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
-    answer = answer_to(EVENTS / f"{stem}.json", call)
-    assert answer.headers["content-type"] == "image/png"
-    with Image.open(io.BytesIO(answer.body)) as picture:
+    response = response_to(EVENTS / f"{stem}.json", call)
+    assert response.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(response.body)) as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", mode, (192, 192))
-    assert answer.headers["x-credits-charged"] == "1"
-    assert answer.headers["x-credits-remaining"] == str(FUNDS - 1)
+    assert response.headers["x-credits-charged"] == "1"
+    assert response.headers["x-credits-remaining"] == str(FUNDS - 1)
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
@@ -69,7 +69,7 @@ def test_a_test_key_costs_nothing_and_gets_a_stamped_picture(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     watermarked, live = (
-        answer_to(EVENTS / f"200-{name}.json", call) for name in ("test_key", "blur")
+        response_to(EVENTS / f"200-{name}.json", call) for name in ("test_key", "blur")
     )
     assert watermarked.headers["x-credits-charged"] == "0"
     assert balance_of(store, make.TEST, clock) == (0, 0)
@@ -84,15 +84,15 @@ def test_a_test_key_costs_nothing_and_gets_a_stamped_picture(
 
 
 def test_a_preflight_allows_the_key_header_for_any_page(call: Call) -> None:
-    answer = answer_to(EVENTS / "204-preflight.json", call)
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert "ApiKey" in answer.headers["access-control-allow-headers"]
-    assert answer.headers["access-control-allow-methods"] == "POST, OPTIONS"
+    response = response_to(EVENTS / "204-preflight.json", call)
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert "ApiKey" in response.headers["access-control-allow-headers"]
+    assert response.headers["access-control-allow-methods"] == "POST, OPTIONS"
 
 
 def test_a_wrong_method_gets_a_list_of_the_allowed_ones(call: Call) -> None:
-    answer = answer_to(EVENTS / "405-method_not_allowed.json", call)
-    assert answer.headers["allow"] == "POST, OPTIONS"
+    response = response_to(EVENTS / "405-method_not_allowed.json", call)
+    assert response.headers["allow"] == "POST, OPTIONS"
 
 
 def test_a_429_has_the_time_to_wait(call: Call, clock: Clock) -> None:
@@ -106,7 +106,7 @@ def test_a_429_has_the_time_to_wait(call: Call, clock: Clock) -> None:
 
 
 def test_the_account_shows_only_the_data_for_its_key(call: Call) -> None:
-    body = json.loads(answer_to(EVENTS / "200-account.json", call).body)
+    body = json.loads(response_to(EVENTS / "200-account.json", call).body)
     assert body["balance"] == FUNDS
     assert body["held"] == 0
     assert body["rate_limit"] == {"per_minute": 60_000, "burst": 10_000}
@@ -116,18 +116,18 @@ def test_the_account_shows_only_the_data_for_its_key(call: Call) -> None:
 
 
 def test_the_files_are_those_that_make_py_writes() -> None:
-    made = make.all_events()
-    assert {file.stem for file in FILES} == set(made)
+    events = make.all_events()
+    assert {file.stem for file in FILES} == set(events)
     for file in FILES:
         event = json.loads(file.read_text())
-        assert {**event, "body": None} == {**made[file.stem], "body": None}, file.name
+        assert {**event, "body": None} == {**events[file.stem], "body": None}, file.name
 
 
 def test_every_error_of_the_contract_that_a_request_can_cause_has_an_event() -> None:
-    shown = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
-    shown |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
-    shown |= {"internal_error", "temporarily_unavailable", "overloaded"}  # an unknown request
-    assert shown == codes(ApiError)
+    with_event = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
+    with_event |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
+    with_event |= {"internal_error", "temporarily_unavailable", "overloaded"}  # an unknown request
+    assert with_event == codes(ApiError)
 
 
 def codes(error: type[ApiError]) -> set[str]:

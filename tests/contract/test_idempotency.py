@@ -55,8 +55,8 @@ def test_the_same_key_with_anything_else_is_a_conflict(
     other: dict[str, Any], call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     call(keyed("order-1"))
-    answer = call(keyed("order-1", make.blur(**{"radius": "3", **other})))
-    assert (answer.status, answer.error["code"]) == (409, "idempotency_conflict")
+    response = call(keyed("order-1", make.blur(**{"radius": "3", **other})))
+    assert (response.status, response.error["code"]) == (409, "idempotency_conflict")
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
@@ -68,9 +68,9 @@ def test_a_first_call_that_still_runs_is_waited_for(
     expires_us = Instant(clock() + 60 * SECOND_US)
     hold = Hold("other-process", key.account_id, key.digest, 1, expires_us)
     begin(store, hold, KeyedForm("order-2", order_fingerprint), now_us=clock())
-    answer = call(keyed("order-2"))
-    assert (answer.status, answer.error["code"]) == (409, "idempotency_in_progress")
-    assert answer.headers["retry-after"] == str(answer.error["retry_after"]) == "2"
+    response = call(keyed("order-2"))
+    assert (response.status, response.error["code"]) == (409, "idempotency_in_progress")
+    assert response.headers["retry-after"] == str(response.error["retry_after"]) == "2"
     clock.at_us += (61 + CLOCK_SKEW_S) * SECOND_US  # the other process died, its hold expires
     assert call(keyed("order-2")).status == 200
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 2, 0)
@@ -105,8 +105,8 @@ def test_a_key_counts_for_a_day(call: Call, store: SqliteAccountStore, clock: Cl
 
 @pytest.mark.parametrize("value", ["", " ", "two words", "a" * 256, "caf\u00e9", "tab\t"])
 def test_an_idempotency_key_is_visible_ascii(value: str, call: Call) -> None:
-    answer = call(keyed(value))
-    assert (answer.status, answer.error["code"]) == (400, "invalid_idempotency_key")
+    response = call(keyed(value))
+    assert (response.status, response.error["code"]) == (400, "invalid_idempotency_key")
 
 
 def test_the_longest_key_is_taken(call: Call) -> None:

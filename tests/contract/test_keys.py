@@ -44,8 +44,8 @@ class Watched:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         self.asked.append(name)
-        answer: Callable[..., Any] = getattr(self.store, name)
-        return answer
+        response: Callable[..., Any] = getattr(self.store, name)
+        return response
 
 
 @pytest.fixture
@@ -123,8 +123,8 @@ def test_1000_unknown_keys_get_the_same_response_and_change_nothing(
         keys.mint(KeyKind.LIVE, accounts[turn % 2], chance.randbytes) for turn in range(KEYS)
     ]
     before = list(store.list_accounts(now_us=clock()))
-    answers = [watched_call(account_of(key)) for key in unknown]
-    assert len({str(answer.raw) for answer in answers}) == 1
-    assert answers[0].status == 401
+    responses = [watched_call(account_of(key)) for key in unknown]
+    assert len({str(response.raw) for response in responses}) == 1
+    assert responses[0].status == 401
     assert watched.asked == ["get_account"] * KEYS
     assert list(store.list_accounts(now_us=clock())) == before

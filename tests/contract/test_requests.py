@@ -58,8 +58,8 @@ def test_a_binary_body_is_read_without_the_base64_flag(call: Call) -> None:
 
 
 def test_a_body_with_a_false_base64_flag_is_an_invalid_request(call: Call) -> None:
-    answer = call({**make.blur(), "body": "%%%", "isBase64Encoded": True})
-    assert answer.error["code"] == "invalid_request"
+    response = call({**make.blur(), "body": "%%%", "isBase64Encoded": True})
+    assert response.error["code"] == "invalid_request"
 
 
 def test_an_event_without_a_gateway_id_gets_a_new_id(call: Call) -> None:
@@ -79,19 +79,19 @@ def test_a_whole_radius_up_to_50_is_taken(radius: str, call: Call) -> None:
     "radius", ["", "-1", "51", "1.5", "1e1", "0x10", "ten", "\u0663", "9" * 5000, "1 2"]
 )
 def test_any_other_radius_gets_the_allowed_range(radius: str, call: Call) -> None:
-    answer = call(make.blur(radius=radius))
-    assert (answer.status, answer.error["code"]) == (400, "invalid_radius")
-    assert "0 to 50" in answer.error["message"]
+    response = call(make.blur(radius=radius))
+    assert (response.status, response.error["code"]) == (400, "invalid_radius")
+    assert "0 to 50" in response.error["message"]
 
 
 def test_a_missing_radius_is_called_missing(call: Call) -> None:
-    answer = call(raw_event(raw_form(("image", make.jpeg()))))
-    assert answer.error["code"] == "invalid_radius"
-    assert "missing" in answer.error["message"]
+    response = call(raw_event(raw_form(("image", make.jpeg()))))
+    assert response.error["code"] == "invalid_radius"
+    assert "missing" in response.error["message"]
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "message"),
     [
         (raw_form(("radius", b"5")), "no file named 'image'"),
         (raw_form(("image", b"a"), ("image", b"b"), ("radius", b"5")), "2 files"),
@@ -102,10 +102,10 @@ def test_a_missing_radius_is_called_missing(call: Call) -> None:
         (raw_form(*[("more", b"")] * 50), "too many parts"),
     ],
 )
-def test_an_invalid_form_gets_the_reason(body: bytes, says: str, call: Call) -> None:
-    answer = call(raw_event(body))
-    assert (answer.status, answer.error["code"]) == (400, "invalid_request")
-    assert says in answer.error["message"]
+def test_an_invalid_form_gets_the_reason(body: bytes, message: str, call: Call) -> None:
+    response = call(raw_event(body))
+    assert (response.status, response.error["code"]) == (400, "invalid_request")
+    assert message in response.error["message"]
 
 
 @pytest.mark.parametrize(
@@ -113,15 +113,15 @@ def test_an_invalid_form_gets_the_reason(body: bytes, says: str, call: Call) -> 
     ["", "application/json", "multipart/form-data", "multipart/form-data; boundary=", "x;;=\x00"],
 )
 def test_a_body_that_is_not_a_form_is_an_invalid_request(content_type: str, call: Call) -> None:
-    answer = call(raw_event(raw_form(("image", b"a"), ("radius", b"5")), content_type))
-    assert (answer.status, answer.error["code"]) == (400, "invalid_request")
+    response = call(raw_event(raw_form(("image", b"a"), ("radius", b"5")), content_type))
+    assert (response.status, response.error["code"]) == (400, "invalid_request")
 
 
 def test_a_repeated_field_is_refused(call: Call) -> None:
     parts = (("image", make.jpeg()), ("radius", b"5"), ("radius", b"6"))
-    answer = call(raw_event(raw_form(*parts)))
-    assert answer.error["code"] == "invalid_radius"
-    assert "2 times" in answer.error["message"]
+    response = call(raw_event(raw_form(*parts)))
+    assert response.error["code"] == "invalid_radius"
+    assert "2 times" in response.error["message"]
 
 
 def test_fields_that_we_do_not_know_are_ignored(call: Call) -> None:
@@ -129,8 +129,8 @@ def test_fields_that_we_do_not_know_are_ignored(call: Call) -> None:
 
 
 def test_an_empty_file_is_not_an_image(call: Call) -> None:
-    answer = call(raw_event(raw_form(("image", b""), ("radius", b"5"))))
-    assert answer.error["code"] == "invalid_image"
+    response = call(raw_event(raw_form(("image", b""), ("radius", b"5"))))
+    assert response.error["code"] == "invalid_image"
 
 
 def test_an_invalid_key_comes_before_an_invalid_form(call: Call) -> None:
@@ -148,43 +148,43 @@ def test_an_invalid_form_is_the_last_error(
 ) -> None:
     event = {**make.blur(key), "body": None, "isBase64Encoded": False}
     event["headers"] |= headers
-    answer = call(event)
-    assert answer.status == status
-    assert answer.headers["x-credits-charged"] == "0"
-    assert status != 400 or answer.headers["x-credits-remaining"] == str(FUNDS)
+    response = call(event)
+    assert response.status == status
+    assert response.headers["x-credits-charged"] == "0"
+    assert status != 400 or response.headers["x-credits-remaining"] == str(FUNDS)
 
 
 def test_a_call_without_credits_is_counted(call: Call) -> None:
-    answers = [call(make.blur(make.EMPTY)) for _ in range(3)]
-    assert [answer.status for answer in answers] == [402] * 3
-    left = [answer.headers["ratelimit"].split(";")[1] for answer in answers]
+    responses = [call(make.blur(make.EMPTY)) for _ in range(3)]
+    assert [response.status for response in responses] == [402] * 3
+    left = [response.headers["ratelimit"].split(";")[1] for response in responses]
     assert left == ["r=9999", "r=9998", "r=9997"]
 
 
 def test_a_body_declared_too_large_is_refused_unread(call: Call) -> None:
     event = make.blur()
     event["headers"]["Content-Length"] = "20000001"
-    answer = call({**event, "body": None, "isBase64Encoded": False})
-    assert (answer.status, answer.error["code"]) == (413, "image_too_large")
-    assert "20000000" in answer.error["message"]
+    response = call({**event, "body": None, "isBase64Encoded": False})
+    assert (response.status, response.error["code"]) == (413, "image_too_large")
+    assert "20000000" in response.error["message"]
 
 
 def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
-    answer = call(raw_event(raw_form(("image", bytes(20_000_000)), ("radius", b"5"))))
-    assert (answer.status, answer.error["code"]) == (413, "image_too_large")
+    response = call(raw_event(raw_form(("image", bytes(20_000_000)), ("radius", b"5"))))
+    assert (response.status, response.error["code"]) == (413, "image_too_large")
 
 
 def test_a_rejected_request_has_the_rate_limit_headers_of_its_key(call: Call) -> None:
-    answer = call(make.blur(radius="51"))
-    assert answer.headers["x-credits-remaining"] == str(FUNDS)
-    assert answer.headers["ratelimit"].startswith('"requests";r=9999;')
-    assert answer.headers["ratelimit-policy"] == '"requests";q=10000;w=10'
+    response = call(make.blur(radius="51"))
+    assert response.headers["x-credits-remaining"] == str(FUNDS)
+    assert response.headers["ratelimit"].startswith('"requests";r=9999;')
+    assert response.headers["ratelimit-policy"] == '"requests";q=10000;w=10'
 
 
 def test_a_response_to_an_unknown_key_has_no_account_headers(call: Call) -> None:
-    answer = call(make.blur(make.UNKNOWN))
-    assert "x-credits-remaining" not in answer.headers
-    assert "ratelimit" not in answer.headers
+    response = call(make.blur(make.UNKNOWN))
+    assert "x-credits-remaining" not in response.headers
+    assert "ratelimit" not in response.headers
 
 
 def test_revoked_expired_and_unknown_keys_get_the_same_response(
@@ -223,9 +223,9 @@ def test_the_parameter_chooses_the_format_and_accept_if_it_is_missing(
 ) -> None:
     event = make.blur(make.FUNDED, None, **fields)
     event["headers"]["Accept"], event["multiValueHeaders"] = accept, None
-    answer = call(event)
-    assert answer.headers["content-type"] == content_type
-    assert Image.open(io.BytesIO(answer.body)).size == (192, 192)
+    response = call(event)
+    assert response.headers["content-type"] == content_type
+    assert Image.open(io.BytesIO(response.body)).size == (192, 192)
 
 
 def test_every_picture_has_the_time_of_each_step(call: Call) -> None:

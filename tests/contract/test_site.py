@@ -1,4 +1,4 @@
-"""The page as the handler serves it: found, kept, and kept to itself."""
+"""The page as the handler serves it: routes, caching and security headers."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_every_file_of_the_site_is_served_and_nothing_else_is_named() -> None:
 @pytest.mark.parametrize("path", [*PAGES, *(f"/{name}" for name in ASSETS)])
 def test_a_browser_gets_each_file_with_its_type(path: str, call: Call) -> None:
     name = PAGES.get(path, path[1:])
-    answer = call(get(path))
-    assert answer.status == 200
-    assert answer.body == (SITE / name).read_bytes()
-    assert answer.headers["content-type"] == ASSETS.get(name, "text/html; charset=utf-8")
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    response = call(get(path))
+    assert response.status == 200
+    assert response.body == (SITE / name).read_bytes()
+    assert response.headers["content-type"] == ASSETS.get(name, "text/html; charset=utf-8")
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/app.js", "/openapi.json"])
@@ -54,21 +54,21 @@ def test_a_client_that_has_a_file_gets_not_modified(path: str, call: Call) -> No
 
 @pytest.mark.parametrize("accept", ["*/*", ""])
 def test_curl_gets_the_routes_as_plain_text(accept: str, call: Call) -> None:
-    answer = call(get("/", accept))
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert answer.headers["vary"] == "Accept"
-    assert b"POST v2/rembg/blur/" in answer.body
+    response = call(get("/", accept))
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.headers["vary"] == "Accept"
+    assert b"POST v2/rembg/blur/" in response.body
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_can_load_and_call_only_this_service(path: str, call: Call) -> None:
-    told = call(get(path)).headers["content-security-policy"]
-    policy = dict(part.split(" ", 1) for part in told.split("; "))
+    header = call(get(path)).headers["content-security-policy"]
+    policy = dict(part.split(" ", 1) for part in header.split("; "))
     assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert policy["img-src"] == "'self' blob:"
     assert policy["frame-ancestors"] == "'none'"
-    assert "unsafe" not in told
+    assert "unsafe" not in header
 
 
 @pytest.mark.parametrize("file", MARKUP, ids=lambda file: file.name)
@@ -104,21 +104,21 @@ def test_a_page_is_redirected_to_the_url_where_its_links_work(
 def test_the_root_of_a_stage_is_redirected_to_its_slash(call: Call) -> None:
     event = get("/")
     event["requestContext"]["path"] = "/prod"
-    answer = call(event)
-    assert (answer.status, answer.headers["location"]) == (308, "./prod/")
+    response = call(event)
+    assert (response.status, response.headers["location"]) == (308, "./prod/")
     assert call(get("/", stage="/prod")).status == 200
 
 
 def test_the_root_has_only_get_and_head(call: Call) -> None:
-    answer = call(make.event("POST", "/"))
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+    response = call(make.event("POST", "/"))
+    assert (response.status, response.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 def test_any_page_can_read_the_description(call: Call) -> None:
-    answer = call(get("/openapi.json", "*/*"))
-    assert json.loads(answer.body)["openapi"] == "3.1.0"
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["access-control-allow-origin"] == "*"
+    response = call(get("/openapi.json", "*/*"))
+    assert json.loads(response.body)["openapi"] == "3.1.0"
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["access-control-allow-origin"] == "*"
 
 
 def test_the_example_is_the_sample_photo() -> None:

@@ -138,9 +138,9 @@ def balances(store: SqliteAccountStore, key: ApiKey, at_us: int = START) -> tupl
 def test_a_live_key_is_charged_and_gets_image_status_and_times(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
-    made = service.blur(key, lambda: REQUEST, left_ms=28_000)
-    assert (made.status.credits_charged, made.status.credits_left) == (PRICE, FUNDS - PRICE)
-    assert made.status.rate.remaining == 9
+    result = service.blur(key, lambda: REQUEST, left_ms=28_000)
+    assert (result.status.credits_charged, result.status.credits_left) == (PRICE, FUNDS - PRICE)
+    assert result.status.rate.remaining == 9
     assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
     blurred = blur_photo(
         REQUEST.image,
@@ -150,9 +150,9 @@ def test_a_live_key_is_charged_and_gets_image_status_and_times(
         watermarked=False,
         on_step=lambda _: None,
     )
-    assert (made.image, made.depth) == blurred
-    assert (made.replayed, made.link) == (False, None)
-    assert made.durations_ms == dict.fromkeys(STEPS, 1.0) | {TOTAL: len(STEPS) + 1.0}
+    assert (result.image, result.depth) == blurred
+    assert (result.replayed, result.link) == (False, None)
+    assert result.durations_ms == dict.fromkeys(STEPS, 1.0) | {TOTAL: len(STEPS) + 1.0}
 
 
 def test_a_test_key_is_free_and_its_result_has_a_watermark(
@@ -235,10 +235,10 @@ def test_a_large_result_is_stored_with_the_extension_of_its_format(
         service, results=Results(store=result_store, max_inline_bytes=1, new_name=lambda: "name")
     )
     request = BlurRequest(photo(), replace(OPTIONS, mode="cutout", output="webp"))
-    made = small.blur(key, lambda: request, left_ms=28_000)
-    stored = ("results/name", made.image.data, "image/webp", "cutout.webp", START)
+    result = small.blur(key, lambda: request, left_ms=28_000)
+    stored = ("results/name", result.image.data, "image/webp", "cutout.webp", START)
     assert result_store.stored == [stored]
-    assert made.link == Link("https://bucket.example/results/name", START + 900_000_000)
+    assert result.link == Link("https://bucket.example/results/name", START + 900_000_000)
 
 
 def test_a_call_repeated_with_its_idempotency_key_is_blurred_again_and_charged_once(
@@ -356,17 +356,21 @@ def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_cre
 def test_a_result_for_a_disconnected_client_is_not_charged(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
-    made = service.blur(key, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
-    assert (made.status.credits_charged, made.status.credits_left) == (0, FUNDS)
+    result = service.blur(key, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
+    assert (result.status.credits_charged, result.status.credits_left) == (0, FUNDS)
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
 def test_a_result_with_an_idempotency_key_is_charged_even_if_its_client_disconnected(
     service: BlurService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
-    gone: Any = {"left_ms": 28_000, "idempotency_key": KEY, "is_client_connected": lambda: False}
-    assert service.blur(key, lambda: REQUEST, **gone).status.credits_charged == PRICE
-    assert service.blur(key, lambda: REQUEST, **gone).replayed
+    disconnected: Any = {
+        "left_ms": 28_000,
+        "idempotency_key": KEY,
+        "is_client_connected": lambda: False,
+    }
+    assert service.blur(key, lambda: REQUEST, **disconnected).status.credits_charged == PRICE
+    assert service.blur(key, lambda: REQUEST, **disconnected).replayed
     assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
 
 
@@ -390,8 +394,10 @@ def test_an_uncharged_call_counts_by_its_cpu_time(
     assert paid.status.rate.remaining == 9
     replay = heavy().blur(live, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     assert (replay.replayed, replay.status.rate.remaining) == (True, 9 - weight)
-    gone = heavy().blur(live, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
-    assert gone.status.rate.remaining == max(0, 9 - 2 * weight)
+    disconnected = heavy().blur(
+        live, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False
+    )
+    assert disconnected.status.rate.remaining == max(0, 9 - 2 * weight)
 
 
 def test_the_total_time_is_the_whole_call_with_storing_and_settling(

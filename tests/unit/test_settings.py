@@ -23,7 +23,7 @@ def test_each_variable_sets_its_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "says"),
+    ("variable", "value", "message"),
     [
         ("BLUR_PRICE", "one", "is not a whole number"),
         ("BLUR_PRICE", "-1", "at least 0"),
@@ -40,8 +40,8 @@ def test_each_variable_sets_its_field() -> None:
         ("BLUR_PRIZE", "1", "unknown setting BLUR_PRIZE"),
     ],
 )
-def test_a_wrong_variable_is_named(variable: str, value: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says) as caught:
+def test_a_wrong_variable_is_named(variable: str, value: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
         Settings.from_environ({variable: value})
     assert variable in str(caught.value)
 
@@ -50,7 +50,7 @@ LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "blur", "BLUR_MEDIA": "s3:media"}
 
 
 @pytest.mark.parametrize(
-    ("changed", "says"),
+    ("changed", "message"),
     [
         ({"BLUR_MEDIA": ""}, "BLUR_MEDIA must be s3:<bucket> on Lambda, .* more than 6 MB"),
         ({"BLUR_MEDIA": "folder:/tmp/media"}, "BLUR_MEDIA must be s3:<bucket> on Lambda"),
@@ -59,9 +59,9 @@ LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "blur", "BLUR_MEDIA": "s3:media"}
     ],
 )
 def test_lambda_does_not_start_if_it_could_lose_a_charged_result(
-    changed: dict[str, str], says: str
+    changed: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         Settings.from_environ(LAMBDA | changed)
     elsewhere = {name: value for name, value in (LAMBDA | changed).items() if name[:4] == "BLUR"}
     assert Settings.from_environ(elsewhere).price == 1
@@ -84,5 +84,5 @@ def test_without_a_number_of_threads_every_cpu_is_used() -> None:
 
 def test_every_setting_is_in_the_documentation_with_its_default() -> None:
     rows = re.findall(r"^\| `(BLUR_\w+)` \| `([^`]*)` \|", OPERATIONS.read_text(), re.MULTILINE)
-    told = dict(rows)
-    assert told == {variable_of(field.name): str(field.default) for field in fields(Settings)}
+    documented = dict(rows)
+    assert documented == {variable_of(field.name): str(field.default) for field in fields(Settings)}

@@ -37,10 +37,10 @@ def site(tmp_path: Path) -> Site:
 
 
 def test_a_page_is_revalidated_and_has_a_strict_policy(site: Site) -> None:
-    answer = site.routes()["/docs"]["GET"](request("/docs"))
-    assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
-    assert answer.body == "docs.html"
-    assert answer.headers == {
+    response = site.routes()["/docs"]["GET"](request("/docs"))
+    assert (response.status_code, response.content_type) == (200, "text/html; charset=utf-8")
+    assert response.body == "docs.html"
+    assert response.headers == {
         **COMMON,
         **CLOSED,
         "Content-Type": "text/html; charset=utf-8",
@@ -52,8 +52,8 @@ def test_a_page_is_revalidated_and_has_a_strict_policy(site: Site) -> None:
 
 
 def test_an_asset_is_cached_for_five_minutes(site: Site) -> None:
-    answer = site.routes()["/app.js"]["GET"](request("/app.js"))
-    assert answer.headers == {
+    response = site.routes()["/app.js"]["GET"](request("/app.js"))
+    assert response.headers == {
         **COMMON,
         "Content-Type": "text/javascript; charset=utf-8",
         "Cache-Control": "public, max-age=300",
@@ -77,16 +77,16 @@ def test_the_image_of_a_link_preview_has_an_absolute_url(
 ) -> None:
     (site.folder / "index.html").write_text('<meta property="og:image" content="preview.jpg">')
     page = replace(site, public_url=public_url).routes()["/"]["GET"]
-    answer = page(request("/", {"accept": "text/html"}))
-    assert answer.body == f'<meta property="og:image" content="{address}">'
+    response = page(request("/", {"accept": "text/html"}))
+    assert response.body == f'<meta property="og:image" content="{address}">'
 
 
 @pytest.mark.parametrize("price", [1, 3])
 def test_the_page_has_the_price_of_a_result(price: int, site: Site) -> None:
     (site.folder / "index.html").write_text('<meta name="price" content="1">')
     page = replace(site, price=price).routes()["/"]["GET"]
-    answer = page(request("/", {"accept": "text/html"}))
-    assert answer.body == f'<meta name="price" content="{price}">'
+    response = page(request("/", {"accept": "text/html"}))
+    assert response.body == f'<meta name="price" content="{price}">'
 
 
 def test_a_file_is_read_once(site: Site) -> None:
@@ -113,22 +113,22 @@ def test_only_the_root_has_plain_text_for_clients_that_do_not_accept_html(
     site: Site, path: str, accept: str | None, expected: str
 ) -> None:
     headers = {} if accept is None else {"accept": accept}
-    answer = site.routes()[path]["GET"](request(path, headers))
+    response = site.routes()[path]["GET"](request(path, headers))
     kind = "text/plain" if expected == PLAIN else "text/html"
-    assert (answer.body, answer.content_type) == (expected, f"{kind}; charset=utf-8")
+    assert (response.body, response.content_type) == (expected, f"{kind}; charset=utf-8")
 
 
 def test_a_page_is_redirected_permanently_to_the_url_where_its_links_work(site: Site) -> None:
-    answer = site.routes()["/"]["GET"](request("/prod"))
-    assert (answer.status_code, answer.content_type, answer.body) == (308, None, "")
-    assert answer.headers == {
+    response = site.routes()["/"]["GET"](request("/prod"))
+    assert (response.status_code, response.content_type, response.body) == (308, None, "")
+    assert response.headers == {
         "Location": "./prod/",
         "X-Request-Id": "req_1",
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    answer = site.routes()["/docs"]["GET"](request("/prod/docs/"))
-    assert (answer.status_code, answer.headers["Location"]) == (308, "../docs")
+    response = site.routes()["/docs"]["GET"](request("/prod/docs/"))
+    assert (response.status_code, response.headers["Location"]) == (308, "../docs")
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_a_page_is_redirected_permanently_to_the_url_where_its_links_work(site: 
 def test_a_client_that_has_the_file_gets_not_modified(site: Site, known: str) -> None:
     tag = entity_tag(b"app.js")
     headers = {"if-none-match": known.replace('"{tag}"', tag)}
-    answer = site.routes()["/app.js"]["GET"](request("/app.js", headers))
-    assert (answer.status_code, answer.content_type, answer.body) == (304, None, "")
-    assert answer.headers == {**COMMON, "Cache-Control": "public, max-age=300", "ETag": tag}
+    response = site.routes()["/app.js"]["GET"](request("/app.js", headers))
+    assert (response.status_code, response.content_type, response.body) == (304, None, "")
+    assert response.headers == {**COMMON, "Cache-Control": "public, max-age=300", "ETag": tag}
 
 
 def test_each_file_has_the_media_type_of_its_kind() -> None:
@@ -164,11 +164,11 @@ def test_without_a_storage_origin_a_page_connects_only_to_its_own_host() -> None
 
 
 def test_the_description_is_revalidated_and_open_to_all_origins() -> None:
-    answer = description(request("/openapi.json"))
-    assert (answer.status_code, answer.content_type) == (200, "application/json")
-    assert answer.headers["Cache-Control"] == "no-cache"
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert isinstance(answer.body, str)
-    assert answer.headers["ETag"] == entity_tag(answer.body.encode())
-    known = request("/openapi.json", {"if-none-match": str(answer.headers["ETag"])})
+    response = description(request("/openapi.json"))
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    assert response.headers["Cache-Control"] == "no-cache"
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert isinstance(response.body, str)
+    assert response.headers["ETag"] == entity_tag(response.body.encode())
+    known = request("/openapi.json", {"if-none-match": str(response.headers["ETag"])})
     assert description(known).status_code == 304
