@@ -10,21 +10,30 @@ import time
 from collections.abc import Callable
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
     """Return the time of one call."""
-    started = time.perf_counter()
+    started = clock()
     work()
-    return time.perf_counter() - started
+    return clock() - started
 
 
-def paired(rounds: int, **works: Callable[[], object]) -> dict[str, list[float]]:
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the CPU time of one call, of all threads: other programs hardly change it."""
+    return seconds(work, time.process_time)
+
+
+def paired(
+    rounds: int,
+    measure: Callable[[Callable[[], object]], float] = seconds,
+    **works: Callable[[], object],
+) -> dict[str, list[float]]:
     """Measure all alternately, after one round that is not counted."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            times[name].append(seconds(work))
+            times[name].append(measure(work))
     return times
 
 

@@ -9,7 +9,7 @@ mixed there. So most of the cost is that of the widest one.
 
 from __future__ import annotations
 
-from math import ceil, log, sqrt
+from math import ceil, log
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from blur.imaging.blurring.lens import Lens
     from blur.imaging.compositing.scene import Scene
 
-FINEST_PX = (0.87, 1.75)
-"""Radius of the finest level, up to 3 and from 12 megapixels: a finer one would take much time in a
-large photo, which is seldom looked at pixel by pixel."""
-FINEST_SHARE = 1 / 2000
-"""The same in between, as a share of the side of a square photo."""
+FINEST_PX = 0.87
+"""The radius of the finest level."""
+LARGE_FINEST_PX = 1.75
+"""The same in a large photo, whose pixels are hardly seen: it needs a quarter of the cells."""
+LARGE_PX = 4_000_000
+"""The pixels from which a photo is large."""
 MAX_RATIO = 2.5
 """Of the radii of two levels, at most."""
 PIXEL_VARIANCE = 0.25
@@ -92,8 +93,7 @@ def defocus_background_by_row(
 
 def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
     """Return the shares of the radius of all levels, from 1 down, in equal ratios."""
-    least, most = FINEST_PX
-    finest_px = min(most, max(least, FINEST_SHARE * sqrt(shape[0] * shape[1])))
+    finest_px = FINEST_PX if shape[0] * shape[1] < LARGE_PX else LARGE_FINEST_PX
     count = max(0, ceil(log(radius_px / finest_px, MAX_RATIO)))
     return [(finest_px / radius_px) ** (level / max(1, count)) for level in range(count + 1)]
 
