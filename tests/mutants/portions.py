@@ -39,7 +39,7 @@ class Portion:
 PORTIONS = {
     "accounts": Portion(
         "Mutants of the rules of credits, keys and limits",
-        ("blur/accounts/a*.py", "blur/accounts/checks.py", "blur/accounts/[h-r]*.py"),
+        ("blur/accounts/a*.py", "blur/accounts/[h-r]*.py"),
         ACCOUNTS,
         EMBEDDED,
     ),
