@@ -79,11 +79,12 @@ browser: $(TEST_READY) model ## Test the page in Chromium; installs it on Debian
 e2e: $(TEST_READY) $(SAM_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
 
-check: $(TEST_READY) ## Check lint, formatting, types and the direction of imports
+check: $(TEST_READY) ## Check lint, formatting, types, the direction of imports and the English
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary .
 	@report=$$($(BIN)/lint-imports 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+	@$(BIN)/python tools/prose.py
 
 prose: $(TEST_READY) ## Count hard phrases in each folder; tools/prose.py lists them
 	@$(BIN)/python tools/prose.py --counts

@@ -92,7 +92,7 @@ class RoiExceedsBoundsError(InvalidParameterError):
 
 
 class RoiRegionEmptyError(InvalidParameterError):
-    """The region of `roi` has no room for a subject."""
+    """The region of `roi` is too small for a subject."""
 
     status, code = HTTPStatus.BAD_REQUEST, "roi_region_empty"
 

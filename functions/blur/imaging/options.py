@@ -29,7 +29,7 @@ class BlurOptions:
     radius_px: int = 0
     """The standard deviation of the blur in pixels of the upright photo; 0 does not blur."""
     radius_percent: float = 0
-    """The same in percent of the photo's longer side, in place of `radius_px`, which is then 0."""
+    """The same in percent of the photo's longer side, instead of `radius_px`, which is then 0."""
     kernel: str = "gaussian"
     """One of `lens.KERNELS`."""
     depth: str = "flat"

@@ -12,7 +12,7 @@ MARGIN = 0.1
 """The network also sees this share of the region's sides around it: it finds a subject by the
 background that surrounds it."""
 MIN_SIDE_PX = 2
-"""A region with a shorter side has no room for a subject and a background."""
+"""A region with a shorter side is too small for a subject and a background."""
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)?", re.ASCII)
 _SYNTAX = (
     "The field 'roi' is not valid. Send four values, 'x1 y1 x2 y2', in pixels or percent of"
@@ -97,7 +97,7 @@ def parse_roi(text: str) -> Roi:
 
 
 def with_margin(box: Box, shape: tuple[int, int]) -> Box:
-    """Return the box and what surrounds it in the photo, (height, width)."""
+    """Return the box with a margin inside the photo, (height, width)."""
     return Box(_widen(box.rows, shape[0]), _widen(box.columns, shape[1]))
 
 

@@ -1,4 +1,4 @@
-"""The region of interest: which pixels it covers, and what the pipeline does with it."""
+"""The region of interest: the pixels that it covers, and its use in the pipeline."""
 
 from __future__ import annotations
 
