@@ -212,7 +212,7 @@ def cost() -> str:
 def _with_ground(scene: Scene, radius_px: float, kernel: str) -> RgbU8:
     ground = find_ground(scene.matte)
     if ground is None:
-        message = "the subject stands on no ground"
+        message = "no ground was found under the subject"
         raise RuntimeError(message)
     return blur_background(scene, radius_px, kernel, ground)
 

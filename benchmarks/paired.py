@@ -18,7 +18,7 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of one call, of all threads: other programs hardly change it."""
+    """Return the CPU time of one call, of all threads; other programs almost do not change it."""
     return seconds(work, time.process_time)
 
 

@@ -82,7 +82,7 @@ def test_the_function_serves_the_description_of_the_source() -> None:
 
 
 def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
-    """Yield the name of everything in a document that has one and is nothing."""
+    """Yield the names of the empty members of a document."""
     for name, part in node.items() if isinstance(node, dict) else enumerate(node):
         if part is None:
             yield str(name)

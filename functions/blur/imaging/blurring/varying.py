@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FINEST_PX = 0.87
 """The radius of the finest level."""
 LARGE_FINEST_PX = 1.75
-"""The same in a large photo, whose pixels are hardly seen: it needs a quarter of the cells."""
+"""The same in a large photo, whose single pixels are not visible: a quarter of the cells."""
 LARGE_PX = 4_000_000
 """The pixels from which a photo is large."""
 MAX_RATIO = 2.5

@@ -69,7 +69,7 @@ def test_refining_is_deterministic() -> None:
     np.testing.assert_array_equal(refine(matte, photo), refine(matte, photo))
 
 
-def test_unknown_are_the_uncertain_pixels_and_their_neighbours() -> None:
+def test_uncertain_pixels_and_their_neighbours_are_unknown() -> None:
     row = np.array([[0, 0, 0, 0, 128, 255, 255, 255]], np.uint8).repeat(5, axis=0)
     expected = np.array([0, 0, 0, 1, 1, 1, 0, 0], np.bool_)
     np.testing.assert_array_equal(find_unknown(row), np.tile(expected, (5, 1)))
