@@ -32,7 +32,7 @@ from blur.imaging.compositing.scene import Scene
 from blur.imaging.decode.decoder import decode
 from blur.imaging.depth.ground import circle_of_confusion, find_ground
 from blur.imaging.matting.matte import find_matte
-from blur.imaging.pipeline import DEPTHS, blur_background
+from blur.imaging.modes import DEPTHS, blur_background
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

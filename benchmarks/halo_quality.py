@@ -23,7 +23,7 @@ from PIL import Image, ImageFilter
 
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
-from blur.imaging.pipeline import blur_background
+from blur.imaging.modes import blur_background
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

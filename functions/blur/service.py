@@ -59,7 +59,7 @@ class BlurResult:
     status: AccountStatus
     replayed: bool
     depth: str
-    """The depth that was used, one of `pipeline.DEPTHS`."""
+    """The depth that was used, one of `modes.DEPTHS`."""
     durations_ms: Mapping[str, float] = field(default_factory=dict)
     """The time of each step, and of the whole call."""
     link: Link | None = None

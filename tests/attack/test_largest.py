@@ -14,7 +14,7 @@ from tests.attack.decoder_processes import LIMIT_MB, LIMIT_S, Results, decode_al
 from tests.trials import Part, record, size
 
 from blur.imaging.encode.encoder import OUTPUT_FORMATS
-from blur.imaging.pipeline import MODES
+from blur.imaging.modes import MODES
 
 MOST_PX, MOST_HEAVY_PX = (8_333, 6_000), (6_000, 6_000)
 REFUSED = {("avif", "background"), ("avif", "cutout"), ("webp", "cutout")}

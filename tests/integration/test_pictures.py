@@ -18,8 +18,9 @@ from blur.imaging.compositing.scene import Scene
 from blur.imaging.matting.matte import find_matte
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import Model, open_model
+from blur.imaging.modes import blur_background
 from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import blur_background, blur_photo
+from blur.imaging.pipeline import blur_photo
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8

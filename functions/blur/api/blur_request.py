@@ -23,8 +23,9 @@ from blur.errors import (
 )
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
+from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import DEFAULT_QUALITY, RADIUS_RANGE, BlurOptions, parse_radius
-from blur.imaging.pipeline import DEPTHS, MODES, SUBJECTS
+from blur.imaging.pipeline import SUBJECTS
 from blur.imaging.roi import parse_roi
 from blur.service import BlurRequest
 

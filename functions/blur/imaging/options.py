@@ -33,11 +33,11 @@ class BlurOptions:
     kernel: str = "gaussian"
     """One of `lens.KERNELS`."""
     depth: str = "flat"
-    """One of `pipeline.DEPTHS`."""
+    """One of `modes.DEPTHS`."""
     roi: Roi | None = None
     """Where the subject is sought; None is the whole photo."""
     mode: str = "background"
-    """One of `pipeline.MODES`."""
+    """One of `modes.MODES`."""
     output: str = "png"
     """One of `encoder.OUTPUT_FORMATS`."""
     quality: int = DEFAULT_QUALITY

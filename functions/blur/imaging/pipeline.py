@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,15 +13,12 @@ from blur.errors import (
     InvalidModeError,
     InvalidSubjectError,
 )
-from blur.imaging.blurring.defocus import defocus_background, defocus_subject
 from blur.imaging.blurring.lens import KERNELS
-from blur.imaging.blurring.varying import defocus_background_by_row
-from blur.imaging.compositing.composite import composite_over, cutout_colours, multiply
 from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.compositing.foreground import estimate_layers
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.decode.decoder import decode
-from blur.imaging.depth.ground import circle_of_confusion, find_ground
+from blur.imaging.depth.ground import find_ground
 from blur.imaging.encode.encoder import EncodedImage, check_format, check_size, encode
 from blur.imaging.matting.matte import (
     predict_person,
@@ -31,6 +27,7 @@ from blur.imaging.matting.matte import (
     stretch,
 )
 from blur.imaging.matting.refine import refine
+from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.resample import downscale
 from blur.imaging.roi import with_margin
 from blur.imaging.watermark import add_watermark
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
 
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
     from blur.imaging.decode.decoder import Photo
-    from blur.imaging.depth.ground import Ground
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
     from blur.imaging.roi import Box
@@ -99,7 +95,7 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     scene = _decompose(photo, matting, box, on_step)
     on_step("blur")
     ground = None
-    if options.depth == "ground" and not mode.adds_alpha:
+    if options.depth == "ground" and mode.uses_ground:
         ground = find_ground(scene.matte, scene.alpha)
     radius_px = options.radius_in(shape)
     pixels, alpha = mode.render(scene, radius_px, options.kernel, ground)
@@ -210,77 +206,3 @@ def _working_factor(shape: tuple[int, int], side_px: int) -> int:
     while shape[0] * shape[1] > factor**2 * MAX_WORKING_PX:
         factor *= 2
     return factor
-
-
-def blur_background(
-    scene: Scene, radius_px: float, kernel: str = "gaussian", ground: Ground | None = None
-) -> RgbU8:
-    """Return the photo with its background blurred, uint8 (H, W, 3).
-
-    `radius_px` is the standard deviation of the blur along each axis; 0 returns a copy of the
-    photo. Pixels with matte 255 are exactly those of the photo. With a `ground`, the radius
-    grows with the distance from the subject; without one it is the same everywhere.
-
-    Raises:
-        ValueError: `radius_px` is negative or not finite.
-
-    """
-    _check_radius(radius_px)
-    if radius_px == 0:
-        return scene.photo.copy()
-    if ground is None:
-        result = defocus_background(scene, KERNELS[kernel](radius_px))
-    else:
-        shares = circle_of_confusion(ground, scene.shape[0])
-        result = defocus_background_by_row(scene, radius_px, kernel, shares)
-    composite_over(scene.photo, scene.matte, scene.layers, result)
-    return result
-
-
-def cut_out(scene: Scene, radius_px: float, kernel: str = "gaussian") -> tuple[RgbU8, AlphaU8]:
-    """Return the subject, blurred, as straight colour and alpha.
-
-    Arguments and errors are those of `blur_background`; radius 0 returns the sharp subject.
-    """
-    _check_radius(radius_px)
-    if radius_px > 0:
-        return defocus_subject(scene, KERNELS[kernel](radius_px))
-    colours = cutout_colours(scene.photo, scene.matte, scene.layers)
-    return colours, multiply(scene.matte, scene.alpha)
-
-
-def _check_radius(radius_px: float) -> None:
-    if not 0 <= radius_px < inf:
-        message = f"radius_px must be at least 0 and finite, not {radius_px}"
-        raise ValueError(message)
-
-
-def _blur_background(
-    scene: Scene, radius_px: float, kernel: str, ground: Ground | None
-) -> tuple[RgbU8, AlphaU8 | None]:
-    return blur_background(scene, radius_px, kernel, ground), scene.alpha
-
-
-def _cut_out(
-    scene: Scene, radius_px: float, kernel: str, _: Ground | None
-) -> tuple[RgbU8, AlphaU8]:
-    return cut_out(scene, radius_px, kernel)
-
-
-class Mode(NamedTuple):
-    """A value of the `mode` field."""
-
-    render: Callable[[Scene, float, str, Ground | None], tuple[RgbU8, AlphaU8 | None]]
-    """Return colour and alpha for a scene, a radius in pixels, the name of a kernel, and the
-    ground on which the subject stands."""
-    adds_alpha: bool
-    """Whether the result has an alpha channel even if the photo has none."""
-
-
-DEPTHS = ("flat", "ground")
-"""The values of the `depth` field: how the distance of the background is modelled."""
-MODES: dict[str, Mode] = {
-    "background": Mode(_blur_background, adds_alpha=False),
-    "cutout": Mode(_cut_out, adds_alpha=True),
-}
-"""By the value of the `mode` field."""

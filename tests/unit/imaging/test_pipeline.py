@@ -29,8 +29,9 @@ from blur.errors import (
 )
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, EncodedImage
+from blur.imaging.modes import MODES
 from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import MODES, STEPS, blur_photo
+from blur.imaging.pipeline import STEPS, blur_photo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from tests.unit.imaging.pictures import disc, sample_photo
 
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
-from blur.imaging.pipeline import blur_background
+from blur.imaging.modes import blur_background
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8

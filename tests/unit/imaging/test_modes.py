@@ -19,7 +19,7 @@ from blur.imaging.blurring.defocus import defocus_background
 from blur.imaging.blurring.lens import gaussian
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.scene import Scene
-from blur.imaging.pipeline import blur_background, cut_out
+from blur.imaging.modes import blur_background, cut_out
 
 
 @settings(deadline=None, max_examples=50)

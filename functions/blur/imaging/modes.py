@@ -1,0 +1,97 @@
+"""The modes of a blur request: blur the background, or cut out the subject.
+
+Both take a scene and return arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from blur.imaging.blurring.defocus import defocus_background, defocus_subject
+from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.blurring.varying import defocus_background_by_row
+from blur.imaging.compositing.composite import composite_over, cutout_colours, multiply
+from blur.imaging.depth.ground import circle_of_confusion
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import AlphaU8, RgbU8
+    from blur.imaging.compositing.scene import Scene
+    from blur.imaging.depth.ground import Ground
+
+
+def blur_background(
+    scene: Scene, radius_px: float, kernel: str = "gaussian", ground: Ground | None = None
+) -> RgbU8:
+    """Return the photo with its background blurred, uint8 (H, W, 3).
+
+    `radius_px` is the standard deviation of the blur along each axis; 0 returns a copy of the
+    photo. Pixels with matte 255 are exactly those of the photo. With a `ground`, the radius
+    grows with the distance from the subject; without one it is the same everywhere.
+
+    Raises:
+        ValueError: `radius_px` is negative or not finite.
+
+    """
+    _check_radius(radius_px)
+    if radius_px == 0:
+        return scene.photo.copy()
+    if ground is None:
+        result = defocus_background(scene, KERNELS[kernel](radius_px))
+    else:
+        shares = circle_of_confusion(ground, scene.shape[0])
+        result = defocus_background_by_row(scene, radius_px, kernel, shares)
+    composite_over(scene.photo, scene.matte, scene.layers, result)
+    return result
+
+
+def cut_out(scene: Scene, radius_px: float, kernel: str = "gaussian") -> tuple[RgbU8, AlphaU8]:
+    """Return the subject, blurred, as straight colour and alpha.
+
+    Arguments and errors are those of `blur_background`; radius 0 returns the sharp subject.
+    """
+    _check_radius(radius_px)
+    if radius_px > 0:
+        return defocus_subject(scene, KERNELS[kernel](radius_px))
+    colours = cutout_colours(scene.photo, scene.matte, scene.layers)
+    return colours, multiply(scene.matte, scene.alpha)
+
+
+def _check_radius(radius_px: float) -> None:
+    if not 0 <= radius_px < inf:
+        message = f"radius_px must be at least 0 and finite, not {radius_px}"
+        raise ValueError(message)
+
+
+def _blur_background(
+    scene: Scene, radius_px: float, kernel: str, ground: Ground | None
+) -> tuple[RgbU8, AlphaU8 | None]:
+    return blur_background(scene, radius_px, kernel, ground), scene.alpha
+
+
+def _cut_out(
+    scene: Scene, radius_px: float, kernel: str, _: Ground | None
+) -> tuple[RgbU8, AlphaU8]:
+    return cut_out(scene, radius_px, kernel)
+
+
+class Mode(NamedTuple):
+    """A value of the `mode` field."""
+
+    render: Callable[[Scene, float, str, Ground | None], tuple[RgbU8, AlphaU8 | None]]
+    """Return colour and alpha for a scene, a radius in pixels, the name of a kernel, and the
+    ground on which the subject stands."""
+    adds_alpha: bool
+    """Whether the result has an alpha channel even if the photo has none."""
+    uses_ground: bool
+    """Whether `render` uses the ground; without a background there is none to blur."""
+
+
+DEPTHS = ("flat", "ground")
+"""The values of the `depth` field: how the distance of the background is modelled."""
+MODES: dict[str, Mode] = {
+    "background": Mode(_blur_background, adds_alpha=False, uses_ground=True),
+    "cutout": Mode(_cut_out, adds_alpha=True, uses_ground=False),
+}
+"""By the value of the `mode` field."""
