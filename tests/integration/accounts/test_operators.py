@@ -289,6 +289,19 @@ def test_a_new_rate_limit_of_a_key_starts_with_the_whole_burst(
     store.authorize(customer.account_id, customer.digest, now_us=after(0.5))
 
 
+def test_a_valid_key_gets_a_new_rate_limit_and_a_revoked_one_of_its_account_does_not(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account()
+    revoked = key_record(customer.account_id)
+    store.add_key(revoked, now_us=START)
+    store.revoke_key(customer.account_id, revoked.digest)
+    limit = RateLimit(per_minute=120, burst=3)
+    store.set_rate_limit(customer.account_id, customer.digest, limit)
+    with pytest.raises(InvalidKeyError):
+        store.set_rate_limit(customer.account_id, revoked.digest, limit)
+
+
 def test_an_ended_key_stays_in_the_list_and_stays_ended(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
