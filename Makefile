@@ -142,10 +142,16 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 
 # The size of the trials. A full run takes hours.
 TRIALS ?= small
+# These compare times, so nothing else runs at the same time.
+TIMED := tests/attack/test_attackers.py tests/attack/test_refusal_times.py
 reliability: $(TEST_READY) model ## Run attack and fault trials; TRIALS=full documents them
-	@TRIALS=$(TRIALS) $(BIN)/python -m pytest $(if $(filter full,$(TRIALS)),--timeout 3600) \
-		tests/attack tests/faults $(PYTEST)
-	@$(if $(filter full,$(TRIALS)),$(MAKE) load)
+ifeq ($(TRIALS),full)
+	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
+	@$(MAKE) load
+else
+	@$(BIN)/python -m pytest $(PARALLEL) $(TIMED:%=--ignore %) tests/attack tests/faults $(PYTEST)
+	@$(BIN)/python -m pytest $(TIMED) $(PYTEST)
+endif
 
 results: $(TEST_READY) ## Write the results of trials and benchmarks into the documents
 	@$(RESULTS)
