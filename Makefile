@@ -74,7 +74,7 @@ samples: $(TEST_READY) model ## Run the programs of docs/samples; installs PHP o
 browser: $(TEST_READY) model ## Test the page in Chromium; installs it on Debian, as root
 	@{ command -v chromium && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends chromium pngcheck >/dev/null; }
-	@$(BIN)/python -m pytest tests/browser $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) tests/browser $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
