@@ -8,6 +8,7 @@ import pytest
 from tests.documents import ROOT, read
 
 import prose
+from passages import Passage, passages
 
 RULES = prose.read_rules(read("tools/prose.toml"))
 REJECTED = read("tests/unit/prose_rejected.txt").splitlines()
@@ -21,21 +22,21 @@ def found(path: str, text: str) -> list[int]:
     """Return the lines of `text` in which "odd turn" is found."""
     return [
         finding.line
-        for passage in prose.passages(path, text)
+        for passage in passages(path, text)
         for finding in SMALL.findings(path, passage)
     ]
 
 
 @pytest.mark.parametrize("sentence", REJECTED)
 def test_a_sentence_with_a_listed_phrase_is_reported_with_what_to_write(sentence: str) -> None:
-    findings = list(RULES.findings("a.md", prose.Passage(1, sentence)))
+    findings = list(RULES.findings("a.md", Passage(1, sentence)))
     assert findings
     assert all(finding.instead for finding in findings)
 
 
 @pytest.mark.parametrize("sentence", ACCEPTED)
 def test_a_plain_sentence_is_accepted(sentence: str) -> None:
-    assert list(RULES.findings("a.md", prose.Passage(1, sentence))) == []
+    assert list(RULES.findings("a.md", Passage(1, sentence))) == []
 
 
 def test_every_listed_phrase_is_found_in_one_of_the_example_sentences() -> None:

@@ -1,0 +1,184 @@
+"""Splits files into the passages that people read, each with its line.
+
+Passages are docstrings, comments, messages, names of tests and the text of documents. Code, SQL
+and code in backquotes are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
+SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|WITH|ALTER|DROP|SET|BEGIN)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Text that people read, and the line of the file where it starts."""
+
+    line: int
+    text: str
+
+    @property
+    def words(self) -> int:
+        """The number of its words."""
+        return len(WORD.findall(self.text))
+
+
+def passages(path: str, text: str) -> Iterator[Passage]:
+    """Split a file into the passages that people read."""
+    for passage in _reader(path)(text):
+        if WORD.search(passage.text):
+            yield passage
+
+
+def _reader(path: str) -> Callable[[str], Iterable[Passage]]:
+    for ending, reader in READERS.items():
+        if path.endswith(ending):
+            return reader
+    return _comments
+
+
+def _python(text: str) -> Iterator[Passage]:
+    yield from _python_comments(text)
+    tree = ast.parse(text)
+    inner = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                if name.startswith("test_"):
+                    yield Passage(node.lineno, name.removeprefix("test_").replace("_", " "))
+            case ast.JoinedStr():
+                yield from _message(node.lineno, "".join(map(_fixed, node.values)))
+            case ast.Constant(value=str() as value) if id(node) not in inner:
+                yield from _message(node.lineno, value)
+
+
+def _fixed(part: ast.expr) -> str:
+    return part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else "{}"
+
+
+def _message(line: int, value: str) -> Iterator[Passage]:
+    """Yield a string literal if it is a sentence or part of one, not code, a header or a key."""
+    letters = sum(char.isalpha() or char.isspace() for char in value)
+    if len(value.split()) > 1 and letters > 0.75 * len(value) and not SQL.match(value):
+        yield Passage(line, _without_code(value))
+
+
+def _python_comments(text: str) -> Iterator[Passage]:
+    """Yield comments; those of adjacent lines are one passage."""
+    lines: list[str] = []
+    last = -1
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            line = token.start[0]
+            if lines and line != last + 1:
+                yield _joined(last, lines)
+                lines = []
+            lines.append(token.string.lstrip("#! "))
+            last = line
+    if lines:
+        yield _joined(last, lines)
+
+
+def _joined(last: int, lines: list[str]) -> Passage:
+    return Passage(last - len(lines) + 1, _without_code("\n".join(lines)))
+
+
+def _markdown(text: str) -> Iterator[Passage]:
+    """Yield the paragraphs of a document, without blocks of code and the targets of links."""
+    text = re.sub(r"^```.*?^```", _blank, text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"\[([^]]*)\]\([^)\s]*\)", r"\1", text)
+    yield from _paragraphs(text)
+
+
+def _paragraphs(text: str) -> Iterator[Passage]:
+    for match in re.finditer(r"(?:^.*\S.*\n?)+", text, re.MULTILINE):
+        yield Passage(text.count("\n", 0, match.start()) + 1, _without_code(match[0]))
+
+
+def _html(text: str) -> Iterator[Passage]:
+    shown = re.sub(r"<(?:style|script)\b.*?</(?:style|script)>", _blank, text, flags=re.DOTALL)
+    spoken = re.sub(
+        r"""<[^>]*?(?:alt|title|aria-label|content|placeholder)="([^"]*)"[^>]*>""", r" \1 ", shown
+    )
+    yield from _paragraphs(re.sub(r"<[^>]*>", _blank, spoken))
+
+
+JS = re.compile(
+    r"""/\*.*?\*/|(?<!:)//[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`""",
+    re.DOTALL,
+)
+
+
+def _javascript(text: str) -> Iterator[Passage]:
+    text = re.sub(
+        r"^(?:[ \t]*//.*\n)+", lambda run: _block_comment(run[0]), text, flags=re.MULTILINE
+    )
+    for match in JS.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        if match[0].startswith("/"):
+            yield Passage(line, _without_code(match[0]))
+        else:
+            inside = re.sub(r"\$\{[^}]*\}", "{}", match[0][1:-1])
+            yield from _message(line, inside)
+
+
+def _block_comment(run: str) -> str:
+    """Turn adjacent line comments into one block, which keeps the lines."""
+    return "/*" + run.replace("//", "  ").rstrip("\n") + "*/\n"
+
+
+def _plain(text: str) -> Iterator[Passage]:
+    yield from _paragraphs(re.sub(r"^[ \t]*#", "", text, flags=re.MULTILINE))
+
+
+def _comments(text: str) -> Iterator[Passage]:
+    """Yield comments after `#`, and the text of `echo`."""
+    kept = [
+        " ".join([*re.findall(r'echo "([^"]*)"', line), *re.findall(r"(?:^|\s)#+ (.*)", line)])
+        for line in text.splitlines()
+    ]
+    yield from _paragraphs("\n".join(kept))
+
+
+def _toml(text: str) -> Iterator[Passage]:
+    kept = [
+        " ".join([*re.findall(r'"([^"]* [^"]*)"', line), *re.findall(r"(?:^|\s)#+ (.*)", line)])
+        for line in text.splitlines()
+    ]
+    yield from _paragraphs("\n".join(kept))
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Keep only the ends of lines, so that the numbers of lines stay right."""
+    return "\n" * match[0].count("\n")
+
+
+def _without_code(text: str) -> str:
+    """Replace code in backquotes, which is not English."""
+    return re.sub(r"`[^`\n]*`", "`code`", text)
+
+
+READERS: dict[str, Callable[[str], Iterable[Passage]]] = {
+    ".py": _python,
+    ".md": _markdown,
+    ".html": _html,
+    ".js": _javascript,
+    ".mjs": _javascript,
+    ".yaml": _plain,
+    ".toml": _toml,
+}
