@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 START_S = 60
+LAST_LINE = re.compile(r"^Demo key: .*^Accounts: .*\n|^New key: .*\n", re.MULTILINE | re.DOTALL)
+"""The last line of the output at the start, with or without a demo key."""
 BGBLUR = (sys.executable, "-m", "bgblur")
 
 
@@ -75,8 +77,10 @@ def running(
 def _announced(process: subprocess.Popen[bytes], out: Path) -> Running:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
-        if found := re.search(r"listening on (http://\S+) ", out.read_text()):
-            return Running(process, found[1], out)
+        printed = out.read_text()
+        address = re.search(r"listening on (http://\S+) ", printed)
+        if address and LAST_LINE.search(printed):
+            return Running(process, address[1], out)
         assert process.poll() is None, f"the server ended with {process.poll()}"
         time.sleep(0.05)
     message = f"the server did not start within {START_S} s"
