@@ -19,17 +19,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.depth.contacts import Subject, find_subjects
-from blur.imaging.resample import downscale
+from blur.imaging.resample import fit_within
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8
 
-GRID_PX = 320
-"""Least longer side of the copy of the matte in which contacts are found."""
+GRID_PX = 480
+"""Longer side of the copy of the matte in which contacts are found."""
 CAMERA_HEIGHT = 1.0
 """How high the camera is taken to be, in heights of the largest subject."""
 MIN_DISTANCE = 0.2
@@ -56,8 +57,7 @@ def find_ground(matte: AlphaU8, alpha: AlphaU8 | None = None) -> Ground | None:
     None if it cannot be known: there is no subject, the lower border cuts one off, or the
     photo's own `alpha`, (H, W), leaves nothing under it.
     """
-    step = 1 << max(0, (max(matte.shape) // GRID_PX).bit_length() - 1)
-    mask = downscale(matte, step) > OPAQUE // 2
+    mask = _sample(matte) > OPAQUE // 2
     if not mask.any():
         return None
     largest, *others = find_subjects(mask)
@@ -67,7 +67,7 @@ def find_ground(matte: AlphaU8, alpha: AlphaU8 | None = None) -> Ground | None:
         return None
     contacts = [row for subject in subjects for row in subject.contacts()]
     rows = mask.shape[0]
-    if alpha is not None and not alpha[step * max(contacts) :].any():
+    if alpha is not None and not _sample(alpha)[max(contacts) :].any():
         return None
     return Ground(max(contacts) / rows, min(contacts) / rows, horizon / rows)
 
@@ -79,6 +79,13 @@ def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
     before = (row - ground.near) / (ground.far - ground.horizon)
     share: AlphaF32 = np.clip(np.maximum(behind, before), 0, 1).astype(np.float32)
     return share
+
+
+def _sample(alpha: AlphaU8) -> AlphaU8:
+    """Return a small copy of the alpha, by nearest pixels: means would take much longer."""
+    size = fit_within(alpha.shape[:2], GRID_PX)[::-1]
+    small: AlphaU8 = cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return small
 
 
 def _can_stand(subject: Subject, largest: Subject, horizon: float) -> bool:
