@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from blur.imaging.blurring.lens import Lens
     from blur.imaging.compositing.scene import Scene
 
-FINEST_PX = 0.87
+FINEST_PX = 0.75
 """The radius of the finest level."""
 LARGE_FINEST_PX = 1.75
 """The same in a large photo, whose single pixels are not visible: a quarter of the cells."""
