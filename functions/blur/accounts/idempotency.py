@@ -110,7 +110,7 @@ def identify(
     """
     if reservation.scope and not reservation.is_replay:
         record = _record(reservation.hold, reservation.scope, fingerprint, now_us)
-        reservation = _claim(store, replace(reservation, record=record), record, now_us)
+        reservation = _claim(store, reservation, record, now_us)
     if reservation.earlier:
         _require_replayable(reservation.earlier, fingerprint)
     return reservation
@@ -176,12 +176,12 @@ def _claim(
     try:
         earlier = store.claim_record(record, now_us=now_us)
     except UnavailableError:
-        rollback(store, reservation, now_us=now_us)
+        rollback(store, replace(reservation, record=record), now_us=now_us)
         raise
     if earlier is None:
-        return reservation
-    status = rollback(store, replace(reservation, record=None), now_us=now_us)
-    return replace(reservation, status=status, record=None, earlier=earlier)
+        return replace(reservation, record=record)
+    status = rollback(store, reservation, now_us=now_us)
+    return replace(reservation, status=status, earlier=earlier)
 
 
 def _require_replayable(earlier: IdempotencyRecord, fingerprint: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from tests.integration.accounts.customer import (
     MakeAccount,
     after,
     begin,
+    key_record,
 )
 from tests.integration.accounts.spending import with_retries
 
@@ -372,3 +374,66 @@ def test_an_uncharged_call_with_a_key_adds_its_weight(
     replay = begin(store, customer.hold(), FORM, now_us=START)
     out = Unreachable(store, "add_weight")
     assert idempotency.commit(out, replay, now_us=START, weight=weight) == replay.status
+
+
+class LateRecord:
+    """A store in which the first look-up of a record comes too early."""
+
+    def __init__(self, store: AccountStore) -> None:
+        self._store = store
+        self._is_late = False
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+        if name == "find_record" and not self._is_late:
+            self._is_late = True
+            return lambda *_, **__: None
+        return getattr(self._store, name)
+
+
+def test_a_call_rejected_for_credits_replays_the_call_that_holds_them(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=1)
+    first = begin(store, customer.hold(), FORM, now_us=START)
+    hold = customer.hold(now_us=after(1))
+    late: Any = LateRecord(store)
+    replay = idempotency.reserve(late, hold, KEY, now_us=after(1))
+    assert (replay.is_replay, replay.hold, replay.scope) == (True, hold, first.scope)
+    assert replay.earlier == first.record
+    assert (replay.status.credits_charged, replay.status.credits_left) == (0, 0)
+
+
+def test_a_reservation_of_a_known_key_is_a_replay_before_the_form_is_read(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5)
+    first = begin(store, customer.hold(), FORM, now_us=START)
+    replay = idempotency.reserve(store, customer.hold(), KEY, now_us=START)
+    assert replay.is_replay
+    assert (replay.scope, replay.earlier) == (first.scope, first.record)
+
+
+def test_two_api_keys_can_use_the_same_idempotency_key(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=5)
+    other = key_record(customer.account_id)
+    store.add_key(other, now_us=START)
+    for digest in (customer.digest, other.digest):
+        reservation = begin(store, replace(customer, digest=digest).hold(), FORM, now_us=START)
+        assert idempotency.commit(store, reservation, now_us=START).credits_charged == 1
+
+
+def test_a_free_call_and_one_whose_record_was_taken_over_add_their_weight(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
+    limit = RateLimit(per_minute=60, burst=20)
+    weight = Weight(4, limit)
+    customer = make_account(credits=5, limit=limit)
+    free = begin(store, customer.hold(0), None, now_us=START)
+    assert idempotency.commit(store, free, now_us=START, weight=weight).rate.remaining == 15
+    first = begin(store, customer.hold(), FORM, now_us=START)
+    assert first.record is not None
+    store.release_record(first.record)
+    status = idempotency.commit(store, first, now_us=START, weight=weight)
+    assert (status.credits_charged, status.rate.remaining) == (0, 10)
