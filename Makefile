@@ -142,8 +142,10 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 
 # The size of the trials. A full run takes hours.
 TRIALS ?= small
-# These compare times, so nothing else runs at the same time.
-TIMED := tests/attack/test_attackers.py tests/attack/test_refusal_times.py
+# These measure times, so nothing else runs at the same time.
+TIMED := $(addprefix tests/,attack/test_attackers.py attack/test_refusal_times.py \
+	attack/test_shares.py faults/test_dynamo_outages.py faults/test_outage.py \
+	faults/test_sqlite_outages.py faults/test_waiting.py)
 reliability: $(TEST_READY) model ## Run attack and fault trials; TRIALS=full documents them
 ifeq ($(TRIALS),full)
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
