@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import cv2
 import numpy as np
 
-from blur.imaging.matting.settle import settle
+from blur.imaging.matting.settle import find_wide_undecided, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +69,9 @@ def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF3
     All maps are (h, w), 0..1. `mirrored` returns the map of people found in the mirrored photo; it
     is called for portraits only.
     """
+    has_portrait = (people[-1] > HALF).mean() >= PORTRAIT_BORDER
+    if not has_portrait and not find_wide_undecided(saliency).any():
+        return saliency
     salient = saliency > HALF
     persons = [each for each in find_people(people) if salient[each].mean() >= MIN_SALIENT]
     if not persons:
