@@ -42,6 +42,8 @@ LARGE_PX = 4_000_000
 """The pixels from which a photo is large."""
 MAX_RATIO = 2.5
 """Of the radii of two levels, at most."""
+LARGE_MAX_RATIO = 3.1
+"""The same in a large photo: at most three levels below a radius of 50 pixels."""
 PIXEL_VARIANCE = 0.25
 """Of the blur that the pixels of a sharp photo have already."""
 MIN_SIGMA_CELLS = 0.87
@@ -93,8 +95,10 @@ def defocus_background_by_row(
 
 def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
     """Return the shares of the radius of all levels, from 1 down, in equal ratios."""
-    finest_px = FINEST_PX if shape[0] * shape[1] < LARGE_PX else LARGE_FINEST_PX
-    count = max(0, ceil(log(radius_px / finest_px, MAX_RATIO)))
+    is_large = shape[0] * shape[1] >= LARGE_PX
+    finest_px = LARGE_FINEST_PX if is_large else FINEST_PX
+    max_ratio = LARGE_MAX_RATIO if is_large else MAX_RATIO
+    count = max(0, ceil(log(radius_px / finest_px, max_ratio)))
     return [(finest_px / radius_px) ** (level / max(1, count)) for level in range(count + 1)]
 
 
