@@ -9,6 +9,7 @@ import { clearFailure, openFailures, showFailure, shownCode } from "./failure.js
 import { buttonLabel, cancelNote, captionFor, costNote, failedMessage, placeholderFor } from "./labels.js";
 import { examplePhoto, openPhotos } from "./photo.js";
 import { Item, openQueue, showQueue } from "./queue.js";
+import { openRegion, showRegion } from "./region.js";
 import { fileName, showDetails } from "./result.js";
 import { openSettings, optionsFor, showSettings } from "./settings.js";
 import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
@@ -47,7 +48,7 @@ async function select(item, { isNew = false } = {}) {
   state.selected = item;
   refresh();
   if (!item) return showExample();
-  await showPhoto(item.photo);
+  item.photo.natural = await showPhoto(item.photo);
   if (state.selected === item && item.result) await showItemResult(item, isNew);
   refresh();
 }
@@ -77,6 +78,7 @@ function refresh() {
   markResult(isStale);
   byId("choose-label").textContent = "Choose a photo";
   show(byId("choose"), !selected);
+  showRegion(selected?.photo, Boolean(selected?.photo.natural));
   show(byId("more"), Boolean(selected));
   byId("caption").textContent = captionFor(selected, isTouched.matches);
   show(byId("outcome"), Boolean(selected?.result));
@@ -233,6 +235,11 @@ openQueue({
     clearFailure("photo");
     select(null);
   },
+});
+openRegion(() => {
+  state.note = "";
+  clearFailure("setting");
+  refresh();
 });
 openSettings(() => {
   state.note = "";

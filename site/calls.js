@@ -191,6 +191,7 @@ function parseResult({ body, header }, tookMs) {
     blob: body,
     tookMs,
     timing: parseServerTiming(header("Server-Timing")),
+    depth: header("X-Depth"),
     charged: number("X-Credits-Charged"),
     creditsLeft: number("X-Credits-Remaining"),
   };

@@ -2,13 +2,13 @@
 
 import { absoluteUrl, announce, byId } from "./dom.js";
 
-const DEFAULTS = { blur: "gaussian", mode: "background", format: "png", quality: "90" };
+const DEFAULTS = { blur: "gaussian", depth: "flat", subject: "auto", mode: "background", format: "png", quality: "90" };
 const EXTENSIONS = { png: "png", jpeg: "jpg", webp: "webp", avif: "avif" };
 
 const TEMPLATES = {
   curl: (url, fields, file) => [
     `curl --fail-with-body -L -H "ApiKey: $KEY" \\`,
-    `  -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${name}=${value}`).join(" ")} \\`,
+    `  -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${/[ %]/.test(value) ? `"${name}=${value}"` : `${name}=${value}`}`).join(" ")} \\`,
     `  ${url} -o ${file} || { cat ${file}; rm ${file}; false; }`,
   ],
   python: (url, fields, file) => [

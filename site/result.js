@@ -12,10 +12,17 @@ export function showDetails(result, size) {
   showFacts([
     ["Size", size && `${size.width} by ${size.height}`],
     ["File", `${formatBytes(blob.size)} ${TYPE_NAMES[blob.type] ?? ""}`],
+    ["Ground", groundFact(result)],
     ["Time", formatTime(tookMs)],
     ["Credits left", creditsLeft === null ? null : creditsLeft.toLocaleString("en")],
   ]);
   showTiming(result);
+}
+
+/** Whether the ground is sharp near the subject; null if that was not asked for, or is unknown. */
+function groundFact({ depth, options }) {
+  if (options.depth !== "ground" || !depth) return null;
+  return depth === "ground" ? "Sharp at the subject" : "Not found: blurred evenly";
 }
 
 function showFacts(pairs) {

@@ -1,6 +1,7 @@
 // The settings of the panel, the blur options of a photo, and the notes next to the settings.
 
 import { byId, show } from "./dom.js";
+import { roiOf } from "./region.js";
 
 const KERNEL_NOTES = {
   gaussian: "Smooth, as photo editors blur.",
@@ -15,7 +16,7 @@ export const FORMAT_NAMES = { png: "PNG", jpeg: "JPEG", webp: "WebP", avif: "AVI
 const CUTOUT_RADIUS = "0";
 
 const form = byId("panel");
-let blurRadius = "12"; // the last radius for the background, while the mode is "Remove"
+let blurRadius = "1"; // the last radius for the background, while the mode is "Remove"
 
 /** Call `onChange` after each change of a setting. */
 export function openSettings(onChange) {
@@ -32,23 +33,40 @@ export function openSettings(onChange) {
 
 /** Return the blur options for a photo; without a photo, those for the example. */
 export function optionsFor(photo) {
-  const { radius, blur: kernel, mode, format: chosen, quality } = Object.fromEntries(new FormData(form));
+  const { radius, blur: kernel, depth, subject, mode, format: chosen, quality } = Object.fromEntries(new FormData(form));
   const format = chosen === "auto" ? autoFormat(photo, mode) : chosen;
-  const options = { radius, blur: kernel, mode, format };
-  return format === "png" ? options : { ...options, quality };
+  const roi = roiOf(photo);
+  return {
+    radius: radius === "0" ? "0" : `${radius}%`,
+    blur: kernel,
+    ...(mode === "background" && { depth }),
+    subject,
+    ...(roi && { roi }),
+    mode,
+    format,
+    ...(format !== "png" && { quality }),
+  };
 }
 
 export function showSettings(photo) {
   const options = optionsFor(photo);
   const isCutout = options.mode === "cutout";
-  byId("radius-value").textContent = `${options.radius} px`;
+  byId("radius-value").textContent = radiusText(options.radius, photo);
   byId("radius-label").textContent = isCutout ? "Blur the subject" : "Blur strength";
   byId("radius-note").textContent = isCutout ? cutoutNote(options.radius) : "";
   byId("quality-value").textContent = byId("quality").value;
   byId("blur-note").textContent = KERNEL_NOTES[options.blur];
   byId("format-note").textContent = formatNote(photo, options, isCutout);
   show(byId("kernel-set"), options.radius !== "0");
+  show(byId("depth-set"), options.radius !== "0" && !isCutout);
   show(byId("quality-set"), options.format !== "png");
+}
+
+/** The radius in percent, and in pixels of a photo whose size is known. */
+function radiusText(radius, photo) {
+  if (!photo?.natural) return radius;
+  const { width, height } = photo.natural;
+  return `${radius} · ${Math.round((parseFloat(radius) / 100) * Math.max(width, height))} px`;
 }
 
 /** "Remove" starts with a sharp subject; "Blur" continues with the earlier strength. */
@@ -64,7 +82,7 @@ function autoFormat(photo, mode) {
 }
 
 function cutoutNote(radius) {
-  return radius === "0" ? "At 0 px the subject stays sharp." : "The subject itself is blurred, with its outline.";
+  return radius === "0" ? "At 0 the subject stays sharp." : "The subject itself is blurred, with its outline.";
 }
 
 function formatNote(photo, { format }, isCutout) {

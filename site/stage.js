@@ -37,7 +37,7 @@ export function openStage(onPress) {
   measure(byId("before")).then((natural) => natural && setSize(natural));
 }
 
-/** Show a photo alone, or the placeholder if this browser cannot show it. */
+/** Show a photo alone, or the placeholder if this browser cannot show it; return its size or null. */
 export async function showPhoto(photo) {
   frame.removeAttribute("data-example");
   const isShown = urls.before?.file === photo.file;
@@ -45,6 +45,7 @@ export async function showPhoto(photo) {
   setState(natural ? "before" : "unseen");
   show(byId("placeholder"), !natural);
   if (natural) setSize(natural);
+  return natural;
 }
 
 /** Show a result next to its photo; return its size in pixels, or null if it cannot be shown. */

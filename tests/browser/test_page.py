@@ -28,7 +28,7 @@ def picture(file_format: str, side_px: int = 192) -> bytes:
 def test_the_shown_image_is_the_apis_response(visit: Visit) -> None:
     before = visit.balance()
     visit.begin()
-    visit.page.locator("#radius").fill("9")
+    visit.page.locator("#radius").fill("2")
     visit.page.check("input[value=bokeh]", force=True)
     visit.page.check("input[value=png]", force=True)
     visit.blur()
@@ -36,7 +36,7 @@ def test_the_shown_image_is_the_apis_response(visit: Visit) -> None:
         visit.api.server.blur_url,
         headers={"ApiKey": visit.api.key},
         files={"image": make.jpeg()},
-        data={"radius": "9", "blur": "bokeh"},
+        data={"radius": "2%", "blur": "bokeh", "depth": "ground"},
         timeout=60,
     )
     with Image.open(io.BytesIO(direct.content)) as answered:
@@ -57,7 +57,7 @@ def test_the_shown_image_is_the_apis_response(visit: Visit) -> None:
 
 def test_the_slider_moves_between_before_and_after(visit: Visit) -> None:
     visit.begin(picture("PNG"))
-    visit.page.locator("#radius").fill("30")
+    visit.page.locator("#radius").fill("4")
     before_only = visit.shown()
     visit.blur()
     visit.rest()
@@ -91,7 +91,7 @@ def test_the_page_works_with_the_keyboard_alone(visit: Visit) -> None:
     visit.page.wait_for_selector("#frame[data-state=before]")
     visit.tab_to("radius")
     press("ArrowRight")
-    assert visit.page.inner_text("#radius-value") == "13 px"
+    assert visit.page.inner_text("#radius-value") == "1.1% · 2 px"
     visit.tab_to("go")
     press("Enter")
     visit.page.wait_for_selector("#outcome:visible", timeout=60_000)
@@ -128,14 +128,14 @@ def test_a_photo_can_be_dropped_or_pasted(event: str, visit: Visit) -> None:
 def test_the_code_sample_has_the_parameters_and_never_the_key(visit: Visit) -> None:
     visit.begin()
     visit.page.check("input[value=cutout]", force=True)
-    visit.page.locator("#radius").fill("7")
+    visit.page.locator("#radius").fill("0.7")
     visit.page.check("input[value=webp]", force=True)
     visit.page.locator("#quality").fill("55")
     for language in ("curl", "python", "javascript", "php"):
         visit.page.click(f"#tab-{language}")
         code = visit.page.inner_text("#sample")
         assert visit.api.server.blur_url in code
-        for text in ("radius", "7", "mode", "cutout", "format", "webp", "quality", "55"):
+        for text in ("radius", "0.7%", "mode", "cutout", "format", "webp", "quality", "55"):
             assert text in code, language
         assert "gaussian" not in code
         assert visit.api.key not in code
@@ -156,7 +156,7 @@ def test_a_large_photo_is_uploaded_once(visit: Visit) -> None:
     visit.begin(picture("BMP", 1200))
     visit.page.check("input[value=jpeg]", force=True)
     visit.blur()
-    visit.page.locator("#radius").fill("3")
+    visit.page.locator("#radius").fill("0.3")
     visit.blur()
     posted = [url.removeprefix(visit.api.server.url) for url in visit.asked if "/sample" not in url]
     assert posted.count("/v2/uploads") == posted.count("/media/uploads") == 1

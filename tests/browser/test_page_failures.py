@@ -51,7 +51,7 @@ def test_an_account_without_credits_shows_an_error(visit: Visit) -> None:
     assert visit.page.inner_text("#credits") == "1 credit"
     visit.blur()
     assert visit.fact("Credits left") == "0"
-    visit.page.locator("#radius").fill("3")
+    visit.page.locator("#radius").fill("0.3")
     visit.page.click("#go")
     assert "no credits left" in visit.failure()
 

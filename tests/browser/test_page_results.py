@@ -29,7 +29,7 @@ def test_the_main_button_is_always_in_view(sized: Visit) -> None:
     sized.page.evaluate("scrollTo(0, 0)")
     sized.blur()
     assert sized.in_view("#download")
-    sized.page.locator("#radius").fill("20")
+    sized.page.locator("#radius").fill("2")
     assert sized.in_view("#go")
     assert sized.in_view("#download")
     width = sized.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
@@ -85,7 +85,7 @@ def test_a_cutout_is_sharp_transparent_and_named_cutout(visit: Visit) -> None:
     visit.page.check("input[value=jpeg]", force=True)
     assert "turns white" in visit.page.inner_text("#format-note")
     visit.page.check("input[value=background]", force=True)
-    assert visit.page.input_value("#radius") == "12"
+    assert visit.page.input_value("#radius") == "1"
 
 
 def test_an_outdated_result_is_marked_and_the_price_of_a_new_one_shown(visit: Visit) -> None:
@@ -93,7 +93,7 @@ def test_an_outdated_result_is_marked_and_the_price_of_a_new_one_shown(visit: Vi
     visit.begin()
     visit.blur()
     assert visit.page.is_hidden("#go"), "the same again would only cost a credit"
-    visit.page.locator("#radius").fill("30")
+    visit.page.locator("#radius").fill("3")
     assert visit.page.inner_text("#go") == "Blur again (1 credit)"
     assert "earlier settings" in visit.page.inner_text("#tag-after")
     before = visit.balance()
@@ -153,7 +153,7 @@ def test_an_error_disappears_with_its_cause(visit: Visit, context: BrowserContex
     visit.begin(b"this is no image")
     visit.page.click("#go")
     visit.failure()
-    visit.page.locator("#radius").fill("3")
+    visit.page.locator("#radius").fill("0.3")
     assert visit.page.is_visible("#failure"), "another setting does not mend the photo"
     visit.give("another.jpg", picture())
     visit.page.wait_for_selector("#failure:not(:visible)", state="attached")

@@ -49,6 +49,7 @@ ASSETS = {
     "photo.js": SCRIPT,
     "queue.js": SCRIPT,
     "result.js": SCRIPT,
+    "region.js": SCRIPT,
     "settings.js": SCRIPT,
     "stage.js": SCRIPT,
     "zip.js": SCRIPT,

@@ -1,0 +1,107 @@
+"""The subject on the page: its region, the ground under it, and people only."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from events import make
+from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from tests.browser.visit import Visit
+
+SIDE_PX = 320
+
+
+def two_people() -> bytes:
+    """Return a photo of a person and, on its right half, the same person mirrored."""
+    with Image.open(make.PHOTO) as photo:
+        left = photo.convert("RGB").resize((SIDE_PX, SIDE_PX))
+    both = Image.new("RGB", (2 * SIDE_PX, SIDE_PX))
+    both.paste(left, (0, 0))
+    both.paste(ImageOps.mirror(left), (SIDE_PX, 0))
+    buffer = io.BytesIO()
+    both.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_only_the_person_in_the_box_stays_sharp(visit: Visit) -> None:
+    data = two_people()
+    visit.begin(data)
+    visit.page.locator("#radius").fill("3")
+    visit.page.click("#choose-subject")
+    assert visit.page.get_attribute("#choose-subject", "aria-pressed") == "true"
+    frame = visit.page.locator("#frame").bounding_box()
+    assert frame is not None
+    mouse = visit.page.mouse
+    mouse.move(frame["x"] + 8, frame["y"] + 8)  # inside of the rounded corner
+    mouse.down()
+    mouse.move(frame["x"] + 0.3 * frame["width"], frame["y"] + 0.5 * frame["height"], steps=4)
+    mouse.move(frame["x"] + 0.5 * frame["width"], frame["y"] + frame["height"] - 1, steps=4)
+    mouse.up()
+    assert visit.page.get_attribute("#choose-subject", "aria-pressed") == "false"
+    visit.blur()
+    with Image.open(io.BytesIO(data)) as photo:
+        before = np.asarray(photo).astype(int)
+    change = np.abs(visit.pixels("after")[..., :3].astype(int) - before).mean(axis=2)
+    # The model finds the face near the centre of each half.
+    face = np.s_[SIDE_PX // 8 : SIDE_PX // 3, SIDE_PX * 3 // 8 : SIDE_PX // 2]
+    assert change[face].mean() < 0.5
+    assert change[:, ::-1][face].mean() > 3
+    visit.page.click("#clear-region")
+    assert visit.page.inner_text("#go") == "Blur again (1 credit)"
+    visit.blur()
+    change = np.abs(visit.pixels("after")[..., :3].astype(int) - before).mean(axis=2)
+    assert change[:, ::-1][face].mean() < 0.5
+    assert not visit.errors
+
+
+def test_the_box_can_be_set_with_the_keyboard(visit: Visit) -> None:
+    visit.begin(two_people())
+    visit.page.focus("#choose-subject")
+    visit.page.keyboard.press("Enter")
+    visit.page.focus("#region")
+    visit.page.keyboard.press("ArrowLeft")
+    visit.page.keyboard.press("Shift+ArrowDown")
+    visit.page.keyboard.press("Escape")
+    assert visit.page.get_attribute("#choose-subject", "aria-pressed") == "false"
+    assert "roi=23.0% 10.0% 73.0% 92.0%" in visit.page.inner_text("#sample")
+    for _ in range(30):
+        visit.page.focus("#region")
+        visit.page.keyboard.press("ArrowLeft")
+    assert "roi=0.0% 10.0% 50.0% 92.0%" in visit.page.inner_text("#sample")
+
+
+def test_each_photo_has_its_own_region(visit: Visit) -> None:
+    visit.begin(two_people())
+    visit.page.click("#choose-subject")
+    visit.page.keyboard.press("Escape")
+    visit.give("second.jpg", make.jpeg())
+    visit.page.wait_for_selector("#queue:visible")
+    visit.page.click("#queue-items li:nth-child(2) .pick")
+    assert visit.page.is_hidden("#clear-region")
+    assert "roi" not in visit.page.inner_text("#sample")
+    visit.page.click("#queue-items li:nth-child(1) .pick")
+    visit.page.wait_for_selector("#clear-region:visible")
+    assert "roi" in visit.page.inner_text("#sample")
+
+
+def test_the_ground_is_chosen_by_default_and_its_use_is_shown(visit: Visit) -> None:
+    visit.begin()
+    assert "depth=ground" in visit.page.inner_text("#sample")
+    visit.blur()
+    assert visit.fact("Ground") == "Not found: blurred evenly"  # the lower border cuts the person
+    visit.page.check("input[value=flat]", force=True)
+    assert "depth" not in visit.page.inner_text("#sample")
+    visit.page.check("input[value=cutout]", force=True)
+    assert visit.page.is_hidden("#depth-set")
+
+
+def test_people_only_takes_the_small_network(visit: Visit) -> None:
+    visit.begin()
+    visit.page.check("input[value=person]", force=True)
+    assert "subject=person" in visit.page.inner_text("#sample")
+    visit.blur()
+    assert not visit.errors
