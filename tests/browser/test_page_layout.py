@@ -78,7 +78,7 @@ def test_each_segment_has_a_margin_when_it_is_chosen(width: int, visit: Visit) -
           return [label.textContent, Math.min(inner.left - outer.left, outer.right - inner.right)];
         })"""
     )
-    assert len(margins) == 9
+    assert len(margins) == 13
     assert [name for name, margin in margins if margin < LEAST_MARGIN_PX] == [], margins
 
 

@@ -10,6 +10,7 @@ from events import make
 from PIL import Image, ImageOps
 
 if TYPE_CHECKING:
+    from playwright.sync_api import FilePayload
     from tests.browser.visit import Visit
 
 SIDE_PX = 320
@@ -31,6 +32,7 @@ def test_only_the_person_in_the_box_stays_sharp(visit: Visit) -> None:
     data = two_people()
     visit.begin(data)
     visit.page.locator("#radius").fill("3")
+    visit.page.check("input[value=png]", force=True)
     visit.page.click("#choose-subject")
     assert visit.page.get_attribute("#choose-subject", "aria-pressed") == "true"
     frame = visit.page.locator("#frame").bounding_box()
@@ -75,11 +77,12 @@ def test_the_box_can_be_set_with_the_keyboard(visit: Visit) -> None:
 
 
 def test_each_photo_has_its_own_region(visit: Visit) -> None:
-    visit.begin(two_people())
-    visit.page.click("#choose-subject")
-    visit.page.keyboard.press("Escape")
-    visit.give("second.jpg", make.jpeg())
+    visit.use_key(visit.api.key)
+    second: FilePayload = {"name": "2.jpg", "mimeType": "image/jpeg", "buffer": make.jpeg()}
+    first: FilePayload = {"name": "1.png", "mimeType": "image/png", "buffer": two_people()}
+    visit.page.set_input_files("#file", [first, second])
     visit.page.wait_for_selector("#queue:visible")
+    visit.page.click("#choose-subject")
     visit.page.click("#queue-items li:nth-child(2) .pick")
     assert visit.page.is_hidden("#clear-region")
     assert "roi" not in visit.page.inner_text("#sample")
