@@ -7,16 +7,16 @@ key and `datetime`.
 from __future__ import annotations
 
 MAX_CREDITS = 10**12
-"""In one ledger entry."""
+"""Credits of one ledger entry."""
 MAX_PRICE = 10**6
 MAX_PER_MINUTE = 60_000_000
-"""Requests; the emission interval is then 1 µs, the shortest."""
+"""Requests a minute. GCRA counts in microseconds, and this is one request for each."""
 MAX_BURST = 10_000_000
 MAX_TTL_S = 100 * 365 * 86_400
-"""Lifetime of a key."""
+"""The longest lifetime of a key."""
 MAX_HOLD_TTL_S = 86_400
 MAX_VALID_KEYS = 2
-"""Of one kind on one account: the second one is for a rotation."""
+"""Valid keys of one kind on one account. The second one is for a rotation."""
 MAX_ACCOUNT_ID_CHARS = 64
 MAX_ENTRY_ID_CHARS = 128
 MAX_NAME_CHARS = 100

@@ -1,4 +1,4 @@
-"""Large files as callers use them: results that do not fit in a response, and uploads."""
+"""Uploads, and results that do not fit in a response; `api.response` redirects to these (303)."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class UploadStore(Protocol):
         ...
 
     def get(self, name: str, *, max_bytes: int) -> bytes:
-        """Return the file that was uploaded under this name, and keep it.
+        """Return the file that was uploaded under this name; it stays in storage.
 
         Raises:
             UploadNotFoundError: there is no such file, or it has expired.

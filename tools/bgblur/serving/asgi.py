@@ -44,7 +44,7 @@ ROUTES_WITH_KEY = frozenset({"/v2/account", "/v2/uploads"})
 """Routes of the inline handler that need a key."""
 
 BODIES_AT_ONCE = 16
-"""The memory for bodies, in bodies of the largest size; a usual photo is a tenth of that."""
+"""The memory for bodies, in bodies of the largest size; a usual photo has a tenth of that size."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
 """How many times the free memory one account, and one address, can hold. Behind a proxy, all

@@ -10,7 +10,7 @@ from contextlib import suppress
 BACKLOG = 2048
 """How many connections can wait to be accepted; uvicorn's default."""
 UNSENT_BYTES = 131_072
-"""How much the system keeps unsent for a client; with more, a slow reader is noticed late."""
+"""The size of the kernel's send buffer. With a larger one, a slow client is noticed late."""
 MAX_PORT = 65_535
 EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - compared only
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}

@@ -74,7 +74,7 @@ class ServerMetrics:
         self._add_gauge("queue_photos", "Photos in the queue.", lambda: pool_state().waiting)
 
     def observe(self, route: str, reply: Reply, seconds: float) -> None:
-        """Count one response; `route` is one of the server's routes, or one word for all others."""
+        """Count one response; `route` is one of the server's routes, or `UNROUTED`."""
         self._responses.labels(route, str(reply.status), _error_code(reply)).inc()
         self._response_seconds.labels(route).observe(seconds)
         for name, value in reply.headers:

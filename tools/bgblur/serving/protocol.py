@@ -78,7 +78,7 @@ class Protocol(H11Protocol):
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
         tune_accepted(transport.get_extra_info("socket"))
-        transport.set_write_buffer_limits(0)  # each pause is reported, the last one too
+        transport.set_write_buffer_limits(0)  # so that the transport reports each pause of writing
         if self._table.admit(self):
             self._head_timer.start(HEAD_S)
         else:

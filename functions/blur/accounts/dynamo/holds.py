@@ -175,7 +175,7 @@ def _ending(hold: Hold, event: HoldEvent, now_us: Instant) -> Expressions:
         _add_to_balance(update, hold.price)
         elements = frozenset({tombstone, tombstone + REFUNDED})
     path = update.path("holds", hold.hold_id)
-    # The price is a condition, so that exactly the credits of the hold are moved.
+    # The condition on the price moves exactly the credits that the hold reserved.
     update.conditions.append(f"{path}.{update.path('c')} = {update.value(hold.price)}")
     update.removes.append(path)
     update.adds.append(f"{update.path(f'{ENDED}{now_us // SLOT_US}')} {update.value(elements)}")

@@ -1,4 +1,4 @@
-"""Accounts, keys and the ledger as operators change them."""
+"""The operators' changes of accounts, keys and the ledger."""
 
 from __future__ import annotations
 

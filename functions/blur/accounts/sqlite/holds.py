@@ -2,7 +2,7 @@
 
 A row stays in `holds` until its hold expires, also after the call has ended, so that a repeated
 reserve finds it and takes no second hold. That is long enough, because a hold lasts longer than any
-request. Should a copy of a reserve arrive even later, its hold expires and nothing is charged.
+request. If a copy of a reserve arrives even later, its hold expires and nothing is charged.
 """
 
 from __future__ import annotations

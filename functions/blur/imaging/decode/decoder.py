@@ -15,6 +15,7 @@ from PIL import Image
 
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.decode.formats import detect_format
+from blur.imaging.decode.limits import check_size, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def decode(data: bytes, *, max_pixels: int) -> Photo:
     input_format = detect_format(data)
     try:
         source = input_format.open(data)
-        _check_size(source.size, max_pixels)
+        check_size(source.size, max_pixels)
         pixels, alpha, profile = source.read()
         turn_upright = UPRIGHT.get(source.orientation, np.asarray)
         pixels = turn_upright(_crop(pixels, source.crop))
@@ -66,7 +67,7 @@ def decode(data: bytes, *, max_pixels: int) -> Photo:
     except (ImageTooLargeError, InvalidImageError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise _too_large(max_pixels) from error
+        raise too_large(max_pixels) from error
     except Exception as error:
         message = f"The {input_format.name} image is broken or truncated and cannot be decoded."
         raise InvalidImageError(message) from error
@@ -77,16 +78,3 @@ def _crop(stored: NDArray[np.uint8], area: Rectangle | None) -> NDArray[np.uint8
         return stored
     rows = slice(area.top, area.top + area.height)
     return np.ascontiguousarray(stored[rows, area.left : area.left + area.width])
-
-
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
-    if width < 1 or height < 1:
-        message = "The image has no pixels."
-        raise InvalidImageError(message)
-    if width * height > max_pixels:
-        raise _too_large(max_pixels, f"; this one has {width} x {height}")
-
-
-def _too_large(max_pixels: int, size: str = "") -> ImageTooLargeError:
-    return ImageTooLargeError(f"An image can have at most {max_pixels} pixels{size}.")

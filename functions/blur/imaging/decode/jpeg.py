@@ -129,7 +129,7 @@ class JpegSource(Source):
         return pixels
 
     def _check_complete(self) -> None:
-        """Reject a file that lacks more than its end marker."""
+        """Accept a file that lacks only its end marker; reject other truncated ones."""
         is_complete = self._frame not in _ARITHMETIC and self._has_all_scans()
         try:
             if is_complete:
@@ -170,7 +170,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 
 
 def _lacks_end(data: bytes, header: list[_Segment]) -> bool:
-    """Return whether no end marker follows the first scan; compressed data contains none."""
+    """Return whether the end marker is missing; compressed data cannot contain its bytes."""
     if data.rfind(_EOI) > data.rfind(_SOS):  # a fast check for ordinary photos
         return False
     return data.find(_EOI, header[-1].start if header else 0) < 0

@@ -1,8 +1,11 @@
 """Checks against decompression bombs, made before decoding.
 
-The limit on pixels does not suffice. A TIFF of one pixel can have a tile of gigabytes or millions
-of strips; a JPEG can have thousands of scans, or a million segments of EXIF data, which the decoder
-concatenates one by one. Such files take minutes, or all of the memory.
+`check_size` limits the pixels. That does not suffice: a TIFF of one pixel can have a tile of
+gigabytes or millions of strips; a JPEG can have thousands of scans, or a million segments of EXIF
+data, which the decoder concatenates one by one. Such files take minutes, or all of the memory.
+
+Limits that belong to the reading of one format are next to it: `boxes.MAX_BOXES` for HEIC and AVIF,
+`tiff_directory` and `tiff_blocks` for TIFF.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import struct
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from blur.errors import InvalidImageError
+from blur.errors import ImageTooLargeError, InvalidImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +55,27 @@ _MAX_ENTRIES = 65_535
 """The maximum of a classic directory; BigTIFF allows any number."""
 _INTEGER_BYTES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 """By type, the bytes of a value, for the types that decoders read as integers."""
+
+
+def check_size(size: tuple[int, int], max_pixels: int) -> None:
+    """Check the width and height that a file's header claims.
+
+    Raises:
+        InvalidImageError: the image has no pixels.
+        ImageTooLargeError: it has more than `max_pixels`.
+
+    """
+    width, height = size
+    if width < 1 or height < 1:
+        message = "The image has no pixels."
+        raise InvalidImageError(message)
+    if width * height > max_pixels:
+        raise too_large(max_pixels, f"; this one has {width} x {height}")
+
+
+def too_large(max_pixels: int, size: str = "") -> ImageTooLargeError:
+    """Return the error for an image with more pixels; `size` is a clause about this one."""
+    return ImageTooLargeError(f"An image can have at most {max_pixels} pixels{size}.")
 
 
 def check_jpeg(data: bytes) -> None:

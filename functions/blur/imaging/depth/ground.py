@@ -89,7 +89,7 @@ def _sample(alpha: AlphaU8) -> AlphaU8:
 
 
 def _can_stand(subject: Subject, largest: Subject, horizon: float) -> bool:
-    """Return whether a subject's place and size are those of something on the same ground."""
+    """Return whether a subject can stand on the largest one's ground, by its place and size."""
     distance = (subject.bottom - horizon) / (largest.bottom - horizon)
     if distance < MIN_DISTANCE:
         return False

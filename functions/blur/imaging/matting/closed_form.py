@@ -28,7 +28,7 @@ AREA = SIDE * SIDE
 EPSILON = 1e-5
 """The paper's regulariser, for colours 0..1: it damps slopes where colour is almost constant."""
 PRIOR_WEIGHT = 0.03
-"""The weight of the network's map against the colours, where the map is almost certain."""
+"""The weight of the network's map where it is almost certain; the colours have weight 1."""
 MIN_PRIOR_WEIGHT = 1e-6
 MAX_ITERATIONS, TOLERANCE = 25, 1e-3
 FLOOR, CEILING = 0.1, 0.9

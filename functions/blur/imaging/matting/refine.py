@@ -78,7 +78,7 @@ def dilate(mask: Mask) -> Mask:
 
 
 def upscale_alpha(alpha: AlphaF32, windows: Windows, fine: RgbU8) -> AlphaU8:
-    """Return alpha on the fine grid, from its colours and the windows' linear functions."""
+    """Compute alpha on the fine grid: the windows' linear functions of the fine photo's colours."""
     shape = fine.shape[0], fine.shape[1]
     slopes, offsets, band = average_fits(alpha, windows)
     values = upscale_by(offsets, GRID_FACTOR, shape)
