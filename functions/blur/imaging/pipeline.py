@@ -96,7 +96,7 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     on_step("blur")
     ground = None
     if options.depth == "ground" and mode.uses_ground:
-        ground = find_ground(scene.matte, scene.alpha)
+        ground = find_ground(scene.matte, scene.alpha, None if box is None else box.rows.stop)
     radius_px = options.radius_in(shape)
     pixels, alpha = mode.render(scene, radius_px, options.kernel, ground)
     if watermarked:

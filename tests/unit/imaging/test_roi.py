@@ -121,3 +121,20 @@ def test_a_radius_in_percent_is_the_same_as_its_pixels(side: int) -> None:
         )
     ]
     assert results[0] == results[1]
+
+
+def test_a_subject_cut_by_the_region_has_the_result_of_flat_and_reports_it() -> None:
+    data = saved(Image.fromarray(two_squares()), "PNG")
+    cut, standing = (parse_roi(f"0 0 50% {bottom}") for bottom in (130, 200))
+    results = {
+        (roi, depth): blur_photo(
+            data,
+            BlurOptions(radius_px=9, roi=roi, depth=depth),
+            model=RedPredictor(),
+            max_pixels=10**6,
+        )
+        for roi in (cut, standing)
+        for depth in ("flat", "ground")
+    }
+    assert results[cut, "ground"] == results[cut, "flat"]
+    assert results[standing, "ground"].depth == "ground"

@@ -51,22 +51,28 @@ class Ground(NamedTuple):
     """Where it ends; can be above the picture."""
 
 
-def find_ground(matte: AlphaU8, alpha: AlphaU8 | None = None) -> Ground | None:
+def find_ground(
+    matte: AlphaU8, alpha: AlphaU8 | None = None, bottom: int | None = None
+) -> Ground | None:
     """Return the ground under the subjects of a matte, (H, W).
 
-    None if it cannot be known: there is no subject, the lower border cuts one off, or the
-    photo's own `alpha`, (H, W), leaves nothing under it.
+    `bottom` is the row below the region in which the subject was sought; without it, the region
+    ends at the photo's lower border.
+
+    None if it cannot be known: there is no subject, the region's lower border cuts one off, or
+    the photo's own `alpha`, (H, W), leaves nothing under it.
     """
     mask = _sample(matte) > OPAQUE // 2
-    if not mask.any():
+    rows = mask.shape[0]
+    searched = mask if bottom is None else mask[: round(bottom * rows / matte.shape[0])]
+    if not searched.any():
         return None
-    largest, *others = find_subjects(mask)
+    largest, *others = find_subjects(searched)
     horizon = largest.bottom - CAMERA_HEIGHT * largest.height
     subjects = [largest, *(other for other in others if _can_stand(other, largest, horizon))]
     if any(subject.is_cut for subject in subjects):
         return None
     contacts = [row for subject in subjects for row in subject.contacts()]
-    rows = mask.shape[0]
     if alpha is not None and not _sample(alpha)[max(contacts) :].any():
         return None
     return Ground(max(contacts) / rows, min(contacts) / rows, horizon / rows)

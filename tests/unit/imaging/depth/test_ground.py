@@ -64,6 +64,31 @@ def test_a_subject_cut_by_the_lower_border_gives_no_ground() -> None:
     assert find_ground(matte_of(standing, cut)) is None
 
 
+@pytest.mark.parametrize(
+    ("height", "width"), [(600, 800), (1601, 1203), (250, 90), (3000, 4001), (31, 7)]
+)
+@pytest.mark.parametrize("share", [0.3, 0.55, 0.7, 1.0])
+def test_a_subject_cut_by_the_region_gives_no_ground(height: int, width: int, share: float) -> None:
+    matte, bottom = np.zeros((height, width), np.uint8), round(share * height)
+    matte[height // 10 : bottom, width // 4 : width // 2] = 255
+    assert find_ground(matte, bottom=bottom) is None
+    assert (find_ground(matte) is None) == (bottom == height)
+
+
+def test_a_region_that_ends_below_the_subject_does_not_change_the_ground() -> None:
+    matte = matte_of((0.3, 0.8, 0.4, 0.5))
+    ground = find_ground(matte)
+    for share in (0.85, 0.9, 1.0):
+        assert find_ground(matte, bottom=round(share * HEIGHT)) == ground
+
+
+@pytest.mark.parametrize("bottom", [0, 1, 2])
+def test_a_region_of_almost_no_rows_gives_no_ground(bottom: int) -> None:
+    matte = np.zeros((3000, 4000), np.uint8)
+    matte[:bottom] = 255
+    assert find_ground(matte, bottom=bottom) is None
+
+
 def test_an_empty_matte_gives_no_ground() -> None:
     assert find_ground(np.zeros((HEIGHT, WIDTH), np.uint8)) is None
 
