@@ -126,3 +126,16 @@ def test_the_code_names_its_file_after_the_mode(visit: Visit) -> None:
 def test_only_one_control_uses_the_example(visit: Visit) -> None:
     buttons = visit.page.locator("main :is(button, a) >> visible=true").all_inner_texts()
     assert [text for text in buttons if "example" in text] == ["Try it with the example"]
+
+
+def test_the_buttons_under_the_picture_stand_apart(visit: Visit) -> None:
+    """They have no borders, so only the gap separates their texts."""
+    gaps: list[float] = visit.page.evaluate(
+        """() => {
+          const buttons = [...document.querySelectorAll(".ways button:not(.camera)")];
+          for (const button of buttons) button.hidden = false;
+          const boxes = buttons.map((button) => button.getBoundingClientRect());
+          return boxes.slice(1).map((box, before) => box.left - boxes[before].right);
+        }"""
+    )
+    assert gaps == pytest.approx([24, 24], abs=0.5)
