@@ -165,7 +165,7 @@ mutants: $(MUTANTS_READY) model ## Check that tests detect small changes of the 
 	@$(RESULTS)
 
 gallery: $(TEST_READY) model ## Draw the pictures of the documentation
-	@$(BIN)/python docs/images/render.py
+	@PYTHONPATH=benchmarks $(BIN)/python docs/images/render.py
 
 openapi: $(TEST_READY) ## Write openapi.json and site/guides.json from their sources
 	@$(BIN)/python docs/describe.py

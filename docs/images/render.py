@@ -1,10 +1,13 @@
 """Draws the documentation's pictures.
 
 `before-after.jpg`: the sample photo before and after. `gallery-*.jpg`: difficult details,
-enlarged: the photo, a plain blur behind rembg's mask, and our result. For the page, `site/` has
-the sample photo and its bokeh. The photos are scikit-image's samples: NASA's portrait of Eileen
-Collins, Stefan van der Walt's cat Chelsea (both public domain) and Lav Varshney's man with a
-camera (CC0).
+enlarged: the photo, a plain blur behind rembg's mask, and our result. `depth-*.jpg`: the photo,
+`depth=flat` and `depth=ground`. For the page, `site/` has the sample photo and its bokeh.
+
+The photos are scikit-image's samples: NASA's portrait of Eileen Collins, Stefan van der Walt's cat
+Chelsea, SpaceX's rocket (all public domain), Lav Varshney's man with a camera and Rachel
+Michetti's coffee (both CC0). The scenes of benchmarks/ground_scenes.py are made of these photos
+and of scikit-image's brick and gravel (CC0).
 
     make gallery
 """
@@ -16,12 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from ground_scenes import Subject, World, render
 from PIL import Image, ImageFilter
 from skimage import data
 
+from blur.imaging.compositing.scene import Scene
+from blur.imaging.depth.ground import find_ground
 from blur.imaging.matting.matte import stretch
 from blur.imaging.matting.models import MODELS
-from blur.imaging.matting.session import Model, open_model
+from blur.imaging.matting.session import Model, open_model, open_people_model
+from blur.imaging.modes import DEPTHS, blur_background
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 
@@ -29,10 +36,12 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 HERE = Path(__file__).parent
+FOLDER = HERE.parents[1] / "build" / "models"
 SITE = HERE.parents[1] / "site"
 RADIUS_PX = 12
 ZOOM = 3
 GAP_PX = 8
+DEPTH_HEIGHT_PX = 300
 WHITE = 255
 EXAMPLE = BlurOptions(radius_px=8, kernel="bokeh", output="jpeg")
 
@@ -55,15 +64,26 @@ class Crop(NamedTuple):
 
 GALLERY = {
     "hair": Crop("astronaut", 110, 20, 250, 130),
-    "whiskers": Crop("chelsea", 10, 190, 150, 300),
     "hands": Crop("camera", 190, 160, 330, 270),
     "border": Crop("chelsea", 305, 0, 445, 110),
 }
+DEPTH_PHOTOS = {"table": "coffee", "distant": "rocket", "portrait": "astronaut"}
+"""scikit-image's photos that show `depth`, blurred with the model's matte."""
+DEPTH_SCENES = {
+    "people": World(
+        (Subject("person", 1.65, 5.0, 0.6), Subject("person", 1.7, 3.3, -0.6)), horizon=0.15
+    ),
+    "bicycle": World((Subject("bicycle", 1.1, 3.0),), "gravel", horizon=0.1),
+    "step": World((Subject("person", 1.5, 3.6),), step_m=0.3, horizon=0.25),
+    "wall": World((Subject("person", 1.65, 3.4),), backdrop_m=4.2, horizon=0.2),
+    "air": World((Subject("box", 0.5, 2.5, raised_m=0.6),), horizon=0.2),
+}
+"""Rendered scenes that show `depth`, blurred with their true alpha."""
 
 
 def main() -> None:
     """Write every picture."""
-    model = open_model(MODELS["u2netp-light"], HERE.parents[1] / "build" / "models", threads=1)
+    model = open_model(MODELS["u2netp-light"], FOLDER, threads=1)
     sample = np.asarray(Image.open(HERE / "astronaut.jpg").convert("RGB"))
     save("before-after", [sample, blurred(model, sample)])
     draw_example(model)
@@ -71,6 +91,10 @@ def main() -> None:
         photo = np.asarray(Image.fromarray(getattr(data, crop.photo)()).convert("RGB"))
         pictures = (photo, plainly_blurred(model, photo), blurred(model, photo))
         save(f"gallery-{name}", [crop.of(picture) for picture in pictures])
+    for name, sample_name in DEPTH_PHOTOS.items():
+        save_depths(name, depths_of_photo(model, getattr(data, sample_name)()))
+    for name, world in DEPTH_SCENES.items():
+        save_depths(name, depths_of_scene(world))
 
 
 def draw_example(model: Model) -> None:
@@ -100,12 +124,43 @@ def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
     )
 
 
-def save(name: str, pictures: list[RgbU8]) -> None:
+def depths_of_photo(model: Model, photo: RgbU8) -> list[RgbU8]:
+    """Return a photo and its result with each depth."""
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "PNG")
+    pictures, people = [photo], open_people_model(FOLDER, threads=1)
+    for depth in DEPTHS:
+        options = BlurOptions(radius_px=RADIUS_PX, depth=depth)
+        made = blur_photo(
+            file.getvalue(), options, model=model, people=people, max_pixels=photo.size
+        )
+        pictures.append(np.asarray(Image.open(io.BytesIO(made.image.data))))
+    return pictures
+
+
+def depths_of_scene(world: World) -> list[RgbU8]:
+    """Return the image of a rendered scene and its result with each depth."""
+    rendered = render(world)
+    scene = Scene.decompose(rendered.photo, rendered.alpha)
+    grounds = (None, find_ground(rendered.alpha))
+    blurred_ones = [blur_background(scene, RADIUS_PX, ground=ground) for ground in grounds]
+    return [rendered.photo, *blurred_ones]
+
+
+def save_depths(name: str, pictures: list[RgbU8]) -> None:
+    """Put a photo and its results side by side into a small file."""
+    height, width, _ = pictures[0].shape
+    size = (round(width * DEPTH_HEIGHT_PX / height), DEPTH_HEIGHT_PX)
+    small = [Image.fromarray(each).resize(size, Image.Resampling.LANCZOS) for each in pictures]
+    save(f"depth-{name}", [np.asarray(each) for each in small], quality=76)
+
+
+def save(name: str, pictures: list[RgbU8], quality: int = 90) -> None:
     """Put pictures of one height side by side into a file."""
     gap = np.full((pictures[0].shape[0], GAP_PX, 3), WHITE, np.uint8)
     parts = [part for picture in pictures for part in (picture, gap)][:-1]
     side_by_side = Image.fromarray(np.concatenate(parts, axis=1))
-    side_by_side.save(HERE / f"{name}.jpg", quality=90, optimize=True)
+    side_by_side.save(HERE / f"{name}.jpg", quality=quality, optimize=True)
 
 
 if __name__ == "__main__":
