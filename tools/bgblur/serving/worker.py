@@ -117,7 +117,7 @@ class Worker:
         self.kill()
 
     def kill(self) -> None:
-        """Kill the process. A thread that waits for its answer gets an error."""
+        """Kill the process. A thread that waits for its reply gets an error."""
         if self._is_killed:
             return
         self._is_killed = True
