@@ -43,7 +43,7 @@ from blur.imaging.matting.refine import (
     to_fine_grid,
     upscale_alpha,
 )
-from blur.imaging.matting.settle import find_wide_undecided
+from blur.imaging.matting.undecided import find_wide_undecided
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import Matting, blur_photo
 from blur.imaging.resample import downscale

@@ -11,7 +11,7 @@ from blur.errors import NoSubjectError
 from blur.imaging.compositing.composite import composite
 from blur.imaging.matting.people import combine, has_person, keep_people
 from blur.imaging.matting.refine import refine
-from blur.imaging.matting.settle import find_wide_undecided, settle
+from blur.imaging.matting.undecided import find_wide_undecided, resolve_undecided
 from blur.imaging.resample import upscale
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def predict_subject(
         raw = np.maximum(raw, predict_mirrored(model, photo))
     saliency = stretch_f32(raw)
     if people is None:
-        return settle(saliency)
+        return resolve_undecided(saliency)
     shape = saliency.shape[0], saliency.shape[1]
 
     def resized(raw_people: NDArray[np.float32]) -> AlphaF32:
@@ -116,7 +116,7 @@ def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None
     if not has_person(raw):
         message = "No person was found in the image. Send one that shows a person, or subject=auto."
         raise NoSubjectError(message)
-    return settle(keep_people(raw))
+    return resolve_undecided(keep_people(raw))
 
 
 def predict_mirrored(model: Predictor, photo: RgbU8) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import cv2
 import numpy as np
 
-from blur.imaging.matting.settle import find_wide_undecided, settle
+from blur.imaging.matting.undecided import find_wide_undecided, resolve_undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,8 @@ region of each of 145 photos of people, and lower for 27 of 100 photos of ECSSD.
 MIN_SALIENT = 0.3
 """Share of a person that is salient at least; others are persons in the background."""
 MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
-"""The map of people counts in hesitations if its mean on the persons is at least the first, and if
-persons are at least the second share of the salient pixels."""
+"""The map of people decides undecided regions only if its mean on the persons is at least
+`MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient pixels."""
 PORTRAIT_SALIENT = 0.45, 0.86
 """Share of a portrait that is salient. If it is less, the subject is something else; if it is more,
 only the outlines differ, and that of saliency is better."""
@@ -64,7 +64,7 @@ def keep_people(people: AlphaF32) -> AlphaF32:
 
 
 def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF32]) -> AlphaF32:
-    """Return the map of saliency, completed and settled by the map of people.
+    """Return the map of saliency, completed by the map of people, and without undecided regions.
 
     All maps are (h, w), 0..1. `mirrored` returns the map of people found in the mirrored photo; it
     is called for portraits only.
@@ -75,11 +75,13 @@ def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF3
     salient = saliency > HALF
     persons = [each for each in find_people(people) if salient[each].mean() >= MIN_SALIENT]
     if not persons:
-        return settle(saliency)
+        return resolve_undecided(saliency)
     portraits = [each for each in persons if _is_portrait(each, salient, people)]
     if portraits:
         saliency = _complete(saliency, people, mirrored(), portraits)
-    return settle(saliency, people if _is_about_people(persons, salient, people) else None)
+    return resolve_undecided(
+        saliency, people if _is_about_people(persons, salient, people) else None
+    )
 
 
 def _is_about_people(persons: list[Mask], salient: Mask, people: AlphaF32) -> bool:

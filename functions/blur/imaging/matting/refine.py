@@ -15,7 +15,7 @@ from PIL import Image
 
 from blur.imaging.arrays import OPAQUE, to_u8
 from blur.imaging.matting.closed_form import Windows, rescale_alpha, solve_alpha
-from blur.imaging.matting.settle import settle
+from blur.imaging.matting.undecided import resolve_undecided
 from blur.imaging.resample import downscale, resize, upscale, upscale_by
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
     matte = np.asarray(Image.fromarray(matte).resize(size, Image.Resampling.BICUBIC))
     unknown = find_unknown(matte)
     windows = Windows.touching(unknown, coarse)
-    alpha = settle(solve_alpha(matte, unknown, windows))
+    alpha = resolve_undecided(solve_alpha(matte, unknown, windows))
     return upscale_alpha(alpha, windows, fine)
 
 

@@ -1,4 +1,4 @@
-"""Settle wide half-transparent regions: hair and blurred edges are narrow, ghosts are not.
+"""Resolve wide half-transparent regions: hair and blurred edges are narrow, ghosts are not.
 
 A network that hesitates leaves whole persons or objects half transparent. Where a region of
 undecided pixels is wider than an edge, all of it becomes opaque or transparent.
@@ -28,7 +28,7 @@ SLOPE = 0.22
 """Least standard deviation of a region that is a slope from opaque to transparent, such as the edge
 of a subject that is out of focus. It is 0.23 for an even slope, and less for a ghost."""
 PERSON_WEIGHT, BACKGROUND_WEIGHT = 0.3, 1.0
-"""Weight of the map of people, where it shows a person and elsewhere, against that of saliency.
+"""The weight of the map of people, where it shows a person and elsewhere; that of saliency is 1.
 It finds things that are not persons, but seldom misses a person."""
 
 
@@ -46,7 +46,7 @@ def find_wide_undecided(alpha: AlphaF32) -> Mask:
     return discs
 
 
-def settle(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
+def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
     """Make each wide undecided region all 0 or all 1, by its mean; a slope is cut in the middle.
 
     Where a map of `people` is given, (h, w), a region is first divided at the outline of the
@@ -63,9 +63,9 @@ def settle(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
         regions = 2 * regions + is_person
         weights = np.where(is_person, PERSON_WEIGHT, BACKGROUND_WEIGHT)
         votes = (votes + weights * shown) / (1 + weights)
-    settled = alpha.copy()
-    settled[wide] = _decide(votes, regions)
-    return settled
+    resolved = alpha.copy()
+    resolved[wide] = _decide(votes, regions)
+    return resolved
 
 
 def _decide(votes: NDArray[np.float32], regions: NDArray[np.int32]) -> Mask:

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.imaging.pictures import astronaut, disc, flat, noise
 
 from blur.imaging.matting.matte import find_matte
-from blur.imaging.matting.settle import find_wide_undecided, settle
+from blur.imaging.matting.undecided import find_wide_undecided, resolve_undecided
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
@@ -41,29 +41,29 @@ def count_ghosts(matte: AlphaU8) -> int:
 
 @pytest.mark.parametrize(("ghost", "expected"), [(0.3, 0), (0.45, 0), (0.55, 1), (0.7, 1)])
 def test_half_transparent_person_is_decided_as_a_whole(ghost: float, expected: float) -> None:
-    settled = settle(person_and(ghost))
-    assert (settled[110:, 200:270] == expected).all()
-    np.testing.assert_array_equal(settled[:, :150], person_and(ghost)[:, :150])
+    resolved = resolve_undecided(person_and(ghost))
+    assert (resolved[110:, 200:270] == expected).all()
+    np.testing.assert_array_equal(resolved[:, :150], person_and(ghost)[:, :150])
 
 
 def test_map_of_people_decides_ghosts_that_saliency_finds_possible() -> None:
     person = (person_and(1) > 0.5).astype(np.float32)
-    assert (settle(person_and(0.42), person)[110:, 200:270] == 1).all()
+    assert (resolve_undecided(person_and(0.42), person)[110:, 200:270] == 1).all()
     only_first = person.copy()
     only_first[:, 150:] = 0
-    assert (settle(person_and(0.8), only_first)[110:, 200:270] == 0).all()
+    assert (resolve_undecided(person_and(0.8), only_first)[110:, 200:270] == 0).all()
 
 
 def test_soft_edges_stay() -> None:
     soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
-    np.testing.assert_array_equal(settle(soft), soft)
+    np.testing.assert_array_equal(resolve_undecided(soft), soft)
 
 
 def test_wide_slope_is_cut_in_the_middle() -> None:
     slope = np.linspace(-0.5, 1.5, 320, dtype=np.float32).clip(0, 1)
-    settled = settle(np.tile(slope, (320, 1)))
+    resolved = resolve_undecided(np.tile(slope, (320, 1)))
     soft = (slope > 0.1) & (slope < 0.9)
-    np.testing.assert_array_equal(settled[100][soft], (slope > 0.5).astype(np.float32)[soft])
+    np.testing.assert_array_equal(resolved[100][soft], (slope > 0.5).astype(np.float32)[soft])
 
 
 @pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
