@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BY = "tests/attack/test_attackers.py"
-WINDOW_S = size(2.0, full=15.0)
-SETTLE_S = size(0.5, full=5.0)
+WINDOW_S = size(2.0, full=8.0)
+SETTLE_S = size(0.5, full=2.0)
 """The time between the start of the last attacking client and the measurement."""
 ROUNDS = 5
 PHOTOS = 5
