@@ -84,6 +84,8 @@ class Mode(NamedTuple):
     ground on which the subject stands."""
     adds_alpha: bool
     """Whether the result has an alpha channel even if the photo has none."""
+    compact: bool
+    """Whether a PNG of the result is worth more time: large parts of a cutout are constant."""
     uses_ground: bool
     """Whether `render` uses the ground; without a background there is none to blur."""
 
@@ -91,7 +93,7 @@ class Mode(NamedTuple):
 DEPTHS = ("flat", "ground")
 """The values of the `depth` field: how the distance of the background is modelled."""
 MODES: dict[str, Mode] = {
-    "background": Mode(_blur_background, adds_alpha=False, uses_ground=True),
-    "cutout": Mode(_cut_out, adds_alpha=True, uses_ground=False),
+    "background": Mode(_blur_background, adds_alpha=False, compact=False, uses_ground=True),
+    "cutout": Mode(_cut_out, adds_alpha=True, compact=True, uses_ground=False),
 }
 """By the value of the `mode` field."""

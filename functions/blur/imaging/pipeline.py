@@ -102,7 +102,14 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     if watermarked:
         pixels, alpha = add_watermark(pixels, alpha)
     on_step("encode")
-    image = encode(pixels, alpha, photo.icc_profile, options.output, options.quality)
+    image = encode(
+        pixels,
+        alpha,
+        photo.icc_profile,
+        options.output,
+        options.quality,
+        compact=mode.compact,
+    )
     return BlurredPhoto(image, depth="flat" if ground is None else "ground")
 
 

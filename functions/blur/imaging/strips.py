@@ -24,9 +24,12 @@ def thread_count() -> int:
     return max(1, cv2.getNumThreads())
 
 
-def row_strips(height: int, width: int) -> list[slice]:
-    """Divide the rows 0..height into slices of about `STRIP_PX` pixels, at least one row each."""
-    return slices(height, max(1, STRIP_PX // width))
+def row_strips(height: int, width: int, multiple: int = 1) -> list[slice]:
+    """Divide the rows 0..height into slices of about `STRIP_PX` pixels, at least one row each.
+
+    The length of all slices but the last is a multiple of `multiple`.
+    """
+    return slices(height, max(1, STRIP_PX // width // multiple) * multiple)
 
 
 def slices(size: int, max_length: int) -> list[slice]:
@@ -34,7 +37,12 @@ def slices(size: int, max_length: int) -> list[slice]:
     return [slice(start, min(start + max_length, size)) for start in range(0, size, max_length)]
 
 
-def for_each_strip(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
-    """Call `work` with the rows of each strip, in parallel. An exception of `work` is raised."""
+def for_each_strip(
+    shape: tuple[int, ...], work: Callable[[slice], None], multiple: int = 1
+) -> None:
+    """Call `work` with the rows of each strip, in parallel. An exception of `work` is raised.
+
+    Strips start at multiples of `multiple`.
+    """
     with ThreadPoolExecutor(thread_count()) as pool:
-        list(pool.map(work, row_strips(shape[0], shape[1])))
+        list(pool.map(work, row_strips(shape[0], shape[1], multiple)))

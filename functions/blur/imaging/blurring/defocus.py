@@ -8,6 +8,7 @@ from blur.imaging.arrays import OPAQUE
 from blur.imaging.blurring.convolution import BlurredLayer, normalised_convolution
 from blur.imaging.compositing.composite import multiply
 from blur.imaging.compositing.foreground import Layer, decontaminate
+from blur.imaging.compositing.reach import constant_colour, fill_beyond
 from blur.imaging.resample import downscale, upscale_by
 
 if TYPE_CHECKING:
@@ -34,9 +35,13 @@ def defocus_background(scene: Scene, lens: Lens) -> RgbU8:
 
 
 def defocus_subject(scene: Scene, lens: Lens) -> tuple[RgbU8, AlphaU8]:
-    """Return the blurred subject with its outline: straight colour and alpha."""
+    """Return the blurred subject with its outline: straight colour and alpha.
+
+    The colours continue around the subject as in `cutout_colours`.
+    """
     blurred = _defocus(scene, Layer.FOREGROUND, lens)
     colours, alpha = (upscale_by(part, lens.cell_px, scene.shape) for part in blurred)
+    fill_beyond(colours, alpha, constant_colour(scene.layers.foreground))
     return colours, alpha
 
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
-from blur.imaging.compositing.foreground import Layer, LayerColours, decontaminate, unmix
+from blur.imaging.compositing.foreground import LayerColours, unmix
+from blur.imaging.compositing.reach import BLOCK_PX, Extension, constant_colour
 from blur.imaging.compositing.sparse_pixels import put_colours, take_colours
-from blur.imaging.resample import upscale
 from blur.imaging.strips import for_each_strip
 
 if TYPE_CHECKING:
@@ -48,12 +48,23 @@ def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: R
 def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
     """Return the straight colours of the subject, (H, W, 3), also around it.
 
-    The soft edge has no colour of the old background. The subject's colours continue where the
-    matte is 0, so that viewers which interpolate straight colour show no fringe.
+    The soft edge has no colour of the old background. The subject's colours continue for at least
+    `REACH_PX` pixels where the matte is 0, so that viewers which interpolate straight colour show
+    no fringe. Beyond, the colour is constant.
     """
-    result = to_u8(upscale(layers.foreground, matte.shape))
-    subject = decontaminate(photo, matte, layers, Layer.FOREGROUND)
-    cv2.copyTo(subject, matte, result)
+    result = np.empty_like(photo)
+    extension = Extension(layers.foreground, matte)
+    beyond = np.tile(constant_colour(layers.foreground), (matte.shape[1], 1))
+
+    def put_rows(rows: slice) -> None:
+        result[rows] = beyond
+        for index in range(rows.start // BLOCK_PX, -(-rows.stop // BLOCK_PX)):
+            extension.put(result, index)
+        cv2.copyTo(photo[rows], matte[rows], result[rows])
+        mixed = unmix(photo, matte, layers, rows)
+        put_colours(result, mixed.pixels, to_u8(mixed.layers.foreground))
+
+    for_each_strip(matte.shape, put_rows, BLOCK_PX)
     return result
 
 

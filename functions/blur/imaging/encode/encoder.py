@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -17,8 +18,6 @@ from blur.imaging.encode.png import write_png
 from blur.imaging.strips import thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from blur.imaging.arrays import AlphaU8, ImageU8, RgbU8
 
 WHITE = 255
@@ -35,13 +34,24 @@ class EncodedImage:
     content_type: str
 
 
+class Writer(Protocol):
+    """An encoder of a format."""
+
+    def __call__(
+        self, image: ImageU8, icc_profile: bytes | None, quality: int, /, *, compact: bool
+    ) -> bytes:
+        """Encode (H, W, 3) or (H, W, 4) with a profile and a quality, 1 to 100.
+
+        `compact` asks for a smaller file in more time, if the format has a choice.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
     """An output format: its encoder, its media type and its limits."""
 
     content_type: str
-    write: Callable[[ImageU8, bytes | None, int], bytes]
-    """Encode (H, W, 3) or (H, W, 4) with a profile and a quality, 1 to 100."""
+    write: Writer
     supports_alpha: bool = True
     max_side_px: int = 2**31 - 1
     """The longest side that the format allows; the default is PNG's (ISO/IEC 15948, 11.2.2)."""
@@ -51,16 +61,19 @@ class OutputFormat:
     """The largest image with an alpha channel that we encode in this format."""
 
 
-def encode(
+def encode(  # noqa: PLR0913 - an image and everything that decides its file
     pixels: RgbU8,
     alpha: AlphaU8 | None,
     icc_profile: bytes | None,
     output: str,
     quality: int,
+    *,
+    compact: bool = False,
 ) -> EncodedImage:
     """Encode an image, (H, W, 3) with alpha (H, W) or None, in one of `OUTPUT_FORMATS`.
 
-    If the format has no transparency, the image is composited over white.
+    If the format has no transparency, the image is composited over white. `compact` makes a
+    smaller PNG in more time.
 
     Raises:
         InvalidFormatError: `output` is unknown, or the format does not allow this size.
@@ -72,9 +85,10 @@ def encode(
     output_format = OUTPUT_FORMATS[output]
     if alpha is not None and not output_format.supports_alpha:
         pixels, alpha = composite(pixels, np.full_like(pixels, WHITE), alpha), None
-    image = pixels if alpha is None else np.dstack((pixels, alpha))
+    image = pixels if alpha is None else cv2.merge((pixels, alpha))
     return EncodedImage(
-        output_format.write(image, icc_profile, quality), output_format.content_type
+        output_format.write(image, icc_profile, quality, compact=compact),
+        output_format.content_type,
     )
 
 
@@ -108,12 +122,19 @@ def check_size(output: str, shape: tuple[int, ...], *, has_alpha: bool) -> None:
         raise InvalidFormatError(message)
 
 
-def _write_png(image: ImageU8, icc_profile: bytes | None, _: int) -> bytes:
-    return write_png(image, icc_profile, thread_count())
+def _write_png(image: ImageU8, icc_profile: bytes | None, _: int, /, *, compact: bool) -> bytes:
+    return write_png(image, icc_profile, thread_count(), compact=compact)
 
 
 def _write_with_pillow(
-    image: ImageU8, icc_profile: bytes | None, quality: int, *, name: str, **options: object
+    image: ImageU8,
+    icc_profile: bytes | None,
+    quality: int,
+    /,
+    *,
+    name: str,
+    compact: bool,  # noqa: ARG001 - one of the arguments of every `Writer`
+    **options: object,
 ) -> bytes:
     """Encode with Pillow. Each format's options balance time and size."""
     file = BytesIO()
@@ -121,10 +142,14 @@ def _write_with_pillow(
     return file.getvalue()
 
 
-def _write_avif(image: ImageU8, icc_profile: bytes | None, quality: int) -> bytes:
+def _write_avif(
+    image: ImageU8, icc_profile: bytes | None, quality: int, /, *, compact: bool
+) -> bytes:
     """Encode as AVIF with lossless alpha: lossy alpha leaves visible errors at edges."""
     options = {"advanced": {"alpha:lossless": "1"}} if image.shape[2] == RGBA_CHANNELS else {}
-    return _write_with_pillow(image, icc_profile, quality, name="AVIF", speed=9, **options)
+    return _write_with_pillow(
+        image, icc_profile, quality, compact=compact, name="AVIF", speed=9, **options
+    )
 
 
 OUTPUT_FORMATS: dict[str, OutputFormat] = {

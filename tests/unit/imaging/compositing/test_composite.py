@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import cv2
 import numpy as np
 import pytest
 from tests.unit.imaging.pictures import difference, disc, flat, noise, random_alpha
 
+from blur.imaging.arrays import to_u8
 from blur.imaging.compositing.composite import composite, cutout_colours, multiply
+from blur.imaging.compositing.foreground import Layer, decontaminate
+from blur.imaging.compositing.reach import REACH_PX
 from blur.imaging.compositing.scene import Scene
+from blur.imaging.modes import cut_out
+from blur.imaging.resample import upscale
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import AlphaU8
 
 
 def test_an_opaque_matte_keeps_the_foreground_exactly() -> None:
@@ -66,3 +79,60 @@ def test_the_subjects_colours_continue_around_it() -> None:
     scene = Scene.decompose(composite(foreground, flat(200, 200, (0, 0, 0)), matte), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)
     assert difference(colours, foreground)[matte == 0].max() <= 12
+
+
+@pytest.mark.parametrize("shape", [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)])
+def test_a_cutouts_colours_within_reach_are_those_of_the_upscaled_layer(
+    shape: tuple[int, int],
+) -> None:
+    matte = disc(*shape, min(shape) / 5 + 1)
+    scene = Scene.decompose(noise(*shape), matte)
+    colours = cutout_colours(scene.photo, matte, scene.layers)
+    expected = to_u8(upscale(scene.layers.foreground, shape))
+    subject = decontaminate(scene.photo, matte, scene.layers, Layer.FOREGROUND)
+    np.testing.assert_array_equal(colours[matte > 0], subject[matte > 0])
+    errors = difference(colours, expected)[(matte == 0) & within_reach(matte)]
+    # Processors with fused multiplication round a few of these otherwise.
+    assert errors.size == 0 or (errors.max() <= 1 and errors.mean() < 1e-3)
+
+
+@pytest.mark.parametrize("radius", [0, 5])
+def test_a_cutouts_colours_are_constant_beyond_reach(radius: float) -> None:
+    scene = Scene.decompose(noise(700, 900), disc(700, 900, 90))
+    colours, alpha = cut_out(scene, radius)
+    far = ~within_reach(alpha, 2 * REACH_PX)
+    assert far.mean() > 0.5
+    assert len(np.unique(colours[far], axis=0)) == 1
+    mean = scene.layers.foreground.mean(axis=(0, 1))
+    assert np.abs(colours[far][0] - mean).max() <= 0.5
+
+
+def test_a_cutout_without_subject_is_constant() -> None:
+    scene = Scene.decompose(noise(300, 200), np.zeros((300, 200), np.uint8))
+    colours = cutout_colours(scene.photo, scene.matte, scene.layers)
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 1
+
+
+@pytest.mark.parametrize("backdrop", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])
+@pytest.mark.parametrize("factor", [0.5, 1 / 3, 1 / 16, 1.7])
+def test_a_resized_cutout_has_no_fringe(backdrop: tuple[int, int, int], factor: float) -> None:
+    """Viewers that resize straight colour and alpha separately show no other colour."""
+    shape = 640, 960
+    matte, foreground = disc(*shape, 200, softness=4), flat(*shape, (180, 120, 90))
+    scene = Scene.decompose(composite(foreground, flat(*shape, (10, 200, 30)), matte), matte)
+    colours = cutout_colours(scene.photo, matte, scene.layers)
+    small, alpha, expected = (
+        cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        for part in (colours, matte, foreground)
+    )
+    back = np.full_like(small, backdrop)
+    errors = difference(composite(small, back, alpha), composite(expected, back, alpha))
+    assert errors.max() <= 12
+    assert errors[(alpha > 0) & (alpha < 255)].mean() < 2
+
+
+def within_reach(alpha: AlphaU8, reach_px: int = REACH_PX) -> NDArray[np.bool_]:
+    """Return the pixels that are at most so far from a visible pixel, along both axes."""
+    side = 2 * reach_px + 1
+    near = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((side, side), np.uint8))
+    return np.asarray(near, np.bool_)
