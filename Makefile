@@ -27,6 +27,8 @@ MUTANTS_VENV := .venv-mutants
 MUTANTS_READY := $(MUTANTS_VENV)/ready-$(call key,requirements/mutants.txt)
 RESEARCH_VENV := .venv-research
 RESEARCH_READY := $(RESEARCH_VENV)/ready-$(call key,requirements/research.txt)
+PEERS_VENV := .venv-peers
+PEERS_READY := $(PEERS_VENV)/ready-$(call key,requirements/peers.txt)
 TEST_READY := $(VENV)/ready-test-$(call key,requirements/serve.txt requirements/test.txt)
 VENV_READY := $(VENV)/ready
 # Creates the environment again if it was moved or its Python was removed.
@@ -37,8 +39,8 @@ endif
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test test-unit samples browser e2e check prose model dist image calibrate gallery \
-	openapi bench bench-quality bench-models bench-files bench-ground load reliability results mutants sbom \
-	audit lock clean FORCE
+	openapi bench bench-quality bench-models bench-files bench-ground bench-server load reliability results \
+	mutants sbom audit lock clean FORCE
 FORCE:
 
 help: ## Show these commands
@@ -135,6 +137,10 @@ bench-ground: $(TEST_READY) model ## Compare depth=ground with a lens, and with 
 	@$(BENCH)/ground.py
 	@$(RESULTS)
 
+bench-server: $(TEST_READY) $(PEERS_READY) model ## Compare the server with rembg's own: `rembg s`
+	@$(BENCH)/against_rembg.py
+	@$(RESULTS)
+
 load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the embedded server
 	@TRIALS=full $(BENCH)/load.py
 	@TRIALS=full $(BENCH)/soak.py
@@ -182,7 +188,7 @@ sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the image's bill of materials
 
 # --strict: without it, packages that are unknown to the index are reported as free of
 # vulnerabilities. The lock of the tests includes the packages of function, server and model.
-AUDITED := test base sam audit mutants research
+AUDITED := test base sam audit mutants research peers
 PIP_AUDIT := $(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes
 audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities of all locked packages
 	@sound=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \
@@ -207,6 +213,7 @@ lock: $(TEST_READY) ## Pin the dependencies; UPGRADE=--upgrade selects newer ver
 	@$(LOCK) audit.in --output-file audit.txt
 	@$(LOCK) mutants.in --constraints test.txt --output-file mutants.txt
 	@$(LOCK) research.in --constraints test.txt --output-file research.txt
+	@$(LOCK) peers.in --output-file peers.txt
 
 clean: ## Remove environments, model and caches; keeps the accounts in var/
 	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(RESEARCH_VENV) .aws-sam build dist
@@ -251,6 +258,12 @@ $(RESEARCH_READY): $(TEST_READY)
 	@echo "Installing PyTorch and the other packages of research/ into $(RESEARCH_VENV) ..."
 	@$(PYTHON) -m venv --clear $(RESEARCH_VENV)
 	@$(call install,$(RESEARCH_VENV),research)
+	@touch $@
+
+$(PEERS_READY): $(TEST_READY)
+	@echo "Installing rembg's server into $(PEERS_VENV), about 700 MB ..."
+	@$(PYTHON) -m venv --clear $(PEERS_VENV)
+	@$(call install,$(PEERS_VENV),peers)
 	@touch $@
 
 $(AUDIT_READY): $(VENV_READY)

@@ -13,7 +13,16 @@ ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
 MODEL = "../layers/model/requirements.txt"  # SAM builds the layer from its own folder alone
 LOCKS = ["function.txt", "runtime.txt", "serve.txt", "test.txt"]
-APART = ["audit.txt", "base.txt", "mutants.txt", "research.txt", "sam.txt", "uv.txt", MODEL]
+APART = [
+    "audit.txt",
+    "base.txt",
+    "mutants.txt",
+    "peers.txt",
+    "research.txt",
+    "sam.txt",
+    "uv.txt",
+    MODEL,
+]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
 
 
@@ -47,6 +56,7 @@ def test_each_lock_includes_the_pins_of_the_smaller_one() -> None:
         ("audit.txt", ["audit.in"]),
         ("mutants.txt", ["mutants.in"]),
         ("research.txt", ["research.in"]),
+        ("peers.txt", ["peers.in"]),
         ("uv.txt", ["uv.in"]),
     ],
 )

@@ -1,0 +1,138 @@
+"""This server compared with rembg's own, `rembg s`: time, bytes, photos a second and memory.
+
+    make bench-server
+
+Both serve on loopback, warm, on all cores of this machine, and answer with PNG. rembg has no blur,
+so the client blurs with Pillow and composites with the mask that rembg returns. In a round, each
+server processes the photo once, alternately.
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+import psutil
+import report
+import requests
+from paired import paired, ratio
+from PIL import Image, ImageFilter
+from rembg_server import TIMEOUT_S, RembgServer, rembg_server
+from served import Served, served
+from subjects import photo
+
+from blur.settings import usable_cpus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROUNDS = 5
+SIZES = ((4000, 3000), (1920, 1080))
+FASTER = {4000: 4, 1920: 2}
+"""By width: a cutout is at least so many times as fast as rembg's."""
+MAX_BYTES = 0.9
+RADIUS_PX = 10
+PHOTOS, CLIENTS, PHOTO_SIZE = 32, 8, (1280, 853)
+
+
+def ours(server: Served, data: bytes, **fields: str) -> bytes:
+    """Return this server's result for a photo."""
+    response = requests.post(
+        f"{server.url}/v2/rembg/blur/",
+        headers={"ApiKey": server.key},
+        files={"image": ("photo.jpg", data, "image/jpeg")},
+        data=fields,
+        timeout=TIMEOUT_S,
+    )
+    response.raise_for_status()
+    return response.content
+
+
+def blur_with_mask(server: RembgServer, data: bytes) -> bytes:
+    """Blur the background with rembg's mask."""
+    mask = Image.open(io.BytesIO(server.remove(data, only_mask=True))).convert("L")
+    sharp = Image.open(io.BytesIO(data)).convert("RGB")
+    file = io.BytesIO()
+    blurred = sharp.filter(ImageFilter.GaussianBlur(RADIUS_PX))
+    Image.composite(sharp, blurred, mask).save(file, "PNG")
+    return file.getvalue()
+
+
+def compare(peer: RembgServer, server: Served) -> str:
+    """Compare time and bytes of one photo at a time."""
+    rows = []
+    for width, height in SIZES:
+        data = photo(width, height)
+        cutout = partial(ours, server, data, mode="cutout", radius="0")
+        blur = partial(ours, server, data, radius=str(RADIUS_PX))
+        rows += [
+            _row(f"cutout, {width} x {height}", partial(peer.remove, data), cutout, FASTER[width]),
+            _row(f"blur, {width} x {height}", partial(blur_with_mask, peer, data), blur, None),
+        ]
+    head = ("PNG", "rembg, s", "here, s", "faster", "target", "rembg, MB", "here, MB", "bytes")
+    return report.table((*head, "at most"), rows)
+
+
+def _row(
+    name: str, theirs: Callable[[], bytes], here: Callable[[], bytes], target: int | None
+) -> tuple[object, ...]:
+    sizes = len(theirs()), len(here())
+    times = paired(ROUNDS, theirs=theirs, here=here)
+    return (
+        name,
+        *(f"{statistics.median(times[who]):.2f}" for who in ("theirs", "here")),
+        f"{ratio(times['theirs'], times['here']):.1f} x",
+        f"{target} x" if target else "",
+        *(f"{size / 1e6:.2f}" for size in sizes),
+        f"{sizes[1] / sizes[0]:.2f} x",
+        f"{MAX_BYTES} x" if target else "",
+    )
+
+
+def photos_a_second(work: Callable[[], bytes]) -> float:
+    """Send the photos from several clients at the same time."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(lambda _: work(), range(PHOTOS)))
+    return PHOTOS / (time.perf_counter() - started)
+
+
+def memory_gb(pid: int) -> float:
+    """Return the resident sets of a process and its children."""
+    parent = psutil.Process(pid)
+    processes = [parent, *parent.children(recursive=True)]
+    total_bytes: int = sum(process.memory_info().rss for process in processes)
+    return total_bytes / 1e9
+
+
+def under_load(peer: RembgServer, server: Served) -> str:
+    """Compare cutouts a second, and the memory afterwards."""
+    data = photo(*PHOTO_SIZE)
+    rows = []
+    for name, pid, work in (
+        ("rembg", peer.pid, partial(peer.remove, data)),
+        ("here", server.pid, partial(ours, server, data, mode="cutout", radius="0")),
+    ):
+        work()
+        rows.append((name, f"{photos_a_second(work):.1f}", f"{memory_gb(pid):.2f}"))
+    width, height = PHOTO_SIZE
+    head = f"{PHOTOS} cutouts of {width} x {height} from {CLIENTS} clients"
+    return report.table((head, "photos a second", "memory afterwards, GB"), rows)
+
+
+def main() -> None:
+    """Measure, and write the baseline."""
+    workers = str(usable_cpus())
+    with rembg_server() as peer, served("--workers", "1") as server:
+        times = compare(peer, server)
+    with rembg_server() as peer, served("--workers", workers, "--queue", str(PHOTOS)) as server:
+        load = under_load(peer, server)
+    report.publish("Server against rembg's", f"{times}\n\n{load}")
+
+
+if __name__ == "__main__":
+    main()
