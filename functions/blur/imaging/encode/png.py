@@ -42,6 +42,8 @@ COMPACT_LEVELS = ((1 << 22, 5), (1 << 62, 4))
 """zlib's level up to a number of pixels: 5 takes 1.7 times as long as 4, and saves 3 %."""
 SAMPLE_ROWS = 8
 """Rows of a strip that are compressed with each filter to choose one."""
+CACHED_ROWS = 8
+"""Rows that "Paeth" filters at a time: its arrays then stay in the processor's cache."""
 STRIP_BYTES = 1 << 22
 ZLIB_HEADER = b"\x78\x01"
 """Deflate, a window of 32 KiB, no dictionary, a fast compressor (RFC 1950, 2.2)."""
@@ -182,7 +184,9 @@ def apply_paeth(image: ImageU8, filtered: NDArray[np.uint8], changes: Changes) -
     channels = image.shape[2]
     columns = slice(1 + changes.columns.start * channels, 1 + changes.columns.stop * channels)
     filtered[changes.rows, 0] = FILTER_PAETH
-    filtered[changes.rows, columns] = paeth_residuals(image, changes)
+    for start in range(changes.rows.start, changes.rows.stop, CACHED_ROWS):
+        rows = slice(start, min(start + CACHED_ROWS, changes.rows.stop))
+        filtered[rows, columns] = paeth_residuals(image, changes._replace(rows=rows))
 
 
 def paeth_residuals(image: ImageU8, changes: Changes) -> NDArray[np.uint8]:
