@@ -42,7 +42,7 @@ def served(*options: str, model: str = DEFAULT) -> Iterator[Served]:
     """Run `bgblur serve` with these options and this model until the end of the block."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made = run(folder, "keys", "issue", "--credits", "1000000")
+        issued = run(folder, "keys", "issue", "--credits", "1000000")
         command = [*BGBLUR, "serve", "--port", "0", *options]
         env = {**environment(folder), "BLUR_MODEL": model}
         log = folder / "server.log"
@@ -54,7 +54,7 @@ def served(*options: str, model: str = DEFAULT) -> Iterator[Served]:
         ):
             try:
                 url = announced(process, log)
-                yield Served(url, process.pid, made["key"], made["account"], folder)
+                yield Served(url, process.pid, issued["key"], issued["account"], folder)
             finally:
                 process.terminate()
 

@@ -83,9 +83,9 @@ def against_peers(model: Model) -> str:
     return report.table((*head, "faster than naive", "target", "of u2netp's time", "at most"), rows)
 
 
-def noting(told: list[tuple[str, float]]) -> Callable[[str], None]:
+def noting(durations: list[tuple[str, float]]) -> Callable[[str], None]:
     """Return a callback that records the start of each step."""
-    return lambda name: told.append((name, time.perf_counter()))
+    return lambda name: durations.append((name, time.perf_counter()))
 
 
 def by_step(model: Model) -> str:
@@ -94,17 +94,17 @@ def by_step(model: Model) -> str:
     for width, height in SIZES:
         data, laps = photo(width, height), []
         for _ in range(ROUNDS):
-            told: list[tuple[str, float]] = []
+            durations: list[tuple[str, float]] = []
             blur_photo(
                 data,
                 BlurOptions(radius_px=10),
                 model=model,
                 people=opened_people(),
                 max_pixels=NO_LIMIT,
-                on_step=noting(told),
+                on_step=noting(durations),
             )
-            ends = [*(begun for _, begun in told[1:]), time.perf_counter()]
-            laps.append([end - begun for (_, begun), end in zip(told, ends, strict=True)])
+            ends = [*(begun for _, begun in durations[1:]), time.perf_counter()]
+            laps.append([end - begun for (_, begun), end in zip(durations, ends, strict=True)])
         medians = (statistics.median(column) for column in zip(*laps, strict=True))
         rows.append((f"{width} x {height}", *(f"{1000 * lap:.0f}" for lap in medians)))
     return report.table(("JPEG, ms", *STEPS), rows)
@@ -150,8 +150,8 @@ def cold(model: Model) -> str:
 def main() -> None:
     """Measure everything and write the baseline."""
     model = opened()
-    wanted = sys.argv[1:] or list(PARTS)
-    for title in wanted:
+    titles = sys.argv[1:] or list(PARTS)
+    for title in titles:
         report.publish(title, PARTS[title](model))
 
 

@@ -40,10 +40,10 @@ def starts(rounds: int) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _prepare(folder)
-        told = [(_started("naive", folder), _started("ours", folder)) for _ in range(rounds + 1)]
+        pairs = [(_started("naive", folder), _started("ours", folder)) for _ in range(rounds + 1)]
     rows = []
     for title, part in (("ready", 0), (f"first {WIDTH} x {HEIGHT} answered", 1)):
-        naive, ours = ([pair[who][part] for pair in told[1:]] for who in (0, 1))
+        naive, ours = ([pair[who][part] for pair in pairs[1:]] for who in (0, 1))
         medians = (f"{statistics.median(each):.2f}" for each in (naive, ours))
         rows.append((title, *medians, f"{ratio(naive, ours):.1f} x"))
     return table(("new process, s", "naive", "here", "faster than naive"), rows)

@@ -100,9 +100,9 @@ def main() -> None:
 def draw_example(model: Model) -> None:
     """Write the example of the page."""
     file = (HERE / "astronaut.jpg").read_bytes()
-    made = blur_photo(file, EXAMPLE, model=model, max_pixels=1_000_000)
+    result = blur_photo(file, EXAMPLE, model=model, max_pixels=1_000_000)
     (SITE / "sample.jpg").write_bytes(file)
-    (SITE / "sample-blurred.jpg").write_bytes(made.image.data)
+    (SITE / "sample-blurred.jpg").write_bytes(result.image.data)
 
 
 def blurred(model: Model, photo: RgbU8) -> RgbU8:
@@ -110,8 +110,8 @@ def blurred(model: Model, photo: RgbU8) -> RgbU8:
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "PNG")
     options = BlurOptions(radius_px=RADIUS_PX)
-    made = blur_photo(file.getvalue(), options, model=model, max_pixels=photo.size)
-    return np.asarray(Image.open(io.BytesIO(made.image.data)))
+    result = blur_photo(file.getvalue(), options, model=model, max_pixels=photo.size)
+    return np.asarray(Image.open(io.BytesIO(result.image.data)))
 
 
 def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
@@ -131,10 +131,10 @@ def depths_of_photo(model: Model, photo: RgbU8) -> list[RgbU8]:
     pictures, people = [photo], open_people_model(FOLDER, threads=1)
     for depth in DEPTHS:
         options = BlurOptions(radius_px=RADIUS_PX, depth=depth)
-        made = blur_photo(
+        result = blur_photo(
             file.getvalue(), options, model=model, people=people, max_pixels=photo.size
         )
-        pictures.append(np.asarray(Image.open(io.BytesIO(made.image.data))))
+        pictures.append(np.asarray(Image.open(io.BytesIO(result.image.data))))
     return pictures
 
 

@@ -62,12 +62,12 @@ def sample(kind: str) -> bytes:
 
 def exif(*, nested: bool) -> bytes:
     """Return EXIF data as a camera writes it."""
-    made = Image.Exif()
-    made[Base.Orientation] = 6
-    made[Base.Make] = "Camera"
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6
+    exif[Base.Make] = "Camera"
     if nested:  # a directory within the directory, which Pillow cannot write into every TIFF
-        made.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2024:01:01 00:00:00"
-    return made.tobytes()
+        exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2024:01:01 00:00:00"
+    return exif.tobytes()
 
 
 @cache

@@ -76,8 +76,8 @@ def outcome_of(response: ApiResponse) -> str:
         AssertionError: it is not documented, or it is an internal error.
 
     """
-    told = [*response.headers, *response.headers.values()]
-    assert not any(UNFIT & set(text) for text in told), told
+    header_texts = [*response.headers, *response.headers.values()]
+    assert not any(UNFIT & set(text) for text in header_texts), header_texts
     assert "x-request-id" in response.headers
     if response.status in SUCCESS or response.status == HTTPStatus.PERMANENT_REDIRECT:
         return str(response.status)

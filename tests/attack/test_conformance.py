@@ -46,9 +46,9 @@ class Case:
     def of(cls, folder: Path) -> Case:
         """Read a case from its folder."""
         headers = json.loads((folder / "headers.json").read_text("utf-8"))
-        told = json.loads((folder / "test.json").read_text("utf-8"))
+        expectation = json.loads((folder / "test.json").read_text("utf-8"))
         body = (folder / "input.raw").read_bytes()
-        return cls(folder.name, headers["content-type"], body, told["expected"])
+        return cls(folder.name, headers["content-type"], body, expectation["expected"])
 
     @property
     def digests(self) -> dict[str, list[str]] | None:
@@ -79,8 +79,8 @@ def _sha256(content: bytes) -> str:
 
 
 CASES = [
-    Case.of(told.parent)
-    for told in sorted(multipart_form_data_conformance.get_tests_dir().glob("*/*/test.json"))
+    Case.of(expectation.parent)
+    for expectation in sorted(multipart_form_data_conformance.get_tests_dir().glob("*/*/test.json"))
 ]
 
 

@@ -91,9 +91,9 @@ def call_badly(session: Session) -> None:
 
 
 def upload(session: Session) -> None:
-    wanted = {"content_type": "image/png", "bytes": len(session.uploaded)}
+    declared = {"content_type": "image/png", "bytes": len(session.uploaded)}
     url = f"{session.server.url}/v2/uploads"
-    form = requests.post(url, json=wanted, headers=session.headers, timeout=TIMEOUT_S).json()
+    form = requests.post(url, json=declared, headers=session.headers, timeout=TIMEOUT_S).json()
     sent = requests.post(
         form["url"], data=form["fields"], files={"file": session.uploaded}, timeout=TIMEOUT_S
     )

@@ -83,8 +83,8 @@ def test_the_image_has_no_secret() -> None:
 
 def test_variables_and_history_of_the_image_have_no_secret() -> None:
     form = "{{range .Config.Env}}{{println .}}{{end}}"
-    told = inspected("image", "inspect", "--format", form, machine.IMAGE)
-    assert {line.partition("=")[0] for line in told.split()} == VARIABLES
+    inspection = inspected("image", "inspect", "--format", form, machine.IMAGE)
+    assert {line.partition("=")[0] for line in inspection.split()} == VARIABLES
     history = inspected("history", "--no-trunc", "--format", "{{.CreatedBy}}", machine.IMAGE)
     assert "ARG MODEL" in history
     assert not re.search(f"{SECRET}|://[^/ ]*@", history)

@@ -67,12 +67,12 @@ def uploaded(url: str, customer: Customer, photo: bytes) -> str:
 def test_a_large_result_is_a_303_to_its_url(
     url: str, customer: Customer, large_photo: bytes
 ) -> None:
-    told = blur(url, customer, {"image": large_photo}, follow=False)
-    assert told.status_code == 303, told.headers
-    assert told.headers["Location"] == told.json()["url"]
-    assert told.json()["content_type"] == "image/png"
-    fetched = requests.get(told.headers["Location"], timeout=TIMEOUT_S)
-    assert len(fetched.content) == told.json()["bytes"] > 4_600_000
+    response = blur(url, customer, {"image": large_photo}, follow=False)
+    assert response.status_code == 303, response.headers
+    assert response.headers["Location"] == response.json()["url"]
+    assert response.json()["content_type"] == "image/png"
+    fetched = requests.get(response.headers["Location"], timeout=TIMEOUT_S)
+    assert len(fetched.content) == response.json()["bytes"] > 4_600_000
     with Image.open(io.BytesIO(fetched.content)) as picture:
         assert (picture.format, picture.size) == ("PNG", (SIDE_PX, SIDE_PX))
     assert customer.account().used == 1

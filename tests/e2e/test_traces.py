@@ -143,8 +143,8 @@ def objects_of(s3: str) -> Iterator[tuple[str, bytes]]:
         client("s3", endpoint_url=s3).get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
     ):
         for each in page["Contents"]:
-            told = {"name": each["Key"], **head(Key=each["Key"])}
-            yield each["Key"], json.dumps(told, default=repr).encode()
+            description = {"name": each["Key"], **head(Key=each["Key"])}
+            yield each["Key"], json.dumps(description, default=repr).encode()
 
 
 def client(service: str, **options: Any) -> Any:  # noqa: ANN401 - botocore makes its classes at run time

@@ -29,11 +29,11 @@ def post_accepted(url: str, key: str) -> Outcome:
     try:
         with socket.create_connection((where.hostname, where.port), WAIT_S) as connection:
             connection.sendall(head)
-            told = connection.recv(len(CONTINUE), socket.MSG_WAITALL)
-            accepted = told == CONTINUE
+            interim = connection.recv(len(CONTINUE), socket.MSG_WAITALL)
+            accepted = interim == CONTINUE
             if accepted:
                 connection.sendall(body)
-            response = b"" if accepted else told
+            response = b"" if accepted else interim
             while chunk := connection.recv(65_536):
                 response += chunk
     except OSError:

@@ -46,10 +46,10 @@ def require_clock(url: str, at_s: float) -> None:
     """Wait until the server's clock has this time, which is in every response."""
     deadline = time.monotonic() + 10
     while True:
-        told = requests.get(f"{url}/health", timeout=10).headers["Date"]
-        if abs(parsedate_to_datetime(told).timestamp() - at_s) < 15:
+        date_header = requests.get(f"{url}/health", timeout=10).headers["Date"]
+        if abs(parsedate_to_datetime(date_header).timestamp() - at_s) < 15:
             return
-        assert time.monotonic() < deadline, f"it is {told} there"
+        assert time.monotonic() < deadline, f"it is {date_header} there"
         time.sleep(0.1)
 
 

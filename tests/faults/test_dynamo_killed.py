@@ -44,12 +44,12 @@ def test_a_killed_database_loses_no_credit(
                 clients.wait_for(UNAVAILABLE, REFUSED, begin=len(clients.seen))
                 life.enter_context(dynamodb_local(data=data, port=database.port))
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
-        told = summarize_outages(clients, balances, hold_ttl_s=HOLD_TTL_S)
+        outages = summarize_outages(clients, balances, hold_ttl_s=HOLD_TTL_S)
         balances.store.close()
     record(
         Part.FAULTS,
         "DynamoDB Local killed (-9) under load and restarted with its data",
         f"{KILLS} kills, {CLIENTS} clients, {len(clients.seen)} calls",
-        told,
+        outages,
         by="tests/faults/test_dynamo_killed.py",
     )

@@ -48,12 +48,12 @@ def test_a_failing_table_under_load_loses_no_credit(
                     stack.enter_context(broken)
                     clients.wait_for(UNAVAILABLE, REFUSED, begin=len(clients.seen))
             clients.wait_for(PICTURE, 2, begin=len(clients.seen))
-    told = summarize_outages(clients, balances, hold_ttl_s=HOLD_TTL_S)
+    outages = summarize_outages(clients, balances, hold_ttl_s=HOLD_TTL_S)
     balances.store.close()
     record(
         Part.FAULTS,
         "DynamoDB stopped, slowed to 3 s or returning garbage, under load",
         f"{len(NAMES)} faults, {CLIENTS} clients, {len(clients.seen)} calls",
-        told,
+        outages,
         by="tests/faults/test_dynamo_under_load.py",
     )

@@ -58,8 +58,8 @@ def test_portrait_is_found_with_and_without_the_network_for_people(
 def test_subject_person_cuts_out_a_person(people: Model) -> None:
     data = saved(Image.fromarray(astronaut()), "JPEG")
     options = BlurOptions(radius_px=0, mode="cutout", subject="person")
-    made = blur_photo(data, options, model=people, people=people, max_pixels=1_000_000)
-    alpha = np.asarray(Image.open(BytesIO(made.image.data)))[..., 3]
+    result = blur_photo(data, options, model=people, people=people, max_pixels=1_000_000)
+    alpha = np.asarray(Image.open(BytesIO(result.image.data)))[..., 3]
     assert (alpha[90:130, 210:250] == 255).all()
     assert alpha[60, 30] == 0
 

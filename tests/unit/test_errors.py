@@ -30,5 +30,5 @@ def test_each_error_has_its_own_code() -> None:
 
 
 def test_the_documentation_has_no_other_codes() -> None:
-    told = set(re.findall(r"^\| \d{3} \| `(\w+)` \|", DOCS, re.MULTILINE))
-    assert told == {error.code for error in leaves(ApiError)}
+    documented = set(re.findall(r"^\| \d{3} \| `(\w+)` \|", DOCS, re.MULTILINE))
+    assert documented == {error.code for error in leaves(ApiError)}

@@ -51,8 +51,8 @@ def body(resources: dict[str, Any]) -> dict[str, Any]:
 def alarms(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return each alarm's properties."""
     kind = "AWS::CloudWatch::Alarm"
-    made = {name: each for name, each in template["Resources"].items() if each["Type"] == kind}
-    return {name: each["Properties"] for name, each in made.items()}
+    of_kind = {name: each for name, each in template["Resources"].items() if each["Type"] == kind}
+    return {name: each["Properties"] for name, each in of_kind.items()}
 
 
 @pytest.fixture
@@ -62,11 +62,11 @@ def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str])
     handler = build_app(settings, logger=Logger(service="test-dashboard", stream=io.StringIO()))
     handler(make.event("GET", "/health"), InvocationContext())
     line = json.loads(capsys.readouterr().out)
-    (told,) = line["_aws"]["CloudWatchMetrics"]
-    ((dimension,),) = told["Dimensions"]
-    names = {metric["Name"] for metric in told["Metrics"]} | codes(ApiError)
+    (documented,) = line["_aws"]["CloudWatchMetrics"]
+    ((dimension,),) = documented["Dimensions"]
+    names = {metric["Name"] for metric in documented["Metrics"]} | codes(ApiError)
     dimensions = ((dimension, line[dimension]),)
-    return {Metric(told["Namespace"], name, dimensions) for name in names}
+    return {Metric(documented["Namespace"], name, dimensions) for name in names}
 
 
 def test_every_custom_metric_in_the_template_is_emitted_by_the_code(
@@ -100,9 +100,9 @@ def test_the_documentation_describes_each_alarm_and_each_widget(
     body: dict[str, Any], alarms: dict[str, dict[str, Any]]
 ) -> None:
     rows = (ROOT / "docs" / "operations.md").read_text("utf-8").splitlines()
-    told = {row.split("|")[1].strip().strip("`*") for row in rows if row.startswith("| ")}
+    documented = {row.split("|")[1].strip().strip("`*") for row in rows if row.startswith("| ")}
     titles = {widget["properties"]["title"] for widget in body["widgets"]}
-    assert (titles | set(alarms)) - told == set()
+    assert (titles | set(alarms)) - documented == set()
 
 
 def watched(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metric]:

@@ -107,14 +107,14 @@ def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_vers
 
 
 def test_the_table_is_the_one_that_the_code_defines(resources: dict[str, Any]) -> None:
-    made = resources["AccountsTable"]
-    assert {name: made[name] for name in schema.SCHEMA} == schema.SCHEMA
-    assert made["TimeToLiveSpecification"] == {
+    table = resources["AccountsTable"]
+    assert {name: table[name] for name in schema.SCHEMA} == schema.SCHEMA
+    assert table["TimeToLiveSpecification"] == {
         "AttributeName": schema.TTL_ATTRIBUTE,
         "Enabled": True,
     }
-    assert made["DeletionProtectionEnabled"] is True
-    assert made["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
 def test_the_image_can_be_built_with_any_model_and_has_the_default_otherwise(

@@ -37,9 +37,9 @@ def each(of: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - YAML
 
 
 def test_the_access_log_has_no_header_no_path_and_no_address(resources: dict[str, Any]) -> None:
-    told = resources["Api"]["AccessLogSetting"]["Format"]
-    assert set(re.findall(r"\$context\.([\w.]+)", told)) == LOGGED
-    assert json.loads(told)["request_id"] == "req_$context.requestId"
+    log_format = resources["Api"]["AccessLogSetting"]["Format"]
+    assert set(re.findall(r"\$context\.([\w.]+)", log_format)) == LOGGED
+    assert json.loads(log_format)["request_id"] == "req_$context.requestId"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,9 @@ class Gate:
         return None if "HTTP_AUTHORIZATION" in environ else "AccessDenied"
 
 
-def cors_headers(origin: str | None, method: str, asked: Iterable[str]) -> list[tuple[str, str]]:
+def cors_headers(
+    origin: str | None, method: str, request_headers: Iterable[str]
+) -> list[tuple[str, str]]:
     """Return the headers of the first rule that matches, or none."""
     for rule in CORS["CORSRules"]:
         patterns = [pattern.lower() for pattern in rule["AllowedHeaders"]]
@@ -90,21 +92,23 @@ def cors_headers(origin: str | None, method: str, asked: Iterable[str]) -> list[
             origin is not None
             and any(fnmatchcase(origin, pattern) for pattern in rule["AllowedOrigins"])
             and method in rule["AllowedMethods"]
-            and all(any(fnmatchcase(name, pattern) for pattern in patterns) for name in asked)
+            and all(
+                any(fnmatchcase(name, pattern) for pattern in patterns) for name in request_headers
+            )
         ):
             return [
                 ("Access-Control-Allow-Origin", "*"),
                 ("Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])),
-                ("Access-Control-Allow-Headers", ", ".join(asked)),
+                ("Access-Control-Allow-Headers", ", ".join(request_headers)),
             ]
     return []
 
 
 def _preflight(headers: Mapping[str, str], start: Any) -> list[bytes]:  # noqa: ANN401 - WSGI's
-    wanted = headers.get("access-control-request-headers", "").lower()
-    asked = [name.strip() for name in wanted.split(",") if name.strip()]
+    header = headers.get("access-control-request-headers", "").lower()
+    request_headers = [name.strip() for name in header.split(",") if name.strip()]
     method = headers.get("access-control-request-method", "")
-    granted = cors_headers(headers.get("origin"), method, asked)
+    granted = cors_headers(headers.get("origin"), method, request_headers)
     start("200 OK" if granted else "403 Forbidden", [*granted, ("Content-Length", "0")])
     return []
 

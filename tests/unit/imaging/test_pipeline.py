@@ -284,8 +284,8 @@ class Everyone(DiscPredictor):
 def cutout_alpha(people: Everyone | None, subject: str = "auto") -> AlphaU8:
     data = saved(Image.fromarray(noise(320, 320)), "PNG")
     options = BlurOptions(radius_px=0, mode="cutout", subject=subject)
-    made = blur_photo(data, options, model=DiscPredictor(), people=people, max_pixels=LIMIT)
-    return np.asarray(Image.open(BytesIO(made.image.data)))[..., 3]
+    result = blur_photo(data, options, model=DiscPredictor(), people=people, max_pixels=LIMIT)
+    return np.asarray(Image.open(BytesIO(result.image.data)))[..., 3]
 
 
 def test_subject_person_takes_the_matte_of_the_network_for_people_alone() -> None:
