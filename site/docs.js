@@ -37,11 +37,13 @@ function collapsible(title, isOpen, ...children) {
 
 function describeBounds(schema) {
   const bounds = [];
-  if (schema.enum) bounds.push(schema.enum.join(", "));
+  if (schema.oneOf?.[0].type) bounds.push(schema.oneOf.map(describeBounds).join(", or "));
+  else if (schema.enum) bounds.push(schema.enum.join(", "));
   else if (schema.type === "integer" && schema.maximum !== undefined) {
     bounds.push(`whole number, ${schema.minimum} to ${schema.maximum.toLocaleString("en")}`);
   } else if (schema.format === "binary") bounds.push("file");
   else if (schema.type === "integer") bounds.push("whole number");
+  else if (schema.example && schema.pattern) bounds.push(`text such as ${schema.example}`);
   else bounds.push("text");
   if (schema.maxLength) bounds.push(`${schema.minLength} to ${schema.maxLength} characters`);
   if (schema.default !== undefined) bounds.push(`default ${schema.default}`);

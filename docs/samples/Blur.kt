@@ -12,10 +12,10 @@ import okhttp3.RequestBody.Companion.asRequestBody
 private val client = OkHttpClient.Builder().callTimeout(90, TimeUnit.SECONDS)
     .readTimeout(60, TimeUnit.SECONDS).build()
 
-/** Returns the image's bytes; an error's message is the JSON of the API. */
-fun blurBackground(photo: File, radius: Int = 12): ByteArray {
+/** Returns the image's bytes. A radius in percent looks the same at every size. An error's message is the JSON of the API. */
+fun blurBackground(photo: File, radius: String = "1%"): ByteArray {
     val form = MultipartBody.Builder().setType(MultipartBody.FORM)
-        .addFormDataPart("radius", radius.toString())
+        .addFormDataPart("radius", radius)
         .addFormDataPart("image", "photo", photo.asRequestBody("application/octet-stream".toMediaType()))
         .build()
     val request = Request.Builder().url("https://api.example.com/v2/rembg/blur/")

@@ -6,7 +6,8 @@ struct BlurError: Error {
     let body: String // {"error": {"code", "message", "request_id"}}
 }
 
-func blurBackground(of photo: Data, radius: Int = 12) async throws -> Data {
+/// A radius in percent looks the same at every size of the photo.
+func blurBackground(of photo: Data, radius: String = "1%") async throws -> Data {
     let boundary = UUID().uuidString
     var request = URLRequest(url: URL(string: "https://api.example.com/v2/rembg/blur/")!)
     request.httpMethod = "POST"
