@@ -29,7 +29,7 @@ BLOCK_PX = 16
 
 
 class Blocks(NamedTuple):
-    """What blocks of `BLOCK_PX` x `BLOCK_PX` pixels show, each bool (rows, columns)."""
+    """Which blocks of `BLOCK_PX` x `BLOCK_PX` pixels are visible, each bool (rows, columns)."""
 
     near: NDArray[np.bool_]
     """Blocks with a visible pixel, or near one."""
