@@ -49,6 +49,8 @@ def terminal(tmp_path: Path, model_dir: Path) -> Terminal:
     def run(*arguments: str, columns: int = 80, interrupt_at: str = "", **more: str) -> Shown:
         controller, stream = pty.openpty()
         fcntl.ioctl(stream, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+        # A command that a shell starts in the background ignores Ctrl-C, and so do its children.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [*BGBLUR, *arguments],
             cwd=tmp_path,
@@ -57,6 +59,7 @@ def terminal(tmp_path: Path, model_dir: Path) -> Terminal:
             stdout=stream,
             stderr=stream,
         )
+        signal.signal(signal.SIGINT, before)
         os.close(stream)
         shown = ""
         while data := _read(controller):
