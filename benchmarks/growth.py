@@ -46,7 +46,7 @@ def growth(model: Model) -> str:
                 f"{pixels / 1e6:.0f} MP",
                 f"{1000 * took:.0f}",
                 f"{took / pixels / first:.2f}",
-                f"{peak_mib('peak.py', 'ours', width, height):.0f}",
+                f"{peak_mib('peak.py', 'flat', width, height):.0f}",
                 naive_mib(width, height),
             )
         )

@@ -118,11 +118,17 @@ def by_kernel(model: Model) -> str:
         ten=blurring(model, data),
         five=blurring(model, data, 5),
         fifty=blurring(model, data, 50),
+        percent=blurring(model, data, 200),
         bokeh=blurring(model, data, 10, "bokeh"),
         wide=blurring(model, data, 50, "bokeh"),
     )
     rows = [
         ("gaussian 50 : gaussian 5", f"{ratio(times['fifty'], times['five']):.2f}", "0.90 to 1.10"),
+        (
+            "gaussian 5% : gaussian 50",
+            f"{ratio(times['percent'], times['fifty']):.2f}",
+            "at most 1.1",
+        ),
         ("bokeh 10 : gaussian 10", f"{ratio(times['bokeh'], times['ten']):.2f}", "at most 2"),
         ("bokeh 50 : gaussian 50", f"{ratio(times['wide'], times['fifty']):.2f}", "at most 2"),
     ]
