@@ -19,7 +19,7 @@ from tests.attack.traces import files, found, key_forms, photo_forms
 from tests.e2e import machine
 from tests.e2e.conftest import BUCKET, TABLE
 from tests.e2e.test_api import post
-from tests.e2e.test_invoke import photo
+from tests.e2e.test_invoke import grainy_photo
 from tests.e2e.test_storage import blur, grained, uploaded
 from tests.trials import Part, record
 
@@ -47,7 +47,7 @@ LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/]{400}")
 @pytest.fixture
 def sent() -> list[bytes]:
     """Return the photos of the run, as they were sent."""
-    return [make.jpeg(), make.flat(), make.huge(), photo(8000, 6000), grained()]
+    return [make.jpeg(), make.flat(), make.huge(), grainy_photo(), grained()]
 
 
 @pytest.fixture
