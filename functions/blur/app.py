@@ -23,6 +23,7 @@ from blur.api.router import Router
 from blur.api.site import Site
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
+from blur.imaging.decode.formats import is_supported
 from blur.imaging.matting.models import get_model_spec
 from blur.imaging.matting.session import PEOPLE_MISSING, open_model, open_people_model
 from blur.imaging.strips import set_thread_count
@@ -108,6 +109,15 @@ def open_uploads(store: UploadStore | None, settings: Settings) -> Uploads | Non
         new_id=secrets.token_urlsafe,
         public_url=settings.public_url.rstrip("/"),
     )
+
+
+def open_fetcher(settings: Settings) -> Callable[[str], bytes] | None:
+    """Return the function that fetches images by URL, or None if the setting is off."""
+    if not settings.fetch_urls:
+        return None
+    from blur.fetching.fetcher import ImageFetcher  # noqa: PLC0415 - for a shorter cold start
+
+    return ImageFetcher(is_image=is_supported, max_bytes=settings.max_body_bytes)
 
 
 def site_routes(settings: Settings, store: UploadStore | None) -> Routes:

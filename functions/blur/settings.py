@@ -41,6 +41,11 @@ AT_MOST = {
 }
 
 
+SWITCH = {"yes": True, "no": False}
+EXPECTED = {int: "a whole number", bool: "yes or no"}
+"""The description of valid texts, by the type of the field."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings. Each field is the environment variable `BLUR_<FIELD>`."""
@@ -71,6 +76,8 @@ class Settings:
     is Lambda's limit, from Lambda's error message."""
     site_dir: Path = Path("/opt/site")
     """Folder of the page; without it, there is no page."""
+    fetch_urls: bool = False
+    """Whether the image can be a URL, from which this service fetches it: `yes` or `no`."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     timeout_s: int = 28
@@ -160,11 +167,17 @@ def variable_of(field_name: str) -> str:
 
 def _parse(text: str, kind: type, variable: str) -> object:
     try:
-        return kind(text)
+        return _parse_switch(text) if kind is bool else kind(text)
     except ValueError as error:
-        expected = "a whole number" if kind is int else f"a valid {kind.__name__}"
+        expected = EXPECTED.get(kind) or f"a valid {kind.__name__}"
         message = f"{variable}={text!r} is not {expected}"
         raise ValueError(message) from error
+
+
+def _parse_switch(text: str) -> bool:
+    if text not in SWITCH:
+        raise ValueError
+    return SWITCH[text]
 
 
 def _require(holds: bool, name: str, what: str) -> None:  # noqa: FBT001 - reads as an assertion

@@ -18,8 +18,12 @@ def test_without_variables_the_defaults_are_used() -> None:
 
 
 def test_each_variable_sets_its_field() -> None:
-    settings = Settings.from_environ({"BLUR_MODEL_DIR": "/models", "BLUR_PRICE": "3"})
+    settings = Settings.from_environ(
+        {"BLUR_MODEL_DIR": "/models", "BLUR_PRICE": "3", "BLUR_FETCH_URLS": "yes"}
+    )
     assert (settings.model_dir, settings.price) == (Path("/models"), 3)
+    assert settings.fetch_urls
+    assert not Settings.from_environ({"BLUR_FETCH_URLS": "no"}).fetch_urls
 
 
 @pytest.mark.parametrize(
@@ -37,6 +41,7 @@ def test_each_variable_sets_its_field() -> None:
         ("BLUR_PUBLIC_URL", "https://api.example?a=b", "http:// or https://"),
         ("BLUR_PUBLIC_URL", "https://user@api.example", "http:// or https://"),
         ("BLUR_PUBLIC_URL", "https://", "http:// or https://"),
+        ("BLUR_FETCH_URLS", "true", "is not yes or no"),
         ("BLUR_PRIZE", "1", "unknown setting BLUR_PRIZE"),
     ],
 )
@@ -85,4 +90,11 @@ def test_without_a_number_of_threads_every_cpu_is_used() -> None:
 def test_every_setting_is_in_the_documentation_with_its_default() -> None:
     rows = re.findall(r"^\| `(BLUR_\w+)` \| `([^`]*)` \|", OPERATIONS.read_text(), re.MULTILINE)
     documented = dict(rows)
-    assert documented == {variable_of(field.name): str(field.default) for field in fields(Settings)}
+    texts = {True: "yes", False: "no"}
+    defaults = {
+        variable_of(field.name): texts[field.default]
+        if isinstance(field.default, bool)
+        else str(field.default)
+        for field in fields(Settings)
+    }
+    assert documented == defaults

@@ -116,6 +116,15 @@ def detect_format(data: bytes) -> InputFormat:
     raise InvalidImageError(message)
 
 
+def is_supported(data: bytes) -> bool:
+    """Return whether the format is supported; the first 256 bytes of a file are enough."""
+    try:
+        detect_format(data)
+    except InvalidImageError:
+        return False
+    return True
+
+
 def _describe_problem(data: bytes) -> str:
     if not data:
         return "The image is empty."
