@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import blur.parameter_errors  # noqa: F401 - its classes are subclasses of ApiError
 from blur.errors import ApiError
 
 ROOT = Path(__file__).parents[2]

@@ -26,12 +26,12 @@ from blur.errors import (
     InsufficientCreditsError,
     InvalidApiKeyError,
     InvalidImageError,
-    InvalidRadiusError,
     RateLimitError,
     UnavailableError,
 )
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
+from blur.parameter_errors import InvalidRadiusError
 from blur.service import STEPS, BlurRequest, BlurService
 from blur.skew import CLOCK_SKEW_S
 from blur.storage.large_files import Results

@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING, Any
 from blur.accounts.idempotency import IdempotencyKey
 from blur.api.accept import preferred_format
 from blur.api.multipart import parse_form
-from blur.errors import (
-    ImageTooLargeError,
-    InvalidBlurError,
-    InvalidDepthError,
-    InvalidFormatError,
-    InvalidIdempotencyKeyError,
-    InvalidModeError,
-    InvalidQualityError,
-    InvalidRadiusError,
-    InvalidRequestError,
-    InvalidRoiError,
-    InvalidSubjectError,
-)
+from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError, InvalidRequestError
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import DEFAULT_QUALITY, RADIUS_RANGE, BlurOptions, parse_radius
 from blur.imaging.pipeline import SUBJECTS
 from blur.imaging.roi import parse_roi
+from blur.parameter_errors import (
+    InvalidBlurError,
+    InvalidDepthError,
+    InvalidFormatError,
+    InvalidModeError,
+    InvalidQualityError,
+    InvalidRadiusError,
+    InvalidRoiError,
+    InvalidSubjectError,
+)
 from blur.service import BlurRequest
 
 if TYPE_CHECKING:
@@ -34,8 +32,9 @@ if TYPE_CHECKING:
 
     from blur.api.multipart import Form
     from blur.api.request import HttpRequest
-    from blur.errors import ApiError, InvalidParameterError
+    from blur.errors import ApiError
     from blur.imaging.roi import Roi
+    from blur.parameter_errors import InvalidParameterError
 
     GetUpload = Callable[[str], bytes]
 

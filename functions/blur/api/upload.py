@@ -11,8 +11,9 @@ from blur.accounts.model import Instant
 from blur.api.account import rfc3339
 from blur.api.blur_request import bounded_body
 from blur.api.multipart import parse_form
-from blur.errors import InvalidBytesError, InvalidContentTypeError, InvalidRequestError
+from blur.errors import InvalidRequestError
 from blur.imaging.decode.formats import INPUT_FORMATS
+from blur.parameter_errors import InvalidBytesError, InvalidContentTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,12 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from blur.errors import (
-    InvalidBlurError,
-    InvalidDepthError,
-    InvalidModeError,
-    InvalidSubjectError,
-)
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.compositing.foreground import estimate_layers
@@ -31,6 +25,12 @@ from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.resample import downscale
 from blur.imaging.roi import with_margin
 from blur.imaging.watermark import add_watermark
+from blur.parameter_errors import (
+    InvalidBlurError,
+    InvalidDepthError,
+    InvalidModeError,
+    InvalidSubjectError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import re
 from math import ceil, floor
 from typing import NamedTuple
 
-from blur.errors import InvalidRoiError, RoiExceedsBoundsError, RoiRegionEmptyError
+from blur.parameter_errors import InvalidRoiError, RoiExceedsBoundsError, RoiRegionEmptyError
 
 MARGIN = 0.1
 """The network also sees this share of the region's sides around it: it finds a subject by the

@@ -12,19 +12,21 @@ from blur.api.request import HttpRequest
 from blur.errors import (
     ApiError,
     ImageTooLargeError,
-    InvalidBlurError,
-    InvalidDepthError,
-    InvalidFormatError,
     InvalidIdempotencyKeyError,
-    InvalidModeError,
-    InvalidQualityError,
-    InvalidRadiusError,
     InvalidRequestError,
-    InvalidRoiError,
-    InvalidSubjectError,
 )
 from blur.imaging.options import BlurOptions
 from blur.imaging.roi import Length, Roi
+from blur.parameter_errors import (
+    InvalidBlurError,
+    InvalidDepthError,
+    InvalidFormatError,
+    InvalidModeError,
+    InvalidQualityError,
+    InvalidRadiusError,
+    InvalidRoiError,
+    InvalidSubjectError,
+)
 
 MOST = 1_000
 FORM = (("image", "bytes"), ("radius", "7"))

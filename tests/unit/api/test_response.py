@@ -12,13 +12,9 @@ from events import make
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts.model import Instant
 from blur.api import response
-from blur.errors import (
-    InternalError,
-    InvalidRadiusError,
-    MethodNotAllowedError,
-    RateLimitError,
-)
+from blur.errors import InternalError, MethodNotAllowedError, RateLimitError
 from blur.imaging.encode.encoder import EncodedImage
+from blur.parameter_errors import InvalidRadiusError
 from blur.service import STEPS, BlurResult
 from blur.storage.ports import Link
 from blur.timing import TOTAL

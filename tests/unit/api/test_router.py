@@ -16,7 +16,8 @@ from events import make
 from bgblur.serving.proxy import InvocationContext
 from blur.api import response
 from blur.api.router import MAX_LOGGED_CHARS, Router
-from blur.errors import InternalError, InvalidRadiusError, UnavailableError
+from blur.errors import InternalError, UnavailableError
+from blur.parameter_errors import InvalidRadiusError
 
 if TYPE_CHECKING:
     from blur.api.request import HttpRequest

@@ -9,12 +9,8 @@ import pytest
 from blur.accounts.model import Instant
 from blur.api.request import HttpRequest
 from blur.api.upload import read_upload, upload_document
-from blur.errors import (
-    ImageTooLargeError,
-    InvalidBytesError,
-    InvalidContentTypeError,
-    InvalidRequestError,
-)
+from blur.errors import ImageTooLargeError, InvalidRequestError
+from blur.parameter_errors import InvalidBytesError, InvalidContentTypeError
 from blur.storage.large_files import PresignedUpload
 from blur.storage.ports import PresignedForm
 

@@ -18,20 +18,19 @@ from tests.unit.imaging.pictures import (
     saved,
 )
 
-from blur.errors import (
-    ImageTooLargeError,
-    InvalidBlurError,
-    InvalidFormatError,
-    InvalidImageError,
-    InvalidModeError,
-    InvalidQualityError,
-    InvalidSubjectError,
-)
+from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, EncodedImage
 from blur.imaging.modes import MODES
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import STEPS, blur_photo
+from blur.parameter_errors import (
+    InvalidBlurError,
+    InvalidFormatError,
+    InvalidModeError,
+    InvalidQualityError,
+    InvalidSubjectError,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.pictures import astronaut, saved
 
-from blur.errors import RoiExceedsBoundsError, RoiRegionEmptyError
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.imaging.roi import Box, parse_roi, with_margin
+from blur.parameter_errors import RoiExceedsBoundsError, RoiRegionEmptyError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from blur.errors import InvalidRoiError
 from blur.imaging.options import RADIUS_RANGE, parse_radius
 from blur.imaging.roi import Roi, parse_roi
+from blur.parameter_errors import InvalidRoiError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

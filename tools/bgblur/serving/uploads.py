@@ -16,11 +16,8 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from blur.api.multipart import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PARTS, boundary_of
 from blur.clock import now
-from blur.errors import (
-    ImageTooLargeError,
-    InvalidContentTypeError,
-    InvalidRequestError,
-)
+from blur.errors import ImageTooLargeError, InvalidRequestError
+from blur.parameter_errors import InvalidContentTypeError
 from blur.storage.folder import TOKEN_FIELD, FolderStore
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ Compression", https://learn.microsoft.com/windows/win32/gdi/bitmap-storage.
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from io import BytesIO
 from typing import NamedTuple
 
@@ -59,7 +60,7 @@ class BmpSource(Source):
             self.image.info["icc_profile"] = profile
 
 
-class _DecodedSource(Source):
+class _DecodedSource(Source, ABC):
     """A BMP that this module decodes."""
 
     def __init__(self, data: bytes, header: Header) -> None:
@@ -87,8 +88,9 @@ class _DecodedSource(Source):
         image.info["icc_profile"] = self.profile
         return image
 
+    @abstractmethod
     def _pixels(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        raise NotImplementedError
+        """Return the pixels of all rows, in the order of the file, (H, W, 3 or 4)."""
 
 
 class BitmaskSource(_DecodedSource):

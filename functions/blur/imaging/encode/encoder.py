@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from blur.errors import InvalidFormatError, InvalidQualityError
 from blur.imaging.compositing.composite import composite
 from blur.imaging.encode.png import write_png
 from blur.imaging.strips import thread_count
+from blur.parameter_errors import InvalidFormatError, InvalidQualityError
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, ImageU8, RgbU8

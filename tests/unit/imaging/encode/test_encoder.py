@@ -9,8 +9,8 @@ from PIL import Image
 from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, difference, disc, noise
 
-from blur.errors import InvalidFormatError, InvalidQualityError
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, check_size, encode
+from blur.parameter_errors import InvalidFormatError, InvalidQualityError
 
 
 def chunks(png: bytes) -> list[bytes]:
