@@ -93,6 +93,7 @@ def build_app(
     site = site_routes(settings, storage.uploads)
     return Router(
         {**api, **site},
+        clock=clock,
         logger=logger,
         metrics=Metrics(namespace="BackgroundBlur", service=NAME) if with_metrics else None,
         quiet={*site, "/health"},

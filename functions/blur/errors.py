@@ -63,6 +63,10 @@ class InvalidImageError(ApiError):
     status, code = HTTPStatus.BAD_REQUEST, "invalid_image"
 
 
+class UnsupportedImageError(InvalidImageError):
+    """The file is in an unsupported format."""
+
+
 class InvalidIdempotencyKeyError(ApiError):
     """The `Idempotency-Key` header is empty, too long or not visible ASCII."""
 
@@ -134,6 +138,10 @@ class ImageTooLargeError(ApiError):
     """The photo has too many pixels, or the request or the upload has too many bytes."""
 
     status, code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "image_too_large"
+
+
+class TooManyPixelsError(ImageTooLargeError):
+    """The photo has too many pixels."""
 
 
 class NoSubjectError(ApiError):

@@ -20,6 +20,7 @@ from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import DEFAULT_QUALITY, MAX_RADIUS_PX, RADIUS_PERCENT, parse_radius
 from blur.imaging.pipeline import SUBJECTS
+from blur.removal_errors import RemovalError
 from blur.settings import Settings
 
 from .conftest import EVENTS
@@ -47,7 +48,7 @@ def resolved(node: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def leaves(error: type[ApiError]) -> list[type[ApiError]]:
-    children = error.__subclasses__()
+    children = [child for child in error.__subclasses__() if child is not RemovalError]
     return [leaf for child in children for leaf in leaves(child)] if children else [error]
 
 

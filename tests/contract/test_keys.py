@@ -71,7 +71,12 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         new_hold_id=lambda: "hold",
     )
     logger = Logger(service=f"test-{id(log)}", stream=log)
-    app = Router(routes(service, None, 1_000_000), logger=logger, metrics=Metrics(namespace="Test"))
+    app = Router(
+        routes(service, None, 1_000_000),
+        clock=clock,
+        logger=logger,
+        metrics=Metrics(namespace="Test"),
+    )
     return lambda event: ApiResponse(app(event, InvocationContext()))
 
 

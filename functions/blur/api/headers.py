@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blur.accounts.model import SECOND_US
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from blur.account_status import AccountStatus, RateLimitStatus
+    from blur.accounts.model import Instant
 
 POLICY = "requests"
 """The name of the policy in the two rate-limit headers."""
@@ -24,6 +27,46 @@ CORS_HEADERS = {
     ),
 }
 """Pages of any origin can call the API: it needs a key, not a cookie."""
+
+_EXPOSED_BY_REMOVEBG = (
+    "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
+    "Retry-After, Idempotent-Replayed, Server-Timing, X-Type, X-Width, X-Height, X-Max-Width, "
+    "X-Max-Height, X-Foreground-Top, X-Foreground-Left, X-Foreground-Width, X-Foreground-Height, "
+    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+)
+
+
+def response_headers(
+    request_id: str, account_status: AccountStatus | None
+) -> dict[str, str | list[str]]:
+    """Return the headers of every response of the API."""
+    account = account_headers(account_status) if account_status else {}
+    return {
+        "X-Request-Id": request_id,
+        "Cache-Control": "no-store",
+        **NOSNIFF,
+        **CORS_HEADERS,
+        **account,
+    }
+
+
+def removebg_headers(
+    request_id: str, account_status: AccountStatus | None, now_us: Instant
+) -> dict[str, str | list[str]]:
+    """Return the headers of every response on remove.bg's paths, with its rate-limit headers.
+
+    The time in `X-RateLimit-Reset` is in seconds since 1970.
+    """
+    headers = response_headers(request_id, account_status)
+    headers["Access-Control-Expose-Headers"] = _EXPOSED_BY_REMOVEBG
+    if account_status is None:
+        return headers
+    rate = account_status.rate
+    return headers | {
+        "X-RateLimit-Limit": str(rate.limit.burst),
+        "X-RateLimit-Remaining": str(rate.remaining),
+        "X-RateLimit-Reset": str(-(-now_us // SECOND_US) + rate.reset_s),
+    }
 
 
 def account_headers(status: AccountStatus) -> dict[str, str]:

@@ -28,6 +28,7 @@ SINGLETON_HEADERS = (
     "Host",
     "Idempotency-Key",
     "Transfer-Encoding",
+    "X-Api-Key",
 )
 """Headers that can be sent only once. Of two values, a proxy could read one and this service the
 other (RFC 9110, 5.3)."""

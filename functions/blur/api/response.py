@@ -12,7 +12,9 @@ from aws_lambda_powertools.event_handler import Response
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts.model import Instant
 from blur.api.account import rfc3339
-from blur.api.headers import CORS_HEADERS, NOSNIFF, account_headers, server_timing
+from blur.api.headers import removebg_headers, response_headers, server_timing
+from blur.api.removebg.errors import error_document, row_of
+from blur.api.removebg.paths import is_removebg, key_header
 from blur.imaging.encode.encoder import EncodedImage
 from blur.service import STEPS, BlurResult
 from blur.timing import TOTAL
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from blur.errors import ApiError
     from blur.storage.ports import Link
+
+_UNUSED = Instant(0)
+"""Only errors on remove.bg's paths have a header with the time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
@@ -73,11 +78,19 @@ def json_response(
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Response[str]:
     """Return a JSON object."""
-    return _json(status, body, _headers(request_id, account_status))
+    return json_object(status, body, response_headers(request_id, account_status))
 
 
-def error_response(error: ApiError, request_id: str) -> Response[str]:
-    """Return exactly `{"error": {code, message, request_id[, retry_after]}}`."""
+def error_response(
+    error: ApiError, request_id: str, *, path: str = "", now_us: Instant = _UNUSED
+) -> Response[str]:
+    """Return exactly `{"error": {code, message, request_id[, retry_after]}}`.
+
+    On remove.bg's paths, the status and the body are remove.bg's.
+    """
+    if is_removebg(path):
+        headers = removebg_headers(request_id, error.account_status, now_us) | error.headers
+        return json_object(row_of(error).status, error_document(error), headers)
     body: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
@@ -85,13 +98,13 @@ def error_response(error: ApiError, request_id: str) -> Response[str]:
     }
     if error.retry_after_s is not None:
         body["retry_after"] = error.retry_after_s
-    headers = _headers(request_id, error.account_status) | error.headers
-    return _json(error.status, {"error": body}, headers)
+    headers = response_headers(request_id, error.account_status) | error.headers
+    return json_object(error.status, {"error": body}, headers)
 
 
 def no_content(request_id: str) -> Response[str]:
     """Return 204 No Content, as S3 does for a stored upload."""
-    return Response(HTTPStatus.NO_CONTENT.value, None, "", _headers(request_id, None))
+    return Response(HTTPStatus.NO_CONTENT.value, None, "", response_headers(request_id, None))
 
 
 def encode_body(response: Response[Any]) -> Response[Any]:
@@ -115,13 +128,13 @@ def proxy_response(response: Response[Any]) -> dict[str, Any]:
     }
 
 
-def preflight_response(allowed: Sequence[str], request_id: str) -> Response[str]:
-    """Return the response to OPTIONS, which browsers send before a request with `ApiKey`."""
+def preflight_response(allowed: Sequence[str], request_id: str, *, path: str = "") -> Response[str]:
+    """Return the response to OPTIONS, which browsers send before a request with a key."""
     methods = ", ".join(allowed)
-    headers = _headers(request_id, None) | {
+    headers = response_headers(request_id, None) | {
         "Allow": methods,
         "Access-Control-Allow-Methods": methods,
-        "Access-Control-Allow-Headers": "ApiKey, Content-Type, Idempotency-Key",
+        "Access-Control-Allow-Headers": f"{key_header(path)}, Content-Type, Idempotency-Key",
         "Access-Control-Max-Age": "86400",
     }
     return Response(HTTPStatus.NO_CONTENT.value, None, "", headers)
@@ -135,27 +148,18 @@ def _redirect(result: BlurResult, link: Link, request_id: str) -> Response[str]:
         "content_type": result.image.content_type,
     }
     headers = _image_headers(result, request_id) | {"Location": link.url}
-    return _json(HTTPStatus.SEE_OTHER, body, headers)
+    return json_object(HTTPStatus.SEE_OTHER, body, headers)
 
 
 def _image_headers(result: BlurResult, request_id: str) -> dict[str, str | list[str]]:
     replayed = {"Idempotent-Replayed": "true"} if result.replayed else {}
     timing = {"Server-Timing": server_timing(result.durations_ms)}
     depth = {"X-Depth": result.depth}
-    return _headers(request_id, result.status) | timing | depth | replayed
+    return response_headers(request_id, result.status) | timing | depth | replayed
 
 
-def _headers(request_id: str, account_status: AccountStatus | None) -> dict[str, str | list[str]]:
-    common = {
-        "X-Request-Id": request_id,
-        "Cache-Control": "no-store",
-        **NOSNIFF,
-    }
-    account = account_headers(account_status) if account_status else {}
-    return {**common, **CORS_HEADERS, **account}
-
-
-def _json(
+def json_object(
     status: HTTPStatus, body: Mapping[str, Any], headers: dict[str, str | list[str]]
 ) -> Response[str]:
+    """Return a JSON object with these headers."""
     return Response(status.value, "application/json", json.dumps(body), headers)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from blur.accounts.model import Instant
+
 
 class Invocation(Protocol):
     """The part of Lambda's context object that is used; other callers provide the same."""
@@ -66,6 +68,7 @@ class Router:
         self,
         routes: Routes,
         *,
+        clock: Callable[[], Instant],
         logger: Logger,
         metrics: Metrics | None = None,
         quiet: Collection[str] = (),
@@ -76,6 +79,7 @@ class Router:
         """
         self._routes = routes
         self._quiet = frozenset(quiet)
+        self._clock = clock
         self._logger = logger
         self._metrics = metrics
         # Explicit, because POWERTOOLS_DEV would otherwise print each event with its key and photo.
@@ -159,7 +163,7 @@ class Router:
         accepted = with_head(methods)
         allowed = (*accepted, "OPTIONS")
         if request.method == "OPTIONS":
-            return response.preflight_response(allowed, request.request_id)
+            return response.preflight_response(allowed, request.request_id, path=request.path)
         message = f"This route accepts {', '.join(accepted)}."
         return self._error_response(MethodNotAllowedError(message, allowed=allowed))
 
@@ -170,7 +174,10 @@ class Router:
             self._logger.append_keys(cause=type(error.__cause__).__name__)
         if self._metrics:
             self._metrics.add_metric(error.code, MetricUnit.Count, 1)
-        return response.error_response(error, self._request().request_id)
+        request = self._request()
+        return response.error_response(
+            error, request.request_id, path=request.path, now_us=self._clock()
+        )
 
     def _internal_error(self, error: Exception) -> HttpResponse:
         self._logger.error("a request failed", extra=logged_exception(error))

@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler import Response
 from events import make
 
 from bgblur.serving.proxy import InvocationContext
+from blur.accounts.model import Instant
 from blur.api import response
 from blur.api.router import MAX_LOGGED_CHARS, Router
 from blur.errors import InternalError, UnavailableError
@@ -34,6 +35,7 @@ class Lambda:
 
 
 CONTEXT = Lambda()
+NOW = Instant(1_800_000_000_000_000)
 INTERNAL = "an internal detail"
 
 
@@ -97,7 +99,9 @@ def router(handlers: RecordingRoutes, log: io.StringIO) -> Router:
     }
     logger = Logger(service=f"test-{id(log)}", stream=log)
     metrics = Metrics(namespace="Test", service="test")
-    return Router(routes, logger=logger, metrics=metrics, quiet={"/quiet", "/broken"})
+    return Router(
+        routes, clock=lambda: NOW, logger=logger, metrics=metrics, quiet={"/quiet", "/broken"}
+    )
 
 
 def call(router: Router, method: str, path: str) -> dict[str, Any]:
@@ -249,7 +253,9 @@ def test_without_metrics_none_are_printed(
     handlers: RecordingRoutes, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     router = Router(
-        {"/route": {"GET": handlers.open}}, logger=Logger(service="bare", stream=io.StringIO())
+        {"/route": {"GET": handlers.open}},
+        clock=lambda: NOW,
+        logger=Logger(service="bare", stream=io.StringIO()),
     )
     for _ in range(101):
         call(router, "GET", "/route")
@@ -344,7 +350,9 @@ def test_no_switch_prints_events(
     monkeypatch.setenv("POWERTOOLS_DEV", developing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # powertools warns of the switch
-        router = Router({"/route": {"GET": handlers.open}}, logger=logger, metrics=metrics)
+        router = Router(
+            {"/route": {"GET": handlers.open}}, clock=lambda: NOW, logger=logger, metrics=metrics
+        )
         call(router, "GET", "/route")
     assert "httpMethod" not in capsys.readouterr().out
 

@@ -95,12 +95,18 @@ class ServerApp:
             self._log_disconnect(exchange)
             return
         except ApiError as error:
-            reply, code = error_reply(error, exchange.request_id), error.code
+            reply, code = error_reply(error, exchange.request_id, path=exchange.path), error.code
         except asyncio.CancelledError:  # the time limit of the graceful stop
-            reply, code = error_reply(LostError(), exchange.request_id), LostError.code
+            reply, code = (
+                error_reply(LostError(), exchange.request_id, path=exchange.path),
+                LostError.code,
+            )
         except Exception:
             LOGGER.exception("%s: unexpected error in the server", exchange.request_id)
-            reply, code = error_reply(InternalError(), exchange.request_id), InternalError.code
+            reply, code = (
+                error_reply(InternalError(), exchange.request_id, path=exchange.path),
+                InternalError.code,
+            )
         if exchange.connection.is_refused:
             return
         self._log(exchange, reply.status, code)

@@ -12,6 +12,7 @@ from bgblur.serving.body import Body, header
 from bgblur.serving.budgets import ResultBudget
 from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, to_reply, to_request
 from blur.api import response
+from blur.clock import now
 
 if TYPE_CHECKING:
     from bgblur.serving.ports import Connection, Send
@@ -120,6 +121,7 @@ class ResponseSender:
             await send({"type": "http.response.body"})
 
 
-def error_reply(error: ApiError, request_id: str) -> Reply:
-    """Return an error of the API as an HTTP response."""
-    return to_reply(response.proxy_response(response.error_response(error, f"req_{request_id}")))
+def error_reply(error: ApiError, request_id: str, *, path: str = "") -> Reply:
+    """Return an error of the API as an HTTP response to a request for this path."""
+    sent = response.error_response(error, f"req_{request_id}", path=path, now_us=now())
+    return to_reply(response.proxy_response(sent))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import NamedTuple, TypeAlias
 
-from blur.errors import InvalidImageError
+from blur.errors import UnsupportedImageError
 from blur.imaging.decode.jpeg import JpegSource
 from blur.imaging.decode.png import PngSource
 from blur.imaging.decode.source import Source
@@ -102,7 +102,7 @@ def detect_format(data: bytes) -> InputFormat:
     """Return the format of a file.
 
     Raises:
-        InvalidImageError: the format is not supported; the message names it if it is known.
+        UnsupportedImageError: the format is not supported; the message names it if it is known.
 
     """
     for signature, offset, input_format in SIGNATURES:
@@ -113,7 +113,7 @@ def detect_format(data: bytes) -> InputFormat:
         if brands & file_brands:
             return input_format
     message = f"{_describe_problem(data)} Send one of: {INPUT_FORMAT_NAMES}."
-    raise InvalidImageError(message)
+    raise UnsupportedImageError(message)
 
 
 def is_supported(data: bytes) -> bool:

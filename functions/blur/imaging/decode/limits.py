@@ -15,7 +15,7 @@ import struct
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from blur.errors import ImageTooLargeError, InvalidImageError
+from blur.errors import InvalidImageError, TooManyPixelsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def check_size(size: tuple[int, int], max_pixels: int) -> None:
 
     Raises:
         InvalidImageError: the image has no pixels.
-        ImageTooLargeError: it has more than `max_pixels`.
+        TooManyPixelsError: it has more than `max_pixels`.
 
     """
     width, height = size
@@ -73,9 +73,9 @@ def check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise too_large(max_pixels, f"; this one has {width} x {height}")
 
 
-def too_large(max_pixels: int, size: str = "") -> ImageTooLargeError:
+def too_large(max_pixels: int, size: str = "") -> TooManyPixelsError:
     """Return the error for an image with more pixels; `size` is a clause about this one."""
-    return ImageTooLargeError(f"An image can have at most {max_pixels} pixels{size}.")
+    return TooManyPixelsError(f"An image can have at most {max_pixels} pixels{size}.")
 
 
 def check_jpeg(data: bytes) -> None:
