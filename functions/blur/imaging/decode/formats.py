@@ -120,7 +120,7 @@ def is_supported(data: bytes) -> bool:
     """Return whether the format is supported; the first 256 bytes of a file are enough."""
     try:
         detect_format(data)
-    except InvalidImageError:
+    except UnsupportedImageError:
         return False
     return True
 
