@@ -89,8 +89,8 @@ def error_response(
     On remove.bg's paths, the status and the body are remove.bg's.
     """
     if is_removebg(path):
-        headers = removebg_headers(request_id, error.account_status, now_us) | error.headers
-        return json_object(row_of(error).status, error_document(error), headers)
+        removebg = removebg_headers(request_id, error.account_status, now_us) | error.headers
+        return json_object(row_of(error).status, error_document(error), removebg)
     body: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
