@@ -114,7 +114,7 @@ ROWS: Mapping[type[ApiError], Row] = {
     ),
     removal_errors.UnsupportedShadowError: _bad("Shadows are not supported", "unsupported_shadow"),
 }
-"""By our error; each class has a row of its own."""
+"""By our error; each class has its own row."""
 
 
 def row_of(error: ApiError) -> Row:

@@ -48,7 +48,7 @@ def test_a_row_has_an_error_status_and_texts(kind: type[ApiError]) -> None:
     assert row.code.replace("_", "").isalnum()
 
 
-def test_errors_of_remove_bgs_routes_keep_their_status_and_all_but_one_their_code() -> None:
+def test_errors_of_remove_bgs_routes_have_the_same_code_except_a_result_too_large() -> None:
     own = {kind for kind in classes(RemovalError) if kind is not RemovalError}
     assert all(ROWS[kind].status == kind.status for kind in own)
     other = {(kind.code, ROWS[kind].code) for kind in own if ROWS[kind].code != kind.code}
