@@ -13,7 +13,7 @@ import yaml
 from blur.accounts.dynamo import schema
 from blur.errors import ApiError
 from blur.imaging.matting.models import MODELS
-from blur.settings import Settings, variable_of
+from blur.settings import SWITCH, Settings, variable_of
 from blur.skew import CLOCK_SKEW_S
 from blur.storage.cors import CORS
 
@@ -87,9 +87,10 @@ def test_parameters_that_set_a_variable_have_the_defaults_of_the_code(
     variables = resources["BlurFunction"]["Environment"]["Variables"]
     named = {name: text for name, text in variables.items() if text in template["Parameters"]}
     defaults = {variable_of(f.name): f.default for f in fields(Settings)}
-    assert len(named) == 7
+    assert len(named) == 8
     for name, parameter in named.items():
-        assert template["Parameters"][parameter]["Default"] == defaults[name], name
+        default = template["Parameters"][parameter]["Default"]
+        assert SWITCH.get(default, default) == defaults[name], name
 
 
 def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_version(
@@ -101,7 +102,7 @@ def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_vers
         function["MemorySize"],
         function["Timeout"],
     } & set(template["Parameters"])
-    assert len(shaping) == 8
+    assert len(shaping) == 9
     for name in shaping:
         assert f"${{{name}}}" in function["VersionDescription"]
 
@@ -176,16 +177,20 @@ def test_gateway_responses_have_the_contracts_format(resources: dict[str, Any]) 
     for name, answer in answers.items():
         body = json.loads(answer["ResponseTemplates"]["application/json"])
         retry = {"retry_after"} if name in WITH_RETRY else set()
-        assert set(body) == {"error"}, name
+        assert set(body) == {"error", "errors"}, name
         assert set(body["error"]) == {"code", "message", "request_id"} | retry, name
         assert body["error"]["request_id"] == "req_$context.requestId"
         assert body["error"]["code"] in codes(ApiError) | CODES_OF_THE_GATEWAY, name
+        (removebg,) = body["errors"]
+        assert set(removebg) == {"title", "code", "detail"}, name
+        assert all(type(text) is str and text for text in removebg.values()), name
         headers = answer["ResponseParameters"]["Headers"]
         assert headers["Access-Control-Allow-Origin"] == "'*'"
         assert headers["X-Credits-Charged"] == "'0'"
         assert headers["X-Content-Type-Options"] == "'nosniff'"
         assert headers["Cache-Control"] == "'no-store'"
         assert ("Retry-After" in headers) == (name in WITH_RETRY), name
+        assert headers.get("Retry-After", "'1'").strip("'").isdecimal(), name
     too_large = answers["REQUEST_TOO_LARGE"]
     assert too_large["StatusCode"] == 413
     assert "/v2/uploads" in too_large["ResponseTemplates"]["application/json"]
