@@ -25,11 +25,12 @@ from PIL import Image
 from subjects import photo as portrait
 
 from blur.errors import NoSubjectError
-from blur.imaging import pipeline
 from blur.imaging.arrays import AlphaU8, RgbU8
+from blur.imaging.decomposition import SUBJECTS, Matting
 from blur.imaging.matting.closed_form import Windows, solve_alpha
 from blur.imaging.matting.matte import (
     MAX_UNDECIDED,
+    SubjectMaps,
     find_matte,
     predict_person,
     resize_matte,
@@ -45,7 +46,7 @@ from blur.imaging.matting.refine import (
 )
 from blur.imaging.matting.undecided import find_wide_undecided
 from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import Matting, blur_photo
+from blur.imaging.pipeline import blur_photo
 from blur.imaging.resample import downscale
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ def quality_table(model: Model, people: Model, data: Path) -> str:
 
 def time_table(model: Model, people: Model, data: Path) -> str:
     """Compare the times of whole calls."""
-    pipeline.SUBJECTS["saliency"] = lambda network, _: Matting(
-        lambda photo, _: stretch_f32(network.predict(photo)), network.side_px
+    SUBJECTS["saliency"] = lambda network, _: Matting(
+        lambda photo, _: SubjectMaps(stretch_f32(network.predict(photo)), None), network.side_px
     )
     call = partial(_call, model, people)
     before, after, certain, shares = [], [], [], []

@@ -110,6 +110,12 @@ class FailedBgDownloadError(RemovalError):
     status, code = HTTPStatus.BAD_REQUEST, "failed_bg_download"
 
 
+class InvalidBgImageError(RemovalError):
+    """The background image cannot be decoded, is in an unsupported format, or is too large."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_bg_image"
+
+
 class MultipleBgSourcesError(RemovalError):
     """The request has more than one of `bg_color`, `bg_image_url` and `bg_image_file`."""
 

@@ -16,10 +16,10 @@ from blur.api.upload import CONTENT_TYPES
 from blur.app import routes
 from blur.errors import ApiError
 from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import DEFAULT_QUALITY, MAX_RADIUS_PX, RADIUS_PERCENT, parse_radius
-from blur.imaging.pipeline import SUBJECTS
 from blur.removal_errors import RemovalError
 from blur.settings import Settings
 

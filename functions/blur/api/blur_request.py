@@ -10,10 +10,10 @@ from blur.api.accept import preferred_format
 from blur.api.multipart import parse_form
 from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError, InvalidRequestError
 from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import DEFAULT_QUALITY, RADIUS_RANGE, BlurOptions, parse_radius
-from blur.imaging.pipeline import SUBJECTS
 from blur.imaging.roi import parse_roi
 from blur.parameter_errors import (
     InvalidBlurError,

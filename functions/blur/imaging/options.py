@@ -43,7 +43,7 @@ class BlurOptions:
     quality: int = DEFAULT_QUALITY
     """1 to 100, for lossy formats; lossless formats ignore it."""
     subject: str = "auto"
-    """One of `pipeline.SUBJECTS`."""
+    """One of `decomposition.SUBJECTS`."""
 
     def radius_in(self, shape: tuple[int, ...]) -> float:
         """Return the radius in pixels of a photo of (height, width, ...)."""

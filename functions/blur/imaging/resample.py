@@ -85,18 +85,38 @@ def upscale_window(
     return upscaled
 
 
-def crop_rows(grid: NDArray[np.float32], start: int, stop: int, height: int) -> NDArray[np.float32]:
-    """Return the part of a coarse grid that covers some rows of an image of a height, bilinear.
+def crop_grid(
+    grid: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return the part of a coarse grid that covers a window of an image of a shape, bilinear.
 
-    The rows of the part are about as high as those of the grid.
+    The cells of the part are about as large as those of the grid.
     """
-    scale = grid.shape[0] / height
-    count = max(1, round((stop - start) * scale))
-    stride = (stop - start) * scale / count
-    transform = np.array([[1, 0, 0], [0, stride, start * scale + (stride - 1) / 2]])
+    sides = zip(grid.shape, window, shape, strict=False)
+    (rows, down, top), (columns, across, left) = (_cells(*side) for side in sides)
+    if (rows, columns) == grid.shape[:2] and (down, across, top, left) == (1, 1, 0, 0):
+        return grid
+    transform = np.array([[across, 0, left], [0, down, top]])
     options = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
-    part: NDArray[np.float32] = cv2.warpAffine(grid, transform, (grid.shape[1], count), **options)
+    part: NDArray[np.float32] = cv2.warpAffine(grid, transform, (columns, rows), **options)
     return part
+
+
+def _cells(cells: int, span: slice, side: int) -> tuple[int, float, float]:
+    """Return the number of cells for a span of pixels, and their stride and offset in the grid."""
+    scale = cells / side
+    length = (span.stop - span.start) * scale
+    count = max(1, round(length))
+    stride = length / count
+    return count, stride, span.start * scale + (stride - 1) / 2
+
+
+def rescale(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the image in a (height, width): by area averaging if smaller, else bicubic."""
+    if image.shape[:2] == shape:
+        return image
+    is_smaller = shape[0] * shape[1] < image.shape[0] * image.shape[1]
+    return _cv_resize(image, shape, cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC)
 
 
 def fit_within(shape: tuple[int, int], side: int) -> tuple[int, int]:

@@ -83,7 +83,7 @@ def defocus_background_by_row(
             )
     picture = _upscale(picture, cell_px, 1, scene.shape)
     for band in _bands(shares < levels[-1]):
-        sharp = layer_cells(scene.crop_rows(band), Layer.BACKGROUND, 1)
+        sharp = layer_cells(scene.crop(band), Layer.BACKGROUND, 1)
         _mix(
             picture[band],
             sharp.colours,
@@ -148,7 +148,7 @@ MIXERS = {"gaussian": _mix_samples, "bokeh": _mix_light}
 def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:
     """Return some rows of the blurred background; `cells` are the sharp one's, if known."""
     around = slice(max(0, rows.start - lens.radius_cells), rows.stop + lens.radius_cells)
-    part = scene.crop_rows(slice(around.start * lens.cell_px, around.stop * lens.cell_px))
+    part = scene.crop(slice(around.start * lens.cell_px, around.stop * lens.cell_px))
     if cells is None:
         sharp = layer_cells(part, Layer.BACKGROUND, lens.cell_px)
     else:

@@ -9,9 +9,11 @@ import numpy as np
 
 from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.compositing.foreground import LayerColours, estimate_layers
-from blur.imaging.resample import crop_rows
+from blur.imaging.resample import crop_grid, rescale
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 
@@ -33,13 +35,18 @@ class Scene:
         """Height and width."""
         return self.matte.shape[0], self.matte.shape[1]
 
-    def crop_rows(self, rows: slice) -> Scene:
-        """Return the part of the scene in some rows of the photo."""
-        height = self.shape[0]
-        start, stop, _ = rows.indices(height)
-        alpha = None if self.alpha is None else self.alpha[start:stop]
-        layers = LayerColours(*(crop_rows(grid, start, stop, height) for grid in self.layers))
-        return Scene(self.photo[start:stop], alpha, self.matte[start:stop], layers)
+    def crop(self, rows: slice, columns: slice = slice(None)) -> Scene:
+        """Return the part of the scene in some rows and columns of the photo."""
+        window = _within(rows, self.shape[0]), _within(columns, self.shape[1])
+        alpha = None if self.alpha is None else self.alpha[window]
+        layers = LayerColours(*(crop_grid(grid, window, self.shape) for grid in self.layers))
+        return Scene(self.photo[window], alpha, self.matte[window], layers)
+
+    def resize(self, shape: tuple[int, int]) -> Scene:
+        """Return the scene in another (height, width), with contiguous arrays."""
+        alpha = None if self.alpha is None else _rescale(self.alpha, shape)
+        photo, matte = _rescale(self.photo, shape), _rescale(self.matte, shape)
+        return Scene(photo, alpha, matte, self.layers)
 
     @classmethod
     def decompose(cls, photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None = None) -> Scene:
@@ -64,3 +71,12 @@ def _check(photo: RgbU8, matte: AlphaU8, alpha: AlphaU8 | None) -> None:
         if array.dtype != np.uint8 or array.shape != shape or array.size == 0:
             message = f"{name} must be uint8 {shape}, not {array.dtype} {array.shape}"
             raise ValueError(message)
+
+
+def _within(span: slice, side_px: int) -> slice:
+    start, stop, _ = span.indices(side_px)
+    return slice(start, stop)
+
+
+def _rescale(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    return rescale(np.ascontiguousarray(image), shape)

@@ -35,6 +35,8 @@ UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     8: partial(cv2.rotate, rotateCode=cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
 """The operation that turns each EXIF orientation upright (Exif 2.32, 4.6.4 A)."""
+SIDEWAYS = range(5, 9)
+"""The orientations that exchange width and height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,20 @@ class Photo:
     alpha: AlphaU8 | None
     icc_profile: bytes | None
     """The RGB profile of `pixels`; None is sRGB."""
+    reduction: int
+    """The power of two by which `pixels` are smaller than the image in the file."""
+    full_shape: tuple[int, int]
+    """Height and width of the image in the file, upright."""
 
 
-def decode(data: bytes, *, max_pixels: int) -> Photo:
+def decode(
+    data: bytes, *, max_pixels: int, reduction: Callable[[tuple[int, int]], int] = lambda _: 1
+) -> Photo:
     """Decode the file's first frame and turn it upright.
+
+    `reduction` returns a power of two for the (height, width) of an image, either of which can be
+    the other. A JPEG is then decoded to a size that is smaller by this factor, or by 8 if that is
+    less, which takes less time; other files are decoded in full.
 
     Raises:
         ImageTooLargeError: width times height is more than `max_pixels`.
@@ -59,11 +71,16 @@ def decode(data: bytes, *, max_pixels: int) -> Photo:
     try:
         source = input_format.open(data)
         check_size(source.size, max_pixels)
+        source.reduce(reduction(source.size))
         pixels, alpha, profile = source.read()
         turn_upright = UPRIGHT.get(source.orientation, np.asarray)
         pixels = turn_upright(_crop(pixels, source.crop))
         alpha = None if alpha is None else turn_upright(_crop(alpha, source.crop))
-        return Photo(pixels, alpha, profile)
+        shape = pixels.shape[0], pixels.shape[1]
+        if source.reduction > 1:
+            width, height = source.size
+            shape = (width, height) if source.orientation in SIDEWAYS else (height, width)
+        return Photo(pixels, alpha, profile, source.reduction, shape)
     except (ImageTooLargeError, InvalidImageError, MemoryError):
         raise
     except Image.DecompressionBombError as error:

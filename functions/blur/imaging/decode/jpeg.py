@@ -46,6 +46,8 @@ _METADATA = (0xE1, 0xED, 0xFE)
 _EXIF = b"Exif\0\0"
 _COLOUR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _COEFFICIENTS = 64
+_MAX_REDUCTION = 8
+"""A block of 8 x 8 pixels is then decoded to its mean."""
 
 
 class _Segment(NamedTuple):
@@ -88,6 +90,10 @@ class JpegSource(Source):
         """The EXIF orientation."""
         return self._orientation
 
+    def reduce(self, factor: int) -> None:
+        """Decode the lowest frequencies of each block only, which gives a smaller image."""
+        self.reduction = min(factor, _MAX_REDUCTION)
+
     def _check_kind(self, data: bytes, header: list[_Segment]) -> None:
         frame = next((segment for segment in header if segment.kind in _FRAMES), None)
         self._frame = frame.kind if frame else 0
@@ -120,13 +126,21 @@ class JpegSource(Source):
         Both use the same library, but Pillow's image has to be copied into an array, which takes
         longer than decoding.
         """
-        if self.image.mode != "RGB":
-            return None
-        try:
-            pixels: RgbU8 = simplejpeg.decode_jpeg(self._data, "RGB")
-        except ValueError:
-            return None
-        return pixels
+        if self.image.mode == "RGB":
+            width, height = self.size
+            smallest = {
+                "min_height": -(-height // self.reduction),
+                "min_width": -(-width // self.reduction),
+                "min_factor": self.reduction,
+            }
+            try:
+                pixels: RgbU8 = simplejpeg.decode_jpeg(self._data, "RGB", **smallest)
+            except ValueError:
+                pass
+            else:
+                return pixels
+        self.reduction = 1
+        return None
 
     def _check_complete(self) -> None:
         """Accept a file that lacks only its end marker; reject other truncated ones."""

@@ -38,6 +38,8 @@ class Source:
     """The colour space, if the file has no ICC profile and is not in sRGB."""
     crop: Rectangle | None = None
     """The part of the stored image to display; None is the whole image."""
+    reduction: int = 1
+    """The factor by which the decoded image is smaller than the stored one."""
 
     def __init__(self, image: ImageFile) -> None:
         """Keep an image whose pixels are not loaded."""
@@ -57,6 +59,9 @@ class Source:
     def profile(self) -> bytes | None:
         """The ICC profile in the file."""
         return self.image.info.get("icc_profile")
+
+    def reduce(self, factor: int) -> None:
+        """Decode to a size that is smaller by a power of two, if the format can do this fast."""
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
         """Decode: RGB (H, W, 3), alpha (H, W), and the profile of the RGB samples; None is sRGB."""

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import ImageU8
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLOUR_TYPES = {3: 2, 4: 6}
-"""By the number of channels: truecolour, and truecolour with alpha (11.2.1)."""
+COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
+"""By the number of channels: grey, truecolour, and truecolour with alpha (11.2.1)."""
 FILTER_UP = 2
 """The filter that stores each byte's difference from the byte above (9.2)."""
 FILTER_PAETH = 4
@@ -57,7 +57,7 @@ PROFILE_NAME = b"ICC Profile"
 def write_png(
     image: ImageU8, icc_profile: bytes | None = None, threads: int = 2, *, compact: bool = False
 ) -> bytes:
-    """Encode an image, uint8 (H, W, 3) or (H, W, 4), at least 1 x 1.
+    """Encode an image, uint8 (H, W, C) with 1, 3 or 4 channels, at least 1 x 1.
 
     `compact` makes a smaller file in more time. The result does not depend on `threads`.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -44,6 +44,14 @@ class Predictor(Protocol):
         ...
 
 
+class SubjectMaps(NamedTuple):
+    """The maps of the networks for a photo, (side, side) each, 0..1."""
+
+    subject: AlphaF32
+    people: AlphaF32 | None
+    """The map of the network for people alone; None without this network."""
+
+
 def find_matte(
     model: Predictor,
     photo: RgbU8,
@@ -68,7 +76,18 @@ def predict_subject(
     *,
     people: Predictor | None = None,
 ) -> AlphaF32:
-    """Return the map of the photo's subject, (side, side), 0..1.
+    """Return the map of the photo's subject alone; see `predict_maps`."""
+    return predict_maps(model, photo, alpha, people=people).subject
+
+
+def predict_maps(
+    model: Predictor,
+    photo: RgbU8,
+    alpha: AlphaU8 | None = None,
+    *,
+    people: Predictor | None = None,
+) -> SubjectMaps:
+    """Return the maps of the photo's subject.
 
     The photo can be a downscaled copy. The networks see pixels that are transparent in the photo's
     own `alpha` as grey, because their colours are arbitrary. Where `model` hesitates, it also sees
@@ -90,17 +109,15 @@ def predict_subject(
         raw = np.maximum(raw, predict_mirrored(model, photo))
     saliency = stretch_f32(raw)
     if people is None:
-        return resolve_undecided(saliency)
+        return SubjectMaps(resolve_undecided(saliency), None)
     shape = saliency.shape[0], saliency.shape[1]
 
     def resized(raw_people: NDArray[np.float32]) -> AlphaF32:
         return upscale(raw_people, shape)
 
-    return combine(
-        saliency,
-        resized(people.predict(photo)),
-        lambda: resized(predict_mirrored(people, photo)),
-    )
+    shown = resized(people.predict(photo))
+    subject = combine(saliency, shown, lambda: resized(predict_mirrored(people, photo)))
+    return SubjectMaps(subject, shown)
 
 
 def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None) -> AlphaF32:

@@ -20,10 +20,10 @@ from bgblur.blurring.options import (
     photo_format,
 )
 from blur.imaging.blurring.lens import KERNELS
+from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import SUBJECTS
 from blur.imaging.roi import parse_roi
 from blur_client import Client
 

@@ -63,7 +63,7 @@ def test_decoding_keeps_only_pixels_and_profile() -> None:
     exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] = "N"
     photo = read(saved(marked(), "JPEG", exif=exif, comment=b"secret", icc_profile=SRGB))
     assert photo.icc_profile == SRGB
-    assert Photo.__slots__ == ("pixels", "alpha", "icc_profile")
+    assert Photo.__slots__ == ("pixels", "alpha", "icc_profile", "reduction", "full_shape")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""The background of a result: a colour, or an image that covers the frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from blur.errors import ImageTooLargeError, InvalidImageError
+from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
+from blur.imaging.compositing.composite import composite
+from blur.imaging.compositing.fill import fill_transparent
+from blur.imaging.decode.convert import convert_profile
+from blur.imaging.decode.decoder import decode
+from blur.imaging.resample import rescale
+from blur.imaging.strips import for_each_strip
+from blur.removal_errors import InvalidBgImageError
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import AlphaU8, RgbU8
+    from blur.imaging.decode.decoder import Photo
+    from blur.imaging.removal.options import RemovalOptions, Rgba
+
+Shape = tuple[int, int]
+
+
+class Picture(NamedTuple):
+    """Straight colour, (H, W, 3), and alpha, (H, W); without alpha it is opaque."""
+
+    colours: RgbU8
+    alpha: AlphaU8 | None
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether no pixel is transparent, not even in part."""
+        return self.alpha is None or bool(self.alpha.min() == OPAQUE)
+
+
+def read_background(
+    options: RemovalOptions, shape: Shape, icc_profile: bytes | None, max_pixels: int
+) -> Picture | None:
+    """Return the background in a size, (height, width), in the colours of a profile, or None.
+
+    Raises:
+        InvalidBgImageError: its file cannot be decoded, or has more than `max_pixels` pixels.
+
+    """
+    if options.background is not None:
+        return read_image(options.background, shape, icc_profile, max_pixels)
+    if options.colour is not None:
+        return fill_colour(options.colour, shape, icc_profile)
+    return None
+
+
+def fill_colour(colour: Rgba, shape: Shape, icc_profile: bytes | None) -> Picture:
+    """Return a uniform picture of an sRGB colour."""
+    *rgb, opacity = colour
+    pixel = np.array([[rgb]], np.uint8)
+    colours = np.empty((*shape, 3), np.uint8)
+    colours[:] = convert_profile(pixel, None, icc_profile)
+    return Picture(colours, None if opacity == OPAQUE else np.full(shape, opacity, np.uint8))
+
+
+def read_image(data: bytes, shape: Shape, icc_profile: bytes | None, max_pixels: int) -> Picture:
+    """Return an image file that covers a shape: of its aspect, centred, not distorted.
+
+    Raises:
+        InvalidBgImageError: the file cannot be decoded, or has more than `max_pixels` pixels.
+
+    """
+
+    def reduction(size: tuple[int, int]) -> int:
+        shares = min(size) // max(shape)
+        return 1 << max(0, shares.bit_length() - 1)
+
+    try:
+        image = decode(data, max_pixels=max_pixels, reduction=reduction)
+    except (ImageTooLargeError, InvalidImageError) as error:
+        message = f"The background image cannot be used. {error.message}"
+        raise InvalidBgImageError(message) from error
+    picture = cover(image, shape)
+    return picture._replace(
+        colours=convert_profile(picture.colours, image.icc_profile, icc_profile)
+    )
+
+
+def cover(image: Photo, shape: Shape) -> Picture:
+    """Return the largest centred part of an image with the aspect of a shape, in that size."""
+    height, width = image.pixels.shape[:2]
+    scale = min(height / shape[0], width / shape[1])
+    rows = max(1, min(height, round(shape[0] * scale)))
+    columns = max(1, min(width, round(shape[1] * scale)))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    part = np.s_[top : top + rows, left : left + columns]
+    pixels, alpha = image.pixels, image.alpha
+    if alpha is not None:
+        pixels = fill_transparent(pixels, alpha)
+        alpha = rescale(np.ascontiguousarray(alpha[part]), shape)
+    return Picture(rescale(np.ascontiguousarray(pixels[part]), shape), alpha)
+
+
+def put_behind(subject: Picture, background: Picture) -> Picture:
+    """Composite a subject over a background of its size.
+
+    Where the subject is opaque the result is exactly the subject, where it is transparent exactly
+    the background (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
+    """
+    colours, alpha = subject
+    if alpha is None:
+        return subject
+    if background.alpha is None:
+        return Picture(composite(colours, background.colours, alpha), None)
+    return _composite_on_translucent(colours, alpha, background.colours, background.alpha)
+
+
+def _composite_on_translucent(
+    front_colours: RgbU8, front_alpha: AlphaU8, back_colours: RgbU8, back_alpha: AlphaU8
+) -> Picture:
+    colours, alpha = np.empty_like(front_colours), np.empty_like(front_alpha)
+
+    def composite_rows(rows: slice) -> None:
+        front = to_alpha_f32(front_alpha[rows])
+        back = to_alpha_f32(back_alpha[rows]) * (1 - front)
+        total = front + back
+        share = np.divide(front, total, out=np.zeros_like(total), where=total > 0)[..., np.newaxis]
+        behind = back_colours[rows].astype(np.float32)
+        colours[rows] = to_u8(behind + share * (front_colours[rows] - behind))
+        alpha[rows] = to_u8(total * OPAQUE)
+
+    for_each_strip(alpha.shape, composite_rows)
+    return Picture(colours, alpha)

@@ -1,0 +1,88 @@
+"""The options of a background removal: the parameters of remove.bg's API, parsed and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from blur.imaging.roi import Length
+
+if TYPE_CHECKING:
+    from blur.imaging.roi import Roi
+
+SIZES: dict[str, float] = {
+    "preview": 0.25,
+    "small": 0.25,
+    "regular": 0.25,
+    "medium": 1.5,
+    "hd": 4,
+    "full": 25,
+    "4k": 25,
+    "auto": 25,
+    "50MP": 50,
+}
+"""By the value of `size`, the largest result in megapixels (1,000,000 pixels)."""
+PREVIEW_SIZES = frozenset(
+    name for name, megapixels in SIZES.items() if megapixels == SIZES["preview"]
+)
+"""The values of `size` for a preview, which costs less."""
+SCALES = (0.1, 1.0)
+"""The smallest and the largest `scale`."""
+MAX_MARGIN_PERCENT, MAX_MARGIN_PX = 50, 500
+"""The largest `crop_margin` of a side: in percent of the subject's side, or in pixels."""
+
+OUTPUTS = ("auto", "png", "jpg", "webp", "zip")
+"""The values of `format`. `auto` is PNG if a pixel of the result is transparent, else JPEG."""
+CHANNELS = ("rgba", "alpha")
+"""The values of `channels`: the subject, or its matte as a grey image."""
+
+Rgba: TypeAlias = tuple[int, int, int, int]
+"""A straight colour in sRGB, each 0..255."""
+Position: TypeAlias = tuple[float, float] | Literal["original"]
+"""Where the subject is in the frame: a share of the free width and one of the free height, 0..1
+(0 is left and top, 1/2 the centre), or where it is in the photo."""
+CENTER = (0.5, 0.5)
+
+
+class Margins(NamedTuple):
+    """The space around a cropped subject.
+
+    Percentages are of the subject's height (top, bottom) or width (right, left). Pixels are those
+    of the upright photo, so that a preview shows the same as the full size.
+    """
+
+    top: Length
+    right: Length
+    bottom: Length
+    left: Length
+
+
+_NOTHING = Length(0, is_percent=False)
+NO_MARGINS = Margins(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalOptions:
+    """The fields of a background removal without the photo. Values are already checked."""
+
+    max_megapixels: float = SIZES["preview"]
+    """The largest result; one of `SIZES`. Results are never enlarged to it."""
+    roi: Roi | None = None
+    """Where the subject is sought; None is the whole photo."""
+    crop: bool = False
+    """Whether the frame is the subject with its margins, not the whole photo."""
+    crop_margin: Margins = NO_MARGINS
+    """Used with `crop` only."""
+    scale: float | None = None
+    """The size of the subject as a share of the frame, 0.1..1; None keeps its size."""
+    position: Position | None = None
+    """None is the centre with a `scale`, else the original position."""
+    channels: str = "rgba"
+    """One of `CHANNELS`; with `alpha` the background has no effect."""
+    colour: Rgba | None = None
+    """The background's colour; None is transparent, or white in a format without transparency."""
+    background: bytes | None = field(default=None, repr=False)
+    """The file of a background image, which covers the frame and is centred. It excludes a
+    `colour`."""
+    output: str = "auto"
+    """One of `OUTPUTS`."""

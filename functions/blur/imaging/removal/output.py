@@ -1,0 +1,143 @@
+"""Encode the result of a background removal, small enough for the response that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from blur.imaging.arrays import OPAQUE
+from blur.imaging.encode.encoder import OUTPUT_FORMATS, EncodedImage, encode
+from blur.imaging.encode.png import write_png
+from blur.imaging.encode.zip_archive import CONTENT_TYPE as ZIP_TYPE
+from blur.imaging.encode.zip_archive import write_zip
+from blur.imaging.options import DEFAULT_QUALITY
+from blur.imaging.removal.layout import Limit
+from blur.imaging.strips import thread_count
+from blur.removal_errors import ResultTooLargeError
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import AlphaU8
+    from blur.imaging.removal.background import Picture
+    from blur.imaging.removal.options import RemovalOptions
+
+MEGAPIXEL = 1_000_000
+MAX_PNG_MEGAPIXELS = 10
+"""remove.bg's limit for PNG."""
+
+Encoding: TypeAlias = Callable[[], EncodedImage]
+
+
+class Result(NamedTuple):
+    """The pixels of a result."""
+
+    picture: Picture
+    icc_profile: bytes | None
+    is_matte: bool
+    """Whether only the alpha of the picture is wanted, as a grey image."""
+
+    @property
+    def matte(self) -> AlphaU8:
+        """The alpha of the picture, (H, W)."""
+        colours, alpha = self.picture
+        return np.full(colours.shape[:2], OPAQUE, np.uint8) if alpha is None else alpha
+
+
+def guess_output(options: RemovalOptions) -> str:
+    """Return the format, and for `auto` the probable one: JPEG with a background, else PNG."""
+    if options.output != "auto":
+        return options.output
+    if options.channels == "alpha":
+        return "png"
+    is_opaque = options.colour is not None and options.colour[3] == OPAQUE
+    return "jpg" if is_opaque or options.background is not None else "png"
+
+
+def largest(output: str, max_megapixels: float) -> Limit:
+    """Return the largest result of a size in a format, one of `OUTPUTS` except `auto`."""
+    if output == "png":
+        return Limit(int(min(max_megapixels, MAX_PNG_MEGAPIXELS) * MEGAPIXEL), 2**31 - 1)
+    encoder = OUTPUT_FORMATS["webp" if output == "webp" else "jpeg"]
+    megapixels = min(max_megapixels, encoder.max_megapixels, encoder.max_alpha_megapixels)
+    return Limit(int(megapixels * MEGAPIXEL), encoder.max_side_px)
+
+
+def encode_result(
+    result: Result,
+    output: str,
+    *,
+    may_change_format: bool,
+    max_bytes: int | None,
+    accepts: Callable[[str], bool],
+) -> EncodedImage:
+    """Encode in a format, one of `OUTPUTS` except `auto`, with at most `max_bytes`.
+
+    If the file is larger, it is compressed harder without loss. If `may_change_format`, WebP and
+    ZIP follow, where the client `accepts` their media type.
+
+    Raises:
+        ResultTooLargeError: all are larger.
+
+    """
+    encodings = _attempts(result, output)
+    for encoding in encodings:
+        image = encoding()
+        if max_bytes is None or len(image.data) <= max_bytes:
+            return image
+    if may_change_format and output == "png":
+        for name, content_type in (("webp", "image/webp"), ("zip", ZIP_TYPE)):
+            if accepts(content_type):
+                image = next(_attempts(result, name))()
+                if len(image.data) <= (max_bytes or 0):
+                    return image
+    message = (
+        f"The result has more than the {max_bytes} bytes that a response can have. Send a smaller"
+        " 'size', or format=zip, which is several times smaller than PNG."
+    )
+    raise ResultTooLargeError(message)
+
+
+def _attempts(result: Result, output: str) -> Iterator[Encoding]:
+    """Yield ways to encode the same pixels, from fast to small."""
+    if output == "zip":
+        yield partial(_encode_zip, result)
+    elif result.is_matte:
+        yield partial(_MATTE_WRITERS[output], result.matte)
+    else:
+        (colours, alpha), profile = result.picture, result.icc_profile
+        name = "jpeg" if output == "jpg" else output
+        compact = alpha is not None
+        yield partial(encode, colours, alpha, profile, name, DEFAULT_QUALITY, compact=compact)
+        if output == "png" and not compact:
+            yield partial(encode, colours, alpha, profile, name, DEFAULT_QUALITY, compact=True)
+
+
+def _encode_zip(result: Result) -> EncodedImage:
+    colours = encode(result.picture.colours, None, result.icc_profile, "jpeg", DEFAULT_QUALITY)
+    return EncodedImage(write_zip(colours.data, _grey_png(result.matte)), ZIP_TYPE)
+
+
+def _grey_png(matte: AlphaU8) -> bytes:
+    return write_png(matte[..., np.newaxis], threads=thread_count(), compact=True)
+
+
+def _matte_as_png(matte: AlphaU8) -> EncodedImage:
+    return EncodedImage(_grey_png(matte), "image/png")
+
+
+def _matte_with_pillow(matte: AlphaU8, *, name: str, **options: object) -> EncodedImage:
+    file = BytesIO()
+    Image.fromarray(matte).save(file, name, **options)
+    return EncodedImage(file.getvalue(), f"image/{name.lower()}")
+
+
+_MATTE_WRITERS: dict[str, Callable[[AlphaU8], EncodedImage]] = {
+    "png": _matte_as_png,
+    "jpg": partial(_matte_with_pillow, name="JPEG", quality=DEFAULT_QUALITY),
+    "webp": partial(_matte_with_pillow, name="WebP", lossless=True, method=0, quality=0),
+}
+"""Encoders of a grey image, (H, W). WebP has no grey, but loses nothing."""

@@ -1,0 +1,185 @@
+"""Remove the background of a photo: decode, matte, refine, render, encode."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from blur.errors import NoSubjectError
+from blur.imaging.compositing.composite import multiply
+from blur.imaging.compositing.fill import fill_transparent
+from blur.imaging.decode.decoder import decode
+from blur.imaging.decomposition import SUBJECTS, decompose, working_factor
+from blur.imaging.removal.background import Picture, put_behind, read_background
+from blur.imaging.removal.layout import frame_subject, keeps_frame, whole
+from blur.imaging.removal.options import SIZES
+from blur.imaging.removal.output import Result, encode_result, guess_output, largest
+from blur.imaging.removal.render import cut_out, find_bounds
+from blur.imaging.removal.subject_type import SubjectType, find_subject_type
+from blur.imaging.resample import downscale
+from blur.imaging.watermark import add_watermark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blur.imaging.decode.decoder import Photo
+    from blur.imaging.decomposition import Decomposition, Matting
+    from blur.imaging.encode.encoder import EncodedImage
+    from blur.imaging.matting.matte import Predictor
+    from blur.imaging.removal.layout import Limit, Shape
+    from blur.imaging.removal.options import RemovalOptions
+    from blur.imaging.roi import Box
+
+STEPS = ("decode", "matte", "refine", "render", "encode")
+"""The steps, in order."""
+
+
+class Foreground(NamedTuple):
+    """The smallest rectangle of the result that contains the subject, in pixels."""
+
+    top: int
+    left: int
+    width: int
+    height: int
+
+
+class RemovedBackground(NamedTuple):
+    """The result and the values of remove.bg's headers. Sizes are (width, height)."""
+
+    image: EncodedImage
+    """A picture or, with the format `zip`, an archive of two."""
+    size: tuple[int, int]
+    max_size: tuple[int, int]
+    """The size of the result with size=full, or with 50MP where that was requested."""
+    foreground: Foreground
+    subject_type: SubjectType
+
+
+def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller's resources
+    data: bytes,
+    options: RemovalOptions,
+    *,
+    model: Predictor,
+    people: Predictor | None = None,
+    max_pixels: int,
+    watermarked: bool = False,
+    on_step: Callable[[str], None] = lambda _: None,
+    max_bytes: int | None = None,
+    accepts: Callable[[str], bool] = lambda _: False,
+) -> RemovedBackground:
+    """Cut the subject out of an image file, place it in a frame, and put a background behind it.
+
+    `model` finds the subject, with the help of the network for `people`. `max_pixels` limits the
+    photo and the background image. `watermarked` adds the watermark of test keys. `on_step` is
+    called with the name of each step before the step begins; it can raise an exception to stop
+    the work. `max_bytes` limits the file; if it is larger, and the format is `auto`, it can become
+    WebP or ZIP if `accepts` returns true for their media type.
+
+    Raises:
+        InvalidImageError: the file cannot be decoded.
+        ImageTooLargeError: the photo has more than `max_pixels` pixels.
+        InvalidBgImageError: the background image cannot be decoded, or is too large.
+        NoSubjectError: the network finds no subject, or nothing of it is visible.
+        RoiExceedsBoundsError, RoiRegionEmptyError: `roi` is not a region of the photo.
+        ResultTooLargeError: the result has more than `max_bytes`.
+
+    """
+    matting = SUBJECTS["auto"](model, people)
+    output = guess_output(options)
+    on_step("decode")
+    photo = _decode(data, options, largest(output, options.max_megapixels), matting, max_pixels)
+    shape = photo.pixels.shape[0], photo.pixels.shape[1]
+    box = None if options.roi is None else options.roi.to_box(shape)
+    found = decompose(photo.pixels, photo.alpha, matting, box, on_step)
+    on_step("render")
+    rendering = _render(found, photo, options, output, max_pixels)
+    if options.output == "auto" and output == "jpg" and not rendering.picture.is_opaque:
+        output = "png"
+        rendering = _render(found, photo, options, output, max_pixels)
+    elif options.output == "auto" and options.channels != "alpha" and rendering.picture.is_opaque:
+        output = "jpg"
+    picture = rendering.picture
+    if watermarked:
+        picture = Picture(*add_watermark(picture.colours, picture.alpha))
+    on_step("encode")
+    image = encode_result(
+        Result(picture, photo.icc_profile, options.channels == "alpha"),
+        output,
+        may_change_format=options.output == "auto",
+        max_bytes=max_bytes,
+        accepts=accepts,
+    )
+    height, width = picture.colours.shape[:2]
+    return RemovedBackground(
+        image,
+        (width, height),
+        (rendering.max_shape[1], rendering.max_shape[0]),
+        rendering.foreground,
+        find_subject_type(found.maps),
+    )
+
+
+class _Rendering(NamedTuple):
+    picture: Picture
+    foreground: Foreground
+    max_shape: Shape
+
+
+def _render(
+    found: Decomposition, photo: Photo, options: RemovalOptions, output: str, max_pixels: int
+) -> _Rendering:
+    """Draw the subject and the background in the size for a format."""
+    limit = largest(output, options.max_megapixels)
+    no_limit = largest(output, max(options.max_megapixels, SIZES["full"]))
+    if keeps_frame(options):
+        matte = None
+        layout = whole(found.shape, photo.full_shape, limit)
+        max_shape = no_limit.fit(photo.full_shape)
+    else:
+        matte = found.matte(found.shape)
+        subject = _require(find_bounds(multiply(matte, found.alpha)))
+        framing = frame_subject(options, found.shape, subject)
+        layout = framing.lay_out(limit)
+        max_shape = no_limit.fit((framing.height, framing.width))
+    colours, alpha = cut_out(found, layout, matte)
+    bounds = _require(find_bounds(alpha))
+    foreground = Foreground(
+        bounds.rows.start, bounds.columns.start, bounds.shape[1], bounds.shape[0]
+    )
+    picture = Picture(colours, alpha)
+    if options.channels != "alpha":
+        background = read_background(options, layout.frame, photo.icc_profile, max_pixels)
+        picture = picture if background is None else put_behind(picture, background)
+    return _Rendering(picture, foreground, max_shape)
+
+
+def _require(bounds: Box | None) -> Box:
+    if bounds is None:
+        message = "No visible subject was found in the image."
+        raise NoSubjectError(message)
+    return bounds
+
+
+def _decode(
+    data: bytes, options: RemovalOptions, limit: Limit, matting: Matting, max_pixels: int
+) -> Photo:
+    """Decode the photo, not larger than a small result needs it."""
+
+    def reduction(size: tuple[int, int]) -> int:
+        if not keeps_frame(options) or options.roi is not None:
+            return 1
+        smallest, factor = limit.fit(size), working_factor(size, matting)
+        while factor > 1 and any(
+            side < factor * least for side, least in zip(size, smallest, strict=True)
+        ):
+            factor //= 2
+        return factor
+
+    photo = decode(data, max_pixels=max_pixels, reduction=reduction)
+    rest = reduction(photo.full_shape) // photo.reduction
+    if rest == 1:
+        return photo
+    pixels, alpha = photo.pixels, photo.alpha
+    if alpha is not None:
+        pixels, alpha = fill_transparent(pixels, alpha), downscale(alpha, rest)
+    return replace(photo, pixels=downscale(pixels, rest), alpha=alpha)
