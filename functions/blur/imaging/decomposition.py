@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from blur.parameter_errors import InvalidSubjectError
 from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.compositing.foreground import LayerColours, estimate_layers
 from blur.imaging.compositing.scene import Scene
@@ -22,6 +21,7 @@ from blur.imaging.matting.matte import (
 from blur.imaging.matting.refine import refine
 from blur.imaging.resample import downscale
 from blur.imaging.roi import Box, with_margin
+from blur.parameter_errors import InvalidSubjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -106,9 +106,7 @@ ROWS: Mapping[type[ApiError], Row] = {
     removal_errors.FailedBgDownloadError: _bad(
         "Failed to download background image", "failed_bg_download"
     ),
-    removal_errors.InvalidBgImageError: _bad(
-        "Failed to read background image", "invalid_bg_image"
-    ),
+    removal_errors.InvalidBgImageError: _bad("Failed to read background image", "invalid_bg_image"),
     removal_errors.MultipleBgSourcesError: _bad(
         "Multiple background sources given", "multiple_bg_sources"
     ),
