@@ -148,6 +148,22 @@ def url(
         yield f"http://127.0.0.1:{port}"
 
 
+@pytest.fixture(scope="session")
+def function_url(
+    variables: dict[str, str], store: AccountStore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Run Lambda's own API as `sam local start-lambda` does, with one warm container."""
+    assert store
+    port = machine.free_port()
+    env = tmp_path_factory.mktemp("function") / "env.json"
+    command = [machine.SAM, "local", "start-lambda", "--template", str(machine.BUILT)]
+    command += ["--port", str(port), "--warm-containers", "EAGER", "--skip-pull-image"]
+    command += ["--env-vars", machine.written(env, {"Parameters": variables})]
+    until = partial(machine.listens, "127.0.0.1", port)
+    with machine.started("start-lambda", command, until=until):
+        yield f"http://127.0.0.1:{port}/2015-03-31/functions/BlurFunction/invocations"
+
+
 @pytest.fixture(autouse=True)
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
     """Use up the limited key's one request a minute, for at least the next minute.
