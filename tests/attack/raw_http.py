@@ -25,9 +25,12 @@ class Reply:
 
     @property
     def error(self) -> dict[str, Any]:
-        """Require a documented error, and return its code."""
+        """Require a documented error, and return it.
+
+        A request that cannot be read has no path, so its error is also in remove.bg's format.
+        """
         document = json.loads(self.body)
-        assert set(document) == {"error"}
+        assert set(document) - {"errors"} == {"error"}
         error: dict[str, Any] = document["error"]
         assert {"code", "message", "request_id"} <= set(error)
         assert error["request_id"] == self.headers["x-request-id"]

@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any
 from bgblur.serving.access_log import log_response
 from bgblur.serving.body import Body, Receive
 from bgblur.serving.budgets import BodyBudget
-from bgblur.serving.exchange import SMALL_BYTES, Exchange, ResponseSender, error_reply
+from bgblur.serving.exchange import SMALL_BYTES, Exchange, ResponseSender
+from bgblur.serving.inline import STORE_PATHS
 from bgblur.serving.ports import Observe, ignore
 from bgblur.serving.proxy import ClientDisconnected, Reply, to_reply
 from bgblur.serving.readiness import Readiness
 from bgblur.serving.uploads import receive_upload
 from blur.accounts import keys
 from blur.api import response
+from blur.api.removebg.paths import REMOVEBG_PATH, is_removebg
 from blur.api.router import UNROUTED, with_head
 from blur.errors import ApiError, InternalError, LostError, OverloadedError
 from blur.storage.folder import UPLOAD_PATH, FolderStore
@@ -37,11 +39,14 @@ if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
 
 LOGGER = logging.getLogger(__name__)
-PHOTO_PATH = "/v2/rembg/blur"
+PHOTO_PATHS = frozenset({"/v2/rembg/blur", REMOVEBG_PATH})
+"""Routes of the worker pool."""
 HEALTH_PATH = "/health"
 READY_PATH = "/ready"
-ROUTES_WITH_KEY = frozenset({"/v2/account", "/v2/uploads"})
+ROUTES_WITH_KEY = STORE_PATHS
 """Routes of the inline handler that need a key."""
+REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""The statuses for an invalid key, of our paths and of remove.bg's."""
 
 BODIES_AT_ONCE = 16
 """The memory for bodies, in bodies of the largest size; a usual photo has a tenth of that size."""
@@ -95,18 +100,12 @@ class ServerApp:
             self._log_disconnect(exchange)
             return
         except ApiError as error:
-            reply, code = error_reply(error, exchange.request_id, path=exchange.path), error.code
+            reply, code = exchange.error_reply(error), error.code
         except asyncio.CancelledError:  # the time limit of the graceful stop
-            reply, code = (
-                error_reply(LostError(), exchange.request_id, path=exchange.path),
-                LostError.code,
-            )
+            reply, code = exchange.error_reply(LostError()), LostError.code
         except Exception:
             LOGGER.exception("%s: unexpected error in the server", exchange.request_id)
-            reply, code = (
-                error_reply(InternalError(), exchange.request_id, path=exchange.path),
-                InternalError.code,
-            )
+            reply, code = exchange.error_reply(InternalError()), InternalError.code
         if exchange.connection.is_refused:
             return
         self._log(exchange, reply.status, code)
@@ -121,7 +120,7 @@ class ServerApp:
         if self._folder and (method, path) == ("POST", UPLOAD_PATH):
             return await self._receive_upload(self._folder, exchange)
         has_route = method in self._routes.get(path, ())
-        if has_route and (method, path) == ("POST", PHOTO_PATH):
+        if has_route and method == "POST" and path in PHOTO_PATHS:
             return await self._answer_photo(exchange)
         account, body = "", b""
         if has_route and path in ROUTES_WITH_KEY and not exchange.has_many_keys():
@@ -161,13 +160,13 @@ class ServerApp:
                 request, account=key.account_id, client=exchange.client()
             )
         exchange.is_logged = True
-        if reply.status == HTTPStatus.UNAUTHORIZED:
+        if reply.status in REJECTED_KEY:
             self._known_keys.forget(key)
         return reply
 
     async def _require_key(self, exchange: Exchange) -> ApiKey:
         """Return the key if the store knows it; otherwise the body is not read."""
-        key = keys.parse(exchange.header(b"apikey"))
+        key = keys.parse(exchange.header(exchange.key_header))
         await self._known_keys.require(key)
         exchange.connection.mark_known_key()
         exchange.owner = f"account {key.account_id}"
@@ -176,8 +175,9 @@ class ServerApp:
     async def _read_photo(self, exchange: Exchange, key: ApiKey, lease: Lease) -> bytes:
         """Return the body, or as much of it as the handler needs to reject it."""
         body, received = exchange.body, bytearray()
-        is_form = exchange.header(b"content-type").lower().startswith("multipart/form-data")
-        if body.declared_bytes > self._max_body_bytes or not is_form:
+        content_type = exchange.header(b"content-type").lower()
+        is_read = is_removebg(exchange.path) or content_type.startswith("multipart/form-data")
+        if body.declared_bytes > self._max_body_bytes or not is_read:
             return b""
         max_bytes = self._max_body_bytes + 1
         with self._receive_one(key.account_id):

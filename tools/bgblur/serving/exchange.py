@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from bgblur.serving.body import Body, header
 from bgblur.serving.budgets import ResultBudget
 from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, to_reply, to_request
 from blur.api import response
+from blur.api.removebg.errors import error_document
+from blur.api.removebg.paths import key_header
 from blur.clock import now
 
 if TYPE_CHECKING:
@@ -64,14 +67,23 @@ class Exchange:
         """Return the first header with that name, or an empty text."""
         return header(self.scope, name).decode("latin-1")
 
+    @property
+    def key_header(self) -> bytes:
+        """The name of the header with the API key, in lower case."""
+        return key_header(self.path).lower().encode()
+
     def has_many_keys(self) -> bool:
-        """Return whether the request has more than one `ApiKey` header."""
+        """Return whether the request has more than one header with an API key."""
         headers: HeaderPairs = self.scope["headers"]
-        return sum(name == b"apikey" for name, _ in headers) > 1
+        return sum(name == self.key_header for name, _ in headers) > 1
 
     def request(self, body: bytes = b"") -> Request:
         """Return the request with this body."""
         return to_request(self.scope, body, request_id=self.request_id)
+
+    def error_reply(self, error: ApiError) -> Reply:
+        """Return an error of the API as the response, in the format of the path."""
+        return error_reply(error, self.request_id, path=self.path)
 
     def client(self) -> ClientState:
         """Return the state of the client, which is watched from now on.
@@ -121,7 +133,12 @@ class ResponseSender:
             await send({"type": "http.response.body"})
 
 
-def error_reply(error: ApiError, request_id: str, *, path: str = "") -> Reply:
-    """Return an error of the API as an HTTP response to a request for this path."""
-    sent = response.error_response(error, f"req_{request_id}", path=path, now_us=now())
+def error_reply(error: ApiError, request_id: str, *, path: str | None) -> Reply:
+    """Return an error of the API as an HTTP response, in the format of the path.
+
+    Without a path, because the request could not be read, the response is in both formats.
+    """
+    sent = response.error_response(error, f"req_{request_id}", path=path or "", now_us=now())
+    if path is None:
+        sent.body = json.dumps({**json.loads(str(sent.body)), **error_document(error)})
     return to_reply(response.proxy_response(sent))

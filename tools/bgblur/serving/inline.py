@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from bgblur.serving.proxy import InvocationContext, to_event, to_reply
+from blur.api.removebg.paths import ACCOUNT_PATH
 from blur.errors import LostError, UnavailableError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bgblur.serving.worker_pool import WorkerPool
 
 Handler = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
-STORE_PATHS = frozenset({"/v2/account", "/v2/uploads"})
+STORE_PATHS = frozenset({"/v2/account", "/v2/uploads", ACCOUNT_PATH})
 """The routes that use the accounts."""
 ACCOUNT_TIMEOUT_S = 10
 """The time limit for one account call; the stores have their own limit of a few seconds."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bgblur.serving.proxy import Reply
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""Upper bounds of the histograms' buckets: from a error_reply to the longest photo."""
+"""Upper bounds of the histograms' buckets: from an error response to the longest photo."""
 MAX_ERROR_BYTES = 10_000
 
 
@@ -80,7 +80,7 @@ class ServerMetrics:
         for name, value in reply.headers:
             match name:
                 case b"x-credits-charged":
-                    self._credits.inc(int(value))
+                    self._credits.inc(float(value))
                 case b"server-timing":
                     self._observe_steps(value.decode("latin-1"))
 
@@ -116,6 +116,8 @@ def _error_code(reply: Reply) -> str:
     if reply.status < HTTPStatus.BAD_REQUEST or len(reply.body) > MAX_ERROR_BYTES:
         return ""
     try:
-        return str(json.loads(reply.body)["error"]["code"])
-    except (ValueError, KeyError, TypeError):
+        document = json.loads(reply.body)
+        error = document["error"] if "error" in document else document["errors"][0]
+        return str(error["code"])
+    except (ValueError, KeyError, TypeError, IndexError):
         return ""

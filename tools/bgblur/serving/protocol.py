@@ -231,9 +231,9 @@ class Protocol(H11Protocol):
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.close()
             return
-        request_id = str(uuid.uuid4())
-        log_response(request_id=request_id, status=int(error.status), code=error.code)
-        reply = error_reply(error, request_id)
+        path = self.scope["path"] if self.is_answering else None
+        reply = error_reply(error, request_id := str(uuid.uuid4()), path=path)
+        log_response(request_id=request_id, status=reply.status, code=error.code)
         self._observe(UNROUTED, reply, 0.0)
         self.transport.write(self._http.reply_bytes(reply))
         if not lingers:

@@ -27,11 +27,17 @@ ROUTES = {
     "/v2/rembg/blur": ("POST",),
     "/v2/account": ("GET",),
     "/v2/uploads": ("POST",),
+    "/v1.0/removebg": ("POST",),
+    "/v1.0/account": ("GET",),
     "/health": ("GET",),
 }
 
 
 KEY = (b"apikey", make.FUNDED.encode())
+
+
+X_KEY = (b"x-api-key", make.FUNDED.encode())
+"""The same key in the header of remove.bg's routes."""
 
 
 FORM = (b"content-type", b"multipart/form-data; boundary=b")

@@ -63,6 +63,20 @@ def test_credits_and_the_seconds_of_each_step_are_added_up(metrics: ServerMetric
     assert found["bgblur_step_seconds_sum", "matte"] == pytest.approx(3.0)
 
 
+def test_quarters_of_a_credit_are_added_up(metrics: ServerMetrics) -> None:
+    for charged in (b"0.25", b"1", b"0"):
+        metrics.observe("/v1.0/removebg", Reply(200, [(b"x-credits-charged", charged)], b""), 1.0)
+    assert samples(metrics)["bgblur_credits_charged_total",] == 1.25
+
+
+def test_an_error_in_the_format_of_remove_bg_is_counted_with_its_code(
+    metrics: ServerMetrics,
+) -> None:
+    body = b'{"errors": [{"title": "API Key invalid", "code": "auth_failed"}]}'
+    metrics.observe("/v1.0/removebg", Reply(403, [], body), 0.0)
+    assert samples(metrics)["bgblur_answers_total", "/v1.0/removebg", "403", "auth_failed"] == 1
+
+
 def test_the_state_of_the_pool_is_read_for_each_scrape() -> None:
     states = iter([PoolState(2, 1, 3)] * 3 + [PoolState(1, 0, 0)] * 3)
     metrics = ServerMetrics(lambda: next(states))
@@ -72,7 +86,9 @@ def test_the_state_of_the_pool_is_read_for_each_scrape() -> None:
     assert [second[name,] for name in names] == [1, 0, 0]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": 1}', b"\xff" * 20_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"error": 1}', b'{"errors": []}', b"\xff" * 20_000]
+)
 def test_an_error_without_a_code_is_counted_without_one(
     body: bytes, metrics: ServerMetrics
 ) -> None:

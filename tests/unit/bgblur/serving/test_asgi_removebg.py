@@ -1,0 +1,165 @@
+"""The routes of remove.bg: the header of the key, the bodies, the format of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from events import make
+from tests.unit.bgblur.serving.fakes import (
+    FORM,
+    KEY,
+    MAX_BYTES,
+    X_KEY,
+    Client,
+    Harness,
+    Keys,
+    Pool,
+)
+
+from bgblur.serving import asgi
+from bgblur.serving.proxy import Reply
+from blur.accounts import keys
+from blur.errors import InvalidApiKeyError, LostError, OverloadedError, UnavailableError
+
+PATHS = ("/v1.0/removebg", "/v1.0/removebg/")
+ACCOUNT = keys.parse(make.FUNDED).account_id
+
+
+def errors_of(client: Client) -> dict[str, Any]:
+    """Return the only error in remove.bg's format."""
+    document = json.loads(client.content)
+    assert set(document) == {"errors"}
+    (error,) = document["errors"]
+    assert all(type(value) is str for value in error.values())
+    return dict(error)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "content_type",
+    [b"multipart/form-data; boundary=b", b"application/x-www-form-urlencoded", b"application/json"],
+)
+def test_each_kind_of_body_goes_to_the_pool_with_the_account_of_the_key(
+    path: str, content_type: bytes
+) -> None:
+    harness = Harness()
+    headers = (X_KEY, (b"content-type", content_type))
+    client = harness(Client(b"abc", b"defg"), *headers, path=path, length=7)
+    assert (client.status, client.content) == (200, b"7 bytes")
+    assert client.connection.events == ["known key"]
+    assert harness.pool.answered == [(ACCOUNT, 7)]
+    assert harness.pool.asked_for == [ACCOUNT]
+
+
+def test_the_account_route_is_queued_by_account() -> None:
+    harness = Harness()
+    harness(Client(), X_KEY, method="GET", path="/v1.0/account")
+    assert harness.inline.answered == [(ACCOUNT, 0)]
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1.0/removebg"), ("GET", "/v1.0/account")])
+def test_a_request_with_two_keys_goes_to_the_handler_that_rejects_it(
+    method: str, path: str
+) -> None:
+    harness = Harness()
+    harness(Client(b"abc"), X_KEY, X_KEY, FORM, method=method, path=path, length=3)
+    assert harness.inline.answered == [("", 0)]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/v1.0/account"])
+def test_the_key_is_in_the_header_of_remove_bg_only(path: str) -> None:
+    method = "GET" if path.endswith("account") else "POST"
+    client = Harness()(Client(bytes(90_000)), KEY, FORM, method=method, path=path, length=90_000)
+    assert client.status == 403
+    assert errors_of(client) == {"title": "API Key invalid", "code": "auth_failed"}
+    assert "listened" not in client.log
+
+
+def test_the_header_of_remove_bg_is_not_read_on_other_routes() -> None:
+    client = Harness()(Client(bytes(90_000)), X_KEY, FORM, length=90_000)
+    assert (client.status, client.error["code"]) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    ("harness", "headers", "status", "title"),
+    [
+        (Harness(), (FORM,), 403, "API Key invalid"),
+        (Harness(), ((b"x-api-key", b"bb_live_x"), FORM), 403, "API Key invalid"),
+        (Harness(keys=Keys(InvalidApiKeyError())), (X_KEY, FORM), 403, "API Key invalid"),
+        (
+            Harness(keys=Keys(UnavailableError("", retry_after_s=1))),
+            (X_KEY, FORM),
+            503,
+            "Temporarily unavailable",
+        ),
+        (Harness(Pool(is_full=True)), (X_KEY, FORM), 503, "Overloaded"),
+    ],
+)
+def test_a_rejected_request_gets_its_response_before_its_body_is_read(
+    harness: Harness, headers: tuple[tuple[bytes, bytes], ...], status: int, title: str
+) -> None:
+    client = harness(Client(bytes(90_000)), *headers, path=PATHS[0], length=90_000)
+    assert (client.status, errors_of(client)["title"]) == (status, title)
+    assert client.headers[b"connection"] == b"close"
+    assert "listened" not in client.log
+    assert client.headers.get(b"retry-after", b"1").isdigit()
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (ZeroDivisionError("a secret"), 500),
+        (asyncio.CancelledError(), 500),
+        (LostError(), 500),
+        (OverloadedError(retry_after_s=7), 503),
+    ],
+)
+@pytest.mark.parametrize("path", [*PATHS, "/v1.0/account"])
+def test_each_error_of_the_server_is_in_the_format_of_remove_bg(
+    failure: BaseException, status: int, path: str
+) -> None:
+    method = "GET" if path.endswith("account") else "POST"
+    harness = Harness(Pool(failure), Pool(failure))
+    client = harness(Client(b"abc"), X_KEY, FORM, method=method, path=path, length=3)
+    assert client.status == status
+    assert errors_of(client)["title"]
+    assert b"secret" not in client.content
+
+
+def test_a_body_that_is_too_large_is_not_kept() -> None:
+    length = MAX_BYTES + 1
+    client = Harness()(Client(bytes(length)), X_KEY, FORM, path=PATHS[0], length=length)
+    assert client.content == b"0 bytes"
+
+
+def test_the_number_of_bodies_of_an_account_is_limited_on_all_routes_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)
+    client = Harness()(Client(b"abc"), X_KEY, FORM, path=PATHS[0], length=3)
+    assert (client.status, errors_of(client)["code"]) == (503, "overloaded")
+
+
+def test_a_key_that_a_worker_rejects_with_403_is_looked_up_again() -> None:
+    harness = Harness(Pool(reply=Reply(403, [], b"")))
+    harness(Client(b"abc"), X_KEY, FORM, path=PATHS[0], length=3)
+    assert harness.keys.forgotten == [keys.parse(make.FUNDED).digest]
+
+
+def test_a_large_result_is_sent_inline_and_counts_in_the_memory_for_responses() -> None:
+    picture = bytes(range(256)) * 40_000  # 10 MB
+    harness = Harness(Pool(reply=Reply(200, [(b"content-type", b"image/png")], picture)))
+    client = harness(Client(b"abc"), X_KEY, FORM, path=PATHS[0], length=3)
+    assert (client.status, client.content) == (200, picture)
+    assert b"location" not in client.headers
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/v1.0/account"])
+def test_the_routes_are_labels_in_metrics(path: str) -> None:
+    method = "GET" if path.endswith("account") else "POST"
+    harness = Harness()
+    harness(Client(), method=method, path=path)
+    assert harness.observed == [(path.rstrip("/"), 403)]
