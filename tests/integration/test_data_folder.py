@@ -33,6 +33,8 @@ CHANGING = [
     ["keys", "revoke", "PREFIX", "--yes"],
 ]
 
+REMOVEBG_LINE = r"^remove\.bg clients: set the API address to (\S+) and the key to (.+)$"
+
 
 def call(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     ours = {name: text for name, text in os.environ.items() if not name.startswith("BLUR_")}
@@ -133,6 +135,18 @@ def test_the_demo_key_belongs_to_its_accounts(tmp_path: Path, model_dir: Path) -
         assert stat.S_IMODE((tmp_path / f"{name}.demo-key").stat().st_mode) == 0o600
     assert len(set(issued.values())) == 2
     assert not (tmp_path / "var").exists()
+
+
+def test_the_values_for_clients_of_remove_bg_are_printed(tmp_path: Path, model_dir: Path) -> None:
+    env = environment(tmp_path, model_dir)
+    with running(tmp_path, env, "--demo") as server:
+        printed = server.out.read_text()
+        [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
+        [(address, printed_key)] = re.findall(REMOVEBG_LINE, printed, re.MULTILINE)
+        assert (address, printed_key) == (f"{server.url}/v1.0", key)
+    with running(tmp_path, env | {"BLUR_PUBLIC_URL": "https://api.example/"}) as server:
+        [(address, printed_key)] = re.findall(REMOVEBG_LINE, server.out.read_text(), re.MULTILINE)
+    assert (address, printed_key) == ("https://api.example/v1.0", "a key of this server")
 
 
 def test_the_printed_link_has_a_code_for_the_key(tmp_path: Path, model_dir: Path) -> None:

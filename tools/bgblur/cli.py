@@ -84,7 +84,10 @@ def serve(  # noqa: PLR0913 - one for each option
     *,
     with_demo: bool,
 ) -> None:
-    """Serve the API on this machine until Ctrl-C or SIGTERM."""
+    """Serve the API on this machine until Ctrl-C or SIGTERM.
+
+    Clients of remove.bg work too: set their API address to this server's, followed by /v1.0.
+    """
     # Imported here, because loading the model's runtime takes time.
     from bgblur.serving import server  # noqa: PLC0415
     from bgblur.serving.listening import ListenError, explain  # noqa: PLC0415
@@ -132,6 +135,14 @@ def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
         click.echo(f"\nOpen:      {url}/#code={links.issue(key)}")
         click.echo(f"           (has the demo key; works once, within {TTL_S // 60} minutes)")
         click.echo(f"Demo key:  {key}\nTry it:    {demo.curl_line(key, url)}\n")
-    click.echo(f"Accounts:  {accounts_location(load_settings().accounts)}")
+    settings = load_settings()
+    click.echo(removebg_line(settings.public_url.rstrip("/") or url, key))
+    click.echo(f"Accounts:  {accounts_location(settings.accounts)}")
     if not key:
         click.echo("New key:   bgblur keys issue --credits 500 (in another terminal)")
+
+
+def removebg_line(url: str, key: str | None) -> str:
+    """Return the two values to change in a client of remove.bg."""
+    key_text = key or "a key of this server"
+    return f"remove.bg clients: set the API address to {url}/v1.0 and the key to {key_text}"
