@@ -28,8 +28,9 @@ from blur.imaging.matting.models import get_model_spec
 from blur.imaging.matting.session import PEOPLE_MISSING, open_model, open_people_model
 from blur.imaging.strips import set_thread_count
 from blur.service import BlurService
-from blur.storage.large_files import Results, Uploads
+from blur.storage.large_results import Results
 from blur.storage.location import open_storage
+from blur.storage.owned_uploads import Uploads
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant

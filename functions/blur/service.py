@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from blur.imaging.encode.encoder import EncodedImage
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
-    from blur.storage.large_files import Results
+    from blur.storage.large_results import Results
     from blur.storage.ports import Link
     from blur.timing import Deadline
 

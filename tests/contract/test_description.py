@@ -27,7 +27,7 @@ from .conftest import EVENTS
 
 if TYPE_CHECKING:
     from blur.service import BlurService
-    from blur.storage.large_files import Uploads
+    from blur.storage.owned_uploads import Uploads
 
     from .conftest import Call
 

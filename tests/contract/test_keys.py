@@ -19,7 +19,7 @@ from blur.app import routes
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import open_model
 from blur.service import BlurService
-from blur.storage.large_files import Results
+from blur.storage.large_results import Results
 
 from .conftest import ApiResponse
 

@@ -25,7 +25,7 @@ from blur.accounts import keys
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.settings import Settings
-from blur.storage.large_files import upload_name
+from blur.storage.owned_uploads import upload_name
 
 if TYPE_CHECKING:
     from tests.integration.storage.s3_server import S3Server

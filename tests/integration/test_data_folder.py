@@ -14,7 +14,7 @@ import pytest
 import requests
 from tests.integration.running import BGBLUR, environment, running
 
-from bgblur import embedded
+from bgblur import local_settings
 
 READING = [
     ["accounts", "list"],
@@ -74,8 +74,8 @@ def test_issuing_a_key_prints_the_database_file(words: list[str], tmp_path: Path
 def checkout(tmp_path: Path) -> Path:
     """Return a copy of the commands, with the structure of a checkout."""
     root = tmp_path / "checkout"
-    shutil.copytree(embedded.CHECKOUT / "tools" / "bgblur", root / "tools" / "bgblur")
-    shutil.copy(embedded.CHECKOUT / "pyproject.toml", root)
+    shutil.copytree(local_settings.CHECKOUT / "tools" / "bgblur", root / "tools" / "bgblur")
+    shutil.copy(local_settings.CHECKOUT / "pyproject.toml", root)
     return root
 
 
@@ -104,15 +104,15 @@ def test_the_default_database_does_not_depend_on_the_current_folder(
 def test_without_a_usable_xdg_data_home_the_home_folder_is_used(
     home: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "CHECKOUT", Path("/nowhere"))
+    monkeypatch.setattr(local_settings, "CHECKOUT", Path("/nowhere"))
     monkeypatch.setenv("HOME", "/home/someone")
     environ = {"XDG_DATA_HOME": home} if home else {}
     expected = Path("/home/someone/.local/share/background-blur")
-    assert embedded.data_folder(environ) == expected
-    settings = embedded.settings({"BLUR_SITE_DIR": "/site", **environ})
+    assert local_settings.data_folder(environ) == expected
+    settings = local_settings.settings({"BLUR_SITE_DIR": "/site", **environ})
     assert settings.accounts == f"sqlite:{expected}/accounts.db"
     assert settings.media == f"folder:{expected}/media"
-    assert embedded.settings({"BLUR_ACCOUNTS": "dynamodb:t"}).accounts == "dynamodb:t"
+    assert local_settings.settings({"BLUR_ACCOUNTS": "dynamodb:t"}).accounts == "dynamodb:t"
 
 
 @pytest.mark.parametrize("words", [[], ["accounts"], ["keys"], ["serve"]], ids=str)

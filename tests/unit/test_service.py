@@ -34,7 +34,7 @@ from blur.imaging.pipeline import blur_photo
 from blur.parameter_errors import InvalidRadiusError
 from blur.service import STEPS, BlurRequest, BlurService
 from blur.skew import CLOCK_SKEW_S
-from blur.storage.large_files import Results
+from blur.storage.large_results import Results
 from blur.storage.ports import Link
 from blur.timing import TOTAL
 

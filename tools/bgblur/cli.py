@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bgblur import demo, embedded
+from bgblur import demo, local_settings
 from bgblur.account_commands import accounts
 from bgblur.arguments import ADDRESS
 from bgblur.blurring.command import blur
@@ -118,7 +118,7 @@ def serve(  # noqa: PLR0913 - one for each option
 def _demo_key(settings: Settings) -> str:
     limit = RateLimit(settings.rate_per_minute, settings.rate_burst)
     with open_admin(creates=True) as admin:
-        key_file = demo.key_file(settings.accounts, embedded.data_folder(os.environ))
+        key_file = demo.key_file(settings.accounts, local_settings.data_folder(os.environ))
         return demo.demo_key(admin, key_file, limit=limit)
 
 

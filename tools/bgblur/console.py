@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bgblur import embedded
+from bgblur import local_settings
 from bgblur.printable import printable
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.admin_errors import AccountAdminError
@@ -39,7 +39,7 @@ UNLIMITED_CELLS = 10_000
 def load_settings() -> Settings:
     """Read the settings from the environment; exit with an error if one is invalid."""
     try:
-        return embedded.settings(os.environ)
+        return local_settings.settings(os.environ)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bgblur.embedded import site
+from bgblur.local_settings import site
 from blur.accounts import keys
 from blur.accounts.admin_errors import UnknownAccountError
 from blur.accounts.model import EntryKind, KeyKind

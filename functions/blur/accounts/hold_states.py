@@ -1,4 +1,7 @@
-r"""The life of a hold: the one table that both stores apply and the tests of the ledger read.
+r"""The life of a hold: the table that both stores implement and the tests of the ledger read.
+
+If the process dies, its hold stays HELD until it expires; the account's next use then returns the
+price (`sqlite/holds.py` and `dynamo/holds.py`, `release_expired`).
 
     reserve --> HELD --settle--> SETTLED     the price is charged
                     \--refund--> REFUNDED    the price is back in the balance, at once

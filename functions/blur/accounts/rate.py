@@ -81,16 +81,16 @@ def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket |
 def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
     """Return the bucket as if an accepted request had counted for `requests` more.
 
-    TAT moves to `horizon_us` at most, so that one call does not block its key for long.
+    TAT moves to `max_ahead_us` at most, so that one call does not block its key for long.
     """
-    now_us, horizon = bucket_time(bucket, now_us), horizon_us(limit)
-    shift_us = min(requests * interval_us(limit), horizon, now_us + horizon - bucket.tat_us)
+    now_us, max_ahead = bucket_time(bucket, now_us), max_ahead_us(limit)
+    shift_us = min(requests * interval_us(limit), max_ahead, now_us + max_ahead - bucket.tat_us)
     if shift_us <= 0:
         return bucket
     return Bucket(bucket.tat_us + shift_us, bucket.allow_us + shift_us, bucket.last_us)
 
 
-def horizon_us(limit: RateLimit) -> int:
+def max_ahead_us(limit: RateLimit) -> int:
     """Return how far TAT can be ahead of the last request, with a burst and its weight."""
     return 2 * limit.burst * interval_us(limit)
 

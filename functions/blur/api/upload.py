@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from blur.api.request import HttpRequest
-    from blur.storage.large_files import PresignedUpload
+    from blur.storage.owned_uploads import PresignedUpload
 
 MAX_BODY_BYTES = 10_000
 MAX_FIELDS = 20

@@ -1,7 +1,8 @@
 """Signed tokens for uploads to a folder: one file, of one type and size, for a limited time.
 
 They correspond to the signed POST policies of a bucket. itsdangerous signs them with
-HMAC-SHA256; the salt keeps a signature for another purpose from being used as a token.
+HMAC-SHA256; the salt keeps a signature for another purpose from being used as a token. A token
+does not name an API key: `owned_uploads` decides who can use an upload.
 """
 
 from __future__ import annotations

@@ -258,7 +258,7 @@ def test_no_weight_blocks_a_key_for_longer_than_two_bursts(
         assert heavier.tat_us >= bucket.tat_us
         assert heavier.tat_us - heavier.allow_us == bucket.tat_us - bucket.allow_us
         bucket = heavier
-        assert bucket.tat_us <= now_us + rate.horizon_us(limit)
+        assert bucket.tat_us <= now_us + rate.max_ahead_us(limit)
 
 
 @given(limits, st.integers(1, 20), st.integers(0, 20))

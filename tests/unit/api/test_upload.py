@@ -11,7 +11,7 @@ from blur.api.request import HttpRequest
 from blur.api.upload import read_upload, upload_document
 from blur.errors import ImageTooLargeError, InvalidRequestError
 from blur.parameter_errors import InvalidBytesError, InvalidContentTypeError
-from blur.storage.large_files import PresignedUpload
+from blur.storage.owned_uploads import PresignedUpload
 from blur.storage.ports import PresignedForm
 
 JSON = "application/json"

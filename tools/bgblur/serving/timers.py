@@ -1,4 +1,7 @@
-"""The time limits of a connection, and a timer for them."""
+"""The time limits for a request's head and for writing, and a timer.
+
+`body` limits the time of a request's body, and `half_close` that of a connection's end.
+"""
 
 from __future__ import annotations
 

@@ -186,5 +186,5 @@ class DynamoAccountStore:
     def _status_after(
         self, table: DynamoTable, hold: Hold, item: Item, charged: int, now_us: Instant
     ) -> AccountStatus:
-        item = holds.compact(table, hold.account_id, item, now_us)
+        item = holds.release_expired(table, hold.account_id, item, now_us)
         return status_of(item, hold.key_digest, charged, self._limiter.us(now_us))

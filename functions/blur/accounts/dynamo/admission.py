@@ -88,8 +88,10 @@ def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = N
             if hold and balance is not None:
                 left = rate_limit_status_of(item, check.key_digest, CALLS, check.limiter_us)
                 raise InsufficientCreditsError(hold.price, AccountStatus(0, balance, left))
-            return holds.compact(table, check.account_id, item, check.now_us)
-        item = _authenticated(holds.compact(table, check.account_id, item, check.now_us), check)
+            return holds.release_expired(table, check.account_id, item, check.now_us)
+        item = _authenticated(
+            holds.release_expired(table, check.account_id, item, check.now_us), check
+        )
         if hold and holds.state_of(item, hold.hold_id):
             return item
         bucket = bucket_of(item, check.key_digest, check.bucket)

@@ -120,8 +120,8 @@ def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | Non
     return item
 
 
-def compact(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Release expired holds, drop old tombstones and ended keys; return the item after that."""
+def release_expired(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
+    """Release expired holds, and delete old tombstones and ended keys; return the new item."""
     while update := _compaction(item, now_us):
         try:
             item = table.update(schema.account_key(account_id), update)

@@ -168,7 +168,7 @@ def _account_item(table: DynamoTable, account_id: str, now_us: Instant) -> Item:
     """
     check_account(account_id)
     item = require_account(table.get(schema.account_key(account_id)), account_id)
-    return holds.compact(table, account_id, item, now_us)
+    return holds.release_expired(table, account_id, item, now_us)
 
 
 def _entry_items(table: DynamoTable, account_id: str) -> Iterator[Item]:

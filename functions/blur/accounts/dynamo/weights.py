@@ -45,8 +45,8 @@ def additions(key_digest: str, weight: Weight | None, now_us: Instant) -> Iterat
     """Yield the additions to an update, to be tried until the conditions of one succeed."""
     if weight:
         limit = weight.limit
-        bound_us = now_us + rate.horizon_us(limit)
-        shift_us = min(weight.requests * rate.interval_us(limit), rate.horizon_us(limit))
+        bound_us = now_us + rate.max_ahead_us(limit)
+        shift_us = min(weight.requests * rate.interval_us(limit), rate.max_ahead_us(limit))
 
         def add_all(update: Expressions) -> None:
             tat, allow = _bucket(update, key_digest, weight)

@@ -1,5 +1,7 @@
 """Decode PNG: the decoder gets the chunks with pixels; this module reads the colour information.
 
+`colour_space` applies the gamma and the primaries.
+
 Like libpng, this ignores ancillary chunks whose CRC, length or contents are invalid (PNG, third
 edition, 13.2 and 5.4). Text chunks are never read.
 """

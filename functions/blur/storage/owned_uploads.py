@@ -1,4 +1,4 @@
-"""Uploads, and results that do not fit in a response; `api.response` redirects to these (303)."""
+"""Uploads, each owned by the API key that asked for it: no other key can use one."""
 
 from __future__ import annotations
 
@@ -10,41 +10,9 @@ from typing import TYPE_CHECKING
 from blur.errors import ImageTooLargeError
 
 if TYPE_CHECKING:
-    from blur.storage.ports import Link, PresignedForm, ResultStore, UploadStore
+    from blur.storage.ports import PresignedForm, UploadStore
 
-RESULTS = "results/"
 UPLOADS = "uploads/"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
-    """Decides which results are stored; no result is made smaller so that it fits inline."""
-
-    store: ResultStore | None
-    """None: responses have no size limit, and every result is inline."""
-    max_inline_bytes: int
-    """The largest file whose whole proxy response fits."""
-    new_name: Callable[[], str]
-    """Return a random name that cannot be guessed: the link is all that a download needs."""
-
-    def store_if_large(
-        self, data: bytes, *, content_type: str, file_name: str, now_us: int
-    ) -> Link | None:
-        """Store a result that is too large for a response; return None for one that fits.
-
-        Raises:
-            UnavailableError: the result is too large and the storage is unavailable.
-
-        """
-        if self.store is None or len(data) <= self.max_inline_bytes:
-            return None
-        return self.store.put(
-            RESULTS + self.new_name(),
-            data,
-            content_type=content_type,
-            file_name=file_name,
-            now_us=now_us,
-        )
 
 
 @dataclass(frozen=True, slots=True)

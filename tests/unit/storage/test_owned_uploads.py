@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from blur import app
 from blur.settings import Settings
 from blur.storage.folder import UPLOAD_PATH, FolderStore
-from blur.storage.large_files import Uploads, upload_name
+from blur.storage.owned_uploads import Uploads, upload_name
 
 if TYPE_CHECKING:
     from pathlib import Path
