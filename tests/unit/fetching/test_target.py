@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blur.fetching.errors import InvalidUrlError
 from blur.fetching.target import MAX_CHARS, Target, parse_target
@@ -68,6 +70,32 @@ def test_a_url_is_split_into_the_parts_of_a_request(
 def test_another_url_is_rejected_with_the_reason(url: str, message: str) -> None:
     with pytest.raises(InvalidUrlError, match=message):
         parse_target(url)
+
+
+HOSTS = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
+    ["a.example", "127.0.0.1", "[::1]", "0x7f.1", "a@b", "a:b@c.example", "[fe80::1%25lo]"]
+)
+
+
+@given(
+    st.sampled_from(["http://", "HTTPS://", "http:", "//", "ftp://", ""]),
+    HOSTS,
+    st.sampled_from(["", ":80", ":443", ":0", ":", ":8080", ":x"]),
+    st.text(st.characters(codec="utf-8"), max_size=30),
+)
+def test_any_text_is_a_target_that_fits_into_a_request_or_is_rejected(
+    scheme: str, host: str, port: str, rest: str
+) -> None:
+    try:
+        target = parse_target(scheme + host + port + rest)
+    except InvalidUrlError:
+        return
+    assert target.scheme in {"http", "https"}
+    assert target.port in {80, 443}
+    assert target.path.startswith("/")
+    for part in (target.path, target.authority):
+        assert not any(character.isspace() or ord(character) < 0x20 for character in part)
+        part.encode("ascii")
 
 
 def test_the_repr_of_a_target_shows_nothing_of_its_url() -> None:
