@@ -22,6 +22,7 @@ from blur.accounts.model import EntryKind, KeyRecord, LedgerEntry
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.clock import now
+from blur.credits import whole
 from blur.imaging.pipeline import STEPS
 from blur.settings import Settings
 
@@ -73,7 +74,7 @@ def fund(path: Path) -> None:
     """Give the sample events' customer enough credits."""
     key, at_us, store = keys.parse(make.FUNDED), now(), SqliteAccountStore(path)
     store.create_account(key.account_id, "bench", now_us=at_us)
-    entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, 10_000, at_us)
+    entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, whole(10_000), at_us)
     store.append_entry(entry)
     limit = RateLimit(per_minute=60_000, burst=10_000)
     store.add_key(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blur.credits import Credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class RateLimitStatus:
 class AccountStatus:
     """The account and the rate limit of its key after a call, for the response's headers."""
 
-    credits_charged: int | None
+    credits_charged: Credits | None
     """None if the charge was sent but not confirmed, so it is unknown."""
-    credits_left: int
+    credits_left: Credits
     rate: RateLimitStatus

@@ -6,9 +6,11 @@ key and `datetime`.
 
 from __future__ import annotations
 
-MAX_CREDITS = 10**12
-"""Credits of one ledger entry."""
-MAX_PRICE = 10**6
+from blur.credits import whole
+
+MAX_CREDITS = whole(10**12)
+"""The largest amount of one ledger entry."""
+MAX_PRICE = whole(10**6)
 MAX_PER_MINUTE = 60_000_000
 """Requests a minute. GCRA counts in microseconds, and this is one request for each."""
 MAX_BURST = 10_000_000

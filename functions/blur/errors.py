@@ -9,10 +9,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
+from blur.credits import ONE, format_credits
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from blur.account_status import AccountStatus
+    from blur.credits import Credits
 
 
 class ApiError(Exception):
@@ -88,10 +91,10 @@ class InsufficientCreditsError(ApiError):
 
     status, code = HTTPStatus.PAYMENT_REQUIRED, "insufficient_credits"
 
-    def __init__(self, price: int, account_status: AccountStatus) -> None:
+    def __init__(self, price: Credits, account_status: AccountStatus) -> None:
         """Put the price and the balance into the message."""
-        credits_ = "1 credit" if price == 1 else f"{price} credits"
-        left = account_status.credits_left
+        credits_ = "1 credit" if price == ONE else f"{format_credits(price)} credits"
+        left = format_credits(account_status.credits_left)
         message = f"This call costs {credits_}; the account has {left} left."
         super().__init__(message, account_status=account_status)
 

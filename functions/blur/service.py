@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from blur.accounts import idempotency
 from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind, Weight
+from blur.credits import ZERO, Credits
 from blur.errors import ApiError
 from blur.imaging import pipeline
 from blur.imaging.pipeline import BlurredPhoto, blur_photo
@@ -76,7 +77,7 @@ class BlurService:
     people: Callable[[], Predictor | None] = lambda: None
     """Return the network for people, if it is installed; it is opened once."""
     results: Results
-    price: int
+    price: Credits
     hold_ttl_s: int
     max_pixels: int
     deadline_margin_s: int
@@ -172,7 +173,7 @@ class BlurService:
             hold_id=self.new_hold_id(),
             account_id=key.account_id,
             key_digest=key.digest,
-            price=self.price if key.kind is KeyKind.LIVE else 0,
+            price=self.price if key.kind is KeyKind.LIVE else ZERO,
             expires_us=Instant(self.clock() + self.hold_ttl_s * SECOND_US),
         )
 

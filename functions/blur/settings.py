@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from blur.bounds import MAX_BURST, MAX_HOLD_TTL_S, MAX_PER_MINUTE, MAX_PRICE
+from blur.credits import (
+    NUMBER_OF_CREDITS,
+    ONE,
+    QUARTER,
+    Credits,
+    format_credits,
+    parse_credits,
+)
 from blur.skew import CLOCK_SKEW_S
 
 ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
@@ -33,8 +41,10 @@ _PUBLIC_URL = re.compile(
     r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
 )
 
+PRICES = ("price", "price_preview", "price_person")
+"""The settings that are amounts of credits."""
+
 AT_MOST = {
-    "price": MAX_PRICE,
     "hold_ttl_s": MAX_HOLD_TTL_S,
     "rate_per_minute": MAX_PER_MINUTE,
     "rate_burst": MAX_BURST,
@@ -58,8 +68,12 @@ class Settings:
     """Folder of the ONNX files, where a Lambda layer would mount them."""
     inference_threads: int = 0
     """Threads of one inference; 0 uses every CPU that is available to the process."""
-    price: int = 1
+    price: Credits = ONE
     """Credits for one image."""
+    price_preview: Credits = QUARTER
+    """Credits for a preview: a removed background with `size=preview`, `small` or `regular`."""
+    price_person: Credits | None = None
+    """Credits for an image with `subject=person`; None if it costs `price`."""
     max_pixels: int = 50_000_000
     """Largest image, width times height, read from its header before decoding."""
     max_body_bytes: int = 20_000_000
@@ -99,7 +113,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Reject values that would fail later, in a request."""
-        for name in ("price", "inference_threads", "deadline_margin_s", "connections_per_address"):
+        for name in PRICES:
+            price = getattr(self, name) or 0
+            _require(price >= 0, name, "at least 0")
+            _require(price <= MAX_PRICE, name, f"at most {format_credits(MAX_PRICE)}")
+        for name in ("inference_threads", "deadline_margin_s", "connections_per_address"):
             _require(getattr(self, name) >= 0, name, "at least 0")
         for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "more than 0")
@@ -127,7 +145,7 @@ class Settings:
         values: dict[str, Any] = {}
         for variable in ours:
             field = known[variable]
-            values[field.name] = _parse(environ[variable], type(field.default), variable)
+            values[field.name] = _parse(environ[variable], field, variable)
         settings = cls(**values)
         if ON_LAMBDA in environ:
             settings.require_lambda()
@@ -165,13 +183,24 @@ def variable_of(field_name: str) -> str:
     return f"BLUR_{field_name.upper()}"
 
 
-def _parse(text: str, kind: type, variable: str) -> object:
+def _parse(text: str, field: Field[Any], variable: str) -> object:
+    if not text and field.default is None:
+        return None
+    parse, expected = _parser(field)
     try:
-        return _parse_switch(text) if kind is bool else kind(text)
+        return parse(text)
     except ValueError as error:
-        expected = EXPECTED.get(kind) or f"a valid {kind.__name__}"
         message = f"{variable}={text!r} is not {expected}"
         raise ValueError(message) from error
+
+
+def _parser(field: Field[Any]) -> tuple[Callable[[str], object], str]:
+    """Return the function that parses the field's text, and the name of valid text."""
+    if field.name in PRICES:
+        return parse_credits, NUMBER_OF_CREDITS
+    kind = type(field.default)
+    parse = _parse_switch if kind is bool else kind
+    return parse, EXPECTED.get(kind) or f"a valid {kind.__name__}"
 
 
 def _parse_switch(text: str) -> bool:

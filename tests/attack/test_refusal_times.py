@@ -32,6 +32,7 @@ from blur.accounts.connect import open_account_store
 from blur.accounts.model import Instant, KeyKind
 from blur.app import build_app
 from blur.clock import now
+from blur.credits import ONE
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def keys_in(store: AccountStore) -> Mapping[str, Callable[[], str]]:
     """Issue keys; return a function for each kind of invalid key."""
     then = Instant(now() - 1_000_000)
     admin = AccountAdmin(store, secrets.token_bytes, then)
-    account_id = admin.create_account("refused", credits=1)
+    account_id = admin.create_account("refused", credits=ONE)
     expired, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT, ttl_us=1)
     revoked, record_ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
     store.revoke_key(account_id, record_.digest)

@@ -21,6 +21,7 @@ from blur.accounts.model import EntryKind, Instant, KeyRecord, LedgerEntry
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app
 from blur.clock import now
+from blur.credits import credits_number, whole
 from blur.settings import Settings
 
 EVENTS = Path(make.__file__).parent
@@ -122,7 +123,7 @@ def add_account(
     key = keys.parse(text)
     store.create_account(key.account_id, "fixture", now_us=at_us)
     if granted:
-        entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, granted, at_us)
+        entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, whole(granted), at_us)
         store.append_entry(entry)
     record = KeyRecord(
         key.digest, key.account_id, key.kind, key.prefix, at_us, None, revoked=False, limit=limit
@@ -130,6 +131,7 @@ def add_account(
     store.add_key(record, now_us=at_us)
 
 
-def balance_of(store: SqliteAccountStore, text: str, clock: Clock) -> tuple[int, int]:
+def balance_of(store: SqliteAccountStore, text: str, clock: Clock) -> tuple[float, float]:
+    """Return the credits that can be spent, and the held ones."""
     account = store.read_account(keys.parse(text).account_id, now_us=clock())
-    return account.balance, account.held
+    return credits_number(account.balance), credits_number(account.held)

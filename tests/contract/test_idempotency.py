@@ -11,6 +11,7 @@ from tests.integration.accounts.customer import KeyedForm, begin
 from blur.accounts import keys
 from blur.accounts.idempotency import IdempotencyKey
 from blur.accounts.model import SECOND_US, Hold, Instant
+from blur.credits import ONE
 from blur.skew import CLOCK_SKEW_S, CLOCK_SKEW_US
 
 from .conftest import FUNDS, balance_of
@@ -66,7 +67,7 @@ def test_a_first_call_that_still_runs_is_waited_for(
     key = keys.parse(make.FUNDED)
     order_fingerprint = fingerprint_of_first(call, store, clock)
     expires_us = Instant(clock() + 60 * SECOND_US)
-    hold = Hold("other-process", key.account_id, key.digest, 1, expires_us)
+    hold = Hold("other-process", key.account_id, key.digest, ONE, expires_us)
     begin(store, hold, KeyedForm("order-2", order_fingerprint), now_us=clock())
     response = call(keyed("order-2"))
     assert (response.status, response.error["code"]) == (409, "idempotency_in_progress")

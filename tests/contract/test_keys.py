@@ -16,6 +16,7 @@ from blur.accounts import keys
 from blur.accounts.model import KeyKind
 from blur.api.router import Router
 from blur.app import routes
+from blur.credits import ONE
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import open_model
 from blur.service import BlurService
@@ -60,7 +61,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         store=watched,
         model=lambda: model,
         results=Results(store=None, max_inline_bytes=10**9, new_name=lambda: "name"),
-        price=1,
+        price=ONE,
         hold_ttl_s=60,
         max_pixels=settings.max_pixels,
         deadline_margin_s=0,

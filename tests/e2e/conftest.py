@@ -31,6 +31,7 @@ from blur.accounts.model import (
 )
 from blur.accounts.rate import MINUTE_US
 from blur.clock import now
+from blur.credits import whole
 from blur.errors import InvalidApiKeyError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def other_customer(store: AccountStore, issued: list[str]) -> Customer:
 
 def _new_customer(store: AccountStore, issued: list[str]) -> Customer:
     admin = AccountAdmin(store, secrets.token_bytes, now())
-    account_id = admin.create_account("e2e", credits=3)
+    account_id = admin.create_account("e2e", credits=whole(3))
     text, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
     issued.append(text)
     return Customer(store, account_id, text)
@@ -216,7 +217,7 @@ def _add_account(store: AccountStore, text: str, granted: int, limit: RateLimit)
     store.create_account(key.account_id, "fixture", now_us=at_us)
     if granted:
         store.append_entry(
-            LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, granted, at_us)
+            LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, whole(granted), at_us)
         )
     record = KeyRecord(
         key.digest, key.account_id, key.kind, key.prefix, at_us, None, revoked=False, limit=limit

@@ -15,6 +15,8 @@ import requests
 from events import make
 from PIL import Image
 
+from blur.credits import whole
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Customer
 
@@ -44,7 +46,7 @@ def test_a_photo_is_blurred_and_charged_in_dynamodb(url: str, customer: Customer
     with Image.open(io.BytesIO(answer.content)) as picture:
         assert (picture.format, picture.size) == ("PNG", (192, 192))
     account = customer.account()
-    assert (account.balance, account.held, account.used) == (2, 0, 1)
+    assert (account.balance, account.held, account.used) == (whole(2), 0, whole(1))
 
 
 def test_a_client_without_an_accept_header_gets_the_same_photo(
@@ -81,7 +83,7 @@ def test_an_invalid_field_is_named_and_not_charged(
     answer = post(url, customer.key, **fields)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
     assert answer.json()["error"]["request_id"] == answer.headers["X-Request-Id"]
-    assert customer.account().balance == 3
+    assert customer.account().balance == whole(3)
 
 
 def test_a_photo_without_a_subject_is_refunded(url: str, customer: Customer) -> None:
@@ -94,7 +96,7 @@ def test_a_photo_without_a_subject_is_refunded(url: str, customer: Customer) -> 
     )
     assert answer.status_code == 422
     account = customer.account()
-    assert (account.balance, account.held, account.used) == (3, 0, 0)
+    assert (account.balance, account.held, account.used) == (whole(3), 0, 0)
 
 
 @pytest.mark.parametrize(

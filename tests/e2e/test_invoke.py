@@ -15,6 +15,7 @@ from events import make
 from PIL import Image
 from tests.e2e import machine
 
+from blur.credits import whole
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def test_a_call_near_its_timeout_is_stopped_and_refunded(
     assert (answer["statusCode"], error["code"]) == (503, "temporarily_unavailable")
     assert error["retry_after"] == 1
     account = customer.account()
-    assert (account.balance, account.held) == (3, 0)
+    assert (account.balance, account.held) == (whole(3), 0)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +69,9 @@ def test_the_credit_of_a_killed_call_is_released(
     answer = machine.invoke(event, variables, tmp_path, HoldTtlS=HOLD_TTL_S, **fault)
     assert answer is None
     assert sign in (tmp_path / "invoke.log").read_text()
-    assert (customer.account().balance, customer.account().held) == (2, 1)
+    assert (customer.account().balance, customer.account().held) == (whole(2), whole(1))
     home = customer.account(in_s=HOME_S)
-    assert (home.balance, home.held, home.used) == (3, 0, 0)
+    assert (home.balance, home.held, home.used) == (whole(3), 0, 0)
 
 
 def grainy_photo() -> bytes:

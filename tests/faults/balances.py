@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.integration.accounts.customer import GENEROUS
 from tests.integration.accounts.spending import with_retries
@@ -17,48 +17,63 @@ from blur.accounts.admin import AccountAdmin
 from blur.accounts.audit import differences
 from blur.accounts.model import SECOND_US, Instant, KeyKind
 from blur.clock import now
+from blur.credits import ONE, Credits
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
-    from blur.accounts.model import Account
     from blur.accounts.ports import AccountStore
 
 DAY_US = 24 * 3600 * SECOND_US
 
 
+class Calls(NamedTuple):
+    """The amounts of an account as numbers of calls at the server's price."""
+
+    balance: int
+    held: int
+    used: int
+
+
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """An account, its granted credits, and a key."""
+    """An account with credits for a number of calls, and a key."""
 
     store: AccountStore
     account_id: str
     key: str
     put_in: int
+    price: Credits
 
-    def exact(self, *, at_us: Instant | None = None) -> Account:
-        """Return the account, whose balances add up: balance + held + settled = put in."""
+    def exact(self, *, at_us: Instant | None = None) -> Calls:
+        """Return the amounts, which add up: balance + held + settled = put in."""
         read = partial(self.store.read_account, self.account_id, now_us=at_us or now())
         account = with_retries(read)
-        assert account.balance + account.held + account.used == self.put_in
-        assert account.granted == self.put_in
+        assert account.granted == self.put_in * self.price
         assert list(differences(account, self.store.list_entries(self.account_id))) == []
-        return account
+        calls = Calls(*map(self._calls, (account.balance, account.held, account.used)))
+        assert sum(calls) == self.put_in
+        return calls
+
+    def _calls(self, amount: Credits) -> int:
+        calls, rest = divmod(amount, self.price)
+        assert rest == 0
+        return calls
 
     def settled(self, *, after_s: float) -> int:
-        """Return the total charge after every hold of `after_s` has ended."""
+        """Return the number of charged calls after every hold of `after_s` has ended."""
         late_us = Instant(now() + round(after_s * SECOND_US) + CLOCK_SKEW_US)
         account = self.exact(at_us=late_us)
         assert account.held == 0
         return account.used
 
 
-def open_balances(store: AccountStore, put_in: int = 10_000) -> Balances:
-    """Create an account with these credits and a key without a rate limit."""
-    return with_retries(partial(_opened, store, put_in))
+def open_balances(store: AccountStore, put_in: int = 10_000, *, price: Credits = ONE) -> Balances:
+    """Create an account with credits for so many calls, and a key without a rate limit."""
+    return with_retries(partial(_opened, store, put_in, price))
 
 
-def _opened(store: AccountStore, put_in: int) -> Balances:
+def _opened(store: AccountStore, put_in: int, price: Credits) -> Balances:
     admin = AccountAdmin(store, secrets.token_bytes, now())
-    account_id = admin.create_account("trial", credits=put_in)
+    account_id = admin.create_account("trial", credits=Credits(put_in * price))
     key, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=GENEROUS)
-    return Balances(store, account_id, key, put_in)
+    return Balances(store, account_id, key, put_in, price)

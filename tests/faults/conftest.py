@@ -12,8 +12,11 @@ from tests.faults.disks import tmpfs
 from tests.integration.running import environment
 
 from blur.accounts.connect import open_account_store
+from blur.credits import QUARTER, format_credits
 
 HOLD_TTL_S = 12
+PRICE = QUARTER
+"""The price of the servers of these trials. In trials without a server, a call costs a credit."""
 
 
 @pytest.fixture
@@ -31,6 +34,7 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
     settings = {
         "BLUR_HOLD_TTL_S": str(HOLD_TTL_S),
         "BLUR_DEADLINE_MARGIN_S": "1",
+        "BLUR_PRICE": format_credits(PRICE),
         "BLUR_MEDIA": f"folder:{disk / 'media'}",
     }
     return environment(disk, model_dir, **settings)
@@ -40,5 +44,5 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
 def balances(env: dict[str, str]) -> Iterator[Balances]:
     """An account of that server, read directly from the store."""
     store = open_account_store(env["BLUR_ACCOUNTS"])
-    yield open_balances(store)
+    yield open_balances(store, price=PRICE)
     store.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.balances import open_balances
-from tests.faults.conftest import HOLD_TTL_S
+from tests.faults.conftest import HOLD_TTL_S, PRICE
 from tests.faults.load import UNAVAILABLE, load, summarize_outages
 from tests.faults.responses import PICTURE
 from tests.integration.accounts.dynamodb_local import dynamodb_local
@@ -33,7 +33,7 @@ def test_a_killed_database_loses_no_credit(
         for name, value in database.environ.items():
             monkeypatch.setenv(name, value)
         location = f"dynamodb:{database.create_table('accounts')}"
-        balances = open_balances(open_account_store(location))
+        balances = open_balances(open_account_store(location), price=PRICE)
         with (
             running(tmp_path, {**env, **database.environ, "BLUR_ACCOUNTS": location}) as server,
             load(server.blur_url, balances.key, CLIENTS) as clients,

@@ -33,6 +33,7 @@ from blur.accounts.dynamo.client import open_client
 from blur.accounts.dynamo.items import key_item, new_account
 from blur.accounts.dynamo.values import marshal_item
 from blur.accounts.model import Hold
+from blur.credits import Credits
 from blur.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ BOUND_S = 2.0
 MOST_DELIVERIES = 6
 LIMIT = RateLimit(per_minute=60, burst=10)
 CUSTOMER = Customer("000000000000", "0" * 64)
-HOLD = Hold("hold", CUSTOMER.account_id, CUSTOMER.digest, 1, after(60))
+HOLD = Hold("hold", CUSTOMER.account_id, CUSTOMER.digest, Credits(1), after(60))
 CALLS: dict[str, Callable[[AccountStore], object]] = {
     "reserve": lambda store: store.reserve(CUSTOMER.hold(), now_us=START),
     "append_entry": lambda store: store.append_entry(entry(CUSTOMER.account_id, 1)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.balances import open_balances
-from tests.faults.conftest import HOLD_TTL_S
+from tests.faults.conftest import HOLD_TTL_S, PRICE
 from tests.faults.garbage import faults
 from tests.faults.load import UNAVAILABLE, load, summarize_outages
 from tests.faults.relay import relay
@@ -34,7 +34,7 @@ def test_a_failing_table_under_load_loses_no_credit(
     tmp_path: Path, env: dict[str, str], dynamodb: DynamoDBLocal, dynamodb_table: str
 ) -> None:
     location = f"dynamodb:{dynamodb_table}"
-    balances = open_balances(open_account_store(location))
+    balances = open_balances(open_account_store(location), price=PRICE)
     with relay(dynamodb.endpoint_url) as between:
         there = {**dynamodb.environ, "AWS_ENDPOINT_URL_DYNAMODB": between.url}
         with (

@@ -22,6 +22,7 @@ import requests
 from events import make
 from PIL import Image
 from tests.faults.balances import Balances, open_balances
+from tests.faults.conftest import PRICE
 from tests.faults.processes import workers
 from tests.integration.running import Running, running
 from tests.trials import Part, record
@@ -155,7 +156,7 @@ def test_a_result_whose_client_disconnected_is_charged_only_if_it_is_stored(
     store = open_account_store(env["BLUR_ACCOUNTS"])
     with running(tmp_path, env) as server:
         for header, charged in ((), 0), (("Idempotency-Key: once",), 1):
-            balances = open_balances(store)
+            balances = open_balances(store, price=PRICE)
             connection = send(server, balances.key, slow, *header)
             until(lambda: balances.exact().held == 1)  # noqa: B023
             leave(connection)
@@ -200,7 +201,7 @@ def test_a_second_account_gets_its_share_of_a_full_queue(
     tmp_path: Path, env: dict[str, str], balances: Balances, slow: bytes
 ) -> None:
     store = open_account_store(env["BLUR_ACCOUNTS"])
-    newcomer = open_balances(store)
+    newcomer = open_balances(store, price=PRICE)
     with running(tmp_path, env, "--queue", "4") as server, ThreadPoolExecutor(12) as pool:
         crowd = [pool.submit(post, server, balances.key, slow) for _ in range(5)]
         until(lambda: balances.exact().held == 1)

@@ -88,11 +88,11 @@ def test_a_payment_sent_twice_with_one_id_counts_once(bgblur: Command) -> None:
 def test_an_audit_prints_the_differences_and_fails(bgblur: Command, tmp_path: Path) -> None:
     account = read(bgblur("accounts", "create", "shop", "--credits", "10", "--json"))["account"]
     with sqlite3.connect(tmp_path / "accounts.db") as database:
-        database.execute("UPDATE accounts SET balance = balance + 1")
+        database.execute("UPDATE accounts SET balance_quarters = balance_quarters + 1")
     database.close()
     audit = bgblur("accounts", "audit", account)
     assert audit.returncode == 3
-    assert f"{account}: granted 10 - used 0 is not balance 11 + held 0" in audit.stdout
+    assert f"{account}: granted 10 - used 0 is not balance 10.25 + held 0" in audit.stdout
 
 
 def test_a_key_is_rotated_with_grace_and_revoked(bgblur: Command) -> None:
@@ -199,7 +199,11 @@ def test_a_wrong_command_prints_one_clear_line(
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("BLUR_PRICE", "free", "BLUR_PRICE='free' is not a whole number"),
+        (
+            "BLUR_PRICE",
+            "free",
+            "BLUR_PRICE='free' is not a number of credits",
+        ),
         ("BLUR_ACCOUNTS", "postgres:x", "neither sqlite"),
         ("BLUR_MODEL", "u3net", "Choose one of: u2netp"),
         ("BLUR_MODEL_DIR", "/missing", "/missing/u2netp-light.onnx does not exist"),

@@ -20,6 +20,7 @@ from blur.accounts.admin import AccountAdmin
 from blur.accounts.idempotency import IdempotencyKey
 from blur.accounts.model import Instant, KeyKind
 from blur.accounts.sqlite.account_store import SqliteAccountStore
+from blur.credits import Credits
 from blur.errors import (
     IdempotencyConflictError,
     ImageTooLargeError,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 START = Instant(1_800_000_000_000_000)
 OPTIONS = BlurOptions(radius_px=3)
-PRICE, FUNDS = 2, 5
+PRICE, FUNDS = Credits(2), Credits(5)
 TTL_S = 60
 
 
@@ -341,7 +342,7 @@ def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_cre
     unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))
     with pytest.raises(InvalidApiKeyError):
         service.blur(unknown, read, left_ms=28_000)
-    poor = replace(service, price=FUNDS + 1)
+    poor = replace(service, price=Credits(FUNDS + 1))
     for idempotency_key in (None, KEY):
         with pytest.raises(InsufficientCreditsError):
             poor.blur(key, read, left_ms=28_000, idempotency_key=idempotency_key)

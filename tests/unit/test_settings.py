@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from blur.credits import Credits, whole
 from blur.settings import Settings, usable_cpus, variable_of
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -21,15 +22,34 @@ def test_each_variable_sets_its_field() -> None:
     settings = Settings.from_environ(
         {"BLUR_MODEL_DIR": "/models", "BLUR_PRICE": "3", "BLUR_FETCH_URLS": "yes"}
     )
-    assert (settings.model_dir, settings.price) == (Path("/models"), 3)
+    assert (settings.model_dir, settings.price) == (Path("/models"), whole(3))
     assert settings.fetch_urls
     assert not Settings.from_environ({"BLUR_FETCH_URLS": "no"}).fetch_urls
+
+
+def test_prices_are_credits_in_steps_of_a_quarter() -> None:
+    assert Settings().price == whole(1)
+    assert Settings().price_preview == Credits(1)
+    prices = {"BLUR_PRICE": "1.5", "BLUR_PRICE_PREVIEW": "0", "BLUR_PRICE_PERSON": "0.75"}
+    settings = Settings.from_environ(prices)
+    assert (settings.price, settings.price_preview, settings.price_person) == (6, 0, 3)
+
+
+def test_an_empty_price_for_people_is_none() -> None:
+    assert Settings().price_person is None
+    assert Settings.from_environ({"BLUR_PRICE_PERSON": ""}).price_person is None
+    assert Settings.from_environ({"BLUR_PRICE_PERSON": "0"}).price_person == 0
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("BLUR_PRICE", "one", "is not a whole number"),
+        ("BLUR_PRICE", "one", r"is not a number of credits: whole, or with \.25, \.5 or \.75"),
+        ("BLUR_PRICE", "", "is not a number of credits"),
+        ("BLUR_PRICE", "0.1", "is not a number of credits"),
+        ("BLUR_PRICE_PREVIEW", "", "is not a number of credits"),
+        ("BLUR_PRICE_PREVIEW", "-0.25", "at least 0"),
+        ("BLUR_PRICE_PERSON", "1000000.25", "at most 1000000"),
         ("BLUR_PRICE", "-1", "at least 0"),
         ("BLUR_PRICE", "1" + 40 * "0", "at most 1000000"),
         ("BLUR_RATE_PER_MINUTE", "60000001", "at most 60000000"),
@@ -69,7 +89,7 @@ def test_lambda_does_not_start_if_it_could_lose_a_charged_result(
     with pytest.raises(ValueError, match=message):
         Settings.from_environ(LAMBDA | changed)
     elsewhere = {name: value for name, value in (LAMBDA | changed).items() if name[:4] == "BLUR"}
-    assert Settings.from_environ(elsewhere).price == 1
+    assert Settings.from_environ(elsewhere).price == whole(1)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +110,5 @@ def test_without_a_number_of_threads_every_cpu_is_used() -> None:
 def test_every_setting_is_in_the_documentation_with_its_default() -> None:
     rows = re.findall(r"^\| `(BLUR_\w+)` \| `([^`]*)` \|", OPERATIONS.read_text(), re.MULTILINE)
     documented = dict(rows)
-    texts = {True: "yes", False: "no"}
-    defaults = {
-        variable_of(field.name): texts[field.default]
-        if isinstance(field.default, bool)
-        else str(field.default)
-        for field in fields(Settings)
-    }
-    assert documented == defaults
+    assert documented.keys() == {variable_of(field.name) for field in fields(Settings)}
+    assert Settings.from_environ(documented) == Settings()

@@ -29,6 +29,7 @@ from bgblur.printable import printable
 from blur.accounts.audit import differences
 from blur.accounts.model import Account, EntryKind
 from blur.api.account import rfc3339
+from blur.credits import Credits, credits_number, format_credits
 
 EXIT_DIFFERENCES = 3
 """The exit code of an audit that found a difference."""
@@ -41,9 +42,9 @@ def accounts() -> None:
 
 @accounts.command()
 @click.argument("name", type=ACCOUNT_NAME)
-@click.option("--credits", "initial_credits", type=INITIAL_CREDITS, default=0, show_default=True)
+@click.option("--credits", "initial_credits", type=INITIAL_CREDITS, default="0", show_default=True)
 @json_option
-def create(name: str, initial_credits: int, *, as_json: bool) -> None:
+def create(name: str, initial_credits: Credits, *, as_json: bool) -> None:
     """Create an account called NAME and print its id."""
     with open_admin(creates=True) as admin:
         account_id = admin.create_account(name, credits=initial_credits)
@@ -69,7 +70,7 @@ def show_(account_id: str, *, as_json: bool) -> None:
     with open_admin() as admin:
         account = admin.store.read_account(account_id, now_us=admin.now_us)
         usage = {
-            month: {"calls": used.calls, "credits": used.credits}
+            month: {"calls": used.calls, "credits": credits_number(used.credits)}
             for month, used in sorted(account.usage.items())
         }
         prefixes = [key.prefix for key in account.keys]
@@ -88,7 +89,7 @@ def ledger(account_id: str, *, as_json: bool) -> None:
             {
                 "at": rfc3339(entry.at_us),
                 "kind": entry.kind.value,
-                "credits": entry.credits,
+                "credits": credits_number(entry.credits),
                 "note": entry.note,
                 "entry": entry.entry_id,
             }
@@ -109,7 +110,9 @@ def ledger(account_id: str, *, as_json: bool) -> None:
     help="Your own id of this payment. If you repeat the command, the credits are added once.",
 )
 @json_option
-def top_up(account_id: str, amount: int, note: str, entry_id: str | None, *, as_json: bool) -> None:
+def top_up(
+    account_id: str, amount: Credits, note: str, entry_id: str | None, *, as_json: bool
+) -> None:
     """Add CREDITS to an account."""
     with open_admin() as admin:
         admin.add_ledger_entry(account_id, EntryKind.TOP_UP, amount, note, entry_id=entry_id)
@@ -122,13 +125,14 @@ def top_up(account_id: str, amount: int, note: str, entry_id: str | None, *, as_
 @click.option("--note", type=REQUIRED_NOTE, required=True, help="The reason, for the ledger.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
-def adjust(account_id: str, amount: int, note: str, *, yes: bool, as_json: bool) -> None:
-    """Change a balance by CREDITS, such as 3 or -3. It cannot become negative."""
+def adjust(account_id: str, amount: Credits, note: str, *, yes: bool, as_json: bool) -> None:
+    """Change a balance by CREDITS, such as 3 or -0.25. It cannot become negative."""
     if amount == 0:
         message = "CREDITS must not be 0"
         raise click.UsageError(message)
     if not yes:
-        click.confirm(f"Change the balance of {account_id} by {amount:+d}?", abort=True, err=True)
+        signed = f"{'+' if amount > 0 else ''}{format_credits(amount)}"
+        click.confirm(f"Change the balance of {account_id} by {signed}?", abort=True, err=True)
     with open_admin() as admin:
         admin.add_ledger_entry(account_id, EntryKind.ADJUSTMENT, amount, note)
         show(_row(admin.store.read_account(account_id, now_us=admin.now_us)), as_json=as_json)
@@ -169,9 +173,9 @@ def _row(account: Account) -> dict[str, Any]:
     return {
         "account": account.account_id,
         "name": account.name,
-        "balance": account.balance,
-        "held": account.held,
-        "granted": account.granted,
-        "used": account.used,
+        "balance": credits_number(account.balance),
+        "held": credits_number(account.held),
+        "granted": credits_number(account.granted),
+        "used": credits_number(account.used),
         "created": rfc3339(account.created_us),
     }

@@ -19,6 +19,7 @@ from blur.bounds import (
     MAX_PER_MINUTE,
     MAX_TTL_S,
 )
+from blur.credits import QUARTER, ZERO, Credits, format_credits, parse_credits
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):)?([0-9]{1,5})")
@@ -98,6 +99,34 @@ class Address(click.ParamType[tuple[str, int]]):
         return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
 
 
+@dataclass(frozen=True, eq=False)
+class CreditsType(click.ParamType[Credits]):
+    """A number of credits from `least` to `MAX_CREDITS`: whole, or with .25, .5 or .75."""
+
+    least: Credits
+    name = "credits"
+
+    def convert(
+        self, value: str | Credits, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Credits:
+        """Return the amount.
+
+        Raises:
+            click.BadParameter: it is not a number of credits, or is out of bounds.
+
+        """
+        if isinstance(value, int):  # already converted
+            return value
+        try:
+            amount = parse_credits(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not self.least <= amount <= MAX_CREDITS:
+            least, most = format_credits(self.least), format_credits(MAX_CREDITS)
+            self.fail(f"{value} is not in the range from {least} to {most}", param, ctx)
+        return amount
+
+
 ADDRESS = Address()
 ACCOUNT_ID = BoundedText(MAX_ACCOUNT_ID_CHARS, min_chars=1)
 ACCOUNT_NAME = BoundedText(MAX_NAME_CHARS)
@@ -106,8 +135,8 @@ KEY_NAME = BoundedText(100, min_chars=1)
 """The prefix of a key, or the whole key."""
 NOTE = BoundedText(MAX_NOTE_CHARS)
 REQUIRED_NOTE = BoundedText(MAX_NOTE_CHARS, min_chars=1)
-INITIAL_CREDITS = click.IntRange(0, MAX_CREDITS)
-TOP_UP_CREDITS = click.IntRange(1, MAX_CREDITS)
-ADJUSTMENT = click.IntRange(-MAX_CREDITS, MAX_CREDITS)
+INITIAL_CREDITS = CreditsType(ZERO)
+TOP_UP_CREDITS = CreditsType(QUARTER)
+ADJUSTMENT = CreditsType(Credits(-MAX_CREDITS))
 PER_MINUTE = click.IntRange(1, MAX_PER_MINUTE)
 BURST = click.IntRange(1, MAX_BURST)

@@ -10,14 +10,15 @@ from bgblur.local_settings import site
 from blur.accounts import keys
 from blur.accounts.admin_errors import UnknownAccountError
 from blur.accounts.model import EntryKind, KeyKind
+from blur.credits import Credits, whole
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
     from blur.account_status import RateLimit
     from blur.accounts.admin import AccountAdmin
 
-CREDITS = 1000
-REFILL_BELOW = 100
+CREDITS = whole(1000)
+REFILL_BELOW = whole(100)
 
 
 def key_file(accounts: str, data_folder: Path) -> Path:
@@ -70,5 +71,5 @@ def _is_known(admin: AccountAdmin, text: str) -> bool:
 def _refill(admin: AccountAdmin, account_id: str) -> None:
     account = admin.store.read_account(account_id, now_us=admin.now_us)
     if account.balance < REFILL_BELOW:
-        missing = CREDITS - account.balance
+        missing = Credits(CREDITS - account.balance)
         admin.add_ledger_entry(account_id, EntryKind.TOP_UP, missing, "demo refill")

@@ -28,6 +28,7 @@ from blur.account_status import RateLimit
 from blur.accounts.model import Instant, KeyKind, KeyRecord
 from blur.api.account import rfc3339
 from blur.bounds import MAX_BURST
+from blur.credits import ZERO, Credits, credits_number
 
 if TYPE_CHECKING:
     from blur.accounts.admin import AccountAdmin
@@ -64,7 +65,7 @@ def keys() -> None:
 def issue(  # noqa: PLR0913, PLR0917 - one for each option
     account_id: str | None,
     name: str,
-    initial_credits: int | None,
+    initial_credits: Credits | None,
     ttl_us: int | None,
     rate: int | None,
     burst: int | None,
@@ -78,7 +79,7 @@ def issue(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError(message)
     kind = KeyKind.TEST if is_test else KeyKind.LIVE
     with open_admin(creates=account_id is None) as admin:
-        account_id = account_id or admin.create_account(name, credits=initial_credits or 0)
+        account_id = account_id or admin.create_account(name, credits=initial_credits or ZERO)
         text, record = admin.issue_key(account_id, kind, limit=_limit(rate, burst), ttl_us=ttl_us)
         _show_issued(admin, text, record, as_json=as_json)
 
@@ -96,7 +97,7 @@ def list_(account_id: str | None, *, as_json: bool) -> None:
             else store.list_accounts(now_us=now_us)
         )
         rows = [
-            {**_row(key, now_us), "balance": account.balance}
+            {**_row(key, now_us), "balance": credits_number(account.balance)}
             for account in accounts
             for key in account.keys
         ]
@@ -144,7 +145,7 @@ def revoke(key: str, *, yes: bool, as_json: bool) -> None:
 def _show_issued(admin: AccountAdmin, text: str, record: KeyRecord, *, as_json: bool) -> None:
     account = admin.store.read_account(record.account_id, now_us=admin.now_us)
     more = {
-        "balance": account.balance,
+        "balance": credits_number(account.balance),
         "stored_in": accounts_location(load_settings().accounts),
     }
     show({"key": text, **_row(record, admin.now_us), **more}, as_json=as_json)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import requests
 
 _SERVER_TIMING_ENTRY = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*;[^,]*?\bdur="?([0-9.]+)')
+_CREDITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 _MAX_TEXT_CHARS = 200
 """How much of an unexpected plain text an error message quotes."""
 
@@ -26,8 +27,9 @@ class BlurResult:
     """The image file's bytes."""
     content_type: str
     request_id: str | None
-    credits_charged: int | None
-    credits_left: int | None
+    credits_charged: float | None
+    """An integer if it is whole, otherwise with .25, .5 or .75, which a float has exactly."""
+    credits_left: float | None
     timing_ms: Mapping[str, float]
     """The duration of each step in the service, from `Server-Timing`."""
     replayed: bool
@@ -39,10 +41,11 @@ class Account:
     """The balance, usage and limits of the key's account."""
 
     account_id: str
-    balance: int
-    held: int
+    balance: float
+    """An integer if it is whole, otherwise with .25, .5 or .75, which a float has exactly."""
+    held: float
     """Credits that running calls have reserved."""
-    usage: Mapping[str, Mapping[str, int]]
+    usage: Mapping[str, Mapping[str, float]]
     """`calls` and `credits` by month (UTC), such as `2026-11`."""
     per_minute: int
     burst: int
@@ -59,8 +62,8 @@ def parse_blur_result(response: requests.Response, image: requests.Response) -> 
         data=image.content,
         content_type=image.headers.get("Content-Type", "application/octet-stream"),
         request_id=headers.get("X-Request-Id"),
-        credits_charged=_parse_int(headers.get("X-Credits-Charged")),
-        credits_left=_parse_int(headers.get("X-Credits-Remaining")),
+        credits_charged=_parse_credits(headers.get("X-Credits-Charged")),
+        credits_left=_parse_credits(headers.get("X-Credits-Remaining")),
         timing_ms=parse_server_timing(headers.get("Server-Timing", "")),
         replayed=headers.get("Idempotent-Replayed") == "true",
     )
@@ -127,6 +130,12 @@ def _describe(response: requests.Response) -> str:
     kind = response.headers.get("Content-Type", "").partition(";")[0]
     text = " ".join(response.text[:_MAX_TEXT_CHARS].split()) if kind == "text/plain" else kind
     return f"{url} responded with {status}: {text or 'an empty response'}"
+
+
+def _parse_credits(text: str | None) -> float | None:
+    if text is None or not _CREDITS.fullmatch(text):
+        return None
+    return float(text) if "." in text else int(text)
 
 
 def _parse_int(text: str | None) -> int | None:

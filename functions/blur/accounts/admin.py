@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from blur.accounts import keys
 from blur.accounts.admin_errors import InvalidKeyError, UnknownAccountError
 from blur.accounts.model import EntryKind, Instant, KeyKind, KeyRecord, LedgerEntry
+from blur.credits import ZERO, Credits
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class AccountAdmin:
     entropy: Entropy
     now_us: Instant
 
-    def create_account(self, name: str, *, credits: int = 0) -> str:  # noqa: A002 - the field's word
+    def create_account(self, name: str, *, credits: Credits = ZERO) -> str:  # noqa: A002 - the field's word
         """Create an account, with a first grant if `credits` is not 0, and return its id."""
         account_id = keys.new_account_id(self.entropy)
         self.store.create_account(account_id, name, now_us=self.now_us)
@@ -36,7 +37,7 @@ class AccountAdmin:
         self,
         account_id: str,
         kind: EntryKind,
-        credits: int,  # noqa: A002 - the field's word
+        credits: Credits,  # noqa: A002 - the field's word
         note: str,
         *,
         entry_id: str | None = None,

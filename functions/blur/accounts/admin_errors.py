@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from blur.credits import format_credits
+
+if TYPE_CHECKING:
+    from blur.credits import Credits
+
 
 class AccountAdminError(Exception):
     """The store rejects an operator's request; nothing has changed."""
@@ -31,6 +38,12 @@ class UnknownAccountError(AccountAdminError):
 
 class OverdrawnError(AccountAdminError):
     """The adjustment is larger than the balance."""
+
+    @classmethod
+    def by(cls, amount: Credits, balance: Credits) -> OverdrawnError:
+        """Return the error for an entry of this amount."""
+        taken, left = format_credits(amount), format_credits(balance)
+        return cls(f"{taken} credits are more than the balance, {left}")
 
 
 class InvalidKeyError(AccountAdminError):

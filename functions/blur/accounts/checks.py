@@ -20,6 +20,7 @@ from blur.bounds import (
     MAX_TTL_S,
     MAX_VALID_KEYS,
 )
+from blur.credits import format_credits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +50,10 @@ def check_entry(entry: LedgerEntry) -> None:
     check_account(entry.account_id)
     _check_text("entry id", entry.entry_id, MAX_ENTRY_ID_CHARS, min_chars=1)
     _check_text("note", entry.note, MAX_NOTE_CHARS)
-    _check_number("credits", entry.credits, -MAX_CREDITS, MAX_CREDITS)
+    if abs(entry.credits) > MAX_CREDITS:
+        most = format_credits(MAX_CREDITS)
+        message = f"the credits must be a number from -{most} to {most}"
+        raise InvalidArgumentError(message)
 
 
 def check_key(key: KeyRecord) -> None:
@@ -99,9 +103,9 @@ def check_same_entry(appended: LedgerEntry, entry: LedgerEntry) -> None:
 
     """
     if (appended.kind, appended.credits) != (entry.kind, entry.credits):
+        amount = format_credits(appended.credits)
         message = (
-            f"entry {entry.entry_id} is in the ledger already: "
-            f"{appended.kind} of {appended.credits} credits"
+            f"entry {entry.entry_id} is in the ledger already: {appended.kind} of {amount} credits"
         )
         raise EntryDiffersError(message)
 

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import Instant
+from blur.credits import ZERO, Credits
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def released_until_us(now_us: Instant) -> Instant:
     return Instant(now_us - CLOCK_SKEW_US)
 
 
-def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> int:
+def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> Credits:
     """Return the charge that a settle reports for a hold in this state; None is forgotten.
 
     After the expiry this is 0, also for a hold that was settled in time: stores forget ended holds.
     """
-    return hold.price if state is HoldState.SETTLED and now_us < hold.expires_us else 0
+    return hold.price if state is HoldState.SETTLED and now_us < hold.expires_us else ZERO

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import SECOND_US, IdempotencyRecord, Instant
+from blur.credits import ZERO
 from blur.errors import (
     IdempotencyConflictError,
     IdempotencyInProgressError,
@@ -132,11 +133,11 @@ def commit(
             # Another call has taken over the record and is charged; this one must not be.
             return store.refund(hold, now_us=now_us, weight=weight)
     except UnavailableError:
-        return replace(status, credits_charged=0)  # nothing settles the hold: it expires
+        return replace(status, credits_charged=ZERO)  # nothing settles the hold: it expires
     try:
         return store.settle(hold, now_us=now_us, weight=weight)
     except UnavailableError:
-        return replace(status, credits_charged=None if hold.price else 0)
+        return replace(status, credits_charged=None if hold.price else ZERO)
 
 
 def rollback(
@@ -153,7 +154,7 @@ def rollback(
         if reservation.record:
             store.release_record(reservation.record)
     except UnavailableError:
-        return replace(reservation.status, credits_charged=0)
+        return replace(reservation.status, credits_charged=ZERO)
     return status
 
 

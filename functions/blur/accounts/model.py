@@ -1,4 +1,4 @@
-"""The values of accounts. Credits are whole numbers; instants are microseconds since 1970."""
+"""The values of accounts. Amounts are quarters of a credit, instants microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.account_status import RateLimit, RateLimitStatus
+    from blur.credits import Credits
 
 Instant = NewType("Instant", int)
 """Microseconds since 1970-01-01 UTC."""
@@ -49,7 +50,7 @@ class Hold:
     hold_id: str
     account_id: str
     key_digest: str
-    price: int
+    price: Credits
     expires_us: Instant
 
 
@@ -77,7 +78,7 @@ class Usage:
     """The settled calls of one month."""
 
     calls: int
-    credits: int
+    credits: Credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,12 @@ class Account:
     account_id: str
     name: str
     created_us: Instant
-    balance: int
+    balance: Credits
     """Credits that can be spent, without those on hold."""
-    held: int
-    granted: int
+    held: Credits
+    granted: Credits
     """Sum of the ledger's entries; each entry's write updates it."""
-    used: int
+    used: Credits
     """Sum of the charged credits."""
     usage: dict[str, Usage] = field(default_factory=dict)
     """By month, `YYYY-MM` in UTC, of live and test keys together."""
@@ -110,12 +111,12 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One entry of the append-only ledger: how many credits were added or removed, and why."""
+    """One entry of the append-only ledger: the credits that were added or removed, and why."""
 
     entry_id: str
     account_id: str
     kind: EntryKind
-    credits: int
+    credits: Credits
     at_us: Instant
     note: str = ""
 

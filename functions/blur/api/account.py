@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from blur.account_status import AccountStatus
 from blur.accounts.model import SECOND_US
+from blur.credits import ZERO, credits_number
 
 if TYPE_CHECKING:
     from blur.accounts.model import AccountView, Instant
 
 
 def account_document(view: AccountView) -> dict[str, Any]:
-    """Return the account as JSON values: credits as integers, times as RFC 3339 in UTC."""
+    """Return the account as JSON values: credits as numbers, times as RFC 3339 in UTC."""
     account, key = view.account, view.key
     return {
         "account_id": account.account_id,
-        "balance": account.balance,
-        "held": account.held,
+        "balance": credits_number(account.balance),
+        "held": credits_number(account.held),
         "usage": {
-            month: {"calls": usage.calls, "credits": usage.credits}
+            month: {"calls": usage.calls, "credits": credits_number(usage.credits)}
             for month, usage in sorted(account.usage.items())
         },
         "rate_limit": {"per_minute": key.limit.per_minute, "burst": key.limit.burst},
@@ -34,7 +35,7 @@ def account_document(view: AccountView) -> dict[str, Any]:
 
 def account_status(view: AccountView) -> AccountStatus:
     """Return the account's status; reading it costs nothing."""
-    return AccountStatus(credits_charged=0, credits_left=view.account.balance, rate=view.rate)
+    return AccountStatus(credits_charged=ZERO, credits_left=view.account.balance, rate=view.rate)
 
 
 def rfc3339(at_us: Instant) -> str:

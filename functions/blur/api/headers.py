@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import SECOND_US
+from blur.credits import format_credits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,8 +74,8 @@ def account_headers(status: AccountStatus) -> dict[str, str]:
     """Return the call's cost, if it is known, the balance and the rate limit."""
     charged = status.credits_charged
     return {
-        **({} if charged is None else {"X-Credits-Charged": str(charged)}),
-        "X-Credits-Remaining": str(status.credits_left),
+        **({} if charged is None else {"X-Credits-Charged": format_credits(charged)}),
+        "X-Credits-Remaining": format_credits(status.credits_left),
         **_rate_headers(status.rate),
     }
 

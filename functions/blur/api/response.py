@@ -15,6 +15,7 @@ from blur.api.account import rfc3339
 from blur.api.headers import removebg_headers, response_headers, server_timing
 from blur.api.removebg.errors import error_document, row_of
 from blur.api.removebg.paths import is_removebg, key_header
+from blur.credits import QUARTER, Credits, whole
 from blur.imaging.encode.encoder import EncodedImage
 from blur.service import STEPS, BlurResult
 from blur.timing import TOTAL
@@ -30,6 +31,8 @@ _UNUSED = Instant(0)
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
+_MOST_CREDITS = Credits(whole(_LONGEST) + QUARTER)
+"""The same with decimals."""
 
 
 def image_response(result: BlurResult, request_id: str) -> Response[Any]:
@@ -54,9 +57,8 @@ def max_inline_bytes(max_response_bytes: int) -> int:
     calculation uses the longest possible headers, so a response never exceeds the limit; it can
     be a few hundred bytes below it.
     """
-    longest = AccountStatus(
-        _LONGEST, _LONGEST, RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
-    )
+    rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
+    longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(_LONGEST))
     image = EncodedImage(b"", "image/" + "x" * 20)
     result = BlurResult(image, longest, replayed=True, depth="x" * 20, durations_ms=durations_ms)

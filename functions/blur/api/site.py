@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import Response
 
 from blur.api.headers import NOSNIFF
+from blur.credits import ONE, Credits, format_credits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +71,7 @@ class Site:
     """The origin of uploads and large results; empty if it is this server."""
     public_url: str = ""
     """The page's public URL; link previews need an absolute URL of their image."""
-    price: int = 1
+    price: Credits = ONE
     """Credits for one result; the page shows it before a call."""
     _read: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
@@ -116,7 +117,8 @@ class Site:
 
     def _with_settings(self, page: bytes) -> bytes:
         page = page.replace(
-            b'name="price" content="1"', f'name="price" content="{self.price}"'.encode()
+            b'name="price" content="1"',
+            f'name="price" content="{format_credits(self.price)}"'.encode(),
         )
         picture = f"{self.public_url}/{PREVIEW}" if self.public_url else PREVIEW
         return page.replace(f'content="{PREVIEW}"'.encode(), f'content="{picture}"'.encode())

@@ -1,4 +1,7 @@
-"""A customer of the store under test: an account with a key, and the holds of its calls."""
+"""A customer of the store under test: an account with a key, and the holds of its calls.
+
+Amounts in the tests of the stores are quarters of a credit, as everywhere below the routes.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from blur.accounts.model import (
     KeyRecord,
     LedgerEntry,
 )
+from blur.credits import Credits
 from blur.errors import ApiError
 
 if TYPE_CHECKING:
@@ -76,7 +80,7 @@ def entry(
     note: str = "",
 ) -> LedgerEntry:
     """Return a new ledger entry."""
-    return LedgerEntry(new_id("entry"), account_id, kind, credits, at_us, note)
+    return LedgerEntry(new_id("entry"), account_id, kind, Credits(credits), at_us, note)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Customer:
     def hold(self, price: int = 1, *, now_us: Instant = START, ttl_us: int = TTL_US) -> Hold:
         """Return the hold of a new call, which is not taken yet."""
         expires_us = Instant(now_us + ttl_us)
-        return Hold(new_id("hold"), self.account_id, self.digest, price, expires_us)
+        return Hold(new_id("hold"), self.account_id, self.digest, Credits(price), expires_us)
 
 
 def take_hold(
@@ -151,7 +155,7 @@ def open_account(
     limit: RateLimit = GENEROUS,
     expires_us: Instant | None = None,
 ) -> Customer:
-    """Create an account with these credits and one live key."""
+    """Create an account with this amount and one live key."""
     account_id = keys.new_account_id(secrets.token_bytes)
     store.create_account(account_id, "A customer", now_us=START)
     if credits:

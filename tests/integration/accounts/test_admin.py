@@ -13,6 +13,7 @@ from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin, account_id_of
 from blur.accounts.admin_errors import InvalidKeyError, UnknownAccountError
 from blur.accounts.model import SECOND_US, EntryKind, KeyKind
+from blur.credits import Credits
 
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
@@ -27,7 +28,7 @@ def admin(store: AccountStore) -> AccountAdmin:
 
 
 def test_a_new_account_has_its_name_and_a_grant(admin: AccountAdmin) -> None:
-    account_id = admin.create_account("Käthe & Søn", credits=25)
+    account_id = admin.create_account("Käthe & Søn", credits=Credits(25))
     account = admin.store.read_account(account_id, now_us=START)
     assert (account.name, account.created_us, account.balance) == ("Käthe & Søn", START, 25)
     (line,) = admin.store.list_entries(account_id)
@@ -44,7 +45,7 @@ def test_an_entry_with_the_operators_id_is_added_once(admin: AccountAdmin) -> No
     account_id = admin.create_account("A customer")
     for _ in range(2):
         line = admin.add_ledger_entry(
-            account_id, EntryKind.TOP_UP, 5, "invoice 7", entry_id="invoice-7"
+            account_id, EntryKind.TOP_UP, Credits(5), "invoice 7", entry_id="invoice-7"
         )
     assert line.entry_id == "invoice-7"
     assert list(admin.store.list_entries(account_id)) == [line]
@@ -52,7 +53,9 @@ def test_an_entry_with_the_operators_id_is_added_once(admin: AccountAdmin) -> No
 
 def test_entries_without_an_id_are_all_added(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
-    lines = [admin.add_ledger_entry(account_id, EntryKind.TOP_UP, 5, "again") for _ in range(2)]
+    lines = [
+        admin.add_ledger_entry(account_id, EntryKind.TOP_UP, Credits(5), "again") for _ in range(2)
+    ]
     entered = list(admin.store.list_entries(account_id))
     assert sorted(line.entry_id for line in entered) == sorted(line.entry_id for line in lines)
     assert all(line.note == "again" for line in entered)
@@ -69,14 +72,14 @@ def test_random_entry_ids_have_128_bits(store: AccountStore) -> None:
     admin = AccountAdmin(store, entropy, START)
     account_id = admin.create_account("A customer")
     asked.clear()
-    line = admin.add_ledger_entry(account_id, EntryKind.GRANT, 1, "")
+    line = admin.add_ledger_entry(account_id, EntryKind.GRANT, Credits(1), "")
     assert asked == [16]
     assert len(line.entry_id) == 32
 
 
 @pytest.mark.parametrize("kind", KeyKind)
 def test_the_store_has_only_the_digest_of_an_issued_key(admin: AccountAdmin, kind: KeyKind) -> None:
-    account_id = admin.create_account("A customer", credits=1)
+    account_id = admin.create_account("A customer", credits=Credits(1))
     text, record = admin.issue_key(account_id, kind, limit=LIMIT, ttl_us=HOUR_US)
     key = keys.parse(text)
     assert (key.kind, key.account_id) == (kind, account_id)

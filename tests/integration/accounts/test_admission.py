@@ -28,7 +28,9 @@ def test_a_call_above_the_balance_is_rejected_and_counted(
 ) -> None:
     customer = make_account(credits=2, limit=TIGHT)
     for remaining in (1, 0):
-        with pytest.raises(InsufficientCreditsError, match=r"costs 3 .* has 2 left") as refusal:
+        with pytest.raises(
+            InsufficientCreditsError, match=r"costs 0\.75 credits; .* has 0\.5 left"
+        ) as refusal:
             store.reserve(customer.hold(3), now_us=START)
         status = refusal.value.account_status
         assert status is not None

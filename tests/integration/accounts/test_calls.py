@@ -9,6 +9,7 @@ from tests.integration.accounts.customer import START, Customer, MakeAccount, af
 
 from blur.account_status import RateLimit
 from blur.accounts.model import SECOND_US, Hold, Instant, Usage
+from blur.credits import Credits
 
 if TYPE_CHECKING:
     import pytest
@@ -44,7 +45,7 @@ def test_a_settled_hold_is_charged_and_counted_in_its_month(
         assert (standing.credits_charged, standing.credits_left) == (price, 7)
     assert balances(store, customer, 1) == (7, 0, 3)
     usage = store.read_account(customer.account_id, now_us=after(1)).usage
-    assert usage == {"2027-01": Usage(calls=2, credits=3)}
+    assert usage == {"2027-01": Usage(2, Credits(3))}
 
 
 def test_each_month_is_counted_separately(store: AccountStore, make_account: MakeAccount) -> None:
@@ -54,7 +55,7 @@ def test_each_month_is_counted_separately(store: AccountStore, make_account: Mak
         hold = take_hold(store, customer, now_us=after(seconds))
         store.settle(hold, now_us=after(seconds))
     usage = store.read_account(customer.account_id, now_us=after(a_month_s + 1)).usage
-    assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(2, 2)}
+    assert usage == {"2027-01": Usage(1, Credits(1)), "2027-02": Usage(2, Credits(2))}
 
 
 def test_months_are_in_utc_in_every_time_zone(
@@ -71,7 +72,7 @@ def test_months_are_in_utc_in_every_time_zone(
         monkeypatch.undo()
         time.tzset()
     usage = store.read_account(customer.account_id, now_us=JANUARY_ENDS_US).usage
-    assert usage == {"2027-01": Usage(1, 1), "2027-02": Usage(1, 1)}
+    assert usage == {"2027-01": Usage(1, Credits(1)), "2027-02": Usage(1, Credits(1))}
 
 
 def test_a_refund_returns_the_credits_at_once_and_counts_no_call(
@@ -170,7 +171,7 @@ def test_ending_an_unknown_hold_moves_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
-    stray = Hold("hold_from_nowhere", customer.account_id, customer.digest, 3, after(60))
+    stray = Hold("hold_from_nowhere", customer.account_id, customer.digest, Credits(3), after(60))
     assert store.settle(stray, now_us=START).credits_charged == 0
     assert store.refund(stray, now_us=START).credits_left == 10
     assert balances(store, customer) == (10, 0, 0)
@@ -180,7 +181,9 @@ def test_a_free_call_needs_no_credits(store: AccountStore, make_account: MakeAcc
     customer = make_account(credits=0)
     hold = take_hold(store, customer, 0, now_us=START)
     assert store.settle(hold, now_us=START).credits_charged == 0
-    assert store.read_account(customer.account_id, now_us=START).usage == {"2027-01": Usage(1, 0)}
+    assert store.read_account(customer.account_id, now_us=START).usage == {
+        "2027-01": Usage(1, Credits(0))
+    }
 
 
 def test_a_running_call_settles_after_its_key_was_revoked(

@@ -275,7 +275,7 @@ def _value_size(value: dict[str, Any]) -> int:
     ((kind, content),) = value.items()
     match kind:
         case "N":
-            digits = str(content).strip("-0")
+            digits = str(content).replace(".", "").strip("-0")
             return (len(digits) + 1) // 2 + 1 + str(content).startswith("-")
         case "M":
             return 3 + len(content) + size(content)

@@ -30,6 +30,8 @@ from blur.accounts.admin_errors import (
 from blur.accounts.audit import differences
 from blur.accounts.keys import new_account_id
 from blur.accounts.model import Account, EntryKind, Instant, KeyKind, Weight
+from blur.bounds import MAX_CREDITS
+from blur.credits import ZERO, Credits
 from blur.errors import InvalidApiKeyError, RateLimitError
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def test_a_new_account_is_empty(store: AccountStore) -> None:
     account_id = new_account_id(token_bytes)
     store.create_account(account_id, "Käthe & Søn", now_us=START)
     account = store.read_account(account_id, now_us=START)
-    assert account == Account(account_id, "Käthe & Søn", START, 0, 0, 0, 0)
+    assert account == Account(account_id, "Käthe & Søn", START, ZERO, ZERO, ZERO, ZERO)
     assert list(store.list_entries(account_id)) == []
 
 
@@ -113,8 +115,8 @@ def test_a_repeated_entry_needs_the_same_credits_but_not_the_same_note(
     line = entry(account_id, 5, note="first")
     store.append_entry(line)
     store.append_entry(replace(line, note="second"))
-    with pytest.raises(EntryDiffersError, match="top_up of 5 credits"):
-        store.append_entry(replace(line, credits=500))
+    with pytest.raises(EntryDiffersError, match=r"top_up of 1\.25 credits"):
+        store.append_entry(replace(line, credits=Credits(500)))
     assert list(store.list_entries(account_id)) == [line]
     assert store.read_account(account_id, now_us=START).balance == 5
 
@@ -128,8 +130,8 @@ def test_a_repeated_entry_needs_the_same_credits_but_not_the_same_note(
         {"note": 501 * "n"},
         {"note": "two\nlines"},
         {"note": "\udcff"},
-        {"credits": 10**12 + 1},
-        {"credits": -(10**12) - 1},
+        {"credits": MAX_CREDITS + 1},
+        {"credits": -MAX_CREDITS - 1},
         {"account_id": 3_000 * "a"},
     ],
 )
@@ -181,12 +183,12 @@ def test_an_adjustment_can_make_the_balance_zero_but_not_negative(
 ) -> None:
     customer = make_account(credits=10)
     store.reserve(customer.hold(4), now_us=START)
-    with pytest.raises(OverdrawnError, match="-7 credits are more than the balance, 6"):
+    with pytest.raises(OverdrawnError, match=r"-1\.75 credits are more than the balance, 1\.5"):
         store.append_entry(entry(customer.account_id, -7, EntryKind.ADJUSTMENT))
     store.append_entry(entry(customer.account_id, -6, EntryKind.ADJUSTMENT))
     account = store.read_account(customer.account_id, now_us=START)
     assert (account.balance, account.held, account.granted) == (0, 4, 4)
-    assert [line.credits for line in store.list_entries(customer.account_id)].count(-7) == 0
+    assert -7 not in [line.credits for line in store.list_entries(customer.account_id)]
 
 
 def test_an_account_has_at_most_two_valid_keys_of_a_kind(

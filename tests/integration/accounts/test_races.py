@@ -25,6 +25,7 @@ from blur.account_status import RateLimit
 from blur.accounts.admin_errors import OverdrawnError, TooManyKeysError
 from blur.accounts.audit import differences
 from blur.accounts.model import EntryKind, Usage
+from blur.credits import ZERO
 from blur.errors import RateLimitError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def test_a_hold_settled_and_refunded_at_the_same_time_ends_once(
         for ending in endings:
             ending.result()
     account = store.read_account(customer.account_id, now_us=after(1))
-    calls = account.usage.get("2027-01", Usage(0, 0)).calls
+    calls = account.usage.get("2027-01", Usage(0, ZERO)).calls
     assert (account.held, account.used) == (0, 5 * calls)
     assert account.balance == 100 - 5 * calls
 

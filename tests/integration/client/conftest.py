@@ -49,7 +49,7 @@ def large_photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def balance(api: Api) -> Iterator[Callable[[], int]]:
+def balance(api: Api) -> Iterator[Callable[[], float]]:
     """Return a function that gets the balance of the account of `api`."""
     with Client(api.server.url, api.key) as client:
         yield lambda: client.account().balance

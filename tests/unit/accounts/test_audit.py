@@ -6,20 +6,21 @@ from dataclasses import replace
 
 from blur.accounts.audit import differences
 from blur.accounts.model import Account, EntryKind, Instant, LedgerEntry, Usage
+from blur.credits import QUARTER, ZERO, Credits, whole
 
 EXACT = Account(
     account_id="a",
     name="",
     created_us=Instant(0),
-    balance=6,
-    held=1,
-    granted=10,
-    used=3,
-    usage={"2026-10": Usage(1, 1), "2026-11": Usage(2, 2)},
+    balance=whole(6),
+    held=QUARTER,
+    granted=whole(10),
+    used=Credits(15),
+    usage={"2026-10": Usage(1, whole(1)), "2026-11": Usage(2, Credits(11))},
 )
 ENTRIES = [
-    LedgerEntry("1", "a", EntryKind.GRANT, 12, Instant(1)),
-    LedgerEntry("2", "a", EntryKind.ADJUSTMENT, -2, Instant(2)),
+    LedgerEntry("1", "a", EntryKind.GRANT, whole(12), Instant(1)),
+    LedgerEntry("2", "a", EntryKind.ADJUSTMENT, whole(-2), Instant(2)),
 ]
 
 
@@ -28,15 +29,18 @@ def test_an_exact_account_has_no_differences() -> None:
 
 
 def test_an_account_with_all_credits_used_or_held_is_exact() -> None:
-    assert list(differences(replace(EXACT, balance=0, held=7), ENTRIES)) == []
+    assert list(differences(replace(EXACT, balance=ZERO, held=Credits(25)), ENTRIES)) == []
 
 
-def test_each_kind_of_difference_is_reported() -> None:
-    assert "ledger's entries sum to 12" in next(differences(EXACT, ENTRIES[:1]))
-    assert "months' usage sums to 1" in next(
-        differences(replace(EXACT, usage={"2026-10": Usage(1, 1)}), ENTRIES)
+def test_each_kind_of_difference_is_reported_in_credits() -> None:
+    assert next(differences(EXACT, ENTRIES[:1])) == (
+        "the ledger's entries sum to 12, the account was granted 10"
     )
-    assert next(differences(replace(EXACT, balance=7), ENTRIES)) == (
-        "granted 10 - used 3 is not balance 7 + held 1"
+    assert next(differences(replace(EXACT, usage={"2026-10": Usage(1, QUARTER)}), ENTRIES)) == (
+        "the months' usage sums to 0.25, the account used 3.75"
     )
-    assert "balance is -1" in next(differences(replace(EXACT, balance=-1, held=8), ENTRIES))
+    assert next(differences(replace(EXACT, balance=Credits(25)), ENTRIES)) == (
+        "granted 10 - used 3.75 is not balance 6.25 + held 0.25"
+    )
+    negative = replace(EXACT, balance=Credits(-1), held=Credits(26))
+    assert next(differences(negative, ENTRIES)) == "the balance is -0.25"

@@ -18,11 +18,12 @@ from blur.accounts.hold_states import (
     released_until_us,
 )
 from blur.accounts.model import Hold, Instant
+from blur.credits import Credits
 from blur.skew import CLOCK_SKEW_US
 
 EXPIRES_US = Instant(1_000_000_000)
 JUST_BEFORE_US = Instant(EXPIRES_US - 1)
-HOLD = Hold("hold", "account", "digest", 3, EXPIRES_US)
+HOLD = Hold("hold", "account", "digest", Credits(3), EXPIRES_US)
 ENDED = [state for state in HoldState if state is not HoldState.HELD]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blur.account_status import RateLimit, RateLimitStatus
 from blur.accounts.model import Account, AccountView, Instant, KeyKind, KeyRecord, Usage
 from blur.api.account import account_document, account_status, rfc3339
+from blur.credits import QUARTER, Credits, whole
 
 if TYPE_CHECKING:
     import pytest
@@ -29,11 +30,11 @@ ACCOUNT = Account(
     account_id="0aZ9bY8cX7dW",
     name="Käthe & Søn",
     created_us=Instant(0),
-    balance=6,
-    held=1,
-    granted=10,
-    used=3,
-    usage={"2027-01": Usage(2, 2), "2026-12": Usage(3, 1)},
+    balance=whole(6),
+    held=QUARTER,
+    granted=whole(10),
+    used=Credits(15),
+    usage={"2027-01": Usage(2, Credits(11)), "2026-12": Usage(3, whole(1))},
     keys=(KEY,),
 )
 VIEW = AccountView(ACCOUNT, KEY, RateLimitStatus(LIMIT, 5, 2))
@@ -43,10 +44,10 @@ def test_an_account_is_shown_without_its_name_and_its_other_keys() -> None:
     assert account_document(VIEW) == {
         "account_id": "0aZ9bY8cX7dW",
         "balance": 6,
-        "held": 1,
+        "held": 0.25,
         "usage": {
             "2026-12": {"calls": 3, "credits": 1},
-            "2027-01": {"calls": 2, "credits": 2},
+            "2027-01": {"calls": 2, "credits": 2.75},
         },
         "rate_limit": {"per_minute": 60, "burst": 7},
         "key": {
@@ -68,7 +69,7 @@ def test_a_key_without_expiry_has_none_in_the_document() -> None:
 
 def test_reading_an_account_is_free_and_returns_balance_and_rate_limit() -> None:
     status = account_status(VIEW)
-    assert (status.credits_charged, status.credits_left, status.rate) == (0, 6, VIEW.rate)
+    assert (status.credits_charged, status.credits_left, status.rate) == (0, whole(6), VIEW.rate)
 
 
 def test_times_are_in_utc_in_every_time_zone(

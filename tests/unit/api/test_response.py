@@ -12,6 +12,7 @@ from events import make
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts.model import Instant
 from blur.api import response
+from blur.credits import Credits, whole
 from blur.errors import InternalError, MethodNotAllowedError, RateLimitError
 from blur.imaging.encode.encoder import EncodedImage
 from blur.parameter_errors import InvalidRadiusError
@@ -20,7 +21,7 @@ from blur.storage.ports import Link
 from blur.timing import TOTAL
 
 LAMBDA_BYTES = 6_291_556
-STATUS = AccountStatus(1, 999, RateLimitStatus(RateLimit(100, 100), 99, 1))
+STATUS = AccountStatus(whole(1), whole(999), RateLimitStatus(RateLimit(100, 100), 99, 1))
 REQUEST_ID = "req_1"
 COMMON = {
     "X-Request-Id": REQUEST_ID,
@@ -67,7 +68,8 @@ def test_a_limit_below_the_headers_allows_no_inline_image() -> None:
 
 def test_the_largest_inline_image_fits_with_the_longest_headers() -> None:
     many = 10**15
-    status = AccountStatus(many, many, RateLimitStatus(RateLimit(1, many), many, many))
+    most = Credits(whole(many) + 1)
+    status = AccountStatus(most, most, RateLimitStatus(RateLimit(1, many), many, many))
     durations_ms = dict.fromkeys((*STEPS, TOTAL), float(many))
     left_over = []
     for limit in range(100_000, 100_004):  # base64 grows by four characters at a time

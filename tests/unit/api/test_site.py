@@ -11,6 +11,7 @@ import pytest
 from blur.api.description import description
 from blur.api.request import HttpRequest
 from blur.api.site import ASSETS, PAGES, PLAIN, Site, canonical, entity_tag, page_headers
+from blur.credits import parse_credits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,10 +82,10 @@ def test_the_image_of_a_link_preview_has_an_absolute_url(
     assert response.body == f'<meta property="og:image" content="{address}">'
 
 
-@pytest.mark.parametrize("price", [1, 3])
-def test_the_page_has_the_price_of_a_result(price: int, site: Site) -> None:
+@pytest.mark.parametrize("price", ["1", "3", "0.25"])
+def test_the_page_has_the_price_of_a_result(price: str, site: Site) -> None:
     (site.folder / "index.html").write_text('<meta name="price" content="1">')
-    page = replace(site, price=price).routes()["/"]["GET"]
+    page = replace(site, price=parse_credits(price)).routes()["/"]["GET"]
     response = page(request("/", {"accept": "text/html"}))
     assert response.body == f'<meta name="price" content="{price}">'
 

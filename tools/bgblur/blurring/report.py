@@ -72,12 +72,12 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     parts += [f"{not_started} not started"] if not_started else []
     charged = [result.call["credits_charged"] for result in blurred if result.call]
     if charged:
-        parts.append(f"{sum(each or 0 for each in charged)} credits charged")
+        parts.append(f"{_credits(sum(each or 0 for each in charged))} credits charged")
     if unconfirmed := charged.count(None):
         parts.append(f"{unconfirmed} charges not confirmed")
     left = [result.call["credits_left"] for result in blurred if result.call.get("credits_left")]
     if left:
-        parts.append(f"{min(left)} left")
+        parts.append(f"{_credits(min(left))} left")
     return ", ".join(parts)
 
 
@@ -88,6 +88,11 @@ def format_size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= KILO
     return f"{count:.3g} GB"
+
+
+def _credits(number: float) -> str:
+    """Return a number of credits, with decimals only if it is not whole."""
+    return f"{number:.15g}"
 
 
 def _name(path: Path | None) -> str:

@@ -21,6 +21,7 @@ from blur.accounts.hold_states import credits_charged
 from blur.accounts.model import AccountView
 from blur.accounts.ports import accounts_unreachable
 from blur.accounts.rate import LimiterClock
+from blur.credits import ZERO, Credits
 from blur.errors import InvalidApiKeyError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class DynamoAccountStore:
         table = self._table()
         check = RateCheck.start(table, account_id, key_digest, CALLS, now_us)
         item = admission.apply_rate_limit(table, check)
-        return status_of(item, key_digest, 0, self._limiter.us(now_us))
+        return status_of(item, key_digest, ZERO, self._limiter.us(now_us))
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.reserve`. One write if the bucket's state is known, otherwise two."""
@@ -84,7 +85,7 @@ class DynamoAccountStore:
         """See `CallStore.refund`."""
         table = self._table()
         item = holds.refund(table, hold, now_us, weight)
-        return self._status_after(table, hold, item, 0, now_us)
+        return self._status_after(table, hold, item, ZERO, now_us)
 
     def add_weight(
         self, account_id: str, key_digest: str, weight: Weight, *, now_us: Instant
@@ -92,7 +93,7 @@ class DynamoAccountStore:
         """See `CallStore.add_weight`."""
         limiter_us = self._limiter.us(now_us)
         item = weights.add_weight(self._table(), account_id, key_digest, weight, limiter_us)
-        return status_of(item, key_digest, 0, limiter_us)
+        return status_of(item, key_digest, ZERO, limiter_us)
 
     def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """See `CallStore.get_account`."""
@@ -184,7 +185,7 @@ class DynamoAccountStore:
         return Sender.start(self._client)
 
     def _status_after(
-        self, table: DynamoTable, hold: Hold, item: Item, charged: int, now_us: Instant
+        self, table: DynamoTable, hold: Hold, item: Item, charged: Credits, now_us: Instant
     ) -> AccountStatus:
         item = holds.release_expired(table, hold.account_id, item, now_us)
         return status_of(item, hold.key_digest, charged, self._limiter.us(now_us))

@@ -18,6 +18,7 @@ from blur.accounts.dynamo import holds, schema
 from blur.accounts.dynamo.items import CALLS, BucketNames, bucket_of, key_of, rate_limit_status_of
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
+from blur.credits import ZERO, Credits
 from blur.errors import (
     InsufficientCreditsError,
     InvalidApiKeyError,
@@ -76,7 +77,7 @@ def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = N
 
     """
     branch = _first_branch(table, check)
-    balance: int | None = None  # set when it is found to be below the price
+    balance: Credits | None = None  # set when it is found to be below the price
     for _ in range(MAX_ATTEMPTS):
         update = _update(branch, check, hold if balance is None else None)
         try:
@@ -87,7 +88,7 @@ def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = N
             _remember(table, item, check)
             if hold and balance is not None:
                 left = rate_limit_status_of(item, check.key_digest, CALLS, check.limiter_us)
-                raise InsufficientCreditsError(hold.price, AccountStatus(0, balance, left))
+                raise InsufficientCreditsError(hold.price, AccountStatus(ZERO, balance, left))
             return holds.release_expired(table, check.account_id, item, check.now_us)
         item = _authenticated(
             holds.release_expired(table, check.account_id, item, check.now_us), check
@@ -161,7 +162,7 @@ def _branch(item: Item, check: RateCheck) -> Branch:
     after = rate.count_request(bucket, limit, check.limiter_us)
     if isinstance(after, rate.Refusal):
         left = rate_limit_status_of(item, check.key_digest, check.bucket, check.limiter_us)
-        raise RateLimitError(after.retry_after_s, AccountStatus(0, item["balance"], left))
+        raise RateLimitError(after.retry_after_s, AccountStatus(ZERO, item["balance"], left))
     return _count_idle if bucket.tat_us <= check.limiter_us else _count_busy
 
 

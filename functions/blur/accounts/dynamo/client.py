@@ -22,8 +22,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from blur.accounts.dynamo.table import ConditionFailedError
-from blur.accounts.dynamo.values import Item, unmarshal_item
+from blur.accounts.dynamo.table import ConditionFailedError, read_attributes
 from blur.accounts.ports import accounts_unreachable
 from blur.aws import session
 
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
+
+    from blur.accounts.dynamo.values import Item
 
 CONNECT_S = 0.3
 READ_S = 0.6
@@ -147,4 +148,4 @@ def _explained(error: ClientError) -> Exception:
 
 
 def _old_item(response: Mapping[str, Any]) -> Item | None:
-    return unmarshal_item(response["Item"]) if "Item" in response else None
+    return read_attributes(response["Item"]) if "Item" in response else None

@@ -17,6 +17,7 @@ from hashlib import sha256
 from itertools import islice
 
 from blur.accounts.dynamo import ended_keys, schema
+from blur.accounts.dynamo.amounts import stored, stored_hold
 from blur.accounts.dynamo.items import require_account
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
@@ -31,6 +32,7 @@ from blur.accounts.hold_states import (
     released_until_us,
 )
 from blur.accounts.model import SECOND_US, Hold, Instant, Weight, usage_month
+from blur.credits import Credits
 
 SLOT_US = 5 * SECOND_US
 DEDUP_WINDOW_US = 15 * SECOND_US
@@ -51,12 +53,12 @@ COMPACT_AT_BYTES = 256
 def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
     """Move the price from the balance to the hold, unless the hold exists or has ended."""
     path, balance = update.path("holds", hold.hold_id), update.path("balance")
-    tombstone, price = update.value(_tombstone(hold.hold_id)), update.value(hold.price)
+    tombstone, price = update.value(_tombstone(hold.hold_id)), update.value(stored(hold.price))
     update.conditions += [f"attribute_not_exists({path})", f"{balance} >= {price}"]
     for slot in range(now_us // SLOT_US, (now_us + DEDUP_WINDOW_US) // SLOT_US + 1):
         update.conditions.append(f"NOT contains({update.path(f'{ENDED}{slot}')}, {tombstone})")
     update.sets += [
-        f"{path} = {update.value({'c': hold.price, 'x': hold.expires_us})}",
+        f"{path} = {update.value(stored_hold({'c': hold.price, 'x': hold.expires_us}))}",
         f"{balance} = {balance} - {price}",
     ]
 
@@ -148,10 +150,10 @@ def _release(holds: Item) -> Expressions:
     """Return the write that lets these holds expire, if none of them has changed."""
     update = Expressions()
     update.conditions.append(f"attribute_exists({update.path('balance')})")
-    _add_to_balance(update, sum(held["c"] for held in holds.values()))
+    _add_to_balance(update, Credits(sum(held["c"] for held in holds.values())))
     for hold_id, held in holds.items():
         path = update.path("holds", hold_id)
-        update.conditions.append(f"{path} = {update.value(held)}")
+        update.conditions.append(f"{path} = {update.value(stored_hold(held))}")
         update.removes.append(path)
     return update
 
@@ -176,19 +178,19 @@ def _ending(hold: Hold, event: HoldEvent, now_us: Instant) -> Expressions:
         elements = frozenset({tombstone, tombstone + REFUNDED})
     path = update.path("holds", hold.hold_id)
     # The condition on the price moves exactly the credits that the hold reserved.
-    update.conditions.append(f"{path}.{update.path('c')} = {update.value(hold.price)}")
+    update.conditions.append(f"{path}.{update.path('c')} = {update.value(stored(hold.price))}")
     update.removes.append(path)
     update.adds.append(f"{update.path(f'{ENDED}{now_us // SLOT_US}')} {update.value(elements)}")
     return update
 
 
-def _add_to_balance(update: Expressions, amount: int) -> None:
+def _add_to_balance(update: Expressions, amount: Credits) -> None:
     balance = update.path("balance")
-    update.sets.append(f"{balance} = {balance} + {update.value(amount)}")
+    update.sets.append(f"{balance} = {balance} + {update.value(stored(amount))}")
 
 
-def _add_to_usage(update: Expressions, price: int, now_us: Instant) -> None:
-    month, used, credits_ = usage_month(now_us), update.path("used"), update.value(price)
+def _add_to_usage(update: Expressions, price: Credits, now_us: Instant) -> None:
+    month, used, credits_ = usage_month(now_us), update.path("used"), update.value(stored(price))
     update.sets.append(f"{used} = {used} + {credits_}")
     update.adds += [
         f"{update.path(f'calls{month}')} {update.value(1)}",

@@ -7,7 +7,7 @@ are one letter long:
 | attribute | meaning |
 |---|---|
 | `name`, `created` | as in `Account`; `created` in microseconds |
-| `balance`, `granted`, `used` | credits, as in `Account` |
+| `balance`, `granted`, `used` | as in `Account`; a number of credits, see `amounts` |
 | `calls<YYYY-MM>`, `credits<YYYY-MM>` | the usage of a month |
 | `v` | version: higher after each ledger entry and each change of the keys; absent at first |
 | `holds.<hold id>` | the hold of a running call: `c` its credits, `x` its expiry |
@@ -36,6 +36,7 @@ from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts import rate
 from blur.accounts.admin_errors import UnknownAccountError
 from blur.accounts.dynamo import schema
+from blur.accounts.dynamo.amounts import stored
 from blur.accounts.model import (
     Account,
     EntryKind,
@@ -45,6 +46,7 @@ from blur.accounts.model import (
     LedgerEntry,
     Usage,
 )
+from blur.credits import Credits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +79,7 @@ def account_of(item: Item) -> Account:
         name=item["name"],
         created_us=item["created"],
         balance=item["balance"],
-        held=sum(hold["c"] for hold in item["holds"].values()),
+        held=Credits(sum(hold["c"] for hold in item["holds"].values())),
         granted=item["granted"],
         used=item["used"],
         usage=dict(_usage(item)),
@@ -178,7 +180,7 @@ def rate_limit_status_of(
     )
 
 
-def status_of(item: Item, digest: str, charged: int, now_us: Instant) -> AccountStatus:
+def status_of(item: Item, digest: str, charged: Credits, now_us: Instant) -> AccountStatus:
     """Return the status of the account and the key after a call."""
     limit_status = rate_limit_status_of(item, digest, CALLS, now_us)
     return AccountStatus(charged, item["balance"], limit_status)
@@ -190,7 +192,7 @@ def entry_item(entry: LedgerEntry, version: int) -> Item:
         **schema.entry_key(entry.account_id, entry.entry_id),
         "entry_id": entry.entry_id,
         "kind": entry.kind,
-        "credits": entry.credits,
+        "credits": stored(entry.credits),
         VERSION: version,
         "at_us": entry.at_us,
         "note": entry.note,

@@ -20,6 +20,7 @@ from blur.accounts.checks import (
     check_same_entry,
 )
 from blur.accounts.dynamo import ended_keys, holds, schema
+from blur.accounts.dynamo.amounts import stored
 from blur.accounts.dynamo.items import (
     account_of,
     bump_version,
@@ -35,6 +36,7 @@ from blur.accounts.dynamo.items import (
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.model import AccountWithLedger
+from blur.credits import Credits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,8 +75,7 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
             return check_same_entry(entry_of(appended, entry.account_id), entry)
         account = require_account(account_or_none, entry.account_id)
         if account["balance"] + min(0, entry.credits) < 0:
-            message = f"{entry.credits} credits are more than the balance, {account['balance']}"
-            raise OverdrawnError(message)
+            raise OverdrawnError.by(entry.credits, account["balance"])
         # The step is random, so that concurrent entries do not all choose the same version.
         version = version_of(account) + 1 + secrets.randbelow(VERSION_STEP)
 
@@ -193,11 +194,12 @@ def _absent() -> Expressions:
     return condition
 
 
-def _addition(amount: int, version: int) -> Expressions:
+def _addition(amount: Credits, version: int) -> Expressions:
     update = Expressions()
     balance, granted = update.path("balance"), update.path("granted")
-    credits_ = update.value(amount)
-    update.conditions.append(f"{balance} >= {update.value(max(0, -amount))}")
+    taken = Credits(max(0, -amount))
+    credits_ = update.value(stored(amount))
+    update.conditions.append(f"{balance} >= {update.value(stored(taken))}")
     update.sets += [f"{balance} = {balance} + {credits_}", f"{granted} = {granted} + {credits_}"]
     set_version(update, version)
     return update

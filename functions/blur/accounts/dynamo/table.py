@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from blur.accounts.dynamo.values import Expressions, Item, marshal_item, unmarshal_item
+from blur.accounts.dynamo.amounts import read_item
+from blur.accounts.dynamo.values import Expressions, Item, marshal_item
 from blur.accounts.ports import accounts_unreachable
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class DynamoTable:
         """Update one item and return all of it, which costs nothing more."""
         request = self._conditional({"Key": marshal_item(key)}, expressions)
         response = self._send("update_item", {**request, "ReturnValues": "ALL_NEW"})
-        return _read(response["Attributes"])
+        return read_attributes(response["Attributes"])
 
     def put(self, item: Item, condition: Expressions) -> None:
         """Put an item, if the stored one or its absence meets the condition."""
@@ -72,7 +73,7 @@ class DynamoTable:
         """Return one item with all earlier writes, or None."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
         item = self._send("get_item", request).get("Item")
-        return None if item is None else _read(item)
+        return None if item is None else read_attributes(item)
 
     def put_once(self, item: Item, absent: Expressions) -> None:
         """Put an item; a retry of the sender neither fails nor puts it twice."""
@@ -114,14 +115,20 @@ class DynamoTable:
         request[role] = request.pop("ConditionExpression")
         while True:
             response = self._start()(operation, request)
-            yield from map(_read, response["Items"])
+            yield from map(read_attributes, response["Items"])
             if "LastEvaluatedKey" not in response:
                 return
             request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
 
-def _read(item: Mapping[str, Any]) -> Item:
+def read_attributes(attributes: Mapping[str, Any]) -> Item:
+    """Return an item of a response.
+
+    Raises:
+        UnavailableError: it has an invalid number, or a value without a type.
+
+    """
     try:
-        return unmarshal_item(item)
-    except ValueError as error:  # an invalid number, or a value without a type
+        return read_item(attributes)
+    except (ArithmeticError, ValueError) as error:
         raise accounts_unreachable() from error

@@ -1,16 +1,17 @@
 """Converts Python values to DynamoDB's attribute values and back, and builds expressions.
 
-All numbers are integers, of which DynamoDB keeps 38 digits exactly.
+DynamoDB keeps 38 digits of a number exactly. Only amounts of credits have decimals (`amounts`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 Item = Mapping[str, Any]
-"""An item's attributes as Python values: int, str, bool, bytes, frozenset[bytes] and dict."""
+"""An item's attributes as Python values: numbers, str, bool, bytes, frozenset[bytes] and dict."""
 
 
 def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the values Item names
@@ -23,7 +24,7 @@ def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the values I
     match value:
         case bool():
             return {"BOOL": value}
-        case int():
+        case int() | Decimal():
             return {"N": str(value)}
         case str():
             return {"S": str(value)}
@@ -47,7 +48,7 @@ def unmarshal(value: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as above
     ((kind, content),) = value.items()
     match kind:
         case "N":
-            return int(content)
+            return Decimal(content) if "." in content else int(content)
         case "M":
             return unmarshal_item(content)
         case "BS":

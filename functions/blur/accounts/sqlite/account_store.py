@@ -17,6 +17,7 @@ from blur.accounts.hold_states import HoldEvent, credits_charged
 from blur.accounts.model import AccountView, AccountWithLedger
 from blur.accounts.sqlite import admission, holds, ledger, records
 from blur.accounts.sqlite.file import AccountsFile
+from blur.credits import ZERO
 from blur.errors import InsufficientCreditsError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class SqliteAccountStore:
         with self._file.transaction() as db:
             caller = admission.authenticate(db, account_id, key_digest, now_us)
             admission.count_request(db, caller, limiter)
-            return admission.read_caller(db, account_id, key_digest).status(0, limiter.us())
+            return admission.read_caller(db, account_id, key_digest).status(ZERO, limiter.us())
 
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """See `CallStore.reserve`."""
@@ -76,7 +77,7 @@ class SqliteAccountStore:
         limiter_us = self._limiter.us(now_us)
         with self._file.transaction() as db:
             admission.add_weight(db, account_id, key_digest, weight, limiter_us)
-            return admission.read_caller(db, account_id, key_digest).status(0, limiter_us)
+            return admission.read_caller(db, account_id, key_digest).status(ZERO, limiter_us)
 
     def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
         """See `CallStore.get_account`."""
@@ -189,7 +190,7 @@ class SqliteAccountStore:
             if weight and holds.is_held(db, hold, now_us):
                 admission.add_weight(db, hold.account_id, hold.key_digest, weight, limiter_us)
             state = holds.end(db, hold, event, now_us)
-            charged = credits_charged(state, hold, now_us) if event is HoldEvent.SETTLE else 0
+            charged = credits_charged(state, hold, now_us) if event is HoldEvent.SETTLE else ZERO
             holds.release_expired(db, hold.account_id, now_us)
             caller = admission.read_caller(db, hold.account_id, hold.key_digest)
             return caller.status(charged, limiter_us)

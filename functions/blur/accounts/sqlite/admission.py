@@ -11,6 +11,7 @@ from blur.accounts import rate
 from blur.accounts.admin_errors import UnknownAccountError
 from blur.accounts.sqlite import holds
 from blur.accounts.sqlite.rows import Caller, caller_of
+from blur.credits import ZERO
 from blur.errors import (
     InsufficientCreditsError,
     InvalidApiKeyError,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Hold, Instant, Weight
 
 _CALLER = """
-    SELECT keys.*, accounts.balance FROM keys JOIN accounts USING (account_id)
+    SELECT keys.*, accounts.balance_quarters FROM keys JOIN accounts USING (account_id)
     WHERE account_id = ? AND digest = ?
 """
 _VALID = "AND NOT revoked AND (expires_us IS NULL OR expires_us > ?)"
@@ -81,7 +82,7 @@ def reserve(
     caller = read_caller(db, hold.account_id, hold.key_digest)
     if is_covered:
         return caller.status(hold.price, limiter.us())
-    return InsufficientCreditsError(hold.price, caller.status(0, limiter.us()))
+    return InsufficientCreditsError(hold.price, caller.status(ZERO, limiter.us()))
 
 
 def count_request(db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterTime) -> None:
@@ -138,7 +139,7 @@ def _next_bucket(caller: Caller, bucket: rate.Bucket, limiter: rate.LimiterTime)
     if isinstance(after, rate.Bucket):
         return after
     limit_status = rate.rate_limit_status(bucket, caller.key.limit, limiter_us)
-    status = AccountStatus(0, caller.balance, limit_status)
+    status = AccountStatus(ZERO, caller.balance, limit_status)
     raise RateLimitError(after.retry_after_s, status)
 
 

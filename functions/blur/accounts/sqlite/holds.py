@@ -30,7 +30,7 @@ def release_expired(db: sqlite3.Connection, account_id: str, now_us: Instant) ->
     expired = {"id": account_id, "until": released_until_us(now_us), "held": HoldState.HELD}
     (credits_released,) = db.execute(
         """
-        SELECT COALESCE(SUM(price), 0) FROM holds
+        SELECT COALESCE(SUM(price_quarters), 0) FROM holds
         WHERE account_id = :id AND expires_us <= :until AND state = :held
         """,
         expired,
@@ -100,12 +100,13 @@ def end(db: sqlite3.Connection, hold: Hold, event: HoldEvent, now_us: Instant) -
 
 def _add_to_usage(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> None:
     db.execute(
-        "UPDATE accounts SET used = used + ? WHERE account_id = ?", (hold.price, hold.account_id)
+        "UPDATE accounts SET used_quarters = used_quarters + ? WHERE account_id = ?",
+        (hold.price, hold.account_id),
     )
     db.execute(
         """
         INSERT INTO usage VALUES (?, ?, 1, ?)
-        ON CONFLICT DO UPDATE SET calls = calls + 1, credits = credits + excluded.credits
+        ON CONFLICT DO UPDATE SET calls = calls + 1, quarters = quarters + excluded.quarters
         """,
         (hold.account_id, usage_month(now_us), hold.price),
     )
@@ -113,5 +114,6 @@ def _add_to_usage(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> None:
 
 def _add_to_balance(db: sqlite3.Connection, account_id: str, amount: int) -> None:
     db.execute(
-        "UPDATE accounts SET balance = balance + ? WHERE account_id = ?", (amount, account_id)
+        "UPDATE accounts SET balance_quarters = balance_quarters + ? WHERE account_id = ?",
+        (amount, account_id),
     )

@@ -66,15 +66,15 @@ def append_entry(db: sqlite3.Connection, entry: LedgerEntry) -> None:
         check_same_entry(entry_of(row), entry)
         return
     if account.balance + entry.credits < 0:
-        message = f"{entry.credits} credits are more than the balance, {account.balance}"
-        raise OverdrawnError(message)
+        raise OverdrawnError.by(entry.credits, account.balance)
     db.execute(
         "INSERT INTO entries VALUES (:account_id, :entry_id, :kind, :credits, :at_us, :note)",
         asdict(entry),
     )
     db.execute(
         """
-        UPDATE accounts SET balance = balance + :credits, granted = granted + :credits
+        UPDATE accounts SET balance_quarters = balance_quarters + :credits,
+                            granted_quarters = granted_quarters + :credits
         WHERE account_id = :account_id
         """,
         {"credits": entry.credits, "account_id": entry.account_id},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from blur.account_status import AccountStatus, RateLimit
 from blur.accounts import rate
@@ -19,18 +20,21 @@ from blur.accounts.model import (
     Usage,
 )
 
+if TYPE_CHECKING:
+    from blur.credits import Credits
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A key with its balance and its buckets, which decide about a request."""
 
     key: KeyRecord
-    balance: int
+    balance: Credits
     calls: rate.Bucket
     account_requests: rate.Bucket
     """Requests for the account, which are limited separately."""
 
-    def status(self, credits_charged: int, now_us: Instant) -> AccountStatus:
+    def status(self, credits_charged: Credits, now_us: Instant) -> AccountStatus:
         """Return the status of account and key."""
         limit_status = rate.rate_limit_status(self.calls, self.key.limit, now_us)
         return AccountStatus(credits_charged, self.balance, limit_status)
@@ -54,7 +58,7 @@ def caller_of(row: sqlite3.Row) -> Caller:
     """Read a row of `keys` joined with its account."""
     return Caller(
         key=key_of(row),
-        balance=row["balance"],
+        balance=row["balance_quarters"],
         calls=rate.Bucket(row["tat_us"], row["allow_us"], row["last_us"]),
         account_requests=rate.Bucket(
             row["inquiry_tat_us"], row["inquiry_allow_us"], row["inquiry_last_us"]
@@ -68,7 +72,7 @@ def hold_of(row: sqlite3.Row) -> Hold:
         hold_id=row["hold_id"],
         account_id=row["account_id"],
         key_digest=row["key_digest"],
-        price=row["price"],
+        price=row["price_quarters"],
         expires_us=row["expires_us"],
     )
 
@@ -79,7 +83,7 @@ def entry_of(row: sqlite3.Row) -> LedgerEntry:
         entry_id=row["entry_id"],
         account_id=row["account_id"],
         kind=EntryKind(row["kind"]),
-        credits=row["credits"],
+        credits=row["quarters"],
         at_us=row["at_us"],
         note=row["note"],
     )
@@ -102,8 +106,8 @@ def read_account(db: sqlite3.Connection, account_id: str) -> Account | None:
     """Read an account with its keys, its usage by month and its held credits."""
     row = db.execute(
         """
-        SELECT *, (SELECT COALESCE(SUM(price), 0) FROM holds
-                   WHERE account_id = :id AND state = 'held') AS held
+        SELECT *, (SELECT COALESCE(SUM(price_quarters), 0) FROM holds
+                   WHERE account_id = :id AND state = 'held') AS held_quarters
         FROM accounts WHERE account_id = :id
         """,
         {"id": account_id},
@@ -114,10 +118,10 @@ def read_account(db: sqlite3.Connection, account_id: str) -> Account | None:
         account_id=account_id,
         name=row["name"],
         created_us=row["created_us"],
-        balance=row["balance"],
-        held=row["held"],
-        granted=row["granted"],
-        used=row["used"],
+        balance=row["balance_quarters"],
+        held=row["held_quarters"],
+        granted=row["granted_quarters"],
+        used=row["used_quarters"],
         usage=_months(db, account_id),
         keys=tuple(_keys(db, account_id)),
     )
@@ -132,7 +136,7 @@ def _keys(db: sqlite3.Connection, account_id: str) -> list[KeyRecord]:
 
 def _months(db: sqlite3.Connection, account_id: str) -> dict[str, Usage]:
     rows = db.execute(
-        "SELECT month, calls, credits FROM usage WHERE account_id = ? ORDER BY month",
+        "SELECT month, calls, quarters FROM usage WHERE account_id = ? ORDER BY month",
         (account_id,),
     )
-    return {row["month"]: Usage(row["calls"], row["credits"]) for row in rows}
+    return {row["month"]: Usage(row["calls"], row["quarters"]) for row in rows}

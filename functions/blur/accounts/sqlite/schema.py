@@ -12,6 +12,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+_ENTRIES_ARE_NOT_CHANGED = """
+    CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+"""
+
 _FIRST = (
     # SQLite turns a sum beyond 64 bits into a float; the checks reject that.
     """
@@ -77,10 +82,7 @@ _FIRST = (
         PRIMARY KEY (account_id, entry_id)
     ) WITHOUT ROWID
     """,
-    """
-    CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
-    """,
+    _ENTRIES_ARE_NOT_CHANGED,
     """
     CREATE TRIGGER entries_are_not_deleted BEFORE DELETE ON entries
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
@@ -100,7 +102,30 @@ _FIRST = (
     "CREATE INDEX records_by_age ON records (account_id, forget_us)",
 )
 
-MIGRATIONS = (_FIRST,)
+_QUARTERS = (
+    # Amounts were whole credits. With new names for the columns, the statements of an older program
+    # that has the file open fail, so that it can neither read nor write a wrong amount.
+    "ALTER TABLE accounts RENAME COLUMN balance TO balance_quarters",
+    "ALTER TABLE accounts RENAME COLUMN granted TO granted_quarters",
+    "ALTER TABLE accounts RENAME COLUMN used TO used_quarters",
+    "ALTER TABLE holds RENAME COLUMN price TO price_quarters",
+    "ALTER TABLE usage RENAME COLUMN credits TO quarters",
+    "ALTER TABLE entries RENAME COLUMN credits TO quarters",
+    """
+    UPDATE accounts SET balance_quarters = 4 * balance_quarters,
+                        granted_quarters = 4 * granted_quarters,
+                        used_quarters = 4 * used_quarters
+    """,
+    "UPDATE holds SET price_quarters = 4 * price_quarters",
+    "UPDATE usage SET quarters = 4 * quarters",
+    "DROP TRIGGER entries_are_not_changed",
+    "UPDATE entries SET quarters = 4 * quarters",
+    _ENTRIES_ARE_NOT_CHANGED,
+)
+"""Amounts in quarters of a credit."""
+
+MIGRATIONS = (_FIRST, (), _QUARTERS)
+"""The second one has no statements: it was the columns below, in a program that counted them."""
 
 ADDED_COLUMNS = {
     "keys": {
@@ -112,9 +137,6 @@ ADDED_COLUMNS = {
 
 `keys` has the instant of each key's last request, which `rate` needs because clocks differ.
 """
-
-COLUMNS_AS_MIGRATION = 2
-"""The version of files from a program that counted the columns of `keys` as a migration."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -142,7 +164,7 @@ def require_known(connection: sqlite3.Connection) -> None:
 
     """
     version = _version(connection)
-    if version > len(MIGRATIONS) and version != COLUMNS_AS_MIGRATION:
+    if version > len(MIGRATIONS):
         message = f"schema {version} is newer than {len(MIGRATIONS)}, the newest known here"
         raise sqlite3.DatabaseError(message)
 

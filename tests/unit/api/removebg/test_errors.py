@@ -12,6 +12,7 @@ from blur.accounts.model import Instant
 from blur.api import response
 from blur.api.removebg.errors import ROWS, error_document, row_of
 from blur.api.removebg.paths import PATHS
+from blur.credits import ONE, ZERO, whole
 from blur.errors import (
     ApiError,
     IdempotencyInProgressError,
@@ -27,7 +28,7 @@ from blur.errors import (
 from blur.removal_errors import InvalidSizeError, RemovalError
 
 NOW = Instant(1_800_000_000_500_000)
-STATUS = AccountStatus(0, 3, RateLimitStatus(RateLimit(60, 10), 4, 6))
+STATUS = AccountStatus(ZERO, whole(3), RateLimitStatus(RateLimit(60, 10), 4, 6))
 
 
 def classes(error: type[ApiError]) -> set[type[ApiError]]:
@@ -60,7 +61,7 @@ def test_errors_of_remove_bgs_routes_have_the_same_code_except_a_result_too_larg
     [
         (InvalidApiKeyError(), 403, "API Key invalid", "auth_failed"),
         (
-            InsufficientCreditsError(1, STATUS),
+            InsufficientCreditsError(ONE, STATUS),
             402,
             "Insufficient credits",
             "insufficient_credits",

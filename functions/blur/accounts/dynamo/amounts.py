@@ -1,0 +1,56 @@
+"""Amounts of credits in DynamoDB's items, which have decimal numbers of credits: `3`, `0.25`.
+
+DynamoDB adds and compares decimals of 38 digits exactly. The items of programs that had only whole
+credits mean the same, so they need no migration.
+
+All items are read with `read_item`, so that code above it sees quarters. An amount that is written
+is passed through `stored`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from blur.accounts.dynamo.values import Item, unmarshal_item
+from blur.credits import Credits, format_credits, parse_credits
+
+ACCOUNT_AMOUNTS = frozenset({"balance", "granted", "used"})
+CREDITS = "credits"
+"""The amount of a ledger entry; with a month after it, the usage of that month."""
+HOLDS, PRICE = "holds", "c"
+"""The map of holds, and the amount of each hold."""
+
+
+def stored(amount: Credits) -> Decimal:
+    """Return the value of an attribute for this amount."""
+    return Decimal(format_credits(amount))
+
+
+def stored_hold(hold: Item) -> Item:
+    """Return a hold as the item has it, from a hold with its price in quarters."""
+    return {**hold, PRICE: stored(hold[PRICE])}
+
+
+def read_item(attributes: Mapping[str, Any]) -> Item:
+    """Return an item as Python values, with its amounts in quarters.
+
+    Raises:
+        ArithmeticError, ValueError: a number is not valid, or an amount is not in quarters.
+
+    """
+    item = unmarshal_item(attributes)
+    return {name: _read(name, value) for name, value in item.items()}
+
+
+def _read(name: str, value: Any) -> Any:  # noqa: ANN401 - any of the values Item names
+    if name in ACCOUNT_AMOUNTS or name.startswith(CREDITS):
+        return _amount(value)
+    if name == HOLDS:
+        return {hold_id: {**hold, PRICE: _amount(hold[PRICE])} for hold_id, hold in value.items()}
+    return value
+
+
+def _amount(number: int | Decimal) -> Credits:
+    return parse_credits(str(number))

@@ -1,0 +1,208 @@
+"""Files with whole credits: their amounts become quarters exactly once, and mean the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.integration.accounts.customer import START, Customer, after, entry
+
+from blur.accounts.audit import differences
+from blur.accounts.model import EntryKind, Hold, LedgerEntry, Usage
+from blur.accounts.sqlite.account_store import SqliteAccountStore
+from blur.accounts.sqlite.schema import MIGRATIONS
+from blur.credits import QUARTER, whole
+
+WHOLE_CREDITS = Path(__file__).with_name("whole_credits.sql")
+OLD_VERSIONS = (1, 2)
+"""The versions of files with whole credits; programs of both opened each other's files."""
+ACCOUNT_ID = "customer0001"
+CUSTOMER = Customer(ACCOUNT_ID, "d" * 64)
+RUNNING = Hold("running", ACCOUNT_ID, "d" * 64, whole(3), after(60))
+
+spawn = multiprocessing.get_context("spawn")
+
+
+def write_old_file(path: Path, version: int = OLD_VERSIONS[0]) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        file.executescript(WHOLE_CREDITS.read_text("utf-8"))
+        file.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "accounts.db"
+    write_old_file(path)
+    return path
+
+
+def require_exact(path: Path) -> None:
+    """Require every amount of the old file, in quarters."""
+    with closing(SqliteAccountStore(path)) as store:
+        read = store.read_with_ledger(ACCOUNT_ID, now_us=after(2))
+        empty = store.read_account("customer0002", now_us=after(2))
+    account = read.account
+    assert (account.balance, account.held) == (whole(111), whole(3))
+    assert (account.granted, account.used) == (whole(117), whole(3))
+    assert account.usage == {"2026-12": Usage(1, whole(2)), "2027-01": Usage(1, whole(1))}
+    assert [(line.kind, line.credits) for line in read.entries] == [
+        (EntryKind.GRANT, whole(100)),
+        (EntryKind.TOP_UP, whole(20)),
+        (EntryKind.ADJUSTMENT, whole(-3)),
+    ]
+    assert list(differences(account, read.entries)) == []
+    assert (empty.balance, empty.granted, empty.usage) == (0, 0, {})
+
+
+@pytest.mark.parametrize("version", OLD_VERSIONS)
+def test_amounts_of_an_old_file_mean_the_same(tmp_path: Path, version: int) -> None:
+    path = tmp_path / f"version{version}.db"
+    write_old_file(path, version)
+    for _ in range(2):
+        require_exact(path)
+
+
+def test_calls_that_an_old_program_began_end_with_their_price(path: Path) -> None:
+    with closing(SqliteAccountStore(path)) as store:
+        status = store.settle(RUNNING, now_us=after(3))
+        assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
+        record = store.find_record(ACCOUNT_ID, "scope", now_us=after(3))
+        assert record is not None
+        assert record.hold_id == RUNNING.hold_id
+
+
+def test_an_old_hold_expires_with_its_price(path: Path) -> None:
+    with closing(SqliteAccountStore(path)) as store:
+        account = store.read_account(ACCOUNT_ID, now_us=after(120))
+    assert (account.balance, account.held) == (whole(114), 0)
+
+
+def test_a_repeated_entry_of_an_old_program_is_the_one_in_the_ledger(path: Path) -> None:
+    invoice = LedgerEntry("invoice-7", ACCOUNT_ID, EntryKind.TOP_UP, whole(20), after(1))
+    with closing(SqliteAccountStore(path)) as store:
+        store.append_entry(invoice)
+    require_exact(path)
+
+
+def test_a_quarter_is_charged_to_an_old_account(path: Path) -> None:
+    with closing(SqliteAccountStore(path)) as store:
+        hold = CUSTOMER.hold(QUARTER, now_us=after(3))
+        store.reserve(hold, now_us=after(3))
+        assert store.settle(hold, now_us=after(3)).credits_left == whole(111) - QUARTER
+
+
+def test_the_ledger_of_an_old_file_is_still_append_only(path: Path) -> None:
+    require_exact(path)
+    with (
+        closing(sqlite3.connect(path)) as file,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
+        file.execute("UPDATE entries SET quarters = 0")
+
+
+def add_a_quarter(path: Path) -> None:
+    with closing(SqliteAccountStore(path)) as store:
+        store.append_entry(entry(ACCOUNT_ID, QUARTER))
+
+
+def test_an_old_file_is_migrated_once_if_many_processes_open_it_at_once(path: Path) -> None:
+    with ProcessPoolExecutor(4, mp_context=spawn) as processes, ThreadPoolExecutor(4) as threads:
+        opened = [
+            pool.submit(add_a_quarter, path) for _ in range(8) for pool in (processes, threads)
+        ]
+        for each in opened:
+            each.result()
+    with closing(SqliteAccountStore(path)) as store:
+        read = store.read_with_ledger(ACCOUNT_ID, now_us=after(2))
+    assert read.account.balance == whole(111) + 16 * QUARTER
+    assert list(differences(read.account, read.entries)) == []
+
+
+KILLED = """
+import os, signal, sqlite3, sys
+from blur.accounts.sqlite.schema import migrate
+
+path, statements_left = sys.argv[1], int(sys.argv[2])
+
+def count(statement):
+    global statements_left
+    statements_left -= 1
+    if statements_left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+connection = sqlite3.connect(path, isolation_level=None)
+connection.set_trace_callback(count)
+migrate(connection)
+"""
+
+
+def test_a_migration_that_is_killed_at_any_statement_is_made_again_as_a_whole(path: Path) -> None:
+    kills = 0
+    while True:
+        copy = path.with_name(f"killed{kills}.db")
+        shutil.copy(path, copy)
+        ended = subprocess.run(
+            [sys.executable, "-c", KILLED, str(copy), str(kills)],
+            env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            check=False,
+        )
+        require_exact(copy)
+        if ended.returncode == 0:
+            break
+        assert ended.returncode == -signal.SIGKILL
+        kills += 1
+    assert kills > len(MIGRATIONS[-1])
+
+
+def version_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as file:
+        (version,) = file.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def test_programs_that_count_whole_credits_reject_a_migrated_file(path: Path) -> None:
+    require_exact(path)
+    assert version_of(path) > max(OLD_VERSIONS)
+
+
+OLD_STATEMENTS = (
+    "SELECT keys.*, accounts.balance FROM keys JOIN accounts USING (account_id)",
+    "UPDATE accounts SET balance = balance + 1",
+    "UPDATE accounts SET used = used + 1",
+    "SELECT COALESCE(SUM(price), 0) FROM holds",
+    "SELECT month, calls, credits FROM usage",
+)
+"""Statements of a program with whole credits, of which each of its calls sends one or more."""
+
+
+@pytest.mark.parametrize("statement", OLD_STATEMENTS)
+def test_an_old_program_that_has_the_file_open_cannot_read_or_write_amounts(
+    path: Path, statement: str
+) -> None:
+    with closing(sqlite3.connect(path)) as old_program:
+        old_program.execute(statement).fetchall()
+        old_program.rollback()
+        require_exact(path)
+        with pytest.raises(sqlite3.OperationalError, match="no such column"):
+            old_program.execute(statement)
+    require_exact(path)
+
+
+def test_an_amount_that_is_too_large_for_quarters_leaves_the_file_unchanged(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("UPDATE accounts SET balance = 1 << 62 WHERE account_id = 'customer0002'")
+        file.commit()
+    with closing(SqliteAccountStore(path)) as store:
+        for _ in range(2):
+            with pytest.raises(sqlite3.IntegrityError):
+                store.read_account(ACCOUNT_ID, now_us=START)
+    assert version_of(path) == OLD_VERSIONS[0]

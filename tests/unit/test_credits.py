@@ -1,0 +1,88 @@
+"""Amounts of credits: quarters inside, decimals for people and clients."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blur.credits import QUARTERS, Credits, credits_number, format_credits, parse_credits, whole
+
+ROOT = Path(__file__).parents[2]
+AMOUNTS = st.integers(-(4 * 10**12), 4 * 10**12).map(Credits)
+
+
+@pytest.mark.parametrize(
+    ("text", "quarters", "shown"),
+    [
+        ("0", 0, "0"),
+        ("0.25", 1, "0.25"),
+        ("0.5", 2, "0.5"),
+        ("0.75", 3, "0.75"),
+        ("1", 4, "1"),
+        ("+3", 12, "3"),
+        ("1.50", 6, "1.5"),
+        ("2.000", 8, "2"),
+        ("007", 28, "7"),
+        ("-0.25", -1, "-0.25"),
+        ("-3.75", -15, "-3.75"),
+        ("-0", 0, "0"),
+        ("1000000000000.75", 4 * 10**12 + 3, "1000000000000.75"),
+    ],
+)
+def test_a_number_of_credits_is_read_as_quarters_and_shown_without_needless_decimals(
+    text: str, quarters: int, shown: str
+) -> None:
+    assert parse_credits(text) == quarters
+    assert format_credits(Credits(quarters)) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " 1", "1 ", "1\n", ".5", "1.", "1,5", "1e3", "one", "--1", "nan", "٣"),
+        *("0.1", "0.3", "0.255", "1" * 101, "0." + "0" * 101),
+    ],
+)
+def test_other_text_is_not_a_number_of_credits(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a number of credits") as caught:
+        parse_credits(text)
+    assert repr(text) in str(caught.value)
+
+
+@given(AMOUNTS)
+def test_the_text_of_an_amount_is_exact_and_can_be_read_again(amount: Credits) -> None:
+    text = format_credits(amount)
+    assert Decimal(text) == Decimal(amount) / QUARTERS
+    assert parse_credits(text) == amount
+    assert ("." in text) == (amount % QUARTERS != 0)
+
+
+@given(AMOUNTS)
+def test_the_json_number_of_an_amount_is_its_text(amount: Credits) -> None:
+    number = credits_number(amount)
+    assert json.dumps(number) == format_credits(amount)
+    assert isinstance(number, int) == (amount % QUARTERS == 0)
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_whole_credits_are_shown_as_integers(number: int) -> None:
+    assert format_credits(whole(number)) == str(number)
+    assert credits_number(whole(number)) == number
+
+
+def test_no_other_module_converts_between_credits_and_quarters() -> None:
+    folders = (ROOT / "functions" / "blur", ROOT / "tools")
+    sources = {path: path.read_text() for folder in folders for path in folder.rglob("*.py")}
+    converting = {
+        path.relative_to(ROOT).as_posix()
+        for path, source in sources.items()
+        if re.search(r"\bQUARTERS\b|credits\.QUARTERS|\b0?\.25\b.*credit", source)
+        and path.name != "credits.py"
+    }
+    assert converting == set()
