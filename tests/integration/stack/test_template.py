@@ -170,6 +170,19 @@ def test_pages_can_get_results_from_the_bucket_with_their_key_and_post_forms(
     assert rule == {name.replace("MaxAgeSeconds", "MaxAge"): told for name, told in ours.items()}
 
 
+def test_every_path_and_the_key_of_remove_bgs_clients_reach_the_function(
+    template: dict[str, Any], resources: dict[str, Any]
+) -> None:
+    routes = [event["Properties"] for event in resources["BlurFunction"]["Events"].values()]
+    assert {(route["Path"], route["Method"]) for route in routes} == {
+        ("/", "ANY"),
+        ("/{proxy+}", "ANY"),
+    }
+    text = yaml.dump(template)
+    assert "ApiKeyRequired" not in text
+    assert "ApiKeySourceType" not in text
+
+
 def test_gateway_responses_have_the_contracts_format(resources: dict[str, Any]) -> None:
     answers = resources["Api"]["GatewayResponses"]
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"} <= set(answers)
