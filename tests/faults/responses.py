@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from bgblur.serving.proxy import to_reply
+from blur.credits import ZERO, Credits, parse_credits
 from blur.errors import ApiError
 
 PICTURE = "picture"
@@ -34,7 +35,7 @@ class Outcome:
 
     kind: str
     """`PICTURE`, `BROKEN` or the error's code."""
-    charged: int = 0
+    charged: Credits = ZERO
     seconds: float = 0.0
 
 
@@ -43,7 +44,7 @@ def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float
     named = {name.lower(): value for name, value in headers.items()}
     # Unknown if a worker died during the call, or if the store did not confirm the charge.
     is_unknown = status in {200, 303, 500} and "x-credits-charged" not in named
-    charged = 0 if is_unknown else int(named["x-credits-charged"])
+    charged = ZERO if is_unknown else parse_credits(named["x-credits-charged"])
     if status in {200, 303}:
         _require_picture(status, named, body)
         return Outcome(PICTURE, charged, seconds)
