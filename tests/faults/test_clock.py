@@ -18,6 +18,7 @@ from blur.accounts import idempotency
 from blur.accounts.audit import differences
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
+from blur.credits import ONE, QUARTER
 from blur.errors import ApiError
 from blur.settings import Settings
 
@@ -34,6 +35,7 @@ JUMPS_S = (-86_400.0, -3_600.0, -61.0, -6.0, -1.0, 0.0, 0.5, 1.0, 6.0, 61.0, 3_6
 """From a day back to a day on; a hold lives for a minute."""
 CALLS = size(4, full=20)
 HOUR_S = 3_600.0
+PRICES = (QUARTER, ONE)
 KEYS = 5
 """Different `Idempotency-Key`s, few, so that they repeat."""
 
@@ -48,7 +50,7 @@ class Walk:
         self.random = Random(seed)
         self.at_s = 0.0
         self.open: list[Reservation] = []
-        self.delivered = self.charged = self.jumps = 0
+        self.delivered = self.charged = self.spent = self.jumps = 0
         self.latest_s = 0.0
 
     def now(self) -> Instant:
@@ -69,7 +71,8 @@ class Walk:
         if end == "finish":
             self.delivered += 1
             status = idempotency.commit(self.store, call, now_us=self.now())
-            self.charged += status.credits_charged or 0
+            self.charged += status.credits_charged == call.hold.price
+            self.spent += status.credits_charged or 0
         elif end == "abandon":
             idempotency.rollback(self.store, call, now_us=self.now())
 
@@ -77,9 +80,9 @@ class Walk:
         """Begin a call, with an `Idempotency-Key` or without one."""
         name = f"key-{self.random.randrange(KEYS)}-{int(self.at_s // HOUR_S)}"
         form = KeyedForm(name, "fingerprint") if self.random.random() < 0.3 else None
-        now_us = self.now()
+        now_us, price = self.now(), self.random.choice(PRICES)
         try:
-            call = begin(self.store, self.customer.hold(now_us=now_us), form, now_us=now_us)
+            call = begin(self.store, self.customer.hold(price, now_us=now_us), form, now_us=now_us)
         except ApiError:
             return
         self.open.append(call)
@@ -92,7 +95,8 @@ class Walk:
         entries = self.store.list_entries(self.customer.account_id)
         assert list(differences(account, entries)) == []
         assert account.balance + account.held + account.used == CREDITS
-        assert account.used <= self.charged <= self.delivered
+        assert account.used <= self.spent
+        assert self.charged <= self.delivered
         return account
 
 

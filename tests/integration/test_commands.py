@@ -76,6 +76,35 @@ def test_an_account_is_opened_topped_up_adjusted_and_audited(bgblur: Command) ->
     assert read(bgblur("accounts", "list", "--json"))[0]["name"] == "shop"
 
 
+def test_credits_have_decimals_only_if_they_are_not_whole(bgblur: Command) -> None:
+    created = read(bgblur("accounts", "create", "shop", "--credits", "0.25", "--json"))
+    account = created["account"]
+    assert (created["balance"], created["granted"]) == (0.25, 0.25)
+    bgblur("accounts", "top-up", account, "1.5", "--note", "invoice 1")
+    adjusted = bgblur("accounts", "adjust", "--note", "mistake", "--yes", account, "-0.75")
+    assert re.search(r"^balance +1$", adjusted.stdout, re.MULTILINE)
+    ledger = bgblur("accounts", "ledger", account).stdout
+    assert [line.split()[1:3] for line in ledger.splitlines()[1:]] == [
+        ["grant", "0.25"],
+        ["top_up", "1.5"],
+        ["adjustment", "-0.75"],
+    ]
+    assert bgblur("accounts", "ledger", account, "--json").stdout.count(": 1.5,") == 1
+    shown = bgblur("accounts", "show", account, "--json").stdout
+    assert '"balance": 1, "held": 0, "granted": 1, "used": 0' in shown
+    key = read(bgblur("keys", "issue", "--credits", "2.75", "--json"))
+    assert key["balance"] == 2.75
+    assert "2.75" in bgblur("keys", "list").stdout
+
+
+def test_a_confirmation_shows_the_credits(bgblur: Command) -> None:
+    account = read(bgblur("accounts", "create", "shop", "--credits", "2", "--json"))["account"]
+    for amount, shown in (("0.25", "+0.25"), ("-1.50", "-1.5"), ("3", "+3")):
+        refused = bgblur("accounts", "adjust", "--note", "x", account, amount, answer="n\n")
+        assert f"Change the balance of {account} by {shown}? [y/N]" in refused.stderr
+        assert refused.returncode == 1
+
+
 def test_a_payment_sent_twice_with_one_id_counts_once(bgblur: Command) -> None:
     account = read(bgblur("accounts", "create", "shop", "--json"))["account"]
     top_up = ("accounts", "top-up", account, "5", "--entry-id", "payment-7", "--json")
@@ -150,6 +179,9 @@ def test_a_key_can_have_its_own_rate_limit(bgblur: Command) -> None:
     assert (changed["per_minute"], changed["burst"]) == (60, 5)
 
 
+NO_CREDITS = "is not a number of credits: whole, or with .25, .5 or .75"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -160,6 +192,12 @@ def test_a_key_can_have_its_own_rate_limit(bgblur: Command) -> None:
         (("accounts", "top-up", "nobody123456", "0"), 2, "0"),
         (("accounts", "top-up", "nobody123456", "9" * 30), 2, "range"),
         (("accounts", "adjust", "nobody123456", "0", "--note", "x", "--yes"), 2, "must not be 0"),
+        (("accounts", "top-up", "nobody123456", "0.1"), 2, f"'0.1' {NO_CREDITS}"),
+        (("accounts", "top-up", "nobody123456", "ten"), 2, f"'ten' {NO_CREDITS}"),
+        (("accounts", "top-up", "nobody123456", "0"), 2, "range from 0.25 to 1000000000000"),
+        (("accounts", "adjust", "nobody123456", "-0.3", "--note", "x"), 2, f"'-0.3' {NO_CREDITS}"),
+        (("accounts", "create", "shop", "--credits", "0.333"), 2, f"'0.333' {NO_CREDITS}"),
+        (("keys", "issue", "--credits", "1,5"), 2, f"'1,5' {NO_CREDITS}"),
         (("accounts", "ledger", "nobody123456"), 1, "nobody123456"),
         (("keys", "issue", "--account", "nobody"), 1, "nobody"),
         (("keys", "issue", "--expires", "999999999d"), 2, "to 36500d"),

@@ -39,8 +39,8 @@ class Portion:
 PORTIONS = {
     "accounts": Portion(
         "Mutants of the rules of credits, keys and limits",
-        ("blur/accounts/a*.py", "blur/accounts/[h-r]*.py"),
-        ACCOUNTS,
+        ("blur/credits.py", "blur/accounts/a*.py", "blur/accounts/[h-r]*.py"),
+        ("tests/unit/test_credits.py", *ACCOUNTS),
         EMBEDDED,
     ),
     "sqlite": Portion(

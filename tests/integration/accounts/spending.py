@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
@@ -27,6 +28,14 @@ Result = TypeVar("Result")
 REFUND_SHARE = 0.1
 RETRY_S = 60
 PAUSE_S = 0.1
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The prices of the calls, chosen at random, and the share of writes that are repeated."""
+
+    prices: tuple[int, ...] = (1,)
+    duplicates: float = 0
 
 
 class Echo:
@@ -80,36 +89,39 @@ def with_retries(write: Callable[[], Result]) -> Result:
         time.sleep(PAUSE_S)
 
 
-def spend(store: AccountStore, customer: Customer, seed: int, duplicates: float) -> int:
-    """Make calls until no credit is left; return the number of charged ones.
+def spend(store: AccountStore, customer: Customer, seed: int, traffic: Traffic) -> int:
+    """Make calls until the balance is below the lowest price; return the charged amount.
 
-    Refunded credits are spent by later calls, so that none is left.
+    Refunded credits are spent by later calls.
     """
-    echo = Echo(store, seed, duplicates=duplicates)
-    random = Random(seed)
+    echo = Echo(store, seed, duplicates=traffic.duplicates)
+    random, prices = Random(seed), traffic.prices
     charged = 0
     while True:
-        now_us = now()
-        hold = customer.hold(now_us=now_us, ttl_us=10 * TTL_US)
+        now_us, price = now(), random.choice(prices)
+        hold = customer.hold(price, now_us=now_us, ttl_us=10 * TTL_US)
         try:
             echo.reserve(hold, now_us)
         except InsufficientCreditsError:
-            return charged
-        if duplicates and random.random() < REFUND_SHARE:
+            if price == min(prices):
+                return charged
+            prices = (min(prices),)
+            continue
+        if traffic.duplicates and random.random() < REFUND_SHARE:
             echo.refund(hold)
         else:
             charged += echo.settle(hold)
 
 
 def spend_in_threads(
-    location: str, customer: Customer, threads: int, seed: int, duplicates: float
+    location: str, customer: Customer, threads: int, seed: int, traffic: Traffic
 ) -> int:
-    """Open the store again and spend in many threads; return the number of charged calls."""
+    """Open the store again and spend in many threads; return the charged amount."""
     store = open_account_store(location)
     try:
         with ThreadPoolExecutor(threads) as pool:
             spenders = [
-                pool.submit(spend, store, customer, seed * threads + number, duplicates)
+                pool.submit(spend, store, customer, seed * threads + number, traffic)
                 for number in range(threads)
             ]
             return sum(spender.result() for spender in spenders)

@@ -19,13 +19,13 @@ from tests.integration.accounts.customer import (
     key_record,
     take_hold,
 )
-from tests.integration.accounts.spending import now, spend_in_threads, with_retries
+from tests.integration.accounts.spending import Traffic, now, spend_in_threads, with_retries
 
 from blur.account_status import RateLimit
 from blur.accounts.admin_errors import OverdrawnError, TooManyKeysError
 from blur.accounts.audit import differences
 from blur.accounts.model import EntryKind, Usage
-from blur.credits import ZERO
+from blur.credits import ONE, QUARTER, ZERO
 from blur.errors import RateLimitError
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ PROCESSES = 2
 THREADS = 64
 
 
-def spend_in_processes(location: str, customer: Customer, duplicates: float) -> int:
+def spend_in_processes(
+    location: str, customer: Customer, traffic: Traffic, *, threads: int = THREADS
+) -> int:
     # A process that is forked from one with threads can hang, so each is started new.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         spenders = [
-            pool.submit(spend_in_threads, location, customer, THREADS, seed, duplicates)
+            pool.submit(spend_in_threads, location, customer, threads, seed, traffic)
             for seed in range(PROCESSES)
         ]
         return sum(spender.result() for spender in spenders)
@@ -52,10 +54,22 @@ def test_two_processes_with_64_threads_charge_exactly_1000_calls_for_1000_credit
     store: AccountStore, location: str, make_account: MakeAccount, duplicates: float
 ) -> None:
     customer = make_account(credits=CREDITS)
-    assert spend_in_processes(location, customer, duplicates) == CREDITS
+    assert spend_in_processes(location, customer, Traffic(duplicates=duplicates)) == CREDITS
     account = store.read_account(customer.account_id, now_us=now())
     assert (account.balance, account.held, account.used) == (0, 0, CREDITS)
     assert sum(month.calls for month in account.usage.values()) == CREDITS
+    assert list(differences(account, store.list_entries(customer.account_id))) == []
+
+
+def test_two_processes_with_mixed_prices_charge_exactly_the_credits_of_the_account(
+    store: AccountStore, location: str, make_account: MakeAccount
+) -> None:
+    customer, prices = make_account(credits=CREDITS), (QUARTER, 3 * QUARTER, ONE)
+    charged = spend_in_processes(location, customer, Traffic(prices, duplicates=0.3), threads=16)
+    account = store.read_account(customer.account_id, now_us=now())
+    assert (account.balance, charged) == (0, CREDITS)
+    assert (account.held, account.used) == (0, charged)
+    assert sum(month.credits for month in account.usage.values()) == charged
     assert list(differences(account, store.list_entries(customer.account_id))) == []
 
 

@@ -47,6 +47,16 @@ def test_a_result_has_its_cost_and_the_time_of_each_step() -> None:
     assert result.timing_ms == {"decode": 12.5, "matte": 300.0}
 
 
+@pytest.mark.parametrize(
+    ("header", "number"), [("3", 3), ("0.25", 0.25), ("40.75", 40.75), ("", None), ("free", None)]
+)
+def test_credits_are_integers_if_they_are_whole(header: str, number: float | None) -> None:
+    response = make_response(200, b"picture", X_Credits_Charged=header, X_Credits_Remaining=header)
+    result = parse_blur_result(response, response)
+    assert result.credits_charged == result.credits_left == number
+    assert isinstance(result.credits_left, int) == ("." not in header and number is not None)
+
+
 def test_a_result_without_the_headers_is_still_a_result() -> None:
     response = make_response(200, b"picture")
     result = parse_blur_result(response, response)

@@ -122,6 +122,28 @@ def test_sizes_have_a_unit(count: int, text: str) -> None:
     assert report.format_size(count) == text
 
 
+@pytest.mark.parametrize(
+    ("charged", "left", "text"),
+    [
+        ((0.25, 1, 0.25), (9.75, 8.75, 8.5), "1.5 credits charged, 8.5 left"),
+        ((0.25, 0.25, 0.5), (9.75, 9.5, 9), "1 credits charged, 9 left"),
+        ((0.25, None), (1234567.25, 1234567), "0.25 credits charged, 1 charges not confirmed, "),
+    ],
+)
+def test_a_summary_shows_decimals_only_if_credits_are_not_whole(
+    tmp_path: Path, charged: tuple[float | None, ...], left: tuple[float, ...], text: str
+) -> None:
+    calls = [
+        {"credits_charged": each, "credits_left": rest}
+        for each, rest in zip(charged, left, strict=True)
+    ]
+    outcomes = [
+        Outcome(job.task, Result(b"", "image/png", call))
+        for job, call in zip(jobs(tmp_path, len(calls)), calls, strict=True)
+    ]
+    assert text in report.summary(outcomes, 2.0)
+
+
 def test_a_summary_counts_blurred_skipped_and_failed_photos(tmp_path: Path) -> None:
     tasks = [job.task for job in jobs(tmp_path, 3)]
     outcomes = [
