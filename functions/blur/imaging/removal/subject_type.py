@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from blur.imaging.matting.matte import SubjectMaps
 
 SubjectType = Literal["person", "other"]
-MIN_CONFIRMED = 0.7
+MIN_CONFIRMED = 0.9
 """Least share of the subject that the network for people confirms."""
 HALF = 0.5
 
