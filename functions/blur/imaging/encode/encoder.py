@@ -84,12 +84,27 @@ def encode(  # noqa: PLR0913 - an image and everything that decides its file
     check_size(output, pixels.shape, has_alpha=alpha is not None)
     output_format = OUTPUT_FORMATS[output]
     if alpha is not None and not output_format.supports_alpha:
-        pixels, alpha = composite(pixels, np.full_like(pixels, WHITE), alpha), None
+        pixels, alpha = over_white(pixels, alpha), None
     image = pixels if alpha is None else cv2.merge((pixels, alpha))
     return EncodedImage(
         output_format.write(image, icc_profile, quality, compact=compact),
         output_format.content_type,
     )
+
+
+def over_white(pixels: RgbU8, alpha: AlphaU8) -> RgbU8:
+    """Composite an image, (H, W, 3) with alpha (H, W), over white."""
+    return composite(pixels, np.full_like(pixels, WHITE), alpha)
+
+
+def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) -> EncodedImage:
+    """Encode (H, W, 3) as JPEG with the best Huffman codes (ITU-T T.81, K.2).
+
+    The file has the same pixels as that of `encode`, fewer bytes, and takes more time.
+    """
+    options = {"subsampling": "4:4:4", "optimize": True}
+    data = _write_with_pillow(pixels, icc_profile, quality, compact=True, name="JPEG", **options)
+    return EncodedImage(data, OUTPUT_FORMATS["jpeg"].content_type)
 
 
 def check_format(output: str, quality: int) -> None:

@@ -11,7 +11,13 @@ import numpy as np
 from PIL import Image
 
 from blur.imaging.arrays import OPAQUE
-from blur.imaging.encode.encoder import OUTPUT_FORMATS, EncodedImage, encode
+from blur.imaging.encode.encoder import (
+    OUTPUT_FORMATS,
+    EncodedImage,
+    encode,
+    encode_small_jpeg,
+    over_white,
+)
 from blur.imaging.encode.png import write_png
 from blur.imaging.encode.zip_archive import CONTENT_TYPE as ZIP_TYPE
 from blur.imaging.encode.zip_archive import write_zip
@@ -114,6 +120,9 @@ def _attempts(result: Result, output: str) -> Iterator[Encoding]:
         yield partial(encode, colours, alpha, profile, name, DEFAULT_QUALITY, compact=compact)
         if output == "png" and not compact:
             yield partial(encode, colours, alpha, profile, name, DEFAULT_QUALITY, compact=True)
+        if output == "jpg":
+            flat = colours if alpha is None else over_white(colours, alpha)
+            yield partial(encode_small_jpeg, flat, profile, DEFAULT_QUALITY)
 
 
 def _encode_zip(result: Result) -> EncodedImage:
