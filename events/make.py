@@ -20,6 +20,7 @@ from requests_toolbelt import MultipartEncoder
 
 from blur.accounts import keys
 from blur.accounts.model import KeyKind
+from blur.api.removebg.paths import ACCOUNT_PATH, REMOVEBG_PATH, key_header
 
 HERE = Path(__file__).parent
 PHOTO = HERE.parent / "docs" / "images" / "astronaut.jpg"
@@ -55,14 +56,23 @@ def huge() -> bytes:
     return _saved(Image.new("1", (8000, 8000)), "PNG")
 
 
-def event(
-    method: str, path: str, *, key: str | None = None, form: dict[str, Any] | None = None
+def event(  # noqa: PLR0913 - the parts of a request
+    method: str,
+    path: str,
+    *,
+    key: str | None = None,
+    form: dict[str, Any] | None = None,
+    document: dict[str, Any] | None = None,
+    accept: str = "*/*",
 ) -> dict[str, Any]:
-    """Return the event that API Gateway sends for a request with this key and form."""
-    headers = {"Accept": "*/*", "Host": "api.example.com"}
+    """Return the event that API Gateway sends for a request with this key and form, or JSON."""
+    headers = {"Accept": accept, "Host": "api.example.com"}
     body = b""
     if key:
-        headers["ApiKey"] = key
+        headers[key_header(path)] = key
+    if document is not None:
+        headers["Content-Type"] = "application/json"
+        body = json.dumps(document).encode()
     if form is not None:
         encoder = MultipartEncoder(form, boundary=BOUNDARY)
         headers["Content-Type"] = encoder.content_type
@@ -102,6 +112,15 @@ def blur(key: str | None = FUNDED, image: bytes | None = None, **fields: str) ->
     return event("POST", "/v2/rembg/blur/", key=key, form={**file, "radius": "12", **fields})
 
 
+def removal(
+    key: str | None = FUNDED, image: bytes | None = None, accept: str = "*/*", **fields: str
+) -> dict[str, Any]:
+    """Return the event of one photo of a client of remove.bg; `image=b""` leaves the file out."""
+    content = jpeg() if image is None else image
+    file = {"image_file": ("photo.jpg", content, "image/jpeg")} if content else {}
+    return event("POST", REMOVEBG_PATH, key=key, form={**fields, **file}, accept=accept)
+
+
 def upload(**fields: str) -> dict[str, Any]:
     """Return the event of a form that asks for an upload."""
     form = {"content_type": "image/jpeg", "bytes": "8000000", **fields}
@@ -123,8 +142,29 @@ def all_events() -> dict[str, dict[str, Any]]:
         "200-test_key": blur(TEST),
         "200-account": event("GET", "/v2/account", key=FUNDED),
         "200-health": event("GET", "/health"),
+        "200-removebg": removal(size="auto", bg_color="81d4fa"),
+        "200-removebg_zip": removal(size="auto", format="zip", type_level="none"),
+        "200-removebg_json": event(
+            "POST",
+            REMOVEBG_PATH,
+            key=FUNDED,
+            document={
+                "image_file_b64": base64.b64encode(jpeg()).decode("ascii"),
+                "size": "preview",
+                "crop": True,
+            },
+            accept="application/json",
+        ),
+        "200-removebg_account": event("GET", ACCOUNT_PATH, key=FUNDED),
         "201-upload": upload(),
         "204-preflight": event("OPTIONS", "/v2/rembg/blur/"),
+        "204-removebg_preflight": event("OPTIONS", REMOVEBG_PATH),
+        "400-removebg_missing_source": removal(image=b""),
+        "400-removebg_unknown_foreground": removal(image=flat()),
+        "402-removebg_insufficient_credits": removal(EMPTY),
+        "403-removebg_auth_failed": removal(UNKNOWN),
+        "405-removebg_method_not_allowed": event("GET", REMOVEBG_PATH, key=FUNDED),
+        "429-removebg_rate_limit_exceeded": removal(LIMITED),
         "400-invalid_image": blur(image=b"this is no image"),
         "400-invalid_request": blur(image=b""),
         "400-repeated_header": repeated(event("GET", "/v2/account", key=FUNDED), "ApiKey"),

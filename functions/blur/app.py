@@ -19,15 +19,20 @@ from blur.api import response
 from blur.api.account import account_document, account_status
 from blur.api.blur_request import idempotency_key, parse_blur_request
 from blur.api.description import description
+from blur.api.removebg.removal_request import Limits
+from blur.api.removebg.responses import max_image_bytes
+from blur.api.removebg.routes import removebg_routes
 from blur.api.router import Router
 from blur.api.site import Site
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
+from blur.forms import Prices
+from blur.image_requests import Engine
 from blur.imaging.decode.formats import is_supported
 from blur.imaging.matting.models import get_model_spec
 from blur.imaging.matting.session import PEOPLE_MISSING, open_model, open_people_model
 from blur.imaging.strips import set_thread_count
-from blur.service import BlurService
+from blur.service import ImageService
 from blur.storage.large_results import Results
 from blur.storage.location import open_storage
 from blur.storage.owned_uploads import Uploads
@@ -48,12 +53,13 @@ def build_app(
     clock: Callable[[], Instant] = now,
     logger: Logger | None = None,
     opens_model: bool = True,
-    with_metrics: bool = True,
+    on_lambda: bool = True,
 ) -> Router:
     """Open the stores, load the model and return the handler that Lambda and servers call.
 
     Without a `logger`, JSON lines go to standard output. With `opens_model=False` the model is
-    opened at the first photo. `with_metrics` prints metrics for CloudWatch.
+    opened at the first photo. `on_lambda` limits the size of responses on remove.bg's paths, which
+    cannot redirect to a bucket, and prints metrics for CloudWatch.
 
     Raises:
         ModelMissingError: the model's file is missing.
@@ -71,18 +77,19 @@ def build_app(
     logger = logger or Logger(service=NAME)
     if opening and opening.result()[1] is None:
         logger.warning(PEOPLE_MISSING.format(settings.model_dir))
-    service = BlurService(
+    service = ImageService(
         store=store,
-        model=model,
-        people=people,
+        engine=Engine(model=model, people=people, max_pixels=settings.max_pixels),
         results=Results(
             store=storage.results,
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),
             new_name=secrets.token_urlsafe,
         ),
-        price=settings.price,
+        prices=Prices(
+            image=settings.price, preview=settings.price_preview, person=settings.price_person
+        ),
         hold_ttl_s=settings.hold_ttl_s,
-        max_pixels=settings.max_pixels,
+        dedupe_s=settings.removebg_dedupe_s,
         deadline_margin_s=settings.deadline_margin_s,
         clock=clock,
         ticks=time.perf_counter_ns,
@@ -90,13 +97,19 @@ def build_app(
         ordinary_cpu_ms=settings.ordinary_cpu_ms,
         new_hold_id=lambda: uuid.uuid4().hex,
     )
-    api = routes(service, open_uploads(storage.uploads, settings), settings.max_body_bytes)
+    limits = Limits(
+        max_body_bytes=settings.removebg_max_body_bytes,
+        max_image_bytes=max_image_bytes(settings.max_response_bytes) if on_lambda else None,
+        fetch=open_fetcher(settings),
+    )
+    uploads = open_uploads(storage.uploads, settings)
+    api = routes(service, uploads, settings.max_body_bytes, limits)
     site = site_routes(settings, storage.uploads)
     return Router(
         {**api, **site},
         clock=clock,
         logger=logger,
-        metrics=Metrics(namespace="BackgroundBlur", service=NAME) if with_metrics else None,
+        metrics=Metrics(namespace="BackgroundBlur", service=NAME) if on_lambda else None,
         quiet={*site, "/health"},
     )
 
@@ -129,17 +142,23 @@ def site_routes(settings: Settings, store: UploadStore | None) -> Routes:
     return site.routes() if settings.site_dir.is_dir() else {}
 
 
-def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -> Routes:
-    """Return the routes of the API; the route for uploads needs a storage for them."""
+def routes(
+    service: ImageService, uploads: Uploads | None, max_body_bytes: int, limits: Limits
+) -> Routes:
+    """Return the routes of the API; the route for uploads needs a storage for them.
+
+    `limits` are those of remove.bg's routes.
+    """
 
     def blur(request: HttpRequest) -> HttpResponse:
         key = keys.parse(request.headers.get("apikey", ""))
         get_upload = partial(uploads.get, key.digest) if uploads else None
-        result = service.blur(
+        result = service.run(
             key,
             partial(
                 parse_blur_request, request, max_body_bytes=max_body_bytes, get_upload=get_upload
             ),
+            prices=service.prices.blur,
             idempotency_key=idempotency_key(request),
             left_ms=request.left_ms,
             is_client_connected=request.is_client_connected,
@@ -160,11 +179,12 @@ def routes(service: BlurService, uploads: Uploads | None, max_body_bytes: int) -
         "/v2/account": {"GET": account},
         "/health": {"GET": health},
         "/openapi.json": {"GET": description},
+        **removebg_routes(service, limits),
     }
     return {**table, "/v2/uploads": {"POST": upload_route(service, uploads)}} if uploads else table
 
 
-def upload_route(service: BlurService, uploads: Uploads) -> Route:
+def upload_route(service: ImageService, uploads: Uploads) -> Route:
     """Return the route that presigns uploads: it is free and counts in the rate limit."""
 
     def create_upload(request: HttpRequest) -> HttpResponse:

@@ -56,10 +56,10 @@ class InvalidSizeError(RemovalError):
     status, code = HTTPStatus.BAD_REQUEST, "invalid_size"
 
 
-class InvalidTypeError(RemovalError):
-    """`type` or `type_level` is not one of the values."""
+class InvalidTypeLevelError(RemovalError):
+    """`type_level` is not one of the levels."""
 
-    status, code = HTTPStatus.BAD_REQUEST, "invalid_type"
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_type_level"
 
 
 class InvalidChannelsError(RemovalError):

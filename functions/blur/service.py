@@ -1,66 +1,53 @@
-"""The use case: reserve the price, blur the photo, then settle the hold or refund it."""
+"""The use case: reserve the price, compute the image, then settle the hold or refund it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Generic
 
 from blur.accounts import idempotency
 from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind, Weight
-from blur.credits import ZERO, Credits
-from blur.errors import ApiError
+from blur.accounts.repeats import identify_repeat
+from blur.credits import ZERO
+from blur.errors import ApiError, IdempotencyInProgressError, InsufficientCreditsError
+from blur.image_requests import Output
 from blur.imaging import pipeline
-from blur.imaging.pipeline import BlurredPhoto, blur_photo
+from blur.imaging.removal import remove
 from blur.timing import MILLISECOND_NS, Stopwatch, before_timeout
 
 if TYPE_CHECKING:
     from blur.account_status import AccountStatus
-    from blur.accounts.idempotency import IdempotencyKey
+    from blur.accounts.idempotency import IdempotencyKey, Reservation
     from blur.accounts.keys import ApiKey
     from blur.accounts.model import AccountView
     from blur.accounts.ports import CallStore
-    from blur.imaging.encode.encoder import EncodedImage
-    from blur.imaging.matting.matte import Predictor
-    from blur.imaging.options import BlurOptions
+    from blur.credits import Credits
+    from blur.forms import PaidForm, PriceRange, Prices
+    from blur.image_requests import Engine, ImageRequest
     from blur.storage.large_results import Results
     from blur.storage.ports import Link
     from blur.timing import Deadline
 
 STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
 """The steps of a call, in the order of `Server-Timing`."""
+REMOVAL_STEPS = ("read", "reserve", *remove.STEPS, "store", "settle")
+"""The same for `POST /v1.0/removebg`."""
 
-ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
-"""The first fields of the options. A later field is in a fingerprint only if its value differs from
-its default, so that adding it changes no fingerprint of a request that was sent before."""
-
-
-@dataclass(frozen=True, slots=True)
-class BlurRequest:
-    """An image and its blur options."""
-
-    image: bytes = field(repr=False)
-    options: BlurOptions
-
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the image and of all parameters that shape the result."""
-        digest = hashlib.sha256(json.dumps(_identifying(self.options)).encode())
-        digest.update(self.image)
-        return digest.hexdigest()
+MAX_WAIT_S = 20
+"""How long a repeated call waits for the first one: longer than clients wait before they retry."""
+POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class BlurResult:
+class CallResult(Generic[Output]):
     """The image, the account's status after the call, and whether it repeats a paid call."""
 
-    image: EncodedImage
+    output: Output
     status: AccountStatus
     replayed: bool
-    depth: str
-    """The depth that was used, one of `modes.DEPTHS`."""
     durations_ms: Mapping[str, float] = field(default_factory=dict)
     """The time of each step, and of the whole call."""
     link: Link | None = None
@@ -68,19 +55,17 @@ class BlurResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlurService:
-    """The use cases of the API, without HTTP; stores, clocks and the model are passed in."""
+class ImageService:
+    """The use cases of the API, without HTTP; stores, clocks and the models are passed in."""
 
     store: CallStore
-    model: Callable[[], Predictor]
-    """Return the model; it is opened once."""
-    people: Callable[[], Predictor | None] = lambda: None
-    """Return the network for people, if it is installed; it is opened once."""
+    engine: Engine
     results: Results
-    price: Credits
+    prices: Prices
     hold_ttl_s: int
-    max_pixels: int
     deadline_margin_s: int
+    dedupe_s: int = 0
+    """How long a call with a derived key counts as a copy; 0 turns this off."""
     ordinary_cpu_ms: int
     """CPU time of an ordinary photo: an uncharged call counts as one request for each of these."""
     clock: Callable[[], Instant]
@@ -89,20 +74,24 @@ class BlurService:
     cpu_ticks: Callable[[], int]
     """Return the CPU time of this process in nanoseconds."""
     new_hold_id: Callable[[], str]
+    sleep: Callable[[float], None] = time.sleep
 
-    def blur(
+    def run(  # noqa: PLR0913 - the call, its parser, and the state of its client
         self,
         key: ApiKey,
-        read: Callable[[], BlurRequest],
+        parse: Callable[[], PaidForm[Output]],
         *,
+        prices: PriceRange,
+        form_first: bool = False,
         left_ms: int,
         idempotency_key: IdempotencyKey | None = None,
         is_client_connected: Callable[[], bool] = lambda: True,
-    ) -> BlurResult:
-        """Blur one photo and charge once; `left_ms` is the time until Lambda stops the process.
+    ) -> CallResult[Output]:
+        """Compute one image and charge once; `left_ms` is the time until Lambda stops the process.
 
-        `read` parses the request. It is called after the price is reserved, because parsing a
-        form and fetching an upload take time and memory.
+        `parse` reads the form, and the image is loaded after that. Both take time and memory, so
+        they follow the reservation. But if the price depends on the form, or with `form_first`,
+        the form is parsed first, and only the image is loaded after the reservation.
 
         Raises:
             ApiError: nothing was charged; `account_status` is set if the key is valid.
@@ -110,21 +99,22 @@ class BlurService:
         """
         watch, cpu_begun_ns = Stopwatch(self.ticks), self.cpu_ticks()
         deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
+        form, price = None, prices.lowest
+        if form_first or not prices.is_fixed:
+            watch.step("read")
+            form = self._parse_unpaid(key, parse, price)
+            price = form.price(self.prices)
+            idempotency_key = idempotency_key or form.derived_key(self.dedupe_s * SECOND_US)
         watch.step("reserve")
-        hold = self._hold(key)
+        hold = self._hold(key, price)
         reservation = idempotency.reserve(self.store, hold, idempotency_key, now_us=self.clock())
         try:
             watch.step("read")
-            request = read()
-            fingerprint = request.fingerprint() if idempotency_key else ""
-            reservation = idempotency.identify(
-                self.store, reservation, fingerprint, now_us=self.clock()
-            )
-            image, depth = self._render(
-                request, deadline, watch, watermarked=key.kind is KeyKind.TEST
-            )
+            request = (form or parse()).load()
+            reservation = self._identify(reservation, request, deadline, is_client_connected)
+            output = self._render(request, deadline, watch, key)
             watch.step("store")
-            link = self._store_if_large(image, request)
+            link = request.store_if_large(output, self.results, now_us=self.clock())
         except BaseException as error:
             weight = self._weight(reservation.status, cpu_begun_ns)
             status = idempotency.rollback(
@@ -134,14 +124,14 @@ class BlurService:
                 error.add_account_status(status)
             raise
         watch.step("settle")
-        # Without an Idempotency-Key a client that has disconnected cannot get its picture.
-        is_delivered = idempotency_key is not None or is_client_connected()
+        # Only a client that sends an Idempotency-Key can get its image after it has disconnected.
+        can_repeat = idempotency_key is not None and not idempotency_key.is_derived
+        is_delivered = can_repeat or is_client_connected()
         end = idempotency.commit if is_delivered else idempotency.rollback
-        is_free = not is_delivered or reservation.is_replay or hold.price == 0
+        is_free = not is_delivered or reservation.is_replay or reservation.hold.price == 0
         weight = self._weight(reservation.status, cpu_begun_ns) if is_free else None
         status = end(self.store, reservation, now_us=self.clock(), weight=weight)
-        replayed = reservation.is_replay
-        return BlurResult(image, status, replayed, depth, watch.durations_ms(), link)
+        return CallResult(output, status, reservation.is_replay, watch.durations_ms(), link)
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:
@@ -167,15 +157,80 @@ class BlurService:
         """
         return self.store.get_account(key.account_id, key.digest, now_us=self.clock())
 
-    def _hold(self, key: ApiKey) -> Hold:
+    def _parse_unpaid(
+        self, key: ApiKey, parse: Callable[[], PaidForm[Output]], lowest_price: Credits
+    ) -> PaidForm[Output]:
+        """Parse the form of a call that is not authenticated yet.
+
+        Raises:
+            ApiError: the form is not valid. The errors of the key, the rate limit and a balance
+                below the lowest price come first.
+
+        """
+        try:
+            return parse()
+        except ApiError as error:
+            status = self.store.authorize(key.account_id, key.digest, now_us=self.clock())
+            price = _price_for(key, lowest_price)
+            if status.credits_left < price:
+                raise InsufficientCreditsError(price, status) from error
+            error.add_account_status(status)
+            raise
+
+    def _hold(self, key: ApiKey, price: Credits) -> Hold:
         """Return the hold for a call that starts now."""
         return Hold(
             hold_id=self.new_hold_id(),
             account_id=key.account_id,
             key_digest=key.digest,
-            price=self.price if key.kind is KeyKind.LIVE else ZERO,
-            expires_us=Instant(self.clock() + self.hold_ttl_s * SECOND_US),
+            price=_price_for(key, price),
+            expires_us=self._after(self.hold_ttl_s),
         )
+
+    def _identify(
+        self,
+        reservation: Reservation,
+        request: ImageRequest[Output],
+        deadline: Deadline,
+        is_client_connected: Callable[[], bool],
+    ) -> Reservation:
+        """Find out whether the call is the first one with its idempotency key, if it has one."""
+        if reservation.key is None:
+            return reservation
+        fingerprint = request.fingerprint()
+        if not reservation.key.is_derived:
+            return idempotency.identify(self.store, reservation, fingerprint, now_us=self.clock())
+        until_us, hold = self._after(MAX_WAIT_S), reservation.hold
+
+        def pause() -> None:
+            deadline.check()
+            if self.clock() >= until_us or not is_client_connected():
+                message = "The first call with this image and these parameters has not ended yet."
+                raise IdempotencyInProgressError(message, retry_after_s=idempotency.RETRY_AFTER_S)
+            self.sleep(POLL_S)
+
+        def new_hold() -> Hold:
+            expires_us = self._after(self.hold_ttl_s)
+            return replace(hold, hold_id=self.new_hold_id(), expires_us=expires_us)
+
+        return identify_repeat(
+            self.store,
+            reservation,
+            fingerprint,
+            new_hold=new_hold,
+            pause=pause,
+            clock=self.clock,
+        )
+
+    def _render(
+        self, request: ImageRequest[Output], deadline: Deadline, watch: Stopwatch, key: ApiKey
+    ) -> Output:
+        def begin(step: str) -> None:
+            deadline.check()
+            watch.step(step)
+
+        watermarked = key.kind is KeyKind.TEST
+        return request.render(self.engine, watermarked=watermarked, on_step=begin)
 
     def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
         """Return the extra requests that an uncharged call counts as, by its CPU time."""
@@ -183,38 +238,10 @@ class BlurService:
         photos = -(-cpu_ns // (self.ordinary_cpu_ms * MILLISECOND_NS))
         return Weight(photos - 1, status.rate.limit) if photos > 1 else None
 
-    def _render(
-        self, request: BlurRequest, deadline: Deadline, watch: Stopwatch, *, watermarked: bool
-    ) -> BlurredPhoto:
-        def begin(step: str) -> None:
-            deadline.check()
-            watch.step(step)
-
-        return blur_photo(
-            request.image,
-            request.options,
-            model=self.model(),
-            people=self.people(),
-            max_pixels=self.max_pixels,
-            watermarked=watermarked,
-            on_step=begin,
-        )
-
-    def _store_if_large(self, image: EncodedImage, request: BlurRequest) -> Link | None:
-        options = request.options
-        return self.results.store_if_large(
-            image.data,
-            content_type=image.content_type,
-            file_name=f"{options.mode}.{options.output}",
-            now_us=self.clock(),
-        )
+    def _after(self, seconds: int) -> Instant:
+        return Instant(self.clock() + seconds * SECOND_US)
 
 
-def _identifying(options: BlurOptions) -> dict[str, object]:
-    """Return the options that are part of a fingerprint."""
-    values = {each.name: (getattr(options, each.name), each.default) for each in fields(options)}
-    return {
-        name: value
-        for name, (value, default) in values.items()
-        if name in ALWAYS_IN_FINGERPRINT or default is MISSING or value != default
-    }
+def _price_for(key: ApiKey, price: Credits) -> Credits:
+    """Return the price of a call; calls of test keys are free."""
+    return price if key.kind is KeyKind.LIVE else ZERO

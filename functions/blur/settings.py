@@ -26,6 +26,7 @@ ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
 POSITIVE = (
     "max_pixels",
     "max_body_bytes",
+    "removebg_max_body_bytes",
     "max_upload_bytes",
     "max_response_bytes",
     "hold_ttl_s",
@@ -78,6 +79,11 @@ class Settings:
     """Largest image, width times height, read from its header before decoding."""
     max_body_bytes: int = 20_000_000
     """Largest request body. Lambda's own limit of 6 MB of JSON is lower."""
+    removebg_max_body_bytes: int = 30_000_000
+    """Largest body of a request to `/v1.0/removebg`: a file of 22 MB in base64 has 29.4 MB."""
+    removebg_dedupe_s: int = 120
+    """Seconds for which a repeated call of `/v1.0/removebg` is a copy of the first one, and not
+    charged, though it has no `Idempotency-Key`; 0 turns this off."""
     media: str = ""
     """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000
@@ -117,7 +123,12 @@ class Settings:
             price = getattr(self, name) or 0
             _require(price >= 0, name, "at least 0")
             _require(price <= MAX_PRICE, name, f"at most {format_credits(MAX_PRICE)}")
-        for name in ("inference_threads", "deadline_margin_s", "connections_per_address"):
+        for name in (
+            "inference_threads",
+            "deadline_margin_s",
+            "connections_per_address",
+            "removebg_dedupe_s",
+        ):
             _require(getattr(self, name) >= 0, name, "at least 0")
         for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "more than 0")

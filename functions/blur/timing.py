@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -56,14 +57,14 @@ class Stopwatch:
         self._started_ns = self.ticks()
 
     def step(self, name: str) -> None:
-        """Start a step, and end the one before it."""
+        """Start or continue a step, and end the one before it."""
         self._steps.append((name, self.ticks()))
 
     def durations_ms(self) -> Mapping[str, float]:
         """Return the milliseconds of each step and in total; the last step ends now."""
         now_ns = self.ticks()
-        spans = {
-            name: (end_ns - begun_ns) / MILLISECOND_NS
-            for (name, begun_ns), (_, end_ns) in pairwise([*self._steps, (TOTAL, now_ns)])
-        }
-        return {**spans, TOTAL: (now_ns - self._started_ns) / MILLISECOND_NS}
+        spans: Counter[str] = Counter()
+        for (name, begun_ns), (_, end_ns) in pairwise([*self._steps, (TOTAL, now_ns)]):
+            spans[name] += end_ns - begun_ns
+        spans[TOTAL] = now_ns - self._started_ns
+        return {name: span_ns / MILLISECOND_NS for name, span_ns in spans.items()}

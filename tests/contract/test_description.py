@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from docs.describe import SERVED, described, served
 
+from blur.api.removebg.removal_request import Limits
 from blur.api.upload import CONTENT_TYPES
 from blur.app import routes
 from blur.errors import ApiError
@@ -26,7 +27,7 @@ from blur.settings import Settings
 from .conftest import EVENTS
 
 if TYPE_CHECKING:
-    from blur.service import BlurService
+    from blur.service import ImageService
     from blur.storage.owned_uploads import Uploads
 
     from .conftest import Call
@@ -97,7 +98,9 @@ def test_no_description_is_cut_at_a_yaml_comma() -> None:
 
 
 def test_every_route_and_method_is_described_and_no_other_is() -> None:
-    table = routes(cast("BlurService", None), cast("Uploads", object()), 1)
+    table = routes(
+        cast("ImageService", None), cast("Uploads", object()), 1, Limits(max_body_bytes=1)
+    )
     expected = {(path, method.lower()) for path, methods in table.items() for method in methods}
     expected |= {(path, "options") for path in table}
     assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == expected

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .conftest import ApiResponse, Call, Clock
 
 FILES = sorted(EVENTS.glob("*.json"))
-FAILURES = [file for file in FILES if file.name[0] == "4"]
+FAILURES = [file for file in FILES if file.name[0] == "4" and "removebg" not in file.name]
+REMOVEBG_FAILURES = [file for file in FILES if file.name[0] == "4" and "removebg" in file.name]
 CODES_BY_NAME = {"no_key": "invalid_api_key", "repeated_header": "invalid_request"}
 
 
@@ -49,6 +50,19 @@ def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
     assert response.error["code"] == CODES_BY_NAME.get(what, what)
     assert response.error["request_id"] == response.headers["x-request-id"]
     assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-credits-charged"] == "0"
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
+
+
+@pytest.mark.parametrize("file", REMOVEBG_FAILURES, ids=lambda file: file.stem)
+def test_an_error_of_remove_bgs_routes_has_its_format_and_charges_nothing(
+    file: Path, call: Call, store: SqliteAccountStore, clock: Clock
+) -> None:
+    response = response_to(file, call)
+    (entry,) = json.loads(response.body)["errors"]
+    assert entry["code"] == file.stem[4:].removeprefix("removebg_")
+    assert set(entry) - {"detail"} == {"title", "code"}
+    assert all(isinstance(value, str) for value in entry.values())
     assert response.headers["x-credits-charged"] == "0"
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 

@@ -14,12 +14,15 @@ from events import make
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import KeyKind
+from blur.api.removebg.removal_request import Limits
 from blur.api.router import Router
 from blur.app import routes
-from blur.credits import ONE
+from blur.credits import ONE, QUARTER
+from blur.forms import Prices
+from blur.image_requests import Engine
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import open_model
-from blur.service import BlurService
+from blur.service import ImageService
 from blur.storage.large_results import Results
 
 from .conftest import ApiResponse
@@ -57,13 +60,12 @@ def watched(store: SqliteAccountStore) -> Watched:
 @pytest.fixture
 def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
     model = open_model(MODELS[settings.model], settings.model_dir, threads=1)
-    service = BlurService(
+    service = ImageService(
         store=watched,
-        model=lambda: model,
+        engine=Engine(model=lambda: model, max_pixels=settings.max_pixels),
         results=Results(store=None, max_inline_bytes=10**9, new_name=lambda: "name"),
-        price=ONE,
+        prices=Prices(image=ONE, preview=QUARTER),
         hold_ttl_s=60,
-        max_pixels=settings.max_pixels,
         deadline_margin_s=0,
         clock=clock,
         ordinary_cpu_ms=settings.ordinary_cpu_ms,
@@ -73,7 +75,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
     )
     logger = Logger(service=f"test-{id(log)}", stream=log)
     app = Router(
-        routes(service, None, 1_000_000),
+        routes(service, None, 1_000_000, Limits(max_body_bytes=1_000_000)),
         clock=clock,
         logger=logger,
         metrics=Metrics(namespace="Test"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_bytes
@@ -30,10 +30,12 @@ from blur.errors import (
     RateLimitError,
     UnavailableError,
 )
+from blur.forms import BlurForm, Prices
+from blur.image_requests import BlurRequest, Engine
 from blur.imaging.options import BlurOptions
-from blur.imaging.pipeline import blur_photo
+from blur.imaging.pipeline import BlurredPhoto, blur_photo
 from blur.parameter_errors import InvalidRadiusError
-from blur.service import STEPS, BlurRequest, BlurService
+from blur.service import STEPS, CallResult, ImageService
 from blur.skew import CLOCK_SKEW_S
 from blur.storage.large_results import Results
 from blur.storage.ports import Link
@@ -101,16 +103,15 @@ def store(tmp_path: Path) -> Iterator[SqliteAccountStore]:
 @pytest.fixture
 def service(
     store: SqliteAccountStore, clock: Clock, result_store: RecordingResultStore
-) -> BlurService:
+) -> ImageService:
     holds = (f"hold-{number}" for number in itertools.count())
     ticks = itertools.count(step=1_000_000)
-    return BlurService(
+    return ImageService(
         store=store,
-        model=DiscPredictor,
+        engine=Engine(model=DiscPredictor, max_pixels=40 * 30),
         results=Results(store=result_store, max_inline_bytes=10**6, new_name=lambda: "name"),
-        price=PRICE,
+        prices=Prices(image=PRICE, preview=PRICE),
         hold_ttl_s=TTL_S,
-        max_pixels=40 * 30,
         deadline_margin_s=5,
         ordinary_cpu_ms=100,
         clock=clock,
@@ -131,15 +132,30 @@ def key_of_kind(store: SqliteAccountStore, kind: KeyKind) -> ApiKey:
     return keys.parse(admin.issue_key(account_id, kind, limit=RateLimit(60, 10))[0])
 
 
+def run(
+    service: ImageService,
+    key: ApiKey,
+    read: Callable[[], BlurRequest],
+    **call: Any,  # noqa: ANN401 - the arguments of `run`
+) -> CallResult[BlurredPhoto]:
+    """Blur the photo of a request, which `read` returns."""
+
+    def parse() -> BlurForm:
+        request = read()
+        return BlurForm(request.options, lambda: request.image)
+
+    return service.run(key, parse, prices=service.prices.blur, **call)
+
+
 def balances(store: SqliteAccountStore, key: ApiKey, at_us: int = START) -> tuple[int, int, int]:
     account = store.read_account(key.account_id, now_us=Instant(at_us))
     return account.balance, account.held, account.used
 
 
 def test_a_live_key_is_charged_and_gets_image_status_and_times(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
-    result = service.blur(key, lambda: REQUEST, left_ms=28_000)
+    result = run(service, key, lambda: REQUEST, left_ms=28_000)
     assert (result.status.credits_charged, result.status.credits_left) == (PRICE, FUNDS - PRICE)
     assert result.status.rate.remaining == 9
     assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
@@ -151,23 +167,26 @@ def test_a_live_key_is_charged_and_gets_image_status_and_times(
         watermarked=False,
         on_step=lambda _: None,
     )
-    assert (result.image, result.depth) == blurred
+    assert result.output == blurred
     assert (result.replayed, result.link) == (False, None)
     assert result.durations_ms == dict.fromkeys(STEPS, 1.0) | {TOTAL: len(STEPS) + 1.0}
 
 
 def test_a_test_key_is_free_and_its_result_has_a_watermark(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     free = key_of_kind(store, KeyKind.TEST)
-    watermarked = service.blur(free, lambda: REQUEST, left_ms=28_000)
+    watermarked = run(service, free, lambda: REQUEST, left_ms=28_000)
     assert watermarked.status.credits_charged == 0
     assert balances(store, free) == (FUNDS, 0, 0)
-    assert watermarked.image.data != service.blur(key, lambda: REQUEST, left_ms=28_000).image.data
+    assert (
+        watermarked.output.image.data
+        != run(service, key, lambda: REQUEST, left_ms=28_000).output.image.data
+    )
 
 
 def test_the_price_is_held_for_the_configured_time_during_blurring(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+    service: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
 
@@ -182,30 +201,30 @@ def test_the_price_is_held_for_the_configured_time_during_blurring(
 
     monkeypatch.setattr(DiscPredictor, "predict", predict)
     with pytest.raises(RuntimeError, match="enough seen"):
-        service.blur(key, lambda: REQUEST, left_ms=28_000)
+        run(service, key, lambda: REQUEST, left_ms=28_000)
     assert seen == [(FUNDS - PRICE, PRICE), (FUNDS - PRICE, PRICE), (FUNDS, 0)]
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
 def test_a_rejected_photo_costs_nothing_and_the_error_has_the_account_status(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     with pytest.raises(InvalidImageError) as caught:
-        service.blur(key, lambda: replace(REQUEST, image=b"no image"), left_ms=28_000)
+        run(service, key, lambda: replace(REQUEST, image=b"no image"), left_ms=28_000)
     standing = caught.value.account_status
     assert standing is not None
     assert (standing.credits_charged, standing.credits_left) == (0, FUNDS)
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
-def test_a_photo_with_one_pixel_too_many_is_rejected(service: BlurService, key: ApiKey) -> None:
-    tight = replace(service, max_pixels=40 * 30 - 1)
+def test_a_photo_with_one_pixel_too_many_is_rejected(service: ImageService, key: ApiKey) -> None:
+    tight = replace(service, engine=replace(service.engine, max_pixels=40 * 30 - 1))
     with pytest.raises(ImageTooLargeError):
-        tight.blur(key, lambda: REQUEST, left_ms=28_000)
+        run(tight, key, lambda: REQUEST, left_ms=28_000)
 
 
 def test_an_internal_error_is_not_charged(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+    service: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(model: DiscPredictor, pixels: object) -> None:
         del model, pixels
@@ -213,62 +232,62 @@ def test_an_internal_error_is_not_charged(
 
     monkeypatch.setattr(DiscPredictor, "predict", broken)
     with pytest.raises(KeyboardInterrupt):
-        service.blur(key, lambda: REQUEST, left_ms=28_000)
+        run(service, key, lambda: REQUEST, left_ms=28_000)
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
 @pytest.mark.parametrize(("left_ms", "done"), [(5_000, False), (5_001, True)])
 def test_a_call_with_only_the_margin_left_stops_uncharged(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey, left_ms: int, *, done: bool
+    service: ImageService, store: SqliteAccountStore, key: ApiKey, left_ms: int, *, done: bool
 ) -> None:
     if done:
-        service.blur(key, lambda: REQUEST, left_ms=left_ms)
+        run(service, key, lambda: REQUEST, left_ms=left_ms)
     else:
         with pytest.raises(UnavailableError):
-            service.blur(key, lambda: REQUEST, left_ms=left_ms)
+            run(service, key, lambda: REQUEST, left_ms=left_ms)
     assert balances(store, key) == ((FUNDS - PRICE, 0, PRICE) if done else (FUNDS, 0, 0))
 
 
 def test_a_large_result_is_stored_with_the_extension_of_its_format(
-    service: BlurService, result_store: RecordingResultStore, key: ApiKey
+    service: ImageService, result_store: RecordingResultStore, key: ApiKey
 ) -> None:
     small = replace(
         service, results=Results(store=result_store, max_inline_bytes=1, new_name=lambda: "name")
     )
     request = BlurRequest(photo(), replace(OPTIONS, mode="cutout", output="webp"))
-    result = small.blur(key, lambda: request, left_ms=28_000)
-    stored = ("results/name", result.image.data, "image/webp", "cutout.webp", START)
+    result = run(small, key, lambda: request, left_ms=28_000)
+    stored = ("results/name", result.output.image.data, "image/webp", "cutout.webp", START)
     assert result_store.stored == [stored]
     assert result.link == Link("https://bucket.example/results/name", START + 900_000_000)
 
 
 def test_a_call_repeated_with_its_idempotency_key_is_blurred_again_and_charged_once(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey, clock: Clock
+    service: ImageService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
-    first = service.blur(key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
+    first = run(service, key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     clock.at_us += 1_000_000
-    again = service.blur(key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
+    again = run(service, key, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     assert (first.replayed, again.replayed) == (False, True)
-    assert first.image == again.image
+    assert first.output.image == again.output.image
     assert again.status.credits_charged == 0
     other_key = IdempotencyKey("order-2")
-    assert not service.blur(
-        key, lambda: REQUEST, left_ms=28_000, idempotency_key=other_key
+    assert not run(
+        service, key, lambda: REQUEST, left_ms=28_000, idempotency_key=other_key
     ).replayed
     other = replace(REQUEST, options=replace(OPTIONS, radius_px=4))
     with pytest.raises(IdempotencyConflictError):
-        service.blur(key, lambda: other, left_ms=28_000, idempotency_key=KEY)
+        run(service, key, lambda: other, left_ms=28_000, idempotency_key=KEY)
     assert balances(store, key) == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
 
 
 def test_an_empty_balance_is_rejected_before_any_work(
-    service: BlurService, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+    service: ImageService, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(FUNDS // PRICE):
-        service.blur(key, lambda: REQUEST, left_ms=28_000)
+        run(service, key, lambda: REQUEST, left_ms=28_000)
     monkeypatch.delattr(DiscPredictor, "predict")
     with pytest.raises(InsufficientCreditsError):
-        service.blur(key, lambda: REQUEST, left_ms=28_000)
+        run(service, key, lambda: REQUEST, left_ms=28_000)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +330,7 @@ def test_a_newer_parameter_changes_a_fingerprint_only_if_it_is_set() -> None:
 
 
 def test_a_form_is_read_after_the_hold_and_an_invalid_one_is_refunded(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     held = []
 
@@ -321,7 +340,7 @@ def test_a_form_is_read_after_the_hold_and_an_invalid_one_is_refunded(
         raise InvalidRadiusError(message)
 
     with pytest.raises(InvalidRadiusError) as caught:
-        service.blur(key, read, left_ms=28_000)
+        run(service, key, read, left_ms=28_000)
     assert held == [(FUNDS - PRICE, PRICE, 0)]
     standing = caught.value.account_status
     assert standing is not None
@@ -334,75 +353,75 @@ def test_a_form_is_read_after_the_hold_and_an_invalid_one_is_refunded(
 
 
 def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_credits(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     def read() -> BlurRequest:
         raise AssertionError
 
     unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))
     with pytest.raises(InvalidApiKeyError):
-        service.blur(unknown, read, left_ms=28_000)
-    poor = replace(service, price=Credits(FUNDS + 1))
+        run(service, unknown, read, left_ms=28_000)
+    poor = replace(service, prices=Prices(image=Credits(FUNDS + 1), preview=PRICE))
     for idempotency_key in (None, KEY):
         with pytest.raises(InsufficientCreditsError):
-            poor.blur(key, read, left_ms=28_000, idempotency_key=idempotency_key)
+            run(poor, key, read, left_ms=28_000, idempotency_key=idempotency_key)
     for _ in range(8):
         service.store.authorize(key.account_id, key.digest, now_us=START)
     for idempotency_key in (None, KEY):
         with pytest.raises(RateLimitError):
-            service.blur(key, read, left_ms=28_000, idempotency_key=idempotency_key)
+            run(service, key, read, left_ms=28_000, idempotency_key=idempotency_key)
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
 def test_a_result_for_a_disconnected_client_is_not_charged(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
-    result = service.blur(key, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
+    result = run(service, key, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False)
     assert (result.status.credits_charged, result.status.credits_left) == (0, FUNDS)
     assert balances(store, key) == (FUNDS, 0, 0)
 
 
 def test_a_result_with_an_idempotency_key_is_charged_even_if_its_client_disconnected(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey
+    service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     disconnected: Any = {
         "left_ms": 28_000,
         "idempotency_key": KEY,
         "is_client_connected": lambda: False,
     }
-    assert service.blur(key, lambda: REQUEST, **disconnected).status.credits_charged == PRICE
-    assert service.blur(key, lambda: REQUEST, **disconnected).replayed
+    assert run(service, key, lambda: REQUEST, **disconnected).status.credits_charged == PRICE
+    assert run(service, key, lambda: REQUEST, **disconnected).replayed
     assert balances(store, key) == (FUNDS - PRICE, 0, PRICE)
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(0, 1), (100, 1), (101, 2), (310, 4)])
 def test_an_uncharged_call_counts_by_its_cpu_time(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey, cpu_ms: int, weight: int
+    service: ImageService, store: SqliteAccountStore, key: ApiKey, cpu_ms: int, weight: int
 ) -> None:
-    def heavy() -> BlurService:
+    def heavy() -> ImageService:
         ticks = itertools.count(step=cpu_ms * 1_000_000)
         return replace(service, cpu_ticks=lambda: next(ticks))
 
     with pytest.raises(InvalidImageError) as caught:
-        heavy().blur(key, lambda: replace(REQUEST, image=b""), left_ms=28_000)
+        run(heavy(), key, lambda: replace(REQUEST, image=b""), left_ms=28_000)
     assert caught.value.account_status is not None
     assert caught.value.account_status.rate.remaining == 10 - weight
     free = key_of_kind(store, KeyKind.TEST)
-    watermarked = heavy().blur(free, lambda: REQUEST, left_ms=28_000)
+    watermarked = run(heavy(), free, lambda: REQUEST, left_ms=28_000)
     assert watermarked.status.rate.remaining == 10 - weight
     live = key_of_kind(store, KeyKind.LIVE)
-    paid = heavy().blur(live, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
+    paid = run(heavy(), live, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     assert paid.status.rate.remaining == 9
-    replay = heavy().blur(live, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
+    replay = run(heavy(), live, lambda: REQUEST, left_ms=28_000, idempotency_key=KEY)
     assert (replay.replayed, replay.status.rate.remaining) == (True, 9 - weight)
-    disconnected = heavy().blur(
-        live, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False
+    disconnected = run(
+        heavy(), live, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False
     )
     assert disconnected.status.rate.remaining == max(0, 9 - 2 * weight)
 
 
 def test_the_total_time_is_the_whole_call_with_storing_and_settling(
-    service: BlurService, key: ApiKey
+    service: ImageService, key: ApiKey
 ) -> None:
     now_ms = itertools.count()
 
@@ -417,7 +436,7 @@ def test_the_total_time_is_the_whole_call_with_storing_and_settling(
         ticks=lambda: next(now_ms) * 1_000_000,
         results=Results(store=SlowResultStore(), max_inline_bytes=1, new_name=lambda: "name"),
     )
-    durations_ms = slow.blur(key, lambda: REQUEST, left_ms=28_000).durations_ms
+    durations_ms = run(slow, key, lambda: REQUEST, left_ms=28_000).durations_ms
     assert tuple(durations_ms) == (*STEPS, TOTAL)
     assert durations_ms["store"] == 501
     steps_ms = sum(durations_ms[step] for step in STEPS)
@@ -425,7 +444,7 @@ def test_the_total_time_is_the_whole_call_with_storing_and_settling(
 
 
 def test_a_free_request_is_counted_and_its_errors_carry_the_status(
-    service: BlurService, store: SqliteAccountStore, key: ApiKey, clock: Clock
+    service: ImageService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
     for remaining in (9, 8):
         with service.authorized(key) as status:
@@ -440,9 +459,9 @@ def test_a_free_request_is_counted_and_its_errors_carry_the_status(
 
 
 def test_an_account_is_shown_with_its_current_status(
-    service: BlurService, key: ApiKey, clock: Clock
+    service: ImageService, key: ApiKey, clock: Clock
 ) -> None:
-    service.blur(key, lambda: REQUEST, left_ms=28_000)
+    run(service, key, lambda: REQUEST, left_ms=28_000)
     clock.at_us += 1_000_000
     view = service.account(key)
     assert (view.account.balance, view.key.digest) == (FUNDS - PRICE, key.digest)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import CallStore
 
 REMEMBER_US = 24 * 3600 * SECOND_US
-"""How long an `Idempotency-Key` counts after its first call."""
+"""How long the `Idempotency-Key` of a client counts after its first call."""
 
 RETRY_AFTER_S = 2
 """When to retry while the first call with the same key is running."""
@@ -44,9 +44,13 @@ RETRY_AFTER_S = 2
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The value of the `Idempotency-Key` header."""
+    """The value of the `Idempotency-Key` header, or one that is derived from the request."""
 
     value: str
+    remember_us: int = REMEMBER_US
+    """How long it counts after its first call."""
+    is_derived: bool = False
+    """Whether the client has sent no key; see `repeats`."""
 
     def scope(self, key_digest: str) -> str:
         """Return the name of the record; the same value has another record for each API key."""
@@ -60,12 +64,16 @@ class Reservation:
     hold: Hold
     """The hold of the call; not taken if the call is a replay."""
     status: AccountStatus
-    scope: str | None = None
-    """The name of the record, if the call has an `Idempotency-Key`."""
+    key: IdempotencyKey | None = None
     record: IdempotencyRecord | None = None
     """The record, once this call owns it."""
     earlier: IdempotencyRecord | None = None
     """The record of the earlier call, if this call replays one."""
+
+    @property
+    def scope(self) -> str:
+        """The name of the record; empty without an `Idempotency-Key`."""
+        return self.key.scope(self.hold.key_digest) if self.key else ""
 
     @property
     def is_replay(self) -> bool:
@@ -87,7 +95,7 @@ def reserve(
     scope = key.scope(hold.key_digest)
     if earlier := store.find_record(hold.account_id, scope, now_us=now_us):
         status = store.authorize(hold.account_id, hold.key_digest, now_us=now_us)
-        return Reservation(hold, status, scope=scope, earlier=earlier)
+        return Reservation(hold, status, key, earlier=earlier)
     try:
         status = store.reserve(hold, now_us=now_us)
     except InsufficientCreditsError as error:
@@ -95,8 +103,8 @@ def reserve(
         earlier = store.find_record(hold.account_id, scope, now_us=now_us)
         if earlier is None or error.account_status is None:
             raise
-        return Reservation(hold, error.account_status, scope=scope, earlier=earlier)
-    return Reservation(hold, status, scope)
+        return Reservation(hold, error.account_status, key, earlier=earlier)
+    return Reservation(hold, status, key)
 
 
 def identify(
@@ -109,12 +117,29 @@ def identify(
         IdempotencyInProgressError: the earlier call is still running.
 
     """
-    if reservation.scope and not reservation.is_replay:
-        record = _record(reservation.hold, reservation.scope, fingerprint, now_us)
-        reservation = _claim(store, reservation, record, now_us)
+    reservation = claim(store, reservation, fingerprint, now_us=now_us)
     if reservation.earlier:
         _require_replayable(reservation.earlier, fingerprint)
     return reservation
+
+
+def claim(
+    store: CallStore, reservation: Reservation, fingerprint: str, *, now_us: Instant
+) -> Reservation:
+    """Make the call the owner of its key's record; or refund it and set the `earlier` record."""
+    key = reservation.key
+    if key is None or reservation.is_replay:
+        return reservation
+    record = _record(reservation, key, fingerprint, now_us)
+    try:
+        earlier = store.claim_record(record, now_us=now_us)
+    except UnavailableError:
+        rollback(store, replace(reservation, record=record), now_us=now_us)
+        raise
+    if earlier is None:
+        return replace(reservation, record=record)
+    status = rollback(store, reservation, now_us=now_us)
+    return replace(reservation, status=status, earlier=earlier)
 
 
 def commit(
@@ -158,31 +183,19 @@ def rollback(
     return status
 
 
-def _record(hold: Hold, scope: str, fingerprint: str, now_us: Instant) -> IdempotencyRecord:
+def _record(
+    reservation: Reservation, key: IdempotencyKey, fingerprint: str, now_us: Instant
+) -> IdempotencyRecord:
+    hold = reservation.hold
     return IdempotencyRecord(
         account_id=hold.account_id,
-        scope=scope,
+        scope=reservation.scope,
         fingerprint=fingerprint,
         hold_id=hold.hold_id,
         done=False,
         lease_until_us=hold.expires_us,
-        forget_us=Instant(now_us + REMEMBER_US),
+        forget_us=Instant(now_us + key.remember_us),
     )
-
-
-def _claim(
-    store: CallStore, reservation: Reservation, record: IdempotencyRecord, now_us: Instant
-) -> Reservation:
-    """Make the call the owner of its record; or refund it and replay the owner."""
-    try:
-        earlier = store.claim_record(record, now_us=now_us)
-    except UnavailableError:
-        rollback(store, replace(reservation, record=record), now_us=now_us)
-        raise
-    if earlier is None:
-        return replace(reservation, record=record)
-    status = rollback(store, reservation, now_us=now_us)
-    return replace(reservation, status=status, earlier=earlier)
 
 
 def _require_replayable(earlier: IdempotencyRecord, fingerprint: str) -> None:

@@ -1,4 +1,4 @@
-"""The output format that a client prefers, by its `Accept` header (RFC 9110, 12.5.1)."""
+"""The media types that a client accepts, by its `Accept` header (RFC 9110, 12.5.1)."""
 
 from __future__ import annotations
 
@@ -30,12 +30,32 @@ def preferred_format(header: str) -> str:
     If several are left, or if none is acceptable, it is PNG: a response in another format is
     better than none (RFC 9110, 15.5.7).
     """
-    ranges = [_range(item) for item in header[:LONGEST].lower().split(",")]
+    ranges = _ranges(header)
     scores = {name: _score(ranges, each.content_type) for name, each in OUTPUT_FORMATS.items()}
     best = max(scores.values())
     if best.quality == 0 or scores[DEFAULT] == best:
         return DEFAULT
     return next(name for name, score in scores.items() if score == best)
+
+
+def prefers_json(header: str) -> bool:
+    """Return whether a client prefers JSON to an image.
+
+    Libraries such as axios send `application/json, text/plain, */*` with every request, also for
+    an image, so JSON must have a higher quality than images.
+    """
+    ranges = _ranges(header)
+    return _score(ranges, "application/json").quality > _score(ranges, "image/png").quality
+
+
+def accepts_explicitly(header: str, content_type: str) -> bool:
+    """Return whether the header names the type or its family, and not only `*/*`."""
+    ranges = [each for each in _ranges(header) if each.pattern != "*/*"]
+    return _score(ranges, content_type).quality > 0
+
+
+def _ranges(header: str) -> list[_Range]:
+    return [_range(item) for item in header[:LONGEST].lower().split(",")]
 
 
 def _range(item: str) -> _Range:
@@ -46,7 +66,8 @@ def _range(item: str) -> _Range:
 
 def _score(ranges: list[_Range], content_type: str) -> _Score:
     """Return the quality of a type by the most specific range that covers it (12.5.1)."""
-    for pattern in (content_type, "image/*", "*/*"):
+    family = content_type.partition("/")[0]
+    for pattern in (content_type, f"{family}/*", "*/*"):
         qualities = [each.quality for each in ranges if each.pattern == pattern]
         if qualities:
             return _Score(max(qualities), named=pattern == content_type)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from blur.accounts.idempotency import IdempotencyKey
 from blur.api.accept import preferred_format
 from blur.api.multipart import parse_form
 from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError, InvalidRequestError
+from blur.forms import BlurForm
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
@@ -25,7 +27,6 @@ from blur.parameter_errors import (
     InvalidRoiError,
     InvalidSubjectError,
 )
-from blur.service import BlurRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,16 +46,15 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 def parse_blur_request(
     request: HttpRequest, *, max_body_bytes: int, get_upload: GetUpload | None = None
-) -> BlurRequest:
+) -> BlurForm:
     """Return the parsed blur request; `get_upload` returns the photo of an upload id.
 
-    The photo is read last, so that no upload is fetched for a request that is not valid.
+    Its `load` fetches the upload, and raises `UploadNotFoundError` if this key has none.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.
         InvalidRequestError: the body is not a valid form, or does not have exactly one of
             `image` and `upload_id`.
-        UploadNotFoundError: this key has no such upload.
         InvalidParameterError: a field is missing, repeated or out of its range.
         InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
 
@@ -73,16 +73,26 @@ def parse_blur_request(
         output=_choice(form, "format", OUTPUT_FORMATS, preferred, InvalidFormatError),
         quality=_number(form, "quality", QUALITIES, InvalidQualityError, DEFAULT_QUALITY),
     )
-    if "idempotency-key" in request.headers and idempotency_key(request) is None:
-        message = "The Idempotency-Key header is not valid. Send 1 to 255 visible ASCII characters."
-        raise InvalidIdempotencyKeyError(message)
-    return BlurRequest(_image(form, get_upload), options)
+    require_valid_idempotency_key(request)
+    return BlurForm(options, _image(form, get_upload))
 
 
 def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:
     """Return the value of the header, or None if it is missing or not valid."""
     value = request.headers.get("idempotency-key", "")
     return IdempotencyKey(value) if _VISIBLE_ASCII.fullmatch(value) else None
+
+
+def require_valid_idempotency_key(request: HttpRequest) -> None:
+    """Require that the header is valid or missing.
+
+    Raises:
+        InvalidIdempotencyKeyError: it is not 1 to 255 visible ASCII characters.
+
+    """
+    if "idempotency-key" in request.headers and idempotency_key(request) is None:
+        message = "The Idempotency-Key header is not valid. Send 1 to 255 visible ASCII characters."
+        raise InvalidIdempotencyKeyError(message)
 
 
 def bounded_body(
@@ -108,7 +118,8 @@ def _too_large(max_body_bytes: int, *, offers_uploads: bool) -> ImageTooLargeErr
     return ImageTooLargeError(f"The request has more than {max_body_bytes} bytes.{hint}")
 
 
-def _image(form: Form, get_upload: GetUpload | None) -> bytes:
+def _image(form: Form, get_upload: GetUpload | None) -> Callable[[], bytes]:
+    """Return the function that returns the photo."""
     images, upload_id = form.all("image"), _text(form, "upload_id", InvalidRequestError)
     if len(images) > 1:
         message = f"The form has {len(images)} files named 'image'. Send one."
@@ -117,7 +128,7 @@ def _image(form: Form, get_upload: GetUpload | None) -> bytes:
         message = "The form has both 'image' and 'upload_id'. Send only one of them."
         raise InvalidRequestError(message)
     if images:
-        return images[0]
+        return partial(bytes, images[0])
     if get_upload is None:
         uploads = "" if upload_id is None else " This service does not accept uploads."
         message = f"The form has no file named 'image'.{uploads}"
@@ -125,7 +136,7 @@ def _image(form: Form, get_upload: GetUpload | None) -> bytes:
     if upload_id is None:
         message = "The form has no file named 'image' and no 'upload_id'. Send one of them."
         raise InvalidRequestError(message)
-    return get_upload(upload_id)
+    return partial(get_upload, upload_id)
 
 
 def _radius(form: Form) -> Mapping[str, Any]:

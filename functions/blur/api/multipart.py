@@ -40,7 +40,7 @@ class Form:
         return self.parts.get(name, ())
 
 
-def parse_form(content_type: str, body: bytes) -> Form:
+def parse_form(content_type: str, body: bytes, *, max_parts: int = MAX_PARTS) -> Form:
     """Parse a complete body.
 
     Raises:
@@ -53,7 +53,7 @@ def parse_form(content_type: str, body: bytes) -> Form:
             boundary_of(content_type),
             max_header_size=MAX_HEADER_BYTES,
             max_header_count=MAX_HEADERS,
-            max_segment_count=MAX_PARTS,
+            max_segment_count=max_parts,
             header_charset="latin-1",  # every byte is valid; file names are not used
             strict=True,
         )

@@ -17,13 +17,15 @@ from blur.api.removebg.errors import error_document, row_of
 from blur.api.removebg.paths import is_removebg, key_header
 from blur.credits import QUARTER, Credits, whole
 from blur.imaging.encode.encoder import EncodedImage
-from blur.service import STEPS, BlurResult
+from blur.imaging.pipeline import BlurredPhoto
+from blur.service import STEPS, CallResult
 from blur.timing import TOTAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from blur.errors import ApiError
+    from blur.image_requests import Output
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
@@ -33,9 +35,10 @@ _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
 _MOST_CREDITS = Credits(whole(_LONGEST) + QUARTER)
 """The same with decimals."""
+LONGEST_REQUEST_ID = "req_" + "x" * 100
 
 
-def image_response(result: BlurResult, request_id: str) -> Response[Any]:
+def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Response[Any]:
     """Return the image, or a redirect if it is in storage.
 
     The redirect is 303 See Other (RFC 9110, 15.4.4), so clients fetch the image with GET.
@@ -44,33 +47,44 @@ def image_response(result: BlurResult, request_id: str) -> Response[Any]:
         return _redirect(result, result.link, request_id)
     return Response(
         status_code=HTTPStatus.OK.value,
-        content_type=result.image.content_type,
-        body=result.image.data,
+        content_type=result.output.image.content_type,
+        body=result.output.image.data,
         headers=_image_headers(result, request_id),
     )
 
 
 def max_inline_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image whose proxy response has at most this many bytes.
+    """Return the size of the largest image whose proxy response has at most this many bytes."""
+    photo = BlurredPhoto(EncodedImage(b"", "image/" + "x" * 20), depth="x" * 20)
+    headers = _image_headers(longest_result(photo, STEPS), LONGEST_REQUEST_ID)
+    return inline_bytes(max_response_bytes, headers, photo.image.content_type)
 
-    A proxy response is JSON with the image as base64, four characters for three bytes. The
+
+def inline_bytes(
+    max_response_bytes: int, headers: Mapping[str, str | list[str]], content_type: str
+) -> int:
+    """Return the size of the largest file whose proxy response has at most this many bytes.
+
+    A proxy response is JSON with the file as base64, four characters for three bytes. The
     calculation uses the longest possible headers, so a response never exceeds the limit; it can
     be a few hundred bytes below it.
     """
-    rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
-    longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)
-    durations_ms = dict.fromkeys((*STEPS, TOTAL), float(_LONGEST))
-    image = EncodedImage(b"", "image/" + "x" * 20)
-    result = BlurResult(image, longest, replayed=True, depth="x" * 20, durations_ms=durations_ms)
-    headers = _image_headers(result, "req_" + "x" * 100)
     envelope = {
         "statusCode": HTTPStatus.OK.value,
         "body": "",
         "isBase64Encoded": True,
         "multiValueHeaders": {name: [value] for name, value in headers.items()}
-        | {"Content-Type": [result.image.content_type]},
+        | {"Content-Type": [content_type]},
     }
     return max(0, max_response_bytes - len(json.dumps(envelope))) // 4 * 3
+
+
+def longest_result(output: Output, steps: Sequence[str]) -> CallResult[Output]:
+    """Return the result of a call whose headers are as long as they can be."""
+    rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
+    longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)
+    durations_ms = dict.fromkeys((*steps, TOTAL), float(_LONGEST))
+    return CallResult(output, longest, replayed=True, durations_ms=durations_ms)
 
 
 def json_response(
@@ -142,22 +156,27 @@ def preflight_response(allowed: Sequence[str], request_id: str, *, path: str = "
     return Response(HTTPStatus.NO_CONTENT.value, None, "", headers)
 
 
-def _redirect(result: BlurResult, link: Link, request_id: str) -> Response[str]:
+def _redirect(result: CallResult[BlurredPhoto], link: Link, request_id: str) -> Response[str]:
+    image = result.output.image
     body = {
         "url": link.url,
         "expires_at": rfc3339(Instant(link.expires_us)),
-        "bytes": len(result.image.data),
-        "content_type": result.image.content_type,
+        "bytes": len(image.data),
+        "content_type": image.content_type,
     }
     headers = _image_headers(result, request_id) | {"Location": link.url}
     return json_object(HTTPStatus.SEE_OTHER, body, headers)
 
 
-def _image_headers(result: BlurResult, request_id: str) -> dict[str, str | list[str]]:
+def _image_headers(result: CallResult[BlurredPhoto], request_id: str) -> dict[str, str | list[str]]:
+    depth = {"X-Depth": result.output.depth}
+    return response_headers(request_id, result.status) | call_headers(result) | depth
+
+
+def call_headers(result: CallResult[Output]) -> dict[str, str]:
+    """Return the duration of each step, and whether the call repeats a paid one."""
     replayed = {"Idempotent-Replayed": "true"} if result.replayed else {}
-    timing = {"Server-Timing": server_timing(result.durations_ms)}
-    depth = {"X-Depth": result.depth}
-    return response_headers(request_id, result.status) | timing | depth | replayed
+    return {"Server-Timing": server_timing(result.durations_ms), **replayed}
 
 
 def json_object(

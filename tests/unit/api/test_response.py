@@ -15,8 +15,9 @@ from blur.api import response
 from blur.credits import Credits, whole
 from blur.errors import InternalError, MethodNotAllowedError, RateLimitError
 from blur.imaging.encode.encoder import EncodedImage
+from blur.imaging.pipeline import BlurredPhoto
 from blur.parameter_errors import InvalidRadiusError
-from blur.service import STEPS, BlurResult
+from blur.service import STEPS, CallResult
 from blur.storage.ports import Link
 from blur.timing import TOTAL
 
@@ -45,7 +46,7 @@ HEADROOM_BYTES = 600
 """The most bytes below the limit of a response whose headers are shorter than the longest."""
 
 
-def response_bytes(result: BlurResult, request_id: str) -> int:
+def response_bytes(result: CallResult[BlurredPhoto], request_id: str) -> int:
     """Return the size of the JSON that Lambda receives for an image, in bytes."""
     resolver = APIGatewayRestResolver()
     resolver.get("/")(lambda: response.image_response(result, request_id))
@@ -57,7 +58,7 @@ def test_the_largest_inline_image_is_close_to_the_limit(limit: int) -> None:
     durations_ms = dict.fromkeys((*STEPS, TOTAL), 123.4)
     data = bytes(response.max_inline_bytes(limit))
     image = EncodedImage(data, "image/png")
-    result = BlurResult(image, STATUS, False, "ground", durations_ms)  # noqa: FBT003
+    result = CallResult(BlurredPhoto(image, "ground"), STATUS, False, durations_ms)  # noqa: FBT003
     size = response_bytes(result, "req_00000000-0000-4000-8000-000000000000")
     assert limit - HEADROOM_BYTES < size <= limit
 
@@ -75,7 +76,8 @@ def test_the_largest_inline_image_fits_with_the_longest_headers() -> None:
     for limit in range(100_000, 100_004):  # base64 grows by four characters at a time
         data = bytes(response.max_inline_bytes(limit))
         image = EncodedImage(data, "image/" + "x" * 20)
-        result = BlurResult(image, status, True, "x" * 20, durations_ms)  # noqa: FBT003
+        output = BlurredPhoto(image, "x" * 20)
+        result = CallResult(output, status, True, durations_ms)  # noqa: FBT003
         left_over.append(limit - response_bytes(result, "req_" + "x" * 100))
     assert sorted(left_over) == [0, 1, 2, 3]
 
@@ -87,10 +89,9 @@ def test_a_limit_that_the_headers_fill_allows_no_inline_image() -> None:
     assert response.max_inline_bytes(headers_bytes + 4) == 6
 
 
-def blur_result(*, replayed: bool = False, link: Link | None = None) -> BlurResult:
-    return BlurResult(
-        EncodedImage(b"bytes", "image/webp"), STATUS, replayed, "ground", {"total": 12.34}, link
-    )
+def blur_result(*, replayed: bool = False, link: Link | None = None) -> CallResult[BlurredPhoto]:
+    photo = BlurredPhoto(EncodedImage(b"bytes", "image/webp"), "ground")
+    return CallResult(photo, STATUS, replayed, {"total": 12.34}, link)
 
 
 def test_an_image_is_returned_with_the_account_headers() -> None:

@@ -70,6 +70,7 @@ class ServerApp:
         known_keys: Keys,
         routes: Mapping[str, Collection[str]],
         max_body_bytes: int,
+        removebg_max_body_bytes: int,
         folder: FolderStore | None = None,
         observe: Observe = ignore,
     ) -> None:
@@ -86,6 +87,7 @@ class ServerApp:
         self._routes = {path: with_head(methods) for path, methods in routes.items()}
         self._folder = folder
         self._max_body_bytes = max_body_bytes
+        self._removebg_max_body_bytes = removebg_max_body_bytes
         self._bodies = BodyBudget(BODIES_AT_ONCE * (max_body_bytes + 1))
         self._sender = ResponseSender(BODIES_AT_ONCE * (max_body_bytes + 1))
         self._receiving: Counter[str] = Counter()
@@ -177,9 +179,12 @@ class ServerApp:
         body, received = exchange.body, bytearray()
         content_type = exchange.header(b"content-type").lower()
         is_read = is_removebg(exchange.path) or content_type.startswith("multipart/form-data")
-        if body.declared_bytes > self._max_body_bytes or not is_read:
+        limit = (
+            self._removebg_max_body_bytes if is_removebg(exchange.path) else self._max_body_bytes
+        )
+        if body.declared_bytes > limit or not is_read:
             return b""
-        max_bytes = self._max_body_bytes + 1
+        max_bytes = limit + 1
         with self._receive_one(key.account_id):
             async for chunk in body.chunks():
                 part = chunk[: max_bytes - len(received)]

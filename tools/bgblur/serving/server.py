@@ -167,7 +167,7 @@ def server_app(
     observe: Observe = ignore,
 ) -> ServerApp:
     """Return the ASGI application over the two pools."""
-    handler = build_app(settings, opens_model=False, with_metrics=False)
+    handler = build_app(settings, opens_model=False, on_lambda=False)
     store = open_account_store(settings.accounts)
 
     def is_known(key: ApiKey) -> bool:
@@ -179,6 +179,7 @@ def server_app(
         known_keys=KnownKeys(is_known),
         routes=handler.routes,
         max_body_bytes=settings.max_body_bytes,
+        removebg_max_body_bytes=settings.removebg_max_body_bytes,
         folder=folder,
         observe=observe,
     )

@@ -44,7 +44,7 @@ def run(
     """
     init_worker()
     try:
-        handler = build_app(settings, opens_model=opens_model, with_metrics=False)
+        handler = build_app(settings, opens_model=opens_model, on_lambda=False)
     except (ModelMissingError, ValueError) as error:
         messages.send(StartError(str(error)))
         return

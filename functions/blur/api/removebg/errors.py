@@ -93,7 +93,7 @@ ROWS: Mapping[type[ApiError], Row] = {
     removal_errors.FileTooLargeError: _bad("File too large", "file_too_large"),
     removal_errors.ResultTooLargeError: _bad("Result too large", "file_too_large"),
     removal_errors.InvalidSizeError: _bad("Invalid size", "invalid_size"),
-    removal_errors.InvalidTypeError: _bad("Invalid type", "invalid_type"),
+    removal_errors.InvalidTypeLevelError: _bad("Invalid type level", "invalid_type_level"),
     removal_errors.InvalidChannelsError: _bad("Invalid channels", "invalid_channels"),
     removal_errors.InvalidCropError: _bad("Invalid crop", "invalid_crop"),
     removal_errors.InvalidCropMarginError: _bad("Invalid crop margin", "invalid_crop_margin"),

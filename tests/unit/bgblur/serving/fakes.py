@@ -184,6 +184,7 @@ class Harness:
             known_keys=self.keys,
             routes=ROUTES,
             max_body_bytes=MAX_BYTES,
+            removebg_max_body_bytes=MAX_BYTES,
             observe=lambda route, reply, _: self.observed.append((route, reply.status)),
         )
 

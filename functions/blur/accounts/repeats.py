@@ -1,0 +1,77 @@
+"""Repeated calls without an `Idempotency-Key`: the key is derived from the content of the request.
+
+remove.bg's clients send a request again when it takes too long, and send no key. Copies of a
+request have the same derived key, so they are one call. They differ from calls with a client's key:
+
+- A copy waits while the first call is running. Its clients retry after a time-out only, so every
+  other response would end as an error that their user sees (ADR 23).
+- A URL can have another image later. Such a call is a new one and not a conflict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from blur.accounts.idempotency import IdempotencyKey, Reservation, claim, reserve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blur.accounts.model import Hold, IdempotencyRecord, Instant
+    from blur.accounts.ports import CallStore
+
+
+def derived_key(content: str, *, remember_us: int) -> IdempotencyKey:
+    """Return the key for a digest of a request's content.
+
+    The value has a space, which no value in a header has.
+    """
+    return IdempotencyKey(f"derived {content}", remember_us, is_derived=True)
+
+
+def identify_repeat(  # noqa: PLR0913 - the call, the store, and the means to wait
+    store: CallStore,
+    reservation: Reservation,
+    fingerprint: str,
+    *,
+    new_hold: Callable[[], Hold],
+    pause: Callable[[], None],
+    clock: Callable[[], Instant],
+) -> Reservation:
+    """Make the call the owner of its derived key's record, or the replay of a finished call.
+
+    `pause` waits for a moment, or raises the error with which the call ends. If the first call
+    fails, the copy that finds this out first takes a hold and is the first call from then on.
+
+    Raises:
+        ApiError: 401, 429 or 402 as in `CallStore.reserve`, or the error of `pause`.
+
+    """
+    while True:
+        reservation = claim(store, reservation, fingerprint, now_us=clock())
+        key, earlier = reservation.key, reservation.earlier
+        if key is None or earlier is None:
+            return reservation
+        if earlier.fingerprint != fingerprint:
+            key = replace(key, value=f"{key.value} {fingerprint}")
+        elif earlier.done:
+            return reservation
+        elif ended := _await_end(store, reservation, pause, clock):
+            reservation = replace(reservation, earlier=ended)
+            continue
+        reservation = reserve(store, new_hold(), key, now_us=clock())
+
+
+def _await_end(
+    store: CallStore,
+    reservation: Reservation,
+    pause: Callable[[], None],
+    clock: Callable[[], Instant],
+) -> IdempotencyRecord | None:
+    """Return the record of the earlier call once it is done, or None if that call has failed."""
+    while True:
+        pause()
+        record = store.find_record(reservation.hold.account_id, reservation.scope, now_us=clock())
+        if record is None or record.done:
+            return record

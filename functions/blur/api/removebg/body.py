@@ -1,0 +1,134 @@
+"""The fields of a request to remove.bg's API: multipart, urlencoded and JSON have the same names.
+
+Clients send fields in any order, and unused ones empty, so an empty field is an absent one. Of a
+repeated field the last one counts, as in remove.bg's framework. Names and types of files are not
+used: the decoder recognises a file by its content.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from blur.api.multipart import parse_form
+from blur.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_FIELDS = 50
+FILES = ("image_file", "bg_image_file")
+"""The fields that are files, in multipart only."""
+TEXTS = (
+    "image_file_b64",
+    "image_url",
+    "size",
+    "type",
+    "type_level",
+    "format",
+    "roi",
+    "crop",
+    "crop_margin",
+    "scale",
+    "position",
+    "channels",
+    "add_shadow",
+    "shadow_type",
+    "shadow_opacity",
+    "semitransparency",
+    "bg_color",
+    "bg_image_url",
+)
+"""The fields that are text; all others are ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields that are not empty."""
+
+    texts: Mapping[str, str] = field(repr=False)
+    files: Mapping[str, bytes] = field(repr=False)
+    misplaced: frozenset[str] = frozenset()
+    """The names of files that were sent as text."""
+
+    def text(self, name: str) -> str | None:
+        """Return a field without white space around it, or None if it is absent."""
+        return self.texts.get(name)
+
+
+def read_fields(content_type: str, body: bytes) -> Fields:
+    """Return the fields of a body.
+
+    Raises:
+        InvalidRequestError: the body has another type, is malformed, or has too many fields.
+
+    """
+    match content_type.partition(";")[0].strip().lower():
+        case "application/json":
+            return _text_fields(_json_values(body))
+        case "application/x-www-form-urlencoded":
+            return _text_fields(_pairs(body))
+        case "multipart/form-data":
+            return _multipart_fields(content_type, body)
+        case _:
+            message = (
+                "The Content-Type is not supported. Send multipart/form-data, application/json or"
+                " application/x-www-form-urlencoded."
+            )
+            raise InvalidRequestError(message)
+
+
+def _multipart_fields(content_type: str, body: bytes) -> Fields:
+    parts = parse_form(content_type, body, max_parts=MAX_FIELDS).parts
+    last = {name: values[-1] for name, values in parts.items()}
+    # Invalid bytes become a replacement character, which no valid value contains.
+    texts = ((name, last[name].decode(errors="replace")) for name in TEXTS if name in last)
+    return Fields(_not_empty(texts), {name: last[name] for name in FILES if last.get(name)})
+
+
+def _text_fields(pairs: Iterable[tuple[str, str]]) -> Fields:
+    values = _not_empty(pairs)
+    texts = {name: value for name, value in values.items() if name in TEXTS}
+    return Fields(texts, {}, frozenset(FILES) & values.keys())
+
+
+def _not_empty(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    stripped = {name: value.strip() for name, value in pairs}
+    return {name: value for name, value in stripped.items() if value}
+
+
+def _json_values(body: bytes) -> Iterable[tuple[str, str]]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        message = "The request body is not valid JSON."
+        raise InvalidRequestError(message) from error
+    if not isinstance(document, dict):
+        message = "The request body is not a JSON object."
+        raise InvalidRequestError(message)
+    known = (*TEXTS, *FILES)
+    return [(name, _json_text(name, document[name])) for name in known if name in document]
+
+
+def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return a JSON value as forms send it: booleans and numbers as text, null empty."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case str() | int() | float():
+            return str(value)
+        case _:
+            message = f"The field '{name}' is not a string, a number or a boolean."
+            raise InvalidRequestError(message)
+
+
+def _pairs(body: bytes) -> Iterable[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode("latin-1"), errors="replace", max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        message = "The form has too many fields."
+        raise InvalidRequestError(message) from error

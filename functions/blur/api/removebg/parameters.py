@@ -1,0 +1,218 @@
+"""The parameters of remove.bg's API: text to options, or the error that names the parameter."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from PIL import ImageColor
+
+from blur.imaging.removal.options import (
+    CENTER,
+    CHANNELS,
+    MAX_MARGIN_PERCENT,
+    MAX_MARGIN_PX,
+    NO_MARGINS,
+    OUTPUTS,
+    PREVIEW_SIZES,
+    SCALES,
+    SIZES,
+    Margins,
+    RemovalOptions,
+)
+from blur.imaging.roi import Length, parse_roi
+from blur.parameter_errors import InvalidFormatError
+from blur.removal_errors import (
+    InvalidBgColorError,
+    InvalidChannelsError,
+    InvalidCropError,
+    InvalidCropMarginError,
+    InvalidPositionError,
+    InvalidScaleError,
+    InvalidSemitransparencyError,
+    InvalidSizeError,
+    InvalidTypeLevelError,
+    UnsupportedShadowError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from blur.api.removebg.body import Fields
+    from blur.errors import ApiError
+    from blur.imaging.removal.options import Position, Rgba
+
+DEFAULT_SIZE = "preview"
+TYPE_LEVELS = ("none", "1", "2", "latest")
+BOOLEANS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+NO_SHADOW = ("none", *(text for text, value in BOOLEANS.items() if not value))
+
+_PERCENTAGE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%", re.ASCII)
+_MARGIN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)?", re.ASCII)
+_HEX = re.compile(r"#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
+_SHORT_HEX = 4
+_OPAQUE = "ff"
+_SIDES: Mapping[int, tuple[int, int, int, int]] = {
+    1: (0, 0, 0, 0),
+    2: (0, 1, 0, 1),
+    4: (0, 1, 2, 3),
+}
+"""By the number of values, the value for top, right, bottom and left, as in CSS."""
+
+
+def parse_options(fields: Fields) -> RemovalOptions:
+    """Return the options without images.
+
+    `type` is a hint that does not change the result, so any text is accepted. So is
+    `semitransparency`, which must be a boolean.
+
+    Raises:
+        RemovalError, InvalidParameterError: a parameter is not valid; each has its own class.
+
+    """
+    _check_without_effect(fields)
+    return RemovalOptions(
+        max_megapixels=SIZES[parse_size(fields)],
+        roi=parse_roi(roi) if (roi := fields.text("roi")) else None,
+        crop=_boolean(fields, "crop", InvalidCropError, default=False),
+        crop_margin=_crop_margin(fields.text("crop_margin")),
+        scale=_scale(fields.text("scale")),
+        position=_position(fields.text("position")),
+        channels=_choice(fields, "channels", CHANNELS, "rgba", InvalidChannelsError),
+        colour=_colour(fields.text("bg_color")),
+        output=_choice(fields, "format", OUTPUTS, "auto", InvalidFormatError),
+    )
+
+
+def parse_size(fields: Fields) -> str:
+    """Return one of `SIZES`."""
+    return _choice(fields, "size", SIZES, DEFAULT_SIZE, InvalidSizeError)
+
+
+def is_preview(fields: Fields) -> bool:
+    """Return whether the size is one that costs less."""
+    return parse_size(fields) in PREVIEW_SIZES
+
+
+def parse_type_level(fields: Fields) -> str:
+    """Return one of `TYPE_LEVELS`."""
+    return _choice(fields, "type_level", TYPE_LEVELS, "1", InvalidTypeLevelError)
+
+
+def _check_without_effect(fields: Fields) -> None:
+    parse_type_level(fields)
+    _boolean(fields, "semitransparency", InvalidSemitransparencyError, default=True)
+    for name in ("add_shadow", "shadow_type", "shadow_opacity"):
+        text = fields.text(name)
+        if text is not None and text.lower() not in NO_SHADOW:
+            message = f"Shadows are not supported. Leave '{name}' out."
+            raise UnsupportedShadowError(message)
+
+
+def _choice(
+    fields: Fields,
+    name: str,
+    choices: Collection[str],
+    default: str,
+    error: type[ApiError],
+) -> str:
+    text = (fields.text(name) or default).lower()
+    for choice in choices:
+        if choice.lower() == text:
+            return choice
+    raise _invalid(error, name, f"one of: {', '.join(choices)}")
+
+
+def _boolean(fields: Fields, name: str, error: type[ApiError], *, default: bool) -> bool:
+    text = fields.text(name)
+    if text is None:
+        return default
+    value = BOOLEANS.get(text.lower())
+    if value is None:
+        raise _invalid(error, name, "true or false")
+    return value
+
+
+def _crop_margin(text: str | None) -> Margins:
+    if text is None:
+        return NO_MARGINS
+    lengths = [_margin(part) for part in text.split()]
+    sides = _SIDES.get(len(lengths))
+    if sides is None:
+        raise _invalid_margin()
+    return Margins(*(lengths[side] for side in sides))
+
+
+def _margin(text: str) -> Length:
+    match = _MARGIN.fullmatch(text.lower())
+    if match is None:
+        raise _invalid_margin()
+    length = Length(float(match[1]), match[2] == "%")
+    if length.value > (MAX_MARGIN_PERCENT if length.is_percent else MAX_MARGIN_PX):
+        raise _invalid_margin()
+    return length
+
+
+def _invalid_margin() -> ApiError:
+    expected = f"1, 2 or 4 lengths of at most {MAX_MARGIN_PERCENT}% or {MAX_MARGIN_PX}px"
+    return _invalid(InvalidCropMarginError, "crop_margin", expected)
+
+
+def _scale(text: str | None) -> float | None:
+    if text is None or text.lower() == "original":
+        return None
+    share, (least, most) = _share(text), SCALES
+    if share is None or not least <= share <= most:
+        raise _invalid(InvalidScaleError, "scale", "10% to 100%, or original")
+    return share
+
+
+def _position(text: str | None) -> Position | None:
+    if text is None:
+        return None
+    match text.lower().split():
+        case ["original"]:
+            return "original"
+        case ["center"]:
+            return CENTER
+        case [one]:
+            shares = _share(one), _share(one)
+        case [horizontal, vertical]:
+            shares = _share(horizontal), _share(vertical)
+        case _:
+            shares = None, None
+    x, y = shares
+    if x is None or y is None:
+        expected = "original, center, or one or two percentages from 0% to 100%"
+        raise _invalid(InvalidPositionError, "position", expected)
+    return x, y
+
+
+def _share(text: str) -> float | None:
+    """Return `0%` to `100%` as 0..1, or None if it is something else."""
+    match = _PERCENTAGE.fullmatch(text)
+    share = float(match[1]) / 100 if match else 2
+    return share if share <= 1 else None
+
+
+def _colour(text: str | None) -> Rgba | None:
+    """Return a colour of 3, 4, 6 or 8 hexadecimal digits, or one of the names of CSS."""
+    if text is None:
+        return None
+    name = text.lower()
+    digits = _HEX.fullmatch(name) or _HEX.fullmatch(str(ImageColor.colormap.get(name, "")))
+    if digits is None:
+        expected = "a colour name, or 3, 4, 6 or 8 hexadecimal digits"
+        raise _invalid(InvalidBgColorError, "bg_color", expected)
+    code = digits[1]
+    if len(code) <= _SHORT_HEX:
+        code = "".join(2 * digit for digit in code)
+    red, green, blue, opacity = bytes.fromhex(code + _OPAQUE)[:4]
+    return red, green, blue, opacity
+
+
+def _invalid(error: type[ApiError], name: str, expected: str) -> ApiError:
+    return error(f"The parameter '{name}' is not valid. Send {expected}.")

@@ -1,0 +1,70 @@
+"""The request of `POST /v1.0/removebg`: its body and parameters as one form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from blur.api.accept import accepts_explicitly, prefers_json
+from blur.api.blur_request import bounded_body, require_valid_idempotency_key
+from blur.api.removebg.body import read_fields
+from blur.api.removebg.parameters import is_preview, parse_options, parse_type_level
+from blur.api.removebg.sources import background_source, image_source
+from blur.forms import RemovalForm
+
+if TYPE_CHECKING:
+    from blur.api.removebg.sources import Fetch
+    from blur.api.request import HttpRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What this server can receive and send on remove.bg's routes."""
+
+    max_body_bytes: int
+    max_image_bytes: int | None = None
+    """The largest result in a response, as an image or in JSON; None sets no limit."""
+    fetch: Fetch | None = None
+    """Return the file at a URL; None if URLs are not fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalCall:
+    """A parsed form, and the parts of the request that shape only the response."""
+
+    form: RemovalForm
+    wants_json: bool
+    has_type: bool
+    """Whether the response names the type of the subject."""
+
+
+def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
+    """Return the parsed request; its URLs are not fetched and its images not decoded.
+
+    Raises:
+        ImageTooLargeError: the body has more than `max_body_bytes`.
+        FileTooLargeError: a file is too large.
+        InvalidRequestError: the body is malformed.
+        RemovalError, InvalidParameterError: a parameter is not valid; each has its own class.
+        InvalidImageError: the text of an image is not base64.
+        InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
+
+    """
+    require_valid_idempotency_key(request)
+    body = bounded_body(request, limits.max_body_bytes)
+    fields = read_fields(request.headers.get("content-type", ""), body)
+    accept = request.headers.get("accept", "")
+    form = RemovalForm(
+        options=parse_options(fields),
+        image=image_source(fields, limits.fetch),
+        background=background_source(fields, limits.fetch),
+        is_preview=is_preview(fields),
+        max_bytes=limits.max_image_bytes,
+        accepts=partial(accepts_explicitly, accept),
+    )
+    return RemovalCall(
+        form=form,
+        wants_json=prefers_json(accept),
+        has_type=parse_type_level(fields) != "none",
+    )

@@ -1,0 +1,102 @@
+"""The responses of remove.bg's routes: the image, or JSON with the image; and the account."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import pybase64
+from aws_lambda_powertools.event_handler import Response
+
+from blur.accounts.model import Instant
+from blur.api.headers import removebg_headers
+from blur.api.response import (
+    LONGEST_REQUEST_ID,
+    call_headers,
+    inline_bytes,
+    json_object,
+    longest_result,
+)
+from blur.credits import credits_number
+from blur.imaging.encode.encoder import EncodedImage
+from blur.imaging.removal.remove import Foreground, RemovedBackground
+from blur.service import REMOVAL_STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blur.accounts.model import AccountView
+    from blur.api.removebg.removal_request import RemovalCall
+    from blur.service import CallResult
+
+_JSON_BYTES = 1000
+"""More than JSON has in addition to an image in base64."""
+_LONGEST_PX = 10**9
+_LONGEST_NOW_US = 10**18
+
+
+def removal_response(
+    result: CallResult[RemovedBackground], call: RemovalCall, request_id: str, now_us: Instant
+) -> Response[Any]:
+    """Return the image, or a JSON document with the image as base64."""
+    headers = _headers(result, request_id, now_us)
+    if call.has_type:
+        headers["X-Type"] = result.output.subject_type
+    image = result.output.image
+    if call.wants_json:
+        return json_object(HTTPStatus.OK, _document(result.output), headers)
+    return Response(HTTPStatus.OK.value, image.content_type, image.data, headers)
+
+
+def account_document(view: AccountView) -> Mapping[str, Any]:
+    """Return the account as remove.bg does; the official Ruby client fails on any other key.
+
+    All credits are prepaid ("pay as you go"), and no call is free.
+    """
+    balance = credits_number(view.account.balance)
+    credits_ = {"total": balance, "subscription": 0, "payg": balance, "enterprise": 0}
+    attributes = {"credits": credits_, "api": {"free_calls": 0, "sizes": "all"}}
+    return {"data": {"attributes": attributes}}
+
+
+def max_image_bytes(max_response_bytes: int) -> int:
+    """Return the size of the largest image whose response, also in JSON, fits."""
+    image = EncodedImage(b"", "application/" + "x" * 20)
+    size = (_LONGEST_PX, _LONGEST_PX)
+    output = RemovedBackground(image, size, size, Foreground(*size, *size), "person")
+    headers = _headers(
+        longest_result(output, REMOVAL_STEPS), LONGEST_REQUEST_ID, Instant(_LONGEST_NOW_US)
+    )
+    headers["X-Type"] = output.subject_type
+    return inline_bytes(max_response_bytes - _JSON_BYTES, headers, image.content_type)
+
+
+def _headers(
+    result: CallResult[RemovedBackground], request_id: str, now_us: Instant
+) -> dict[str, str | list[str]]:
+    output, foreground = result.output, result.output.foreground
+    numbers = {
+        "X-Width": output.size[0],
+        "X-Height": output.size[1],
+        "X-Max-Width": output.max_size[0],
+        "X-Max-Height": output.max_size[1],
+        "X-Foreground-Top": foreground.top,
+        "X-Foreground-Left": foreground.left,
+        "X-Foreground-Width": foreground.width,
+        "X-Foreground-Height": foreground.height,
+    }
+    shared = removebg_headers(request_id, result.status, now_us)
+    return shared | call_headers(result) | {name: str(each) for name, each in numbers.items()}
+
+
+def _document(output: RemovedBackground) -> Mapping[str, Any]:
+    foreground = output.foreground
+    return {
+        "data": {
+            "result_b64": pybase64.b64encode_as_string(output.image.data),
+            "foreground_top": foreground.top,
+            "foreground_left": foreground.left,
+            "foreground_width": foreground.width,
+            "foreground_height": foreground.height,
+        }
+    }

@@ -1,0 +1,158 @@
+"""The parsed forms of paid requests: they have their price before their image is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+from blur.accounts.repeats import derived_key
+from blur.image_requests import BlurRequest, RemovalRequest, removal_digest, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blur.accounts.idempotency import IdempotencyKey
+    from blur.credits import Credits
+    from blur.image_requests import ImageRequest
+    from blur.imaging.options import BlurOptions
+    from blur.imaging.pipeline import BlurredPhoto
+    from blur.imaging.removal.options import RemovalOptions
+    from blur.imaging.removal.remove import RemovedBackground
+
+Output_co = TypeVar("Output_co", covariant=True)
+
+
+class PriceRange(NamedTuple):
+    """The lowest and the highest price of a route."""
+
+    lowest: Credits
+    highest: Credits
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every call costs the same, so that the price is known without the form."""
+        return self.lowest == self.highest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a call of a live key costs."""
+
+    image: Credits
+    preview: Credits
+    """A removed background of `size=preview`, `small` or `regular`."""
+    person: Credits | None = None
+    """A photo with `subject=person`; None if it costs the same as others."""
+
+    @property
+    def blur(self) -> PriceRange:
+        """The prices of `POST /v2/rembg/blur/`."""
+        person = self.image if self.person is None else self.person
+        return PriceRange(min(self.image, person), max(self.image, person))
+
+    @property
+    def removal(self) -> PriceRange:
+        """The prices of `POST /v1.0/removebg`."""
+        return PriceRange(min(self.image, self.preview), max(self.image, self.preview))
+
+
+class PaidForm(Protocol[Output_co]):
+    """A parsed form, whose image is not loaded yet."""
+
+    def price(self, prices: Prices) -> Credits:
+        """Return the price of the call."""
+        ...
+
+    def derived_key(self, remember_us: int) -> IdempotencyKey | None:
+        """Return the key for repeated calls without an `Idempotency-Key`, if there is one."""
+        ...
+
+    def load(self) -> ImageRequest[Output_co]:
+        """Load the image and return the complete request.
+
+        Raises:
+            ApiError: the image cannot be loaded.
+
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BlurForm:
+    """The form of `POST /v2/rembg/blur/`."""
+
+    options: BlurOptions
+    load_image: Callable[[], bytes] = field(repr=False)
+
+    def price(self, prices: Prices) -> Credits:
+        """See `PaidForm.price`."""
+        if self.options.subject == "person" and prices.person is not None:
+            return prices.person
+        return prices.image
+
+    def derived_key(self, remember_us: int) -> None:
+        """Return None: calls of this route are repeated with an `Idempotency-Key` only."""
+        del remember_us
+
+    def load(self) -> ImageRequest[BlurredPhoto]:
+        """See `PaidForm.load`."""
+        return BlurRequest(self.load_image(), self.options)
+
+
+class Source(NamedTuple):
+    """An image that is in the request, or that its URL names."""
+
+    digest: Callable[[], bytes]
+    """Return a digest of the file, or else of its URL."""
+    load: Callable[[], bytes]
+    """Return the file."""
+
+    @classmethod
+    def of_file(cls, data: bytes) -> Source:
+        """Return the source for a file in the request."""
+        return cls(lambda: sha256(data), lambda: data)
+
+    @classmethod
+    def of_url(cls, url: str, fetch: Callable[[str], bytes]) -> Source:
+        """Return the source for a URL."""
+        return cls(lambda: b"url " + sha256(url.encode()), lambda: fetch(url))
+
+
+NO_SOURCE = Source.of_file(b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalForm:
+    """The parameters of `POST /v1.0/removebg`."""
+
+    options: RemovalOptions
+    """All options except the background image."""
+    image: Source = field(repr=False)
+    background: Source | None = field(default=None, repr=False)
+    is_preview: bool
+    max_bytes: int | None = None
+    """See `RemovalRequest.max_bytes`."""
+    accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
+    """See `RemovalRequest.accepts`."""
+
+    def price(self, prices: Prices) -> Credits:
+        """See `PaidForm.price`."""
+        return prices.preview if self.is_preview else prices.image
+
+    def derived_key(self, remember_us: int) -> IdempotencyKey | None:
+        """See `PaidForm.derived_key`."""
+        if not remember_us:
+            return None
+        background = self.background or NO_SOURCE
+        content = removal_digest(self.options, self.image.digest(), background.digest())
+        return derived_key(content, remember_us=remember_us)
+
+    def load(self) -> ImageRequest[RemovedBackground]:
+        """See `PaidForm.load`."""
+        background = self.background.load() if self.background else None
+        return RemovalRequest(
+            image=self.image.load(),
+            options=replace(self.options, background=background),
+            max_bytes=self.max_bytes,
+            accepts=self.accepts,
+        )

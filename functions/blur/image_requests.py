@@ -1,0 +1,161 @@
+"""The requests for an image: what identifies each of them, and how its result is computed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from blur.imaging.pipeline import blur_photo
+from blur.imaging.removal.remove import remove_background
+
+if TYPE_CHECKING:
+    from blur.imaging.matting.matte import Predictor
+    from blur.imaging.options import BlurOptions
+    from blur.imaging.pipeline import BlurredPhoto
+    from blur.imaging.removal.options import RemovalOptions
+    from blur.imaging.removal.remove import RemovedBackground
+    from blur.storage.large_results import Results
+    from blur.storage.ports import Link
+
+Output = TypeVar("Output")
+OnStep = Callable[[str], None]
+"""Called with the name of each step before it begins; it can raise an exception to stop."""
+
+ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
+"""The first fields of the options. A later field is in a fingerprint only if its value differs from
+its default, so that adding it changes no fingerprint of a request that was sent before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The networks, and the limit for photos."""
+
+    model: Callable[[], Predictor]
+    """Return the model; it is opened once."""
+    people: Callable[[], Predictor | None] = lambda: None
+    """Return the network for people, if it is installed; it is opened once."""
+    max_pixels: int
+
+
+class ImageRequest(Protocol[Output]):
+    """A complete request: an image and the options of its result."""
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the image and of all parameters that shape the result."""
+        ...
+
+    def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> Output:
+        """Compute the result.
+
+        Raises:
+            ApiError: the image or an option is not suitable.
+
+        """
+        ...
+
+    def store_if_large(self, output: Output, results: Results, *, now_us: int) -> Link | None:
+        """Store a result that is too large for a response, if it can be sent as a link.
+
+        Raises:
+            UnavailableError: the storage is unavailable.
+
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BlurRequest:
+    """A photo and its blur options."""
+
+    image: bytes = field(repr=False)
+    options: BlurOptions
+
+    def fingerprint(self) -> str:
+        """See `ImageRequest.fingerprint`."""
+        digest = hashlib.sha256(json.dumps(_identifying(self.options)).encode())
+        digest.update(self.image)
+        return digest.hexdigest()
+
+    def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> BlurredPhoto:
+        """See `ImageRequest.render`."""
+        return blur_photo(
+            self.image,
+            self.options,
+            model=engine.model(),
+            people=engine.people(),
+            max_pixels=engine.max_pixels,
+            watermarked=watermarked,
+            on_step=on_step,
+        )
+
+    def store_if_large(self, output: BlurredPhoto, results: Results, *, now_us: int) -> Link | None:
+        """See `ImageRequest.store_if_large`."""
+        return results.store_if_large(
+            output.image.data,
+            content_type=output.image.content_type,
+            file_name=f"{self.options.mode}.{self.options.output}",
+            now_us=now_us,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalRequest:
+    """A photo and the options of a background removal; its result is never a link."""
+
+    image: bytes = field(repr=False)
+    options: RemovalOptions
+    max_bytes: int | None = None
+    """The largest file that the response can carry; None sets no limit."""
+    accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
+    """Return whether the client accepts a media type that it did not ask for."""
+
+    def fingerprint(self) -> str:
+        """See `ImageRequest.fingerprint`."""
+        options = replace(self.options, background=None)
+        background = self.options.background
+        return removal_digest(options, sha256(self.image), sha256(background or b""))
+
+    def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> RemovedBackground:
+        """See `ImageRequest.render`."""
+        return remove_background(
+            self.image,
+            self.options,
+            model=engine.model(),
+            people=engine.people(),
+            max_pixels=engine.max_pixels,
+            watermarked=watermarked,
+            on_step=on_step,
+            max_bytes=self.max_bytes,
+            accepts=self.accepts,
+        )
+
+    def store_if_large(
+        self, output: RemovedBackground, results: Results, *, now_us: int
+    ) -> Link | None:
+        """Return None: remove.bg's clients do not follow links."""
+        del output, results, now_us
+
+
+def removal_digest(options: RemovalOptions, *images: bytes) -> str:
+    """Return the SHA-256 of the options without a background image, and of digests of images."""
+    values = {each.name: getattr(options, each.name) for each in fields(options)}
+    text = json.dumps({"route": "removebg", **values, "background": None})
+    return hashlib.sha256(b"\n".join((text.encode(), *images))).hexdigest()
+
+
+def sha256(data: bytes) -> bytes:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest().encode()
+
+
+def _identifying(options: BlurOptions) -> dict[str, object]:
+    """Return the options that are part of a fingerprint."""
+    values = {each.name: (getattr(options, each.name), each.default) for each in fields(options)}
+    return {
+        name: value
+        for name, (value, default) in values.items()
+        if name in ALWAYS_IN_FINGERPRINT or default is MISSING or value != default
+    }

@@ -1,0 +1,139 @@
+"""Bodies of remove.bg's clients: three types, the same fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from requests_toolbelt import MultipartEncoder
+
+from blur.api.removebg.body import FILES, TEXTS, Fields, read_fields
+from blur.errors import InvalidRequestError
+
+Reader = Callable[[dict[str, str]], Fields]
+
+PHOTO = b"\x89PNG\r\n\x1a\nany bytes \xff"
+VALUES = {
+    "size": "auto",
+    "crop": "true",
+    "roi": "0 0 100% 100%",
+    "bg_color": "#ff00aa",
+    "image_url": "https://example.com/a%20photo.jpg?a=b&c=+",
+}
+
+
+def multipart(parts: list[tuple[str, Any]]) -> Fields:
+    encoder = MultipartEncoder(parts)
+    return read_fields(encoder.content_type, encoder.read())
+
+
+def from_multipart(values: dict[str, str]) -> Fields:
+    return multipart(list(values.items()))
+
+
+def from_form(values: dict[str, str]) -> Fields:
+    return read_fields("application/x-www-form-urlencoded", urlencode(values).encode())
+
+
+def from_json(values: dict[str, Any]) -> Fields:
+    return read_fields("application/json; charset=utf-8", json.dumps(values).encode())
+
+
+@pytest.mark.parametrize("read", [from_multipart, from_form, from_json])
+def test_all_types_of_bodies_have_the_same_fields(read: Reader) -> None:
+    assert read(VALUES).texts == VALUES
+
+
+@pytest.mark.parametrize("read", [from_multipart, from_form, from_json])
+def test_empty_and_unknown_fields_are_absent(read: Reader) -> None:
+    every_field = dict.fromkeys((*TEXTS, *FILES), "")
+    fields = read({**every_field, "size": " full ", "roi": "  ", "seo": "x"})
+    assert fields == Fields({"size": "full"}, {})
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_file_can_be_first_or_last(first: bool) -> None:  # noqa: FBT001 - a parameter
+    file = ("image_file", ("photo.txt", PHOTO, "text/plain"))
+    texts = list(VALUES.items())
+    fields = multipart([file, *texts] if first else [*texts, file])
+    assert (fields.texts, fields.files) == (VALUES, {"image_file": PHOTO})
+
+
+def test_a_file_needs_neither_a_name_nor_a_type() -> None:
+    assert multipart([("image_file", PHOTO)]).files == {"image_file": PHOTO}
+
+
+def test_a_form_can_have_two_files_and_all_fields() -> None:
+    texts = [(name, "x") for name in TEXTS]
+    files = [(name, ("x.png", PHOTO)) for name in FILES]
+    more = [(f"x-{number}", "x") for number in range(20)]
+    fields = multipart([*more, *texts, *files])
+    assert set(fields.texts) == set(TEXTS)
+    assert set(fields.files) == set(FILES)
+
+
+def test_the_last_of_repeated_fields_counts() -> None:
+    assert multipart([("size", "full"), ("size", "hd")]).text("size") == "hd"
+    body = b"size=full&size=hd"
+    assert read_fields("application/x-www-form-urlencoded", body).text("size") == "hd"
+    assert read_fields("application/json", b'{"size": "full", "size": "hd"}').text("size") == "hd"
+
+
+def test_json_booleans_numbers_and_null_are_like_text() -> None:
+    fields = from_json({"crop": True, "add_shadow": False, "type_level": 1, "scale": None})
+    assert fields.texts == {"crop": "true", "add_shadow": "false", "type_level": "1"}
+
+
+@pytest.mark.parametrize("value", [["0", "0"], {"x": 1}])
+def test_a_json_list_or_object_as_a_parameter_is_rejected_by_name(value: object) -> None:
+    with pytest.raises(InvalidRequestError, match="'roi'"):
+        from_json({"roi": value})
+    assert from_json({"unknown": value}) == Fields({}, {})
+
+
+@pytest.mark.parametrize("read", [from_form, from_json])
+def test_a_file_sent_as_text_is_known_as_misplaced(read: Reader) -> None:
+    assert read({"image_file": "abc"}) == Fields({}, {}, frozenset({"image_file"}))
+
+
+def test_an_empty_file_is_absent() -> None:
+    assert multipart([("image_file", ("photo.jpg", b"")), ("size", "hd")]).files == {}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "message"),
+    [
+        ("application/json", b"{", "not valid JSON"),
+        ("application/json", b"\xff\xfe\x00", "not valid JSON"),
+        ("application/json", b"[" * 100_000, "not valid JSON"),
+        ("application/json", b'{"size": ' + b"9" * 10_000 + b"}", "not valid JSON"),
+        ("application/json", b"[1]", "not a JSON object"),
+        ("application/json", b"", "not valid JSON"),
+        ("application/x-www-form-urlencoded", b"a=1&" * 51, "too many fields"),
+        ("multipart/form-data", b"x", "boundary"),
+        ("multipart/form-data; boundary=a", b"--b\r\n", "malformed"),
+        ("image/png", PHOTO, "multipart/form-data, application/json or"),
+        ("", b"x", "multipart/form-data, application/json or"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_rejected_with_the_reason(
+    content_type: str, body: bytes, message: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as raised:
+        read_fields(content_type, body)
+    assert message in raised.value.message
+
+
+def test_a_form_has_at_most_50_parts() -> None:
+    assert multipart([(f"x{number}", "x") for number in range(50)]) == Fields({}, {})
+    with pytest.raises(InvalidRequestError, match="too many parts"):
+        multipart([(f"x{number}", "x") for number in range(51)])
+
+
+def test_images_and_urls_are_not_in_the_representation() -> None:
+    shown = repr(multipart([("image_file", PHOTO), ("image_url", "https://secret")]))
+    assert "secret" not in shown
+    assert "PNG" not in shown

@@ -1,0 +1,208 @@
+"""Parameters of remove.bg's API: their values, and the error of each one that is not valid."""
+
+from __future__ import annotations
+
+import pytest
+
+from blur.api.removebg.body import Fields
+from blur.api.removebg.parameters import is_preview, parse_options, parse_type_level
+from blur.imaging.removal.options import (
+    CENTER,
+    NO_MARGINS,
+    PREVIEW_SIZES,
+    SIZES,
+    Margins,
+    RemovalOptions,
+)
+from blur.imaging.roi import Length, Roi
+from blur.parameter_errors import InvalidFormatError, InvalidRoiError
+from blur.removal_errors import (
+    InvalidBgColorError,
+    InvalidChannelsError,
+    InvalidCropError,
+    InvalidCropMarginError,
+    InvalidPositionError,
+    InvalidScaleError,
+    InvalidSemitransparencyError,
+    InvalidSizeError,
+    InvalidTypeLevelError,
+    UnsupportedShadowError,
+)
+
+
+def options(**texts: str) -> RemovalOptions:
+    return parse_options(Fields(texts, {}))
+
+
+def px(value: float) -> Length:
+    return Length(value, is_percent=False)
+
+
+def percent(value: float) -> Length:
+    return Length(value, is_percent=True)
+
+
+def test_without_parameters_the_result_is_a_transparent_preview() -> None:
+    assert options() == RemovalOptions()
+    assert options().max_megapixels == 0.25
+
+
+@pytest.mark.parametrize("size", [*SIZES, "FULL", "50mp"])
+def test_a_size_is_a_number_of_megapixels(size: str) -> None:
+    by_name = {name.lower(): megapixels for name, megapixels in SIZES.items()}
+    assert options(size=size).max_megapixels == by_name[size.lower()]
+    assert is_preview(Fields({"size": size}, {})) is (size in PREVIEW_SIZES)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("1", True),
+        ("True", True),
+        ("yes", True),
+        ("on", True),
+        ("false", False),
+        ("0", False),
+        ("False", False),
+        ("no", False),
+        ("off", False),
+    ],
+)
+def test_booleans_are_text_as_clients_of_all_languages_write_it(text: str, value: bool) -> None:  # noqa: FBT001 - a parameter
+    assert options(crop=text).crop is value
+    options(semitransparency=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "margins"),
+    [
+        ("30px", (px(30),) * 4),
+        ("0", (px(0),) * 4),
+        ("50%", (percent(50),) * 4),
+        ("500px", (px(500),) * 4),
+        ("10% 20px", (percent(10), px(20), percent(10), px(20))),
+        ("1px 2PX 3% 4.5px", (px(1), px(2), percent(3), px(4.5))),
+    ],
+)
+def test_margins_have_the_order_of_css(text: str, margins: tuple[Length, ...]) -> None:
+    assert options(crop_margin=text).crop_margin == Margins(*margins)
+
+
+@pytest.mark.parametrize(
+    "text", ["50.1%", "501px", "1 2 3", "1 2 3 4 5", "-1px", "1em", "px", "1px,2px", "NaN", "1e2"]
+)
+def test_other_margins_are_rejected(text: str) -> None:
+    with pytest.raises(InvalidCropMarginError, match="at most 50% or 500px"):
+        options(crop_margin=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "scale"), [("10%", 0.1), ("100%", 1), ("55.5%", 0.555), ("original", None)]
+)
+def test_a_scale_is_a_share_of_the_frame(text: str, scale: float | None) -> None:
+    assert options(scale=text).scale == scale
+
+
+@pytest.mark.parametrize("text", ["9.9%", "101%", "50", "0.5", "ten%", "-50%", "50% 50%"])
+def test_other_scales_are_rejected(text: str) -> None:
+    with pytest.raises(InvalidScaleError, match="10% to 100%"):
+        options(scale=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("original", "original"),
+        ("center", CENTER),
+        ("0%", (0, 0)),
+        ("100% 0%", (1, 0)),
+        ("25%  75%", (0.25, 0.75)),
+    ],
+)
+def test_a_position_is_one_or_two_shares(text: str, position: object) -> None:
+    assert options(position=text).position == position
+
+
+@pytest.mark.parametrize("text", ["101%", "1% 2% 3%", "left", "10px", "50", "center 10%"])
+def test_other_positions_are_rejected(text: str) -> None:
+    with pytest.raises(InvalidPositionError, match="one or two percentages"):
+        options(position=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "colour"),
+    [
+        ("fff", (255, 255, 255, 255)),
+        ("#FFF", (255, 255, 255, 255)),
+        ("#1234", (0x11, 0x22, 0x33, 0x44)),
+        ("81d4fa", (0x81, 0xD4, 0xFA, 255)),
+        ("#81d4fa77", (0x81, 0xD4, 0xFA, 0x77)),
+        ("red", (255, 0, 0, 255)),
+        ("RebeccaPurple", (0x66, 0x33, 0x99, 255)),
+    ],
+)
+def test_a_background_colour_is_hexadecimal_or_a_name(text: str, colour: tuple[int, ...]) -> None:
+    assert options(bg_color=text).colour == colour
+
+
+@pytest.mark.parametrize(
+    "text", ["#ff", "fffff", "fffffff", "rgb(1,2,3)", "reddish", "#ggg", "##fff"]
+)
+def test_other_colours_are_rejected(text: str) -> None:
+    with pytest.raises(InvalidBgColorError, match="3, 4, 6 or 8 hexadecimal digits"):
+        options(bg_color=text)
+
+
+def test_a_region_can_have_bare_zeros() -> None:
+    corners = Roi(px(0), px(0), percent(100), percent(100))
+    assert options(roi="0 0 100% 100%").roi == corners
+
+
+def test_formats_and_channels_are_those_of_remove_bg() -> None:
+    for name in ("auto", "png", "jpg", "webp", "zip"):
+        assert options(format=name.upper()).output == name
+    assert options(channels="alpha").channels == "alpha"
+
+
+@pytest.mark.parametrize("text", ["auto", "person", "car", "a type of the future"])
+def test_a_type_is_a_hint_that_changes_nothing(text: str) -> None:
+    assert options(type=text) == options()
+
+
+def test_a_type_level_is_checked_and_has_a_default() -> None:
+    assert parse_type_level(Fields({}, {})) == "1"
+    for text in ("none", "1", "2", "latest"):
+        assert parse_type_level(Fields({"type_level": text}, {})) == text
+        assert options(type_level=text) == options()
+
+
+@pytest.mark.parametrize("name", ["add_shadow", "shadow_type", "shadow_opacity"])
+def test_shadows_are_accepted_only_if_there_are_none(name: str) -> None:
+    for text in ("none", "false", "None", "0", "no"):
+        assert options(**{name: text}) == options()
+    for text in ("true", "drop", "3D", "50", "100"):
+        with pytest.raises(UnsupportedShadowError, match=name):
+            options(**{name: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("size", "huge", InvalidSizeError),
+        ("format", "bmp", InvalidFormatError),
+        ("channels", "rgb", InvalidChannelsError),
+        ("crop", "maybe", InvalidCropError),
+        ("crop", "2", InvalidCropError),
+        ("semitransparency", "half", InvalidSemitransparencyError),
+        ("type_level", "3", InvalidTypeLevelError),
+        ("roi", "0 0 100%", InvalidRoiError),
+    ],
+)
+def test_each_parameter_has_its_own_error(name: str, text: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"'{name}'"):
+        options(**{name: text})
+
+
+def test_a_margin_without_crop_is_kept_and_the_default_is_none() -> None:
+    assert options(crop="true").crop_margin == NO_MARGINS

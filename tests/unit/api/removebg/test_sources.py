@@ -1,0 +1,162 @@
+"""The photo and the background image of a request."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from hashlib import sha256
+
+import pytest
+
+from blur.api.removebg.body import Fields
+from blur.api.removebg.sources import MAX_FILE_BYTES, background_source, image_source
+from blur.errors import ApiError, InvalidImageError, UnsupportedImageError
+from blur.fetching.errors import (
+    DownloadError,
+    DownloadTooLargeError,
+    FetchError,
+    InvalidUrlError,
+    NotAnImageError,
+)
+from blur.removal_errors import (
+    FailedBgDownloadError,
+    FailedImageDownloadError,
+    FileTooLargeError,
+    InvalidBgImageUrlError,
+    InvalidImageUrlError,
+    MissingSourceError,
+    MultipleBgSourcesError,
+    MultipleSourcesError,
+)
+
+PHOTO = bytes(range(256)) + b"x"
+URL = "https://example.com/photo.jpg"
+
+
+def texts(**values: str) -> Fields:
+    return Fields(values, {})
+
+
+def fetch_photo(url: str) -> bytes:
+    assert url == URL
+    return PHOTO
+
+
+def raising(error: FetchError) -> Callable[[str], bytes]:
+    def fetch(_: str) -> bytes:
+        raise error
+
+    return fetch
+
+
+def test_a_file_is_the_photo() -> None:
+    source = image_source(Fields({}, {"image_file": PHOTO}), None)
+    assert source.load() == PHOTO
+    assert source.digest() == sha256(PHOTO).hexdigest().encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        base64.b64encode(PHOTO).decode(),
+        base64.encodebytes(PHOTO).decode(),
+        base64.b64encode(PHOTO).decode().rstrip("="),
+        "data:image/png;base64," + base64.b64encode(PHOTO).decode(),
+        "DATA:;base64,\r\n " + base64.encodebytes(PHOTO).decode().replace("\n", "\r\n\t"),
+    ],
+)
+def test_base64_is_the_same_photo_with_prefix_and_white_space(text: str) -> None:
+    source = image_source(texts(image_file_b64=text), None)
+    assert source.load() == PHOTO
+    assert source.digest() == image_source(Fields({}, {"image_file": PHOTO}), None).digest()
+
+
+@pytest.mark.parametrize("text", ["a photo!", "é", "aGk=aGk=", "A", "data:image/png;base64,*"])
+def test_other_text_is_rejected(text: str) -> None:
+    with pytest.raises(InvalidImageError, match="not valid base64"):
+        image_source(texts(image_file_b64=text), None)
+
+
+def test_a_url_is_fetched_only_when_it_is_loaded() -> None:
+    fetched = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        return PHOTO
+
+    source = image_source(texts(image_url=URL), fetch)
+    assert source.digest() != image_source(texts(image_url=URL + "?"), fetch).digest()
+    assert fetched == []
+    assert source.load() == PHOTO
+    assert fetched == [URL]
+
+
+def test_exactly_one_photo_is_required() -> None:
+    with pytest.raises(MissingSourceError, match="image_file_b64"):
+        image_source(texts(size="auto"), None)
+    for other in ({"image_url": URL}, {"image_file_b64": "aGk="}):
+        with pytest.raises(MultipleSourcesError, match="image_file and"):
+            image_source(Fields(other, {"image_file": PHOTO}), fetch_photo)
+    with pytest.raises(MultipleSourcesError):
+        image_source(texts(image_url=URL, image_file_b64="aGk="), fetch_photo)
+
+
+def test_a_file_that_is_text_is_rejected_with_the_right_type() -> None:
+    with pytest.raises(MissingSourceError, match="multipart/form-data"):
+        image_source(Fields({}, {}, frozenset({"image_file"})), None)
+    with pytest.raises(ApiError, match="multipart/form-data"):
+        background_source(Fields({}, {}, frozenset({"bg_image_file"})), None)
+
+
+def test_files_have_at_most_22_megabytes() -> None:
+    largest = bytes(MAX_FILE_BYTES)
+    assert image_source(Fields({}, {"image_file": largest}), None).load() == largest
+    for fields in (
+        Fields({}, {"image_file": largest + b"x"}),
+        texts(image_file_b64=base64.b64encode(largest + b"x").decode()),
+    ):
+        with pytest.raises(FileTooLargeError, match="22000000"):
+            image_source(fields, None)
+    with pytest.raises(FileTooLargeError, match="22000000"):
+        background_source(Fields({}, {"bg_image_file": largest + b"x"}), None)
+
+
+def test_urls_are_refused_if_the_server_does_not_fetch_them() -> None:
+    with pytest.raises(InvalidImageUrlError, match="does not fetch"):
+        image_source(texts(image_url=URL), None)
+    with pytest.raises(InvalidBgImageUrlError, match="does not fetch"):
+        background_source(texts(bg_image_url=URL), None)
+
+
+@pytest.mark.parametrize(
+    ("raised", "of_image", "of_background"),
+    [
+        (InvalidUrlError, InvalidImageUrlError, InvalidBgImageUrlError),
+        (DownloadError, FailedImageDownloadError, FailedBgDownloadError),
+        (DownloadTooLargeError, FileTooLargeError, FailedBgDownloadError),
+        (NotAnImageError, UnsupportedImageError, FailedBgDownloadError),
+    ],
+)
+def test_an_error_of_a_download_is_that_of_its_parameter(
+    raised: type[FetchError], of_image: type[ApiError], of_background: type[ApiError]
+) -> None:
+    fetch = raising(raised("the reason"))
+    with pytest.raises(of_image, match="the reason"):
+        image_source(texts(image_url=URL), fetch).load()
+    background = background_source(texts(bg_image_url=URL), fetch)
+    assert background is not None
+    with pytest.raises(of_background, match="the reason"):
+        background.load()
+
+
+def test_there_is_at_most_one_background() -> None:
+    file = {"bg_image_file": PHOTO}
+    assert background_source(texts(bg_color="red"), None) is None
+    assert background_source(texts(), None) is None
+    source = background_source(Fields({}, file), None)
+    assert source is not None
+    assert source.load() == PHOTO
+    several = ({"bg_color": "red"}, {"bg_image_url": URL}, {"bg_color": "red", "bg_image_url": URL})
+    for values in several:
+        with pytest.raises(MultipleBgSourcesError, match="bg_image_file"):
+            background_source(Fields(values, file), fetch_photo)
