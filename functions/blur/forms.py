@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from blur.accounts.repeats import derived_key
-from blur.image_requests import BlurRequest, RemovalRequest, removal_digest, sha256
+from blur.image_requests import BlurRequest, Output, RemovalRequest, removal_digest, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from blur.imaging.pipeline import BlurredPhoto
     from blur.imaging.removal.options import RemovalOptions
     from blur.imaging.removal.remove import RemovedBackground
-
-Output_co = TypeVar("Output_co", covariant=True)
 
 
 class PriceRange(NamedTuple):
@@ -36,7 +34,7 @@ class PriceRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """What a call of a live key costs."""
+    """The prices of calls of live keys."""
 
     image: Credits
     preview: Credits
@@ -56,7 +54,7 @@ class Prices:
         return PriceRange(min(self.image, self.preview), max(self.image, self.preview))
 
 
-class PaidForm(Protocol[Output_co]):
+class PaidForm(Protocol[Output]):
     """A parsed form, whose image is not loaded yet."""
 
     def price(self, prices: Prices) -> Credits:
@@ -67,7 +65,7 @@ class PaidForm(Protocol[Output_co]):
         """Return the key for repeated calls without an `Idempotency-Key`, if there is one."""
         ...
 
-    def load(self) -> ImageRequest[Output_co]:
+    def load(self) -> ImageRequest[Output]:
         """Load the image and return the complete request.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The requests for an image: what identifies each of them, and how its result is computed."""
+"""The requests for an image: their fingerprints, and how their results are computed."""
 
 from __future__ import annotations
 
@@ -137,6 +137,7 @@ class RemovalRequest:
     ) -> Link | None:
         """Return None: remove.bg's clients do not follow links."""
         del output, results, now_us
+        return None
 
 
 def removal_digest(options: RemovalOptions, *images: bytes) -> str:

@@ -12,15 +12,28 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from docs.describe import SERVED, described, served
 
+from blur.api.removebg.body import FILES as FILE_FIELDS
+from blur.api.removebg.body import TEXTS
+from blur.api.removebg.errors import ROWS
+from blur.api.removebg.parameters import TYPE_LEVELS
+from blur.api.removebg.paths import is_removebg
 from blur.api.removebg.removal_request import Limits
+from blur.api.removebg.sources import MAX_FILE_BYTES
 from blur.api.upload import CONTENT_TYPES
 from blur.app import routes
-from blur.errors import ApiError
+from blur.errors import ApiError, NotFoundError, UploadNotFoundError
 from blur.imaging.blurring.lens import KERNELS
 from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import DEFAULT_QUALITY, MAX_RADIUS_PX, RADIUS_PERCENT, parse_radius
+from blur.imaging.removal.options import CHANNELS, OUTPUTS, SIZES
+from blur.parameter_errors import (
+    InvalidFormatError,
+    InvalidRoiError,
+    RoiExceedsBoundsError,
+    RoiRegionEmptyError,
+)
 from blur.removal_errors import RemovalError
 from blur.settings import Settings
 
@@ -55,23 +68,33 @@ def leaves(error: type[ApiError]) -> list[type[ApiError]]:
 
 def codes_of(response: dict[str, Any]) -> set[str]:
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    return {each["const"] for each in listed_codes(schema)}
+
+
+def listed_codes(schema: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the codes of a schema of our errors; empty for other schemas."""
     _, own = schema.get("allOf", [None, None])
-    listed = own["properties"]["error"]["properties"]["code"]["oneOf"] if own else []
-    return {each["const"] for each in listed}
+    error = own["properties"].get("error") if own else None
+    codes: list[dict[str, str]] = error["properties"]["code"]["oneOf"] if error else []
+    return codes
+
+
+def removebg_codes(response: dict[str, Any]) -> dict[str, str]:
+    """Return the codes of an error on remove.bg's paths, with their descriptions."""
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    _, own = schema.get("allOf", [None, None])
+    errors = own["properties"].get("errors") if own else None
+    codes = errors["items"]["properties"]["code"]["oneOf"] if errors else []
+    return {each["const"]: each["description"] for each in codes}
 
 
 def code_texts() -> dict[str, list[str]]:
     """Return the descriptions of each code, by its name."""
     texts = defaultdict(list)
     for response in API["components"]["responses"].values():
-        for _, own in [
-            response.get("content", {})
-            .get("application/json", {})
-            .get("schema", {})
-            .get("allOf", (None, None))
-        ]:
-            for each in own["properties"]["error"]["properties"]["code"]["oneOf"] if own else []:
-                texts[each["const"]].append(each["description"])
+        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+        for each in listed_codes(schema):
+            texts[each["const"]].append(each["description"])
     return texts
 
 
@@ -164,8 +187,47 @@ def test_the_document_has_the_description_of_each_code() -> None:
         assert text in texts[code], code
 
 
+def test_every_code_of_remove_bgs_routes_is_described_and_documented() -> None:
+    responses = API["components"]["responses"].values()
+    texts = {item for response in responses for item in removebg_codes(response).items()}
+    described = {code for code, _ in texts}
+    rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| (.+) \|$", DOCUMENT, re.MULTILINE)
+    assert {code for code, _, _ in rows} == described
+    assert {(code, text) for code, _, text in rows} <= texts
+    only_elsewhere = {kind for kind in ROWS if kind.__module__ == "blur.parameter_errors"}
+    only_elsewhere |= {NotFoundError, UploadNotFoundError}
+    sent = {row.code for kind, row in ROWS.items() if kind not in only_elsewhere}
+    sent |= {
+        ROWS[kind].code
+        for kind in (
+            InvalidRoiError,
+            RoiExceedsBoundsError,
+            RoiRegionEmptyError,
+            InvalidFormatError,
+        )
+    }
+    assert described == sent
+    statuses = {row.code: str(row.status.value) for row in ROWS.values()}
+    assert all(statuses[code] == status for code, status, _ in rows)
+
+
+def test_the_fields_of_remove_bgs_route_are_those_that_are_read() -> None:
+    fields = SCHEMAS["RemovalFields"]["properties"]
+    assert set(fields) == set(TEXTS)
+    assert set(fields["size"]["enum"]) == {*SIZES, ""}
+    assert set(fields["format"]["enum"]) == {*OUTPUTS, ""}
+    assert set(fields["channels"]["enum"]) == {*CHANNELS, ""}
+    assert set(fields["type_level"]["enum"]) == {*TYPE_LEVELS, ""}
+    body = API["paths"]["/v1.0/removebg"]["post"]["requestBody"]
+    multipart = body["content"]["multipart/form-data"]["schema"]["allOf"][1]
+    assert set(multipart["properties"]) == set(FILE_FIELDS)
+    assert f"At most {Settings().removebg_max_body_bytes // 1_000_000} MB" in body["description"]
+    assert f"and {MAX_FILE_BYTES // 1_000_000} MB for a file" in body["description"]
+
+
 def test_the_document_has_every_field_and_header() -> None:
-    fields = {*SCHEMAS["BlurForm"]["properties"], *SCHEMAS["UploadForm"]["properties"]}
+    names = ("BlurForm", "UploadForm", "RemovalFields")
+    fields = {field for name in names for field in SCHEMAS[name]["properties"]}
     parameters = {each["name"] for each in API["paths"]["/v2/rembg/blur/"]["post"]["parameters"]}
     for name in fields | parameters | set(API["components"]["headers"]):
         assert f"`{name}`" in DOCUMENT, name
@@ -191,5 +253,6 @@ def described_response(event: dict[str, Any], status: int) -> dict[str, Any]:
         return cast("dict[str, Any]", shared["NoRoute"])
     operation = operations.get(event["httpMethod"].lower())
     if operation is None:
-        return cast("dict[str, Any]", shared["NoMethod"])
+        name = "RemovebgNoMethod" if is_removebg(event["path"]) else "NoMethod"
+        return cast("dict[str, Any]", shared[name])
     return cast("dict[str, Any]", resolved(operation["responses"][str(status)]))

@@ -116,7 +116,7 @@ def test_no_picture_is_read_for_a_key_that_is_not_valid(
     def looked_at(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("blur.service.blur_photo", looked_at)
+    monkeypatch.setattr("blur.image_requests.blur_photo", looked_at)
     assert call(make.blur(make.FUNDED)).status == 500
     refused = {make.UNKNOWN: 401, make.EMPTY: 402, make.LIMITED: 429}
     assert {key: call(make.blur(key)).status for key in refused} == refused

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What this server can receive and send on remove.bg's routes."""
+    """The limits of this server on remove.bg's routes."""
 
     max_body_bytes: int
     max_image_bytes: int | None = None
