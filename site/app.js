@@ -71,8 +71,9 @@ const failedCount = () => state.items.filter(({ failure }) => failure).length;
 function refresh() {
   const { items, selected, work } = state;
   const todo = pending();
+  const options = optionsFor(selected?.photo);
   showSettings(selected?.photo);
-  showCode(optionsFor(selected?.photo));
+  showCode(options);
   showQueue(items, selected, Boolean(work));
   const isStale = Boolean(selected?.result) && !isCurrent(selected);
   markResult(isStale);
@@ -84,13 +85,13 @@ function refresh() {
   show(byId("outcome"), Boolean(selected?.result));
   byId("placeholder").textContent = selected ? placeholderFor(selected) : "";
   show(byId("go"), !work && (todo.length > 0 || !selected?.result));
-  byId("go").textContent = buttonLabel(items, todo, byId("panel").elements.mode.value === "cutout");
+  byId("go").textContent = buttonLabel(items, todo, options);
   show(byId("download"), !work && Boolean(selected?.result));
   byId("download").classList.toggle("primary", !todo.length);
   if (selected?.result) {
     Object.assign(byId("download"), { href: selected.url, download: fileName(selected.photo, selected.result) });
   }
-  if (!work && !state.note) byId("hint").textContent = costNote(todo);
+  if (!work && !state.note) byId("hint").textContent = costNote(todo, options);
   show(byId("hint"), !work);
 }
 

@@ -4,7 +4,8 @@ import { keyKind } from "./account.js";
 import { formatBytes } from "./dom.js";
 import { explain } from "./errors.js";
 
-const price = Number(document.querySelector("meta[name=price]").content);
+const priceOf = (name) => Number(document.querySelector(`meta[name=${name}]`).content);
+const PRICES = { auto: priceOf("price"), person: priceOf("person-price") };
 
 export function captionFor(item, isTouch) {
   if (!item && isTouch) return "An example. Tap it to choose a photo.";
@@ -22,23 +23,24 @@ export function placeholderFor({ photo, failure }) {
 const isFree = () => keyKind() === "test";
 const inCredits = (count) => `${count} ${count === 1 ? "credit" : "credits"}`;
 
-/** The label of the main button. */
-export function buttonLabel(items, todo, isCutout) {
+/** The label of the main button, for the chosen mode and subject. */
+export function buttonLabel(items, todo, { mode, subject }) {
   if (!items.length) return "Try it with the example";
   if (!todo.length) return "Choose another photo";
   const areFailed = items.length > 1 && todo.length > 0 && todo.every((item) => item.state === "failed");
   if (areFailed) return todo.length > 1 ? `Try ${todo.length} photos again` : "Try 1 photo again";
   const isAgain = todo.length > 0 && todo.every(({ result }) => result);
-  const cost = isFree() ? "free" : inCredits(todo.length * price);
-  const [verb, one, many] = isCutout ? ["Remove", "background", "backgrounds"] : ["Blur", "background", "photos"];
+  const cost = isFree() ? "free" : inCredits(todo.length * PRICES[subject]);
+  const [verb, one, many] = mode === "cutout" ? ["Remove", "background", "backgrounds"] : ["Blur", "background", "photos"];
   if (isAgain && todo.length === 1) return `${verb} again (${cost})`;
   if (isAgain) return `${verb} ${todo.length} ${many} again (${cost})`;
   return todo.length > 1 ? `${verb} ${todo.length} ${many}` : `${verb} ${one}`;
 }
 
 /** The costs, below the main button. */
-export function costNote(todo) {
+export function costNote(todo, { subject }) {
   if (isFree()) return "Free with a test key; results are marked TEST and less sharp.";
+  const price = PRICES[subject];
   const each = `${inCredits(price)} for each result. Errors are free.`;
   return todo.length > 1 ? `${inCredits(todo.length * price)} in all: ${each}` : each;
 }

@@ -138,7 +138,13 @@ def open_fetcher(settings: Settings) -> Callable[[str], bytes] | None:
 def site_routes(settings: Settings, store: UploadStore | None) -> Routes:
     """Return the routes of the page, or none if its folder does not exist."""
     origin, url = store.origin if store else str, settings.public_url.rstrip("/")
-    site = Site(settings.site_dir, storage_origin=origin, public_url=url, price=settings.price)
+    site = Site(
+        settings.site_dir,
+        storage_origin=origin,
+        public_url=url,
+        price=settings.price,
+        person_price=settings.person_price(),
+    )
     return site.routes() if settings.site_dir.is_dir() else {}
 
 

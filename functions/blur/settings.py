@@ -177,6 +177,10 @@ class Settings:
         least = f"at least {variable_of('timeout_s')} and {CLOCK_SKEW_S} s more on Lambda"
         _require(enough, "hold_ttl_s", least)
 
+    def person_price(self) -> Credits:
+        """Return the price of an image with `subject=person`."""
+        return self.price if self.price_person is None else self.price_person
+
     def threads(self) -> int:
         """Return the number of threads of one inference."""
         return self.inference_threads or usable_cpus()

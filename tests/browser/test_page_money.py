@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from events import make
+from tests.browser.visit import Visit
+from tests.integration.storage.conftest import serve
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Request, Route
-    from tests.browser.visit import Visit
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import BrowserContext, Request, Route
+    from tests.integration.storage.conftest import Api
 
 BLUR = "**/v2/rembg/blur/"
 ERROR = {"error": {"code": "internal_error", "message": "Lost.", "request_id": "req_1"}}
@@ -21,6 +26,31 @@ LOST: list[dict[str, Any]] = [
     {"status": 500, "body": json.dumps(ERROR), "content_type": "application/json"},
     {"status": 403, "body": "<Error/>", "content_type": "application/xml"},
 ]
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
+    """A server with prices that are not whole."""
+    prices = {"BLUR_PRICE": "0.75", "BLUR_PRICE_PERSON": "0.25"}
+    yield from serve(tmp_path_factory.mktemp("priced"), model_dir, BLUR_MEDIA="", **prices)
+
+
+def test_prices_and_balances_in_quarters_are_shown_with_decimals(
+    context: BrowserContext, priced: Api
+) -> None:
+    visit = Visit.begun(context, priced)
+    assert visit.page.inner_text("#hint") == "0.75 credits for each result. Errors are free."
+    visit.page.check("input[value=person]", force=True)
+    assert visit.page.inner_text("#hint") == "0.25 credits for each result. Errors are free."
+    visit.page.check("input[name=subject][value=auto]", force=True)
+    visit.begin()
+    assert visit.page.inner_text("#credits") == "100 credits"
+    visit.blur()
+    visit.page.wait_for_selector("#credits:has-text('99.25 credits')")
+    visit.page.locator("#radius").fill("3")
+    assert visit.page.inner_text("#go") == "Blur again (0.75 credits)"
+    visit.page.check("input[value=person]", force=True)
+    assert visit.page.inner_text("#go") == "Blur again (0.25 credits)"
 
 
 @pytest.mark.parametrize("answer", LOST, ids=lambda answer: str(answer["status"]))

@@ -41,6 +41,12 @@ def test_an_empty_price_for_people_is_none() -> None:
     assert Settings.from_environ({"BLUR_PRICE_PERSON": "0"}).price_person == 0
 
 
+def test_a_person_costs_the_price_of_an_image_or_its_separate_price() -> None:
+    assert Settings.from_environ({"BLUR_PRICE": "3"}).person_price() == whole(3)
+    prices = {"BLUR_PRICE": "3", "BLUR_PRICE_PERSON": "0"}
+    assert Settings.from_environ(prices).person_price() == 0
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [

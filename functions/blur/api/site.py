@@ -72,7 +72,9 @@ class Site:
     public_url: str = ""
     """The page's public URL; link previews need an absolute URL of their image."""
     price: Credits = ONE
-    """Credits for one result; the page shows it before a call."""
+    """The price of one result; the page shows it before a call."""
+    person_price: Credits = ONE
+    """The price of a result with `subject=person`."""
     _read: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def routes(self) -> Routes:
@@ -116,10 +118,9 @@ class Site:
         return self._read[name]
 
     def _with_settings(self, page: bytes) -> bytes:
-        page = page.replace(
-            b'name="price" content="1"',
-            f'name="price" content="{format_credits(self.price)}"'.encode(),
-        )
+        for name, price in (("price", self.price), ("person-price", self.person_price)):
+            shown = f'name="{name}" content="{format_credits(price)}"'
+            page = page.replace(f'name="{name}" content="1"'.encode(), shown.encode())
         picture = f"{self.public_url}/{PREVIEW}" if self.public_url else PREVIEW
         return page.replace(f'content="{PREVIEW}"'.encode(), f'content="{picture}"'.encode())
 
