@@ -23,7 +23,7 @@ NUMBER_OF_CREDITS = "a number of credits: whole, or with .25, .5 or .75"
 
 _FRACTIONS = ("", ".25", ".5", ".75")
 """The decimals of 0, 1, 2 and 3 quarters."""
-_NUMBER = re.compile(r"([+-]?)([0-9]{1,100})(\.[0-9]{1,100})?")
+_NUMBER = re.compile(r"([+-]?)([0-9]{1,100})(?:(\.25|\.5|\.75)0{0,99}|\.0{1,99})?")
 
 
 def whole(number: int) -> Credits:
@@ -39,11 +39,10 @@ def parse_credits(text: str) -> Credits:
 
     """
     match = _NUMBER.fullmatch(text)
-    fraction = (match[3] or "").rstrip("0").rstrip(".") if match else None
-    if match is None or fraction not in _FRACTIONS:
+    if match is None:
         message = f"{text!r} is not {NUMBER_OF_CREDITS}"
         raise ValueError(message)
-    quarters = whole(int(match[2])) + _FRACTIONS.index(fraction)
+    quarters = whole(int(match[2])) + _FRACTIONS.index(match[3] or "")
     return Credits(-quarters if match[1] == "-" else quarters)
 
 

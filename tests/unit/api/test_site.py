@@ -86,8 +86,8 @@ def test_the_image_of_a_link_preview_has_an_absolute_url(
 def test_the_page_has_the_price_of_a_result(price: str, site: Site) -> None:
     head = '<meta name="price" content="1"><meta name="person-price" content="1">'
     (site.folder / "index.html").write_text(head)
-    prices = {"price": parse_credits(price), "person_price": parse_credits("0.5")}
-    page = replace(site, **prices).routes()["/"]["GET"]
+    priced = replace(site, price=parse_credits(price), person_price=parse_credits("0.5"))
+    page = priced.routes()["/"]["GET"]
     response = page(request("/", {"accept": "text/html"}))
     assert response.body == (
         f'<meta name="price" content="{price}"><meta name="person-price" content="0.5">'
