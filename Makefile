@@ -188,7 +188,7 @@ sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the image's bill of materials
 
 # --strict: without it, packages that are unknown to the index are reported as free of
 # vulnerabilities. The lock of the tests includes the packages of function, server and model.
-AUDITED := test base sam audit mutants research peers
+AUDITED := test base sam audit mutants research peers clients
 PIP_AUDIT := $(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes
 audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities of all locked packages
 	@sound=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \
@@ -214,6 +214,7 @@ lock: $(TEST_READY) ## Pin the dependencies; UPGRADE=--upgrade selects newer ver
 	@$(LOCK) mutants.in --constraints test.txt --output-file mutants.txt
 	@$(LOCK) research.in --constraints test.txt --output-file research.txt
 	@$(LOCK) peers.in --output-file peers.txt
+	@$(LOCK) clients.in --no-deps --output-file clients.txt
 
 clean: ## Remove environments, model and caches; keeps the accounts in var/
 	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(RESEARCH_VENV) .aws-sam build dist

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent
-GUIDES = ("coming-from-fapihub", "coming-from-remove-bg")
+GUIDES = ("coming-from-fapihub", "migrating-from-removebg")
 SERVED = DOCS.parent / "site" / "guides.json"
 
 

@@ -117,8 +117,8 @@ def test_the_form_sends_a_real_call_and_shows_its_response(
 
 
 def test_the_section_in_the_address_is_opened(context: BrowserContext, served: Api) -> None:
-    visit = opened(context, served, "#coming-from-remove-bg")
-    assert "image_file_b64" in visit.page.inner_text("#coming-from-remove-bg")
+    visit = opened(context, served, "#migrating-from-removebg")
+    assert "image_file_b64" in visit.page.inner_text("#migrating-from-removebg")
     visit.page.evaluate("location.hash = 'error-no_subject'")
     visit.page.wait_for_selector("#error-no_subject[open]")
 

@@ -129,7 +129,7 @@ def test_the_guides_are_those_of_the_documentation() -> None:
     assert (SITE / "guides.json").read_text("utf-8") == guides.served(), "run `make openapi`"
     assert [guide["title"] for guide in guides.guides()] == [
         "Coming from fapihub",
-        "Coming from remove.bg",
+        "Migrating from remove.bg",
     ]
 
 

@@ -16,6 +16,7 @@ LOCKS = ["function.txt", "runtime.txt", "serve.txt", "test.txt"]
 APART = [
     "audit.txt",
     "base.txt",
+    "clients.txt",
     "mutants.txt",
     "peers.txt",
     "research.txt",
@@ -57,6 +58,7 @@ def test_each_lock_includes_the_pins_of_the_smaller_one() -> None:
         ("mutants.txt", ["mutants.in"]),
         ("research.txt", ["research.in"]),
         ("peers.txt", ["peers.in"]),
+        ("clients.txt", ["clients.in"]),
         ("uv.txt", ["uv.in"]),
     ],
 )

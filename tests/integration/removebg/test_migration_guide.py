@@ -1,0 +1,99 @@
+"""docs/migrating-from-removebg.md: its commands and programs work, unchanged."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests import documents
+from tests.integration.reader import Reader, furnish
+from tests.integration.removebg.conftest import ADDRESS, node
+from tests.integration.removebg.pictures import is_cut_out, opened
+
+if TYPE_CHECKING:
+    from tests.integration.removebg.captured import File
+    from tests.integration.storage.conftest import Api
+
+DOCUMENT = "docs/migrating-from-removebg.md"
+REVIEWED = {"ruby", "go", "php"}
+"""Languages of blocks that are not run: no registry that is reached has these clients."""
+
+
+def blocks(language: str) -> list[str]:
+    return [block.text for block in documents.blocks(DOCUMENT, language)]
+
+
+@pytest.fixture
+def reader(tmp_path: Path, api: Api, photo: File, python_clients: Path, npm_client: Path) -> Reader:
+    """A reader with the clients as published, in a folder with a photo."""
+    programs = furnish(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(photo.data)
+    for module in python_clients.glob("*.py"):
+        (tmp_path / module.name).write_bytes(module.read_bytes())
+    runs = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m removebg_cli "$@"\n'
+    (programs / "removebg").write_text(runs)
+    (programs / "removebg").chmod(0o755)
+    script = Path("node_modules") / "remove.bg" / "dist" / "index.js"
+    (tmp_path / script).parent.mkdir(parents=True)
+    published = (npm_client / script).read_text("utf-8")
+    (tmp_path / script).write_text(published.replace(api.server.url, ADDRESS), "utf-8")
+    env = {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{tmp_path}:{python_clients}",
+        "NODE_PATH": f"{tmp_path / 'node_modules'}:{npm_client / 'node_modules'}",
+        "URL": api.server.url,
+        "KEY": api.key,
+    }
+    return Reader(
+        tmp_path, env, {"https://api.example.com": api.server.url, "YOUR_API_KEY": api.key}
+    )
+
+
+def test_every_block_is_run_or_reviewed() -> None:
+    assert {block.language for block in documents.blocks(DOCUMENT)} == {
+        *("sh", "python", "js"),
+        *REVIEWED,
+    }
+
+
+def test_the_commands_and_the_program_for_node_work(reader: Reader, tmp_path: Path) -> None:
+    printed = reader.runs(["sh", "-euc", reader.filled_in("\n".join(blocks("sh")))])
+    assert '"credits"' in printed
+    assert "0.25 credits" in printed
+    assert is_cut_out(opened(tmp_path / "cutout.png"))
+    assert is_cut_out(opened(tmp_path / "photo-nobg.png"))
+    (tmp_path / "cutout.png").unlink()
+    [program] = blocks("js")
+    assert reader.runs([node(), "--no-deprecation", "-e", reader.filled_in(program)]).split() == [
+        *("0", "512", "512"),  # the same photo as in the first command, so the same call
+    ]
+    assert is_cut_out(opened(tmp_path / "cutout.png"))
+
+
+def test_the_program_for_python_works(reader: Reader, tmp_path: Path) -> None:
+    [program] = blocks("python")
+    reader.runs([sys.executable, "-c", reader.filled_in(program)])
+    assert is_cut_out(opened(tmp_path / "photo.jpg_no_bg.png"))
+
+
+def test_the_command_shows_an_error_and_keeps_no_picture(reader: Reader, tmp_path: Path) -> None:
+    command = blocks("sh")[0].split("\ncurl")[0].replace("$KEY", "wrong")
+    assert "auth_failed" in reader.types(f"! {{ {command}; }}")
+    assert not (tmp_path / "cutout.png").exists()
+
+
+def test_the_table_has_every_field_of_remove_bg() -> None:
+    table = re.findall(r"^\| (`.*?) \|", documents.read(DOCUMENT), re.MULTILINE)
+    named = {name for cell in table for name in re.findall(r"`(\w+)`", cell)}
+    assert named >= {
+        *("image_file", "image_file_b64", "image_url", "size", "type", "type_level", "format"),
+        *("roi", "crop", "crop_margin", "scale", "position", "channels", "add_shadow"),
+        *("shadow_type", "shadow_opacity", "semitransparency"),
+        *("bg_color", "bg_image_url", "bg_image_file"),
+    }

@@ -1,0 +1,105 @@
+"""Responses have the status, the headers and the fields that remove.bg's own responses had.
+
+The facts are from the recordings in remove-bg/ruby, `spec/fixtures/vcr_cassettes`, of May and
+June 2020: the status, the content type, the names of the headers, and the JSON.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from tests.integration.removebg import captured
+from tests.integration.removebg.conftest import portrait, send
+
+if TYPE_CHECKING:
+    from tests.integration.removebg.captured import File
+    from tests.integration.storage.conftest import Api
+
+JSON = "application/json; charset=utf-8"
+RESULT_HEADERS = [
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Type"),
+    *("X-Width", "X-Height", "X-Max-Width", "X-Max-Height", "X-Credits-Charged"),
+    *("Content-Type", "Content-Length", "Access-Control-Allow-Origin"),
+]
+"""The headers of `from-file-person-in-field`, `zip-person-in-field` and `from-url-back-jpg`,
+except those of the proxy: Date, Via and Alt-Svc."""
+ACCOUNT = {
+    "data": {
+        "attributes": {
+            "credits": {"subscription": 5000, "payg": 0, "enterprise": 0, "total": 5000},
+            "api": {"free_calls": 50, "sizes": "all"},
+        }
+    }
+}
+"""The body of `account`."""
+WRONG_KEY = {"errors": [{"title": "API Key invalid", "code": "auth_failed"}]}
+"""The body of `account-invalid-api-key` and of `from-file-person-in-field-invalid-api-key`."""
+NOT_AN_IMAGE = {
+    "errors": [{"title": "Failed to download image from given image_url: HTTP Status 404"}]
+}
+"""The body of `from-url-non-existent-image`, with status 400."""
+
+
+def shape(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return the structure of a JSON document: names and types without values."""
+    if isinstance(value, dict):
+        return {name: shape(content) for name, content in value.items()}
+    if isinstance(value, list):
+        return [shape(entry) for entry in value]
+    return "number" if isinstance(value, int | float) else type(value).__name__
+
+
+def account(api: Api, key: str) -> requests.Response:
+    headers = {"X-Api-Key": key, "User-Agent": "remove-bg-ruby-2.2.1"}
+    return requests.get(f"{api.server.url}/v1.0/account", headers=headers, timeout=60)
+
+
+def test_the_account_has_the_recorded_fields_and_no_other(api: Api) -> None:
+    response = account(api, api.key)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, JSON)
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert shape(response.json()) == shape(ACCOUNT)
+    attributes = response.json()["data"]["attributes"]
+    assert attributes["api"]["sizes"] == "all"
+    spent = {name: count for name, count in attributes["credits"].items() if name != "total"}
+    assert attributes["credits"]["total"] == sum(spent.values())
+
+
+def test_a_wrong_key_gets_the_recorded_response(api: Api, photo: File) -> None:
+    answers = [
+        account(api, "invalid-api-key"),
+        send(captured.ruby_file(api.server.url, "invalid-api-key", photo)),
+    ]
+    for response in answers:
+        assert (response.status_code, response.headers["Content-Type"]) == (403, JSON)
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert response.json() == WRONG_KEY
+
+
+def test_a_request_that_cannot_be_done_gets_the_recorded_fields(api: Api) -> None:
+    response = send(captured.ruby_url(api.server.url, api.key, "http://example.com/404.png"))
+    assert (response.status_code, response.headers["Content-Type"]) == (400, JSON)
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    [recorded], [error] = NOT_AN_IMAGE["errors"], response.json()["errors"]
+    assert recorded.keys() <= error.keys() <= {"title", "code", "detail"}
+    assert set(map(type, error.values())) == {str}
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"), [({}, "image/png"), ({"format": "zip"}, "application/zip")]
+)
+def test_a_result_has_the_recorded_headers(options: dict[str, str], kind: str, api: Api) -> None:
+    small = portrait(400)
+    response = send(captured.ruby_file(api.server.url, api.key, small, size="regular", **options))
+    assert response.status_code == 200
+    assert [name for name in RESULT_HEADERS if name not in response.headers] == []
+    headers = response.headers
+    assert (headers["Content-Type"], headers["Access-Control-Allow-Origin"]) == (kind, "*")
+    sizes = [headers[f"X-{name}"] for name in ("Width", "Height", "Max-Width", "Max-Height")]
+    assert sizes == ["400"] * 4
+    assert headers["X-Credits-Charged"] == "0.25"
+    limit, left, reset = (int(headers[f"X-RateLimit-{n}"]) for n in ("Limit", "Remaining", "Reset"))
+    assert 0 <= left < limit
+    assert reset > 1_700_000_000, "a Unix time in seconds"
