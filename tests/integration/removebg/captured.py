@@ -160,6 +160,16 @@ def brilam(
     return requests.Request("POST", url + ROUTE, headers, files, data).prepare()
 
 
+def axios(url: str, key: str, photo: File, **fields: str) -> requests.PreparedRequest:
+    """Build the request of remove.bg's own sample for Node.js: axios with form-data.
+
+    axios sends this `Accept` with all requests, also where the sample expects an image.
+    """
+    parts = [*map(_field, fields.items()), _typed_file("image_file", photo, "image/jpeg")]
+    headers = {"Accept": "application/json, text/plain, */*", "User-Agent": "axios/1.7.2"}
+    return _form(url, key, "-" * 26 + _random(24, HEX), parts, headers)
+
+
 def pipedream(
     url: str, key: str, fields: Mapping[str, str | bool | None]
 ) -> requests.PreparedRequest:

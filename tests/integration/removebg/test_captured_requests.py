@@ -41,6 +41,7 @@ def sends(client: str, api: Api, photo: File) -> requests.PreparedRequest:
         "PHP": lambda: captured.php_file(url, key, photo, size="regular", add_shadow=False),
         "PHP, base64": lambda: captured.php_base64(url, key, encoded, size="auto"),
         "brilam": lambda: captured.brilam(url, key, photo),
+        "axios": lambda: captured.axios(url, key, photo, size="auto"),
         "Pipedream": lambda: captured.pipedream(
             url, key, {"image_file_b64": encoded, "size": "auto", "crop": False, "type": None}
         ),
@@ -60,6 +61,7 @@ def sends(client: str, api: Api, photo: File) -> requests.PreparedRequest:
         ("PHP", "image/png", PREVIEW),
         ("PHP, base64", "application/json", FULL),
         ("brilam", "image/png", PREVIEW),
+        ("axios", "image/png", FULL),
         ("Pipedream", "application/json", FULL),
     ],
 )
