@@ -123,10 +123,9 @@ def test_the_background_file_of_the_go_command_is_used(api: Api, photo: File) ->
     assert np.abs(corner - (10, 200, 30)).max() < 12
 
 
-@pytest.mark.parametrize("name", ["my photo (1).jpg", "été 写真.jpg", "a;b='c'.jpeg"])
 @pytest.mark.parametrize("client", ["command line", "Go", "Ruby", "brilam"])
-def test_a_file_can_have_any_name(client: str, name: str, api: Api) -> None:
-    small = File(name, portrait(128).data)
+def test_a_file_can_have_any_name(client: str, api: Api) -> None:
+    small = File("été 写真 (1); a='b'.jpeg", portrait(128).data)
     assert send(sends(client, api, small)).status_code == 200
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,15 +39,15 @@ def reader(tmp_path: Path, api: Api, photo: File, python_clients: Path, npm_clie
     runs = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m removebg_cli "$@"\n'
     (programs / "removebg").write_text(runs)
     (programs / "removebg").chmod(0o755)
-    script = Path("node_modules") / "remove.bg" / "dist" / "index.js"
-    (tmp_path / script).parent.mkdir(parents=True)
-    published = (npm_client / script).read_text("utf-8")
-    (tmp_path / script).write_text(published.replace(api.server.url, ADDRESS), "utf-8")
+    package = Path("node_modules") / "remove.bg"
+    shutil.copytree(npm_client / package, tmp_path / package)
+    script = tmp_path / package / "dist" / "index.js"
+    script.write_text(script.read_text("utf-8").replace(api.server.url, ADDRESS), "utf-8")
     env = {
         **os.environ,
         "PATH": f"{programs}:{os.environ['PATH']}",
         "PYTHONPATH": f"{tmp_path}:{python_clients}",
-        "NODE_PATH": f"{tmp_path / 'node_modules'}:{npm_client / 'node_modules'}",
+        "NODE_PATH": str(npm_client / "node_modules"),
         "URL": api.server.url,
         "KEY": api.key,
     }
