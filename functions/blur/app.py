@@ -22,6 +22,7 @@ from blur.api.description import description
 from blur.api.removebg.removal_request import Limits
 from blur.api.removebg.responses import max_image_bytes
 from blur.api.removebg.routes import removebg_routes
+from blur.api.removebg.sources import MAX_FILE_BYTES
 from blur.api.router import Router
 from blur.api.site import Site
 from blur.api.upload import read_upload, upload_document
@@ -132,7 +133,7 @@ def open_fetcher(settings: Settings) -> Callable[[str], bytes] | None:
         return None
     from blur.fetching.fetcher import ImageFetcher  # noqa: PLC0415 - for a shorter cold start
 
-    return ImageFetcher(is_image=is_supported, max_bytes=settings.max_body_bytes)
+    return ImageFetcher(is_image=is_supported, max_bytes=MAX_FILE_BYTES)
 
 
 def site_routes(settings: Settings, store: UploadStore | None) -> Routes:

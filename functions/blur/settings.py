@@ -79,8 +79,9 @@ class Settings:
     """Largest image, width times height, read from its header before decoding."""
     max_body_bytes: int = 20_000_000
     """Largest request body. Lambda's own limit of 6 MB of JSON is lower."""
-    removebg_max_body_bytes: int = 30_000_000
-    """Largest body of a request to `/v1.0/removebg`: a file of 22 MB in base64 has 29.4 MB."""
+    removebg_max_body_bytes: int = 32_000_000
+    """Largest body of a request to `/v1.0/removebg`: a file of 22 MB has 29.4 MB in
+    base64, and 31.2 MB in an urlencoded form."""
     removebg_dedupe_s: int = 120
     """Seconds for which a repeated call of `/v1.0/removebg` is a copy of the first one, and not
     charged, though it has no `Idempotency-Key`; 0 turns this off."""

@@ -32,6 +32,7 @@ from blur.errors import (
 )
 from blur.forms import BlurForm, Prices
 from blur.image_requests import BlurRequest, Engine
+from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import BlurredPhoto, blur_photo
 from blur.parameter_errors import InvalidRadiusError
@@ -466,3 +467,93 @@ def test_an_account_is_shown_with_its_current_status(
     view = service.account(key)
     assert (view.account.balance, view.key.digest) == (FUNDS - PRICE, key.digest)
     assert view.rate.remaining == 9
+
+
+PERSON = Credits(1)
+
+
+@pytest.fixture
+def priced(service: ImageService) -> ImageService:
+    """Return a service whose price depends on the form."""
+    return replace(service, prices=Prices(image=PRICE, preview=PRICE, person=PERSON))
+
+
+def test_people_cost_their_own_price_and_other_photos_the_usual_one(
+    priced: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SUBJECTS, "person", SUBJECTS["auto"])
+    person = replace(REQUEST, options=replace(OPTIONS, subject="person"))
+    assert run(priced, key, lambda: person, left_ms=28_000).status.credits_charged == PERSON
+    assert run(priced, key, lambda: REQUEST, left_ms=28_000).status.credits_charged == PRICE
+    assert balances(store, key) == (FUNDS - PERSON - PRICE, 0, PERSON + PRICE)
+
+
+def test_without_a_price_for_people_they_cost_the_usual_one(
+    service: ImageService, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SUBJECTS, "person", SUBJECTS["auto"])
+    person = replace(REQUEST, options=replace(OPTIONS, subject="person"))
+    assert run(service, key, lambda: person, left_ms=28_000).status.credits_charged == PRICE
+
+
+def test_a_form_that_decides_the_price_is_read_before_the_hold_and_its_image_after_it(
+    priced: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    seen = []
+
+    def load() -> bytes:
+        seen.append(("image", balances(store, key)))
+        return REQUEST.image
+
+    def parse() -> BlurForm:
+        seen.append(("form", balances(store, key)))
+        return BlurForm(OPTIONS, load)
+
+    result = priced.run(key, parse, prices=priced.prices.blur, left_ms=28_000)
+    assert seen == [("form", (FUNDS, 0, 0)), ("image", (FUNDS - PRICE, PRICE, 0))]
+    assert set(result.durations_ms) == {*STEPS, TOTAL}
+
+
+def test_an_invalid_form_that_decides_the_price_costs_nothing_and_counts_as_a_request(
+    priced: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    with pytest.raises(InvalidRadiusError) as caught:
+        run(priced, key, invalid, left_ms=28_000)
+    status = caught.value.account_status
+    assert status is not None
+    assert (status.credits_charged, status.credits_left, status.rate.remaining) == (0, FUNDS, 9)
+    assert balances(store, key) == (FUNDS, 0, 0)
+
+
+def invalid() -> BlurRequest:
+    message = "no such field"
+    raise InvalidRadiusError(message)
+
+
+def test_errors_of_key_rate_and_balance_come_before_an_invalid_form_that_decides_the_price(
+    priced: ImageService, store: SqliteAccountStore, key: ApiKey
+) -> None:
+    unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))
+    with pytest.raises(InvalidApiKeyError):
+        run(priced, unknown, invalid, left_ms=28_000)
+    poor = replace(priced, prices=Prices(image=FUNDS, preview=FUNDS, person=Credits(FUNDS + 1)))
+    with pytest.raises(InvalidRadiusError):
+        run(poor, key, invalid, left_ms=28_000)
+    poor = replace(priced, prices=Prices(image=Credits(FUNDS + 1), preview=PRICE, person=FUNDS))
+    with pytest.raises(InvalidRadiusError):
+        run(poor, key, invalid, left_ms=28_000)
+    poorest = replace(
+        priced, prices=Prices(image=Credits(FUNDS + 1), preview=PRICE, person=Credits(FUNDS + 2))
+    )
+    with pytest.raises(InsufficientCreditsError) as caught:
+        run(poorest, key, invalid, left_ms=28_000)
+    assert caught.value.account_status is not None
+    assert caught.value.account_status.rate.remaining == 7
+    free = key_of_kind(store, KeyKind.TEST)
+    with pytest.raises(InvalidRadiusError):
+        run(poorest, free, invalid, left_ms=28_000)
+    for _ in range(7):
+        priced.store.authorize(key.account_id, key.digest, now_us=START)
+    with pytest.raises(RateLimitError):
+        run(priced, key, invalid, left_ms=28_000)
+    assert balances(store, key) == (FUNDS, 0, 0)

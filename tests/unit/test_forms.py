@@ -1,0 +1,157 @@
+"""Forms of paid requests: prices, fingerprints, and keys for repeated calls."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from blur.accounts.idempotency import IdempotencyKey
+from blur.accounts.model import SECOND_US
+from blur.accounts.repeats import derived_key
+from blur.credits import ONE, QUARTER, ZERO, Credits
+from blur.forms import BlurForm, PriceRange, Prices, RemovalForm, Source
+from blur.image_requests import BlurRequest, RemovalRequest
+from blur.imaging.options import BlurOptions
+from blur.imaging.removal.options import Margins, RemovalOptions
+from blur.imaging.roi import Length, Roi
+
+PHOTO = b"photo"
+PX = Length(3, is_percent=False)
+OTHER_VALUES: dict[str, Any] = {
+    "max_megapixels": 4,
+    "roi": Roi(PX, PX, PX, PX),
+    "crop": True,
+    "crop_margin": Margins(PX, PX, PX, PX),
+    "scale": 0.5,
+    "position": (0.5, 1.0),
+    "channels": "alpha",
+    "colour": (1, 2, 3, 4),
+    "background": b"background",
+    "output": "zip",
+}
+PRICES = Prices(image=ONE, preview=QUARTER)
+
+
+def removal(options: RemovalOptions = RemovalOptions(), **changes: Any) -> RemovalForm:  # noqa: ANN401, B008 - fields of a frozen form
+    values = {"image": Source.of_file(PHOTO), "is_preview": True, **changes}
+    return RemovalForm(options=options, **values)
+
+
+def content(form: RemovalForm) -> str:
+    key = form.derived_key(SECOND_US)
+    assert key is not None
+    return key.value
+
+
+def test_every_option_of_a_removal_is_in_its_fingerprint() -> None:
+    assert set(OTHER_VALUES) == {each.name for each in fields(RemovalOptions)}
+    changed = [replace(RemovalOptions(), **{name: value}) for name, value in OTHER_VALUES.items()]
+    requests = [RemovalRequest(image=PHOTO, options=each) for each in (RemovalOptions(), *changed)]
+    requests.append(RemovalRequest(image=b"other", options=RemovalOptions()))
+    assert len({request.fingerprint() for request in requests}) == len(requests)
+
+
+def test_the_parts_of_a_removal_cannot_be_shifted_into_each_other() -> None:
+    split = [
+        RemovalRequest(image=image, options=replace(RemovalOptions(), background=background))
+        for image, background in ((b"ab", b"c"), (b"a", b"bc"), (b"c", b"ab"))
+    ]
+    assert len({request.fingerprint() for request in split}) == 3
+
+
+def test_a_blur_and_a_removal_have_different_fingerprints() -> None:
+    blur = BlurRequest(PHOTO, BlurOptions(radius_px=1))
+    assert blur.fingerprint() != RemovalRequest(image=PHOTO, options=RemovalOptions()).fingerprint()
+
+
+def test_the_limit_of_the_response_is_not_in_a_fingerprint() -> None:
+    request = RemovalRequest(image=PHOTO, options=RemovalOptions())
+    other = replace(request, max_bytes=1, accepts=lambda _: True)
+    assert request.fingerprint() == other.fingerprint()
+
+
+def test_a_derived_key_changes_with_options_photo_background_and_url() -> None:
+    def fetch(_: str) -> bytes:
+        raise AssertionError
+
+    forms = [
+        removal(),
+        removal(replace(RemovalOptions(), crop=True)),
+        removal(image=Source.of_file(b"other")),
+        removal(image=Source.of_url("https://a.example", fetch)),
+        removal(image=Source.of_url("https://b.example", fetch)),
+        removal(background=Source.of_file(b"background")),
+        removal(background=Source.of_url("https://a.example", fetch)),
+    ]
+    assert len({content(form) for form in forms}) == len(forms)
+    assert content(removal()) == content(removal(is_preview=False, max_bytes=3))
+
+
+def test_the_digest_of_a_url_is_not_that_of_a_file_with_the_same_text() -> None:
+    url = "https://a.example"
+    assert Source.of_url(url, lambda _: b"").digest() != Source.of_file(url.encode()).digest()
+
+
+def test_a_derived_key_differs_from_all_headers_and_is_remembered_for_its_time() -> None:
+    key = derived_key("content", remember_us=7)
+    assert (key.remember_us, key.is_derived) == (7, True)
+    assert " " in key.value
+    assert key.scope("digest") != IdempotencyKey("content").scope("digest")
+    assert removal().derived_key(0) is None
+
+
+def test_a_blur_has_no_derived_key() -> None:
+    assert BlurForm(BlurOptions(), lambda: PHOTO).derived_key(SECOND_US) is None  # type: ignore[func-returns-value]
+
+
+def test_loading_fetches_photo_and_background() -> None:
+    fetched = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        return url.encode()
+
+    form = removal(
+        image=Source.of_url("photo", fetch), background=Source.of_url("background", fetch)
+    )
+    content(form)
+    assert fetched == []
+    request = form.load()
+    assert request == RemovalRequest(
+        image=b"photo",
+        options=replace(RemovalOptions(), background=b"background"),
+        accepts=form.accepts,
+    )
+    assert sorted(fetched) == ["background", "photo"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "blur", "removal_"),
+    [
+        (PRICES, PriceRange(ONE, ONE), PriceRange(QUARTER, ONE)),
+        (replace(PRICES, person=QUARTER), PriceRange(QUARTER, ONE), PriceRange(QUARTER, ONE)),
+        (replace(PRICES, person=ZERO), PriceRange(ZERO, ONE), PriceRange(QUARTER, ONE)),
+        (
+            Prices(image=ONE, preview=Credits(8), person=Credits(6)),
+            PriceRange(ONE, Credits(6)),
+            PriceRange(ONE, Credits(8)),
+        ),
+        (Prices(image=ONE, preview=ONE), PriceRange(ONE, ONE), PriceRange(ONE, ONE)),
+    ],
+)
+def test_the_prices_of_a_route_are_a_range(
+    prices: Prices, blur: PriceRange, removal_: PriceRange
+) -> None:
+    assert (prices.blur, prices.removal) == (blur, removal_)
+    assert prices.blur.is_fixed is (blur.lowest == blur.highest)
+
+
+def test_a_form_has_its_price_before_its_image_is_loaded() -> None:
+    assert removal().price(PRICES) == QUARTER
+    assert removal(is_preview=False).price(PRICES) == ONE
+    person = BlurForm(BlurOptions(subject="person"), lambda: PHOTO)
+    assert person.price(PRICES) == ONE
+    assert person.price(replace(PRICES, person=ZERO)) == ZERO
+    assert BlurForm(BlurOptions(), lambda: PHOTO).price(replace(PRICES, person=ZERO)) == ONE
