@@ -163,6 +163,11 @@ def summary(result: CallResult[str]) -> tuple[str, bool, int | None]:
     return result.output, result.replayed, result.status.credits_charged
 
 
+def slow() -> str:
+    time.sleep(0.05)
+    return "result"
+
+
 def failing() -> str:
     message = "no subject"
     raise NoSubjectError(message)
@@ -257,7 +262,7 @@ def test_of_24_copies_at_once_one_is_charged_and_all_get_the_result(
 ) -> None:
     customer = make_account(credits=10)
     service = service_of(store, clock, sleep=lambda _: time.sleep(0.02))
-    photo = Photo(render_once=lambda: time.sleep(0.05) or "result")
+    photo = Photo(render_once=slow)
     with ThreadPoolExecutor(24) as pool:
         results = list(
             pool.map(lambda _: with_retries(lambda: run(service, customer, photo)), range(24))
@@ -271,7 +276,7 @@ def test_of_12_copies_at_once_that_share_the_last_credit_all_get_the_result(
 ) -> None:
     customer = make_account(credits=1)
     service = service_of(store, clock, sleep=lambda _: time.sleep(0.02))
-    photo = Photo(render_once=lambda: time.sleep(0.05) or "result")
+    photo = Photo(render_once=slow)
 
     def call(_: int) -> str:
         # Copies that reserve before the first one has its record can get 402, as documented.
@@ -477,9 +482,7 @@ def test_of_calls_at_once_for_a_url_that_changes_each_image_is_charged_once(
     service = service_of(store, clock, sleep=lambda _: time.sleep(0.02))
 
     def call(number: int) -> bool:
-        photo = Photo(
-            "url", image=f"image {number % 3}", render_once=lambda: time.sleep(0.03) or "result"
-        )
+        photo = Photo("url", image=f"image {number % 3}", render_once=slow)
         return with_retries(lambda: run(service, customer, photo)).replayed
 
     with ThreadPoolExecutor(18) as pool:
