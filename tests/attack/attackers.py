@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
+from blur.api.removebg.paths import key_header
+
 LONGEST_S = 300
 PLACING_S = 20.0
 """The longest time until the attack is reported as running."""
@@ -58,7 +60,8 @@ class Attack:
 
     def head(self, number: int, *lines: str) -> bytes:
         """Return the head of a request of the client with this number."""
-        key = [f"ApiKey: {self.keys[number % len(self.keys)]}"] if self.keys else []
+        name = key_header(self.path)
+        key = [f"{name}: {self.keys[number % len(self.keys)]}"] if self.keys else []
         start = f"{self.method} {self.path} HTTP/1.1"
         return "\r\n".join((start, "Host: x", *key, *lines, "", "")).encode()
 

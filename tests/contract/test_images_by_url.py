@@ -1,0 +1,124 @@
+"""A photo and a background by URL: fetched from a server on loopback, through the whole handler."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from events import make
+from PIL import Image
+from tests.integration.fetching.image_host import ImageHost, image_host, response, sends
+from tests.integration.fetching.test_fetcher import fetcher
+
+from bgblur.serving.proxy import InvocationContext
+from blur import app
+
+from .conftest import FUNDS, ApiResponse, balance_of
+
+if TYPE_CHECKING:
+    from blur.accounts.sqlite.account_store import SqliteAccountStore
+    from blur.settings import Settings
+
+    from .conftest import Call, Clock
+
+CallFetching = Callable[[ImageHost], "Call"]
+
+
+@pytest.fixture
+def call_fetching(
+    store: SqliteAccountStore,
+    settings: Settings,
+    clock: Clock,
+    log: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+) -> CallFetching:
+    """Return a function that builds the handler; it can fetch from one server of the test."""
+    del store  # it is there before the handler opens it
+
+    def build(host: ImageHost) -> Call:
+        monkeypatch.setattr(app, "open_fetcher", lambda _: fetcher(host))
+        logger = Logger(service=f"test-{id(log)}", stream=log)
+        handler = app.build_app(settings, clock=clock, logger=logger)
+        return lambda event: ApiResponse(handler(event, InvocationContext()))
+
+    return build
+
+
+def removal_of(host: ImageHost, **fields: str) -> dict[str, Any]:
+    return make.removal(image=b"", image_url=host.url("/photo.jpg?token=a-secret"), **fields)
+
+
+def error_of(answer: ApiResponse) -> dict[str, str]:
+    (error,) = json.loads(answer.body)["errors"]
+    return dict(error)
+
+
+def test_a_photo_by_url_has_the_same_result_as_the_file(call_fetching: CallFetching) -> None:
+    with image_host(sends(response(make.jpeg()))) as host:
+        call = call_fetching(host)
+        by_url, by_file = call(removal_of(host, size="full")), call(make.removal(size="full"))
+    assert (by_url.status, by_url.body) == (200, by_file.body)
+
+
+def test_a_background_by_url_is_behind_the_subject(call_fetching: CallFetching) -> None:
+    background = io.BytesIO()
+    Image.new("RGB", (300, 300), (250, 0, 250)).save(background, "PNG")
+    with image_host(sends(response(background.getvalue()))) as host:
+        answer = call_fetching(host)(make.removal(bg_image_url=host.url(), format="png"))
+    assert answer.status == 200
+    with Image.open(io.BytesIO(answer.body)) as picture:
+        assert picture.convert("RGB").getpixel((0, 0)) == (250, 0, 250)
+
+
+@pytest.mark.parametrize(
+    ("sent", "codes"),
+    [
+        (response(b"<html>log in"), ("invalid_file_type", "failed_bg_download")),
+        (response(status="404 Not Found"), ("failed_image_download", "failed_bg_download")),
+        (
+            response(b"\x89PNG\r\n\x1a\n" + 600_000 * b"a"),
+            ("file_too_large", "failed_bg_download"),
+        ),
+        (
+            response(status="302 Found", headers=["Location: http://127.0.0.2/"]),
+            ("invalid_image_url", "invalid_bg_image_url"),
+        ),
+    ],
+    ids=["html", "404", "too large", "redirect inward"],
+)
+def test_a_failed_fetch_is_a_400_that_costs_nothing(
+    sent: bytes,
+    codes: tuple[str, str],
+    call_fetching: CallFetching,
+    store: SqliteAccountStore,
+    clock: Clock,
+) -> None:
+    with image_host(sends(sent)) as host:
+        call = call_fetching(host)
+        answers = call(removal_of(host)), call(make.removal(bg_image_url=host.url()))
+    assert [answer.status for answer in answers] == [400, 400]
+    assert tuple(error_of(answer)["code"] for answer in answers) == codes
+    assert {answer.headers["x-credits-charged"] for answer in answers} == {"0"}
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
+
+
+def test_a_url_is_neither_logged_nor_returned(
+    call_fetching: CallFetching, log: io.StringIO
+) -> None:
+    with image_host(sends(response(status="404 Not Found"))) as host:
+        answer = call_fetching(host)(removal_of(host))
+    assert b"a-secret" not in answer.body
+    assert "a-secret" not in log.getvalue()
+
+
+def test_nothing_is_fetched_for_a_call_without_credits_or_key(call_fetching: CallFetching) -> None:
+    with image_host(sends(response(make.jpeg()))) as host:
+        call = call_fetching(host)
+        for key, status in ((make.EMPTY, 402), (make.UNKNOWN, 403), (None, 403)):
+            event = make.removal(key, image=b"", image_url=host.url(), bg_image_url=host.url())
+            assert call(event).status == status
+    assert not host.heads

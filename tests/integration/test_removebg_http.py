@@ -1,0 +1,86 @@
+"""HTTP errors of a real server on remove.bg's paths, as raw bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.attack.raw_http import Reply, exchange
+from tests.integration.running import Running, environment, running
+
+ROUTES = {"/v1.0/removebg": "POST", "/v1.0/account": "GET"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("removebg")
+    with running(folder, environment(folder, model_dir)) as started:
+        yield started
+
+
+def head(method: str, path: str, *headers: str) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+def error_of(reply: Reply) -> dict[str, Any]:
+    document = json.loads(reply.body)
+    (error,) = document["errors"]
+    assert error["title"]
+    assert all(type(value) is str for value in error.values())
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["x-credits-charged"] == "0"
+    return {**error, "members": set(document)}
+
+
+@pytest.mark.parametrize(("path", "method"), ROUTES.items())
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("key", [[], ["X-Api-Key: bb_live_x"], ["X-Api-Key: k\xe9y"]])
+def test_a_wrong_key_gets_403_before_the_body(
+    server: Running, path: str, method: str, slash: str, key: list[str]
+) -> None:
+    """The body is announced and never sent."""
+    length = ["Content-Length: 9999999"] if method == "POST" else []
+    (reply,) = exchange(server, head(method, path + slash, *key, *length))
+    assert reply.status == 403
+    expected = {"title": "API Key invalid", "code": "auth_failed", "members": {"errors"}}
+    assert error_of(reply) == expected
+
+
+@pytest.mark.parametrize(("path", "method"), ROUTES.items())
+def test_two_keys_get_400(server: Running, path: str, method: str) -> None:
+    (reply,) = exchange(server, head(method, path, "X-Api-Key: a", "X-Api-Key: b"))
+    assert (reply.status, error_of(reply)["members"]) == (400, {"errors"})
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_another_method_gets_405(server: Running, path: str) -> None:
+    (reply,) = exchange(server, head("DELETE", path))
+    assert (reply.status, error_of(reply)["members"]) == (405, {"errors"})
+    assert error_of(reply)["code"] == "method_not_allowed"
+
+
+def test_a_bad_chunk_gets_400_in_the_format_of_the_path(server: Running) -> None:
+    sent = head("POST", "/v1.0/removebg", "Transfer-Encoding: chunked") + b"zz\r\nabc\r\n0\r\n\r\n"
+    (reply,) = exchange(server, sent)
+    assert (reply.status, error_of(reply)["members"]) == (400, {"errors"})
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+        head("POST", "/v1.0/removebg", *["A: b"] * 200),
+        head("POST", "/v1.0/removebg", "Content-Length: ten"),
+        head("POST", "/v1.0/removebg", "Content-Length: 5", "Transfer-Encoding: chunked"),
+    ],
+    ids=["TLS", "200 headers", "bad length", "length and chunks"],
+)
+def test_a_head_that_cannot_be_read_gets_400_in_both_formats(server: Running, sent: bytes) -> None:
+    (reply,) = exchange(server, sent)
+    assert (reply.status, reply.code) == (400, "invalid_request")
+    assert error_of(reply)["members"] == {"error", "errors"}
+    assert error_of(reply)["detail"] == reply.error["message"]
