@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
+import numpy as np
+
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.blurring.convolution import BlurredLayer, normalised_convolution
 from blur.imaging.compositing.composite import multiply
 from blur.imaging.compositing.foreground import Layer, decontaminate
-from blur.imaging.compositing.reach import constant_colour, fill_beyond
+from blur.imaging.compositing.reach import colours_around, put_blocks
 from blur.imaging.resample import downscale, upscale_by
 
 if TYPE_CHECKING:
@@ -41,8 +44,10 @@ def defocus_subject(scene: Scene, lens: Lens) -> tuple[RgbU8, AlphaU8]:
     """
     blurred = _defocus(scene, Layer.FOREGROUND, lens)
     colours, alpha = (upscale_by(part, lens.cell_px, scene.shape) for part in blurred)
-    fill_beyond(colours, alpha, constant_colour(scene.layers.foreground))
-    return colours, alpha
+    result = np.empty_like(colours)
+    put_blocks(result, colours_around(scene.layers.foreground, alpha), slice(0, scene.shape[0]))
+    cv2.copyTo(colours, alpha, result)
+    return result, alpha
 
 
 def layer_cells(scene: Scene, layer: Layer, cell_px: int) -> LayerCells:

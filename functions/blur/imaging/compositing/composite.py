@@ -8,13 +8,16 @@ import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
-from blur.imaging.compositing.foreground import LayerColours, unmix
-from blur.imaging.compositing.reach import BLOCK_PX, Extension, constant_colour
+from blur.imaging.compositing.foreground import LayerColours, UnmixedPixels, unmix
+from blur.imaging.compositing.reach import FINE_PX, colours_around, put_blocks
 from blur.imaging.compositing.sparse_pixels import put_colours, take_colours
 from blur.imaging.strips import for_each_strip
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
+
+MAX_CHANGE = 0.5
+"""In levels: the largest change that rounding a colour makes."""
 
 
 def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
@@ -53,19 +56,30 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
     no fringe. Beyond, the colour is constant.
     """
     result = np.empty_like(photo)
-    extension = Extension(layers.foreground, matte)
-    beyond = np.tile(constant_colour(layers.foreground), (matte.shape[1], 1))
+    blocks = colours_around(layers.foreground, matte)
 
     def put_rows(rows: slice) -> None:
-        result[rows] = beyond
-        for index in range(rows.start // BLOCK_PX, -(-rows.stop // BLOCK_PX)):
-            extension.put(result, index)
+        put_blocks(result, blocks, rows)
         cv2.copyTo(photo[rows], matte[rows], result[rows])
         mixed = unmix(photo, matte, layers, rows)
-        put_colours(result, mixed.pixels, to_u8(mixed.layers.foreground))
+        put_colours(result, mixed.pixels, _with_blocks(mixed, blocks))
 
-    for_each_strip(matte.shape, put_rows, BLOCK_PX)
+    for_each_strip(matte.shape, put_rows, FINE_PX)
     return result
+
+
+def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
+    """Return the subject's colours of mixed pixels, (n, 3), rounded; or those of their blocks.
+
+    A faint pixel gets the colour of its block, which takes fewer bytes, if that changes the pixel
+    by at most half a level over any background.
+    """
+    x, y = mixed.pixels.x // FINE_PX, mixed.pixels.y // FINE_PX
+    colours = blocks.reshape(-1, 3).take(y * blocks.shape[1] + x, axis=0)
+    is_small = np.abs(mixed.layers.foreground - colours) * mixed.alpha <= MAX_CHANGE
+    red, green, blue = is_small.T
+    is_faint = (red & green & blue)[:, np.newaxis]
+    return np.where(is_faint, colours, to_u8(mixed.layers.foreground))
 
 
 def multiply(alpha: AlphaU8, other: AlphaU8 | None) -> AlphaU8:

@@ -4,10 +4,8 @@ The rows are compressed in strips, in parallel: a strip that ends with a full fl
 boundary and refers to no other strip, so the concatenated strips are one deflate stream (RFC 1951;
 M. Adler's pigz does the same).
 
-The fast method gives every row the filter "Up", which is one subtraction of whole arrays; encoders
-that search for the best filter try five. The compact method, for cutouts, compresses a few rows of
-each strip with "Up" and with "Paeth", and uses the better one for the strip. Only the part of a
-strip that is not constant takes time.
+The fast method gives every row the filter "Up", which is one subtraction of whole arrays, and
+compresses with ISA-L. `png_compact` takes more time for smaller files.
 """
 
 from __future__ import annotations
@@ -16,11 +14,14 @@ import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from isal import isal_zlib
+
+from blur.imaging.encode.png_compact import CompactStrips
+from blur.imaging.encode.png_filters import UP
+from blur.imaging.strips import slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,18 +33,8 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 """By the number of channels: grey, truecolour, and truecolour with alpha (11.2.1)."""
-FILTER_UP = 2
-"""The filter that stores each byte's difference from the byte above (9.2)."""
-FILTER_PAETH = 4
-"""The filter that stores the difference from the left, upper or upper left byte (9.4)."""
 FAST_LEVEL = 2
 """isal's level: of 0 to 3, the one with the smallest files for photos."""
-COMPACT_LEVELS = ((1 << 22, 5), (1 << 62, 4))
-"""zlib's level up to a number of pixels: 5 takes 1.7 times as long as 4, and saves 3 %."""
-SAMPLE_ROWS = 8
-"""Rows of a strip that are compressed with each filter to choose one."""
-CACHED_ROWS = 8
-"""Rows that "Paeth" filters at a time: its arrays then stay in the processor's cache."""
 STRIP_BYTES = 1 << 22
 ZLIB_HEADER = b"\x78\x01"
 """Deflate, a window of 32 KiB, no dictionary, a fast compressor (RFC 1950, 2.2)."""
@@ -79,137 +70,33 @@ def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
 
 def _image_data(image: ImageU8, threads: int, *, compact: bool) -> Iterator[bytes]:
     """Yield one IDAT chunk for each strip of rows; together they are one zlib stream."""
-    rows = max(1, STRIP_BYTES // image[0].size)
-    tops = range(0, image.shape[0], rows)
-    deflate_strip = partial(_deflate_compact, _level(image)) if compact else _deflate_fast
+    if compact:
+        strips = CompactStrips(image)
+        rows, deflate = strips.rows, strips.deflate
+    else:
+        rows = slices(image.shape[0], max(1, STRIP_BYTES // image[0].size))
+        deflate = partial(_deflate_fast, image)
     checksum, header = 1, ZLIB_HEADER
     with ThreadPoolExecutor(threads) as pool:
-        for filtered, deflated in pool.map(lambda top: deflate_strip(image, top, rows), tops):
+        for filtered, deflated in pool.map(deflate, rows):
             checksum = isal_zlib.adler32(filtered, checksum)
             yield from _chunk(b"IDAT", header + deflated)
             header = b""
     yield from _chunk(b"IDAT", LAST_BLOCK + struct.pack(">I", checksum))
 
 
-def _deflate_fast(image: ImageU8, top: int, rows: int) -> tuple[NDArray[np.uint8], bytes]:
-    filtered = filter_up(image, top, min(top + rows, image.shape[0]))
+def _deflate_fast(image: ImageU8, rows: slice) -> tuple[NDArray[np.uint8], bytes]:
+    filtered = filter_up(image, rows)
     compressor = isal_zlib.compressobj(FAST_LEVEL, isal_zlib.DEFLATED, RAW_DEFLATE)
-    deflated = compressor.compress(filtered) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
-    return filtered, deflated
+    return filtered, compressor.compress(filtered) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
 
 
-def _level(image: ImageU8) -> int:
-    pixels = image.shape[0] * image.shape[1]
-    return next(level for max_pixels, level in COMPACT_LEVELS if pixels <= max_pixels)
-
-
-def _deflate_compact(
-    level: int, image: ImageU8, top: int, rows: int
-) -> tuple[NDArray[np.uint8], bytes]:
-    filtered = filter_up(image, top, min(top + rows, image.shape[0]))
-    changes = find_changes(filtered, image.shape[2], top)
-    if changes is not None and _paeth_is_smaller(level, image, filtered, changes):
-        apply_paeth(image, filtered, changes)
-    return filtered, _deflate(filtered, level)
-
-
-def _deflate(filtered: NDArray[np.uint8], level: int) -> bytes:
-    compressor = zlib.compressobj(level, zlib.DEFLATED, RAW_DEFLATE)
-    return compressor.compress(filtered.data) + compressor.flush(zlib.Z_FULL_FLUSH)
-
-
-def filter_up(image: ImageU8, top: int, bottom: int) -> NDArray[np.uint8]:
-    """Return filtered rows, each with its filter type in front: (h, 1 + W * C)."""
+def filter_up(image: ImageU8, rows: slice) -> NDArray[np.uint8]:
+    """Return rows, filtered by "Up", each with its filter type in front: (h, 1 + W * C)."""
+    top, bottom = rows.start, rows.stop
     samples = image.reshape(image.shape[0], -1)
     filtered = np.empty((bottom - top, 1 + samples.shape[1]), np.uint8)
-    filtered[:, 0] = FILTER_UP
+    filtered[:, 0] = UP
     filtered[0, 1:] = samples[top] - samples[top - 1] if top else samples[0]
     np.subtract(samples[top + 1 : bottom], samples[top : bottom - 1], out=filtered[1:, 1:])
     return filtered
-
-
-class Changes(NamedTuple):
-    """The part of a strip outside of which every pixel equals the one above."""
-
-    top: int
-    """The row of the image that is the strip's first."""
-    rows: slice
-    """Of the strip."""
-    columns: slice
-    """Of the image."""
-
-    def middle(self) -> Changes:
-        """Return at most `SAMPLE_ROWS` of the rows, in the middle."""
-        spare = max(0, self.rows.stop - self.rows.start - SAMPLE_ROWS)
-        start = self.rows.start + spare // 2
-        return self._replace(rows=slice(start, self.rows.stop - (spare - spare // 2)))
-
-
-def find_changes(filtered: NDArray[np.uint8], channels: int, top: int) -> Changes | None:
-    """Return the part of rows, filtered by `filter_up`, that has other values than 0.
-
-    The first row of the image has none above it, and is never part of the result.
-    """
-    first = 0 if top else 1
-    samples = filtered[first:, 1:]
-    rows = np.flatnonzero(samples.any(axis=1))
-    if not rows.size:
-        return None
-    samples = samples[rows[0] : rows[-1] + 1]
-    columns = np.flatnonzero(np.bitwise_or.reduce(samples, axis=0)) // channels
-    width = samples.shape[1] // channels
-    return Changes(
-        top,
-        slice(first + int(rows[0]), first + int(rows[-1]) + 1),
-        slice(int(columns[0]), min(width, int(columns[-1]) + 2)),
-    )
-
-
-def _paeth_is_smaller(
-    level: int, image: ImageU8, filtered: NDArray[np.uint8], changes: Changes
-) -> bool:
-    sample = changes.middle()
-    channels = image.shape[2]
-    columns = slice(1 + sample.columns.start * channels, 1 + sample.columns.stop * channels)
-    up = np.ascontiguousarray(filtered[sample.rows, columns])
-    return len(_deflate(paeth_residuals(image, sample), level)) < len(_deflate(up, level))
-
-
-def apply_paeth(image: ImageU8, filtered: NDArray[np.uint8], changes: Changes) -> None:
-    """Replace the filter "Up" of the rows with changes by "Paeth", in place.
-
-    Outside of the changed columns, both filters give 0: there, the upper pixel equals the pixel,
-    and the upper left one equals the left one.
-    """
-    channels = image.shape[2]
-    columns = slice(1 + changes.columns.start * channels, 1 + changes.columns.stop * channels)
-    filtered[changes.rows, 0] = FILTER_PAETH
-    for start in range(changes.rows.start, changes.rows.stop, CACHED_ROWS):
-        rows = slice(start, min(start + CACHED_ROWS, changes.rows.stop))
-        filtered[rows, columns] = paeth_residuals(image, changes._replace(rows=rows))
-
-
-def paeth_residuals(image: ImageU8, changes: Changes) -> NDArray[np.uint8]:
-    """Return the bytes of some pixels, filtered by "Paeth", (rows, columns * C).
-
-    The predictor is the nearest to a + b - c of a, b and c (9.4). With pa = |b - c| and
-    pb = |a - c|, pc = |(b - c) + (a - c)| is pa + pb, or their difference if the signs differ.
-    """
-    first, last = changes.top + changes.rows.start, changes.top + changes.rows.stop
-    start, stop = changes.columns.start, changes.columns.stop
-    window = image[first - 1 : last, max(0, start - 1) : stop]
-    if start == 0:
-        window = cv2.copyMakeBorder(window, 0, 0, 1, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-    here, left, above, corner = (
-        np.ascontiguousarray(part).reshape(last - first, -1)
-        for part in (window[1:, 1:], window[1:, :-1], window[:-1, 1:], window[:-1, :-1])
-    )
-    to_left, to_above = cv2.absdiff(above, corner), cv2.absdiff(left, corner)
-    to_corner = cv2.add(to_left, to_above)
-    opposed = cv2.compare(above, corner, cv2.CMP_GT) ^ cv2.compare(left, corner, cv2.CMP_GT)
-    cv2.copyTo(cv2.absdiff(to_left, to_above), opposed, to_corner)
-    predicted = corner
-    cv2.copyTo(above, cv2.compare(to_above, to_corner, cv2.CMP_LE), predicted)
-    nearest = cv2.compare(to_left, cv2.min(to_above, to_corner), cv2.CMP_LE)
-    cv2.copyTo(left, nearest, predicted)
-    return here - predicted

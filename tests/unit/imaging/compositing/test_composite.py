@@ -10,7 +10,7 @@ from tests.unit.imaging.pictures import difference, disc, flat, noise, random_al
 from blur.imaging.arrays import to_u8
 from blur.imaging.compositing.composite import composite, cutout_colours, multiply
 from blur.imaging.compositing.foreground import Layer, decontaminate
-from blur.imaging.compositing.reach import REACH_PX
+from blur.imaging.compositing.reach import FINE_PX, REACH_PX
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.modes import cut_out
 from blur.imaging.resample import upscale
@@ -81,19 +81,38 @@ def test_the_subjects_colours_continue_around_it() -> None:
     assert difference(colours, foreground)[matte == 0].max() <= 12
 
 
-@pytest.mark.parametrize("shape", [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)])
-def test_a_cutouts_colours_within_reach_are_those_of_the_upscaled_layer(
-    shape: tuple[int, int],
-) -> None:
-    matte = disc(*shape, min(shape) / 5 + 1)
+SHAPES = [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int, int]) -> None:
+    """They get colours that compress better; over any background, none can see it."""
+    matte = disc(*shape, min(shape) / 5 + 1, softness=20)
     scene = Scene.decompose(noise(*shape), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)
-    expected = to_u8(upscale(scene.layers.foreground, shape))
     subject = decontaminate(scene.photo, matte, scene.layers, Layer.FOREGROUND)
-    np.testing.assert_array_equal(colours[matte > 0], subject[matte > 0])
-    errors = difference(colours, expected)[(matte == 0) & within_reach(matte)]
-    # Processors with fused multiplication round a few of these otherwise.
-    assert errors.size == 0 or (errors.max() <= 1 and errors.mean() < 1e-3)
+    change = difference(colours, subject) * (matte[..., np.newaxis] / 255)
+    assert change.max() < 0.5 + 0.5 * 128 / 255
+    strong = matte >= 128
+    assert difference(colours, subject)[strong].max() <= 1
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_cutouts_colours_within_reach_are_those_of_the_layer_nearby(
+    shape: tuple[int, int],
+) -> None:
+    """In a block with a visible pixel, nearby is the side of that block; else, of a coarse one."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    photo = to_u8(np.dstack((y * 255 / shape[0], x * 255 / shape[1], (x + y) % 200)))
+    matte = disc(*shape, min(shape) / 5 + 1)
+    scene = Scene.decompose(photo, matte)
+    colours = cutout_colours(scene.photo, matte, scene.layers)
+    layer = to_u8(upscale(scene.layers.foreground, shape))
+    for place, nearby_px in ((in_visible_blocks(matte), FINE_PX), (within_reach(matte), REACH_PX)):
+        window = np.ones((2 * nearby_px + 1, 2 * nearby_px + 1), np.uint8)
+        lowest, highest = cv2.erode(layer, window), cv2.dilate(layer, window)
+        is_between = (colours >= lowest) & (colours <= highest)
+        assert is_between[(matte == 0) & place].all()
 
 
 @pytest.mark.parametrize("radius", [0, 5])
@@ -136,3 +155,12 @@ def within_reach(alpha: AlphaU8, reach_px: int = REACH_PX) -> NDArray[np.bool_]:
     side = 2 * reach_px + 1
     near = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(near, np.bool_)
+
+
+def in_visible_blocks(alpha: AlphaU8) -> NDArray[np.bool_]:
+    """Return the pixels of fine blocks with a visible pixel."""
+    rows, columns = (np.arange(size) // FINE_PX for size in alpha.shape)
+    blocks = np.zeros((rows[-1] + 1, columns[-1] + 1), np.bool_)
+    y, x = np.nonzero(alpha)
+    blocks[y // FINE_PX, x // FINE_PX] = True
+    return blocks[rows][:, columns]

@@ -71,8 +71,7 @@ def test_the_result_is_a_transparent_png_with_the_photos_own_pixels() -> None:
     opaque = pixels[..., 3] == 255
     assert opaque.mean() > 0.2
     assert np.array_equal(pixels[opaque][:, :3], astronaut(300, 400)[opaque])
-    assert (pixels[0] == pixels[0, 0]).all()
-    assert pixels[0, 0, 3] == 0
+    assert (pixels[0, :, 3] == 0).all()
 
 
 def test_the_foreground_is_the_smallest_box_with_all_visible_pixels() -> None:
@@ -121,7 +120,9 @@ def test_a_crop_shows_exactly_the_pixels_of_the_foreground() -> None:
     opaque = shown[..., 3] == 255
     assert np.array_equal(pixels_of(crop)[opaque], shown[opaque])
     edge = (shown[..., 3] > 0) & ~opaque
-    assert difference(pixels_of(crop)[edge], shown[edge]).mean() < 1
+    alpha = shown[edge][:, 3:] / 255
+    # The colours of faint pixels are those of blocks, which begin at the corner of each image.
+    assert (difference(pixels_of(crop)[edge], shown[edge]) * alpha).mean() < 0.5
 
 
 def test_margins_are_transparent_and_as_wide_as_requested() -> None:

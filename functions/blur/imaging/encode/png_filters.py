@@ -1,0 +1,97 @@
+"""The filters of PNG, which turn the bytes of a row into differences from their neighbours (9.2).
+
+W3C PNG, third edition, https://www.w3.org/TR/png-3/. Each filter runs on many rows at a time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import cv2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import ImageU8
+
+    Bytes: TypeAlias = NDArray[np.uint8]
+
+SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4
+"""The types of the filters (9.2)."""
+BEYOND = (0, 0, 0, 0)
+"""The pixels beyond the image (9.2)."""
+
+
+class Neighbours(NamedTuple):
+    """The bytes of some rows and those next to them, each (h, W * C)."""
+
+    here: Bytes
+    left: Bytes
+    above: Bytes
+    corner: Bytes
+    """Above on the left."""
+
+    def rows(self, rows: slice) -> Neighbours:
+        """Return the neighbours of some of the rows."""
+        return Neighbours(*(part[rows] for part in self))
+
+
+def find_neighbours(image: ImageU8, rows: slice) -> Neighbours:
+    """Return the neighbours of the bytes in some rows of an image, (H, W, C)."""
+    channels = image.shape[2]
+    missing = 1 if rows.start == 0 else 0
+    window = image[rows.start - 1 + missing : rows.stop]
+    padded = cv2.copyMakeBorder(window, missing, 0, 1, 0, cv2.BORDER_CONSTANT, value=BEYOND)
+    samples = padded.reshape(len(padded), -1)
+    return Neighbours(
+        samples[1:, channels:],
+        samples[1:, :-channels],
+        samples[:-1, channels:],
+        samples[:-1, :-channels],
+    )
+
+
+def sub(bytes_: Neighbours) -> Bytes:
+    """Return the differences from the pixel on the left."""
+    return bytes_.here - bytes_.left
+
+
+def up(bytes_: Neighbours) -> Bytes:
+    """Return the differences from the pixel above."""
+    return bytes_.here - bytes_.above
+
+
+def average(bytes_: Neighbours) -> Bytes:
+    """Return the differences from the mean of the left and the upper pixel, rounded down."""
+    low = cv2.min(bytes_.left, bytes_.above)
+    difference = cv2.max(bytes_.left, bytes_.above) - low
+    residuals: Bytes = bytes_.here - low - (difference >> 1)
+    return residuals
+
+
+def paeth(bytes_: Neighbours) -> Bytes:
+    """Return the differences from the nearest to a + b - c of a, b and c (9.4).
+
+    a is on the left, b above and c in the corner; low and high are the smaller and the larger of
+    a and b. If c is between them, a + b - c is low + (high - c) and high - (c - low), so these
+    differences, rise and fall, are its distances from low and high, and |rise - fall| is that from
+    c. If c is larger, the nearest is low, and rise is 0; if it is smaller, high, and fall is 0.
+    """
+    low, high = cv2.min(bytes_.left, bytes_.above), cv2.max(bytes_.left, bytes_.above)
+    rise, fall = cv2.subtract(high, bytes_.corner), cv2.subtract(bytes_.corner, low)  # at least 0
+    to_high = rise & cv2.compare(cv2.subtract(rise, fall), fall, cv2.CMP_GE)
+    to_low = fall & cv2.compare(cv2.subtract(fall, rise), rise, cv2.CMP_GE)
+    residuals: Bytes = bytes_.here - bytes_.corner - to_high + to_low
+    return residuals
+
+
+FILTERS: dict[int, Callable[[Neighbours], Bytes]] = {
+    UP: up,
+    SUB: sub,
+    AVERAGE: average,
+    PAETH: paeth,
+}
+"""By the type of the filter."""
