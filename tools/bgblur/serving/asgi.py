@@ -88,8 +88,10 @@ class ServerApp:
         self._folder = folder
         self._max_body_bytes = max_body_bytes
         self._removebg_max_body_bytes = removebg_max_body_bytes
-        self._bodies = BodyBudget(BODIES_AT_ONCE * (max_body_bytes + 1))
-        self._sender = ResponseSender(BODIES_AT_ONCE * (max_body_bytes + 1))
+        memory_bytes = BODIES_AT_ONCE * (max_body_bytes + 1)
+        # One sender alone can hold half of it, so that the largest body always fits.
+        self._bodies = BodyBudget(max(memory_bytes, 2 * (removebg_max_body_bytes + 1)))
+        self._sender = ResponseSender(memory_bytes)
         self._receiving: Counter[str] = Counter()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:

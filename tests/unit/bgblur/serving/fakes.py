@@ -164,6 +164,7 @@ class Harness:
     inline: Pool = field(default_factory=Pool)
     keys: Keys = field(default_factory=Keys)
     observed: list[tuple[str, int]] = field(default_factory=list)
+    removebg_max_bytes: int = MAX_BYTES
 
     def __call__(
         self,
@@ -184,7 +185,7 @@ class Harness:
             known_keys=self.keys,
             routes=ROUTES,
             max_body_bytes=MAX_BYTES,
-            removebg_max_body_bytes=MAX_BYTES,
+            removebg_max_body_bytes=self.removebg_max_bytes,
             observe=lambda route, reply, _: self.observed.append((route, reply.status)),
         )
 

@@ -135,6 +135,13 @@ def test_a_body_that_is_too_large_is_not_kept() -> None:
     assert client.content == b"0 bytes"
 
 
+def test_the_largest_body_fits_though_it_is_much_larger_than_those_of_other_routes() -> None:
+    length = 30 * MAX_BYTES
+    harness = Harness(removebg_max_bytes=length)
+    client = harness(Client(*[bytes(MAX_BYTES)] * 30), X_KEY, FORM, path=PATHS[0], length=length)
+    assert client.content == b"%d bytes" % length
+
+
 def test_the_number_of_bodies_of_an_account_is_limited_on_all_routes_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
