@@ -20,7 +20,8 @@ HERE = Path(__file__).parent
 @pytest.fixture
 def served(tmp_path: Path, model_dir: Path) -> Iterator[tuple[str, str]]:
     """Start a server; return its URL and a key without a rate limit."""
-    env = environment(tmp_path, model_dir, BLUR_MEDIA=f"folder:{tmp_path / 'media'}")
+    media = f"folder:{tmp_path / 'media'}"
+    env = environment(tmp_path, model_dir, BLUR_MEDIA=media, BLUR_PRICE="0.25")
     limits = ["--credits", "10000", "--rate", "60000", "--burst", "10000"]
     with running(tmp_path, env) as server:
         command = [*BGBLUR, "keys", "issue", "--json", *limits]
