@@ -39,8 +39,8 @@ endif
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test test-unit samples browser e2e check prose model dist image calibrate gallery \
-	openapi bench bench-quality bench-models bench-files bench-ground bench-server load reliability results \
-	mutants sbom audit lock clean FORCE
+	openapi bench bench-quality bench-models bench-files bench-ground bench-preview bench-server load \
+	reliability results mutants sbom audit lock clean FORCE
 FORCE:
 
 help: ## Show these commands
@@ -135,6 +135,10 @@ bench-models: $(TEST_READY) model ## Measure other models, such as IS-Net from n
 
 bench-ground: $(TEST_READY) model ## Compare depth=ground with a lens, and with depth=flat
 	@$(BENCH)/ground.py
+	@$(RESULTS)
+
+bench-preview: $(TEST_READY) model ## Compare the time of a preview with that of the full size
+	@$(BENCH)/preview.py
 	@$(RESULTS)
 
 bench-server: $(TEST_READY) $(PEERS_READY) model ## Compare the server with rembg's own: `rembg s`

@@ -1,0 +1,59 @@
+"""The cost of a preview without its background, compared with the full size: `make bench-preview`.
+
+Times are medians, ratios medians over rounds of paired runs.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import report
+from ours import NO_LIMIT, opened, opened_people
+from paired import cpu_seconds, milliseconds, paired, ratio
+from subjects import photo
+
+from blur.imaging.removal.options import SIZES, RemovalOptions
+from blur.imaging.removal.remove import remove_background
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blur.imaging.matting.session import Model
+
+ROUNDS = 9
+TARGETS = {"png": "at most 0.7", "jpg": "", "webp": "", "zip": ""}
+"""By format. PNG is the one that a client gets without a `format`."""
+
+
+def removing(model: Model, data: bytes, size: str, output: str) -> Callable[[], object]:
+    """Return a function that removes the background of a photo once."""
+    options = RemovalOptions(max_megapixels=SIZES[size], output=output)
+    people = opened_people()
+    return partial(
+        remove_background, data, options, model=model, people=people, max_pixels=NO_LIMIT
+    )
+
+
+def previews(model: Model) -> str:
+    """Compare a preview of 12 megapixels with the full size, in each format."""
+    data, rows = photo(4000, 3000), []
+    for output, target in TARGETS.items():
+        works = {size: removing(model, data, size, output) for size in ("preview", "full")}
+        times, cpu = paired(ROUNDS, **works), paired(ROUNDS, cpu_seconds, **works)
+        rows.append(
+            (
+                output,
+                milliseconds(times["preview"]),
+                milliseconds(times["full"]),
+                f"{ratio(times['preview'], times['full']):.2f}",
+                target,
+                f"{ratio(cpu['preview'], cpu['full']):.2f}",
+            )
+        )
+    head = ("4000 x 3000, to", "preview, ms", "full, ms", "preview : full", "target", "CPU time")
+    return report.table(head, rows)
+
+
+if __name__ == "__main__":
+    report.publish("Previews", previews(opened()))

@@ -1,0 +1,134 @@
+"""Background removal with the real networks: clean edges, and previews like the full size."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from blur.errors import NoSubjectError
+from blur.imaging.matting.models import MODELS
+from blur.imaging.matting.session import open_model, open_people_model
+from blur.imaging.removal.options import RemovalOptions
+from blur.imaging.removal.remove import RemovedBackground, remove_background
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Remove = Callable[..., RemovedBackground]
+
+BACKGROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0, 255)}
+
+
+@pytest.fixture(scope="module")
+def remove(model_dir: Path) -> Remove:
+    model = open_model(MODELS["u2netp-light"], model_dir, threads=2)
+    people = open_people_model(model_dir, threads=2)
+
+    def call(file: bytes, **options: Any) -> RemovedBackground:  # noqa: ANN401 - the options' fields
+        drawn = RemovalOptions(**{"max_megapixels": 25, **options})
+        return remove_background(file, drawn, model=model, people=people, max_pixels=12_000_000)
+
+    return call
+
+
+def photo(name: str, width: int | None = None) -> bytes:
+    """Return a photo of scikit-image as JPEG, enlarged to a width."""
+    image = Image.fromarray(np.array(getattr(data, name)()))
+    if width is not None:
+        size = (width, round(image.height * width / image.width))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    file = BytesIO()
+    image.save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def opened(file: bytes) -> Image.Image:
+    return Image.open(BytesIO(file))
+
+
+def rebuilt(archive: bytes) -> Image.Image:
+    """Build the PNG as the official clients do: the alpha is added to the JPEG's colours."""
+    with ZipFile(BytesIO(archive)) as entries:
+        image = opened(entries.read("color.jpg"))
+        image.putalpha(opened(entries.read("alpha.png")))
+    return image
+
+
+def over(image: Image.Image, colour: tuple[int, int, int]) -> NDArray[np.int16]:
+    behind = Image.new("RGBA", image.size, colour)
+    return np.asarray(Image.alpha_composite(behind, image).convert("RGB")).astype(np.int16)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_a_picture_built_from_the_zip_has_the_clean_edges_of_the_cutout(
+    remove: Remove, name: str
+) -> None:
+    cutout = opened(remove(photo(name), output="png").image.data)
+    built = rebuilt(remove(photo(name), output="zip").image.data)
+    alpha = np.asarray(cutout.getchannel("A"))
+    assert np.array_equal(np.asarray(built.getchannel("A")), alpha)
+    edge = (alpha > 0) & (alpha < 255)
+    for colour in BACKGROUNDS.values():
+        off = np.abs(over(built, colour) - over(cutout, colour))
+        assert off[edge].mean() < 2.5
+        assert off[alpha == 0].max() == 0
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_a_preview_of_a_large_jpeg_is_the_full_result_made_smaller(
+    remove: Remove, name: str
+) -> None:
+    file = photo(name, 3000)
+    preview, full = remove(file, max_megapixels=0.25), remove(file, output="webp")
+    assert preview.max_size[0] == 3000
+    own = np.asarray(opened(preview.image.data).convert("RGBa")).astype(np.int16)
+    small = opened(full.image.data).convert("RGBa").resize(preview.size, Image.Resampling.BOX)
+    off = np.abs(own - np.asarray(small))
+    assert off[..., 3].mean() < 1
+    assert off.mean() < 2
+    for side, of_full in zip(preview.foreground, full.foreground, strict=True):
+        assert side == pytest.approx(of_full * preview.size[0] / 3000, abs=4)
+
+
+def test_a_person_over_a_new_background_keeps_its_face_and_loses_the_old_background(
+    remove: Remove,
+) -> None:
+    astronaut = np.array(data.astronaut())
+    file = BytesIO()
+    Image.fromarray(astronaut).save(file, "PNG")
+    behind = BytesIO()
+    Image.new("RGB", (300, 200), (20, 200, 60)).save(behind, "PNG")
+    result = remove(file.getvalue(), background=behind.getvalue(), output="png")
+    pixels = np.asarray(opened(result.image.data))
+    face = (slice(60, 130), slice(195, 260))
+    assert np.mean(pixels[face] == astronaut[face]) > 0.95
+    assert (pixels[:100, -60:] == (20, 200, 60)).all()
+    assert result.subject_type == "person"
+
+
+def test_a_cat_cropped_with_a_scale_is_centred_in_its_frame(remove: Remove) -> None:
+    result = remove(photo("chelsea"), crop=True, scale=0.5)
+    top, left, width, height = result.foreground
+    assert abs(2 * top + height - result.size[1]) <= 2
+    assert abs(2 * left + width - result.size[0]) <= 2
+    assert max(width / result.size[0], height / result.size[1]) == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_coffee_cup_is_not_a_person(remove: Remove) -> None:
+    assert remove(photo("coffee")).subject_type == "other"
+
+
+def test_a_photo_without_a_subject_is_an_error(remove: Remove) -> None:
+    file = BytesIO()
+    Image.new("RGB", (400, 300), (90, 120, 140)).save(file, "JPEG")
+    with pytest.raises(NoSubjectError):
+        remove(file.getvalue())
