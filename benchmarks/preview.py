@@ -39,8 +39,9 @@ def previews(model: Model) -> str:
     """Compare a preview of 12 megapixels with the full size, in each format."""
     data, rows = photo(4000, 3000), []
     for output, target in TARGETS.items():
-        works = {size: removing(model, data, size, output) for size in ("preview", "full")}
-        times, cpu = paired(ROUNDS, **works), paired(ROUNDS, cpu_seconds, **works)
+        preview, full = (removing(model, data, size, output) for size in ("preview", "full"))
+        times = paired(ROUNDS, preview=preview, full=full)
+        cpu = paired(ROUNDS, cpu_seconds, preview=preview, full=full)
         rows.append(
             (
                 output,

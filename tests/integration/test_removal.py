@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data
+from tests.unit.imaging.pictures import sample_photo
 
 from blur.errors import NoSubjectError
 from blur.imaging.matting.models import MODELS
@@ -42,7 +42,7 @@ def remove(model_dir: Path) -> Remove:
 
 def photo(name: str, width: int | None = None) -> bytes:
     """Return a photo of scikit-image as JPEG, enlarged to a width."""
-    image = Image.fromarray(np.array(getattr(data, name)()))
+    image = Image.fromarray(sample_photo(name))
     if width is not None:
         size = (width, round(image.height * width / image.width))
         image = image.resize(size, Image.Resampling.LANCZOS)
@@ -102,7 +102,7 @@ def test_a_preview_of_a_large_jpeg_is_the_full_result_made_smaller(
 def test_a_person_over_a_new_background_keeps_its_face_and_loses_the_old_background(
     remove: Remove,
 ) -> None:
-    astronaut = np.array(data.astronaut())
+    astronaut = sample_photo("astronaut")
     file = BytesIO()
     Image.fromarray(astronaut).save(file, "PNG")
     behind = BytesIO()
