@@ -10,13 +10,23 @@ from typing import Any
 import pytest
 from tests.attack.raw_http import Reply, exchange
 from tests.integration.running import Running, environment, running
+from tests.integration.test_workers import funded
 
 ROUTES = {"/v1.0/removebg": "POST", "/v1.0/account": "GET"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("removebg")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("removebg")
+
+
+@pytest.fixture(scope="module")
+def key(folder: Path, model_dir: Path) -> str:
+    return funded(folder, model_dir, 1)
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, model_dir: Path) -> Iterator[Running]:
     with running(folder, environment(folder, model_dir)) as started:
         yield started
 
@@ -54,6 +64,12 @@ def test_a_wrong_key_gets_403_before_the_body(
 def test_two_keys_get_400(server: Running, path: str, method: str) -> None:
     (reply,) = exchange(server, head(method, path, "X-Api-Key: a", "X-Api-Key: b"))
     assert (reply.status, error_of(reply)["members"]) == (400, {"errors"})
+
+
+def test_a_body_that_is_too_large_gets_400_before_it_is_sent(server: Running, key: str) -> None:
+    headers = [f"X-Api-Key: {key}", "Content-Type: application/json", "Content-Length: 99999999"]
+    (reply,) = exchange(server, head("POST", "/v1.0/removebg", *headers))
+    assert (reply.status, error_of(reply)["code"]) == (400, "file_too_large")
 
 
 @pytest.mark.parametrize("path", ROUTES)
