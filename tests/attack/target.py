@@ -14,6 +14,7 @@ from tests.contract.conftest import FREQUENT, SITE, ApiResponse, add_account
 
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts.sqlite.account_store import SqliteAccountStore
+from blur.api.removebg.errors import ROWS
 from blur.app import build_app
 from blur.clock import now
 from blur.errors import ApiError
@@ -82,11 +83,23 @@ def outcome_of(response: ApiResponse) -> str:
     if response.status in SUCCESS or response.status == HTTPStatus.PERMANENT_REDIRECT:
         return str(response.status)
     error = json.loads(response.body)
+    if "errors" in error:
+        return _removebg_outcome(response.status, error)
     assert error.keys() == {"error"}
     assert {"code", "message", "request_id"} <= error["error"].keys()
     code: str = error["error"]["code"]
     assert (response.status, code) in CODES, (response.status, code)
     return f"{response.status} {code}"
+
+
+def _removebg_outcome(status: int, document: dict[str, Any]) -> str:
+    """Return the outcome of an error in remove.bg's format."""
+    (error,) = document["errors"]
+    assert document.keys() == {"errors"}
+    assert {"title", "code"} <= error.keys() <= {"title", "code", "detail"}
+    assert all(isinstance(value, str) for value in error.values())
+    assert (status, error["code"]) in REMOVEBG_CODES, (status, error)
+    return f"{status} {error['code']}"
 
 
 def _codes() -> set[tuple[int, str]]:
@@ -101,3 +114,9 @@ def _codes() -> set[tuple[int, str]]:
 
 CODES = _codes()
 """Status and code of every documented error for a bad request."""
+REMOVEBG_CODES = {
+    (int(row.status), row.code)
+    for row in ROWS.values()
+    if row.status < HTTPStatus.INTERNAL_SERVER_ERROR
+}
+"""The same on remove.bg's paths."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,8 @@ ROUTES = {
     "/v2/rembg/blur/": "POST",
     "/v2/uploads": "POST",
     "/v2/account": "GET",
+    "/v1.0/removebg": "POST",
+    "/v1.0/account": "GET",
     "/health": "GET",
     "/openapi.json": "GET",
     "/": "GET",
@@ -57,7 +58,7 @@ UNFIT = (
     "%0d%0aX: y",
 )
 NAMES = (
-    *("ApiKey", "Idempotency-Key", "Accept", "Content-Type", "Content-Length", "Host"),
+    *("ApiKey", "X-Api-Key", "Idempotency-Key", "Accept", "Content-Type", "Content-Length", "Host"),
     *("X-Forwarded-Proto", "If-None-Match", "Origin", "Expect", "Transfer-Encoding", "X-Other"),
 )
 PATHS = (
@@ -89,7 +90,8 @@ def sent(path: str = "/v2/account", method: str = "GET", **headers: str) -> dict
 def orders() -> list[dict[str, Any]]:
     """Return a request for each route, valid except for its image."""
     reads = [sent(path) for path, method in ROUTES.items() if method == "GET"]
-    return [make.blur(image=b"no image"), make.upload(), *reads]
+    posts = [make.blur(image=b"no image"), make.upload(), make.removal(image=b"no image")]
+    return [*posts, *reads]
 
 
 def test_invalid_headers_get_a_response_and_are_not_reflected(target: Target) -> None:
@@ -122,7 +124,7 @@ def test_every_route_rejects_a_repeated_singleton_header(
     for headers, groups in ((last, many), (None, many), (by_case, None)):
         answer = target(event | {"headers": headers, "multiValueHeaders": groups})
         assert outcome_of(answer) == "400 invalid_request"
-        assert f"'{name}'" in json.loads(answer.body)["error"]["message"]
+        assert f"'{name}'" in answer.body.decode()
 
 
 def test_route_characters_match_only_themselves(target: Target) -> None:

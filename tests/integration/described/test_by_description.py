@@ -38,6 +38,7 @@ def test_the_server_behaves_as_its_description_states(
             *(sys.executable, "-m", "schemathesis.cli"),
             *("--config-file", str(HERE / "schemathesis.toml")),
             *("run", f"{url}/openapi.json", "--header", f"ApiKey: {key}"),
+            *("--header", f"X-Api-Key: {key}"),
         ],
         cwd=tmp_path,
         capture_output=True,
