@@ -7,6 +7,7 @@ from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from blur.imaging.removal.options import RemovalOptions
 
 MEGAPIXEL = 1_000_000
+PNG_TYPE = OUTPUT_FORMATS["png"].content_type
 MAX_PNG_MEGAPIXELS = 10
 """remove.bg's limit for PNG."""
 
@@ -118,11 +120,18 @@ def _attempts(result: Result, output: str) -> Iterator[Encoding]:
         name = "jpeg" if output == "jpg" else output
         compact = alpha is not None
         yield partial(encode, colours, alpha, profile, name, DEFAULT_QUALITY, compact=compact)
-        if output == "png" and not compact:
-            yield partial(encode, colours, alpha, profile, name, DEFAULT_QUALITY, compact=True)
+        if output == "png":
+            yield partial(_encode_smallest_png, result)
         if output == "jpg":
             flat = colours if alpha is None else over_white(colours, alpha)
             yield partial(encode_small_jpeg, flat, profile, DEFAULT_QUALITY)
+
+
+def _encode_smallest_png(result: Result) -> EncodedImage:
+    colours, alpha = result.picture
+    image = colours if alpha is None else cv2.merge((colours, alpha))
+    data = write_png(image, result.icc_profile, thread_count(), smallest=True)
+    return EncodedImage(data, PNG_TYPE)
 
 
 def _encode_zip(result: Result) -> EncodedImage:
@@ -135,7 +144,7 @@ def _grey_png(matte: AlphaU8) -> bytes:
 
 
 def _matte_as_png(matte: AlphaU8) -> EncodedImage:
-    return EncodedImage(_grey_png(matte), "image/png")
+    return EncodedImage(_grey_png(matte), PNG_TYPE)
 
 
 def _matte_with_pillow(matte: AlphaU8, *, name: str, **options: object) -> EncodedImage:
