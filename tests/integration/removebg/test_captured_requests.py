@@ -16,6 +16,7 @@ from tests.integration.removebg import captured
 from tests.integration.removebg.captured import File
 from tests.integration.removebg.conftest import credits_of, portrait, send
 from tests.integration.removebg.pictures import assembled, is_cut_out, picture
+from tests.integration.storage.conftest import issue
 
 if TYPE_CHECKING:
     import requests
@@ -199,8 +200,28 @@ def shown_by(client: str, response: requests.Response) -> str:
 def test_the_ruby_gem_gets_no_address_fetched_unless_the_operator_allows_it(api: Api) -> None:
     response = send(captured.ruby_url(api.server.url, api.key, "http://example.com/404.png"))
     assert response.status_code == 400
-    [error] = response.json()["errors"]
-    assert error["code"] == "invalid_image_url"
+    assert response.json()["errors"][0]["code"] == "invalid_image_url"
+    assert shown_by("Ruby", response) == "Image URL invalid or not allowed"
+
+
+def test_the_command_line_gets_the_seconds_to_wait_at_the_rate_limit(api: Api, photo: File) -> None:
+    key = issue(api.env, options=("--rate", "1", "--burst", "1"))
+    first, second = (
+        send(captured.command_line(api.server.url, key, photo, size="preview", format="zip"))
+        for _ in range(2)
+    )
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert 0 < int(second.headers["Retry-After"]) <= 60
+    assert shown_by("Go", second) == "Rate limit exceeded"
+
+
+def test_the_last_credit_pays_for_a_call_and_its_copies(api: Api, photo: File) -> None:
+    key = issue(api.env, funds=1)
+    responses = [
+        send(captured.ruby_file(api.server.url, key, sent)) for sent in (photo, photo, portrait())
+    ]
+    assert [response.status_code for response in responses] == [200, 200, 402]
+    assert shown_by("Ruby", responses[-1]) == "Insufficient credits"
 
 
 def test_a_request_whose_client_hung_up_is_charged_once_with_its_retry(

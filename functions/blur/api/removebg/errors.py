@@ -86,7 +86,9 @@ ROWS: Mapping[type[ApiError], Row] = {
     removal_errors.RemovalError: _INVALID_REQUEST,
     removal_errors.MissingSourceError: _bad("No image given", "missing_source"),
     removal_errors.MultipleSourcesError: _bad("Multiple image sources given", "multiple_sources"),
-    removal_errors.InvalidImageUrlError: _bad("Invalid image URL", "invalid_image_url"),
+    removal_errors.InvalidImageUrlError: _bad(
+        "Image URL invalid or not allowed", "invalid_image_url"
+    ),
     removal_errors.FailedImageDownloadError: _bad(
         "Failed to download image", "failed_image_download"
     ),
@@ -101,7 +103,7 @@ ROWS: Mapping[type[ApiError], Row] = {
     removal_errors.InvalidPositionError: _bad("Invalid position", "invalid_position"),
     removal_errors.InvalidBgColorError: _bad("Invalid background color", "invalid_bg_color"),
     removal_errors.InvalidBgImageUrlError: _bad(
-        "Invalid background image URL", "invalid_bg_image_url"
+        "Background image URL invalid or not allowed", "invalid_bg_image_url"
     ),
     removal_errors.FailedBgDownloadError: _bad(
         "Failed to download background image", "failed_bg_download"
