@@ -59,23 +59,30 @@ function descriptionCell(text, schema) {
   return [paragraph(text), make("p", { className: "bounds", textContent: describeBounds(schema) })];
 }
 
+/** The key's header of a route, or nothing for a route without a key. */
+function keyOf(call) {
+  const [name] = Object.keys((call.security ?? description.security)[0] ?? {});
+  return description.components.securitySchemes[name];
+}
+
 function requestHeaders(call) {
   const rows = (call.parameters ?? []).map(({ name, required, description: text, schema }) =>
     [nameCell(name, required), descriptionCell(text, schema)]);
-  if (!call.security) {
-    const [scheme] = Object.values(description.components.securitySchemes);
+  const scheme = keyOf(call);
+  if (scheme) {
     rows.unshift([nameCell(scheme.name, true), descriptionCell(scheme.description, { type: "string" })]);
   }
   return rows.length ? [collapsible("Request headers", false, table(["header", "value"], rows))] : [];
 }
 
-function requestBody(path, { requestBody: body }) {
+function requestBody(path, call) {
+  const { requestBody: body } = call;
   if (!body) return [];
   const kinds = Object.keys(body.content);
   const [{ schema: reference, example }] = Object.values(body.content);
   const schema = resolveRef(reference);
   const rows = Object.entries(schema.properties).map(([name, property]) =>
-    [nameCell(name, schema.required.includes(name)), descriptionCell(property.description, property)]);
+    [nameCell(name, schema.required?.includes(name)), descriptionCell(property.description, property)]);
   const notes = [body.description, schema.description].filter(Boolean).join(" ");
   const isForm = kinds[0] === "multipart/form-data";
   return [
@@ -83,19 +90,19 @@ function requestBody(path, { requestBody: body }) {
       make("p", {}, ...kinds.flatMap((kind, index) => [index ? " or " : "", make("code", { textContent: kind })])),
       ...(notes ? [paragraph(notes)] : []),
       table(["field", "value"], rows)),
-    collapsible("Example request", false, listing(isForm ? multipart(path, example) : JSON.stringify(example, null, 2))),
+    collapsible("Example request", false, listing(isForm ? multipart(path, keyOf(call).name, schema, example) : JSON.stringify(example, null, 2))),
   ];
 }
 
 /** The request as it is sent: one part for each field (RFC 7578). */
-function multipart(path, fields) {
+function multipart(path, keyName, schema, fields) {
   const { host, pathname } = new URL(absoluteUrl(path.slice(1)));
   const head = [
-    `POST ${pathname} HTTP/1.1`, `Host: ${host}`, "ApiKey: YOUR_API_KEY",
+    `POST ${pathname} HTTP/1.1`, `Host: ${host}`, `${keyName}: YOUR_API_KEY`,
     `Content-Type: multipart/form-data; boundary=${BOUNDARY}`, "",
   ];
   const parts = Object.entries(fields).flatMap(([name, value]) => {
-    const isFile = name === "image";
+    const isFile = schema.properties[name].format === "binary";
     const disposition = `Content-Disposition: form-data; name="${name}"`;
     return isFile
       ? [`--${BOUNDARY}`, `${disposition}; filename="${value}"`, "Content-Type: image/jpeg", "", `(the bytes of ${value})`]
@@ -106,7 +113,22 @@ function multipart(path, fields) {
 
 function errorCodes(response) {
   const [, own] = response.content?.["application/json"]?.schema.allOf ?? [];
-  return own?.properties.error.properties.code.oneOf ?? [];
+  return own?.properties.error?.properties.code.oneOf ?? [];
+}
+
+/** The codes of an error on remove.bg's paths, whose format is another one. */
+function removebgCodes(response) {
+  const [, own] = response.content?.["application/json"]?.schema.allOf ?? [];
+  return own?.properties.errors?.items.properties.code.oneOf ?? [];
+}
+
+/** The codes of an error: with a link to their meaning, or on remove.bg's paths with their meaning. */
+function codeCells(response) {
+  const links = errorCodes(response).flatMap(({ const: code }) =>
+    [make("a", { href: `#error-${code}` }, make("code", { textContent: code })), " "]);
+  const texts = removebgCodes(response).map(({ const: code, description: text }) =>
+    make("p", {}, make("code", { textContent: code }), ": ", ...prose(text)));
+  return [...links, ...texts];
 }
 
 function responseSections(call) {
@@ -118,8 +140,7 @@ function responseSections(call) {
     return [[status], [paragraph(response.description), make("p", { className: "bounds", textContent: kinds })]];
   });
   const example = good.map(([, { content }]) => resolveRef(content?.["application/json"]?.schema)?.example).find(Boolean);
-  const errors = bad.map(([status, response]) => [[status], errorCodes(response).flatMap(({ const: code }) =>
-    [make("a", { href: `#error-${code}` }, make("code", { textContent: code })), " "])]);
+  const errors = bad.map(([status, response]) => [[status], codeCells(response)]);
   return [
     collapsible("Response", true, table(["status", "meaning"], rows),
       ...(example ? [make("p", { textContent: "Example of the JSON:" }), listing(JSON.stringify(example, null, 2))] : [])),
@@ -130,6 +151,8 @@ function responseSections(call) {
 
 /** The JSON of one of the route's errors. */
 function errorExample([, response]) {
+  const removebg = resolveRef(response.content["application/json"].schema.allOf[0]).example;
+  if (removebg.errors) return JSON.stringify(removebg, null, 2);
   const [{ const: code, description: text }] = errorCodes(response);
   const message = text.replaceAll("`", "").replace(/^./, (letter) => letter.toUpperCase());
   return JSON.stringify({ error: { code, message: `${message}.`, request_id: "req_7c9e…" } }, null, 2);
@@ -150,7 +173,7 @@ function callSection(path, verb, call) {
   const method = make("span", { className: "method", textContent: verb.toUpperCase() });
   const route = make("p", { className: "route" }, method, make("code", { textContent: path }));
   const body = call.requestBody && Object.entries(call.requestBody.content)[0];
-  const form = tryForm({ path, verb, call, body: body && { kind: body[0], schema: resolveRef(body[1].schema) } });
+  const form = tryForm({ path, verb, call, keyName: keyOf(call)?.name, body: body && { kind: body[0], schema: resolveRef(body[1].schema) } });
   return make("section", { className: "part", id: call.operationId },
     make("h2", { textContent: call.summary }), route, paragraph(call.description ?? ""),
     ...requestHeaders(call), ...requestBody(path, call), ...responseSections(call), form);

@@ -8,17 +8,22 @@ const SHOWN_HEADERS = [
   "idempotent-replayed", "server-timing",
 ];
 
+const COSTS = {
+  blur: "a result costs a credit",
+  removebg: "a preview costs a quarter of a credit, and a larger result a credit",
+};
+
 /** Return the form of a route: its headers, its fields, and the area for the response. */
-export function tryForm({ path, verb, call, body }) {
+export function tryForm({ path, verb, call, keyName, body }) {
   const form = make("form", { className: "try" });
   const headers = [];
-  if (!call.security) headers.push(field(path, "ApiKey", { kind: "password", value: currentKey() ?? "", isRequired: true }));
+  if (keyName) headers.push(field(path, keyName, { kind: "password", value: currentKey() ?? "", isRequired: true }));
   for (const { name } of call.parameters ?? []) headers.push(field(path, name, {}));
   const fields = Object.entries(body?.schema.properties ?? {})
-    .map(([name, schema]) => field(path, name, { schema, isRequired: body.schema.required.includes(name) }));
+    .map(([name, schema]) => field(path, name, { schema, isRequired: body.schema.required?.includes(name) }));
   const output = make("div", { className: "response", ariaLive: "polite" });
   const button = make("button", { type: "submit", className: "button", textContent: "Send" });
-  const note = call.operationId === "blur" ? [make("p", { className: "note", textContent: "This is a real call: with a live key, a result costs a credit." })] : [];
+  const note = COSTS[call.operationId] ? [make("p", { className: "note", textContent: `This is a real call: with a live key, ${COSTS[call.operationId]}.` })] : [];
   form.append(...headers.map(({ row }) => row), ...fields.map(({ row }) => row), button, ...note, output);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -68,6 +73,7 @@ async function send(verb, path, headers, fields, kind) {
 
 async function showBody(blob) {
   if (blob.type.startsWith("image/")) return make("img", { src: URL.createObjectURL(blob), alt: "The result" });
+  if (blob.type === "application/zip") return pre("A ZIP archive with color.jpg and alpha.png.");
   const text = await blob.text();
   try {
     return pre(JSON.stringify(JSON.parse(text), null, 2));

@@ -28,6 +28,8 @@ def test_the_reference_shows_every_call_field_and_code(
         assert {"post", "get"} & set(methods)
     for name in described()["components"]["schemas"]["BlurForm"]["properties"]:
         assert name in text
+    for name in described()["components"]["schemas"]["RemovalForm"]["properties"]:
+        assert name in text
     for code in ("invalid_quality", "no_subject", "idempotency_conflict", "upload_not_found"):
         assert code in text
     assert not visit.errors
@@ -69,9 +71,14 @@ def test_each_route_shows_its_error_envelope(context: BrowserContext, served: Ap
             section.locator("summary:text-is('Errors')").click()
             [shown] = [
                 text for text in section.locator("details[open] pre").all_inner_texts()
-                if '"error"' in text
+                if '"error' in text
             ]  # fmt: skip
-            assert set(json.loads(shown)["error"]) == {"code", "message", "request_id"}
+            document = json.loads(shown)
+            if "errors" in document:
+                [entry] = document["errors"]
+                assert set(entry) == {"title", "code", "detail"}
+            else:
+                assert set(document["error"]) == {"code", "message", "request_id"}
 
 
 def test_the_multipart_example_is_multipart(context: BrowserContext, served: Api) -> None:
