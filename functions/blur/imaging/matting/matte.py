@@ -11,7 +11,7 @@ from blur.errors import NoSubjectError
 from blur.imaging.compositing.composite import composite
 from blur.imaging.matting.people import combine, has_person, keep_people
 from blur.imaging.matting.refine import refine
-from blur.imaging.matting.undecided import find_wide_undecided, resolve_undecided
+from blur.imaging.matting.undecided import find_wide_undecided, remove_faint, resolve_undecided
 from blur.imaging.resample import upscale
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def predict_maps(
         raw = np.maximum(raw, predict_mirrored(model, photo))
     saliency = stretch_f32(raw)
     if people is None:
-        return SubjectMaps(resolve_undecided(saliency), None)
+        return SubjectMaps(remove_faint(resolve_undecided(saliency)), None)
     shape = saliency.shape[0], saliency.shape[1]
 
     def resized(raw_people: NDArray[np.float32]) -> AlphaF32:
@@ -117,7 +117,7 @@ def predict_maps(
 
     shown = resized(people.predict(photo))
     subject = combine(saliency, shown, lambda: resized(predict_mirrored(people, photo)))
-    return SubjectMaps(subject, shown)
+    return SubjectMaps(remove_faint(subject), shown)
 
 
 def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None) -> AlphaF32:
@@ -133,7 +133,7 @@ def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None
     if not has_person(raw):
         message = "No person was found in the image. Send one that shows a person, or subject=auto."
         raise NoSubjectError(message)
-    return resolve_undecided(keep_people(raw))
+    return remove_faint(resolve_undecided(keep_people(raw)))
 
 
 def predict_mirrored(model: Predictor, photo: RgbU8) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """Resolve wide half-transparent regions: hair and blurred edges are narrow, ghosts are not.
 
 A network that hesitates leaves whole persons or objects half transparent. Where a region of
-undecided pixels is wider than an edge, all of it becomes opaque or transparent.
+undecided pixels is wider than an edge, all of it becomes opaque or transparent. A faint region far
+from everything opaque is removed, such as an arm that the network almost misses.
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ EDGE = 1 / 40
 """Radius of the largest disc that fits into an edge, as a share of the longer side. The widest fur
 in four photos of AM-2k has 0.022."""
 HALF = 0.5
+VISIBLE = 0.02
+"""A pixel with a lower alpha is not visible."""
+FAINT = 0.3
+"""The greatest mean of a faint region."""
+LOOSE, FAR = 0.03, 0.06
+"""Distances from opaque pixels, as shares of the longer side. Hair and soft edges reach to `LOOSE`.
+A faint region beyond it is removed if it reaches farther than `FAR`. On 145 photos of people and
+100 of ECSSD this reduced the error of 141 and increased that of 22."""
 SLOPE = 0.22
 """Least standard deviation of a region that is a slope from opaque to transparent, such as the edge
 of a subject that is out of focus. It is 0.23 for an even slope, and less for a ghost."""
@@ -66,6 +75,27 @@ def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF
     resolved = alpha.copy()
     resolved[wide] = _decide(votes, regions)
     return resolved
+
+
+def remove_faint(alpha: AlphaF32) -> AlphaF32:
+    """Return the map without the faint regions that are far from everything opaque.
+
+    A map without opaque pixels is not changed.
+    """
+    opaque = alpha >= OPAQUE
+    if not opaque.any():
+        return alpha
+    distance = _distance(~opaque) / max(alpha.shape)
+    loose = (alpha > VISIBLE) & (distance > LOOSE)
+    count, labels = cv2.connectedComponents(loose.astype(np.uint8))
+    regions = labels[loose]
+    farthest = np.zeros(count, np.float32)
+    np.maximum.at(farthest, regions, distance[loose])
+    means = np.bincount(regions, alpha[loose], count) / np.maximum(
+        np.bincount(regions, minlength=count), 1
+    )
+    is_removed = (farthest > FAR) & (means < FAINT)
+    return np.where(is_removed[labels], np.float32(0), alpha)
 
 
 def _decide(votes: NDArray[np.float32], regions: NDArray[np.int32]) -> Mask:

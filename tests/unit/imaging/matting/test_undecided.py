@@ -8,7 +8,12 @@ import pytest
 from tests.unit.imaging.pictures import astronaut, disc, flat, noise
 
 from blur.imaging.matting.matte import find_matte
-from blur.imaging.matting.undecided import find_wide_undecided, resolve_undecided
+from blur.imaging.matting.undecided import (
+    EDGE,
+    find_wide_undecided,
+    remove_faint,
+    resolve_undecided,
+)
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
@@ -80,3 +85,44 @@ def test_ghosts_are_counted() -> None:
     ghosts = np.zeros((200, 300), np.uint8)
     ghosts[50:90, 50:90], ghosts[120:160, 200:260], ghosts[20:24, :] = 128, 60, 128
     assert count_ghosts(ghosts) == 2
+
+
+def with_arm(strength: float, *, gap_px: int = 0) -> AlphaF32:
+    """Return a person with one narrow raised arm that the network sees with this probability."""
+    raw = np.zeros((320, 320), np.float32)
+    raw[120:, 100:200] = 1
+    arm = raw.copy()
+    cv2.line(arm, (205 + gap_px, 130), (290, 20), strength, 10)
+    arm[raw > 0] = 1
+    return arm
+
+
+@pytest.mark.parametrize("gap_px", [0, 20])
+def test_a_faint_narrow_arm_is_removed(gap_px: int) -> None:
+    assert 2 * EDGE * 320 > 10  # too narrow for a wide region
+    faint = remove_faint(with_arm(0.2, gap_px=gap_px))
+    assert faint[:100].max() == 0
+    np.testing.assert_array_equal(faint[120:, 100:200], 1)
+
+
+@pytest.mark.parametrize("strength", [0.5, 0.8, 1])
+def test_a_visible_arm_stays(strength: float) -> None:
+    arm = with_arm(strength)
+    np.testing.assert_array_equal(remove_faint(arm), arm)
+
+
+def test_hair_and_soft_edges_stay() -> None:
+    soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
+    np.testing.assert_array_equal(remove_faint(soft), soft)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.2, 0.5, 1])
+def test_a_uniform_map_stays(alpha: float) -> None:
+    uniform = np.full((64, 48), alpha, np.float32)
+    np.testing.assert_array_equal(remove_faint(uniform), uniform)
+
+
+def test_the_matte_has_no_faint_arm() -> None:
+    photo = noise(320, 320)
+    matte = find_matte(Map(with_arm(0.2)), photo)
+    assert matte[:90].max() == 0
