@@ -211,7 +211,7 @@ function statusOf(name) {
 const GUIDE_BLOCKS = {
   text: ({ text }) => paragraph(text),
   heading: ({ text }) => make("h3", { textContent: text }),
-  code: ({ text }) => listing(text.replaceAll("$URL", absoluteUrl("./").replace(/\/$/, ""))),
+  code: ({ text }) => listing(text.replaceAll(/\$URL|\w+:\/\/api\.example\.com/g, absoluteUrl("./").replace(/\/$/, ""))),
   list: ({ items }) => make("ul", {}, ...items.map((item) => make("li", {}, ...prose(item)))),
   table: ({ titles, rows }) => table(titles, rows.map((cells) => cells.map(prose))),
 };

@@ -126,6 +126,9 @@ def test_the_form_sends_a_real_call_and_shows_its_response(
 def test_the_section_in_the_address_is_opened(context: BrowserContext, served: Api) -> None:
     visit = opened(context, served, "#migrating-from-removebg")
     assert "image_file_b64" in visit.page.inner_text("#migrating-from-removebg")
+    code = "".join(visit.page.locator("#migrating-from-removebg pre").all_inner_texts())
+    assert f'API_ENDPOINT = "{served.server.url}/v1.0/removebg"' in code
+    assert "example.com" not in code
     visit.page.evaluate("location.hash = 'error-no_subject'")
     visit.page.wait_for_selector("#error-no_subject[open]")
 
