@@ -26,8 +26,13 @@ def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
     Alpha 255 gives exactly the foreground's pixel, alpha 0 exactly the background's
     (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
     """
-    weights = to_alpha_f32(alpha)
-    blended: RgbU8 = cv2.blendLinear(foreground, background, weights, 1 - weights)
+    blended = np.empty_like(foreground)
+
+    def blend_rows(rows: slice) -> None:
+        weights = to_alpha_f32(alpha[rows])
+        blended[rows] = cv2.blendLinear(foreground[rows], background[rows], weights, 1 - weights)
+
+    for_each_strip(alpha.shape, blend_rows)
     return blended
 
 
