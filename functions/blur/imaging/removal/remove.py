@@ -15,6 +15,7 @@ from blur.imaging.removal.layout import frame_subject, keeps_frame, whole
 from blur.imaging.removal.options import SIZES
 from blur.imaging.removal.output import Result, encode_result, guess_output, largest
 from blur.imaging.removal.render import cut_out, find_bounds
+from blur.imaging.removal.specks import remove_specks
 from blur.imaging.removal.subject_type import SubjectType, find_subject_type
 from blur.imaging.resample import downscale
 from blur.imaging.watermark import add_watermark
@@ -91,6 +92,7 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
     shape = photo.pixels.shape[0], photo.pixels.shape[1]
     box = None if options.roi is None else options.roi.to_box(shape)
     found = decompose(photo.pixels, photo.alpha, matting, box, on_step)
+    found = replace(found, subject=remove_specks(found.subject))
     on_step("render")
     rendering = _render(found, photo, options, output, max_pixels)
     if options.output == "auto" and output == "jpg" and not rendering.picture.is_opaque:

@@ -1,0 +1,25 @@
+"""Remove faint specks from a matte: a crop must not be as wide as something that nobody sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import AlphaU8
+
+VISIBLE = 128
+"""Each part of the subject reaches at least this alpha somewhere."""
+
+
+def remove_specks(matte: AlphaU8) -> AlphaU8:
+    """Return the matte, (H, W), without the connected regions that are faint everywhere.
+
+    If all regions are, the matte does not change.
+    """
+    _, regions = cv2.connectedComponents((matte > 0).view(np.uint8))
+    is_part = np.zeros(int(regions.max()) + 1, np.bool_)
+    is_part[regions[matte >= VISIBLE]] = True
+    return np.where(is_part[regions], matte, np.uint8(0)) if is_part.any() else matte
