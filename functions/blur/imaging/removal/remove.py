@@ -91,6 +91,7 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
     photo = _decode(data, options, largest(output, options.max_megapixels), matting, max_pixels)
     shape = photo.pixels.shape[0], photo.pixels.shape[1]
     box = None if options.roi is None else options.roi.to_box(shape)
+    box = None if box is None or box.shape == shape else box
     found = decompose(photo.pixels, photo.alpha, matting, box, on_step)
     found = replace(found, subject=remove_specks(found.subject))
     on_step("render")

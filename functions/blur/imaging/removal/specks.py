@@ -1,4 +1,4 @@
-"""Remove faint specks from a matte: a crop must not be as wide as something that nobody sees."""
+"""Remove faint specks from a matte: an invisible one must not make a crop wider."""
 
 from __future__ import annotations
 
