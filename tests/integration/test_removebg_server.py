@@ -1,0 +1,102 @@
+"""remove.bg's routes on a real server with two workers: copies, lost connections, large files."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from requests_toolbelt import MultipartEncoder
+from tests.integration.running import environment, running
+from tests.integration.test_charging import reset
+from tests.integration.test_workers import PATIENCE_S, balance, funded, jpeg, until
+
+from blur.api.removebg.sources import MAX_FILE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.running import Running
+
+COPIES = 6
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("served")
+    with running(folder, environment(folder, model_dir), "--workers", "2") as started:
+        yield started
+
+
+@pytest.fixture
+def key(server: Running, model_dir: Path) -> str:
+    return funded(server.out.parent, model_dir, 10)
+
+
+def post(server: Running, key: str, photo: bytes, **fields: str) -> requests.Response:
+    return requests.post(
+        f"{server.url}/v1.0/removebg",
+        headers={"X-Api-Key": key},
+        files={"image_file": ("photo.jpg", photo)},
+        data=fields,
+        timeout=PATIENCE_S,
+    )
+
+
+def test_copies_at_once_all_get_the_picture_and_one_is_charged(server: Running, key: str) -> None:
+    photo = jpeg(1500, 1500)
+    with ThreadPoolExecutor(COPIES) as pool:
+        responses = list(pool.map(lambda _: post(server, key, photo, size="auto"), range(COPIES)))
+    assert [response.status_code for response in responses] == [200] * COPIES
+    assert len({response.content for response in responses}) == 1
+    charges = sorted(response.headers["X-Credits-Charged"] for response in responses)
+    assert charges == ["0"] * (COPIES - 1) + ["1"]
+    replayed = [r for r in responses if r.headers.get("Idempotent-Replayed") == "true"]
+    assert len(replayed) == COPIES - 1
+    assert balance(server, key) == (9, 0)
+
+
+def test_a_lost_connection_and_its_retry_are_one_charge(server: Running, key: str) -> None:
+    photo = jpeg(4000, 4000)
+    encoder = MultipartEncoder({"size": "auto", "image_file": ("photo.jpg", photo)})
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    headers = {"X-Api-Key": key, "Content-Type": encoder.content_type}
+    connection.request("POST", "/v1.0/removebg", encoder.read(), headers)
+    until(lambda: balance(server, key) == (9, 1))
+    assert connection.sock is not None
+    reset(connection.sock)
+    retried = post(server, key, photo, size="auto")
+    assert retried.status_code == 200
+    until(lambda: balance(server, key)[1] == 0)
+    assert balance(server, key) == (9, 0)
+
+
+def test_a_file_of_22_megabytes_is_accepted_in_every_body(server: Running, key: str) -> None:
+    photo = jpeg(64, 64)
+    largest = photo + bytes(MAX_FILE_BYTES - len(photo))  # decoders ignore bytes after the end
+    url, headers = f"{server.url}/v1.0/removebg", {"X-Api-Key": key}
+    fields = {"image_file_b64": base64.b64encode(largest).decode(), "crop": "true"}
+    pictures = [
+        post(server, key, largest, crop="true"),
+        requests.post(url, headers=headers, json=fields, timeout=PATIENCE_S),
+        requests.post(url, headers=headers, data=fields, timeout=PATIENCE_S),
+    ]
+    assert [picture.status_code for picture in pictures] == [200] * 3
+    assert len({picture.content for picture in pictures}) == 1
+    assert balance(server, key) == (9.75, 0)
+
+
+def test_a_larger_file_or_body_is_an_error_in_remove_bgs_format(server: Running, key: str) -> None:
+    responses = [
+        post(server, key, bytes(MAX_FILE_BYTES + 1)),
+        post(server, key, bytes(32_000_000)),
+    ]
+    for response in responses:
+        assert response.status_code == 400
+        assert json.loads(response.content)["errors"][0]["code"] == "file_too_large"
+    assert balance(server, key) == (10, 0)
