@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from bgblur.serving.proxy import InvocationContext
 from blur.api.removebg.paths import ACCOUNT_PATH, REMOVEBG_PATH
 from blur.api.removebg.responses import max_image_bytes
 from blur.app import build_app
+from blur.credits import QUARTER
 from blur.imaging.removal.options import SIZES
 
 from .conftest import FUNDS, ApiResponse, balance_of
@@ -366,18 +368,28 @@ def test_an_idempotency_key_counts_instead_of_the_content(call: Call) -> None:
     assert error_of(keyed("not valid"))["code"] == "invalid_idempotency_key"
 
 
+def test_a_photo_of_people_on_the_other_route_can_have_its_own_price(
+    settings: Settings, store: SqliteAccountStore, clock: Clock
+) -> None:
+    logger = Logger(service="people", stream=io.StringIO())
+    own = replace(settings, price_person=QUARTER)
+    handler = build_app(own, clock=clock, logger=logger)
+
+    def charge(**fields: Any) -> str:  # noqa: ANN401 - the fields of `make.blur`
+        response = ApiResponse(handler(make.blur(**fields), InvocationContext()))
+        return response.headers["x-credits-charged"] if response.status == 200 else "none"
+
+    assert charge(subject="person") == "0.25"
+    assert charge() == "1"
+    assert charge(subject="person", radius="51") == "none"
+    assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1.25, 0)
+
+
 def test_a_result_too_large_for_lambda_is_an_error_that_names_the_alternatives(
     settings: Settings, store: SqliteAccountStore, clock: Clock
 ) -> None:
     del store
-    small = type(settings)(
-        **{
-            name: getattr(settings, name)
-            for name in settings.__dataclass_fields__
-            if name != "max_response_bytes"
-        },
-        max_response_bytes=8_000,
-    )
+    small = replace(settings, max_response_bytes=8_000)
     logger = Logger(service="small", stream=io.StringIO())
     for on_lambda, status in ((True, 400), (False, 200)):
         handler = build_app(small, clock=clock, logger=logger, on_lambda=on_lambda)

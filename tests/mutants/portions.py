@@ -51,10 +51,18 @@ PORTIONS = {
     ),
     "service": Portion(
         "Mutants of the use case and its deadline",
-        ("blur/service.py", "blur/timing.py"),
-        ("tests/unit/test_timing.py", "tests/unit/test_service.py"),
+        ("blur/service.py", "blur/forms.py", "blur/image_requests.py", "blur/timing.py"),
+        (
+            "tests/unit/test_timing.py",
+            "tests/unit/test_service.py",
+            "tests/unit/test_forms.py",
+            "tests/integration/accounts/test_repeats.py",
+        ),
+        "not dynamodb",
     ),
-    "api": Portion("Mutants of the HTTP edge", ("blur/api/*.py",), ("tests/unit/api",)),
+    "api": Portion(
+        "Mutants of the HTTP edge", ("blur/api/*.py", "blur/api/removebg/*.py"), ("tests/unit/api",)
+    ),
     "dynamo": Portion(
         "Mutants of the DynamoDB store",
         ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),

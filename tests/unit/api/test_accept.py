@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blur.api.accept import preferred_format
+from blur.api.accept import accepts_explicitly, preferred_format, prefers_json
 from blur.imaging.encode.encoder import OUTPUT_FORMATS
 
 
@@ -52,3 +52,47 @@ def test_the_preferred_format_is_used(header: str, name: str) -> None:
 @given(st.text())
 def test_every_header_selects_a_format(header: str) -> None:
     assert preferred_format(header) in OUTPUT_FORMATS
+
+
+@pytest.mark.parametrize(
+    ("header", "is_json"),
+    [
+        ("application/json", True),
+        ("APPLICATION/JSON; charset=utf-8", True),
+        ("application/json, text/plain", True),
+        ("application/*", True),
+        ("application/json, image/*;q=0.5", True),
+        ("application/json, */*;q=0.9", True),
+        ("", False),
+        ("*/*", False),
+        ("application/json, text/plain, */*", False),
+        ("application/json, image/png", False),
+        ("application/json;q=0.5, image/*", False),
+        ("application/json;q=0", False),
+        ("text/html", False),
+    ],
+)
+def test_json_is_preferred_only_if_it_is_accepted_more_than_images(
+    header: str, *, is_json: bool
+) -> None:
+    assert prefers_json(header) is is_json
+
+
+@pytest.mark.parametrize(
+    ("header", "content_type", "is_accepted"),
+    [
+        ("image/webp", "image/webp", True),
+        ("image/*", "image/webp", True),
+        ("application/zip;q=0.1", "application/zip", True),
+        ("application/*, */*", "application/zip", True),
+        ("*/*", "image/webp", False),
+        ("", "image/webp", False),
+        ("image/png, */*", "image/webp", False),
+        ("image/webp;q=0, image/*", "image/webp", False),
+        ("image/*", "application/zip", False),
+    ],
+)
+def test_a_type_is_accepted_explicitly_if_the_header_names_it_or_its_family(
+    header: str, content_type: str, *, is_accepted: bool
+) -> None:
+    assert accepts_explicitly(header, content_type) is is_accepted

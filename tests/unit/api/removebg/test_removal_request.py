@@ -1,0 +1,77 @@
+"""The request of remove.bg's route as a form."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from blur.api.removebg.removal_request import Limits, RemovalCall, parse_removal_request
+from blur.api.request import HttpRequest
+from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError
+from blur.image_requests import RemovalRequest
+from blur.imaging.removal.options import RemovalOptions
+
+URL = "https://example.com/photo.jpg"
+LIMITS = Limits(max_body_bytes=1_000, max_image_bytes=77, fetch=str.encode)
+
+
+def parse(
+    limits: Limits = LIMITS,
+    headers: dict[str, str] | None = None,
+    **fields: Any,  # noqa: ANN401 - any JSON
+) -> RemovalCall:
+    body = json.dumps({"image_url": URL, **fields})
+    sent = {"content-type": "application/json", **(headers or {})}
+    request = HttpRequest("POST", "/", sent, "req_1", body, False, 1, "/")  # noqa: FBT003
+    return parse_removal_request(request, limits)
+
+
+def test_a_request_has_photo_background_options_and_limits() -> None:
+    call = parse(bg_image_url=f"{URL}?b", size="hd", format="zip", crop=True)
+    request = call.form.load()
+    assert isinstance(request, RemovalRequest)
+    assert (request.image, request.options.background) == (URL.encode(), f"{URL}?b".encode())
+    assert (request.options.max_megapixels, request.options.output) == (4, "zip")
+    assert request.options.crop
+    assert request.max_bytes == 77
+
+
+def test_without_parameters_it_is_a_preview_without_a_limit() -> None:
+    call = parse(Limits(max_body_bytes=1_000, fetch=str.encode))
+    assert call.form.is_preview
+    assert call.form.options == RemovalOptions()
+    assert call.form.max_bytes is None
+    assert (call.wants_json, call.has_type) == (False, True)
+
+
+def test_a_larger_size_is_not_a_preview() -> None:
+    assert not parse(size="medium").form.is_preview
+
+
+def test_accept_decides_between_image_and_json_and_names_other_types() -> None:
+    assert parse(headers={"accept": "application/json"}).wants_json
+    accepts = parse(headers={"accept": "image/webp"}).form.accepts
+    assert accepts("image/webp")
+    assert not accepts("application/zip")
+
+
+def test_a_type_level_of_none_hides_the_type() -> None:
+    assert not parse(type_level="none").has_type
+    assert parse(type_level="latest").has_type
+
+
+def test_a_body_over_the_limit_is_rejected_also_before_it_is_read() -> None:
+    size = len(json.dumps({"image_url": URL}))
+    assert parse(Limits(max_body_bytes=size, fetch=str.encode))
+    with pytest.raises(ImageTooLargeError):
+        parse(Limits(max_body_bytes=size - 1, fetch=str.encode))
+    with pytest.raises(ImageTooLargeError):
+        parse(headers={"content-length": "1001"})
+
+
+def test_an_idempotency_key_is_checked() -> None:
+    assert parse(headers={"idempotency-key": "once"})
+    with pytest.raises(InvalidIdempotencyKeyError):
+        parse(headers={"idempotency-key": "not valid"})
