@@ -16,9 +16,8 @@ from blur.accounts.model import Account, AccountView, Instant, KeyKind, KeyRecor
 from blur.api import response
 from blur.api.removebg.removal_request import RemovalCall
 from blur.api.removebg.responses import account_document, max_image_bytes, removal_response
-from blur.api.removebg.sources import Source
 from blur.credits import QUARTER, ZERO, Credits, whole
-from blur.forms import RemovalForm
+from blur.forms import RemovalForm, Source
 from blur.imaging.encode.encoder import EncodedImage
 from blur.imaging.removal.options import RemovalOptions
 from blur.imaging.removal.remove import Foreground, RemovedBackground
@@ -76,7 +75,7 @@ def test_an_image_has_all_headers_of_remove_bg_and_ours() -> None:
 def test_json_has_the_image_and_the_foreground() -> None:
     sent = removal_response(RESULT, replace(CALL, wants_json=True), "req_1", NOW)
     assert sent.content_type == "application/json"
-    assert json.loads(sent.body) == {
+    assert json.loads(sent.body or "") == {
         "data": {
             "result_b64": base64.b64encode(b"bytes").decode(),
             "foreground_top": 1,
