@@ -180,9 +180,10 @@ def _decode(
 
     photo = decode(data, max_pixels=max_pixels, reduction=reduction)
     rest = reduction(photo.full_shape) // photo.reduction
-    if rest == 1:
+    if rest <= 1:
         return photo
     pixels, alpha = photo.pixels, photo.alpha
     if alpha is not None:
         pixels, alpha = fill_transparent(pixels, alpha), downscale(alpha, rest)
-    return replace(photo, pixels=downscale(pixels, rest), alpha=alpha)
+    reduced = downscale(pixels, rest)
+    return replace(photo, pixels=reduced, alpha=alpha, reduction=rest * photo.reduction)

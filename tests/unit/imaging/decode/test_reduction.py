@@ -1,0 +1,84 @@
+"""Decoding JPEG to a smaller size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.ExifTags import Base
+from tests.unit.imaging.pictures import astronaut, difference, noise, saved
+
+from blur.errors import ImageTooLargeError, InvalidImageError
+from blur.imaging.decode.decoder import Photo, decode
+
+LIMIT = 1_000_000
+
+
+def reduced(data: bytes, factor: int) -> Photo:
+    return decode(data, max_pixels=LIMIT, reduction=lambda _: factor)
+
+
+def jpeg(height: int = 301, width: int = 403, **options: object) -> bytes:
+    return saved(Image.fromarray(astronaut(height, width)), "JPEG", quality=95, **options)
+
+
+@pytest.mark.parametrize(("factor", "used"), [(1, 1), (2, 2), (4, 4), (8, 8), (16, 8)])
+def test_a_jpeg_is_smaller_by_a_power_of_two_up_to_8(factor: int, used: int) -> None:
+    photo = reduced(jpeg(), factor)
+    assert photo.pixels.shape == (-(-301 // used), -(-403 // used), 3)
+    assert (photo.reduction, photo.full_shape) == (used, (301, 403))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:4:4"}])
+def test_the_smaller_image_is_the_full_one_made_smaller(options: dict[str, object]) -> None:
+    photo = reduced(jpeg(400, 480, **options), 4)
+    full = decode(jpeg(400, 480, **options), max_pixels=LIMIT).pixels
+    expected = cv2.resize(full, (120, 100), interpolation=cv2.INTER_AREA)
+    assert difference(photo.pixels, expected).mean() < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_jpeg_has_its_upright_size(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    photo = reduced(jpeg(exif=exif), 2)
+    full = decode(jpeg(exif=exif), max_pixels=LIMIT)
+    assert photo.full_shape == full.full_shape == full.pixels.shape[:2]
+    assert photo.pixels.shape == (-(-full.pixels.shape[0] // 2), -(-full.pixels.shape[1] // 2), 3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(Image.fromarray(noise(60, 80)), "PNG"),
+        saved(Image.fromarray(noise(60, 80)), "WEBP"),
+        saved(Image.fromarray(noise(60, 80)).convert("L"), "JPEG"),
+        saved(Image.fromarray(noise(60, 80)).convert("CMYK"), "JPEG"),
+    ],
+)
+def test_other_files_are_decoded_in_full(data: bytes) -> None:
+    photo = reduced(data, 4)
+    assert photo.pixels.shape == (60, 80, 3)
+    assert (photo.reduction, photo.full_shape) == (1, (60, 80))
+
+
+def test_a_jpeg_with_bad_data_is_read_as_in_full_size() -> None:
+    damaged = bytearray(jpeg())
+    damaged[-400:-300] = bytes(100)
+    full, small = decode(bytes(damaged), max_pixels=LIMIT), reduced(bytes(damaged), 4)
+    assert small.full_shape == full.full_shape
+    assert small.reduction == 1
+    assert np.array_equal(small.pixels, full.pixels)
+
+
+@pytest.mark.parametrize("missing", [3, 500])
+def test_a_truncated_jpeg_is_rejected_in_each_size(missing: int) -> None:
+    for factor in (1, 4):
+        with pytest.raises(InvalidImageError, match="truncated"):
+            reduced(jpeg()[:-missing], factor)
+
+
+def test_the_limit_is_that_of_the_full_size() -> None:
+    with pytest.raises(ImageTooLargeError):
+        decode(jpeg(), max_pixels=301 * 403 - 1, reduction=lambda _: 8)
