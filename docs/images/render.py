@@ -2,7 +2,8 @@
 
 `before-after.jpg`: the sample photo before and after. `gallery-*.jpg`: difficult details,
 enlarged: the photo, a plain blur behind rembg's mask, and our result. `depth-*.jpg`: the photo,
-`depth=flat` and `depth=ground`. For the page, `site/` has the sample photo and its bokeh.
+`depth=flat` and `depth=ground`. `removal.jpg`: a photo, and its subject in three frames. For the
+page, `site/` has the sample photo and its bokeh.
 
 The photos are scikit-image's samples: NASA's portrait of Eileen Collins, Stefan van der Walt's cat
 Chelsea, SpaceX's rocket (all public domain), Lav Varshney's man with a camera and Rachel
@@ -31,6 +32,9 @@ from blur.imaging.matting.session import Model, open_model, open_people_model
 from blur.imaging.modes import DEPTHS, blur_background
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
+from blur.imaging.removal.options import Margins, RemovalOptions
+from blur.imaging.removal.remove import remove_background
+from blur.imaging.roi import Length
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
@@ -43,6 +47,9 @@ ZOOM = 3
 GAP_PX = 8
 DEPTH_HEIGHT_PX = 300
 WHITE = 255
+REMOVAL_HEIGHT_PX = 240
+SQUARE_PX = 10
+LEFT, BOTTOM = 0.0, 1.0
 EXAMPLE = BlurOptions(radius_px=8, kernel="bokeh", output="jpeg")
 
 
@@ -95,6 +102,44 @@ def main() -> None:
         save_depths(name, depths_of_photo(model, getattr(data, sample_name)()))
     for name, world in DEPTH_SCENES.items():
         save_depths(name, depths_of_scene(world))
+    draw_removals(model)
+
+
+def draw_removals(model: Model) -> None:
+    """Write a photo, and its subject in three frames."""
+    file, gravel = (png(getattr(data, name)()) for name in ("coffee", "gravel"))
+    margin = Length(10, is_percent=True)
+    options = (
+        RemovalOptions(max_megapixels=25, crop=True, crop_margin=Margins(*[margin] * 4)),
+        RemovalOptions(
+            max_megapixels=25, scale=0.6, position=(LEFT, BOTTOM), colour=(230, 190, 60, 255)
+        ),
+        RemovalOptions(max_megapixels=25, scale=0.9, background=gravel),
+    )
+    people = open_people_model(FOLDER, threads=1)
+    files = [file]
+    for each in options:
+        result = remove_background(file, each, model=model, people=people, max_pixels=1_000_000)
+        files.append(result.image.data)
+    pictures = [over_squares(Image.open(io.BytesIO(each)).convert("RGBA")) for each in files]
+    save("removal", pictures, quality=80)
+
+
+def over_squares(image: Image.Image) -> RgbU8:
+    """Return an image with a height of `REMOVAL_HEIGHT_PX`, over the usual grey squares."""
+    size = (round(image.width * REMOVAL_HEIGHT_PX / image.height), REMOVAL_HEIGHT_PX)
+    small = image.resize(size, Image.Resampling.LANCZOS)
+    rows, columns = np.mgrid[: size[1], : size[0]] // SQUARE_PX
+    grey = np.where((rows + columns) % 2, 204, WHITE).astype(np.uint8)
+    squares = Image.fromarray(grey).convert("RGBA")
+    return np.asarray(Image.alpha_composite(squares, small).convert("RGB"))
+
+
+def png(photo: RgbU8) -> bytes:
+    """Return a photo as a file."""
+    file = io.BytesIO()
+    Image.fromarray(photo).convert("RGB").save(file, "PNG")
+    return file.getvalue()
 
 
 def draw_example(model: Model) -> None:
@@ -107,10 +152,8 @@ def draw_example(model: Model) -> None:
 
 def blurred(model: Model, photo: RgbU8) -> RgbU8:
     """Blur it as the API does."""
-    file = io.BytesIO()
-    Image.fromarray(photo).save(file, "PNG")
     options = BlurOptions(radius_px=RADIUS_PX)
-    result = blur_photo(file.getvalue(), options, model=model, max_pixels=photo.size)
+    result = blur_photo(png(photo), options, model=model, max_pixels=photo.size)
     return np.asarray(Image.open(io.BytesIO(result.image.data)))
 
 
@@ -126,14 +169,11 @@ def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
 
 def depths_of_photo(model: Model, photo: RgbU8) -> list[RgbU8]:
     """Return a photo and its result with each depth."""
-    file = io.BytesIO()
-    Image.fromarray(photo).save(file, "PNG")
+    file = png(photo)
     pictures, people = [photo], open_people_model(FOLDER, threads=1)
     for depth in DEPTHS:
         options = BlurOptions(radius_px=RADIUS_PX, depth=depth)
-        result = blur_photo(
-            file.getvalue(), options, model=model, people=people, max_pixels=photo.size
-        )
+        result = blur_photo(file, options, model=model, people=people, max_pixels=photo.size)
         pictures.append(np.asarray(Image.open(io.BytesIO(result.image.data))))
     return pictures
 
