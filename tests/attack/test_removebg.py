@@ -26,7 +26,16 @@ PLAUSIBLE = st.sampled_from(
         *("50%", "100%", "0%", "1e9%", "NaN", "inf", "999999999px", "0 0 100% 100%", "5% 5%"),
         *("#fff", "#ffffffff", "transparent", "data:,", "data:;base64,", "R0lGODlhAQ==", "=", "%"),
         *("http://127.0.0.1/", "file:///etc/passwd", "https://[::1]", "//evil.example", "http://"),
-        *("\0", "\r\nX: y", "\u2028", "\uff11\uff10%", "٣%", "a" * 100_000, "1 " * 50_000),
+        *(
+            "\0",
+            "\r\nX: y",
+            "\u2028",
+            "\ud800",
+            "\uff11\uff10%",
+            "٣%",
+            "a" * 100_000,
+            "1 " * 50_000,
+        ),
     )
 )
 VALUES = PLAUSIBLE | st.text(max_size=30)

@@ -16,6 +16,7 @@ from tests.integration.fetching.test_fetcher import fetcher
 
 from bgblur.serving.proxy import InvocationContext
 from blur import app
+from blur.api.removebg.paths import REMOVEBG_PATH
 
 from .conftest import FUNDS, ApiResponse, balance_of
 
@@ -104,6 +105,23 @@ def test_a_failed_fetch_is_a_400_that_costs_nothing(
     assert tuple(error_of(answer)["code"] for answer in answers) == codes
     assert {answer.headers["x-credits-charged"] for answer in answers} == {"0"}
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"image_url": "http://\ud800/"}, "invalid_image_url"),
+        ({"image_url": "http://images.example:0/\udc00"}, "invalid_image_url"),
+        ({"bg_image_url": "http://\ud800/", "image_file_b64": "AAAA"}, "invalid_bg_image_url"),
+    ],
+)
+def test_a_url_with_half_of_a_surrogate_pair_is_not_valid(
+    call_fetching: CallFetching, fields: dict[str, str], code: str
+) -> None:
+    event = make.event("POST", REMOVEBG_PATH, key=make.FUNDED, document=fields)
+    with image_host(sends(response(make.jpeg()))) as host:
+        answer = call_fetching(host)(event)
+    assert (answer.status, error_of(answer)["code"]) == (400, code)
 
 
 def test_a_url_is_neither_logged_nor_returned(

@@ -119,7 +119,10 @@ def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON
             return ""
         case bool():
             return str(value).lower()
-        case str() | int() | float():
+        case str():
+            # Half of a surrogate pair cannot be encoded, so it becomes a replacement character too.
+            return value.encode(errors="surrogatepass").decode(errors="replace")
+        case int() | float():
             return str(value)
         case _:
             message = f"The field '{name}' is not a string, a number or a boolean."

@@ -87,6 +87,21 @@ def test_json_booleans_numbers_and_null_are_like_text() -> None:
     assert fields.texts == {"crop": "true", "add_shadow": "false", "type_level": "1"}
 
 
+def test_text_that_is_not_unicode_has_replacement_characters_in_each_type_of_body() -> None:
+    """JSON can have half of a surrogate pair, which no encoding accepts."""
+    in_json = from_json({"image_url": "https://a/\ud800"}).texts["image_url"]
+    assert in_json.encode().decode().strip("\ufffd") == "https://a/"
+    for fields in (
+        multipart([("image_url", b"https://a/\xff")]),
+        read_fields("application/x-www-form-urlencoded", b"image_url=https://a/%FF"),
+    ):
+        assert fields.texts["image_url"] == "https://a/\ufffd"
+    assert (
+        from_json({"image_url": "https://a/\U0001f600"}).texts["image_url"]
+        == "https://a/\U0001f600"
+    )
+
+
 @pytest.mark.parametrize("value", [["0", "0"], {"x": 1}])
 def test_a_json_list_or_object_as_a_parameter_is_rejected_by_name(value: object) -> None:
     with pytest.raises(InvalidRequestError, match="'roi'"):
