@@ -67,11 +67,11 @@ test: check model ## Check the code, then run the unit, contract and integration
 	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
-samples: $(TEST_READY) model ## Run the commands and programs of the documents; installs PHP on Debian, as root
+samples: $(TEST_READY) model ## Run the programs of the documents and clients of remove.bg; installs PHP on Debian
 	@{ $(PHP_WITH_CURL) && command -v curl >/dev/null; } || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends php-cli php-curl curl >/dev/null; } || { \
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
-	@$(BIN)/python -m pytest $(PARALLEL) tests/samples $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) tests/samples tests/clients $(PYTEST)
 
 browser: $(TEST_READY) model ## Test the page in Chromium; installs it on Debian, as root
 	@{ command -v chromium && command -v pngcheck; } >/dev/null || { apt-get -qq update && \

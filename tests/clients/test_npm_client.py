@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.removebg.conftest import ADDRESS, credits_of, node
-from tests.integration.removebg.pictures import is_cut_out, opened
+from tests.clients.conftest import ADDRESS, credits_of, node
+from tests.clients.pictures import is_cut_out, opened
 
 if TYPE_CHECKING:
-    from tests.integration.removebg.captured import File
+    from tests.clients.captured import File
     from tests.integration.storage.conftest import Api
 
 Npm = Callable[..., dict[str, Any]]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.integration.removebg.conftest import ADDRESS, credits_of
-from tests.integration.removebg.pictures import assembled, is_cut_out, opened
+from tests.clients.conftest import ADDRESS, credits_of
+from tests.clients.pictures import assembled, is_cut_out, opened
 
 if TYPE_CHECKING:
-    from tests.integration.removebg.captured import File
+    from tests.clients.captured import File
     from tests.integration.storage.conftest import Api
 
 Ran = subprocess.CompletedProcess[str]

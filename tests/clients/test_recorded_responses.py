@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from tests.integration.removebg import captured
-from tests.integration.removebg.conftest import portrait, send
+from tests.clients import captured
+from tests.clients.conftest import portrait, send
 
 if TYPE_CHECKING:
-    from tests.integration.removebg.captured import File
+    from tests.clients.captured import File
     from tests.integration.storage.conftest import Api
 
 JSON = "application/json"
