@@ -14,7 +14,9 @@ from typing import Any
 import libcst as cst
 from mutmut.mutation import mutators
 
-SQL = re.compile(r"\W*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|PRAGMA|BEGIN|COMMIT|AND)\b")
+SQL = re.compile(
+    r"\W*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|ALTER|DROP|INTEGER|PRAGMA|BEGIN|COMMIT|AND)\b"
+)
 SWAPS = {
     " >= ": " > ",
     " > ": " >= ",

@@ -14,6 +14,7 @@ from tests.integration.accounts.customer import (
     after,
     entry,
     key_record,
+    new_id,
     open_account,
     take_hold,
 )
@@ -42,6 +43,12 @@ def client(dynamodb: DynamoDBLocal) -> Iterator[DynamoDBClient]:
     client = open_client()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module")
+def dynamodb_table(dynamodb: DynamoDBLocal) -> str:
+    """Create a separate table, because these tests leave invalid items in it."""
+    return dynamodb.create_table(new_id("amounts"))
 
 
 @pytest.fixture

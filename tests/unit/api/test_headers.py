@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
-from blur.api.headers import account_headers, server_timing
-from blur.credits import ZERO, Credits, whole
+from blur.accounts.model import Instant
+from blur.api.headers import (
+    account_headers,
+    removebg_headers,
+    response_headers,
+    server_timing,
+)
+from blur.credits import QUARTER, ZERO, Credits, whole
 
 RATE = RateLimitStatus(RateLimit(per_minute=90, burst=20), remaining=7, reset_s=9)
 
@@ -24,6 +30,39 @@ def test_credits_have_decimals_in_headers_only_if_they_are_not_whole() -> None:
     assert headers["X-Credits-Remaining"] == "40.75"
     headers = account_headers(AccountStatus(ZERO, Credits(2), RATE))
     assert (headers["X-Credits-Charged"], headers["X-Credits-Remaining"]) == ("0", "0.5")
+
+
+def test_an_unknown_charge_has_no_header() -> None:
+    headers = account_headers(AccountStatus(None, whole(41), RATE))
+    assert "X-Credits-Charged" not in headers
+    assert headers["X-Credits-Remaining"] == "41"
+
+
+def test_remove_bgs_headers_have_its_rate_limit_and_can_be_read_by_pages() -> None:
+    status, at_us = AccountStatus(QUARTER, whole(41), RATE), Instant(1_800_000_000_000_001)
+    headers = removebg_headers("req_1", status, at_us)
+    exposed = str(headers["Access-Control-Expose-Headers"]).split(", ")
+    assert headers == response_headers("req_1", status) | {
+        "Access-Control-Expose-Headers": ", ".join(exposed),
+        "X-RateLimit-Limit": "20",
+        "X-RateLimit-Remaining": "7",
+        "X-RateLimit-Reset": "1800000010",
+    }
+    assert exposed == [
+        "X-Request-Id",
+        *("X-Credits-Charged", "X-Credits-Remaining", "RateLimit", "RateLimit-Policy"),
+        *("Retry-After", "Idempotent-Replayed", "Server-Timing", "X-Type"),
+        *("X-Width", "X-Height", "X-Max-Width", "X-Max-Height"),
+        *("X-Foreground-Top", "X-Foreground-Left", "X-Foreground-Width", "X-Foreground-Height"),
+        *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    ]
+
+
+def test_remove_bgs_headers_without_an_account_have_no_rate_limit() -> None:
+    headers = removebg_headers("req_1", None, Instant(0))
+    assert not any(name.startswith("X-RateLimit") for name in headers)
+    assert headers["X-Request-Id"] == "req_1"
+    assert "X-Type" in headers["Access-Control-Expose-Headers"]
 
 
 def test_durations_are_written_as_server_timing() -> None:
