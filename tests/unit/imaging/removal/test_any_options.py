@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from blur.imaging.arrays import RgbU8
 
+pillow_heif.register_heif_opener()  # to write HEIC
 EXAMPLES = 40
 """For each file: a thousand calls in all."""
 
@@ -105,6 +107,7 @@ FILES: dict[str, bytes] = {
     "tiff": rgb(30, 40, "TIFF"),
     "bmp": rgb(30, 40, "BMP"),
     "avif": rgb(30, 40, "AVIF", icc_profile=SRGB),
+    "heic": rgb(30, 40, "HEIF"),
     "broken": rgb(30, 40)[:-30],
 }
 
