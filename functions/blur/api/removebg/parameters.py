@@ -203,7 +203,10 @@ def _colour(text: str | None) -> Rgba | None:
     if text is None:
         return None
     name = text.lower()
-    digits = _HEX.fullmatch(name) or _HEX.fullmatch(str(ImageColor.colormap.get(name, "")))
+    if name in ImageColor.colormap:
+        red, green, blue = ImageColor.getrgb(name)[:3]
+        return red, green, blue, int(_OPAQUE, 16)
+    digits = _HEX.fullmatch(name)
     if digits is None:
         expected = "a colour name, or 3, 4, 6 or 8 hexadecimal digits"
         raise _invalid(InvalidBgColorError, "bg_color", expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from blur.api.removebg.body import Fields
 from blur.api.removebg.parameters import is_preview, parse_options, parse_type_level
@@ -144,6 +145,13 @@ def test_other_positions_are_rejected(text: str) -> None:
 )
 def test_a_background_colour_is_hexadecimal_or_a_name(text: str, colour: tuple[int, ...]) -> None:
     assert options(bg_color=text).colour == colour
+
+
+def test_a_colour_name_works_again_after_pillow_used_it() -> None:
+    """Pillow replaces the text in its table by the colour when it draws with it."""
+    Image.new("RGB", (1, 1), "teal")
+    for _ in range(2):
+        assert options(bg_color="teal").colour == (0, 128, 128, 255)
 
 
 @pytest.mark.parametrize(
