@@ -1,7 +1,7 @@
 """Amounts of credits: inside the program, an amount is a whole number of quarters of a credit.
 
 A price can be a quarter of a credit, and sums of whole numbers are exact. People and clients read
-and write credits, with decimals only if the number is not whole: `0.25`, `3`. This module alone
+and write credits, with decimals only if the number is not whole: `0.25`, `3`. Only this module
 converts between the two: for headers, JSON, settings, commands, messages and items of DynamoDB.
 """
 

@@ -1,4 +1,4 @@
-"""The parsed forms of paid requests: they have their price before their image is loaded."""
+"""The parsed forms of paid requests: their price is known before their image is loaded."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class PaidForm(Protocol[Output]):
         ...
 
     def derived_key(self, remember_us: int) -> IdempotencyKey | None:
-        """Return the key for repeated calls without an `Idempotency-Key`, if there is one."""
+        """Return the key that recognises copies without an `Idempotency-Key`, if there is one."""
         ...
 
     def load(self) -> ImageRequest[Output]:
@@ -89,7 +89,7 @@ class BlurForm:
         return prices.image
 
     def derived_key(self, remember_us: int) -> None:
-        """Return None: calls of this route are repeated with an `Idempotency-Key` only."""
+        """Return None: only an `Idempotency-Key` recognises repeated calls of this route."""
         del remember_us
 
     def load(self) -> ImageRequest[BlurredPhoto]:
@@ -98,7 +98,7 @@ class BlurForm:
 
 
 class Source(NamedTuple):
-    """An image that is in the request, or that its URL names."""
+    """An image in the request, or at a URL that the request names."""
 
     digest: Callable[[], bytes]
     """Return a digest of the file, or else of its URL."""

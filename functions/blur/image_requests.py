@@ -25,8 +25,8 @@ OnStep = Callable[[str], None]
 """Called with the name of each step before it begins; it can raise an exception to stop."""
 
 ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
-"""The first fields of the options. A later field is in a fingerprint only if its value differs from
-its default, so that adding it changes no fingerprint of a request that was sent before."""
+"""The options that are always in a fingerprint. An option that was added later is in it only if its
+value differs from its default, so that older requests keep their fingerprints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

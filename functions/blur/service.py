@@ -37,7 +37,7 @@ REMOVAL_STEPS = ("read", "reserve", *remove.STEPS, "store", "settle")
 """The same for `POST /v1.0/removebg`."""
 
 MAX_WAIT_S = 20
-"""How long a repeated call waits for the first one: longer than clients wait before they retry."""
+"""How long a copy waits for the first call: the time-out of the only client that repeats calls."""
 POLL_S = 0.25
 
 
@@ -65,7 +65,7 @@ class ImageService:
     hold_ttl_s: int
     deadline_margin_s: int
     dedupe_s: int = 0
-    """How long a call with a derived key counts as a copy; 0 turns this off."""
+    """How long a repeated call without an `Idempotency-Key` is a copy; 0 turns this off."""
     ordinary_cpu_ms: int
     """CPU time of an ordinary photo: an uncharged call counts as one request for each of these."""
     clock: Callable[[], Instant]

@@ -54,7 +54,7 @@ AT_MOST = {
 
 SWITCH = {"yes": True, "no": False}
 EXPECTED = {int: "a whole number", bool: "yes or no"}
-"""The description of valid texts, by the type of the field."""
+"""The names of valid texts in error messages, by the type of the field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +80,11 @@ class Settings:
     max_body_bytes: int = 20_000_000
     """Largest request body. Lambda's own limit of 6 MB of JSON is lower."""
     removebg_max_body_bytes: int = 32_000_000
-    """Largest body of a request to `/v1.0/removebg`: a file of 22 MB has 29.4 MB in
-    base64, and 31.2 MB in an urlencoded form."""
+    """Largest body of a request to `/v1.0/removebg`: a file of 22 MB takes 29.4 MB in
+    base64, and 31.2 MB in a urlencoded form."""
     removebg_dedupe_s: int = 120
-    """Seconds for which a repeated call of `/v1.0/removebg` is a copy of the first one, and not
-    charged, though it has no `Idempotency-Key`; 0 turns this off."""
+    """Seconds after a call of `/v1.0/removebg` in which an equal call without an `Idempotency-Key`
+    is a copy of it and not charged; 0 turns this off."""
     media: str = ""
     """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000
@@ -98,7 +98,7 @@ class Settings:
     site_dir: Path = Path("/opt/site")
     """Folder of the page; without it, there is no page."""
     fetch_urls: bool = False
-    """Whether the image can be a URL, from which this service fetches it: `yes` or `no`."""
+    """Whether a request can name an image by its URL, which is then fetched: `yes` or `no`."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     timeout_s: int = 28

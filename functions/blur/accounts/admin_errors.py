@@ -42,8 +42,8 @@ class OverdrawnError(AccountAdminError):
     @classmethod
     def by(cls, amount: Credits, balance: Credits) -> OverdrawnError:
         """Return the error for an entry of this amount."""
-        taken, left = format_credits(amount), format_credits(balance)
-        return cls(f"{taken} credits are more than the balance, {left}")
+        change, left = format_credits(amount), format_credits(balance)
+        return cls(f"an adjustment of {change} credits is more than the balance, {left}")
 
 
 class InvalidKeyError(AccountAdminError):

@@ -48,9 +48,9 @@ class IdempotencyKey:
 
     value: str
     remember_us: int = REMEMBER_US
-    """How long it counts after its first call."""
+    """How long the key counts after its first call."""
     is_derived: bool = False
-    """Whether the client has sent no key; see `repeats`."""
+    """Whether the key is derived, because the client sent none; see `repeats`."""
 
     def scope(self, key_digest: str) -> str:
         """Return the name of the record; the same value has another record for each API key."""
@@ -72,7 +72,7 @@ class Reservation:
 
     @property
     def scope(self) -> str:
-        """The name of the record; empty without an `Idempotency-Key`."""
+        """The name of the record; empty without an idempotency key."""
         return self.key.scope(self.hold.key_digest) if self.key else ""
 
     @property
@@ -126,7 +126,7 @@ def identify(
 def claim(
     store: CallStore, reservation: Reservation, fingerprint: str, *, now_us: Instant
 ) -> Reservation:
-    """Make the call the owner of its key's record; or refund it and set the `earlier` record."""
+    """Make the call the owner of its key's record, or refund it and set the `earlier` one."""
     key = reservation.key
     if key is None or reservation.is_replay:
         return reservation

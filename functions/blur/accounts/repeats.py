@@ -1,7 +1,8 @@
 """Repeated calls without an `Idempotency-Key`: the key is derived from the content of the request.
 
 remove.bg's clients send a request again when it takes too long, and send no key. Copies of a
-request have the same derived key, so they are one call. They differ from calls with a client's key:
+request have the same derived key, so they are one call. There are two differences to calls with an
+`Idempotency-Key`:
 
 - A copy waits while the first call is running. Its clients retry after a time-out only, so every
   other response would end as an error that their user sees (ADR 23).
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def derived_key(content: str, *, remember_us: int) -> IdempotencyKey:
     """Return the key for a digest of a request's content.
 
-    The value has a space, which no value in a header has.
+    It contains a space, which no `Idempotency-Key` contains, so it never equals a client's key.
     """
     return IdempotencyKey(f"derived {content}", remember_us, is_derived=True)
 
@@ -42,7 +43,7 @@ def identify_repeat(  # noqa: PLR0913 - the call, the store, and the means to wa
     """Make the call the owner of its derived key's record, or the replay of a finished call.
 
     `pause` waits for a moment, or raises the error with which the call ends. If the first call
-    fails, the copy that finds this out first takes a hold and is the first call from then on.
+    fails, the copy that notices this first takes a hold and becomes the first call.
 
     Raises:
         ApiError: 401, 429 or 402 as in `CallStore.reserve`, or the error of `pause`.

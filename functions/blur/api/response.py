@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""Only errors on remove.bg's paths have a header with the time."""
+"""For errors on our own paths: they have no header with the time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
@@ -80,7 +80,7 @@ def inline_bytes(
 
 
 def longest_result(output: Output, steps: Sequence[str]) -> CallResult[Output]:
-    """Return the result of a call whose headers are as long as they can be."""
+    """Return the result of a call with headers of the maximum length."""
     rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
     longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)
     durations_ms = dict.fromkeys((*steps, TOTAL), float(_LONGEST))
@@ -102,7 +102,7 @@ def error_response(
 ) -> Response[str]:
     """Return exactly `{"error": {code, message, request_id[, retry_after]}}`.
 
-    On remove.bg's paths, the status and the body are remove.bg's.
+    On remove.bg's paths, status and body have remove.bg's format.
     """
     if is_removebg(path):
         removebg = removebg_headers(request_id, error.account_status, now_us) | error.headers

@@ -58,7 +58,7 @@ SPECIAL_IPV6 = tuple(
 
 
 def is_public(address: IPAddress) -> bool:
-    """Return whether an address is one of the public internet."""
+    """Return whether an address belongs to the public internet."""
     if isinstance(address, IPv4Address):
         return address.is_global and not any(address in block for block in SPECIAL_IPV4)
     if address.scope_id is not None or address not in UNICAST_IPV6:
@@ -73,5 +73,5 @@ def resolve(host: str, port: int) -> Sequence[str]:
         OSError: the host is unknown.
 
     """
-    found = getaddrinfo(host, port, type=SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    entries = getaddrinfo(host, port, type=SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in entries))

@@ -1,7 +1,7 @@
-"""Fetch an image: one name look-up and one address for each request, within a time and a size.
+"""Fetch an image by its URL, within limits for time and size.
 
-Each request looks its host up once, checks all addresses, and connects to one of these. Nothing
-asks the name server again, so it cannot return an internal address after the check. TLS verifies
+Each request looks its host up once, checks all addresses, and connects to one of these. The name
+server is not asked again, so it cannot return an internal address after the check. TLS verifies
 the certificate by the host's name. Redirects are not followed by the HTTP library: each one is a
 new request with the same checks.
 """
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
 TIMEOUT_S = 10.0
-"""The time for all of it: names, connections, redirects and the file."""
+"""The limit for a whole fetch: name look-ups, connections, redirects and the file."""
 MAX_REDIRECTS = 3
 MAX_ADDRESSES = 4
-"""How many addresses of a host are tried, if it cannot be reached at the first ones."""
+"""How many addresses of a host are tried until one can be reached."""
 CHUNK_BYTES = 65_536
 HEAD_BYTES = 512
 """The first bytes of a file, by which its format is known."""
 HEADERS = {"Accept": "image/*", "User-Agent": "background-blur", "Connection": "close"}
-"""The library adds `Accept-Encoding: identity`, so that no server sends a decompression bomb. A
-file that is compressed in spite of it is not an image."""
+"""The library adds `Accept-Encoding: identity`, so that servers do not compress the file,
+and no decompression bomb is unpacked. A file that is compressed anyway is not an image."""
 
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 
 class ImageFetcher:
-    """Fetches images by URL. It is called with the URL and returns the file."""
+    """Fetches images: a call with a URL returns the file."""
 
     def __init__(  # noqa: PLR0913 - all are passed by name
         self,
@@ -66,7 +66,7 @@ class ImageFetcher:
         ports: Collection[int] = PORTS,
         new_tls_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     ) -> None:
-        """Keep the limits; `is_image` decides by a file's first bytes.
+        """Set the limits; `is_image` decides from the first bytes of a file.
 
         `resolve` can raise `OSError`. `is_allowed` and `ports` limit the connections.
         """
@@ -77,14 +77,15 @@ class ImageFetcher:
         self.ports = ports
         self.tls_context = cache(new_tls_context)  # reading the certificates takes time
         self._timeout_s = timeout_s
-        # It warns of malformed headers with the URL, which can contain a client's secret.
+        # Its warnings about headers contain the URL, which can contain a client's secret.
         logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
     def __call__(self, url: str) -> bytes:
         """Return the file at a URL.
 
         A look-up cannot be interrupted, and a server can send one byte a second, so the work runs
-        in a thread that is left behind at the time limit. Closing its socket ends it.
+        in a thread. At the time limit the caller stops waiting and shuts the socket down, which
+        ends the thread.
 
         Raises:
             InvalidUrlError: the URL or a redirect is malformed or not on the public internet.
@@ -163,9 +164,9 @@ class _Fetch:
         raise DownloadError(message) from failure
 
     def _addresses(self, target: Target) -> Sequence[IPAddress]:
-        """Look the host up, once, and require that all its addresses are allowed.
+        """Look the host up once, and require that all its addresses are allowed.
 
-        The error is the same for unknown names, so that it does not show which names exist.
+        Unknown and internal names get the same error, so that it does not show which names exist.
         """
         try:
             texts = self._fetcher.resolve(target.host, target.port)

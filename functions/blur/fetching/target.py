@@ -1,4 +1,4 @@
-"""Split a client's URL into the parts of a request, and reject URLs that are not simple."""
+"""Split a client's URL into the parts of a request, and reject URLs in unusual notations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PORTS = frozenset(DEFAULT_PORTS.values())
 MAX_CHARS = 2048
 
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
-"""A last label that makes a host an IPv4 address, also in octal or hexadecimal (WHATWG URL)."""
+"""The last label of a host that is an IPv4 address, also in octal or hexadecimal (WHATWG URL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """The `Host` header: the port only if it is not the default (RFC 9110, 7.2)."""
+        """The `Host` header. It has the port only if that is not the default (RFC 9110, 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def join(self, location: str, *, ports: Collection[int] = PORTS) -> Target:
-        """Return the target of a redirect from here, after the same checks.
+        """Return the target of a redirect, after the same checks.
 
         Raises:
             InvalidUrlError: it is not allowed.

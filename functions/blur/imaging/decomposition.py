@@ -55,8 +55,8 @@ def _person(_: Predictor, people: Predictor | None) -> Matting:
         raise InvalidSubjectError(message)
 
     def predict(photo: RgbU8, alpha: AlphaU8 | None) -> SubjectMaps:
-        found = predict_person(people, photo, alpha)
-        return SubjectMaps(found, found)
+        person = predict_person(people, photo, alpha)
+        return SubjectMaps(person, person)
 
     return Matting(predict, people.side_px)
 
@@ -105,8 +105,8 @@ def decompose(
 ) -> Decomposition:
     """Find the subject of a photo, (H, W, 3) with alpha (H, W) or None, and estimate its layers.
 
-    With a `box`, the subject is sought there, and the matte is 0 outside. All is computed in the
-    working copy. `on_step` is called with "matte" and "refine".
+    With a `box`, the subject is sought there, and the matte is 0 outside. Everything is computed in
+    the working copy. `on_step` is called with "matte" and "refine".
 
     Raises:
         NoSubjectError: the network finds no subject, or no person.

@@ -1,8 +1,8 @@
 """The fields of a request to remove.bg's API: multipart, urlencoded and JSON have the same names.
 
-Clients send fields in any order, and unused ones empty, so an empty field is an absent one. Of a
-repeated field the last one counts, as in remove.bg's framework. Names and types of files are not
-used: the decoder recognises a file by its content.
+Clients send fields in any order, and unused fields empty, so an empty field counts as absent. If a
+field is repeated, the last one counts, as in remove.bg's framework. Names and types of files are
+ignored: the decoder recognises a file by its content.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON
         case int() | float():
             return str(value)
         case _:
-            message = f"The field '{name}' is not a string, a number or a boolean."
+            message = f"Send the field '{name}' as a string, a number or a boolean."
             raise InvalidRequestError(message)
 
 
@@ -133,5 +133,5 @@ def _pairs(body: bytes) -> Iterable[tuple[str, str]]:
     try:
         return parse_qsl(body.decode("latin-1"), errors="replace", max_num_fields=MAX_FIELDS)
     except ValueError as error:
-        message = "The form has too many fields."
+        message = f"The form has too many fields. Send at most {MAX_FIELDS}."
         raise InvalidRequestError(message) from error

@@ -1,4 +1,4 @@
-"""Errors as remove.bg sends them: one table from our errors to its statuses, titles and codes.
+"""Errors in remove.bg's format: a table of the status, title and code of each of our errors.
 
 Its clients show `title`, and some of them fail on a value that is not a string.
 """
@@ -19,13 +19,13 @@ _BAD_REQUEST = HTTPStatus.BAD_REQUEST
 
 
 class Row(NamedTuple):
-    """The parts of an error that are the same for each of its kind."""
+    """Status, title and code of a class of errors."""
 
     status: HTTPStatus
     title: str
     code: str
     has_detail: bool = True
-    """Whether our message follows; remove.bg sends none for an invalid key."""
+    """Whether the response has our message; remove.bg sends none for an invalid key."""
 
 
 def _bad(title: str, code: str) -> Row:
@@ -56,7 +56,7 @@ ROWS: Mapping[type[ApiError], Row] = {
         HTTPStatus.CONFLICT, "Idempotency-Key was used before", "idempotency_conflict"
     ),
     errors.IdempotencyInProgressError: Row(
-        HTTPStatus.TOO_MANY_REQUESTS, "Rate limit exceeded", "idempotency_in_progress"
+        HTTPStatus.TOO_MANY_REQUESTS, "First call still running", "idempotency_in_progress"
     ),
     errors.ImageTooLargeError: _bad("File too large", "file_too_large"),
     errors.TooManyPixelsError: _bad("Image resolution too high", "resolution_too_high"),

@@ -66,8 +66,8 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
 def parse_options(fields: Fields) -> RemovalOptions:
     """Return the options without images.
 
-    `type` is a hint that does not change the result, so any text is accepted. So is
-    `semitransparency`, which must be a boolean.
+    `type` and `semitransparency` do not change the result. `type` can be any text, and
+    `semitransparency` must be a boolean.
 
     Raises:
         RemovalError, InvalidParameterError: a parameter is not valid; each has its own class.

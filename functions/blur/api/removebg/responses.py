@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from blur.service import CallResult
 
 _JSON_BYTES = 1000
-"""More than JSON has in addition to an image in base64."""
+"""More bytes than a JSON document has around the image in base64."""
 _LONGEST_PX = 10**9
 _LONGEST_NOW_US = 10**18
 
@@ -49,7 +49,7 @@ def removal_response(
 
 
 def account_document(view: AccountView) -> Mapping[str, Any]:
-    """Return the account as remove.bg does; the official Ruby client fails on any other key.
+    """Return the account as remove.bg does; the official Ruby client fails on an additional key.
 
     All credits are prepaid ("pay as you go"), and no call is free.
     """
@@ -60,7 +60,7 @@ def account_document(view: AccountView) -> Mapping[str, Any]:
 
 
 def max_image_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image whose response, also in JSON, fits."""
+    """Return the size of the largest image that fits in a response, also as JSON."""
     image = EncodedImage(b"", "application/" + "x" * 20)
     size = (_LONGEST_PX, _LONGEST_PX)
     output = RemovedBackground(image, size, size, Foreground(*size, *size), "person")

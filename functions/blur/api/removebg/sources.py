@@ -118,7 +118,7 @@ def _file(fields: Fields, name: str, error: type[ApiError]) -> bytes:
 
 def _bounded(data: bytes) -> bytes:
     if len(data) > MAX_FILE_BYTES:
-        message = f"The file has {len(data)} bytes; the largest file has {MAX_FILE_BYTES}."
+        message = f"The file has {len(data)} bytes. Send at most {MAX_FILE_BYTES}."
         raise FileTooLargeError(message)
     return data
 

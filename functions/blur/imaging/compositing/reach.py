@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbF32, RgbU8
 
 FINE_PX = 8
-"""The side of blocks with a visible pixel."""
+"""The side of a block that contains a visible pixel."""
 COARSE_FACTOR = 4
-"""The side of the blocks around them, in fine blocks."""
+"""The side of the blocks around those, as a multiple of `FINE_PX`."""
 REACH_PX = FINE_PX * COARSE_FACTOR
-"""The subject's colours continue at least this far; each halving of the size halves it."""
+"""The subject's colours continue at least this far around it."""
 
 
 def colours_around(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
     """Return a colour for each block of `FINE_PX` x `FINE_PX` pixels, (rows, columns, 3).
 
     `foreground` is the subject's layer on a coarse grid, (h, w, 3), for an image with `alpha`,
-    (H, W). A colour is the mean of the layer in the block, or the mean of all beyond the reach.
+    (H, W). A colour is the mean of the layer in the block; beyond the reach, of the whole layer.
     """
     visible = _maxima(alpha, FINE_PX) > 0
     near = cv2.dilate(_maxima(visible.view(np.uint8), COARSE_FACTOR), np.ones((3, 3), np.uint8)) > 0
@@ -59,7 +59,7 @@ def put_blocks(canvas: RgbU8, blocks: RgbU8, rows: slice) -> None:
 
 
 def _block_means(foreground: RgbF32, shape: tuple[int, ...], side: int) -> RgbU8:
-    """Return the mean colour of each block of `side` x `side` pixels of an image of a shape."""
+    """Return the mean colour of each block of `side` x `side` pixels, in an image of `shape`."""
     counts = -(-shape[0] // side), -(-shape[1] // side)
     cells = [
         max(size, round(size * count * side / pixels))

@@ -58,9 +58,9 @@ def decode(
 ) -> Photo:
     """Decode the file's first frame and turn it upright.
 
-    `reduction` returns a power of two for the (height, width) of an image, either of which can be
-    the other. A JPEG is then decoded to a size that is smaller by this factor, or by 8 if that is
-    less, which takes less time; other files are decoded in full.
+    `reduction` returns a power of two for the two sides of the image, in either order. A JPEG is
+    then decoded at a size that is smaller by this factor, at most 8, which takes less time; other
+    files are decoded in full.
 
     Raises:
         ImageTooLargeError: width times height is more than `max_pixels`.

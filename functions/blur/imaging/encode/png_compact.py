@@ -1,6 +1,6 @@
 """Filter and compress the rows of a PNG so that the file is small.
 
-The usual encoders give each row the filter with the smallest sum of absolute differences. That
+The usual encoders give each row the filter with the smallest sum of absolute differences. This rule
 ignores that equal differences of red, green and blue compress well. Here, some rows of each group
 are compressed with every filter, and the group gets the filter with the smallest result.
 """
@@ -27,11 +27,11 @@ GROUP_ROWS = 32
 SAMPLE_ROWS = 8
 """Rows of a group that are compressed to choose its filter: the height of a block of JPEG."""
 SAMPLE_LEVEL = 2
-"""isal's level for these samples. It chooses like zlib-ng, in a third of the time."""
+"""ISA-L's level for these samples. The choice is like that with zlib-ng, in a third of the time."""
 STRIP_BYTES = 1 << 20
-"""Strips take very different times, so small ones divide the work better between threads."""
+"""The time of strips varies much, so small ones divide the work better between threads."""
 MEMORY_LEVEL = 9
-"""zlib-ng's largest blocks."""
+"""The level at which zlib-ng has the largest blocks."""
 
 
 class Deflater(NamedTuple):
@@ -50,26 +50,28 @@ class Deflater(NamedTuple):
 
 
 DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(5)))
-"""Up to a number of pixels. Each takes about 1.5 times as long as the next, and saves 1 or 2 %."""
+"""Each with the largest number of pixels it is used for. Each takes about 1.5 times as long as the
+next one, and saves 1 or 2 %."""
 SMALLEST_DEFLATER = Deflater(8)
 """For `smallest`: for 10 megapixels it takes six times as long as level 5, and saves 6 %. Level 9
 is slower and saves less."""
 GRAIN_DEFLATER = Deflater(7, zlib_ng.Z_FILTERED, 13)
-"""For grain: without matches of up to 5 bytes, which then take more bits than literals, and near
-ones only. It saves 3 or 4 % in the time of level 6; without grain, files are 3 to 10 % larger."""
+"""For images with grain: only near matches of more than 5 bytes, because there shorter ones take
+more bits than literals. It saves 3 or 4 % in the time of level 6; without grain, files are 3 to
+10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
-"""Larger images have no time for `GRAIN_DEFLATER`."""
+"""For larger images `GRAIN_DEFLATER` takes too long."""
 GRAIN_SAVES = 0.02
-"""A sample has grain if the deflater for grain saves more than this share."""
+"""An image has grain if `GRAIN_DEFLATER` saves more than this share of a sample of its rows."""
 BANDS = 8
-"""Bands of `SAMPLE_ROWS` rows in that sample."""
+"""Number of bands in that sample, each of `SAMPLE_ROWS` rows."""
 
 
 class CompactStrips:
     """Divides an image, (H, W, C), into strips of rows and compresses them."""
 
     def __init__(self, image: ImageU8, *, smallest: bool = False) -> None:
-        """Choose the deflater for all strips; `smallest` takes as much time as it needs."""
+        """Choose the deflater for all strips; with `smallest`, its time does not count."""
         self._image = image
         groups = max(1, STRIP_BYTES // image[0].size // GROUP_ROWS)
         self.rows = slices(image.shape[0], GROUP_ROWS * groups)
@@ -88,7 +90,7 @@ class CompactStrips:
 
 
 def _choose_filter(neighbours: Neighbours) -> int:
-    """Return the type of the filter with the smallest data for the rows in the middle."""
+    """Return the type of the filter that makes the rows in the middle smallest."""
     sample = neighbours.rows(_middle(slice(0, len(neighbours.here))))
 
     def compressed_size(type_: int) -> int:

@@ -40,7 +40,7 @@ class Neighbours(NamedTuple):
 
 
 def find_neighbours(image: ImageU8, rows: slice) -> Neighbours:
-    """Return the neighbours of the bytes in some rows of an image, (H, W, C)."""
+    """Return some rows of an image, (H, W, C), with the neighbours of each byte."""
     channels = image.shape[2]
     missing = 1 if rows.start == 0 else 0
     window = image[rows.start - 1 + missing : rows.stop]
@@ -73,7 +73,7 @@ def average(bytes_: Neighbours) -> Bytes:
 
 
 def paeth(bytes_: Neighbours) -> Bytes:
-    """Return the differences from the nearest to a + b - c of a, b and c (9.4).
+    """Return the differences from a, b or c, the one that is nearest to a + b - c (9.4).
 
     a is on the left, b above and c in the corner; low and high are the smaller and the larger of
     a and b. If c is between them, a + b - c is low + (high - c) and high - (c - low), so these

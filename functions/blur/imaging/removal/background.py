@@ -25,21 +25,21 @@ Shape = tuple[int, int]
 
 
 class Picture(NamedTuple):
-    """Straight colour, (H, W, 3), and alpha, (H, W); without alpha it is opaque."""
+    """Straight colour, (H, W, 3), and alpha, (H, W), or None if all pixels are opaque."""
 
     colours: RgbU8
     alpha: AlphaU8 | None
 
     @property
     def is_opaque(self) -> bool:
-        """Whether no pixel is transparent, not even in part."""
+        """Whether all pixels are opaque."""
         return self.alpha is None or bool(self.alpha.min() == OPAQUE)
 
 
 def read_background(
     options: RemovalOptions, shape: Shape, icc_profile: bytes | None, max_pixels: int
 ) -> Picture | None:
-    """Return the background in a size, (height, width), in the colours of a profile, or None.
+    """Return the background with this (height, width) and colour profile, or None without one.
 
     Raises:
         InvalidBgImageError: its file cannot be decoded, or has more than `max_pixels` pixels.
@@ -62,7 +62,7 @@ def fill_colour(colour: Rgba, shape: Shape, icc_profile: bytes | None) -> Pictur
 
 
 def read_image(data: bytes, shape: Shape, icc_profile: bytes | None, max_pixels: int) -> Picture:
-    """Return an image file that covers a shape: of its aspect, centred, not distorted.
+    """Return the image of a file, cropped around its centre and resized to a shape.
 
     Raises:
         InvalidBgImageError: the file cannot be decoded, or has more than `max_pixels` pixels.
@@ -70,8 +70,8 @@ def read_image(data: bytes, shape: Shape, icc_profile: bytes | None, max_pixels:
     """
 
     def reduction(size: tuple[int, int]) -> int:
-        shares = min(size) // max(shape)
-        return 1 << max(0, shares.bit_length() - 1)
+        ratio = min(size) // max(shape)
+        return 1 << max(0, ratio.bit_length() - 1)
 
     try:
         image = decode(data, max_pixels=max_pixels, reduction=reduction)

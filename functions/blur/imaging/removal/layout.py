@@ -22,13 +22,13 @@ Shape: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The largest image of a size and a format."""
+    """The largest number of pixels, and the longest side, of a result."""
 
     pixels: int
     side_px: int
 
     def fit(self, shape: tuple[float, float]) -> Shape:
-        """Return the largest (height, width) of this aspect within the limit, not enlarged."""
+        """Return the (height, width), made smaller if necessary, with the same aspect."""
         height, width = shape
         scale = min(
             1.0, math.sqrt(self.pixels / (height * width)), self.side_px / max(height, width)
@@ -66,7 +66,7 @@ def keeps_frame(options: RemovalOptions) -> bool:
 
 
 def whole(shape: Shape, full_shape: Shape, limit: Limit) -> Layout:
-    """Return the layout of a whole photo, decoded to (height, width) from its full size."""
+    """Return the layout of a photo of `full_shape` that is shown whole, decoded to `shape`."""
     frame = limit.fit(full_shape)
     frame = min(frame[0], shape[0]), min(frame[1], shape[1])
     return Layout(frame, Box(slice(0, shape[0]), slice(0, shape[1])), frame, 0, 0)
@@ -86,7 +86,7 @@ class Framing(NamedTuple):
     """How much the subject is enlarged."""
 
     def lay_out(self, limit: Limit) -> Layout:
-        """Return the layout of the result within a limit: all edges are rounded to pixels."""
+        """Return the layout of the result within a limit; all edges are rounded to pixels."""
         frame = limit.fit((self.height, self.width))
         by_row, by_column = frame[0] / self.height, frame[1] / self.width
         rows, columns = self.subject.shape

@@ -66,7 +66,7 @@ def guess_output(options: RemovalOptions) -> str:
 
 
 def largest(output: str, max_megapixels: float) -> Limit:
-    """Return the largest result of a size in a format, one of `OUTPUTS` except `auto`."""
+    """Return the limit of results in a format, one of `OUTPUTS` except `auto`."""
     if output == "png":
         return Limit(int(min(max_megapixels, MAX_PNG_MEGAPIXELS) * MEGAPIXEL), 2**31 - 1)
     encoder = OUTPUT_FORMATS["webp" if output == "webp" else "jpeg"]
@@ -84,11 +84,11 @@ def encode_result(
 ) -> EncodedImage:
     """Encode in a format, one of `OUTPUTS` except `auto`, with at most `max_bytes`.
 
-    If the file is larger, it is compressed harder without loss. If `may_change_format`, WebP and
-    ZIP follow, where the client `accepts` their media type.
+    If the file is larger, it is compressed harder without loss. If it is a PNG that is still too
+    large, and `may_change_format`, WebP and ZIP are tried if the client `accepts` their media type.
 
     Raises:
-        ResultTooLargeError: all are larger.
+        ResultTooLargeError: no file is small enough.
 
     """
     encodings = _attempts(result, output)

@@ -70,7 +70,7 @@ def test_errors_of_remove_bgs_routes_have_the_same_code_except_a_result_too_larg
         (
             IdempotencyInProgressError("running", retry_after_s=2),
             429,
-            "Rate limit exceeded",
+            "First call still running",
             "idempotency_in_progress",
         ),
         (
