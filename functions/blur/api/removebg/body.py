@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from blur.api.multipart import parse_form
+from blur.api.removebg.urlencoded import parse_pairs
 from blur.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON
 
 def _pairs(body: bytes) -> Iterable[tuple[str, str]]:
     try:
-        return parse_qsl(body.decode("latin-1"), errors="replace", max_num_fields=MAX_FIELDS)
+        return parse_pairs(body, max_fields=MAX_FIELDS)
     except ValueError as error:
         message = f"The form has too many fields. Send at most {MAX_FIELDS}."
         raise InvalidRequestError(message) from error
