@@ -82,6 +82,8 @@ def outcome_of(response: ApiResponse) -> str:
     assert "x-request-id" in response.headers
     if response.status in SUCCESS or response.status == HTTPStatus.PERMANENT_REDIRECT:
         return str(response.status)
+    if not response.body and "content-length" in response.headers:
+        return str(response.status)  # the response to HEAD
     error = json.loads(response.body)
     if "errors" in error:
         return _removebg_outcome(response.status, error)

@@ -354,6 +354,44 @@ def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
+@dataclass
+class Watched:
+    """A store that records the methods that are called."""
+
+    store: AccountStore
+    called: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+        self.called.append(name)
+        return getattr(self.store, name)
+
+
+def test_a_copy_that_waits_counts_as_one_request_and_only_reads_the_record(
+    store: AccountStore, clock: Clock, make_account: MakeAccount
+) -> None:
+    customer, first, watched = make_account(credits=1), Running(), Watched(store)
+
+    def sleep(_: float) -> None:
+        if watched.called.count("find_record") == 3:
+            first.may_end.set()
+            running.result()
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(
+            run, service_of(store, clock), customer, Photo(render_once=first.render)
+        )
+        assert first.started.wait(30)
+        copy = run(service_of(watched, clock, sleep=sleep), customer, Photo())
+    assert summary(copy) == ("result", True, 0)
+    assert watched.called == ["find_record", "authorize", *["find_record"] * 3]
+
+
+def test_different_content_has_different_records() -> None:
+    one, other = (derived_key(content, remember_us=1) for content in ("one", "other"))
+    assert one.scope("digest") != other.scope("digest")
+    assert one.scope("digest") != IdempotencyKey("one").scope("digest")
+
+
 def test_a_copy_of_a_call_that_fails_meanwhile_is_charged(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
