@@ -386,6 +386,21 @@ def test_a_copy_that_waits_counts_as_one_request_and_only_reads_the_record(
     assert watched.called == ["find_record", "authorize", *["find_record"] * 3]
 
 
+def test_a_call_that_takes_longer_than_its_record_counts_is_charged(
+    store: AccountStore, clock: Clock, make_account: MakeAccount
+) -> None:
+    customer, first = make_account(credits=10), Running()
+    service = service_of(store, clock, dedupe_s=1)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, service, customer, Photo(render_once=first.render))
+        assert first.started.wait(30)
+        clock.advance(1 + CLOCK_SKEW_S)
+        assert not run(service, customer, Photo("other")).replayed
+        first.may_end.set()
+        assert summary(running.result()) == ("result", False, 1)
+    assert amounts(store, customer, clock) == (8, 0, 2)
+
+
 def test_different_content_has_different_records() -> None:
     one, other = (derived_key(content, remember_us=1) for content in ("one", "other"))
     assert one.scope("digest") != other.scope("digest")

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 def claim(
     db: sqlite3.Connection, record: IdempotencyRecord, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Store the record, or return the other one that counts; delete forgotten records."""
+    """Store the record, or return the other one that counts; delete forgotten records.
+
+    The record of a running call is not deleted: without it, the call would not be charged.
+    """
     db.execute(
-        "DELETE FROM records WHERE account_id = ? AND forget_us <= ?",
-        (record.account_id, now_us - CLOCK_SKEW_US),
+        """
+        DELETE FROM records
+        WHERE account_id = :id AND forget_us <= :past AND (done OR lease_until_us <= :past)
+        """,
+        {"id": record.account_id, "past": now_us - CLOCK_SKEW_US},
     )
     found = find(db, record.account_id, record.scope, now_us)
     if found is not None:
