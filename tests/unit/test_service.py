@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.test_pipeline import DiscPredictor
 
-from blur.account_status import RateLimit
+from blur.account_status import AccountStatus, RateLimit
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.idempotency import IdempotencyKey
-from blur.accounts.model import Instant, KeyKind
+from blur.accounts.model import Hold, Instant, KeyKind, Weight
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.credits import Credits
 from blur.errors import (
@@ -419,6 +419,28 @@ def test_an_uncharged_call_counts_by_its_cpu_time(
         heavy(), live, lambda: REQUEST, left_ms=28_000, is_client_connected=lambda: False
     )
     assert disconnected.status.rate.remaining == max(0, 9 - 2 * weight)
+
+
+@pytest.mark.parametrize(("cpu_ms", "weight"), [(100, None), (101, Weight(1, RateLimit(60, 10)))])
+def test_the_weight_is_that_of_this_call_and_has_the_limit_of_the_key(
+    service: ImageService, key: ApiKey, cpu_ms: int, weight: Weight | None
+) -> None:
+    seen: list[Weight | None] = []
+
+    class RecordingStore:
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
+            return getattr(service.store, name)
+
+        def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None) -> AccountStatus:
+            seen.append(weight)
+            return service.store.refund(hold, now_us=now_us, weight=weight)
+
+    ticks = itertools.count(7_000_000_000, step=cpu_ms * 1_000_000)
+    recorded: Any = RecordingStore()
+    heavy = replace(service, store=recorded, cpu_ticks=lambda: next(ticks))
+    with pytest.raises(InvalidImageError):
+        run(heavy, key, lambda: replace(REQUEST, image=b""), left_ms=28_000)
+    assert seen == [weight]
 
 
 def test_the_total_time_is_the_whole_call_with_storing_and_settling(
