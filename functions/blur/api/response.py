@@ -35,7 +35,6 @@ _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
 _MOST_CREDITS = Credits(whole(_LONGEST) + QUARTER)
 """The same with decimals."""
-LONGEST_REQUEST_ID = "req_" + "x" * 100
 
 
 def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Response[Any]:
@@ -54,37 +53,26 @@ def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Respons
 
 
 def max_inline_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image whose proxy response has at most this many bytes."""
-    photo = BlurredPhoto(EncodedImage(b"", "image/" + "x" * 20), depth="x" * 20)
-    headers = _image_headers(longest_result(photo, STEPS), LONGEST_REQUEST_ID)
-    return inline_bytes(max_response_bytes, headers, photo.image.content_type)
+    """Return the size of the largest image whose proxy response has at most this many bytes.
 
-
-def inline_bytes(
-    max_response_bytes: int, headers: Mapping[str, str | list[str]], content_type: str
-) -> int:
-    """Return the size of the largest file whose proxy response has at most this many bytes.
-
-    A proxy response is JSON with the file as base64, four characters for three bytes. The
+    A proxy response is JSON with the image as base64, four characters for three bytes. The
     calculation uses the longest possible headers, so a response never exceeds the limit; it can
     be a few hundred bytes below it.
     """
+    rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
+    longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)
+    durations_ms = dict.fromkeys((*STEPS, TOTAL), float(_LONGEST))
+    photo = BlurredPhoto(EncodedImage(b"", "image/" + "x" * 20), depth="x" * 20)
+    result = CallResult(photo, longest, replayed=True, durations_ms=durations_ms)
+    headers = _image_headers(result, "req_" + "x" * 100)
     envelope = {
         "statusCode": HTTPStatus.OK.value,
         "body": "",
         "isBase64Encoded": True,
         "multiValueHeaders": {name: [value] for name, value in headers.items()}
-        | {"Content-Type": [content_type]},
+        | {"Content-Type": [photo.image.content_type]},
     }
     return max(0, max_response_bytes - len(json.dumps(envelope))) // 4 * 3
-
-
-def longest_result(output: Output, steps: Sequence[str]) -> CallResult[Output]:
-    """Return the result of a call with headers of the maximum length."""
-    rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
-    longest = AccountStatus(_MOST_CREDITS, _MOST_CREDITS, rate)
-    durations_ms = dict.fromkeys((*steps, TOTAL), float(_LONGEST))
-    return CallResult(output, longest, replayed=True, durations_ms=durations_ms)
 
 
 def json_response(

@@ -8,31 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 from aws_lambda_powertools.event_handler import Response
 
-from blur.accounts.model import Instant
 from blur.api.headers import removebg_headers
-from blur.api.response import (
-    LONGEST_REQUEST_ID,
-    call_headers,
-    inline_bytes,
-    json_object,
-    longest_result,
-)
+from blur.api.response import call_headers, json_object
 from blur.credits import credits_number
-from blur.imaging.encode.encoder import EncodedImage
-from blur.imaging.removal.remove import Foreground, RemovedBackground
-from blur.service import REMOVAL_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from blur.accounts.model import AccountView
+    from blur.accounts.model import AccountView, Instant
     from blur.api.removebg.removal_request import RemovalCall
+    from blur.imaging.removal.remove import RemovedBackground
     from blur.service import CallResult
 
-_JSON_BYTES = 1000
-"""More bytes than a JSON document has around the image in base64."""
-_LONGEST_PX = 10**9
-_LONGEST_NOW_US = 10**18
+OVERHEAD_BYTES = 4_000
+"""More than a response has in addition to its image: headers and JSON with the longest values."""
 
 
 def removal_response(
@@ -60,15 +49,11 @@ def account_document(view: AccountView) -> Mapping[str, Any]:
 
 
 def max_image_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image that fits in a response, also as JSON."""
-    image = EncodedImage(b"", "application/" + "x" * 20)
-    size = (_LONGEST_PX, _LONGEST_PX)
-    output = RemovedBackground(image, size, size, Foreground(*size, *size), "person")
-    headers = _headers(
-        longest_result(output, REMOVAL_STEPS), LONGEST_REQUEST_ID, Instant(_LONGEST_NOW_US)
-    )
-    headers["X-Type"] = output.subject_type
-    return inline_bytes(max_response_bytes - _JSON_BYTES, headers, image.content_type)
+    """Return the size of the largest image whose response, also in JSON, fits.
+
+    Both have the image as base64, four characters for three bytes.
+    """
+    return max(0, max_response_bytes - OVERHEAD_BYTES) // 4 * 3
 
 
 def _headers(

@@ -15,7 +15,12 @@ from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts.model import Account, AccountView, Instant, KeyKind, KeyRecord
 from blur.api import response
 from blur.api.removebg.removal_request import RemovalCall
-from blur.api.removebg.responses import account_document, max_image_bytes, removal_response
+from blur.api.removebg.responses import (
+    OVERHEAD_BYTES,
+    account_document,
+    max_image_bytes,
+    removal_response,
+)
 from blur.credits import QUARTER, ZERO, Credits, whole
 from blur.forms import RemovalForm, Source
 from blur.imaging.encode.encoder import EncodedImage
@@ -120,11 +125,13 @@ def test_the_largest_image_fits_with_the_longest_headers(limit: int, *, wants_js
     resolver = APIGatewayRestResolver()
     resolver.get("/")(respond)
     sent = len(json.dumps(resolver.resolve(make.event("GET", "/"), None)))  # type: ignore[arg-type]
-    assert limit - 1_200 < sent <= limit
+    assert limit - OVERHEAD_BYTES < sent <= limit
 
 
 def test_a_limit_below_the_headers_allows_no_image() -> None:
     assert max_image_bytes(1_000) == 0
+    assert max_image_bytes(4_003) == 0
+    assert max_image_bytes(4_004) == 3
 
 
 @pytest.mark.parametrize(("balance", "number"), [(whole(3), 3), (Credits(13), 3.25), (ZERO, 0)])
