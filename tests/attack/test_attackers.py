@@ -283,7 +283,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Ite
 
 @pytest.fixture(scope="module")
 def before() -> list[Service]:
-    """The windows without an attack so far: the last one is right before the next attack."""
+    """The windows without an attack until now; the last one is right before the next attack."""
     return []
 
 

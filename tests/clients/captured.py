@@ -1,4 +1,4 @@
-"""Requests of remove.bg's clients that no package registry offers, byte for byte.
+"""Requests of remove.bg's clients that are not run in the tests, byte for byte.
 
 Each function builds the body that the client sends, from its source and from the source of the
 library that encodes its forms: the order of the fields, the headers of each part, and the

@@ -1,4 +1,4 @@
-"""Clients of remove.bg that cannot be installed here can use the responses to their requests."""
+"""Clients of remove.bg that are not on npm or PyPI can use the responses to their requests."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def shown_by(client: str, response: requests.Response) -> str:
     return title
 
 
-def test_the_ruby_gem_gets_no_address_fetched_unless_the_operator_allows_it(api: Api) -> None:
+def test_a_url_of_the_ruby_gem_is_fetched_only_if_the_operator_allows_it(api: Api) -> None:
     response = send(captured.ruby_url(api.server.url, api.key, "http://example.com/404.png"))
     assert response.status_code == 400
     assert response.json()["errors"][0]["code"] == "invalid_image_url"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "docs/migrating-from-removebg.md"
 REVIEWED = {"ruby", "go", "php"}
-"""Languages of blocks that are not run: no registry that is reached has these clients."""
+"""Languages of blocks that are not run: their clients are not on npm or PyPI."""
 
 
 def blocks(language: str) -> list[str]:

@@ -16,7 +16,7 @@ from blur.credits import QUARTER, format_credits
 
 HOLD_TTL_S = 12
 PRICE = QUARTER
-"""The price of the servers of these trials. In trials without a server, a call costs a credit."""
+"""The price of the servers of these trials. In trials without a server, a call costs one credit."""
 
 
 @pytest.fixture

@@ -34,12 +34,12 @@ STEPS = {
     "settle": 200,
     "refund": 400,
 }
-"""The store's method from which on the store fails, and the status of the response."""
+"""The method at which the store starts to fail, and the status of the response."""
 
 
 @dataclass
 class FailingStore:
-    """A store that cannot be reached from a method on, until it is repaired."""
+    """A store that cannot be reached from the call of a method until it is repaired."""
 
     store: AccountStore
     method: str

@@ -48,7 +48,9 @@ def post(server: Running, key: str, photo: bytes, **fields: str) -> requests.Res
     )
 
 
-def test_copies_at_once_all_get_the_picture_and_one_is_charged(server: Running, key: str) -> None:
+def test_concurrent_copies_all_get_the_picture_and_one_is_charged(
+    server: Running, key: str
+) -> None:
     photo = jpeg(1500, 1500)
     with ThreadPoolExecutor(COPIES) as pool:
         responses = list(pool.map(lambda _: post(server, key, photo, size="auto"), range(COPIES)))
@@ -61,7 +63,9 @@ def test_copies_at_once_all_get_the_picture_and_one_is_charged(server: Running, 
     assert balance(server, key) == (9, 0)
 
 
-def test_a_lost_connection_and_its_retry_are_one_charge(server: Running, key: str) -> None:
+def test_a_call_with_a_lost_connection_and_its_retry_are_charged_once(
+    server: Running, key: str
+) -> None:
     photo = jpeg(4000, 4000)
     encoder = MultipartEncoder({"size": "auto", "image_file": ("photo.jpg", photo)})
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"))

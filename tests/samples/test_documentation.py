@@ -41,19 +41,19 @@ NOT_TYPED = {
     "bgblur serve --demo": INSTALLED,
     "make run": "sets up and starts `bgblur serve --demo`, which a separate test does here",
     "make test": "runs this test",
-    "make e2e": "a part of CI by itself",
+    "make e2e": "a separate part of CI",
     SERVE: "never ends; a separate test starts and stops it here",
-    ".venv-sam/bin/sam build": "`make e2e` builds the stack so",
-    "make run MODEL=isnet-general-use": "brings 179 MB from its publisher, if that can be reached",
-    ".venv-sam/bin/sam build --parameter-overrides Model=isnet-general-use": "brings them too",
-    "MODEL=isnet-general-use .venv-sam/bin/sam build ModelLayer": "brings them too",
-    ".venv-sam/bin/sam deploy --config-env staging": "needs an account of AWS",
-    ".venv-sam/bin/sam delete --stack-name background-blur-staging": "needs an account of AWS",
-    "aws s3 rm --recursive s3://BUCKET": "needs an account of AWS",
+    ".venv-sam/bin/sam build": "`make e2e` builds the stack in this way",
+    "make run MODEL=isnet-general-use": "downloads 179 MB from the publisher, if it can be reached",
+    ".venv-sam/bin/sam build --parameter-overrides Model=isnet-general-use": "downloads the same file",
+    "MODEL=isnet-general-use .venv-sam/bin/sam build ModelLayer": "downloads the same file",
+    ".venv-sam/bin/sam deploy --config-env staging": "needs an AWS account",
+    ".venv-sam/bin/sam delete --stack-name background-blur-staging": "needs an AWS account",
+    "aws s3 rm --recursive s3://BUCKET": "needs an AWS account",
     "aws dynamodb update-table --table-name TABLE --no-deletion-protection-enabled": (
-        "needs an account of AWS"
+        "needs an AWS account"
     ),
-    "aws dynamodb delete-table --table-name TABLE": "needs an account of AWS",
+    "aws dynamodb delete-table --table-name TABLE": "needs an AWS account",
 }
 """Commands that cannot run here, and why; tests/unit/test_documents.py checks their names."""
 

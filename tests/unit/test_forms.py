@@ -53,7 +53,7 @@ def test_every_option_of_a_removal_is_in_its_fingerprint() -> None:
     assert len({request.fingerprint() for request in requests}) == len(requests)
 
 
-def test_the_parts_of_a_removal_cannot_be_shifted_into_each_other() -> None:
+def test_bytes_moved_from_the_photo_to_the_background_change_the_fingerprint() -> None:
     split = [
         RemovalRequest(image=image, options=replace(RemovalOptions(), background=background))
         for image, background in ((b"ab", b"c"), (b"a", b"bc"), (b"c", b"ab"))

@@ -272,7 +272,7 @@ def test_a_key_of_the_client_counts_instead(
     assert amounts(store, customer, clock) == (8, 0, 2)
 
 
-def test_of_24_copies_at_once_one_is_charged_and_all_get_the_result(
+def test_of_24_concurrent_copies_one_is_charged_and_all_get_the_result(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -286,7 +286,7 @@ def test_of_24_copies_at_once_one_is_charged_and_all_get_the_result(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_of_12_copies_at_once_that_share_the_last_credit_all_get_the_result(
+def test_12_concurrent_copies_that_share_the_last_credit_all_get_the_result(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -307,7 +307,7 @@ def test_of_12_copies_at_once_that_share_the_last_credit_all_get_the_result(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_of_copies_at_once_of_a_call_that_fails_twice_one_is_charged(
+def test_if_a_call_fails_twice_one_of_its_concurrent_copies_is_charged(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, attempts, lock = make_account(credits=10), count(), Lock()
@@ -576,7 +576,7 @@ def test_a_url_with_another_image_is_a_new_call_and_its_copies_are_not(
     assert amounts(store, customer, clock) == (0, 0, 2)
 
 
-def test_of_calls_at_once_for_a_url_that_changes_each_image_is_charged_once(
+def test_concurrent_calls_for_a_changing_url_are_charged_once_for_each_image(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=20)

@@ -71,7 +71,7 @@ def test_amounts_of_an_old_file_mean_the_same(tmp_path: Path, version: int) -> N
         require_exact(path)
 
 
-def test_calls_that_an_old_program_began_end_with_their_price(path: Path) -> None:
+def test_calls_that_an_old_program_began_are_charged_their_price(path: Path) -> None:
     with closing(SqliteAccountStore(path)) as store:
         status = store.settle(RUNNING, now_us=after(3))
         assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
@@ -145,7 +145,7 @@ migrate(connection)
 """
 
 
-def test_a_migration_that_is_killed_at_any_statement_is_made_again_as_a_whole(path: Path) -> None:
+def test_a_migration_that_is_killed_at_any_statement_starts_again(path: Path) -> None:
     kills = 0
     while True:
         copy = path.with_name(f"killed{kills}.db")

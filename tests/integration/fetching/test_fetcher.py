@@ -105,7 +105,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
         assert fetcher(host)(host.url()) == png()
 
 
-def test_a_host_is_looked_up_once_so_a_second_false_answer_is_never_used() -> None:
+def test_a_host_is_looked_up_once_so_a_later_internal_address_is_never_used() -> None:
     names = Names({HOST: [["127.0.0.1"], ["127.0.0.2"]]})
     with (
         image_host(sends(response(png()))) as host,
@@ -218,7 +218,7 @@ INWARD = [
 
 
 @pytest.mark.parametrize("location", INWARD)
-def test_a_redirect_inward_is_not_followed(location: str) -> None:
+def test_a_redirect_to_an_internal_address_is_not_followed(location: str) -> None:
     names = Names(
         {
             HOST: [["127.0.0.1"]],
@@ -386,7 +386,7 @@ def drips(start: bytes, forever: bytes) -> Callable[[socket.socket, str], None]:
     ],
     ids=["header", "100 Continue", "file", "chunk size", "trailers"],
 )
-def test_a_slow_server_is_left_at_the_time_limit(start: bytes, forever: bytes) -> None:
+def test_a_slow_server_is_abandoned_at_the_time_limit(start: bytes, forever: bytes) -> None:
     with image_host(drips(start, forever)) as host:
         started_s = time.monotonic()
         with pytest.raises(DownloadError, match=r"not downloaded within 0\.5 seconds"):
@@ -396,7 +396,7 @@ def test_a_slow_server_is_left_at_the_time_limit(start: bytes, forever: bytes) -
     wait_for(lambda: not fetch_threads())
 
 
-def test_a_server_that_does_not_answer_the_tls_handshake_is_left_at_the_time_limit(
+def test_a_server_that_does_not_answer_the_tls_handshake_is_abandoned_at_the_time_limit(
     tmp_path: Path,
 ) -> None:
     _, client = tls_for(HOST, tmp_path)
@@ -408,7 +408,7 @@ def test_a_server_that_does_not_answer_the_tls_handshake_is_left_at_the_time_lim
         wait_for(lambda: not fetch_threads())
 
 
-def test_a_look_up_that_does_not_end_is_left_at_the_time_limit() -> None:
+def test_a_look_up_that_does_not_end_is_abandoned_at_the_time_limit() -> None:
     is_over = threading.Event()
 
     def resolve(_host: str, _port: int) -> list[str]:

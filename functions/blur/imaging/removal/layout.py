@@ -66,7 +66,7 @@ def keeps_frame(options: RemovalOptions) -> bool:
 
 
 def whole(shape: Shape, full_shape: Shape, limit: Limit) -> Layout:
-    """Return the layout of a photo of `full_shape` that is shown whole, decoded to `shape`."""
+    """Return the layout of a whole photo of `full_shape` that was decoded to `shape`."""
     frame = limit.fit(full_shape)
     frame = min(frame[0], shape[0]), min(frame[1], shape[1])
     return Layout(frame, Box(slice(0, shape[0]), slice(0, shape[1])), frame, 0, 0)

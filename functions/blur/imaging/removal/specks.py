@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8
 
 VISIBLE = 128
-"""Each part of the subject reaches at least this alpha somewhere."""
+"""A region belongs to the subject if at least one of its pixels has this alpha."""
 
 
 def remove_specks(matte: AlphaU8) -> AlphaU8:
     """Return the matte, (H, W), without the connected regions that are faint everywhere.
 
-    If all regions are, the matte does not change.
+    If all regions are faint, the matte does not change.
     """
     _, regions = cv2.connectedComponents((matte > 0).view(np.uint8))
     is_part = np.zeros(int(regions.max()) + 1, np.bool_)

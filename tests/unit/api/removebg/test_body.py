@@ -110,7 +110,7 @@ def test_a_json_list_or_object_as_a_parameter_is_rejected_by_name(value: object)
 
 
 @pytest.mark.parametrize("read", [from_form, from_json])
-def test_a_file_sent_as_text_is_known_as_misplaced(read: Reader) -> None:
+def test_the_name_of_a_file_that_is_sent_as_text_is_returned(read: Reader) -> None:
     assert read({"image_file": "abc"}) == Fields({}, {}, frozenset({"image_file"}))
 
 
@@ -148,7 +148,7 @@ def test_a_form_has_at_most_50_parts() -> None:
         multipart([(f"x{number}", "x") for number in range(51)])
 
 
-def test_images_and_urls_are_not_in_the_representation() -> None:
+def test_images_and_urls_are_not_in_the_repr() -> None:
     shown = repr(multipart([("image_file", PHOTO), ("image_url", "https://secret")]))
     assert "secret" not in shown
     assert "PNG" not in shown

@@ -101,7 +101,7 @@ def test_exactly_one_photo_is_required() -> None:
         image_source(texts(image_url=URL, image_file_b64="aGk="), fetch_photo)
 
 
-def test_a_file_that_is_text_is_rejected_with_the_right_type() -> None:
+def test_a_file_that_is_sent_as_text_is_rejected_and_the_error_names_the_right_type() -> None:
     with pytest.raises(MissingSourceError, match="multipart/form-data"):
         image_source(Fields({}, {}, frozenset({"image_file"})), None)
     with pytest.raises(ApiError, match="multipart/form-data"):

@@ -86,7 +86,7 @@ SHAPES = [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int, int]) -> None:
-    """They get colours that compress better; over any background, none can see it."""
+    """They get colours that compress better, with no visible difference over any background."""
     matte = disc(*shape, min(shape) / 5 + 1, softness=20)
     scene = Scene.decompose(noise(*shape), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)
@@ -101,7 +101,7 @@ def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int,
 def test_a_cutouts_colours_within_reach_are_those_of_the_layer_nearby(
     shape: tuple[int, int],
 ) -> None:
-    """In a block with a visible pixel, nearby is the side of that block; else, of a coarse one."""
+    """Nearby is within a fine block if it has a visible pixel, else within a coarse block."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     photo = to_u8(np.dstack((y * 255 / shape[0], x * 255 / shape[1], (x + y) % 200)))
     matte = disc(*shape, min(shape) / 5 + 1)

@@ -63,7 +63,7 @@ def test_other_files_are_decoded_in_full(data: bytes) -> None:
     assert (photo.reduction, photo.full_shape) == (1, (60, 80))
 
 
-def test_a_jpeg_with_bad_data_is_read_as_in_full_size() -> None:
+def test_a_jpeg_with_bad_data_is_decoded_in_full_size() -> None:
     damaged = bytearray(jpeg())
     damaged[-400:-300] = bytes(100)
     full, small = decode(bytes(damaged), max_pixels=LIMIT), reduced(bytes(damaged), 4)

@@ -184,7 +184,7 @@ def test_a_compact_cutout_is_smaller() -> None:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "cat", "coffee"])
-def test_a_compact_cutout_takes_at_most_a_hundredth_more_than_with_pillows_default(
+def test_a_compact_cutout_is_at_most_one_percent_larger_than_pillows_default(
     name: str,
 ) -> None:
     """Pillow's default takes several times as long."""
@@ -195,7 +195,7 @@ def test_a_compact_cutout_takes_at_most_a_hundredth_more_than_with_pillows_defau
     assert len(write_png(image, compact=True)) < 1.01 * len(file.getvalue())
 
 
-def test_grain_gets_its_own_deflater() -> None:
+def test_images_with_grain_get_a_separate_deflater() -> None:
     smooth, grain = sample_photo("cat"), astronaut()
     choices = [CompactStrips(photo).deflater for photo in (smooth, grain, 0 * smooth)]
     assert choices == [DEFLATERS[0][1], GRAIN_DEFLATER, DEFLATERS[0][1]]

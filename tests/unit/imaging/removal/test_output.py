@@ -145,7 +145,7 @@ def test_a_webp_above_the_limit_is_followed_by_a_zip_if_it_is_smaller() -> None:
 
 
 @pytest.mark.parametrize("output", FORMATS)
-def test_a_result_that_stays_too_large_is_an_error_that_names_ways_out(output: str) -> None:
+def test_a_result_that_stays_too_large_is_an_error_that_names_alternatives(output: str) -> None:
     with pytest.raises(ResultTooLargeError, match=r"999 bytes.*'size'.*format=zip"):
         encoded(output, max_bytes=999, accepted=("image/webp", "application/zip"))
 
