@@ -1,8 +1,8 @@
 """Repeated calls without an `Idempotency-Key`: the key is derived from the content of the request.
 
 remove.bg's clients send a request again when it takes too long, and send no key. Copies of a
-request have the same derived key, so they are one call. There are two differences from calls with an
-`Idempotency-Key`:
+request have the same derived key, so they are one call. They differ from calls with an
+`Idempotency-Key` in two ways:
 
 - A copy waits while the first call is running. Its clients retry after a time-out only, so every
   other response would end as an error that their user sees (ADR 23).
