@@ -13,7 +13,7 @@ MARGIN = 0.1
 background that surrounds it."""
 MIN_SIDE_PX = 2
 """A region with a shorter side is too small for a subject and a background."""
-_LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)?", re.ASCII)
+_LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,20})?)(px|%)?", re.ASCII)
 _SYNTAX = (
     "The field 'roi' is not valid. Send four values, 'x1 y1 x2 y2', in pixels or percent of"
     " the upright photo, such as '10% 0% 50% 100%'."

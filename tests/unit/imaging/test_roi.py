@@ -29,6 +29,7 @@ SHAPE = (200, 400)
         ("0 0 100% 100%", slice(0, 200), slice(0, 400)),
         ("10 20px 50% 75.5%", slice(20, 151), slice(10, 200)),
         ("0.5 0.5 2 2", slice(0, 2), slice(0, 2)),
+        (f"{100 / 3}% 0 {200 / 3}% 99.99999999999999%", slice(0, 200), slice(133, 267)),
         ("  398   198 400 200 ", slice(198, 200), slice(398, 400)),
     ],
 )
@@ -38,7 +39,9 @@ def test_a_region_covers_every_pixel_that_it_touches(
     assert parse_roi(text).to_box(SHAPE) == Box(rows, columns)
 
 
-@pytest.mark.parametrize("text", ["0 0 401 200", "0 0 400 201", "401 0 402 9", "0 0 100.1% 50%"])
+@pytest.mark.parametrize(
+    "text", ["0 0 401 200", "0 0 400 201", "401 0 402 9", "0 0 999999999 9", "0 0 100.1% 50%"]
+)
 def test_a_region_outside_of_the_photo_is_rejected(text: str) -> None:
     with pytest.raises(RoiExceedsBoundsError, match="400 pixels wide and 200 pixels high"):
         parse_roi(text).to_box(SHAPE)

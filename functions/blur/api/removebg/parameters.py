@@ -50,8 +50,8 @@ BOOLEANS = {
 }
 NO_SHADOW = ("none", *(text for text, value in BOOLEANS.items() if not value))
 
-_PERCENTAGE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%", re.ASCII)
-_MARGIN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)?", re.ASCII)
+_PERCENTAGE = re.compile(r"(\d{1,3}(?:\.\d{1,20})?)%", re.ASCII)
+_MARGIN = re.compile(r"(\d{1,9}(?:\.\d{1,20})?)(px|%)?", re.ASCII)
 _HEX = re.compile(r"#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 _SHORT_HEX = 4
 _OPAQUE = "ff"

@@ -84,6 +84,7 @@ def test_booleans_are_text_as_clients_of_all_languages_write_it(text: str, value
         ("500px", (px(500),) * 4),
         ("10% 20px", (percent(10), px(20), percent(10), px(20))),
         ("1px 2PX 3% 4.5px", (px(1), px(2), percent(3), px(4.5))),
+        (f"{100 / 3}%", (percent(100 / 3),) * 4),
     ],
 )
 def test_margins_have_the_order_of_css(text: str, margins: tuple[Length, ...]) -> None:
@@ -99,10 +100,11 @@ def test_other_margins_are_rejected(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "scale"), [("10%", 0.1), ("100%", 1), ("55.5%", 0.555), ("original", None)]
+    ("text", "scale"),
+    [("10%", 0.1), ("100%", 1), ("55.5%", 0.555), (f"{200 / 3}%", 2 / 3), ("original", None)],
 )
 def test_a_scale_is_a_share_of_the_frame(text: str, scale: float | None) -> None:
-    assert options(scale=text).scale == scale
+    assert options(scale=text).scale == (scale and pytest.approx(scale))
 
 
 @pytest.mark.parametrize("text", ["9.9%", "101%", "50", "0.5", "ten%", "-50%", "50% 50%"])
@@ -119,10 +121,13 @@ def test_other_scales_are_rejected(text: str) -> None:
         ("0%", (0, 0)),
         ("100% 0%", (1, 0)),
         ("25%  75%", (0.25, 0.75)),
+        (f"{100 / 3}% 0%", (1 / 3, 0)),
     ],
 )
 def test_a_position_is_one_or_two_shares(text: str, position: object) -> None:
-    assert options(position=text).position == position
+    assert options(position=text).position == (
+        position if isinstance(position, str) else pytest.approx(position)
+    )
 
 
 @pytest.mark.parametrize("text", ["101%", "1% 2% 3%", "left", "10px", "50", "center 10%"])
