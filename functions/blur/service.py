@@ -36,8 +36,9 @@ STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
 REMOVAL_STEPS = ("read", "reserve", *remove.STEPS, "store", "settle")
 """The same for `POST /v1.0/removebg`."""
 
-MAX_WAIT_S = 20
-"""How long a copy waits for the first call: the time-out of the only client that repeats calls."""
+MAX_WAIT_S = 25
+"""How long a copy waits for the first call. The only client that repeats calls gives up after 20
+seconds and tries again, which it would not do after a 429."""
 POLL_S = 0.25
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 PRICES = Prices(image=ONE, preview=QUARTER)
 DEDUPE_S = 120
-MAX_WAIT_S, POLL_S = 20, 0.25
+MAX_WAIT_S, POLL_S = 25, 0.25
 """As documented."""
 
 

@@ -30,5 +30,5 @@ def confirmed_share(maps: SubjectMaps) -> float:
 
 
 def find_subject_type(maps: SubjectMaps) -> SubjectType:
-    """Return "person" where the network for people is certain, else "other"."""
+    """Return "person" if the network for people confirms the subject, else "other"."""
     return "person" if confirmed_share(maps) >= MIN_CONFIRMED else "other"
