@@ -127,6 +127,22 @@ def test_loading_fetches_photo_and_background() -> None:
     assert sorted(fetched) == ["background", "photo"]
 
 
+def test_files_in_the_request_are_loaded_as_they_are() -> None:
+    plain = removal(max_bytes=7)
+    assert plain.load() == RemovalRequest(
+        image=PHOTO, options=RemovalOptions(), max_bytes=7, accepts=plain.accepts
+    )
+    background = removal(background=Source.of_file(b"background")).load()
+    assert isinstance(background, RemovalRequest)
+    assert background.options == replace(RemovalOptions(), background=b"background")
+
+
+def test_a_derived_key_of_a_removal_counts_for_the_time_of_the_setting() -> None:
+    key = removal().derived_key(7 * SECOND_US)
+    assert key is not None
+    assert key.remember_us == 7 * SECOND_US
+
+
 @pytest.mark.parametrize(
     ("prices", "blur", "removal_"),
     [
