@@ -127,7 +127,7 @@ def test_loading_fetches_photo_and_background() -> None:
     assert sorted(fetched) == ["background", "photo"]
 
 
-def test_files_in_the_request_are_loaded_as_they_are() -> None:
+def test_files_in_the_request_are_loaded_unchanged() -> None:
     plain = removal(max_bytes=7)
     assert plain.load() == RemovalRequest(
         image=PHOTO, options=RemovalOptions(), max_bytes=7, accepts=plain.accepts
