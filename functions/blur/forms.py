@@ -100,7 +100,7 @@ class BlurForm:
 class Source(NamedTuple):
     """An image in the request, or at a URL that the request names."""
 
-    digest: Callable[[], bytes]
+    digest: Callable[[], str]
     """Return a digest of the file, or else of its URL."""
     load: Callable[[], bytes]
     """Return the file."""
@@ -113,7 +113,7 @@ class Source(NamedTuple):
     @classmethod
     def of_url(cls, url: str, fetch: Callable[[str], bytes]) -> Source:
         """Return the source for a URL."""
-        return cls(lambda: b"url " + sha256(url.encode()), lambda: fetch(url))
+        return cls(lambda: "url " + sha256(url.encode()), lambda: fetch(url))
 
 
 NO_SOURCE = Source.of_file(b"")

@@ -140,16 +140,15 @@ class RemovalRequest:
         return None
 
 
-def removal_digest(options: RemovalOptions, *images: bytes) -> str:
+def removal_digest(options: RemovalOptions, *images: str) -> str:
     """Return the SHA-256 of the options without a background image, and of digests of images."""
     values = {each.name: getattr(options, each.name) for each in fields(options)}
-    text = json.dumps({"route": "removebg", **values, "background": None})
-    return hashlib.sha256(b"\n".join((text.encode(), *images))).hexdigest()
+    return sha256(json.dumps([values, *images]).encode())
 
 
-def sha256(data: bytes) -> bytes:
+def sha256(data: bytes) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest().encode()
+    return hashlib.sha256(data).hexdigest()
 
 
 def _identifying(options: BlurOptions) -> dict[str, object]:

@@ -12,7 +12,7 @@ from blur.accounts.model import SECOND_US
 from blur.accounts.repeats import derived_key
 from blur.credits import ONE, QUARTER, ZERO, Credits
 from blur.forms import BlurForm, PriceRange, Prices, RemovalForm, Source
-from blur.image_requests import BlurRequest, RemovalRequest
+from blur.image_requests import BlurRequest, Engine, RemovalRequest
 from blur.imaging.options import BlurOptions
 from blur.imaging.removal.options import Margins, RemovalOptions
 from blur.imaging.roi import Length, Roi
@@ -135,6 +135,35 @@ def test_files_in_the_request_are_loaded_unchanged() -> None:
     background = removal(background=Source.of_file(b"background")).load()
     assert isinstance(background, RemovalRequest)
     assert background.options == replace(RemovalOptions(), background=b"background")
+
+
+def test_a_removal_is_computed_with_its_options_and_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+    model, people = object(), object()
+    engine: Any = Engine(model=lambda: model, people=lambda: people, max_pixels=5)  # type: ignore[arg-type, return-value]
+
+    def remove(*args: object, **arguments: object) -> str:
+        seen.append((args, arguments))
+        return "result"
+
+    monkeypatch.setattr("blur.image_requests.remove_background", remove)
+    request = RemovalRequest(
+        image=PHOTO, options=RemovalOptions(), max_bytes=7, accepts=lambda _: True
+    )
+    on_step = print
+    assert request.render(engine, watermarked=True, on_step=on_step) == "result"  # type: ignore[comparison-overlap]
+    expected = {
+        "model": model,
+        "people": people,
+        "max_pixels": 5,
+        "watermarked": True,
+        "on_step": on_step,
+        "max_bytes": 7,
+        "accepts": request.accepts,
+    }
+    assert seen == [((PHOTO, RemovalOptions()), expected)]
 
 
 def test_a_derived_key_of_a_removal_counts_for_the_time_of_the_setting() -> None:

@@ -114,6 +114,15 @@ def test_the_name_of_a_file_that_is_sent_as_text_is_returned(read: Reader) -> No
     assert read({"image_file": "abc"}) == Fields({}, {}, frozenset({"image_file"}))
 
 
+def test_the_fields_are_those_of_remove_bgs_description() -> None:
+    names = """
+        image_file image_file_b64 image_url size type type_level format roi crop crop_margin scale
+        position channels add_shadow shadow_type shadow_opacity semitransparency bg_color
+        bg_image_url bg_image_file
+    """
+    assert {*TEXTS, *FILES} == set(names.split())
+
+
 def test_an_empty_file_is_absent() -> None:
     assert multipart([("image_file", ("photo.jpg", b"")), ("size", "hd")]).files == {}
 
