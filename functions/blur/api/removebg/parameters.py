@@ -194,8 +194,9 @@ def _position(text: str | None) -> Position | None:
 def _share(text: str) -> float | None:
     """Return `0%` to `100%` as 0..1, or None if it is something else."""
     match = _PERCENTAGE.fullmatch(text)
-    share = float(match[1]) / 100 if match else 2
-    return share if share <= 1 else None
+    if match is None or float(match[1]) > 100:  # noqa: PLR2004 - percent
+        return None
+    return float(match[1]) / 100
 
 
 def _colour(text: str | None) -> Rgba | None:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from blur.api.removebg.body import Fields
 from blur.api.removebg.parameters import is_preview, parse_options, parse_type_level
+from blur.errors import ApiError
 from blur.imaging.removal.options import (
     CENTER,
     NO_MARGINS,
@@ -219,3 +220,24 @@ def test_each_parameter_has_its_own_error(name: str, text: str, error: type[Exce
 
 def test_a_margin_without_crop_is_kept_and_the_default_is_none() -> None:
     assert options(crop="true").crop_margin == NO_MARGINS
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("crop", "true or false"),
+        ("semitransparency", "true or false"),
+        ("crop_margin", "1, 2 or 4 lengths of at most 50% or 500px"),
+        ("scale", "10% to 100%, or original"),
+        ("position", "original, center, or one or two percentages from 0% to 100%"),
+        ("bg_color", "a colour name, or 3, 4, 6 or 8 hexadecimal digits"),
+        ("channels", "one of: rgba, alpha"),
+        ("format", "one of: auto, png, jpg, webp, zip"),
+        ("type_level", "one of: none, 1, 2, latest"),
+        ("size", "one of: preview, small, regular, medium, hd, full, 4k, auto, 50MP"),
+    ],
+)
+def test_an_error_names_the_parameter_and_its_values(name: str, expected: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        options(**{name: "?"})
+    assert raised.value.message == f"The parameter '{name}' is not valid. Send {expected}."
