@@ -9,7 +9,7 @@ import pytest
 
 from blur.api.removebg.removal_request import Limits, RemovalCall, parse_removal_request
 from blur.api.request import HttpRequest
-from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError
+from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError, InvalidRequestError
 from blur.image_requests import RemovalRequest
 from blur.imaging.removal.options import RemovalOptions
 
@@ -69,6 +69,14 @@ def test_a_body_over_the_limit_is_rejected_also_before_it_is_read() -> None:
         parse(Limits(max_body_bytes=size - 1, fetch=str.encode))
     with pytest.raises(ImageTooLargeError):
         parse(headers={"content-length": "1001"})
+
+
+def test_a_request_without_a_content_type_is_rejected_and_without_accept_gets_an_image() -> None:
+    request = HttpRequest("POST", "/", {}, "req_1", "{}", False, 1, "/")  # noqa: FBT003
+    with pytest.raises(InvalidRequestError, match="Content-Type"):
+        parse_removal_request(request, LIMITS)
+    assert not parse().wants_json
+    assert not parse().form.accepts("image/webp")
 
 
 def test_an_idempotency_key_is_checked() -> None:

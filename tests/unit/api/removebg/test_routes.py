@@ -109,4 +109,8 @@ def test_the_key_is_in_remove_bgs_header(path: str, method: str, service: Record
     for headers in ({"x_api_key": ""}, {"x_api_key": "nonsense"}, {"x_api_key": "", "apikey": KEY}):
         with pytest.raises(InvalidApiKeyError):
             answer(service, path, method, **headers)
+    request = HttpRequest(method, path, {}, "req_1", "", False, 1, path)  # noqa: FBT003
+    recorded: Any = service
+    with pytest.raises(InvalidApiKeyError):
+        removebg_routes(recorded, Limits(max_body_bytes=1))[path][method](request)
     assert service.calls == []
