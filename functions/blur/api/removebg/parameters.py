@@ -119,9 +119,11 @@ def _choice(
     default: str,
     error: type[ApiError],
 ) -> str:
-    text = (fields.text(name) or default).lower()
+    text = fields.text(name)
+    if text is None:
+        return default
     for choice in choices:
-        if choice.lower() == text:
+        if choice.lower() == text.lower():
             return choice
     raise _invalid(error, name, f"one of: {', '.join(choices)}")
 
