@@ -33,7 +33,10 @@ CHANGING = [
     ["keys", "revoke", "PREFIX", "--yes"],
 ]
 
-REMOVEBG_LINE = r"^remove\.bg clients: set the API address to (\S+) and the key to (.+)$"
+REMOVEBG_LINE = (
+    r"^remove\.bg clients: set the API address to (\S+) \(without version: \S+\)"
+    r" and the key to (.+)$"
+)
 
 
 def call(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

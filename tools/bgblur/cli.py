@@ -145,4 +145,7 @@ def _announce(host: str, port: int, key: str | None, links: KeyLinks) -> None:
 def removebg_line(url: str, key: str | None) -> str:
     """Return the two values to change in a client of remove.bg."""
     key_text = key or "a key of this server"
-    return f"remove.bg clients: set the API address to {url}/v1.0 and the key to {key_text}"
+    return (
+        f"remove.bg clients: set the API address to {url}/v1.0 (without version: {url})"
+        f" and the key to {key_text}"
+    )

@@ -33,3 +33,32 @@ def test_each_example_is_on_its_own_line(names: tuple[str, ...]) -> None:
     examples = [line for line in shown if line.startswith("  bgblur ")]
     assert len(examples) == 3
     assert all("   " in line.strip() for line in examples)
+
+
+def required_options() -> list[tuple[tuple[str, ...], str]]:
+    """Return the names of each command and one of its required options."""
+    found = []
+    for names in commands(main):
+        command: click.Command = main
+        for name in names:
+            assert isinstance(command, click.Group)
+            command = command.commands[name]
+        found += [
+            (names, parameter.opts[0])
+            for parameter in command.params
+            if isinstance(parameter, click.Option) and parameter.required
+        ]
+    return found
+
+
+def test_the_radius_is_required() -> None:
+    assert (("blur",), "-r") in required_options()
+
+
+@pytest.mark.parametrize(("names", "option"), required_options(), ids=str)
+def test_a_command_without_a_required_option_is_wrong(names: tuple[str, ...], option: str) -> None:
+    done = CliRunner().invoke(main, [*names, "anything"])
+    assert done.exit_code == 2
+    assert "Missing option" in done.output or "Error: " in done.output
+    if names == ("blur",):
+        assert f"Missing option '{option}'" in done.output

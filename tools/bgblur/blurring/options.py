@@ -134,13 +134,15 @@ OPTIONS = (
 def blur_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add all options of the table to a command."""
     for option in reversed(OPTIONS):
+        # click takes an explicit None as a value, with which a required option is not missing.
+        default: dict[str, Any] = {} if option.default is None else {"default": option.default}
         command = click.option(
             *option.flags,
             option.field,
             type=option.type,
             required=option.required,
-            default=option.default,
             help=option.help,
+            **default,
         )(command)
     return command
 

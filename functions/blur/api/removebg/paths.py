@@ -5,11 +5,13 @@ from __future__ import annotations
 REMOVEBG_PATH = "/v1.0/removebg"
 ACCOUNT_PATH = "/v1.0/account"
 PATHS = frozenset({REMOVEBG_PATH, ACCOUNT_PATH})
+PREFIX = "/v1.0/"
+"""All paths of remove.bg's API start with it, also those that have no route here."""
 
 
 def is_removebg(path: str) -> bool:
-    """Return whether a path, with or without a last slash, is one of remove.bg's."""
-    return path.rstrip("/") in PATHS
+    """Return whether a path is one of remove.bg's API, so that its client expects its errors."""
+    return path.startswith(PREFIX)
 
 
 def key_header(path: str) -> str:

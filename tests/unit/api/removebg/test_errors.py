@@ -122,7 +122,7 @@ def test_a_wrong_method_is_an_error_in_remove_bgs_format_that_lists_the_methods(
 
 
 def test_other_paths_keep_our_format() -> None:
-    for path in ("", "/", "/v1.0", "/v1.0/removebg/x", "/v2/account"):
+    for path in ("", "/", "/v1.0", "/v1.01/removebg", "/v2/account"):
         sent = response.error_response(InternalError(), "req_1", path=path, now_us=NOW)
         assert set(json.loads(sent.body or "")) == {"error"}
         assert "X-RateLimit-Limit" not in sent.headers

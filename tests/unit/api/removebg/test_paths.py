@@ -7,14 +7,16 @@ import pytest
 from blur.api.removebg.paths import is_removebg, key_header
 
 
-@pytest.mark.parametrize("path", ["/v1.0/removebg", "/v1.0/account", "/v1.0/account/"])
+@pytest.mark.parametrize(
+    "path", ["/v1.0/removebg", "/v1.0/account", "/v1.0/account/", "/v1.0/improve"]
+)
 def test_remove_bgs_paths_have_its_header_for_the_key(path: str) -> None:
     assert is_removebg(path)
     assert key_header(path) == "X-Api-Key"
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/", "/v1.0", "/v1.0/removebg/x", "/v1.0/accountX", "/V1.0/account", "/v2/account"]
+    "path", ["", "/", "/v1.0", "/v1.01/removebg", "/V1.0/account", "/v2/account", "/x/v1.0/"]
 )
 def test_other_paths_have_ours(path: str) -> None:
     assert not is_removebg(path)
