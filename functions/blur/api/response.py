@@ -55,8 +55,7 @@ def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Respons
 def max_inline_bytes(max_response_bytes: int) -> int:
     """Return the size of the largest image whose proxy response has at most this many bytes.
 
-    A proxy response is JSON with the image as base64, four characters for three bytes. The
-    calculation uses the longest possible headers, so a response never exceeds the limit; it can
+    A proxy response is JSON with the image as base64. The calculation uses the longest possible headers, so a response never exceeds the limit; it can
     be a few hundred bytes below it.
     """
     rate = RateLimitStatus(RateLimit(1, _LONGEST), _LONGEST, _LONGEST)
@@ -72,7 +71,12 @@ def max_inline_bytes(max_response_bytes: int) -> int:
         "multiValueHeaders": {name: [value] for name, value in headers.items()}
         | {"Content-Type": [photo.image.content_type]},
     }
-    return max(0, max_response_bytes - len(json.dumps(envelope))) // 4 * 3
+    return base64_capacity(max_response_bytes - len(json.dumps(envelope)))
+
+
+def base64_capacity(characters: int) -> int:
+    """Return how many bytes so many characters of base64 hold, four for three bytes."""
+    return max(0, characters) // 4 * 3
 
 
 def json_response(

@@ -9,7 +9,7 @@ import pybase64
 from aws_lambda_powertools.event_handler import Response
 
 from blur.api.headers import removebg_headers
-from blur.api.response import call_headers, json_object
+from blur.api.response import base64_capacity, call_headers, json_object
 from blur.credits import credits_number
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def account_document(view: AccountView) -> Mapping[str, Any]:
 def max_image_bytes(max_response_bytes: int) -> int:
     """Return the size of the largest image whose response, also in JSON, fits.
 
-    Both have the image as base64, four characters for three bytes.
+    Both have the image as base64.
     """
-    return max(0, max_response_bytes - OVERHEAD_BYTES) // 4 * 3
+    return base64_capacity(max_response_bytes - OVERHEAD_BYTES)
 
 
 def _headers(
