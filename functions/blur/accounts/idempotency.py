@@ -47,8 +47,8 @@ class IdempotencyKey:
     """The value of the `Idempotency-Key` header, or one that is derived from the request."""
 
     value: str
-    remember_us: int = REMEMBER_US
-    """How long the key counts after its first call."""
+    remember_us: int | None = None
+    """How long it counts after its first call; None is `REMEMBER_US`."""
     is_derived: bool = False
     """Whether the key is derived, because the client sent none; see `repeats`."""
 
@@ -187,6 +187,7 @@ def _record(
     reservation: Reservation, key: IdempotencyKey, fingerprint: str, now_us: Instant
 ) -> IdempotencyRecord:
     hold = reservation.hold
+    remember_us = REMEMBER_US if key.remember_us is None else key.remember_us
     return IdempotencyRecord(
         account_id=hold.account_id,
         scope=reservation.scope,
@@ -194,7 +195,7 @@ def _record(
         hold_id=hold.hold_id,
         done=False,
         lease_until_us=hold.expires_us,
-        forget_us=Instant(now_us + key.remember_us),
+        forget_us=Instant(now_us + remember_us),
     )
 
 

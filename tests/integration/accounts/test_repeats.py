@@ -558,6 +558,27 @@ def test_a_copy_that_cannot_reach_the_store_while_it_waits_costs_nothing(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
+def test_a_record_whose_confirmation_was_lost_does_not_block_the_copy(
+    service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
+) -> None:
+    customer = make_account(credits=10)
+
+    class Unconfirmed(Watched):
+        """A store whose response to the stored record is lost."""
+
+        def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - passed on
+            self.store.claim_record(*args, **times)
+            message = "unreachable"
+            raise UnavailableError(message)
+
+    with pytest.raises(UnavailableError):
+        run(service_of(Unconfirmed(store), clock), customer, Photo())
+    begun_us = clock.at_us
+    assert summary(run(service, customer, Photo())) == ("result", False, 1)
+    assert clock.at_us == begun_us
+    assert amounts(store, customer, clock) == (9, 0, 1)
+
+
 def test_a_url_with_another_image_is_a_new_call_and_its_copies_are_not(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
