@@ -84,7 +84,7 @@ def test_a_server_on_all_addresses_prints_usable_urls_and_a_warning(
 ) -> None:
     env = environment(tmp_path, model_dir)
     with running(tmp_path, env, "--host", "0.0.0.0") as server:  # noqa: S104 - the test needs it
-        printed = re.findall(r"http://\S+:\d+", server.out.read_text())
+        printed = re.findall(r" on (http://\S+:\d+)", server.out.read_text())
         assert not any("0.0.0.0" in url for url in printed)  # noqa: S104
         assert any("127.0.0.1" in url for url in printed)
         assert len(printed) == len(own_addresses(socket.AF_INET)) + 1
