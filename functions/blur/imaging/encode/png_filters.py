@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4
 """The types of the filters (9.2)."""
 BEYOND = (0, 0, 0, 0)
-"""The pixels beyond the image (9.2)."""
+"""The value of pixels outside of the image (PNG, 9.2)."""
 
 
 class Neighbours(NamedTuple):
