@@ -49,6 +49,9 @@ class Visit:
         page.on("request", lambda request: visit.asked.append(request.url))
         page.on("pageerror", lambda error: visit.errors.append(str(error)))
         page.on("console", visit._heard)
+        # Without this line, `expect_file_chooser` asks the browser for file choosers only while the
+        # test presses the button, and sometimes asks too late.
+        page.on("filechooser", lambda _: None)
         page.goto(api.server.url + path)
         return visit
 
