@@ -100,10 +100,16 @@ def over_white(pixels: RgbU8, alpha: AlphaU8) -> RgbU8:
 def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) -> EncodedImage:
     """Encode (H, W, 3) as JPEG with the best Huffman codes (ITU-T T.81, K.2).
 
-    The file has the same pixels as that of `encode`, fewer bytes, and takes more time.
+    The file has the same pixels as that of `encode`, fewer bytes, and takes more time. An image of
+    little but noise gets the usual codes.
     """
-    options = {"subsampling": "4:4:4", "optimize": True}
-    data = _write_with_pillow(pixels, icc_profile, quality, compact=True, name="JPEG", **options)
+    write = partial(_write_jpeg, pixels, icc_profile, quality, compact=True)
+    try:
+        data = write(optimize=True)
+    except OSError:
+        # For such codes libjpeg needs a buffer for the whole file. Pillow's has 1 byte for each
+        # pixel, 2 from quality 95, and 64 KiB at least: too small for noise.
+        data = write()
     return EncodedImage(data, OUTPUT_FORMATS["jpeg"].content_type)
 
 
@@ -157,6 +163,9 @@ def _write_with_pillow(
     return file.getvalue()
 
 
+_write_jpeg = partial(_write_with_pillow, name="JPEG", subsampling="4:4:4")
+
+
 def _write_avif(
     image: ImageU8, icc_profile: bytes | None, quality: int, /, *, compact: bool
 ) -> bytes:
@@ -171,7 +180,7 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
     "png": OutputFormat("image/png", _write_png),
     "jpeg": OutputFormat(
         "image/jpeg",
-        partial(_write_with_pillow, name="JPEG", subsampling="4:4:4"),
+        _write_jpeg,
         supports_alpha=False,
         max_side_px=65_500,
     ),

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, difference, disc, noise
 
-from blur.imaging.encode.encoder import OUTPUT_FORMATS, check_size, encode
+from blur.imaging.encode.encoder import OUTPUT_FORMATS, check_size, encode, encode_small_jpeg
 from blur.parameter_errors import InvalidFormatError, InvalidQualityError
 
 
@@ -114,6 +114,24 @@ def test_odd_sizes_are_kept(output: str, size: tuple[int, int]) -> None:
     image = Image.open(BytesIO(encode(noise(*size), None, None, output, 90).data))
     image.load()
     assert image.size == size[::-1]
+
+
+@pytest.mark.parametrize(
+    ("size", "quality"), [((3, 9000), 90), ((300, 400), 94), ((300, 400), 100)]
+)
+def test_a_small_jpeg_of_noise_has_the_pixels_of_the_usual_one(
+    size: tuple[int, int], quality: int
+) -> None:
+    small = encode_small_jpeg(noise(*size), SRGB, quality)
+    usual = encode(noise(*size), None, SRGB, "jpeg", quality)
+    pixels = [np.asarray(Image.open(BytesIO(each.data))) for each in (small, usual)]
+    np.testing.assert_array_equal(pixels[0], pixels[1])
+    assert Image.open(BytesIO(small.data)).info["icc_profile"] == SRGB
+
+
+def test_a_small_jpeg_is_smaller_than_the_usual_one() -> None:
+    small = encode_small_jpeg(astronaut(), None, 90)
+    assert len(small.data) < 0.99 * len(encode(astronaut(), None, None, "jpeg", 90).data)
 
 
 def test_an_image_too_long_for_its_format_is_rejected_with_the_limit() -> None:
