@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 
-from blur.accounts import keys
 from blur.accounts.connect import open_account_store
 from blur.api import response
 from blur.api.account import account_document, account_status
 from blur.api.blur_request import idempotency_key, parse_blur_request
+from blur.api.cloudwatch import cloudwatch_metrics
 from blur.api.description import description
 from blur.api.removebg.removal_request import Limits
 from blur.api.removebg.responses import max_image_bytes
 from blur.api.removebg.routes import removebg_routes
 from blur.api.removebg.sources import MAX_FILE_BYTES
+from blur.api.request_key import request_key
 from blur.api.router import Router
 from blur.api.site import Site
+from blur.api.tracing import Handler, record_trace, traced
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
 from blur.forms import Prices
@@ -41,6 +43,7 @@ from blur.storage.owned_uploads import Uploads
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
     from blur.api.request import HttpRequest
+    from blur.api.response_record import Observe, ResponseRecord
     from blur.api.router import HttpResponse, Route, Routes
     from blur.settings import Settings
     from blur.storage.ports import UploadStore
@@ -48,19 +51,21 @@ if TYPE_CHECKING:
 NAME = "background-blur"
 
 
-def build_app(
+def build_app(  # noqa: PLR0913 - built once
     settings: Settings,
     *,
     clock: Callable[[], Instant] = now,
     logger: Logger | None = None,
     opens_model: bool = True,
     on_lambda: bool = True,
+    observe: Observe | None = None,
 ) -> Router:
     """Open the stores, load the model and return the handler that Lambda and servers call.
 
     Without a `logger`, JSON lines go to standard output. With `opens_model=False` the model is
     opened at the first photo. `on_lambda` limits the size of responses on remove.bg's paths, which
-    cannot redirect to a bucket, and prints metrics for CloudWatch.
+    cannot redirect to a bucket. `observe` receives the record of each response; by default, Lambda
+    prints its metrics for CloudWatch.
 
     Raises:
         ModelMissingError: the model's file is missing.
@@ -110,9 +115,31 @@ def build_app(
         {**api, **site},
         clock=clock,
         logger=logger,
-        metrics=Metrics(namespace="BackgroundBlur", service=NAME) if on_lambda else None,
+        observe=observe or (printed_metrics() if on_lambda else lambda _: None),
         quiet={*site, "/health"},
     )
+
+
+def build_handler(settings: Settings) -> Handler:
+    """Return the handler for Lambda: the app, with traces if the settings turn them on."""
+    if not settings.tracing:
+        return build_app(settings)
+    from aws_lambda_powertools import Tracer  # noqa: PLC0415 - for a shorter cold start
+
+    # Without patches: those of botocore would put the names of stored objects into traces.
+    tracer = Tracer(service=NAME, auto_patch=False)
+    observers = (printed_metrics(), record_trace(tracer))
+
+    def observe(record: ResponseRecord) -> None:
+        for each in observers:
+            each(record)
+
+    return traced(build_app(settings, observe=observe), tracer)
+
+
+def printed_metrics() -> Observe:
+    """Return the function that prints the metrics of each response for CloudWatch."""
+    return cloudwatch_metrics(Metrics(namespace="BackgroundBlur", service=NAME))
 
 
 def open_uploads(store: UploadStore | None, settings: Settings) -> Uploads | None:
@@ -158,7 +185,7 @@ def routes(
     """
 
     def blur(request: HttpRequest) -> HttpResponse:
-        key = keys.parse(request.headers.get("apikey", ""))
+        key = request_key(request)
         get_upload = partial(uploads.get, key.digest) if uploads else None
         result = service.run(
             key,
@@ -169,14 +196,16 @@ def routes(
             idempotency_key=idempotency_key(request),
             left_ms=request.left_ms,
             is_client_connected=request.is_client_connected,
+            measured=request.measured,
         )
         return response.image_response(result, request.request_id)
 
     def account(request: HttpRequest) -> HttpResponse:
-        key = keys.parse(request.headers.get("apikey", ""))
+        key = request_key(request)
         view = service.account(key)
+        request.measured.status = account_status(view)
         body = account_document(view)
-        return response.json_response(body, request.request_id, account_status(view))
+        return response.json_response(body, request.request_id, request.measured.status)
 
     def health(request: HttpRequest) -> HttpResponse:
         return response.json_response({"status": "ok"}, request.request_id)
@@ -195,8 +224,9 @@ def upload_route(service: ImageService, uploads: Uploads) -> Route:
     """Return the route that presigns uploads: it is free and counts in the rate limit."""
 
     def create_upload(request: HttpRequest) -> HttpResponse:
-        key = keys.parse(request.headers.get("apikey", ""))
+        key = request_key(request)
         with service.authorized(key) as status:
+            request.measured.status = status
             content_type, size_bytes = read_upload(request)
             upload = uploads.presign_upload(
                 key.digest, content_type, size_bytes, now_us=service.clock()

@@ -12,6 +12,7 @@ from blur.imaging.pipeline import blur_photo
 from blur.imaging.removal.remove import remove_background
 
 if TYPE_CHECKING:
+    from blur.imaging.encode.encoder import EncodedImage
     from blur.imaging.matting.matte import Predictor
     from blur.imaging.options import BlurOptions
     from blur.imaging.pipeline import BlurredPhoto
@@ -20,7 +21,22 @@ if TYPE_CHECKING:
     from blur.storage.large_results import Results
     from blur.storage.ports import Link
 
-Output = TypeVar("Output")
+
+class Rendered(Protocol):
+    """The result of a request."""
+
+    @property
+    def image(self) -> EncodedImage:
+        """The result's file."""
+        ...
+
+    @property
+    def photo_pixels(self) -> int:
+        """Width times height of the photo in the request."""
+        ...
+
+
+Output = TypeVar("Output", bound=Rendered)
 OnStep = Callable[[str], None]
 """Called with the name of each step before it begins; it can raise an exception to stop."""
 

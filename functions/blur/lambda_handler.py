@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 
 import os
 
-from blur.app import build_app
+from blur.app import build_handler
 from blur.settings import Settings
 
-handler = build_app(Settings.from_environ(os.environ))
+handler = build_handler(Settings.from_environ(os.environ))

@@ -16,6 +16,7 @@ from blur.errors import ApiError, IdempotencyInProgressError, InsufficientCredit
 from blur.image_requests import Output
 from blur.imaging import pipeline
 from blur.imaging.removal import remove
+from blur.measurements import Measurements
 from blur.timing import MILLISECOND_NS, Stopwatch, before_timeout
 
 if TYPE_CHECKING:
@@ -87,18 +88,21 @@ class ImageService:
         left_ms: int,
         idempotency_key: IdempotencyKey | None = None,
         is_client_connected: Callable[[], bool] = lambda: True,
+        measured: Measurements | None = None,
     ) -> CallResult[Output]:
         """Compute one image and charge once; `left_ms` is the time until Lambda stops the process.
 
         `parse` reads the form, and the image is loaded after that. Both take time and memory, so
         they follow the reservation. But if the price depends on the form, or with `form_first`,
-        the form is parsed first, and only the image is loaded after the reservation.
+        the form is parsed first, and only the image is loaded after the reservation. `measured`
+        receives the time of each step, also if the call fails, and the photo's size.
 
         Raises:
             ApiError: nothing was charged; `account_status` is set if the key is valid.
 
         """
-        watch, cpu_begun_ns = Stopwatch(self.ticks), self.cpu_ticks()
+        measured, cpu_begun_ns = measured or Measurements(), self.cpu_ticks()
+        watch = measured.watch = Stopwatch(self.ticks)
         deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
         form, price = None, prices.lowest
         if form_first or not prices.is_fixed:
@@ -132,7 +136,8 @@ class ImageService:
         is_free = not is_delivered or reservation.is_replay or reservation.hold.price == 0
         weight = self._weight(reservation.status, cpu_begun_ns) if is_free else None
         status = end(self.store, reservation, now_us=self.clock(), weight=weight)
-        return CallResult(output, status, reservation.is_replay, watch.durations_ms(), link)
+        measured.finish(status, output.photo_pixels)
+        return CallResult(output, status, reservation.is_replay, measured.durations_ms, link)
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:

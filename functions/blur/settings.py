@@ -101,6 +101,8 @@ class Settings:
     """Whether a request can name an image by its URL, which is then fetched: `yes` or `no`."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
+    tracing: bool = False
+    """Whether Lambda sends traces to X-Ray: `yes` or `no`."""
     timeout_s: int = 28
     """Seconds after which Lambda stops a call; not used anywhere else."""
     deadline_margin_s: int = 5

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from events import make
 
 from bgblur.serving.proxy import InvocationContext
@@ -78,7 +78,6 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         routes(service, None, 1_000_000, Limits(max_body_bytes=1_000_000)),
         clock=clock,
         logger=logger,
-        metrics=Metrics(namespace="Test"),
     )
     return lambda event: ApiResponse(app(event, InvocationContext()))
 

@@ -55,7 +55,7 @@ def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float
 
 def from_proxy(response: Mapping[str, Any], seconds: float = 0.0) -> Outcome:
     """Parse the handler's response, as `outcome` does for a server's."""
-    status, pairs, body = to_reply(response)
+    status, pairs, body, _ = to_reply(response)
     headers = {name.decode(): value.decode() for name, value in pairs}
     return outcome(status, headers, body, seconds)
 

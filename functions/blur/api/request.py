@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pybase64
 
 from blur.errors import InvalidRequestError
+from blur.measurements import Measurements
 
 LONGEST_MS = 900_000
 """The longest that Lambda lets any function run."""
@@ -64,6 +65,8 @@ class HttpRequest:
     """Return whether the client is still connected; True if that is unknown."""
     repeated_headers: tuple[str, ...] = ()
     """The singleton headers that were sent more than once."""
+    measured: Measurements = field(default_factory=Measurements, repr=False, compare=False)
+    """The measurements of this request, for its log line and metrics."""
 
     def body(self) -> bytes:
         """Return the body's bytes.

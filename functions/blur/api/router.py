@@ -10,16 +10,20 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from http import HTTPMethod, HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import pybase64
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.metrics import MetricUnit
 
 from blur.api import response
 from blur.api.request import HttpRequest, always_connected, from_event
+from blur.api.response_record import (
+    Observe,
+    ResponseRecord,
+    measured_fields,
+    transferred_fields,
+)
 from blur.errors import (
     ApiError,
     InternalError,
@@ -29,7 +33,7 @@ from blur.errors import (
 )
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools import Logger
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from blur.accounts.model import Instant
@@ -70,18 +74,21 @@ class Router:
         *,
         clock: Callable[[], Instant],
         logger: Logger,
-        metrics: Metrics | None = None,
+        observe: Observe = lambda _: None,
         quiet: Collection[str] = (),
     ) -> None:
         """Register the routes with powertools' resolver; a last slash is optional.
 
-        Successful responses of the routes in `quiet` are logged at DEBUG.
+        Successful responses of the routes in `quiet` are logged at DEBUG. `observe` receives the
+        record of each response, before it is logged.
         """
         self._routes = routes
         self._quiet = frozenset(quiet)
         self._clock = clock
         self._logger = logger
-        self._metrics = metrics
+        self._observe = observe
+        self._is_cold = True
+        self._code: str | None = None
         # Explicit, because POWERTOOLS_DEV would otherwise print each event with its key and photo.
         self._resolver = APIGatewayRestResolver(debug=False)
         for path, methods in routes.items():
@@ -99,6 +106,7 @@ class Router:
     def __call__(self, event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
         """Return the proxy response to a REST API proxy event (both payload version 1.0)."""
         started = time.monotonic()
+        self._code = None
         request = from_event(
             event,
             left_ms=context.get_remaining_time_in_millis(),
@@ -110,29 +118,26 @@ class Router:
         reply = self._resolver.resolve(known, cast("LambdaContext", context))
         if request.method == "HEAD":
             reply = without_body(reply)
-        self._record(request, reply["statusCode"], started)
+        self._record(request, reply, started)
         return reply
 
-    def _record(self, request: HttpRequest, status: int, started: float) -> None:
-        duration_ms = round((time.monotonic() - started) * 1000)
-        if self._metrics:
-            self._metrics.add_metric("Answers", MetricUnit.Count, 1)
-            self._metrics.add_metric("Duration", MetricUnit.Milliseconds, duration_ms)
-            # Metrics are printed. If standard output is a file on a full disk, the response, which
-            # can be charged already, is still sent. The logger handles this error itself.
-            with suppress(OSError):
-                self._metrics.flush_metrics()
-        is_quiet = status < HTTPStatus.BAD_REQUEST and _route(request.path) in self._quiet
-        write = self._logger.debug if is_quiet else self._logger.info
-        write(
-            "answered",
-            extra={
-                "method": logged_method(request.method),
-                "path": self._logged_path(request.path),
-                "status": status,
-                "duration_ms": duration_ms,
-            },
+    def _record(self, request: HttpRequest, reply: Mapping[str, Any], started: float) -> None:
+        record = ResponseRecord(
+            request_id=request.request_id,
+            method=logged_method(request.method),
+            path=self._logged_path(request.path),
+            status=reply["statusCode"],
+            duration_ms=round((time.monotonic() - started) * 1000),
+            code=self._code,
+            is_cold=self._is_cold,
+            **measured_fields(request.measured),
+            **transferred_fields(request, reply),
         )
+        self._is_cold = False
+        self._observe(record)
+        is_quiet = record.status < HTTPStatus.BAD_REQUEST and record.path in self._quiet
+        write = self._logger.debug if is_quiet else self._logger.info
+        write("answered", extra=record.log_fields())
         self._logger.clear_state()
 
     def _routed_method(self, request: HttpRequest) -> str:
@@ -168,13 +173,12 @@ class Router:
         return self._error_response(MethodNotAllowedError(message, allowed=allowed))
 
     def _error_response(self, error: ApiError) -> HttpResponse:
-        self._logger.append_keys(code=error.code)
+        self._code = error.code
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
             # Only the class: the message can quote the request or the response.
             self._logger.append_keys(cause=type(error.__cause__).__name__)
-        if self._metrics:
-            self._metrics.add_metric(error.code, MetricUnit.Count, 1)
         request = self._request()
+        request.measured.status = error.account_status or request.measured.status
         return response.error_response(
             error, request.request_id, path=request.path, now_us=self._clock()
         )

@@ -34,6 +34,8 @@ class BlurredPhoto(NamedTuple):
     image: EncodedImage
     depth: str
     """The depth that was used: `flat` if `ground` was asked for and the photo shows none."""
+    photo_pixels: int = 0
+    """Width times height of the photo."""
 
 
 def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's resources
@@ -88,7 +90,8 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
         options.quality,
         compact=mode.compact,
     )
-    return BlurredPhoto(image, depth="flat" if ground is None else "ground")
+    depth = "flat" if ground is None else "ground"
+    return BlurredPhoto(image, depth, photo_pixels=shape[0] * shape[1])
 
 
 def check_options(options: BlurOptions) -> None:

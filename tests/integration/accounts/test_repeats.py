@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.integration.accounts.customer import START, Customer, MakeAccount, key_record, new_id
@@ -31,6 +31,7 @@ from blur.errors import (
 )
 from blur.forms import PriceRange, Prices
 from blur.image_requests import Engine, OnStep
+from blur.imaging.encode.encoder import EncodedImage
 from blur.imaging.removal import remove
 from blur.service import REMOVAL_STEPS, CallResult, ImageService
 from blur.skew import CLOCK_SKEW_S
@@ -60,6 +61,14 @@ class Clock:
         self.at_us += round(seconds * SECOND_US)
 
 
+class Result(NamedTuple):
+    """A result that is a text."""
+
+    text: str
+    image: EncodedImage = EncodedImage(b"", "image/png")
+    photo_pixels: int = 0
+
+
 @dataclass
 class Photo:
     """A parsed form and its complete request; `render` computes the result or raises."""
@@ -85,13 +94,13 @@ class Photo:
     def fingerprint(self) -> str:
         return f"{self.content} {self.image}"
 
-    def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> str:
+    def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> Result:
         del engine, watermarked
         for step in remove.STEPS:
             on_step(step)
-        return self.render_once()
+        return Result(self.render_once())
 
-    def store_if_large(self, output: str, results: Results, *, now_us: int) -> Link | None:
+    def store_if_large(self, output: Result, results: Results, *, now_us: int) -> Link | None:
         del output, results, now_us
         return None
 
@@ -147,7 +156,7 @@ def run(  # noqa: PLR0913 - the call and the state of its client
     left_ms: int = 600_000,
     is_client_connected: Callable[[], bool] = lambda: True,
     idempotency_key: IdempotencyKey | None = None,
-) -> CallResult[str]:
+) -> CallResult[Result]:
     return service.run(
         key_of(customer),
         lambda: photo,
@@ -165,8 +174,8 @@ def amounts(store: AccountStore, customer: Customer, clock: Clock) -> tuple[int,
     return account.balance, account.held, account.used
 
 
-def summary(result: CallResult[str]) -> tuple[str, bool, int | None]:
-    return result.output, result.replayed, result.status.credits_charged
+def summary(result: CallResult[Result]) -> tuple[str, bool, int | None]:
+    return result.output.text, result.replayed, result.status.credits_charged
 
 
 def slow() -> str:
@@ -297,7 +306,7 @@ def test_12_concurrent_copies_that_share_the_last_credit_all_get_the_result(
         # Copies that reserve before the first one has its record can get 402, as documented.
         for _ in range(50):
             try:
-                return with_retries(lambda: run(service, customer, photo)).output
+                return with_retries(lambda: run(service, customer, photo)).output.text
             except InsufficientCreditsError:
                 time.sleep(0.05)
         raise AssertionError
@@ -464,7 +473,7 @@ def test_a_call_that_was_overtaken_by_a_failing_copy_takes_a_new_hold(
             with pytest.raises(NoSubjectError):
                 started[0].result()
 
-    started: list[Future[CallResult[str]]] = []
+    started: list[Future[CallResult[Result]]] = []
     other = service_of(store, clock)
     with ThreadPoolExecutor(1) as pool:
         overtaken = service_of(Overtaken(store), clock, sleep=sleep, hold_ttl_s=10)

@@ -87,7 +87,7 @@ def test_parameters_that_set_a_variable_have_the_defaults_of_the_code(
 ) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
     named = {name: text for name, text in variables.items() if text in template["Parameters"]}
-    assert len(named) == 11
+    assert len(named) == 12
     for name, parameter in named.items():
         text = str(template["Parameters"][parameter]["Default"])
         assert Settings.from_environ({name: text}) == Settings(), name
@@ -102,7 +102,7 @@ def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_vers
         function["MemorySize"],
         function["Timeout"],
     } & set(template["Parameters"])
-    assert len(shaping) == 12
+    assert len(shaping) == 13
     for name in shaping:
         assert f"${{{name}}}" in function["VersionDescription"]
 
@@ -151,6 +151,24 @@ def test_no_statement_of_the_role_has_a_wildcard_action_or_every_resource(
         assert actions
         assert not any("*" in action for action in actions), statement["Sid"]
         assert statement["Resource"] != "*"
+
+
+def test_the_role_can_write_traces_only_if_they_are_on(template: dict[str, Any]) -> None:
+    policy = template["Resources"]["TracePolicy"]
+    assert policy["Condition"] == "Traces"
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    assert template["Parameters"]["Tracing"]["Default"] == "no"
+    assert template["Conditions"]["Traces"] == ["Tracing", "yes"]
+    assert template["Resources"]["BlurFunction"]["Properties"]["Tracing"] == [
+        "Traces",
+        "Active",
+        "PassThrough",
+    ]
+
+
+def test_all_lines_of_the_functions_log_are_json(resources: dict[str, Any]) -> None:
+    assert resources["BlurFunction"]["LoggingConfig"]["LogFormat"] == "JSON"
 
 
 def test_the_role_can_access_only_two_prefixes(resources: dict[str, Any]) -> None:

@@ -42,9 +42,7 @@ def test_the_access_log_has_no_header_no_path_and_no_address(resources: dict[str
     assert json.loads(log_format)["request_id"] == "req_$context.requestId"
 
 
-@pytest.mark.parametrize(
-    "switch", ["DataTraceEnabled", "LoggingLevel", "TracingEnabled", "Tracing"]
-)
+@pytest.mark.parametrize("switch", ["DataTraceEnabled", "LoggingLevel", "TracingEnabled"])
 def test_nothing_logs_whole_requests(switch: str, template: dict[str, Any]) -> None:
     assert switch not in dict(each(template))
 

@@ -16,6 +16,7 @@ from events import make
 from bgblur.serving.proxy import InvocationContext
 from blur.accounts.model import Instant
 from blur.api import response
+from blur.api.cloudwatch import cloudwatch_metrics
 from blur.api.router import MAX_LOGGED_CHARS, Router
 from blur.errors import InternalError, UnavailableError
 from blur.parameter_errors import InvalidRadiusError
@@ -98,9 +99,12 @@ def router(handlers: RecordingRoutes, log: io.StringIO) -> Router:
         "/rejected_with_cause": {"GET": handlers.rejected_with_cause},
     }
     logger = Logger(service=f"test-{id(log)}", stream=log)
-    metrics = Metrics(namespace="Test", service="test")
     return Router(
-        routes, clock=lambda: NOW, logger=logger, metrics=metrics, quiet={"/quiet", "/broken"}
+        routes,
+        clock=lambda: NOW,
+        logger=logger,
+        observe=cloudwatch_metrics(Metrics(namespace="Test", service="test")),
+        quiet={"/quiet", "/broken"},
     )
 
 
@@ -265,6 +269,8 @@ def test_without_metrics_none_are_printed(
 
 def test_a_response_is_measured(router: Router, capsys: pytest.CaptureFixture[str]) -> None:
     call(router, "GET", "/route")
+    assert metrics(capsys.readouterr().out)["ColdStarts"] == [1.0]
+    call(router, "GET", "/route")
     values = metrics(capsys.readouterr().out)
     assert values["Answers"] == [1.0]
     assert 0 <= values["Duration"][0] < 1_000
@@ -346,12 +352,12 @@ def test_no_switch_prints_events(
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     logger = Logger(service=f"quiet-{developing}", stream=io.StringIO())
-    metrics = Metrics(namespace="Test", service="test")
+    observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))
     monkeypatch.setenv("POWERTOOLS_DEV", developing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # powertools warns of the switch
         router = Router(
-            {"/route": {"GET": handlers.open}}, clock=lambda: NOW, logger=logger, metrics=metrics
+            {"/route": {"GET": handlers.open}}, clock=lambda: NOW, logger=logger, observe=observe
         )
         call(router, "GET", "/route")
     assert "httpMethod" not in capsys.readouterr().out

@@ -8,11 +8,14 @@ from __future__ import annotations
 import logging
 import sys
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from blur.api.router import UNROUTED, logged_method
 from blur.app import NAME
+
+if TYPE_CHECKING:
+    from blur.api.response_record import ResponseRecord
 
 LOGGER = logging.getLogger("bgblur.access")
 
@@ -26,23 +29,7 @@ def open_access_log() -> None:
     LOGGER.propagate = False
 
 
-def log_response(  # noqa: PLR0913 - the fields of a line
-    *,
-    request_id: str,
-    status: int,
-    method: str = "",
-    path: str = UNROUTED,
-    code: str | None = None,
-    duration_ms: int = 0,
-    is_quiet: bool = False,
-) -> None:
-    """Log one response; `path` is one of the server's routes or `UNROUTED`."""
-    fields = {
-        "method": logged_method(method),
-        "path": path,
-        "status": status,
-        "duration_ms": duration_ms,
-        "request_id": f"req_{request_id}",
-    }
-    level = logging.DEBUG if is_quiet and status < HTTPStatus.BAD_REQUEST else logging.INFO
-    LOGGER.log(level, "answered", extra=fields | ({"code": code} if code else {}))
+def log_response(record: ResponseRecord, *, is_quiet: bool = False) -> None:
+    """Log one response."""
+    is_quiet = is_quiet and record.status < HTTPStatus.BAD_REQUEST
+    LOGGER.log(logging.DEBUG if is_quiet else logging.INFO, "answered", extra=record.log_fields())

@@ -29,7 +29,8 @@ from bgblur.serving.uploads import receive_upload
 from blur.accounts import keys
 from blur.api import response
 from blur.api.removebg.paths import REMOVEBG_PATH, is_removebg
-from blur.api.router import UNROUTED, with_head
+from blur.api.response_record import ResponseRecord
+from blur.api.router import UNROUTED, logged_method, with_head
 from blur.errors import ApiError, InternalError, LostError, OverloadedError
 from blur.storage.folder import UPLOAD_PATH, FolderStore
 
@@ -112,8 +113,10 @@ class ServerApp:
             reply, code = exchange.error_reply(InternalError()), InternalError.code
         if exchange.connection.is_refused:
             return
-        self._log(exchange, reply.status, code)
-        self._observe(self._route(exchange), reply, exchange.seconds)
+        record = reply.record or self._record(exchange, reply, code)
+        if not exchange.is_logged:
+            log_response(record, is_quiet=exchange.path in {HEALTH_PATH, READY_PATH})
+        self._observe(record, exchange.seconds)
         await self._sender.send(exchange, reply, send)
 
     async def _reply(self, exchange: Exchange) -> Reply:
@@ -173,7 +176,7 @@ class ServerApp:
         key = keys.parse(exchange.header(exchange.key_header))
         await self._known_keys.require(key)
         exchange.connection.mark_known_key()
-        exchange.owner = f"account {key.account_id}"
+        exchange.owner, exchange.key = f"account {key.account_id}", key
         return key
 
     async def _read_photo(self, exchange: Exchange, key: ApiKey, lease: Lease) -> bytes:
@@ -221,17 +224,19 @@ class ServerApp:
         await receive_upload(folder, exchange.header(b"content-type"), exchange.body.chunks())
         return to_reply(response.proxy_response(response.no_content(f"req_{exchange.request_id}")))
 
-    def _log(self, exchange: Exchange, status: int, code: str | None) -> None:
-        if exchange.is_logged:
-            return
-        log_response(
-            request_id=exchange.request_id,
-            status=status,
-            method=exchange.method,
+    def _record(self, exchange: Exchange, reply: Reply, code: str | None) -> ResponseRecord:
+        """Return the record of a response of this process."""
+        key = exchange.key
+        return ResponseRecord(
+            request_id=f"req_{exchange.request_id}",
+            method=logged_method(exchange.method),
             path=self._route(exchange),
-            code=code,
+            status=reply.status,
             duration_ms=round(exchange.seconds * 1000),
-            is_quiet=exchange.path in {HEALTH_PATH, READY_PATH},
+            code=code,
+            account=key.account_id if key else None,
+            key_prefix=key.prefix if key else None,
+            bytes_out=len(reply.body),
         )
 
     def _route(self, exchange: Exchange) -> str:

@@ -15,11 +15,14 @@ from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, to_repl
 from blur.api import response
 from blur.api.removebg.errors import error_document
 from blur.api.removebg.paths import key_header
+from blur.api.response_record import ResponseRecord
+from blur.api.router import UNKNOWN_METHOD, UNROUTED
 from blur.clock import now
 
 if TYPE_CHECKING:
     from bgblur.serving.ports import Connection, Send
     from bgblur.serving.proxy import HeaderPairs, Request
+    from blur.accounts.keys import ApiKey
     from blur.errors import ApiError
 
 SMALL_BYTES = 65_536
@@ -45,6 +48,8 @@ class Exchange:
     started_s: float = field(default_factory=time.monotonic)
     owner: str = ""
     """The account, or else the address, whose share of memory the response uses."""
+    key: ApiKey | None = None
+    """The key, once the store knows it."""
     is_logged: bool = False
     """Whether a handler has logged the response."""
 
@@ -131,6 +136,19 @@ class ResponseSender:
                 await exchange.connection.linger()
                 abort()
             await send({"type": "http.response.body"})
+
+
+def unread_record(request_id: str, reply: Reply, error: ApiError) -> ResponseRecord:
+    """Return the record of an error whose request could not be read."""
+    return ResponseRecord(
+        request_id=f"req_{request_id}",
+        method=UNKNOWN_METHOD,
+        path=UNROUTED,
+        status=reply.status,
+        duration_ms=0,
+        code=error.code,
+        bytes_out=len(reply.body),
+    )
 
 
 def error_reply(error: ApiError, request_id: str, *, path: str | None) -> Reply:

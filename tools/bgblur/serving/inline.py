@@ -9,19 +9,19 @@ in a process, so threads are not enough.)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bgblur.serving.proxy import InvocationContext, to_event, to_reply
+from bgblur.serving.proxy import InvocationContext, Reply, Request
 from blur.api.removebg.paths import ACCOUNT_PATH
 from blur.errors import LostError, UnavailableError
 
 if TYPE_CHECKING:
-    from bgblur.serving.proxy import ClientState, Reply, Request
+    from bgblur.serving.proxy import ClientState
     from bgblur.serving.worker_pool import WorkerPool
 
-Handler = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
+Handler = Callable[[Request, InvocationContext], Reply]
 STORE_PATHS = frozenset({"/v2/account", "/v2/uploads", ACCOUNT_PATH})
 """The routes that use the accounts."""
 ACCOUNT_TIMEOUT_S = 10
@@ -60,4 +60,4 @@ class InlineHandler:
             raise UnavailableError(message, retry_after_s=1) from error
 
     def _call(self, request: Request) -> Reply:
-        return to_reply(self._handler(to_event(request), InvocationContext()))
+        return self._handler(request, InvocationContext())

@@ -79,9 +79,17 @@ class KeyLinkExchange:
             status, code, document = HTTPStatus.NOT_FOUND, "not_found", _error(request_id)
         # Loads the whole API, which no command except `serve` needs.
         from bgblur.serving.access_log import log_response  # noqa: PLC0415
+        from blur.api.response_record import ResponseRecord  # noqa: PLC0415
 
         log_response(
-            request_id=request_id, status=status, method="POST", path=EXCHANGE_PATH, code=code
+            ResponseRecord(
+                request_id=f"req_{request_id}",
+                method="POST",
+                path=EXCHANGE_PATH,
+                status=status.value,
+                duration_ms=0,
+                code=code,
+            )
         )
         await _send_response(send, status, document, request_id)
 

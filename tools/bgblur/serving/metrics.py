@@ -5,22 +5,20 @@ They are off by default, and are served at a separate address, never on the publ
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from blur.credits import QUARTERS
+
 if TYPE_CHECKING:
-    from bgblur.serving.proxy import Reply
+    from blur.api.response_record import ResponseRecord
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 """Upper bounds of the histograms' buckets: from an error response to the longest photo."""
-MAX_ERROR_BYTES = 10_000
-
 
 Address: TypeAlias = tuple[str, int]
 """Host and port."""
@@ -67,22 +65,31 @@ class ServerMetrics:
         self._credits = Counter(
             "bgblur_credits_charged", "Credits charged.", registry=self.registry
         )
+        self._megapixels = Counter(
+            "bgblur_megapixels", "Megapixels of the blurred photos.", registry=self.registry
+        )
+        self._bytes = Counter(
+            "bgblur_bytes",
+            "Bytes of the bodies of requests and responses.",
+            ["direction"],
+            registry=self.registry,
+        )
         self._add_gauge("workers", "Running processes.", lambda: pool_state().workers)
         self._add_gauge(
             "workers_busy", "Processes that are blurring a photo.", lambda: pool_state().busy
         )
         self._add_gauge("queue_photos", "Photos in the queue.", lambda: pool_state().waiting)
 
-    def observe(self, route: str, reply: Reply, seconds: float) -> None:
-        """Count one response; `route` is one of the server's routes, or `UNROUTED`."""
-        self._responses.labels(route, str(reply.status), _error_code(reply)).inc()
-        self._response_seconds.labels(route).observe(seconds)
-        for name, value in reply.headers:
-            match name:
-                case b"x-credits-charged":
-                    self._credits.inc(float(value))
-                case b"server-timing":
-                    self._observe_steps(value.decode("latin-1"))
+    def observe(self, record: ResponseRecord, seconds: float) -> None:
+        """Count one response, `seconds` after the request's head."""
+        self._responses.labels(record.path, str(record.status), record.code or "").inc()
+        self._response_seconds.labels(record.path).observe(seconds)
+        for step, step_ms in record.steps_ms.items():
+            self._step_seconds.labels(step).observe(step_ms / 1000)
+        self._credits.inc((record.credits or 0) / QUARTERS)
+        self._megapixels.inc(record.megapixels)
+        self._bytes.labels("in").inc(record.bytes_in)
+        self._bytes.labels("out").inc(record.bytes_out)
 
     @contextmanager
     def served(self, address: Address) -> Iterator[int]:
@@ -103,21 +110,3 @@ class ServerMetrics:
 
     def _add_gauge(self, name: str, text: str, read: Callable[[], int]) -> None:
         Gauge(f"bgblur_{name}", text, registry=self.registry).set_function(read)
-
-    def _observe_steps(self, server_timing: str) -> None:
-        """Read `decode;dur=55.1, matte;dur=277.0` (W3C Server Timing)."""
-        for entry in server_timing.split(","):
-            name, _, duration = entry.strip().partition(";dur=")
-            with suppress(ValueError):
-                self._step_seconds.labels(name).observe(float(duration) / 1000)
-
-
-def _error_code(reply: Reply) -> str:
-    if reply.status < HTTPStatus.BAD_REQUEST or len(reply.body) > MAX_ERROR_BYTES:
-        return ""
-    try:
-        document = json.loads(reply.body)
-        error = document["error"] if "error" in document else document["errors"][0]
-        return str(error["code"])
-    except (ValueError, KeyError, TypeError, IndexError):
-        return ""

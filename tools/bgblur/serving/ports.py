@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from bgblur.serving.body import Message
-from bgblur.serving.proxy import Reply
+from blur.api.response_record import ResponseRecord
 
 if TYPE_CHECKING:
-    from bgblur.serving.proxy import ClientState, Request
+    from bgblur.serving.proxy import ClientState, Reply, Request
     from blur.accounts.keys import ApiKey
 
 Send = Callable[[Message], Awaitable[None]]
-Observe = Callable[[str, Reply, float], None]
-"""Called with the route, the response, and the seconds since the request's head."""
+Observe = Callable[[ResponseRecord, float], None]
+"""Called with the record of each response, and the seconds since the request's head."""
 
 
-def ignore(_route: str, _reply: Reply, _seconds: float) -> None:
+def ignore(_record: ResponseRecord, _seconds: float) -> None:
     """Observe nothing."""
 
 

@@ -15,13 +15,12 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bgblur.serving.access_log import log_response
-from bgblur.serving.exchange import error_reply
+from bgblur.serving.exchange import error_reply, unread_record
 from bgblur.serving.half_close import LINGER_IDLE_S, DisconnectProbe, LingeringClose
 from bgblur.serving.http_limits import BoundedConnection
 from bgblur.serving.listening import tune_accepted
 from bgblur.serving.ports import Observe, ignore
 from bgblur.serving.timers import HEAD_S, STALLED_S, STOP_S, STOPPING_WRITE_S, WRITE_S, Timer
-from blur.api.router import UNROUTED
 from blur.errors import ApiError, InvalidRequestError, OverloadedError
 
 if TYPE_CHECKING:
@@ -233,8 +232,9 @@ class Protocol(H11Protocol):
             return
         path = self.scope["path"] if self.is_answering else None
         reply = error_reply(error, request_id := str(uuid.uuid4()), path=path)
-        log_response(request_id=request_id, status=reply.status, code=error.code)
-        self._observe(UNROUTED, reply, 0.0)
+        record = unread_record(request_id, reply, error)
+        log_response(record)
+        self._observe(record, 0.0)
         self.transport.write(self._http.reply_bytes(reply))
         if not lingers:
             self.transport.close()

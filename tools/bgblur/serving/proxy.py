@@ -10,15 +10,19 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import pybase64
 
 from blur.api.request import LONGEST_MS, always_connected
+
+if TYPE_CHECKING:
+    from blur.api.response_record import Observe, ResponseRecord
+    from blur.api.router import Router
 
 HeaderPairs = list[tuple[bytes, bytes]]
 
@@ -58,6 +62,8 @@ class Reply(NamedTuple):
     status: int
     headers: HeaderPairs
     body: bytes
+    record: ResponseRecord | None = None
+    """The record that the handler has logged; None if the front process logs the response."""
 
     def __repr__(self) -> str:
         """Leave out images and links to them."""
@@ -150,6 +156,21 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
     if not any(name == b"content-length" for name, _ in pairs):  # a response to HEAD has its own
         pairs.append((b"content-length", b"%d" % len(body)))
     return Reply(int(proxied["statusCode"]), pairs, body)
+
+
+class RecordedHandler:
+    """The handler of this process, which adds the record of each response to the reply."""
+
+    def __init__(self, build: Callable[[Observe], Router]) -> None:
+        """Build the handler; `build` gets the function that receives the records."""
+        self._records: deque[ResponseRecord] = deque(maxlen=1)
+        self._handler = build(self._records.append)
+        self.routes = self._handler.routes
+
+    def __call__(self, request: Request, context: InvocationContext) -> Reply:
+        """Handle one request."""
+        reply = to_reply(self._handler(to_event(request), context))
+        return reply._replace(record=self._records[0])
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

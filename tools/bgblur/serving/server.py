@@ -30,6 +30,7 @@ from bgblur.serving.listening import BACKLOG, listen
 from bgblur.serving.metrics import Address, ServerMetrics
 from bgblur.serving.ports import Observe, ignore
 from bgblur.serving.protocol import Protocol
+from bgblur.serving.proxy import RecordedHandler
 from bgblur.serving.sweeper import sweeping
 from bgblur.serving.worker import Worker
 from bgblur.serving.worker_pool import WorkerPool
@@ -167,7 +168,9 @@ def server_app(
     observe: Observe = ignore,
 ) -> ServerApp:
     """Return the ASGI application over the two pools."""
-    handler = build_app(settings, opens_model=False, on_lambda=False)
+    handler = RecordedHandler(
+        lambda observe: build_app(settings, opens_model=False, on_lambda=False, observe=observe)
+    )
     store = open_account_store(settings.accounts)
 
     def is_known(key: ApiKey) -> bool:

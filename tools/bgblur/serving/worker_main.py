@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from bgblur.serving.proxy import InvocationContext, to_event, to_reply
+from bgblur.serving.proxy import InvocationContext, RecordedHandler
 from blur.app import build_app
 from blur.imaging.matting.session import ModelMissingError
 
@@ -44,7 +44,11 @@ def run(
     """
     init_worker()
     try:
-        handler = build_app(settings, opens_model=opens_model, on_lambda=False)
+        handler = RecordedHandler(
+            lambda observe: build_app(
+                settings, opens_model=opens_model, on_lambda=False, observe=observe
+            )
+        )
     except (ModelMissingError, ValueError) as error:
         messages.send(StartError(str(error)))
         return
@@ -54,7 +58,7 @@ def run(
             messages.send(ACCEPTED)
             request, left_ms = message
             context = InvocationContext(left_ms, lambda: bool(is_client_connected.value))
-            messages.send(to_reply(handler(to_event(request), context)))
+            messages.send(handler(request, context))
 
 
 def init_worker() -> None:

@@ -54,6 +54,8 @@ class RemovedBackground(NamedTuple):
     """The size of the result with size=full, or with 50MP where that was requested."""
     foreground: Foreground
     subject_type: SubjectType
+    photo_pixels: int = 0
+    """Width times height of the photo, before a reduction."""
 
 
 def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller's resources
@@ -119,6 +121,7 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
         (rendering.max_shape[1], rendering.max_shape[0]),
         rendering.foreground,
         find_subject_type(found.maps),
+        photo_pixels=photo.full_shape[0] * photo.full_shape[1],
     )
 
 

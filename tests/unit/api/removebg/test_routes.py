@@ -20,6 +20,7 @@ from blur.errors import InvalidApiKeyError
 from blur.forms import PaidForm, Prices
 from blur.imaging.encode.encoder import EncodedImage
 from blur.imaging.removal.remove import Foreground, RemovedBackground
+from blur.measurements import Measurements
 from blur.service import CallResult
 
 NOW = Instant(1_800_000_000_000_000)
@@ -85,6 +86,7 @@ def test_a_removal_parses_its_form_first_and_passes_the_call_on(service: Recordi
             "idempotency_key": IdempotencyKey("once"),
             "left_ms": 1_234,
             "is_client_connected": is_connected,
+            "measured": Measurements(keys.parse(KEY)),
         }
     ]
     assert (sent.status_code, sent.body) == (200, b"bytes")

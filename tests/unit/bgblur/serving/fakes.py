@@ -17,6 +17,7 @@ from blur.errors import ApiError, OverloadedError
 if TYPE_CHECKING:
     from bgblur.serving.body import Message
     from blur.accounts.keys import ApiKey
+    from blur.api.response_record import ResponseRecord
 
 
 MAX_BYTES = 100_000
@@ -163,7 +164,7 @@ class Harness:
     pool: Pool = field(default_factory=Pool)
     inline: Pool = field(default_factory=Pool)
     keys: Keys = field(default_factory=Keys)
-    observed: list[tuple[str, int]] = field(default_factory=list)
+    observed: list[ResponseRecord] = field(default_factory=list)
     removebg_max_bytes: int = MAX_BYTES
 
     def __call__(
@@ -186,7 +187,7 @@ class Harness:
             routes=ROUTES,
             max_body_bytes=MAX_BYTES,
             removebg_max_body_bytes=self.removebg_max_bytes,
-            observe=lambda route, reply, _: self.observed.append((route, reply.status)),
+            observe=lambda record, _: self.observed.append(record),
         )
 
     @staticmethod

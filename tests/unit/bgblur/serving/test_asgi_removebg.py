@@ -169,4 +169,6 @@ def test_the_routes_are_labels_in_metrics(path: str) -> None:
     method = "GET" if path.endswith("account") else "POST"
     harness = Harness()
     harness(Client(), method=method, path=path)
-    assert harness.observed == [(path.rstrip("/"), 403)]
+    (record,) = harness.observed
+    assert (record.path, record.status) == (path.rstrip("/"), 403)
+    assert record.code == "invalid_api_key"

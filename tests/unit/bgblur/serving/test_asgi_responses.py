@@ -9,13 +9,16 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from events import make
 from tests.unit.bgblur.serving.fakes import FORM, KEY, MAX_BYTES, Client, Harness, Keys, Pool
 
 from bgblur.serving import asgi
 from bgblur.serving.access_log import LOGGER as ACCESS_LOG
 from bgblur.serving.exchange import SLICE_BYTES
 from bgblur.serving.proxy import Reply
-from blur.errors import OverloadedError, UnavailableError
+from blur.accounts import keys
+from blur.api.response_record import ResponseRecord
+from blur.errors import InvalidApiKeyError, OverloadedError, UnavailableError
 
 if TYPE_CHECKING:
     from bgblur.serving.body import Message
@@ -148,4 +151,39 @@ def test_each_response_is_observed_with_its_route_and_never_another_path() -> No
     harness(Client(b"abc"), KEY, FORM, length=3)
     harness(Client(), path="/my-key")
     harness(Client(), method="GET", path="/ready")
-    assert harness.observed == [("/v2/rembg/blur", 200), ("(no route)", 200), ("/ready", 200)]
+    assert [(record.path, record.status) for record in harness.observed] == [
+        ("/v2/rembg/blur", 200),
+        ("(no route)", 200),
+        ("/ready", 200),
+    ]
+
+
+def test_the_record_of_a_handler_is_observed_and_not_logged_again(
+    lines: list[Mapping[str, Any]],
+) -> None:
+    record = ResponseRecord(
+        request_id="req_1", method="POST", path="/v2/rembg/blur", status=200, duration_ms=5
+    )
+    harness = Harness(Pool(reply=Reply(200, [], b"", record)))
+    harness(Client(b"abc"), KEY, FORM, length=3)
+    assert harness.observed == [record]
+    assert lines == []
+
+
+def test_a_rejection_by_the_front_process_is_logged_with_its_account_and_key(
+    lines: list[Mapping[str, Any]],
+) -> None:
+    Harness(Pool(is_full=True))(Client(b"abc"), KEY, FORM, length=3)
+    (line,) = lines
+    key = keys.parse(make.FUNDED)
+    assert (line["code"], line["account"]) == ("overloaded", key.account_id)
+    assert line["key_prefix"] == key.prefix
+
+
+def test_a_key_that_the_store_does_not_know_is_not_in_the_log(
+    lines: list[Mapping[str, Any]],
+) -> None:
+    harness = Harness(keys=Keys(InvalidApiKeyError()))
+    harness(Client(b"abc"), KEY, FORM, length=3)
+    (line,) = lines
+    assert not {"account", "key_prefix"} & line.keys()

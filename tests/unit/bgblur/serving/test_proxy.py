@@ -49,7 +49,7 @@ def test_a_missing_body_is_null_and_a_missing_client_empty() -> None:
 
 
 def test_a_responses_body_is_decoded_and_its_headers_combined() -> None:
-    status, headers, body = to_reply(
+    status, headers, body, _ = to_reply(
         {
             "statusCode": 200,
             "headers": {"X-One": "1"},
@@ -68,7 +68,7 @@ def test_a_responses_body_is_decoded_and_its_headers_combined() -> None:
 
 
 def test_text_is_sent_as_utf_8() -> None:
-    _, headers, body = to_reply({"statusCode": 404, "body": "\u20ac"})
+    _, headers, body, _ = to_reply({"statusCode": 404, "body": "\u20ac"})
     assert body == "\u20ac".encode()
     assert headers == [(b"content-length", b"3")]
 

@@ -1,0 +1,53 @@
+"""Metrics of each response for CloudWatch, printed in its Embedded Metric Format.
+
+CloudWatch bills each combination of a metric's name and its dimensions, so the only dimension is
+the service. The log line has the account and everything else (docs/operations.md has the prices).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from blur.credits import QUARTERS
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Metrics
+
+    from blur.api.response_record import Observe, ResponseRecord
+
+COLD_STARTS = "ColdStarts"
+
+
+def cloudwatch_metrics(metrics: Metrics) -> Observe:
+    """Return a function that prints the metrics of a response."""
+
+    def observe(record: ResponseRecord) -> None:
+        add = metrics.add_metric
+        add("Answers", MetricUnit.Count, 1)
+        add("Duration", MetricUnit.Milliseconds, record.duration_ms)
+        if record.code:
+            add(record.code, MetricUnit.Count, 1)
+        if record.is_cold:
+            add(COLD_STARTS, MetricUnit.Count, 1)
+        if record.credits:
+            add("Credits", MetricUnit.Count, record.credits / QUARTERS)
+        if record.photo_pixels:
+            add("Megapixels", MetricUnit.Count, round(record.megapixels, 3))
+            add("BytesIn", MetricUnit.Bytes, record.bytes_in)
+            add("BytesOut", MetricUnit.Bytes, record.bytes_out)
+        for name, duration_ms in record.steps_ms.items():
+            add(step_metric(name), MetricUnit.Milliseconds, round(duration_ms, 1))
+        # Metrics are printed. If standard output is a file on a full disk, the response, which
+        # can be charged already, is still sent. The logger handles this error itself.
+        with suppress(OSError):
+            metrics.flush_metrics()
+
+    return observe
+
+
+def step_metric(step: str) -> str:
+    """Return the name of the metric of a step's time."""
+    return f"Step{step.capitalize()}"

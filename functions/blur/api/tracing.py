@@ -1,0 +1,47 @@
+"""Traces of each request for AWS X-Ray, without headers, forms, images or responses.
+
+A trace has the fields of the log line that are searched for. The time of each step is metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Tracer
+
+    from blur.api.response_record import Observe, ResponseRecord
+    from blur.api.router import Invocation
+
+ANNOTATIONS = ("request_id", "path", "status", "code", "account", "cold_start")
+"""The fields by which X-Ray finds a trace."""
+METADATA = ("steps_ms", "megapixels", "format", "bytes_in", "bytes_out", "credits")
+SUBSEGMENT = "answer"
+
+Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+
+
+def record_trace(tracer: Tracer) -> Observe:
+    """Return a function that adds the record of a response to the running trace."""
+
+    def observe(record: ResponseRecord) -> None:
+        fields = record.log_fields()
+        for name in ANNOTATIONS:
+            if name in fields:
+                tracer.put_annotation(name, fields[name])
+        for name in METADATA:
+            if name in fields:
+                tracer.put_metadata(name, fields[name])
+
+    return observe
+
+
+def traced(handler: Handler, tracer: Tracer) -> Handler:
+    """Return the handler with a subsegment around each request."""
+
+    def handle(event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
+        with tracer.provider.in_subsegment(name=SUBSEGMENT):
+            return handler(event, context)
+
+    return handle

@@ -1,0 +1,189 @@
+"""The record of a response: the fields of its log line and its metrics."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Metrics
+from events import make
+from tests.documents import ROOT
+
+from blur import parameter_errors, removal_errors
+from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
+from blur.accounts import keys
+from blur.api.cloudwatch import cloudwatch_metrics
+from blur.api.request import from_event
+from blur.api.response_record import (
+    ResponseRecord,
+    decoded_size,
+    image_format,
+    measured_fields,
+    transferred_fields,
+)
+from blur.credits import ONE, QUARTER
+from blur.errors import ApiError
+from blur.measurements import Measurements
+from blur.service import REMOVAL_STEPS, STEPS
+
+MOST_METRICS = 80
+KEY = keys.parse(make.FUNDED)
+STATUS = AccountStatus(QUARTER, ONE, RateLimitStatus(RateLimit(60, 10), 9, 1))
+ERROR = ResponseRecord(
+    request_id="req_1", method="GET", path="/health", status=404, duration_ms=3, code="not_found"
+)
+PHOTO = ResponseRecord(
+    request_id="req_1",
+    method="POST",
+    path="/v2/rembg/blur",
+    status=200,
+    duration_ms=812,
+    account=KEY.account_id,
+    key_prefix=KEY.prefix,
+    credits=QUARTER,
+    steps_ms={"decode": 12.345, "matte": 300.0},
+    bytes_in=1_000,
+    bytes_out=2_000,
+    format="png",
+    photo_pixels=12_345_678,
+    is_cold=True,
+)
+
+
+def test_the_log_line_of_a_photo_has_every_field() -> None:
+    assert PHOTO.log_fields() == {
+        "request_id": "req_1",
+        "method": "POST",
+        "path": "/v2/rembg/blur",
+        "status": 200,
+        "duration_ms": 812,
+        "account": KEY.account_id,
+        "key_prefix": KEY.prefix,
+        "credits": 0.25,
+        "steps_ms": {"decode": 12.3, "matte": 300.0},
+        "bytes_in": 1_000,
+        "bytes_out": 2_000,
+        "format": "png",
+        "megapixels": 12.346,
+        "cold_start": True,
+    }
+
+
+def test_fields_that_do_not_apply_are_left_out_of_the_line() -> None:
+    assert ERROR.log_fields() == {
+        "request_id": "req_1",
+        "method": "GET",
+        "path": "/health",
+        "status": 404,
+        "duration_ms": 3,
+        "code": "not_found",
+        "bytes_out": 0,
+    }
+
+
+def test_a_valid_key_shows_as_its_account_and_prefix_and_never_as_a_whole() -> None:
+    fields = measured_fields(Measurements(KEY, STATUS, None, {"matte": 1.0, "total": 2.0}, 7))
+    assert (fields["account"], fields["key_prefix"]) == (KEY.account_id, KEY.prefix)
+    assert (fields["credits"], fields["photo_pixels"]) == (QUARTER, 7)
+    assert fields["steps_ms"] == {"matte": 1.0}
+    assert make.FUNDED not in str(fields)
+    assert KEY.digest not in str(fields)
+
+
+@pytest.mark.parametrize("measured", [Measurements(KEY), Measurements(status=STATUS)])
+def test_a_key_that_is_not_valid_does_not_show(measured: Measurements) -> None:
+    assert not {"account", "key_prefix", "credits"} & measured_fields(measured).keys()
+
+
+@pytest.mark.parametrize("size", range(7))
+def test_the_size_of_base64_is_that_of_its_bytes(size: int) -> None:
+    text = base64.b64encode(bytes(size)).decode("ascii")
+    assert decoded_size(text, is_base64=True) == size
+    assert decoded_size("x" * size, is_base64=False) == size
+
+
+def test_the_size_of_other_text_is_that_of_its_utf_8() -> None:
+    assert decoded_size("\u20ac", is_base64=False) == 3
+
+
+@pytest.mark.parametrize(
+    ("content_type", "name"),
+    [
+        ("image/png", "png"),
+        ("image/jpeg; q=1", "jpeg"),
+        ("application/zip", "zip"),
+        ("application/json", None),
+        ("", None),
+    ],
+)
+def test_the_format_is_that_of_an_image(content_type: str, name: str | None) -> None:
+    assert image_format(content_type) == name
+
+
+def test_the_bytes_of_request_and_response_are_those_of_their_bodies() -> None:
+    request = from_event({"body": base64.b64encode(b"12345").decode(), "isBase64Encoded": True})
+    headers = {"Content-Type": ["image/webp"]}
+    body = base64.b64encode(b"1234567").decode()
+    reply = {"statusCode": 200, "body": body, "isBase64Encoded": True, "multiValueHeaders": headers}
+    expected = {"bytes_in": 5, "bytes_out": 7, "format": "webp"}
+    assert transferred_fields(request, reply) == expected
+    text = {"statusCode": 404, "body": "{}", "isBase64Encoded": False}
+    assert transferred_fields(from_event({}), text) == {
+        "bytes_in": 0,
+        "bytes_out": 2,
+        "format": None,
+    }
+
+
+def printed(record: ResponseRecord, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    cloudwatch_metrics(Metrics(namespace="Test", service="test"))(record)
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_a_photo_has_metrics_of_its_size_credits_and_steps(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = printed(PHOTO, capsys)
+    values = {name: value for name, value in document.items() if isinstance(value, list)}
+    assert values == {
+        "Answers": [1.0],
+        "Duration": [812.0],
+        "ColdStarts": [1.0],
+        "Credits": [0.25],
+        "Megapixels": [12.346],
+        "BytesIn": [1_000.0],
+        "BytesOut": [2_000.0],
+        "StepDecode": [12.3],
+        "StepMatte": [300.0],
+    }
+
+
+def test_metrics_have_the_service_as_their_only_dimension(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for record in (PHOTO, ERROR, replace(PHOTO, account="another")):
+        document = printed(record, capsys)
+        (documented,) = document["_aws"]["CloudWatchMetrics"]
+        assert documented["Dimensions"] == [["service"]]
+        assert document["service"] == "test"
+
+
+def test_the_price_of_all_metrics_is_at_most_the_documented_one() -> None:
+    steps = {*STEPS, *REMOVAL_STEPS}
+    codes = {error.code for error in errors(ApiError) if "code" in vars(error)}
+    others = 7  # Answers, Duration, ColdStarts, Credits, Megapixels, BytesIn, BytesOut
+    assert others + len(steps) + len(codes) < MOST_METRICS
+    text = " ".join((ROOT / "docs" / "operations.md").read_text("utf-8").split())
+    assert (
+        f"fewer than {MOST_METRICS} metrics, so at most ${MOST_METRICS * 3 // 10} a month" in text
+    )
+
+
+def errors(kind: type[ApiError]) -> set[type[ApiError]]:
+    assert parameter_errors
+    assert removal_errors
+    return {kind}.union(*(errors(child) for child in kind.__subclasses__()))
