@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from blur.bounds import MAX_BURST, MAX_HOLD_TTL_S, MAX_PER_MINUTE, MAX_PRICE
+from blur.bounds import MAX_BURST, MAX_DEDUPE_S, MAX_HOLD_TTL_S, MAX_PER_MINUTE, MAX_PRICE
 from blur.credits import (
     NUMBER_OF_CREDITS,
     ONE,
@@ -47,6 +47,7 @@ PRICES = ("price", "price_preview", "price_person")
 
 AT_MOST = {
     "hold_ttl_s": MAX_HOLD_TTL_S,
+    "removebg_dedupe_s": MAX_DEDUPE_S,
     "rate_per_minute": MAX_PER_MINUTE,
     "rate_burst": MAX_BURST,
 }
@@ -84,7 +85,7 @@ class Settings:
     base64, and 31.2 MB in a urlencoded form."""
     removebg_dedupe_s: int = 120
     """Seconds after a call of `/v1.0/removebg` in which an equal call without an `Idempotency-Key`
-    is a copy of it and not charged; 0 turns this off."""
+    is a copy of it and not charged, 86,400 at most; 0 turns this off."""
     media: str = ""
     """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000

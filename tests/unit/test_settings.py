@@ -61,6 +61,8 @@ def test_a_person_costs_the_price_of_an_image_or_its_separate_price() -> None:
         ("BLUR_RATE_PER_MINUTE", "60000001", "at most 60000000"),
         ("BLUR_RATE_BURST", "200000000000", "at most 10000000"),
         ("BLUR_HOLD_TTL_S", "86401", "at most 86400"),
+        ("BLUR_REMOVEBG_DEDUPE_S", "-1", "at least 0"),
+        ("BLUR_REMOVEBG_DEDUPE_S", "86401", "at most 86400"),
         ("BLUR_HOLD_TTL_S", "0", "more than 0"),
         ("BLUR_HOLD_TTL_S", "5", "more than BLUR_DEADLINE_MARGIN_S"),
         ("BLUR_PUBLIC_URL", "api.example", "http:// or https://"),
