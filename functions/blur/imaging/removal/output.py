@@ -85,7 +85,8 @@ def encode_result(
     """Encode in a format, one of `OUTPUTS` except `auto`, with at most `max_bytes`.
 
     If the file is larger, it is compressed harder without loss. If it is a PNG that is still too
-    large, and `may_change_format`, WebP and ZIP are tried if the client `accepts` their media type.
+    large, and `may_change_format`, WebP and ZIP are tried if the client `accepts` their media type
+    and they allow its sides.
 
     Raises:
         ResultTooLargeError: no file is small enough.
@@ -98,7 +99,7 @@ def encode_result(
             return image
     if may_change_format and output == "png":
         for name, content_type in (("webp", "image/webp"), ("zip", ZIP_TYPE)):
-            if accepts(content_type):
+            if accepts(content_type) and _is_within_sides(result, name):
                 image = next(_attempts(result, name))()
                 if len(image.data) <= (max_bytes or 0):
                     return image
@@ -107,6 +108,12 @@ def encode_result(
         " 'size', or format=zip, which is several times smaller than PNG."
     )
     raise ResultTooLargeError(message)
+
+
+def _is_within_sides(result: Result, output: str) -> bool:
+    """Return whether a format allows the sides of a result that is not too large for a PNG."""
+    height, width = result.picture.colours.shape[:2]
+    return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
 
 
 def _attempts(result: Result, output: str) -> Iterator[Encoding]:

@@ -137,11 +137,30 @@ def test_an_automatic_png_above_the_limit_becomes_a_format_that_the_client_accep
     assert encoded("png", max_bytes=8_000, accepted=accepted).content_type == content_type
 
 
-def test_a_webp_above_the_limit_is_followed_by_a_zip_if_it_is_smaller() -> None:
-    sizes = {name: len(encoded(name).data) for name in ("webp", "zip")}
-    assert sizes["webp"] < sizes["zip"]
+@pytest.mark.parametrize(
+    ("side_px", "accepted", "content_type"),
+    [
+        (16_384, ("image/webp", "application/zip"), "application/zip"),
+        (16_384, ("image/webp",), None),
+        (65_501, ("image/webp", "application/zip"), None),
+    ],
+)
+def test_an_automatic_png_never_becomes_a_format_that_is_too_small_for_its_longer_side(
+    side_px: int, accepted: tuple[str, ...], content_type: str | None
+) -> None:
+    long = Picture(noise(4, side_px), np.full((4, side_px), 99, np.uint8))
+    if content_type is None:
+        with pytest.raises(ResultTooLargeError):
+            encoded("png", long, max_bytes=150_000, accepted=accepted)
+    else:
+        image = encoded("png", long, max_bytes=150_000, accepted=accepted)
+        assert image.content_type == content_type
+
+
+def test_an_automatic_png_is_an_error_if_the_accepted_formats_are_above_the_limit_too() -> None:
+    smallest = min(len(encoded(name).data) for name in ("webp", "zip"))
     with pytest.raises(ResultTooLargeError):
-        encoded("png", max_bytes=sizes["webp"] - 1, accepted=("image/webp", "application/zip"))
+        encoded("png", max_bytes=smallest - 1, accepted=("image/webp", "application/zip"))
 
 
 @pytest.mark.parametrize("output", FORMATS)
