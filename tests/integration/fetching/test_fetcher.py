@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -406,6 +407,29 @@ def test_a_server_that_does_not_answer_the_tls_handshake_is_abandoned_at_the_tim
         with pytest.raises(DownloadError):
             fetch(host.url(scheme="https"))
         wait_for(lambda: not fetch_threads())
+
+
+def test_a_slow_tls_handshake_is_abandoned_at_the_time_limit(tmp_path: Path) -> None:
+    _, client = tls_for(HOST, tmp_path)
+    is_closed = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listening.accept()
+        with suppress(OSError), connection:
+            connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")  # of a message of 16 kB
+            while True:
+                connection.sendall(b"\0")
+                time.sleep(0.1)
+        is_closed.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=drip, daemon=True).start()
+        host = ImageHost(listening.getsockname()[1])
+        fetch = fetcher(host, timeout_s=0.5, new_tls_context=lambda: client)
+        with pytest.raises(DownloadError):
+            fetch(host.url(scheme="https"))
+        wait_for(is_closed.is_set)
+    wait_for(lambda: not fetch_threads())
 
 
 def test_a_look_up_that_does_not_end_is_abandoned_at_the_time_limit() -> None:
