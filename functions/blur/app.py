@@ -92,7 +92,7 @@ def build_app(  # noqa: PLR0913 - built once
             new_name=secrets.token_urlsafe,
         ),
         prices=Prices(
-            image=settings.price, preview=settings.price_preview, person=settings.price_person
+            image=settings.price, preview=settings.price_preview, person=settings.person_price()
         ),
         hold_ttl_s=settings.hold_ttl_s,
         dedupe_s=settings.removebg_dedupe_s,

@@ -39,14 +39,13 @@ class Prices:
     image: Credits
     preview: Credits
     """A removed background of `size=preview`, `small` or `regular`."""
-    person: Credits | None = None
-    """A photo with `subject=person`; None if it costs the same as others."""
+    person: Credits
+    """A photo with `subject=person`."""
 
     @property
     def blur(self) -> PriceRange:
         """The prices of `POST /v2/rembg/blur/`."""
-        person = self.image if self.person is None else self.person
-        return PriceRange(min(self.image, person), max(self.image, person))
+        return PriceRange(min(self.image, self.person), max(self.image, self.person))
 
     @property
     def removal(self) -> PriceRange:
@@ -84,9 +83,7 @@ class BlurForm:
 
     def price(self, prices: Prices) -> Credits:
         """See `PaidForm.price`."""
-        if self.options.subject == "person" and prices.person is not None:
-            return prices.person
-        return prices.image
+        return prices.person if self.options.subject == "person" else prices.image
 
     def derived_key(self, remember_us: int) -> None:
         """Return None: only an `Idempotency-Key` recognises repeated calls of this route."""

@@ -64,7 +64,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
         store=watched,
         engine=Engine(model=lambda: model, max_pixels=settings.max_pixels),
         results=Results(store=None, max_inline_bytes=10**9, new_name=lambda: "name"),
-        prices=Prices(image=ONE, preview=QUARTER),
+        prices=Prices(image=ONE, preview=QUARTER, person=ONE),
         hold_ttl_s=60,
         deadline_margin_s=0,
         clock=clock,

@@ -369,7 +369,7 @@ def test_an_idempotency_key_counts_instead_of_the_content(call: Call) -> None:
 
 
 def test_a_photo_of_people_on_the_other_route_can_have_its_own_price(
-    settings: Settings, store: SqliteAccountStore, clock: Clock
+    settings: Settings, store: SqliteAccountStore, clock: Clock, call: Call
 ) -> None:
     logger = Logger(service="people", stream=io.StringIO())
     own = replace(settings, price_person=QUARTER)
@@ -383,6 +383,8 @@ def test_a_photo_of_people_on_the_other_route_can_have_its_own_price(
     assert charge() == "1"
     assert charge(subject="person", radius="51") == "none"
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1.25, 0)
+    without_own = call(make.blur(subject="person"))
+    assert (without_own.status, without_own.headers["x-credits-charged"]) == (200, "1")
 
 
 def test_a_result_too_large_for_lambda_is_an_error_that_names_the_alternatives(

@@ -31,7 +31,7 @@ OTHER_VALUES: dict[str, Any] = {
     "background": b"background",
     "output": "zip",
 }
-PRICES = Prices(image=ONE, preview=QUARTER)
+PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 
 
 def removal(options: RemovalOptions = RemovalOptions(), **changes: Any) -> RemovalForm:  # noqa: ANN401, B008 - fields of a frozen form
@@ -183,7 +183,7 @@ def test_a_derived_key_of_a_removal_counts_for_the_time_of_the_setting() -> None
             PriceRange(ONE, Credits(6)),
             PriceRange(ONE, Credits(8)),
         ),
-        (Prices(image=ONE, preview=ONE), PriceRange(ONE, ONE), PriceRange(ONE, ONE)),
+        (Prices(image=ONE, preview=ONE, person=ONE), PriceRange(ONE, ONE), PriceRange(ONE, ONE)),
     ],
 )
 def test_the_prices_of_a_route_are_a_range(

@@ -111,7 +111,7 @@ def service(
         store=store,
         engine=Engine(model=DiscPredictor, max_pixels=40 * 30),
         results=Results(store=result_store, max_inline_bytes=10**6, new_name=lambda: "name"),
-        prices=Prices(image=PRICE, preview=PRICE),
+        prices=Prices(image=PRICE, preview=PRICE, person=PRICE),
         hold_ttl_s=TTL_S,
         deadline_margin_s=5,
         ordinary_cpu_ms=100,
@@ -362,7 +362,8 @@ def test_no_form_is_read_for_a_key_that_is_unknown_over_its_limit_or_without_cre
     unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))
     with pytest.raises(InvalidApiKeyError):
         run(service, unknown, read, left_ms=28_000)
-    poor = replace(service, prices=Prices(image=Credits(FUNDS + 1), preview=PRICE))
+    above = Credits(FUNDS + 1)
+    poor = replace(service, prices=Prices(image=above, preview=PRICE, person=above))
     for idempotency_key in (None, KEY):
         with pytest.raises(InsufficientCreditsError):
             run(poor, key, read, left_ms=28_000, idempotency_key=idempotency_key)
@@ -508,14 +509,6 @@ def test_people_cost_their_own_price_and_other_photos_the_usual_one(
     assert run(priced, key, lambda: person, left_ms=28_000).status.credits_charged == PERSON
     assert run(priced, key, lambda: REQUEST, left_ms=28_000).status.credits_charged == PRICE
     assert balances(store, key) == (FUNDS - PERSON - PRICE, 0, PERSON + PRICE)
-
-
-def test_without_a_price_for_people_they_cost_the_usual_one(
-    service: ImageService, key: ApiKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(SUBJECTS, "person", SUBJECTS["auto"])
-    person = replace(REQUEST, options=replace(OPTIONS, subject="person"))
-    assert run(service, key, lambda: person, left_ms=28_000).status.credits_charged == PRICE
 
 
 def test_a_form_that_decides_the_price_is_read_before_the_hold_and_its_image_after_it(

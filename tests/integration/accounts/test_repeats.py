@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
     from blur.storage.ports import Link
 
-PRICES = Prices(image=ONE, preview=QUARTER)
+PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 DEDUPE_S = 120
 MAX_WAIT_S, POLL_S = 25, 0.25
 """As documented."""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.decode.formats import detect_format
-from blur.imaging.decode.limits import check_size, too_large
+from blur.imaging.decode.limits import check_pixel_count, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def decode(
     input_format = detect_format(data)
     try:
         source = input_format.open(data)
-        check_size(source.size, max_pixels)
+        check_pixel_count(source.size, max_pixels)
         source.reduce(reduction(source.size))
         pixels, alpha, profile = source.read()
         turn_upright = UPRIGHT.get(source.orientation, np.asarray)

@@ -1,6 +1,6 @@
 """Checks against decompression bombs, made before decoding.
 
-`check_size` limits the pixels. That does not suffice: a TIFF of one pixel can have a tile of
+`check_pixel_count` limits the pixels. That does not suffice: a TIFF of one pixel can have a tile of
 gigabytes or millions of strips; a JPEG can have thousands of scans, or a million segments of EXIF
 data, which the decoder concatenates one by one. Such files take minutes, or all of the memory.
 
@@ -57,7 +57,7 @@ _INTEGER_BYTES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 """By type, the bytes of a value, for the types that decoders read as integers."""
 
 
-def check_size(size: tuple[int, int], max_pixels: int) -> None:
+def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
     """Check the width and height that a file's header claims.
 
     Raises:

@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8
 
-VISIBLE = 128
-"""A region belongs to the subject if at least one of its pixels has this alpha."""
+HALF_OPAQUE = 128
+"""A region belongs to the subject if one of its pixels has at least this alpha."""
 
 
 def remove_specks(matte: AlphaU8) -> AlphaU8:
@@ -21,5 +21,5 @@ def remove_specks(matte: AlphaU8) -> AlphaU8:
     """
     _, regions = cv2.connectedComponents((matte > 0).view(np.uint8))
     is_part = np.zeros(int(regions.max()) + 1, np.bool_)
-    is_part[regions[matte >= VISIBLE]] = True
+    is_part[regions[matte >= HALF_OPAQUE]] = True
     return np.where(is_part[regions], matte, np.uint8(0)) if is_part.any() else matte

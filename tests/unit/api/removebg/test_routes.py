@@ -29,7 +29,7 @@ RATE = RateLimitStatus(RateLimit(60, 10), 4, 6)
 OUTPUT = RemovedBackground(
     EncodedImage(b"bytes", "image/png"), (30, 20), (300, 200), Foreground(1, 2, 3, 4), "other"
 )
-PRICES = Prices(image=ONE, preview=QUARTER)
+PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 
 
 @dataclass
