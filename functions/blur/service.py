@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Generic
 
 from blur.accounts import idempotency
@@ -123,7 +124,7 @@ class ImageService:
         except BaseException as error:
             weight = self._weight(reservation.status, cpu_begun_ns)
             status = idempotency.rollback(
-                self.store, reservation, now_us=self.clock(), weight=weight
+                self.store, reservation, now_us=self.clock(), weight=weight, failed=True
             )
             if isinstance(error, ApiError):
                 error.add_account_status(status)
@@ -132,7 +133,8 @@ class ImageService:
         # Only a client that sends an Idempotency-Key can get its image after it has disconnected.
         can_repeat = idempotency_key is not None and not idempotency_key.is_derived
         is_delivered = can_repeat or is_client_connected()
-        end = idempotency.commit if is_delivered else idempotency.rollback
+        charge = partial(idempotency.commit, pixels=output.photo_pixels)
+        end = charge if is_delivered else idempotency.rollback
         is_free = not is_delivered or reservation.is_replay or reservation.hold.price == 0
         weight = self._weight(reservation.status, cpu_begun_ns) if is_free else None
         status = end(self.store, reservation, now_us=self.clock(), weight=weight)

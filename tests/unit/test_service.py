@@ -432,7 +432,10 @@ def test_the_weight_is_that_of_this_call_and_has_the_limit_of_the_key(
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every method of the store
             return getattr(service.store, name)
 
-        def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None) -> AccountStatus:
+        def refund(
+            self, hold: Hold, *, now_us: Instant, weight: Weight | None, failed: bool
+        ) -> AccountStatus:
+            assert failed
             seen.append(weight)
             return service.store.refund(hold, now_us=now_us, weight=weight)
 

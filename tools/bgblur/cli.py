@@ -15,6 +15,7 @@ from bgblur.console import ACCOUNTS_HELP, accounts_location, load_settings, open
 from bgblur.key_commands import keys
 from bgblur.printable import PrintableErrorsGroup
 from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
+from bgblur.usage_commands import top, usage
 from blur.account_status import RateLimit
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def main() -> None:
 main.add_command(accounts)
 main.add_command(blur)
 main.add_command(keys)
+main.add_command(top)
+main.add_command(usage)
 
 
 @main.command(epilog=ACCOUNTS_HELP)

@@ -134,7 +134,7 @@ def claim(
     try:
         earlier = store.claim_record(record, now_us=now_us)
     except UnavailableError:
-        rollback(store, replace(reservation, record=record), now_us=now_us)
+        rollback(store, replace(reservation, record=record), now_us=now_us, failed=True)
         raise
     if earlier is None:
         return replace(reservation, record=record)
@@ -143,9 +143,14 @@ def claim(
 
 
 def commit(
-    store: CallStore, reservation: Reservation, *, now_us: Instant, weight: Weight | None = None
+    store: CallStore,
+    reservation: Reservation,
+    *,
+    now_us: Instant,
+    weight: Weight | None = None,
+    pixels: int = 0,
 ) -> AccountStatus:
-    """Charge a call that ends with an image.
+    """Charge a call that ends with an image of a photo with so many pixels.
 
     The image is delivered even if the store cannot be reached: either the charge has arrived, or
     the hold expires and the credit is refunded. `credits_charged` is None then.
@@ -160,22 +165,27 @@ def commit(
     except UnavailableError:
         return replace(status, credits_charged=ZERO)  # nothing settles the hold: it expires
     try:
-        return store.settle(hold, now_us=now_us, weight=weight)
+        return store.settle(hold, now_us=now_us, weight=weight, pixels=pixels)
     except UnavailableError:
         return replace(status, credits_charged=None if hold.price else ZERO)
 
 
 def rollback(
-    store: CallStore, reservation: Reservation, *, now_us: Instant, weight: Weight | None = None
+    store: CallStore,
+    reservation: Reservation,
+    *,
+    now_us: Instant,
+    weight: Weight | None = None,
+    failed: bool = False,
 ) -> AccountStatus:
-    """Refund a failed call and release its `Idempotency-Key`.
+    """Refund a call and release its `Idempotency-Key`; a `failed` one is counted.
 
     If the store cannot be reached, both happen when the hold expires.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)
     try:
-        status = store.refund(reservation.hold, now_us=now_us, weight=weight)
+        status = store.refund(reservation.hold, now_us=now_us, weight=weight, failed=failed)
         if reservation.record:
             store.release_record(reservation.record)
     except UnavailableError:

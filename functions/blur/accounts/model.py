@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, NamedTuple, NewType
 
 from blur.skew import CLOCK_SKEW_US
 
@@ -79,6 +79,44 @@ class Usage:
 
     calls: int
     credits: Credits
+
+
+class KeyCounts(NamedTuple):
+    """The calls of one key in one month."""
+
+    calls: int
+    """Settled calls, also those of test keys."""
+    credits: Credits
+    """The credits that they were charged."""
+    pixels: int
+    """The pixels of their photos."""
+    failures: int
+    """Calls that had taken a hold, and ended with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUsage:
+    """One key in one month."""
+
+    prefix: str
+    kind: KeyKind
+    counts: KeyCounts
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUsage:
+    """One account in one month."""
+
+    account_id: str
+    name: str
+    balance: Credits
+    """The balance now."""
+    held: Credits
+    """Credits of running calls, and of holds that have expired since the account's last call."""
+    total: Usage
+    """The settled calls of all keys, as `Account.usage` has them."""
+    keys: tuple[KeyUsage, ...]
+    """The keys with calls, oldest first; none of calls before keys were counted."""
 
 
 @dataclass(frozen=True, slots=True)

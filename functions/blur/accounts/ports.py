@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from blur.account_status import AccountStatus, RateLimit
     from blur.accounts.model import (
         Account,
+        AccountUsage,
         AccountView,
         AccountWithLedger,
         Hold,
@@ -59,17 +60,22 @@ class CallStore(Protocol):
         """
         ...
 
-    def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+    def settle(
+        self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
+    ) -> AccountStatus:
         """Charge the hold and count the call in its month, unless the hold has expired.
 
-        The same write adds `weight` to the key's rate limit.
+        The same write counts the call, its credits and the `pixels` of its photo for the key, and
+        adds `weight` to the key's rate limit.
         """
         ...
 
-    def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+    def refund(
+        self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, failed: bool = False
+    ) -> AccountStatus:
         """Return the held credits to the balance, unless the hold has ended.
 
-        The same write adds `weight` to the key's rate limit.
+        The same write adds `weight` to the key's rate limit, and counts a `failed` call.
         """
         ...
 
@@ -199,6 +205,13 @@ class AccountStore(CallStore, Protocol):
 
     def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
         """Yield every account, by id, as `read_account` returns it; a scan."""
+        ...
+
+    def list_usage(self, month: str, *, now_us: Instant) -> Iterator[AccountUsage]:
+        """Yield the usage of every account in a month, `YYYY-MM` in UTC, by id; a scan.
+
+        Each account is read at one moment.
+        """
         ...
 
     def list_entries(self, account_id: str) -> Iterator[LedgerEntry]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = RateLimit(Settings().rate_per_minute, Settings().rate_burst)
 KILOBYTE = 1024
 DAY_US = 24 * 3600 * SECOND_US
+MONTH_S = 31 * 24 * 3600
 
 
 @dataclass
@@ -149,12 +150,22 @@ def test_a_call_without_credits_is_two_writes_and_one_beyond_its_limit_is_one(
 def test_an_account_with_two_keys_and_a_year_of_usage_fits_in_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
-    a_month_s = 31 * 24 * 3600
     for month in range(12):
+        call(store, customer, after(month * MONTH_S))
         bill.clear()
-        call(store, customer, after(month * a_month_s))
+        call(store, customer, after(month * MONTH_S + 1))
     assert bill.units == 2
     assert size(stored(dynamodb_table, customer)) < KILOBYTE
+
+
+def test_the_first_call_of_a_month_moves_the_usage_of_the_keys_in_one_transaction(
+    store: DynamoAccountStore, customer: Customer, bill: Bill
+) -> None:
+    call(store, customer, START)
+    bill.clear()
+    call(store, customer, after(MONTH_S))
+    assert bill.operations == ["UpdateItem", "TransactWriteItems", "UpdateItem"]
+    assert bill.units <= 2 + 4
 
 
 def test_a_key_at_its_full_rate_costs_less_than_three_units_a_call(

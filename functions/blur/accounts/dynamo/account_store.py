@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.accounts.dynamo import admission, holds, ledger, records, weights
+from blur.accounts.dynamo import admission, holds, key_usage, ledger, records, weights
 from blur.accounts.dynamo.admission import RateCheck
 from blur.accounts.dynamo.client import Sender
 from blur.accounts.dynamo.items import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from blur.accounts.dynamo.values import Item
     from blur.accounts.model import (
         Account,
+        AccountUsage,
         AccountWithLedger,
         Hold,
         IdempotencyRecord,
@@ -74,17 +75,21 @@ class DynamoAccountStore:
             raise accounts_unreachable()
         return status_of(item, hold.key_digest, hold.price, self._limiter.us(now_us))
 
-    def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+    def settle(
+        self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
+    ) -> AccountStatus:
         """See `CallStore.settle`."""
         table = self._table()
-        state, item = holds.settle(table, hold, now_us, weight)
+        state, item = holds.settle(table, hold, now_us, weight, pixels)
         charged = credits_charged(state, hold, now_us)
         return self._status_after(table, hold, item, charged, now_us)
 
-    def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+    def refund(
+        self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, failed: bool = False
+    ) -> AccountStatus:
         """See `CallStore.refund`."""
         table = self._table()
-        item = holds.refund(table, hold, now_us, weight)
+        item = holds.refund(table, hold, now_us, weight, failed=failed)
         return self._status_after(table, hold, item, ZERO, now_us)
 
     def add_weight(
@@ -164,6 +169,10 @@ class DynamoAccountStore:
     def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
         """See `AccountStore.list_accounts`."""
         return ledger.list_accounts(self._table(), now_us)
+
+    def list_usage(self, month: str, *, now_us: Instant) -> Iterator[AccountUsage]:
+        """See `AccountStore.list_usage`."""
+        return key_usage.list_usage(self._table(), month, now_us)
 
     def list_entries(self, account_id: str) -> Iterator[LedgerEntry]:
         """See `AccountStore.list_entries`."""

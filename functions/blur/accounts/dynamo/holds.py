@@ -16,7 +16,7 @@ from __future__ import annotations
 from hashlib import sha256
 from itertools import islice
 
-from blur.accounts.dynamo import ended_keys, schema
+from blur.accounts.dynamo import ended_keys, key_usage, schema
 from blur.accounts.dynamo.amounts import stored, stored_hold
 from blur.accounts.dynamo.items import require_account
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
@@ -31,8 +31,8 @@ from blur.accounts.hold_states import (
     event_at,
     released_until_us,
 )
-from blur.accounts.model import SECOND_US, Hold, Instant, Weight, usage_month
-from blur.credits import Credits
+from blur.accounts.model import SECOND_US, Hold, Instant, KeyCounts, Weight, usage_month
+from blur.credits import ZERO, Credits
 
 SLOT_US = 5 * SECOND_US
 DEDUP_WINDOW_US = 15 * SECOND_US
@@ -75,7 +75,7 @@ def state_of(item: Item, hold_id: str) -> HoldState | None:
 
 
 def settle(
-    table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None
+    table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None, pixels: int
 ) -> tuple[HoldState | None, Item]:
     """Charge the hold unless it has expired; return its state, if known, and the item.
 
@@ -85,6 +85,7 @@ def settle(
     """
     for add_weight in additions(hold.key_digest, weight, table.limiter.us(now_us)):
         update = _ending(hold, HoldEvent.SETTLE, now_us)
+        key_usage.add(update, hold.key_digest, KeyCounts(1, hold.price, pixels, 0), now_us)
         update.conditions.append(
             f"{update.path('holds', hold.hold_id, 'x')} > {update.value(now_us)}"
         )
@@ -103,7 +104,9 @@ def settle(
     return TRANSITIONS[HoldState.HELD, HoldEvent.EXPIRE], _release_late(table, hold, held)
 
 
-def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None) -> Item:
+def refund(
+    table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | None, *, failed: bool
+) -> Item:
     """Return the price to the balance, unless the hold has ended; return the item.
 
     Raises:
@@ -112,24 +115,30 @@ def refund(table: DynamoTable, hold: Hold, now_us: Instant, weight: Weight | Non
     """
     for add_weight in additions(hold.key_digest, weight, table.limiter.us(now_us)):
         update = _ending(hold, HoldEvent.REFUND, now_us)
+        if failed:
+            key_usage.add(update, hold.key_digest, KeyCounts(0, ZERO, 0, 1), now_us)
         add_weight(update)
         try:
             return table.update(schema.account_key(hold.account_id), update)
-        except ConditionFailedError as failed:
-            item = require_account(failed.item, hold.account_id)
+        except ConditionFailedError as rejected:
+            item = require_account(rejected.item, hold.account_id)
         if hold.hold_id not in item["holds"]:
             break
     return item
 
 
 def release_expired(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
-    """Release expired holds, and delete old tombstones and ended keys; return the new item."""
+    """Release expired holds, delete old tombstones, and move ended keys and past usage.
+
+    Return the new item.
+    """
     while update := _compaction(item, now_us):
         try:
             item = table.update(schema.account_key(account_id), update)
         except ConditionFailedError as failed:
             item = require_account(failed.item, account_id)
-    return ended_keys.remove(table, account_id, item, now_us)
+    item = ended_keys.remove(table, account_id, item, now_us)
+    return key_usage.move_past_months(table, account_id, item, now_us)
 
 
 def _compaction(item: Item, now_us: Instant) -> Expressions | None:

@@ -9,6 +9,7 @@ are one letter long:
 | `name`, `created` | as in `Account`; `created` in microseconds |
 | `balance`, `granted`, `used` | as in `Account`; a number of credits, see `amounts` |
 | `calls<YYYY-MM>`, `credits<YYYY-MM>` | the usage of a month |
+| `u<YYMM><digits><letter>` | a counter of one key in this month, see `key_usage` |
 | `v` | version: higher after each ledger entry and each change of the keys; absent at first |
 | `holds.<hold id>` | the hold of a running call: `c` its credits, `x` its expiry |
 | `ended<slot>` | a set of tombstones: the holds that ended in these five seconds |

@@ -5,6 +5,7 @@
 | account | `ACCT#<account id>` | `ACCOUNT` |
 | ledger entry | `ACCT#<account id>` | `ENTRY#<entry id>` |
 | ended key | `ACCT#<account id>` | `KEY#<SHA-256 of the key>` |
+| usage of the keys in a past month | `ACCT#<account id>` | `USAGE#<YYYY-MM>` |
 | idempotency record | `ACCT#<account id>` | `IDEM#<scope>` |
 
 The key of a ledger entry has only its id, so that a repeated entry with another instant is not a
@@ -25,6 +26,7 @@ ACCOUNT = "ACCOUNT"
 ENTRY = "ENTRY#"
 RECORD = "IDEM#"
 ENDED_KEY = "KEY#"
+USAGE = "USAGE#"
 
 SCHEMA: dict[str, Any] = {
     "AttributeDefinitions": [
@@ -63,6 +65,11 @@ def entry_key(account_id: str, entry_id: str) -> dict[str, str]:
 def ended_key_key(account_id: str, key_digest: str) -> dict[str, str]:
     """Return the primary key of an ended API key's item."""
     return {PARTITION_KEY: partition(account_id), SORT_KEY: ENDED_KEY + key_digest}
+
+
+def usage_key(account_id: str, month: str) -> dict[str, str]:
+    """Return the primary key of the item with the keys' usage in a past month."""
+    return {PARTITION_KEY: partition(account_id), SORT_KEY: USAGE + month}
 
 
 def record_key(account_id: str, scope: str) -> dict[str, str]:

@@ -88,6 +88,24 @@ class DynamoTable:
             {"Update": self._conditional({"Key": marshal_item(key)}, update)},
         )
 
+    def update_both(self, key: Item, update: Expressions, other: Item, also: Expressions) -> None:
+        """Update two items, both or neither."""
+        self._transact(
+            {"Update": self._conditional({"Key": marshal_item(key)}, update)},
+            {"Update": self._conditional({"Key": marshal_item(other)}, also)},
+        )
+
+    def get_both(self, key: Item, other: Item) -> tuple[Item | None, Item | None]:
+        """Return two items as they are at the same moment."""
+        parts = [
+            {"Get": {"TableName": self._name, "Key": marshal_item(each)}} for each in (key, other)
+        ]
+        responses = self._send("transact_get_items", {"TransactItems": parts})["Responses"]
+        first, second = (
+            read_attributes(part["Item"]) if "Item" in part else None for part in responses
+        )
+        return first, second
+
     def query(self, condition: Expressions) -> Iterator[Item]:
         """Yield the items of a partition whose keys meet the condition."""
         return self._pages("query", "KeyConditionExpression", condition)

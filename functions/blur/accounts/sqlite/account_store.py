@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from blur.accounts import rate
 from blur.accounts.checks import check_account, check_entry, check_key, check_limit
 from blur.accounts.hold_states import HoldEvent, credits_charged
-from blur.accounts.model import AccountView, AccountWithLedger
-from blur.accounts.sqlite import admission, holds, ledger, records
+from blur.accounts.model import AccountView, AccountWithLedger, KeyCounts
+from blur.accounts.sqlite import admission, holds, key_usage, ledger, records
 from blur.accounts.sqlite.file import AccountsFile
 from blur.credits import ZERO
 from blur.errors import InsufficientCreditsError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from blur.account_status import AccountStatus, RateLimit
     from blur.accounts.model import (
         Account,
+        AccountUsage,
         Hold,
         IdempotencyRecord,
         Instant,
@@ -62,13 +63,19 @@ class SqliteAccountStore:
             raise status
         return status
 
-    def settle(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+    def settle(
+        self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, pixels: int = 0
+    ) -> AccountStatus:
         """See `CallStore.settle`; repeated before the expiry, it reports the same charge."""
-        return self._end(hold, HoldEvent.SETTLE, now_us, weight)
+        counts = KeyCounts(1, hold.price, pixels, 0)
+        return self._end(hold, HoldEvent.SETTLE, now_us, weight, counts)
 
-    def refund(self, hold: Hold, *, now_us: Instant, weight: Weight | None = None) -> AccountStatus:
+    def refund(
+        self, hold: Hold, *, now_us: Instant, weight: Weight | None = None, failed: bool = False
+    ) -> AccountStatus:
         """See `CallStore.refund`."""
-        return self._end(hold, HoldEvent.REFUND, now_us, weight)
+        counts = KeyCounts(0, ZERO, 0, int(failed))
+        return self._end(hold, HoldEvent.REFUND, now_us, weight, counts)
 
     def add_weight(
         self, account_id: str, key_digest: str, weight: Weight, *, now_us: Instant
@@ -165,6 +172,13 @@ class SqliteAccountStore:
         for account_id in account_ids:
             yield self.read_account(account_id, now_us=now_us)
 
+    def list_usage(self, month: str, *, now_us: Instant) -> Iterator[AccountUsage]:
+        """See `AccountStore.list_usage`."""
+        del now_us
+        with self._file.snapshot() as db:
+            accounts = key_usage.list_usage(db, month)
+        yield from accounts
+
     def list_entries(self, account_id: str) -> Iterator[LedgerEntry]:
         """See `AccountStore.list_entries`; an unknown account has no entries."""
         with self._file.snapshot() as db:
@@ -183,13 +197,18 @@ class SqliteAccountStore:
         self._file.close()
 
     def _end(
-        self, hold: Hold, event: HoldEvent, now_us: Instant, weight: Weight | None
+        self,
+        hold: Hold,
+        event: HoldEvent,
+        now_us: Instant,
+        weight: Weight | None,
+        counts: KeyCounts,
     ) -> AccountStatus:
         with self._file.transaction() as db:
             limiter_us = self._limiter.us(now_us)
             if weight and holds.is_held(db, hold, now_us):
                 admission.add_weight(db, hold.account_id, hold.key_digest, weight, limiter_us)
-            state = holds.end(db, hold, event, now_us)
+            state = holds.end(db, hold, event, now_us, counts)
             charged = credits_charged(state, hold, now_us) if event is HoldEvent.SETTLE else ZERO
             holds.release_expired(db, hold.account_id, now_us)
             caller = admission.read_caller(db, hold.account_id, hold.key_digest)

@@ -18,8 +18,10 @@ from blur.accounts.hold_states import (
     next_state,
     released_until_us,
 )
-from blur.accounts.model import Hold, Instant, usage_month
+from blur.accounts.model import Hold, Instant, KeyCounts, usage_month
+from blur.accounts.sqlite import key_usage
 from blur.accounts.sqlite.rows import hold_of
+from blur.credits import ZERO
 
 
 def release_expired(db: sqlite3.Connection, account_id: str, now_us: Instant) -> None:
@@ -79,13 +81,19 @@ def take(db: sqlite3.Connection, hold: Hold) -> None:
     )
 
 
-def end(db: sqlite3.Connection, hold: Hold, event: HoldEvent, now_us: Instant) -> HoldState | None:
-    """Apply the event and return the state after it, or None if the hold is forgotten."""
+def end(
+    db: sqlite3.Connection, hold: Hold, event: HoldEvent, now_us: Instant, counts: KeyCounts
+) -> HoldState | None:
+    """Apply the event and return the state after it, or None if the hold is forgotten.
+
+    If the event has an effect, `counts` is added to the key's usage.
+    """
     found = find(db, hold.account_id, hold.hold_id)
     if found is None:
         return None
     stored, state = found
-    after = next_state(state, event_at(event, stored.expires_us, now_us))
+    event_now = event_at(event, stored.expires_us, now_us)
+    after = next_state(state, event_now)
     if after is not state:
         db.execute(
             "UPDATE holds SET state = ? WHERE account_id = ? AND hold_id = ?",
@@ -95,6 +103,9 @@ def end(db: sqlite3.Connection, hold: Hold, event: HoldEvent, now_us: Instant) -
             _add_to_usage(db, stored, now_us)
         else:
             _add_to_balance(db, stored.account_id, stored.price)
+        if event_now is event and any(counts):
+            exact = counts._replace(credits=stored.price if counts.calls else ZERO)
+            key_usage.add(db, stored, exact, now_us)
     return after
 
 

@@ -3,8 +3,9 @@
 `PRAGMA user_version` counts the migrations of a file. A released migration is never edited: a
 change is a new one at the end, and programs without it reject the file.
 
-A column with a default is not a migration: programs that do not know it can use the file, so that
-an update can be undone, and two versions can share a file during an update.
+A column with a default and a table that only newer programs use are not migrations: programs that
+do not know them can use the file, so that an update can be undone, and two versions can share a
+file during an update.
 """
 
 from __future__ import annotations
@@ -139,12 +140,30 @@ ADDED_COLUMNS = {
 """
 
 
+ADDED_TABLES = {
+    "key_usage": """
+        CREATE TABLE IF NOT EXISTS key_usage (
+            account_id TEXT NOT NULL REFERENCES accounts,
+            month      TEXT NOT NULL,
+            key_digest TEXT NOT NULL,
+            calls      INTEGER NOT NULL,
+            quarters   INTEGER NOT NULL CHECK (typeof(quarters) = 'integer'),
+            pixels     INTEGER NOT NULL CHECK (typeof(pixels) = 'integer'),
+            failures   INTEGER NOT NULL,
+            PRIMARY KEY (month, account_id, key_digest)
+        ) WITHOUT ROWID
+    """
+}
+"""Tables that older programs do not know and do not need: no migrations, like added columns."""
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Create the tables in a new file, or apply the missing migrations to an older one.
 
     Several processes can open a new file at once, so the version is read again under the lock.
     """
-    if _version(connection) == len(MIGRATIONS) and not any(_missing(connection)):
+    has_all = not any(_missing(connection)) and not any(_missing_tables(connection))
+    if _version(connection) == len(MIGRATIONS) and has_all:
         return
     connection.execute("BEGIN IMMEDIATE")
     for migration in MIGRATIONS[_version(connection) :]:
@@ -152,6 +171,8 @@ def migrate(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
     for table, column, definition in list(_missing(connection)):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
+    for definition in list(_missing_tables(connection)):
+        connection.execute(definition)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.execute("COMMIT")
 
@@ -174,6 +195,12 @@ def _missing(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
     for table, columns in ADDED_COLUMNS.items():
         present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         yield from ((table, name, columns[name]) for name in columns if name not in present)
+
+
+def _missing_tables(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield the definition of each missing table."""
+    present = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    yield from (ADDED_TABLES[name] for name in ADDED_TABLES if name not in present)
 
 
 def _version(connection: sqlite3.Connection) -> int:

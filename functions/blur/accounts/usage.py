@@ -1,0 +1,91 @@
+"""The lines of a bill, and the busiest accounts, from the usage of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from blur.accounts.model import KeyCounts, Usage
+from blur.credits import ZERO, Credits
+
+if TYPE_CHECKING:
+    from blur.accounts.model import AccountUsage, KeyKind
+
+
+class BillLine(NamedTuple):
+    """The usage of one key in a month."""
+
+    account: AccountUsage
+    prefix: str | None
+    """None for calls before keys were counted: only the account's total includes them."""
+    kind: KeyKind | None
+    counts: KeyCounts
+
+
+class UsageDiffersError(Exception):
+    """The keys of an account have more usage than the account."""
+
+
+def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
+    """Yield a line for each key, whose credits add up to the usage that the audit checks.
+
+    Raises:
+        UsageDiffersError: they do not.
+
+    """
+    for key in account.keys:
+        yield BillLine(account, key.prefix, key.kind, key.counts)
+    rest = _uncounted(account)
+    if rest.calls < 0 or rest.credits < 0 or (rest.credits and not rest.calls):
+        message = f"{account.account_id}: the keys' usage differs from the account's"
+        raise UsageDiffersError(message)
+    if rest.calls:
+        counts = KeyCounts(rest.calls, rest.credits, 0, 0)
+        yield BillLine(account, None, None, counts)
+
+
+class Activity(NamedTuple):
+    """The calls of an account between two readings."""
+
+    account: AccountUsage
+    """The later reading."""
+    counts: KeyCounts
+
+
+def activities(before: Iterable[AccountUsage], after: Iterable[AccountUsage]) -> list[Activity]:
+    """Return the accounts with calls, failures or held credits, the busiest first."""
+    earlier = {account.account_id: _sum(account) for account in before}
+    nothing = KeyCounts(0, ZERO, 0, 0)
+    found = [
+        Activity(account, _difference(_sum(account), earlier.get(account.account_id, nothing)))
+        for account in after
+    ]
+    active = [each for each in found if any(each.counts) or each.account.held]
+    return sorted(active, key=_busyness, reverse=True)
+
+
+def _busyness(activity: Activity) -> tuple[int, ...]:
+    counts = activity.counts
+    return (counts.calls + counts.failures, activity.account.held, activity.account.total.calls)
+
+
+def _uncounted(account: AccountUsage) -> Usage:
+    """Return the part of the account's usage that no key has."""
+    counted = _sum(account)
+    credits_ = Credits(account.total.credits - counted.credits)
+    return Usage(account.total.calls - counted.calls, credits_)
+
+
+def _sum(account: AccountUsage) -> KeyCounts:
+    columns = zip(*(key.counts for key in account.keys), strict=True)
+    calls, quarters, pixels, failures = map(sum, columns) if account.keys else (0, 0, 0, 0)
+    return KeyCounts(calls, Credits(quarters), pixels, failures)
+
+
+def _difference(after: KeyCounts, before: KeyCounts) -> KeyCounts:
+    return KeyCounts(
+        after.calls - before.calls,
+        Credits(after.credits - before.credits),
+        after.pixels - before.pixels,
+        after.failures - before.failures,
+    )

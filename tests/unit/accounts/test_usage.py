@@ -1,0 +1,73 @@
+"""The lines of a bill, and the busiest accounts."""
+
+from __future__ import annotations
+
+import pytest
+
+from blur.accounts.model import AccountUsage, KeyCounts, KeyKind, KeyUsage, Usage
+from blur.accounts.usage import UsageDiffersError, activities, bill_lines
+from blur.credits import ONE, ZERO, Credits
+
+LIVE = KeyUsage("bb_live_a", KeyKind.LIVE, KeyCounts(3, Credits(9), 2_000_000, 1))
+TEST = KeyUsage("bb_test_a", KeyKind.TEST, KeyCounts(2, ZERO, 1_000_000, 0))
+
+
+def account(
+    *keys: KeyUsage, name: str = "a", total: Usage | None = None, held: Credits = ZERO
+) -> AccountUsage:
+    calls = sum(key.counts.calls for key in keys)
+    credits_ = Credits(sum(key.counts.credits for key in keys))
+    return AccountUsage(name, name, ONE, held, total or Usage(calls, credits_), keys)
+
+
+def test_a_bill_has_a_line_for_each_key() -> None:
+    lines = list(bill_lines(account(LIVE, TEST)))
+    assert [(line.prefix, line.kind, line.counts) for line in lines] == [
+        ("bb_live_a", KeyKind.LIVE, LIVE.counts),
+        ("bb_test_a", KeyKind.TEST, TEST.counts),
+    ]
+
+
+def test_calls_before_keys_were_counted_are_a_line_without_a_key() -> None:
+    *_, rest = bill_lines(account(LIVE, total=Usage(5, Credits(12))))
+    assert (rest.prefix, rest.kind) == (None, None)
+    assert rest.counts == KeyCounts(2, Credits(3), 0, 0)
+
+
+@pytest.mark.parametrize(
+    "total", [Usage(3, Credits(8)), Usage(2, Credits(9)), Usage(3, Credits(10))]
+)
+def test_a_bill_that_differs_from_the_account_is_not_written(total: Usage) -> None:
+    with pytest.raises(UsageDiffersError, match="differs"):
+        list(bill_lines(account(LIVE, total=total)))
+
+
+def test_an_account_without_calls_has_no_line() -> None:
+    assert list(bill_lines(account())) == []
+
+
+def busy(name: str, calls: int, failures: int = 0, held: Credits = ZERO) -> AccountUsage:
+    counts = KeyCounts(calls, Credits(4 * calls), 1_000 * calls, failures)
+    return account(KeyUsage("p", KeyKind.LIVE, counts), name=name, held=held)
+
+
+def test_the_busiest_account_is_the_one_with_the_most_calls_since_the_first_reading() -> None:
+    before = [busy("large", 1_000), busy("small", 10), busy("failing", 0)]
+    after = [busy("large", 1_001), busy("small", 15), busy("failing", 0, failures=9)]
+    found = activities(before, after)
+    assert [(each.account.account_id, each.counts.calls) for each in found] == [
+        ("failing", 0),
+        ("small", 5),
+        ("large", 1),
+    ]
+    assert found[1].counts == KeyCounts(5, Credits(20), 5_000, 0)
+
+
+def test_an_idle_account_is_not_active_and_one_with_held_credits_is() -> None:
+    accounts = [busy("idle", 7), busy("running", 7, held=ONE)]
+    assert [each.account.account_id for each in activities(accounts, accounts)] == ["running"]
+
+
+def test_an_account_that_is_new_counts_from_zero() -> None:
+    (found,) = activities([], [busy("new", 2)])
+    assert found.counts.calls == 2
