@@ -94,8 +94,10 @@ prose: $(TEST_READY) ## Count hard phrases in each folder; tools/prose.py lists 
 model: | $(SERVE_READY) ## Download the models into build/models; MODEL=name selects another one
 	@$(BIN)/python layers/model/fetch.py --model $(MODEL) --into build/models \
 		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
-	@$(BIN)/python layers/model/fetch.py --model selfie-segmentation --optional --into build/models \
-		$(if $(MODEL_FROM),--from "$(MODEL_FROM)")
+	@for name in selfie-segmentation face-detection; do \
+		$(BIN)/python layers/model/fetch.py --model $$name --optional --into build/models \
+			$(if $(MODEL_FROM),--from "$(MODEL_FROM)") || exit 1; \
+	done
 	@$(BIN)/python layers/model/lighten.py build/models
 	@$(BIN)/python layers/model/convert.py build/models
 

@@ -17,7 +17,8 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 MODEL = ROOT / "build" / "models" / "u2netp-light.onnx"
-PEOPLE_MODEL = MODEL.with_name("selfie-segmentation.onnx")
+OPTIONAL = [MODEL.with_name(f"{name}.onnx") for name in ("selfie-segmentation", "face-detection")]
+"""The networks for people and faces."""
 SITE = ROOT / "site"
 
 
@@ -42,11 +43,12 @@ def _models() -> list[Path]:
     if not MODEL.is_file():
         _run(layer / "fetch.py", "--model", MODEL.stem, "--into", str(folder))
         _run(layer / "lighten.py", str(folder))
-    if not PEOPLE_MODEL.is_file():
-        fetch = ("--model", PEOPLE_MODEL.stem, "--optional", "--into", str(folder))
-        _run(layer / "fetch.py", *fetch)
+    missing = [path.stem for path in OPTIONAL if not path.is_file()]
+    for name in missing:
+        _run(layer / "fetch.py", "--model", name, "--optional", "--into", str(folder))
+    if missing:
         _run(layer / "convert.py", str(folder))
-    return [model for model in (MODEL, PEOPLE_MODEL) if model.is_file()]
+    return [model for model in (MODEL, *OPTIONAL) if model.is_file()]
 
 
 def _run(script: Path, *arguments: str) -> None:

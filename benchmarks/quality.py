@@ -7,6 +7,7 @@ DATA has `ecssd/images` with `ecssd/masks`, `matting`, `people/images` with `peo
 (https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html), AM-2k with true alpha
 (https://github.com/JizhiziLi/GFM), photos of people with masks
 (https://github.com/VikramShenoy97/Human-Segmentation-Dataset), and photos to use as backgrounds.
+`ecssd/people.txt` can name the photos of people in ECSSD: see `type_quality.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import halo_quality
 import matte_quality
 import people_quality
 import report
+import type_quality
 from ours import opened, opened_people
 from subjects import MODELS
 
@@ -93,6 +95,7 @@ def main() -> None:
     people = opened_people()
     report.publish("Quality on people", people_quality.quality_table(model, people, data))
     report.publish("Time on people", people_quality.time_table(model, people, data))
+    report.publish("Type of the subject", type_quality.type_table(model, data))
     report.publish("Quality of the blur", halo_table(data))
     report.publish("Subjects", false_alarms(model, data))
 

@@ -31,7 +31,8 @@ DOCKERFILE = ROOT / "functions" / "blur" / "Dockerfile"
 
 Component = dict[str, Any]
 
-PEOPLE = "selfie-segmentation"
+OPTIONAL = ("selfie-segmentation", "face-detection")
+"""The networks for people and faces."""
 FUNCTION = "background-blur-api"
 LICENCES = {
     "3-Clause BSD License": "BSD-3-Clause",
@@ -136,13 +137,13 @@ def models(name: str, folder: Path) -> list[Component]:
     return [original, _derived(row["light"], row, light, original, script="lighten.py")]
 
 
-def people_models(folder: Path) -> list[Component]:
-    """Describe the network for people and its converted form, if the folder has them."""
-    converted = folder / f"{PEOPLE}.onnx"
+def optional_models(name: str, folder: Path) -> list[Component]:
+    """Describe an optional network and its converted form, if the folder has them."""
+    converted = folder / f"{name}.onnx"
     if not converted.is_file():
         return []
-    row = tomllib.loads(MODELS.read_text("utf-8"))[PEOPLE]
-    original = _model(PEOPLE, row, row["sha256"])
+    row = tomllib.loads(MODELS.read_text("utf-8"))[name]
+    original = _model(name, row, row["sha256"])
     original["externalReferences"] = [{"type": "distribution", "url": row["release"]}]
     return [original, _derived(converted.name, row, converted, original, script="convert.py")]
 
@@ -177,7 +178,8 @@ def bill(model: str, folder: Path) -> dict[str, Any]:
     """Return the document for an image with this model, whose files are in the folder."""
     pins = read_lock(LOCK.read_text("utf-8"))
     components = [*map(package, pins), *models(model, folder)]
-    components += people_models(folder)
+    for name in OPTIONAL:
+        components += optional_models(name, folder)
     components.append(base(DOCKERFILE.read_text("utf-8")))
     version = metadata.version(FUNCTION)
     function = {"type": "application", "bom-ref": FUNCTION, "name": FUNCTION, "version": version}

@@ -33,7 +33,14 @@ from blur.forms import Prices
 from blur.image_requests import Engine
 from blur.imaging.decode.formats import is_supported
 from blur.imaging.matting.models import get_model_spec
-from blur.imaging.matting.session import PEOPLE_MISSING, open_model, open_people_model
+from blur.imaging.matting.session import (
+    FACES_MISSING,
+    PEOPLE_MISSING,
+    has_faces_model,
+    open_faces_model,
+    open_model,
+    open_people_model,
+)
 from blur.imaging.strips import set_thread_count
 from blur.service import ImageService
 from blur.storage.large_results import Results
@@ -76,6 +83,7 @@ def build_app(  # noqa: PLR0913 - built once
     set_thread_count(threads)
     model = cache(partial(open_model, spec, settings.model_dir, threads=threads))
     people = cache(partial(open_people_model, settings.model_dir, threads=threads))
+    faces = cache(partial(open_faces_model, settings.model_dir, threads=threads))
     # ONNX Runtime releases the GIL while it opens a model, so the clients are built then.
     with ThreadPoolExecutor(max_workers=1) as executor:
         opening = executor.submit(lambda: (model(), people())) if opens_model else None
@@ -83,9 +91,11 @@ def build_app(  # noqa: PLR0913 - built once
     logger = logger or Logger(service=NAME)
     if opening and opening.result()[1] is None:
         logger.warning(PEOPLE_MISSING.format(settings.model_dir))
+    if opening and not has_faces_model(settings.model_dir):
+        logger.warning(FACES_MISSING.format(settings.model_dir))
     service = ImageService(
         store=store,
-        engine=Engine(model=model, people=people, max_pixels=settings.max_pixels),
+        engine=Engine(model=model, people=people, faces=faces, max_pixels=settings.max_pixels),
         results=Results(
             store=storage.results,
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),

@@ -125,6 +125,8 @@ class RemovalForm:
     image: Source = field(repr=False)
     background: Source | None = field(default=None, repr=False)
     is_preview: bool
+    has_type: bool = True
+    """See `RemovalRequest.has_type`."""
     max_bytes: int | None = None
     """See `RemovalRequest.max_bytes`."""
     accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
@@ -148,6 +150,7 @@ class RemovalForm:
         return RemovalRequest(
             image=self.image.load(),
             options=replace(self.options, background=background),
+            has_type=self.has_type,
             max_bytes=self.max_bytes,
             accepts=self.accepts,
         )

@@ -53,6 +53,8 @@ class Engine:
     """Return the model; it is opened once."""
     people: Callable[[], Predictor | None] = lambda: None
     """Return the network for people, if it is installed; it is opened once."""
+    faces: Callable[[], Predictor | None] = lambda: None
+    """Return the network for faces, if it is installed; it is opened once."""
     max_pixels: int
 
 
@@ -123,6 +125,8 @@ class RemovalRequest:
 
     image: bytes = field(repr=False)
     options: RemovalOptions
+    has_type: bool = True
+    """Whether the response names the type of the subject. Otherwise no face is sought."""
     max_bytes: int | None = None
     """The largest file that the response can carry; None sets no limit."""
     accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
@@ -141,6 +145,7 @@ class RemovalRequest:
             self.options,
             model=engine.model(),
             people=engine.people(),
+            faces=engine.faces() if self.has_type else None,
             max_pixels=engine.max_pixels,
             watermarked=watermarked,
             on_step=on_step,

@@ -1,8 +1,10 @@
-"""Convert MediaPipe's network for people to ONNX: `python convert.py build/models`.
+"""Convert MediaPipe's networks for people and faces to ONNX: `python convert.py build/models`.
 
-It writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`. Where that file is
-missing it does nothing. The weights are the same, and so is the result
-to about 1e-6. The same input gives the same file, byte for byte.
+It writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`, and
+`face-detection.onnx` next to `face_detection_full_range.tflite`. A missing file is skipped. The
+weights are the same, and so is the result to about 1e-6. The same input gives the same file, byte
+for byte. Of the network for faces only the map of scores is kept: the positions of eyes, nose and
+mouth are not used.
 
 TensorFlow Lite keeps images as (1, height, width, channels), ONNX as (1, channels, height, width).
 """
@@ -18,14 +20,18 @@ import numpy as np
 import tflite
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper
 
-from graph import add
+from graph import add, drop_unused
 from output import write_whole
 from tflite_file import Operator, TfliteFile, UnsupportedNetworkError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SOURCE, CONVERTED = "selfie_segmentation.tflite", "selfie-segmentation.onnx"
+CONVERTED = {
+    "selfie_segmentation.tflite": "selfie-segmentation.onnx",
+    "face_detection_full_range.tflite": "face-detection.onnx",
+}
+"""The converted files, by their sources."""
 OPSET, IR_VERSION = 13, 7
 """Old enough for every runtime in use, new enough for all operators here."""
 
@@ -40,6 +46,8 @@ class Network:
         self.constants: dict[str, NDArray[Any]] = {}
         self.aliases: dict[int, int] = {}
         """Constants in full precision, by the tensor that holds them in half precision."""
+        self.maps: dict[int, int] = {}
+        """Outputs that are maps, (1, height, width, channels), by the list of their pixels."""
 
     def convert(self, operator: Operator) -> None:
         """Add the nodes of an operator.
@@ -130,6 +138,34 @@ def _pool(network: Network, operator: Operator) -> None:
     network.node("GlobalAveragePool", [str(source)], str(operator.output))
 
 
+def _max_pool(network: Network, operator: Operator) -> None:
+    options, (source,) = operator.options, operator.inputs
+    window = (options.FilterHeight(), options.FilterWidth())
+    strides = (options.StrideH(), options.StrideW())
+    sides = network.file.shape(source)[1:3]
+    divides = all(side % step == 0 for side, step in zip(sides, strides, strict=True))
+    _require(window == strides and divides, operator, "window")
+    network.node(
+        "MaxPool", [str(source)], str(operator.output), kernel_shape=window, strides=strides
+    )
+
+
+def _pad(network: Network, operator: Operator) -> None:
+    """Convert zeros before and after each axis."""
+    source, name = operator.inputs[0], str(operator.output)
+    pads = network.file.constant(operator.inputs[1])[[0, 3, 1, 2]]
+    pads_name = network.constant(f"{name}_pads", pads.T.reshape(-1).astype(np.int64))
+    network.node("Pad", [str(source), pads_name], name)
+
+
+def _list_pixels(network: Network, operator: Operator) -> None:
+    """Leave out the last operator, which makes a list of a map's pixels."""
+    source, name = operator.inputs[0], operator.output
+    batch, height, width, channels = network.file.shape(source)
+    _require(network.file.shape(name) == (batch, height * width, channels), operator, "shape")
+    network.maps[name] = source
+
+
 def _resize(network: Network, operator: Operator) -> None:
     options, source, name = operator.options, operator.inputs[0], str(operator.output)
     _require(options.HalfPixelCenters() and not options.AlignCorners(), operator, "alignment")
@@ -174,8 +210,11 @@ CONVERTERS: dict[str, Callable[[Network, Operator], None]] = {
     "DEPTHWISE_CONV_2D": _convolution,
     "HARD_SWISH": _hard_swish,
     "LOGISTIC": _simple("Sigmoid"),
+    "MAX_POOL_2D": _max_pool,
     "MUL": _simple("Mul"),
+    "PAD": _pad,
     "RELU": _simple("Relu"),
+    "RESHAPE": _list_pixels,
     "RESIZE_BILINEAR": _resize,
 }
 """By the operator's name in the file."""
@@ -192,9 +231,11 @@ def convert(content: bytes) -> bytes:
     network = Network(file)
     for operator in file.operators():
         network.convert(operator)
-    ends = [_info(file, tensor) for tensor in (file.input, file.output)]
+    output = network.maps.get(file.output, file.output)
+    ends = [_info(file, tensor) for tensor in (file.input, output)]
     graph = helper.make_graph(network.nodes, "people", ends[:1], ends[1:])
     add(graph, network.constants)
+    drop_unused(graph)
     opsets = [helper.make_opsetid("", OPSET)]
     model: ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
     checker.check_model(model, full_check=True)
@@ -209,9 +250,10 @@ def _info(file: TfliteFile, tensor: int) -> Any:  # noqa: ANN401 - onnx has no t
 
 
 def main(folder: Path) -> None:
-    """Write the converted network into the folder, whole or not at all, if it has the source."""
-    if (folder / SOURCE).exists():
-        write_whole(convert((folder / SOURCE).read_bytes()), folder / CONVERTED)
+    """Write each converted network into the folder, whole or not at all, if it has the source."""
+    for source, converted in CONVERTED.items():
+        if (folder / source).exists():
+            write_whole(convert((folder / source).read_bytes()), folder / converted)
 
 
 if __name__ == "__main__":

@@ -56,9 +56,10 @@ def splice(
 
 
 def add(graph: onnx.GraphProto, arrays: Arrays) -> None:
-    """Add constants to the graph."""
+    """Add constants to the graph: 64-bit integers unchanged, all others as float32."""
     for name, array in arrays.items():
-        values = np.ascontiguousarray(array, np.float32)
+        dtype = np.int64 if array.dtype == np.int64 else np.float32
+        values = np.ascontiguousarray(array, dtype)
         graph.initializer.append(numpy_helper.from_array(values, name))
 
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 OPERATORS = {
     number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()
 }
-DTYPES = {tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.FLOAT16: np.float16}
+DTYPES = {
+    tflite.TensorType.FLOAT32: np.float32,
+    tflite.TensorType.FLOAT16: np.float16,
+    tflite.TensorType.INT32: np.int32,
+}
 
 
 class UnsupportedNetworkError(Exception):
@@ -36,23 +40,24 @@ class Operator:
 
 
 class TfliteFile:
-    """The only subgraph of a file, with one input and one output."""
+    """The only subgraph of a file, with one input and one output of a single channel."""
 
     def __init__(self, content: bytes) -> None:
         """Parse the content.
 
         Raises:
-            UnsupportedNetworkError: it has more than one subgraph, input or output.
+            UnsupportedNetworkError: it has more than one subgraph, input or such output.
 
         """
         self._model = tflite.Model.GetRootAsModel(content, 0)
         self._graph = self._model.Subgraphs(0)
-        lengths = self._graph.InputsLength(), self._graph.OutputsLength()
-        if (self._model.SubgraphsLength(), *lengths) != (1, 1, 1):
-            message = "only one subgraph with one input and one output is supported"
+        outputs = [int(self._graph.Outputs(k)) for k in range(self._graph.OutputsLength())]
+        maps = [each for each in outputs if self.shape(each)[-1] == 1]
+        if (self._model.SubgraphsLength(), self._graph.InputsLength(), len(maps)) != (1, 1, 1):
+            message = "only one subgraph with one input and one output of a channel is supported"
             raise UnsupportedNetworkError(message)
         self.input = int(self._graph.Inputs(0))
-        self.output = int(self._graph.Outputs(0))
+        [self.output] = maps
 
     def shape(self, tensor: int) -> tuple[int, ...]:
         """Return a tensor's shape, in TensorFlow's order."""
@@ -60,7 +65,7 @@ class TfliteFile:
         return tuple(table.Shape(axis) for axis in range(table.ShapeLength()))
 
     def constant(self, tensor: int) -> NDArray[np.float32]:
-        """Return the values of a constant of floats."""
+        """Return the values of a constant as floats."""
         table = self._graph.Tensors(tensor)
         content = self._model.Buffers(table.Buffer()).DataAsNumpy().tobytes()
         return np.frombuffer(content, DTYPES[table.Type()]).reshape(self.shape(tensor)).astype("f4")

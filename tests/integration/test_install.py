@@ -91,7 +91,8 @@ def test_the_installed_command_prints_its_version(bgblur: Path, empty: Path) -> 
 def test_a_wheel_has_the_model_with_its_licence_and_no_test_or_setting(wheels: Path) -> None:
     [wheel] = wheels.glob("background_blur_api-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert "bgblur/data/models/u2netp-light.onnx" in names
+    for name in ("u2netp-light", "selfie-segmentation", "face-detection"):
+        assert f"bgblur/data/models/{name}.onnx" in names
     assert any(name.endswith("LICENSE.U-2-Net") for name in names)
     assert {f"bgblur/data/site/{file.name}" for file in (ROOT / "site").iterdir()} <= set(names)
     tops = {name.split("/")[0] for name in names}

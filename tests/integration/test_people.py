@@ -1,4 +1,4 @@
-"""The network for people with the real files: present, absent, and next to each other network."""
+"""The networks for people and faces with the real files: present, absent, and with the others."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bgblur.cli import main
 from blur.app import build_app
 from blur.errors import NoSubjectError
 from blur.imaging.matting.matte import find_matte, predict_person
-from blur.imaging.matting.models import MODELS, PEOPLE
-from blur.imaging.matting.session import Model, open_model, open_people_model
+from blur.imaging.matting.models import FACES, MODELS, PEOPLE
+from blur.imaging.matting.session import Model, open_faces_model, open_model, open_people_model
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.settings import Settings
@@ -92,14 +92,37 @@ def test_absent_network_is_reported_at_start_and_photos_are_blurred(
         assert image.size == (512, 512)
 
 
-def test_present_network_is_not_reported(
-    model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_present_networks_are_not_reported(
+    model_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     build_app(Settings(model_dir=model_dir, accounts=f"sqlite:{tmp_path / 'accounts.db'}"))
-    assert "network for people" not in capsys.readouterr().out
+    assert "network for" not in caplog.text
 
 
-def test_network_for_people_is_smaller_than_2_mb(model_dir: Path) -> None:
-    sizes = [path.stat().st_size for path in model_dir.glob("selfie*")]
-    assert (model_dir / PEOPLE.file).is_file()
-    assert sum(sizes) < 2_000_000
+def test_only_the_absent_network_is_reported(
+    without_people: Path, model_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(model_dir / PEOPLE.file, without_people)
+    build_app(Settings(model_dir=without_people, accounts=f"sqlite:{tmp_path / 'accounts.db'}"))
+    assert "network for faces" in caplog.text
+    assert "network for people" not in caplog.text
+    assert open_faces_model(without_people, threads=1) is None
+
+
+def test_network_for_faces_scores_a_face_where_it_is(model_dir: Path) -> None:
+    faces = open_faces_model(model_dir, threads=1)
+    assert faces is not None
+    scores = faces.predict(astronaut())
+    row, column = np.unravel_index(scores.argmax(), scores.shape)
+    assert scores.shape == (48, 48)
+    assert scores.max() > 0.9
+    assert float(row) * 512 / 48 == pytest.approx(110, abs=25)
+    assert float(column) * 512 / 48 == pytest.approx(225, abs=25)
+    assert faces.predict(noise(300, 400)).max() < 0.5
+
+
+def test_each_network_with_its_source_is_smaller_than_4_mb(model_dir: Path) -> None:
+    for pattern, converted in (("selfie*", PEOPLE), ("face*", FACES)):
+        sizes = [path.stat().st_size for path in model_dir.glob(pattern)]
+        assert (model_dir / converted.file).is_file()
+        assert sum(sizes) < 4_000_000

@@ -12,10 +12,13 @@ from PIL import Image
 from tests.unit.imaging.pictures import sample_photo
 
 from blur.errors import NoSubjectError
+from blur.imaging.matting.matte import predict_maps
 from blur.imaging.matting.models import MODELS
-from blur.imaging.matting.session import open_model, open_people_model
+from blur.imaging.matting.session import open_faces_model, open_model, open_people_model
 from blur.imaging.removal.options import RemovalOptions
 from blur.imaging.removal.remove import RemovedBackground, remove_background
+from blur.imaging.removal.subject_type import confirmed_share
+from blur.imaging.roi import parse_roi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
     Remove = Callable[..., RemovedBackground]
 
+HEAD = "25% 0 75% 60%"
+"""The part of the astronaut's photo with head and shoulders."""
 BACKGROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0, 255)}
 
 
@@ -32,10 +37,13 @@ BACKGROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0,
 def remove(model_dir: Path) -> Remove:
     model = open_model(MODELS["u2netp-light"], model_dir, threads=2)
     people = open_people_model(model_dir, threads=2)
+    faces = open_faces_model(model_dir, threads=2)
 
     def call(file: bytes, **options: Any) -> RemovedBackground:  # noqa: ANN401 - the options' fields
         drawn = RemovalOptions(**{"max_megapixels": 25, **options})
-        return remove_background(file, drawn, model=model, people=people, max_pixels=12_000_000)
+        return remove_background(
+            file, drawn, model=model, people=people, faces=faces, max_pixels=12_000_000
+        )
 
     return call
 
@@ -123,8 +131,22 @@ def test_a_cat_cropped_with_a_scale_is_centred_in_its_frame(remove: Remove) -> N
     assert max(width / result.size[0], height / result.size[1]) == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_coffee_cup_is_not_a_person(remove: Remove) -> None:
-    assert remove(photo("coffee")).subject_type == "other"
+@pytest.mark.parametrize("options", [{}, {"max_megapixels": 0.25}, {"roi": parse_roi(HEAD)}])
+def test_an_astronaut_is_a_person_also_in_previews_and_regions(
+    remove: Remove, options: dict[str, Any]
+) -> None:
+    assert remove(photo("astronaut", 1500), **options).subject_type == "person"
+
+
+@pytest.mark.parametrize("name", ["chelsea", "coffee"])
+def test_a_cat_and_a_cup_are_not_persons(remove: Remove, name: str) -> None:
+    assert remove(photo(name)).subject_type == "other"
+
+
+def test_the_network_for_people_alone_would_call_the_cat_a_person(model_dir: Path) -> None:
+    model = open_model(MODELS["u2netp-light"], model_dir, threads=2)
+    people = open_people_model(model_dir, threads=2)
+    assert confirmed_share(predict_maps(model, sample_photo("chelsea"), people=people)) > 0.9
 
 
 def test_a_photo_without_a_subject_is_an_error(remove: Remove) -> None:

@@ -68,7 +68,7 @@ def test_a_blur_and_a_removal_have_different_fingerprints() -> None:
 
 def test_the_limit_of_the_response_is_not_in_a_fingerprint() -> None:
     request = RemovalRequest(image=PHOTO, options=RemovalOptions())
-    other = replace(request, max_bytes=1, accepts=lambda _: True)
+    other = replace(request, has_type=False, max_bytes=1, accepts=lambda _: True)
     assert request.fingerprint() == other.fingerprint()
 
 
@@ -86,7 +86,7 @@ def test_a_derived_key_changes_with_options_photo_background_and_url() -> None:
         removal(background=Source.of_url("https://a.example", fetch)),
     ]
     assert len({content(form) for form in forms}) == len(forms)
-    assert content(removal()) == content(removal(is_preview=False, max_bytes=3))
+    assert content(removal()) == content(removal(is_preview=False, has_type=False, max_bytes=3))
 
 
 def test_the_digest_of_a_url_is_not_that_of_a_file_with_the_same_text() -> None:
@@ -128,9 +128,13 @@ def test_loading_fetches_photo_and_background() -> None:
 
 
 def test_files_in_the_request_are_loaded_unchanged() -> None:
-    plain = removal(max_bytes=7)
+    plain = removal(has_type=False, max_bytes=7)
     assert plain.load() == RemovalRequest(
-        image=PHOTO, options=RemovalOptions(), max_bytes=7, accepts=plain.accepts
+        image=PHOTO,
+        options=RemovalOptions(),
+        has_type=False,
+        max_bytes=7,
+        accepts=plain.accepts,
     )
     background = removal(background=Source.of_file(b"background")).load()
     assert isinstance(background, RemovalRequest)
@@ -141,8 +145,13 @@ def test_a_removal_is_computed_with_its_options_and_the_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[tuple[Any, ...]] = []
-    model, people = object(), object()
-    engine: Any = Engine(model=lambda: model, people=lambda: people, max_pixels=5)  # type: ignore[arg-type, return-value]
+    model, people, faces = object(), object(), object()
+    engine: Any = Engine(
+        model=lambda: model,  # type: ignore[arg-type, return-value]
+        people=lambda: people,  # type: ignore[arg-type, return-value]
+        faces=lambda: faces,  # type: ignore[arg-type, return-value]
+        max_pixels=5,
+    )
 
     def remove(*args: object, **arguments: object) -> str:
         seen.append((args, arguments))
@@ -157,6 +166,7 @@ def test_a_removal_is_computed_with_its_options_and_the_engine(
     expected = {
         "model": model,
         "people": people,
+        "faces": faces,
         "max_pixels": 5,
         "watermarked": True,
         "on_step": on_step,
@@ -164,6 +174,8 @@ def test_a_removal_is_computed_with_its_options_and_the_engine(
         "accepts": request.accepts,
     }
     assert seen == [((PHOTO, RemovalOptions()), expected)]
+    replace(request, has_type=False).render(engine, watermarked=True, on_step=on_step)
+    assert seen[1:] == [((PHOTO, RemovalOptions()), {**expected, "faces": None})]
 
 
 def test_a_derived_key_of_a_removal_counts_for_the_time_of_the_setting() -> None:

@@ -69,16 +69,18 @@ def test_native_libraries_in_wheels_are_listed(document: dict[str, Any]) -> None
     assert {"libheif", "libwebp", "libcrypto"} <= names
 
 
-def test_the_network_for_people_is_listed_if_the_image_has_it(
-    document: dict[str, Any], tmp_path: Path
+@pytest.mark.parametrize("name", ["selfie-segmentation", "face-detection"])
+def test_an_optional_network_is_listed_if_the_image_has_it(
+    document: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
-    *_, original, converted = of_type(document, "machine-learning-model")
-    pin = tomllib.loads(read("layers/model/models.toml"))["selfie-segmentation"]
+    models = {each["name"]: each for each in of_type(document, "machine-learning-model")}
+    original, converted = models[name], models[f"{name}.onnx"]
+    pin = tomllib.loads(read("layers/model/models.toml"))[name]
     assert original["hashes"] == [{"alg": "SHA-256", "content": pin["sha256"]}]
-    content = (FOLDER / "selfie-segmentation.onnx").read_bytes()
+    content = (FOLDER / f"{name}.onnx").read_bytes()
     assert converted["hashes"][0]["content"] == hashlib.sha256(content).hexdigest()
     assert converted["pedigree"]["ancestors"][0]["hashes"] == original["hashes"]
-    assert sbom.people_models(tmp_path) == []
+    assert sbom.optional_models(name, tmp_path) == []
 
 
 def test_another_model_is_listed_instead() -> None:

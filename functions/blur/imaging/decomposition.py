@@ -81,6 +81,8 @@ class Decomposition:
     layers: LayerColours
     maps: SubjectMaps
     """The maps of the networks, of the photo or of the region of interest with a margin."""
+    seen: RgbU8
+    """The pixels that the maps show: a working copy of the photo, or of that region."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -120,14 +122,14 @@ def decompose(
     working = downscale(pixels, factor)
     working_alpha = None if alpha is None else downscale(alpha, factor)
     if box is None:
-        maps = matting.predict(working, working_alpha)
+        seen, maps = working, matting.predict(working, working_alpha)
         on_step("refine")
         subject = refine(stretch(maps.subject), working)
         layers = estimate_layers(working, subject, working_alpha)
     else:
-        subject, maps = _find_in(box, pixels, alpha, matting, on_step)
+        subject, maps, seen = _find_in(box, pixels, alpha, matting, on_step)
         layers = estimate_layers(working, downscale(subject, factor), working_alpha)
-    return Decomposition(pixels, alpha, subject, layers, maps)
+    return Decomposition(pixels, alpha, subject, layers, maps, seen)
 
 
 def _find_in(
@@ -136,10 +138,11 @@ def _find_in(
     alpha: AlphaU8 | None,
     matting: Matting,
     on_step: Callable[[str], None],
-) -> tuple[AlphaU8, SubjectMaps]:
+) -> tuple[AlphaU8, SubjectMaps, RgbU8]:
     """Return the matte of the subject in a part of a photo, and the maps of the part.
 
-    It is computed in a working copy of that part, which shows more detail than the photo's.
+    It is computed in a working copy of that part, which shows more detail than the photo's; the
+    working copy is returned, too.
     """
     shape = pixels.shape[0], pixels.shape[1]
     seen = with_margin(box, shape)
@@ -154,7 +157,7 @@ def _find_in(
     around[seen] = resize_matte(refine(stretch(maps.subject), working), seen.shape)
     matte = np.zeros_like(around)
     matte[box] = around[box]
-    return matte, maps
+    return matte, maps, working
 
 
 def working_factor(shape: tuple[int, int], matting: Matting) -> int:

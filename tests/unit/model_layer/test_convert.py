@@ -1,8 +1,9 @@
-"""The network for people, converted from the real file and held against its publisher's runtime."""
+"""The converted networks for people and faces, compared with their publisher's runtime."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime as ort
@@ -10,54 +11,74 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from tests.unit.imaging.pictures import sample_photo
 
-from convert import CONVERTED, SOURCE, convert, main
-from tflite_file import UnsupportedNetworkError
+from convert import CONVERTED, Network, convert, main
+from tflite_file import TfliteFile, UnsupportedNetworkError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-SIDE_PX = 256
+PEOPLE, FACES = CONVERTED
 
 
 @pytest.fixture(scope="module")
 def pinned(model_dir: Path) -> bytes:
-    return (model_dir / SOURCE).read_bytes()
+    return (model_dir / PEOPLE).read_bytes()
 
 
-def picture(name: str) -> NDArray[np.float32]:
-    """A square of a real photo, 0..1, (1, 256, 256, 3)."""
+def picture(name: str, side_px: int, lowest: float) -> NDArray[np.float32]:
+    """A square of a real photo, lowest..1, (1, side_px, side_px, 3)."""
     photo = sample_photo(name)
-    rows, columns = (np.linspace(0, side - 1, SIDE_PX).astype(int) for side in photo.shape[:2])
+    rows, columns = (np.linspace(0, side - 1, side_px).astype(int) for side in photo.shape[:2])
     square = photo[rows][:, columns][np.newaxis].astype(np.float32)
-    scaled: NDArray[np.float32] = square / np.float32(255)
+    scaled: NDArray[np.float32] = lowest + square * np.float32((1 - lowest) / 255)
     return scaled
+
+
+def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the publisher's output with one channel, and that of the converted network."""
+    theirs = Interpreter(model_content=content, num_threads=1)
+    theirs.allocate_tensors()
+    theirs.set_tensor(theirs.get_input_details()[0]["index"], source)
+    theirs.invoke()
+    [index] = [each["index"] for each in theirs.get_output_details() if each["shape"][-1] == 1]
+    session = ort.InferenceSession(convert(content), providers=["CPUExecutionProvider"])
+    [put] = session.get_inputs()
+    [found] = session.run(None, {put.name: source.transpose(0, 3, 1, 2)})
+    return theirs.get_tensor(index)[0, ..., 0].reshape(found.shape[2:]), found[0, 0]
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
 def test_the_converted_network_gives_the_publishers_output(pinned: bytes, name: str) -> None:
-    theirs = Interpreter(model_content=pinned, num_threads=1)
-    theirs.allocate_tensors()
-    theirs.set_tensor(theirs.get_input_details()[0]["index"], picture(name))
-    theirs.invoke()
-    expected = theirs.get_tensor(theirs.get_output_details()[0]["index"])[0, ..., 0]
-    session = ort.InferenceSession(convert(pinned), providers=["CPUExecutionProvider"])
-    [source] = session.get_inputs()
-    [found] = session.run(None, {source.name: picture(name).transpose(0, 3, 1, 2)})
+    expected, found = outputs(pinned, picture(name, 256, 0))
     assert expected.max() - expected.min() > 0.5
-    assert np.abs(found[0, 0] - expected).mean() < 1 / 255
+    assert np.abs(found - expected).mean() < 1 / 255
 
 
-def test_the_same_file_is_converted_to_the_same_bytes(pinned: bytes, model_dir: Path) -> None:
-    assert convert(pinned) == convert(pinned) == (model_dir / CONVERTED).read_bytes()
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_the_converted_network_gives_the_publishers_scores_of_faces(
+    model_dir: Path, name: str
+) -> None:
+    expected, found = outputs((model_dir / FACES).read_bytes(), picture(name, 192, -1))
+    assert found.shape == (48, 48)
+    assert (expected.max() > 0) == (name == "astronaut")
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def test_the_converted_network_is_small(pinned: bytes) -> None:
-    assert len(convert(pinned)) < 500_000
+@pytest.mark.parametrize("source", CONVERTED)
+def test_the_same_file_is_converted_to_the_same_bytes(source: str, model_dir: Path) -> None:
+    content = (model_dir / source).read_bytes()
+    assert convert(content) == convert(content) == (model_dir / CONVERTED[source]).read_bytes()
 
 
-def test_a_folder_without_the_network_does_not_change(tmp_path: Path) -> None:
+def test_the_converted_networks_are_small(model_dir: Path) -> None:
+    sizes = [(model_dir / converted).stat().st_size for converted in CONVERTED.values()]
+    assert sizes[0] < 500_000
+    assert sizes[1] < 2_200_000
+
+
+def test_a_folder_without_the_networks_does_not_change(tmp_path: Path) -> None:
     main(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -67,3 +88,11 @@ def test_an_unknown_operator_is_refused_by_its_name(pinned: bytes) -> None:
     assert other != pinned
     with pytest.raises(UnsupportedNetworkError, match="Convolution2DTransposeBiaz"):
         convert(other)
+
+
+def test_only_a_list_of_all_pixels_is_left_out(model_dir: Path) -> None:
+    file = TfliteFile((model_dir / FACES).read_bytes())
+    *_, last = [each for each in file.operators() if each.kind == "RESHAPE"]
+    other = replace(last, output=file.input)
+    with pytest.raises(UnsupportedNetworkError, match="shape of RESHAPE"):
+        Network(file).convert(other)

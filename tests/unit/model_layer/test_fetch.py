@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blur.imaging.matting.models import MODELS
-from convert import SOURCE
+from blur.imaging.matting.models import FACES, MODELS, PEOPLE
+from convert import CONVERTED
 from fetch import PINS, main
 from npm_package import NpmError, npm_by_pip
 from sources import read_pins
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 WEIGHTS = bytes(range(256)) * 1000
 OTHER = WEIGHTS[:-1] + b"\x00"
-PEOPLE = "selfie-segmentation"
 
 
 def sha256(data: bytes) -> str:
@@ -133,8 +132,8 @@ def fetch(into: Path, path: Path, *more: str, model: str = "tiny") -> int:
 
 def test_every_usable_model_can_be_fetched() -> None:
     models = read_pins(PINS)
-    people = models.pop(PEOPLE)
-    assert people.file == SOURCE
+    optional = {name: models.pop(name).file for name in ("selfie-segmentation", "face-detection")}
+    assert {CONVERTED[file] for file in optional.values()} == {PEOPLE.file, FACES.file}
     assert set(models) == set(MODELS)
     for name, model in models.items():
         assert model.file == MODELS[name].file or name == model.light

@@ -31,6 +31,8 @@ def test_the_layer_mounts_the_models_where_the_function_looks_for_them(tmp_path:
         MODELS["u2netp-light"].file,
         "selfie_segmentation.tflite",
         "selfie-segmentation.onnx",
+        "face_detection_full_range.tflite",
+        "face-detection.onnx",
     }
 
 

@@ -35,8 +35,6 @@ class RemovalCall:
 
     form: RemovalForm
     wants_json: bool
-    has_type: bool
-    """Whether the response names the type of the subject."""
 
 
 def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
@@ -60,11 +58,8 @@ def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
         image=image_source(fields, limits.fetch),
         background=background_source(fields, limits.fetch),
         is_preview=is_preview(fields),
+        has_type=parse_type_level(fields) != "none",
         max_bytes=limits.max_image_bytes,
         accepts=partial(accepts_explicitly, accept),
     )
-    return RemovalCall(
-        form=form,
-        wants_json=prefers_json(accept),
-        has_type=parse_type_level(fields) != "none",
-    )
+    return RemovalCall(form=form, wants_json=prefers_json(accept))

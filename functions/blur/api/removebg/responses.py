@@ -29,7 +29,7 @@ def removal_response(
 ) -> Response[Any]:
     """Return the image, or a JSON document with the image as base64."""
     headers = _headers(result, request_id, now_us)
-    if call.has_type:
+    if call.form.has_type:
         headers["X-Type"] = result.output.subject_type
     image = result.output.image
     if call.wants_json:

@@ -2,8 +2,8 @@
 
 Names, files and pre-processing are those of rembg 2.0.86 (`rembg/sessions/*.py`): the same name is
 the same model. `u2netp-light` is u2netp with its costliest convolutions factored
-(`layers/model/lighten.py`); rembg does not have it. The network for people is
-converted by `layers/model/convert.py`.
+(`layers/model/lighten.py`); rembg does not have it. The networks for people and for
+faces are converted by `layers/model/convert.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ Triple: TypeAlias = tuple[float, float, float]
 
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+ZERO: Triple = (0.0, 0.0, 0.0)
 HALF: Triple = (0.5, 0.5, 0.5)
 ONE: Triple = (1.0, 1.0, 1.0)
 
@@ -27,7 +28,7 @@ class ModelSpec:
     file: str
     """The file name in the folder of models."""
     side_px: int
-    """Photos are resized to a square of this side; the map has the same size."""
+    """Photos are resized to a square of this side; the map has the same size, or a smaller one."""
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     output: int = 0
@@ -35,7 +36,8 @@ class ModelSpec:
     logits: bool = False
     """Whether that output needs a sigmoid."""
     like_rembg: bool = True
-    """Whether the input is prepared as rembg does; otherwise it is the resized photo, 0..1."""
+    """Whether the input is prepared as rembg does; otherwise the photo is resized by averaging, and
+    its colours are not scaled to the brightest one."""
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -51,8 +53,14 @@ MODELS: dict[str, ModelSpec] = {
 }
 
 
-PEOPLE = ModelSpec("selfie-segmentation", "selfie-segmentation.onnx", 256, like_rembg=False)
+PEOPLE = ModelSpec(
+    "selfie-segmentation", "selfie-segmentation.onnx", 256, ZERO, ONE, like_rembg=False
+)
 """MediaPipe's network for people, which is used together with one of the others."""
+FACES = ModelSpec(
+    "face-detection", "face-detection.onnx", 192, HALF, HALF, logits=True, like_rembg=False
+)
+"""MediaPipe's network for faces at all distances ("full range"). Its map of scores is 48 x 48."""
 
 
 def get_model_spec(name: str) -> ModelSpec:

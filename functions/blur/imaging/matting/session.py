@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
-from blur.imaging.matting.models import PEOPLE
+from blur.imaging.matting.models import FACES, PEOPLE
 from blur.imaging.resample import resize, upscale
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ MAX_SIDE_PX = 1 << 20
 PEOPLE_MISSING = (
     "The network for people does not exist in {}. Photos of people will have more mistakes, and"
     " subject=person is not supported. Run `make model` to create it."
+)
+"""The warning for a folder without that network."""
+FACES_MISSING = (
+    "The network for faces does not exist in {}. X-Type will be 'other' for all photos. Run"
+    " `make model` to create it."
 )
 """The warning for a folder without that network."""
 
@@ -59,7 +64,10 @@ class Model:
         return self.spec.side_px
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the raw map of the subject, (side, side), approximately 0..1, not stretched."""
+        """Return the raw map, approximately 0..1, not stretched: of the subject, (side, side).
+
+        The network for faces returns scores, (side / 4, side / 4).
+        """
         prepare = to_tensor if self.spec.like_rembg else to_unit_tensor
         tensor = prepare(photo, self.spec)
         with self._lock:
@@ -88,8 +96,22 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
 
 def open_people_model(folder: Path, *, threads: int) -> Model | None:
     """Load the network for people from `folder`, if its file exists: it is optional."""
+    return _open_optional(PEOPLE, folder, threads)
+
+
+def has_faces_model(folder: Path) -> bool:
+    """Return whether `folder` has the file of the network for faces."""
+    return (folder / FACES.file).is_file()
+
+
+def open_faces_model(folder: Path, *, threads: int) -> Model | None:
+    """Load the network for faces from `folder`, if its file exists: it is optional."""
+    return _open_optional(FACES, folder, threads)
+
+
+def _open_optional(spec: ModelSpec, folder: Path, threads: int) -> Model | None:
     try:
-        return open_model(PEOPLE, folder, threads=threads)
+        return open_model(spec, folder, threads=threads)
     except ModelMissingError:
         return None
 
@@ -106,12 +128,13 @@ def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
 
 
 def to_unit_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
-    """Prepare the photo with colours 0..1: (1, 3, side, side)."""
+    """Prepare the photo with colours 0..1, less the mean, by the deviation: (1, 3, side, side)."""
     height, width = photo.shape[:2]
     shape = (spec.side_px, spec.side_px)
     small = upscale(resize(photo, (min(height, shape[0]), min(width, shape[1]))), shape)
     planes = np.ascontiguousarray(small.transpose(2, 0, 1)[np.newaxis])
-    return np.divide(planes, 255, dtype=np.float32)
+    mean, std = np.array((spec.mean, spec.std), np.float32).reshape(2, 3, 1, 1)
+    return (np.divide(planes, 255, dtype=np.float32) - mean) / std
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -64,6 +64,7 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
     *,
     model: Predictor,
     people: Predictor | None = None,
+    faces: Predictor | None = None,
     max_pixels: int,
     watermarked: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
@@ -72,8 +73,9 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
 ) -> RemovedBackground:
     """Cut the subject out of an image file, place it in a frame, and put a background behind it.
 
-    `model` finds the subject, with the help of the network for `people`. `max_pixels` limits the
-    photo and the background image. `watermarked` adds the watermark of test keys. `on_step` is
+    `model` finds the subject, with the help of the network for `people`. The networks for `people`
+    and `faces` recognise persons; without one of them, each subject is "other". `max_pixels` limits
+    the photo and the background image. `watermarked` adds the watermark of test keys. `on_step` is
     called with the name of each step before the step begins; it can raise an exception to stop
     the work. `max_bytes` limits the file; if it is larger, and the format is `auto`, it can become
     WebP or ZIP if `accepts` returns true for their media type.
@@ -96,6 +98,7 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
     box = None if box is None or box.shape == shape else box
     found = decompose(photo.pixels, photo.alpha, matting, box, on_step)
     found = replace(found, subject=remove_specks(found.subject))
+    subject_type = find_subject_type(found.maps, found.seen, faces)
     on_step("render")
     rendering = _render(found, photo, options, output, max_pixels)
     if options.output == "auto" and output == "jpg" and not rendering.picture.is_opaque:
@@ -120,7 +123,7 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
         (width, height),
         (rendering.max_shape[1], rendering.max_shape[0]),
         rendering.foreground,
-        find_subject_type(found.maps),
+        subject_type,
         photo_pixels=photo.full_shape[0] * photo.full_shape[1],
     )
 

@@ -1,20 +1,47 @@
-"""Name the kind of subject, as far as the networks know it: a person, or something else."""
+"""Name the kind of subject, as far as the networks know it: a person, or something else.
+
+The network for people confirms animals, flowers and statues too, with the same certainty, and the
+network for faces finds faces in patterns. Together they are rarely wrong. The limits were chosen on
+145 photos of people, 100 of ECSSD and 4 of AM-2k: docs/imaging.md.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from math import ceil, floor
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from blur.imaging.matting.people import keep_people
+from blur.imaging.roi import Box
 
 if TYPE_CHECKING:
-    from blur.imaging.matting.matte import SubjectMaps
+    from numpy.typing import NDArray
+
+    from blur.imaging.arrays import RgbU8
+    from blur.imaging.matting.matte import Predictor, SubjectMaps
+
+    Mask: TypeAlias = NDArray[np.bool_]
 
 SubjectType = Literal["person", "other"]
-MIN_CONFIRMED = 0.9
+MIN_CONFIRMED = 0.75
 """Least share of the subject that the network for people confirms."""
+MIN_FACE = 0.5
+"""Least score of a face on the subject; it is also the default of MediaPipe."""
+MARGIN = 0.3
+"""The share by which the square with the subject is larger than the subject's longer side."""
 HALF = 0.5
+
+
+def find_subject_type(maps: SubjectMaps, seen: RgbU8, faces: Predictor | None) -> SubjectType:
+    """Return "person" if the network for people confirms the subject, and if it shows a face.
+
+    `seen`, (H, W, 3), has the pixels that the maps show. The network for `faces` runs only if the
+    other one confirms the subject. Without either network all subjects are "other".
+    """
+    if faces is None or confirmed_share(maps) < MIN_CONFIRMED:
+        return "other"
+    return "person" if face_score(maps.subject > HALF, seen, faces) >= MIN_FACE else "other"
 
 
 def confirmed_share(maps: SubjectMaps) -> float:
@@ -29,6 +56,39 @@ def confirmed_share(maps: SubjectMaps) -> float:
     return float((subject * keep_people(maps.people)).sum()) / total if total > 0 else 0.0
 
 
-def find_subject_type(maps: SubjectMaps) -> SubjectType:
-    """Return "person" if the network for people confirms the subject, else "other"."""
-    return "person" if confirmed_share(maps) >= MIN_CONFIRMED else "other"
+def face_score(subject: Mask, photo: RgbU8, faces: Predictor) -> float:
+    """Return the highest score of a face on the subject, 0..1.
+
+    The `subject`, (h, w), is not empty; it is a mask of the photo, (H, W, 3). The network sees a
+    square around the subject, because it misses small faces, and faces whose aspect is not kept.
+    """
+    shape = photo.shape[0], photo.shape[1]
+    box = square_around(subject, shape)
+    scores = faces.predict(np.ascontiguousarray(photo[box]))
+    cells = np.ix_(*map(_nearest, scores.shape, box, shape, subject.shape))
+    return float(np.where(subject[cells], scores, 0).max())
+
+
+def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
+    """Return a square around a subject, (h, w), that is not empty, in a photo of (height, width).
+
+    It is cut at the photo's borders.
+    """
+    spans = []
+    for axis, side_px in enumerate(shape):
+        inside = np.flatnonzero(subject.any(axis=1 - axis))
+        scale = side_px / subject.shape[axis]
+        spans.append((inside[0] * scale, (inside[-1] + 1) * scale))
+    half = (1 + MARGIN) * max(stop - start for start, stop in spans) / 2
+    rows, columns = (
+        slice(max(0, floor(middle - half)), min(side_px, ceil(middle + half)))
+        for middle, side_px in zip((sum(span) / 2 for span in spans), shape, strict=True)
+    )
+    return Box(rows, columns)
+
+
+def _nearest(cells: int, span: slice, side_px: int, pixels: int) -> NDArray[np.intp]:
+    """Return the pixels of a map of a side that are nearest to the cells of a part of the side."""
+    centres = span.start + (np.arange(cells) + 0.5) * (span.stop - span.start) / cells
+    nearest: NDArray[np.intp] = (centres * pixels / side_px).astype(np.intp)
+    return nearest

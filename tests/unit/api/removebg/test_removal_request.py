@@ -43,7 +43,7 @@ def test_without_parameters_it_is_a_preview_without_a_limit() -> None:
     assert call.form.is_preview
     assert call.form.options == RemovalOptions()
     assert call.form.max_bytes is None
-    assert (call.wants_json, call.has_type) == (False, True)
+    assert (call.wants_json, call.form.has_type) == (False, True)
 
 
 def test_a_larger_size_is_not_a_preview() -> None:
@@ -58,8 +58,8 @@ def test_accept_decides_between_image_and_json_and_names_other_types() -> None:
 
 
 def test_a_type_level_of_none_hides_the_type() -> None:
-    assert not parse(type_level="none").has_type
-    assert parse(type_level="latest").has_type
+    assert not parse(type_level="none").form.has_type
+    assert parse(type_level="latest").form.has_type
 
 
 def test_a_body_over_the_limit_is_rejected_also_before_it_is_read() -> None:

@@ -39,7 +39,6 @@ RESULT = CallResult(OUTPUT, STATUS, replayed=False, durations_ms={"total": 12.34
 CALL = RemovalCall(
     form=RemovalForm(options=RemovalOptions(), image=Source.of_file(b""), is_preview=True),
     wants_json=False,
-    has_type=True,
 )
 
 
@@ -93,7 +92,9 @@ def test_json_has_the_image_and_the_foreground() -> None:
 
 
 def test_the_type_can_be_left_out() -> None:
-    sent = removal_response(RESULT, replace(CALL, has_type=False), "req_1", NOW)
+    sent = removal_response(
+        RESULT, replace(CALL, form=replace(CALL.form, has_type=False)), "req_1", NOW
+    )
     assert "X-Type" not in sent.headers
 
 

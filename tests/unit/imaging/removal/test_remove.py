@@ -318,22 +318,45 @@ def test_the_watermark_is_on_results_of_every_kind() -> None:
         assert difference(pixels_of(marked), pixels_of(plain)).mean() > 2
 
 
-def test_the_type_is_other_without_the_network_for_people() -> None:
+def test_the_type_is_other_without_the_other_networks() -> None:
     assert removed(photo_file()).subject_type == "other"
 
 
-@pytest.mark.parametrize(("radius", "expected"), [(90, "person"), (60, "other"), (0, "other")])
-def test_the_type_is_person_where_the_network_for_people_confirms_the_subject(
-    radius: float, expected: str
+@pytest.mark.parametrize(
+    ("people", "faces", "expected"),
+    [
+        (90, 20, "person"),
+        (60, 20, "other"),
+        (0, 20, "other"),
+        (90, -9, "other"),
+        (90, None, "other"),
+    ],
+)
+def test_the_type_is_person_if_people_and_faces_are_found(
+    people: float, faces: float | None, expected: str
 ) -> None:
     result = remove_background(
         photo_file(),
         RemovalOptions(),
         model=DiscPredictor(90),
-        people=DiscPredictor(radius),
+        people=DiscPredictor(people),
+        faces=None if faces is None else DiscPredictor(faces),
         max_pixels=LIMIT,
     )
     assert result.subject_type == expected
+
+
+def test_faces_are_sought_in_the_region_of_interest_with_its_margin() -> None:
+    faces = DiscPredictor(20)
+    remove_background(
+        photo_file(300, 400),
+        RemovalOptions(roi=parse_roi("0 0 200 100")),
+        model=DiscPredictor(160),
+        people=DiscPredictor(160),
+        faces=faces,
+        max_pixels=LIMIT,
+    )
+    assert faces.input_shape == (110, 220, 3)
 
 
 def test_the_limits_of_photos_are_those_of_the_decoder() -> None:
