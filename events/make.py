@@ -24,6 +24,8 @@ from blur.api.removebg.paths import ACCOUNT_PATH, REMOVEBG_PATH, key_header
 
 HERE = Path(__file__).parent
 PHOTO = HERE.parent / "docs" / "images" / "astronaut.jpg"
+HEAD_AND_SHOULDERS = (51, 0, 409, 358)
+"""A part of the photo, in pixels, that the network sees in one look."""
 BOUNDARY = "background-blur-event"
 
 
@@ -42,8 +44,9 @@ TEST = _fixed_key(b"test", KeyKind.TEST)
 def jpeg(side_px: int = 192) -> bytes:
     """Return the sample photo, small enough for a readable event."""
     with Image.open(PHOTO) as photo:
-        photo.thumbnail((side_px, side_px))
-        return _saved(photo.convert("RGB"), "JPEG")
+        part = photo.convert("RGB").crop(HEAD_AND_SHOULDERS)
+        part.thumbnail((side_px, side_px))
+        return _saved(part, "JPEG")
 
 
 def flat() -> bytes:

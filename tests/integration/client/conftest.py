@@ -43,7 +43,7 @@ def photo(tmp_path: Path) -> Path:
 def large_photo(tmp_path: Path) -> Path:
     """A photo that is too large for a request to `api`."""
     path = tmp_path / "large.jpg"
-    path.write_bytes(make.jpeg(512))
+    path.write_bytes(make.PHOTO.read_bytes())
     assert path.stat().st_size > 40_000
     return path
 
