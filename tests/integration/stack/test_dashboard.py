@@ -25,6 +25,8 @@ OF_AWS = {
     ("AWS/ApiGateway", ("ApiName", "Stage")): {"5XXError", "Latency"},
     ("AWS/DynamoDB", ("TableName",)): {"ConsumedWriteCapacityUnits", "WriteThrottleEvents"},
     ("AWS/Lambda", ("FunctionName",)): {"ConcurrentExecutions", "Duration", "Errors", "Throttles"},
+    ("AWS/Lambda", ("FunctionName", "Resource")): {"ProvisionedConcurrencySpilloverInvocations"},
+    ("AWS/Usage", ("Class", "Resource", "Service", "Type")): {"ResourceCount"},
 }
 """By namespace and dimensions: metrics that AWS publishes, as its user guides list them."""
 SAME = "."
@@ -90,10 +92,51 @@ def test_every_other_metric_in_the_template_is_published_by_aws(
 def test_every_alarm_has_an_action_and_treats_missing_data_as_good(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
-    assert len(alarms) == 6
+    assert len(alarms) == 10
     for name, alarm in alarms.items():
-        assert "AlarmTopicArn" in str(alarm["AlarmActions"]), name
+        assert alarm["AlarmActions"] == [["OwnsAlarmTopic", "AlarmTopic", "AlarmTopicArn"]], name
+        assert alarm["OKActions"] == alarm["AlarmActions"], name
         assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_alarms_reach_an_address_of_the_stacks_own_topic(template: dict[str, Any]) -> None:
+    resources, conditions = template["Resources"], template["Conditions"]
+    assert template["Parameters"]["AlarmTopicArn"]["Default"] == ""
+    assert resources["AlarmTopic"]["Condition"] == "OwnsAlarmTopic"
+    assert conditions["OwnsAlarmTopic"] == ["AlarmTopicArn", ""]
+    subscription = resources["AlarmSubscription"]
+    assert subscription["Condition"] == "SendsEmail"
+    assert subscription["Properties"]["Endpoint"] == "AlarmEmail"
+    assert conditions["SendsEmail"] == ["OwnsAlarmTopic", [["AlarmEmail", ""]]]
+
+
+def test_internal_errors_of_a_new_version_roll_it_back(resources: dict[str, Any]) -> None:
+    preference = resources["BlurFunction"]["DeploymentPreference"]
+    assert "InternalErrorsAlarm" in preference["Alarms"]
+
+
+def test_busy_environments_are_compared_with_the_limit_of_this_function(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    (share, *others) = alarms["ConcurrencyAlarm"]["Metrics"]
+    assert share["Expression"] == [
+        "ReservesConcurrency",
+        "100 * own / ${ReservedConcurrency}",
+        "100 * all / SERVICE_QUOTA(all)",
+    ]
+    assert [(each["Id"], each["ReturnData"]) for each in others] == [("own", False), ("all", False)]
+
+
+def test_warm_environments_scale_only_if_a_maximum_is_set(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    for name in ("WarmEnvironments", "WarmEnvironmentsPolicy"):
+        assert resources[name]["Condition"] == "ScalesProvisionedConcurrency"
+    target = resources["WarmEnvironments"]["Properties"]
+    assert target["ResourceId"] == "function:${BlurFunction}:live"
+    assert resources["BlurFunction"]["Properties"]["AutoPublishAlias"] == "live"
+    assert target["MinCapacity"] == "ProvisionedConcurrency"
+    assert target["MaxCapacity"] == "MaxProvisionedConcurrency"
+    assert template["Parameters"]["MaxProvisionedConcurrency"]["Default"] == 0
 
 
 def test_the_documentation_describes_each_alarm_and_each_widget(
@@ -108,11 +151,12 @@ def test_the_documentation_describes_each_alarm_and_each_widget(
 def watched(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metric]:
     found = {
         Metric(
-            alarm["Namespace"],
-            alarm["MetricName"],
-            tuple((each["Name"], each["Value"]) for each in alarm["Dimensions"]),
+            metric["Namespace"],
+            metric["MetricName"],
+            tuple((each["Name"], each["Value"]) for each in metric["Dimensions"]),
         )
         for alarm in alarms.values()
+        for metric in metrics_of(alarm)
     }
     for widget in body["widgets"]:
         before: list[str] = []
@@ -121,6 +165,12 @@ def watched(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metr
             namespace, name, *rest = before
             found.add(Metric(namespace, name, tuple(zip(rest[::2], rest[1::2], strict=True))))
     return found
+
+
+def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the metrics that an alarm watches, also those of an expression."""
+    parts = alarm.get("Metrics", [])
+    return [part["MetricStat"]["Metric"] for part in parts if "MetricStat" in part] or [alarm]
 
 
 def spelled_out(row: list[str], before: list[str]) -> list[str]:

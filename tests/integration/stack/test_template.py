@@ -114,6 +114,7 @@ def test_the_table_is_the_one_that_the_code_defines(resources: dict[str, Any]) -
         "AttributeName": schema.TTL_ATTRIBUTE,
         "Enabled": True,
     }
+    assert table["ContributorInsightsSpecification"] == {"Enabled": True}
     assert table["DeletionProtectionEnabled"] is True
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
