@@ -16,6 +16,7 @@ from events import make
 from PIL import Image
 
 from bgblur.serving.proxy import InvocationContext
+from blur.api.removebg.body import TEXTS
 from blur.api.removebg.paths import ACCOUNT_PATH, REMOVEBG_PATH
 from blur.api.removebg.responses import max_image_bytes
 from blur.app import build_app
@@ -183,26 +184,7 @@ def test_a_type_level_of_none_leaves_the_type_out(call: Call) -> None:
 
 
 def test_unused_fields_that_are_empty_have_no_effect(call: Call) -> None:
-    empty: dict[str, Any] = dict.fromkeys(
-        (
-            "image_url",
-            "image_file_b64",
-            "type",
-            "type_level",
-            "format",
-            "roi",
-            "crop",
-            "crop_margin",
-            "scale",
-            "position",
-            "channels",
-            "add_shadow",
-            "semitransparency",
-            "bg_color",
-            "bg_image_url",
-        ),
-        "",
-    )
+    empty: dict[str, Any] = dict.fromkeys((*TEXTS, "bg_image_file"), "")
     plain, full = call(make.removal()), call(make.removal(**empty, unknown="x"))
     assert image_of(plain).tobytes() == image_of(full).tobytes()
 

@@ -19,22 +19,24 @@ POLICY = "requests"
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 """Browsers must use the Content-Type and not guess another type from the content."""
 
+_EXPOSED = (
+    "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
+    "Retry-After, Idempotent-Replayed, Server-Timing"
+)
+"""The headers of all routes that scripts of other origins can read."""
+
+_EXPOSED_BY_REMOVEBG = (
+    f"{_EXPOSED}, X-Type, X-Width, X-Height, X-Max-Width, X-Max-Height, X-Foreground-Top, "
+    "X-Foreground-Left, X-Foreground-Width, X-Foreground-Height, X-RateLimit-Limit, "
+    "X-RateLimit-Remaining, X-RateLimit-Reset"
+)
+
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Timing-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": (
-        "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
-        "Retry-After, Idempotent-Replayed, Server-Timing, X-Depth"
-    ),
+    "Access-Control-Expose-Headers": f"{_EXPOSED}, X-Depth",
 }
 """Pages of any origin can call the API: it needs a key, not a cookie."""
-
-_EXPOSED_BY_REMOVEBG = (
-    "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
-    "Retry-After, Idempotent-Replayed, Server-Timing, X-Type, X-Width, X-Height, X-Max-Width, "
-    "X-Max-Height, X-Foreground-Top, X-Foreground-Left, X-Foreground-Width, X-Foreground-Height, "
-    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
-)
 
 
 def response_headers(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -10,6 +9,7 @@ from urllib.parse import parse_qsl
 from blur.accounts.model import Instant
 from blur.api.account import rfc3339
 from blur.api.blur_request import bounded_body
+from blur.api.json_body import parse_json_object
 from blur.api.multipart import parse_form
 from blur.errors import InvalidRequestError
 from blur.imaging.decode.formats import INPUT_FORMATS
@@ -79,24 +79,12 @@ def _fields(request: HttpRequest) -> Mapping[str, Any]:
     content_type = request.headers.get("content-type", "")
     match content_type.partition(";")[0].strip().lower():
         case "application/json":
-            return _json_object(body)
+            return parse_json_object(body)
         case "application/x-www-form-urlencoded":
             return _pairs(body)
         case _:
             parts = parse_form(content_type, body).parts
             return {name: values[-1].decode(errors="replace") for name, values in parts.items()}
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        message = "The request body is not valid JSON."
-        raise InvalidRequestError(message) from error
-    if not isinstance(fields, dict):
-        message = "The request body is not a JSON object."
-        raise InvalidRequestError(message)
-    return fields
 
 
 def _pairs(body: bytes) -> dict[str, str]:

@@ -7,10 +7,10 @@ ignored: the decoder recognises a file by its content.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from blur.api.json_body import parse_json_object
 from blur.api.multipart import parse_form
 from blur.api.removebg.urlencoded import parse_pairs
 from blur.errors import InvalidRequestError
@@ -62,7 +62,8 @@ def read_fields(content_type: str, body: bytes) -> Fields:
     """Return the fields of a body.
 
     Raises:
-        InvalidRequestError: the body has another type, is malformed, or has too many fields.
+        InvalidRequestError: the body has another type, is malformed, has too many fields, or has a
+            list or an object as the value of a field.
 
     """
     match content_type.partition(";")[0].strip().lower():
@@ -100,14 +101,7 @@ def _not_empty(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _json_values(body: bytes) -> Iterable[tuple[str, str]]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        message = "The request body is not valid JSON."
-        raise InvalidRequestError(message) from error
-    if not isinstance(document, dict):
-        message = "The request body is not a JSON object."
-        raise InvalidRequestError(message)
+    document = parse_json_object(body)
     known = (*TEXTS, *FILES)
     return [(name, _json_text(name, document[name])) for name in known if name in document]
 
