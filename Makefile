@@ -236,11 +236,12 @@ $(VENV_READY):
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "Python's venv module is missing. On Debian and Ubuntu, run: apt install python3-venv" >&2; \
 		exit 1; }
+	@echo "Creating the environment $(VENV) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@echo '$(CURDIR)' > $@
 
 $(SERVE_READY): $(VENV_READY)
-	@echo "Installing the packages of the server into $(VENV) ..."
+	@echo "Installing the packages of the server into $(VENV), which takes about a minute ..."
 	@rm -f $(VENV)/ready-*
 	@$(PIP_LOCKED) requirements/serve.txt
 	@$(PIP_EDITABLE)

@@ -7,7 +7,7 @@ const EXTENSIONS = { png: "png", jpeg: "jpg", webp: "webp", avif: "avif" };
 
 const TEMPLATES = {
   curl: (url, fields, file) => [
-    `curl --fail-with-body -L -H "ApiKey: $KEY" \\`,
+    `curl -sS --fail-with-body -L -H "ApiKey: $KEY" \\`,
     `  -F image=@photo.jpg ${fields.map(([name, value]) => `-F ${/[ %]/.test(value) ? `"${name}=${value}"` : `${name}=${value}`}`).join(" ")} \\`,
     `  ${url} -o ${file} || { cat ${file}; rm ${file}; false; }`,
   ],

