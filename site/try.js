@@ -8,10 +8,7 @@ const SHOWN_HEADERS = [
   "idempotent-replayed", "server-timing",
 ];
 
-const COSTS = {
-  blur: "a result costs a credit",
-  removebg: "a preview costs a quarter of a credit, and a larger result a credit",
-};
+const PAID = ["blur", "removebg"];
 
 /** Return the form of a route: its headers, its fields, and the area for the response. */
 export function tryForm({ path, verb, call, keyName, body }) {
@@ -23,7 +20,7 @@ export function tryForm({ path, verb, call, keyName, body }) {
     .map(([name, schema]) => field(path, name, { schema, isRequired: body.schema.required?.includes(name) }));
   const output = make("div", { className: "response", ariaLive: "polite" });
   const button = make("button", { type: "submit", className: "button", textContent: "Send" });
-  const note = COSTS[call.operationId] ? [make("p", { className: "note", textContent: `This is a real call: with a live key, ${COSTS[call.operationId]}.` })] : [];
+  const note = PAID.includes(call.operationId) ? [make("p", { className: "note", textContent: "This is a real call: with a live key, its result costs credits." })] : [];
   form.append(...headers.map(({ row }) => row), ...fields.map(({ row }) => row), button, ...note, output);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
