@@ -127,6 +127,7 @@ def build_app(  # noqa: PLR0913 - built once
         logger=logger,
         observe=observe or (printed_metrics() if on_lambda else lambda _: None),
         quiet={*site, "/health"},
+        base_path=settings.base_path if on_lambda else "",
     )
 
 

@@ -42,6 +42,8 @@ _PUBLIC_URL = re.compile(
     r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
 )
 
+_BASE_PATH = re.compile(r"[A-Za-z0-9._~-]{0,100}")
+
 PRICES = ("price", "price_preview", "price_person")
 """The settings that are amounts of credits."""
 
@@ -90,6 +92,8 @@ class Settings:
     """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000
     """Largest upload."""
+    base_path: str = ""
+    """The first part of each path, without slashes, on a domain of API Gateway with a base path."""
     public_url: str = ""
     """The URL at which clients reach this server, such as `https://api.example.com`. Upload
     forms need it."""
@@ -140,6 +144,8 @@ class Settings:
             _require(getattr(self, name) <= most, name, f"at most {most}")
         is_url = not self.public_url or _PUBLIC_URL.fullmatch(self.public_url) is not None
         _require(is_url, "public_url", "http:// or https://, a host, and at most a port and a path")
+        is_part = _BASE_PATH.fullmatch(self.base_path) is not None
+        _require(is_part, "base_path", "one part of a path, without slashes")
         longer = self.hold_ttl_s > self.deadline_margin_s
         _require(longer, "hold_ttl_s", f"more than {variable_of('deadline_margin_s')}")
 

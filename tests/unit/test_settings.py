@@ -120,3 +120,10 @@ def test_every_setting_is_in_the_documentation_with_its_default() -> None:
     documented = dict(rows)
     assert documented.keys() == {variable_of(field.name) for field in fields(Settings)}
     assert Settings.from_environ(documented) == Settings()
+
+
+@pytest.mark.parametrize("text", ["/blur", "blur/", "a/b", "a b", "x" * 101])
+def test_a_base_path_is_one_part_of_a_path(text: str) -> None:
+    with pytest.raises(ValueError, match="BLUR_BASE_PATH must be one part of a path"):
+        Settings.from_environ({"BLUR_BASE_PATH": text})
+    assert Settings.from_environ({"BLUR_BASE_PATH": "blur-1.0"}).base_path == "blur-1.0"

@@ -94,11 +94,16 @@ def from_event(
     *,
     left_ms: int = LONGEST_MS,
     is_client_connected: Callable[[], bool] = always_connected,
+    base_path: str = "",
 ) -> HttpRequest:
-    """Read a proxy event; any part of it can be missing or null."""
+    """Read a proxy event; any part of it can be missing or null.
+
+    Paths under `/<base_path>` are read without it: API Gateway leaves the base path of a custom
+    domain in the event's path.
+    """
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),
-        path=_path(event),
+        path=_without_base(_path(event), base_path),
         headers=_headers(event),
         request_id=_request_id(event),
         raw_body=event.get("body") or "",
@@ -113,6 +118,13 @@ def from_event(
 def _path(source: Mapping[str, Any]) -> str:
     """Return the path with control characters percent-encoded, as the client sent them."""
     return _CONTROL.sub(lambda match: quote(match[0]), str(source.get("path") or "/"))
+
+
+def _without_base(path: str, base_path: str) -> str:
+    base = f"/{base_path}"
+    if not base_path or not (path == base or path.startswith(f"{base}/")):
+        return path
+    return path.removeprefix(base) or "/"
 
 
 def _public_path(event: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 class Router:
     """A table of routes, callable as a Lambda handler."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - built once
         self,
         routes: Routes,
         *,
@@ -76,17 +76,19 @@ class Router:
         logger: Logger,
         observe: Observe = lambda _: None,
         quiet: Collection[str] = (),
+        base_path: str = "",
     ) -> None:
         """Register the routes with powertools' resolver; a last slash is optional.
 
         Successful responses of the routes in `quiet` are logged at DEBUG. `observe` receives the
-        record of each response, before it is logged.
+        record of each response, before it is logged. Paths can begin with `/<base_path>`.
         """
         self._routes = routes
         self._quiet = frozenset(quiet)
         self._clock = clock
         self._logger = logger
         self._observe = observe
+        self._base_path = base_path
         self._is_cold = True
         self._code: str | None = None
         # Explicit, because POWERTOOLS_DEV would otherwise print each event with its key and photo.
@@ -111,6 +113,7 @@ class Router:
             event,
             left_ms=context.get_remaining_time_in_millis(),
             is_client_connected=getattr(context, "is_client_connected", always_connected),
+            base_path=self._base_path,
         )
         self._logger.append_keys(request_id=request.request_id, invocation=context.aws_request_id)
         self._resolver.append_context(request=request)  # type: ignore[no-untyped-call]

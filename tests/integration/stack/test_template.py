@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -87,7 +88,7 @@ def test_parameters_that_set_a_variable_have_the_defaults_of_the_code(
 ) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
     named = {name: text for name, text in variables.items() if text in template["Parameters"]}
-    assert len(named) == 12
+    assert len(named) == 13
     for name, parameter in named.items():
         text = str(template["Parameters"][parameter]["Default"])
         assert Settings.from_environ({name: text}) == Settings(), name
@@ -102,7 +103,7 @@ def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_vers
         function["MemorySize"],
         function["Timeout"],
     } & set(template["Parameters"])
-    assert len(shaping) == 13
+    assert len(shaping) == 14
     for name in shaping:
         assert f"${{{name}}}" in function["VersionDescription"]
 
@@ -166,6 +167,25 @@ def test_the_role_can_write_traces_only_if_they_are_on(template: dict[str, Any])
         "Active",
         "PassThrough",
     ]
+
+
+def test_a_domain_is_mapped_to_the_stage_only_if_it_is_set(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    for name, condition in (
+        ("Domain", "HasDomain"),
+        ("DomainMapping", "HasDomain"),
+        ("DomainRecord", "HasHostedZone"),
+    ):
+        assert resources[name]["Condition"] == condition
+    mapping = resources["DomainMapping"]["Properties"]
+    assert mapping["BasePath"] == ["HasBasePath", "BasePath", "AWS::NoValue"]
+    assert mapping["Stage"] == "Api.Stage"
+
+
+def test_every_stage_that_is_deployed_has_tags() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+    for stage in ("staging", "production"):
+        assert f"stage={stage}" in config[stage]["deploy"]["parameters"]["tags"]
 
 
 def test_all_lines_of_the_functions_log_are_json(resources: dict[str, Any]) -> None:

@@ -371,3 +371,22 @@ def test_a_full_disk_for_metrics_does_not_stop_a_response(
 
     monkeypatch.setattr(Metrics, "flush_metrics", full)
     assert call(router, "GET", "/route")["statusCode"] == 200
+
+
+@pytest.mark.parametrize("path", ["/base/route", "/base/route/", "/route"])
+def test_the_base_path_of_a_domain_is_not_part_of_the_route(
+    handlers: RecordingRoutes, log: io.StringIO, path: str
+) -> None:
+    router = Router(
+        {"/route": {"GET": handlers.open}, "/": {"GET": handlers.open}},
+        clock=lambda: NOW,
+        logger=Logger(service=f"base-{id(log)}", stream=log),
+        base_path="base",
+    )
+    assert call(router, "GET", path)["statusCode"] == 200
+    assert lines(log)[-1]["path"] == "/route"
+    assert [call(router, "GET", root)["statusCode"] for root in ("/base", "/base/")] == [200, 200]
+    assert [call(router, "GET", other)["statusCode"] for other in ("/basement", "/x/base")] == [
+        404,
+        404,
+    ]
