@@ -15,7 +15,7 @@ from events import make
 from PIL import Image
 from subjects import MODELS
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, KeyRecord, LedgerEntry

@@ -87,7 +87,7 @@ def _naive(folder: Path) -> Callable[[], object]:
 
 def _ours(folder: Path) -> Callable[[], object]:
     """Build the whole handler, as Lambda does; it reads the event and settles one credit too."""
-    from bgblur.serving.proxy import InvocationContext  # noqa: PLC0415 - only this side pays
+    from bgblur.serving.proxy_events import InvocationContext  # noqa: PLC0415 - only this side pays
     from blur.app import build_app  # noqa: PLC0415 - as above
     from blur.settings import Settings  # noqa: PLC0415 - as above
 

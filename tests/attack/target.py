@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from events import make
 from tests.contract.conftest import FREQUENT, SITE, ApiResponse, add_account
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.api.removebg.errors import ROWS
 from blur.app import build_app

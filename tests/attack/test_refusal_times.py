@@ -24,7 +24,7 @@ from events import make
 from tests.integration.accounts.dynamodb_local import dynamodb_local
 from tests.trials import Part, record, size
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin

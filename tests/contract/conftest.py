@@ -14,7 +14,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from events import make
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.account_status import RateLimit
 from blur.accounts import keys
 from blur.accounts.model import EntryKind, Instant, KeyRecord, LedgerEntry

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.integration.fetching.image_host import ImageHost, image_host, response, sends
 from tests.integration.fetching.test_fetcher import fetcher
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur import app
 from blur.api.removebg.paths import REMOVEBG_PATH
 

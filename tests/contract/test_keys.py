@@ -11,7 +11,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from events import make
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts import keys
 from blur.accounts.model import KeyKind
 from blur.api.removebg.removal_request import Limits

@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from events import make
 from PIL import Image
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.api.removebg.body import TEXTS
 from blur.api.removebg.paths import ACCOUNT_PATH, REMOVEBG_PATH
 from blur.api.removebg.responses import max_image_bytes

@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from events import make
 from tests.attack.traces import key_forms, photo_forms
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts import keys
 from blur.api.blur_request import parse_blur_request
 from blur.api.request import from_event

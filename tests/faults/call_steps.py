@@ -13,7 +13,7 @@ from events import make
 from tests.faults.responses import PICTURE, Outcome, from_proxy
 
 import blur.app
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
 

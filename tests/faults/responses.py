@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from bgblur.serving.proxy import to_reply
+from bgblur.serving.proxy_events import to_reply
 from blur.credits import ZERO, Credits, parse_credits
 from blur.errors import ApiError
 

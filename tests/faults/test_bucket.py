@@ -20,7 +20,7 @@ from tests.faults.relay import Fault, Forward, Relay, Request, Response, relay
 from tests.faults.responses import PICTURE, Outcome, from_proxy
 from tests.trials import FULL, Part, record, size
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts import keys
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.app import build_app

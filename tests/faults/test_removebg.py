@@ -13,7 +13,7 @@ from tests.faults.balances import open_balances
 from tests.faults.call_steps import Clock
 
 import blur.app
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.api.removebg.paths import ACCOUNT_PATH
 from blur.clock import now
 from blur.credits import QUARTER

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from events import make
 from tests.integration.stack.test_template import ROOT, codes, resources, template
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.app import build_app
 from blur.errors import ApiError
 from blur.settings import Settings

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
 from events import make
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts.model import Instant
 from blur.api import response
 from blur.api.cloudwatch import cloudwatch_metrics

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_xray_sdk.core import xray_recorder
 from events import make
 
-from bgblur.serving.proxy import InvocationContext
+from bgblur.serving.proxy_events import InvocationContext
 from blur.accounts.model import Instant
 from blur.api import response
 from blur.api.router import Router

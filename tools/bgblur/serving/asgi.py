@@ -23,7 +23,7 @@ from bgblur.serving.budgets import BodyBudget
 from bgblur.serving.exchange import SMALL_BYTES, Exchange, ResponseSender
 from bgblur.serving.inline import STORE_PATHS
 from bgblur.serving.ports import Observe, ignore
-from bgblur.serving.proxy import ClientDisconnected, Reply, to_reply
+from bgblur.serving.proxy_events import ClientDisconnected, Reply, to_reply
 from bgblur.serving.readiness import Readiness
 from bgblur.serving.uploads import receive_upload
 from blur.accounts import keys

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from bgblur.serving.proxy import ClientDisconnected
+from bgblur.serving.proxy_events import ClientDisconnected
 from blur.errors import InvalidRequestError
 
 Message = MutableMapping[str, Any]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bgblur.serving.body import Body, header
 from bgblur.serving.budgets import ResultBudget
-from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, to_reply, to_request
+from bgblur.serving.proxy_events import ClientDisconnected, ClientState, Reply, to_reply, to_request
 from blur.api import response
 from blur.api.removebg.errors import error_document
 from blur.api.removebg.paths import key_header
@@ -21,7 +21,7 @@ from blur.clock import now
 
 if TYPE_CHECKING:
     from bgblur.serving.ports import Connection, Send
-    from bgblur.serving.proxy import HeaderPairs, Request
+    from bgblur.serving.proxy_events import HeaderPairs, Request
     from blur.accounts.keys import ApiKey
     from blur.errors import ApiError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import h11
 
 if TYPE_CHECKING:
-    from bgblur.serving.proxy import Reply
+    from bgblur.serving.proxy_events import Reply
 
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 128

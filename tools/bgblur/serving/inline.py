@@ -13,12 +13,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from bgblur.serving.proxy import InvocationContext, Reply, Request
+from bgblur.serving.proxy_events import InvocationContext, Reply, Request
 from blur.api.removebg.paths import ACCOUNT_PATH
 from blur.errors import LostError, UnavailableError
 
 if TYPE_CHECKING:
-    from bgblur.serving.proxy import ClientState
+    from bgblur.serving.proxy_events import ClientState
     from bgblur.serving.worker_pool import WorkerPool
 
 Handler = Callable[[Request, InvocationContext], Reply]

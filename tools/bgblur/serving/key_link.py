@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from bgblur.serving.body import Body
-from bgblur.serving.proxy import ClientDisconnected
+from bgblur.serving.proxy_events import ClientDisconnected
 from blur.errors import InvalidRequestError
 
 EXCHANGE_PATH = "/key-link"

@@ -10,7 +10,7 @@ from bgblur.serving.body import Message
 from blur.api.response_record import ResponseRecord
 
 if TYPE_CHECKING:
-    from bgblur.serving.proxy import ClientState, Reply, Request
+    from bgblur.serving.proxy_events import ClientState, Reply, Request
     from blur.accounts.keys import ApiKey
 
 Send = Callable[[Message], Awaitable[None]]

@@ -30,7 +30,7 @@ from bgblur.serving.listening import BACKLOG, listen
 from bgblur.serving.metrics import Address, ServerMetrics
 from bgblur.serving.ports import Observe, ignore
 from bgblur.serving.protocol import Protocol
-from bgblur.serving.proxy import RecordedHandler
+from bgblur.serving.proxy_events import RecordedHandler
 from bgblur.serving.sweeper import sweeping
 from bgblur.serving.worker import Worker
 from bgblur.serving.worker_pool import WorkerPool

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-    from bgblur.serving.proxy import ClientState, Reply, Request
+    from bgblur.serving.proxy_events import ClientState, Reply, Request
     from blur.settings import Settings
 
 START_TIMEOUT_S = 300

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from bgblur.serving.proxy import InvocationContext, RecordedHandler
+from bgblur.serving.proxy_events import InvocationContext, RecordedHandler
 from blur.app import build_app
 from blur.imaging.matting.session import ModelMissingError
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from bgblur.serving.fair_queue import KEEP_S, FairQueue
 from bgblur.serving.metrics import PoolState
-from bgblur.serving.proxy import ClientDisconnected, ClientState
+from bgblur.serving.proxy_events import ClientDisconnected, ClientState
 from bgblur.serving.worker import Call, NotAcceptedError
 from blur.errors import LostError, OverloadedError
 
 if TYPE_CHECKING:
-    from bgblur.serving.proxy import Reply, Request
+    from bgblur.serving.proxy_events import Reply, Request
     from bgblur.serving.worker import Worker
 
 LOGGER = logging.getLogger(__name__)

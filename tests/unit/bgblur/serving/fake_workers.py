@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
-from bgblur.serving.proxy import ClientState, Reply, Request
+from bgblur.serving.proxy_events import ClientState, Reply, Request
 from bgblur.serving.worker_pool import WorkerPool
 
 if TYPE_CHECKING:

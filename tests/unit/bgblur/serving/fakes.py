@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from events import make
 
 from bgblur.serving.asgi import ServerApp
-from bgblur.serving.proxy import ClientDisconnected, ClientState, Reply, Request
+from bgblur.serving.proxy_events import ClientDisconnected, ClientState, Reply, Request
 from blur.errors import ApiError, OverloadedError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from events import make
 from tests.unit.bgblur.serving.fakes import FORM, KEY, MAX_BYTES, Client, Harness, Keys, Pool
 
 from bgblur.serving import asgi, body
-from bgblur.serving.proxy import Reply
+from bgblur.serving.proxy_events import Reply
 from blur.accounts import keys
 from blur.errors import InvalidApiKeyError, UnavailableError
 

@@ -20,7 +20,7 @@ from tests.unit.bgblur.serving.fakes import (
 )
 
 from bgblur.serving import asgi
-from bgblur.serving.proxy import Reply
+from bgblur.serving.proxy_events import Reply
 from blur.accounts import keys
 from blur.errors import InvalidApiKeyError, LostError, OverloadedError, UnavailableError
 

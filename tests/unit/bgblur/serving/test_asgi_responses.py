@@ -15,7 +15,7 @@ from tests.unit.bgblur.serving.fakes import FORM, KEY, MAX_BYTES, Client, Harnes
 from bgblur.serving import asgi
 from bgblur.serving.access_log import LOGGER as ACCESS_LOG
 from bgblur.serving.exchange import SLICE_BYTES
-from bgblur.serving.proxy import Reply
+from bgblur.serving.proxy_events import Reply
 from blur.accounts import keys
 from blur.api.response_record import ResponseRecord
 from blur.errors import InvalidApiKeyError, OverloadedError, UnavailableError

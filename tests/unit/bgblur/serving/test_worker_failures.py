@@ -8,7 +8,7 @@ import pytest
 from tests.unit.bgblur.serving.fake_workers import REPLY, Fleet, request, run, send, started, until
 
 from bgblur.serving import worker_pool
-from bgblur.serving.proxy import ClientDisconnected, ClientState
+from bgblur.serving.proxy_events import ClientDisconnected, ClientState
 from bgblur.serving.worker import NotAcceptedError
 from bgblur.serving.worker_main import StartError
 from blur.errors import LostError, OverloadedError

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.bgblur.serving.fake_workers import REPLY, Fleet, request, run, send, started, until
 
 from bgblur.serving import worker_pool
-from bgblur.serving.proxy import ClientDisconnected, ClientState
+from bgblur.serving.proxy_events import ClientDisconnected, ClientState
 from blur.errors import OverloadedError
 
 pytestmark = pytest.mark.usefixtures("short_pauses")

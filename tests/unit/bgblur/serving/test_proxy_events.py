@@ -7,7 +7,7 @@ from typing import Any
 
 from events import make
 
-from bgblur.serving.proxy import Reply, to_event, to_reply, to_request
+from bgblur.serving.proxy_events import Reply, to_event, to_reply, to_request
 from blur.api.request import from_event
 
 
