@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -11,17 +11,19 @@ from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.decode.convert import convert_profile
-from blur.imaging.decode.decoder import decode
+from blur.imaging.decode.decoder import Photo, decode
+from blur.imaging.removal.options import Rgba
 from blur.imaging.resample import rescale
 from blur.imaging.strips import for_each_strip
 from blur.removal_errors import InvalidBgImageError
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
-    from blur.imaging.decode.decoder import Photo
-    from blur.imaging.removal.options import RemovalOptions, Rgba
+    from blur.imaging.removal.options import RemovalOptions
 
 Shape = tuple[int, int]
+Background: TypeAlias = Photo | Rgba
+"""A decoded image, or a colour."""
 
 
 class Picture(NamedTuple):
@@ -36,20 +38,25 @@ class Picture(NamedTuple):
         return self.alpha is None or bool(self.alpha.min() == OPAQUE)
 
 
-def read_background(
-    options: RemovalOptions, shape: Shape, icc_profile: bytes | None, max_pixels: int
-) -> Picture | None:
-    """Return the background with this (height, width) and colour profile, or None without one.
+def read_background(options: RemovalOptions, side_px: int, max_pixels: int) -> Background | None:
+    """Return the colour or the decoded image of a background, or None without one.
+
+    The image has enough pixels for results whose sides have at most `side_px`.
 
     Raises:
         InvalidBgImageError: its file cannot be decoded, or has more than `max_pixels` pixels.
 
     """
     if options.background is not None:
-        return read_image(options.background, shape, icc_profile, max_pixels)
-    if options.colour is not None:
-        return fill_colour(options.colour, shape, icc_profile)
-    return None
+        return read_image(options.background, side_px, max_pixels)
+    return options.colour
+
+
+def draw_background(background: Background, shape: Shape, icc_profile: bytes | None) -> Picture:
+    """Return the background with this (height, width) and colour profile."""
+    if isinstance(background, Photo):
+        return draw_image(background, shape, icc_profile)
+    return fill_colour(background, shape, icc_profile)
 
 
 def fill_colour(colour: Rgba, shape: Shape, icc_profile: bytes | None) -> Picture:
@@ -61,8 +68,8 @@ def fill_colour(colour: Rgba, shape: Shape, icc_profile: bytes | None) -> Pictur
     return Picture(colours, None if opacity == OPAQUE else np.full(shape, opacity, np.uint8))
 
 
-def read_image(data: bytes, shape: Shape, icc_profile: bytes | None, max_pixels: int) -> Picture:
-    """Return the image of a file, cropped around its centre and resized to a shape.
+def read_image(data: bytes, side_px: int, max_pixels: int) -> Photo:
+    """Return the image of a file, with enough pixels for results with sides of `side_px`.
 
     Raises:
         InvalidBgImageError: the file cannot be decoded, or has more than `max_pixels` pixels.
@@ -70,14 +77,18 @@ def read_image(data: bytes, shape: Shape, icc_profile: bytes | None, max_pixels:
     """
 
     def reduction(size: tuple[int, int]) -> int:
-        ratio = min(size) // max(shape)
+        ratio = min(size) // side_px
         return 1 << max(0, ratio.bit_length() - 1)
 
     try:
-        image = decode(data, max_pixels=max_pixels, reduction=reduction)
+        return decode(data, max_pixels=max_pixels, reduction=reduction)
     except (ImageTooLargeError, InvalidImageError) as error:
         message = f"The background image cannot be used. {error.message}"
         raise InvalidBgImageError(message) from error
+
+
+def draw_image(image: Photo, shape: Shape, icc_profile: bytes | None) -> Picture:
+    """Return the image cropped around its centre, resized to a shape, in a colour profile."""
     picture = cover(image, shape)
     return picture._replace(
         colours=convert_profile(picture.colours, image.icc_profile, icc_profile)

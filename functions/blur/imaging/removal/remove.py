@@ -10,9 +10,15 @@ from blur.imaging.compositing.composite import multiply
 from blur.imaging.compositing.fill import fill_transparent
 from blur.imaging.decode.decoder import decode
 from blur.imaging.decomposition import SUBJECTS, decompose, working_factor
-from blur.imaging.removal.background import Picture, put_behind, read_background
+from blur.imaging.removal.background import (
+    Background,
+    Picture,
+    draw_background,
+    put_behind,
+    read_background,
+)
 from blur.imaging.removal.layout import frame_subject, keeps_frame, whole
-from blur.imaging.removal.options import SIZES
+from blur.imaging.removal.options import MAX_MARGIN_PX, SIZES
 from blur.imaging.removal.output import Result, encode_result, guess_output, largest
 from blur.imaging.removal.render import cut_out, find_bounds
 from blur.imaging.removal.specks import remove_specks
@@ -92,18 +98,20 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
     matting = SUBJECTS["auto"](model, people)
     output = guess_output(options)
     on_step("decode")
-    photo = _decode(data, options, largest(output, options.max_megapixels), matting, max_pixels)
+    limit = largest(output, options.max_megapixels)
+    photo = _decode(data, options, limit, matting, max_pixels)
     shape = photo.pixels.shape[0], photo.pixels.shape[1]
     box = None if options.roi is None else options.roi.to_box(shape)
     box = None if box is None or box.shape == shape else box
+    background = _read_background(options, photo, limit, max_pixels)
     found = decompose(photo.pixels, photo.alpha, matting, box, on_step)
     found = replace(found, subject=remove_specks(found.subject))
     subject_type = find_subject_type(found.maps, found.seen, faces)
     on_step("render")
-    rendering = _render(found, photo, options, output, max_pixels)
+    rendering = _render(found, photo, background, options, output)
     if options.output == "auto" and output == "jpg" and not rendering.picture.is_opaque:
         output = "png"
-        rendering = _render(found, photo, options, output, max_pixels)
+        rendering = _render(found, photo, background, options, output)
     elif options.output == "auto" and options.channels != "alpha" and rendering.picture.is_opaque:
         output = "jpg"
     picture = rendering.picture
@@ -135,7 +143,11 @@ class _Rendering(NamedTuple):
 
 
 def _render(
-    found: Decomposition, photo: Photo, options: RemovalOptions, output: str, max_pixels: int
+    found: Decomposition,
+    photo: Photo,
+    background: Background | None,
+    options: RemovalOptions,
+    output: str,
 ) -> _Rendering:
     """Draw the subject and the background in the size for a format."""
     limit = largest(output, options.max_megapixels)
@@ -156,9 +168,9 @@ def _render(
         bounds.rows.start, bounds.columns.start, bounds.shape[1], bounds.shape[0]
     )
     picture = Picture(colours, alpha)
-    if options.channels != "alpha":
-        background = read_background(options, layout.frame, photo.icc_profile, max_pixels)
-        picture = picture if background is None else put_behind(picture, background)
+    if background is not None:
+        behind = draw_background(background, layout.frame, photo.icc_profile)
+        picture = put_behind(picture, behind)
     return _Rendering(picture, foreground, max_shape)
 
 
@@ -167,6 +179,22 @@ def _require(bounds: Box | None) -> Box:
         message = "No visible subject was found in the image."
         raise NoSubjectError(message)
     return bounds
+
+
+def _read_background(
+    options: RemovalOptions, photo: Photo, limit: Limit, max_pixels: int
+) -> Background | None:
+    """Return the background, if the result shows it.
+
+    It is decoded before the networks run, because it can be damaged.
+    """
+    if options.channels == "alpha":
+        return None
+    if keeps_frame(options):
+        side_px = max(limit.fit(photo.full_shape))
+    else:
+        side_px = 2 * (max(photo.pixels.shape[:2]) + MAX_MARGIN_PX)  # no margins make it larger
+    return read_background(options, side_px, max_pixels)
 
 
 def _decode(

@@ -20,18 +20,28 @@ from tests.unit.imaging.pictures import (
     saved,
 )
 
-from blur.imaging.decode.decoder import decode
+from blur.imaging.decode.decoder import Photo, decode
 from blur.imaging.removal.background import (
     Picture,
+    draw_background,
     fill_colour,
     put_behind,
     read_background,
-    read_image,
 )
 from blur.imaging.removal.options import RemovalOptions
 from blur.removal_errors import InvalidBgImageError
 
 LIMIT = 1_000_000
+
+
+def read_image(
+    data: bytes, shape: tuple[int, int], icc_profile: bytes | None, max_pixels: int
+) -> Picture:
+    """Read the file of a background, and draw it."""
+    options = RemovalOptions(background=data)
+    background = read_background(options, max(shape), max_pixels)
+    assert background is not None
+    return draw_background(background, shape, icc_profile)
 
 
 def thirds(height: int, width: int) -> bytes:
@@ -121,7 +131,17 @@ def test_a_background_has_the_pixel_limit_of_photos() -> None:
 
 
 def test_without_an_option_there_is_no_background() -> None:
-    assert read_background(RemovalOptions(), (3, 4), None, LIMIT) is None
+    assert read_background(RemovalOptions(), 4, LIMIT) is None
+
+
+def test_a_jpeg_is_decoded_with_enough_pixels_for_the_result() -> None:
+    data = saved(Image.new("RGB", (1000, 800), (9, 9, 9)), "JPEG")
+    shapes = {}
+    for side_px in (800, 401, 400, 150):
+        background = read_background(RemovalOptions(background=data), side_px, LIMIT)
+        assert isinstance(background, Photo)
+        shapes[side_px] = background.pixels.shape[:2]
+    assert shapes == {800: (800, 1000), 401: (800, 1000), 400: (400, 500), 150: (200, 250)}
 
 
 def test_a_colour_is_exact_and_opaque_unless_its_alpha_is_lower() -> None:

@@ -15,7 +15,7 @@ from blur.imaging.removal.options import Margins, RemovalOptions
 from blur.imaging.removal.remove import STEPS, Foreground, RemovedBackground, remove_background
 from blur.imaging.roi import Length, parse_roi
 from blur.parameter_errors import RoiExceedsBoundsError
-from blur.removal_errors import ResultTooLargeError
+from blur.removal_errors import InvalidBgImageError, ResultTooLargeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,6 +98,49 @@ def test_on_step_gets_each_step_before_it_begins() -> None:
         on_step=steps.append,
     )
     assert tuple(steps) == STEPS
+
+
+@pytest.mark.parametrize(
+    "background",
+    [b"text", photo_file()[:-200], saved(Image.new("RGB", (1001, 1000)), "PNG")],
+    ids=["text", "truncated", "too large"],
+)
+@pytest.mark.parametrize("options", [{}, {"crop": True}])
+def test_a_background_is_decoded_before_the_networks_run(
+    background: bytes, options: dict[str, Any]
+) -> None:
+    model = DiscPredictor()
+    steps: list[str] = []
+    with pytest.raises(InvalidBgImageError):
+        remove_background(
+            photo_file(),
+            RemovalOptions(background=background, **options),
+            model=model,
+            max_pixels=LIMIT,
+            on_step=steps.append,
+        )
+    assert model.input_shape == ()
+    assert steps == ["decode"]
+
+
+def test_a_background_is_not_read_for_a_matte() -> None:
+    result = removed(photo_file(), channels="alpha", background=b"text")
+    assert result.size == (400, 300)
+
+
+def test_a_background_keeps_its_detail_in_a_frame_that_is_larger_than_the_photo() -> None:
+    lines = np.zeros((900, 900, 3), np.uint8)
+    lines[:, ::2] = 255
+    side = Length(500, is_percent=False)
+    result = removed(
+        photo_file(300, 300),
+        crop=True,
+        crop_margin=Margins(side, side, side, side),
+        background=saved(Image.fromarray(lines), "JPEG", quality=100, subsampling=0),
+        output="png",
+    )
+    assert min(result.size) > 1100
+    assert pixels_of(result)[:400, :400].std() > 60
 
 
 def test_a_photo_whose_subject_is_invisible_has_no_subject() -> None:
