@@ -35,6 +35,8 @@ from blur.credits import whole
 from blur.errors import InvalidApiKeyError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from blur.accounts.ports import AccountStore
 
 TABLE = "accounts"
@@ -140,13 +142,8 @@ def url(
 ) -> Iterator[str]:
     """Run the API as `sam local start-api` does, with one warm container."""
     assert store
-    port = machine.free_port()
-    env = tmp_path_factory.mktemp("api") / "env.json"
-    command = [machine.SAM, "local", "start-api", "--template", str(machine.BUILT)]
-    command += ["--port", str(port), "--warm-containers", "EAGER", "--skip-pull-image"]
-    command += ["--env-vars", machine.written(env, {"Parameters": variables})]
-    with machine.started("start-api", command, until=partial(machine.listens, "127.0.0.1", port)):
-        yield f"http://127.0.0.1:{port}"
+    with sam_local("start-api", variables, tmp_path_factory.mktemp("api")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -155,14 +152,19 @@ def function_url(
 ) -> Iterator[str]:
     """Run Lambda's own API as `sam local start-lambda` does, with one warm container."""
     assert store
+    with sam_local("start-lambda", variables, tmp_path_factory.mktemp("function")) as started:
+        yield f"{started}/2015-03-31/functions/BlurFunction/invocations"
+
+
+@contextlib.contextmanager
+def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[str]:
+    """Run a command of `sam local` with one warm container, and return its URL."""
     port = machine.free_port()
-    env = tmp_path_factory.mktemp("function") / "env.json"
-    command = [machine.SAM, "local", "start-lambda", "--template", str(machine.BUILT)]
+    command = [machine.SAM, "local", name, "--template", str(machine.BUILT)]
     command += ["--port", str(port), "--warm-containers", "EAGER", "--skip-pull-image"]
-    command += ["--env-vars", machine.written(env, {"Parameters": variables})]
-    until = partial(machine.listens, "127.0.0.1", port)
-    with machine.started("start-lambda", command, until=until):
-        yield f"http://127.0.0.1:{port}/2015-03-31/functions/BlurFunction/invocations"
+    command += ["--env-vars", machine.written(folder / "env.json", {"Parameters": variables})]
+    with machine.started(name, command, until=partial(machine.listens, "127.0.0.1", port)):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,24 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.accounts.customer import MakeAccount, open_account
 
+from blur.accounts.dynamo.client import open_client
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+
     from blur.accounts.ports import AccountStore
+
+
+@pytest.fixture
+def client(dynamodb: DynamoDBLocal) -> Iterator[DynamoDBClient]:
+    """Return a client of DynamoDB Local, for the items of a table."""
+    assert dynamodb.endpoint_url
+    client = open_client()
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from blur.accounts import keys
 from blur.accounts.audit import differences
 from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.account_store import DynamoAccountStore
-from blur.accounts.dynamo.client import open_client
 from blur.accounts.dynamo.items import key_item
 from blur.accounts.dynamo.values import marshal_item
 from blur.accounts.model import EntryKind, Hold, Usage
@@ -31,18 +30,8 @@ from blur.credits import QUARTER, whole
 from blur.errors import InsufficientCreditsError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
-
-
-@pytest.fixture
-def client(dynamodb: DynamoDBLocal) -> Iterator[DynamoDBClient]:
-    assert dynamodb.endpoint_url
-    client = open_client()
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,10 @@ from tests.integration.accounts.customer import (
 
 from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.account_store import DynamoAccountStore
-from blur.accounts.dynamo.client import open_client
 from blur.accounts.model import IdempotencyRecord, Instant
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TimeToLiveSpecificationTypeDef
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
@@ -48,14 +45,6 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
 print(*(name for name in sys.argv[2:] if name in sys.modules))
 """
 """Importing `lambda_handler`, Lambda's entry point, also opens the model."""
-
-
-@pytest.fixture
-def client(dynamodb: DynamoDBLocal) -> Iterator[DynamoDBClient]:
-    assert dynamodb.endpoint_url
-    client = open_client()
-    yield client
-    client.close()
 
 
 def test_a_created_table_has_the_defined_schema(
