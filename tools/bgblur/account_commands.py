@@ -26,8 +26,8 @@ from bgblur.console import (
     show_table,
 )
 from bgblur.printable import printable
-from blur.accounts.audit import differences
-from blur.accounts.model import Account, EntryKind
+from blur.accounts.audit import audit_account, audit_all
+from blur.accounts.model import Account, EntryKind, usage_month
 from blur.api.account import rfc3339
 from blur.credits import Credits, credits_number, format_credits
 
@@ -149,23 +149,18 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
     """
     with open_admin() as admin:
         store, now_us = admin.store, admin.now_us
-        audited = (
-            [account_id]
+        found = (
+            audit_account(store, account_id, now_us=now_us)
             if account_id
-            else [account.account_id for account in store.list_accounts(now_us=now_us)]
+            else audit_all(store, [usage_month(now_us)], now_us=now_us)
         )
-        books = (store.read_with_ledger(audited_id, now_us=now_us) for audited_id in audited)
-        rows = [
-            {"account": account.account_id, "difference": difference}
-            for account, entries in ((read.account, read.entries) for read in books)
-            for difference in differences(account, entries)
-        ]
+    rows = [{"account": each.account_id, "difference": each.text} for each in found.differences]
     if as_json:
-        show({"accounts": len(audited), "differences": rows}, as_json=True)
+        show({"accounts": found.accounts, "differences": rows}, as_json=True)
     else:
         for row in rows:
             click.echo(printable(f"{row['account']}: {row['difference']}"))
-        click.echo(f"{len(audited)} audited, {len(rows)} differences")
+        click.echo(f"{found.accounts} audited, {len(rows)} differences")
     context.exit(EXIT_DIFFERENCES if rows else 0)
 
 

@@ -3,12 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blur.accounts.usage import UsageDiffersError, bill_lines
 from blur.credits import Credits, format_credits
 
 if TYPE_CHECKING:
-    from blur.accounts.model import Account, LedgerEntry
+    from blur.accounts.model import Account, Instant, LedgerEntry
+    from blur.accounts.ports import AccountStore
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An account that is not exact, and the reason in a sentence."""
+
+    account_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The result of an audit."""
+
+    accounts: int
+    """How many accounts were checked."""
+    differences: tuple[Difference, ...]
+
+
+def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> Audit:
+    """Check one account and its ledger.
+
+    Raises:
+        UnknownAccountError: the account does not exist.
+
+    """
+    read = store.read_with_ledger(account_id, now_us=now_us)
+    found = differences(read.account, read.entries)
+    return Audit(1, tuple(Difference(account_id, text) for text in found))
+
+
+def audit_all(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Audit:
+    """Check all accounts and their ledgers, and the bills of their keys in these months."""
+    ids = [account.account_id for account in store.list_accounts(now_us=now_us)]
+    found = [
+        difference
+        for account_id in ids
+        for difference in audit_account(store, account_id, now_us=now_us).differences
+    ]
+    found += (
+        difference for month in months for difference in _differing_bills(store, month, now_us)
+    )
+    return Audit(len(ids), tuple(found))
+
+
+def _differing_bills(store: AccountStore, month: str, now_us: Instant) -> Iterator[Difference]:
+    for account in store.list_usage(month, now_us=now_us):
+        try:
+            list(bill_lines(account))
+        except UsageDiffersError as error:
+            yield Difference(account.account_id, f"{month}: {error}")
 
 
 def differences(account: Account, entries: Iterable[LedgerEntry]) -> Iterator[str]:

@@ -37,7 +37,7 @@ def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
         yield BillLine(account, key.prefix, key.kind, key.counts)
     rest = _uncounted(account)
     if rest.calls < 0 or rest.credits < 0 or (rest.credits and not rest.calls):
-        message = f"{account.account_id}: the keys' usage differs from the account's"
+        message = f"the usage of the keys of {account.account_id} differs from the account's"
         raise UsageDiffersError(message)
     if rest.calls:
         counts = KeyCounts(rest.calls, rest.credits, 0, 0)

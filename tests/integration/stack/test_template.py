@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -148,7 +149,7 @@ def test_a_hold_lasts_longer_than_the_longest_call(template: dict[str, Any]) -> 
 def test_no_statement_of_the_role_has_a_wildcard_action_or_every_resource(
     resources: dict[str, Any],
 ) -> None:
-    for statement in statements(resources):
+    for statement in (*statements(resources), *statements(resources, "AuditRole")):
         actions = statement["Action"]
         assert actions
         assert not any("*" in action for action in actions), statement["Sid"]
@@ -248,8 +249,17 @@ def test_gateway_responses_have_the_contracts_format(resources: dict[str, Any]) 
     assert "/v2/uploads" in too_large["ResponseTemplates"]["application/json"]
 
 
-def statements(resources: dict[str, Any]) -> list[dict[str, Any]]:
-    (policy,) = resources["BlurRole"]["Policies"]
+def test_the_audit_runs_its_own_handler_of_the_same_image(template: dict[str, Any]) -> None:
+    audit = template["Resources"]["AuditFunction"]
+    (command,) = audit["Properties"]["ImageConfig"]["Command"]
+    module, _, name = command.rpartition(".")
+    assert callable(getattr(import_module(module), name))
+    ours = template["Resources"]["BlurFunction"]["Metadata"]
+    assert audit["Metadata"] == ours
+
+
+def statements(resources: dict[str, Any], role: str = "BlurRole") -> list[dict[str, Any]]:
+    (policy,) = resources[role]["Policies"]
     found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
     assert found
     return found
