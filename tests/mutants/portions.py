@@ -57,6 +57,8 @@ PORTIONS = {
             "tests/unit/test_service.py",
             "tests/unit/test_forms.py",
             "tests/integration/accounts/test_repeats.py",
+            "tests/integration/accounts/test_concurrent_repeats.py",
+            "tests/integration/accounts/test_waiting_repeats.py",
         ),
         "not dynamodb",
     ),

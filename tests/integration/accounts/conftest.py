@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.accounts.customer import MakeAccount, open_account
+from tests.integration.accounts.repeated_calls import Clock, service_of
 
 from blur.accounts.dynamo.client import open_client
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
     from blur.accounts.ports import AccountStore
+    from blur.service import ImageService
 
 
 @pytest.fixture
@@ -31,3 +33,13 @@ def client(dynamodb: DynamoDBLocal) -> Iterator[DynamoDBClient]:
 @pytest.fixture
 def make_account(store: AccountStore) -> MakeAccount:
     return partial(open_account, store)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(store: AccountStore, clock: Clock) -> ImageService:
+    return service_of(store, clock)
