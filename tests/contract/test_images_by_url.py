@@ -11,8 +11,8 @@ import pytest
 from aws_lambda_powertools import Logger
 from events import make
 from PIL import Image
+from tests.integration.fetching.fetchers import fetcher
 from tests.integration.fetching.image_host import ImageHost, image_host, response, sends
-from tests.integration.fetching.test_fetcher import fetcher
 
 from bgblur.serving.proxy_events import InvocationContext
 from blur import app

@@ -1,0 +1,67 @@
+"""Fetchers that can reach a server on loopback, as if its address were public."""
+
+from __future__ import annotations
+
+import io
+import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from blur.fetching.fetcher import ImageFetcher
+from blur.imaging.decode.formats import is_supported
+
+if TYPE_CHECKING:
+    from tests.integration.fetching.image_host import (
+        ImageHost,
+    )
+
+    from blur.fetching.addresses import IPAddress
+
+MAX_BYTES = 500_000
+HOST = "images.example"
+
+
+def png(side_px: int = 40) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side_px, side_px), "green").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Names:
+    """A name server with a list of answers for each name; the last one is repeated."""
+
+    def __init__(self, answers: dict[str, list[list[str]]]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def resolve(self, host: str, _port: int) -> list[str]:
+        self.asked.append(host)
+        answers = self.answers.get(host)
+        if not answers:
+            message = "unknown name"
+            raise socket.gaierror(message)
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def is_loopback_1(address: IPAddress) -> bool:
+    """Allow one address of loopback, as if it were public; 127.0.0.2 is the internal network."""
+    return address == ip_address("127.0.0.1")
+
+
+def fetcher(
+    host: ImageHost,
+    names: Names | None = None,
+    **options: Any,  # noqa: ANN401 - the arguments of ImageFetcher
+) -> ImageFetcher:
+    names = names or Names({HOST: [["127.0.0.1"]]})
+    defaults: dict[str, Any] = {
+        "is_image": is_supported,
+        "max_bytes": MAX_BYTES,
+        "timeout_s": 60.0,
+        "resolve": names.resolve,
+        "is_allowed": is_loopback_1,
+        "ports": {host.port},
+    }
+    return ImageFetcher(**defaults | options)
