@@ -21,14 +21,13 @@ _SYNTAX = (
 
 
 class Length(NamedTuple):
-    """A distance from the photo's left or upper border."""
+    """A length in pixels, or in percent of a side."""
 
     value: float
     is_percent: bool
-    """Whether the value is in percent of the photo's side, not in pixels."""
 
     def in_px(self, side_px: int) -> float:
-        """Return the distance in pixels of a side of that length."""
+        """Return the length in pixels; percent are of a side of `side_px` pixels."""
         return self.value * side_px / 100 if self.is_percent else self.value
 
 
@@ -45,7 +44,7 @@ class Box(NamedTuple):
 
 
 class Roi(NamedTuple):
-    """Two opposite corners."""
+    """Two opposite corners, by their distances from the photo's left and upper border."""
 
     x1: Length
     y1: Length
@@ -89,11 +88,17 @@ def parse_roi(text: str) -> Roi:
         InvalidRoiError: the text is something else.
 
     """
-    matches = [_LENGTH.fullmatch(part) for part in text.split()]
-    lengths = [Length(float(match[1]), match[2] == "%") for match in matches if match]
-    if len(matches) != len(Roi._fields) or len(lengths) != len(matches):
+    parsed = [parse_length(part) for part in text.split()]
+    lengths = [length for length in parsed if length is not None]
+    if len(parsed) != len(Roi._fields) or len(lengths) != len(parsed):
         raise InvalidRoiError(_SYNTAX)
     return Roi(*lengths)
+
+
+def parse_length(text: str) -> Length | None:
+    """Return the length of `12`, `12px` or `12%`, with at most 20 decimals, or None."""
+    match = _LENGTH.fullmatch(text)
+    return None if match is None else Length(float(match[1]), match[2] == "%")
 
 
 def with_margin(box: Box, shape: tuple[int, int]) -> Box:

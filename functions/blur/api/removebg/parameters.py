@@ -20,7 +20,7 @@ from blur.imaging.removal.options import (
     Margins,
     RemovalOptions,
 )
-from blur.imaging.roi import Length, parse_roi
+from blur.imaging.roi import parse_length, parse_roi
 from blur.parameter_errors import InvalidFormatError
 from blur.removal_errors import (
     InvalidBgColorError,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from blur.api.removebg.body import Fields
     from blur.errors import ApiError
     from blur.imaging.removal.options import Position, Rgba
+    from blur.imaging.roi import Length
 
 DEFAULT_SIZE = "preview"
 TYPE_LEVELS = ("none", "1", "2", "latest")
@@ -51,7 +52,6 @@ BOOLEANS = {
 NO_SHADOW = ("none", *(text for text, value in BOOLEANS.items() if not value))
 
 _PERCENTAGE = re.compile(r"(\d{1,3}(?:\.\d{1,20})?)%", re.ASCII)
-_MARGIN = re.compile(r"(\d{1,9}(?:\.\d{1,20})?)(px|%)?", re.ASCII)
 _HEX = re.compile(r"#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 _SHORT_HEX = 4
 _OPAQUE = "ff"
@@ -149,10 +149,9 @@ def _crop_margin(text: str | None) -> Margins:
 
 
 def _margin(text: str) -> Length:
-    match = _MARGIN.fullmatch(text.lower())
-    if match is None:
+    length = parse_length(text.lower())
+    if length is None:
         raise _invalid_margin()
-    length = Length(float(match[1]), match[2] == "%")
     if length.value > (MAX_MARGIN_PERCENT if length.is_percent else MAX_MARGIN_PX):
         raise _invalid_margin()
     return length
