@@ -18,7 +18,7 @@ MAX_TTL_S = 100 * 365 * 86_400
 """The longest lifetime of a key."""
 MAX_HOLD_TTL_S = 86_400
 MAX_DEDUPE_S = 86_400
-"""The time for which an `Idempotency-Key` counts, so that no key that is derived counts longer."""
+"""The longest time for which a derived key counts: that of an `Idempotency-Key`."""
 MAX_VALID_KEYS = 2
 """Valid keys of one kind on one account. The second one is for a rotation."""
 MAX_ACCOUNT_ID_CHARS = 64

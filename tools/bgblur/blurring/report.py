@@ -72,12 +72,12 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     parts += [f"{not_started} not started"] if not_started else []
     charged = [result.call["credits_charged"] for result in blurred if result.call]
     if charged:
-        parts.append(f"{_credits(sum(each or 0 for each in charged))} credits charged")
+        parts.append(f"{_count(sum(each or 0 for each in charged), 'credit')} charged")
     if unconfirmed := charged.count(None):
-        parts.append(f"{unconfirmed} charges not confirmed")
+        parts.append(f"{_count(unconfirmed, 'charge')} not confirmed")
     left = [result.call["credits_left"] for result in blurred if result.call.get("credits_left")]
     if left:
-        parts.append(f"{_credits(min(left))} left")
+        parts.append(f"{_number(min(left))} left")
     return ", ".join(parts)
 
 
@@ -90,8 +90,13 @@ def format_size(count: float) -> str:
     return f"{count:.3g} GB"
 
 
-def _credits(number: float) -> str:
-    """Return a number of credits, with decimals only if it is not whole."""
+def _count(number: float, noun: str) -> str:
+    """Return a number of things."""
+    return f"{_number(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def _number(number: float) -> str:
+    """Return a number with decimals only if it is not whole."""
     return f"{number:.15g}"
 
 

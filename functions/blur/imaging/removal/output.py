@@ -74,6 +74,12 @@ def largest(output: str, max_megapixels: float) -> Limit:
     return Limit(int(megapixels * MEGAPIXEL), encoder.max_side_px)
 
 
+def allows_sides(output: str, picture: Picture) -> bool:
+    """Return whether a format allows the sides of a picture that is not too large for a PNG."""
+    height, width = picture.colours.shape[:2]
+    return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
+
+
 def encode_result(
     result: Result,
     output: str,
@@ -99,7 +105,7 @@ def encode_result(
             return image
     if may_change_format and output == "png":
         for name, content_type in (("webp", "image/webp"), ("zip", ZIP_TYPE)):
-            if accepts(content_type) and _is_within_sides(result, name):
+            if accepts(content_type) and allows_sides(name, result.picture):
                 image = next(_attempts(result, name))()
                 if len(image.data) <= (max_bytes or 0):
                     return image
@@ -110,12 +116,6 @@ def encode_result(
         f" 'size'{hint}."
     )
     raise ResultTooLargeError(message)
-
-
-def _is_within_sides(result: Result, output: str) -> bool:
-    """Return whether a format allows the sides of a result that is not too large for a PNG."""
-    height, width = result.picture.colours.shape[:2]
-    return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
 
 
 def _attempts(result: Result, output: str) -> Iterator[Encoding]:

@@ -19,7 +19,13 @@ from blur.imaging.removal.background import (
 )
 from blur.imaging.removal.layout import frame_subject, keeps_frame, whole
 from blur.imaging.removal.options import MAX_MARGIN_PX, SIZES
-from blur.imaging.removal.output import Result, encode_result, guess_output, largest
+from blur.imaging.removal.output import (
+    Result,
+    allows_sides,
+    encode_result,
+    guess_output,
+    largest,
+)
 from blur.imaging.removal.render import cut_out, find_bounds
 from blur.imaging.removal.specks import remove_specks
 from blur.imaging.removal.subject_type import SubjectType, find_subject_type
@@ -112,9 +118,10 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
     if options.output == "auto" and output == "jpg" and not rendering.picture.is_opaque:
         output = "png"
         rendering = _render(found, photo, background, options, output)
-    elif options.output == "auto" and options.channels != "alpha" and rendering.picture.is_opaque:
-        output = "jpg"
     picture = rendering.picture
+    may_be_jpg = options.output == "auto" and options.channels != "alpha" and output == "png"
+    if may_be_jpg and picture.is_opaque and allows_sides("jpg", picture):
+        output = "jpg"
     if watermarked:
         picture = Picture(*add_watermark(picture.colours, picture.alpha))
     on_step("encode")

@@ -126,8 +126,8 @@ def test_sizes_have_a_unit(count: int, text: str) -> None:
     ("charged", "left", "text"),
     [
         ((0.25, 1, 0.25), (9.75, 8.75, 8.5), "1.5 credits charged, 8.5 left"),
-        ((0.25, 0.25, 0.5), (9.75, 9.5, 9), "1 credits charged, 9 left"),
-        ((0.25, None), (1234567.25, 1234567), "0.25 credits charged, 1 charges not confirmed, "),
+        ((0.25, 0.25, 0.5), (9.75, 9.5, 9), "1 credit charged, 9 left"),
+        ((0.25, None), (1234567.25, 1234567), "0.25 credits charged, 1 charge not confirmed, "),
     ],
 )
 def test_a_summary_shows_decimals_only_if_credits_are_not_whole(
@@ -152,7 +152,7 @@ def test_a_summary_counts_blurred_skipped_and_failed_photos(tmp_path: Path) -> N
         Outcome(tasks[2], Failure("invalid_image", "no image")),
     ]
     assert report.summary(outcomes, 2.0) == (
-        "1 blurred in 2.0 s, 1 skipped, 1 failed, 1 credits charged, 7 left"
+        "1 blurred in 2.0 s, 1 skipped, 1 failed, 1 credit charged, 7 left"
     )
     document = report.document(outcomes)
     assert (document["blurred"], document["skipped"], document["failed"]) == (1, 1, 1)

@@ -314,6 +314,12 @@ def test_a_subject_that_fills_the_photo_is_a_jpeg() -> None:
     assert removed(photo_file(), radius=1000, scale=0.5).image.content_type == "image/png"
 
 
+def test_a_subject_that_fills_a_photo_longer_than_a_jpeg_is_a_png() -> None:
+    long = saved(Image.new("RGB", (65_501, 4), (9, 90, 200)), "PNG")
+    result = removed(long, radius=1000)
+    assert (result.image.content_type, result.size) == ("image/png", (65_501, 4))
+
+
 @pytest.mark.parametrize("size", [(1000, 1000), (999, 1001), (800, 1203)])
 def test_a_jpeg_preview_is_almost_the_full_result_made_smaller(size: tuple[int, int]) -> None:
     photo = Image.fromarray(astronaut()).resize(size, Image.Resampling.LANCZOS)
