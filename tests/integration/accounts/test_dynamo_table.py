@@ -39,6 +39,7 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         "blur.accounts.dynamo.client",
         "blur.aws",
         "blur.lambda_handler",
+        "blur.pre_traffic_handler",
         "blur.storage.bucket",
     ):
         importlib.import_module(module.name)

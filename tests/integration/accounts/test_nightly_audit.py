@@ -91,6 +91,7 @@ def test_exact_accounts_have_no_difference_and_a_changed_one_is_reported(
     table: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     wrong, right = open_account(store, 8), open_account(store, 8)
     for customer in (wrong, right):
@@ -99,7 +100,7 @@ def test_exact_accounts_have_no_difference_and_a_changed_one_is_reported(
     change(table, wrong.account_id, balance=7)
     result, printed = run(table, monkeypatch, capsys)
     assert result == {"accounts": 2, "differences": 1}
-    (error,) = [line for line in printed if line.get("level") == "ERROR"]
+    (error,) = [vars(line) for line in caplog.records if line.levelname == "ERROR"]
     assert error["account"] == wrong.account_id
     assert "granted 2 - used 1 is not balance 7 + held 0" in error["difference"]
     (measured,) = [line for line in printed if "_aws" in line]

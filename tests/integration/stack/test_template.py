@@ -15,6 +15,7 @@ import yaml
 from blur.accounts.dynamo import schema
 from blur.errors import ApiError
 from blur.imaging.matting.models import MODELS
+from blur.pre_traffic_handler import ACCOUNT_ID, NEW_VERSION
 from blur.settings import Settings, variable_of
 from blur.skew import CLOCK_SKEW_S
 from blur.storage.cors import CORS
@@ -149,11 +150,11 @@ def test_a_hold_lasts_longer_than_the_longest_call(template: dict[str, Any]) -> 
 def test_no_statement_of_the_role_has_a_wildcard_action_or_every_resource(
     resources: dict[str, Any],
 ) -> None:
-    for statement in (*statements(resources), *statements(resources, "AuditRole")):
-        actions = statement["Action"]
-        assert actions
-        assert not any("*" in action for action in actions), statement["Sid"]
-        assert statement["Resource"] != "*"
+    for role in ("BlurRole", "AuditRole", "PreTrafficRole"):
+        for statement in statements(resources, role):
+            assert statement["Action"]
+            assert "*" not in "".join(statement["Action"]), statement["Sid"]
+            assert statement["Resource"] != "*"
 
 
 def test_the_role_can_write_traces_only_if_they_are_on(template: dict[str, Any]) -> None:
@@ -249,13 +250,30 @@ def test_gateway_responses_have_the_contracts_format(resources: dict[str, Any]) 
     assert "/v2/uploads" in too_large["ResponseTemplates"]["application/json"]
 
 
-def test_the_audit_runs_its_own_handler_of_the_same_image(template: dict[str, Any]) -> None:
-    audit = template["Resources"]["AuditFunction"]
-    (command,) = audit["Properties"]["ImageConfig"]["Command"]
-    module, _, name = command.rpartition(".")
-    assert callable(getattr(import_module(module), name))
-    ours = template["Resources"]["BlurFunction"]["Metadata"]
-    assert audit["Metadata"] == ours
+@pytest.mark.parametrize("name", ["AuditFunction", "PreTrafficFunction"])
+def test_other_functions_run_their_own_handlers_of_the_same_image(
+    name: str, template: dict[str, Any]
+) -> None:
+    function = template["Resources"][name]
+    (command,) = function["Properties"]["ImageConfig"]["Command"]
+    module, _, attribute = command.rpartition(".")
+    assert callable(getattr(import_module(module), attribute))
+    assert function["Metadata"] == template["Resources"]["BlurFunction"]["Metadata"]
+
+
+def test_a_new_version_gets_traffic_only_after_its_check(resources: dict[str, Any]) -> None:
+    preference = resources["BlurFunction"]["DeploymentPreference"]
+    assert preference["Hooks"] == {"PreTraffic": "PreTrafficFunction"}
+    hook = resources["PreTrafficFunction"]
+    assert hook["FunctionName"].startswith("CodeDeployHook_")
+    assert hook["Environment"]["Variables"][NEW_VERSION] == "BlurFunction.Version"
+    (account,) = (
+        each for each in statements(resources, "PreTrafficRole") if each["Sid"] == "Account"
+    )
+    keys = {"dynamodb:LeadingKeys": [schema.partition(ACCOUNT_ID)]}
+    assert account["Condition"] == {"ForAllValues:StringEquals": keys}
+    longest_s = resources["PreTrafficFunction"]["Timeout"]
+    assert longest_s > 2 * 28  # a cold start and the longest call
 
 
 def statements(resources: dict[str, Any], role: str = "BlurRole") -> list[dict[str, Any]]:

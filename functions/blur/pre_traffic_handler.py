@@ -1,0 +1,152 @@
+"""The entry point of CodeDeploy's hook: a new version blurs one photo before it gets traffic.
+
+It issues a test key of an account for checks, calls the new version with the photo of the page, and
+revokes the key. So no key is stored anywhere, and nothing is charged. CodeDeploy stops the
+deployment unless the hook reports success:
+https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import pybase64
+from aws_lambda_powertools import Logger
+
+from blur.account_status import RateLimit
+from blur.accounts.admin import AccountAdmin
+from blur.accounts.admin_errors import AccountExistsError
+from blur.accounts.connect import open_account_store
+from blur.accounts.model import SECOND_US, KeyKind
+from blur.api.router import logged_exception
+from blur.aws import session
+from blur.clock import now
+from blur.settings import Settings, variable_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blur.accounts.ports import AccountStore
+
+ACCOUNT_ID, ACCOUNT_NAME = "PreTraffic00", "Check before deployments"
+NEW_VERSION = "NEW_VERSION"
+"""The environment variable with the ARN of the new version of the function."""
+KEY_TTL_US = 600 * SECOND_US
+"""When the key expires, in case that the hook is killed before it revokes the key."""
+PHOTO = "sample.jpg"
+ROUTE = "/v2/rembg/blur/"
+BOUNDARY = "pre-traffic-check"
+SUCCEEDED, FAILED = "Succeeded", "Failed"
+
+Invoke = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Calls the new version with a proxy event, and returns its proxy response."""
+
+
+class CheckFailedError(Exception):
+    """The new version did not return a blurred photo; the message has status and code."""
+
+
+def handler(event: Mapping[str, str], context: object) -> str:
+    """Check the new version, and report the result to CodeDeploy."""
+    del context
+    variable = variable_of("accounts")
+    settings = Settings.from_environ({variable: os.environ[variable]})
+    logger = Logger(service="background-blur")
+    status = FAILED
+    try:
+        with closing(open_account_store(settings.accounts)) as store:
+            check(store, invoker(os.environ[NEW_VERSION]), (settings.site_dir / PHOTO).read_bytes())
+        status = SUCCEEDED
+    except Exception as error:  # noqa: BLE001 - any failure stops the deployment
+        fields = logged_exception(error)  # with a limited length
+        logger.error("the new version failed its check", extra=fields)  # noqa: TRY400
+    logger.info("checked the new version", extra={"result": status})
+    codedeploy: Any = session().create_client("codedeploy")
+    codedeploy.put_lifecycle_event_hook_execution_status(
+        deploymentId=event["DeploymentId"],
+        lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+        status=status,
+    )
+    return status
+
+
+def invoker(function_arn: str) -> Invoke:
+    """Return the function that invokes a version of a Lambda function."""
+    client: Any = session().create_client("lambda")
+
+    def invoke(event: Mapping[str, Any]) -> Mapping[str, Any]:
+        response = client.invoke(FunctionName=function_arn, Payload=json.dumps(event).encode())
+        reply: Mapping[str, Any] = json.loads(response["Payload"].read())
+        return reply
+
+    return invoke
+
+
+def check(store: AccountStore, invoke: Invoke, photo: bytes) -> None:
+    """Blur a photo with a new test key, which is revoked afterwards.
+
+    Raises:
+        CheckFailedError: the response is not a blurred photo, or is not free of charge.
+
+    """
+    with temporary_key(store) as key:
+        reply = invoke(photo_event(key, photo))
+    # The response of a function that failed or was killed has no status.
+    status = reply.get("statusCode", reply.get("errorType"))
+    headers = reply.get("multiValueHeaders") or {}
+    content_type = headers.get("Content-Type", [""])[0]
+    if status != HTTPStatus.OK or content_type != "image/jpeg":
+        request_id = headers.get("X-Request-Id", ["no request id"])[0]
+        message = f"{status} {content_type}, {request_id}"
+        raise CheckFailedError(message)
+    image = pybase64.b64decode(reply["body"])
+    if not image.startswith(b"\xff\xd8\xff") or image == photo:
+        message = f"{len(image)} bytes that are not a new JPEG"
+        raise CheckFailedError(message)
+    if headers.get("X-Credits-Charged") != ["0"]:
+        message = "a call of a test key was charged"
+        raise CheckFailedError(message)
+
+
+@contextmanager
+def temporary_key(store: AccountStore) -> Iterator[str]:
+    """Issue a test key of the account for checks, and revoke it at the end."""
+    admin = AccountAdmin(store, secrets.token_bytes, now())
+    with suppress(AccountExistsError):
+        store.create_account(ACCOUNT_ID, ACCOUNT_NAME, now_us=admin.now_us)
+    text, record = admin.issue_key(
+        ACCOUNT_ID, KeyKind.TEST, limit=RateLimit(per_minute=60, burst=10), ttl_us=KEY_TTL_US
+    )
+    try:
+        yield text
+    finally:
+        store.revoke_key(ACCOUNT_ID, record.digest)
+
+
+def photo_event(key: str, photo: bytes) -> dict[str, Any]:
+    """Return the proxy event of a request with this key and photo (RFC 7578)."""
+    parts = {"radius": ("", b"12"), "format": ("", b"jpeg")}
+    parts["image"] = ('; filename="photo.jpg"\r\nContent-Type: image/jpeg', photo)
+    body = b"".join(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode()
+        + content
+        + b"\r\n"
+        for name, (more, content) in parts.items()
+    )
+    headers = {"ApiKey": key, "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    return {
+        "resource": ROUTE,
+        "path": ROUTE,
+        "httpMethod": "POST",
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "requestContext": {"path": ROUTE, "requestId": f"pre-traffic-{secrets.token_hex(8)}"},
+        "body": pybase64.b64encode_as_string(body + f"--{BOUNDARY}--\r\n".encode()),
+        "isBase64Encoded": True,
+    }
