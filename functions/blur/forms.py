@@ -38,7 +38,7 @@ class Prices:
 
     image: Credits
     preview: Credits
-    """A removed background of `size=preview`, `small` or `regular`."""
+    """A preview of a removed background; see `RemovalForm.is_preview`."""
     person: Credits
     """A photo with `subject=person`."""
 
@@ -101,11 +101,13 @@ class Source(NamedTuple):
     """Return a digest of the file, or else of its URL."""
     load: Callable[[], bytes]
     """Return the file."""
+    data: bytes | None = None
+    """The file, if it is in the request."""
 
     @classmethod
     def of_file(cls, data: bytes) -> Source:
         """Return the source for a file in the request."""
-        return cls(lambda: sha256(data), lambda: data)
+        return cls(lambda: sha256(data), lambda: data, data)
 
     @classmethod
     def of_url(cls, url: str, fetch: Callable[[str], bytes]) -> Source:
@@ -125,6 +127,8 @@ class RemovalForm:
     image: Source = field(repr=False)
     background: Source | None = field(default=None, repr=False)
     is_preview: bool
+    """Whether the result has at most the size of a preview: by `size`, or because with `auto` the
+    photo has no more pixels."""
     has_type: bool = True
     """See `RemovalRequest.has_type`."""
     max_bytes: int | None = None

@@ -92,6 +92,14 @@ def test_a_request_that_cannot_be_done_gets_the_recorded_fields(api: Api) -> Non
     assert set(map(type, error.values())) == {str}
 
 
+def test_auto_has_the_recorded_price(api: Api) -> None:
+    """`from-file-person-in-field` has 500 x 333 pixels, `from-url-back-jpg` 720 x 1080."""
+    for side_px, price in ((408, "0.25"), (880, "1")):
+        response = send(captured.ruby_file(api.server.url, api.key, portrait(side_px)))
+        assert response.headers["X-Width"] == str(side_px)
+        assert response.headers["X-Credits-Charged"] == price
+
+
 @pytest.mark.parametrize(
     ("options", "kind"), [({}, "image/png"), ({"format": "zip"}, "application/zip")]
 )

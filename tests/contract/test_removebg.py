@@ -69,7 +69,7 @@ def error_of(response: ApiResponse) -> dict[str, str]:
 def test_a_file_comes_back_as_a_png_with_all_of_remove_bgs_headers(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
-    response = call(make.removal(size="auto"))
+    response = call(make.removal(size="full"))
     image = image_of(response)
     assert (response.headers["content-type"], image.mode) == ("image/png", "RGBA")
     headers = response.headers
@@ -101,6 +101,18 @@ def test_a_preview_costs_a_quarter_of_a_credit(
     assert response.headers["x-credits-charged"] == "0.25"
     assert response.headers["x-credits-remaining"] == "2.75"
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 0.25, 0)
+
+
+def test_auto_costs_as_much_as_a_preview_for_a_photo_that_is_not_larger(call: Call) -> None:
+    for shape, price in {(500, 500): "0.25", (501, 500): "1"}.items():
+        photo = io.BytesIO()
+        Image.open(io.BytesIO(PHOTO)).resize(shape).save(photo, "JPEG")
+        response = call(make.removal(image=photo.getvalue(), size="auto"))
+        assert response.headers["x-credits-charged"] == price
+        assert image_of(response).size == shape
+        encoded = base64.b64encode(photo.getvalue()).decode()
+        as_json = call(with_json(image_file_b64=encoded, size="auto", crop=True))
+        assert as_json.headers["x-credits-charged"] == price
 
 
 def test_every_size_above_a_preview_costs_one_credit(call: Call) -> None:
@@ -325,7 +337,7 @@ def test_a_copy_within_two_minutes_is_not_charged_and_a_later_one_is(
     assert "idempotent-replayed" not in first.headers
     assert copy.headers["idempotent-replayed"] == "true"
     assert (copy.headers["x-credits-charged"], copy.body) == ("0", first.body)
-    other = call(make.removal(size="auto"))
+    other = call(make.removal(size="full"))
     assert other.headers["x-credits-charged"] == "1"
     clock.at_us += 120_000_000
     assert call(make.removal()).headers["x-credits-charged"] == "0"  # clocks differ by up to 5 s

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import ImageColor
 
+from blur.imaging.decode.header_size import read_header_size
 from blur.imaging.removal.options import (
     CENTER,
     CHANNELS,
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
     from blur.imaging.removal.options import Position, Rgba
     from blur.imaging.roi import Length
 
-DEFAULT_SIZE = "preview"
+DEFAULT_SIZE, AUTO_SIZE = "preview", "auto"
+PREVIEW_PIXELS = round(SIZES[DEFAULT_SIZE] * 1_000_000)
 TYPE_LEVELS = ("none", "1", "2", "latest")
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -92,9 +94,17 @@ def parse_size(fields: Fields) -> str:
     return _choice(fields, "size", SIZES, DEFAULT_SIZE, InvalidSizeError)
 
 
-def is_preview(fields: Fields) -> bool:
-    """Return whether the size is one that costs less."""
-    return parse_size(fields) in PREVIEW_SIZES
+def is_preview(fields: Fields, photo: bytes | None) -> bool:
+    """Return whether the size is one that costs less.
+
+    As for remove.bg, `auto` is a preview if the photo has no more pixels than one. The size is read
+    from the header of a file in the request.
+    """
+    size = parse_size(fields)
+    if size != AUTO_SIZE or photo is None:
+        return size in PREVIEW_SIZES
+    sides = read_header_size(photo)
+    return sides is not None and sides[0] * sides[1] <= PREVIEW_PIXELS
 
 
 def parse_type_level(fields: Fields) -> str:

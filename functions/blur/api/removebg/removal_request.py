@@ -53,11 +53,12 @@ def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
     body = bounded_body(request, limits.max_body_bytes)
     fields = read_fields(request.headers.get("content-type", ""), body)
     accept = request.headers.get("accept", "")
+    image = image_source(fields, limits.fetch)
     form = RemovalForm(
         options=parse_options(fields),
-        image=image_source(fields, limits.fetch),
+        image=image,
         background=background_source(fields, limits.fetch),
-        is_preview=is_preview(fields),
+        is_preview=is_preview(fields, image.data),
         has_type=parse_type_level(fields) != "none",
         max_bytes=limits.max_image_bytes,
         accepts=partial(accepts_explicitly, accept),

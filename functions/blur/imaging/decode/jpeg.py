@@ -168,6 +168,17 @@ class JpegSource(Source):
         return not any(missing.values())
 
 
+def read_frame_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height in the header of the frame (ITU-T T.81, B.2.2), if there is one."""
+    for segment in _segments(data):
+        if segment.kind in _FRAMES and len(data) >= segment.body + 5:
+            height, width = (
+                int.from_bytes(data[at : at + 2]) for at in (segment.body + 1, segment.body + 3)
+            )
+            return width, height
+    return None
+
+
 def _segments(data: bytes) -> Iterator[_Segment]:
     """Yield the segments up to and including the header of the first scan."""
     start = 2

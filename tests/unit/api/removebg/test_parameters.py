@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PIL import Image
+from tests.unit.imaging.pictures import saved
 
 from blur.api.removebg.body import Fields
 from blur.api.removebg.parameters import is_preview, parse_options, parse_type_level
@@ -53,7 +54,32 @@ def test_without_parameters_the_result_is_a_transparent_preview() -> None:
 def test_a_size_is_a_number_of_megapixels(size: str) -> None:
     by_name = {name.lower(): megapixels for name, megapixels in SIZES.items()}
     assert options(size=size).max_megapixels == by_name[size.lower()]
-    assert is_preview(Fields({"size": size}, {})) is (size in PREVIEW_SIZES)
+    assert is_preview(Fields({"size": size}, {}), None) is (size in PREVIEW_SIZES)
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "expected"),
+    [
+        ("auto", (500, 500), True),
+        ("auto", (500, 333), True),
+        ("auto", (501, 500), False),
+        ("full", (500, 333), False),
+        ("medium", (1, 1), False),
+        ("preview", (5000, 4), True),
+    ],
+)
+def test_auto_is_a_preview_for_a_photo_that_is_not_larger_than_one(
+    size: str,
+    shape: tuple[int, int],
+    expected: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    photo = saved(Image.new("RGB", shape), "PNG")
+    assert is_preview(Fields({"size": size}, {}), photo) is expected
+
+
+def test_auto_is_not_a_preview_if_the_size_of_the_photo_is_unknown() -> None:
+    for photo in (None, b"", b"text"):
+        assert not is_preview(Fields({"size": "auto"}, {}), photo)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""The size of a photo in the first bytes of its file."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from tests.unit.imaging.pictures import saved
+
+from blur.imaging.decode.header_size import MAX_HEADER_BYTES, read_header_size
+
+JPEG = saved(Image.new("RGB", (300, 200)), "JPEG")
+WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "JPEG": ("JPEG", {}),
+    "progressive JPEG": ("JPEG", {"progressive": True}),
+    "JPEG with EXIF": ("JPEG", {"exif": b"Exif\0\0" + bytes(60_000)}),
+    "PNG": ("PNG", {}),
+    "WebP": ("WEBP", {}),
+    "lossless WebP": ("WEBP", {"lossless": True}),
+    "extended WebP": ("WEBP", {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("size", [(1, 1), (500, 333), (333, 500), (4000, 3), (1, 16383)])
+def test_the_size_is_that_of_the_decoded_photo(name: str, size: tuple[int, int]) -> None:
+    kind, options = WRITERS[name]
+    assert read_header_size(saved(Image.new("RGB", size, (9, 9, 9)), kind, **options)) == size
+
+
+def test_other_formats_are_not_read() -> None:
+    for kind in ("GIF", "BMP", "TIFF"):
+        assert read_header_size(saved(Image.new("RGB", (30, 20)), kind)) is None
+    assert read_header_size(b"text") is None
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_part_of_a_file_has_its_size_or_none(name: str) -> None:
+    kind, options = WRITERS[name]
+    data = saved(Image.new("RGB", (500, 333)), kind, **options)
+    sizes = {read_header_size(data[:length]) for length in range(min(700, len(data)))}
+    assert (500, 333) in sizes | {read_header_size(data)}
+    assert sizes <= {None, (500, 333)}
+
+
+@given(st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF____WEBPVP8 "]), st.binary())
+def test_damaged_headers_are_never_an_error(signature: bytes, rest: bytes) -> None:
+    size = read_header_size(signature + rest)
+    assert size is None or min(size) > 0
+
+
+def test_a_side_of_zero_is_rejected() -> None:
+    png = saved(Image.new("RGB", (30, 20)), "PNG")
+    assert read_header_size(png[:16] + bytes(4) + png[20:]) is None
+
+
+@pytest.mark.parametrize(
+    "filling", [b"\xff", b"\xff\xe1\x00\x02"], ids=["fill bytes", "empty segments"]
+)
+def test_only_the_beginning_of_a_file_is_read(filling: bytes) -> None:
+    data = JPEG[:2] + filling * (22_000_000 // len(filling)) + JPEG[2:]
+    begun = time.process_time()
+    assert read_header_size(data) is None
+    assert time.process_time() - begun < 1
+    inside = JPEG[:2] + filling * 1000 + JPEG[2:]
+    assert len(inside) < MAX_HEADER_BYTES
+    assert read_header_size(inside) == (300, 200)
