@@ -10,7 +10,7 @@ from blur.accounts.usage import UsageDiffersError, bill_lines
 from blur.credits import Credits, format_credits
 
 if TYPE_CHECKING:
-    from blur.accounts.model import Account, Instant, LedgerEntry
+    from blur.accounts.model import Account, AccountUsage, Instant, LedgerEntry
     from blur.accounts.ports import AccountStore
 
 
@@ -44,25 +44,26 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
 
 
 def audit_all(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Audit:
-    """Check all accounts and their ledgers, and the bills of their keys in these months."""
-    ids = [account.account_id for account in store.list_accounts(now_us=now_us)]
-    found = [
-        difference
-        for account_id in ids
-        for difference in audit_account(store, account_id, now_us=now_us).differences
-    ]
-    found += (
-        difference for month in months for difference in _differing_bills(store, month, now_us)
-    )
+    """Check all accounts and their ledgers, and the bills of their keys in these months.
+
+    The list of accounts is that of the bills, so `months` has at least one.
+    """
+    found: list[Difference] = []
+    ids: set[str] = set()
+    for month in months:
+        for account in store.list_usage(month, now_us=now_us):
+            ids.add(account.account_id)
+            found += _differing_bill(account, month)
+    for account_id in sorted(ids):
+        found += audit_account(store, account_id, now_us=now_us).differences
     return Audit(len(ids), tuple(found))
 
 
-def _differing_bills(store: AccountStore, month: str, now_us: Instant) -> Iterator[Difference]:
-    for account in store.list_usage(month, now_us=now_us):
-        try:
-            list(bill_lines(account))
-        except UsageDiffersError as error:
-            yield Difference(account.account_id, f"{month}: {error}")
+def _differing_bill(account: AccountUsage, month: str) -> Iterator[Difference]:
+    try:
+        list(bill_lines(account))
+    except UsageDiffersError as error:
+        yield Difference(account.account_id, f"{month}: {error}")
 
 
 def differences(account: Account, entries: Iterable[LedgerEntry]) -> Iterator[str]:
