@@ -20,7 +20,7 @@ import numpy as np
 import report
 from ground_scenes import GROUNDS, Rendered, Subject, World, layered_blur, render
 from ours import NO_LIMIT, opened
-from paired import cpu_seconds, milliseconds, paired, ratio
+from paired import cpu_seconds, milliseconds, paired, ratio, seconds
 from scipy.ndimage import distance_transform_edt
 from skimage import data
 from subjects import photo
@@ -33,6 +33,8 @@ from blur.imaging.decode.decoder import decode
 from blur.imaging.depth.ground import circle_of_confusion, find_ground
 from blur.imaging.matting.matte import find_matte
 from blur.imaging.modes import DEPTHS, blur_background
+from blur.imaging.strips import set_thread_count
+from blur.settings import usable_cpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -200,17 +202,19 @@ def cost() -> str:
     rows: list[tuple[str, ...]] = []
     for kernel in KERNELS:
         for radius_px in (10, 50):
-            times = paired(
-                ROUNDS,
-                cpu_seconds,
-                flat=partial(blur_background, scene, radius_px, kernel),
-                ground=partial(_with_ground, scene, radius_px, kernel),
-            )
-            part = f"{ratio(times['ground'], times['flat']):.2f} x"
-            both = map(milliseconds, times.values())
-            rows.append((f"{kernel} {radius_px}, CPU ms", *both, part, f"at most {COST} x"))
-    flat, ground = (_peak_mib(depth) for depth in DEPTHS)
-    peaks = (f"{flat:.0f}", f"{ground:.0f}", f"{ground - flat:+.0f}")
+            flat = partial(blur_background, scene, radius_px, kernel)
+            ground = partial(_with_ground, scene, radius_px, kernel)
+            for cores in sorted({1, usable_cpus()}):
+                set_thread_count(cores)
+                # On one core, CPU time does not depend on other programs. On several, it contains
+                # the waiting of OpenCV's threads.
+                measure = cpu_seconds if cores == 1 else seconds
+                times = paired(ROUNDS, measure, flat=flat, ground=ground)
+                part = f"{ratio(times['ground'], times['flat']):.2f} x"
+                name = f"{kernel} {radius_px}, {cores} core{'s' * (cores > 1)}, ms"
+                rows.append((name, *map(milliseconds, times.values()), part, f"at most {COST} x"))
+    flat_mib, ground_mib = (_peak_mib(depth) for depth in DEPTHS)
+    peaks = (f"{flat_mib:.0f}", f"{ground_mib:.0f}", f"{ground_mib - flat_mib:+.0f}")
     rows.append(("peak memory, MiB", *peaks, f"at most +{MEMORY_MIB}"))
     return report.table(("4000 x 3000", "flat", "ground", "", "target"), rows)
 
