@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BY = "tests/attack/test_attackers.py"
-WINDOW_S = size(2.0, full=8.0)
+WINDOW_S = size(1.0, full=8.0)
 SETTLE_S = size(0.5, full=2.0)
 """The time between the start of the last attacking client and the measurement."""
 ROUNDS = 5
