@@ -143,8 +143,8 @@ bench-preview: $(TEST_READY) model ## Compare the time of a preview with that of
 	@$(BENCH)/preview.py
 	@$(RESULTS)
 
-bench-server: $(TEST_READY) $(PEERS_READY) model ## Compare the server with rembg's own: `rembg s`
-	@$(BENCH)/against_rembg.py
+bench-server: $(TEST_READY) $(PEERS_READY) model ## Compare the server with rembg's, `rembg s`: DATA=folder
+	@$(BENCH)/against_rembg.py "$(DATA)/photos"
 	@$(RESULTS)
 
 load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the embedded server

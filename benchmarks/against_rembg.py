@@ -1,6 +1,8 @@
 """This server compared with rembg's own, `rembg s`: time, bytes, photos a second and memory.
 
-    make bench-server
+    make bench-server DATA=folder
+
+The bytes of cutouts are also compared on the photos of a folder.
 
 Both serve on loopback, warm, on all cores of this machine, and answer with PNG. rembg has no blur,
 so the client blurs with Pillow and composites with the mask that rembg returns. In a round, each
@@ -11,9 +13,11 @@ from __future__ import annotations
 
 import io
 import statistics
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -93,6 +97,24 @@ def _row(
     )
 
 
+def bytes_of_photos(peer: RembgServer, server: Served, files: list[Path]) -> str:
+    """Compare the bytes of the cutouts of photos."""
+    rows, ratios = [], []
+    for path in files:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
+            size = f"{image.width} x {image.height}"
+        theirs, here = peer.remove(data), ours(server, data, mode="cutout", radius="0")
+        ratios.append(len(here) / len(theirs))
+        megabytes = (f"{len(each) / 1e6:.2f}" for each in (theirs, here))
+        rows.append((path.name, size, *megabytes, f"{ratios[-1]:.2f} x", ""))
+    mean = statistics.geometric_mean(ratios)
+    rows.append((f"mean of {len(files)}", "", "", "", f"{mean:.2f} x", f"{MAX_BYTES} x"))
+    return report.table(
+        ("cutout, PNG", "pixels", "rembg, MB", "here, MB", "bytes", "at most"), rows
+    )
+
+
 def photos_a_second(work: Callable[[], bytes]) -> float:
     """Send the photos from several clients at the same time."""
     started = time.perf_counter()
@@ -126,12 +148,16 @@ def under_load(peer: RembgServer, server: Served) -> str:
 
 def main() -> None:
     """Measure, and write the baseline."""
+    files = sorted(Path(sys.argv[1]).glob("*.*g")) if sys.argv[1:] else []
+    if not files:
+        sys.exit("The photos are missing: make bench-server DATA=folder, with a folder `photos`.")
     workers = str(usable_cpus())
     with rembg_server() as peer, served("--workers", "1") as server:
         times = compare(peer, server)
+        sizes = bytes_of_photos(peer, server, files)
     with rembg_server() as peer, served("--workers", workers, "--queue", str(PHOTOS)) as server:
         load = under_load(peer, server)
-    report.publish("Server against rembg's", f"{times}\n\n{load}")
+    report.publish("Server against rembg's", f"{times}\n\n{sizes}\n\n{load}")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Deflater(NamedTuple):
         return compressor.compress(data) + compressor.flush(zlib_ng.Z_FULL_FLUSH)
 
 
-DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(5)))
+DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(4)))
 """Each with the largest number of pixels it is used for. Each takes about 1.5 times as long as the
 next one, and saves 1 or 2 %."""
 SMALLEST_DEFLATER = Deflater(8)
