@@ -54,6 +54,12 @@ NOT_TYPED = {
         "needs an AWS account"
     ),
     "aws dynamodb delete-table --table-name TABLE": "needs an AWS account",
+    (
+        "aws dynamodb update-item --table-name TABLE"
+        ' --update-expression "SET balance = balance + :missing"'
+        """ --key '{"pk": {"S": "ACCT#ACCOUNT"}, "sk": {"S": "ACCOUNT"}}'"""
+        """ --expression-attribute-values '{":missing": {"N": "0.25"}}'"""
+    ): "needs an AWS account",
 }
 """Commands that cannot run here, and why; tests/unit/test_documents.py checks their names."""
 
