@@ -201,7 +201,7 @@ class _Fetch:
         is_image = False
         while True:
             if len(received) > max_bytes or (declared.isdecimal() and int(declared) > max_bytes):
-                message = f"The file at the URL has more than {max_bytes:,} bytes."
+                message = f"The file at the URL has more than {max_bytes} bytes."
                 raise DownloadTooLargeError(message)
             chunk = response.read(CHUNK_BYTES, decode_content=False)
             received += chunk
