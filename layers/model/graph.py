@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, NDArray[Any]]
 
 
+UNCHANGED = (np.int64, np.float16)
+
+
 def maker(graph: onnx.GraphProto, name: str) -> onnx.NodeProto:
     """Return the node that makes the tensor of this name."""
     found: onnx.NodeProto = next(node for node in graph.node if name in node.output)
@@ -56,9 +59,9 @@ def splice(
 
 
 def add(graph: onnx.GraphProto, arrays: Arrays) -> None:
-    """Add constants to the graph: 64-bit integers unchanged, all others as float32."""
+    """Add constants to the graph: 64-bit integers and half floats unchanged, others as float32."""
     for name, array in arrays.items():
-        dtype = np.int64 if array.dtype == np.int64 else np.float32
+        dtype = array.dtype if array.dtype in UNCHANGED else np.float32
         values = np.ascontiguousarray(array, dtype)
         graph.initializer.append(numpy_helper.from_array(values, name))
 
