@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from blur.credits import QUARTERS
+from blur.credits import credits_number
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Metrics
@@ -33,7 +33,7 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
         if record.is_cold:
             add(COLD_STARTS, MetricUnit.Count, 1)
         if record.credits:
-            add("Credits", MetricUnit.Count, record.credits / QUARTERS)
+            add("Credits", MetricUnit.Count, credits_number(record.credits))
         if record.photo_pixels:
             add("Megapixels", MetricUnit.Count, round(record.megapixels, 3))
             add("BytesIn", MetricUnit.Bytes, record.bytes_in)

@@ -25,7 +25,7 @@ def test_windows_of_a_half_map_equal_those_of_the_upsampled_map() -> None:
         for name, shape in zip(("half", "full"), shapes, strict=True)
     ]
     graph = helper.make_graph([node], "upsampling", ends[:1], ends[1:])
-    add(graph, {"roi": np.zeros(0), "scales": np.array([1, 1, 2, 2])})
+    add(graph, {"roi": np.zeros(0), "scales": np.array([1.0, 1, 2, 2])})
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (full,) = session.run(None, {"half": half[np.newaxis]})

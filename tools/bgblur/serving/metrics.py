@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from blur.credits import QUARTERS
+from blur.credits import ZERO, credits_number
 
 if TYPE_CHECKING:
     from blur.api.response_record import ResponseRecord
@@ -86,7 +86,7 @@ class ServerMetrics:
         self._response_seconds.labels(record.path).observe(seconds)
         for step, step_ms in record.steps_ms.items():
             self._step_seconds.labels(step).observe(step_ms / 1000)
-        self._credits.inc((record.credits or 0) / QUARTERS)
+        self._credits.inc(credits_number(record.credits or ZERO))
         self._megapixels.inc(record.megapixels)
         self._bytes.labels("in").inc(record.bytes_in)
         self._bytes.labels("out").inc(record.bytes_out)
