@@ -56,27 +56,27 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 		kill -s PIPE $$PPID; }
 	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo --port $(PORT)
 
-# Test files are shared between two processes; the tests of one file run in the same process.
-WORKERS ?= 2
-PARALLEL = --numprocesses $(WORKERS) --dist loadscope
+# Test files are shared between some processes; the tests of one file run in the same process. Four
+# on two cores are faster, because many tests wait for servers. Trials and the browser need a core.
+PARALLEL = --dist loadscope --numprocesses
 
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
-	@$(BIN)/python -m pytest $(PARALLEL) tests/unit $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 4 tests/unit $(PYTEST)
 
 test: check model ## Check the code, then run the unit, contract and integration tests
-	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
 samples: $(TEST_READY) model ## Run the programs of the documents and clients of remove.bg; installs PHP on Debian
 	@{ $(PHP_WITH_CURL) && command -v curl >/dev/null; } || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends php-cli php-curl curl >/dev/null; } || { \
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
-	@$(BIN)/python -m pytest $(PARALLEL) tests/samples tests/clients $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 2 tests/samples tests/clients $(PYTEST)
 
 browser: $(TEST_READY) model ## Test the page in Chromium; installs it on Debian, as root
 	@{ command -v chromium && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends chromium pngcheck >/dev/null; }
-	@$(BIN)/python -m pytest $(PARALLEL) tests/browser $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 2 tests/browser $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
@@ -163,7 +163,7 @@ ifeq ($(TRIALS),full)
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 else
-	@$(BIN)/python -m pytest $(PARALLEL) $(TIMED:%=--ignore %) tests/attack tests/faults $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 2 $(TIMED:%=--ignore %) tests/attack tests/faults $(PYTEST)
 	@$(BIN)/python -m pytest $(TIMED) $(PYTEST)
 endif
 
