@@ -140,7 +140,7 @@ def variables(stack: None, dynamodb: DynamoDBLocal, s3: str) -> dict[str, str]:
 def url(
     variables: dict[str, str], store: AccountStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Run the API as `sam local start-api` does, with one warm container."""
+    """Run the API as `sam local start-api` does."""
     assert store
     with sam_local("start-api", variables, tmp_path_factory.mktemp("api")) as started:
         yield started
@@ -150,7 +150,7 @@ def url(
 def function_url(
     variables: dict[str, str], store: AccountStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Run Lambda's own API as `sam local start-lambda` does, with one warm container."""
+    """Run Lambda's own API as `sam local start-lambda` does."""
     assert store
     with sam_local("start-lambda", variables, tmp_path_factory.mktemp("function")) as started:
         yield f"{started}/2015-03-31/functions/BlurFunction/invocations"
@@ -158,10 +158,10 @@ def function_url(
 
 @contextlib.contextmanager
 def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[str]:
-    """Run a command of `sam local` with one warm container, and return its URL."""
+    """Run a command of `sam local`, with a warm container for each called function."""
     port = machine.free_port()
     command = [machine.SAM, "local", name, "--template", str(machine.BUILT)]
-    command += ["--port", str(port), "--warm-containers", "EAGER", "--skip-pull-image"]
+    command += ["--port", str(port), "--warm-containers", "LAZY", "--skip-pull-image"]
     command += ["--env-vars", machine.written(folder / "env.json", {"Parameters": variables})]
     with machine.started(name, command, until=partial(machine.listens, "127.0.0.1", port)):
         yield f"http://127.0.0.1:{port}"
