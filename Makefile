@@ -67,7 +67,7 @@ test: check model ## Check the code, then run the unit, contract and integration
 	@$(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
-samples: $(TEST_READY) model ## Run the programs of the documents and clients of remove.bg; installs PHP on Debian
+samples: $(TEST_READY) model ## Run the documents' sample programs and clients of remove.bg; installs PHP on Debian
 	@{ $(PHP_WITH_CURL) && command -v curl >/dev/null; } || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends php-cli php-curl curl >/dev/null; } || { \
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
@@ -167,7 +167,7 @@ else
 	@$(BIN)/python -m pytest $(TIMED) $(PYTEST)
 endif
 
-results: $(TEST_READY) ## Write the results of trials and benchmarks into the documents
+results: $(TEST_READY) ## Write the results of attack and fault trials, and of benchmarks, into the documents
 	@$(RESULTS)
 
 # Portions: accounts, sqlite, service, api, dynamo. One file of a portion: api:blur_request.py.
@@ -188,7 +188,7 @@ VALID = import sys; from cyclonedx.schema import SchemaVersion as V; \
 	from cyclonedx.validation.json import JsonStrictValidator as J; \
 	sys.exit(J(V.V1_6).validate_str(open(sys.argv[1], encoding="utf-8").read()))
 SBOM := build/sbom.cdx.json
-sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the image's bill of materials, build/sbom.cdx.json
+sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the container image's bill of materials, build/sbom.cdx.json
 	@$(BIN)/python tools/sbom.py --model $(MODEL) --into $(SBOM)
 	@$(AUDIT_VENV)/bin/python -c '$(VALID)' $(SBOM)
 

@@ -48,7 +48,7 @@ def lighten(content: bytes) -> bytes:
 
 
 def main(folder: Path) -> None:
-    """Write the complete light model into the folder if it contains u2netp."""
+    """If the folder contains u2netp, write the light model next to it, whole or not at all."""
     if not (folder / SOURCE).exists():
         return
     write_whole(lighten((folder / SOURCE).read_bytes()), folder / LIGHT)

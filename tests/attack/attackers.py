@@ -36,7 +36,7 @@ CHUNKS = 20_000
 CHUNK_BYTES_PER_S = 1_500_000
 PIPELINED = 2_000
 PIPELINE_S = 1.0
-"""How long after its first request a pipeline is taken to be stuck."""
+"""Seconds after its first request at which a pipeline is assumed to be stuck."""
 PIPELINE_PATH = "/sample.jpg"
 
 

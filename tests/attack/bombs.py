@@ -283,6 +283,6 @@ HEAVY: dict[str, Make] = {
 
 
 def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:
-    """Write the files one after the other."""
+    """Yield the name and the content of each file, made one at a time."""
     for name, make in bombs.items():
         yield name, make()

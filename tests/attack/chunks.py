@@ -32,7 +32,7 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(side: tuple[int, int], *chunks: bytes, depth: int = 8, colour: int = 2) -> bytes:
-    """Write a PNG of zeros; `colour` is its colour type and `depth` its bits a sample."""
+    """Return a PNG of zeros; `colour` is its colour type, `depth` its bits per sample."""
     width, height = side
     samples = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
     row = 1 + -(-width * samples * depth // 8)

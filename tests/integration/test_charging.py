@@ -1,4 +1,4 @@
-"""Credits and rate limit of a real server for calls that end unusually."""
+"""Charges and rate limits of a real server, for calls that do not end normally."""
 
 from __future__ import annotations
 

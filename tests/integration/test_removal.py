@@ -107,7 +107,7 @@ def test_a_preview_of_a_large_jpeg_is_the_full_result_made_smaller(
         assert side == pytest.approx(of_full * preview.size[0] / 3000, abs=4)
 
 
-def test_a_person_over_a_new_background_keeps_its_face_and_loses_the_old_background(
+def test_a_new_background_keeps_the_face_and_nothing_of_the_old_background(
     remove: Remove,
 ) -> None:
     astronaut = sample_photo("astronaut")

@@ -40,9 +40,9 @@ def slices(size: int, max_length: int) -> list[slice]:
 def for_each_strip(
     shape: tuple[int, ...], work: Callable[[slice], None], multiple: int = 1
 ) -> None:
-    """Call `work` with the rows of each strip, in parallel. An exception of `work` is raised.
+    """Call `work` with the rows of each strip, in parallel.
 
-    Strips start at multiples of `multiple`.
+    Strips start at multiples of `multiple`. If `work` raises an exception, so does this function.
     """
     with ThreadPoolExecutor(thread_count()) as pool:
         list(pool.map(work, row_strips(shape[0], shape[1], multiple)))

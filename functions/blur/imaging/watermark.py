@@ -30,8 +30,8 @@ TEXT = "TEST"
 DETAIL_PX = 250_000
 """The number of pixels whose detail a result keeps: 0.25 megapixels, as in most free previews."""
 TINT = 16.0
-"""The maximum change of a channel in levels. At least one of the three channels changes by half of
-this in each direction, so the tint is visible in white and in black."""
+"""The most that the tint changes a channel, in levels. At any hue, one channel rises and another
+falls by at least half of this, so the tint is visible on black and on white."""
 HUE_PERIOD = 128.0
 """The levels of brightness over which the hue completes a cycle."""
 MEAN_SIGMA = 1 / 24

@@ -94,8 +94,9 @@ def _plan(
 ) -> list[Task]:
     missing = [path for path in paths if path != STDIO and not Path(path).exists()]
     if missing:
-        message = f"{', '.join(missing)} does not exist."
-        raise click.UsageError(message)
+        one, *others = missing
+        several = f"These paths do not exist: {', '.join(missing)}."
+        raise click.UsageError(several if others else f"{one} does not exist.")
     if STDIO in paths or output == STDIO:
         return [_plan_stdio(paths, output, naming)]
     found = list(_search(paths, naming, recursive=recursive, leave_out=output))

@@ -105,6 +105,7 @@ def test_a_hyphen_is_standard_input_and_output() -> None:
     ("paths", "output", "message"),
     [
         (["missing.jpg", "one.jpg"], None, "missing.jpg does not exist"),
+        (["missing.jpg", "gone.jpg"], None, "These paths do not exist: missing.jpg, gone.jpg"),
         (["album/.git", "album/sub/deep/none"], None, "does not exist"),
         (["-", "one.jpg"], None, "one photo"),
         (["album"], "-", "one photo"),

@@ -56,7 +56,7 @@ def test_an_ordinary_jpeg_has_few_scans(options: dict[str, bool]) -> None:
         check_jpeg(saved(Image.fromarray(astronaut()), "JPEG", **options))
 
 
-def test_a_jpeg_can_have_the_maximum_of_scans_and_no_more() -> None:
+def test_a_jpeg_can_have_the_maximum_number_of_scans_but_no_more() -> None:
     check_jpeg(START + SCAN * MAX_SCANS + END)
     with pytest.raises(InvalidImageError, match="scans"):
         check_jpeg(START + SCAN * (MAX_SCANS + 1) + END)
