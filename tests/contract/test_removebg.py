@@ -115,6 +115,25 @@ def test_auto_costs_as_much_as_a_preview_for_a_photo_that_is_not_larger(call: Ca
         assert as_json.headers["x-credits-charged"] == price
 
 
+def test_auto_at_the_price_of_a_preview_is_not_larger_than_one(call: Call) -> None:
+    photo = io.BytesIO()
+    Image.open(io.BytesIO(PHOTO)).resize((500, 500)).save(photo, "JPEG")
+    margins = {"crop": "true", "crop_margin": "400px"}
+    enlarged = call(make.removal(image=photo.getvalue(), size="auto", **margins))
+    # This header claims 8 x 8 pixels; the frame after it is the photo's.
+    small = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(small, "JPEG")
+    header = small.getvalue()[: small.getvalue().index(b"\xff\xda")]
+    Image.open(io.BytesIO(PHOTO)).resize((1600, 1600)).save(photo := io.BytesIO(), "JPEG")
+    lying = call(make.removal(image=header + photo.getvalue()[2:], size="auto"))
+    for response in (enlarged, lying):
+        charged = float(response.headers.get("x-credits-charged", 0))
+        if response.status == 200:
+            width, height = image_of(response).size
+            assert charged == (0.25 if width * height <= 250_000 else 1)
+    assert enlarged.status == 200
+
+
 def test_every_size_above_a_preview_costs_one_credit(call: Call) -> None:
     for size in ("medium", "50MP"):
         assert call(make.removal(size=size)).headers["x-credits-charged"] == "1"

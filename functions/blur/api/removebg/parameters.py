@@ -65,9 +65,10 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
 """By the number of values, the value for top, right, bottom and left, as in CSS."""
 
 
-def parse_options(fields: Fields) -> RemovalOptions:
+def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     """Return the options without images.
 
+    A result at the price of a preview is not larger than one, even if the header of `photo` lies.
     `type` and `semitransparency` do not change the result. `type` can be any text, and
     `semitransparency` must be a boolean.
 
@@ -77,7 +78,7 @@ def parse_options(fields: Fields) -> RemovalOptions:
     """
     _check_without_effect(fields)
     return RemovalOptions(
-        max_megapixels=SIZES[parse_size(fields)],
+        max_megapixels=SIZES[DEFAULT_SIZE if is_preview(fields, photo) else parse_size(fields)],
         roi=parse_roi(roi) if (roi := fields.text("roi")) else None,
         crop=_boolean(fields, "crop", InvalidCropError, default=False),
         crop_margin=_crop_margin(fields.text("crop_margin")),

@@ -55,7 +55,7 @@ def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
     accept = request.headers.get("accept", "")
     image = image_source(fields, limits.fetch)
     form = RemovalForm(
-        options=parse_options(fields),
+        options=parse_options(fields, image.data),
         image=image,
         background=background_source(fields, limits.fetch),
         is_preview=is_preview(fields, image.data),
