@@ -58,7 +58,8 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 
 # Test files are shared between some processes; the tests of one file run in the same process. Four
 # on two cores are faster, because many tests wait for servers. Trials and the browser need a core.
-PARALLEL = --dist loadscope --numprocesses
+# In the order of their names, the longest files, the integration tests, do not come last.
+PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
 
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 	@$(BIN)/python -m pytest $(PARALLEL) 4 tests/unit $(PYTEST)

@@ -6,7 +6,6 @@ the service. The log line has the account and everything else (docs/operations.m
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -42,8 +41,10 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
             add(step_metric(name), MetricUnit.Milliseconds, round(duration_ms, 1))
         # Metrics are printed. If standard output is a file on a full disk, the response, which
         # can be charged already, is still sent. The logger handles this error itself.
-        with suppress(OSError):
+        try:
             metrics.flush_metrics()
+        except OSError:
+            metrics.clear_metrics()  # otherwise the next response prints them
 
     return observe
 

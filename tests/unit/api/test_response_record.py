@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import io
 import json
 from dataclasses import replace
 from typing import Any
@@ -160,6 +162,22 @@ def test_a_photo_has_metrics_of_its_size_credits_and_steps(
         "StepDecode": [12.3],
         "StepMatte": [300.0],
     }
+
+
+class FullDisk(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_metrics_that_could_not_be_printed_are_dropped(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", FullDisk())
+        for _ in range(150):  # more than the 100 values of a metric that are kept
+            observe(PHOTO)
+    assert printed(PHOTO, capsys)["Answers"] == [1.0]
 
 
 def test_metrics_have_the_service_as_their_only_dimension(
