@@ -1,8 +1,6 @@
 """Filter and compress the rows of a PNG so that the file is small.
 
-The usual encoders give each row the filter with the smallest sum of absolute differences. This rule
-ignores that equal differences of red, green and blue compress well. Here, some rows of each group
-are compressed with every filter, and the group gets the filter with the smallest result.
+Each group of rows has the filter that `png_filters.choose_filter` selects.
 """
 
 from __future__ import annotations
@@ -10,24 +8,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from isal import isal_zlib
 from zlib_ng import zlib_ng
 
-from blur.imaging.encode.png_filters import FILTERS, find_neighbours, paeth
+from blur.imaging.encode.png_filters import (
+    FILTERS,
+    choose_filter,
+    find_neighbours,
+    middle_rows,
+    paeth,
+)
 from blur.imaging.strips import slices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from blur.imaging.arrays import ImageU8
-    from blur.imaging.encode.png_filters import Neighbours
 
 GROUP_ROWS = 32
 """Rows with the same filter."""
-SAMPLE_ROWS = 8
-"""Rows of a group that are compressed to choose its filter: the height of a block of JPEG."""
-SAMPLE_LEVEL = 2
-"""ISA-L's level for these samples. The choice is like that with zlib-ng, in a third of the time."""
 STRIP_BYTES = 1 << 20
 """The time of strips varies much, so small ones divide the work better between threads."""
 MEMORY_LEVEL = 9
@@ -64,7 +62,7 @@ MAX_GRAIN_PIXELS = 1 << 22
 GRAIN_SAVES = 0.02
 """An image has grain if `GRAIN_DEFLATER` saves more than this share of a sample of its rows."""
 BANDS = 8
-"""Number of bands in that sample, each of `SAMPLE_ROWS` rows."""
+"""Number of bands in that sample, each of `png_filters.SAMPLE_ROWS` rows."""
 
 
 class CompactStrips:
@@ -83,20 +81,10 @@ class CompactStrips:
         for part in slices(len(filtered), GROUP_ROWS):
             group = slice(rows.start + part.start, rows.start + part.stop)
             neighbours = find_neighbours(self._image, group)
-            best = _choose_filter(neighbours)
+            best = choose_filter(neighbours)
             filtered[part, 0] = best
             filtered[part, 1:] = FILTERS[best](neighbours)
         return filtered, self.deflater.deflate(filtered)
-
-
-def _choose_filter(neighbours: Neighbours) -> int:
-    """Return the type of the filter that makes the rows in the middle smallest."""
-    sample = neighbours.rows(_middle(slice(0, len(neighbours.here))))
-
-    def compressed_size(type_: int) -> int:
-        return len(isal_zlib.compress(FILTERS[type_](sample), SAMPLE_LEVEL))
-
-    return min(FILTERS, key=compressed_size)
 
 
 def _choose_deflater(image: ImageU8, *, smallest: bool) -> Deflater:
@@ -106,14 +94,7 @@ def _choose_deflater(image: ImageU8, *, smallest: bool) -> Deflater:
     usual = SMALLEST_DEFLATER if smallest else usual
     if pixels > MAX_GRAIN_PIXELS and not smallest:
         return usual
-    bands = [_middle(part) for part in slices(height, -(-height // BANDS))]
+    bands = [middle_rows(part) for part in slices(height, -(-height // BANDS))]
     sample = np.concatenate([paeth(find_neighbours(image, band)) for band in bands])
     limit = (1 - GRAIN_SAVES) * len(usual.deflate(sample))
     return GRAIN_DEFLATER if len(GRAIN_DEFLATER.deflate(sample)) < limit else usual
-
-
-def _middle(rows: slice) -> slice:
-    """Return the `SAMPLE_ROWS` rows in the middle of some rows, or all of fewer."""
-    count = min(rows.stop - rows.start, SAMPLE_ROWS)
-    start = rows.start + (rows.stop - rows.start - count) // 2
-    return slice(start, start + count)

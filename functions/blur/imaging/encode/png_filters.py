@@ -1,6 +1,10 @@
 """The filters of PNG, which turn the bytes of a row into differences from their neighbours (9.2).
 
 W3C PNG, third edition, https://www.w3.org/TR/png-3/. Each filter runs on many rows at a time.
+
+The usual encoders give each row the filter with the smallest sum of absolute differences. This rule
+ignores that equal differences of red, green and blue compress well. `choose_filter` compresses some
+rows of each group with every filter, and selects the filter with the smallest result.
 """
 
 from __future__ import annotations
@@ -8,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import cv2
+from isal import isal_zlib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +26,10 @@ if TYPE_CHECKING:
 
 SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4
 """The types of the filters (9.2)."""
+SAMPLE_ROWS = 8
+"""Rows of a group that are compressed to choose its filter: the height of a block of JPEG."""
+SAMPLE_LEVEL = 2
+"""ISA-L's level for these samples. The choice is like that with zlib-ng, in a third of the time."""
 BEYOND = (0, 0, 0, 0)
 """The value of pixels outside of the image (PNG, 9.2)."""
 
@@ -95,3 +104,20 @@ FILTERS: dict[int, Callable[[Neighbours], Bytes]] = {
     PAETH: paeth,
 }
 """By the type of the filter."""
+
+
+def choose_filter(neighbours: Neighbours) -> int:
+    """Return the type of the filter that makes the rows in the middle smallest."""
+    sample = neighbours.rows(middle_rows(slice(0, len(neighbours.here))))
+
+    def compressed_size(type_: int) -> int:
+        return len(isal_zlib.compress(FILTERS[type_](sample), SAMPLE_LEVEL))
+
+    return min(FILTERS, key=compressed_size)
+
+
+def middle_rows(rows: slice) -> slice:
+    """Return the `SAMPLE_ROWS` rows in the middle of some rows, or all of fewer."""
+    count = min(rows.stop - rows.start, SAMPLE_ROWS)
+    start = rows.start + (rows.stop - rows.start - count) // 2
+    return slice(start, start + count)
