@@ -6,16 +6,15 @@ The limit on pixels is checked with the header, before decoding.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.decode.formats import detect_format
 from blur.imaging.decode.limits import check_pixel_count, too_large
+from blur.imaging.decode.orientation import turn_upright, upright_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,19 +23,6 @@ if TYPE_CHECKING:
 
     from blur.imaging.arrays import AlphaU8, RgbU8
     from blur.imaging.decode.boxes import Rectangle
-
-UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
-    2: partial(cv2.flip, flipCode=1),
-    3: partial(cv2.rotate, rotateCode=cv2.ROTATE_180),
-    4: partial(cv2.flip, flipCode=0),
-    5: cv2.transpose,
-    6: partial(cv2.rotate, rotateCode=cv2.ROTATE_90_CLOCKWISE),
-    7: lambda stored: cv2.flip(cv2.transpose(stored), -1),
-    8: partial(cv2.rotate, rotateCode=cv2.ROTATE_90_COUNTERCLOCKWISE),
-}
-"""The operation that turns each EXIF orientation upright (Exif 2.32, 4.6.4 A)."""
-SIDEWAYS = range(5, 9)
-"""The orientations that exchange width and height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +59,12 @@ def decode(
         check_pixel_count(source.size, max_pixels)
         source.reduce(reduction(source.size))
         pixels, alpha, profile = source.read()
-        turn_upright = UPRIGHT.get(source.orientation, np.asarray)
-        pixels = turn_upright(_crop(pixels, source.crop))
-        alpha = None if alpha is None else turn_upright(_crop(alpha, source.crop))
+        pixels = turn_upright(_crop(pixels, source.crop), source.orientation)
+        if alpha is not None:
+            alpha = turn_upright(_crop(alpha, source.crop), source.orientation)
         shape = pixels.shape[0], pixels.shape[1]
         if source.reduction > 1:
-            width, height = source.size
-            shape = (width, height) if source.orientation in SIDEWAYS else (height, width)
+            shape = upright_shape(source.size, source.orientation)
         return Photo(pixels, alpha, profile, source.reduction, shape)
     except (ImageTooLargeError, InvalidImageError, MemoryError):
         raise

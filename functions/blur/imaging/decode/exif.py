@@ -1,4 +1,4 @@
-"""Read two values of EXIF data: the orientation, and DCF's mark for Adobe RGB (Exif 3.0).
+"""Read EXIF data: integers of the first directory, and DCF's mark for Adobe RGB (Exif 3.0).
 
 Each value is read from the entries of its directory alone, so a broken or truncated value elsewhere
 does no harm.
@@ -13,20 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PREFIX = b"Exif\0\0"
-_ORIENTATION, _EXIF, _INTEROPERABILITY, _INDEX = 274, 34665, 40965, 1
+_EXIF, _INTEROPERABILITY, _INDEX = 34665, 40965, 1
 _BYTE, _ASCII, _SHORT, _LONG = 1, 2, 3, 4
 _INTEGERS = {_BYTE: "B", _SHORT: "H", _LONG: "L"}
 _ENTRY_BYTES = 12
-_ORIENTATIONS = range(1, 9)
 ADOBE_RGB_INDEX = b"R03\0"
 """The interoperability index of a DCF optional file (DCF 2.0, 5.6)."""
 
 
-def read_orientation(exif: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8; 1, upright, if it is missing or broken."""
+def read_number(exif: bytes, tag: int) -> int:
+    """Return an integer of the first directory; 0 if it is missing or broken."""
     exif = exif.removeprefix(_PREFIX)
-    value = _number(exif, _first(exif), _ORIENTATION)
-    return value if value in _ORIENTATIONS else 1
+    return _number(exif, _first(exif), tag)
 
 
 def is_adobe_rgb(exif: bytes) -> bool:

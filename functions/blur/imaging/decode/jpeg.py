@@ -10,8 +10,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from blur.errors import InvalidImageError
 from blur.imaging.decode.colour_space import ADOBE_RGB_SPACE, to_8bit
-from blur.imaging.decode.exif import is_adobe_rgb, read_orientation
+from blur.imaging.decode.exif import is_adobe_rgb
 from blur.imaging.decode.limits import check_jpeg
+from blur.imaging.decode.orientation import read_orientation
 from blur.imaging.decode.rgb import read_rgb_profile
 from blur.imaging.decode.source import Source
 from blur.imaging.decode.unsupported import unsupported_error

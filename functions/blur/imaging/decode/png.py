@@ -19,9 +19,9 @@ from PIL.PngImagePlugin import PngImageFile
 
 from blur.errors import InvalidImageError
 from blur.imaging.decode.colour_space import ColourSpace, from_cicp, from_gamma
-from blur.imaging.decode.exif import read_orientation
 from blur.imaging.decode.icc import Primaries
 from blur.imaging.decode.limits import check_png
+from blur.imaging.decode.orientation import read_orientation
 from blur.imaging.decode.source import Source, bgr_to_rgb
 from blur.imaging.decode.unsupported import unsupported_error
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from blur.imaging.decode.colour_space import to_8bit
-from blur.imaging.decode.exif import read_orientation
+from blur.imaging.decode.orientation import read_orientation
 from blur.imaging.decode.rgb import is_profile_usable, to_rgb
 
 if TYPE_CHECKING:
