@@ -29,7 +29,6 @@ from blur.api.site import Site
 from blur.api.tracing import Handler, record_trace, traced
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
-from blur.forms import Prices
 from blur.image_requests import Engine
 from blur.imaging.decode.formats import is_supported
 from blur.imaging.matting.models import get_model_spec
@@ -42,6 +41,7 @@ from blur.imaging.matting.session import (
     open_people_model,
 )
 from blur.imaging.strips import set_thread_count
+from blur.prices import Prices
 from blur.service import ImageService
 from blur.storage.large_results import Results
 from blur.storage.location import open_storage

@@ -1,4 +1,4 @@
-"""The parsed forms of paid requests: their price is known before their image is loaded."""
+"""The parsed forms of paid requests, before their images are loaded."""
 
 from __future__ import annotations
 
@@ -18,39 +18,7 @@ if TYPE_CHECKING:
     from blur.imaging.pipeline import BlurredPhoto
     from blur.imaging.removal.options import RemovalOptions
     from blur.imaging.removal.remove import RemovedBackground
-
-
-class PriceRange(NamedTuple):
-    """The lowest and the highest price of a route."""
-
-    lowest: Credits
-    highest: Credits
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether every call costs the same, so that the price is known without the form."""
-        return self.lowest == self.highest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """The prices of calls of live keys."""
-
-    image: Credits
-    preview: Credits
-    """A preview of a removed background; see `RemovalForm.is_preview`."""
-    person: Credits
-    """A photo with `subject=person`."""
-
-    @property
-    def blur(self) -> PriceRange:
-        """The prices of `POST /v2/rembg/blur/`."""
-        return PriceRange(min(self.image, self.person), max(self.image, self.person))
-
-    @property
-    def removal(self) -> PriceRange:
-        """The prices of `POST /v1.0/removebg`."""
-        return PriceRange(min(self.image, self.preview), max(self.image, self.preview))
+    from blur.prices import Prices
 
 
 class PaidForm(Protocol[Output]):
@@ -83,7 +51,7 @@ class BlurForm:
 
     def price(self, prices: Prices) -> Credits:
         """See `PaidForm.price`."""
-        return prices.person if self.options.subject == "person" else prices.image
+        return prices.blur_price(self.options)
 
     def derived_key(self, remember_us: int) -> None:
         """Return None: only an `Idempotency-Key` recognises repeated calls of this route."""
@@ -138,7 +106,7 @@ class RemovalForm:
 
     def price(self, prices: Prices) -> Credits:
         """See `PaidForm.price`."""
-        return prices.preview if self.is_preview else prices.image
+        return prices.removal_price(is_preview=self.is_preview)
 
     def derived_key(self, remember_us: int) -> IdempotencyKey | None:
         """See `PaidForm.derived_key`."""

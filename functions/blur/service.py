@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from blur.accounts.model import AccountView
     from blur.accounts.ports import CallStore
     from blur.credits import Credits
-    from blur.forms import PaidForm, PriceRange, Prices
+    from blur.forms import PaidForm
     from blur.image_requests import Engine, ImageRequest
+    from blur.prices import PriceRange, Prices
     from blur.storage.large_results import Results
     from blur.storage.ports import Link
     from blur.timing import Deadline

@@ -18,10 +18,10 @@ from blur.api.removebg.removal_request import Limits
 from blur.api.router import Router
 from blur.app import routes
 from blur.credits import ONE, QUARTER
-from blur.forms import Prices
 from blur.image_requests import Engine
 from blur.imaging.matting.models import MODELS
 from blur.imaging.matting.session import open_model
+from blur.prices import Prices
 from blur.service import ImageService
 from blur.storage.large_results import Results
 

@@ -51,10 +51,17 @@ PORTIONS = {
     ),
     "service": Portion(
         "Mutants of the use case and its deadline",
-        ("blur/service.py", "blur/forms.py", "blur/image_requests.py", "blur/timing.py"),
+        (
+            "blur/service.py",
+            "blur/prices.py",
+            "blur/forms.py",
+            "blur/image_requests.py",
+            "blur/timing.py",
+        ),
         (
             "tests/unit/test_timing.py",
             "tests/unit/test_service.py",
+            "tests/unit/test_prices.py",
             "tests/unit/test_forms.py",
             "tests/integration/accounts/test_repeats.py",
             "tests/integration/accounts/test_concurrent_repeats.py",

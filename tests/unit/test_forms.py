@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from blur.accounts.idempotency import IdempotencyKey
 from blur.accounts.model import SECOND_US
 from blur.accounts.repeats import derived_key
-from blur.credits import ONE, QUARTER, ZERO, Credits
-from blur.forms import BlurForm, PriceRange, Prices, RemovalForm, Source
+from blur.credits import ONE, QUARTER, ZERO
+from blur.forms import BlurForm, RemovalForm, Source
 from blur.image_requests import BlurRequest, Engine, RemovalRequest
 from blur.imaging.options import BlurOptions
 from blur.imaging.removal.options import Margins, RemovalOptions
 from blur.imaging.roi import Length, Roi
+from blur.prices import Prices
+
+if TYPE_CHECKING:
+    import pytest
 
 PHOTO = b"photo"
 PX = Length(3, is_percent=False)
@@ -182,27 +184,6 @@ def test_a_derived_key_of_a_removal_counts_for_the_time_of_the_setting() -> None
     key = removal().derived_key(7 * SECOND_US)
     assert key is not None
     assert key.remember_us == 7 * SECOND_US
-
-
-@pytest.mark.parametrize(
-    ("prices", "blur", "removal_"),
-    [
-        (PRICES, PriceRange(ONE, ONE), PriceRange(QUARTER, ONE)),
-        (replace(PRICES, person=QUARTER), PriceRange(QUARTER, ONE), PriceRange(QUARTER, ONE)),
-        (replace(PRICES, person=ZERO), PriceRange(ZERO, ONE), PriceRange(QUARTER, ONE)),
-        (
-            Prices(image=ONE, preview=Credits(8), person=Credits(6)),
-            PriceRange(ONE, Credits(6)),
-            PriceRange(ONE, Credits(8)),
-        ),
-        (Prices(image=ONE, preview=ONE, person=ONE), PriceRange(ONE, ONE), PriceRange(ONE, ONE)),
-    ],
-)
-def test_the_prices_of_a_route_are_a_range(
-    prices: Prices, blur: PriceRange, removal_: PriceRange
-) -> None:
-    assert (prices.blur, prices.removal) == (blur, removal_)
-    assert prices.blur.is_fixed is (blur.lowest == blur.highest)
 
 
 def test_a_form_has_its_price_before_its_image_is_loaded() -> None:

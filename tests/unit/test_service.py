@@ -30,12 +30,13 @@ from blur.errors import (
     RateLimitError,
     UnavailableError,
 )
-from blur.forms import BlurForm, Prices
+from blur.forms import BlurForm
 from blur.image_requests import BlurRequest, Engine
 from blur.imaging.decomposition import SUBJECTS
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import BlurredPhoto, blur_photo
 from blur.parameter_errors import InvalidRadiusError
+from blur.prices import Prices
 from blur.service import STEPS, CallResult, ImageService
 from blur.skew import CLOCK_SKEW_S
 from blur.storage.large_results import Results

@@ -17,10 +17,10 @@ from blur.accounts.model import SECOND_US, Instant, KeyKind
 from blur.accounts.repeats import derived_key
 from blur.credits import ONE, QUARTER, Credits
 from blur.errors import NoSubjectError
-from blur.forms import PriceRange, Prices
 from blur.image_requests import Engine, OnStep
 from blur.imaging.encode.encoder import EncodedImage
 from blur.imaging.removal import remove
+from blur.prices import PriceRange, Prices
 from blur.service import CallResult, ImageService
 from blur.storage.large_results import Results
 

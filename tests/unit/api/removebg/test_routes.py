@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,11 +17,14 @@ from blur.api.removebg.routes import removebg_routes
 from blur.api.request import HttpRequest
 from blur.credits import ONE, QUARTER, ZERO, whole
 from blur.errors import InvalidApiKeyError
-from blur.forms import PaidForm, Prices
 from blur.imaging.encode.encoder import EncodedImage
 from blur.imaging.removal.remove import Foreground, RemovedBackground
 from blur.measurements import Measurements
+from blur.prices import Prices
 from blur.service import CallResult
+
+if TYPE_CHECKING:
+    from blur.forms import PaidForm
 
 NOW = Instant(1_800_000_000_000_000)
 KEY = keys.mint(KeyKind.LIVE, "a" * 12, lambda count: b"k" * count)

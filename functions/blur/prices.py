@@ -1,0 +1,51 @@
+"""The prices of calls: of blurs, removed backgrounds, previews and photos with `subject=person`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from blur.credits import Credits
+    from blur.imaging.options import BlurOptions
+
+
+class PriceRange(NamedTuple):
+    """The lowest and the highest price of a route."""
+
+    lowest: Credits
+    highest: Credits
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every call costs the same, so that the price is known without the form."""
+        return self.lowest == self.highest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """The prices of calls with live keys."""
+
+    image: Credits
+    preview: Credits
+    """A preview of a removed background; see `RemovalForm.is_preview`."""
+    person: Credits
+    """A photo with `subject=person`."""
+
+    @property
+    def blur(self) -> PriceRange:
+        """The prices of `POST /v2/rembg/blur/`."""
+        return PriceRange(min(self.image, self.person), max(self.image, self.person))
+
+    @property
+    def removal(self) -> PriceRange:
+        """The prices of `POST /v1.0/removebg`."""
+        return PriceRange(min(self.image, self.preview), max(self.image, self.preview))
+
+    def blur_price(self, options: BlurOptions) -> Credits:
+        """Return the price of a call of `POST /v2/rembg/blur/`."""
+        return self.person if options.subject == "person" else self.image
+
+    def removal_price(self, *, is_preview: bool) -> Credits:
+        """Return the price of a call of `POST /v1.0/removebg`."""
+        return self.preview if is_preview else self.image
