@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from blur.accounts.model import KeyKind
+from blur.credits import ZERO
+
 if TYPE_CHECKING:
     from blur.credits import Credits
     from blur.imaging.options import BlurOptions
@@ -49,3 +52,8 @@ class Prices:
     def removal_price(self, *, is_preview: bool) -> Credits:
         """Return the price of a call of `POST /v1.0/removebg`."""
         return self.preview if is_preview else self.image
+
+
+def charged_price(kind: KeyKind, price: Credits) -> Credits:
+    """Return the price that a key of this kind pays; calls with test keys are free."""
+    return price if kind is KeyKind.LIVE else ZERO

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Generic
 from blur.accounts import idempotency
 from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind, Weight
 from blur.accounts.repeats import identify_repeat
-from blur.credits import ZERO
 from blur.errors import ApiError, IdempotencyInProgressError, InsufficientCreditsError
 from blur.image_requests import Output
 from blur.imaging import pipeline
 from blur.imaging.removal import remove
 from blur.measurements import Measurements
+from blur.prices import charged_price
 from blur.timing import MILLISECOND_NS, Stopwatch, before_timeout
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class ImageService:
             return parse()
         except ApiError as error:
             status = self.store.authorize(key.account_id, key.digest, now_us=self.clock())
-            price = _price_for(key, lowest_price)
+            price = charged_price(key.kind, lowest_price)
             if status.credits_left < price:
                 raise InsufficientCreditsError(price, status) from error
             error.add_account_status(status)
@@ -192,7 +192,7 @@ class ImageService:
             hold_id=self.new_hold_id(),
             account_id=key.account_id,
             key_digest=key.digest,
-            price=_price_for(key, price),
+            price=charged_price(key.kind, price),
             expires_us=self._after(self.hold_ttl_s),
         )
 
@@ -249,8 +249,3 @@ class ImageService:
 
     def _after(self, seconds: int) -> Instant:
         return Instant(self.clock() + seconds * SECOND_US)
-
-
-def _price_for(key: ApiKey, price: Credits) -> Credits:
-    """Return the price of a call; calls of test keys are free."""
-    return price if key.kind is KeyKind.LIVE else ZERO

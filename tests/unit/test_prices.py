@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from blur.accounts.model import KeyKind
 from blur.credits import ONE, QUARTER, ZERO, Credits
 from blur.imaging.options import BlurOptions
-from blur.prices import PriceRange, Prices
+from blur.prices import PriceRange, Prices, charged_price
 
 PRICES = Prices(image=ONE, preview=QUARTER, person=Credits(6))
 
@@ -42,3 +43,8 @@ def test_a_photo_with_subject_person_has_its_own_price() -> None:
 def test_a_preview_of_a_removed_background_has_its_own_price() -> None:
     assert PRICES.removal_price(is_preview=True) == QUARTER
     assert PRICES.removal_price(is_preview=False) == ONE
+
+
+def test_only_calls_with_live_keys_are_charged() -> None:
+    assert charged_price(KeyKind.LIVE, ONE) == ONE
+    assert charged_price(KeyKind.TEST, ONE) == ZERO

@@ -9,9 +9,9 @@ import numpy as np
 
 from blur.imaging.arrays import OPAQUE
 from blur.imaging.blurring.convolution import BlurredLayer, normalised_convolution
+from blur.imaging.compositing.colours_around import colours_around, put_blocks
 from blur.imaging.compositing.composite import multiply
 from blur.imaging.compositing.foreground import Layer, decontaminate
-from blur.imaging.compositing.reach import colours_around, put_blocks
 from blur.imaging.resample import downscale, upscale_by
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
+from blur.imaging.compositing.colours_around import FINE_PX, colours_around, put_blocks
 from blur.imaging.compositing.foreground import LayerColours, UnmixedPixels, unmix
-from blur.imaging.compositing.reach import FINE_PX, colours_around, put_blocks
 from blur.imaging.compositing.sparse_pixels import put_colours, take_colours
 from blur.imaging.strips import for_each_strip
 

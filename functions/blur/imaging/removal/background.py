@@ -10,8 +10,8 @@ from blur.errors import ImageTooLargeError, InvalidImageError
 from blur.imaging.arrays import OPAQUE, to_alpha_f32, to_u8
 from blur.imaging.compositing.composite import composite
 from blur.imaging.compositing.fill import fill_transparent
-from blur.imaging.decode.convert import convert_profile
 from blur.imaging.decode.decoder import Photo, decode
+from blur.imaging.decode.profile_conversion import convert_profile
 from blur.imaging.removal.options import Rgba
 from blur.imaging.resample import rescale
 from blur.imaging.strips import for_each_strip

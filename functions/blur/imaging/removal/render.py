@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from blur.imaging.compositing.colours_around import REACH_PX, constant_colour
 from blur.imaging.compositing.composite import cutout_colours, multiply
-from blur.imaging.compositing.reach import REACH_PX, constant_colour
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.resample import rescale
 from blur.imaging.roi import Box

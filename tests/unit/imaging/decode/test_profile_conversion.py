@@ -4,7 +4,7 @@ import numpy as np
 from tests.unit.imaging.icc_profiles import SRGB, display_p3
 from tests.unit.imaging.pictures import difference, noise
 
-from blur.imaging.decode.convert import convert_profile
+from blur.imaging.decode.profile_conversion import convert_profile
 
 
 def test_colours_do_not_change_between_equal_profiles() -> None:
