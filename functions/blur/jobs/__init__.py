@@ -1,0 +1,1 @@
+"""Bulk jobs: many photos with the same parameters, processed in the background."""

@@ -1,0 +1,155 @@
+"""The values of bulk jobs: a job, its objects, and how each object ends.
+
+An object is one photo of a job. It gets exactly one row, named by its source, when it ends; the row
+decides whether it is charged, so a message that is delivered five times is one row and one charge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from blur.credits import ZERO
+
+if TYPE_CHECKING:
+    from blur.accounts.model import Instant, KeyKind
+    from blur.credits import Credits
+
+MAX_SOURCE_BYTES = 512
+"""The longest name of a source, in UTF-8."""
+
+
+class JobState(StrEnum):
+    """The states of a job: open → closed → done; an open or closed job can be cancelled."""
+
+    OPEN = "open"
+    """Photos can still be uploaded; those that arrive are processed at once."""
+    CLOSED = "closed"
+    """No photo can be added any more."""
+    DONE = "done"
+    """Every photo has ended."""
+    CANCELLED = "cancelled"
+    """Photos that had not started are not processed."""
+
+
+class ObjectState(StrEnum):
+    """The states of an object's row."""
+
+    WAITING = "waiting"
+    """Received, and not started, or started and not ended."""
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the row is final."""
+        return self is not ObjectState.WAITING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCounts:
+    """The number of a job's objects, and their price."""
+
+    received: int = 0
+    """Objects that are known to be in the job. With a bucket, it is exact after `closed`."""
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    charged: Credits = ZERO
+
+    @property
+    def ended(self) -> int:
+        """Return how many objects have ended."""
+        return self.done + self.failed + self.cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Where the end of a job is announced, and with which secret the message is signed."""
+
+    url: str
+    secret: str = field(repr=False)
+    """`whsec_` and 24 to 64 bytes in Base64, as in Standard Webhooks."""
+    attempts: int = 0
+    next_attempt_us: Instant | None = None
+    """None: sent, given up, or the job has not ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A snapshot of one job."""
+
+    job_id: str
+    account_id: str
+    key_digest: str
+    """The key that created the job, and that pays for its photos."""
+    key_kind: KeyKind
+    parameters: Mapping[str, str]
+    """The form fields of `POST /v2/rembg/blur/` without the photo, as they were sent."""
+    created_us: Instant
+    state: JobState = JobState.OPEN
+    is_paused: bool = False
+    """Whether the balance was below the price of a photo; it goes on after a top-up."""
+    closed_us: Instant | None = None
+    ended_us: Instant | None = None
+    first_us: Instant | None = None
+    """When the first object began."""
+    last_us: Instant | None = None
+    """When the latest object ended."""
+    counts: JobCounts = JobCounts()
+    notification: Notification | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no more photos are processed."""
+        return self.state in (JobState.DONE, JobState.CANCELLED)
+
+    @property
+    def shown_state(self) -> str:
+        """The state as clients see it: `paused` while the job waits for credits."""
+        return "paused" if self.is_paused and not self.has_ended else str(self.state)
+
+    def seconds_left(self, now_us: Instant) -> float | None:
+        """Return the time for the remaining photos at the rate so far; None if unknown."""
+        ended, left = self.counts.ended, self.counts.received - self.counts.ended
+        if self.has_ended or self.is_paused or self.first_us is None or not ended:
+            return None
+        return max(0, left) * (now_us - self.first_us) / ended / 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobObject:
+    """The row of one object."""
+
+    job_id: str
+    source: str
+    """The name that the client gave to the photo, such as a path in its folder."""
+    state: ObjectState
+    charged: Credits = ZERO
+    code: str | None = None
+    """The code of the error, if the photo failed."""
+    message: str | None = None
+    content_type: str | None = None
+    """The media type of the result, if there is one."""
+    duration_ms: int = 0
+    at_us: Instant | None = None
+    """When it ended."""
+
+    @property
+    def object_id(self) -> str:
+        """The id of the object in paths, holds and storage."""
+        return object_id(self.source)
+
+
+def object_id(source: str) -> str:
+    """Return the id of a source: 32 hexadecimal digits, without the text of the client."""
+    return hashlib.sha256(source.encode()).hexdigest()[:32]
+
+
+def hold_id(job_id: str, source: str) -> str:
+    """Return the id of the only hold that an object can have at a time."""
+    return hashlib.sha256(f"{job_id}\n{source}".encode()).hexdigest()[:32]
