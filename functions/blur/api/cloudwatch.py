@@ -6,6 +6,7 @@ the service. The log line has the account and everything else (docs/operations.m
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -24,29 +25,34 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
     """Return a function that prints the metrics of a response."""
 
     def observe(record: ResponseRecord) -> None:
-        add = metrics.add_metric
-        add("Answers", MetricUnit.Count, 1)
-        add("Duration", MetricUnit.Milliseconds, record.duration_ms)
-        if record.code:
-            add(record.code, MetricUnit.Count, 1)
-        if record.is_cold:
-            add(COLD_STARTS, MetricUnit.Count, 1)
-        if record.credits:
-            add("Credits", MetricUnit.Count, credits_number(record.credits))
-        if record.photo_pixels:
-            add("Megapixels", MetricUnit.Count, round(record.megapixels, 3))
-            add("BytesIn", MetricUnit.Bytes, record.bytes_in)
-            add("BytesOut", MetricUnit.Bytes, record.bytes_out)
-        for name, duration_ms in record.steps_ms.items():
-            add(step_metric(name), MetricUnit.Milliseconds, round(duration_ms, 1))
         # Metrics are printed. If standard output is a file on a full disk, the response, which
         # can be charged already, is still sent. The logger handles this error itself.
-        try:
-            metrics.flush_metrics()
-        except OSError:
-            metrics.clear_metrics()  # otherwise the next response prints them
+        with suppress(OSError):
+            try:
+                _add(metrics, record)
+                metrics.flush_metrics()
+            finally:
+                metrics.clear_metrics()  # otherwise the next response prints them after an error
 
     return observe
+
+
+def _add(metrics: Metrics, record: ResponseRecord) -> None:
+    add = metrics.add_metric
+    add("Answers", MetricUnit.Count, 1)
+    add("Duration", MetricUnit.Milliseconds, record.duration_ms)
+    if record.code:
+        add(record.code, MetricUnit.Count, 1)
+    if record.is_cold:
+        add(COLD_STARTS, MetricUnit.Count, 1)
+    if record.credits:
+        add("Credits", MetricUnit.Count, credits_number(record.credits))
+    if record.photo_pixels:
+        add("Megapixels", MetricUnit.Count, round(record.megapixels, 3))
+        add("BytesIn", MetricUnit.Bytes, record.bytes_in)
+        add("BytesOut", MetricUnit.Bytes, record.bytes_out)
+    for name, duration_ms in record.steps_ms.items():
+        add(step_metric(name), MetricUnit.Milliseconds, round(duration_ms, 1))
 
 
 def step_metric(step: str) -> str:

@@ -81,7 +81,8 @@ class Router:
         """Register the routes with powertools' resolver; a last slash is optional.
 
         Successful responses of the routes in `quiet` are logged at DEBUG. `observe` receives the
-        record of each response, before it is logged. Paths can begin with `/<base_path>`.
+        record of each response, before it is logged; its errors are logged. Paths can begin with
+        `/<base_path>`.
         """
         self._routes = routes
         self._quiet = frozenset(quiet)
@@ -121,11 +122,20 @@ class Router:
         reply = self._resolver.resolve(known, cast("LambdaContext", context))
         if request.method == "HEAD":
             reply = without_body(reply)
-        self._record(request, reply, started)
+        # The response is complete, and can be charged already: no error below replaces it.
+        try:
+            self._write(self._record(request, reply, started))
+        except Exception as error:  # noqa: BLE001 - no record is worth more than a response
+            self._report("a response could not be recorded", error)
+        finally:
+            self._is_cold = False
+            self._logger.clear_state()
         return reply
 
-    def _record(self, request: HttpRequest, reply: Mapping[str, Any], started: float) -> None:
-        record = ResponseRecord(
+    def _record(
+        self, request: HttpRequest, reply: Mapping[str, Any], started: float
+    ) -> ResponseRecord:
+        return ResponseRecord(
             request_id=request.request_id,
             method=logged_method(request.method),
             path=self._logged_path(request.path),
@@ -136,12 +146,18 @@ class Router:
             **measured_fields(request.measured),
             **transferred_fields(request, reply),
         )
-        self._is_cold = False
-        self._observe(record)
+
+    def _write(self, record: ResponseRecord) -> None:
+        try:
+            self._observe(record)
+        except Exception as error:  # noqa: BLE001 - metrics can fail in any way
+            self._report("a response could not be measured", error)
         is_quiet = record.status < HTTPStatus.BAD_REQUEST and record.path in self._quiet
         write = self._logger.debug if is_quiet else self._logger.info
         write("answered", extra=record.log_fields())
-        self._logger.clear_state()
+
+    def _report(self, message: str, error: Exception) -> None:
+        self._logger.error(message, extra=logged_exception(error))
 
     def _routed_method(self, request: HttpRequest) -> str:
         """Return GET for HEAD where a route has GET (RFC 9110, 9.3.2)."""

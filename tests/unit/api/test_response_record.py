@@ -180,6 +180,15 @@ def test_metrics_that_could_not_be_printed_are_dropped(
     assert printed(PHOTO, capsys)["Answers"] == [1.0]
 
 
+def test_metrics_that_are_not_valid_are_an_error_and_are_dropped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))
+    with pytest.raises(TypeError):
+        observe(replace(PHOTO, steps_ms={"decode": "no number"}))  # type: ignore[dict-item]
+    assert printed(PHOTO, capsys)["Answers"] == [1.0]
+
+
 def test_metrics_have_the_service_as_their_only_dimension(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

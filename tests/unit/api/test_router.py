@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.metrics import MetricValueError
 from events import make
 
 from bgblur.serving.proxy_events import InvocationContext
@@ -23,6 +24,7 @@ from blur.parameter_errors import InvalidRadiusError
 
 if TYPE_CHECKING:
     from blur.api.request import HttpRequest
+    from blur.api.response_record import ResponseRecord
     from blur.api.router import HttpResponse, Routes
 
 
@@ -371,6 +373,51 @@ def test_a_full_disk_for_metrics_does_not_stop_a_response(
 
     monkeypatch.setattr(Metrics, "flush_metrics", full)
     assert call(router, "GET", "/route")["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (MetricValueError("a metric"), "MetricValueError"),
+        (UnicodeEncodeError("ascii", "é", 0, 1, "ordinal not in range"), "UnicodeEncodeError"),
+        (RecursionError(), "RecursionError"),
+    ],
+)
+def test_an_error_of_an_observer_is_logged_and_changes_no_response(
+    handlers: RecordingRoutes, log: io.StringIO, error: Exception, name: str
+) -> None:
+    def observe(_: ResponseRecord) -> None:
+        raise error
+
+    router = Router(
+        {"/route": {"GET": handlers.open}},
+        clock=lambda: NOW,
+        logger=Logger(service=f"observed-{id(log)}", stream=log),
+        observe=observe,
+    )
+    assert call(router, "GET", "/route")["statusCode"] == 200
+    failed, answered = lines(log)
+    assert (failed["level"], failed["exception_name"]) == ("ERROR", name)
+    assert failed["request_id"] == answered["request_id"] == "req_id"
+    assert (answered["message"], answered["status"]) == ("answered", 200)
+
+
+def test_a_record_that_cannot_be_made_changes_no_response(
+    router: Router, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("blur.api.router.measured_fields", fail)
+        assert call(router, "GET", "/route")["statusCode"] == 200
+    (failed,) = lines(log)
+    assert (failed["message"], failed["exception_name"]) == (
+        "a response could not be recorded",
+        "ZeroDivisionError",
+    )
+    router(make.event("GET", "/route") | {"requestContext": {"requestId": "next"}}, CONTEXT)
+    assert [line["request_id"] for line in lines(log)] == ["req_id", "req_next"]
 
 
 @pytest.mark.parametrize("path", ["/base/route", "/base/route/", "/route"])

@@ -22,7 +22,7 @@ from bgblur.serving.body import Body, Receive
 from bgblur.serving.budgets import BodyBudget
 from bgblur.serving.exchange import SMALL_BYTES, Exchange, ResponseSender
 from bgblur.serving.inline import STORE_PATHS
-from bgblur.serving.ports import Observe, ignore
+from bgblur.serving.ports import Observe, guarded, ignore
 from bgblur.serving.proxy_events import ClientDisconnected, Reply, to_reply
 from bgblur.serving.readiness import Readiness
 from bgblur.serving.uploads import receive_upload
@@ -80,7 +80,7 @@ class ServerApp:
         With a `folder`, this server receives its own uploads, as a bucket does on AWS.
         `observe` is called with each response.
         """
-        self._observe = observe
+        self._observe = guarded(observe)
         self._readiness = Readiness(pool.require_slot, known_keys.require_store)
         self._pool = pool
         self._inline = inline

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from bgblur.serving.proxy_events import ClientState, Reply, Request
     from blur.accounts.keys import ApiKey
 
+LOGGER = logging.getLogger(__name__)
+
 Send = Callable[[Message], Awaitable[None]]
 Observe = Callable[[ResponseRecord, float], None]
 """Called with the record of each response, and the seconds since the request's head."""
@@ -20,6 +23,18 @@ Observe = Callable[[ResponseRecord, float], None]
 
 def ignore(_record: ResponseRecord, _seconds: float) -> None:
     """Observe nothing."""
+
+
+def guarded(observe: Observe) -> Observe:
+    """Return the same function, which logs its errors: the response is sent in any case."""
+
+    def observe_or_log(record: ResponseRecord, seconds: float) -> None:
+        try:
+            observe(record, seconds)
+        except Exception:
+            LOGGER.exception("%s: the response could not be measured", record.request_id)
+
+    return observe_or_log
 
 
 class PhotoPool(Protocol):

@@ -19,7 +19,7 @@ from bgblur.serving.exchange import error_reply, unread_record
 from bgblur.serving.half_close import LINGER_IDLE_S, DisconnectProbe, LingeringClose
 from bgblur.serving.http_limits import BoundedConnection
 from bgblur.serving.listening import tune_accepted
-from bgblur.serving.ports import Observe, ignore
+from bgblur.serving.ports import Observe, guarded, ignore
 from bgblur.serving.timers import HEAD_S, STALLED_S, STOP_S, STOPPING_WRITE_S, WRITE_S, Timer
 from blur.errors import ApiError, InvalidRequestError, OverloadedError
 
@@ -48,7 +48,7 @@ class Protocol(H11Protocol):
         """Whether this class has sent an error instead of the application."""
         self.lost = asyncio.Event()
         self._table = table
-        self._observe = observe
+        self._observe = guarded(observe)
         self._head_timer = Timer(self.loop, self._on_head_timeout)
         self._write_timer = Timer(self.loop, self.abort)
         self._paused_s = 0.0

@@ -63,7 +63,7 @@ class Reply(NamedTuple):
     headers: HeaderPairs
     body: bytes
     record: ResponseRecord | None = None
-    """The record that the handler has logged; None if the front process logs the response."""
+    """The record that the handler has logged; None without a handler, or if it made no record."""
 
     def __repr__(self) -> str:
         """Leave out images and links to them."""
@@ -169,8 +169,9 @@ class RecordedHandler:
 
     def __call__(self, request: Request, context: InvocationContext) -> Reply:
         """Handle one request."""
+        self._records.clear()
         reply = to_reply(self._handler(to_event(request), context))
-        return reply._replace(record=self._records[0])
+        return reply._replace(record=self._records[0] if self._records else None)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

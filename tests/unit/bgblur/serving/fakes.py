@@ -165,6 +165,7 @@ class Harness:
     inline: Pool = field(default_factory=Pool)
     keys: Keys = field(default_factory=Keys)
     observed: list[ResponseRecord] = field(default_factory=list)
+    observe_error: Exception | None = None
     removebg_max_bytes: int = MAX_BYTES
 
     def __call__(
@@ -187,8 +188,13 @@ class Harness:
             routes=ROUTES,
             max_body_bytes=MAX_BYTES,
             removebg_max_body_bytes=self.removebg_max_bytes,
-            observe=lambda record, _: self.observed.append(record),
+            observe=self._observe,
         )
+
+    def _observe(self, record: ResponseRecord, _: float) -> None:
+        self.observed.append(record)
+        if self.observe_error:
+            raise self.observe_error
 
     @staticmethod
     async def ask(

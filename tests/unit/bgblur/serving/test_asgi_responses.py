@@ -158,6 +158,20 @@ def test_each_response_is_observed_with_its_route_and_never_another_path() -> No
     ]
 
 
+@pytest.mark.parametrize("path", ["/v2/rembg/blur/", "/health", "/x"])
+def test_an_error_of_an_observer_is_logged_and_changes_no_response(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = Harness()(Client(b"photo"), KEY, FORM, path=path, length=5)
+    harness = Harness(observe_error=ValueError("a counter cannot become smaller"))
+    client = harness(Client(b"photo"), KEY, FORM, path=path, length=5)
+    assert (client.status, len(client.content)) == (expected.status, len(expected.content))
+    assert len(harness.observed) == 1
+    (error,) = [line for line in caplog.records if line.levelname == "ERROR"]
+    assert error.exc_info
+    assert error.exc_info[0] is ValueError
+
+
 def test_the_record_of_a_handler_is_observed_and_not_logged_again(
     lines: list[Mapping[str, Any]],
 ) -> None:

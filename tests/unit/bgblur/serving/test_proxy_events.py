@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from events import make
 
-from bgblur.serving.proxy_events import Reply, to_event, to_reply, to_request
+from bgblur.serving.proxy_events import (
+    InvocationContext,
+    RecordedHandler,
+    Reply,
+    to_event,
+    to_reply,
+    to_request,
+)
 from blur.api.request import from_event
+from blur.api.response_record import ResponseRecord
+
+if TYPE_CHECKING:
+    from blur.api.response_record import Observe
+    from blur.api.router import Router
 
 
 def scope(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of an ASGI scope
@@ -77,3 +89,29 @@ def test_the_repr_of_a_request_or_reply_has_no_key_and_no_image() -> None:
     request = to_request(scope(), b"a picture", request_id="id")
     assert repr(request) == "<POST /v2/rembg/blur/, 9 bytes>"
     assert repr(Reply(303, [(b"location", b"a link")], b"a picture")) == "<303, 9 bytes>"
+
+
+def test_a_reply_never_has_the_record_of_another_request() -> None:
+    class Handler:
+        """Makes a record of the first of two requests only."""
+
+        routes = ()
+
+        def __init__(self, observe: Observe) -> None:
+            self.observe = observe
+
+        def __call__(self, event: dict[str, Any], _: InvocationContext) -> dict[str, Any]:
+            if event["requestContext"]["requestId"] == "first":
+                record = ResponseRecord(
+                    request_id="first", method="GET", path="/", status=200, duration_ms=1
+                )
+                self.observe(record)
+            return {"statusCode": 200}
+
+    handler = RecordedHandler(lambda observe: cast("Router", Handler(observe)))
+    replies = [
+        handler(to_request(scope(), b"", request_id=request_id), InvocationContext())
+        for request_id in ("before", "first", "second")
+    ]
+    records = [reply.record for reply in replies]
+    assert [record and record.request_id for record in records] == [None, "first", None]
