@@ -6,8 +6,9 @@ them; `api.response` maps them to responses. The errors of form fields are in `p
 
 from __future__ import annotations
 
+import copyreg
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from blur.credits import ONE, format_credits
 
@@ -48,6 +49,13 @@ class ApiError(Exception):
             self.headers["X-Credits-Charged"] = "0"
         if retry_after_s is not None:
             self.headers["Retry-After"] = str(retry_after_s)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the content; a copy in another process is made without calling `__init__`.
+
+        By default, `__init__` is called with the message alone, which few subclasses accept.
+        """
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def add_account_status(self, status: AccountStatus) -> None:
         """Add the status to an error that was raised below the accounts, like `add_note`."""

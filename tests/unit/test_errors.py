@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import pickle
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import blur.parameter_errors  # noqa: F401 - its classes are subclasses of ApiError
+from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
+from blur.credits import ONE
 from blur.errors import ApiError
 from blur.removal_errors import RemovalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "api.md").read_text()
@@ -35,3 +44,39 @@ def test_each_error_has_its_own_code() -> None:
 def test_the_documentation_has_no_other_codes() -> None:
     documented = set(re.findall(r"^\| \d{3} \| `(\w+)` \|", DOCS, re.MULTILINE))
     assert documented == {error.code for error in leaves(ApiError)}
+
+
+STATUS = AccountStatus(ONE, ONE, RateLimitStatus(RateLimit(60, 10), 9, 1))
+ARGUMENTS = {
+    "message": "Send a smaller photo.",
+    "price": ONE,
+    "account_status": STATUS,
+    "retry_after_s": 7,
+    "allowed": ("GET",),
+    "headers": {"X-Header": "value"},
+}
+
+
+def every_class(error: type[ApiError]) -> list[type[ApiError]]:
+    children = [found for child in error.__subclasses__() for found in every_class(child)]
+    return [error, *children] if hasattr(error, "status") else children
+
+
+def example(error: type[ApiError]) -> ApiError:
+    """Return an error with all arguments of its class."""
+    create: Callable[..., ApiError] = error
+    return create(**{name: ARGUMENTS[name] for name in inspect.signature(error).parameters})
+
+
+@pytest.mark.parametrize("error", every_class(ApiError), ids=lambda error: error.__name__)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_an_error_arrives_unchanged_in_another_process(
+    error: type[ApiError], protocol: int
+) -> None:
+    sent = example(error)
+    sent.add_account_status(STATUS)
+    sent.add_note("a note")
+    for received in (pickle.loads(pickle.dumps(sent, protocol)), copy.copy(sent)):  # noqa: S301 - ours
+        assert type(received) is error
+        assert (str(received), received.args) == (str(sent), sent.args)
+        assert vars(received) == vars(sent)
