@@ -1,0 +1,35 @@
+"""The errors that only the routes of bulk jobs have."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from blur.errors import ApiError
+from blur.parameter_errors import InvalidParameterError
+
+
+class JobNotFoundError(ApiError):
+    """There is no job with this id, it has expired, or it belongs to another account."""
+
+    status, code = HTTPStatus.NOT_FOUND, "job_not_found"
+
+    def __init__(self) -> None:
+        """Use one message for all, so that a response never shows which jobs exist."""
+        super().__init__("This account has no job with this id, or the job has expired.")
+
+
+class ResultNotFoundError(ApiError):
+    """The job has no result with this id, or its results have expired."""
+
+    status, code = HTTPStatus.NOT_FOUND, "result_not_found"
+
+    def __init__(self) -> None:
+        """Name the document that lists the results."""
+        message = "The job has no result with this id, or it has expired. Read the job's manifest."
+        super().__init__(message)
+
+
+class InvalidNotifyError(InvalidParameterError):
+    """`notify` is not a URL on the public internet, or this service sends no notifications."""
+
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_notify"
