@@ -127,7 +127,7 @@ class JobFiles(Protocol):
     def presign_sources(self, job_id: str, *, max_bytes: int, now_us: int) -> PresignedForm:
         """Return a form that uploads one photo after another.
 
-        Each request adds the field `key`: the field `prefix` of the form and the photo's name.
+        Each request adds a field `key`: the form's `prefix` followed by the photo's name.
         """
         ...
 

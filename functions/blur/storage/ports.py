@@ -36,6 +36,8 @@ class PresignedForm:
     url: str
     fields: Mapping[str, str] = field(repr=False)
     expires_us: int
+    prefix: str = ""
+    """If it is not empty, each file also needs a field `key` that begins with this text."""
 
 
 class ResultStore(Protocol):
