@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -42,7 +46,43 @@ def for_each_strip(
 ) -> None:
     """Call `work` with the rows of each strip, in parallel.
 
-    Strips start at multiples of `multiple`. If `work` raises an exception, so does this function.
+    Strips start at multiples of `multiple`. If `work` raises an exception, so does this function,
+    and no further strip starts.
+
+    The calling thread works too, and helpers that have not started when no strip is left are
+    cancelled. So it never waits for a free helper: `work` can call this function again, and several
+    threads can share the helpers.
     """
-    with ThreadPoolExecutor(thread_count()) as pool:
-        list(pool.map(work, row_strips(shape[0], shape[1], multiple)))
+    strips = deque(row_strips(shape[0], shape[1], multiple))
+
+    def next_strip() -> slice | None:
+        with suppress(IndexError):
+            return strips.popleft()
+        return None
+
+    def work_on() -> None:
+        try:
+            while rows := next_strip():
+                work(rows)
+        except BaseException:
+            strips.clear()
+            raise
+
+    count = min(thread_count(), len(strips)) - 1
+    helpers = [_helpers(thread_count() - 1).submit(work_on) for _ in range(count)]
+    try:
+        work_on()
+    finally:
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+
+
+@cache
+def _helpers(count: int) -> ThreadPoolExecutor:
+    """Return that number of threads, which are kept: to start them takes milliseconds."""
+    return ThreadPoolExecutor(count, thread_name_prefix="strips")
+
+
+if hasattr(os, "register_at_fork"):  # a fork copies no threads
+    os.register_at_fork(after_in_child=_helpers.cache_clear)

@@ -1,8 +1,31 @@
 from __future__ import annotations
 
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from blur.imaging.strips import STRIP_PX, for_each_strip, row_strips
+from blur.imaging.strips import (
+    STRIP_PX,
+    for_each_strip,
+    row_strips,
+    set_thread_count,
+    thread_count,
+)
+
+THREE_STRIPS = (3, STRIP_PX)
+
+
+@pytest.fixture(params=[1, 2, 4], ids="{} threads".format)
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = thread_count()
+    set_thread_count(request.param)
+    yield request.param
+    set_thread_count(before)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 10**6), (10**6, 1), (3000, 4000), (7, STRIP_PX + 1)])
@@ -19,3 +42,75 @@ def test_an_exception_in_a_strip_is_raised() -> None:
 
     with pytest.raises(ValueError, match="0"):
         for_each_strip((10, 10), fail)
+
+
+@pytest.mark.usefixtures("threads")
+def test_an_index_error_in_a_strip_is_raised_too() -> None:
+    def fail(rows: slice) -> None:
+        raise IndexError(rows.start)
+
+    with pytest.raises(IndexError):
+        for_each_strip(THREE_STRIPS, fail)
+
+
+@pytest.mark.usefixtures("threads")
+def test_after_an_exception_no_further_strip_starts() -> None:
+    begun: list[int] = []
+
+    def fail(rows: slice) -> None:
+        begun.append(rows.start)
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
+        for_each_strip((100, STRIP_PX), fail)
+    assert len(begun) <= thread_count()
+
+
+def test_each_row_is_processed_once(threads: int) -> None:
+    rows: Counter[int] = Counter()
+    threads_used = set()
+
+    def count(part: slice) -> None:
+        rows.update(range(part.start, part.stop))
+        threads_used.add(threading.get_ident())
+
+    for_each_strip((50, STRIP_PX // 2), count)
+    assert rows == Counter(range(50))
+    assert len(threads_used) <= threads
+
+
+def test_the_strips_of_two_threads_run_at_the_same_time() -> None:
+    before = thread_count()
+    set_thread_count(2)
+    both = threading.Barrier(2, timeout=60)
+
+    def meet(_: slice) -> None:
+        both.wait()
+
+    for_each_strip((2, STRIP_PX), meet)
+    set_thread_count(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_strips_inside_strips_in_many_threads_do_not_block() -> None:
+    rows: Counter[int] = Counter()
+
+    def outer(_: slice) -> None:
+        for_each_strip(THREE_STRIPS, lambda part: rows.update([part.start]))
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(for_each_strip, THREE_STRIPS, outer) for _ in range(8)]:
+            done.result(timeout=60)
+    assert rows == {0: 24, 1: 24, 2: 24}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that it has threads
+@pytest.mark.usefixtures("threads")
+def test_a_forked_process_works_too() -> None:
+    for_each_strip(THREE_STRIPS, lambda _: None)
+    if (pid := os.fork()) == 0:
+        rows: list[int] = []
+        for_each_strip(THREE_STRIPS, lambda part: rows.append(part.start))
+        os._exit(0 if sorted(rows) == [0, 1, 2] else 1)
+    assert os.waitpid(pid, 0)[1] == 0
