@@ -95,7 +95,10 @@ class Job:
     is_paused: bool = False
     """Whether the balance was below the price of a photo; it goes on after a top-up."""
     closed_us: Instant | None = None
+    cancelled_us: Instant | None = None
     ended_us: Instant | None = None
+    """When its last row became final. A cancelled job gets it from `end_job` too, some time later:
+    until then, objects that had started can end and are charged."""
     first_us: Instant | None = None
     """When the first object began."""
     last_us: Instant | None = None
@@ -136,8 +139,12 @@ class JobObject:
     content_type: str | None = None
     """The media type of the result, if there is one."""
     duration_ms: int = 0
+    pixels: int = 0
+    """The pixels of the photo, for the usage of the key."""
     at_us: Instant | None = None
-    """When it ended."""
+    """When it ended; the store sets it."""
+    attempts: int = 0
+    """How often a worker has started it. Only SQLite counts it; with SQS, the message has it."""
 
     @property
     def object_id(self) -> str:

@@ -55,6 +55,8 @@ class JobStore(Protocol):
     def cancel_job(self, job_id: str, *, now_us: Instant) -> Job:
         """Cancel a job that has not ended; return the job. Objects that have started still end.
 
+        `end_job` finishes it, when every object has a final row.
+
         Raises:
             JobNotFoundError: there is no such job.
 
@@ -68,7 +70,8 @@ class JobStore(Protocol):
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
         """Authenticate and take the hold of an object, without counting in the rate limit.
 
-        A repeated call with the same `hold_id` takes no second hold while the first one lasts.
+        A repeated call with the same `hold_id` takes no second hold while the first one lasts; it
+        extends the first one to the later expiry.
 
         Raises:
             InvalidApiKeyError: the key is revoked, expired or unknown.
@@ -81,9 +84,18 @@ class JobStore(Protocol):
         """Write the final row, end its hold and count both in the job, all in one write.
 
         With `ObjectState.DONE` the hold is settled, otherwise it is refunded; a hold that has
-        expired charges nothing, and the row then has `charged` 0. Returns False, and changes
-        nothing except that the hold is refunded, if the object has a final row already or the job
-        is done.
+        expired charges nothing, and the row then has `charged` 0. The store sets `charged` and
+        `at_us` of the row. Returns False, and changes nothing except that the hold is refunded, if
+        the object has a final row already, or the job has `ended_us` or does not exist.
+        """
+        ...
+
+    def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
+        """Keep an object `WAITING` that could not start, such as for lack of credits.
+
+        In SQLite, this also gives up its lease, and the attempt does not count. Returns False, and
+        changes nothing, if the object has a final row already, or the job has `ended_us` or does
+        not exist.
         """
         ...
 
@@ -103,13 +115,19 @@ class JobStore(Protocol):
         ...
 
     def list_active(self) -> Iterator[Job]:
-        """Yield the jobs that have not ended, or that still have to be announced."""
+        """Yield the jobs that have not ended, or that still have to be announced.
+
+        A job with `ended_us` is yielded until `record_attempt` with `next_attempt_us=None`, also if
+        it has no notification, so that a keeper that is killed announces it again.
+        """
         ...
 
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
-        """Mark a closed job done, if it has `received` final rows; return whether it is done.
+        """End a closed or cancelled job, if it has `received` final rows; return whether it has.
 
-        `received` becomes its count. If it has a notification, its first attempt is due now.
+        It gets `ended_us`; a closed one is `DONE`, a cancelled one stays `CANCELLED`. `received`
+        becomes its count, also if rows are missing, unless there are more rows. A job with a
+        `WAITING` row does not end. If it has a notification, its first attempt is due now.
         """
         ...
 
