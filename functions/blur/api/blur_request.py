@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from blur.accounts.idempotency import IdempotencyKey
-from blur.api.accept import preferred_format
+from blur.api.accept import DEFAULT, preferred_format
 from blur.api.multipart import parse_form
 from blur.errors import ImageTooLargeError, InvalidIdempotencyKeyError, InvalidRequestError
 from blur.forms import BlurForm
@@ -62,8 +62,19 @@ def parse_blur_request(
     offers_uploads = get_upload is not None
     body = bounded_body(request, max_body_bytes, offers_uploads=offers_uploads)
     form = parse_form(request.headers.get("content-type", ""), body)
-    preferred = preferred_format(request.headers.get("accept", ""))
-    options = BlurOptions(
+    options = parse_blur_options(form, preferred_format(request.headers.get("accept", "")))
+    require_valid_idempotency_key(request)
+    return BlurForm(options, _image(form, get_upload))
+
+
+def parse_blur_options(form: Form, preferred: str = DEFAULT) -> BlurOptions:
+    """Return the blur options; `preferred` is the format if the form has no `format`.
+
+    Raises:
+        InvalidParameterError: a field is missing, repeated or out of its range.
+
+    """
+    return BlurOptions(
         **_radius(form),
         kernel=_choice(form, "blur", KERNELS, "gaussian", InvalidBlurError),
         depth=_choice(form, "depth", DEPTHS, "flat", InvalidDepthError),
@@ -73,8 +84,6 @@ def parse_blur_request(
         output=_choice(form, "format", OUTPUT_FORMATS, preferred, InvalidFormatError),
         quality=_number(form, "quality", QUALITIES, InvalidQualityError, DEFAULT_QUALITY),
     )
-    require_valid_idempotency_key(request)
-    return BlurForm(options, _image(form, get_upload))
 
 
 def idempotency_key(request: HttpRequest) -> IdempotencyKey | None:

@@ -65,6 +65,10 @@ class HttpRequest:
     """Return whether the client is still connected; True if that is unknown."""
     repeated_headers: tuple[str, ...] = ()
     """The singleton headers that were sent more than once."""
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The parameters of the URL, decoded; of repeated ones, the last."""
+    path_parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The values of the parameters in the route's path; the router sets them."""
     measured: Measurements = field(default_factory=Measurements, repr=False, compare=False)
     """The measurements of this request, for its log line and metrics."""
 
@@ -112,6 +116,7 @@ def from_event(
         public_path=_public_path(event),
         is_client_connected=is_client_connected,
         repeated_headers=_repeated_headers(event),
+        query=_query(event),
     )
 
 
@@ -146,6 +151,14 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
     last = {name: values[-1] for name, values in many.items() if values}
     headers = {**last, **(event.get("headers") or {})}
     return {name.lower(): value for name, value in headers.items() if value is not None}
+
+
+def _query(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the last value of each parameter, as in API Gateway's `queryStringParameters`."""
+    many = event.get("multiValueQueryStringParameters") or {}
+    last = {name: values[-1] for name, values in many.items() if values}
+    query = {**last, **(event.get("queryStringParameters") or {})}
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def _repeated_headers(event: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPMethod, HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
@@ -24,6 +25,7 @@ from blur.api.response_record import (
     measured_fields,
     transferred_fields,
 )
+from blur.api.route_paths import RouteMatch, RoutePaths
 from blur.errors import (
     ApiError,
     InternalError,
@@ -55,7 +57,7 @@ class Invocation(Protocol):
 HttpResponse: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
-"""Path without its last slash → method → handler."""
+"""Path without its last slash → method → handler; for parameters in a path see `route_paths`."""
 UNROUTED = "(no route)"
 """The log shows this instead of a path that is not a route."""
 METHODS = frozenset(method.value for method in HTTPMethod)
@@ -85,6 +87,7 @@ class Router:
         `/<base_path>`.
         """
         self._routes = routes
+        self._paths = RoutePaths(routes)
         self._quiet = frozenset(quiet)
         self._clock = clock
         self._logger = logger
@@ -116,9 +119,11 @@ class Router:
             is_client_connected=getattr(context, "is_client_connected", always_connected),
             base_path=self._base_path,
         )
+        found = self._paths.find(request.path) or RouteMatch(request.path, {})
+        request = replace(request, path_parameters=found.parameters)
         self._logger.append_keys(request_id=request.request_id, invocation=context.aws_request_id)
         self._resolver.append_context(request=request)  # type: ignore[no-untyped-call]
-        known = {**event, "httpMethod": self._routed_method(request), "path": request.path}
+        known = {**event, "httpMethod": self._routed_method(request), "path": found.route}
         reply = self._resolver.resolve(known, cast("LambdaContext", context))
         if request.method == "HEAD":
             reply = without_body(reply)
@@ -161,12 +166,17 @@ class Router:
 
     def _routed_method(self, request: HttpRequest) -> str:
         """Return GET for HEAD where a route has GET (RFC 9110, 9.3.2)."""
-        methods = self._routes.get(_route(request.path), {})
+        methods = self._methods(request.path) or ()
         return "GET" if request.method == "HEAD" and "GET" in methods else request.method
 
     def _logged_path(self, path: str) -> str:
-        """Return the path if it is a route; another path could contain a key by mistake."""
-        return _route(path) if _route(path) in self._routes else UNROUTED
+        """Return the path's route; a path could contain a key by mistake."""
+        return found.route if (found := self._paths.find(path)) else UNROUTED
+
+    def _methods(self, path: str) -> Mapping[str, Route] | None:
+        """Return the methods of a path, or None if it has no route."""
+        found = self._paths.find(path)
+        return self._routes[found.route] if found else None
 
     def _request(self) -> HttpRequest:
         request: HttpRequest = self._resolver.context["request"]
@@ -181,7 +191,7 @@ class Router:
     def _no_route(self, _: Exception) -> HttpResponse:
         """Return 404 for an unknown path, and 405 for another method (RFC 9110, 15.5.6)."""
         request = self._request()
-        methods = self._routes.get(_route(request.path))
+        methods = self._methods(request.path)
         if methods is None:
             return self._error_response(NotFoundError("There is no such route."))
         accepted = with_head(methods)
@@ -238,7 +248,3 @@ def logged_exception(error: BaseException) -> dict[str, str]:
     """Return an exception's name and the end of its traceback, for the log."""
     text = "".join(traceback.format_exception(error))
     return {"exception_name": type(error).__name__, "exception": text[-MAX_LOGGED_CHARS:]}
-
-
-def _route(path: str) -> str:
-    return path.rstrip("/") or "/"

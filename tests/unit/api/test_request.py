@@ -134,3 +134,14 @@ def test_surrogates_in_a_body_are_kept() -> None:
 def test_control_characters_in_a_path_are_percent_encoded() -> None:
     path = "/a\nb\x00c\x1fd\x7fe f"
     assert from_event({"path": path}).path == "/a%0Ab%00c%1Fd%7Fe f"
+
+
+def test_the_last_value_of_a_repeated_parameter_counts() -> None:
+    many = {"after": ["a", "b"], "limit": ["5"], "none": []}
+    assert from_event({"multiValueQueryStringParameters": many}).query == {
+        "after": "b",
+        "limit": "5",
+    }
+    one = {"queryStringParameters": {"after": "c", "null": None}}
+    assert from_event(one).query == {"after": "c"}
+    assert from_event({"queryStringParameters": None}).query == {}

@@ -95,6 +95,7 @@ def router(handlers: RecordingRoutes, log: io.StringIO) -> Router:
         "/long": {"GET": handlers.long},
         "/image": {"GET": handlers.image},
         "/posted": {"POST": handlers.open},
+        "/things/{name}/parts": {"GET": handlers.open},
         "/quiet": {"GET": handlers.open},
         "/unavailable": {"GET": handlers.unavailable},
         "/failed": {"GET": handlers.failed},
@@ -125,6 +126,24 @@ def metrics(out: str) -> dict[str, Any]:
     (printed,) = [json.loads(line) for line in out.splitlines() if '"_aws"' in line]
     document: dict[str, Any] = printed
     return document
+
+
+@pytest.mark.parametrize("path", ["/things/a!b~'/parts", "/things/a!b~'/parts/"])
+def test_a_route_gets_the_parameters_of_its_path_and_the_log_has_only_the_route(
+    router: Router, handlers: RecordingRoutes, log: io.StringIO, path: str
+) -> None:
+    assert call(router, "GET", path)["statusCode"] == 200
+    assert call(router, "HEAD", path)["statusCode"] == 200
+    assert [request.path_parameters for request in handlers.seen] == [{"name": "a!b~'"}] * 2
+    assert [line["path"] for line in lines(log)] == ["/things/{name}/parts"] * 2
+
+
+def test_another_method_of_a_route_with_parameters_gets_405(router: Router) -> None:
+    result = call(router, "POST", "/things/a/parts")
+    assert result["statusCode"] == 405
+    assert result["multiValueHeaders"]["Allow"] == ["GET, HEAD, OPTIONS"]
+    assert call(router, "OPTIONS", "/things/a/parts")["statusCode"] == 204
+    assert call(router, "GET", "/things//parts")["statusCode"] == 404
 
 
 @pytest.mark.parametrize("path", ["/route", "/route/", "/"])

@@ -21,7 +21,7 @@ from bgblur.serving.access_log import log_response
 from bgblur.serving.body import Body, Receive
 from bgblur.serving.budgets import BodyBudget
 from bgblur.serving.exchange import SMALL_BYTES, Exchange, ResponseSender
-from bgblur.serving.inline import STORE_PATHS
+from bgblur.serving.inline import uses_store
 from bgblur.serving.ports import Observe, guarded, ignore
 from bgblur.serving.proxy_events import ClientDisconnected, Reply, to_reply
 from bgblur.serving.readiness import Readiness
@@ -30,6 +30,7 @@ from blur.accounts import keys
 from blur.api import response
 from blur.api.removebg.paths import REMOVEBG_PATH, is_removebg
 from blur.api.response_record import ResponseRecord
+from blur.api.route_paths import RoutePaths
 from blur.api.router import UNROUTED, logged_method, with_head
 from blur.errors import ApiError, InternalError, LostError, OverloadedError
 from blur.storage.folder import UPLOAD_PATH, FolderStore
@@ -44,8 +45,6 @@ PHOTO_PATHS = frozenset({"/v2/rembg/blur", REMOVEBG_PATH})
 """Routes of the worker pool."""
 HEALTH_PATH = "/health"
 READY_PATH = "/ready"
-ROUTES_WITH_KEY = STORE_PATHS
-"""Routes of the inline handler that need a key."""
 REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """The statuses for an invalid key, of our paths and of remove.bg's."""
 
@@ -86,6 +85,7 @@ class ServerApp:
         self._inline = inline
         self._known_keys = known_keys
         self._routes = {path: with_head(methods) for path, methods in routes.items()}
+        self._paths = RoutePaths(routes)
         self._folder = folder
         self._max_body_bytes = max_body_bytes
         self._removebg_max_body_bytes = removebg_max_body_bytes
@@ -126,11 +126,12 @@ class ServerApp:
             return await self._answer_status(exchange)
         if self._folder and (method, path) == ("POST", UPLOAD_PATH):
             return await self._receive_upload(self._folder, exchange)
-        has_route = method in self._routes.get(path, ())
+        found = self._paths.find(path)
+        has_route = found is not None and method in self._routes[found.route]
         if has_route and method == "POST" and path in PHOTO_PATHS:
             return await self._answer_photo(exchange)
         account, body = "", b""
-        if has_route and path in ROUTES_WITH_KEY and not exchange.has_many_keys():
+        if has_route and uses_store(path) and not exchange.has_many_keys():
             account = (await self._require_key(exchange)).account_id
             with self._receive_one(account):
                 body = await self._read_small(exchange) if method == "POST" else b""
@@ -241,8 +242,10 @@ class ServerApp:
 
     def _route(self, exchange: Exchange) -> str:
         """Return the route for the log; unknown paths can contain a key and are not logged."""
-        known = exchange.path in self._routes or exchange.path in {UPLOAD_PATH, READY_PATH}
-        return exchange.path if known else UNROUTED
+        found = self._paths.find(exchange.path)
+        if found is None:
+            return exchange.path if exchange.path in {UPLOAD_PATH, READY_PATH} else UNROUTED
+        return found.route
 
     def _log_disconnect(self, exchange: Exchange) -> None:
         if not exchange.connection.is_refused:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bgblur.serving.proxy_events import InvocationContext, Reply, Request
 from blur.api.removebg.paths import ACCOUNT_PATH
+from blur.api.route_paths import JOBS_PATH
 from blur.errors import LostError, UnavailableError
 
 if TYPE_CHECKING:
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Request, InvocationContext], Reply]
 STORE_PATHS = frozenset({"/v2/account", "/v2/uploads", ACCOUNT_PATH})
-"""The routes that use the accounts."""
+"""The routes that use the accounts, except those of jobs."""
 ACCOUNT_TIMEOUT_S = 10
 """The time limit for one account call; the stores have their own limit of a few seconds."""
 ACCOUNT_WAIT_S = 5
 """The time limit for waiting in the queue."""
 ACCOUNT_QUEUE = 64
 """The number of calls that can wait."""
+
+
+def uses_store(path: str) -> bool:
+    """Return whether a path without a last slash belongs to a route that uses the accounts."""
+    return path in STORE_PATHS or f"{path}/".startswith(f"{JOBS_PATH}/")
 
 
 class InlineHandler:
@@ -50,7 +56,7 @@ class InlineHandler:
             ClientDisconnected: the client disconnected before the call started.
 
         """
-        if request.path.rstrip("/") not in STORE_PATHS or request.method.upper() == "OPTIONS":
+        if not uses_store(request.path.rstrip("/")) or request.method.upper() == "OPTIONS":
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._thread, self._call, request)
         try:

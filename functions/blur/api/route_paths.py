@@ -1,0 +1,48 @@
+"""The paths of the routes, which can have parameters: `/v2/jobs/{job_id}`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+JOBS_PATH = "/v2/jobs"
+"""All paths of bulk jobs are this one, or start with it and a slash."""
+
+_PARAMETER = re.compile(r"\\\{(\w+)\\\}")
+"""A parameter of a route, after `re.escape`."""
+
+
+class RouteMatch(NamedTuple):
+    """The route of a path."""
+
+    route: str
+    parameters: Mapping[str, str]
+    """The parts of the path at the route's parameters."""
+
+
+class RoutePaths:
+    """Finds the route of a path; a last slash is optional."""
+
+    def __init__(self, routes: Iterable[str]) -> None:
+        """Compile the routes with parameters."""
+        known = list(routes)
+        self._fixed = {route for route in known if "{" not in route}
+        self._patterns = [(pattern_of(route), route) for route in known if "{" in route]
+
+    def find(self, path: str) -> RouteMatch | None:
+        """Return the route of a path, or None if there is none."""
+        path = path.rstrip("/") or "/"
+        if path in self._fixed:
+            return RouteMatch(path, {})
+        for pattern, route in self._patterns:
+            if match := pattern.fullmatch(path):
+                return RouteMatch(route, match.groupdict())
+        return None
+
+
+def pattern_of(route: str) -> re.Pattern[str]:
+    """Return the pattern of a route's paths; a parameter is one part of the path."""
+    return re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(route)))
