@@ -1,6 +1,6 @@
 """The storage on AWS: results and uploads in an S3 bucket.
 
-The only module of `storage` that uses botocore, which reads endpoint, region and credentials from
+Only this module and `job_bucket` use botocore, which reads endpoint, region and credentials from
 the environment (such as `AWS_ENDPOINT_URL_S3`), its files or the machine's role. Links and forms
 are signed without a request, by the machine's clock. A signature is valid at most as long as the
 credentials that made it.
@@ -61,7 +61,7 @@ class BucketStore:
 
     def origin(self) -> str:
         """Return the bucket's own host, as in links; see `UploadStore.origin`."""
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             parameters = {"Bucket": self._bucket, "Key": "any"}
             url: str = self._client.generate_presigned_url("get_object", Params=parameters)
         return urljoin(url, "/").rstrip("/")
@@ -70,20 +70,31 @@ class BucketStore:
         self, name: str, data: bytes, *, content_type: str, file_name: str, now_us: int
     ) -> Link:
         """Store the result and presign a GET for it; see `ResultStore.put`."""
-        target = {"Bucket": self._bucket, "Key": name}
-        with _unavailable_on_failure():
+        self.write(name, data, content_type=content_type, file_name=file_name)
+        return self.link(name, now_us=now_us)
+
+    def write(self, name: str, data: bytes, *, content_type: str, file_name: str) -> None:
+        """Store the object; clients that follow a link to it save it as `file_name`."""
+        with unavailable_on_failure():
             response = self._client.put_object(
-                **target,
+                Bucket=self._bucket,
+                Key=name,
                 Body=data,
                 ContentType=content_type,
                 ContentDisposition=f'inline; filename="{file_name}"',
                 CacheControl="no-store",
             )
-            _require_s3(response)
+            require_from_s3(response, "ETag")
+
+    def link(self, name: str, *, now_us: int) -> Link:
+        """Presign a GET for the object, whether it exists or not."""
+        with unavailable_on_failure():
             url = self._client.generate_presigned_url(
-                "get_object", Params=target, ExpiresIn=LINK_TTL_S
+                "get_object",
+                Params={"Bucket": self._bucket, "Key": name},
+                ExpiresIn=LINK_TTL_S,
             )
-        return Link(url, _expiry_us(now_us))
+        return Link(url, expiry_us(now_us))
 
     def presign_upload(
         self, name: str, *, content_type: str, max_bytes: int, now_us: int
@@ -92,7 +103,7 @@ class BucketStore:
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             form = self._client.generate_presigned_post(
                 self._bucket,
                 name,
@@ -103,32 +114,38 @@ class BucketStore:
                 ],
                 ExpiresIn=LINK_TTL_S,
             )
-        return PresignedForm(form["url"], form["fields"], _expiry_us(now_us))
+        return PresignedForm(form["url"], form["fields"], expiry_us(now_us))
 
     def get(self, name: str, *, max_bytes: int) -> bytes:
         """Get the object; see `UploadStore.get`."""
-        with _unavailable_on_failure():
-            data = self._get(name, max_bytes + 1)
+        data = self.read(name, at_most=max_bytes + 1)
         if len(data) > max_bytes:
             message = f"The upload has more than {max_bytes} bytes."
             raise ImageTooLargeError(message)
         return data
 
-    def _get(self, name: str, at_most: int) -> bytes:
-        try:
-            response = self._client.get_object(Bucket=self._bucket, Key=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in NOT_FOUND_CODES:
-                raise UploadNotFoundError from error
-            raise
-        with response["Body"] as body:
-            _require_s3(response)
-            data: bytes = body.read(at_most)
+    def read(self, name: str, *, at_most: int | None = None) -> bytes:
+        """Return the object, or its first bytes.
+
+        Raises:
+            UploadNotFoundError: there is no such object, or it has expired.
+
+        """
+        with unavailable_on_failure():
+            try:
+                response = self._client.get_object(Bucket=self._bucket, Key=name)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in NOT_FOUND_CODES:
+                    raise UploadNotFoundError from error
+                raise
+            with response["Body"] as body:
+                require_from_s3(response, "ETag")
+                data: bytes = body.read(at_most)
         return data
 
 
 @contextmanager
-def _unavailable_on_failure() -> Iterator[None]:
+def unavailable_on_failure() -> Iterator[None]:
     """Turn errors of S3 into UnavailableError, but not a wrong call by this module."""
     try:
         yield
@@ -139,9 +156,9 @@ def _unavailable_on_failure() -> Iterator[None]:
         raise UnavailableError(message, retry_after_s=1) from error
 
 
-def _require_s3(response: Mapping[str, Any]) -> None:
-    """Require an ETag, which S3 always sends: another server could send a 200 too."""
-    if "ETag" not in response:
+def require_from_s3(response: Mapping[str, Any], name: str) -> None:
+    """Require a value that S3 always sends, since another server could send a 200 too."""
+    if name not in response:
         raise _UnexpectedResponseError
 
 
@@ -149,5 +166,6 @@ class _UnexpectedResponseError(Exception):
     """The response is not from S3."""
 
 
-def _expiry_us(now_us: int) -> int:
+def expiry_us(now_us: int) -> int:
+    """Return when a link or a form that is signed now expires."""
     return now_us + LINK_TTL_S * 1_000_000

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from blur.storage.job_bucket import JobBucket
     from blur.storage.ports import ResultStore, UploadStore
 
 
@@ -16,6 +17,7 @@ class Storage:
 
     uploads: UploadStore | None = None
     results: ResultStore | None = None
+    jobs: JobBucket | None = None
 
 
 def open_storage(location: str) -> Storage:
@@ -36,8 +38,10 @@ def open_storage(location: str) -> Storage:
         return Storage(uploads=FolderStore(Path(name)))
     if name and scheme == "s3":
         from blur.storage.bucket import BucketStore, open_client  # noqa: PLC0415 - see above
+        from blur.storage.job_bucket import JobBucket  # noqa: PLC0415 - see above
 
-        bucket = BucketStore(name, open_client())
-        return Storage(uploads=bucket, results=bucket)
+        client = open_client()
+        bucket = BucketStore(name, client)
+        return Storage(uploads=bucket, results=bucket, jobs=JobBucket(name, client))
     message = f"{location!r} is neither s3:<bucket> nor folder:<path>"
     raise ValueError(message)

@@ -47,6 +47,9 @@ ENVIRON = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+NEVER_CONDITIONS = {"policy", "x-amz-signature", "file"}
+"""The fields of a form that are allowed without a condition in its policy."""
+
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
 
@@ -143,15 +146,26 @@ def _refused_form(environ: Environ) -> str | None:
         return "SignatureDoesNotMatch"
     if datetime.now(UTC) > datetime.fromisoformat(policy["expiration"]):
         return "AccessDenied"
-    return None if all(_holds(c, fields, size) for c in policy["conditions"]) else "AccessDenied"
+    conditions = policy["conditions"]
+    if fields.keys() - NEVER_CONDITIONS - {_field_of(each) for each in conditions}:
+        return "AccessDenied"
+    return None if all(_holds(each, fields, size) for each in conditions) else "AccessDenied"
 
 
 def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noqa: ANN401 - JSON
     if isinstance(condition, list):
-        kind, least, most = condition
-        return bool(kind == "content-length-range" and least <= size <= most)
+        kind, first, second = condition
+        if kind == "starts-with":
+            return fields.get(_field_of(condition), "").startswith(second)
+        return bool(kind == "content-length-range" and first <= size <= second)
     ((name, value),) = condition.items()
     return bool(name == "bucket" or fields.get(name) == value)
+
+
+def _field_of(condition: Any) -> str:  # noqa: ANN401 - JSON
+    """Return the name of the field that a condition is about."""
+    name = condition[1] if isinstance(condition, list) else next(iter(condition))
+    return str(name).removeprefix("$")
 
 
 def _sign(day: str, text: str) -> str:

@@ -1,0 +1,207 @@
+"""The photos and results of bulk jobs in a bucket."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from tests.faults.garbage import faults
+from tests.faults.relay import relay
+
+from blur.clock import now
+from blur.errors import ApiError, ImageTooLargeError, UnavailableError, UploadNotFoundError
+from blur.storage.bucket import open_client
+from blur.storage.job_bucket import JobBucket, split_source_key
+from blur.storage.location import open_storage
+from blur.storage.ports import LINK_TTL_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.faults.relay import Fault
+    from tests.integration.storage.s3_server import S3Server
+
+    from blur.storage.ports import PresignedForm
+
+S3Client = Any
+"""Botocore creates its clients' classes at run time."""
+BUCKET = "media"
+MAX_BYTES = 20
+NAMES = [
+    "cat.jpg",
+    "a folder/dog.jpg",
+    "über/Füchse & Hühner+50%.jpg",
+    "日本/写真.png",
+    "#1?.webp",
+    "<&>.jpg",
+    "job-sources/x/y.jpg",
+]
+FAULTS = faults()
+
+
+@pytest.fixture
+def client(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
+    for name, value in s3.environ.items():
+        monkeypatch.setenv(name, value)
+    client = open_client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def files(client: S3Client) -> JobBucket:
+    return JobBucket(BUCKET, client)
+
+
+def send(form: PresignedForm, key: str, data: bytes, **more: str) -> int:
+    fields = {**form.fields, **more, "key": key}
+    return requests.post(form.url, data=fields, files={"file": data}, timeout=30).status_code
+
+
+def presign(files: JobBucket, job_id: str) -> PresignedForm:
+    return files.presign_sources(job_id, max_bytes=MAX_BYTES, now_us=now())
+
+
+def test_one_form_uploads_photos_of_any_name(files: JobBucket) -> None:
+    form = presign(files, "names")
+    assert [send(form, form.prefix + name, name.encode()[:MAX_BYTES]) for name in NAMES] == [
+        204
+    ] * len(NAMES)
+    assert sorted(files.list_sources("names")) == sorted(NAMES)
+    for name in NAMES:
+        read = files.read_source("names", name, max_bytes=MAX_BYTES)
+        assert read == name.encode()[:MAX_BYTES]
+
+
+def test_a_form_expires_with_its_links(files: JobBucket) -> None:
+    form = files.presign_sources("expiry", max_bytes=MAX_BYTES, now_us=5)
+    assert form.expires_us == 5 + LINK_TTL_S * 1_000_000
+
+
+def test_a_form_accepts_only_the_keys_of_one_job(files: JobBucket) -> None:
+    form = presign(files, "mine")
+    for key in ("job-sources/other/a.jpg", "uploads/a", "job-results/mine/a", "job-sources/min"):
+        assert send(form, key, b"1") == 403
+    assert list(files.list_sources("other")) == []
+
+
+@pytest.mark.parametrize("data", [b"", bytes(MAX_BYTES + 1)], ids=["empty", "too long"])
+def test_a_form_limits_the_size_of_a_photo(files: JobBucket, data: bytes) -> None:
+    form = presign(files, "sizes")
+    assert send(form, f"{form.prefix}a.jpg", data) == 403
+
+
+def test_a_form_accepts_no_other_fields(files: JobBucket) -> None:
+    form = presign(files, "fields")
+    assert send(form, f"{form.prefix}a.jpg", b"1", acl="public-read") == 403
+
+
+def test_the_policy_names_no_single_object(files: JobBucket) -> None:
+    form = presign(files, "policy")
+    policy = json.loads(base64.b64decode(form.fields["policy"]))
+    assert ["starts-with", "$key", "job-sources/policy/"] in policy["conditions"]
+    assert "key" not in form.fields
+
+
+def test_jobs_whose_ids_share_a_beginning_do_not_share_photos(files: JobBucket) -> None:
+    for job_id in ("job1", "job12"):
+        form = presign(files, job_id)
+        assert send(form, f"{form.prefix}{job_id}.jpg", b"1") == 204
+    assert list(files.list_sources("job1")) == ["job1.jpg"]
+
+
+def test_photos_on_several_pages_of_the_listing_are_listed_once(
+    files: JobBucket, client: S3Client
+) -> None:
+    def in_pages_of_two(params: dict[str, Any], **_: object) -> None:
+        params["MaxKeys"] = 2
+
+    client.meta.events.register("provide-client-params.s3.ListObjectsV2", in_pages_of_two)
+    names = [f"{number}.jpg" for number in range(5)]
+    for name in names:
+        client.put_object(Bucket=BUCKET, Key=f"job-sources/pages/{name}", Body=b"1")
+    assert list(files.list_sources("pages")) == names
+
+
+def test_marks_of_folders_are_not_photos(files: JobBucket, client: S3Client) -> None:
+    for key in ("job-sources/marks/", "job-sources/marks/cats/", "job-sources/marks/cats/a.jpg"):
+        client.put_object(Bucket=BUCKET, Key=key, Body=b"")
+    assert list(files.list_sources("marks")) == ["cats/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "key", ["uploads/a", "job-sources/a.jpg", "job-sources//a.jpg", "job-sources/a/b/", ""]
+)
+def test_other_keys_belong_to_no_photo(key: str) -> None:
+    assert split_source_key(key) is None
+
+
+def test_a_missing_photo_is_not_found(files: JobBucket) -> None:
+    with pytest.raises(UploadNotFoundError):
+        files.read_source("none", "a.jpg", max_bytes=MAX_BYTES)
+
+
+def test_a_photo_that_an_operator_copied_has_the_size_limit_too(
+    files: JobBucket, client: S3Client
+) -> None:
+    client.put_object(Bucket=BUCKET, Key="job-sources/large/a.jpg", Body=bytes(MAX_BYTES + 1))
+    with pytest.raises(ImageTooLargeError):
+        files.read_source("large", "a.jpg", max_bytes=MAX_BYTES)
+
+
+def test_operators_copy_to_the_prefix_of_the_form(files: JobBucket) -> None:
+    assert files.copy_target("a") == f"s3://{BUCKET}/{presign(files, 'a').prefix}"
+
+
+def test_a_result_is_read_by_its_link_with_type_and_name(files: JobBucket) -> None:
+    for data in (b"first", b"second"):
+        files.write_result("links", "0f", data, content_type="image/png", file_name="cat.png")
+    link = files.link_result("links", "0f", now_us=now())
+    response = requests.get(link.url, timeout=30)
+    assert (response.content, response.headers["Content-Type"]) == (b"second", "image/png")
+    assert response.headers["Content-Disposition"] == 'inline; filename="cat.png"'
+    assert files.read_result("links", "0f") == b"second"
+
+
+def test_a_missing_result_is_not_found(files: JobBucket) -> None:
+    with pytest.raises(UploadNotFoundError):
+        files.read_result("none", "0f")
+
+
+def test_a_missing_bucket_is_unavailable(client: S3Client) -> None:
+    files = JobBucket("no-such-bucket", client)
+    with pytest.raises(UnavailableError):
+        list(files.list_sources("a"))
+    with pytest.raises(UnavailableError):
+        files.write_result("a", "0f", b"1", content_type="image/png", file_name="cat.png")
+
+
+def test_the_location_of_a_bucket_has_files_of_jobs(client: S3Client) -> None:
+    del client  # with the environment of this server
+    assert isinstance(open_storage(f"s3:{BUCKET}").jobs, JobBucket)
+    assert open_storage("").jobs is None
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_listing_with_an_invalid_response_is_complete_or_unavailable(
+    name: str, s3: S3Server, client: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job ends when each listed photo has ended: a shorter listing would lose photos."""
+    names = [f"{number}.jpg" for number in range(3)]
+    for source in names:
+        client.put_object(Bucket=BUCKET, Key=f"job-sources/faults/{source}", Body=b"1")
+    with relay(s3.url) as between:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", between.url)
+        behind = open_client()
+        fault: Fault = FAULTS[name]
+        with between.failing(fault):
+            try:
+                listed = list(JobBucket(BUCKET, behind).list_sources("faults"))
+            except ApiError as error:
+                assert isinstance(error, UnavailableError)  # noqa: PT017 - one of two outcomes
+            else:
+                assert listed == names
+        behind.close()
