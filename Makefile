@@ -29,6 +29,8 @@ RESEARCH_VENV := .venv-research
 RESEARCH_READY := $(RESEARCH_VENV)/ready-$(call key,requirements/research.txt)
 PEERS_VENV := .venv-peers
 PEERS_READY := $(PEERS_VENV)/ready-$(call key,requirements/peers.txt)
+MINISTACK_VENV := .venv-ministack
+MINISTACK_READY := $(MINISTACK_VENV)/ready-$(call key,requirements/ministack.txt)
 TEST_READY := $(VENV)/ready-test-$(call key,requirements/serve.txt requirements/test.txt)
 VENV_READY := $(VENV)/ready
 # Creates the environment again if it was moved or its Python was removed.
@@ -66,7 +68,7 @@ ONE_THREAD = BLUR_INFERENCE_THREADS=1
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 tests/unit $(PYTEST)
 
-test: check model ## Check the code, then run the unit, contract and integration tests
+test: check $(MINISTACK_READY) model ## Check the code, then run the unit, contract and integration tests
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
@@ -161,7 +163,7 @@ TRIALS ?= small
 TIMED := $(addprefix tests/,attack/test_attackers.py attack/test_refusal_times.py \
 	attack/test_shares.py faults/test_dynamo_outages.py faults/test_outage.py \
 	faults/test_sqlite_outages.py faults/test_waiting.py)
-reliability: $(TEST_READY) model ## Run attack and fault trials; TRIALS=full documents them
+reliability: $(TEST_READY) $(MINISTACK_READY) model ## Run attack and fault trials; TRIALS=full documents them
 ifeq ($(TRIALS),full)
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
@@ -197,7 +199,7 @@ sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the container image's bill of
 
 # --strict: without it, packages that are unknown to the index are reported as free of
 # vulnerabilities. The lock of the tests includes the packages of function, server and model.
-AUDITED := test base sam audit mutants research peers clients
+AUDITED := test base sam audit mutants research peers clients ministack
 PIP_AUDIT := $(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes
 audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities of all locked packages
 	@sound=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \
@@ -224,9 +226,11 @@ lock: $(TEST_READY) ## Pin the dependencies; UPGRADE=--upgrade selects newer ver
 	@$(LOCK) research.in --constraints test.txt --output-file research.txt
 	@$(LOCK) peers.in --output-file peers.txt
 	@$(LOCK) clients.in --no-deps --output-file clients.txt
+	@$(LOCK) ministack.in --output-file ministack.txt
 
 clean: ## Remove environments, model and caches; keeps the accounts in var/
-	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(RESEARCH_VENV) .aws-sam build dist
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(RESEARCH_VENV) $(MINISTACK_VENV)
+	rm -rf .aws-sam build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf functions/*.egg-info tools/*.egg-info tools/blur_client/*.egg-info *.egg-info
@@ -275,6 +279,12 @@ $(PEERS_READY): $(TEST_READY)
 	@echo "Installing rembg's server into $(PEERS_VENV), about 700 MB ..."
 	@$(PYTHON) -m venv --clear $(PEERS_VENV)
 	@$(call install,$(PEERS_VENV),peers)
+	@touch $@
+
+$(MINISTACK_READY): $(TEST_READY)
+	@echo "Installing ministack, which emulates AWS, into $(MINISTACK_VENV), about 60 MB ..."
+	@$(PYTHON) -m venv --clear $(MINISTACK_VENV)
+	@$(call install,$(MINISTACK_VENV),ministack)
 	@touch $@
 
 $(AUDIT_READY): $(VENV_READY)
