@@ -33,3 +33,13 @@ class InvalidNotifyError(InvalidParameterError):
     """`notify` is not a URL on the public internet, or this service sends no notifications."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_notify"
+
+
+class JobClosedError(ApiError):
+    """The job accepts no more photos: it is closed, cancelled or done."""
+
+    status, code = HTTPStatus.CONFLICT, "job_closed"
+
+    def __init__(self) -> None:
+        """Name what to do instead."""
+        super().__init__("The job accepts no more photos. Create another job.")

@@ -23,7 +23,8 @@ from tests.trials import FULL, Part, record
 
 from blur.clock import now
 from blur.errors import UnavailableError
-from blur.storage.folder import SECRET_BYTES, FolderStore
+from blur.storage.folder import FolderStore
+from blur.storage.folder_secrets import SECRET_BYTES
 from blur.storage.upload_token import UploadToken
 
 if TYPE_CHECKING:

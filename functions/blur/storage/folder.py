@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,12 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from blur.errors import (
-    IdempotencyInProgressError,
-    ImageTooLargeError,
-    UnavailableError,
-    UploadNotFoundError,
-)
+from blur.errors import IdempotencyInProgressError, ImageTooLargeError, UploadNotFoundError
+from blur.storage.folder_files import replacing, writable
+from blur.storage.folder_secrets import read_secrets
 from blur.storage.ports import LINK_TTL_S, PresignedForm
 from blur.storage.upload_token import UploadToken, sign, verify
 
@@ -43,9 +38,6 @@ HOUR_S = 3600
 SECOND_US = 1_000_000
 RETRY_AFTER_S = 5
 """When to send a form again whose upload is in progress."""
-KEY_FILE = "secret"
-"""The file of the first secret, and the prefix of the names of later ones."""
-SECRET_BYTES = 32
 _NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _PART = "part-"
@@ -70,8 +62,8 @@ class FolderStore:
     ) -> PresignedForm:
         """Sign an upload token; see `UploadStore.presign_upload`."""
         token = UploadToken(name, content_type, max_bytes, now_us + LINK_TTL_S * SECOND_US)
-        with _writable():
-            signed = sign(token, self._secrets())
+        with writable():
+            signed = sign(token, read_secrets(self._folder))
         fields = {"Content-Type": content_type, TOKEN_FIELD: signed}
         return PresignedForm(UPLOAD_PATH, fields, token.expires_us)
 
@@ -82,8 +74,8 @@ class FolderStore:
             UploadNotFoundError: the signature is not from this folder, or the token has expired.
 
         """
-        with _writable():
-            return verify(signed, self._secrets(), now_us=now_us)
+        with writable():
+            return verify(signed, read_secrets(self._folder), now_us=now_us)
 
     @contextmanager
     def writing(self, token: UploadToken) -> Iterator[BinaryIO]:
@@ -98,15 +90,15 @@ class FolderStore:
 
         """
         path = self._hour_folder(token.expires_us - LINK_TTL_S * SECOND_US) / _name_in(token.name)
-        with self._only_one(token.name), _writable():
+        with self._only_one(token.name), writable():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _replacing(path) as file:
+            with replacing(path, part_in=path.parent, prefix=_PART) as file:
                 yield file
 
     def get(self, name: str, *, max_bytes: int) -> bytes:
         """Read the file; see `UploadStore.get`."""
         file_name = _name_in(name)
-        with _writable():
+        with writable():
             data = _head(self._candidates(file_name), max_bytes + 1)
         if len(data) > max_bytes:
             message = f"The upload has more than {max_bytes} bytes."
@@ -123,7 +115,7 @@ class FolderStore:
 
         """
         oldest = _hour_name(now_us - (KEEP_S + HOUR_S) * SECOND_US)
-        with _writable(), suppress(FileNotFoundError):  # no upload yet, or swept by another process
+        with writable(), suppress(FileNotFoundError):  # no upload yet, or swept by another process
             for entry in list(os.scandir(self._folder / UPLOADS)):
                 if entry.is_file(follow_symlinks=False):
                     self._move_by_hour(Path(entry.path), now_us)
@@ -166,36 +158,6 @@ class FolderStore:
             with self._receiving_lock:
                 self._receiving.remove(name)
 
-    def _secrets(self) -> list[bytes]:
-        """Return the secrets, the newest last; create the first one.
-
-        A shorter file is not a secret yet: another program is still writing it.
-        """
-        paths = sorted(self._folder.glob(f"{KEY_FILE}*"))
-        found = [path.read_bytes() for path in paths]
-        complete = [secret for secret in found if len(secret) >= SECRET_BYTES]
-        return complete or [self._create_secret()]
-
-    def _create_secret(self) -> bytes:
-        """Create the first secret; if several processes do, all use the same one."""
-        path = self._folder / KEY_FILE
-        self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=self._folder)  # mode 0600
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(SECRET_BYTES))
-                file.flush()
-                os.fsync(descriptor)  # a power failure must not leave an empty file
-            with suppress(FileExistsError):
-                os.link(part, path)  # unlike a rename, it never replaces a file
-        finally:
-            Path(part).unlink()
-        secret = path.read_bytes()
-        if len(secret) < SECRET_BYTES:
-            message = f"{path} has fewer than {SECRET_BYTES} bytes"
-            raise OSError(message)
-        return secret
-
 
 def _name_in(name: str) -> str:
     """Return the file's name out of an upload's name.
@@ -214,31 +176,8 @@ def _hour_name(instant_us: int) -> str:
     return datetime.fromtimestamp(instant_us // SECOND_US, UTC).strftime("%Y-%m-%dT%H")
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a temporary file and rename it to the path at the end; remove it after an error."""
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=_PART)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-
-
 def _head(candidates: Iterator[Path], size_bytes: int) -> bytes:
     for path in candidates:
         with suppress(FileNotFoundError), path.open("rb") as file:
             return file.read(size_bytes)
     raise UploadNotFoundError
-
-
-@contextmanager
-def _writable() -> Iterator[None]:
-    """Turn errors of the disk into UnavailableError."""
-    try:
-        yield
-    except OSError as error:
-        message = "The storage for uploads has failed. Nothing was charged."
-        raise UnavailableError(message, retry_after_s=1) from error

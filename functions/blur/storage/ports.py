@@ -16,6 +16,8 @@ from typing import Protocol
 
 LINK_TTL_S = 900
 """How long the link of a result works, and how long an upload can be started."""
+KEEP_DAYS = 7
+"""How many days the photos and the results of jobs are kept."""
 
 
 @dataclass(frozen=True, slots=True)

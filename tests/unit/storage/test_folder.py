@@ -17,7 +17,8 @@ from blur.errors import (
     UnavailableError,
     UploadNotFoundError,
 )
-from blur.storage.folder import HOUR_S, KEEP_S, SECRET_BYTES, TOKEN_FIELD, FolderStore
+from blur.storage.folder import HOUR_S, KEEP_S, TOKEN_FIELD, FolderStore
+from blur.storage.folder_secrets import SECRET_BYTES
 from blur.storage.upload_token import UploadToken
 
 NOW_US = time.time_ns() // 1000

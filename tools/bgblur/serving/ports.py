@@ -13,6 +13,8 @@ from blur.api.response_record import ResponseRecord
 if TYPE_CHECKING:
     from bgblur.serving.proxy_events import ClientState, Reply, Request
     from blur.accounts.keys import ApiKey
+    from blur.accounts.model import Instant
+    from blur.jobs.model import Job
 
 LOGGER = logging.getLogger(__name__)
 
@@ -73,6 +75,18 @@ class Keys(Protocol):
 
     async def require_store(self) -> None:
         """Raise `UnavailableError` if the store does not respond."""
+
+
+class JobQueue(Protocol):
+    """The jobs and their waiting photos: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
+
+    def find_job(self, job_id: str) -> Job:
+        """Return the job; raise `JobNotFoundError` if there is none."""
+        ...
+
+    def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
+        """Let a photo wait; return False if it is in the job already, or the job has ended."""
+        ...
 
 
 class Connection(Protocol):

@@ -1,159 +1,98 @@
-"""Receive uploads in the embedded server: forms streamed to disk, as a bucket receives them.
+"""Receive uploads in the embedded server, as a bucket does on AWS.
 
-The form has a signed token first and the file last. The file is written to disk as it arrives, up
-to the size in the token.
+A form has a signed token first. The token of an upload names its file; the token of a job is for
+all files whose field `key` begins with the job's prefix.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser
-
-from blur.api.multipart import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PARTS, boundary_of
+from bgblur.serving.upload_form import Fields, Target, receive_form
 from blur.clock import now
-from blur.errors import ImageTooLargeError, InvalidRequestError
+from blur.errors import InvalidRequestError
+from blur.job_errors import JobClosedError
+from blur.jobs.model import MAX_SOURCE_BYTES, JobState
 from blur.parameter_errors import InvalidContentTypeError
 from blur.storage.folder import TOKEN_FIELD, FolderStore
 
 if TYPE_CHECKING:
-    from blur.storage.upload_token import UploadToken
+    from bgblur.serving.ports import JobQueue
+    from blur.storage.job_folder import JobFolder
 
-FILE_FIELD = "file"
-MAX_FIELD_BYTES = 4096
+KEY_FIELD = "key"
 
 
 async def receive_upload(
     folder: FolderStore, content_type: str, chunks: AsyncIterator[bytes]
 ) -> None:
-    """Store the file of a form.
+    """Store the file of an upload's form.
 
     Raises:
         ApiError: the form is invalid; the rest of it is not read.
 
     """
-    with _Form(folder, boundary_of(content_type)) as form:
-        async for chunk in chunks:
-            await asyncio.to_thread(form.feed, chunk)
-        form.end()
 
-
-class _Form:
-    """A form that is being received."""
-
-    def __init__(self, folder: FolderStore, boundary: str) -> None:
-        self._folder = folder
-        self._parser = PushMultipartParser(
-            boundary,
-            max_header_size=MAX_HEADER_BYTES,
-            max_header_count=MAX_HEADERS,
-            max_segment_count=MAX_PARTS,
-            header_charset="latin-1",
-            strict=True,
-        )
-        self._fields: dict[str, bytes] = {}
-        self._name = ""
-        self._token: UploadToken | None = None
-        self._file: BinaryIO | None = None
-        self._open_files = ExitStack()
-        self._bytes_left = 0
-        self._has_file = False
-        self._skipped = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._open_files.__exit__(kind, error, traceback)
-
-    def feed(self, chunk: bytes) -> None:
-        """Parse the next bytes of the form."""
-        if self._has_file:
-            self._skip(chunk)
-            return
-        try:
-            for event in self._parser.parse(chunk):
-                if isinstance(event, MultipartSegment):
-                    self._begin(event.name)
-                elif event is None:
-                    self._has_file = self._file is not None
-                else:
-                    self._add(bytes(event))
-        except MultipartError as error:
-            raise _malformed(error) from error
-        if self._has_file:
-            self._require_last()
-
-    def end(self) -> None:
-        """Check that the form is complete and has a file that is not empty."""
-        if not self._has_file:
-            try:
-                self._parser.close()
-            except MultipartError as error:
-                raise _malformed(error) from error
-        if self._token is None or self._bytes_left == self._token.max_bytes:
-            message = f"The form has no file named '{FILE_FIELD}', or the file is empty."
-            raise InvalidRequestError(message)
-
-    def _begin(self, name: str) -> None:
-        if self._file is not None:
-            raise _file_not_last()
-        self._name = name
-        if name == FILE_FIELD:
-            self._token = self._read_token()
-            self._bytes_left = self._token.max_bytes
-            self._file = self._open_files.enter_context(self._folder.writing(self._token))
-
-    def _require_last(self) -> None:
-        """Require that the form ends after its file."""
-        try:
-            self._parser.close()
-        except MultipartError as error:
-            raise _file_not_last() from error
-
-    def _skip(self, chunk: bytes) -> None:
-        """Ignore bytes after the form (RFC 2046, 5.1.1), such as a CRLF in its own packet.
-
-        The parser accepts them only in the chunk with the end of the form.
-        """
-        self._skipped += len(chunk)
-        if self._skipped > MAX_FIELD_BYTES:
-            raise _file_not_last()
-
-    def _read_token(self) -> UploadToken:
-        signed = self._fields.get(TOKEN_FIELD, b"").decode("latin-1")
-        token = self._folder.verify_token(signed, now_us=now())
-        if self._fields.get("Content-Type", b"").decode("latin-1") != token.content_type:
+    def find_target(fields: Fields) -> Target:
+        token = folder.verify_token(_text(fields, TOKEN_FIELD), now_us=now())
+        if _text(fields, "Content-Type") != token.content_type:
             message = f"The field 'Content-Type' must be {token.content_type}."
             raise InvalidContentTypeError(message)
-        return token
+        return Target(token.max_bytes, folder.writing(token))
 
-    def _add(self, data: bytes) -> None:
-        if self._file is None:
-            self._fields[self._name] = self._fields.get(self._name, b"") + data
-            if len(self._fields[self._name]) > MAX_FIELD_BYTES:
-                message = f"The field '{self._name}' is too long."
-                raise InvalidRequestError(message)
-            return
-        self._bytes_left -= len(data)
-        if self._bytes_left < 0:
-            message = "The file is larger than the size declared for it."
-            raise ImageTooLargeError(message)
-        self._file.write(data)
+    await receive_form(content_type, chunks, find_target)
 
 
-def _file_not_last() -> InvalidRequestError:
-    return InvalidRequestError(f"`{FILE_FIELD}` must be the last field of the form.")
+async def receive_photo(
+    folder: JobFolder, queue: JobQueue, content_type: str, chunks: AsyncIterator[bytes]
+) -> None:
+    """Store a photo of a job, and then add it to the job.
+
+    The photo is on the disk before it is in the job, so that no failure leaves an object without
+    its photo. If the photo cannot be added, the client gets an error and sends it again.
+
+    Raises:
+        ApiError: the form is invalid, or the job is not open; the rest of the form is not read.
+
+    """
+    added: list[tuple[str, str]] = []
+
+    def find_target(fields: Fields) -> Target:
+        job_id, token = folder.verify_token(_text(fields, TOKEN_FIELD), now_us=now())
+        source = _source(fields, token.name)
+        if queue.find_job(job_id).state is not JobState.OPEN:
+            raise JobClosedError
+        added.append((job_id, source))
+        return Target(token.max_bytes, folder.writing_source(job_id, source))
+
+    await receive_form(content_type, chunks, find_target)
+    ((job_id, source),) = added
+    await asyncio.to_thread(queue.add_object, job_id, source, now_us=now())
 
 
-def _malformed(error: MultipartError) -> InvalidRequestError:
-    return InvalidRequestError(f"The multipart body is malformed: {error}.")
+def _text(fields: Fields, name: str) -> str:
+    return fields.get(name, b"").decode("latin-1")
+
+
+def _source(fields: Fields, prefix: str) -> str:
+    """Return the name of a photo from the form's key.
+
+    Raises:
+        InvalidRequestError: the key does not begin with the prefix, or the name is not possible.
+
+    """
+    try:
+        key = fields.get(KEY_FIELD, b"").decode()
+    except UnicodeDecodeError as error:
+        message = f"The field '{KEY_FIELD}' must be text in UTF-8."
+        raise InvalidRequestError(message) from error
+    source = key.removeprefix(prefix)
+    if not key.startswith(prefix) or not 1 <= len(source.encode()) <= MAX_SOURCE_BYTES:
+        message = (
+            f"The field '{KEY_FIELD}' must be '{prefix}' and a name of 1 to {MAX_SOURCE_BYTES}"
+            " bytes in UTF-8."
+        )
+        raise InvalidRequestError(message)
+    return source

@@ -1,0 +1,64 @@
+"""Files of the storage's folder: written under another name, then renamed; durable if asked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from blur.errors import UnavailableError
+
+
+@contextmanager
+def replacing(
+    path: Path, *, part_in: Path, prefix: str, durable: bool = False
+) -> Iterator[BinaryIO]:
+    """Write a temporary file in `part_in` and rename it to the path; remove it after an error.
+
+    If it is durable, a power failure after the end of the context does not lose it.
+    """
+    descriptor, part = tempfile.mkstemp(dir=part_in, prefix=prefix)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(descriptor)
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents with mode 0700, so that a power failure keeps them."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True, mode=0o700)
+        sync_folder(each.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Write the names in a folder to the disk."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows, which cannot open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def writable() -> Iterator[None]:
+    """Turn errors of the disk into UnavailableError."""
+    try:
+        yield
+    except OSError as error:
+        message = "The storage for uploads has failed. Nothing was charged."
+        raise UnavailableError(message, retry_after_s=1) from error

@@ -1,0 +1,49 @@
+"""The secrets of the storage's folder, which sign its upload tokens.
+
+The secret whose name sorts last signs; the others are accepted, so that an operator can replace a
+secret.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+KEY_FILE = "secret"
+"""The file of the first secret, and the prefix of the names of later ones."""
+SECRET_BYTES = 32
+
+
+def read_secrets(folder: Path) -> list[bytes]:
+    """Return the secrets, the newest last; create the first one.
+
+    A shorter file is not a secret yet: another program is still writing it.
+    """
+    paths = sorted(folder.glob(f"{KEY_FILE}*"))
+    found = [path.read_bytes() for path in paths]
+    complete = [secret for secret in found if len(secret) >= SECRET_BYTES]
+    return complete or [_create_secret(folder)]
+
+
+def _create_secret(folder: Path) -> bytes:
+    """Create the first secret; if several processes do, all use the same one."""
+    path = folder / KEY_FILE
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, part = tempfile.mkstemp(dir=folder)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(SECRET_BYTES))
+            file.flush()
+            os.fsync(descriptor)  # a power failure must not leave an empty file
+        with suppress(FileExistsError):
+            os.link(part, path)  # unlike a rename, it never replaces a file
+    finally:
+        Path(part).unlink()
+    secret = path.read_bytes()
+    if len(secret) < SECRET_BYTES:
+        message = f"{path} has fewer than {SECRET_BYTES} bytes"
+        raise OSError(message)
+    return secret

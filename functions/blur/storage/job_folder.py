@@ -1,0 +1,243 @@
+"""Photos and results of jobs in a folder, for the embedded server.
+
+    <folder>/jobs/<job id>/sources/<object id>   one line with the photo's name, then the photo
+    <folder>/jobs/<job id>/results/<object id>
+    <folder>/job-parts/                          files that are being written
+
+Names of photos come from clients: they are stored in the files, and no path contains one. A photo
+is on the disk before its upload is answered, and a result before it is charged. All files of a job
+are kept for `KEEP_DAYS` after the last one was stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from blur.errors import (
+    ImageTooLargeError,
+    OverloadedError,
+    UnavailableError,
+    UploadNotFoundError,
+)
+from blur.storage.folder import SECOND_US, TOKEN_FIELD
+from blur.storage.folder_files import make_folder, replacing, writable
+from blur.storage.folder_secrets import read_secrets
+from blur.storage.ports import KEEP_DAYS, LINK_TTL_S, PresignedForm
+from blur.storage.upload_token import UploadToken, sign, verify
+
+if TYPE_CHECKING:
+    from blur.storage.ports import Link
+
+JOB_UPLOAD_PATH = "/media/jobs"
+"""The path that receives the forms."""
+JOBS, PARTS, SOURCES, RESULTS = "jobs", "job-parts", "sources", "results"
+UPLOADS_AT_ONCE = 32
+"""The uploads of one job that are received at the same time."""
+DAY_US = 86_400 * SECOND_US
+_PREFIX = re.compile(rf"{JOBS}/([0-9A-Za-z_-]+)/")
+_JOB_ID = re.compile(r"[0-9A-Za-z_-]+")
+_OBJECT_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class JobFolder:
+    """The files of jobs; implements `blur.jobs.ports.JobFiles`."""
+
+    def __init__(self, folder: Path, *, reserve_bytes: int = 0) -> None:
+        """Keep the folder, and the space that uploads leave free on its disk."""
+        self._folder = folder
+        self._reserve_bytes = reserve_bytes
+        self._receiving: Counter[str] = Counter()
+        self._receiving_lock = threading.Lock()
+        self._folder_lock = threading.Lock()
+
+    def presign_sources(self, job_id: str, *, max_bytes: int, now_us: int) -> PresignedForm:
+        """Sign a token for the prefix of the job; see `JobFiles.presign_sources`."""
+        prefix = f"{JOBS}/{_checked(job_id, _JOB_ID)}/"
+        token = UploadToken(prefix, "", max_bytes, now_us + LINK_TTL_S * SECOND_US)
+        with writable():
+            signed = sign(token, read_secrets(self._folder))
+        return PresignedForm(JOB_UPLOAD_PATH, {TOKEN_FIELD: signed}, token.expires_us, prefix)
+
+    def verify_token(self, signed: str, *, now_us: int) -> tuple[str, UploadToken]:
+        """Return the id of the job whose form has this token, and the token.
+
+        Raises:
+            UploadNotFoundError: the token is not from such a form, or has expired.
+
+        """
+        with writable():
+            token = verify(signed, read_secrets(self._folder), now_us=now_us)
+        match = _PREFIX.fullmatch(token.name)
+        if match is None:
+            raise UploadNotFoundError
+        return match[1], token
+
+    def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - other storages have one
+        """Return None: photos arrive only by the form."""
+        return None
+
+    @contextmanager
+    def writing_source(self, job_id: str, source: str) -> Iterator[BinaryIO]:
+        """Open a new file for a photo; it is stored when the context ends without an exception.
+
+        A later upload of the same source replaces it.
+
+        Raises:
+            OverloadedError: too many uploads of the job are in progress.
+            UnavailableError: the disk has failed, or has too little space left.
+
+        """
+        path = self._sources(job_id) / _object_id(source)
+        with self._one_of_few(job_id), writable(), self._replacing(path) as file:
+            self._require_space()
+            file.write(json.dumps(source).encode() + b"\n")
+            yield file
+
+    def read_source(self, job_id: str, source: str, *, max_bytes: int) -> bytes:
+        """Read a photo; see `JobFiles.read_source`."""
+        path = self._sources(job_id) / _object_id(source)
+        with writable(), _opened(path) as file:
+            file.readline()
+            data = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            message = f"The photo has more than {max_bytes} bytes."
+            raise ImageTooLargeError(message)
+        return data
+
+    def list_sources(self, job_id: str) -> Iterator[str]:
+        """Read the names in the files; see `JobFiles.list_sources`."""
+        folder = self._sources(job_id)
+        with writable():
+            paths = sorted(folder.iterdir()) if folder.is_dir() else []
+        for path in paths:
+            with writable(), suppress(FileNotFoundError), path.open("rb") as file:
+                source: str = json.loads(file.readline())
+                yield source
+
+    def write_result(
+        self,
+        job_id: str,
+        object_id: str,
+        data: bytes,
+        *,
+        content_type: str,  # noqa: ARG002 - in the row of the object
+        file_name: str,  # noqa: ARG002 - made from the source
+    ) -> None:
+        """Write it to the disk; see `JobFiles.write_result`."""
+        with writable(), self._replacing(self._result(job_id, object_id)) as file:
+            file.write(data)
+
+    def link_result(self, job_id: str, object_id: str, *, now_us: int) -> Link | None:  # noqa: ARG002 - other storages have links
+        """Return None: the server returns results itself."""
+        return None
+
+    def read_result(self, job_id: str, object_id: str) -> bytes:
+        """Read it; see `JobFiles.read_result`."""
+        with writable(), _opened(self._result(job_id, object_id)) as file:
+            return file.read()
+
+    def sweep(self, *, now_us: int) -> None:
+        """Remove the folders of old jobs, and files whose writing was interrupted.
+
+        It takes a system call for each removed file: do not call it in a request.
+
+        Raises:
+            UnavailableError: the folder cannot be read or written.
+
+        """
+        with writable():
+            for job in _entries(self._folder / JOBS):
+                if _last_change_us(job) < now_us - KEEP_DAYS * DAY_US:
+                    with suppress(FileNotFoundError):  # another process removes it too
+                        shutil.rmtree(job)
+            for part in _entries(self._folder / PARTS):
+                if _changed_us(part) < now_us - DAY_US:
+                    part.unlink(missing_ok=True)
+
+    def _sources(self, job_id: str) -> Path:
+        return self._folder / JOBS / _checked(job_id, _JOB_ID) / SOURCES
+
+    def _result(self, job_id: str, object_id: str) -> Path:
+        folder = self._folder / JOBS / _checked(job_id, _JOB_ID) / RESULTS
+        return folder / _checked(object_id, _OBJECT_ID)
+
+    @contextmanager
+    def _replacing(self, path: Path) -> Iterator[BinaryIO]:
+        parts = self._folder / PARTS
+        with self._folder_lock:  # the folder of another upload is on the disk before it is used
+            make_folder(parts)
+            make_folder(path.parent)
+        with replacing(path, part_in=parts, prefix="", durable=True) as file:
+            yield file
+
+    @contextmanager
+    def _one_of_few(self, job_id: str) -> Iterator[None]:
+        with self._receiving_lock:
+            if self._receiving[job_id] >= UPLOADS_AT_ONCE:
+                raise OverloadedError(retry_after_s=1)
+            self._receiving[job_id] += 1
+        try:
+            yield
+        finally:
+            with self._receiving_lock:
+                self._receiving[job_id] -= 1
+                if not self._receiving[job_id]:
+                    del self._receiving[job_id]
+
+    def _require_space(self) -> None:
+        """Keep photos of jobs from filling a disk on which the accounts can be."""
+        if shutil.disk_usage(self._folder).free < self._reserve_bytes:
+            message = "The storage for uploads is almost full. Nothing was charged."
+            raise UnavailableError(message, retry_after_s=60)
+
+
+def _object_id(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()[:32]
+
+
+def _checked(name: str, allowed: re.Pattern[str]) -> str:
+    """Return a name of a path.
+
+    Raises:
+        UploadNotFoundError: it is not such a name, and can lead to another folder.
+
+    """
+    if allowed.fullmatch(name) is None:
+        raise UploadNotFoundError
+    return name
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise UploadNotFoundError from error
+    with file:
+        yield file
+
+
+def _entries(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError):
+        return list(folder.iterdir())
+    return []
+
+
+def _last_change_us(job: Path) -> int:
+    """Return when the last file of a job was stored or replaced."""
+    return max(_changed_us(each) for each in (job, job / SOURCES, job / RESULTS))
+
+
+def _changed_us(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns // 1000
+    return 0
