@@ -51,10 +51,9 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
 class JobFolder:
     """The files of jobs; implements `blur.jobs.ports.JobFiles`."""
 
-    def __init__(self, folder: Path, *, reserve_bytes: int = 0) -> None:
-        """Keep the folder, and the space that uploads leave free on its disk."""
+    def __init__(self, folder: Path) -> None:
+        """Keep the path; nothing is read or written yet."""
         self._folder = folder
-        self._reserve_bytes = reserve_bytes
         self._receiving: Counter[str] = Counter()
         self._receiving_lock = threading.Lock()
         self._folder_lock = threading.Lock()
@@ -86,10 +85,12 @@ class JobFolder:
         return None
 
     @contextmanager
-    def writing_source(self, job_id: str, source: str) -> Iterator[BinaryIO]:
+    def writing_source(
+        self, job_id: str, source: str, *, leave_bytes: int = 0
+    ) -> Iterator[BinaryIO]:
         """Open a new file for a photo; it is stored when the context ends without an exception.
 
-        A later upload of the same source replaces it.
+        A later upload of the same source replaces it. The disk needs `leave_bytes` of free space.
 
         Raises:
             OverloadedError: too many uploads of the job are in progress.
@@ -98,7 +99,7 @@ class JobFolder:
         """
         path = self._sources(job_id) / _object_id(source)
         with self._one_of_few(job_id), writable(), self._replacing(path) as file:
-            self._require_space()
+            self._require_space(leave_bytes)
             file.write(json.dumps(source).encode() + b"\n")
             yield file
 
@@ -193,9 +194,9 @@ class JobFolder:
                 if not self._receiving[job_id]:
                     del self._receiving[job_id]
 
-    def _require_space(self) -> None:
+    def _require_space(self, leave_bytes: int) -> None:
         """Keep photos of jobs from filling a disk on which the accounts can be."""
-        if shutil.disk_usage(self._folder).free < self._reserve_bytes:
+        if shutil.disk_usage(self._folder).free < leave_bytes:
             message = "The storage for uploads is almost full. Nothing was charged."
             raise UnavailableError(message, retry_after_s=60)
 

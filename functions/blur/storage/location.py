@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from blur.storage.job_bucket import JobBucket
+    from blur.storage.job_folder import JobFolder
     from blur.storage.ports import ResultStore, UploadStore
 
 
@@ -17,7 +18,7 @@ class Storage:
 
     uploads: UploadStore | None = None
     results: ResultStore | None = None
-    jobs: JobBucket | None = None
+    jobs: JobBucket | JobFolder | None = None
 
 
 def open_storage(location: str) -> Storage:
@@ -34,8 +35,9 @@ def open_storage(location: str) -> Storage:
         return Storage()
     if name and scheme == "folder":
         from blur.storage.folder import FolderStore  # noqa: PLC0415 - see above
+        from blur.storage.job_folder import JobFolder  # noqa: PLC0415 - see above
 
-        return Storage(uploads=FolderStore(Path(name)))
+        return Storage(uploads=FolderStore(Path(name)), jobs=JobFolder(Path(name)))
     if name and scheme == "s3":
         from blur.storage.bucket import BucketStore, open_client  # noqa: PLC0415 - see above
         from blur.storage.job_bucket import JobBucket  # noqa: PLC0415 - see above

@@ -197,13 +197,15 @@ def test_a_job_has_a_limited_number_of_uploads_at_once(folder: JobFolder) -> Non
     assert len(list(folder.list_sources(JOB))) == UPLOADS_AT_ONCE
 
 
-def test_photos_leave_space_on_the_disk_for_the_accounts(tmp_path: Path) -> None:
-    folder = JobFolder(tmp_path, reserve_bytes=1 << 62)
-    with pytest.raises(UnavailableError) as caught:
-        put(folder, "a")
+def test_photos_leave_space_on_the_disk_for_the_accounts(folder: JobFolder) -> None:
+    with (
+        pytest.raises(UnavailableError) as caught,
+        folder.writing_source(JOB, "a", leave_bytes=1 << 62),
+    ):
+        pass
     assert caught.value.retry_after_s
     assert list(folder.list_sources(JOB)) == []
-    folder.write_result(JOB, object_id("a"), b"x", content_type="image/png", file_name="a.png")
+    put(folder, "a")
 
 
 def test_a_sweep_removes_a_job_some_days_after_its_last_file(
