@@ -2,8 +2,7 @@
 
 `before-after.jpg`: the sample photo before and after. `gallery-*.jpg`: difficult details,
 enlarged: the photo, a plain blur behind rembg's mask, and our result. `depth-*.jpg`: the photo,
-`depth=flat` and `depth=ground`. `people-*.jpg`: a group, its cutout by saliency alone, and by both
-networks. `removal.jpg`: a photo, and its subject in three frames. For the
+`depth=flat` and `depth=ground`. `removal.jpg`: a photo, and its subject in three frames. For the
 page, `site/` has the sample photo and its bokeh.
 
 The photos are scikit-image's samples: NASA's portrait of Eileen Collins, Stefan van der Walt's cat
@@ -22,7 +21,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from ground_scenes import Subject, World, render
-from groups import GROUPS
 from PIL import Image, ImageFilter
 from skimage import data
 
@@ -52,7 +50,6 @@ WHITE = 255
 REMOVAL_HEIGHT_PX = 240
 SQUARE_PX = 10
 LEFT, BOTTOM = 0.0, 1.0
-CUTOUT = BlurOptions(radius_px=0, mode="cutout")
 EXAMPLE = BlurOptions(radius_px=8, kernel="bokeh", output="jpeg")
 
 
@@ -106,21 +103,6 @@ def main() -> None:
     for name, world in DEPTH_SCENES.items():
         save_depths(name, depths_of_scene(world))
     draw_removals(model)
-    draw_groups(model)
-
-
-def draw_groups(model: Model) -> None:
-    """Write each group, and its cutouts without and with the network for people."""
-    people = open_people_model(FOLDER, threads=1)
-
-    def cut_out(photo: RgbU8, people: Model | None = people) -> Image.Image:
-        result = blur_photo(png(photo), CUTOUT, model=model, people=people, max_pixels=photo.size)
-        return Image.open(io.BytesIO(result.image.data)).convert("RGBA")
-
-    for name, group in GROUPS.items():
-        photo = group.photo(cut_out)
-        pictures = (Image.fromarray(photo).convert("RGBA"), cut_out(photo, None), cut_out(photo))
-        save(f"people-{name}", [over_squares(each) for each in pictures], quality=80)
 
 
 def draw_removals(model: Model) -> None:

@@ -1,10 +1,11 @@
-"""Timing of a call: the deadline at which it stops, and how long each step takes."""
+"""Times: the deadline of a call, how long each step takes, and instants as text."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from blur.accounts.model import SECOND_US, Instant
@@ -13,6 +14,11 @@ from blur.errors import UnavailableError
 MILLISECOND_US = 1_000
 MILLISECOND_NS = 1_000_000
 TOTAL = "total"
+
+
+def rfc3339(at_us: Instant) -> str:
+    """Return a time with a precision of one second, such as `2026-01-31T12:00:00Z`."""
+    return datetime.fromtimestamp(at_us // SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from bgblur.console import (
 from bgblur.printable import printable
 from blur.accounts.audit import audit_account, audit_all
 from blur.accounts.model import Account, EntryKind, usage_month
-from blur.api.account import rfc3339
 from blur.credits import Credits, credits_number, format_credits
+from blur.timing import rfc3339
 
 EXIT_DIFFERENCES = 3
 """The exit code of an audit that found a difference."""

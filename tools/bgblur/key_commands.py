@@ -26,9 +26,9 @@ from bgblur.console import (
 )
 from blur.account_status import RateLimit
 from blur.accounts.model import Instant, KeyKind, KeyRecord
-from blur.api.account import rfc3339
 from blur.bounds import MAX_BURST
 from blur.credits import ZERO, Credits, credits_number
+from blur.timing import rfc3339
 
 if TYPE_CHECKING:
     from blur.accounts.admin import AccountAdmin

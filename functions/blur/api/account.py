@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from blur.account_status import AccountStatus
-from blur.accounts.model import SECOND_US
 from blur.credits import ZERO, credits_number
+from blur.timing import rfc3339
 
 if TYPE_CHECKING:
-    from blur.accounts.model import AccountView, Instant
+    from blur.accounts.model import AccountView
 
 
 def account_document(view: AccountView) -> dict[str, Any]:
@@ -36,8 +35,3 @@ def account_document(view: AccountView) -> dict[str, Any]:
 def account_status(view: AccountView) -> AccountStatus:
     """Return the account's status; reading it costs nothing."""
     return AccountStatus(credits_charged=ZERO, credits_left=view.account.balance, rate=view.rate)
-
-
-def rfc3339(at_us: Instant) -> str:
-    """Return a time with a precision of one second, such as `2026-01-31T12:00:00Z`."""
-    return datetime.fromtimestamp(at_us // SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,7 +11,6 @@ from aws_lambda_powertools.event_handler import Response
 
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.accounts.model import Instant
-from blur.api.account import rfc3339
 from blur.api.headers import removebg_headers, response_headers, server_timing
 from blur.api.removebg.errors import error_document, row_of
 from blur.api.removebg.paths import is_removebg, key_header
@@ -19,7 +18,7 @@ from blur.credits import QUARTER, Credits, whole
 from blur.imaging.encode.encoder import EncodedImage
 from blur.imaging.pipeline import BlurredPhoto
 from blur.service import STEPS, CallResult
-from blur.timing import TOTAL
+from blur.timing import TOTAL, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from blur.accounts.model import Instant
-from blur.api.account import rfc3339
-from blur.api.blur_request import bounded_body
-from blur.api.json_body import parse_json_object
-from blur.api.multipart import parse_form
-from blur.errors import InvalidRequestError
+from blur.api.request_fields import absolute_url, read_fields
 from blur.imaging.decode.formats import INPUT_FORMATS
 from blur.parameter_errors import InvalidBytesError, InvalidContentTypeError
+from blur.timing import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from blur.api.request import HttpRequest
     from blur.storage.owned_uploads import PresignedUpload
 
-MAX_BODY_BYTES = 10_000
-MAX_FIELDS = 20
 CONTENT_TYPES = (*(f"image/{name.lower()}" for name in INPUT_FORMATS), "image/heif")
 """The media types of the supported formats; HEIC has two."""
 
-_LOOPBACK_HOST = re.compile(
-    r"(localhost|127(\.(0|[1-9][0-9]{0,2})){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
-)
 _WHOLE_NUMBER = re.compile(r"0*[1-9][0-9]{0,14}")
 
 
@@ -41,7 +30,7 @@ def read_upload(request: HttpRequest) -> tuple[str, int]:
         InvalidContentTypeError, InvalidBytesError: the field is missing or not valid.
 
     """
-    fields = _fields(request)
+    fields = read_fields(request)
     content_type, size = fields.get("content_type"), fields.get("bytes")
     if content_type not in CONTENT_TYPES:
         types = ", ".join(CONTENT_TYPES)
@@ -54,42 +43,10 @@ def read_upload(request: HttpRequest) -> tuple[str, int]:
 
 
 def upload_document(upload: PresignedUpload, request: HttpRequest) -> dict[str, Any]:
-    """Return the upload as JSON values.
-
-    If the store does not know its address, the Host header completes the URL only if it is a
-    loopback address. Clients can send any other Host or X-Forwarded-Proto, so the URL then stays
-    relative to the request's (RFC 3986, 5).
-    """
-    url = upload.form.url
+    """Return the upload as JSON values."""
     return {
         "upload_id": upload.upload_id,
-        "url": url if "://" in url else f"{_loopback_url(request)}{url}",
+        "url": absolute_url(upload.form.url, request),
         "fields": dict(upload.form.fields),
         "expires_at": rfc3339(Instant(upload.form.expires_us)),
     }
-
-
-def _loopback_url(request: HttpRequest) -> str:
-    host = request.headers.get("host", "")
-    return f"http://{host}" if _LOOPBACK_HOST.fullmatch(host) else ""
-
-
-def _fields(request: HttpRequest) -> Mapping[str, Any]:
-    body = bounded_body(request, MAX_BODY_BYTES)
-    content_type = request.headers.get("content-type", "")
-    match content_type.partition(";")[0].strip().lower():
-        case "application/json":
-            return parse_json_object(body)
-        case "application/x-www-form-urlencoded":
-            return _pairs(body)
-        case _:
-            parts = parse_form(content_type, body).parts
-            return {name: values[-1].decode(errors="replace") for name, values in parts.items()}
-
-
-def _pairs(body: bytes) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(body.decode("latin-1"), max_num_fields=MAX_FIELDS))
-    except ValueError as error:
-        message = "The form has too many fields."
-        raise InvalidRequestError(message) from error

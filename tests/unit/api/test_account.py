@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from blur.account_status import RateLimit, RateLimitStatus
 from blur.accounts.model import Account, AccountView, Instant, KeyKind, KeyRecord, Usage
-from blur.api.account import account_document, account_status, rfc3339
+from blur.api.account import account_document, account_status
 from blur.credits import QUARTER, Credits, whole
+from blur.timing import rfc3339
 
 if TYPE_CHECKING:
     import pytest

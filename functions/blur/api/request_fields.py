@@ -1,0 +1,64 @@
+"""The fields of small requests without a photo, as JSON or as a form, and URLs of this API."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from blur.api.blur_request import bounded_body
+from blur.api.json_body import parse_json_object
+from blur.api.multipart import parse_form
+from blur.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blur.api.request import HttpRequest
+
+MAX_BODY_BYTES = 10_000
+MAX_FIELDS = 20
+
+_LOOPBACK_HOST = re.compile(
+    r"(localhost|127(\.(0|[1-9][0-9]{0,2})){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
+)
+
+
+def read_fields(request: HttpRequest) -> Mapping[str, Any]:
+    """Return the fields of a request; of repeated names, the last one counts.
+
+    Raises:
+        ImageTooLargeError: the request's body is too large.
+        InvalidRequestError: the body is neither a JSON object nor a form.
+
+    """
+    body = bounded_body(request, MAX_BODY_BYTES)
+    content_type = request.headers.get("content-type", "")
+    match content_type.partition(";")[0].strip().lower():
+        case "application/json":
+            return parse_json_object(body)
+        case "application/x-www-form-urlencoded":
+            return _pairs(body)
+        case _:
+            parts = parse_form(content_type, body).parts
+            return {name: values[-1].decode(errors="replace") for name, values in parts.items()}
+
+
+def absolute_url(url: str, request: HttpRequest) -> str:
+    """Return a URL of this API with the address of the server, if that is known.
+
+    The Host header completes a path only if it is a loopback address. Clients can send any other
+    Host or X-Forwarded-Proto, so the URL then stays relative to the request's (RFC 3986, 5).
+    """
+    host = request.headers.get("host", "")
+    if "://" in url or not _LOOPBACK_HOST.fullmatch(host):
+        return url
+    return f"http://{host}{url}"
+
+
+def _pairs(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode("latin-1"), max_num_fields=MAX_FIELDS))
+    except ValueError as error:
+        message = "The form has too many fields."
+        raise InvalidRequestError(message) from error

@@ -1,0 +1,42 @@
+"""The engine of the settings: the networks, each opened at its first use."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from blur.image_requests import Engine
+from blur.imaging.matting.models import get_model_spec
+from blur.imaging.matting.session import open_faces_model, open_model, open_people_model
+from blur.imaging.strips import set_thread_count
+
+if TYPE_CHECKING:
+    from blur.settings import Settings
+
+
+def new_engine(settings: Settings) -> Engine:
+    """Return the engine, and set the number of threads of this process.
+
+    Raises:
+        ValueError: the model is unknown.
+
+    """
+    spec, threads = get_model_spec(settings.model), settings.threads()
+    set_thread_count(threads)
+    return Engine(
+        model=cache(partial(open_model, spec, settings.model_dir, threads=threads)),
+        people=cache(partial(open_people_model, settings.model_dir, threads=threads)),
+        faces=cache(partial(open_faces_model, settings.model_dir, threads=threads)),
+        max_pixels=settings.max_pixels,
+    )
+
+
+def open_networks(engine: Engine) -> bool:
+    """Open the model and the network for people; return whether the latter is installed.
+
+    Raises:
+        ModelMissingError: the model's file is missing.
+
+    """
+    engine.model()
+    return engine.people() is not None

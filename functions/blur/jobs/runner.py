@@ -1,0 +1,235 @@
+"""Process one object of a job: reserve its price, compute the result, and write its final row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from blur.accounts.model import SECOND_US, Hold, Instant, KeyKind
+from blur.credits import ZERO
+from blur.errors import (
+    ApiError,
+    InsufficientCreditsError,
+    InternalError,
+    UnavailableError,
+    UploadNotFoundError,
+)
+from blur.image_requests import BlurRequest
+from blur.job_errors import JobNotFoundError
+from blur.jobs.model import Job, JobObject, JobState, ObjectState, hold_id
+from blur.prices import charged_price
+from blur.timing import TOTAL, Stopwatch, before_timeout
+
+if TYPE_CHECKING:
+    from blur.credits import Credits
+    from blur.image_requests import Engine
+    from blur.imaging.options import BlurOptions
+    from blur.jobs.ports import JobFiles, JobStore
+    from blur.prices import Prices
+    from blur.timing import Deadline
+
+MAX_ATTEMPTS = 3
+"""How often an object is started. An attempt whose worker was killed counts too."""
+LOST = f"The photo was started {MAX_ATTEMPTS} times without a result. Nothing was charged."
+"""The message for a photo whose workers were killed."""
+DELETED = "The photo was deleted before it was processed. Nothing was charged."
+MAX_NAME = 100
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+ParseOptions = Callable[[Mapping[str, str]], "BlurOptions"]
+"""Return the blur options of a job's parameters; raise an `ApiError` if one is not valid."""
+
+
+class Outcome(StrEnum):
+    """The next step of the queue after an attempt."""
+
+    ENDED = "ended"
+    """Forget it: it has a final row, or its job has ended or expired."""
+    PARKED = "parked"
+    """Forget it for now: its row waits until the paused job goes on."""
+    RETRY = "retry"
+    """Deliver it again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedObject:
+    """An object that this process has ended, for the log."""
+
+    job: Job
+    row: JobObject
+    steps_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRunner:
+    """Processes the objects of jobs. An object can be delivered to any number of runners."""
+
+    jobs: JobStore
+    files: JobFiles
+    engine: Engine
+    prices: Prices
+    parse: ParseOptions
+    max_bytes: int
+    """Largest photo."""
+    hold_ttl_s: int
+    """More than the time that a worker can have for a photo."""
+    deadline_margin_s: int
+    clock: Callable[[], Instant]
+    ticks: Callable[[], int]
+    """Return the nanoseconds of a monotonic clock."""
+    on_ended: Callable[[EndedObject], None] = lambda _: None
+    on_error: Callable[[Exception], None] = lambda _: None
+    """Called with unexpected exceptions, for the log."""
+
+    def run(self, job_id: str, source: str, *, attempt: int, left_ms: int) -> Outcome:
+        """Process an object, unless it has a final row already.
+
+        `attempt` is 1 at the first delivery; `left_ms` is the time until the worker is stopped.
+        An error of the photo ends it with a `failed` row. If the service fails, the object is
+        retried, and it fails after `MAX_ATTEMPTS`. Nothing is written while the store is
+        unavailable.
+        """
+        try:
+            job = self.jobs.find_job(job_id)
+        except JobNotFoundError:
+            return Outcome.ENDED
+        except UnavailableError:
+            return Outcome.RETRY
+        row = JobObject(job_id=job_id, source=source, state=ObjectState.FAILED)
+        try:
+            return self._run(job, row, attempt, left_ms)
+        except UnavailableError:
+            return Outcome.RETRY
+        except Exception as error:  # noqa: BLE001 - a poisoned object must not stop the worker
+            self.on_error(error)
+            return Outcome.RETRY
+
+    def _run(self, job: Job, row: JobObject, attempt: int, left_ms: int) -> Outcome:
+        """End the object, or start it, if it has not ended."""
+        if job.ended_us is not None or self._has_ended(row):
+            return Outcome.ENDED
+        if job.state is JobState.CANCELLED:
+            return self._end(job, replace(row, state=ObjectState.CANCELLED), None)
+        if job.is_paused:
+            return self._park(row)
+        if attempt > MAX_ATTEMPTS:  # the hold of the last worker expires
+            return self._end(job, replace(row, code=InternalError.code, message=LOST), None)
+        return self._start(job, row, attempt, left_ms)
+
+    def _start(self, job: Job, row: JobObject, attempt: int, left_ms: int) -> Outcome:
+        """Reserve the price and process the object; pause the job if the balance is too low."""
+        try:
+            options = self.parse(job.parameters)
+            hold = self._hold(job, row, job_price(job, self.prices, options))
+            self.jobs.reserve_object(hold, now_us=self.clock())
+        except InsufficientCreditsError:
+            self.jobs.set_paused(job.job_id, is_paused=True)
+            return self._park(row)
+        except UnavailableError:
+            raise
+        except ApiError as error:  # the key is revoked, or a parameter is no longer valid
+            return self._end(job, failed(row, error), None)
+        watch = Stopwatch(self.ticks)
+        deadline = before_timeout(self.clock, left_ms=left_ms, margin_s=self.deadline_margin_s)
+        try:
+            ended = self._process(job, row, options, watch, deadline)
+        except Exception as error:  # noqa: BLE001 - the object fails, the worker goes on
+            known = self._known(error)
+            if known.status >= HTTPStatus.INTERNAL_SERVER_ERROR and attempt < MAX_ATTEMPTS:
+                return Outcome.RETRY
+            ended = failed(row, known)
+        return self._end(job, ended, hold, watch)
+
+    def _known(self, error: Exception) -> ApiError:
+        """Return an error of the contract; report another one."""
+        if isinstance(error, ApiError):
+            return error
+        self.on_error(error)
+        return InternalError()
+
+    def _process(
+        self, job: Job, row: JobObject, options: BlurOptions, watch: Stopwatch, deadline: Deadline
+    ) -> JobObject:
+        """Compute and store the result; return the final row.
+
+        Raises:
+            ApiError: the photo cannot be processed, or the service fails.
+
+        """
+
+        def begin(step: str) -> None:
+            deadline.check()
+            watch.step(step)
+
+        begin("read")
+        data = self.files.read_source(job.job_id, row.source, max_bytes=self.max_bytes)
+        watermarked = job.key_kind is KeyKind.TEST
+        output = BlurRequest(data, options).render(
+            self.engine, watermarked=watermarked, on_step=begin
+        )
+        watch.step("store")
+        self.files.write_result(
+            job.job_id,
+            row.object_id,
+            output.image.data,
+            content_type=output.image.content_type,
+            file_name=result_name(row.source, options.output),
+        )
+        return replace(
+            row,
+            state=ObjectState.DONE,
+            content_type=output.image.content_type,
+            pixels=output.photo_pixels,
+        )
+
+    def _end(
+        self, job: Job, row: JobObject, hold: Hold | None, watch: Stopwatch | None = None
+    ) -> Outcome:
+        """Write the final row; if another delivery was faster, nothing changes."""
+        durations_ms = dict(watch.durations_ms()) if watch else {}
+        row = replace(row, duration_ms=round(durations_ms.pop(TOTAL, 0)))
+        if self.jobs.end_object(row, hold, now_us=self.clock()):
+            charged = hold.price if hold and row.state is ObjectState.DONE else ZERO
+            self.on_ended(EndedObject(job, replace(row, charged=charged), durations_ms))
+        return Outcome.ENDED
+
+    def _park(self, row: JobObject) -> Outcome:
+        """Let the object wait. It is retried if the job went on before its row was written."""
+        if not self.jobs.park_object(row.job_id, row.source, now_us=self.clock()):
+            return Outcome.ENDED
+        return Outcome.PARKED if self.jobs.find_job(row.job_id).is_paused else Outcome.RETRY
+
+    def _has_ended(self, row: JobObject) -> bool:
+        known = self.jobs.find_object(row.job_id, row.object_id)
+        return known is not None and known.state.has_ended
+
+    def _hold(self, job: Job, row: JobObject, price: Credits) -> Hold:
+        return Hold(
+            hold_id=hold_id(job.job_id, row.source),
+            account_id=job.account_id,
+            key_digest=job.key_digest,
+            price=price,
+            expires_us=Instant(self.clock() + self.hold_ttl_s * SECOND_US),
+        )
+
+
+def job_price(job: Job, prices: Prices, options: BlurOptions) -> Credits:
+    """Return the price of each photo of a job with these options."""
+    return charged_price(job.key_kind, prices.blur_price(options))
+
+
+def failed(row: JobObject, error: ApiError) -> JobObject:
+    """Return the final row of an object that ends with this error."""
+    message = DELETED if isinstance(error, UploadNotFoundError) else error.message
+    return replace(row, state=ObjectState.FAILED, code=error.code, message=message)
+
+
+def result_name(source: str, output: str) -> str:
+    """Return the name under which clients save the result, such as `photo.png`."""
+    stem = source.rpartition("/")[2].rpartition(".")
+    name = _NOT_IN_NAMES.sub("_", stem[0] or stem[2])[:MAX_NAME].strip("._")
+    return f"{name or 'result'}.{output}"
