@@ -70,6 +70,12 @@ class FairQueue(Generic[Item]):
         """Return how many items are running."""
         return sum(share.working for share in self._shares.values())
 
+    @property
+    def is_in_use(self) -> bool:
+        """Return whether an item waits or runs, or has finished in the last `KEEP_S`."""
+        self._forget_left()
+        return bool(self._shares or self._left_s)
+
     def has_slot(self, account: str) -> bool:
         """Return whether one more item of this account can be added."""
         return self.used_slots < self._slots or self._donor(account) is not None
@@ -138,13 +144,16 @@ class FairQueue(Generic[Item]):
 
     def _most_workers(self) -> int:
         """Return how many workers one account can have, by the number of active accounts."""
+        self._forget_left()
+        active = len(self._shares) + len(self._left_s)
+        return math.ceil(self._workers / max(1, active))
+
+    def _forget_left(self) -> None:
         kept_since_s = self._clock() - KEEP_S
         for account, left_s in list(self._left_s.items()):
             if left_s > kept_since_s:
                 break
             del self._left_s[account]
-        active = len(self._shares) + len(self._left_s)
-        return math.ceil(self._workers / max(1, active))
 
     def _donor(self, account: str) -> _Share[Item] | None:
         """Return the share that gives up a slot and then still has as many as the receiver."""

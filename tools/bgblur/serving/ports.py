@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bgblur.serving.proxy_events import ClientState, Reply, Request
     from blur.accounts.keys import ApiKey
     from blur.accounts.model import Instant
-    from blur.jobs.model import Job
+    from blur.jobs.model import Job, JobObject
 
 LOGGER = logging.getLogger(__name__)
 
@@ -78,7 +78,10 @@ class Keys(Protocol):
 
 
 class JobQueue(Protocol):
-    """The jobs and their waiting photos: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
+    """The jobs and their waiting objects: `blur.jobs.sqlite.job_store.SqliteJobStore`.
+
+    Each method raises `UnavailableError` if the store fails.
+    """
 
     def find_job(self, job_id: str) -> Job:
         """Return the job; raise `JobNotFoundError` if there is none."""
@@ -86,6 +89,17 @@ class JobQueue(Protocol):
 
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
         """Let a photo wait; return False if it is in the job already, or the job has ended."""
+        ...
+
+    def count_waiting(self) -> int:
+        """Return how many objects have not ended in jobs that are running."""
+        ...
+
+    def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
+        """End a lease whose attempt has failed; the object can be claimed again then."""
+
+    def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
+        """End a lease whose attempt does not count."""
         ...
 
 

@@ -6,7 +6,7 @@ A worker is used until its first failure. Then it is killed, and the pool starts
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_bool
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, TypeVar
 
 from bgblur.serving import worker_main
+from bgblur.serving.object_turn import ObjectTurn
 from bgblur.serving.worker_main import ACCEPTED, READY, STOP, StartError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
     from bgblur.serving.proxy_events import ClientState, Reply, Request
+    from blur.jobs.model import JobObject
+    from blur.jobs.runner import Outcome
     from blur.settings import Settings
 
 START_TIMEOUT_S = 300
@@ -28,6 +31,8 @@ START_TIMEOUT_S = 300
 overloaded machine."""
 ACCEPT_TIMEOUT_S = 10
 """The time limit for accepting a request, which takes milliseconds."""
+LEASE_MARGIN_S = 10
+"""How much longer than its time limit a worker has the lease of an object."""
 STOP_TIMEOUT_S = 2
 """The time limit for a process to end after `STOP`."""
 
@@ -38,6 +43,10 @@ Value = TypeVar("Value")
 
 class NotAcceptedError(Exception):
     """The worker did not accept the request, so work has not started."""
+
+
+class IdleDeathError(Exception):
+    """The process ended while it was idle."""
 
 
 class Worker:
@@ -96,6 +105,28 @@ class Worker:
         reply: Reply = await self._in_thread(self._messages.recv, self._timeout_s)
         self._is_busy = False
         return reply
+
+    async def process_object(self, on_claimed: Callable[[JobObject], None]) -> Outcome | None:
+        """Let the process claim and run the next object of a job; return None if there is none.
+
+        `on_claimed` is called before work on the object begins. After any exception, kill the
+        worker.
+
+        Raises:
+            TimeoutError: no response arrived in time.
+            Exception: the process ended, or its response cannot be read.
+
+        """
+        self._is_busy = True
+        turn = ObjectTurn(self._timeout_s + LEASE_MARGIN_S, left_ms=round(self._timeout_s * 1000))
+        await self._in_thread(lambda: self._messages.send(turn), ACCEPT_TIMEOUT_S)
+        claimed: JobObject | None = await self._in_thread(self._messages.recv, ACCEPT_TIMEOUT_S)
+        outcome: Outcome | None = None
+        if claimed is not None:
+            on_claimed(claimed)
+            outcome = await self._in_thread(self._messages.recv, self._timeout_s)
+        self._is_busy = False
+        return outcome
 
     def disconnect_client(self) -> None:
         """Mark the client of the running request as disconnected, for the handler."""
@@ -157,6 +188,18 @@ class Worker:
         if message != ACCEPTED:
             text = f"expected {ACCEPTED!r} from the worker"
             raise RuntimeError(text)
+
+
+Work = Callable[[Worker], Awaitable[None]]
+"""Work that the pool gives to one worker. It raises if the worker has to be replaced: `LostError`
+if it failed after the work had started."""
+TakeBackground = Callable[[bool], Work | None]
+"""Return work for a worker that no request needs now. The argument is whether requests run, or have
+just ended, so that others are likely to follow."""
+
+
+def nothing(_: bool) -> None:  # noqa: FBT001 - TakeBackground
+    """Return no background work."""
 
 
 @dataclass(slots=True, eq=False)

@@ -12,17 +12,18 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bgblur.serving.fair_queue import KEEP_S, FairQueue
 from bgblur.serving.metrics import PoolState
 from bgblur.serving.proxy_events import ClientDisconnected, ClientState
-from bgblur.serving.worker import Call, NotAcceptedError
+from bgblur.serving.worker import Call, IdleDeathError, NotAcceptedError, nothing
 from blur.errors import LostError, OverloadedError
 
 if TYPE_CHECKING:
     from bgblur.serving.proxy_events import Reply, Request
-    from bgblur.serving.worker import Worker
+    from bgblur.serving.worker import TakeBackground, Work, Worker
 
 LOGGER = logging.getLogger(__name__)
 RESTART_PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -33,14 +34,10 @@ WEIGHT = 0.2
 """The weight of the latest request in the average time of a request."""
 
 
-class IdleDeathError(Exception):
-    """A worker process ended while it had no request."""
-
-
 class WorkerPool:
-    """Workers that handle the requests of a queue, which accounts share."""
+    """Workers for the requests of a queue, which accounts share; in between, background work."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - built once
         self,
         new_worker: Callable[[], Worker],
         *,
@@ -48,12 +45,14 @@ class WorkerPool:
         size: int,
         queue: int,
         max_wait_s: float,
+        take_background: TakeBackground = nothing,
     ) -> None:
         """Create a pool of `size` workers; `queue` requests can wait, each up to `max_wait_s`."""
         self._name = name
         self._new_worker = new_worker
         self._size = size
         self._max_wait_s = max_wait_s
+        self._take_background = take_background
         self._queue: FairQueue[Call] = FairQueue(size + queue, workers=size)
         self._arrival = asyncio.Event()
         self._workers: set[Worker] = set()
@@ -120,6 +119,10 @@ class WorkerPool:
             watch.cancel()
             self._queue.remove(account, call)
 
+    def wake(self) -> None:
+        """Let idle workers ask for background work."""
+        self._arrival.set()
+
     def close(self) -> None:
         """End every worker."""
         for worker in self._workers:
@@ -143,7 +146,8 @@ class WorkerPool:
                     await worker.start()
                 self._failing.pop(number, None)
                 while True:
-                    await self._work(worker, await self._next_call(worker))
+                    work = await self._next_work(worker)
+                    await work(worker)
                     failures = 0
             except LostError:
                 failures = 0
@@ -166,8 +170,8 @@ class WorkerPool:
         except Exception as error:  # noqa: BLE001 - as above
             LOGGER.error("a worker cannot be killed: %r", error)  # noqa: TRY400
 
-    async def _next_call(self, worker: Worker) -> Call:
-        """Wait for a request.
+    async def _next_work(self, worker: Worker) -> Work:
+        """Wait for a request, or for background work while no request waits.
 
         Raises:
             IdleDeathError: the worker ended; another worker gets the request.
@@ -175,16 +179,17 @@ class WorkerPool:
         """
         while True:
             if not worker.is_alive():
-                message = "the process ended while it was idle"
-                raise IdleDeathError(message)
+                raise IdleDeathError
             if call := self._queue.take():
-                return call
+                return partial(self._work, call)
+            if not self._queue.waiting and (work := self._take_background(self._queue.is_in_use)):
+                return work
             self._arrival.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(KEEP_S if self._queue.waiting else IDLE_CHECK_S):
                     await self._arrival.wait()
 
-    async def _work(self, worker: Worker, call: Call) -> None:
+    async def _work(self, call: Call, worker: Worker) -> None:
         """Let the worker handle the request.
 
         Raises:
@@ -200,10 +205,8 @@ class WorkerPool:
             self._wait_again(call)
             raise
         except Exception as error:
-            name = type(error).__name__
-            LOGGER.error(  # noqa: TRY400
-                "req_%s: a %s worker failed: %s", call.request.request_id, self._name, name
-            )
+            request_id, name = call.request.request_id, type(error).__name__
+            LOGGER.error("req_%s: a %s worker failed: %s", request_id, self._name, name)  # noqa: TRY400
             self._finish(call, began_s)
             call.fail(LostError())
             raise LostError from error

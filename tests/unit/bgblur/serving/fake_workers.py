@@ -7,10 +7,13 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
 from bgblur.serving.proxy_events import ClientState, Reply, Request
+from bgblur.serving.worker import nothing
 from bgblur.serving.worker_pool import WorkerPool
+from blur.jobs.runner import Outcome
 
 if TYPE_CHECKING:
-    from bgblur.serving.worker import Worker
+    from bgblur.serving.worker import TakeBackground, Worker
+    from blur.jobs.model import JobObject
 
 
 REPLY = Reply(200, [], b"done")
@@ -31,14 +34,34 @@ class Fleet:
         self.answer_failures: list[Exception] = []
         self.kill_failures: list[Exception] = []
         self.disconnected: list[bytes] = []
+        self.objects: list[JobObject] = []
+        """Objects that workers can claim."""
+        self.outcomes: list[Outcome | Exception] = []
+        """The ends of the next objects; all others end well."""
+        self.processed: list[str] = []
+        """The sources of the objects that were claimed."""
+        self.may_end = asyncio.Event()
+        """Set when claimed objects can end."""
 
     def new_worker(self) -> Worker:
         self.workers.append(FakeWorker(self))
         return cast("Worker", self.workers[-1])
 
-    def pool(self, *, size: int = 1, queue: int = 8, max_wait_s: float = 60) -> WorkerPool:
+    def pool(
+        self,
+        *,
+        size: int = 1,
+        queue: int = 8,
+        max_wait_s: float = 60,
+        take_background: TakeBackground = nothing,
+    ) -> WorkerPool:
         return WorkerPool(
-            self.new_worker, name="test", size=size, queue=queue, max_wait_s=max_wait_s
+            self.new_worker,
+            name="test",
+            size=size,
+            queue=queue,
+            max_wait_s=max_wait_s,
+            take_background=take_background,
         )
 
 
@@ -64,6 +87,20 @@ class FakeWorker:
             raise self.fleet.answer_failures.pop(0)
         await self.fleet.may_answer.wait()
         return REPLY
+
+    async def process_object(self, on_claimed: Callable[[JobObject], None]) -> Outcome | None:
+        await asyncio.sleep(0)
+        if not self.fleet.objects:
+            return None
+        claimed = self.fleet.objects.pop(0)
+        on_claimed(claimed)
+        self.fleet.processed.append(claimed.source)
+        await self.fleet.may_end.wait()
+        outcome = self.fleet.outcomes.pop(0) if self.fleet.outcomes else Outcome.ENDED
+        if isinstance(outcome, Exception):
+            self.is_running = False
+            raise outcome
+        return outcome
 
     def disconnect_client(self) -> None:
         self.fleet.disconnected.append(self.body)

@@ -1,0 +1,161 @@
+"""Gives the waiting photos of jobs to workers of the photo pool that no request needs.
+
+A photo of a job never has a place in the queue of requests. It starts only while no request waits,
+and while requests arrive, one worker stays free for them. With one worker, photos of jobs wait
+until no request has arrived for a moment (`fair_queue.KEEP_S`).
+
+If a worker fails, its object is released and tried again later. If the whole server is killed, the
+lease of the object ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from blur.accounts.model import SECOND_US, Instant
+from blur.clock import now
+from blur.errors import LostError, UnavailableError
+from blur.jobs.runner import Outcome
+
+if TYPE_CHECKING:
+    from bgblur.serving.ports import JobQueue
+    from bgblur.serving.worker import Work, Worker
+    from blur.jobs.model import JobObject
+
+LOGGER = logging.getLogger(__name__)
+POLL_S = 1.0
+"""How often the store is asked for objects that another program has added or resumed."""
+RETRY_PAUSES_S = (1, 10, 60)
+"""The pause after a failed attempt, by the number of attempts; the last one is for all others."""
+
+
+class JobDrain:
+    """Background work of the photo pool: the waiting objects of all jobs."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        *,
+        workers: int,
+        limit: int,
+        clock: Callable[[], Instant] = now,
+    ) -> None:
+        """Keep the store; at most `limit` of the pool's `workers` process objects."""
+        self._queue = queue
+        self._workers = workers
+        self._limit = limit
+        self._clock = clock
+        self._may_have_more = False
+        self._is_stopping = False
+        self._running: dict[Worker, JobObject | None] = {}
+        self._releases: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._ended = asyncio.Event()
+        self.waiting = 0
+        """Objects that have not ended, when the store was last asked."""
+
+    @property
+    def running(self) -> int:
+        """Return how many workers process an object."""
+        return len(self._running)
+
+    def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - TakeBackground
+        """Return work for an idle worker; `has_requests` if others are likely to arrive soon."""
+        limit = min(self._limit, self._workers - 1) if has_requests else self._limit
+        if self._is_stopping or not self._may_have_more or self.running >= limit:
+            return None
+        return self._process
+
+    def add(self) -> None:
+        """Look for objects at once: one has been added."""
+        self._news.set()
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Wake idle workers whenever objects wait; runs until it is cancelled."""
+        is_available = True
+        while True:
+            self._news.clear()
+            try:
+                self.waiting = await asyncio.to_thread(self._queue.count_waiting)
+            except UnavailableError as error:
+                if is_available:
+                    LOGGER.warning("the jobs cannot be read: %s", error.__cause__)
+                is_available = False
+            else:
+                is_available = True
+                self._may_have_more = self.waiting > self.running
+            if self._may_have_more:
+                wake()
+            try:
+                async with asyncio.timeout(POLL_S):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self, timeout_s: float) -> None:
+        """Start no more objects; wait for the running ones, and release those that do not end."""
+        self._is_stopping = True
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._running:
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            for claimed in filter(None, self._running.values()):
+                self._release(claimed, counts=False)
+        await asyncio.gather(*self._releases, return_exceptions=True)
+
+    async def _process(self, worker: Worker) -> None:
+        """Let the worker process an object.
+
+        Raises:
+            LostError: the worker failed after it had claimed an object.
+            Exception: it failed before.
+
+        """
+        self._running[worker] = None
+
+        def claim(claimed: JobObject) -> None:
+            self._running[worker] = claimed
+
+        try:
+            outcome = await worker.process_object(claim)
+        except Exception as error:
+            if (claimed := self._running[worker]) is None:
+                raise
+            LOGGER.error("a worker failed on an object of a job: %s", type(error).__name__)  # noqa: TRY400
+            self._release(claimed)
+            raise LostError from error
+        else:
+            claimed = self._running[worker]
+            if claimed is None:
+                self._may_have_more = False
+            elif outcome is Outcome.RETRY:
+                self._release(claimed)
+        finally:
+            del self._running[worker]
+            self._ended.set()
+
+    def _release(self, claimed: JobObject, *, counts: bool = True) -> None:
+        """Let the object be claimed again: after a pause if this attempt counts, else at once."""
+        task = asyncio.create_task(asyncio.to_thread(self._end_lease, claimed, counts=counts))
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+
+    def _end_lease(self, claimed: JobObject, *, counts: bool) -> None:
+        try:
+            if counts:
+                at_us = Instant(self._clock() + retry_pause_s(claimed.attempts) * SECOND_US)
+                self._queue.release_object(claimed, retry_us=at_us)
+            else:
+                self._queue.park_object(claimed.job_id, claimed.source, now_us=self._clock())
+        except UnavailableError as error:  # its lease ends by itself
+            LOGGER.warning("an object of a job cannot be released: %s", error.__cause__)
+
+
+def retry_pause_s(attempts: int) -> int:
+    """Return the seconds until an object is tried again."""
+    return RETRY_PAUSES_S[min(max(attempts, 1), len(RETRY_PAUSES_S)) - 1]
