@@ -166,7 +166,6 @@ def test_a_response_of_another_server_is_rejected(body: bytes, name: str) -> Non
     [
         error(400, "ThrottlingException"),
         error(400, "ProvisionedThroughputExceededException"),
-        error(400, "TransactionConflictException"),
         error(500, "InternalServerError"),
         (503, b"<html>Busy</html>"),
     ],

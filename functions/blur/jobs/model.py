@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MAX_SOURCE_BYTES = 512
 """The longest name of a source, in UTF-8."""
+KEPT_S = 30 * 24 * 3600
+"""How long jobs and their rows are kept. It is longer than a queue keeps a message (14 days), so
+that no message arrives after its row is deleted."""
 
 
 class JobState(StrEnum):

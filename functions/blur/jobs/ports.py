@@ -135,6 +135,10 @@ class JobStore(Protocol):
         """Count an attempt to announce the end; the next one is due then, or never."""
         ...
 
+    def close(self) -> None:
+        """Close files and connections."""
+        ...
+
 
 class JobFiles(Protocol):
     """The photos of jobs and their results. Both are kept for `KEEP_DAYS`.

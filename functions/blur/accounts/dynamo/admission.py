@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING
 from blur.account_status import AccountStatus
 from blur.accounts import rate
 from blur.accounts.dynamo import holds, schema
-from blur.accounts.dynamo.items import CALLS, BucketNames, bucket_of, key_of, rate_limit_status_of
+from blur.accounts.dynamo.items import (
+    CALLS,
+    BucketNames,
+    bucket_of,
+    key_of,
+    rate_limit_status_of,
+    status_of,
+)
 from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
 from blur.accounts.dynamo.values import Expressions, Item
+from blur.accounts.hold_states import HoldState
 from blur.credits import ZERO, Credits
 from blur.errors import (
     InsufficientCreditsError,
@@ -83,16 +91,15 @@ def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = N
         try:
             item = table.update(schema.account_key(check.account_id), update)
         except ConditionFailedError as failed:
-            item = _authenticated(failed.item, check)
+            item = _authenticated(failed.item, check, check.now_us)
         else:
             _remember(table, item, check)
             if hold and balance is not None:
                 left = rate_limit_status_of(item, check.key_digest, CALLS, check.limiter_us)
                 raise InsufficientCreditsError(hold.price, AccountStatus(ZERO, balance, left))
             return holds.release_expired(table, check.account_id, item, check.now_us)
-        item = _authenticated(
-            holds.release_expired(table, check.account_id, item, check.now_us), check
-        )
+        item = holds.release_expired(table, check.account_id, item, check.now_us)
+        _authenticated(item, check, check.now_us)
         if hold and holds.state_of(item, hold.hold_id):
             return item
         bucket = bucket_of(item, check.key_digest, check.bucket)
@@ -100,8 +107,46 @@ def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = N
         branch = _branch(item, check)
         is_covered = hold is None or item["balance"] >= hold.price
         balance = None if is_covered else item["balance"]
+    raise _account_is_busy()
+
+
+def reserve_uncounted(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
+    """Take the hold without counting a request; if it is held already, extend it.
+
+    Raises:
+        InvalidApiKeyError: the key is unknown, revoked or expired.
+        InsufficientCreditsError: the balance does not cover the hold.
+
+    """
+    add: Callable[[Expressions, Hold, Instant], None] = holds.take
+    for _ in range(MAX_ATTEMPTS):
+        update = _with_valid_key(hold.key_digest, now_us)
+        add(update, hold, now_us)
+        try:
+            item = table.update(schema.account_key(hold.account_id), update)
+        except ConditionFailedError as failed:
+            item = _authenticated(failed.item, hold, now_us)
+        else:
+            holds.release_expired(table, hold.account_id, item, now_us)
+            return
+        item = holds.release_expired(table, hold.account_id, item, now_us)
+        _authenticated(item, hold, now_us)
+        state = holds.state_of(item, hold.hold_id)
+        if state is HoldState.HELD and item["holds"][hold.hold_id]["x"] < hold.expires_us:
+            add = holds.extend
+        elif state:
+            return
+        elif item["balance"] >= hold.price:
+            add = holds.take
+        else:
+            status = status_of(item, hold.key_digest, ZERO, table.limiter.us(now_us))
+            raise InsufficientCreditsError(hold.price, status)
+    raise _account_is_busy()
+
+
+def _account_is_busy() -> UnavailableError:
     message = "Too many calls use this account at the same moment."
-    raise UnavailableError(message, retry_after_s=1)
+    return UnavailableError(message, retry_after_s=1)
 
 
 def _first_branch(table: DynamoTable, check: RateCheck) -> Branch:
@@ -120,15 +165,21 @@ def _remember(table: DynamoTable, item: Item, check: RateCheck) -> None:
 
 
 def _update(branch: Branch, check: RateCheck, hold: Hold | None) -> Expressions:
-    update = Expressions()
-    key = ("keys", check.key_digest)
-    update.conditions += [
-        f"{update.path(*key, 'x')} > {update.value(check.now_us)}",
-        f"attribute_not_exists({update.path(*key, 'r')})",
-    ]
+    update = _with_valid_key(check.key_digest, check.now_us)
     branch(update, check)
     if hold:
         holds.take(update, hold, check.now_us)
+    return update
+
+
+def _with_valid_key(key_digest: str, now_us: Instant) -> Expressions:
+    """Return an update of an account, on condition that the key is valid."""
+    update = Expressions()
+    key = ("keys", key_digest)
+    update.conditions += [
+        f"{update.path(*key, 'x')} > {update.value(now_us)}",
+        f"attribute_not_exists({update.path(*key, 'r')})",
+    ]
     return update
 
 
@@ -166,9 +217,9 @@ def _branch(item: Item, check: RateCheck) -> Branch:
     return _count_idle if bucket.tat_us <= check.limiter_us else _count_busy
 
 
-def _authenticated(item: Item | None, check: RateCheck) -> Item:
-    if item is None or check.key_digest not in item["keys"]:
+def _authenticated(item: Item | None, caller: RateCheck | Hold, now_us: Instant) -> Item:
+    if item is None or caller.key_digest not in item["keys"]:
         raise InvalidApiKeyError
-    if not key_of(item, check.account_id, check.key_digest).is_valid(check.now_us):
+    if not key_of(item, caller.account_id, caller.key_digest).is_valid(now_us):
         raise InvalidApiKeyError
     return item

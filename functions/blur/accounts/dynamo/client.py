@@ -7,6 +7,7 @@ environment (such as `AWS_ENDPOINT_URL_DYNAMODB`), boto's files, or the machine'
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -39,6 +40,9 @@ LATEST_START_S = 1.0
 """When a method sends its last request at the latest; with both time-outs that is below 2 s."""
 PAUSE_S = 0.05
 """The pause before the first retry of a request; each further pause is twice as long."""
+CONFLICT_PAUSE_S = 0.06
+"""The longest pause after a conflict with another write to the same item. Pauses are random, so
+that the writers do not meet again, and do not grow: an item is locked for some milliseconds."""
 
 MAX_CONNECTIONS = 64
 
@@ -49,12 +53,15 @@ TRANSIENT_CODES = frozenset(
         "RequestLimitExceeded",
         "ServiceUnavailable",
         "ThrottlingException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
     }
 )
 """Errors after which a retry can succeed
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
+
+CONFLICT_CODES = frozenset({"TransactionConflictException", "TransactionInProgressException"})
+"""Errors of a write while a transaction writes the same item."""
+CONFLICT_REASON = "TransactionConflict"
+"""The reason of a cancelled transaction in the same case."""
 
 PROOF = {"ReturnConsumedCapacity": "TOTAL"}
 """Added to every request, so that a response without `ConsumedCapacity` is not DynamoDB's.
@@ -103,14 +110,16 @@ class Sender:
         # All retries of a transaction have the same token, by which DynamoDB recognizes them.
         if operation == "transact_write_items":
             request = {**request, "ClientRequestToken": str(uuid4())}
-        pause_s, cause = 0.0, None
+        pause_s = 0.0
+        cause: _TransientError | None = None
         while time.monotonic() + pause_s <= self.latest_start:
             time.sleep(pause_s)
             try:
                 return self._deliver(operation, request)
+            except _ConflictError as error:
+                cause, pause_s = error, random.uniform(0, CONFLICT_PAUSE_S)  # noqa: S311 - no secret
             except _TransientError as error:
-                cause = error
-            pause_s = 2 * pause_s or PAUSE_S
+                cause, pause_s = error, 2 * pause_s or PAUSE_S
         raise accounts_unreachable() from cause
 
     def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +141,10 @@ class _TransientError(Exception):
     """This request failed; a retry can succeed."""
 
 
+class _ConflictError(_TransientError):
+    """Another write to the same item was in progress."""
+
+
 def _explained(error: ClientError) -> Exception:
     code, response = error.response["Error"]["Code"], error.response
     if code == "ConditionalCheckFailedException":
@@ -140,7 +153,10 @@ def _explained(error: ClientError) -> Exception:
         parts = response.get("CancellationReasons", [])
         if any(part["Code"] == "ConditionalCheckFailed" for part in parts):
             return ConditionFailedError([_old_item(part) for part in parts])
-        return _TransientError()
+        conflicts = any(part["Code"] == CONFLICT_REASON for part in parts)
+        return _ConflictError() if conflicts else _TransientError()
+    if code in CONFLICT_CODES:
+        return _ConflictError()
     status = response["ResponseMetadata"]["HTTPStatusCode"]
     if code in TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _TransientError()

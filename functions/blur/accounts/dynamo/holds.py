@@ -63,6 +63,13 @@ def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
     ]
 
 
+def extend(update: Expressions, hold: Hold, _now_us: Instant) -> None:
+    """Let a hold expire later, if it is held and expires earlier."""
+    expiry, later = update.path("holds", hold.hold_id, "x"), update.value(hold.expires_us)
+    update.conditions.append(f"{expiry} < {later}")
+    update.sets.append(f"{expiry} = {later}")
+
+
 def state_of(item: Item, hold_id: str) -> HoldState | None:
     """Return the hold's state, or None for an unknown or forgotten one."""
     if hold_id in item["holds"]:
@@ -84,11 +91,7 @@ def settle(
 
     """
     for add_weight in additions(hold.key_digest, weight, table.limiter.us(now_us)):
-        update = _ending(hold, HoldEvent.SETTLE, now_us)
-        key_usage.add(update, hold.key_digest, KeyCounts(1, hold.price, pixels, 0), now_us)
-        update.conditions.append(
-            f"{update.path('holds', hold.hold_id, 'x')} > {update.value(now_us)}"
-        )
+        update = settlement(hold, now_us, pixels)
         add_weight(update)
         try:
             item = table.update(schema.account_key(hold.account_id), update)
@@ -114,9 +117,7 @@ def refund(
 
     """
     for add_weight in additions(hold.key_digest, weight, table.limiter.us(now_us)):
-        update = _ending(hold, HoldEvent.REFUND, now_us)
-        if failed:
-            key_usage.add(update, hold.key_digest, KeyCounts(0, ZERO, 0, 1), now_us)
+        update = refunding(hold, now_us, failed=failed)
         add_weight(update)
         try:
             return table.update(schema.account_key(hold.account_id), update)
@@ -125,6 +126,22 @@ def refund(
         if hold.hold_id not in item["holds"]:
             break
     return item
+
+
+def settlement(hold: Hold, now_us: Instant, pixels: int) -> Expressions:
+    """Return the write that charges a hold which has neither ended nor expired."""
+    update = _ending(hold, HoldEvent.SETTLE, now_us)
+    key_usage.add(update, hold.key_digest, KeyCounts(1, hold.price, pixels, 0), now_us)
+    update.conditions.append(f"{update.path('holds', hold.hold_id, 'x')} > {update.value(now_us)}")
+    return update
+
+
+def refunding(hold: Hold, now_us: Instant, *, failed: bool) -> Expressions:
+    """Return the write that refunds a hold which has not ended."""
+    update = _ending(hold, HoldEvent.REFUND, now_us)
+    if failed:
+        key_usage.add(update, hold.key_digest, KeyCounts(0, ZERO, 0, 1), now_us)
+    return update
 
 
 def release_expired(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
@@ -150,12 +167,12 @@ def _compaction(item: Item, now_us: Instant) -> Expressions | None:
     old_bytes = sum(len(name) + TOMBSTONE_BYTES * len(item[name]) for name in old)
     if not expired and old_bytes < COMPACT_AT_BYTES:
         return None
-    update = _release(dict(islice(expired.items(), BATCH)))
+    update = release(dict(islice(expired.items(), BATCH)))
     update.removes += [update.path(name) for name in old[:BATCH]]
     return update
 
 
-def _release(holds: Item) -> Expressions:
+def release(holds: Item) -> Expressions:
     """Return the write that lets these holds expire, if none of them has changed."""
     update = Expressions()
     update.conditions.append(f"attribute_exists({update.path('balance')})")
@@ -170,7 +187,7 @@ def _release(holds: Item) -> Expressions:
 def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
     """Let a hold expire for the machine that owns it."""
     try:
-        return table.update(schema.account_key(hold.account_id), _release({hold.hold_id: held}))
+        return table.update(schema.account_key(hold.account_id), release({hold.hold_id: held}))
     except ConditionFailedError as failed:
         return require_account(failed.item, hold.account_id)
 

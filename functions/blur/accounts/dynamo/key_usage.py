@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from blur.accounts.dynamo import ended_keys, schema
 from blur.accounts.dynamo.items import account_of, require_account
-from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable, Update
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.model import (
     SECOND_US,
@@ -62,7 +62,10 @@ def move_past_months(table: DynamoTable, account_id: str, item: Item, now_us: In
     moved = {name: item[name] for name in islice(names, BATCH)}
     key = schema.usage_key(account_id, f"20{months[0][1:3]}-{months[0][3:5]}")
     try:
-        table.update_both(key, _additions(moved), schema.account_key(account_id), _removal(moved))
+        table.transact(
+            Update(key, _additions(moved)),
+            Update(schema.account_key(account_id), _removal(moved)),
+        )
     except (ConditionFailedError, UnavailableError):
         return item
     return {name: value for name, value in item.items() if name not in moved}

@@ -33,7 +33,7 @@ from blur.accounts.dynamo.items import (
     set_version,
     version_of,
 )
-from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable
+from blur.accounts.dynamo.table import ConditionFailedError, DynamoTable, Put, Update
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.accounts.model import AccountWithLedger
 from blur.credits import Credits
@@ -67,8 +67,10 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
     key, version = schema.account_key(entry.account_id), int(entry.at_us)
     while True:
         try:
-            item = entry_item(entry, version)
-            return table.put_and_update(item, _absent(), key, _addition(entry.credits, version))
+            return table.transact(
+                Put(entry_item(entry, version), _absent()),
+                Update(key, _addition(entry.credits, version)),
+            )
         except ConditionFailedError as failed:
             appended, account_or_none = failed.items
         if appended is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blur.accounts.dynamo.amounts import read_item
@@ -36,6 +37,37 @@ class ConditionFailedError(Exception):
     def item(self) -> Item | None:
         """Return the item, if the write was to one item; None if it is missing."""
         return self.items[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A write of a transaction: put an item, if the stored one meets the condition."""
+
+    item: Item
+    expressions: Expressions
+
+    def target(self) -> dict[str, Any]:
+        """Return the item as the request has it."""
+        return {"Item": marshal_item(self.item)}
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A write of a transaction: update the item with this key, if it meets the condition."""
+
+    key: Item
+    expressions: Expressions
+
+    def target(self) -> dict[str, Any]:
+        """Return the key as the request has it."""
+        return {"Key": marshal_item(self.key)}
+
+
+class Delete(Update):
+    """A write of a transaction: delete the item with this key, if it meets the condition."""
+
+
+Write = Put | Update
 
 
 class DynamoTable:
@@ -77,23 +109,17 @@ class DynamoTable:
 
     def put_once(self, item: Item, absent: Expressions) -> None:
         """Put an item; a retry of the sender neither fails nor puts it twice."""
-        self._transact({"Put": self._conditional({"Item": marshal_item(item)}, absent)})
+        self.transact(Put(item, absent))
 
-    def put_and_update(
-        self, item: Item, absent: Expressions, key: Item, update: Expressions
-    ) -> None:
-        """Put one item and update another, both or neither."""
-        self._transact(
-            {"Put": self._conditional({"Item": marshal_item(item)}, absent)},
-            {"Update": self._conditional({"Key": marshal_item(key)}, update)},
-        )
-
-    def update_both(self, key: Item, update: Expressions, other: Item, also: Expressions) -> None:
-        """Update two items, both or neither."""
-        self._transact(
-            {"Update": self._conditional({"Key": marshal_item(key)}, update)},
-            {"Update": self._conditional({"Key": marshal_item(other)}, also)},
-        )
+    def transact(self, *writes: Write) -> None:
+        """Make all of the writes, each to another item, or none."""
+        # The sender gives a transaction a token, by which DynamoDB recognizes a retry:
+        # docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+        parts = [
+            {type(write).__name__: self._conditional(write.target(), write.expressions)}
+            for write in writes
+        ]
+        self._send("transact_write_items", {"TransactItems": parts})
 
     def get_both(self, key: Item, other: Item) -> tuple[Item | None, Item | None]:
         """Return two items as they are at the same moment."""
@@ -106,13 +132,17 @@ class DynamoTable:
         )
         return first, second
 
-    def query(self, condition: Expressions) -> Iterator[Item]:
-        """Yield the items of a partition whose keys meet the condition."""
-        return self._pages("query", "KeyConditionExpression", condition)
+    def query(self, condition: Expressions, page_size: int | None = None) -> Iterator[Item]:
+        """Yield the items of a partition whose keys meet the condition.
+
+        Each request reads `page_size` items, or a megabyte.
+        """
+        limit = {"Limit": page_size} if page_size else {}
+        return self._pages("query", "KeyConditionExpression", condition, limit)
 
     def scan(self, condition: Expressions) -> Iterator[Item]:
         """Yield all items of the table that meet the condition."""
-        return self._pages("scan", "FilterExpression", condition)
+        return self._pages("scan", "FilterExpression", condition, {})
 
     def _conditional(self, target: dict[str, Any], expressions: Expressions) -> dict[str, Any]:
         # The old item costs nothing and shows which part of a condition failed.
@@ -123,13 +153,15 @@ class DynamoTable:
             **expressions.arguments(),
         }
 
-    def _transact(self, *parts: dict[str, Any]) -> None:
-        # The sender gives a transaction a token, by which DynamoDB recognizes a retry:
-        # docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-        self._send("transact_write_items", {"TransactItems": list(parts)})
-
-    def _pages(self, operation: str, role: str, condition: Expressions) -> Iterator[Item]:
-        request = {"TableName": self._name, "ConsistentRead": True, **condition.arguments()}
+    def _pages(
+        self, operation: str, role: str, condition: Expressions, limit: dict[str, int]
+    ) -> Iterator[Item]:
+        request = {
+            "TableName": self._name,
+            "ConsistentRead": True,
+            **limit,
+            **condition.arguments(),
+        }
         request[role] = request.pop("ConditionExpression")
         while True:
             response = self._start()(operation, request)

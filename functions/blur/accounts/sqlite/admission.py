@@ -85,6 +85,23 @@ def reserve(
     return InsufficientCreditsError(hold.price, caller.status(ZERO, limiter.us()))
 
 
+def reserve_uncounted(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> None:
+    """Take the hold without counting a request; if it is held already, extend it.
+
+    Raises:
+        InvalidApiKeyError: the key is unknown, revoked or expired.
+        InsufficientCreditsError: the balance does not cover the hold.
+
+    """
+    caller = authenticate(db, hold.account_id, hold.key_digest, now_us)
+    if holds.find(db, hold.account_id, hold.hold_id):
+        holds.extend(db, hold)
+    elif caller.balance >= hold.price:
+        holds.take(db, hold)
+    else:
+        raise InsufficientCreditsError(hold.price, caller.status(ZERO, now_us))
+
+
 def count_request(db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterTime) -> None:
     """Count one request in the key's rate limit.
 

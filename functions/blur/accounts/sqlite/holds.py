@@ -81,6 +81,17 @@ def take(db: sqlite3.Connection, hold: Hold) -> None:
     )
 
 
+def extend(db: sqlite3.Connection, hold: Hold) -> None:
+    """Let a hold that has not ended expire later, if the new expiry is later."""
+    db.execute(
+        """
+        UPDATE holds SET expires_us = MAX(expires_us, ?)
+        WHERE account_id = ? AND hold_id = ? AND state = ?
+        """,
+        (hold.expires_us, hold.account_id, hold.hold_id, HoldState.HELD),
+    )
+
+
 def end(
     db: sqlite3.Connection, hold: Hold, event: HoldEvent, now_us: Instant, counts: KeyCounts
 ) -> HoldState | None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from blur.accounts.sqlite.job_schema import JOB_TABLES
+
 _ENTRIES_ARE_NOT_CHANGED = """
     CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
@@ -152,7 +154,8 @@ ADDED_TABLES = {
             failures   INTEGER NOT NULL,
             PRIMARY KEY (month, account_id, key_digest)
         ) WITHOUT ROWID
-    """
+    """,
+    **JOB_TABLES,
 }
 """Tables that older programs do not know and do not need: no migrations, like added columns."""
 
@@ -198,7 +201,7 @@ def _missing(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
 
 
 def _missing_tables(connection: sqlite3.Connection) -> Iterator[str]:
-    """Yield the definition of each missing table."""
+    """Yield the definition of each missing table and index."""
     present = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     yield from (ADDED_TABLES[name] for name in ADDED_TABLES if name not in present)
 

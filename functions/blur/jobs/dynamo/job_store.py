@@ -1,0 +1,103 @@
+"""The distributed store of jobs: `JobStore` in the DynamoDB table of the accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from blur.accounts.dynamo import admission
+from blur.accounts.dynamo.client import Sender
+from blur.accounts.dynamo.table import DynamoTable, Send
+from blur.accounts.rate import LimiterClock
+from blur.jobs.dynamo import job_items, object_items
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+    from blur.accounts.model import Hold, Instant
+    from blur.jobs.model import Job, JobObject, ObjectState
+    from blur.jobs.ports import ObjectPage
+
+
+class DynamoJobStore:
+    """`JobStore` in the DynamoDB table of the accounts, usable from many threads.
+
+    Every method raises `UnavailableError` as those of `DynamoAccountStore` do. A write can have
+    arrived nevertheless, so the caller repeats the method.
+    """
+
+    def __init__(self, table_name: str, client: DynamoDBClient) -> None:
+        """Keep the client, which `client.open_client` opens."""
+        self._table_name = table_name
+        self._client = client
+        self._limiter = LimiterClock()
+
+    def create_job(self, job: Job) -> None:
+        """See `JobStore.create_job`."""
+        job_items.create(self._table(), job)
+
+    def find_job(self, job_id: str) -> Job:
+        """See `JobStore.find_job`."""
+        return job_items.find(self._table(), job_id)
+
+    def close_job(self, job_id: str, *, now_us: Instant) -> Job:
+        """See `JobStore.close_job`."""
+        return job_items.close(self._table(), job_id, now_us)
+
+    def cancel_job(self, job_id: str, *, now_us: Instant) -> Job:
+        """See `JobStore.cancel_job`."""
+        return job_items.cancel(self._table(), job_id, now_us)
+
+    def set_paused(self, job_id: str, *, is_paused: bool) -> None:
+        """See `JobStore.set_paused`."""
+        job_items.set_paused(self._table(), job_id, is_paused=is_paused)
+
+    def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
+        """See `JobStore.reserve_object`."""
+        admission.reserve_uncounted(self._table(), hold, now_us)
+
+    def end_object(self, row: JobObject, hold: Hold | None, *, now_us: Instant) -> bool:
+        """See `JobStore.end_object`."""
+        return object_items.end(self._table(), row, hold, now_us)
+
+    def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
+        """See `JobStore.park_object`."""
+        return object_items.park(self._table(), job_id, source, now_us)
+
+    def find_object(self, job_id: str, object_id: str) -> JobObject | None:
+        """See `JobStore.find_object`."""
+        return object_items.find(self._table(), job_id, object_id)
+
+    def list_objects(
+        self,
+        job_id: str,
+        *,
+        states: Collection[ObjectState],
+        after: str | None = None,
+        limit: int,
+    ) -> ObjectPage:
+        """See `JobStore.list_objects`."""
+        return object_items.page(self._table(), job_id, states, after, limit)
+
+    def list_active(self) -> Iterator[Job]:
+        """See `JobStore.list_active`."""
+        return job_items.list_active(self._table())
+
+    def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
+        """See `JobStore.end_job`."""
+        return job_items.end(self._table(), job_id, received, now_us)
+
+    def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
+        """See `JobStore.record_attempt`."""
+        job_items.record_attempt(self._table(), job_id, next_attempt_us)
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
+
+    def _table(self) -> DynamoTable:
+        """Return the table with a new deadline, for one method."""
+        return DynamoTable(self._table_name, self._start, self._limiter, {})
+
+    def _start(self) -> Send:
+        return Sender.start(self._client)

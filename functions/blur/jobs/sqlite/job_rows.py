@@ -1,0 +1,199 @@
+"""The rows of jobs in SQLite, inside the caller's transaction.
+
+A job counts its objects: `known` is the number of their rows, and `listed` the number of their
+files, as the keeper has found them after the job was closed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from blur.accounts.model import SECOND_US, Instant, KeyKind
+from blur.job_errors import JobNotFoundError
+from blur.jobs.model import KEPT_S, Job, JobCounts, JobObject, JobState, Notification, ObjectState
+
+_COUNTERS = {
+    ObjectState.DONE: "done",
+    ObjectState.FAILED: "failed",
+    ObjectState.CANCELLED: "cancelled",
+}
+"""The column that counts the rows with each final state."""
+
+
+def create(db: sqlite3.Connection, job: Job) -> None:
+    """Insert the job, unless it exists; delete one expired job and its rows.
+
+    One is enough, because every new job deletes one.
+    """
+    db.execute(
+        "DELETE FROM jobs WHERE job_id = (SELECT job_id FROM jobs WHERE created_us <= ? LIMIT 1)",
+        (job.created_us - KEPT_S * SECOND_US,),
+    )
+    notification = job.notification
+    db.execute(
+        """
+        INSERT INTO jobs (job_id, account_id, key_digest, key_kind, parameters, created_us, state,
+                          notify_url, notify_secret)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+        """,
+        (
+            job.job_id,
+            job.account_id,
+            job.key_digest,
+            job.key_kind,
+            json.dumps(dict(job.parameters)),
+            job.created_us,
+            job.state,
+            notification.url if notification else None,
+            notification.secret if notification else None,
+        ),
+    )
+
+
+def find(db: sqlite3.Connection, job_id: str) -> Job | None:
+    """Return the job, or None."""
+    row = db.execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+    return None if row is None else _job_of(row)
+
+
+def require(db: sqlite3.Connection, job_id: str) -> Job:
+    """Return the job.
+
+    Raises:
+        JobNotFoundError: there is no such job.
+
+    """
+    job = find(db, job_id)
+    if job is None:
+        raise JobNotFoundError
+    return job
+
+
+def close(db: sqlite3.Connection, job_id: str, now_us: Instant) -> Job:
+    """Close the job if it is open, and return it."""
+    db.execute(
+        "UPDATE jobs SET state = ?, closed_us = ? WHERE job_id = ? AND state = ?",
+        (JobState.CLOSED, now_us, job_id, JobState.OPEN),
+    )
+    return require(db, job_id)
+
+
+def cancel(db: sqlite3.Connection, job_id: str, now_us: Instant) -> Job:
+    """Cancel the job if it is open or closed, and return it."""
+    db.execute(
+        "UPDATE jobs SET state = ?, cancelled_us = ? WHERE job_id = ? AND state IN (?, ?)",
+        (JobState.CANCELLED, now_us, job_id, JobState.OPEN, JobState.CLOSED),
+    )
+    return require(db, job_id)
+
+
+def set_paused(db: sqlite3.Connection, job_id: str, *, is_paused: bool) -> None:
+    """Pause an open or closed job, or let it go on."""
+    db.execute(
+        "UPDATE jobs SET paused = ? WHERE job_id = ? AND state IN (?, ?)",
+        (is_paused, job_id, JobState.OPEN, JobState.CLOSED),
+    )
+
+
+def count_known(db: sqlite3.Connection, job_id: str) -> None:
+    """Count a new row."""
+    db.execute("UPDATE jobs SET known = known + 1 WHERE job_id = ?", (job_id,))
+
+
+def count_ended(db: sqlite3.Connection, row: JobObject, now_us: Instant) -> None:
+    """Count a row that became final, and its charge."""
+    counter = _COUNTERS[row.state]
+    db.execute(
+        f"""
+        UPDATE jobs SET {counter} = {counter} + 1,
+                        quarters = quarters + :charged,
+                        first_us = MIN(COALESCE(first_us, :begun), :begun),
+                        last_us = MAX(COALESCE(last_us, :now), :now)
+        WHERE job_id = :id
+        """,  # noqa: S608 - a column of the table above
+        {
+            "charged": row.charged,
+            "begun": now_us - row.duration_ms * 1000,
+            "now": now_us,
+            "id": row.job_id,
+        },
+    )
+
+
+def end(db: sqlite3.Connection, job_id: str, received: int, now_us: Instant) -> bool:
+    """Set the number of listed files, and end the job if its rows allow it."""
+    db.execute(
+        "UPDATE jobs SET listed = ? WHERE job_id = ? AND ended_us IS NULL AND state IN (?, ?)",
+        (received, job_id, JobState.CLOSED, JobState.CANCELLED),
+    )
+    db.execute(
+        """
+        UPDATE jobs SET state = CASE state WHEN :closed THEN :done ELSE state END,
+                        ended_us = :now,
+                        notify_next_us = CASE WHEN notify_url IS NOT NULL THEN :now END
+        WHERE job_id = :id AND ended_us IS NULL AND state IN (:closed, :cancelled)
+          AND done + failed + cancelled >= MAX(known, listed)
+        """,
+        {
+            "closed": JobState.CLOSED,
+            "done": JobState.DONE,
+            "cancelled": JobState.CANCELLED,
+            "now": now_us,
+            "id": job_id,
+        },
+    )
+    job = find(db, job_id)
+    return job is not None and job.ended_us is not None
+
+
+def record_attempt(db: sqlite3.Connection, job_id: str, next_attempt_us: Instant | None) -> None:
+    """Count an attempt to announce an ended job; without a next one, it is no longer active."""
+    db.execute(
+        """
+        UPDATE jobs SET notify_attempts = notify_attempts + 1, notify_next_us = :next,
+                        active = :next IS NOT NULL
+        WHERE job_id = :id AND ended_us IS NOT NULL
+        """,
+        {"next": next_attempt_us, "id": job_id},
+    )
+
+
+def list_active(db: sqlite3.Connection) -> list[Job]:
+    """Return the active jobs, oldest first."""
+    rows = db.execute("SELECT * FROM jobs WHERE active ORDER BY created_us, job_id")
+    return [_job_of(row) for row in rows]
+
+
+def _job_of(row: sqlite3.Row) -> Job:
+    notification = None
+    if row["notify_url"] is not None:
+        notification = Notification(
+            url=row["notify_url"],
+            secret=row["notify_secret"],
+            attempts=row["notify_attempts"],
+            next_attempt_us=row["notify_next_us"],
+        )
+    return Job(
+        job_id=row["job_id"],
+        account_id=row["account_id"],
+        key_digest=row["key_digest"],
+        key_kind=KeyKind(row["key_kind"]),
+        parameters=json.loads(row["parameters"]),
+        created_us=row["created_us"],
+        state=JobState(row["state"]),
+        is_paused=bool(row["paused"]),
+        closed_us=row["closed_us"],
+        cancelled_us=row["cancelled_us"],
+        ended_us=row["ended_us"],
+        first_us=row["first_us"],
+        last_us=row["last_us"],
+        counts=JobCounts(
+            received=max(row["known"], row["listed"]),
+            done=row["done"],
+            failed=row["failed"],
+            cancelled=row["cancelled"],
+            charged=row["quarters"],
+        ),
+        notification=notification,
+    )

@@ -1,0 +1,170 @@
+"""The rows of objects in SQLite, inside the caller's transaction.
+
+`leased_until_us` of a waiting row is when a worker can claim it: at once if it is 0, or later
+because another worker has it, or because an attempt has just failed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from blur.jobs.model import JobObject, ObjectState, object_id
+from blur.jobs.ports import ObjectPage
+
+if TYPE_CHECKING:
+    from blur.accounts.model import Instant
+
+
+def find(db: sqlite3.Connection, job_id: str, object_id: str) -> JobObject | None:
+    """Return the row, or None."""
+    row = db.execute(
+        "SELECT * FROM job_objects WHERE job_id = ? AND object_id = ?", (job_id, object_id)
+    ).fetchone()
+    return None if row is None else _object_of(row)
+
+
+def add_waiting(db: sqlite3.Connection, job_id: str, source: str, now_us: Instant) -> None:
+    """Insert a waiting row."""
+    db.execute(
+        """
+        INSERT INTO job_objects (job_id, object_id, source, state, added_us) VALUES (?, ?, ?, ?, ?)
+        """,
+        (job_id, object_id(source), source, ObjectState.WAITING, now_us),
+    )
+
+
+def write_final(db: sqlite3.Connection, row: JobObject) -> None:
+    """Make an existing row final."""
+    db.execute(
+        """
+        UPDATE job_objects SET state = ?, quarters = ?, code = ?, message = ?, content_type = ?,
+                               duration_ms = ?, pixels = ?, at_us = ?, leased_until_us = 0
+        WHERE job_id = ? AND object_id = ?
+        """,
+        (
+            row.state,
+            row.charged,
+            row.code,
+            row.message,
+            row.content_type,
+            row.duration_ms,
+            row.pixels,
+            row.at_us,
+            row.job_id,
+            row.object_id,
+        ),
+    )
+
+
+def page(
+    db: sqlite3.Connection,
+    job_id: str,
+    states: Collection[ObjectState],
+    after: str | None,
+    limit: int,
+) -> ObjectPage:
+    """Return some rows with these states, by object id."""
+    marks = ", ".join("?" * len(states))
+    rows = db.execute(
+        f"""
+        SELECT * FROM job_objects WHERE job_id = ? AND object_id > ? AND state IN ({marks})
+        ORDER BY object_id LIMIT ?
+        """,  # noqa: S608 - only question marks
+        (job_id, after or "", *states, limit + 1),
+    ).fetchall()
+    objects = tuple(_object_of(row) for row in rows[:limit])
+    return ObjectPage(objects, objects[-1].object_id if len(rows) > limit else None)
+
+
+_CAN_START = "job_objects.state = 'waiting' AND leased_until_us <= :now"
+_RUNNING = "active AND jobs.state IN ('open', 'closed') AND NOT paused"
+
+
+def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObject | None:
+    """Lease the next waiting object, and count the attempt.
+
+    The account whose last claim is longest ago is next, with its oldest job that has an object to
+    start, so that an account with many photos does not delay the others.
+    """
+    job = db.execute(
+        f"""
+        SELECT job_id FROM jobs
+        WHERE {_RUNNING} AND EXISTS
+              (SELECT 1 FROM job_objects WHERE job_objects.job_id = jobs.job_id AND {_CAN_START})
+        ORDER BY (SELECT MAX(claimed) FROM jobs AS own WHERE own.account_id = jobs.account_id),
+                 created_us, job_id
+        LIMIT 1
+        """,  # noqa: S608 - constants
+        {"now": now_us},
+    ).fetchone()
+    if job is None:
+        return None
+    job_id = job["job_id"]
+    row = db.execute(
+        f"""
+        SELECT object_id FROM job_objects WHERE job_id = :job AND {_CAN_START}
+        ORDER BY added_us, object_id LIMIT 1
+        """,  # noqa: S608 - a constant
+        {"now": now_us, "job": job_id},
+    ).fetchone()
+    db.execute(
+        """
+        UPDATE job_objects SET attempts = attempts + 1, leased_until_us = ?
+        WHERE job_id = ? AND object_id = ?
+        """,
+        (until_us, job_id, row["object_id"]),
+    )
+    db.execute(
+        "UPDATE jobs SET claimed = (SELECT MAX(claimed) + 1 FROM jobs) WHERE job_id = ?", (job_id,)
+    )
+    return find(db, job_id, row["object_id"])
+
+
+def release(db: sqlite3.Connection, claimed: JobObject, retry_us: Instant) -> None:
+    """End the lease of this attempt; the next one can begin at `retry_us`."""
+    db.execute(
+        """
+        UPDATE job_objects SET leased_until_us = ?
+        WHERE job_id = ? AND object_id = ? AND state = ? AND attempts = ?
+        """,
+        (retry_us, claimed.job_id, claimed.object_id, ObjectState.WAITING, claimed.attempts),
+    )
+
+
+def park(db: sqlite3.Connection, job_id: str, object_id: str) -> None:
+    """End the lease of a waiting row, and do not count the attempt."""
+    db.execute(
+        """
+        UPDATE job_objects SET leased_until_us = 0, attempts = MAX(attempts - 1, 0)
+        WHERE job_id = ? AND object_id = ?
+        """,
+        (job_id, object_id),
+    )
+
+
+def count_waiting(db: sqlite3.Connection) -> int:
+    """Return how many objects of running jobs have not ended."""
+    (waiting,) = db.execute(
+        f"""
+        SELECT COALESCE(SUM(known - done - failed - cancelled), 0) FROM jobs WHERE {_RUNNING}
+        """  # noqa: S608 - a constant
+    ).fetchone()
+    return int(waiting)
+
+
+def _object_of(row: sqlite3.Row) -> JobObject:
+    return JobObject(
+        job_id=row["job_id"],
+        source=row["source"],
+        state=ObjectState(row["state"]),
+        charged=row["quarters"],
+        code=row["code"],
+        message=row["message"],
+        content_type=row["content_type"],
+        duration_ms=row["duration_ms"],
+        pixels=row["pixels"],
+        at_us=row["at_us"],
+        attempts=row["attempts"],
+    )

@@ -1,0 +1,147 @@
+"""An account with a job, and the rows and holds of its objects, for the tests of the stores."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tests.integration.accounts.customer import (
+    GENEROUS,
+    START,
+    TTL_US,
+    Customer,
+    new_id,
+    open_account,
+)
+
+from blur.accounts.audit import differences
+from blur.accounts.model import Hold, Instant, KeyKind
+from blur.credits import Credits
+from blur.jobs.model import Job, JobCounts, JobObject, Notification, ObjectState, hold_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blur.account_status import RateLimit
+    from blur.accounts.model import Account
+    from blur.accounts.ports import AccountStore
+    from blur.jobs.ports import JobStore
+
+PRICE = Credits(4)
+PIXELS = 12_000_000
+SECRET = "whsec_c2VjcmV0"  # noqa: S105 - "secret" in Base64
+ALL_STATES = tuple(ObjectState)
+FINAL_STATES = tuple(state for state in ObjectState if state.has_ended)
+
+
+@dataclass(frozen=True)
+class JobOwner:
+    """A customer and one of its jobs."""
+
+    customer: Customer
+    job_id: str
+
+    def hold(
+        self, source: str, price: int = PRICE, *, now_us: Instant = START, ttl_us: int = TTL_US
+    ) -> Hold:
+        """Return the hold of an object's attempt that begins now."""
+        return Hold(
+            hold_id(self.job_id, source),
+            self.customer.account_id,
+            self.customer.digest,
+            Credits(price),
+            Instant(now_us + ttl_us),
+        )
+
+    def row(self, source: str, state: ObjectState = ObjectState.DONE) -> JobObject:
+        """Return a final row as a worker writes it."""
+        row = JobObject(job_id=self.job_id, source=source, state=state, duration_ms=1500)
+        if state is ObjectState.DONE:
+            return replace(row, content_type="image/png", pixels=PIXELS)
+        if state is ObjectState.FAILED:
+            return replace(row, code="no_subject", message="The photo has no subject.")
+        return row
+
+
+def new_job(customer: Customer, *, created_us: Instant = START, notify: str | None = None) -> Job:
+    """Return a job that is not stored yet."""
+    return Job(
+        job_id=f"job_{secrets.token_hex(12)}",
+        account_id=customer.account_id,
+        key_digest=customer.digest,
+        key_kind=KeyKind.LIVE,
+        parameters={"radius": "2%", "mode": "blur"},
+        created_us=created_us,
+        notification=Notification(url=notify, secret=SECRET) if notify else None,
+    )
+
+
+def open_job(
+    store: AccountStore,
+    jobs: JobStore,
+    credits_in: int = 100,
+    *,
+    limit: RateLimit = GENEROUS,
+    notify: str | None = None,
+) -> JobOwner:
+    """Open an account with one job."""
+    customer = open_account(store, credits_in, limit=limit)
+    job = new_job(customer, notify=notify)
+    jobs.create_job(job)
+    return JobOwner(customer, job.job_id)
+
+
+def process(
+    jobs: JobStore,
+    owner: JobOwner,
+    source: str,
+    state: ObjectState = ObjectState.DONE,
+    *,
+    now_us: Instant = START,
+) -> bool:
+    """Reserve and end an object, as a worker does."""
+    hold = owner.hold(source, now_us=now_us)
+    jobs.reserve_object(hold, now_us=now_us)
+    return jobs.end_object(owner.row(source, state), hold, now_us=now_us)
+
+
+def rows_of(jobs: JobStore, job_id: str) -> Iterator[JobObject]:
+    """Yield all rows of a job, page by page."""
+    after = None
+    while True:
+        page = jobs.list_objects(job_id, states=ALL_STATES, after=after, limit=100)
+        yield from page.objects
+        after = page.after
+        if after is None:
+            return
+
+
+def require_exact(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: Instant) -> Account:
+    """Require that account, ledger, job and rows agree; return the account.
+
+    The account has made no calls except those of the job.
+    """
+    read = store.read_with_ledger(owner.customer.account_id, now_us=now_us)
+    assert list(differences(read.account, read.entries)) == []
+    rows = list(rows_of(jobs, owner.job_id))
+    ids = [row.object_id for row in rows]
+    assert ids == sorted(set(ids))
+    counts = jobs.find_job(owner.job_id).counts
+    charged = sum(row.charged for row in rows)
+    assert (counts.charged, read.account.used) == (charged, charged)
+    assert sum(month.credits for month in read.account.usage.values()) == charged
+    states = [row.state for row in rows]
+    assert counts == JobCounts(
+        received=counts.received,
+        done=states.count(ObjectState.DONE),
+        failed=states.count(ObjectState.FAILED),
+        cancelled=states.count(ObjectState.CANCELLED),
+        charged=Credits(charged),
+    )
+    return read.account
+
+
+def new_source() -> str:
+    """Return a new name of a photo."""
+    return f"{new_id('photo')}.jpg"

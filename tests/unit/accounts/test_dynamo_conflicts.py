@@ -1,0 +1,68 @@
+"""Writes that meet a transaction of another writer are repeated more often than other requests."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from blur.accounts.dynamo.client import Sender
+from blur.accounts.dynamo.table import ConditionFailedError
+
+CONFLICTS = 8
+"""More than the retries after other transient errors, whose pauses grow."""
+
+
+class BusyTable:
+    """A client whose first requests meet other writers."""
+
+    def __init__(self, error: ClientError, conflicts: int = CONFLICTS) -> None:
+        self.tokens: list[str] = []
+        self._error, self._conflicts = error, conflicts
+
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto's
+        self.tokens.append(request["ClientRequestToken"])
+        if len(self.tokens) <= self._conflicts:
+            raise self._error
+        return {"ConsumedCapacity": [], "ResponseMetadata": {"RequestId": "1"}}
+
+
+def cancelled(*reasons: str) -> ClientError:
+    """Return the error of a transaction with these reasons, one for each of its parts."""
+    return failed(
+        "TransactionCanceledException",
+        CancellationReasons=[{"Code": reason} for reason in reasons],
+    )
+
+
+def failed(code: str, **more: object) -> ClientError:
+    response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}, **more}
+    return ClientError(cast("Any", response), "TransactWriteItems")
+
+
+def send(table: BusyTable) -> None:
+    Sender.start(cast("Any", table))("transact_write_items", {"TransactItems": []})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        cancelled("None", "TransactionConflict"),
+        failed("TransactionConflictException"),
+        failed("TransactionInProgressException"),
+    ],
+    ids=["cancelled", "conflict", "in progress"],
+)
+def test_a_transaction_that_meets_others_is_repeated_with_its_token(error: ClientError) -> None:
+    table = BusyTable(error)
+    send(table)
+    assert len(table.tokens) == CONFLICTS + 1
+    assert len(set(table.tokens)) == 1
+
+
+def test_a_failed_condition_is_not_repeated_even_if_another_part_meets_a_writer() -> None:
+    table = BusyTable(cancelled("TransactionConflict", "ConditionalCheckFailed"))
+    with pytest.raises(ConditionFailedError):
+        send(table)
+    assert len(table.tokens) == 1
