@@ -147,6 +147,9 @@ class FakeJobStore:
         if next_attempt_us is None:
             self.announced.add(job_id)
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def _count(self, job: Job, ended_us: Instant | None) -> None:
         rows = list(self.rows[job.job_id].values())
         by_state = {
