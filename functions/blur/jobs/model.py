@@ -161,5 +161,9 @@ def object_id(source: str) -> str:
 
 
 def hold_id(job_id: str, source: str) -> str:
-    """Return the id of the only hold that an object can have at a time."""
-    return hashlib.sha256(f"{job_id}\n{source}".encode()).hexdigest()[:32]
+    """Return the id of the only hold that an object can have at a time.
+
+    It has 80 bits: an account's item in DynamoDB has the ids of all running objects, and the
+    probability that two of 50,000 objects have the same id is below 1 in 10**14.
+    """
+    return hashlib.sha256(f"{job_id}\n{source}".encode()).hexdigest()[:20]

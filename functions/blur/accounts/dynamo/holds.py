@@ -5,7 +5,8 @@ or late copy of the write fails its condition. When a call ends its hold, a tomb
 `ended<slot>`, named by the five seconds in which it ended: a late copy of the reserve is rejected
 by it. A set is dropped when all copies have arrived. A request is sent for at most two seconds
 (`client`), and `DEDUP_WINDOW_US` is much longer. A copy that is even later would take a hold that
-nothing settles, and that expires.
+nothing settles, and that expires. The hold of a job's object leaves no tombstone: the object's row
+has the same effect, and at many objects a second tombstones would make each write expensive.
 
 A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them, and the
 probability that a new hold has the tombstone of another one is then below 1 in 10**15.
@@ -128,17 +129,21 @@ def refund(
     return item
 
 
-def settlement(hold: Hold, now_us: Instant, pixels: int) -> Expressions:
+def settlement(
+    hold: Hold, now_us: Instant, pixels: int, *, leaves_tombstone: bool = True
+) -> Expressions:
     """Return the write that charges a hold which has neither ended nor expired."""
-    update = _ending(hold, HoldEvent.SETTLE, now_us)
+    update = _ending(hold, HoldEvent.SETTLE, now_us, leaves_tombstone=leaves_tombstone)
     key_usage.add(update, hold.key_digest, KeyCounts(1, hold.price, pixels, 0), now_us)
     update.conditions.append(f"{update.path('holds', hold.hold_id, 'x')} > {update.value(now_us)}")
     return update
 
 
-def refunding(hold: Hold, now_us: Instant, *, failed: bool) -> Expressions:
+def refunding(
+    hold: Hold, now_us: Instant, *, failed: bool, leaves_tombstone: bool = True
+) -> Expressions:
     """Return the write that refunds a hold which has not ended."""
-    update = _ending(hold, HoldEvent.REFUND, now_us)
+    update = _ending(hold, HoldEvent.REFUND, now_us, leaves_tombstone=leaves_tombstone)
     if failed:
         key_usage.add(update, hold.key_digest, KeyCounts(0, ZERO, 0, 1), now_us)
     return update
@@ -192,8 +197,10 @@ def _release_late(table: DynamoTable, hold: Hold, held: Item) -> Item:
         return require_account(failed.item, hold.account_id)
 
 
-def _ending(hold: Hold, event: HoldEvent, now_us: Instant) -> Expressions:
-    """Return the write that applies the event to a held hold and leaves a tombstone."""
+def _ending(
+    hold: Hold, event: HoldEvent, now_us: Instant, *, leaves_tombstone: bool
+) -> Expressions:
+    """Return the write that applies the event to a held hold."""
     update = Expressions()
     tombstone = _tombstone(hold.hold_id)
     if PRICE_LOCATION[TRANSITIONS[HoldState.HELD, event]] is Amount.USED:
@@ -206,7 +213,9 @@ def _ending(hold: Hold, event: HoldEvent, now_us: Instant) -> Expressions:
     # The condition on the price moves exactly the credits that the hold reserved.
     update.conditions.append(f"{path}.{update.path('c')} = {update.value(stored(hold.price))}")
     update.removes.append(path)
-    update.adds.append(f"{update.path(f'{ENDED}{now_us // SLOT_US}')} {update.value(elements)}")
+    if leaves_tombstone:
+        slot = update.path(f"{ENDED}{now_us // SLOT_US}")
+        update.adds.append(f"{slot} {update.value(elements)}")
     return update
 
 

@@ -109,9 +109,11 @@ def _account_writes(
     charged = ZERO
     match event_at(event, hold.expires_us, now_us):
         case HoldEvent.SETTLE:
-            update, charged = holds.settlement(hold, now_us, row.pixels), hold.price
+            update = holds.settlement(hold, now_us, row.pixels, leaves_tombstone=False)
+            charged = hold.price
         case HoldEvent.REFUND:
-            update = holds.refunding(hold, now_us, failed=row.state is ObjectState.FAILED)
+            is_failed = row.state is ObjectState.FAILED
+            update = holds.refunding(hold, now_us, failed=is_failed, leaves_tombstone=False)
         case HoldEvent.EXPIRE:
             update = holds.release({hold.hold_id: {"c": hold.price, "x": hold.expires_us}})
     return [Update(schema.account_key(hold.account_id), update)], charged

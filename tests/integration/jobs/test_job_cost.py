@@ -1,0 +1,194 @@
+"""The requests of the DynamoDB store for one object of a job, and their cost.
+
+DynamoDB Local adds up the sizes of a transaction's items before it rounds. DynamoDB rounds each
+item up to a kilobyte, and each costs two units
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html), so the
+tests count the items of a transaction and check that each is smaller than a kilobyte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.integration.accounts.customer import START, after, key_record, open_account
+from tests.integration.accounts.test_dynamo_cost import DEFAULT_LIMIT, KILOBYTE, Bill, size
+from tests.integration.jobs.job_owner import JobOwner, new_job, process
+
+from blur.accounts.dynamo.account_store import DynamoAccountStore
+from blur.accounts.dynamo.client import open_client
+from blur.accounts.dynamo.schema import account_key
+from blur.accounts.dynamo.values import marshal_item
+from blur.errors import InsufficientCreditsError
+from blur.jobs.dynamo.items import job_key, row_key
+from blur.jobs.dynamo.job_store import DynamoJobStore
+from blur.jobs.model import ObjectState, object_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blur.accounts.dynamo.values import Item
+
+SOURCE = "autumn catalogue/shoes and boots/4711-left-side.jpg"
+
+
+@dataclass
+class TransactionBill(Bill):
+    """A bill with DynamoDB's price of a transaction whose items are smaller than a kilobyte."""
+
+    def ask(self, params: dict[str, Any], **more: object) -> None:
+        super().ask(params, **more)
+        self.units += 2 * len(params.get("TransactItems", []))
+
+    def note(self, model: Any, parsed: dict[str, Any], **more: object) -> None:  # noqa: ANN401 - boto's
+        is_transaction = model.name == "TransactWriteItems"
+        super().note(model, {} if is_transaction else parsed, **more)
+
+
+@pytest.fixture
+def bill() -> Bill:
+    return TransactionBill()
+
+
+@pytest.fixture
+def accounts(dynamodb_table: str) -> Iterator[DynamoAccountStore]:
+    store = DynamoAccountStore(dynamodb_table, open_client())
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def jobs(dynamodb_table: str, bill: Bill) -> Iterator[DynamoJobStore]:
+    client = open_client()
+    client.meta.events.register("provide-client-params.dynamodb", bill.ask)
+    client.meta.events.register("after-call.dynamodb", bill.note)
+    store = DynamoJobStore(dynamodb_table, client)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def owner(accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill) -> JobOwner:
+    """Return an account with two keys and a year of usage, with a job that has a notification."""
+    customer = open_account(accounts, 1_000_000, limit=DEFAULT_LIMIT)
+    accounts.add_key(key_record(customer.account_id, limit=DEFAULT_LIMIT), now_us=START)
+    job = new_job(
+        customer, notify="https://shop.example.com/hooks/background-blur?source=catalogue"
+    )
+    jobs.create_job(job)
+    owner = JobOwner(customer, job.job_id)
+    process(jobs, owner, "first.jpg")
+    bill.clear()
+    return owner
+
+
+def test_an_object_is_seven_write_units(jobs: DynamoJobStore, owner: JobOwner, bill: Bill) -> None:
+    """One for the hold, and two for each item of the transaction: account, row and job."""
+    process(jobs, owner, SOURCE, now_us=after(1))
+    assert (bill.operations, bill.units) == (["UpdateItem", "TransactWriteItems"], 7)
+
+
+def test_a_failed_object_is_nine_write_units(
+    jobs: DynamoJobStore, owner: JobOwner, bill: Bill
+) -> None:
+    process(jobs, owner, SOURCE, ObjectState.FAILED, now_us=after(1))
+    assert (bill.operations, bill.units) == (["UpdateItem", "TransactWriteItems"], 9)
+
+
+def test_an_object_without_a_hold_does_not_write_the_account(
+    jobs: DynamoJobStore, owner: JobOwner, bill: Bill
+) -> None:
+    jobs.end_object(owner.row(SOURCE, ObjectState.CANCELLED), None, now_us=after(1))
+    assert (bill.operations, bill.units) == (["TransactWriteItems"], 4)
+
+
+def test_a_second_delivery_is_found_by_one_read(
+    jobs: DynamoJobStore, owner: JobOwner, bill: Bill
+) -> None:
+    process(jobs, owner, SOURCE, now_us=after(1))
+    bill.clear()
+    assert jobs.find_object(owner.job_id, object_id(SOURCE))
+    assert (bill.operations, bill.units) == (["GetItem"], 1)
+
+
+def test_an_object_without_credits_is_one_write(
+    accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill
+) -> None:
+    owner = JobOwner(open_account(accounts, 0), "job")
+    with pytest.raises(InsufficientCreditsError):
+        jobs.reserve_object(owner.hold(SOURCE), now_us=START)
+    assert bill.operations == ["UpdateItem"]
+
+
+def test_account_job_and_row_are_smaller_than_a_kilobyte(
+    jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
+) -> None:
+    process(jobs, owner, SOURCE, now_us=after(1))
+    for key in (
+        account_key(owner.customer.account_id),
+        job_key(owner.job_id),
+        row_key(owner.job_id, object_id(SOURCE)),
+    ):
+        assert 0 < size(stored(dynamodb_table, key)) < KILOBYTE
+
+
+def test_the_rate_of_a_job_does_not_make_writes_more_expensive(
+    jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
+) -> None:
+    for number in range(100):
+        process(jobs, owner, f"{number}.jpg", now_us=after(1 + number / 100))
+    assert size(stored(dynamodb_table, account_key(owner.customer.account_id))) < KILOBYTE
+
+
+def test_a_running_object_needs_forty_bytes_of_the_account(
+    jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
+) -> None:
+    key = account_key(owner.customer.account_id)
+    before = size(stored(dynamodb_table, key))
+    for number in range(10):
+        jobs.reserve_object(owner.hold(f"{number}.jpg"), now_us=after(1))
+    assert size(stored(dynamodb_table, key)) - before <= 10 * 40
+
+
+def test_the_failures_of_a_job_are_listed_without_reading_its_other_rows(
+    jobs: DynamoJobStore, owner: JobOwner, bill: Bill
+) -> None:
+    for number in range(40):
+        row = replace(owner.row(f"{number:02}" * 100, ObjectState.CANCELLED), message="x" * 700)
+        jobs.end_object(row, None, now_us=START)
+    process(jobs, owner, SOURCE, ObjectState.FAILED)
+    bill.clear()
+    page = jobs.list_objects(owner.job_id, states=[ObjectState.FAILED], limit=100)
+    assert [row.source for row in page.objects] == [SOURCE]
+    assert (bill.operations, bill.units) == (["Query"], 1)
+
+
+def test_a_page_of_rows_reads_only_two_rows_more(
+    jobs: DynamoJobStore, owner: JobOwner, bill: Bill
+) -> None:
+    for number in range(40):
+        row = replace(owner.row(f"{number:02}" * 100, ObjectState.CANCELLED), message="x" * 700)
+        jobs.end_object(row, None, now_us=START)
+    bill.clear()
+    page = jobs.list_objects(owner.job_id, states=[ObjectState.CANCELLED], limit=4)
+    assert len(page.objects) == 4
+    assert bill.operations == ["Query"]
+    assert bill.units <= 3  # for 4 kilobytes each
+
+
+def test_the_end_of_a_job_is_one_read_and_one_write(
+    jobs: DynamoJobStore, owner: JobOwner, bill: Bill
+) -> None:
+    jobs.close_job(owner.job_id, now_us=after(1))
+    bill.clear()
+    assert jobs.end_job(owner.job_id, received=1, now_us=after(2))
+    assert (bill.operations, bill.units) == (["GetItem", "UpdateItem"], 2)
+
+
+def stored(table_name: str, key: Item) -> dict[str, Any]:
+    """Return an item, read by another client."""
+    client: Any = open_client()
+    item: dict[str, Any] = client.get_item(TableName=table_name, Key=marshal_item(key))["Item"]
+    client.close()
+    return item
