@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_lambda_powertools import Logger, Tracer
-from aws_xray_sdk.core import xray_recorder
 from events import make
 
 from bgblur.serving.proxy_events import InvocationContext
@@ -35,11 +34,20 @@ class Emitter:
 
 @pytest.fixture
 def emitter() -> Iterator[Emitter]:
-    emitter, before = Emitter(), xray_recorder.emitter
+    """Return the emitter of the SDK's recorder for one segment.
+
+    The recorder is created when the SDK is imported, and opens a socket that nothing closes. So
+    only the process that runs this test imports it.
+    """
+    from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415
+
+    if not isinstance(xray_recorder.emitter, Emitter):
+        xray_recorder.emitter._socket.close()  # noqa: SLF001 - the SDK has no method for it
+    emitter = Emitter()
     xray_recorder.configure(emitter=emitter, sampling=False)
     xray_recorder.begin_segment("function")
     yield emitter
-    xray_recorder.configure(emitter=before)
+    xray_recorder.end_segment()
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -56,8 +64,7 @@ def test_a_trace_has_the_fields_of_the_log_and_no_content(emitter: Emitter) -> N
     )
     event = make.event("GET", "/health", key=make.FUNDED)
     assert traced(router, tracer)(event, InvocationContext())["statusCode"] == 200
-    xray_recorder.end_segment()
-    subsegment, _ = emitter.sent
+    (subsegment,) = emitter.sent
     assert subsegment["annotations"] == {
         "request_id": f"req_{event['requestContext']['requestId']}",
         "path": "/health",
