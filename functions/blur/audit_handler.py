@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from blur.accounts.audit import audit_all
+from blur.accounts.audit import audit_each
 from blur.accounts.connect import open_account_store
 from blur.accounts.model import SECOND_US, Instant, usage_month
 from blur.clock import now
 from blur.settings import Settings, variable_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from blur.accounts.audit import Audit
     from blur.accounts.ports import AccountStore
@@ -31,14 +31,14 @@ LOOK_BACK_US = 7 * DAY_US
 def handler(event: object, context: object) -> dict[str, int]:
     """Audit all accounts, and report the differences in the log and as a metric.
 
-    An exception is an error of the function: it is retried, and `AuditErrorsAlarm` reports it.
+    An exception is an error of the function: it is retried, and `AuditErrorsAlarm` reports it. The
+    differences that were found before are reported, too.
     """
     del event, context
     settings = audit_settings(os.environ)
+    logger, metrics = Logger(service=SERVICE), Metrics(namespace=NAMESPACE, service=SERVICE)
     with closing(open_account_store(settings.accounts)) as store:
-        found = audit_now(store, now())
-    report(found, Logger(service=SERVICE), Metrics(namespace=NAMESPACE, service=SERVICE))
-    return {"accounts": found.accounts, "differences": len(found.differences)}
+        return report(audit_now(store, now()), logger, metrics)
 
 
 def audit_settings(environ: Mapping[str, Any]) -> Settings:
@@ -47,22 +47,31 @@ def audit_settings(environ: Mapping[str, Any]) -> Settings:
     return Settings.from_environ({variable: environ[variable]})
 
 
-def audit_now(store: AccountStore, now_us: Instant) -> Audit:
+def audit_now(store: AccountStore, now_us: Instant) -> Iterator[Audit]:
     """Audit all accounts, and the bills of this month and of one that has just ended."""
     months = sorted({usage_month(Instant(now_us - LOOK_BACK_US)), usage_month(now_us)})
-    return audit_all(store, months, now_us=now_us)
+    return audit_each(store, months, now_us=now_us)
 
 
-def report(found: Audit, logger: Logger, metrics: Metrics) -> None:
-    """Log each difference and the result, and print the metrics for CloudWatch."""
-    for difference in found.differences:
-        logger.error(
-            "the ledger differs",
-            extra={"account": difference.account_id, "difference": difference.text},
-        )
-    logger.info(
-        "audited", extra={"accounts": found.accounts, "differences": len(found.differences)}
-    )
-    metrics.add_metric(ACCOUNTS, MetricUnit.Count, found.accounts)
-    metrics.add_metric(DIFFERENCES, MetricUnit.Count, len(found.differences))
-    metrics.flush_metrics()
+def report(parts: Iterable[Audit], logger: Logger, metrics: Metrics) -> dict[str, int]:
+    """Log each difference when it is found, and print the metrics for CloudWatch at the end.
+
+    Return the numbers of accounts and of differences.
+    """
+    accounts = differences = 0
+    is_complete = False
+    try:
+        for part in parts:
+            accounts += part.accounts
+            differences += len(part.differences)
+            for each in part.differences:
+                fields = {"account": each.account_id, "difference": each.text}
+                logger.error("the ledger differs", extra=fields)
+        is_complete = True
+    finally:
+        counts = {"accounts": accounts, "differences": differences}
+        logger.info("audited" if is_complete else "audited in part", extra=counts)
+        metrics.add_metric(ACCOUNTS, MetricUnit.Count, accounts)
+        metrics.add_metric(DIFFERENCES, MetricUnit.Count, differences)
+        metrics.flush_metrics()
+    return counts

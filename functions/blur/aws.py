@@ -1,4 +1,4 @@
-"""One botocore session for all AWS clients.
+"""One botocore session for all AWS clients, and time limits for their requests.
 
 A session reads botocore's tables of endpoints, partitions and defaults once for all its clients.
 With a session for each client, the second client would start as slowly as the first.
@@ -9,7 +9,11 @@ from __future__ import annotations
 import logging
 from functools import cache
 
+from botocore.config import Config
 from botocore.session import Session, get_session
+
+CONNECT_S = 2
+"""The longest wait for a connection, in seconds."""
 
 
 @cache
@@ -21,3 +25,16 @@ def session() -> Session:
     """
     logging.getLogger("botocore").setLevel(logging.WARNING)
     return get_session()
+
+
+def limited(*, read_s: float, attempts: int) -> Config:
+    """Return the configuration of a client that gives up after some attempts.
+
+    Each waits `CONNECT_S` for a connection and `read_s` for a response. By default it would be one
+    minute each, five times.
+    """
+    return Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=read_s,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+    )

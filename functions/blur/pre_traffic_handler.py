@@ -1,8 +1,9 @@
 """The entry point of CodeDeploy's hook: a new version blurs one photo before it gets traffic.
 
 It issues a test key of an account for checks, calls the new version with the photo of the page, and
-revokes the key. So no key is stored anywhere, and nothing is charged. CodeDeploy stops the
-deployment unless the hook reports success:
+revokes the key. So no key is stored anywhere, and nothing is charged. CodeDeploy waits for the
+report of the hook for up to an hour, so every request here ends before the function's time-out, and
+every failure is reported:
 https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
 """
 
@@ -25,7 +26,7 @@ from blur.accounts.admin_errors import AccountExistsError
 from blur.accounts.connect import open_account_store
 from blur.accounts.model import SECOND_US, KeyKind
 from blur.api.router import logged_exception
-from blur.aws import session
+from blur.aws import limited, session
 from blur.clock import now
 from blur.settings import Settings, variable_of
 
@@ -43,6 +44,9 @@ PHOTO = "sample.jpg"
 ROUTE = "/v2/rembg/blur/"
 BOUNDARY = "pre-traffic-check"
 SUCCEEDED, FAILED = "Succeeded", "Failed"
+INVOKE_S, INVOKE_ATTEMPTS = 60, 2
+"""A cold start and a call of the new version take less than `INVOKE_S`."""
+REPORT_S, REPORT_ATTEMPTS = 8, 3
 
 Invoke = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Calls the new version with a proxy event, and returns its proxy response."""
@@ -55,30 +59,52 @@ class CheckFailedError(Exception):
 def handler(event: Mapping[str, str], context: object) -> str:
     """Check the new version, and report the result to CodeDeploy."""
     del context
-    variable = variable_of("accounts")
-    settings = Settings.from_environ({variable: os.environ[variable]})
-    logger = Logger(service="background-blur")
+    execution = {
+        "deploymentId": event["DeploymentId"],
+        "lifecycleEventHookExecutionId": event["LifecycleEventHookExecutionId"],
+    }
     status = FAILED
     try:
-        with closing(open_account_store(settings.accounts)) as store:
-            check(store, invoker(os.environ[NEW_VERSION]), (settings.site_dir / PHOTO).read_bytes())
+        check_new_version(os.environ)
         status = SUCCEEDED
     except Exception as error:  # noqa: BLE001 - any failure stops the deployment
         fields = logged_exception(error)  # with a limited length
-        logger.error("the new version failed its check", extra=fields)  # noqa: TRY400
-    logger.info("checked the new version", extra={"result": status})
-    codedeploy: Any = session().create_client("codedeploy")
-    codedeploy.put_lifecycle_event_hook_execution_status(
-        deploymentId=event["DeploymentId"],
-        lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
-        status=status,
-    )
+        _logger().error("the new version failed its check", extra=fields)
+    finally:
+        report({**execution, "status": status})
+    _logger().info("checked the new version", extra={"result": status})
     return status
+
+
+def check_new_version(environ: Mapping[str, str]) -> None:
+    """Check the version that the environment names, with the accounts that it names.
+
+    Raises:
+        Exception: the version failed, or it could not be checked.
+
+    """
+    variable = variable_of("accounts")
+    settings = Settings.from_environ({variable: environ[variable]})
+    photo = (settings.site_dir / PHOTO).read_bytes()
+    with closing(open_account_store(settings.accounts)) as store:
+        check(store, invoker(environ[NEW_VERSION]), photo)
+
+
+def report(result: Mapping[str, str]) -> None:
+    """Report the result of the hook to CodeDeploy."""
+    limits = limited(read_s=REPORT_S, attempts=REPORT_ATTEMPTS)
+    codedeploy: Any = session().create_client("codedeploy", config=limits)
+    codedeploy.put_lifecycle_event_hook_execution_status(**result)
+
+
+def _logger() -> Logger:
+    return Logger(service="background-blur")
 
 
 def invoker(function_arn: str) -> Invoke:
     """Return the function that invokes a version of a Lambda function."""
-    client: Any = session().create_client("lambda")
+    limits = limited(read_s=INVOKE_S, attempts=INVOKE_ATTEMPTS)
+    client: Any = session().create_client("lambda", config=limits)
 
     def invoke(event: Mapping[str, Any]) -> Mapping[str, Any]:
         response = client.invoke(FunctionName=function_arn, Payload=json.dumps(event).encode())

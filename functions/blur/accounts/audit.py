@@ -48,15 +48,23 @@ def audit_all(store: AccountStore, months: Iterable[str], *, now_us: Instant) ->
 
     The list of accounts is that of the bills, so `months` has at least one.
     """
-    found: list[Difference] = []
+    parts = list(audit_each(store, months, now_us=now_us))
+    found = tuple(difference for part in parts for difference in part.differences)
+    return Audit(sum(part.accounts for part in parts), found)
+
+
+def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Iterator[Audit]:
+    """Yield the parts of `audit_all`: first those of the bills, then one for each account.
+
+    So the differences that were found are known if a later account cannot be read.
+    """
     ids: set[str] = set()
     for month in months:
         for account in store.list_usage(month, now_us=now_us):
             ids.add(account.account_id)
-            found += _differing_bill(account, month)
+            yield Audit(0, tuple(_differing_bill(account, month)))
     for account_id in sorted(ids):
-        found += audit_account(store, account_id, now_us=now_us).differences
-    return Audit(len(ids), tuple(found))
+        yield audit_account(store, account_id, now_us=now_us)
 
 
 def _differing_bill(account: AccountUsage, month: str) -> Iterator[Difference]:

@@ -4,35 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from tests.integration.accounts.customer import START, after, open_account, record_of, take_hold
+from tests.integration.accounts.recorded_store import sent, store, table
 from tests.integration.stack.test_template import resources, statements, template
 
-from blur.accounts.dynamo.account_store import DynamoAccountStore
-from blur.accounts.dynamo.client import open_client
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from blur.accounts.dynamo.account_store import DynamoAccountStore
 
-__all__ = ["resources", "template"]  # fixtures
-
-
-@pytest.fixture
-def sent() -> set[str]:
-    return set()
-
-
-@pytest.fixture
-def store(dynamodb_table: str, sent: set[str]) -> Iterator[DynamoAccountStore]:
-    client = open_client()
-
-    def note(model: Any, **_: object) -> None:  # noqa: ANN401 - boto's
-        sent.add(f"dynamodb:{model.name}")
-
-    client.meta.events.register("before-call.dynamodb", note)
-    store = DynamoAccountStore(dynamodb_table, client)
-    yield store
-    store.close()
+__all__ = ["resources", "sent", "store", "table", "template"]  # fixtures
 
 
 def test_the_role_allows_exactly_the_operations_of_the_store(

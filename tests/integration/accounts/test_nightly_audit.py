@@ -10,55 +10,28 @@ from tests.integration.accounts.customer import (
     START,
     after,
     key_record,
-    new_id,
     open_account,
     take_hold,
 )
+from tests.integration.accounts.recorded_store import sent, store, table
 from tests.integration.stack.test_template import resources, statements, template
 
 from blur import audit_handler
 from blur.accounts.dynamo import schema
-from blur.accounts.dynamo.account_store import DynamoAccountStore
 from blur.accounts.dynamo.client import open_client
 from blur.accounts.dynamo.values import marshal_item
+from blur.accounts.usage import bill_lines
+from blur.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from blur.accounts.audit import Difference
+    from blur.accounts.dynamo.account_store import DynamoAccountStore
+    from blur.accounts.dynamo.values import Item
+    from blur.accounts.model import Instant
 
-    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
-
-__all__ = ["resources", "template"]  # fixtures
+__all__ = ["resources", "sent", "store", "table", "template"]  # fixtures
 
 MONTH_S = 31 * 24 * 3600
-PERMISSIONS = {
-    "TransactGetItems": {"dynamodb:GetItem"},
-    "TransactWriteItems": {"dynamodb:UpdateItem"},
-}
-"""The permissions that a transaction needs: those of its parts."""
-
-
-@pytest.fixture
-def table(dynamodb: DynamoDBLocal) -> str:
-    """Create a separate table, because the audit reads every account."""
-    return dynamodb.create_table(new_id("audited"))
-
-
-@pytest.fixture
-def sent() -> set[str]:
-    return set()
-
-
-@pytest.fixture
-def store(table: str, sent: set[str]) -> Iterator[DynamoAccountStore]:
-    client = open_client()
-
-    def note(model: Any, **_: object) -> None:  # noqa: ANN401 - boto's
-        sent.update(PERMISSIONS.get(model.name, {f"dynamodb:{model.name}"}))
-
-    client.meta.events.register("before-call.dynamodb", note)
-    store = DynamoAccountStore(table, client)
-    yield store
-    store.close()
 
 
 def change(table: str, account_id: str, **attributes: int) -> None:
@@ -73,6 +46,24 @@ def change(table: str, account_id: str, **attributes: int) -> None:
             ExpressionAttributeValues={":value": {"N": str(value)}},
         )
     client.close()
+
+
+def remove(table: str, key: Item, *path: str) -> None:
+    """Remove an attribute of an item by hand."""
+    client = open_client()
+    names = {f"#{number}": name for number, name in enumerate(path)}
+    client.update_item(
+        TableName=table,
+        Key=marshal_item(key),
+        UpdateExpression=f"REMOVE {'.'.join(names)}",
+        ExpressionAttributeNames=names,
+    )
+    client.close()
+
+
+def differences(store: DynamoAccountStore, now_us: Instant) -> list[Difference]:
+    parts = audit_handler.audit_now(store, now_us)
+    return [difference for part in parts for difference in part.differences]
 
 
 def run(
@@ -108,15 +99,67 @@ def test_exact_accounts_have_no_difference_and_a_changed_one_is_reported(
     assert measured["service"] == "background-blur"
 
 
+def test_differences_are_reported_if_a_later_account_cannot_be_read(
+    store: DynamoAccountStore,
+    table: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    customers = [open_account(store, 8) for _ in range(3)]
+    wrong, unreadable, _ = sorted(customer.account_id for customer in customers)
+    change(table, wrong, balance=7)
+    entry = schema.entry_key(unreadable, "payment-1") | {"entry_id": "payment-1", "credits": 1}
+    client = open_client()
+    client.put_item(TableName=table, Item=marshal_item(entry) | {"credits": {"N": "0.1"}})
+    client.close()
+    with pytest.raises(UnavailableError) as raised:
+        run(table, monkeypatch, capsys)
+    assert unreadable in str(raised.value.__cause__)
+    assert "ENTRY#payment-1" in str(raised.value.__cause__)
+    (error,) = [vars(line) for line in caplog.records if line.levelname == "ERROR"]
+    assert error["account"] == wrong
+    assert caplog.records[-1].getMessage() == "audited in part"
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (measured,) = [line for line in printed if "_aws" in line]
+    assert (measured["AuditDifferences"], measured["AuditedAccounts"]) == ([1.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    "attribute", ["balance", "granted", "used", "holds", "keys", "name", "created"]
+)
+def test_an_account_with_a_missing_attribute_is_named(
+    store: DynamoAccountStore, table: str, attribute: str
+) -> None:
+    customer = open_account(store, 8)
+    remove(table, schema.account_key(customer.account_id), attribute)
+    with pytest.raises(UnavailableError) as raised:
+        differences(store, after(1))
+    assert customer.account_id in str(raised.value.__cause__)
+    assert attribute in str(raised.value.__cause__)
+
+
+def test_calls_of_a_key_that_is_missing_are_calls_without_a_key(
+    store: DynamoAccountStore, table: str
+) -> None:
+    customer = open_account(store, 8)
+    store.settle(take_hold(store, customer, 4, now_us=START), now_us=START, pixels=1)
+    remove(table, schema.account_key(customer.account_id), "keys", customer.digest)
+    assert differences(store, after(1)) == []
+    (account,) = store.list_usage("2027-01", now_us=after(1))
+    (line,) = bill_lines(account)
+    assert (line.prefix, line.counts.calls, line.counts.credits) == (None, 1, 4)
+
+
 def test_a_key_with_another_usage_than_its_account_is_a_difference(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)
     store.settle(take_hold(store, customer, 4, now_us=START), now_us=START, pixels=1)
-    assert audit_handler.audit_now(store, after(1)).differences == ()
+    assert differences(store, after(1)) == []
     change(table, customer.account_id, **{f"u2701{customer.digest[:12]}q": 5})
     for at_us in (after(1), after(17 * 24 * 3600)):  # in this month, and early in the next one
-        (found,) = audit_handler.audit_now(store, at_us).differences
+        (found,) = differences(store, at_us)
         assert found.account_id == customer.account_id
         assert found.text.startswith("2027-01: ")
 
@@ -131,6 +174,6 @@ def test_the_role_of_the_audit_allows_exactly_its_operations(
     take_hold(store, customer, now_us=after(1))  # lost: it expires
     store.revoke_key(customer.account_id, ended.digest)
     sent.clear()
-    assert audit_handler.audit_now(store, after(MONTH_S - 10 * 24 * 3600)).differences == ()
+    assert differences(store, after(MONTH_S - 10 * 24 * 3600)) == []
     (allowed,) = (each for each in statements(resources, "AuditRole") if each["Sid"] == "Accounts")
     assert sent == set(allowed["Action"])

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+import socket
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 from aws_lambda_powertools import Logger
 from tests.documents import ROOT
-from tests.integration.accounts.customer import new_id
+from tests.integration.accounts.recorded_store import sent, store, table
 from tests.integration.stack.test_template import resources, statements, template
 
 from bgblur.serving.proxy_events import InvocationContext
 from blur import pre_traffic_handler
-from blur.accounts.dynamo.account_store import DynamoAccountStore
-from blur.accounts.dynamo.client import open_client
 from blur.accounts.model import Instant
 from blur.app import build_app
+from blur.aws import CONNECT_S, session
 from blur.clock import now
 from blur.pre_traffic_handler import (
     ACCOUNT_ID,
     FAILED,
+    INVOKE_ATTEMPTS,
+    INVOKE_S,
     NEW_VERSION,
+    REPORT_ATTEMPTS,
+    REPORT_S,
     SUCCEEDED,
     CheckFailedError,
     check,
@@ -30,41 +37,18 @@ from blur.pre_traffic_handler import (
 from blur.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+    from botocore.config import Config
 
+    from blur.accounts.dynamo.account_store import DynamoAccountStore
     from blur.api.router import Router
 
-__all__ = ["resources", "template"]  # fixtures
+__all__ = ["resources", "sent", "store", "table", "template"]  # fixtures
 
 PHOTO = (ROOT / "site" / "sample.jpg").read_bytes()
 HOOK = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"}
-
-
-@pytest.fixture
-def table(dynamodb: DynamoDBLocal) -> str:
-    return dynamodb.create_table(new_id("checked"))
-
-
-@pytest.fixture
-def sent() -> set[str]:
-    return set()
-
-
-@pytest.fixture
-def store(table: str, sent: set[str]) -> Iterator[DynamoAccountStore]:
-    client = open_client()
-
-    def note(model: Any, **_: object) -> None:  # noqa: ANN401 - boto's
-        transaction = {"TransactWriteItems": "PutItem"}
-        sent.add(f"dynamodb:{transaction.get(model.name, model.name)}")
-
-    client.meta.events.register("before-call.dynamodb", note)
-    store = DynamoAccountStore(table, client)
-    yield store
-    store.close()
 
 
 @pytest.fixture
@@ -125,8 +109,9 @@ class Session:
         self.reported: list[dict[str, str]] = []
         self.invoked: list[str] = []
 
-    def create_client(self, service: str) -> Session:
+    def create_client(self, service: str, config: Config) -> Session:
         assert service in {"lambda", "codedeploy"}
+        assert config
         return self
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto's
@@ -158,3 +143,119 @@ def test_the_hook_reports_its_result_to_codedeploy(  # noqa: PLR0913, PLR0917 - 
     assert session.invoked == (["arn:of:version:2"] if status == SUCCEEDED else [])
     errors = [vars(line)["exception_name"] for line in caplog.records if line.levelname == "ERROR"]
     assert errors == ([] if status == SUCCEEDED else ["FileNotFoundError"])
+
+
+def broken_version(error: BaseException) -> Router:
+    def fail(*_: object) -> None:
+        raise error
+
+    return cast("Router", fail)
+
+
+@pytest.fixture
+def codedeploy(table: str, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """Return a session whose version fails, and an environment that is complete."""
+    session = Session(broken_version(TimeoutError()))
+    monkeypatch.setattr(pre_traffic_handler, "session", lambda: session)
+    monkeypatch.setattr(pre_traffic_handler, "PHOTO", str(ROOT / "site" / "sample.jpg"))
+    monkeypatch.setenv("BLUR_ACCOUNTS", f"dynamodb:{table}")
+    monkeypatch.setenv(NEW_VERSION, "arn:of:version:2")
+    return session
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BLUR_ACCOUNTS", None),
+        ("BLUR_ACCOUNTS", "postgres:x"),
+        ("BLUR_ACCOUNTS", "dynamodb:no-such-table"),
+        (NEW_VERSION, None),
+    ],
+)
+def test_a_wrong_environment_is_reported_as_failed(
+    codedeploy: Session, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
+) -> None:
+    if value is None:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, value)
+    assert pre_traffic_handler.handler(HOOK, None) == FAILED
+    assert [result["status"] for result in codedeploy.reported] == [FAILED]
+    assert codedeploy.invoked == []
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), MemoryError()])
+def test_an_exception_of_any_kind_is_reported_and_leaves_no_valid_key(
+    codedeploy: Session, store: DynamoAccountStore, error: BaseException
+) -> None:
+    codedeploy.version = broken_version(error)
+    with suppress(SystemExit, KeyboardInterrupt):
+        pre_traffic_handler.handler(HOOK, None)
+    assert [result["status"] for result in codedeploy.reported] == [FAILED]
+    account = store.read_account(ACCOUNT_ID, now_us=now())
+    assert [key.is_valid(now()) for key in account.keys] == [False]
+
+
+def test_a_failure_that_cannot_be_logged_is_reported(
+    codedeploy: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: BaseException) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(pre_traffic_handler, "logged_exception", fail)
+    with pytest.raises(RecursionError):
+        pre_traffic_handler.handler(HOOK, None)
+    assert [result["status"] for result in codedeploy.reported] == [FAILED]
+
+
+@pytest.mark.parametrize("event", [{}, {"DeploymentId": "d-1"}])
+def test_an_event_without_ids_checks_nothing(
+    codedeploy: Session, store: DynamoAccountStore, event: dict[str, str]
+) -> None:
+    with pytest.raises(KeyError):
+        pre_traffic_handler.handler(event, None)
+    assert (codedeploy.invoked, codedeploy.reported) == ([], [])
+    assert list(store.list_accounts(now_us=now())) == []
+
+
+class CodeDeploy(BaseHTTPRequestHandler):
+    """The API of CodeDeploy, which keeps the requests."""
+
+    received: ClassVar[list[dict[str, str]]] = []
+
+    def do_POST(self) -> None:
+        self.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+def test_a_version_that_never_responds_is_reported_as_failed(
+    codedeploy: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pre_traffic_handler, "session", session)
+    monkeypatch.setattr(pre_traffic_handler, "INVOKE_S", 0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        HTTPServer(("127.0.0.1", 0), CodeDeploy) as server,
+    ):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CODEDEPLOY", f"http://127.0.0.1:{server.server_port}")
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        assert pre_traffic_handler.handler(HOOK, None) == FAILED
+        thread.join()
+    assert CodeDeploy.received[-1]["status"] == FAILED
+    assert not codedeploy.reported
+
+
+def test_all_requests_end_before_the_time_out_of_the_hook(resources: dict[str, Any]) -> None:
+    pauses_s = 5  # between the attempts
+    invoked_s = INVOKE_ATTEMPTS * (CONNECT_S + INVOKE_S) + pauses_s
+    reported_s = REPORT_ATTEMPTS * (CONNECT_S + REPORT_S) + pauses_s
+    store_s = 4 * 2  # an account, a key, and its end: see `DynamoAccountStore`
+    longest_s = invoked_s + reported_s + store_s
+    assert longest_s < resources["PreTrafficFunction"]["Timeout"]

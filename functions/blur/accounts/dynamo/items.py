@@ -47,6 +47,7 @@ from blur.accounts.model import (
     LedgerEntry,
     Usage,
 )
+from blur.accounts.ports import accounts_unreachable
 from blur.credits import Credits
 
 if TYPE_CHECKING:
@@ -72,8 +73,22 @@ def new_account(account_id: str, name: str, now_us: Instant) -> Item:
 
 
 def account_of(item: Item) -> Account:
-    """Read an account's item."""
+    """Read an account's item.
+
+    Raises:
+        UnavailableError: an attribute is missing or has another type.
+
+    """
     account_id = item[schema.PARTITION_KEY].removeprefix(schema.partition(""))
+    try:
+        return _read_account(item, account_id)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # An operator needs the name of the account to repair it.
+        message = f"account {account_id} has an invalid item: {error!r}"
+        raise accounts_unreachable() from ValueError(message)
+
+
+def _read_account(item: Item, account_id: str) -> Account:
     keys = [key_of(item, account_id, digest) for digest in item["keys"]]
     return Account(
         account_id=account_id,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blur.accounts.dynamo.amounts import read_item
+from blur.accounts.dynamo.schema import PARTITION_KEY, SORT_KEY
 from blur.accounts.dynamo.values import Expressions, Item, marshal_item
 from blur.accounts.ports import accounts_unreachable
 
@@ -181,4 +182,7 @@ def read_attributes(attributes: Mapping[str, Any]) -> Item:
     try:
         return read_item(attributes)
     except (ArithmeticError, ValueError) as error:
-        raise accounts_unreachable() from error
+        # An operator needs the name of the item to repair it.
+        names = [attributes.get(name) for name in (PARTITION_KEY, SORT_KEY)]
+        message = f"the item {names} has an invalid value: {error}"
+        raise accounts_unreachable() from ValueError(message)
