@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import click
@@ -19,8 +22,18 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""The errors of a file that cannot be written."""
+
+
 class PrintableErrorsGroup(click.Group):
     """A group of commands that prints errors, including click's, safely and in red."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
+        """Run, and print `?` for characters that the output's encoding does not have."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        return super().main(*args, **kwargs)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
         """Parse the group's own options."""
@@ -36,11 +49,29 @@ class PrintableErrorsGroup(click.Group):
 @contextmanager
 def _printable_errors() -> Iterator[None]:
     try:
-        yield
+        with _full_disk_as_error():
+            yield
     except click.ClickException as error:
         error.message = printable(error.message)  # type: ignore[misc] # read when it is shown
         error.show = functools.partial(_show, error.show)  # type: ignore[method-assign]
         raise
+
+
+@contextmanager
+def _full_disk_as_error() -> Iterator[None]:
+    """Raise one clear error if the output cannot be written.
+
+    The rest of the output is discarded, so that Python does not try to write it at its end.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno not in FULL:
+            raise
+        with suppress(OSError, io.UnsupportedOperation):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        message = f"the output cannot be written: {error.strerror}"
+        raise click.ClickException(message) from error
 
 
 def _show(show: Callable[..., None], file: IO[Any] | None = None) -> None:

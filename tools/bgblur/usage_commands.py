@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bgblur.console import ACCOUNTS_HELP, json_option, open_admin, show_table
+from bgblur.printable import printable
 from blur.accounts.model import usage_month
-from blur.accounts.usage import Activity, BillLine, UsageDiffersError, activities, bill_lines
+from blur.accounts.usage import (
+    Activity,
+    BillLine,
+    UsageDiffersError,
+    activities,
+    bill_lines,
+    joined_months,
+)
 from blur.clock import now
 from blur.credits import credits_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from blur.accounts.model import KeyCounts
 
 PIXELS_PER_MEGAPIXEL = 1_000_000
 MINUTE_S = 60
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
+_FORMULA = re.compile(r"(^\s*|;\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Before the first character of a formula, also a wide one, where a spreadsheet begins a cell. Some
+begin one at a semicolon (https://owasp.org/www-community/attacks/CSV_Injection)."""
 COLUMNS = ("month", "account", "name", "key", "kind", "calls", "credits", "megapixels", "failures")
 
 
@@ -48,6 +59,9 @@ def usage(month: str | None, *, as_csv: bool, as_json: bool) -> None:
 
     The credits of an account's keys add up to the usage that `bgblur accounts audit` checks.
     """
+    if as_csv and as_json:
+        message = "--csv and --json exclude each other"
+        raise click.UsageError(message)
     with open_admin() as admin:
         month = month or usage_month(admin.now_us)
         accounts = admin.store.list_usage(month, now_us=admin.now_us)
@@ -82,6 +96,8 @@ def top(seconds: int, limit: int, *, as_json: bool) -> None:
         before = list(admin.store.list_usage(month, now_us=now()))
         time.sleep(seconds)
         after = list(admin.store.list_usage(month, now_us=now()))
+        if (next_month := usage_month(now())) != month:
+            after = joined_months(after, admin.store.list_usage(next_month, now_us=now()))
         elapsed_s = time.monotonic() - began_s
     found = activities(before, after)[:limit]
     show_table([_activity_row(each, elapsed_s) for each in found], as_json=as_json)
@@ -127,14 +143,14 @@ def _rates(counts: KeyCounts, elapsed_s: float) -> dict[str, float]:
 
 
 def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
-    """Print a line for each row under the names of the columns, as RFC 4180 has it."""
-    writer = csv.DictWriter(sys.stdout, COLUMNS)
+    """Print a line for each row under the names of the columns, as RFC 4180 has it, in UTF-8."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    writer.writerows(_without_formulas(rows))
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    click.echo(text.getvalue().encode(), nl=False)
 
 
-def _without_formulas(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    """Yield the rows with names that spreadsheets do not compute."""
-    for row in rows:
-        name = str(row["name"])
-        yield {**row, "name": f"'{name}" if name.startswith(("=", "+", "-", "@")) else name}
+def _cell(value: object) -> object:
+    """Return a value, or a text that spreadsheets do not compute."""
+    return _FORMULA.sub(r"\1'", printable(value)) if isinstance(value, str) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from blur.accounts.model import KeyCounts, Usage
@@ -62,6 +63,17 @@ def activities(before: Iterable[AccountUsage], after: Iterable[AccountUsage]) ->
     ]
     active = [each for each in found if any(each.counts) or each.account.held]
     return sorted(active, key=_busyness, reverse=True)
+
+
+def joined_months(
+    before: Iterable[AccountUsage], after: Iterable[AccountUsage]
+) -> list[AccountUsage]:
+    """Return the usage in the month `after`, with the counts of the keys in both months.
+
+    Between two readings in different months, an account has calls in either of them.
+    """
+    keys = {account.account_id: account.keys for account in before}
+    return [replace(each, keys=(*keys.get(each.account_id, ()), *each.keys)) for each in after]
 
 
 def _busyness(activity: Activity) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blur.accounts.model import AccountUsage, KeyCounts, KeyKind, KeyUsage, Usage
-from blur.accounts.usage import UsageDiffersError, activities, bill_lines
+from blur.accounts.usage import UsageDiffersError, activities, bill_lines, joined_months
 from blur.credits import ONE, ZERO, Credits
 
 LIVE = KeyUsage("bb_live_a", KeyKind.LIVE, KeyCounts(3, Credits(9), 2_000_000, 1))
@@ -71,3 +71,14 @@ def test_an_idle_account_is_not_active_and_one_with_held_credits_is() -> None:
 def test_an_account_that_is_new_counts_from_zero() -> None:
     (found,) = activities([], [busy("new", 2)])
     assert found.counts.calls == 2
+
+
+def test_calls_of_both_months_count_if_a_month_ends_between_the_readings() -> None:
+    before = [busy("a", 10), busy("b", 10)]
+    old, new = [busy("a", 12), busy("b", 10)], [busy("a", 3), busy("b", 0), busy("new", 1)]
+    found = activities(before, joined_months(old, new))
+    assert [(each.account.account_id, each.counts.calls) for each in found] == [
+        ("a", 5),
+        ("new", 1),
+    ]
+    assert [each.account.total.calls for each in found] == [3, 1]  # those of the new month

@@ -1,0 +1,129 @@
+"""The output of the operator's commands: CSV for spreadsheets, full disks and closed pipes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shlex
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .running import BGBLUR
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Shell = Callable[..., subprocess.CompletedProcess[str]]
+MONTH = "2026-11"
+FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+NAMES = [
+    "=1+1",
+    " +1",
+    "-1",
+    "@SUM(A1)",
+    "a;=1+1",
+    "\uff1d1+1",
+    'a,"b"',
+    "plain; name",
+    "Zürich 東京",
+]
+COMMANDS = [
+    f"usage --month {MONTH} --csv",
+    f"usage --month {MONTH}",
+    f"usage --month {MONTH} --json",
+    "accounts list",
+    "accounts audit",
+    "keys list",
+]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """Return a function that runs `bgblur` in a shell, with redirections."""
+    environ = {**os.environ, "BLUR_ACCOUNTS": f"sqlite:{tmp_path / 'accounts.db'}"}
+    environ.pop("PYTHONUNBUFFERED", None)
+
+    def run(arguments: str, after: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", f"{shlex.join(BGBLUR)} {arguments} {after}"],
+            env={**environ, **variables},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def used(shell: Shell, tmp_path: Path) -> None:
+    """Create accounts with all names and a call each."""
+    for name in NAMES:
+        issued = shell(f"keys issue --json --name {shlex.quote(name)}")
+        assert json.loads(issued.stdout), issued.stderr
+    database = sqlite3.connect(tmp_path / "accounts.db")
+    with closing(database), database:
+        database.execute(
+            "INSERT INTO key_usage SELECT account_id, ?, digest, 1, 4, 1, 0 FROM keys", (MONTH,)
+        )
+        database.execute("INSERT INTO usage SELECT account_id, ?, 1, 4 FROM accounts", (MONTH,))
+
+
+@pytest.mark.usefixtures("used")
+def test_no_name_is_a_formula_in_a_spreadsheet(shell: Shell) -> None:
+    # The file is UTF-8 in any case.
+    printed = shell(COMMANDS[0], PYTHONIOENCODING="latin-1")
+    assert printed.returncode == 0, printed.stderr
+    rows = list(csv.DictReader(io.StringIO(printed.stdout)))
+    assert sorted(row["name"].replace("'", "") for row in rows) == sorted(NAMES)
+    assert [row["credits"] for row in rows] == ["1"] * len(NAMES)
+    for separator in (",", ";"):
+        for cells in csv.reader(io.StringIO(printed.stdout), delimiter=separator):
+            assert not any(cell.strip().startswith(FORMULAS) for cell in cells)
+    document = json.loads(shell(COMMANDS[2]).stdout)
+    assert {row["name"] for row in document} == set(NAMES)  # JSON has no formulas
+
+
+@pytest.mark.usefixtures("used")
+def test_characters_that_the_terminal_does_not_have_are_question_marks(shell: Shell) -> None:
+    for command in COMMANDS[1:]:
+        printed = shell(command, PYTHONIOENCODING="iso-8859-2")
+        assert (printed.returncode in {0, 3}, printed.stderr) == (True, "")
+    assert "rich ??" in shell("accounts list", PYTHONIOENCODING="iso-8859-2").stdout
+
+
+@pytest.mark.usefixtures("used")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_to_a_full_disk_is_one_clear_line(shell: Shell, unbuffered: str) -> None:
+    for command in COMMANDS:
+        done = shell(command, "> /dev/full", PYTHONUNBUFFERED=unbuffered)
+        assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+        assert done.returncode == 1
+
+
+@pytest.mark.usefixtures("used")
+def test_a_closed_pipe_ends_a_command_without_a_message(shell: Shell) -> None:
+    for command in COMMANDS:
+        assert shell(command, "| true").stderr == ""
+
+
+def test_csv_and_json_exclude_each_other(shell: Shell) -> None:
+    done = shell("usage --csv --json")
+    assert done.returncode == 2
+    assert "--csv and --json exclude each other" in done.stderr
+
+
+@pytest.mark.usefixtures("used")
+def test_a_month_without_calls_has_only_the_names_of_the_columns(shell: Shell) -> None:
+    for month in ("2000-01", "2099-12"):
+        (head,) = shell(f"usage --month {month} --csv").stdout.splitlines()
+        assert head.startswith("month,account,name,key,")
