@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blur.jobs.connect import open_job_store
 from tests.integration.jobs.job_owner import JobOwner, open_job
+
+from blur.jobs.connect import open_job_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
