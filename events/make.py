@@ -21,6 +21,7 @@ from requests_toolbelt import MultipartEncoder
 from blur.accounts import keys
 from blur.accounts.model import KeyKind
 from blur.api.removebg.paths import ACCOUNT_PATH, REMOVEBG_PATH, key_header
+from blur.api.route_paths import JOBS_PATH
 
 HERE = Path(__file__).parent
 PHOTO = HERE.parent / "docs" / "images" / "astronaut.jpg"
@@ -130,6 +131,11 @@ def upload(**fields: str) -> dict[str, Any]:
     return event("POST", "/v2/uploads", key=FUNDED, form=form)
 
 
+def job(key: str | None = FUNDED, **fields: str) -> dict[str, Any]:
+    """Return the event of a request for a new job."""
+    return event("POST", JOBS_PATH, key=key, document={"radius": "2%", **fields})
+
+
 def repeated(sent: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the event of the same request with one of its headers sent twice."""
     sent["multiValueHeaders"][name] *= 2
@@ -160,6 +166,7 @@ def all_events() -> dict[str, dict[str, Any]]:
         ),
         "200-removebg_account": event("GET", ACCOUNT_PATH, key=FUNDED),
         "201-upload": upload(),
+        "201-job": job(blur="bokeh", format="webp"),
         "204-preflight": event("OPTIONS", "/v2/rembg/blur/"),
         "204-removebg_preflight": event("OPTIONS", REMOVEBG_PATH),
         "400-removebg_missing_source": removal(image=b""),
@@ -184,11 +191,13 @@ def all_events() -> dict[str, dict[str, Any]]:
         "400-invalid_quality": blur(quality="101"),
         "400-invalid_content_type": upload(content_type="text/html"),
         "400-invalid_bytes": upload(bytes="many"),
+        "400-invalid_notify": job(notify="https://192.168.0.1/ended"),
         "401-invalid_api_key": blur(UNKNOWN),
         "401-no_key": blur(None),
         "402-insufficient_credits": blur(EMPTY),
         "404-not_found": event("GET", "/v2/rembg/sharpen/", key=FUNDED),
         "404-upload_not_found": blur(image=b"", upload_id="of-somebody-else"),
+        "404-job_not_found": event("GET", f"{JOBS_PATH}/job_{'0' * 32}", key=FUNDED),
         "405-method_not_allowed": event("GET", "/v2/rembg/blur/", key=FUNDED),
         "413-image_too_large": blur(image=huge()),
         "422-no_subject": blur(image=flat()),

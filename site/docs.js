@@ -65,9 +65,19 @@ function keyOf(call) {
   return description.components.securitySchemes[name];
 }
 
+/** The rows of the parameters in these places: `path` and `query`, or `header`. */
+function parameterRows(call, ...places) {
+  return (call.parameters ?? []).filter((each) => places.includes(each.in)).map(
+    ({ name, required, description: text, schema }) => [nameCell(name, required), descriptionCell(text, schema)]);
+}
+
+function urlParameters(call) {
+  const rows = parameterRows(call, "path", "query");
+  return rows.length ? [collapsible("Parameters of the URL", false, table(["parameter", "value"], rows))] : [];
+}
+
 function requestHeaders(call) {
-  const rows = (call.parameters ?? []).map(({ name, required, description: text, schema }) =>
-    [nameCell(name, required), descriptionCell(text, schema)]);
+  const rows = parameterRows(call, "header");
   const scheme = keyOf(call);
   if (scheme) {
     rows.unshift([nameCell(scheme.name, true), descriptionCell(scheme.description, { type: "string" })]);
@@ -176,7 +186,7 @@ function callSection(path, verb, call) {
   const form = tryForm({ path, verb, call, keyName: keyOf(call)?.name, body: body && { kind: body[0], schema: resolveRef(body[1].schema) } });
   return make("section", { className: "part", id: call.operationId },
     make("h2", { textContent: call.summary }), route, paragraph(call.description ?? ""),
-    ...requestHeaders(call), ...requestBody(path, call), ...responseSections(call), form);
+    ...urlParameters(call), ...requestHeaders(call), ...requestBody(path, call), ...responseSections(call), form);
 }
 
 /** Each code once, with its status, meaning and remedy. */
@@ -197,7 +207,7 @@ function errorEntries() {
 
 /** The status of a shared response: that of the first route with it. */
 function statusOf(name) {
-  const outside = { NoRoute: "404", NoMethod: "405" }; // responses to requests that match no route
+  const outside = { NoRoute: "404", NoMethod: "405", JobClosed: "409" }; // responses outside of the listed routes
   for (const verbs of Object.values(description.paths)) {
     for (const verb of VERBS.filter((each) => verbs[each])) {
       for (const [status, { $ref }] of Object.entries(verbs[verb].responses)) {

@@ -5,28 +5,33 @@ import { absoluteUrl, formatBytes, formatTime, make } from "./dom.js";
 
 const SHOWN_HEADERS = [
   "content-type", "x-request-id", "x-credits-charged", "x-credits-remaining", "ratelimit", "retry-after",
-  "idempotent-replayed", "server-timing",
+  "idempotent-replayed", "server-timing", "link",
 ];
 
 const PAID = ["blur", "removebg"];
 
-/** Return the form of a route: its headers, its fields, and the area for the response. */
+/** Return the form of a route: its parameters, its headers, its fields, and the area for the response. */
 export function tryForm({ path, verb, call, keyName, body }) {
   const form = make("form", { className: "try" });
-  const headers = [];
-  if (keyName) headers.push(field(path, keyName, { kind: "password", value: currentKey() ?? "", isRequired: true }));
-  for (const { name } of call.parameters ?? []) headers.push(field(path, name, {}));
+  const route = `${verb}-${path}`;
+  const headers = [], parts = [];
+  if (keyName) headers.push(field(route, keyName, { kind: "password", value: currentKey() ?? "", isRequired: true }));
+  for (const { name, in: place, required } of call.parameters ?? []) {
+    const entry = field(route, name, { isRequired: required });
+    if (place === "header") headers.push(entry);
+    else parts.push({ ...entry, place });
+  }
   const fields = Object.entries(body?.schema.properties ?? {})
-    .map(([name, schema]) => field(path, name, { schema, isRequired: body.schema.required?.includes(name) }));
+    .map(([name, schema]) => field(route, name, { schema, isRequired: body.schema.required?.includes(name) }));
   const output = make("div", { className: "response", ariaLive: "polite" });
   const button = make("button", { type: "submit", className: "button", textContent: "Send" });
   const note = PAID.includes(call.operationId) ? [make("p", { className: "note", textContent: "This is a real call: with a live key, its result costs credits." })] : [];
-  form.append(...headers.map(({ row }) => row), ...fields.map(({ row }) => row), button, ...note, output);
+  form.append(...parts.map(({ row }) => row), ...headers.map(({ row }) => row), ...fields.map(({ row }) => row), button, ...note, output);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     try {
-      output.replaceChildren(...(await send(verb, path, headers, fields, body?.kind)));
+      output.replaceChildren(...(await send(verb, filledIn(path, parts), headers, fields, body?.kind)));
     } catch {
       output.replaceChildren(make("p", { textContent: "The service cannot be reached." }));
     }
@@ -35,8 +40,19 @@ export function tryForm({ path, verb, call, keyName, body }) {
   return make("details", { className: "try-it" }, make("summary", { textContent: "Try it" }), form);
 }
 
-function field(path, name, { kind = "text", value = "", schema = {}, isRequired = false }) {
-  const id = `try-${path}-${name}`.replace(/[^a-z0-9]+/gi, "-");
+/** The path with the values of its parameters, and the query. */
+function filledIn(path, parts) {
+  const query = new URLSearchParams();
+  let filled = path;
+  for (const { name, place, input } of parts) {
+    if (place === "path") filled = filled.replace(`{${name}}`, encodeURIComponent(input.value));
+    else if (input.value) query.append(name, input.value);
+  }
+  return query.size ? `${filled}?${query}` : filled;
+}
+
+function field(route, name, { kind = "text", value = "", schema = {}, isRequired = false }) {
+  const id = `try-${route}-${name}`.replace(/[^a-z0-9]+/gi, "-");
   const input = schema.enum
     ? make("select", { id, name }, make("option", { value: "", textContent: "–" }), ...schema.enum.map((each) => make("option", { value: each, textContent: each })))
     : make("input", { id, name, value, type: typeOf(schema, kind), autocomplete: "off" });

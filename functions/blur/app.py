@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from blur.api.account import account_document, account_status
 from blur.api.blur_request import idempotency_key, parse_blur_request
 from blur.api.cloudwatch import cloudwatch_metrics
 from blur.api.description import description
+from blur.api.jobs import job_routes
 from blur.api.removebg.removal_request import Limits
 from blur.api.removebg.responses import max_image_bytes
 from blur.api.removebg.routes import removebg_routes
@@ -29,19 +30,10 @@ from blur.api.site import Site
 from blur.api.tracing import Handler, record_trace, traced
 from blur.api.upload import read_upload, upload_document
 from blur.clock import now
-from blur.image_requests import Engine
+from blur.engine import new_engine, open_networks
 from blur.imaging.decode.formats import is_supported
-from blur.imaging.matting.models import get_model_spec
-from blur.imaging.matting.session import (
-    FACES_MISSING,
-    PEOPLE_MISSING,
-    has_faces_model,
-    open_faces_model,
-    open_model,
-    open_people_model,
-)
-from blur.imaging.strips import set_thread_count
-from blur.prices import Prices
+from blur.imaging.matting.session import FACES_MISSING, PEOPLE_MISSING, has_faces_model
+from blur.job_app import open_jobs, prices_of
 from blur.service import ImageService
 from blur.storage.large_results import Results
 from blur.storage.location import open_storage
@@ -52,6 +44,8 @@ if TYPE_CHECKING:
     from blur.api.request import HttpRequest
     from blur.api.response_record import Observe, ResponseRecord
     from blur.api.router import HttpResponse, Route, Routes
+    from blur.image_requests import Engine
+    from blur.jobs.service import JobService
     from blur.settings import Settings
     from blur.storage.ports import UploadStore
 
@@ -66,44 +60,39 @@ def build_app(  # noqa: PLR0913 - built once
     opens_model: bool = True,
     on_lambda: bool = True,
     observe: Observe | None = None,
+    engine: Engine | None = None,
 ) -> Router:
     """Open the stores, load the model and return the handler that Lambda and servers call.
 
     Without a `logger`, JSON lines go to standard output. With `opens_model=False` the model is
     opened at the first photo. `on_lambda` limits the size of responses on remove.bg's paths, which
     cannot redirect to a bucket. `observe` receives the record of each response; by default, Lambda
-    prints its metrics for CloudWatch.
+    prints its metrics for CloudWatch. A worker can share its `engine` with the jobs' runner.
 
     Raises:
         ModelMissingError: the model's file is missing.
         ValueError: the model or the kind of a store is unknown.
 
     """
-    spec, threads = get_model_spec(settings.model), settings.threads()
-    set_thread_count(threads)
-    model = cache(partial(open_model, spec, settings.model_dir, threads=threads))
-    people = cache(partial(open_people_model, settings.model_dir, threads=threads))
-    faces = cache(partial(open_faces_model, settings.model_dir, threads=threads))
+    networks = engine or new_engine(settings)
     # ONNX Runtime releases the GIL while it opens a model, so the clients are built then.
     with ThreadPoolExecutor(max_workers=1) as executor:
-        opening = executor.submit(lambda: (model(), people())) if opens_model else None
+        opening = executor.submit(open_networks, networks) if opens_model else None
         storage, store = open_storage(settings.media), open_account_store(settings.accounts)
     logger = logger or Logger(service=NAME)
-    if opening and opening.result()[1] is None:
+    if opening and not opening.result():
         logger.warning(PEOPLE_MISSING.format(settings.model_dir))
     if opening and not has_faces_model(settings.model_dir):
         logger.warning(FACES_MISSING.format(settings.model_dir))
     service = ImageService(
         store=store,
-        engine=Engine(model=model, people=people, faces=faces, max_pixels=settings.max_pixels),
+        engine=networks,
         results=Results(
             store=storage.results,
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),
             new_name=secrets.token_urlsafe,
         ),
-        prices=Prices(
-            image=settings.price, preview=settings.price_preview, person=settings.person_price()
-        ),
+        prices=prices_of(settings),
         hold_ttl_s=settings.hold_ttl_s,
         dedupe_s=settings.removebg_dedupe_s,
         deadline_margin_s=settings.deadline_margin_s,
@@ -119,7 +108,8 @@ def build_app(  # noqa: PLR0913 - built once
         fetch=open_fetcher(settings),
     )
     uploads = open_uploads(storage.uploads, settings)
-    api = routes(service, uploads, settings.max_body_bytes, limits)
+    jobs = open_jobs(settings, storage.jobs, clock)
+    api = routes(service, uploads, settings.max_body_bytes, limits, jobs)
     site = site_routes(settings, storage.uploads)
     return Router(
         {**api, **site},
@@ -188,9 +178,13 @@ def site_routes(settings: Settings, store: UploadStore | None) -> Routes:
 
 
 def routes(
-    service: ImageService, uploads: Uploads | None, max_body_bytes: int, limits: Limits
+    service: ImageService,
+    uploads: Uploads | None,
+    max_body_bytes: int,
+    limits: Limits,
+    jobs: JobService | None = None,
 ) -> Routes:
-    """Return the routes of the API; the route for uploads needs a storage for them.
+    """Return the routes of the API; the routes for uploads and jobs need a storage for them.
 
     `limits` are those of remove.bg's routes.
     """
@@ -221,14 +215,16 @@ def routes(
     def health(request: HttpRequest) -> HttpResponse:
         return response.json_response({"status": "ok"}, request.request_id)
 
-    table: Routes = {
+    table: dict[str, Mapping[str, Route]] = {
         "/v2/rembg/blur": {"POST": blur},
         "/v2/account": {"GET": account},
         "/health": {"GET": health},
         "/openapi.json": {"GET": description},
         **removebg_routes(service, limits),
     }
-    return {**table, "/v2/uploads": {"POST": upload_route(service, uploads)}} if uploads else table
+    if uploads:
+        table |= {"/v2/uploads": {"POST": upload_route(service, uploads)}}
+    return {**table, **(job_routes(service, jobs) if jobs else {})}
 
 
 def upload_route(service: ImageService, uploads: Uploads) -> Route:

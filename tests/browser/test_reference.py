@@ -123,6 +123,25 @@ def test_the_form_sends_a_real_call_and_shows_its_response(
     assert not visit.errors
 
 
+def test_parameters_of_a_path_can_be_filled_in(context: BrowserContext, served: Api) -> None:
+    visit = opened(context, served)
+    create, show = visit.page.locator("#createJob form"), visit.page.locator("#job form")
+    visit.page.locator("#createJob .try-it summary").click()
+    create.locator("[name=ApiKey]").fill(served.key)
+    create.locator("button").click()
+    created = create.locator(".response pre:has-text('job_id')")
+    created.wait_for()
+    job_id = json.loads(created.inner_text())["job_id"]
+    visit.page.locator("#job .try-it summary").click()
+    show.locator("[name=ApiKey]").fill(served.key)
+    show.locator("[name=job_id]").fill(job_id)
+    show.locator("[name=limit]").fill("1")
+    show.locator("button").click()
+    show.locator(".response pre:has-text('failures')").wait_for()
+    assert job_id in show.locator(".response").inner_text()
+    assert not visit.errors
+
+
 def test_the_section_in_the_address_is_opened(context: BrowserContext, served: Api) -> None:
     visit = opened(context, served, "#migrating-from-removebg")
     assert "image_file_b64" in visit.page.inner_text("#migrating-from-removebg")
@@ -140,7 +159,9 @@ def test_the_reference_is_usable_on_a_phone(chromium: Browser, served: Api) -> N
     tops = "each => each.map(link => link.getBoundingClientRect().top)"
     lines = visit.page.eval_on_selector_all("#contents a", tops)
     assert len(set(lines)) == len(lines), "entries that share a line"
-    assert visit.page.evaluate("document.documentElement.scrollHeight") < 12_499 * 0.6
+    # The routes of jobs are six more sections of about 650 pixels.
+    height = visit.page.evaluate("document.documentElement.scrollHeight")
+    assert height < 12_499 * 0.6 + 6 * 660
     for summary in visit.page.locator("summary").all():
         summary.click()
     assert fits(visit.page)

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from docs.describe import SERVED, described, served
 
+from blur.api.accept import DEFAULT
+from blur.api.job_request import PARAMETERS
+from blur.api.jobs import FAILURES, JOB_PATH, MOST_FAILURES, MOST_LINES
 from blur.api.removebg.body import FILES as FILE_FIELDS
 from blur.api.removebg.body import TEXTS
 from blur.api.removebg.errors import ROWS
@@ -19,6 +22,7 @@ from blur.api.removebg.parameters import TYPE_LEVELS
 from blur.api.removebg.paths import is_removebg
 from blur.api.removebg.removal_request import Limits
 from blur.api.removebg.sources import MAX_FILE_BYTES
+from blur.api.route_paths import RoutePaths
 from blur.api.upload import CONTENT_TYPES
 from blur.app import routes
 from blur.errors import ApiError, NotFoundError, UploadNotFoundError
@@ -28,6 +32,7 @@ from blur.imaging.encode.encoder import OUTPUT_FORMATS, QUALITIES
 from blur.imaging.modes import DEPTHS, MODES
 from blur.imaging.options import DEFAULT_QUALITY, MAX_RADIUS_PX, RADIUS_PERCENT, parse_radius
 from blur.imaging.removal.options import CHANNELS, OUTPUTS, SIZES
+from blur.jobs.model import JobState
 from blur.parameter_errors import (
     InvalidFormatError,
     InvalidRoiError,
@@ -40,6 +45,7 @@ from blur.settings import Settings
 from .conftest import EVENTS
 
 if TYPE_CHECKING:
+    from blur.jobs.service import JobService
     from blur.service import ImageService
     from blur.storage.owned_uploads import Uploads
 
@@ -49,6 +55,7 @@ API = described()
 SCHEMAS = API["components"]["schemas"]
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 OPERATIONS = [(path, method) for path, methods in API["paths"].items() for method in methods]
+STATES = [str(state) for state in JobState]
 FILES = sorted(EVENTS.glob("*.json"))
 
 
@@ -121,9 +128,8 @@ def test_no_description_is_cut_at_a_yaml_comma() -> None:
 
 
 def test_every_route_and_method_is_described_and_no_other_is() -> None:
-    table = routes(
-        cast("ImageService", None), cast("Uploads", object()), 1, Limits(max_body_bytes=1)
-    )
+    uploads, jobs = cast("Uploads", object()), cast("JobService", object())
+    table = routes(cast("ImageService", None), uploads, 1, Limits(max_body_bytes=1), jobs)
     expected = {(path, method.lower()) for path, methods in table.items() for method in methods}
     expected |= {(path, "options") for path in table}
     assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == expected
@@ -172,6 +178,7 @@ def test_every_code_is_described_under_its_status_and_no_other_is() -> None:
         for code in codes_of(resolved(response))
     }
     everywhere = {("404", "not_found"), ("405", "method_not_allowed")}
+    everywhere |= {("409", "job_closed")}  # the response to the form of a job
     named = {
         code for response in API["components"]["responses"].values() for code in codes_of(response)
     }
@@ -194,7 +201,8 @@ def test_every_code_of_remove_bgs_routes_is_described_and_documented() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| (.+) \|$", DOCUMENT, re.MULTILINE)
     assert {code for code, _, _ in rows} == described
     assert {(code, text) for code, _, text in rows} <= texts
-    only_elsewhere = {kind for kind in ROWS if kind.__module__ == "blur.parameter_errors"}
+    elsewhere = {"blur.parameter_errors", "blur.job_errors"}
+    only_elsewhere = {kind for kind in ROWS if kind.__module__ in elsewhere}
     only_elsewhere |= {NotFoundError, UploadNotFoundError}
     sent = {row.code for kind, row in ROWS.items() if kind not in only_elsewhere}
     sent |= {
@@ -225,13 +233,36 @@ def test_the_fields_of_remove_bgs_route_are_those_that_are_read() -> None:
 
 
 def test_the_document_has_every_field_and_header() -> None:
-    names = ("BlurForm", "UploadForm", "RemovalFields")
+    names = ("BlurForm", "UploadForm", "NewJob", "RemovalFields")
     fields = {field for name in names for field in SCHEMAS[name]["properties"]}
     parameters = {each["name"] for each in API["paths"]["/v2/rembg/blur/"]["post"]["parameters"]}
     for name in fields | parameters | set(API["components"]["headers"]):
         assert f"`{name}`" in DOCUMENT, name
     for path in API["paths"]:
         assert f"`GET {path}`" in DOCUMENT or f"`POST {path}`" in DOCUMENT, path
+
+
+def test_the_parameters_of_jobs_are_the_fields_of_a_single_call() -> None:
+    single, job = SCHEMAS["BlurForm"]["properties"], SCHEMAS["NewJob"]["properties"]
+    assert set(single) - {"image", "upload_id"} == set(job) - {"notify"} == set(PARAMETERS)
+    assert all(job[name] == single[name] for name in PARAMETERS if name != "format")
+    assert job["format"]["enum"] == single["format"]["enum"]
+    assert (job["format"]["default"], DEFAULT) == ("png", "png")
+
+
+def test_the_limits_of_jobs_are_those_of_the_code() -> None:
+    limits = {
+        path: each["schema"]
+        for path in (JOB_PATH, f"{JOB_PATH}/manifest")
+        for each in API["paths"][path]["get"]["parameters"]
+        if each["name"] == "limit"
+    }
+    failures, lines = limits[JOB_PATH], limits[f"{JOB_PATH}/manifest"]
+    assert (failures["default"], failures["maximum"]) == (FAILURES, MOST_FAILURES)
+    assert (lines["default"], lines["maximum"]) == (MOST_LINES, MOST_LINES)
+    assert SCHEMAS["Job"]["properties"]["state"]["enum"] == [*STATES[:2], "paused", *STATES[2:]]
+    upload = SCHEMAS["Job"]["example"]["upload"]
+    assert upload["max_bytes"] == Settings().max_upload_bytes
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -247,9 +278,10 @@ def test_responses_have_exactly_the_described_headers(file: Path, call: Call) ->
 def described_response(event: dict[str, Any], status: int) -> dict[str, Any]:
     shared = API["components"]["responses"]
     by_path = {path.rstrip("/"): methods for path, methods in API["paths"].items()}
-    operations = by_path.get(event["path"].rstrip("/"))
-    if operations is None:
+    found = RoutePaths(by_path).find(event["path"])
+    if found is None:
         return cast("dict[str, Any]", shared["NoRoute"])
+    operations = by_path[found.route]
     operation = operations.get(event["httpMethod"].lower())
     if operation is None:
         name = "RemovebgNoMethod" if is_removebg(event["path"]) else "NoMethod"

@@ -111,6 +111,10 @@ class InvalidBytesError(InvalidParameterError):
     """An upload's `bytes` is not a whole number of at least 1."""
 
 
+class InvalidNotifyError(InvalidParameterError):
+    """`notify` is not a public URL, or the service sends no notifications."""
+
+
 class InvalidIdempotencyKeyError(ApiError):
     """The idempotency key is not 1 to 255 visible ASCII characters."""
 
@@ -129,6 +133,18 @@ class NotFoundError(ApiError):
 
 class UploadNotFoundError(ApiError):
     """The upload does not exist or has expired."""
+
+
+class JobClosedError(ApiError):
+    """The job is closed or cancelled, so no photo can be added."""
+
+
+class JobNotFoundError(ApiError):
+    """The account has no job with this id, or the job has expired."""
+
+
+class ResultNotFoundError(ApiError):
+    """The job has no such result, or it has expired."""
 
 
 class MethodNotAllowedError(ApiError):
@@ -191,16 +207,20 @@ ERRORS: dict[str, type[ApiError]] = {
     "invalid_idempotency_key": InvalidIdempotencyKeyError,
     "invalid_image": InvalidImageError,
     "invalid_mode": InvalidModeError,
+    "invalid_notify": InvalidNotifyError,
     "invalid_quality": InvalidQualityError,
     "invalid_radius": InvalidRadiusError,
     "invalid_request": InvalidRequestError,
     "invalid_roi": InvalidRoiError,
     "invalid_subject": InvalidSubjectError,
+    "job_closed": JobClosedError,
+    "job_not_found": JobNotFoundError,
     "method_not_allowed": MethodNotAllowedError,
     "no_subject": NoSubjectError,
     "not_found": NotFoundError,
     "overloaded": OverloadedError,
     "rate_limit_exceeded": RateLimitError,
+    "result_not_found": ResultNotFoundError,
     "roi_exceeds_bounds": RoiExceedsBoundsError,
     "roi_region_empty": RoiRegionEmptyError,
     "temporarily_unavailable": UnavailableError,

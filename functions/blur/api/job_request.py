@@ -52,11 +52,12 @@ def read_job(request: HttpRequest) -> NewJob:
     fields = read_fields(request)
     parameters = {name: _text(fields[name]).strip() for name in PARAMETERS if name in fields}
     parse_parameters(parameters)
-    notify = fields.get("notify")
-    if notify is not None and not isinstance(notify, str):
+    if "notify" not in fields:
+        return NewJob(parameters, None)
+    if not isinstance(fields["notify"], str):
         message = "The field 'notify' is not a URL."
         raise InvalidNotifyError(message)
-    return NewJob(parameters, notify)
+    return NewJob(parameters, fields["notify"])
 
 
 def parse_parameters(parameters: Mapping[str, str]) -> BlurOptions:
@@ -99,7 +100,7 @@ def object_id_of(request: HttpRequest) -> str:
 
 
 def read_page(request: HttpRequest, *, default: int, most: int) -> Page:
-    """Return the page that a client asks for; a larger `limit` than `most` is `most`.
+    """Return the page that a client asks for, with `limit` from 1 to `most`.
 
     Raises:
         InvalidRequestError: a parameter of the URL is not valid.
@@ -109,10 +110,10 @@ def read_page(request: HttpRequest, *, default: int, most: int) -> Page:
     if after is not None and not _OBJECT_ID.fullmatch(after):
         message = "The parameter 'after' is not valid. Send the value of 'next'."
         raise InvalidRequestError(message)
-    if not _WHOLE_NUMBER.fullmatch(limit) or int(limit) < 1:
-        message = "The parameter 'limit' is not valid. Send a whole number of at least 1."
+    if not _WHOLE_NUMBER.fullmatch(limit) or not 1 <= int(limit) <= most:
+        message = f"The parameter 'limit' is not valid. Send a whole number from 1 to {most}."
         raise InvalidRequestError(message)
-    return Page(after, min(int(limit), most))
+    return Page(after, int(limit))
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON

@@ -8,7 +8,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from blur import errors, parameter_errors, removal_errors
+from blur import errors, job_errors, parameter_errors, removal_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +83,12 @@ ROWS: Mapping[type[ApiError], Row] = {
     parameter_errors.InvalidQualityError: _bad("Invalid quality", "invalid_quality"),
     parameter_errors.InvalidContentTypeError: _bad("Invalid content type", "invalid_content_type"),
     parameter_errors.InvalidBytesError: _bad("Invalid bytes", "invalid_bytes"),
+    job_errors.JobNotFoundError: Row(HTTPStatus.NOT_FOUND, "Job not found", "job_not_found"),
+    job_errors.ResultNotFoundError: Row(
+        HTTPStatus.NOT_FOUND, "Result not found", "result_not_found"
+    ),
+    job_errors.JobClosedError: Row(HTTPStatus.CONFLICT, "Job closed", "job_closed"),
+    job_errors.InvalidNotifyError: _bad("Invalid notify", "invalid_notify"),
     removal_errors.RemovalError: _INVALID_REQUEST,
     removal_errors.MissingSourceError: _bad("No image given", "missing_source"),
     removal_errors.MultipleSourcesError: _bad("Multiple image sources given", "multiple_sources"),

@@ -1,0 +1,134 @@
+"""The composition of bulk jobs: the use cases of the routes, and the runner of workers."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from blur.api.job_request import parse_parameters
+from blur.api.router import logged_exception
+from blur.clock import now
+from blur.credits import credits_number
+from blur.engine import new_engine
+from blur.job_errors import InvalidNotifyError
+from blur.jobs.connect import open_job_store
+from blur.jobs.runner import ObjectRunner
+from blur.jobs.service import JobService
+from blur.prices import Prices
+from blur.storage.location import open_storage
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+    from blur.accounts.model import Instant
+    from blur.image_requests import Engine
+    from blur.jobs.ports import JobFiles
+    from blur.jobs.runner import EndedObject
+    from blur.settings import Settings
+
+SECRET_BYTES = 32
+
+
+def open_jobs(
+    settings: Settings, files: JobFiles | None, clock: Callable[[], Instant] = now
+) -> JobService | None:
+    """Return the use cases of jobs, or None without a storage for their photos."""
+    if files is None:
+        return None
+    return JobService(
+        jobs=open_job_store(settings.accounts),
+        files=files,
+        max_bytes=settings.max_upload_bytes,
+        check_notify=notify_check(settings),
+        clock=clock,
+        new_id=lambda: f"job_{secrets.token_hex(16)}",
+        new_secret=new_secret,
+        public_url=settings.public_url.rstrip("/"),
+    )
+
+
+def build_runner(
+    settings: Settings,
+    *,
+    logger: Logger,
+    engine: Engine | None = None,
+    clock: Callable[[], Instant] = now,
+) -> ObjectRunner:
+    """Return the runner of a worker; it can share the `engine` of the worker's handler.
+
+    It logs one line for each object that it ends.
+
+    Raises:
+        ValueError: the settings name no storage for photos of jobs.
+
+    """
+    files = open_storage(settings.media).jobs
+    if files is None:
+        message = f"BLUR_MEDIA={settings.media!r} is not a storage for jobs"
+        raise ValueError(message)
+
+    def log_ended(ended: EndedObject) -> None:
+        logger.info("object ended", extra=ended_fields(ended))
+
+    def log_error(error: Exception) -> None:
+        logger.error("an object failed", extra=logged_exception(error))
+
+    return ObjectRunner(
+        jobs=open_job_store(settings.accounts),
+        files=files,
+        engine=engine or new_engine(settings),
+        prices=prices_of(settings),
+        parse=parse_parameters,
+        max_bytes=settings.max_upload_bytes,
+        hold_ttl_s=settings.hold_ttl_s,
+        deadline_margin_s=settings.deadline_margin_s,
+        clock=clock,
+        ticks=time.perf_counter_ns,
+        on_ended=log_ended,
+        on_error=log_error,
+    )
+
+
+def prices_of(settings: Settings) -> Prices:
+    """Return the prices of the settings."""
+    return Prices(
+        image=settings.price, preview=settings.price_preview, person=settings.person_price()
+    )
+
+
+def ended_fields(ended: EndedObject) -> dict[str, object]:
+    """Return the fields of the log line of an object; no name of a photo is among them."""
+    row = ended.row
+    return {
+        "job": row.job_id,
+        "object": row.object_id,
+        "account": ended.job.account_id,
+        "state": str(row.state),
+        "code": row.code,
+        "credits": credits_number(row.charged),
+        "duration_ms": row.duration_ms,
+        "steps_ms": {name: round(ms, 1) for name, ms in ended.steps_ms.items()},
+        "megapixels": round(row.pixels / 1_000_000, 3),
+    }
+
+
+def new_secret() -> str:
+    """Return a new secret of the Standard Webhooks."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def notify_check(settings: Settings) -> Callable[[str], None]:
+    """Return the check of addresses for notifications; without the setting, it rejects all."""
+    if settings.fetch_urls:
+        from blur.jobs.notify import check_notify  # noqa: PLC0415 - for a shorter cold start
+
+        return check_notify
+
+    def reject(_: str) -> None:
+        message = "This service sends no notifications. Leave out 'notify'."
+        raise InvalidNotifyError(message)
+
+    return reject

@@ -1,0 +1,187 @@
+"""Keep jobs going: resume paused ones, complete closed ones, and announce those that have ended.
+
+A keeper runs at short intervals and stores nothing itself. Each step can be repeated, so it can be
+killed at any point, and two keepers at the same time do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blur.accounts.model import SECOND_US, Instant
+from blur.errors import ApiError
+from blur.jobs.model import Job, JobObject, JobState, ObjectState, object_id
+
+if TYPE_CHECKING:
+    from blur.jobs.ports import JobFiles, JobStore
+
+PAGE = 1_000
+DAY_US = 86_400 * SECOND_US
+OPEN_DAYS = 7
+"""A job that is not closed by then is closed: its first photos are no longer kept."""
+BACKOFF_S = (60, 300, 1_800, 7_200, 28_800, 86_400)
+"""The waits between attempts to send a notification; after the last attempt, it is given up."""
+
+Enqueue = Callable[[str, Iterable[str]], None]
+"""Deliver the sources of a job to the workers again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKeeper:
+    """One step of all jobs that have not ended, or have not been announced."""
+
+    jobs: JobStore
+    files: JobFiles
+    can_pay: Callable[[Job], bool]
+    """Return whether the account can pay for a photo, or its key is no longer valid."""
+    enqueue: Enqueue
+    announce: Callable[[Job], None]
+    """Announce a job that has ended to the operator's systems."""
+    notify: Callable[[Job], bool]
+    """Send the notification of a job that has ended; return whether it was accepted."""
+    clock: Callable[[], Instant]
+    period_s: int
+    """The interval between two runs."""
+    retry_s: int
+    """After this time without an ended object, objects of a job are delivered again. It is longer
+    than the queue needs to deliver an object again."""
+    worker_s: int
+    """The longest time that a worker can have for an object."""
+    on_error: Callable[[Exception], None] = lambda _: None
+
+    def run(self) -> None:
+        """Take the next step of each job; a failure leaves the other jobs unaffected.
+
+        Raises:
+            UnavailableError: the jobs cannot be listed.
+
+        """
+        for job in self.jobs.list_active():
+            try:
+                self._keep(job)
+            except ApiError as error:  # the store or the storage; the next run tries again
+                self.on_error(error)
+            except Exception as error:  # noqa: BLE001 - one job must not stop the others
+                self.on_error(error)
+
+    def _keep(self, job: Job) -> None:
+        if job.ended_us is not None:
+            self._announce(job)
+        elif job.is_paused and not job.has_ended:
+            self._resume(job)
+        else:
+            STEPS[job.state](self, job)
+
+    def close_old(self, job: Job) -> None:
+        """Close a job that its client has left open."""
+        if self.clock() >= job.created_us + OPEN_DAYS * DAY_US:
+            self.jobs.close_job(job.job_id, now_us=self.clock())
+
+    def complete(self, job: Job) -> None:
+        """End a closed job whose objects have all ended; deliver lost objects again.
+
+        The photos are listed when the job has just been closed, when all known objects have ended,
+        and when nothing has ended for some time.
+        """
+        closed_us = job.closed_us or job.created_us
+        is_new = self.clock() < closed_us + 2 * self.period_s * SECOND_US
+        is_stuck = self._is_due(max(closed_us, job.last_us or closed_us))
+        if is_new or is_stuck or job.counts.ended >= job.counts.received:
+            self._compare(job, deliver=is_stuck)
+
+    def clean_up(self, job: Job) -> None:
+        """End a cancelled job, once its running objects have ended."""
+        cancelled_us = job.cancelled_us or job.created_us
+        if self.clock() < cancelled_us + self.worker_s * SECOND_US:
+            return
+        rows = dict(self._states(job))
+        for source in self._sources(job):
+            if not rows.get(object_id(source), ObjectState.WAITING).has_ended:
+                row = JobObject(job_id=job.job_id, source=source, state=ObjectState.CANCELLED)
+                self.jobs.end_object(row, None, now_us=self.clock())
+                rows[row.object_id] = row.state
+        self._end(job, received=len(rows))
+
+    def _compare(self, job: Job, *, deliver: bool) -> None:
+        """Compare the photos in the storage with the rows."""
+        rows = dict(self._states(job))
+        left = [
+            source
+            for source in self._sources(job)
+            if not rows.get(object_id(source), ObjectState.WAITING).has_ended
+        ]
+        received = len(rows.keys() | {object_id(source) for source in left})
+        is_done = self._end(job, received=received)
+        if deliver and left and not is_done:
+            self.enqueue(job.job_id, left)
+
+    def _end(self, job: Job, *, received: int) -> bool:
+        """Set the number of objects, and end the job if all have ended; announce it then."""
+        if not self.jobs.end_job(job.job_id, received=received, now_us=self.clock()):
+            return False
+        self._announce(self.jobs.find_job(job.job_id))
+        return True
+
+    def _resume(self, job: Job) -> None:
+        """Let a paused job go on, if a photo can be paid."""
+        if self.can_pay(job):
+            self.jobs.set_paused(job.job_id, is_paused=False)
+            self.enqueue(job.job_id, self._waiting(job))
+
+    def _announce(self, job: Job) -> None:
+        """Announce a job that has ended, and record the attempt."""
+        target = job.notification
+        if target is None or not target.attempts:
+            self.announce(job)
+        next_us = None
+        if target is not None:
+            if target.next_attempt_us is None or self.clock() < target.next_attempt_us:
+                return
+            is_last = target.attempts >= len(BACKOFF_S)
+            if not self.notify(job) and not is_last:
+                next_us = Instant(self.clock() + BACKOFF_S[target.attempts] * SECOND_US)
+        self.jobs.record_attempt(job.job_id, next_attempt_us=next_us)
+
+    def _is_due(self, progress_us: Instant) -> bool:
+        """Return whether the retry time has passed since the last progress, or a multiple of it."""
+        elapsed_us, retry_us = self.clock() - progress_us, self.retry_s * SECOND_US
+        return elapsed_us >= retry_us and elapsed_us % retry_us < self.period_s * SECOND_US
+
+    def _states(self, job: Job) -> Iterator[tuple[str, ObjectState]]:
+        """Yield the object id and the state of each row."""
+        for row in self._rows(job, tuple(ObjectState)):
+            yield row.object_id, row.state
+
+    def _waiting(self, job: Job) -> Iterator[str]:
+        """Yield the sources of the rows that wait."""
+        for row in self._rows(job, (ObjectState.WAITING,)):
+            yield row.source
+
+    def _rows(self, job: Job, states: tuple[ObjectState, ...]) -> Iterator[JobObject]:
+        after: str | None = None
+        while True:
+            page = self.jobs.list_objects(job.job_id, states=states, after=after, limit=PAGE)
+            yield from page.objects
+            after = page.after
+            if after is None:
+                return
+
+    def _sources(self, job: Job) -> Iterator[str]:
+        """Yield each source of the job: those in the storage, and those of waiting rows."""
+        seen = set()
+        for source in self.files.list_sources(job.job_id):
+            seen.add(object_id(source))
+            yield source
+        for source in self._waiting(job):
+            if object_id(source) not in seen:
+                yield source
+
+
+STEPS: Mapping[JobState, Callable[[JobKeeper, Job], None]] = {
+    JobState.OPEN: JobKeeper.close_old,
+    JobState.CLOSED: JobKeeper.complete,
+    JobState.CANCELLED: JobKeeper.clean_up,
+}
+"""The step of a job that has not ended, by its state."""
