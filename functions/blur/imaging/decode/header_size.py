@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     Size = tuple[int, int]
 
-MAX_HEADER_BYTES = 1 << 18
-"""The size is sought in this part of a file, which has the profile and EXIF data of most photos. It
-takes at most some tens of milliseconds."""
 _WEBP_14_BITS = 0x3FFF
 
 
@@ -25,7 +22,7 @@ def read_header_size(data: bytes) -> Size | None:
     """Return the width and height of a stored image, or None if they cannot be read."""
     for signature, offset, read in _READERS:
         if data.startswith(signature, offset):
-            size = read(data[:MAX_HEADER_BYTES])
+            size = read(data)
             return size if size and min(size) > 0 else None
     return None
 

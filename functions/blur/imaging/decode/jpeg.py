@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import simplejpeg
@@ -11,7 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from blur.errors import InvalidImageError
 from blur.imaging.decode.colour_space import ADOBE_RGB_SPACE, to_8bit
 from blur.imaging.decode.exif import is_adobe_rgb
-from blur.imaging.decode.limits import check_jpeg
+from blur.imaging.decode.limits import MAX_SEGMENTS, check_jpeg
 from blur.imaging.decode.orientation import read_orientation
 from blur.imaging.decode.rgb import read_rgb_profile
 from blur.imaging.decode.source import Source
@@ -42,6 +44,7 @@ _PROGRESSIVE = (0xC2, 0xCA)
 _BYTE_BITS = 8
 _MIN_BYTES = {b"JFIF": 14, b"Adobe": 12, b"ICC_PROFILE\0": 14}
 """The minimum length of a segment by its signature; decoders ignore shorter ones."""
+_LAST_FILL_BYTE = re.compile(rb"\xff*(?=\xff)")
 _METADATA = (0xE1, 0xED, 0xFE)
 """APP1 (EXIF and XMP), APP13 (Photoshop) and comments."""
 _EXIF = b"Exif\0\0"
@@ -170,8 +173,11 @@ class JpegSource(Source):
 
 
 def read_frame_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height in the header of the frame (ITU-T T.81, B.2.2), if there is one."""
-    for segment in _segments(data):
+    """Return width and height in the header of the frame (ITU-T T.81, B.2.2), if there is one.
+
+    Only as many segments are read as a JPEG can have.
+    """
+    for segment in islice(_segments(data), MAX_SEGMENTS):
         if segment.kind in _FRAMES and len(data) >= segment.body + 5:
             height, width = (
                 int.from_bytes(data[at : at + 2]) for at in (segment.body + 1, segment.body + 3)
@@ -186,7 +192,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
     while start + 4 <= len(data) and data[start] == 0xFF:  # noqa: PLR2004 - a marker
         kind, body = data[start + 1], start + 4
         if kind == 0xFF:  # noqa: PLR2004 - a fill byte (T.81, B.1.1.2)
-            start += 1
+            start = _LAST_FILL_BYTE.match(data, start).end()  # type: ignore[union-attr] # it matches
             continue
         end = body - 2 + int.from_bytes(data[body - 2 : body])
         yield _Segment(kind, start, body, end)

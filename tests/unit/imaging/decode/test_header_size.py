@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from tests.unit.imaging.pictures import saved
 
-from blur.imaging.decode.header_size import MAX_HEADER_BYTES, read_header_size
+from blur.imaging.decode.decoder import decode
+from blur.imaging.decode.header_size import read_header_size
+from blur.imaging.decode.limits import MAX_SEGMENTS
 
 JPEG = saved(Image.new("RGB", (300, 200)), "JPEG")
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -58,14 +60,22 @@ def test_a_side_of_zero_is_rejected() -> None:
     assert read_header_size(png[:16] + bytes(4) + png[20:]) is None
 
 
+def test_the_size_is_found_after_megabytes_of_metadata_that_the_decoder_accepts() -> None:
+    metadata = b"\xff\xed" + (65_535).to_bytes(2) + bytes(65_533)
+    data = JPEG[:2] + MAX_SEGMENTS // 10 * metadata + JPEG[2:]
+    assert read_header_size(data) == (300, 200)
+    assert decode(data, max_pixels=60_000).full_shape == (200, 300)
+
+
 @pytest.mark.parametrize(
-    "filling", [b"\xff", b"\xff\xe1\x00\x02"], ids=["fill bytes", "empty segments"]
+    ("filling", "size"),
+    [(b"\xff", (300, 200)), (b"\xff\xe1\x00\x02", None), (b"\xff\xe1\x00\x00", None)],
+    ids=["fill bytes", "empty segments", "segments without a length"],
 )
-def test_only_the_beginning_of_a_file_is_read(filling: bytes) -> None:
+def test_the_size_is_read_in_a_short_time(filling: bytes, size: tuple[int, int] | None) -> None:
     data = JPEG[:2] + filling * (22_000_000 // len(filling)) + JPEG[2:]
     begun = time.process_time()
-    assert read_header_size(data) is None
+    assert read_header_size(data) == size
     assert time.process_time() - begun < 1
-    inside = JPEG[:2] + filling * 1000 + JPEG[2:]
-    assert len(inside) < MAX_HEADER_BYTES
-    assert read_header_size(inside) == (300, 200)
+    inside = JPEG[:2] + filling * 900 + JPEG[2:]
+    assert read_header_size(inside) == (None if filling.endswith(b"\0\0") else (300, 200))
