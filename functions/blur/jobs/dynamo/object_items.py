@@ -49,7 +49,7 @@ def end(table: DynamoTable, row: JobObject, hold: Hold | None, now_us: Instant) 
         has_ended = stored_row is not None and stored_row["state"] != ObjectState.WAITING
         if has_ended or job is not None or not any(items):  # a job that is missing shows no item
             if hold:
-                holds.refund(table, hold, now_us, None, failed=False)
+                _refund(table, hold, now_us)
             return False
         is_waiting = is_waiting or stored_row is not None
         if current and account and items[-1] is not None:
@@ -117,6 +117,14 @@ def _account_writes(
         case HoldEvent.EXPIRE:
             update = holds.release({hold.hold_id: {"c": hold.price, "x": hold.expires_us}})
     return [Update(schema.account_key(hold.account_id), update)], charged
+
+
+def _refund(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
+    """Refund a hold, also if it was taken at another price."""
+    account = holds.refund(table, hold, now_us, None, failed=False)
+    held = _as_held(hold, account)
+    if held:
+        holds.refund(table, held, now_us, None, failed=False)
 
 
 def _as_held(hold: Hold, account: Item) -> Hold | None:
