@@ -1,0 +1,90 @@
+"""Workers that race for the objects of one job, in threads of this or another process.
+
+A queue can deliver an object several times, to workers that run at the same moment, and a network
+can deliver each write twice, and a copy late. Some workers die between their writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.integration.accounts.spending import now, with_retries
+
+from blur.jobs.connect import open_job_store
+from blur.jobs.model import ObjectState, object_id
+from blur.jobs.sqlite.job_store import SqliteJobStore
+
+if TYPE_CHECKING:
+    from tests.integration.jobs.job_owner import JobOwner
+
+    from blur.jobs.ports import JobStore
+
+DEATHS = 0.15
+"""The share of attempts whose worker dies after it has reserved."""
+COPIES = 0.3
+"""The share of writes that are delivered twice, and of those that are delivered late."""
+STATES = (ObjectState.DONE, ObjectState.DONE, ObjectState.FAILED, ObjectState.CANCELLED)
+LONG_US = 600_000_000
+"""How long a hold lasts: longer than any test."""
+
+
+def deliver(
+    jobs: JobStore, owner: JobOwner, source: str, random: Random, sent: list[Callable[[], object]]
+) -> bool:
+    """Process an object once; return whether this delivery wrote its row."""
+    known = with_retries(partial(jobs.find_object, owner.job_id, object_id(source)))
+    if known and known.state.has_ended and random.random() > COPIES:
+        return False
+    hold = owner.hold(source, now_us=now(), ttl_us=LONG_US)
+    reserve = partial(jobs.reserve_object, hold, now_us=now())
+    _send(reserve, random, sent)
+    if random.random() < DEATHS:
+        return False
+    row = owner.row(source, random.choice(STATES))
+    end = partial(jobs.end_object, row, hold, now_us=now())
+    return bool(_send(end, random, sent))
+
+
+def deliver_in_threads(
+    location: str, owner: JobOwner, sources: list[str], threads: int, seed: int
+) -> int:
+    """Deliver all objects to each of the threads, in random orders; return the rows written."""
+
+    def work(number: int) -> int:
+        random, sent = Random(seed * threads + number), list[Callable[[], object]]()
+        shuffled = random.sample(sources, len(sources))
+        return sum(deliver(jobs, owner, source, random, sent) for source in shuffled)
+
+    with closing(open_job_store(location)) as jobs, ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(work, range(threads)))
+
+
+def drain(path: Path, owner: JobOwner, seed: int) -> int:
+    """Claim and process objects of the embedded queue until it is empty; return the rows written.
+
+    The lease of a dead worker ends at once.
+    """
+    random, written = Random(seed), 0
+    with closing(SqliteJobStore(path)) as queue:
+        while True:
+            claimed = with_retries(partial(queue.claim_object, now_us=now(), lease_s=0))
+            if claimed is None:
+                return written
+            written += deliver(queue, owner, claimed.source, random, [])
+
+
+def _send(write: Callable[[], object], random: Random, sent: list[Callable[[], object]]) -> object:
+    """Deliver a write, perhaps twice, and perhaps an earlier one again; return the first result."""
+    result = with_retries(write)
+    sent.append(write)
+    if random.random() < COPIES:
+        with_retries(write)
+    if random.random() < COPIES:
+        with_retries(random.choice(sent[-6:]))
+    return result
