@@ -79,10 +79,10 @@ def test_a_worker_killed_at_any_step_is_charged_once_by_the_next_delivery(
     assert jobs.find_job(owner.job_id).counts.received == len(numbers)
 
 
-def test_a_worker_killed_for_good_costs_nothing(
+def test_an_object_whose_workers_are_all_killed_costs_nothing(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
-    """Its object becomes a failed row, without a hold, after the last attempt."""
+    """The object gets a failed row, without a hold, after its last attempt."""
     owner, numbers = open_job(store, jobs, 1000), list[int]()
 
     def work(dying: JobStore) -> None:

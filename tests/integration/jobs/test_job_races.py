@@ -74,7 +74,7 @@ def test_objects_delivered_to_many_workers_have_one_row_and_are_charged_once(
             for seed in range(PROCESSES)
         ]
         written = sum(worker.result() for worker in workers)
-    for source in SOURCES:  # what died in all workers
+    for source in SOURCES:  # some died in all workers
         written += process(jobs, owner, source, now_us=now())
     assert written == OBJECTS
     assert {row.source for row in rows_of(jobs, owner.job_id)} == set(SOURCES)
