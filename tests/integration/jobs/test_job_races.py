@@ -186,8 +186,10 @@ def test_a_job_ends_once_while_its_last_objects_end(
     with ThreadPoolExecutor(8) as pool:
         working = [pool.submit(work, source) for source in SOURCES[:12]]
         endings = [pool.submit(with_retries, end) for _ in range(24)]
-        for each in (*working, *endings):
-            each.result()
+        for worker in working:
+            worker.result()
+        for ending in endings:
+            ending.result()
     keeper.end_job(owner.job_id, received=12, now_us=after(3))
     job = jobs.find_job(owner.job_id)
     assert (job.state, job.counts.received, job.counts.done) == (JobState.DONE, 12, 12)
