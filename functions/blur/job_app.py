@@ -1,4 +1,4 @@
-"""The composition of bulk jobs: the use cases of the routes, and the runner of workers."""
+"""The composition of bulk jobs: the use cases of the routes, the runner of workers, the keeper."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from blur.accounts.connect import open_account_store
 from blur.api.job_request import parse_parameters
 from blur.api.router import logged_exception
 from blur.clock import now
@@ -15,7 +16,8 @@ from blur.credits import credits_number
 from blur.engine import new_engine
 from blur.job_errors import InvalidNotifyError
 from blur.jobs.connect import open_job_store
-from blur.jobs.runner import ObjectRunner
+from blur.jobs.keeper import JobKeeper
+from blur.jobs.runner import ObjectRunner, job_price
 from blur.jobs.service import JobService
 from blur.prices import Prices
 from blur.storage.location import open_storage
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import Instant
     from blur.image_requests import Engine
+    from blur.jobs.keeper import Enqueue
+    from blur.jobs.model import Job
     from blur.jobs.ports import JobFiles
     from blur.jobs.runner import EndedObject
     from blur.settings import Settings
@@ -65,10 +69,6 @@ def build_runner(
         ValueError: the settings name no storage for photos of jobs.
 
     """
-    files = open_storage(settings.media).jobs
-    if files is None:
-        message = f"BLUR_MEDIA={settings.media!r} is not a storage for jobs"
-        raise ValueError(message)
 
     def log_ended(ended: EndedObject) -> None:
         logger.info("object ended", extra=ended_fields(ended))
@@ -78,7 +78,7 @@ def build_runner(
 
     return ObjectRunner(
         jobs=open_job_store(settings.accounts),
-        files=files,
+        files=open_job_files(settings),
         engine=engine or new_engine(settings),
         prices=prices_of(settings),
         parse=parse_parameters,
@@ -90,6 +90,63 @@ def build_runner(
         on_ended=log_ended,
         on_error=log_error,
     )
+
+
+def build_keeper(  # noqa: PLR0913 - built once
+    settings: Settings,
+    *,
+    logger: Logger,
+    enqueue: Enqueue,
+    announce: Callable[[Job], None],
+    period_s: int,
+    retry_s: int,
+    worker_s: int,
+    clock: Callable[[], Instant] = now,
+) -> JobKeeper:
+    """Return the keeper of the jobs; see `JobKeeper` for the arguments.
+
+    Raises:
+        ValueError: the settings name no storage for photos of jobs.
+
+    """
+    accounts, prices = open_account_store(settings.accounts), prices_of(settings)
+
+    def can_pay(job: Job) -> bool:
+        if not accounts.has_valid_key(job.account_id, job.key_digest, now_us=clock()):
+            return True  # its photos fail
+        price = job_price(job, prices, parse_parameters(job.parameters))
+        return accounts.read_account(job.account_id, now_us=clock()).balance >= price
+
+    def log_error(error: Exception) -> None:
+        logger.error("a job could not be kept", extra=logged_exception(error))
+
+    return JobKeeper(
+        jobs=open_job_store(settings.accounts),
+        files=open_job_files(settings),
+        can_pay=can_pay,
+        enqueue=enqueue,
+        announce=announce,
+        notify=notifier(settings, clock),
+        clock=clock,
+        period_s=period_s,
+        retry_s=retry_s,
+        worker_s=worker_s,
+        on_error=log_error,
+    )
+
+
+def open_job_files(settings: Settings) -> JobFiles:
+    """Open the storage of photos of jobs.
+
+    Raises:
+        ValueError: the settings name none.
+
+    """
+    files = open_storage(settings.media).jobs
+    if files is None:
+        message = f"BLUR_MEDIA={settings.media!r} is not a storage for jobs"
+        raise ValueError(message)
+    return files
 
 
 def prices_of(settings: Settings) -> Prices:
@@ -118,6 +175,17 @@ def ended_fields(ended: EndedObject) -> dict[str, object]:
 def new_secret() -> str:
     """Return a new secret of the Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def notifier(settings: Settings, clock: Callable[[], Instant]) -> Callable[[Job], bool]:
+    """Return the function that sends the notification of a job; see `JobKeeper.notify`."""
+    from blur.fetching.poster import Poster  # noqa: PLC0415 - only the keeper needs it
+    from blur.jobs.notify import send  # noqa: PLC0415 - as above
+
+    if not settings.fetch_urls:  # it was turned off after the job was created
+        return lambda _: False
+    post = Poster()
+    return lambda job: send(job, post, now_us=clock())
 
 
 def notify_check(settings: Settings) -> Callable[[str], None]:

@@ -5,12 +5,32 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
+from blur.accounts.model import SECOND_US
 from blur.fetching.addresses import is_public
-from blur.fetching.errors import InvalidUrlError
+from blur.fetching.errors import FetchError, InvalidUrlError
 from blur.fetching.target import parse_target
 from blur.job_errors import InvalidNotifyError
+from blur.jobs.document import job_document
+from blur.timing import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blur.accounts.model import Instant
+    from blur.fetching.poster import Post
+    from blur.jobs.model import Job
+
+ENDED = "job.ended"
+"""The type of the event."""
+SECRET_PREFIX = "whsec_"  # noqa: S105 - not a secret
+ACCEPTED = range(200, 300)
 
 
 def check_notify(url: str) -> None:
@@ -32,3 +52,44 @@ def check_notify(url: str) -> None:
     if not is_public(address):
         message = "The field 'notify' is not valid. Its address is not on the public internet."
         raise InvalidNotifyError(message)
+
+
+def send(job: Job, post: Post, *, now_us: Instant) -> bool:
+    """Send the notification of a job that has ended; return whether its server accepted it."""
+    if job.notification is None:
+        return True
+    body = ended_event(job, now_us=now_us)
+    headers = signed_headers(f"{job.job_id}_ended", body, job.notification.secret, now_us=now_us)
+    try:
+        return post(job.notification.url, body, headers) in ACCEPTED
+    except FetchError:
+        return False
+
+
+def ended_event(job: Job, *, now_us: Instant) -> bytes:
+    """Return the body: the type of the event, when the job ended, and the job as clients see it."""
+    document = {
+        "type": ENDED,
+        "timestamp": rfc3339(job.ended_us or now_us),
+        "data": job_document(job, now_us=now_us),
+    }
+    return json.dumps(document).encode()
+
+
+def signed_headers(
+    message_id: str, body: bytes, secret: str, *, now_us: Instant
+) -> Mapping[str, str]:
+    """Return the headers of a message, with its signature: HMAC-SHA256 over id, time and body.
+
+    The id is the same in each attempt, so that a client can recognise a second one.
+    """
+    timestamp = str(now_us // SECOND_US)
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{signature}",
+    }

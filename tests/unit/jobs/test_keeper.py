@@ -1,0 +1,317 @@
+"""The keeper: paused, closed, cancelled and ended jobs, lost objects, and failures of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.jobs.conftest import JOB_ID, START, Clock, FailingFolder, new_job, photo, put
+
+from blur.errors import UnavailableError
+from blur.jobs.keeper import BACKOFF_S, OPEN_DAYS, JobKeeper
+from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState, object_id
+
+if TYPE_CHECKING:
+    from tests.unit.jobs.fake_store import FakeJobStore
+
+PERIOD_S, RETRY_S, WORKER_S = 60, 3_600, 180
+URL = "https://example.com/ended"
+
+
+@dataclass
+class Surroundings:
+    """The queue, the account, and those who hear of the end of a job."""
+
+    can_pay: bool = True
+    accepts: bool = True
+    delivered: list[tuple[str, list[str]]] = field(default_factory=list)
+    announced: list[Job] = field(default_factory=list)
+    notified: list[Job] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+
+    def enqueue(self, job_id: str, sources: Iterable[str]) -> None:
+        self.delivered.append((job_id, sorted(sources)))
+
+    def notify(self, job: Job) -> bool:
+        self.notified.append(job)
+        return self.accepts
+
+
+@pytest.fixture
+def around() -> Surroundings:
+    return Surroundings()
+
+
+@pytest.fixture
+def files(tmp_path_factory: pytest.TempPathFactory) -> FailingFolder:
+    return FailingFolder(tmp_path_factory.mktemp("media"))
+
+
+@pytest.fixture
+def keeper(
+    store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
+) -> JobKeeper:
+    return JobKeeper(
+        jobs=store,
+        files=files,
+        can_pay=lambda _: around.can_pay,
+        enqueue=around.enqueue,
+        announce=around.announced.append,
+        notify=around.notify,
+        clock=clock,
+        period_s=PERIOD_S,
+        retry_s=RETRY_S,
+        worker_s=WORKER_S,
+        on_error=around.errors.append,
+    )
+
+
+def opened(store: FakeJobStore, job_id: str = JOB_ID, *, notify: bool = False) -> str:
+    """Store an open job, with a notification or without; return its id."""
+    job = new_job(job_id)
+    target = Notification(url=URL, secret="whsec_") if notify else None  # noqa: S106 - not a secret
+    store.create_job(replace(job, notification=target))
+    return job_id
+
+
+def end(
+    store: FakeJobStore, source: str, clock: Clock, state: ObjectState = ObjectState.DONE
+) -> None:
+    store.end_object(JobObject(job_id=JOB_ID, source=source, state=state), None, now_us=clock())
+
+
+def later(clock: Clock, seconds: float) -> None:
+    clock.at_us += round(seconds * 1_000_000)
+
+
+def state_of(store: FakeJobStore) -> JobState:
+    return store.jobs[JOB_ID].state
+
+
+def test_open_job_is_left_alone(
+    keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    put(files, "a", photo())
+    later(clock, 2 * RETRY_S)
+    keeper.run()
+    assert (state_of(store), around.delivered, around.errors) == (JobState.OPEN, [], [])
+
+
+def test_job_that_is_left_open_is_closed(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock
+) -> None:
+    opened(store)
+    later(clock, OPEN_DAYS * 86_400 - 1)
+    keeper.run()
+    assert state_of(store) is JobState.OPEN
+    later(clock, 1)
+    keeper.run()
+    assert state_of(store) is JobState.CLOSED
+
+
+def test_closed_job_without_photos_is_done_and_announced_once(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    store.close_job(opened(store), now_us=clock())
+    for _ in range(3):
+        keeper.run()
+        later(clock, PERIOD_S)
+    (job,) = around.announced
+    assert (job.state, job.ended_us, job.counts.received) == (JobState.DONE, START, 0)
+
+
+def test_closed_job_is_done_when_each_photo_has_ended(
+    keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
+) -> None:
+    for source in "abc":
+        put(files, source, photo())
+    opened(store)
+    end(store, "a", clock)
+    store.close_job(JOB_ID, now_us=clock())
+    keeper.run()
+    assert (state_of(store), store.jobs[JOB_ID].counts.received) == (JobState.CLOSED, 3)
+    end(store, "b", clock, ObjectState.FAILED)
+    keeper.run()
+    assert state_of(store) is JobState.CLOSED
+    end(store, "c", clock)
+    later(clock, 10 * PERIOD_S)
+    keeper.run()
+    assert state_of(store) is JobState.DONE
+    assert [job.counts.ended for job in around.announced] == [3]
+    assert around.delivered == []
+
+
+def test_photos_are_listed_only_when_a_job_can_be_done(
+    keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
+) -> None:
+    for source in "ab":
+        put(files, source, photo())
+    opened(store)
+    store.close_job(JOB_ID, now_us=clock())
+    keeper.run()
+    calls: list[str] = []
+    store.before = calls.append
+    later(clock, 2 * PERIOD_S)
+    end(store, "a", clock)
+    calls.clear()
+    for _ in range(5):
+        keeper.run()
+        later(clock, PERIOD_S)
+    assert calls == ["list_active"] * 5
+
+
+def test_photo_that_was_deleted_after_it_ended_still_counts(
+    keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock
+) -> None:
+    put(files, "b", photo())
+    opened(store)
+    end(store, "a", clock)
+    end(store, "b", clock)
+    store.close_job(JOB_ID, now_us=clock())
+    keeper.run()
+    assert (state_of(store), store.jobs[JOB_ID].counts.received) == (JobState.DONE, 2)
+
+
+def test_photos_whose_events_were_lost_are_delivered_again_after_the_retry_time(
+    keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
+) -> None:
+    for source in "abc":
+        put(files, source, photo())
+    opened(store)
+    end(store, "a", clock)
+    store.park_object(JOB_ID, "c", now_us=clock())
+    store.close_job(JOB_ID, now_us=clock())
+    for _ in range(2 * RETRY_S // PERIOD_S):
+        keeper.run()
+        later(clock, PERIOD_S)
+    assert around.delivered == [(JOB_ID, ["b", "c"])]
+    keeper.run()
+    assert around.delivered == [(JOB_ID, ["b", "c"])] * 2
+    later(clock, PERIOD_S)
+    end(store, "b", clock)
+    for _ in range(RETRY_S // PERIOD_S):
+        keeper.run()
+        later(clock, PERIOD_S)
+    assert len(around.delivered) == 2
+
+
+def test_paused_job_goes_on_when_the_account_can_pay(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    for source in "ba":
+        store.park_object(JOB_ID, source, now_us=clock())
+    end(store, "c", clock)
+    store.set_paused(JOB_ID, is_paused=True)
+    around.can_pay = False
+    keeper.run()
+    assert (store.jobs[JOB_ID].is_paused, around.delivered) == (True, [])
+    around.can_pay = True
+    keeper.run()
+    assert (store.jobs[JOB_ID].is_paused, around.delivered) == (False, [(JOB_ID, ["a", "b"])])
+
+
+def test_paused_job_that_is_closed_does_not_end(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    store.park_object(JOB_ID, "a", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    store.close_job(JOB_ID, now_us=clock())
+    around.can_pay = False
+    later(clock, 2 * RETRY_S)
+    keeper.run()
+    assert (state_of(store), around.delivered) == (JobState.CLOSED, [])
+
+
+def test_cancelled_job_ends_after_its_running_photos(
+    keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
+) -> None:
+    for source in "ab":
+        put(files, source, photo())
+    opened(store)
+    store.park_object(JOB_ID, "deleted", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    store.cancel_job(JOB_ID, now_us=clock())
+    later(clock, WORKER_S - 1)
+    keeper.run()
+    end(store, "a", clock)
+    assert set(store.rows[JOB_ID]) == {object_id("a"), object_id("deleted")}
+    later(clock, 1)
+    keeper.run()
+    states = {row.source: row.state for row in store.rows[JOB_ID].values()}
+    assert states == {
+        "a": ObjectState.DONE,
+        "b": ObjectState.CANCELLED,
+        "deleted": ObjectState.CANCELLED,
+    }
+    (job,) = around.announced
+    assert (job.state, job.ended_us, job.counts.cancelled) == (JobState.CANCELLED, clock(), 2)
+
+
+def test_accepted_notification_is_sent_once(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    store.close_job(opened(store, notify=True), now_us=clock())
+    for _ in range(3):
+        keeper.run()
+        later(clock, BACKOFF_S[0])
+    (job,) = around.notified
+    assert (job.state, job.notification and job.notification.url) == (JobState.DONE, URL)
+    assert len(around.announced) == 1
+
+
+def test_notification_is_sent_again_with_longer_waits_and_then_given_up(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    around.accepts = False
+    store.close_job(opened(store, notify=True), now_us=clock())
+    keeper.run()
+    for attempts, wait_s in enumerate(BACKOFF_S, start=1):
+        later(clock, wait_s - 1)
+        keeper.run()
+        assert len(around.notified) == attempts
+        later(clock, 1)
+        keeper.run()
+        assert len(around.notified) == attempts + 1
+    later(clock, 10 * BACKOFF_S[-1])
+    keeper.run()
+    assert len(around.notified) == 1 + len(BACKOFF_S)
+    assert len(around.announced) == 1
+    assert list(store.list_active()) == []
+
+
+@pytest.mark.parametrize("step", ["list_objects", "end_job", "find_job", "record_attempt"])
+def test_failed_step_is_reported_and_repeated_by_the_next_run(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, step: str
+) -> None:
+    error: Exception = UnavailableError("no store") if step == "end_job" else RuntimeError("a bug")
+    for job_id in (JOB_ID, "job_2"):
+        store.close_job(opened(store, job_id, notify=True), now_us=clock())
+    store.before = once(step, error)
+    keeper.run()
+    assert around.errors == [error]
+    keeper.run()
+    assert {job.state for job in store.jobs.values()} == {JobState.DONE}
+    assert {job.job_id for job in around.notified} == {JOB_ID, "job_2"}
+    assert list(store.list_active()) == []
+
+
+def once(step: str, error: Exception) -> Callable[[str], None]:
+    """Return a function that raises the error at the first call of a method."""
+    left = [error]
+
+    def before(name: str) -> None:
+        if name == step and left:
+            raise left.pop()
+
+    return before
+
+
+def test_unavailable_list_of_jobs_fails_the_run(keeper: JobKeeper, store: FakeJobStore) -> None:
+    store.before = once("list_active", UnavailableError("no store"))
+    with pytest.raises(UnavailableError):
+        keeper.run()
