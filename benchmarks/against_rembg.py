@@ -1,4 +1,4 @@
-"""This server compared with rembg's own, `rembg s`: time, bytes, photos a second and memory.
+"""This server compared with rembg's own, `rembg s`: time, bytes, photos per second and memory.
 
     make bench-server DATA=folder
 
@@ -132,7 +132,7 @@ def memory_gb(pid: int) -> float:
 
 
 def under_load(peer: RembgServer, server: Served) -> str:
-    """Compare cutouts a second, and the memory afterwards."""
+    """Compare cutouts per second, and the memory afterwards."""
     data = photo(*PHOTO_SIZE)
     rows = []
     for name, pid, work in (
@@ -143,7 +143,7 @@ def under_load(peer: RembgServer, server: Served) -> str:
         rows.append((name, f"{photos_a_second(work):.1f}", f"{memory_gb(pid):.2f}"))
     width, height = PHOTO_SIZE
     head = f"{PHOTOS} cutouts of {width} x {height} from {CLIENTS} clients"
-    return report.table((head, "photos a second", "memory afterwards, GB"), rows)
+    return report.table((head, "photos per second", "memory afterwards, GB"), rows)
 
 
 def main() -> None:

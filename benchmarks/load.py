@@ -41,7 +41,7 @@ STEP_S = 15
 TARGET = 0.85
 PROMPT_MS = 50
 ONE_BY_ONE = 10
-"""New users a second, unless all start at the same instant."""
+"""New users per second, unless all start at the same instant."""
 LOCUST = (sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("locustfile.py")))
 
 
@@ -95,7 +95,7 @@ def line(entry: dict[str, Any]) -> Line:
 
 
 def floor_per_s(model: str) -> float:
-    """Return the runs of the network a second on all cores together."""
+    """Return how often the network runs per second, on all cores together."""
     cpus = usable_cpus()
     with ProcessPoolExecutor(cpus, mp_context=get_context("spawn")) as pool:
         started = time.time() + 3  # when all of them have started
@@ -120,10 +120,10 @@ def throughput(workers: str) -> str:
             trials.Part.LOAD,
             f"Throughput at 600 x 399 against the network alone on all cores, {model}",
             f"{ROUNDS} x {STEP_S} s, {users} users",
-            f"{here:.1f} photos a second, {share:.2f} of the network's runs (target {TARGET})",
+            f"{here:.1f} photos per second, {share:.2f} of the network's runs (target {TARGET})",
             by=HERE,
         )
-    head = ("600 x 399, a second", "network alone", "`bgblur serve`", f"of it; at least {TARGET}")
+    head = ("600 x 399, per second", "network alone", "`bgblur serve`", f"of it; at least {TARGET}")
     return report.table(head, rows)
 
 
@@ -143,7 +143,7 @@ def latencies(server: Served) -> str:
         "[all of them](../benchmarks/BASELINE.md#load)",
         by=HERE,
     )
-    return report.table(("users", "photos a second", "p50, ms", "p95, ms", "p99, ms"), rows)
+    return report.table(("users", "photos per second", "p50, ms", "p95, ms", "p99, ms"), rows)
 
 
 def refusals(server: Served) -> str:

@@ -4,7 +4,7 @@ import { account, exchangeCode } from "./calls.js";
 import { byId, show } from "./dom.js";
 
 const STORAGE_KEY = "background-blur-key";
-let kind = null; // of the key in use: live or test
+let kind = null; // the kind of the key in use: live or test
 
 export const currentKey = () => localStorage.getItem(STORAGE_KEY);
 export const keyKind = () => kind;

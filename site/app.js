@@ -14,7 +14,7 @@ import { fileName, showDetails } from "./result.js";
 import { openSettings, optionsFor, showSettings } from "./settings.js";
 import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
 
-const MAX_WAITS = 20; // in a row, for one photo of several
+const MAX_WAITS = 20; // consecutive attempts for one of several photos
 /** Errors after which the other photos of the list would fail too. */
 const BATCH_STOPPING_ERRORS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 

@@ -60,7 +60,7 @@ export async function blur(photo, options, key, hooks) {
   try {
     return await blurOnce(photo, options, key, hooks);
   } catch (failure) {
-    // The last response can be free although an earlier call, whose response was lost, was charged.
+    // The last response can be free even if an earlier call was charged: its response was lost.
     if (photo.attempts.get(attemptName(key, options))?.isUnsure) failure.isFree = false;
     throw failure;
   }
@@ -197,7 +197,7 @@ function parseResult({ body, header }, tookMs) {
   };
 }
 
-/** Return the milliseconds by the names of a Server-Timing header. */
+/** Return the milliseconds in a Server-Timing header, by their names. */
 export function parseServerTiming(field) {
   const entries = (field ?? "").matchAll(/([a-z]+);dur=([\d.]+)/g);
   return Object.fromEntries(Array.from(entries, ([, name, ms]) => [name, Number(ms)]));

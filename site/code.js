@@ -1,4 +1,4 @@
-// The call as code, with the current parameters. It contains no key, only the name of a variable.
+// The call as code, with the current parameters. It contains a variable instead of the key.
 
 import { absoluteUrl, announce, byId } from "./dom.js";
 

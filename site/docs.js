@@ -126,7 +126,7 @@ function errorCodes(response) {
   return own?.properties.error?.properties.code.oneOf ?? [];
 }
 
-/** The codes of an error on remove.bg's paths, whose format is another one. */
+/** The codes of an error on remove.bg's paths, which have a different format. */
 function removebgCodes(response) {
   const [, own] = response.content?.["application/json"]?.schema.allOf ?? [];
   return own?.properties.errors?.items.properties.code.oneOf ?? [];
@@ -205,7 +205,7 @@ function errorEntries() {
   });
 }
 
-/** The status of a shared response: that of the first route with it. */
+/** The status of a shared response: the status in the first route that has it. */
 function statusOf(name) {
   const outside = { NoRoute: "404", NoMethod: "405", JobClosed: "409" }; // responses outside of the listed routes
   for (const verbs of Object.values(description.paths)) {
@@ -237,7 +237,7 @@ function contentsEntry(id, text, verb = null) {
   return make("a", { href: `#${id}` }, ...method, text);
 }
 
-/** Open the section of the address, and the section that contains it, and scroll there. */
+/** Open the section in the address and the section around it, and scroll there. */
 function goToAddress() {
   const target = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;

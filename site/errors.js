@@ -20,7 +20,7 @@ const MESSAGES = {
   link_expired: ["This link was used before or has expired.", "Enter the key itself."],
 };
 
-/** Errors that the same photo causes again, with any settings. */
+/** Errors that the same photo causes with any settings. */
 export const PERMANENT_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject"]);
 
 /** Return the problem and the remedy; for errors without a text here, the API's message. */
@@ -55,9 +55,9 @@ export const REMEDIES = {
   job_closed: "Create another job for more photos.",
   result_not_found: "Use the URLs in the manifest of the job. Results are kept for 7 days.",
   method_not_allowed: "Use one of the methods in the Allow header.",
-  idempotency_conflict: "Use a new Idempotency-Key for another photo or other parameters.",
+  idempotency_conflict: "Use a new Idempotency-Key for a different photo or different parameters.",
   idempotency_in_progress: "Wait `retry_after` seconds and send the same call again; it is charged once.",
-  image_too_large: "Scale the photo down, or send a large file by `POST /v2/uploads`.",
+  image_too_large: "Scale the photo down, or send a large file with `POST /v2/uploads`.",
   no_subject: "Send a photo that shows a person, an animal or an object in front of a background.",
   rate_limit_exceeded: "Wait `retry_after` seconds and send the call again. The RateLimit header shows the remaining requests.",
   internal_error: "Send the call again with the same Idempotency-Key; it is charged at most once. Report the `request_id` if it happens again.",

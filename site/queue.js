@@ -16,7 +16,7 @@ export class Item {
     this.state = "waiting"; // working, done, failed
     this.text = "";
     this.result = null; // {blob, options, …}
-    this.failure = null; // of the last attempt
+    this.failure = null; // from the last attempt
     this.row = null;
     this.url = null;
   }
@@ -109,7 +109,7 @@ async function saveAll() {
   const button = byId("download-all");
   const files = button.items.map(({ photo, result }) => [fileName(photo, result), result.blob]);
   if (files.reduce((sum, [, { size }]) => sum + size, 0) > MAX_ZIP_BYTES) {
-    button.textContent = "Too large for one ZIP: download each";
+    button.textContent = "Too large for one ZIP: download each result";
     return;
   }
   if (zipUrl) URL.revokeObjectURL(zipUrl);

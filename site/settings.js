@@ -69,7 +69,7 @@ function radiusText(radius, photo) {
   return `${radius} · ${Math.round((parseFloat(radius) / 100) * Math.max(width, height))} px`;
 }
 
-/** "Remove" starts with a sharp subject; "Blur" continues with the earlier strength. */
+/** "Remove" starts with a sharp subject, "Blur" with the strength it had before. */
 function swapRadius(mode) {
   const slider = byId("radius");
   if (mode === "cutout") [blurRadius, slider.value] = [slider.value, CUTOUT_RADIUS];

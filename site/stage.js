@@ -5,7 +5,7 @@ import { absoluteUrl, byId, show } from "./dom.js";
 const SWEEP_MS = 900;
 const DRAG_PX = 5; // a pointer that moves less is a click
 const GRIP_PX = 28; // at 1:1, a drag that starts this close to the line moves the line, not the picture
-const RATIOS = [0.62, 2.4]; // of the frame; a wider or taller picture has margins
+const RATIOS = [0.62, 2.4]; // aspect ratios of the frame; a wider or taller picture has margins
 const MAX_SCALE = 8;
 
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -181,7 +181,7 @@ function pinchCentre() {
   return { clientX: (first.clientX + second.clientX) / 2, clientY: (first.clientY + second.clientY) / 2 };
 }
 
-/** Switch between the whole picture and one pixel of it for each pixel of the screen. */
+/** Switch between the whole picture and the view at 1:1. */
 function toggleZoom(event = null) {
   if (view.scale !== 1) return zoomTo(1);
   const { left, top } = frame.getBoundingClientRect();

@@ -65,17 +65,18 @@ def build_app(  # noqa: PLR0913 - built once
     """Open the stores, load the model and return the handler that Lambda and servers call.
 
     Without a `logger`, JSON lines go to standard output. With `opens_model=False` the model is
-    opened at the first photo. `on_lambda` limits the size of responses on remove.bg's paths, which
-    cannot redirect to a bucket. `observe` receives the record of each response; by default, Lambda
-    prints its metrics for CloudWatch. A worker can share its `engine` with the jobs' runner.
+    opened at the first photo. `on_lambda` limits the size of responses on remove.bg's paths,
+    because these cannot redirect to a bucket. `observe` receives the record of each response; by
+    default, Lambda prints its metrics for CloudWatch. A worker can share its `engine` with the
+    jobs' runner.
 
     Raises:
         ModelMissingError: the model's file is missing.
-        ValueError: the model or the kind of a store is unknown.
+        ValueError: the model or the kind of store is unknown.
 
     """
     networks = engine or new_engine(settings)
-    # ONNX Runtime releases the GIL while it opens a model, so the clients are built then.
+    # ONNX Runtime releases the GIL while it opens a model, so the clients are built meanwhile.
     with ThreadPoolExecutor(max_workers=1) as executor:
         opening = executor.submit(open_networks, networks) if opens_model else None
         storage, store = open_storage(settings.media), open_account_store(settings.accounts)
@@ -127,7 +128,7 @@ def build_handler(settings: Settings) -> Handler:
         return build_app(settings)
     from aws_lambda_powertools import Tracer  # noqa: PLC0415 - for a shorter cold start
 
-    # Without patches: those of botocore would put the names of stored objects into traces.
+    # Without patches: botocore's patch would put the names of stored objects into traces.
     tracer = Tracer(service=NAME, auto_patch=False)
     observers = (printed_metrics(), record_trace(tracer))
 
@@ -186,7 +187,7 @@ def routes(
 ) -> Routes:
     """Return the routes of the API; the routes for uploads and jobs need a storage for them.
 
-    `limits` are those of remove.bg's routes.
+    `limits` are the limits for remove.bg's routes.
     """
 
     def blur(request: HttpRequest) -> HttpResponse:
@@ -228,7 +229,7 @@ def routes(
 
 
 def upload_route(service: ImageService, uploads: Uploads) -> Route:
-    """Return the route that presigns uploads: it is free and counts in the rate limit."""
+    """Return the route that presigns uploads; a request is free, but counts in the rate limit."""
 
     def create_upload(request: HttpRequest) -> HttpResponse:
         key = request_key(request)

@@ -1,4 +1,4 @@
-"""The entry point of the nightly audit: a second function of the same image, without a model."""
+"""The entry point of the nightly audit: a second function, without a model, in the same image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMESPACE, SERVICE = "BackgroundBlur", "background-blur"
 DIFFERENCES, ACCOUNTS = "AuditDifferences", "AuditedAccounts"
 DAY_US = 24 * 3600 * SECOND_US
 LOOK_BACK_US = 7 * DAY_US
-"""In the first week of a month, the bills of the month before are checked too."""
+"""In the first week of a month, the bills for the month before are checked too."""
 
 
 def handler(event: object, context: object) -> dict[str, int]:
@@ -42,13 +42,13 @@ def handler(event: object, context: object) -> dict[str, int]:
 
 
 def audit_settings(environ: Mapping[str, Any]) -> Settings:
-    """Return the settings of an audit: where the accounts are."""
+    """Return the settings for an audit: the location of the accounts."""
     variable = variable_of("accounts")
     return Settings.from_environ({variable: environ[variable]})
 
 
 def audit_now(store: AccountStore, now_us: Instant) -> Iterator[Audit]:
-    """Audit all accounts, and the bills of this month and of one that has just ended."""
+    """Audit all accounts, and the bills for this month and for a month that has just ended."""
     months = sorted({usage_month(Instant(now_us - LOOK_BACK_US)), usage_month(now_us)})
     return audit_each(store, months, now_us=now_us)
 

@@ -1,7 +1,7 @@
 """One botocore session for all AWS clients, and time limits for their requests.
 
-A session reads botocore's tables of endpoints, partitions and defaults once for all its clients.
-With a session for each client, the second client would start as slowly as the first.
+A session reads botocore's tables of endpoints, partitions and defaults once for all its clients, so
+the second client starts faster.
 """
 
 from __future__ import annotations

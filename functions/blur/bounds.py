@@ -12,15 +12,15 @@ MAX_CREDITS = whole(10**12)
 """The largest amount of one ledger entry."""
 MAX_PRICE = whole(10**6)
 MAX_PER_MINUTE = 60_000_000
-"""Requests a minute. GCRA counts in microseconds, and this is one request for each."""
+"""Requests per minute: one for each microsecond, the unit in which GCRA counts."""
 MAX_BURST = 10_000_000
 MAX_TTL_S = 100 * 365 * 86_400
 """The longest lifetime of a key."""
 MAX_HOLD_TTL_S = 86_400
 MAX_DEDUPE_S = 86_400
-"""The longest time for which a derived key counts: that of an `Idempotency-Key`."""
+"""The longest time for which a derived key counts: as long as an `Idempotency-Key`."""
 MAX_VALID_KEYS = 2
-"""Valid keys of one kind on one account. The second one is for a rotation."""
+"""The most valid keys of one kind on one account. The second key is for rotation."""
 MAX_ACCOUNT_ID_CHARS = 64
 MAX_ENTRY_ID_CHARS = 128
 MAX_NAME_CHARS = 100

@@ -32,7 +32,7 @@ def whole(number: int) -> Credits:
 
 
 def parse_credits(text: str) -> Credits:
-    """Return the amount that a decimal number of credits names, such as `3`, `0.25` or `-1.50`.
+    """Return the amount for a decimal number of credits, such as `3`, `0.25` or `-1.50`.
 
     Raises:
         ValueError: the text is not a decimal number, or not a multiple of 0.25.

@@ -1,6 +1,6 @@
 """The errors that the API returns.
 
-Each class is one row of the contract, with its HTTP status and its `code`. Any module can raise
+Each class is one row of the contract: an HTTP status and a `code`. Any module can raise
 them; `api.response` maps them to responses. The errors of form fields are in `parameter_errors`.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error of the contract; only a call that ends with `LostError` can be charged.
+    """An error of the contract. Only calls that end with `LostError` can be charged.
 
     Clients see `message`, so it never contains keys, paths or other internals.
     `account_status` is the account after the call, if the key is valid.
@@ -134,7 +134,7 @@ class MethodNotAllowedError(ApiError):
 
 
 class IdempotencyConflictError(ApiError):
-    """The `Idempotency-Key` was used before, with another photo or other parameters."""
+    """The `Idempotency-Key` was used before with a different photo or different parameters."""
 
     status, code = HTTPStatus.CONFLICT, "idempotency_conflict"
 

@@ -66,7 +66,7 @@ class Source(NamedTuple):
     """An image in the request, or at a URL that the request names."""
 
     digest: Callable[[], str]
-    """Return a digest of the file, or else of its URL."""
+    """Return a digest of the file, or of its URL."""
     load: Callable[[], bytes]
     """Return the file."""
     data: bytes | None = None
@@ -95,8 +95,8 @@ class RemovalForm:
     image: Source = field(repr=False)
     background: Source | None = field(default=None, repr=False)
     is_preview: bool
-    """Whether the result has at most the size of a preview: by `size`, or because with `auto` the
-    photo has no more pixels."""
+    """Whether the result has at most the size of a preview: because of `size`, or with `auto`
+    because the photo has no more pixels."""
     has_type: bool = True
     """See `RemovalRequest.has_type`."""
     max_bytes: int | None = None

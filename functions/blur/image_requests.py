@@ -62,7 +62,7 @@ class ImageRequest(Protocol[Output]):
     """A complete request: an image and the options of its result."""
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the image and of all parameters that shape the result."""
+        """Return the SHA-256 of the image and all parameters that change the result."""
         ...
 
     def render(self, engine: Engine, *, watermarked: bool, on_step: OnStep) -> Output:
@@ -126,11 +126,11 @@ class RemovalRequest:
     image: bytes = field(repr=False)
     options: RemovalOptions
     has_type: bool = True
-    """Whether the response names the type of the subject. Otherwise no face is sought."""
+    """Whether the response names the type of the subject. Otherwise, faces are not searched for."""
     max_bytes: int | None = None
-    """The largest file that the response can carry; None sets no limit."""
+    """The largest file that fits into the response; None sets no limit."""
     accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
-    """Return whether the client accepts a media type that it did not ask for."""
+    """Return whether the client accepts a media type, even if it did not ask for it."""
 
     def fingerprint(self) -> str:
         """See `ImageRequest.fingerprint`."""
@@ -162,7 +162,7 @@ class RemovalRequest:
 
 
 def removal_digest(options: RemovalOptions, *images: str) -> str:
-    """Return the SHA-256 of the options without a background image, and of digests of images."""
+    """Return the SHA-256 of the options, without a background image, and of the images' digests."""
     values = {each.name: getattr(options, each.name) for each in fields(options)}
     return sha256(json.dumps([values, *images]).encode())
 

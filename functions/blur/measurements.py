@@ -1,4 +1,4 @@
-"""The measurements of one request, which its log line and its metrics show."""
+"""The measurements of one request, for its log line and metrics."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Measurements:
         self.durations_ms = self.watch.durations_ms() if self.watch else {}
 
     def steps_ms(self) -> dict[str, float]:
-        """Return the time of each step; of a failed call, until now."""
+        """Return the time of each step; for a failed call, until now."""
         failed_ms = self.watch.durations_ms() if self.watch and not self.durations_ms else {}
         durations_ms = self.durations_ms or failed_ms
         return {name: step_ms for name, step_ms in durations_ms.items() if name != TOTAL}

@@ -30,7 +30,7 @@ class InvalidRoiError(InvalidParameterError):
 
 
 class RoiExceedsBoundsError(InvalidParameterError):
-    """The region of `roi` is partly outside of the photo."""
+    """The region of `roi` is partly outside the photo."""
 
     status, code = HTTPStatus.BAD_REQUEST, "roi_exceeds_bounds"
 

@@ -1,7 +1,7 @@
 """The entry point of CodeDeploy's hook: a new version blurs one photo before it gets traffic.
 
-It issues a test key of an account for checks, calls the new version with the photo of the page, and
-revokes the key. So no key is stored anywhere, and nothing is charged. CodeDeploy waits for the
+It issues a test key on an account for checks, calls the new version with the page's example photo,
+and revokes the key. So no key is stored anywhere, and nothing is charged. CodeDeploy waits for the
 report of the hook for up to an hour, so every request here ends before the function's time-out, and
 every failure is reported:
 https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 ACCOUNT_ID, ACCOUNT_NAME = "PreTraffic00", "Check before deployments"
 NEW_VERSION = "NEW_VERSION"
-"""The environment variable with the ARN of the new version of the function."""
+"""The environment variable with the ARN of the function's new version."""
 KEY_TTL_US = 600 * SECOND_US
-"""When the key expires, in case that the hook is killed before it revokes the key."""
+"""When the key expires, in case the hook is killed before it revokes the key."""
 PHOTO = "sample.jpg"
 ROUTE = "/v2/rembg/blur/"
 BOUNDARY = "pre-traffic-check"
@@ -136,13 +136,13 @@ def check(store: AccountStore, invoke: Invoke, photo: bytes) -> None:
         message = f"{len(image)} bytes that are not a new JPEG"
         raise CheckFailedError(message)
     if headers.get("X-Credits-Charged") != ["0"]:
-        message = "a call of a test key was charged"
+        message = "a call with a test key was charged"
         raise CheckFailedError(message)
 
 
 @contextmanager
 def temporary_key(store: AccountStore) -> Iterator[str]:
-    """Issue a test key of the account for checks, and revoke it at the end."""
+    """Issue a test key on the account for checks, and revoke it at the end."""
     admin = AccountAdmin(store, secrets.token_bytes, now())
     with suppress(AccountExistsError):
         store.create_account(ACCOUNT_ID, ACCOUNT_NAME, now_us=admin.now_us)

@@ -1,4 +1,4 @@
-"""The prices of calls: of blurs, removed backgrounds, previews and photos with `subject=person`."""
+"""The prices of blurs, removed backgrounds, previews, and photos with `subject=person`."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Prices:
         return PriceRange(min(self.image, self.preview), max(self.image, self.preview))
 
     def blur_price(self, options: BlurOptions) -> Credits:
-        """Return the price of a call of `POST /v2/rembg/blur/`."""
+        """Return the price of a call to `POST /v2/rembg/blur/`."""
         return self.person if options.subject == "person" else self.image
 
     def removal_price(self, *, is_preview: bool) -> Credits:
-        """Return the price of a call of `POST /v1.0/removebg`."""
+        """Return the price of a call to `POST /v1.0/removebg`."""
         return self.preview if is_preview else self.image
 
 

@@ -33,7 +33,7 @@ class InvalidImageUrlError(RemovalError):
 
 
 class FailedImageDownloadError(RemovalError):
-    """The image of `image_url` cannot be downloaded."""
+    """The image at `image_url` cannot be downloaded."""
 
     status, code = HTTPStatus.BAD_REQUEST, "failed_image_download"
 
@@ -105,7 +105,7 @@ class InvalidBgImageUrlError(RemovalError):
 
 
 class FailedBgDownloadError(RemovalError):
-    """The image of `bg_image_url` cannot be downloaded."""
+    """The image at `bg_image_url` cannot be downloaded."""
 
     status, code = HTTPStatus.BAD_REQUEST, "failed_bg_download"
 

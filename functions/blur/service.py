@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 STEPS = ("reserve", "read", *pipeline.STEPS, "store", "settle")
 """The steps of a call, in the order of `Server-Timing`."""
 REMOVAL_STEPS = ("read", "reserve", *remove.STEPS, "store", "settle")
-"""The same for `POST /v1.0/removebg`."""
+"""The steps of a call to `POST /v1.0/removebg`."""
 
 MAX_WAIT_S = 25
 """How long a copy waits for the first call. The only client that repeats calls gives up after 20
-seconds and tries again, which it would not do after a 429."""
+seconds and tries again; after a 429 it would not."""
 POLL_S = 0.25
 
 
@@ -69,7 +69,7 @@ class ImageService:
     hold_ttl_s: int
     deadline_margin_s: int
     dedupe_s: int = 0
-    """How long a repeated call without an `Idempotency-Key` is a copy; 0 turns this off."""
+    """How long a repeated call without an `Idempotency-Key` counts as a copy; 0 turns this off."""
     ordinary_cpu_ms: int
     """CPU time of an ordinary photo: an uncharged call counts as one request for each of these."""
     clock: Callable[[], Instant]
@@ -144,7 +144,7 @@ class ImageService:
 
     @contextmanager
     def authorized(self, key: ApiKey) -> Iterator[AccountStatus]:
-        """Authenticate and count a free request; errors in its context get the account's status.
+        """Authenticate and count a free request, and add the account's status to its errors.
 
         Raises:
             InvalidApiKeyError, RateLimitError: before any error in the request itself.
@@ -172,8 +172,8 @@ class ImageService:
         """Parse the form of a call that is not authenticated yet.
 
         Raises:
-            ApiError: the form is not valid. The errors of the key, the rate limit and a balance
-                below the lowest price come first.
+            ApiError: the form is not valid. Errors for the key, the rate limit and a balance below
+            the lowest price come first.
 
         """
         try:
@@ -242,7 +242,7 @@ class ImageService:
         return request.render(self.engine, watermarked=watermarked, on_step=begin)
 
     def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
-        """Return the extra requests that an uncharged call counts as, by its CPU time."""
+        """Return the additional requests that an uncharged call counts as, by its CPU time."""
         cpu_ns = self.cpu_ticks() - cpu_begun_ns
         photos = -(-cpu_ns // (self.ordinary_cpu_ms * MILLISECOND_NS))
         return Weight(photos - 1, status.rate.limit) if photos > 1 else None

@@ -69,9 +69,9 @@ class Settings:
     model: str = "u2netp-light"
     """Name of the model, one of `imaging.matting.models.MODELS`."""
     model_dir: Path = Path("/opt/models")
-    """Folder of the ONNX files, where a Lambda layer would mount them."""
+    """Folder with the ONNX files, where a Lambda layer would mount them."""
     inference_threads: int = 0
-    """Threads of one inference; 0 uses every CPU that is available to the process."""
+    """Threads for one inference; 0 uses every CPU that is available to the process."""
     price: Credits = ONE
     """Credits for one image."""
     price_preview: Credits = QUARTER
@@ -86,14 +86,14 @@ class Settings:
     """Largest body of a request to `/v1.0/removebg`: a file of 22 MB takes 29.4 MB in
     base64, and 31.2 MB in a urlencoded form."""
     removebg_dedupe_s: int = 120
-    """Seconds after a call of `/v1.0/removebg` in which an equal call without an `Idempotency-Key`
-    is a copy of it and not charged, 86,400 at most; 0 turns this off."""
+    """Seconds after a call to `/v1.0/removebg` in which an equal call without an `Idempotency-Key`
+    counts as a copy and is not charged, 86,400 at most; 0 turns this off."""
     media: str = ""
     """Where large results and uploads are stored: `s3:<bucket>`, `folder:<path>`, or empty."""
     max_upload_bytes: int = 50_000_000
     """Largest upload."""
     base_path: str = ""
-    """The first part of each path, without slashes, on a domain of API Gateway with a base path."""
+    """The first part of each path, without slashes, on an API Gateway domain with a base path."""
     public_url: str = ""
     """The URL at which clients reach this server, such as `https://api.example.com`. Upload
     forms need it."""
@@ -119,7 +119,7 @@ class Settings:
     connections_per_address: int = 256
     """Connections that the embedded server accepts from one client address; 0 sets no limit."""
     rate_per_minute: int = 100
-    """Requests a minute for each key without its own limit."""
+    """Requests per minute, for keys without their own limit."""
     rate_burst: int = 100
     """Requests that such a key can send at once after a pause."""
     ordinary_cpu_ms: int = 2_000
@@ -192,7 +192,7 @@ class Settings:
         return self.price if self.price_person is None else self.price_person
 
     def threads(self) -> int:
-        """Return the number of threads of one inference."""
+        """Return the number of threads for one inference."""
         return self.inference_threads or usable_cpus()
 
 

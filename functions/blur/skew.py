@@ -1,4 +1,4 @@
-"""The largest difference between the clocks of two machines that is tolerated.
+"""The largest tolerated difference between the clocks of two machines.
 
 A comparison of one machine's time with another machine's clock allows for this difference: a hold
 or a lease ends only `CLOCK_SKEW_US` after its expiry. NTP keeps clocks within milliseconds; the

@@ -248,7 +248,7 @@ BOMBS: dict[str, Make] = {
     "tiff of a million directories": chain_tiff,
     "tiff of a million strips": strips_tiff,
     "tiff of one tile of 2 GB": tile_tiff,
-    "tiff of 60,000 samples a pixel": samples_tiff,
+    "tiff of 60,000 samples per pixel": samples_tiff,
     "heic of a million boxes": lambda: crowded(plain("HEIF"), 36, b"\0\0\0\x08free", 10**6),
     "avif of a million boxes": lambda: crowded(plain("AVIF"), 32, b"\0\0\0\x08free", 10**6),
     "heic that claims 7,000 x 7,000": lambda: sized(plain("HEIF"), SIDE_PX, LARGE),

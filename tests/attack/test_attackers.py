@@ -48,7 +48,7 @@ ROUNDS = 5
 PHOTOS = 5
 """The least photos in a window, unless they take far too long."""
 SHARE = 0.5
-"""The least part of the usual photos a second that is left to the honest customer."""
+"""The lowest accepted throughput of the honest customer, as a share of the usual one."""
 HEALTH_S = 0.5
 ALL_CONNECTIONS = 600
 """More than the server holds."""

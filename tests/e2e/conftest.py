@@ -169,7 +169,7 @@ def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[st
 
 @pytest.fixture(autouse=True)
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
-    """Use up the limited key's one request a minute, for at least the next minute.
+    """Use up the limited key's one request per minute, for at least the next minute.
 
     It can already be used up, for an unknown time. So it is used with a time one minute from now.
     """

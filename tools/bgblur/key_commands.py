@@ -59,7 +59,7 @@ def keys() -> None:
 @click.option(
     "--expires", "ttl_us", type=Duration(min_s=1), help="Time until the key expires, such as 30d."
 )
-@click.option("--rate", type=PER_MINUTE, help="The key's limit of requests a minute.")
+@click.option("--rate", type=PER_MINUTE, help="The key's limit, in requests per minute.")
 @click.option("--burst", type=BURST, help="Requests that the key can send at once.")
 @json_option
 def issue(  # noqa: PLR0913, PLR0917 - one for each option
@@ -117,7 +117,7 @@ def rotate(key: str, grace_us: int, *, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("key", type=KEY_NAME)
-@click.option("--rate", type=PER_MINUTE, help="Requests a minute.")
+@click.option("--rate", type=PER_MINUTE, help="Requests per minute.")
 @click.option("--burst", type=BURST, help="Requests that the key can send at once.")
 @json_option
 def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> None:

@@ -87,7 +87,7 @@ def usage(month: str | None, *, as_csv: bool, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True)
 @json_option
 def top(seconds: int, limit: int, *, as_json: bool) -> None:
-    """Print the busiest accounts, with their calls of the next seconds as rates a minute.
+    """Print the busiest accounts, with their calls of the next seconds as rates per minute.
 
     The usage of all accounts is read twice, and the difference is printed.
     """
@@ -132,7 +132,7 @@ def _activity_row(activity: Activity, elapsed_s: float) -> dict[str, Any]:
 
 
 def _rates(counts: KeyCounts, elapsed_s: float) -> dict[str, float]:
-    """Return the columns of an account's rates a minute."""
+    """Return the columns of an account's rates per minute."""
     amounts = {
         "calls/min": counts.calls,
         "credits/min": credits_number(counts.credits),

@@ -152,7 +152,7 @@ class MethodNotAllowedError(ApiError):
 
 
 class IdempotencyConflictError(ApiError):
-    """The idempotency key was used with another photo or other parameters."""
+    """The idempotency key was used with a different photo or different parameters."""
 
 
 class IdempotencyInProgressError(ApiError):

@@ -1,1 +1,1 @@
-"""Authentication and payment of calls: keys, credits, holds, rate limits, idempotency."""
+"""Who can call and how calls are paid: keys, credits, holds, rate limits, idempotency."""

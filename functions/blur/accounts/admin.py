@@ -1,4 +1,4 @@
-"""Operators' work on accounts and keys, with any store."""
+"""The operator's changes to accounts and keys, in any store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountAdmin:
-    """A store for operators, with the time and a source of random bytes."""
+    """The store with the operator's methods, a clock and a source of random bytes."""
 
     store: AccountStore
     entropy: Entropy
@@ -42,7 +42,7 @@ class AccountAdmin:
         *,
         entry_id: str | None = None,
     ) -> LedgerEntry:
-        """Append an entry to the ledger, at most once for an `entry_id` of the caller."""
+        """Append an entry to the ledger, at most once for each `entry_id`."""
         entry_id = self.entropy(16).hex() if entry_id is None else entry_id
         entry = LedgerEntry(entry_id, account_id, kind, credits, self.now_us, note)
         self.store.append_entry(entry)
@@ -80,9 +80,9 @@ class AccountAdmin:
         return text, record
 
     def rotate_key(self, old: KeyRecord, *, grace_us: int) -> tuple[str, KeyRecord]:
-        """Issue a key like `old`, which stays valid for the grace period.
+        """Issue a key like `old`; the old key stays valid for the grace period.
 
-        The new key has the expiry that the old one had.
+        The new key has the old key's expiry.
 
         Raises:
             InvalidKeyError: `old` is revoked or has expired.
@@ -98,7 +98,7 @@ class AccountAdmin:
         return text, record
 
     def find_key(self, name: str) -> KeyRecord:
-        """Find a key by its prefix or its whole text.
+        """Find a key by its prefix or its full text.
 
         Raises:
             UnknownAccountError: no key or several keys have this prefix.

@@ -1,4 +1,4 @@
-"""The errors of operators' requests; the messages are for operators, never for clients."""
+"""The errors in operators' requests. The messages are for operators, never for clients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OverdrawnError(AccountAdminError):
 
     @classmethod
     def by(cls, amount: Credits, balance: Credits) -> OverdrawnError:
-        """Return the error for an entry of this amount."""
+        """Return the error for an entry with this amount."""
         change, left = format_credits(amount), format_credits(balance)
         return cls(f"an adjustment of {change} credits is more than the balance, {left}")
 
@@ -56,7 +56,7 @@ class InvalidKeyError(AccountAdminError):
 
 
 class EntryDiffersError(AccountAdminError):
-    """The ledger has another entry, with other credits or of another kind, under this id."""
+    """The ledger has a different entry under this id: its credits or its kind differ."""
 
 
 class TooManyKeysError(AccountAdminError):

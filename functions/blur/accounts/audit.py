@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An account that is not exact, and the reason in a sentence."""
+    """An account whose sums differ, and the reason as a sentence."""
 
     account_id: str
     text: str
@@ -44,9 +44,9 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
 
 
 def audit_all(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Audit:
-    """Check all accounts and their ledgers, and the bills of their keys in these months.
+    """Check all accounts and their ledgers, and their keys' bills for these months.
 
-    The list of accounts is that of the bills, so `months` has at least one.
+    The accounts are listed from the bills, so `months` has at least one.
     """
     parts = list(audit_each(store, months, now_us=now_us))
     found = tuple(difference for part in parts for difference in part.differences)

@@ -1,4 +1,4 @@
-"""The checks of operators' values, which every store makes before it writes."""
+"""Checks of operators' values; every store makes them before it writes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def check_limit(limit: RateLimit) -> None:
         InvalidArgumentError: a number is below 1 or too large.
 
     """
-    _check_number("requests a minute", limit.per_minute, 1, MAX_PER_MINUTE)
+    _check_number("requests per minute", limit.per_minute, 1, MAX_PER_MINUTE)
     _check_number("burst", limit.burst, 1, MAX_BURST)
 
 
@@ -111,7 +111,7 @@ def check_same_entry(appended: LedgerEntry, entry: LedgerEntry) -> None:
 
 
 def text_problem(text: str, max_chars: int, *, min_chars: int = 0) -> str | None:
-    """Return what is wrong with an operator's text, or None."""
+    """Return the problem with an operator's text, or None."""
     if len(text.strip()) < min_chars:
         return "must not be empty"
     if len(text) > max_chars:

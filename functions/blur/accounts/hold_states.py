@@ -1,4 +1,4 @@
-r"""The life of a hold: the table that both stores implement and the tests of the ledger read.
+r"""The states of a hold: the table that both stores implement, and that the ledger's tests read.
 
 If the process dies, its hold stays HELD until it expires; the account's next use then returns the
 price (`sqlite/holds.py` and `dynamo/holds.py`, `release_expired`).
@@ -8,7 +8,7 @@ price (`sqlite/holds.py` and `dynamo/holds.py`, `release_expired`).
                     \--expire--> REFUNDED    the price is back, with the account's next use
 
 An ended hold never changes: repeated and later events have no effect, so each of them can be sent
-again. `PRICE_LOCATION` has the amount of the account that includes the hold's price, so that
+again. `PRICE_LOCATION` names the amount of the account that includes the hold's price, so that
 granted - used = balance + held in every state. ADR 5 gives the reasons.
 """
 
@@ -64,12 +64,12 @@ PRICE_LOCATION = {
 
 
 def next_state(state: HoldState, event: HoldEvent) -> HoldState:
-    """Return the state after an event, which is the same one if the event has no effect."""
+    """Return the state after an event; the same state if the event has no effect."""
     return TRANSITIONS.get((state, event), state)
 
 
 def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEvent:
-    """Return the event's effect at this time: a settle at the expiry or later is an expiry."""
+    """Return the event's effect at this time: a settle after the expiry is an expiry."""
     is_late = event is HoldEvent.SETTLE and now_us >= expires_us
     return HoldEvent.EXPIRE if is_late else event
 
@@ -84,7 +84,7 @@ def released_until_us(now_us: Instant) -> Instant:
 
 
 def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> Credits:
-    """Return the charge that a settle reports for a hold in this state; None is forgotten.
+    """Return the charge that a settle reports for a hold in this state; None if it is forgotten.
 
     After the expiry this is 0, also for a hold that was settled in time: stores forget ended holds.
     """

@@ -6,13 +6,13 @@ A call has three steps:
     identify    once the form is read: store the record of its `Idempotency-Key`
     commit      charge the hold; or rollback: give the price back
 
-The record names the hold that owns it. The order of the writes decides who has the credit after a
+The record names the hold that owns it. The order of the writes decides where the credit is after a
 crash between any two of them (ADR 5 has the table): the record is marked done before the hold is
 settled, so the only possible error is a call that is not charged.
 
 A call whose `Idempotency-Key` already has a record takes no hold: it replays the earlier call, or
-is rejected with 409. Only calls that are sent at the same instant, before the first one has stored
-its record, each hold a credit while their forms are read.
+is rejected with 409. Calls that are sent before the first one has stored its record each hold a
+credit while their forms are read.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from blur.accounts.ports import CallStore
 
 REMEMBER_US = 24 * 3600 * SECOND_US
-"""How long the `Idempotency-Key` of a client counts after its first call."""
+"""How long a client's `Idempotency-Key` counts after its first call."""
 
 RETRY_AFTER_S = 2
-"""When to retry while the first call with the same key is running."""
+"""The time to wait before a retry, while the first call with the same key is running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class IdempotencyKey:
     """Whether the key is derived, because the client sent none; see `repeats`."""
 
     def scope(self, key_digest: str) -> str:
-        """Return the name of the record; the same value has another record for each API key."""
+        """Return the record's name; the same value has a different record for each API key."""
         return hashlib.sha256(f"{key_digest}\n{self.value}".encode()).hexdigest()
 
 
@@ -99,7 +99,7 @@ def reserve(
     try:
         status = store.reserve(hold, now_us=now_us)
     except InsufficientCreditsError as error:
-        # The last credit can be in the hold of the call that this one repeats.
+        # The call that this one repeats can hold the last credit.
         earlier = store.find_record(hold.account_id, scope, now_us=now_us)
         if earlier is None or error.account_status is None:
             raise
@@ -113,7 +113,7 @@ def identify(
     """Compare the call with the record of its key, or store the record.
 
     Raises:
-        IdempotencyConflictError: the key was used with another image or other parameters.
+        IdempotencyConflictError: the key was used with a different image or parameters.
         IdempotencyInProgressError: the earlier call is still running.
 
     """
@@ -150,7 +150,7 @@ def commit(
     weight: Weight | None = None,
     pixels: int = 0,
 ) -> AccountStatus:
-    """Charge a call that ends with an image of a photo with so many pixels.
+    """Charge a call that ends with an image; `pixels` is the size of its photo.
 
     The image is delivered even if the store cannot be reached: either the charge has arrived, or
     the hold expires and the credit is refunded. `credits_charged` is None then.
@@ -178,7 +178,7 @@ def rollback(
     weight: Weight | None = None,
     failed: bool = False,
 ) -> AccountStatus:
-    """Refund a call and release its `Idempotency-Key`; a `failed` one is counted.
+    """Refund a call and release its `Idempotency-Key`; a `failed` call is counted.
 
     If the store cannot be reached, both happen when the hold expires.
     """
@@ -211,7 +211,7 @@ def _record(
 
 def _require_replayable(earlier: IdempotencyRecord, fingerprint: str) -> None:
     if earlier.fingerprint != fingerprint:
-        message = "This Idempotency-Key was used before, with another image or parameters."
+        message = "This Idempotency-Key was used before with a different image or parameters."
         raise IdempotencyConflictError(message)
     if not earlier.done:
         message = "The first call with this Idempotency-Key has not ended yet."

@@ -1,4 +1,4 @@
-"""API keys: how they are created, and checked for typos before a store is asked.
+"""API keys: how they are created, and how typos are found without the store.
 
     bb_live_<account id>_<secret><check>
 
@@ -54,13 +54,13 @@ class ApiKey:
 def new_account_id(entropy: Entropy) -> str:
     """Return a random account id of about 71 bits.
 
-    128 random bits modulo 62**12: no id is more probable than another by more than 2**-56.
+    It is 128 random bits modulo 62**12, so all ids are almost equally probable, to within 2**-56.
     """
     return _base62(int.from_bytes(entropy(16)) % IDS, ACCOUNT_ID_LENGTH)
 
 
 def mint(kind: KeyKind, account_id: str, entropy: Entropy) -> str:
-    """Return a new key's text, to be shown once and not stored.
+    """Return a new key's text, which is shown once and not stored.
 
     Raises:
         ValueError: the account id is not 12 base62 characters.

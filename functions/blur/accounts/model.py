@@ -1,4 +1,4 @@
-"""The values of accounts. Amounts are quarters of a credit, instants microseconds since 1970."""
+"""The account data. Amounts are in quarters of a credit, instants in microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """How many more requests a call counts for in its key's rate limit, for its CPU time."""
+    """The additional requests that a call counts as in its key's rate limit, for its CPU time."""
 
     requests: int
     limit: RateLimit
-    """The key's limit in the status that `reserve` returned."""
+    """The key's limit, from the status that `reserve` returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class KeyCounts(NamedTuple):
     calls: int
     """Settled calls, also those of test keys."""
     credits: Credits
-    """The credits that they were charged."""
+    """The credits that were charged for them."""
     pixels: int
     """The pixels of their photos."""
     failures: int
@@ -116,7 +116,7 @@ class AccountUsage:
     total: Usage
     """The settled calls of all keys, as `Account.usage` has them."""
     keys: tuple[KeyUsage, ...]
-    """The keys with calls, oldest first; none of calls before keys were counted."""
+    """The keys with calls, oldest first; calls from before keys were counted are not included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Account:
     used: Credits
     """Sum of the charged credits."""
     usage: dict[str, Usage] = field(default_factory=dict)
-    """By month, `YYYY-MM` in UTC, of live and test keys together."""
+    """By month, `YYYY-MM` in UTC, for live and test keys together."""
     keys: tuple[KeyRecord, ...] = ()
 
 

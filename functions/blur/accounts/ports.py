@@ -1,4 +1,4 @@
-"""The port: the methods of a store of accounts for the service and the operators' commands.
+"""The port: the methods that the service and the operator's commands call on an account store.
 
 `SqliteAccountStore` and `DynamoAccountStore` implement it, and one test suite runs against both.
 Every method is atomic. A method that moves credits does so at most once for its id (`hold_id`,
@@ -84,22 +84,22 @@ class CallStore(Protocol):
     ) -> AccountStatus:
         """Add the weight of a call that has no hold to the key's rate limit.
 
-        A repeated `add_weight` adds it again, up to the limit that `rate.add_weight` has.
+        A repeated `add_weight` adds it again, up to the limit in `rate.add_weight`.
         """
         ...
 
     def get_account(self, account_id: str, key_digest: str, *, now_us: Instant) -> AccountView:
-        """Authenticate and return the account; these requests have a separate rate limit.
+        """Authenticate and return the account; this has a separate rate limit.
 
         Raises:
             InvalidApiKeyError: the key is unknown, revoked or expired.
-            RateLimitError: the key has no requests of this sort left.
+            RateLimitError: the key has no requests of this kind left.
 
         """
         ...
 
     def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
-        """Return whether the key is valid, without counting the request; a read.
+        """Return whether the key is valid, by a read that counts no request.
 
         The result is a hint: `authorize`, `reserve` and `get_account` decide.
         """
@@ -108,9 +108,9 @@ class CallStore(Protocol):
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Store the record of a call that begins and return None, unless another record counts.
+        """Store the record of a starting call and return None, unless another record counts.
 
-        `IdempotencyRecord.counts` defines which one does: it is returned, and nothing is stored.
+        If another one does (`IdempotencyRecord.counts`), it is returned and nothing is stored.
         A repeated `claim_record` with the same `hold_id` returns None again.
         """
         ...
@@ -124,7 +124,7 @@ class CallStore(Protocol):
     def complete_record(self, record: IdempotencyRecord) -> bool:
         """Mark the record done and return True, if the same `hold_id` still owns it.
 
-        If False, the call must not settle: another call owns the record and is charged.
+        After False, the call must not settle: another call owns the record and is charged.
         """
         ...
 

@@ -21,9 +21,9 @@ Clocks of machines differ, and TAT is compared with all of them. So a bucket als
 of its last request, and its time never goes back: a request with an earlier instant, from a slow
 clock, counts at that last instant. A process remembers how far the instants in the buckets that it
 reads are ahead of its clock, and adds the difference to its clock (`LimiterClock`): limits
-follow the fastest clock that has used them. A constant difference has no effect on a limit, only
-the step when a faster clock joins or a clock is set forward: each step of d seconds accepts at most
-min(burst, d / T) requests more. A clock that is set back has no effect.
+follow the fastest clock that has used them. A constant difference has no effect on a limit. When a
+faster clock joins or a clock is set forward by d seconds, at most min(burst, d / T) more requests
+are accepted. A clock that is set back has no effect.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def interval_us(limit: RateLimit) -> int:
 
 
 def slack_us(limit: RateLimit) -> int:
-    """Return `allow_us` minus now after the first request of an idle bucket; can be negative."""
+    """Return `allow_us` minus now, after an idle bucket's first request; it can be negative."""
     return (2 - limit.burst) * interval_us(limit)
 
 
@@ -79,7 +79,7 @@ def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket |
 
 
 def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
-    """Return the bucket as if an accepted request had counted for `requests` more.
+    """Return the bucket as if an accepted request had counted as `requests` more.
 
     TAT moves to `max_ahead_us` at most, so that one call does not block its key for long.
     """
@@ -91,7 +91,7 @@ def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant)
 
 
 def max_ahead_us(limit: RateLimit) -> int:
-    """Return how far TAT can be ahead of the last request, with a burst and its weight."""
+    """Return how far TAT can be ahead of the last request: by a burst and its weight."""
     return 2 * limit.burst * interval_us(limit)
 
 
@@ -134,7 +134,8 @@ class LimiterClock:
     def learn(self, last_us: int, started: LimiterTime) -> None:
         """Compare this clock with a bucket's last request, which was read just now.
 
-        The time since the present request started is added: the other one can have come since.
+        The time since the current request started is added: the other request can have arrived
+        since then.
         """
         read_us = started.now_us + round((self._ticks() - started.ticks) * SECOND_US)
         self._ahead_us = max(self._ahead_us, last_us - read_us)
@@ -150,7 +151,7 @@ class LimiterTime:
     ticks: float
 
     def us(self, bucket: Bucket | None = None) -> Instant:
-        """Return the time of this request in a bucket that it has read, or without one."""
+        """Return the time of this request, for a bucket that it has read or without one."""
         if bucket is None:
             return self.clock.us(self.now_us)
         self.clock.learn(bucket.last_us, self)

@@ -1,12 +1,12 @@
-"""Repeated calls without an `Idempotency-Key`: the key is derived from the content of the request.
+"""Repeated calls without an `Idempotency-Key`: the key is derived from the request's content.
 
-remove.bg's clients send a request again when it takes too long, and send no key. Copies of a
+remove.bg's clients send no key, and send a request again if it takes too long. Copies of a
 request have the same derived key, so they are one call. They differ from calls with an
 `Idempotency-Key` in two ways:
 
-- A copy waits while the first call is running. Its clients retry after a time-out only, so every
-  other response would end as an error that their user sees (ADR 23).
-- A URL can have another image later. Such a call is a new one and not a conflict.
+- A copy waits while the first call is running. Its clients retry after a time-out only, so any
+  other response would become an error for their user (ADR 23).
+- A URL can have a different image later. Such a call is a new call, not a conflict.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def identify_repeat(  # noqa: PLR0913 - the call, the store, and the means to wa
     pause: Callable[[], None],
     clock: Callable[[], Instant],
 ) -> Reservation:
-    """Make the call the owner of its derived key's record, or the replay of a finished call.
+    """Make the call the owner of its derived key's record, or a replay of a finished call.
 
-    `pause` waits for a moment, or raises the error with which the call ends. If the first call
-    fails, the copy that notices this first takes a hold and becomes the first call.
+    `pause` waits for a moment, or raises an error that ends the call. If the first call
+    fails, one of the copies takes a hold and becomes the first call.
 
     Raises:
         ApiError: 401, 429 or 402 as in `CallStore.reserve`, or the error of `pause`.

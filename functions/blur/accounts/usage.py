@@ -28,7 +28,7 @@ class UsageDiffersError(Exception):
 
 
 def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
-    """Yield a line for each key, whose credits add up to the usage that the audit checks.
+    """Yield a line for each key; their credits add up to the usage that the audit checks.
 
     Raises:
         UsageDiffersError: they do not.
@@ -82,7 +82,7 @@ def _busyness(activity: Activity) -> tuple[int, ...]:
 
 
 def _uncounted(account: AccountUsage) -> Usage:
-    """Return the part of the account's usage that no key has."""
+    """Return the part of the account's usage that belongs to no key."""
     counted = _sum(account)
     credits_ = Credits(account.total.credits - counted.credits)
     return Usage(account.total.calls - counted.calls, credits_)

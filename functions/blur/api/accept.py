@@ -25,7 +25,7 @@ class _Score(NamedTuple):
 
 
 def preferred_format(header: str) -> str:
-    """Return the preferred output format; of several, one whose type the header names itself.
+    """Return the preferred output format. Among equals, a type that the header names itself wins.
 
     If several are left, or if none is acceptable, it is PNG: a response in another format is
     better than none (RFC 9110, 15.5.7).
@@ -65,7 +65,7 @@ def _range(item: str) -> _Range:
 
 
 def _score(ranges: list[_Range], content_type: str) -> _Score:
-    """Return the quality of a type by the most specific range that covers it (12.5.1)."""
+    """Return the quality of a type: that of the most specific range that covers it (12.5.1)."""
     family = content_type.partition("/")[0]
     for pattern in (content_type, f"{family}/*", "*/*"):
         qualities = [each.quality for each in ranges if each.pattern == pattern]

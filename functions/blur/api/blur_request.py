@@ -47,7 +47,7 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 def parse_blur_request(
     request: HttpRequest, *, max_body_bytes: int, get_upload: GetUpload | None = None
 ) -> BlurForm:
-    """Return the parsed blur request; `get_upload` returns the photo of an upload id.
+    """Return the parsed blur request; `get_upload` returns the photo for an upload id.
 
     Its `load` fetches the upload, and raises `UploadNotFoundError` if this key has none.
 
@@ -149,7 +149,7 @@ def _image(form: Form, get_upload: GetUpload | None) -> Callable[[], bytes]:
 
 
 def _radius(form: Form) -> Mapping[str, Any]:
-    """Return the fields of the options for a radius in pixels or in percent."""
+    """Return the radius as fields of the options: in pixels or in percent."""
     text = _text(form, "radius", InvalidRadiusError)
     radius = parse_radius(text or "")
     if radius is None:

@@ -1,7 +1,7 @@
 """Metrics of each response for CloudWatch, printed in its Embedded Metric Format.
 
 CloudWatch bills each combination of a metric's name and its dimensions, so the only dimension is
-the service. The log line has the account and everything else (docs/operations.md has the prices).
+the service. The log line has the account and all other values (docs/operations.md has the prices).
 """
 
 from __future__ import annotations
@@ -56,5 +56,5 @@ def _add(metrics: Metrics, record: ResponseRecord) -> None:
 
 
 def step_metric(step: str) -> str:
-    """Return the name of the metric of a step's time."""
+    """Return the metric's name for the time of a step."""
     return f"Step{step.capitalize()}"

@@ -1,4 +1,4 @@
-"""The route of the API's description, `openapi.json`.
+"""The route of the API description, `openapi.json`.
 
 `make openapi` writes it from `openapi.yaml`, so the function needs no YAML parser. It is read at
 its first request, not in the cold start.

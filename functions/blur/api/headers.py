@@ -73,7 +73,7 @@ def removebg_headers(
 
 
 def account_headers(status: AccountStatus) -> dict[str, str]:
-    """Return the call's cost, if it is known, the balance and the rate limit."""
+    """Return the headers with the balance, the rate limit and, if it is known, the call's cost."""
     charged = status.credits_charged
     return {
         **({} if charged is None else {"X-Credits-Charged": format_credits(charged)}),

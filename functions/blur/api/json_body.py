@@ -9,7 +9,7 @@ from blur.errors import InvalidRequestError
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
-    """Return the members of a JSON object; of repeated names, the last one counts.
+    """Return the members of a JSON object; if a name is repeated, its last value counts.
 
     Raises:
         InvalidRequestError: the body is not valid JSON, or not an object.

@@ -20,7 +20,7 @@ from blur.errors import InvalidRequestError
 from blur.measurements import Measurements
 
 LONGEST_MS = 900_000
-"""The longest that Lambda lets any function run."""
+"""The longest time that Lambda lets a function run."""
 
 SINGLETON_HEADERS = (
     "ApiKey",
@@ -31,8 +31,8 @@ SINGLETON_HEADERS = (
     "Transfer-Encoding",
     "X-Api-Key",
 )
-"""Headers that can be sent only once. Of two values, a proxy could read one and this service the
-other (RFC 9110, 5.3)."""
+"""Headers that can be sent only once. If there were two values, a proxy could read one and this
+service the other (RFC 9110, 5.3)."""
 
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -75,9 +75,9 @@ class HttpRequest:
     def body(self) -> bytes:
         """Return the body's bytes.
 
-        A gateway sends a binary body as base64 with a flag. One that takes it for text sends
-        one character for each byte, or base64 without the flag; base64 has no `-`, with which
-        every form starts.
+        A gateway sends a binary body as base64 with a flag. If a gateway mistakes the body for
+        text, it sends one character for each byte, or base64 without the flag. Every form starts
+        with `-`, and base64 has no `-`.
 
         Raises:
             InvalidRequestError: the body has the base64 flag but is not base64.

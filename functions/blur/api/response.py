@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""For errors on our own paths: they have no header with the time."""
+"""For errors on our own paths, which have no header with the time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
 _MOST_CREDITS = Credits(whole(_LONGEST) + QUARTER)
-"""The same with decimals."""
+"""The same number with decimals."""
 
 
 def image_response(result: CallResult[BlurredPhoto], request_id: str) -> Response[Any]:
@@ -74,7 +74,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
 
 
 def base64_capacity(characters: int) -> int:
-    """Return how many bytes so many characters of base64 hold, four for three bytes."""
+    """Return how many bytes fit into this many characters of base64: three into four."""
     return max(0, characters) // 4 * 3
 
 
@@ -165,7 +165,7 @@ def _image_headers(result: CallResult[BlurredPhoto], request_id: str) -> dict[st
 
 
 def call_headers(result: CallResult[Output]) -> dict[str, str]:
-    """Return the duration of each step, and whether the call repeats a paid one."""
+    """Return the headers for the time of each step, and for a repeated paid call."""
     replayed = {"Idempotent-Replayed": "true"} if result.replayed else {}
     return {"Server-Timing": server_timing(result.durations_ms), **replayed}
 

@@ -20,7 +20,7 @@ _FORMATS = ("image/", "application/zip")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRecord:
-    """One response. It has no secret: no key, no URL, no image, no file name."""
+    """One response, without secrets: no key, URL, image or file name."""
 
     request_id: str
     method: str
@@ -33,11 +33,11 @@ class ResponseRecord:
     account: str | None = None
     """The account's id, if the key is valid."""
     key_prefix: str | None = None
-    """The part of a valid key by which people identify it."""
+    """The first part of a valid key, by which people identify it."""
     credits: Credits | None = None
     """The credits charged; None without a valid key, and if the charge was not confirmed."""
     steps_ms: Mapping[str, float] = field(default_factory=dict)
-    """The time of each step; a failed call has the steps up to its error."""
+    """The time of each step; for a failed call, the steps up to its error."""
     bytes_in: int = 0
     """The body of the request."""
     bytes_out: int = 0

@@ -59,7 +59,7 @@ Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
 """Path without its last slash → method → handler; for parameters in a path see `route_paths`."""
 UNROUTED = "(no route)"
-"""The log shows this instead of a path that is not a route."""
+"""The log shows this text instead of a path that is not a route."""
 METHODS = frozenset(method.value for method in HTTPMethod)
 UNKNOWN_METHOD = "(unknown)"
 MAX_LOGGED_CHARS = 8000
@@ -165,7 +165,7 @@ class Router:
         self._logger.error(message, extra=logged_exception(error))
 
     def _routed_method(self, request: HttpRequest) -> str:
-        """Return GET for HEAD where a route has GET (RFC 9110, 9.3.2)."""
+        """Return GET for HEAD if the route has GET (RFC 9110, 9.3.2)."""
         methods = self._methods(request.path) or ()
         return "GET" if request.method == "HEAD" and "GET" in methods else request.method
 
@@ -230,7 +230,7 @@ def with_head(methods: Collection[str]) -> Sequence[str]:
 
 
 def without_body(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the response to HEAD: headers and Content-Length of GET, without the body."""
+    """Return the response to HEAD: GET's headers and Content-Length, without the body."""
     headers = dict(reply["multiValueHeaders"])
     if reply["statusCode"] not in _WITHOUT_LENGTH:
         text = reply["body"] or ""

@@ -133,7 +133,7 @@ def entity_tag(data: bytes) -> str:
 def tagged(
     data: bytes, tag: str, content_type: str, headers: Mapping[str, str], request: HttpRequest
 ) -> HttpResponse:
-    """Return the content, or 304 Not Modified if the client has it already.
+    """Return the content, or 304 Not Modified if the client already has it.
 
     Text is sent as text, since not every gateway decodes base64.
     """
@@ -151,7 +151,7 @@ def tagged(
 
 
 def page_headers(storage_origin: str) -> dict[str, str]:
-    """Return the security headers of a page: no scripts, styles or requests of other origins.
+    """Return a page's security headers: no scripts, styles or requests across origins.
 
     `storage_origin` is the only other origin that the page can send requests to. Trusted Types
     keep text from becoming markup: https://www.w3.org/TR/trusted-types/
@@ -176,7 +176,7 @@ def page_headers(storage_origin: str) -> dict[str, str]:
 
 
 def canonical(public_path: str, *, is_root: bool) -> str | None:
-    """Return the relative URL at which a page's relative links work, or None if they do here.
+    """Return the relative URL at which a page's relative links work, or None if they already work.
 
     The browser's path includes the stage: `/prod` has to become `/prod/`, and `/prod/docs/` has to
     become `/prod/docs`.

@@ -1,6 +1,7 @@
 """Traces of each request for AWS X-Ray, without headers, forms, images or responses.
 
-A trace has the fields of the log line that are searched for. The time of each step is metadata.
+A trace has those fields of the log line that operators search for. The time of each step is
+metadata.
 """
 
 from __future__ import annotations

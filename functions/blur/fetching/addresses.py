@@ -37,7 +37,7 @@ SPECIAL_IPV4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-"""IANA's registry of special-purpose addresses (RFC 6890), and metadata services outside of it."""
+"""IANA's registry of special-purpose addresses (RFC 6890), and metadata services outside it."""
 
 UNICAST_IPV6 = IPv6Network("2000::/3")
 """The only block from which IANA assigns public addresses. It has no loopback, link-local, private

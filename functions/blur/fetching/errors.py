@@ -1,4 +1,4 @@
-"""The errors of a fetch. Each text is for the client and names no address of a network."""
+"""The errors of a fetch. Their messages are for the client and contain no network addresses."""
 
 from __future__ import annotations
 

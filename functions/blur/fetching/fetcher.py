@@ -29,7 +29,7 @@ TIMEOUT_S = 10.0
 MAX_REDIRECTS = 3
 CHUNK_BYTES = 65_536
 HEAD_BYTES = 512
-"""The first bytes of a file, by which its format is known."""
+"""The number of a file's first bytes that are enough to detect its format."""
 HEADERS = {"Accept": "image/*", "User-Agent": "background-blur", "Connection": "close"}
 """The library adds `Accept-Encoding: identity`, so that servers do not compress the file,
 and no decompression bomb is unpacked. A file that is compressed anyway is not an image."""

@@ -1,4 +1,4 @@
-"""Split a client's URL into the parts of a request, and reject URLs in unusual notations."""
+"""Split a client's URL into the parts for a request, and reject URLs in unusual notations."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from blur.fetching.errors import InvalidUrlError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PORTS = frozenset(DEFAULT_PORTS.values())
-"""Other ports belong to other services, which must not be probed from here."""
+"""Other ports belong to other services, which clients must not probe through this server."""
 MAX_CHARS = 2048
 
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
-"""The last label of a host that is an IPv4 address, also in octal or hexadecimal (WHATWG URL)."""
+"""Matches the last label of an IPv4 address, also in octal or hexadecimal (WHATWG URL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Target:
     """Path and query, percent-encoded."""
 
     def __repr__(self) -> str:
-        """Leave out everything that the client sent."""
+        """Leave out all parts that the client sent."""
         return f"<{self.scheme} URL>"
 
     @property
     def authority(self) -> str:
-        """The `Host` header. It has the port only if that is not the default (RFC 9110, 7.2)."""
+        """The `Host` header, with the port only if it is not the default (RFC 9110, 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 

@@ -1,4 +1,4 @@
-"""The types of the arrays that pass between the steps.
+"""The types of the arrays that the steps exchange.
 
 Colour is straight, never premultiplied, and stays encoded as in the file: photo editors blur these
 values, and users compare the result with theirs. Only `bokeh` works in linear light.

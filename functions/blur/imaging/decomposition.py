@@ -1,4 +1,4 @@
-"""Find the subject of a photo, and divide the photo into its layers: matte, refine, estimate."""
+"""Find a photo's subject, and divide the photo into its layers: matte, refine, estimate."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from blur.imaging.matting.matte import Predictor
 
 WORKING_SIDE_PX = 400
-"""Minimum shorter side of the working copy, in which the matte and the layers are computed. The
-working copy has at least the network's input size, unless the photo is smaller."""
+"""The minimum of the working copy's shorter side; the matte and the layers are computed in this
+copy. The working copy has at least the network's input size, unless the photo is smaller."""
 MAX_WORKING_PX = 1 << 23
 """Maximum pixels of the working copy. Only extremely long photos reach it."""
 
@@ -40,7 +40,7 @@ class Matting(NamedTuple):
     """A way to find the subject."""
 
     predict: Callable[[RgbU8, AlphaU8 | None], SubjectMaps]
-    """Return the maps of a photo and its alpha, (side, side), 0..1."""
+    """Return the maps for a photo and its alpha, (side, side), 0..1."""
     side_px: int
     """The largest input size of the networks."""
 
@@ -65,7 +65,7 @@ SUBJECTS: dict[str, Callable[[Predictor, Predictor | None], Matting]] = {
     "auto": _any_subject,
     "person": _person,
 }
-"""By the value of the `subject` field."""
+"""The ways by the value of the `subject` field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Decomposition:
     """The matte of the whole photo, of any size. In a region of interest it is (H, W)."""
     layers: LayerColours
     maps: SubjectMaps
-    """The maps of the networks, of the photo or of the region of interest with a margin."""
+    """The networks' maps of the photo, or of the region of interest with a margin."""
     seen: RgbU8
     """The pixels that the maps show: a working copy of the photo, or of that region."""
 
@@ -107,8 +107,8 @@ def decompose(
 ) -> Decomposition:
     """Find the subject of a photo, (H, W, 3) with alpha (H, W) or None, and estimate its layers.
 
-    With a `box`, the subject is sought there, and the matte is 0 outside. Everything is computed in
-    the working copy. `on_step` is called with "matte" and "refine".
+    With a `box`, the subject is searched for inside it, and the matte is 0 outside. Everything is
+    computed in the working copy. `on_step` is called with "matte" and "refine".
 
     Raises:
         NoSubjectError: the network finds no subject, or no person.
@@ -139,10 +139,9 @@ def _find_in(
     matting: Matting,
     on_step: Callable[[str], None],
 ) -> tuple[AlphaU8, SubjectMaps, RgbU8]:
-    """Return the matte of the subject in a part of a photo, and the maps of the part.
+    """Return the subject's matte in a part of a photo, the part's maps, and its working copy.
 
-    It is computed in a working copy of that part, which shows more detail than the photo's; the
-    working copy is returned, too.
+    The matte is computed in this working copy, which shows more detail than one of the whole photo.
     """
     shape = pixels.shape[0], pixels.shape[1]
     seen = with_margin(box, shape)
@@ -161,7 +160,7 @@ def _find_in(
 
 
 def working_factor(shape: tuple[int, int], matting: Matting) -> int:
-    """Return the power of two by which a photo of (height, width) is downscaled to work on it."""
+    """Return the power of two by which a photo of (height, width) is downscaled for this work."""
     side_px = max(WORKING_SIDE_PX, matting.side_px)
     factor = 1 << max(0, (min(shape) // side_px).bit_length() - 1)
     while shape[0] * shape[1] > factor**2 * MAX_WORKING_PX:

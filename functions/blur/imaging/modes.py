@@ -80,20 +80,21 @@ class Mode(NamedTuple):
     """A value of the `mode` field."""
 
     render: Callable[[Scene, float, str, Ground | None], tuple[RgbU8, AlphaU8 | None]]
-    """Return colour and alpha for a scene, a radius in pixels, the name of a kernel, and the
-    ground on which the subject stands."""
+    """Return colour and alpha for a scene, a radius in pixels, a kernel's name, and the ground
+    under the subject."""
     adds_alpha: bool
     """Whether the result has an alpha channel even if the photo has none."""
     compact: bool
-    """Whether a PNG of the result is worth more time: large parts of a cutout are constant."""
+    """Whether a PNG of the result is compressed for longer: large parts of a cutout are
+    constant."""
     uses_ground: bool
     """Whether `render` uses the ground; without a background there is none to blur."""
 
 
 DEPTHS = ("flat", "ground")
-"""The values of the `depth` field: how the distance of the background is modelled."""
+"""The values of the `depth` field: how the background's distance is modelled."""
 MODES: dict[str, Mode] = {
     "background": Mode(_blur_background, adds_alpha=False, compact=False, uses_ground=True),
     "cutout": Mode(_cut_out, adds_alpha=True, compact=True, uses_ground=False),
 }
-"""By the value of the `mode` field."""
+"""The modes by the value of the `mode` field."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from blur.imaging.roi import Roi
 
 DEFAULT_QUALITY = 90
-"""For the lossy formats: no visible loss, and small files."""
+"""The default for lossy formats: no visible loss, and small files."""
 
 MAX_RADIUS_PX = 50
 RADIUS_PERCENT = (0.1, 5.0)
@@ -29,13 +29,14 @@ class BlurOptions:
     radius_px: int = 0
     """The standard deviation of the blur in pixels of the upright photo; 0 does not blur."""
     radius_percent: float = 0
-    """The same in percent of the photo's longer side, instead of `radius_px`, which is then 0."""
+    """The standard deviation in percent of the photo's longer side, instead of `radius_px`, which
+    is then 0."""
     kernel: str = "gaussian"
     """One of `lens.KERNELS`."""
     depth: str = "flat"
     """One of `modes.DEPTHS`."""
     roi: Roi | None = None
-    """Where the subject is sought; None is the whole photo."""
+    """Where the subject is searched for; None is the whole photo."""
     mode: str = "background"
     """One of `modes.MODES`."""
     output: str = "png"
@@ -46,7 +47,7 @@ class BlurOptions:
     """One of `decomposition.SUBJECTS`."""
 
     def radius_in(self, shape: tuple[int, ...]) -> float:
-        """Return the radius in pixels of a photo of (height, width, ...)."""
+        """Return the radius in pixels, for a photo of (height, width, ...)."""
         return self.radius_px + self.radius_percent * max(shape[:2]) / 100
 
 

@@ -50,8 +50,8 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
 ) -> BlurredPhoto:
     """Blur the background of an image file, or cut out its subject.
 
-    `model` finds the subject. The network for `people` helps where the photo shows persons, and
-    finds the matte alone with the subject "person"; without it, that subject is not supported.
+    `model` finds the subject. The network for `people` helps if the photo shows persons. With the
+    subject "person", it finds the matte alone; without this network, that subject is not supported.
     `watermarked` adds the watermark of test keys. `on_step` is called with the name of each step
     before the step begins; it can raise an exception to stop the work.
 
@@ -95,7 +95,7 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
 
 
 def check_options(options: BlurOptions) -> None:
-    """Raise the error of the first option that has an unknown value."""
+    """Raise the error for the first option that has an unknown value."""
     if options.mode not in MODES:
         message = f"mode must be one of: {', '.join(MODES)}."
         raise InvalidModeError(message)

@@ -10,10 +10,10 @@ import numpy as np
 from blur.imaging.arrays import to_u8
 
 MAX_FAST_FACTOR = 4
-"""OpenCV averages cells of up to this side at the speed of memory; larger cells are slow."""
+"""OpenCV averages cells with sides up to this at the speed of memory; larger cells are slow."""
 MAX_U8_FACTOR = 4
-"""Upscaling beyond this factor runs in floats first: bytes lose 0.06 levels with each doubling.
-The last two doublings make most of the pixels, and would take twice as long in floats."""
+"""Upscaling by more than this factor first uses floats: bytes lose 0.06 levels at each doubling.
+The last two doublings create most of the pixels, and would take twice as long in floats."""
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,8 +54,8 @@ def upscale_by(image: NDArray[Sample], factor: int, shape: tuple[int, int]) -> N
     """Invert `downscale` smoothly: enlarge by a power of two and crop to `shape`.
 
     Repeated bilinear doubling converges to a quadratic B-spline, which has no creases
-    (G. Chaikin, "An algorithm for high-speed curve generation", 1974). It is a blur of variance
-    (factor**2 - 1) / 4, the same at every pixel.
+    (G. Chaikin, "An algorithm for high-speed curve generation", 1974). It is a blur with the
+    variance (factor**2 - 1) / 4 at every pixel.
     """
     if factor > MAX_U8_FACTOR and image.dtype == np.uint8:
         coarse = -(-shape[0] // MAX_U8_FACTOR), -(-shape[1] // MAX_U8_FACTOR)
@@ -88,7 +88,7 @@ def upscale_window(
 def crop_grid(
     grid: NDArray[np.float32], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return the part of a coarse grid that covers a window of an image of a shape, bilinear.
+    """Return the part of a coarse grid that covers a window of an image of `shape`, bilinear.
 
     The cells of the part are about as large as those of the grid.
     """

@@ -1,4 +1,4 @@
-"""The region of interest: the part of a photo in which the subject is sought."""
+"""The region of interest: the part of a photo in which the subject is searched for."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Roi(NamedTuple):
         """Return the pixels of a photo, (height, width), that the region covers, even in part.
 
         Raises:
-            RoiExceedsBoundsError: a corner is outside of the photo.
-            RoiRegionEmptyError: the region is narrower or lower than two pixels.
+            RoiExceedsBoundsError: a corner is outside the photo.
+            RoiRegionEmptyError: the region is under two pixels wide or high.
 
         """
         height, width = shape

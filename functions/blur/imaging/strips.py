@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STRIP_PX = 1 << 18
-"""Approximate pixels of a strip: 3 MiB of colour in floating point."""
+"""The approximate number of pixels in a strip: 3 MiB of colour in floating point."""
 
 
 def set_thread_count(count: int) -> None:

@@ -1,4 +1,4 @@
-"""The watermark on the results of test keys: good enough for development, not for publication.
+"""The watermark for test keys: results are good enough for development, not for publication.
 
 Calls with a test key are free, so a client can send a photo many times, mirrored, rotated or
 shifted, and combine the results. Three things limit this attack:
@@ -30,17 +30,17 @@ TEXT = "TEST"
 DETAIL_PX = 250_000
 """The number of pixels whose detail a result keeps: 0.25 megapixels, as in most free previews."""
 TINT = 16.0
-"""The most that the tint changes a channel, in levels. At any hue, one channel rises and another
+"""The largest change of a channel by the tint, in levels. At any hue, one channel rises and another
 falls by at least half of this, so the tint is visible on black and on white."""
 HUE_PERIOD = 128.0
 """The levels of brightness over which the hue completes a cycle."""
 MEAN_SIGMA = 1 / 24
 """The standard deviation of the mean around a pixel, as a fraction of the shorter side."""
 LETTER_LEVEL, OUTLINE_LEVEL = 255.0, 0.0
-"""The levels of letters and outline, before they are mixed with the mean around them."""
+"""The levels of letters and outline, before mixing with the mean around them."""
 LETTER_WEIGHT = 0.5
 MIN_VEIL, EXTRA_VEIL = 0.08, 0.12
-"""The minimum share by which alpha moves towards `MID_LEVEL`, and the maximum extra share."""
+"""The smallest share by which alpha moves towards `MID_LEVEL`, and the largest additional share."""
 MID_LEVEL = 127.5
 LETTER_ALPHA = 170.0
 LETTER_HEIGHT = 1 / 9

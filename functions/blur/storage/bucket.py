@@ -2,7 +2,7 @@
 
 Only this module and `job_bucket` use botocore, which reads endpoint, region and credentials from
 the environment (such as `AWS_ENDPOINT_URL_S3`), its files or the machine's role. Links and forms
-are signed without a request, by the machine's clock. A signature is valid at most as long as the
+are signed without a request, by the machine's clock. A signature is valid only as long as the
 credentials that made it.
 """
 
@@ -46,7 +46,7 @@ def open_client() -> Any:  # noqa: ANN401 - botocore creates its clients' classe
             retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
             signature_version="s3v4",
             s3={"addressing_style": "virtual"},
-            response_checksum_validation="when_required",  # uploads by form have none
+            response_checksum_validation="when_required",  # uploads with a form have none
         ),
     )
 
@@ -146,7 +146,7 @@ class BucketStore:
 
 @contextmanager
 def unavailable_on_failure() -> Iterator[None]:
-    """Turn errors of S3 into UnavailableError, but not a wrong call by this module."""
+    """Turn errors of S3 into UnavailableError, but not mistakes in the calls of this module."""
     try:
         yield
     except ParamValidationError:

@@ -1,12 +1,12 @@
 """The bucket's CORS configuration, in the format of PutBucketCors.
 
-When the API redirects (303) a page's fetch(), the browser sends a GET to the bucket. If the API had
-another origin than the page, the GET has `Origin: null`. It keeps the headers that the page set,
+When the API redirects (303) a page's fetch(), the browser sends a GET to the bucket. If the API and
+the page have different origins, the GET has `Origin: null`. It keeps the headers that the page set,
 except `Authorization` and those of the body, so the browser sends a preflight first
 (https://fetch.spec.whatwg.org/#http-redirect-fetch). Every origin is allowed: access needs a signed
 link, not a cookie.
 
-A progress listener of an upload causes a preflight of the form's POST
+A progress listener on an upload causes a preflight before the form's POST
 (https://xhr.spec.whatwg.org/#the-send()-method). The form's signed policy limits the upload.
 """
 

@@ -5,8 +5,8 @@
 
 Several processes can share the folder. Its secrets are stored in it, so a form from before a
 restart still works. The secret whose name sorts last signs; the others are accepted, so that an
-operator can replace a secret. Expired uploads are removed by `sweep`, an hour's folder at a time.
-A request lists only the names of these folders, not the files in them.
+operator can replace a secret. `sweep` removes expired uploads, one hourly folder at a time. A
+request lists only the names of these folders, not the files in them.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ UPLOAD_PATH = "/media/uploads"
 """The path that receives the forms."""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, not a secret
 UPLOADS = "uploads"
-"""The folder of the uploads, in the storage's folder."""
+"""The folder with the uploads, in the storage's folder."""
 KEEP_S = 24 * 3600
-"""An upload is kept for this time after the hour in which its form was made."""
+"""An upload is kept for this long after the hour in which its form was made."""
 HOUR_S = 3600
 SECOND_US = 1_000_000
 RETRY_AFTER_S = 5
-"""When to send a form again whose upload is in progress."""
+"""The time to wait before sending a form again whose upload is in progress."""
 _NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _PART = "part-"
-"""Prefix of the names of unfinished uploads."""
+"""The prefix in the names of unfinished uploads."""
 
 
 class FolderStore:
-    """Uploads in a folder, which is created by its first use."""
+    """Uploads in a folder, which is created at its first use."""
 
     def __init__(self, folder: Path) -> None:
         """Keep the path; nothing is read or written yet."""
@@ -68,7 +68,7 @@ class FolderStore:
         return PresignedForm(UPLOAD_PATH, fields, token.expires_us)
 
     def verify_token(self, signed: str, *, now_us: int) -> UploadToken:
-        """Return the upload token that this folder has signed.
+        """Return the upload token, which this folder must have signed.
 
         Raises:
             UploadNotFoundError: the signature is not from this folder, or the token has expired.
@@ -81,8 +81,8 @@ class FolderStore:
     def writing(self, token: UploadToken) -> Iterator[BinaryIO]:
         """Open the token's file; it is stored when the context ends without an exception.
 
-        A token has at most one open upload in each process, so it never uses the disk space of
-        several unfinished files. A later upload replaces the stored file atomically.
+        A token has at most one open upload in each process, so unfinished files with the same token
+        never fill the disk. A later upload replaces the stored file atomically.
 
         Raises:
             UploadNotFoundError: the token's name is not the name of an upload.
@@ -108,7 +108,8 @@ class FolderStore:
     def sweep(self, *, now_us: int) -> None:
         """Remove expired uploads, and move files of earlier versions into folders by hour.
 
-        It takes a system call for each file that it removes or moves: do not call it in a request.
+        This takes a system call for each file that is removed or moved, so do not call it in a
+        request.
 
         Raises:
             UnavailableError: the folder cannot be read or written.
@@ -138,7 +139,7 @@ class FolderStore:
         return self._folder / UPLOADS / _hour_name(instant_us)
 
     def _candidates(self, file_name: str) -> Iterator[Path]:
-        """Yield each path at which an upload of this name can be."""
+        """Yield each path at which an upload with this name can be."""
         uploads = self._folder / UPLOADS
         with suppress(FileNotFoundError):
             hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names
@@ -160,10 +161,10 @@ class FolderStore:
 
 
 def _name_in(name: str) -> str:
-    """Return the file's name out of an upload's name.
+    """Return the name of the file for an upload's name.
 
     Raises:
-        UploadNotFoundError: it is not the name of an upload, and can lead to another folder.
+        UploadNotFoundError: it is not the name of an upload, and could lead to another folder.
 
     """
     match = _NAME.fullmatch(name)

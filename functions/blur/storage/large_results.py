@@ -14,12 +14,12 @@ RESULTS = "results/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Decides which results are stored; no result is made smaller so that it fits inline."""
+    """Decides which results are stored; results are never made smaller to fit inline."""
 
     store: ResultStore | None
     """None: responses have no size limit, and every result is inline."""
     max_inline_bytes: int
-    """The largest file whose whole proxy response fits."""
+    """The largest file that fits into a proxy response."""
     new_name: Callable[[], str]
     """Return a random name that cannot be guessed: the link is all that a download needs."""
 

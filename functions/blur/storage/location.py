@@ -1,4 +1,4 @@
-"""From the setting `BLUR_MEDIA` to a storage: the one module that knows the schemes."""
+"""Opens the storage that the setting `BLUR_MEDIA` names. Only this module knows the schemes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The stores of a location; None for a store that it does not have."""
+    """The stores at a location; None for a store that it does not have."""
 
     uploads: UploadStore | None = None
     results: ResultStore | None = None

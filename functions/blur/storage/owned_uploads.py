@@ -17,7 +17,7 @@ UPLOADS = "uploads/"
 
 @dataclass(frozen=True, slots=True)
 class PresignedUpload:
-    """A form to send the file with, and the id by which the blur request names it."""
+    """The form that sends the file, and the file's id for the blur request."""
 
     upload_id: str
     form: PresignedForm
@@ -25,7 +25,7 @@ class PresignedUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
-    """Presigns uploads for API keys, and finds them again for the same key only."""
+    """Presigns uploads for API keys; only the same key can get its uploads."""
 
     store: UploadStore
     max_bytes: int
@@ -69,7 +69,7 @@ class Uploads:
 
 
 def upload_name(owner: str, upload_id: str) -> str:
-    """Return the name in the store: a digest of both, so that it differs for another owner.
+    """Return the name in the store: a digest of owner and id, so owners never share a name.
 
     A digest also keeps text from clients out of paths.
     """

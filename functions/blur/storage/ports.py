@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 LINK_TTL_S = 900
-"""How long the link of a result works, and how long an upload can be started."""
+"""How long a result's link works, and how long an upload can be started."""
 KEEP_DAYS = 7
 """How many days the photos and the results of jobs are kept."""
 
@@ -59,7 +59,7 @@ class UploadStore(Protocol):
     """Receives photos that are too large for a request."""
 
     def origin(self) -> str:
-        """Return scheme and host of the URLs of forms and links; "" for the API's own."""
+        """Return scheme and host in the URLs of forms and links; "" for the API's own host."""
         ...
 
     def presign_upload(

@@ -1,8 +1,8 @@
 """Signed tokens for uploads to a folder: one file, of one type and size, for a limited time.
 
-They correspond to the signed POST policies of a bucket. itsdangerous signs them with
-HMAC-SHA256; the salt keeps a signature for another purpose from being used as a token. A token
-does not name an API key: `owned_uploads` decides who can use an upload.
+They correspond to a bucket's signed POST policies. itsdangerous signs them with HMAC-SHA256.
+Because of the salt, a signature for another purpose cannot be used as a token. A token does not
+name an API key: `owned_uploads` decides who can use an upload.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class UploadToken:
 
 
 def sign(token: UploadToken, secrets: Sequence[bytes]) -> str:
-    """Return the token as text of URL-safe characters, signed with the newest secret.
+    """Return the token as URL-safe text, signed with the newest secret.
 
-    `secrets` are in the order of their age, the newest last.
+    `secrets` are sorted by age, the newest last.
     """
     return str(_serializer(secrets).dumps(astuple(token)))
 
 
 def verify(signed: str, secrets: Sequence[bytes], *, now_us: int) -> UploadToken:
-    """Return the token that was signed with any of the secrets.
+    """Return the token, which must be signed with one of the secrets.
 
     Raises:
-        UploadNotFoundError: the signature is from no such secret, or the token has expired.
+        UploadNotFoundError: no secret has made the signature, or the token has expired.
 
     """
     try:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     End: TypeAlias = Callable[[AccountStore, Hold, Weight | None], AccountStatus]
 
 LIMIT = RateLimit(per_minute=60, burst=10)
-"""One request a second, ten at once."""
+"""One request per second, ten at once."""
 
 
 def settle(store: AccountStore, hold: Hold, weight: Weight | None) -> AccountStatus:

@@ -206,7 +206,7 @@ def test_the_price_of_all_metrics_is_at_most_the_documented_one() -> None:
     assert others + len(steps) + len(codes) < MOST_METRICS
     text = " ".join((ROOT / "docs" / "operations.md").read_text("utf-8").split())
     assert (
-        f"fewer than {MOST_METRICS} metrics, so at most ${MOST_METRICS * 3 // 10} a month" in text
+        f"fewer than {MOST_METRICS} metrics, so at most ${MOST_METRICS * 3 // 10} per month" in text
     )
 
 

@@ -19,7 +19,7 @@ MIN_BYTES_PER_S = 2_000
 """The minimum rate; a slow mobile connection has ten times as much."""
 
 MAX_BODY_S = 300
-"""The time limit for one body: enough for 20 MB at half a megabit a second."""
+"""The time limit for one body: enough for 20 MB at half a megabit per second."""
 
 _MAX_DIGITS = 15
 
@@ -86,7 +86,7 @@ class Body:
 
 _MIN_BYTES = MIN_BYTES_PER_S * RATE_WINDOW_S
 _TOO_SLOW = (
-    f"The request's body arrives too slowly. Send at least {MIN_BYTES_PER_S} bytes a second, "
+    f"The request's body arrives too slowly. Send at least {MIN_BYTES_PER_S} bytes per second, "
     f"and all of it within {MAX_BODY_S} seconds."
 )
 

@@ -1,1 +1,1 @@
-"""DynamoDB, the distributed store of accounts: one item for an account, one write for a step."""
+"""DynamoDB, the distributed account store: one item per account, one write per step."""

@@ -2,8 +2,9 @@
 
 A bucket is idle or busy (see `rate`), and an update cannot choose between the two, so the write is
 for one of them: first for the state that this process has seen last. If it is rejected, the old
-item in the rejection shows the reason, and whether the write for the other state would succeed.
-That one can be rejected too, if other calls came in between, so the number of attempts is limited.
+item in the rejection shows the reason, and whether the write for the other state would succeed. The
+second write can be rejected too, if other calls arrive between the two, so the number of attempts
+is limited.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
     from blur.accounts.model import Hold, Instant
 
 MAX_REMEMBERED_BUCKETS = 10_000
-"""Buckets whose state a process remembers."""
+"""The number of buckets whose state a process remembers."""
 MAX_ATTEMPTS = 8
-"""Writes that one request sends while many others use its key at the same moment."""
+"""The most writes that one request sends while many others use its key at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class RateCheck:
         bucket: BucketNames,
         now_us: Instant,
     ) -> RateCheck:
-        """Start a request whose bucket was not read yet."""
+        """Start a request whose bucket has not been read yet."""
         limiter = table.limiter.start(now_us)
         return cls(account_id, key_digest, bucket, now_us, limiter, limiter.us())
 
@@ -202,7 +203,7 @@ def _count_busy(update: Expressions, check: RateCheck) -> None:
 
 
 def _paths(update: Expressions, check: RateCheck, *more: str) -> list[str]:
-    # Only those that a branch uses: DynamoDB rejects names that no expression has.
+    # Only names that a branch uses: DynamoDB rejects names that no expression has.
     return [update.path("keys", check.key_digest, name) for name in (*check.bucket, *more)]
 
 

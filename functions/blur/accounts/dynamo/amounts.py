@@ -1,10 +1,10 @@
-"""Amounts of credits in DynamoDB's items, which have decimal numbers of credits: `3`, `0.25`.
+"""Amounts of credits in DynamoDB's items, as decimal numbers: `3`, `0.25`.
 
-DynamoDB adds and compares decimals of 38 digits exactly. The items of programs that had only whole
-credits mean the same, so they need no migration.
+DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions wrote whole credits,
+which mean the same, so their items need no migration.
 
-All items are read with `read_item`, so that code above it sees quarters. An amount that is written
-is passed through `stored`.
+All items are read with `read_item`, so that code above it sees quarters. Amounts are converted with
+`stored` before they are written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from blur.credits import Credits, format_credits, parse_credits
 
 ACCOUNT_AMOUNTS = frozenset({"balance", "granted", "used"})
 CREDITS = "credits"
-"""The amount of a ledger entry; with a month after it, the usage of that month."""
+"""The amount of a ledger entry; followed by a month, the usage in that month."""
 HOLDS, PRICE = "holds", "c"
 """The map of holds, and the amount of each hold."""
 
@@ -29,7 +29,7 @@ def stored(amount: Credits) -> Decimal:
 
 
 def stored_hold(hold: Item) -> Item:
-    """Return a hold as the item has it, from a hold with its price in quarters."""
+    """Return a hold as it is stored in the item, from a hold with its price in quarters."""
     return {**hold, PRICE: stored(hold[PRICE])}
 
 

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 CONNECT_S = 0.3
 READ_S = 0.6
 LATEST_START_S = 1.0
-"""When a method sends its last request at the latest; with both time-outs that is below 2 s."""
+"""The latest time at which a method sends its last request; with both time-outs, it takes less than
+2 s."""
 PAUSE_S = 0.05
 """The pause before the first retry of a request; each further pause is twice as long."""
 CONFLICT_PAUSE_S = 0.06
@@ -65,14 +66,14 @@ CONFLICT_REASON = "TransactionConflict"
 
 PROOF = {"ReturnConsumedCapacity": "TOTAL"}
 """Added to every request, so that a response without `ConsumedCapacity` is not DynamoDB's.
-Otherwise `{}` would be the complete response to a write, and botocore reads any text as that."""
+Otherwise `{}` would be a complete response to a write, and botocore reads any text as `{}`."""
 
 
 def open_client() -> DynamoDBClient:
     """Return a client with short time-outs and without retries; no request is sent.
 
-    Of botocore's retry modes, only the legacy one checks a response's checksum if it cannot retry;
-    the standard one accepts the response.
+    botocore's legacy retry mode checks a response's checksum even if it cannot retry; the standard
+    mode accepts the response.
 
     Raises:
         ValueError: the environment has no region.
@@ -98,7 +99,7 @@ class Sender:
 
     client: Any
     latest_start: float
-    """When the last request can start, on the monotonic clock."""
+    """The latest start of the last request, on the monotonic clock."""
 
     @classmethod
     def start(cls, client: DynamoDBClient) -> Sender:
@@ -106,7 +107,7 @@ class Sender:
         return cls(client, time.monotonic() + LATEST_START_S)
 
     def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Send a request, as `table.Send` describes it."""
+        """Send a request; see `table.Send`."""
         # All retries of a transaction have the same token, by which DynamoDB recognizes them.
         if operation == "transact_write_items":
             request = {**request, "ClientRequestToken": str(uuid4())}

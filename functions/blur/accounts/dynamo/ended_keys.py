@@ -2,8 +2,8 @@
 
 A write's cost depends on the size of the account's whole item, so that item has only the keys that
 can still be used. A revoked or expired key is copied to its own item, then removed from the
-account's: two writes. Between them, or if the second one fails, it is in both items, and the
-account's is right. Calls do this, also for the items of earlier versions, which removed no keys.
+account's: two writes. Between the two, or if the second one fails, the key is in both items, and
+the account's item counts. Calls do this, also for items of earlier versions, which removed no keys.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Account, Instant, KeyRecord
 
 BATCH = 10
-"""Keys that one call removes: each is a write, and a client waits for the call."""
+"""The most keys that one call removes: each is a write, and a client waits for the call."""
 
 
 def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
@@ -49,7 +49,7 @@ def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> 
 
 
 def exists(table: DynamoTable, account_id: str, key_digest: str) -> bool:
-    """Return whether this is an ended key of the account."""
+    """Return whether the account has an ended key with this digest."""
     return table.get(schema.ended_key_key(account_id, key_digest)) is not None
 
 

@@ -2,11 +2,11 @@
 
 Each event is one conditional write that moves the credits and removes the hold, so that a second
 or late copy of the write fails its condition. When a call ends its hold, a tombstone joins the set
-`ended<slot>`, named by the five seconds in which it ended: a late copy of the reserve is rejected
-by it. A set is dropped when all copies have arrived. A request is sent for at most two seconds
-(`client`), and `DEDUP_WINDOW_US` is much longer. A copy that is even later would take a hold that
-nothing settles, and that expires. The hold of a job's object leaves no tombstone: the object's row
-has the same effect, and at many objects a second tombstones would make each write expensive.
+`ended<slot>`, named by the five seconds in which it ended: the tombstone rejects a late copy of the
+reserve. A set is dropped when all copies have arrived. A request is sent for at most two seconds
+(`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold that nothing
+settles, so the hold expires. The hold of a job's object leaves no tombstone: the object's row has
+the same effect, and at many objects a second tombstones would make each write expensive.
 
 A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them, and the
 probability that a new hold has the tombstone of another one is then below 1 in 10**15.
@@ -37,18 +37,20 @@ from blur.credits import ZERO, Credits
 
 SLOT_US = 5 * SECOND_US
 DEDUP_WINDOW_US = 15 * SECOND_US
-"""All copies of a request arrive within this time after it was first sent."""
+"""All copies of a request arrive within this time after the first one was sent."""
 ENDED = "ended"
 REFUNDED = b"r"
-"""Follows the tombstone of a hold that was not charged, in a second element of the set."""
+"""A suffix for holds that were not charged: a second element of the set, the tombstone with this
+suffix."""
 
 BATCH = 50
-"""Holds, and sets of tombstones, that one write removes: an expression has at most 300 operators.
+"""The most holds, and sets of tombstones, that one write removes: an expression has at most 300
+operators.
 """
 
 TOMBSTONE_BYTES = 8
 COMPACT_AT_BYTES = 256
-"""The size of old tombstones at which a write is spent on dropping them."""
+"""Old tombstones of this size are worth a write that drops them."""
 
 
 def take(update: Expressions, hold: Hold, now_us: Instant) -> None:

@@ -1,8 +1,8 @@
 """Converts items of the table to the values of `model` and back.
 
-The account's item has everything that decides about a call, so that one conditional write can
-decide. Each write costs a unit for every started kilobyte of the whole item, so names that repeat
-are one letter long:
+The account's item has all values that decide about a call, so that one conditional write is enough.
+A write costs one unit for each started kilobyte of the whole item, so repeated names are one letter
+long:
 
 | attribute | meaning |
 |---|---|
@@ -17,7 +17,7 @@ are one letter long:
 | `k`, `p`, `c` | kind (`live` or `test`), prefix, creation |
 | `x` | expiry; `NEVER` if none, so that the condition is one comparison |
 | `r` | true if the key is revoked, otherwise absent |
-| `m`, `b` | the limit: requests a minute, burst |
+| `m`, `b` | the limit: requests per minute, burst |
 | `i`, `s` | the limit as `rate.interval_us` and `rate.slack_us` return it |
 | `t`, `a`, `l` | the bucket of its calls: TAT, allow, last request (absent before the first) |
 | `T`, `A`, `L` | the bucket of its requests for the account |
@@ -116,12 +116,12 @@ def require_account(item: Item | None, account_id: str) -> Item:
 
 
 def version_of(item: Item) -> int:
-    """Return the version of an account's item, or the one that an entry's item gave it."""
+    """Return an account's version, or the version that an entry gave its account."""
     return int(item.get(VERSION, 0))
 
 
 def bump_version(update: Expressions, item: Item) -> None:
-    """Give the account the next version, on condition that it still has this item's."""
+    """Give the account the next version, on condition that its version is still this item's."""
     path, version = update.path(VERSION), version_of(item)
     same = f"{path} = {update.value(version)}" if version else f"attribute_not_exists({path})"
     update.conditions.append(same)
@@ -185,7 +185,7 @@ def bucket_of(item: Item, digest: str, names: BucketNames) -> rate.Bucket:
 def rate_limit_status_of(
     item: Item, digest: str, names: BucketNames, now_us: Instant
 ) -> RateLimitStatus:
-    """Return the status of a key's limit by one of its buckets.
+    """Return a key's rate-limit status, from one of its buckets.
 
     A key can end during a call: it is no longer in the item then, and has no requests left.
     """

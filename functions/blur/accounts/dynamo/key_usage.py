@@ -1,10 +1,10 @@
 """The usage of each key by month: counters in the account's item, in the write of the charge.
 
-A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with a letter of
-`LETTERS`. The counters of past months would make every later write more expensive, so a call moves
-them to the item `USAGE#<YYYY-MM>`, whose attributes have the same names without `u<YYMM>`. One
-transaction adds them there and removes them here. A settle that arrives later starts new counters,
-which are moved in the same way, so the usage of a month is always the sum of both items.
+A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with one of `LETTERS`.
+The counters of past months would make every later write more expensive, so a call moves them to the
+item `USAGE#<YYYY-MM>`, whose attributes have the same names without `u<YYMM>`. One transaction adds
+them there and removes them here. A settle that arrives later starts new counters, which are moved
+in the same way, so the usage of a month is always the sum of both items.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LETTERS = ("c", "q", "p", "f")
-"""Calls, quarters of a credit, pixels, failures: the order of `KeyCounts`."""
+"""Calls, quarters of a credit, pixels, failures: in the order of `KeyCounts`."""
 DIGEST_LENGTH = 12
 """48 bits, which differ between the keys of one account."""
 MOVED_AFTER_US = 3600 * SECOND_US
 """How long after its end a month is moved, so that no running call still counts in it."""
 BATCH = 60
-"""Counters that one transaction moves: an expression has at most 300 operators."""
+"""The most counters that one transaction moves: an expression has at most 300 operators."""
 
 
 def add(update: Expressions, key_digest: str, counts: KeyCounts, now_us: Instant) -> None:
@@ -118,7 +118,7 @@ def _account_usage(
 
 
 def _counts(item: Item, moved: Mapping[str, int], month: str) -> dict[str, KeyCounts]:
-    """Return the counts of a month by the first digits of a key's digest."""
+    """Return a month's counts by the first digits of the key's digest."""
     prefix = _prefix(month)
     present = {
         name.removeprefix(prefix): item[name]
@@ -158,7 +158,7 @@ def _removal(moved: Mapping[str, int]) -> Expressions:
 
 
 def _prefix(month: str) -> str:
-    """Return how the names of a month's counters begin."""
+    """Return the prefix of a month's counters."""
     return f"u{month[2:4]}{month[5:7]}"
 
 

@@ -1,4 +1,4 @@
-"""The operators' changes of accounts, keys and the ledger."""
+"""The operator's changes to accounts, keys and the ledger."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def create_account(table: DynamoTable, account_id: str, name: str, now_us: Insta
 def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
     """See `AccountStore.append_entry`. The entry and its credits are written together.
 
-    The entry gives the account a higher version than all entries before: the entry's instant, or
-    if an earlier entry has a higher version, one a little above that.
+    The entry gives the account a higher version than all earlier entries: the entry's instant, or a
+    version slightly above the highest earlier one.
     """
     check_entry(entry)
     key, version = schema.account_key(entry.account_id), int(entry.at_us)
@@ -150,8 +150,9 @@ def list_entries(table: DynamoTable, account_id: str) -> Iterator[LedgerEntry]:
 def read_with_ledger(table: DynamoTable, account_id: str, now_us: Instant) -> AccountWithLedger:
     """See `AccountStore.read_with_ledger`.
 
-    A query takes time, and a transaction cannot read a long ledger. But an entry has the version
-    that it gave the account, so the account's item includes exactly the entries up to its version.
+    A query takes time, and a transaction cannot read a long ledger. But each entry has the version
+    that it gave the account, so the account's item includes exactly the entries up to the item's
+    version.
     """
     account = _account_item(table, account_id, now_us)
     included = [

@@ -1,4 +1,4 @@
-"""One DynamoDB table: the requests that this package sends, over any function that sends them."""
+"""One DynamoDB table: the requests of this package, sent by any function that implements `Send`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ of one method of the store share its deadline.
 
 
 BusyUntil = dict[tuple[str, str], int]
-"""When each bucket of a key becomes idle, by the last item that this process has read."""
+"""When each of a key's buckets becomes idle, by the last item that this process has read."""
 
 
 class ConditionFailedError(Exception):
@@ -36,7 +36,7 @@ class ConditionFailedError(Exception):
 
     @property
     def item(self) -> Item | None:
-        """Return the item, if the write was to one item; None if it is missing."""
+        """Return the item, if the write was to a single item; None if that item is missing."""
         return self.items[0]
 
 
@@ -77,7 +77,7 @@ class DynamoTable:
     def __init__(
         self, name: str, start: Callable[[], Send], limiter: LimiterClock, busy_until: BusyUntil
     ) -> None:
-        """Start the deadline: `start` returns the function that sends requests until then."""
+        """Start the deadline: `start` returns a function that sends requests until the deadline."""
         self.limiter = limiter
         self.busy_until = busy_until
         self._name = name
@@ -85,17 +85,17 @@ class DynamoTable:
         self._send = start()
 
     def with_new_deadline(self) -> DynamoTable:
-        """Return the same table with a new deadline, for work of many parts."""
+        """Return the same table with a new deadline, for work that needs many requests."""
         return DynamoTable(self._name, self._start, self.limiter, self.busy_until)
 
     def update(self, key: Item, expressions: Expressions) -> Item:
-        """Update one item and return all of it, which costs nothing more."""
+        """Update one item and return all its attributes, which costs nothing more."""
         request = self._conditional({"Key": marshal_item(key)}, expressions)
         response = self._send("update_item", {**request, "ReturnValues": "ALL_NEW"})
         return read_attributes(response["Attributes"])
 
     def put(self, item: Item, condition: Expressions) -> None:
-        """Put an item, if the stored one or its absence meets the condition."""
+        """Put an item, if the stored item, or its absence, meets the condition."""
         self._send("put_item", self._conditional({"Item": marshal_item(item)}, condition))
 
     def delete(self, key: Item, condition: Expressions) -> None:
@@ -103,13 +103,13 @@ class DynamoTable:
         self._send("delete_item", self._conditional({"Key": marshal_item(key)}, condition))
 
     def get(self, key: Item) -> Item | None:
-        """Return one item with all earlier writes, or None."""
+        """Return one item, with all earlier writes included, or None."""
         request = {"TableName": self._name, "Key": marshal_item(key), "ConsistentRead": True}
         item = self._send("get_item", request).get("Item")
         return None if item is None else read_attributes(item)
 
     def put_once(self, item: Item, absent: Expressions) -> None:
-        """Put an item; a retry of the sender neither fails nor puts it twice."""
+        """Put an item; if the sender retries, this neither fails nor puts it twice."""
         self.transact(Put(item, absent))
 
     def transact(self, *writes: Write) -> None:
@@ -173,7 +173,7 @@ class DynamoTable:
 
 
 def read_attributes(attributes: Mapping[str, Any]) -> Item:
-    """Return an item of a response.
+    """Return an item from a response.
 
     Raises:
         UnavailableError: it has an invalid number, or a value without a type.

@@ -1,4 +1,4 @@
-"""The weight of a call in its key's rate limit, added by the write that ends the call.
+"""A call's weight in its key's rate limit, added by the write that ends the call.
 
 `rate.add_weight` bounds the bucket, and an update cannot compute a minimum. So up to three updates
 are tried, in this order: the first adds the whole weight, if the result is within the bound; the
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant, Weight
 
 Addition = Callable[[Expressions], None]
-"""Adds one of the ways to move the bucket to an update."""
+"""Adds one of the ways of moving the bucket to an update."""
 
 
 def add_weight(
     table: DynamoTable, account_id: str, key_digest: str, weight: Weight, now_us: Instant
 ) -> Item:
-    """Add the weight of a call without a hold, and return the account's item."""
+    """Add the weight for a call without a hold, and return the account's item."""
     for add in additions(key_digest, weight, now_us):
         update = Expressions()
         update.conditions.append(f"attribute_exists({update.path('balance')})")
@@ -42,7 +42,7 @@ def add_weight(
 
 
 def additions(key_digest: str, weight: Weight | None, now_us: Instant) -> Iterator[Addition]:
-    """Yield the additions to an update, to be tried until the conditions of one succeed."""
+    """Yield the additions to an update; try each until the conditions of one succeed."""
     if weight:
         limit = weight.limit
         bound_us = now_us + rate.max_ahead_us(limit)
@@ -74,7 +74,7 @@ def _leave(update: Expressions) -> None:
 
 
 def _bucket(update: Expressions, key_digest: str, weight: Weight) -> tuple[str, str]:
-    """Return the paths of TAT and `allow`, on condition that the key has the weight's limit."""
+    """Return the paths of TAT and `allow`, on condition that the key's limit has not changed."""
     for name, value in (("m", weight.limit.per_minute), ("b", weight.limit.burst)):
         update.conditions.append(f"{update.path('keys', key_digest, name)} = {update.value(value)}")
     tat, allow = (update.path("keys", key_digest, name) for name in CALLS[:2])

@@ -1,1 +1,1 @@
-"""SQLite, the embedded store of accounts: one file, and one transaction for each method."""
+"""SQLite, the embedded account store: one file, and one transaction for each method."""

@@ -218,8 +218,8 @@ class SqliteAccountStore:
     def _released(self, account_id: str, now_us: Instant) -> Iterator[sqlite3.Connection]:
         """Read the account with its expired holds released.
 
-        This is a write only if a hold has expired. A read waits for no other process, but a write
-        next to busy processes can wait for longer than its deadline.
+        It writes only if a hold has expired: a read does not wait for other processes, but a write
+        can wait for longer than its deadline if they are busy.
         """
         with self._file.snapshot() as db:
             if not holds.has_expired(db, account_id, now_us):

@@ -1,4 +1,4 @@
-"""Authentication and the rate limit of requests, inside the caller's transaction."""
+"""Authentication and the rate limit, inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _CALLER = """
     WHERE account_id = ? AND digest = ?
 """
 _VALID = "AND NOT revoked AND (expires_us IS NULL OR expires_us > ?)"
-"""The condition of `KeyRecord.is_valid`. In SQL, a revoked or expired key has no row, like an
-unknown one: both are rejected by the same steps, and in the same time."""
+"""The condition of `KeyRecord.is_valid`. With this condition, a revoked or expired key has no row,
+like an unknown one, so all of them are rejected by the same steps in the same time."""
 
 
 def authenticate(
@@ -115,7 +115,7 @@ def count_request(db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterT
 def count_account_request(
     db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterTime
 ) -> rate.Bucket:
-    """Count one request for the account, which has a separate bucket, and return the bucket.
+    """Count one request for the account, in its separate bucket, and return the bucket.
 
     Raises:
         RateLimitError: the key has no requests of this sort left.

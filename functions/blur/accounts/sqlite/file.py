@@ -1,9 +1,9 @@
-"""The file of the embedded store: opening it, and transactions with a deadline.
+"""The embedded store's file: how it is opened, and transactions with a deadline.
 
 With WAL, readers and a writer work at the same time. With `synchronous=FULL`, every commit is on
 the disk before its response is sent, so that neither `kill -9` nor a power cut undoes a paid call
-(https://www.sqlite.org/pragma.html#pragma_synchronous). Writers start with BEGIN IMMEDIATE: a
-transaction that reads first and writes later cannot wait for the lock, it fails.
+(https://www.sqlite.org/pragma.html#pragma_synchronous). Writers start with BEGIN IMMEDIATE, because
+a transaction that reads first and writes later fails instead of waiting for the lock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from blur.accounts.ports import accounts_unreachable
 from blur.accounts.sqlite.schema import migrate, require_known
 
 TIMEOUT_S = 1.5
-"""The longest wait for other threads and other processes together."""
+"""The longest wait for other threads and processes together."""
 POLL_S = 0.01
 
 
@@ -112,7 +112,7 @@ _PROGRAMMING_ERRORS = (
     sqlite3.NotSupportedError,
     sqlite3.DataError,
 )
-"""Errors in our code, which a retry does not remove; the others come from the file or its disk."""
+"""Errors in our code, which a retry does not solve; other errors come from the file or its disk."""
 
 
 def open_connection(path: Path, deadline: float) -> sqlite3.Connection:

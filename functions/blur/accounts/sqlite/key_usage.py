@@ -1,4 +1,4 @@
-"""The usage of each key by month, counted in the transaction of the charge."""
+"""Each key's usage by month, counted in the same transaction as the charge."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add(db: sqlite3.Connection, hold: Hold, counts: KeyCounts, now_us: Instant) 
 
 
 def list_usage(db: sqlite3.Connection, month: str) -> list[AccountUsage]:
-    """Return the usage of each account in a month, by id."""
+    """Return each account's usage in a month, by its id."""
     keys = _keys(db, month)
     rows = db.execute(
         """
@@ -54,7 +54,7 @@ def list_usage(db: sqlite3.Connection, month: str) -> list[AccountUsage]:
 
 
 def _keys(db: sqlite3.Connection, month: str) -> defaultdict[str, list[KeyUsage]]:
-    """Return the usage of the keys of each account."""
+    """Return the keys' usage for each account."""
     rows = db.execute(
         """
         SELECT key_usage.*, prefix, kind FROM key_usage

@@ -1,4 +1,4 @@
-"""Accounts, keys and the ledger as operators change them, inside the caller's transaction."""
+"""The operator's changes to accounts, keys and the ledger, inside the caller's transaction."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The tables of the embedded store, and the migration of older files.
 
 `PRAGMA user_version` counts the migrations of a file. A released migration is never edited: a
-change is a new one at the end, and programs without it reject the file.
+change is a new migration at the end, and programs that do not have it reject the file.
 
 A column with a default and a table that only newer programs use are not migrations: programs that
 do not know them can use the file, so that an update can be undone, and two versions can share a
@@ -128,7 +128,7 @@ _QUARTERS = (
 """Amounts in quarters of a credit."""
 
 MIGRATIONS = (_FIRST, (), _QUARTERS)
-"""The second one has no statements: it was the columns below, in a program that counted them."""
+"""The second migration has no statements: a program counted the columns below as one."""
 
 ADDED_COLUMNS = {
     "keys": {
@@ -138,7 +138,7 @@ ADDED_COLUMNS = {
 }
 """Columns by table, each with its type and default.
 
-`keys` has the instant of each key's last request, which `rate` needs because clocks differ.
+`keys` has the time of each key's last request: `rate` needs it because clocks differ.
 """
 
 
@@ -181,7 +181,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def require_known(connection: sqlite3.Connection) -> None:
-    """Check that the file is not from a newer program.
+    """Check that the file was not written by a newer program.
 
     Raises:
         sqlite3.DatabaseError: the file has migrations that are not known here.

@@ -51,7 +51,7 @@ class Fields:
     texts: Mapping[str, str] = field(repr=False)
     files: Mapping[str, bytes] = field(repr=False)
     misplaced: frozenset[str] = frozenset()
-    """The names of files that were sent as text."""
+    """The names of file fields that were sent as text."""
 
     def text(self, name: str) -> str | None:
         """Return a field without white space around it, or None if it is absent."""
@@ -107,7 +107,7 @@ def _json_values(body: bytes) -> Iterable[tuple[str, str]]:
 
 
 def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return a JSON value as forms send it: booleans and numbers as text, null empty."""
+    """Return a JSON value as form text: `true`, the digits of a number, or "" for null."""
     match value:
         case None:
             return ""

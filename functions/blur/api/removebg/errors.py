@@ -1,4 +1,4 @@
-"""Errors in remove.bg's format: a table of the status, title and code of each of our errors.
+"""Errors in remove.bg's format: a table with a status, title and code for each of our errors.
 
 Its clients show `title`, and some of them fail on a value that is not a string.
 """
@@ -19,7 +19,7 @@ _BAD_REQUEST = HTTPStatus.BAD_REQUEST
 
 
 class Row(NamedTuple):
-    """Status, title and code of a class of errors."""
+    """Status, title and code for one class of errors."""
 
     status: HTTPStatus
     title: str
@@ -123,11 +123,11 @@ ROWS: Mapping[type[ApiError], Row] = {
     ),
     removal_errors.UnsupportedShadowError: _bad("Shadows are not supported", "unsupported_shadow"),
 }
-"""By our error; each class has its own row."""
+"""The rows by error class; each class has its own row."""
 
 
 def row_of(error: ApiError) -> Row:
-    """Return the row of an error's class."""
+    """Return the row for an error's class."""
     return next(ROWS[kind] for kind in type(error).__mro__ if kind in ROWS)
 
 

@@ -68,8 +68,8 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     """Return the options without images.
 
-    A result at the price of a preview is not larger than one, even if the header of `photo` lies.
-    `type` and `semitransparency` do not change the result. `type` can be any text, and
+    A result that costs as little as a preview is not larger than one, even if the header of `photo`
+    is wrong. `type` and `semitransparency` do not change the result. `type` can be any text, and
     `semitransparency` must be a boolean.
 
     Raises:
@@ -96,10 +96,10 @@ def parse_size(fields: Fields) -> str:
 
 
 def is_preview(fields: Fields, photo: bytes | None) -> bool:
-    """Return whether the size is one that costs less.
+    """Return whether the size costs less.
 
-    As for remove.bg, `auto` is a preview if the photo has no more pixels than one. The size is read
-    from the header of a file in the request.
+    As with remove.bg, `auto` is a preview if the photo has at most as many pixels as a preview. The
+    size is read from the header of a file in the request.
     """
     size = parse_size(fields)
     if size != AUTO_SIZE or photo is None:

@@ -6,11 +6,11 @@ REMOVEBG_PATH = "/v1.0/removebg"
 ACCOUNT_PATH = "/v1.0/account"
 PATHS = frozenset({REMOVEBG_PATH, ACCOUNT_PATH})
 PREFIX = "/v1.0/"
-"""All paths of remove.bg's API start with it, also those that have no route here."""
+"""All paths of remove.bg's API start with this, including those that have no route here."""
 
 
 def is_removebg(path: str) -> bool:
-    """Return whether a path is one of remove.bg's API, so that its client expects its errors."""
+    """Return whether a path belongs to remove.bg's API; its clients expect remove.bg's errors."""
     return path.startswith(PREFIX)
 
 

@@ -38,7 +38,7 @@ class RemovalCall:
 
 
 def parse_removal_request(request: HttpRequest, limits: Limits) -> RemovalCall:
-    """Return the parsed request; its URLs are not fetched and its images not decoded.
+    """Return the parsed request; URLs are not fetched and images are not decoded yet.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.

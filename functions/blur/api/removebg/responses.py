@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blur.service import CallResult
 
 OVERHEAD_BYTES = 4_000
-"""More than a response has in addition to its image: headers and JSON with the longest values."""
+"""An upper bound for the rest of a response: its headers and JSON with the longest values."""
 
 
 def removal_response(
@@ -38,7 +38,7 @@ def removal_response(
 
 
 def account_document(view: AccountView) -> Mapping[str, Any]:
-    """Return the account as remove.bg does; the official Ruby client fails on an additional key.
+    """Return the account in remove.bg's format; its Ruby client fails on an additional member.
 
     All credits are prepaid ("pay as you go"), and no call is free.
     """
@@ -49,7 +49,7 @@ def account_document(view: AccountView) -> Mapping[str, Any]:
 
 
 def max_image_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image whose response, also in JSON, fits.
+    """Return the size of the largest image that fits into a response, also as JSON.
 
     Both have the image as base64.
     """

@@ -41,7 +41,7 @@ _WHITE_SPACE = b" \t\r\n\f\v"
 
 
 class _Errors(NamedTuple):
-    """The errors of one URL parameter."""
+    """The errors for one URL parameter."""
 
     invalid: type[ApiError]
     failed: type[ApiError]

@@ -1,6 +1,6 @@
-"""Decode a body of `application/x-www-form-urlencoded` in memory of a few times its size.
+"""Decode a body of `application/x-www-form-urlencoded` in a few times its size of memory.
 
-`urllib.parse` makes an object of each escape: 2 GB for the largest body, if it consists of escapes.
+`urllib.parse` makes an object from each escape: the largest possible body would need 2 GB.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 _PERCENT = ord("%")
 _NO_DIGIT = 16
 _DIGITS = np.full(256, _NO_DIGIT, np.uint8)
-"""By a character, the value of the hexadecimal digit that it is."""
+"""The value of each hexadecimal digit, by its character."""
 for _digits in (b"0123456789abcdef", b"0123456789ABCDEF"):
     _DIGITS[list(_digits)] = range(16)
 

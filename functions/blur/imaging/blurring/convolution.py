@@ -2,7 +2,8 @@
 
 The weighted colours and the weights are convolved with the same kernel and divided
 (H. Knutsson, C.-F. Westin, "Normalized and differential convolution", CVPR 1993). Pixels without
-weight have no influence: a background with the weight 1 - alpha takes nothing from the subject.
+weight have no influence: with the weight 1 - alpha, the background takes no colour from the
+subject.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MIN_WEIGHT = np.float32(1e-9)
 """Smaller total weights under the kernel count as 0."""
 BLOCK_CELLS = 256
-"""Columns of a block: small enough that many blocks show one layer only."""
+"""Columns in a block: few enough that many blocks show only one layer."""
 
 
 class BlurredLayer(NamedTuple):
@@ -54,7 +55,7 @@ def normalised_convolution(
 
 
 class Span(NamedTuple):
-    """Some rows or columns, and those around them that the kernel covers."""
+    """Some rows or columns, and the ones around them that the kernel covers."""
 
     own: slice
     around: slice
@@ -71,7 +72,7 @@ class Span(NamedTuple):
 def _convolve_block(
     colours: RgbU8, weights: AlphaU8, spans: tuple[Span, Span], lens: Lens, result: BlurredLayer
 ) -> None:
-    """Compute one block of `result`. Most blocks have full or no weight, and are fast."""
+    """Compute one block of `result`. Most blocks have full weight or none, and are fast."""
     rows, columns = spans
     own, inner = (rows.own, columns.own), (rows.inner, columns.inner)
     colours, weights = (part[rows.around, columns.around] for part in (colours, weights))

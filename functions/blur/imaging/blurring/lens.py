@@ -1,8 +1,8 @@
-"""The kernels of the blur: a Gaussian, or a disc as a lens makes it.
+"""The kernels of the blur: a Gaussian, or a disc like a lens's.
 
-A wide kernel is smooth, so it is computed on a coarser grid of cells. Taking the mean of a cell is
-itself a blur, of variance (cell_px**2 - 1) / 12, and upscaling by a quadratic B-spline is another,
-of variance (cell_px**2 - 1) / 4. The kernel is made narrower by both.
+A wide kernel is smooth, so it is computed on a coarser grid of cells. Averaging a cell is itself a
+blur, with the variance (cell_px**2 - 1) / 12. So is upscaling by a quadratic B-spline, with the
+variance (cell_px**2 - 1) / 4. The kernel is made narrower by both.
 """
 
 from __future__ import annotations
@@ -51,11 +51,12 @@ class Lens:
     convolve: Callable[[FloatArray], FloatArray]
     """Convolve (h, w, C) with the kernel, which sums to 1; edges are mirrored."""
     to_linear: FloatArray
-    """By a sample's value, (256,): the light to convolve."""
+    """The light to convolve, (256,), by the sample's value."""
     from_linear: Callable[[RgbF32], RgbU8]
     """The inverse of `to_linear`, rounded."""
     fast_path: Callable[[RgbU8], RgbU8] | None = None
-    """All of these steps at once for bytes of equal weight, if there is a fast way."""
+    """A faster function for all these steps together, for bytes with equal weight; None if there is
+    none."""
 
 
 def gaussian(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
@@ -84,7 +85,7 @@ def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
 
 
 def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
-    """Return `bokeh` in half of the time; one sample in 300 differs by a level."""
+    """Return `bokeh` in half the time; one sample in 300 differs by a level."""
     lens = bokeh(radius_px, min_sigma_cells)
 
     def fast_path(colours: RgbU8) -> RgbU8:
@@ -94,13 +95,13 @@ def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
 
 
 KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": bokeh}
-"""By the value of the `blur` field. Both take the radius in pixels, more than 0."""
+"""The kernels by the value of the `blur` field. Both take the radius in pixels, more than 0."""
 LEVEL_KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": fast_bokeh}
-"""The same kernels for the levels of a blur with a varying radius."""
+"""The same kernels, for the levels of a blur whose radius varies."""
 
 
 def disc_kernel(radius: float) -> FloatArray:
-    """Return the disc's coverage of each cell, with sum 1 and odd sides; all sizes in cells."""
+    """Return the disc's share in each cell: the sum is 1, the sides are odd; sizes are in cells."""
     reach = max(0, ceil(radius - 0.5))
     side = 2 * reach + 1
     ticks = (np.arange(side * OVERSAMPLING) + 0.5) / OVERSAMPLING - side / 2
@@ -121,7 +122,7 @@ def _sigma_cells(sigma_px: float, cell_px: int) -> float:
 
 
 def _convolve_separable(planes: NDArray[Sample], taps: FloatArray) -> NDArray[Sample]:
-    # cv2.GaussianBlur rounds the taps to 1/256 for bytes, and takes twice as long.
+    # For bytes, cv2.GaussianBlur rounds the kernel's values to 1/256, and takes twice as long.
     border = cv2.BORDER_REFLECT
     convolved: NDArray[Sample] = cv2.sepFilter2D(planes, -1, taps, taps, borderType=border)
     return convolved

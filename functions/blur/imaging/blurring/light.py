@@ -1,12 +1,12 @@
 """Convert samples to linear light and back, with clipped highlights expanded.
 
 A file's samples follow sRGB's curve (IEC 61966-2-1), which Display P3 shares. Light adds up;
-samples do not. And a lamp in a photo is clipped at white, though it was many times as bright, so
-its blur is far too dim. The range is therefore first expanded by the inverse of tone mapping
-(E. Reinhard et al., "Photographic tone reproduction for digital images", SIGGRAPH 2002, inverted
-as in F. Banterle et al., "Inverse tone mapping", GRAPHITE 2006): linear L becomes
-H = L / (1 + d - L), and is compressed again after the blur. Flat areas keep their values, mid-tones
-change little, and a highlight becomes a bright disc, as in a camera.
+samples do not. A lamp in a photo is clipped at white, but was many times as bright, so its blur
+would be far too dim. The range is therefore first expanded by the inverse of tone mapping (E.
+Reinhard et al., "Photographic tone reproduction for digital images", SIGGRAPH 2002, inverted as in
+F. Banterle et al., "Inverse tone mapping", GRAPHITE 2006): linear L becomes H = L / (1 + d - L),
+and is compressed again after the blur. Flat areas keep their values, mid-tones change little, and a
+highlight becomes a bright disc, as in a camera.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 DELTA = 0.125
 """d: white counts as 1 / d = 8 times the light of the brightest value that is not clipped."""
 TABLE_SIZE = 1 << 14
-"""Entries of the table from light to samples, by the square root of L, whose steps are nearly
-uniform in the result."""
+"""Entries in the table from light to samples. The index is the square root of L, because its steps
+are nearly uniform in the result."""
 
 
 def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -62,7 +62,8 @@ def from_linear(light: RgbF32) -> RgbU8:
 
 
 _U16 = DELTA * ((1 << 16) - 2)
-"""White is this times H = 1 / d, a little less than 16 bits hold: rounding does not exceed them."""
+"""White is this times H = 1 / d, slightly less than the maximum of 16 bits, so that rounding does
+not exceed it."""
 
 TO_LINEAR_U16: NDArray[np.uint16] = np.rint(_U16 * TO_LINEAR).astype(np.uint16)
 """H by a sample's value, (256,), in 16 bits."""
@@ -78,11 +79,11 @@ _FROM_LINEAR_U16: NDArray[np.uint8] = _from_linear_u16()
 
 
 def from_linear_u16(light: NDArray[np.uint16]) -> RgbU8:
-    """Return the samples for H in 16 bits, (..., 3), in a tenth of the time of `from_linear`."""
+    """Return the samples for H in 16 bits, (..., 3), ten times as fast as `from_linear`."""
     samples: RgbU8 = cv2.LUT(light, _FROM_LINEAR_U16)
     return samples
 
 
 def from_linear_fast(light: RgbF32) -> RgbU8:
-    """Return `from_linear`'s result through 16 bits: a dark sample can differ by a level."""
+    """Return `from_linear`'s result, computed with 16 bits: a dark sample can differ by a level."""
     return from_linear_u16((light * np.float32(_U16) + np.float32(0.5)).astype(np.uint16))

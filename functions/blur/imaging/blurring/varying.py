@@ -1,10 +1,10 @@
-"""A background whose blur changes from row to row, such as the ground before a lens.
+"""A background whose blur changes from row to row, such as the ground seen through a lens.
 
 The background is blurred with a few radii in equal ratios, down to one that is nearly sharp. Each
-row is then a mixture of the two nearest, so that the blur changes smoothly from row to row.
+row is then a mixture of the two nearest levels, so that the blur changes smoothly.
 
 A level is computed only in the rows that need it, on a grid as coarse as its radius allows, and
-mixed there. So most of the cost is that of the widest one.
+mixed there. So the widest level costs the most.
 """
 
 from __future__ import annotations
@@ -37,19 +37,21 @@ if TYPE_CHECKING:
 FINEST_PX = 0.75
 """The radius of the finest level."""
 LARGE_FINEST_PX = 1.75
-"""The same in a large photo, whose single pixels are not visible: a quarter of the cells."""
+"""The same for a large photo, in which single pixels are not visible: this needs a quarter of the
+cells."""
 LARGE_PX = 4_000_000
-"""The pixels from which a photo is large."""
+"""A photo with at least this many pixels is large."""
 MAX_RATIO = 2.5
-"""Of the radii of two levels, at most."""
+"""The largest ratio between the radii of two levels."""
 LARGE_MAX_RATIO = 3.1
-"""The same in a large photo: at most three levels below a radius of 50 pixels."""
+"""The same for a large photo: at most three levels below a radius of 50 pixels."""
 PIXEL_VARIANCE = 0.25
-"""Of the blur that the pixels of a sharp photo have already."""
+"""The variance of the blur that a sharp photo already has."""
 MIN_SIGMA_CELLS = 0.87
-"""Standard deviations in cells of all levels but the widest, which is as in a uniform blur."""
+"""Standard deviations in cells, for all levels except the widest, which is computed like a uniform
+blur."""
 MARGIN_CELLS = 3
-"""Rows of a level beyond those that show it: enlarging takes in the neighbours."""
+"""Additional rows of a level around those that show it: upscaling uses the neighbours."""
 
 
 def defocus_background_by_row(
@@ -57,7 +59,8 @@ def defocus_background_by_row(
 ) -> RgbU8:
     """Return the background, (H, W, 3), each row blurred by its share of the radius.
 
-    `shares` is (H,), 0..1. Rows of 0 are the photo's own, without the subject in mixed pixels.
+    `shares` is (H,), 0..1. Rows with the share 0 are the photo's own, without the subject's colour
+    in mixed pixels.
     """
     lens, levels = KERNELS[kernel](radius_px), _levels(radius_px, scene.shape)
     cell_px = lens.cell_px
@@ -94,7 +97,7 @@ def defocus_background_by_row(
 
 
 def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
-    """Return the shares of the radius of all levels, from 1 down, in equal ratios."""
+    """Return the levels' shares of the radius, from 1 down, in equal ratios."""
     is_large = shape[0] * shape[1] >= LARGE_PX
     finest_px = LARGE_FINEST_PX if is_large else FINEST_PX
     max_ratio = LARGE_MAX_RATIO if is_large else MAX_RATIO
@@ -103,12 +106,12 @@ def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
 
 
 def _weights(sigmas_px: AlphaF32, finer_px: float, wider_px: float) -> AlphaF32:
-    """Return the share of the wider of two blurs in the mixture that is nearest to each sigma.
+    """Return the share of the wider of two blurs in the mixture that comes nearest to each sigma.
 
-    That is the least mean square error for pictures with the spectrum of natural images, 1 / f**2
-    (D. Field, JOSA A 4(12), 1987). With x = f**2 and variances a, b and t of the wider, the finer
-    and the wanted Gaussian it is the integral of (T - B)(A - B) / x over that of (A - B)**2 / x,
-    which are logarithms (Frullani).
+    This minimises the mean square error for the spectrum of natural images, 1 / f**2 (D. Field,
+    JOSA A 4(12), 1987). Let x = f**2, and let a, b and t be the variances of the wider, the finer
+    and the target Gaussian. The share is the integral of (T - B)(A - B) / x divided by that of (A -
+    B)**2 / x, both of which are logarithms (Frullani).
     """
     t, b, a = (sigma**2 + PIXEL_VARIANCE for sigma in (sigmas_px, finer_px, wider_px))
     weights = np.log((t + b) * (a + b) / (2 * b * (t + a))) / np.log((a + b) ** 2 / (4 * a * b))
@@ -142,11 +145,11 @@ def _mix_rows(wider: NDArray[Sample], finer: NDArray[Sample], weights: AlphaF32)
 
 
 MIXERS = {"gaussian": _mix_samples, "bokeh": _mix_light}
-"""By kernel: pictures are mixed in the values that the kernel adds, samples or light."""
+"""By kernel: pictures are mixed as the values that the kernel adds up, samples or light."""
 
 
 def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:
-    """Return some rows of the blurred background; `cells` are the sharp one's, if known."""
+    """Return rows of the blurred background; `cells` are those of the sharp one, if known."""
     around = slice(max(0, rows.start - lens.radius_cells), rows.stop + lens.radius_cells)
     part = scene.crop(slice(around.start * lens.cell_px, around.stop * lens.cell_px))
     if cells is None:
@@ -158,20 +161,20 @@ def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | Non
 
 
 def _upscale(picture: RgbU8, cell_px: int, finer_px: int, shape: tuple[int, int]) -> RgbU8:
-    """Return the picture on a finer grid, of a photo of a shape."""
+    """Return the picture on a finer grid, for a photo of this shape."""
     cells = -(-shape[0] // finer_px), -(-shape[1] // finer_px)
     return upscale_by(picture, cell_px // finer_px, cells)
 
 
 def _by_cell(shares: AlphaF32, cell_px: int, count: int) -> AlphaF32:
-    """Return the shares at the centres of cells of `cell_px` rows."""
+    """Return the shares at the centres of cells with `cell_px` rows."""
     centres = (np.arange(count) + 0.5) * cell_px - 0.5
     by_cell: AlphaF32 = np.interp(centres, np.arange(shares.size), shares).astype(np.float32)
     return by_cell
 
 
 def _bands(is_needed: NDArray[np.bool_]) -> Iterator[slice]:
-    """Yield the runs of rows that are needed, with a margin; runs that meet are one."""
+    """Yield the runs of rows that are needed, with a margin; runs that touch are joined."""
     window = np.ones(2 * MARGIN_CELLS + 1, np.uint8)
     wide = np.convolve(is_needed, window)[MARGIN_CELLS : MARGIN_CELLS + is_needed.size] > 0
     edges = np.flatnonzero(np.diff(wide, prepend=False, append=False))

@@ -1,1 +1,1 @@
-"""Divide a photo into foreground and background, and put images together."""
+"""Divide a photo into foreground and background, and composite images."""

@@ -1,8 +1,8 @@
 """Continue the subject's colours around it, where alpha is 0.
 
-Viewers that interpolate straight colour show them near the edge. The farther from the subject, the
-larger are the blocks of one colour: PNG's filters predict them almost everywhere, so they take
-almost no bytes. Beyond the reach, the colour is constant.
+Viewers that interpolate straight colour show these colours near the edge. They are constant in
+blocks, which grow with the distance from the subject: PNG's filters predict them almost everywhere,
+so they take almost no bytes. Beyond the reach, the colour is constant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FINE_PX = 8
 """The side of a block that contains a visible pixel."""
 COARSE_FACTOR = 4
-"""The side of the blocks around those, as a multiple of `FINE_PX`."""
+"""The side of the larger blocks around them, as a multiple of `FINE_PX`."""
 REACH_PX = FINE_PX * COARSE_FACTOR
 """The subject's colours continue at least this far around it."""
 
@@ -30,7 +30,8 @@ def colours_around(foreground: RgbF32, alpha: AlphaU8) -> RgbU8:
     """Return a colour for each block of `FINE_PX` x `FINE_PX` pixels, (rows, columns, 3).
 
     `foreground` is the subject's layer on a coarse grid, (h, w, 3), for an image with `alpha`,
-    (H, W). A colour is the mean of the layer in the block; beyond the reach, of the whole layer.
+    (H, W). A colour is the layer's mean in the block; beyond the reach, it is the mean of the whole
+    layer.
     """
     visible = _maxima(alpha, FINE_PX) > 0
     near = cv2.dilate(_maxima(visible.view(np.uint8), COARSE_FACTOR), np.ones((3, 3), np.uint8)) > 0
@@ -49,7 +50,7 @@ def constant_colour(foreground: RgbF32) -> RgbU8:
 
 
 def put_blocks(canvas: RgbU8, blocks: RgbU8, rows: slice) -> None:
-    """Fill some rows of a canvas, (H, W, 3), with the colours of the blocks, in place.
+    """Fill some rows of a canvas, (H, W, 3), with the blocks' colours, in place.
 
     `rows` starts at a multiple of `FINE_PX`.
     """

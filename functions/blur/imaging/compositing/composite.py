@@ -1,4 +1,4 @@
-"""Put images together by alpha."""
+"""Composite images by alpha."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
 
 MAX_CHANGE = 0.5
-"""In levels: the largest change that rounding a colour makes."""
+"""The largest change, in levels, that rounding a colour makes."""
 
 
 def composite(foreground: RgbU8, background: RgbU8, alpha: AlphaU8) -> RgbU8:
@@ -54,11 +54,11 @@ def composite_over(photo: RgbU8, matte: AlphaU8, layers: LayerColours, canvas: R
 
 
 def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
-    """Return the straight colours of the subject, (H, W, 3), also around it.
+    """Return the straight colours of the subject and the area around it, (H, W, 3).
 
-    The soft edge has no colour of the old background. The subject's colours continue for at least
-    `REACH_PX` pixels where the matte is 0, so that viewers which interpolate straight colour show
-    no fringe. Beyond, the colour is constant.
+    The soft edge contains no colour from the old background. The subject's colours continue for at
+    least `REACH_PX` pixels where the matte is 0, so that viewers which interpolate straight colour
+    show no fringe. Beyond, the colour is constant.
     """
     result = np.empty_like(photo)
     blocks = colours_around(layers.foreground, matte)
@@ -74,10 +74,10 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 
 
 def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
-    """Return the subject's colours of mixed pixels, (n, 3), rounded; or those of their blocks.
+    """Return the subject's colours in mixed pixels, (n, 3), rounded, or their blocks' colours.
 
-    A faint pixel gets the colour of its block, which takes fewer bytes, if that changes the pixel
-    by at most half a level over any background.
+    A faint pixel gets its block's colour, which takes fewer bytes, if this changes the pixel by at
+    most half a level over any background.
     """
     x, y = mixed.pixels.x // FINE_PX, mixed.pixels.y // FINE_PX
     colours = blocks.reshape(-1, 3).take(y * blocks.shape[1] + x, axis=0)
@@ -88,7 +88,7 @@ def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
 
 
 def multiply(alpha: AlphaU8, other: AlphaU8 | None) -> AlphaU8:
-    """Return the product of two alphas, rounded; None is opaque everywhere."""
+    """Return the product of two alphas, rounded; None means opaque everywhere."""
     if other is None:
         return alpha
     product = alpha.astype(np.uint16) * other

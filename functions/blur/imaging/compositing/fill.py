@@ -1,4 +1,4 @@
-"""Fill pixels without a known colour with the colours of the nearest pixels that have one.
+"""Fill pixels whose colour is unknown with the colours of the nearest known pixels.
 
 The method is push and pull (S. Gortler, R. Grzeszczuk, R. Szeliski, M. Cohen, "The Lumigraph",
 SIGGRAPH 1996, section 3.4): the push sums weighted colours up a pyramid; on the way down, the pull
@@ -31,7 +31,7 @@ GRID_SIDE_PX = 320
 def fill_transparent(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
     """Return the photo with pixels of alpha 0 replaced by the nearest visible colours.
 
-    Programs leave arbitrary colours under alpha 0. Without them, no later average can show them.
+    Programs leave arbitrary colours in pixels with alpha 0, and later averages would show them.
     """
     transparent = cv2.inRange(alpha, 0, 0)
     if not transparent.any():
@@ -48,7 +48,7 @@ def fill_transparent(photo: RgbU8, alpha: AlphaU8) -> RgbU8:
 
 
 def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
-    """Return the visible colours, and around them the nearest ones, on a coarse grid."""
+    """Return the visible colours on a coarse grid, filled up with the nearest ones."""
     shape = fit_within(visible.shape, GRID_SIDE_PX)
     weights = to_alpha_f32(resize(visible, shape))
     weighted = resize(cv2.copyTo(photo, visible), shape).astype(np.float32)
@@ -57,9 +57,9 @@ def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
 
 
 def fill(colours: RgbF32, weights: AlphaF32) -> RgbF32:
-    """Return the colours, (H, W, 3); pixels of low weight, (H, W), get those of others.
+    """Return the colours, (H, W, 3); pixels with a low weight, (H, W), get the colours of others.
 
-    If no pixel has any weight, all pixels have the same.
+    If no pixel has any weight, all pixels count equally.
     """
     has_weight = weights >= MIN_WEIGHT  # a sum of weights is then 0 or at least MIN_WEIGHT
     return _pull(colours, weights * has_weight if has_weight.any() else np.ones_like(weights))
@@ -92,6 +92,6 @@ def _sum_of_four(plane: FloatArray, odd: tuple[int, int]) -> FloatArray:
 
 
 def _repeat_channels(plane: AlphaF32) -> RgbF32:
-    """Repeat (H, W) for three channels; numpy is slow to broadcast over so short an axis."""
+    """Repeat (H, W) for three channels; numpy is slow to broadcast over such a short axis."""
     repeated: RgbF32 = cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
     return repeated

@@ -1,13 +1,13 @@
-"""Estimate the colours of foreground and background where a pixel shows both: hair, fur, edges.
+"""Estimate the foreground's and the background's colour in pixels that show both: hair, fur, edges.
 
-The estimate is rough and is made once, on a small grid: colours of pixels that show one layer
-almost alone are carried across the soft edge (`fill`). A pixel I = alpha * F + (1 - alpha) * B,
-on the grid or in the full photo, then differs a little from the estimate. Blur-fusion divides this
-difference between F and B: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
+The estimate is rough and is made once, on a small grid: pixels that show almost only one layer give
+their colours to the soft edge (`fill`). A pixel I = alpha * F + (1 - alpha) * B, on the grid or in
+the full photo, then differs a little from the estimate. Blur-fusion divides this difference between
+F and B: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
 
-Two things differ from the paper. B is estimated like F, because it is blurred next: mixed pixels
-would carry the subject's colour into the background, which is the halo. And the whole difference
-is divided, so that the composite of the layers is the photo again.
+Two things differ from the paper. First, B is estimated like F, because B is blurred next: the
+subject's colour in mixed pixels would spread into the background as a halo. Second, the whole
+difference is divided, so that compositing the layers gives the photo again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbF32, RgbU8
 
 PURITY = ((np.arange(256) / OPAQUE) ** 48).astype(np.float32)
-"""By alpha, the weight of a pixel as a sample of its layer: 1/2 at 0.986."""
+"""The weight of a pixel as a sample of its layer, by its alpha: 1/2 at 0.986."""
 GRID_SIDE_PX = 320
 """The longer side of the grid on which the layers are estimated."""
 
@@ -95,7 +95,7 @@ def blur_fusion(photo: RgbF32, alpha: AlphaF32, estimate: LayerColours) -> Layer
 
 
 class UnmixedPixels(NamedTuple):
-    """The pixels of an image that show both layers, and the colours of the layers there."""
+    """The pixels of an image that show both layers, and the layers' colours there."""
 
     pixels: SparsePixels
     alpha: AlphaF32
@@ -114,7 +114,7 @@ def unmix(photo: RgbU8, matte: AlphaU8, layers: LayerColours, rows: slice) -> Un
 
 
 def decontaminate(photo: RgbU8, matte: AlphaU8, layers: LayerColours, layer: Layer) -> RgbU8:
-    """Return the photo with the colours of one layer alone in the pixels that show both."""
+    """Return the photo with only one layer's colours in the pixels that show both."""
     result = photo.copy()
 
     def decontaminate_rows(rows: slice) -> None:

@@ -36,7 +36,7 @@ class Scene:
         return self.matte.shape[0], self.matte.shape[1]
 
     def crop(self, rows: slice, columns: slice = slice(None)) -> Scene:
-        """Return the part of the scene in some rows and columns of the photo."""
+        """Return the part of the scene in the given rows and columns of the photo."""
         window = _within(rows, self.shape[0]), _within(columns, self.shape[1])
         alpha = None if self.alpha is None else self.alpha[window]
         layers = LayerColours(*(crop_grid(grid, window, self.shape) for grid in self.layers))

@@ -1,6 +1,6 @@
 """Sparse pixels: a selection of an image's pixels as flat arrays.
 
-Work that is needed at soft edges only then runs on those pixels only.
+Work that only soft edges need then runs only on their pixels.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, FloatArray, RgbF32, RgbU8
 
 ROW_LENGTH = 4096
-"""Pixels in a row of the maps for `cv2.remap`, which takes rows shorter than 32,768."""
+"""Pixels per row in the maps for `cv2.remap`, whose rows must be shorter than 32,768."""
 HALF = np.float32(0.5)
 
 
 class SparsePixels(NamedTuple):
-    """Some pixels of an image of `shape` (height, width); n of them."""
+    """A selection of n pixels in an image of `shape` (height, width)."""
 
     x: NDArray[np.int32]
     y: NDArray[np.int32]
@@ -38,7 +38,7 @@ def find_mixed(matte: AlphaU8, rows: slice) -> SparsePixels:
     """Return the pixels of some rows that show both layers: 0 < matte < 255."""
     height, width = matte.shape
     part = matte[rows]
-    # Five times as fast as a search with two axes.
+    # This is five times as fast as a search with two axes.
     indices = np.flatnonzero((part > 0) & (part < OPAQUE))
     y, x = np.divmod(indices.astype(np.int32), np.int32(width))
     return SparsePixels(x, y + rows.start, indices + rows.start * width, (height, width))
@@ -50,7 +50,7 @@ def take_colours(image: RgbU8, pixels: SparsePixels) -> RgbF32:
 
 
 def take_alpha(matte: AlphaU8, pixels: SparsePixels) -> AlphaF32:
-    """Return the alpha of the pixels, 0..1, (n, 3): numpy is slow to repeat a short axis."""
+    """Return the alpha of the pixels, 0..1, (n, 3): numpy is slow to broadcast a short axis."""
     levels = matte.reshape(-1).take(pixels.indices)
     return (levels.repeat(3).reshape(-1, 3) / np.float32(OPAQUE)).astype(np.float32)
 
@@ -62,7 +62,7 @@ def put_colours(image: RgbU8, pixels: SparsePixels, colours: RgbU8) -> None:
 
 
 def sample_grids(grids: Sequence[RgbF32], pixels: SparsePixels) -> list[RgbF32]:
-    """Return the colours of coarser images of one size at the pixels, bilinear: (n, 3) each."""
+    """Return the colours of coarser images of equal size at the pixels, bilinear: (n, 3) each."""
     if not pixels.x.size:
         return [np.empty((0, 3), np.float32) for _ in grids]
     map_shape = (-(-pixels.x.size // ROW_LENGTH), ROW_LENGTH)

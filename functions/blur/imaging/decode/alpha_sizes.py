@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_alpha_sizes(data: bytes) -> bytes:
-    """Return the file with a size for each auxiliary image that has none: that of its master image.
+    """Return the file, and give each auxiliary image without a size the size of its master image.
 
     The extended `meta` box moves to the end of the file, so the offsets in it stay valid.
     """
@@ -34,7 +34,7 @@ def add_alpha_sizes(data: bytes) -> bytes:
 
 
 def _property_number(items: Items, item: int, kind: bytes) -> int:
-    """Return the number of an item's property of a kind, or 0."""
+    """Return the number of an item's property of this kind, or 0."""
     for number in items.associations.get(item, []):
         if 0 < number <= len(items.properties) and items.properties[number - 1].kind == kind:
             return number
@@ -42,7 +42,7 @@ def _property_number(items: Items, item: int, kind: bytes) -> int:
 
 
 def _add_associations(data: bytes, meta: Box, properties: dict[int, int]) -> bytes:
-    """Return the file with one more property for some items, whose number `properties` has."""
+    """Return the file with one more property for some items; `properties` has the numbers."""
     iprp = next(box for box in boxes(data, meta.body + 4, meta.end) if box.kind == b"iprp")
     associations = dict[int, list[int]]()
     parts = []

@@ -1,9 +1,10 @@
-"""Decode AVIF with a memory limit that follows from the stated size.
+"""Decode AVIF with a memory limit for the stated size.
 
-The frames in a file can be larger than the stated size: a file of 3.6 kB that states 16 x 16 pixels
-made dav1d allocate 1.9 GB, for a frame of 16,384 x 16,384 pixels with 12 bits. A frame can override
-the size of its sequence (AV1 Bitstream & Decoding Process Specification, 5.9.5), so only a decoder
-can detect this. If the memory is refused, decoding fails, and the file is reported as broken.
+The frames in a file can be larger than the stated size: a file of 3.6 kB that stated 16 x 16 pixels
+had a frame of 16,384 x 16,384 pixels with 12 bits, for which dav1d allocated 1.9 GB. A frame can
+override the size of its sequence (AV1 Bitstream & Decoding Process Specification, 5.9.5), so only a
+decoder can detect this. If the memory is refused, decoding fails, and the file is reported as
+broken.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 PIXEL_BYTES = 24
 """The limit for each pixel: a photo of 48 megapixels with 8 bits took 8 to 14 bytes."""
 EXTRA_BYTES = 256_000_000
-"""An addition to the limit for the data of the decoder's threads, up to 64."""
+"""Added to the limit, for the data of up to 64 threads in the decoder."""
 _BYTE_BITS = 8
 _STATM = Path("/proc/self/statm")
 _DATA_FIELD = 5
@@ -76,7 +77,7 @@ class AvifFile(AvifImageFile):
         """Decode.
 
         Raises:
-            InvalidImageError: decoding needs more memory than an image of this size can need.
+            InvalidImageError: decoding needs more memory than an image of this size.
 
         """
         try:
@@ -89,10 +90,10 @@ class AvifFile(AvifImageFile):
 
 @contextmanager
 def _memory_limit(more_bytes: int) -> Iterator[None]:
-    """Limit the growth of the process's data, on Linux (getrlimit(2)).
+    """Limit the growth of the process's data segment, on Linux (getrlimit(2)).
 
-    The limit applies to the whole process, so it is set in the main thread only. There, requests
-    are processed one at a time. `bgblur blur` uses other threads, for files of the user.
+    The limit applies to the whole process, so it is set in the main thread only. The main thread
+    processes one request at a time. `bgblur blur` uses other threads, for the user's own files.
     """
     if threading.current_thread() is not threading.main_thread() or not _STATM.exists():
         yield

@@ -1,4 +1,4 @@
-"""Decode BMP, also bit masks and run lengths that Pillow does not read, or reads wrongly.
+"""Decode BMP, including bit masks and run lengths that Pillow does not read, or reads wrongly.
 
 The format is documented by Microsoft: BITMAPINFOHEADER to BITMAPV5HEADER, and "Bitmap
 Compression", https://learn.microsoft.com/windows/win32/gdi/bitmap-storage.
@@ -31,7 +31,7 @@ _DELTA, _END_OF_BITMAP = 2, 1
 
 
 class Header(NamedTuple):
-    """A BITMAPINFOHEADER, or the same part of a later one."""
+    """A BITMAPINFOHEADER, or the same part of a newer header."""
 
     size: int
     width: int
@@ -177,13 +177,13 @@ def read_header(data: bytes) -> Header | None:
 
 
 def _masks(data: bytes, header: Header) -> tuple[int, ...]:
-    """Return the masks of red, green, blue and alpha, which are in the header or follow it."""
+    """Return the masks for red, green, blue and alpha, which are in the header or follow it."""
     has_alpha = header.size >= _V3_BYTES or header.compression == _ALPHA_BITMASKS
     return struct.unpack_from(f"<{4 if has_alpha else 3}L", data, _FILE_BYTES + _INFO_BYTES)
 
 
 def _is_contiguous(mask: int) -> bool:
-    """Return whether a mask has bits, and they are contiguous."""
+    """Return whether a mask has bits and all of them are contiguous."""
     shifted = mask // (mask & -mask) if mask else 0
     return shifted > 0 and shifted & (shifted + 1) == 0
 

@@ -19,7 +19,7 @@ MAX_BOXES = 20_000
 HEADER_BYTES = 8
 _APERTURE_BYTES = 32
 _NUMBER_MASK = 0x7FFF
-"""The property number in an association; the other bit is set if the property is essential
+"""The bits of the property number in an association; the other bit marks an essential property
 (ISO/IEC 14496-12, 8.11.14)."""
 
 
@@ -53,9 +53,9 @@ class Items:
     properties: list[Box] = field(default_factory=list)
     """In the order of their numbers, which start at 1."""
     associations: dict[int, list[int]] = field(default_factory=dict)
-    """Property numbers, by item."""
+    """Property numbers by item."""
     references: list[tuple[Box, int, list[int]]] = field(default_factory=list)
-    """The box of each reference, its source item and its target items."""
+    """The box, the source item and the target items of each reference."""
 
     def properties_of(self, item: int) -> list[Box]:
         """Return the properties of an item."""
@@ -136,7 +136,7 @@ def _read_iprp(data: bytes, box: Box, items: Items) -> None:
 
 
 def read_associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
-    """Yield items and their associations: property numbers, with a bit for essential properties."""
+    """Yield items and their associations: property numbers, with a bit for essential ones."""
     version, wide = data[box.body], data[box.body + 3] & 1
     (count,) = struct.unpack_from(">L", data, box.body + 4)
     at = box.body + 8

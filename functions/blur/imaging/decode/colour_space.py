@@ -1,7 +1,7 @@
 """The colour space of a file without an ICC profile: primaries and a transfer function.
 
 Images of standard dynamic range keep their samples and get a new profile for their colour space;
-those with an exponent as transfer function are converted to sRGB's curve. High dynamic range is
+images whose transfer function is an exponent are converted to sRGB's curve. High dynamic range is
 tone-mapped (`hdr.py`).
 """
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 _PRIMARIES = {9: BT2020, 11: DCI_P3, 12: DISPLAY_P3}
-"""By number in ITU-T H.273. The primaries of television count as sRGB's, which are close."""
+"""By their number in ITU-T H.273. Television primaries count as sRGB's, because they are close."""
 _TELEVISION = (1, 6, 14, 15)
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: PQ, 18: HLG}
 _CHROMATICITY_TOLERANCE = 0.002
-"""The maximum difference between chromaticities of the same primaries: files round them."""
+"""The maximum difference between chromaticities that count as the same: files round them."""
 _SRGB_EXPONENT = 1 / 0.45455
 _EXPONENT_TOLERANCE = 0.05
 """PNG encoders store 0.45455, 0.45 or 0.46 for sRGB's curve."""
 
 
 class ColourSpace(NamedTuple):
-    """Primaries and a transfer function: a profile's curve, an exponent or an HDR transfer."""
+    """Primaries and a transfer function: a profile's curve, an exponent or an HDR function."""
 
     primaries: Primaries = SRGB
     curve: Curve = SRGB_CURVE
@@ -62,7 +62,7 @@ ADOBE_RGB_SPACE = ColourSpace(ADOBE_RGB, ADOBE_RGB_CURVE)
 
 
 def from_cicp(primaries: int, transfer: int) -> ColourSpace:
-    """Return the colour space of two numbers of ITU-T H.273 (8.1 and 8.2)."""
+    """Return the colour space for two numbers from ITU-T H.273 (8.1 and 8.2)."""
     known_primaries = _PRIMARIES.get(primaries, SRGB)
     if transfer in _HDR:
         return ColourSpace(known_primaries, hdr=_HDR[transfer])
@@ -73,7 +73,7 @@ def from_cicp(primaries: int, transfer: int) -> ColourSpace:
 
 
 def from_gamma(gamma: float, primaries: Primaries | None) -> ColourSpace:
-    """Return the colour space of a PNG's gAMA and cHRM (PNG, third edition, 11.3.2)."""
+    """Return the colour space for a PNG's gAMA and cHRM (PNG, third edition, 11.3.2)."""
     standards = (SRGB, DISPLAY_P3, BT2020, ADOBE_RGB)
     standard = next((one for one in standards if _are_close(one, primaries)), None)
     known_primaries = standard or primaries or SRGB
@@ -106,7 +106,7 @@ def to_8bit(
 
 
 def icc_profile_of(colour_space: ColourSpace) -> bytes | None:
-    """Return the ICC profile of a colour space with a curve; None is sRGB."""
+    """Return the ICC profile for a colour space with a curve; None is sRGB."""
     if colour_space.primaries is SRGB:
         return None
     return build_profile(

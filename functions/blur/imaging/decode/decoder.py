@@ -44,9 +44,9 @@ def decode(
 ) -> Photo:
     """Decode the file's first frame and turn it upright.
 
-    `reduction` returns a power of two for the two sides of the image, in either order. A JPEG is
-    then decoded at a size that is smaller by this factor, at most 8, which takes less time; other
-    files are decoded in full.
+    `reduction` gets the two sides of the image, in either order, and returns a power of two. A JPEG
+    is then decoded at a size that is smaller by this factor, at most 8, which takes less time;
+    other files are decoded in full.
 
     Raises:
         ImageTooLargeError: width times height is more than `max_pixels`.

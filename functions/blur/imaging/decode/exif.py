@@ -1,6 +1,6 @@
 """Read EXIF data: integers of the first directory, and DCF's mark for Adobe RGB (Exif 3.0).
 
-Each value is read from the entries of its directory alone, so a broken or truncated value elsewhere
+Only the entries of one directory are read for each value, so a broken or truncated value elsewhere
 does no harm.
 """
 
@@ -22,7 +22,7 @@ ADOBE_RGB_INDEX = b"R03\0"
 
 
 def read_number(exif: bytes, tag: int) -> int:
-    """Return an integer of the first directory; 0 if it is missing or broken."""
+    """Return an integer from the first directory; 0 if it is missing or broken."""
     exif = exif.removeprefix(_PREFIX)
     return _number(exif, _first(exif), tag)
 

@@ -20,7 +20,7 @@ Opener: TypeAlias = Callable[[bytes], Source]
 
 
 class InputFormat(NamedTuple):
-    """A format's name, and the function that reads the header of such a file."""
+    """A format's name, and the function that reads a file's header."""
 
     name: str
     open: Opener

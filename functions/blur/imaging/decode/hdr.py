@@ -1,8 +1,8 @@
 """Tone-map high dynamic range, PQ and HLG (ITU-R BT.2100), to standard range as in ITU-R BT.2390.
 
-The unit of light is HDR reference white, 203 cd/m² (ITU-R BT.2408), which becomes the white of the
-result. Brighter light is rolled off by the EETF of BT.2390 (5.4.1) from the image's own peak. The
-curve is applied to the largest of a pixel's R, G and B, so hues do not change. An image without
+The unit of light is HDR reference white, 203 cd/m² (ITU-R BT.2408), which becomes white in the
+result. Brighter light, up to the image's own peak, is rolled off by the EETF of BT.2390 (5.4.1).
+The curve is applied to the largest of a pixel's R, G and B, so hues do not change. An image without
 highlights is not changed.
 """
 
@@ -34,13 +34,13 @@ HLG_PEAK_NITS, HLG_SYSTEM_GAMMA = 1000, 1.2
 OUTLIERS = 0.0005
 """The fraction of pixels that can be brighter than the peak."""
 PEAK_ROWS = 1000
-"""The approximate number of rows in which the peak is searched."""
+"""The approximate number of rows that are searched for the peak."""
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 _HLG_PEAK = HLG_PEAK_NITS / WHITE_NITS
 _TABLE_SIZE = 1 << 16
-"""The entries of tables of functions of light."""
+"""The number of entries in tables of functions of light."""
 
 
 def pq_to_nits(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,7 +111,7 @@ def tone_map(
 
 
 def _peak_code(samples: NDArray[np.unsignedinteger]) -> int:
-    """Return the highest code of all pixels but the brightest `OUTLIERS`."""
+    """Return the highest code of all pixels, except the brightest `OUTLIERS`."""
     histogram = np.zeros(int(np.iinfo(samples.dtype).max) + 1, np.int64)
     step = max(1, samples.shape[0] // PEAK_ROWS)
     sampled = samples[::step]
@@ -128,7 +128,7 @@ def _largest(samples: NDArray[Any]) -> NDArray[Any]:
 
 
 def _gain(light: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
-    """Return the factor for light, in units of white, that rolls it off."""
+    """Return the factor that rolls off light, which is in units of white."""
     mapped = roll_off(light * WHITE_NITS, peak * WHITE_NITS) / WHITE_NITS
     return np.divide(mapped, light, out=np.ones_like(light), where=light > 0)
 

@@ -1,7 +1,7 @@
-"""Read the size of a photo from the first bytes of its file, without a decoder.
+"""Read a photo's size from the first bytes of its file, without a decoder.
 
-The price of a call can depend on this size before the key is checked, so it has to take no time and
-use no library. Only JPEG, PNG and WebP are read.
+A call's price can depend on this size before the key is checked, so reading it must be fast and use
+no library. Only JPEG, PNG and WebP are read.
 """
 
 from __future__ import annotations

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MAX_COPIED_BYTES = 64_000_000
-"""The number of items times the bytes of their descriptions: 30 million for 500 tiles."""
+"""The most items times bytes of their descriptions: 30 million for 500 tiles."""
 MAX_READ_BYTES = 500_000_000
-"""The number of items that are not images times the bytes of the file: libheif can read the whole
-file for each of them."""
+"""The most items that are not images, times the bytes of the file: libheif can read the whole file
+for each item."""
 _NOT_AN_IMAGE = re.compile(rb"infe(\x02.{7}|\x03.{9})(?!hvc1|grid|iden|iovl)", re.DOTALL)
 """The description of an item that is not an image: its type comes after version, flags, number and
 protection (ISO/IEC 14496-12, 8.11.6)."""
@@ -49,7 +49,7 @@ class HeicSource(Source):
             InvalidImageError: the file has too many items.
 
         """
-        # Imported with the first HEIC photo: the import takes a tenth of a cold start.
+        # Imported at the first HEIC photo: the import would take a tenth of a cold start.
         from pillow_heif import HeifImageFile  # noqa: PLC0415
 
         self._data = strip_metadata(data)
@@ -73,7 +73,7 @@ class HeicSource(Source):
 
 
 def strip_metadata(data: bytes) -> bytes:
-    """Return the file with the types of its EXIF and XMP items replaced, so readers ignore them.
+    """Return the file with its EXIF and XMP items renamed, so that readers ignore them.
 
     Raises:
         InvalidImageError: the file has so many items that libheif would copy too much.

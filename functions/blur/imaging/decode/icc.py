@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 _MIN_DETERMINANT = 1e-4
-"""If the determinant of the primaries is smaller, they are on a line."""
+"""If the primaries' determinant is smaller, they are on a line."""
 
 
 class Primaries(NamedTuple):
@@ -66,7 +66,7 @@ def xyz_matrix(primaries: Primaries) -> NDArray[np.float64]:
 
 
 def conversion_matrix(source: Primaries, target: Primaries) -> NDArray[np.float64]:
-    """Return the matrix from linear RGB of the source's primaries to that of the target's."""
+    """Return the matrix from linear RGB with the source's primaries to the target's."""
     adapted = _adaptation(_white_xyz(source.white), _white_xyz(target.white)) @ xyz_matrix(source)
     return np.asarray(np.linalg.solve(xyz_matrix(target), adapted), np.float64)
 

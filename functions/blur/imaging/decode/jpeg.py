@@ -1,4 +1,4 @@
-"""Decode JPEG, also without an end marker, or with segments that Pillow cannot read."""
+"""Decode JPEG, even without an end marker, or with segments that Pillow cannot read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ARITHMETIC = (0xC9, 0xCA)
 _PROGRESSIVE = (0xC2, 0xCA)
 _BYTE_BITS = 8
 _MIN_BYTES = {b"JFIF": 14, b"Adobe": 12, b"ICC_PROFILE\0": 14}
-"""The minimum length of a segment by its signature; decoders ignore shorter ones."""
+"""The minimum length of a segment by its signature; decoders ignore shorter segments."""
 _LAST_FILL_BYTE = re.compile(rb"\xff*(?=\xff)")
 _METADATA = (0xE1, 0xED, 0xFE)
 """APP1 (EXIF and XMP), APP13 (Photoshop) and comments."""
@@ -51,7 +51,7 @@ _EXIF = b"Exif\0\0"
 _COLOUR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _COEFFICIENTS = 64
 _MAX_REDUCTION = 8
-"""A block of 8 x 8 pixels is then decoded to its mean."""
+"""With this reduction, a block of 8 x 8 pixels is decoded to its mean."""
 
 
 class _Segment(NamedTuple):
@@ -113,7 +113,7 @@ class JpegSource(Source):
         self._components = tuple(data[frame.body + 6 : frame.end : 3])
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
-        """Decode. If the end marker is missing, check that all other data exists."""
+        """Decode. If the end marker is missing, check that no other data is missing."""
         if self._lacks_end:
             self._check_complete()
         pixels = self._decode_fast()
@@ -147,7 +147,7 @@ class JpegSource(Source):
         return None
 
     def _check_complete(self) -> None:
-        """Accept a file that lacks only its end marker; reject other truncated ones."""
+        """Accept a file that lacks only its end marker; reject other truncated files."""
         is_complete = self._frame not in _ARITHMETIC and self._has_all_scans()
         try:
             if is_complete:
@@ -159,7 +159,7 @@ class JpegSource(Source):
             raise InvalidImageError(message)
 
     def _has_all_scans(self) -> bool:
-        """Return whether the scans have all coefficients of the frame (ITU-T T.81, G.1.1.1)."""
+        """Return whether the scans have all of the frame's coefficients (ITU-T T.81, G.1.1.1)."""
         missing = {component: set(range(_COEFFICIENTS)) for component in self._components}
         scan = self._data.find(_SOS)
         while scan >= 0:
@@ -173,7 +173,7 @@ class JpegSource(Source):
 
 
 def read_frame_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height in the header of the frame (ITU-T T.81, B.2.2), if there is one.
+    """Return width and height from the frame header (ITU-T T.81, B.2.2), if there is one.
 
     Only as many segments are read as a JPEG can have.
     """

@@ -1,10 +1,10 @@
 """Checks against decompression bombs, made before decoding.
 
-`check_pixel_count` limits the pixels. That does not suffice: a TIFF of one pixel can have a tile of
-gigabytes or millions of strips; a JPEG can have thousands of scans, or a million segments of EXIF
+`check_pixel_count` limits the pixels. This is not enough: a TIFF of one pixel can have millions of
+strips, or a tile of gigabytes; a JPEG can have thousands of scans, or a million segments of EXIF
 data, which the decoder concatenates one by one. Such files take minutes, or all of the memory.
 
-Limits that belong to the reading of one format are next to it: `boxes.MAX_BOXES` for HEIC and AVIF,
+Limits for reading one format are in that format's module: `boxes.MAX_BOXES` for HEIC and AVIF,
 `tiff_directory` and `tiff_blocks` for TIFF.
 """
 
@@ -25,10 +25,11 @@ MAX_SEGMENTS = 1_000
 MAX_SCANS = 100
 """Scans of a JPEG: libtiff's limit for a JPEG inside a TIFF; cameras write 1 to 10."""
 MAX_SCAN_PIXELS = 1_000_000_000
-"""Scans times pixels of a JPEG: a scan without data still visits each block. At 49 megapixels it
-took 30 ms of CPU time, and decoding a photo of one scan 550 ms (AMD EPYC): 20 scans double it."""
+"""Scans times pixels of a JPEG: a scan without data still visits each block. At 49 megapixels an
+empty scan took 30 ms of CPU time, and decoding a photo with one scan 550 ms (AMD EPYC), so 20 scans
+double the time."""
 ORDINARY_SCANS = 20
-"""The scans that are allowed for any size: libjpeg writes 10, mozjpeg up to 13."""
+"""Scans that are allowed at any size: libjpeg writes 10, mozjpeg up to 13."""
 MAX_CHUNKS = 50_000
 """Chunks of a PNG, or blocks before a GIF's first frame: 50 MB in chunks of 8 KiB are 6,100."""
 MAX_STRIPS = 100_000
@@ -54,7 +55,7 @@ _OFFSETS = (273, 324)
 _MAX_ENTRIES = 65_535
 """The maximum of a classic directory; BigTIFF allows any number."""
 _INTEGER_BYTES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
-"""By type, the bytes of a value, for the types that decoders read as integers."""
+"""The bytes of a value by its type, for the types that decoders read as integers."""
 
 
 def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
@@ -99,7 +100,7 @@ def check_jpeg(data: bytes) -> None:
 
 
 def _max_scans(data: bytes) -> int:
-    """Return the maximum of scans for the size in the frame header (ITU-T T.81, B.2.2)."""
+    """Return the maximum number of scans for the size in the frame header (ITU-T T.81, B.2.2)."""
     frames = [start for kind, start in _segments(data) if kind in _START_OF_FRAME]
     sizes = (data[start + 3 : start + 7] for start in frames)
     pixels = max((int.from_bytes(size[:2]) * int.from_bytes(size[2:]) for size in sizes), default=0)
@@ -173,9 +174,9 @@ class _Entry(NamedTuple):
 
 
 def check_tiff(data: bytes) -> None:
-    """Reject a TIFF whose first directory needs more than its image can need.
+    """Reject a TIFF whose first directory needs more memory or time than its image can need.
 
-    If a tag occurs twice, the worse value counts: decoders differ in which one they use.
+    If a tag occurs twice, the worse value counts, because decoders do not use the same one.
 
     Raises:
         InvalidImageError: there are too many entries or strips, the tiles are too large, or they

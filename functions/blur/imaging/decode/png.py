@@ -38,7 +38,7 @@ MAX_PROFILE_BYTES = 8_000_000
 """The maximum size of an inflated profile, as in libpng."""
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _METADATA_BYTES = {b"cICP": 4, b"iCCP": None, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"eXIf": None}
-"""The chunks that are read here, and their lengths; None is any length."""
+"""The chunks that are read here, and their lengths; None allows any length."""
 _KEY_BYTES = {0: 2, 2: 6}
 """The length of tRNS by colour type: grey and truecolour. For a palette it varies."""
 _PALETTE = 3
@@ -170,7 +170,7 @@ def _colour_space(metadata: dict[bytes, bytes]) -> ColourSpace | None:
 
 
 def _read_primaries(chunk: bytes | None) -> Primaries | None:
-    """Return the chromaticities of a cHRM chunk; None if they are impossible."""
+    """Return the chromaticities in a cHRM chunk; None if they are impossible."""
     if chunk is None:
         return None
     values = [value / _SCALE for value in struct.unpack(">8L", chunk)]

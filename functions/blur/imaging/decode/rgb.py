@@ -32,7 +32,7 @@ def to_rgb(image: Image.Image) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
     """Return RGB, alpha and the RGB profile of the colours; None is sRGB.
 
     RGB keeps its samples and its profile. Grey and CMYK with a matching profile are converted
-    to sRGB. A profile that is broken, or for another colour space than the file's, is ignored.
+    to sRGB. A profile is ignored if it is broken or does not match the file's colour space.
     """
     profile = image.info.get("icc_profile") or None
     opaque, alpha = _split(image)
@@ -70,9 +70,9 @@ def _split(image: Image.Image) -> tuple[Image.Image, AlphaU8 | None]:
 def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
     """Scale grey samples wider than a byte to 0..255 without clipping.
 
-    Unsigned 16-bit samples have a defined full scale. For other integers and floats it is the
-    smallest of 1 (floats only), 255 and 65535 that no sample exceeds; if there is none, or a sample
-    is negative, the range from the minimum to the maximum is used.
+    Unsigned 16-bit samples have a defined full scale. For other integers and floats, full scale is
+    the smallest of 1 (floats only), 255 and 65535 that no sample exceeds. If there is none, or a
+    sample is negative, the range is from the minimum to the maximum.
     """
     if samples.dtype.kind == "u":
         return _scale_strips(samples, lambda rows: (rows.astype(np.uint32) * 255 + 32767) // 65535)
@@ -83,7 +83,7 @@ def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
 def _scale_strips(
     samples: NDArray[np.generic], scale: Callable[[NDArray[np.generic]], NDArray[np.generic]]
 ) -> AlphaU8:
-    """Scale some rows at a time, to limit the memory for wide samples of a large image."""
+    """Scale some rows at a time, to limit the memory for a large image with wide samples."""
     grey = np.empty(samples.shape, np.uint8)
 
     def scale_rows(rows: slice) -> None:
@@ -102,7 +102,7 @@ def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def find_scale(minimum: float, maximum: float, *, is_float: bool) -> tuple[float, float]:
-    """Return the level of black, and the range from black to white, for samples in a range."""
+    """Return the level of black, and the range to white, for samples between two values."""
     scales = (1, 255, 65535) if is_float else (255, 65535)
     full_scale = next((float(scale) for scale in scales if maximum <= scale), None)
     if minimum < 0 or full_scale is None:
@@ -121,7 +121,7 @@ def _finite(samples: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def _alpha_of_key(samples: NDArray[np.generic], image: Image.Image) -> AlphaU8 | None:
-    """Return the alpha of a file that defines one colour as transparent (PNG's tRNS)."""
+    """Return the alpha of a file in which one colour is transparent (PNG's tRNS)."""
     key = image.info.get("transparency")
     if key is None or image.mode == "P":
         return None

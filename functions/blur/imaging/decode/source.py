@@ -61,7 +61,7 @@ class Source:
         return self.image.info.get("icc_profile")
 
     def reduce(self, factor: int) -> None:
-        """Decode to a size that is smaller by a power of two, if the format can do this fast."""
+        """Decode to a size that is smaller by a power of two, if the format has a fast way."""
 
     def read(self) -> tuple[RgbU8, AlphaU8 | None, bytes | None]:
         """Decode: RGB (H, W, 3), alpha (H, W), and the profile of the RGB samples; None is sRGB."""

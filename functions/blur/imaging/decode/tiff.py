@@ -41,7 +41,7 @@ _UNSUPPORTED_COMPRESSIONS = {
 _RAW_PHOTOMETRICS = (32803, 34892)
 """Colour filter array and LinearRaw (DNG 1.7, chapter 2)."""
 _RAW_COMPRESSIONS = (32767, 32770, 34713, 65000, 65535)
-"""Those of Sony, Samsung, Nikon, Kodak and Pentax."""
+"""The compressions of raw files by Sony, Samsung, Nikon, Kodak and Pentax."""
 _PHASE_ONE_MAKES = (b"Phase One", b"Leaf")
 _PHASE_ONE_SIGNATURES = (b"IIIITwaR", b"IIIICwaR", b"MMMMRawT", b"MMMMRawC")
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"

@@ -1,8 +1,8 @@
 """Unpack a TIFF's strips and tiles to samples, block by block.
 
-libtiff decompresses: each block is presented to it as a grey TIFF whose pixels are the block's
-bytes. This module then undoes the predictor and unpacks the bits (TIFF 6.0, sections 8, 14 and 15,
-and Adobe's TIFF Technical Note 3 on predictor 3).
+libtiff decompresses: it gets each block as a grey TIFF whose pixels are the block's bytes. This
+module then undoes the predictor and unpacks the bits (TIFF 6.0, sections 8, 14 and 15, and Adobe's
+TIFF Technical Note 3 on predictor 3).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Block(NamedTuple):
 
 
 def check_strips(directory: Directory, layout: Layout) -> None:
-    """Reject a strip or tile that is too large to unpack: it cannot be unpacked in parts.
+    """Reject a strip or tile that is too large: it cannot be unpacked in parts.
 
     Raises:
         InvalidImageError: there is such a strip or tile.
@@ -67,7 +67,7 @@ def check_strips(directory: Directory, layout: Layout) -> None:
 def unpack_blocks(
     data: bytes, order: str, directory: Directory, layout: Layout, channels: int
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield some rows at a time and the samples of their first channels, (h, W, channels)."""
+    """Yield some rows at a time, with the samples of their first channels, (h, W, channels)."""
     width, height = number(directory, tags.WIDTH), number(directory, tags.HEIGHT)
     planes = range(channels if layout.is_planar else 1)
     samples = 1 if layout.is_planar else layout.samples

@@ -18,11 +18,11 @@ SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, ICC_PROFILE, DNG_VERSION = 254, 255, 34675, 50706
 
 MAX_PAGES = 64
-"""The number of directories in which the full-size page is searched."""
+"""The number of directories that are searched for the full-size page."""
 _MAX_BYTES = 16_000_000
 _MAX_ENTRIES = 4096
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
-"""By type, the bytes of a value; types other than integers and bytes are not read."""
+"""The bytes of a value by its type; types other than integers and bytes are not read."""
 _CODES = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q", 18: "Q"}
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 _MAX_SHORT = 0xFFFF
@@ -31,7 +31,8 @@ _POINTERS = {SUB_DIRECTORIES, 34665, 34853, 40965}
 """Tags that point to other directories."""
 
 Directory: TypeAlias = dict[int, tuple[int, ...] | bytes]
-"""Integers and bytes by tag. Values beyond the end of the file are empty; others are left out."""
+"""Integers and bytes by tag. Values beyond the end of the file are empty; values of other types are
+left out."""
 
 
 def number(directory: Directory, tag: int, default: int = 0) -> int:
@@ -52,7 +53,7 @@ def byte_order(data: bytes) -> str:
 
 
 def read_pages(data: bytes) -> Iterator[Directory]:
-    """Yield the directories of the file: those of the chain, and their subdirectories."""
+    """Yield the directories of the file: the chain of directories, and their subdirectories."""
     order, big = byte_order(data), _is_big(data)
     (start,) = struct.unpack_from(f"{order}{'Q' if big else 'L'}", data, 8 if big else 4)
     queue, visited = [start], set[int]()
@@ -74,7 +75,7 @@ def is_reduced_page(directory: Directory) -> bool:
 
 
 def is_full_page(directory: Directory) -> bool:
-    """Return whether a page is an image of full size: neither a smaller copy nor a mask."""
+    """Return whether a page is a full-size image: neither a smaller copy nor a mask."""
     is_mask = bool(number(directory, SUBFILE_TYPE) & ~_REDUCED)
     return WIDTH in directory and not is_reduced_page(directory) and not is_mask
 

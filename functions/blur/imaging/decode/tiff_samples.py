@@ -1,4 +1,4 @@
-"""Read kinds of TIFF samples that Pillow does not read, or reads wrongly."""
+"""Read the kinds of TIFF samples that Pillow does not read, or reads wrongly."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class SamplesSource(Source):
         return find_scale(max(minimum, -_MAX_FLOAT), min(maximum, _MAX_FLOAT), is_float=True)
 
     def _full_scale(self) -> int:
-        """Return the level of white; 32-bit writers often use 8 or 16 of the bits only."""
+        """Return the level of white; programs that write 32 bits often use only 8 or 16 of them."""
         full_scale = (1 << self._layout.bits) - 1
         if self._layout.format == FLOAT or self._layout.bits != LONG_BITS:
             return full_scale
@@ -123,7 +123,7 @@ def _scale_floats(samples: NDArray[Any], black: float, white_range: float) -> ND
         scaled -= np.float32(black)
         scaled *= np.float32(OPAQUE / white_range)
     scaled += np.float32(0.5)
-    np.fmax(scaled, 0, out=scaled)  # returns the number if the other value is NaN
+    np.fmax(scaled, 0, out=scaled)  # returns the other value if one is NaN
     return np.asarray(np.minimum(scaled, OPAQUE, out=scaled), np.uint8)
 
 

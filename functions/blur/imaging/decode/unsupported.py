@@ -52,7 +52,7 @@ _SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
 """A signature, its position, and the name of the format."""
 _HTML = (b"<!doctype html", b"<html")
 _SVG_BYTES = 1024
-"""The first bytes, in which the `svg` element is searched: an XML declaration and comments can
+"""The first bytes, which are searched for the `svg` element: an XML declaration and comments can
 precede it."""
 
 

@@ -1,6 +1,6 @@
 """Where subjects touch the ground: feet, wheels, the base of a product.
 
-Everything here works on a small copy of the matte. Coordinates are its rows and columns.
+All functions here use a small copy of the matte. Coordinates are its rows and columns.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 MIN_AREA = 0.05
 """A smaller component, as a share of the largest, is not a subject: litter, a ball."""
 MAX_GAP = 0.15
-"""A share of the height of two components together; components further apart are two subjects."""
+"""A share of two components' joint height; components that are farther apart are two subjects."""
 MIN_FRAGMENT = 0.01
 """A smaller component is not even a part of a subject."""
 MAX_FOOT_RISE = 0.2
-"""A contact is at most this share of the subject's height above its lowest one: hands and bags
-hang higher than that, while the hind paws of an animal that faces the camera do not."""
+"""A contact is at most this share of the subject's height above its lowest contact: hands and bags
+are higher, while the hind paws of an animal that faces the camera do not."""
 MIN_PROMINENCE = 0.03
 """A contact protrudes at least this share of the subject's height below the outline around it."""
 MAX_CUT = 1 / 3
-"""A subject that meets the lower border over more of its width than this is cut off by it."""
+"""If more than this share of a subject's width touches the lower border, the border cuts it off."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """One subject: a component of the mask, or several that lie above each other."""
+    """One subject: a component of the mask, or several components one above the other."""
 
     mask: Mask
 
@@ -74,7 +74,7 @@ class Subject:
         return bool(border > MAX_CUT * width)
 
     def contacts(self) -> list[int]:
-        """Return the row below each contact, the lowest of them included."""
+        """Return the row below each contact, including the lowest one."""
         outline = lower_outline(self.mask[:, self.columns])
         lowest = max(outline)
         prominence = max(1.0, MIN_PROMINENCE * self.height)
@@ -88,7 +88,7 @@ class Subject:
 def find_subjects(mask: Mask) -> list[Subject]:
     """Return the subjects of a mask, (H, W), the largest first.
 
-    A matte can break between legs and trunk, or where an object is in front of the subject.
+    The matte can be interrupted between legs and trunk, or by an object in front of the subject.
     Components that are close above each other are therefore one subject.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
@@ -115,7 +115,7 @@ def lower_outline(mask: Mask) -> list[int]:
 def protrusions(outline: list[int], prominence: float) -> list[int]:
     """Return the local maxima that are higher than the minima between them by `prominence`.
 
-    The largest is always one of them.
+    The largest value is always one of them.
     """
     peaks: list[int] = []
     peak, valley, is_rising = outline[0], outline[0], True

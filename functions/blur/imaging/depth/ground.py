@@ -2,13 +2,13 @@
 
 A thin lens focused at the distance f images a point at the distance z as a disc, the circle of
 confusion, whose diameter is proportional to |1 / f - 1 / z| (M. Potmesil, I. Chakravarty, "A
-lens and aperture camera model for synthetic image generation", SIGGRAPH 1981). A level camera
-at the height h above a plane sees its points of distance z at h / z below the horizon, in units
-of the focal length: 1 / z is linear in the image's row, for any tilt of the camera up or down
-(R. Labayrade, D. Aubert, J.-P. Tarel, "Real time obstacle detection in stereovision on non flat
-road geometry through v-disparity representation", IV 2002). So the circle of confusion of the
-ground is linear in the row too. It is 0 where the subject in focus touches the ground, and on
-the horizon it is that of all distant objects, the radius of the request.
+lens and aperture camera model for synthetic image generation", SIGGRAPH 1981). A level camera at
+the height h above a plane sees the plane's points at the distance z as far as h / z below the
+horizon, in units of the focal length: 1 / z is linear in the image's row, even if the camera is
+tilted up or down (R. Labayrade, D. Aubert, J.-P. Tarel, "Real time obstacle detection in
+stereovision on non flat road geometry through v-disparity representation", IV 2002). So the
+ground's circle of confusion is linear in the row too. It is 0 where the subject in focus touches
+the ground, and on the horizon it is the radius in the request, as for all distant objects.
 
 An object as high as the camera reaches up to the horizon at any distance (D. Hoiem, A. Efros,
 M. Hebert, "Putting objects in perspective", CVPR 2006). The camera's height is not known. The
@@ -32,23 +32,24 @@ if TYPE_CHECKING:
 GRID_PX = 480
 """Longer side of the copy of the matte in which contacts are found."""
 CAMERA_HEIGHT = 1.0
-"""How high the camera is taken to be, in heights of the largest subject."""
+"""The assumed height of the camera, in heights of the largest subject."""
 MIN_DISTANCE = 0.2
-"""Least distance of another subject's contact below the horizon, in the largest one's."""
+"""The least distance of another subject's contact below the horizon, as a share of the largest
+subject's."""
 PLAUSIBLE_SIZE = (0.3, 3.0)
-"""Height of another subject, relative to the largest one's at the same distance: a smaller one does
-not touch the ground, such as a ball in the air."""
+"""The least height of another subject, relative to the largest one at the same distance. Smaller
+ones do not touch the ground, such as a ball in the air."""
 
 
 class Ground(NamedTuple):
     """A plane seen in perspective; rows in shares of the picture's height, from the top."""
 
     near: float
-    """Where the nearest subject touches it."""
+    """The row in which the nearest subject touches it."""
     far: float
-    """Where the farthest subject touches it; the rows between are in focus."""
+    """The row in which the farthest subject touches it; the rows between are in focus."""
     horizon: float
-    """Where it ends; can be above the picture."""
+    """The row of the horizon, where it ends; it can be above the picture."""
 
 
 def find_ground(
@@ -59,8 +60,8 @@ def find_ground(
     `bottom` is the row below the region in which the subject was sought; without it, the region
     ends at the photo's lower border.
 
-    None if it cannot be known: there is no subject, the region's lower border cuts one off, or
-    the photo's own `alpha`, (H, W), leaves nothing under it.
+    Return None if the ground cannot be known: there is no subject, the region's lower border cuts
+    one off, or the photo's own `alpha`, (H, W), is transparent below it.
     """
     mask = _sample(matte) > OPAQUE // 2
     rows = mask.shape[0]
@@ -88,7 +89,7 @@ def circle_of_confusion(ground: Ground, height: int) -> AlphaF32:
 
 
 def _sample(alpha: AlphaU8) -> AlphaU8:
-    """Return a small copy of the alpha, by nearest pixels: means would take much longer."""
+    """Return a small copy of the alpha, from the nearest pixels: means would take much longer."""
     size = fit_within(alpha.shape[:2], GRID_PX)[::-1]
     small: AlphaU8 = cv2.resize(alpha, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return small

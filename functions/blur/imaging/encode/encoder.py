@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, ImageU8, RgbU8
 
 WHITE = 255
-"""The level of the background for formats without transparency."""
+"""The level of the background in formats without transparency."""
 RGBA_CHANNELS = 4
 QUALITIES = range(1, 101)
 
@@ -100,21 +100,21 @@ def over_white(pixels: RgbU8, alpha: AlphaU8) -> RgbU8:
 def encode_small_jpeg(pixels: RgbU8, icc_profile: bytes | None, quality: int) -> EncodedImage:
     """Encode (H, W, 3) as JPEG with the best Huffman codes (ITU-T T.81, K.2).
 
-    The file has the same pixels as that of `encode`, fewer bytes, and takes more time. An image of
-    little but noise gets the usual codes.
+    The file has the same pixels as `encode`'s file and fewer bytes, but takes more time. An image
+    of almost only noise gets the usual codes.
     """
     write = partial(_write_jpeg, pixels, icc_profile, quality, compact=True)
     try:
         data = write(optimize=True)
     except OSError:
-        # For such codes libjpeg needs a buffer for the whole file. Pillow's has 1 byte for each
-        # pixel, 2 from quality 95, and 64 KiB at least: too small for noise.
+        # For the best codes, libjpeg needs a buffer for the whole file. Pillow's buffer has one
+        # byte for each pixel, two from quality 95 on, and at least 64 KiB: too small for noise.
         data = write()
     return EncodedImage(data, OUTPUT_FORMATS["jpeg"].content_type)
 
 
 def check_format(output: str, quality: int) -> None:
-    """Raise the error of an unknown format or of a quality out of range."""
+    """Raise an error for an unknown format, or for a quality that is out of range."""
     if output not in OUTPUT_FORMATS:
         message = f"format must be one of: {', '.join(OUTPUT_FORMATS)}."
         raise InvalidFormatError(message)
@@ -126,7 +126,7 @@ def check_format(output: str, quality: int) -> None:
 def check_size(output: str, shape: tuple[int, ...], *, has_alpha: bool) -> None:
     """Raise `InvalidFormatError` if an image of this shape, (H, W, ...), is too large.
 
-    The limit of a format can be smaller for images with an alpha channel.
+    A format's limit can be smaller for images with an alpha channel.
     """
     output_format = OUTPUT_FORMATS[output]
     if max(shape[:2]) > output_format.max_side_px:
@@ -194,4 +194,4 @@ OUTPUT_FORMATS: dict[str, OutputFormat] = {
     ),
     "avif": OutputFormat("image/avif", _write_avif, max_side_px=65_535, max_megapixels=36),
 }
-"""By the value of the `format` field."""
+"""The formats by the value of the `format` field."""

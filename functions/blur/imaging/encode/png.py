@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
-"""By the number of channels: grey, truecolour, and truecolour with alpha (11.2.1)."""
+"""PNG's colour types by the number of channels: grey, truecolour, truecolour with alpha
+(11.2.1)."""
 FAST_LEVEL = 2
-"""isal's level: of 0 to 3, the one with the smallest files for photos."""
+"""ISA-L's level: of 0 to 3, the one with the smallest files for photos."""
 STRIP_BYTES = 1 << 22
 ZLIB_HEADER = b"\x78\x01"
 """Deflate, a window of 32 KiB, no dictionary, a fast compressor (RFC 1950, 2.2)."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 GROUP_ROWS = 32
 """Rows with the same filter."""
 STRIP_BYTES = 1 << 20
-"""The time of strips varies much, so small ones divide the work better between threads."""
+"""The times for strips differ much, so small strips divide the work better between threads."""
 MEMORY_LEVEL = 9
 """The level at which zlib-ng has the largest blocks."""
 
@@ -48,15 +48,15 @@ class Deflater(NamedTuple):
 
 
 DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(4)))
-"""Each with the largest number of pixels it is used for. Each takes about 1.5 times as long as the
-next one, and saves 1 or 2 %."""
+"""Each with the largest number of pixels for which it is used. Each takes about 1.5 times as long
+as the next one, and saves 1 or 2 %."""
 SMALLEST_DEFLATER = Deflater(8)
 """For `smallest`: for 10 megapixels it takes six times as long as level 5, and saves 6 %. Level 9
 is slower and saves less."""
 GRAIN_DEFLATER = Deflater(7, zlib_ng.Z_FILTERED, 13)
-"""For images with grain: only near matches of more than 5 bytes, because there shorter ones take
-more bits than literals. It saves 3 or 4 % in the time of level 6; without grain, files are 3 to
-10 % larger."""
+"""For images with grain: only near matches of more than 5 bytes, because shorter matches take more
+bits than literals in such images. It saves 3 or 4 %, in the same time as level 6; without grain,
+files would be 3 to 10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
 """For larger images `GRAIN_DEFLATER` takes too long."""
 GRAIN_SAVES = 0.02

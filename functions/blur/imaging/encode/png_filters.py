@@ -29,9 +29,10 @@ SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4
 SAMPLE_ROWS = 8
 """Rows of a group that are compressed to choose its filter: the height of a block of JPEG."""
 SAMPLE_LEVEL = 2
-"""ISA-L's level for these samples. The choice is like that with zlib-ng, in a third of the time."""
+"""ISA-L's level for these samples. The choice is almost the same as with zlib-ng, in a third of the
+time."""
 BEYOND = (0, 0, 0, 0)
-"""The value of pixels outside of the image (PNG, 9.2)."""
+"""The value of pixels outside the image (PNG, 9.2)."""
 
 
 class Neighbours(NamedTuple):
@@ -41,10 +42,10 @@ class Neighbours(NamedTuple):
     left: Bytes
     above: Bytes
     corner: Bytes
-    """Above on the left."""
+    """The bytes above on the left."""
 
     def rows(self, rows: slice) -> Neighbours:
-        """Return the neighbours of some of the rows."""
+        """Return only some of the rows."""
         return Neighbours(*(part[rows] for part in self))
 
 
@@ -82,7 +83,7 @@ def average(bytes_: Neighbours) -> Bytes:
 
 
 def paeth(bytes_: Neighbours) -> Bytes:
-    """Return the differences from a, b or c, the one that is nearest to a + b - c (9.4).
+    """Return the differences from a, b or c, whichever is nearest to a + b - c (9.4).
 
     a is on the left, b above and c in the corner; low and high are the smaller and the larger of
     a and b. If c is between them, a + b - c is low + (high - c) and high - (c - low), so these
@@ -103,7 +104,7 @@ FILTERS: dict[int, Callable[[Neighbours], Bytes]] = {
     AVERAGE: average,
     PAETH: paeth,
 }
-"""By the type of the filter."""
+"""The filters by their type."""
 
 
 def choose_filter(neighbours: Neighbours) -> int:

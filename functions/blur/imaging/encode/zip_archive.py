@@ -11,8 +11,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 COLOUR_NAME, ALPHA_NAME = "color.jpg", "alpha.png"
 CONTENT_TYPE = "application/zip"
 FIRST_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that the format can store (APPNOTE 6.3.10, 4.4.6): the same files then give the
-same bytes at any time."""
+"""The earliest time that the format can store (APPNOTE 6.3.10, 4.4.6): with it, the same files
+always give the same bytes."""
 UNIX = 3
 """The system of the file attributes (4.4.2), the same on every system."""
 READABLE = 0o644 << 16
@@ -20,7 +20,7 @@ READABLE = 0o644 << 16
 
 
 def write_zip(colour_jpeg: bytes, alpha_png: bytes) -> bytes:
-    """Return an archive of both files, stored: they are compressed already."""
+    """Return an archive of both files, not compressed, because they are compressed already."""
     file = BytesIO()
     with ZipFile(file, "w", ZIP_STORED) as archive:
         for name, data in ((COLOUR_NAME, colour_jpeg), (ALPHA_NAME, alpha_png)):

@@ -1,7 +1,7 @@
 """Closed-form matting: solve for the alpha of unknown pixels from the photo's colours.
 
 A. Levin, D. Lischinski, Y. Weiss, "A Closed-Form Solution to Natural Image Matting", PAMI 2008:
-where foreground and background each have colours on a line, alpha in a 3 x 3 window is a linear
+if foreground and background each have colours on a line, alpha in a 3 x 3 window is a linear
 function of colour, slope . colour + offset. The matting Laplacian L sums the squared residuals of
 the best such function in each window. The matrix is never built: as in K. He, J. Sun, X. Tang,
 "Fast Matting Using Large Kernel Matting Laplacian Matrices", CVPR 2010, its product with alpha is
@@ -65,7 +65,7 @@ class Windows:
         return cls(unknown.size, members, means, centred, _invert(scatter).astype(np.float32))
 
     def slopes(self, alpha: FloatArray) -> FloatArray:
-        """Return the slopes of alpha, all its `size` pixels, by colour: (3, n)."""
+        """Return the slopes of alpha by colour, (3, n); `alpha` has all `size` pixels."""
         products = np.einsum("cjn,jn->cn", self.centred, alpha.take(self.members))
         slopes: FloatArray = np.einsum("cdn,dn->cn", self.inverses, products)
         return slopes

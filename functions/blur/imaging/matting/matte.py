@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8, RgbU8
 
 MIN_CONFIDENCE = 0.8
-"""If the maximum of the raw map is lower, the photo has no subject.
+"""If the raw map's maximum is lower, the photo has no subject.
 
 u2netp's maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on uniform images,
 gradients, noise, stripes and checkerboards.
 """
 MAX_UNDECIDED = 0.045
-"""If wide undecided regions cover more of the map, the network sees the mirrored photo, too: 11 of
+"""If wide undecided regions cover a larger share of the map, the network also sees the mirrored
+photo: 11 of
 100 photos of ECSSD, 11 of 145 photos of people."""
 MID_GREY = 128
 
@@ -45,11 +46,11 @@ class Predictor(Protocol):
 
 
 class SubjectMaps(NamedTuple):
-    """The maps of the networks for a photo, (side, side) each, 0..1."""
+    """The networks' maps of a photo, (side, side) each, 0..1."""
 
     subject: AlphaF32
     people: AlphaF32 | None
-    """The map of the network for people alone; None without this network."""
+    """The map from the network for people only; None without this network."""
 
 
 def find_matte(
@@ -76,7 +77,7 @@ def predict_subject(
     *,
     people: Predictor | None = None,
 ) -> AlphaF32:
-    """Return the map of the photo's subject alone; see `predict_maps`."""
+    """Return only the map of the photo's subject; see `predict_maps`."""
     return predict_maps(model, photo, alpha, people=people).subject
 
 
@@ -121,7 +122,7 @@ def predict_maps(
 
 
 def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None) -> AlphaF32:
-    """Return the map of the persons in the photo, (side, side), 0..1, by their network alone.
+    """Return the map of the persons in the photo, (side, side), 0..1, from their network only.
 
     Arguments are those of `predict_subject`.
 

@@ -1,9 +1,10 @@
-"""Combine the map of saliency with that of the network for people.
+"""Combine the saliency map with the map of the network for people.
 
-Saliency is more precise, and knows all kinds of subjects; it misses persons of a group, and the
-dark or white clothes of a portrait. The network for people finds whole persons, but also animals
-and statues: it decides only where saliency hesitates, or where the picture is a portrait. The
-limits were chosen on 145 photos of people, 100 of ECSSD and 4 of AM-2k: docs/imaging.md.
+The saliency map is more precise and includes all kinds of subjects, but it misses persons in a
+group, and dark or white clothes in a portrait. The network for people finds whole persons, but also
+animals and statues: its map decides only where the saliency map is undecided, or if the picture is
+a portrait. The limits were chosen on 145 photos of people, 100 of ECSSD and 4 of AM-2k:
+docs/imaging.md.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ if TYPE_CHECKING:
 
 HALF = 0.5
 MIN_AREA = 0.002
-"""Share of the picture that a person has at least."""
+"""The least share of the picture that a person covers."""
 MIN_PERSON = 0.8
-"""If the map's mean is lower on every region, the photo shows no person. It is at least 0.85 on one
-region of each of 145 photos of people, and lower for 27 of 100 photos of ECSSD."""
+"""If the map's mean is lower on every region, the photo shows no person. In each of 145 photos of
+people, it is at least 0.85 on one region; in 27 of 100 photos of ECSSD, it is lower on all."""
 MIN_SALIENT = 0.3
-"""Share of a person that is salient at least; others are persons in the background."""
+"""The least share of a person that is salient; persons with less are in the background."""
 MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
 """The map of people decides undecided regions only if its mean on the persons is at least
 `MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient pixels."""
 PORTRAIT_SALIENT = 0.45, 0.86
-"""Share of a portrait that is salient. If it is less, the subject is something else; if it is more,
-only the outlines differ, and that of saliency is better."""
+"""The share of a portrait that is salient. If it is less, the subject is something else. If it is
+more, only the outlines differ, and the saliency map's outline is better."""
 PORTRAIT_BORDER = 0.5
-"""Share of the picture's lower border that a portrait covers at least."""
+"""The least share of the picture's lower border that a portrait covers."""
 PORTRAIT_CERTAINTY = 0.9
-"""Least mean of the map of people on a portrait, both in the photo and in the mirrored photo, of
-which the lower value counts. It is 0.41 for a camel in front of a pyramid."""
+"""The least mean of the people's map on a portrait, in the photo and in the mirrored photo; the
+lower value counts. For a camel in front of a pyramid, the value is 0.41."""
 
 
 def find_people(people: AlphaF32) -> list[Mask]:
@@ -64,10 +65,10 @@ def keep_people(people: AlphaF32) -> AlphaF32:
 
 
 def combine(saliency: AlphaF32, people: AlphaF32, mirrored: Callable[[], AlphaF32]) -> AlphaF32:
-    """Return the map of saliency, completed by the map of people, and without undecided regions.
+    """Return the saliency map, completed by the people's map, and without undecided regions.
 
-    All maps are (h, w), 0..1. `mirrored` returns the map of people found in the mirrored photo; it
-    is called for portraits only.
+    All maps are (h, w), 0..1. `mirrored` returns the people's map of the mirrored photo; it is
+    called only for portraits.
     """
     has_portrait = (people[-1] > HALF).mean() >= PORTRAIT_BORDER
     if not has_portrait and not find_wide_undecided(saliency).any():

@@ -1,4 +1,4 @@
-"""Refine the matte at hair and edges: closed-form matting where the network is uncertain.
+"""Refine the matte at hair and edges: use closed-form matting where the network is uncertain.
 
 The trimap comes from the network's map. The alpha of unknown pixels is solved on a coarse grid
 (`closed_form`). Each window then has a linear function from colour to alpha, which also holds on
@@ -30,8 +30,8 @@ FINE_SIDE_PX = 640
 GRID_FACTOR = 2
 """The coarse grid is smaller than the fine one by this factor."""
 CERTAIN_BACKGROUND, CERTAIN_SUBJECT = 12, 243
-"""The levels of the network's map, 0..255, up to which a pixel is certainly background, and from
-which it is certainly subject: 5 and 95 %."""
+"""Levels of the network's map, 0..255: up to the first, a pixel is certainly background; from the
+second on, it is certainly subject (5 and 95 %)."""
 
 
 def refine(matte: AlphaU8, photo: RgbU8) -> AlphaU8:
@@ -93,7 +93,7 @@ def average_fits(alpha: AlphaF32, windows: Windows) -> tuple[FloatArray, FloatAr
     """Average the linear functions of the windows at each pixel.
 
     Return slopes (3, h, w) for each level of 0..255, offsets (h, w), and the pixels of the soft
-    edge (h, w). A pixel in no window has slope 0 and its own alpha as offset.
+    edge (h, w). A pixel outside all windows has slope 0 and its own alpha as offset.
     """
     flat = alpha.ravel()
     fits = windows.slopes(flat)
@@ -110,5 +110,5 @@ def average_fits(alpha: AlphaF32, windows: Windows) -> tuple[FloatArray, FloatAr
 
 
 def repeat_cells(plane: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Repeat each cell over its pixels of the fine grid, and crop to `shape`."""
+    """Repeat each cell for its pixels on the fine grid, and crop to `shape`."""
     return plane.repeat(GRID_FACTOR, axis=0).repeat(GRID_FACTOR, axis=1)[: shape[0], : shape[1]]

@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 EPSILON = 1e-6
 """rembg's guard against division by zero for a black image."""
 MAX_SIDE_PX = 1 << 20
-"""Longer sides are resized to this first: Pillow cannot resize from more than 44 million pixels."""
+"""Sides longer than this are resized to it first: Pillow cannot resize from more than 44 million
+pixels."""
 
 
 PEOPLE_MISSING = (
     "The network for people does not exist in {}. Photos of people will have more mistakes, and"
     " subject=person is not supported. Run `make model` to create it."
 )
-"""The warning for a folder without that network."""
+"""The warning for a folder without this network."""
 FACES_MISSING = (
     "The network for faces does not exist in {}. X-Type will be 'other' for all photos. Run"
     " `make model` to create it."
 )
-"""The warning for a folder without that network."""
+"""The warning for a folder without this network."""
 
 
 class ModelMissingError(RuntimeError):
@@ -77,7 +78,7 @@ class Model:
 
 
 def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
-    """Load `spec.file` from `folder`; `threads` is the number of threads of one inference, >= 1.
+    """Load `spec.file` from `folder`; `threads` of at least 1 run one inference.
 
     Raises:
         ModelMissingError: the file does not exist.
@@ -128,7 +129,7 @@ def to_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
 
 
 def to_unit_tensor(photo: RgbU8, spec: ModelSpec) -> NDArray[np.float32]:
-    """Prepare the photo with colours 0..1, less the mean, by the deviation: (1, 3, side, side)."""
+    """Return the photo, (1, 3, side, side): colours 0..1, minus mean, divided by deviation."""
     height, width = photo.shape[:2]
     shape = (spec.side_px, spec.side_px)
     small = upscale(resize(photo, (min(height, shape[0]), min(width, shape[1]))), shape)

@@ -1,8 +1,8 @@
-"""Resolve wide half-transparent regions: hair and blurred edges are narrow, ghosts are not.
+"""Resolve wide half-transparent regions: hair and blurred edges are narrow, so these are errors.
 
-A network that hesitates leaves whole persons or objects half transparent. Where a region of
+An uncertain network leaves whole persons or objects half transparent. Where a region of
 undecided pixels is wider than an edge, all of it becomes opaque or transparent. A faint region far
-from everything opaque is removed, such as an arm that the network almost misses.
+from all opaque pixels is removed, such as an arm that the network almost misses.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 TRANSPARENT, OPAQUE = 0.1, 0.9
 """Alphas strictly between these are undecided."""
 EDGE = 1 / 40
-"""Radius of the largest disc that fits into an edge, as a share of the longer side. The widest fur
-in four photos of AM-2k has 0.022."""
+"""The radius of the largest disc that fits into an edge, as a share of the longer side. The widest
+fur in four photos of AM-2k has 0.022."""
 HALF = 0.5
 VISIBLE = 0.02
 """A pixel with a lower alpha is not visible."""
 FAINT = 0.3
-"""The greatest mean of a faint region."""
+"""The highest mean of a faint region."""
 LOOSE, FAR = 0.03, 0.06
 """Distances from opaque pixels, as shares of the longer side. Hair and soft edges reach to `LOOSE`.
 A faint region farther away is removed if a part of it is farther than `FAR`. On the maps of 145
 photos of people and 100 of ECSSD this reduced the error of 141 and increased that of 22."""
 SLOPE = 0.22
-"""Least standard deviation of a region that is a slope from opaque to transparent, such as the edge
-of a subject that is out of focus. It is 0.23 for an even slope, and less for a ghost."""
+"""The least standard deviation of a slope from opaque to transparent, such as the edge of a subject
+that is out of focus. An even slope has 0.23, an error less."""
 PERSON_WEIGHT, BACKGROUND_WEIGHT = 0.3, 1.0
-"""The weight of the map of people, where it shows a person and elsewhere; that of saliency is 1.
-It finds things that are not persons, but seldom misses a person."""
+"""The weights of the people's map, where it shows a person and elsewhere; the saliency map has 1.
+The people's map also shows things that are not persons, but rarely misses a person."""
 
 
 def find_wide_undecided(alpha: AlphaF32) -> Mask:
@@ -58,8 +58,8 @@ def find_wide_undecided(alpha: AlphaF32) -> Mask:
 def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF32:
     """Make each wide undecided region all 0 or all 1, by its mean; a slope is cut in the middle.
 
-    Where a map of `people` is given, (h, w), a region is first divided at the outline of the
-    persons, and the map counts in the means.
+    With a map of `people`, (h, w), a region is first divided at the persons' outline, and the map
+    counts in the means.
     """
     wide = find_wide_undecided(alpha)
     if not wide.any():
@@ -78,7 +78,7 @@ def resolve_undecided(alpha: AlphaF32, people: AlphaF32 | None = None) -> AlphaF
 
 
 def remove_faint(alpha: AlphaF32) -> AlphaF32:
-    """Return the map without the faint regions that are far from everything opaque.
+    """Return the map without the faint regions that are far from all opaque pixels.
 
     A map without opaque pixels is not changed.
     """
@@ -99,7 +99,7 @@ def remove_faint(alpha: AlphaF32) -> AlphaF32:
 
 
 def _decide(votes: NDArray[np.float32], regions: NDArray[np.int32]) -> Mask:
-    """Return which pixels become opaque, by their votes and the numbers of their regions, (n,)."""
+    """Return which pixels become opaque, by their values and the numbers of their regions, (n,)."""
     counts = np.maximum(np.bincount(regions), 1)
     means = np.bincount(regions, votes) / counts
     variances = np.bincount(regions, np.square(votes)) / counts - means**2

@@ -69,7 +69,7 @@ def fill_colour(colour: Rgba, shape: Shape, icc_profile: bytes | None) -> Pictur
 
 
 def read_image(data: bytes, side_px: int, max_pixels: int) -> Photo:
-    """Return the image of a file, with enough pixels for results with sides of `side_px`.
+    """Return a file's image, with enough pixels for results with sides of `side_px`.
 
     Raises:
         InvalidBgImageError: the file cannot be decoded, or has more than `max_pixels` pixels.
@@ -88,7 +88,7 @@ def read_image(data: bytes, side_px: int, max_pixels: int) -> Photo:
 
 
 def draw_image(image: Photo, shape: Shape, icc_profile: bytes | None) -> Picture:
-    """Return the image cropped around its centre, resized to a shape, in a colour profile."""
+    """Return the image cropped around its centre, in another size and colour profile."""
     picture = cover(image, shape)
     return picture._replace(
         colours=convert_profile(picture.colours, image.icc_profile, icc_profile)
@@ -96,7 +96,7 @@ def draw_image(image: Photo, shape: Shape, icc_profile: bytes | None) -> Picture
 
 
 def cover(image: Photo, shape: Shape) -> Picture:
-    """Return the largest centred part of an image with the aspect of a shape, in that size."""
+    """Return an image's largest centred part with the aspect of a shape, resized to the shape."""
     height, width = image.pixels.shape[:2]
     scale = min(height / shape[0], width / shape[1])
     rows = max(1, min(height, round(shape[0] * scale)))
@@ -113,7 +113,7 @@ def cover(image: Photo, shape: Shape) -> Picture:
 def put_behind(subject: Picture, background: Picture) -> Picture:
     """Composite a subject over a background of its size.
 
-    Where the subject is opaque the result is exactly the subject, where it is transparent exactly
+    Where the subject is opaque, the result is exactly the subject; where it is transparent, exactly
     the background (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
     """
     colours, alpha = subject

@@ -1,7 +1,7 @@
 """Where the subject is in the result: size, crop, margins, scale and position.
 
-The frame is the whole photo, or with `crop` the subject and its margins. In it, the subject is
-scaled and placed. The result is the frame, made smaller if the size or the format requires it.
+The frame is the whole photo, or with `crop` the subject and its margins. The subject is scaled and
+placed in the frame. The result is the frame, made smaller if the size or the format requires it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Layout(NamedTuple):
 
 
 def keeps_frame(options: RemovalOptions) -> bool:
-    """Return whether the result is the whole photo, for any subject."""
+    """Return whether the result is the whole photo, independent of the subject."""
     return not options.crop and options.scale is None and options.position in {None, "original"}
 
 
@@ -83,7 +83,7 @@ class Framing(NamedTuple):
     """The subject's place in the frame."""
     left: float
     scale: float
-    """How much the subject is enlarged."""
+    """The factor by which the subject is enlarged."""
 
     def lay_out(self, limit: Limit) -> Layout:
         """Return the layout of the result within a limit; all edges are rounded to pixels."""

@@ -21,7 +21,7 @@ SIZES: dict[str, float] = {
     "auto": 25,
     "50MP": 50,
 }
-"""By the value of `size`, the largest result in megapixels (1,000,000 pixels)."""
+"""The largest result in megapixels (1,000,000 pixels), by the value of `size`."""
 PREVIEW_SIZES = frozenset(
     name for name, megapixels in SIZES.items() if megapixels == SIZES["preview"]
 )
@@ -39,16 +39,16 @@ CHANNELS = ("rgba", "alpha")
 Rgba: TypeAlias = tuple[int, int, int, int]
 """A straight colour in sRGB, each 0..255."""
 Position: TypeAlias = tuple[float, float] | Literal["original"]
-"""Where the subject is in the frame: a share of the free width and one of the free height, 0..1
-(0 is left and top, 1/2 the centre), or where it is in the photo."""
+"""The subject's position in the frame: its shares of the free width and height, 0..1 (0 is left and
+top, 1/2 the centre), or its position in the photo."""
 CENTER = (0.5, 0.5)
 
 
 class Margins(NamedTuple):
     """The space around a cropped subject.
 
-    Percentages are of the subject's height (top, bottom) or width (right, left). Pixels are those
-    of the upright photo, so that a preview shows the same as the full size.
+    Percentages are of the subject's height (top, bottom) or width (right, left). Pixels count in
+    the upright photo, so that a preview shows the same part as the full size.
     """
 
     top: Length

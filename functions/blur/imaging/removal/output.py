@@ -1,4 +1,4 @@
-"""Encode the result of a background removal, small enough for the response that carries it."""
+"""Encode the result of a background removal so that it fits into the response."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Result(NamedTuple):
     picture: Picture
     icc_profile: bytes | None
     is_matte: bool
-    """Whether only the alpha of the picture is wanted, as a grey image."""
+    """Whether only the picture's alpha is requested, as a grey image."""
 
     @property
     def matte(self) -> AlphaU8:
@@ -56,7 +56,7 @@ class Result(NamedTuple):
 
 
 def guess_output(options: RemovalOptions) -> str:
-    """Return the format, and for `auto` the probable one: JPEG with a background, else PNG."""
+    """Return the format; for `auto` the probable one: JPEG with a background, else PNG."""
     if options.output != "auto":
         return options.output
     if options.channels == "alpha":
@@ -66,7 +66,7 @@ def guess_output(options: RemovalOptions) -> str:
 
 
 def largest(output: str, max_megapixels: float) -> Limit:
-    """Return the limit of results in a format, one of `OUTPUTS` except `auto`."""
+    """Return the size limit for results in a format, one of `OUTPUTS` except `auto`."""
     if output == "png":
         return Limit(int(min(max_megapixels, MAX_PNG_MEGAPIXELS) * MEGAPIXEL), 2**31 - 1)
     encoder = OUTPUT_FORMATS["webp" if output == "webp" else "jpeg"]
@@ -75,7 +75,7 @@ def largest(output: str, max_megapixels: float) -> Limit:
 
 
 def allows_sides(output: str, picture: Picture) -> bool:
-    """Return whether a format allows the sides of a picture that is not too large for a PNG."""
+    """Return whether a format allows the sides of a picture whose size PNG allows."""
     height, width = picture.colours.shape[:2]
     return largest(output, MAX_PNG_MEGAPIXELS).fit((height, width)) == (height, width)
 
@@ -167,4 +167,4 @@ _MATTE_WRITERS: dict[str, Callable[[AlphaU8], EncodedImage]] = {
     "jpg": partial(_matte_with_pillow, name="JPEG", quality=DEFAULT_QUALITY),
     "webp": partial(_matte_with_pillow, name="WebP", lossless=True, method=0, quality=0),
 }
-"""Encoders of a grey image, (H, W). WebP has no grey, but loses nothing."""
+"""Encoders for a grey image, (H, W). WebP has no grey, but loses nothing."""

@@ -63,11 +63,11 @@ class RemovedBackground(NamedTuple):
     """A picture or, with the format `zip`, an archive of two."""
     size: tuple[int, int]
     max_size: tuple[int, int]
-    """The size of the result with size=full, or with 50MP where that was requested."""
+    """The size of the result with size=full, or with size=50MP if that was requested."""
     foreground: Foreground
     subject_type: SubjectType
     photo_pixels: int = 0
-    """Width times height of the photo, before a reduction."""
+    """Width times height of the photo, before it is downscaled."""
 
 
 def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller's resources
@@ -193,7 +193,7 @@ def _read_background(
 ) -> Background | None:
     """Return the background, if the result shows it.
 
-    It is decoded before the networks run, because it can be damaged.
+    It is decoded before the networks run, because its file can be damaged.
     """
     if options.channels == "alpha":
         return None
@@ -207,7 +207,7 @@ def _read_background(
 def _decode(
     data: bytes, options: RemovalOptions, limit: Limit, matting: Matting, max_pixels: int
 ) -> Photo:
-    """Decode the photo, not larger than a small result needs it."""
+    """Decode the photo, only as large as the result needs it."""
 
     def reduction(size: tuple[int, int]) -> int:
         if not keeps_frame(options) or options.roi is not None:

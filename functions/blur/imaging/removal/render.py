@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def cut_out(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> tuple[RgbU8, AlphaU8]:
     """Return the subject in its frame as straight colour, (H, W, 3), and alpha, (H, W).
 
-    `matte` is that of the photo, (height, width), or None: it is then computed in the size of the
-    result, which suits a layout of the whole photo only. Without scaling, opaque pixels are
-    exactly those of the photo.
+    `matte` is the photo's matte, (height, width). With None, it is computed in the size of the
+    result, which is possible only if the layout shows the whole photo. Without scaling, opaque
+    pixels are exactly those of the photo.
     """
     scene = _scene(found, layout, matte)
     colours = cutout_colours(scene.photo, scene.matte, scene.layers)
@@ -46,7 +46,7 @@ def find_bounds(alpha: AlphaU8) -> Box | None:
 
 
 def _scene(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> Scene:
-    """Return the scene of the part of the photo, in its size in the result."""
+    """Return the scene for the visible part of the photo, in its size in the result."""
     if matte is None:
         alpha = None if found.alpha is None else rescale(found.alpha, layout.shape)
         photo = rescale(found.photo, layout.shape)
@@ -56,7 +56,7 @@ def _scene(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> Scene
 
 
 def _put_around(colours: RgbU8, layout: Layout, framed: RgbU8) -> None:
-    """Put colours into a frame, and continue those at their border, for `REACH_PX` at most.
+    """Put colours into a frame, and continue the colours at their border, for at most `REACH_PX`.
 
     Viewers that interpolate straight colour then show no fringe.
     """

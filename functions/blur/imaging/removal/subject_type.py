@@ -1,6 +1,6 @@
-"""Name the kind of subject, as far as the networks know it: a person, or something else.
+"""Name the kind of subject that the networks can recognise: a person, or something else.
 
-The network for people confirms animals, flowers and statues too, with the same certainty, and the
+The network for people also confirms animals, flowers and statues, with the same certainty, and the
 network for faces finds faces in patterns. Together they are rarely wrong. The limits were chosen on
 145 photos of people, 100 of ECSSD and 4 of AM-2k: docs/imaging.md.
 """
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
 
 SubjectType = Literal["person", "other"]
 MIN_CONFIRMED = 0.75
-"""Least share of the subject that the network for people confirms."""
+"""The least share of the subject that the network for people must confirm."""
 MIN_FACE = 0.5
-"""Least score of a face on the subject; it is also the default of MediaPipe."""
+"""The least score of a face on the subject; MediaPipe has the same default."""
 MARGIN = 0.3
-"""The share by which the square with the subject is larger than the subject's longer side."""
+"""The share by which the square around the subject is larger than the subject's longer side."""
 HALF = 0.5
 
 
 def find_subject_type(maps: SubjectMaps, seen: RgbU8, faces: Predictor | None) -> SubjectType:
     """Return "person" if the network for people confirms the subject, and if it shows a face.
 
-    `seen`, (H, W, 3), has the pixels that the maps show. The network for `faces` runs only if the
-    other one confirms the subject. Without either network all subjects are "other".
+    `seen`, (H, W, 3), are the pixels from which the maps were computed. The network for `faces`
+    runs only if the other one confirms the subject. Without either network all subjects are
+    "other".
     """
     if faces is None or confirmed_share(maps) < MIN_CONFIRMED:
         return "other"
@@ -47,7 +48,7 @@ def find_subject_type(maps: SubjectMaps, seen: RgbU8, faces: Predictor | None) -
 def confirmed_share(maps: SubjectMaps) -> float:
     """Return the share of the subject that the network for people confirms, 0..1.
 
-    It is the weight of the persons' pixels among those of the subject.
+    It is the persons' share of the weights of the subject's pixels.
     """
     if maps.people is None:
         return 0.0
@@ -88,7 +89,7 @@ def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
 
 
 def _nearest(cells: int, span: slice, side_px: int, pixels: int) -> NDArray[np.intp]:
-    """Return the pixels of a map of a side that are nearest to the cells of a part of the side."""
+    """Return the pixels, along one side of a map, that are nearest to the cells of a part of it."""
     centres = span.start + (np.arange(cells) + 0.5) * (span.stop - span.start) / cells
     nearest: NDArray[np.intp] = (centres * pixels / side_px).astype(np.intp)
     return nearest
