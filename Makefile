@@ -1,6 +1,6 @@
 # All commands for users and CI. They need only make and Python 3.11 or later.
 PYTHON ?= python3
-# The model, by its name in BLUR_MODEL.
+# The name of the model, as in BLUR_MODEL.
 MODEL ?= u2netp-light
 # A folder with the models' files; if it is empty, make downloads the files.
 MODEL_FROM ?=
@@ -50,7 +50,7 @@ help: ## Show these commands
 
 PORT ?= 8080
 IS_FREE = import socket, sys; socket.create_server(("127.0.0.1", int(sys.argv[1])))
-# make prints "Error 1" after any failed command. SIGPIPE stops make without that line, and the exit
+# make prints "Error 1" after any failed command. SIGPIPE stops make without this line, and the exit
 # status still shows the failure.
 run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT=8081 sets the port
 	@$(BIN)/python -c '$(IS_FREE)' $(PORT) 2>/dev/null || { \
@@ -58,11 +58,12 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 		kill -s PIPE $$PPID; }
 	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo --port $(PORT)
 
-# Test files are shared between some processes; the tests of one file run in the same process. Four
-# on two cores are faster, because many tests wait for servers. Trials and the browser need a core.
-# In the order of their names, the longest files, the integration tests, do not come last.
+# Some processes share the test files; the tests of one file run in the same process. Four processes
+# on two cores are faster than two, because many tests wait for servers. Each trial or browser needs
+# a core. Files run in the order of their names, so that the longest ones, the integration tests,
+# are not last.
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
-# The threads of one inference wait actively for each other, which slows the other processes down.
+# The threads of an inference wait actively for each other, and so slow other processes down.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
 
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
@@ -130,7 +131,7 @@ bench: $(TEST_READY) model ## Compare speed and memory with other libraries; wri
 	@$(BENCH)/speed.py
 	@$(RESULTS)
 
-bench-files: $(TEST_READY) ## Decode a folder of files, compare with other decoders: DATA=folder
+bench-files: $(TEST_READY) ## Decode the files in a folder, and compare with other decoders: DATA=folder
 	@$(BENCH)/files.py "$(DATA)"
 
 bench-quality: $(TEST_READY) model ## Measure the quality of mattes and edges: DATA=folder
@@ -144,7 +145,7 @@ bench-ground: $(TEST_READY) model ## Compare depth=ground with a lens, and with 
 	@$(BENCH)/ground.py
 	@$(RESULTS)
 
-bench-preview: $(TEST_READY) model ## Compare the time of a preview with that of the full size
+bench-preview: $(TEST_READY) model ## Compare the times for a preview and for the full size
 	@$(BENCH)/preview.py
 	@$(RESULTS)
 
@@ -159,7 +160,7 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 
 # The size of the trials. A full run takes hours.
 TRIALS ?= small
-# These measure times, so nothing else runs at the same time.
+# These trials measure times, so no others run at the same time.
 TIMED := $(addprefix tests/,attack/test_attackers.py attack/test_refusal_times.py \
 	attack/test_shares.py faults/test_dynamo_outages.py faults/test_outage.py \
 	faults/test_sqlite_outages.py faults/test_waiting.py)
@@ -177,7 +178,7 @@ results: $(TEST_READY) ## Write the results of attack and fault trials, and of b
 
 # Portions: accounts, sqlite, service, api, dynamo. One file of a portion: api:blur_request.py.
 MUTANTS ?=
-mutants: $(MUTANTS_READY) model ## Check that tests detect small changes of the code; MUTANTS=portion
+mutants: $(MUTANTS_READY) model ## Check that tests detect small changes in the code; MUTANTS=portion
 	@TRIALS=full $(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS)
 	@$(RESULTS)
 
@@ -197,17 +198,17 @@ sbom: $(SERVE_READY) $(AUDIT_READY) model ## Write the container image's bill of
 	@$(BIN)/python tools/sbom.py --model $(MODEL) --into $(SBOM)
 	@$(AUDIT_VENV)/bin/python -c '$(VALID)' $(SBOM)
 
-# --strict: without it, packages that are unknown to the index are reported as free of
-# vulnerabilities. The lock of the tests includes the packages of function, server and model.
+# Without --strict, packages that are unknown to the index are reported as free of vulnerabilities.
+# The lock file for tests includes the packages for function, server and model.
 AUDITED := test base sam audit mutants research peers clients ministack
 PIP_AUDIT := $(AUDIT_VENV)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes
-audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities of all locked packages
+audit: $(AUDIT_READY) ## Ask the package index for known vulnerabilities in all locked packages
 	@sound=yes; for lock in $(AUDITED); do echo "requirements/$$lock.txt"; \
 		$(PIP_AUDIT) --requirement requirements/$$lock.txt || sound=no; done; test $$sound = yes || { \
 		echo "A package is vulnerable, or the index has no data about vulnerabilities." >&2; \
 		exit 1; }
 
-# Each lock is constrained by an earlier one, so that all pin the same versions.
+# An earlier lock constrains each lock, so that all pin the same versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command 'make lock' $(UPGRADE)
 LOCK = cd requirements && ../$(COMPILE)
@@ -248,29 +249,29 @@ $(VENV_READY):
 	@echo '$(CURDIR)' > $@
 
 $(SERVE_READY): $(VENV_READY)
-	@echo "Installing the packages of the server into $(VENV), which takes about a minute ..."
+	@echo "Installing the server's packages into $(VENV), which takes about a minute ..."
 	@rm -f $(VENV)/ready-*
 	@$(PIP_LOCKED) requirements/serve.txt
 	@$(PIP_EDITABLE)
 	@touch $@
 
 $(TEST_READY): $(VENV_READY)
-	@echo "Installing the packages of the tests into $(VENV), about 1.8 GB ..."
+	@echo "Installing the packages for tests into $(VENV), about 1.8 GB ..."
 	@rm -f $(VENV)/ready-*
 	@$(PIP_LOCKED) requirements/uv.txt
 	@$(call install,$(VENV),test)
 	@$(PIP_EDITABLE)
 	@touch $@ $(SERVE_READY)
 
-# --no-deps: the lock is complete, and a pin does not match a requirement with extras.
+# Use --no-deps: the lock is complete, and a pin does not match a requirement with extras.
 $(SAM_READY): $(TEST_READY)
-	@echo "Installing the packages that build and check the stack into $(SAM_VENV), about 600 MB ..."
+	@echo "Installing the packages to build and check the stack into $(SAM_VENV), about 600 MB ..."
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(call install,$(SAM_VENV),sam) --no-deps
 	@touch $@
 
 $(RESEARCH_READY): $(TEST_READY)
-	@echo "Installing PyTorch and the other packages of research/ into $(RESEARCH_VENV) ..."
+	@echo "Installing PyTorch and the other packages for research/ into $(RESEARCH_VENV) ..."
 	@$(PYTHON) -m venv --clear $(RESEARCH_VENV)
 	@$(call install,$(RESEARCH_VENV),research)
 	@touch $@
@@ -294,7 +295,7 @@ $(AUDIT_READY): $(VENV_READY)
 		--require-hashes --only-binary :all: --requirement requirements/audit.txt
 	@touch $@
 
-# Uses the packages of the tests from the other environment.
+# Uses the packages for tests from the other environment.
 FOLDER = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 $(MUTANTS_READY): $(TEST_READY)
 	@$(PYTHON) -m venv --clear $(MUTANTS_VENV)

@@ -1,4 +1,4 @@
-# A replacement for AWS's Python base image, with the same paths, on a Debian root file system.
+# A replacement for AWS's Python base image: the same paths on a Debian root file system.
 FROM background-blur-rootfs
 COPY requirements/base.txt /build/
 RUN python3 -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make the image `background-blur-base` from Debian packages, for machines without access to a
 # container registry. This needs root, debootstrap and a running Docker daemon, and takes about a
-# minute. Build the function on it with
+# minute. Build the function on top of it with
 #     sam build --parameter-overrides BaseImage=background-blur-base
 set -eu
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ trap 'trap "" INT TERM; rm -rf "$root"' EXIT # a second signal must not interrup
 trap 'exit 130' INT TERM
 chmod 755 "$root"
 debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates "$suite" "$root"
-# This machine can have additional certificates, which pip needs to reach its index.
+# pip can need this machine's additional certificates to reach its index.
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/usr/share/doc/*
 tar -C "$root" -c . | docker import - background-blur-rootfs

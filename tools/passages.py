@@ -79,7 +79,7 @@ def _message(line: int, value: str) -> Iterator[Passage]:
 
 
 def _python_comments(text: str) -> Iterator[Passage]:
-    """Yield comments; those of adjacent lines are one passage."""
+    """Yield comments; comments on adjacent lines are one passage."""
     lines: list[str] = []
     last = -1
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

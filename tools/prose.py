@@ -58,7 +58,7 @@ class Rules:
     allowed: re.Pattern[str]
 
     def findings(self, path: str, passage: Passage) -> Iterator[Finding]:
-        """Find the phrases of a passage, except inside an allowed text."""
+        """Find the phrases in a passage, except inside an allowed text."""
         spans = [match.span() for match in self.allowed.finditer(passage.text)]
         for phrase in self.phrases:
             for match in phrase.pattern.finditer(passage.text):

@@ -52,7 +52,7 @@ class Pin:
     name: str
     version: str
     sha256: tuple[str, ...]
-    """One for each file of the release; the machine decides which file is installed."""
+    """One hash for each file of the release; the machine decides which file is installed."""
     required_by: tuple[str, ...]
 
     @property
@@ -112,7 +112,7 @@ def licences(package_metadata: metadata.PackageMetadata) -> list[Component]:
 
 
 def bundled(installed: metadata.Distribution) -> list[Component]:
-    """Return the native libraries of other projects, in a wheel's folder `<name>.libs`."""
+    """Return the native libraries from other projects in a wheel's folder `<name>.libs`."""
     return [
         {
             "type": "file",
@@ -162,7 +162,7 @@ def _model(name: str, row: dict[str, Any], sha256: str) -> Component:
         "type": "machine-learning-model",
         "bom-ref": f"model/{name}",
         "name": name,
-        "description": "The image has it prepared by layers/model/prepare.py, for any CPU.",
+        "description": "The image contains it as prepared by layers/model/prepare.py, for any CPU.",
         "licenses": [{"license": {"id": row["licence"]}}],
         "hashes": [sha_256(sha256)],
     }
@@ -175,7 +175,7 @@ def base(dockerfile: str) -> Component:
 
 
 def bill(model: str, folder: Path) -> dict[str, Any]:
-    """Return the document for an image with this model, whose files are in the folder."""
+    """Return the document for a container image with this model, whose files are in the folder."""
     pins = read_lock(LOCK.read_text("utf-8"))
     components = [*map(package, pins), *models(model, folder)]
     for name in OPTIONAL:
@@ -205,7 +205,7 @@ def dependencies(pins: list[Pin], references: list[str]) -> list[Component]:
 
 
 def sha_256(digest: str) -> dict[str, str]:
-    """Return the object of a digest."""
+    """Return the JSON object for a digest."""
     return {"alg": "SHA-256", "content": digest}
 
 

@@ -2,9 +2,9 @@
 
 It writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`, and
 `face-detection.onnx` next to `face_detection_full_range.tflite`. A missing file is skipped. The
-weights are the same, and so is the result to about 1e-6. The same input gives the same file, byte
-for byte. Of the network for faces only the map of scores is kept: the positions of eyes, nose and
-mouth are not used.
+weights are the same, and the results differ by at most about 1e-6. The same input gives the same
+file, byte for byte. Only the map of scores is kept from the network for faces: the positions of
+eyes, nose and mouth are not used.
 
 TensorFlow Lite keeps images as (1, height, width, channels), ONNX as (1, channels, height, width).
 """
@@ -33,7 +33,7 @@ CONVERTED = {
 }
 """The converted files, by their sources."""
 OPSET, IR_VERSION = 13, 7
-"""Old enough for every runtime in use, new enough for all operators here."""
+"""The opset: old enough for every runtime in use, new enough for all operators here."""
 
 
 class Network:
@@ -45,9 +45,10 @@ class Network:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
         self.aliases: dict[int, int] = {}
-        """Constants in full precision, by the tensor that holds them in half precision."""
+        """Constants in full precision, by the name of the tensor with their half precision."""
         self.maps: dict[int, int] = {}
-        """Outputs that are maps, (1, height, width, channels), by the list of their pixels."""
+        """The maps, (1, height, width, channels), by the name of the output that lists their
+        pixels."""
 
     def convert(self, operator: Operator) -> None:
         """Add the nodes of an operator.
@@ -56,7 +57,7 @@ class Network:
             UnsupportedNetworkError: the operator, or one of its options, is not known.
 
         """
-        if operator.kind == "DEQUANTIZE":  # of weights that are stored as half floats
+        if operator.kind == "DEQUANTIZE":  # converts weights that are stored as half floats
             self.aliases[operator.output] = operator.inputs[0]
             return
         if operator.kind not in CONVERTERS:
@@ -88,7 +89,7 @@ def _require(holds: bool, operator: Operator, what: str) -> None:  # noqa: FBT00
 
 
 def _simple(kind: str, **attributes: Any) -> Callable[[Network, Operator], None]:  # noqa: ANN401 - ONNX's attributes
-    """Return a converter to one node with the same inputs."""
+    """Return a converter that makes one node with the same inputs."""
 
     def convert(network: Network, operator: Operator) -> None:
         network.node(kind, [str(i) for i in operator.inputs], str(operator.output), **attributes)
@@ -126,7 +127,7 @@ def _convolution(network: Network, operator: Operator) -> None:
 
 
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return TensorFlow's padding "SAME" before and after: an odd one is larger after."""
+    """Return TensorFlow's padding "SAME" before and after an axis; the latter can be larger."""
     total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
     return total // 2, total - total // 2
 
@@ -159,7 +160,7 @@ def _pad(network: Network, operator: Operator) -> None:
 
 
 def _list_pixels(network: Network, operator: Operator) -> None:
-    """Leave out the last operator, which makes a list of a map's pixels."""
+    """Leave out the last operator, which turns a map into a list of its pixels."""
     source, name = operator.inputs[0], operator.output
     batch, height, width, channels = network.file.shape(source)
     _require(network.file.shape(name) == (batch, height * width, channels), operator, "shape")
@@ -217,14 +218,14 @@ CONVERTERS: dict[str, Callable[[Network, Operator], None]] = {
     "RESHAPE": _list_pixels,
     "RESIZE_BILINEAR": _resize,
 }
-"""By the operator's name in the file."""
+"""The converters by the operator's name in the file."""
 
 
 def convert(content: bytes) -> bytes:
     """Return a network of TensorFlow Lite in ONNX's format.
 
     Raises:
-        UnsupportedNetworkError: it has something that the conversion does not know.
+        UnsupportedNetworkError: it has an operator or option that the conversion does not know.
 
     """
     file = TfliteFile(content)
@@ -245,9 +246,10 @@ def convert(content: bytes) -> bytes:
 
 
 def _halved(constants: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], list[NodeProto]]:
-    """Return the constants, in half floats where these are exact, and nodes that make them whole.
+    """Return the constants, in half floats if these are exact, and the nodes that expand them.
 
-    The file is half as large, as the source is. ONNX Runtime runs the nodes when it opens the file.
+    Like the source, the file is then half as large. ONNX Runtime runs the nodes when it opens the
+    file.
     """
     stored, casts = {}, []
     for name, values in constants.items():
@@ -267,7 +269,7 @@ def _info(file: TfliteFile, tensor: int) -> Any:  # noqa: ANN401 - onnx has no t
 
 
 def main(folder: Path) -> None:
-    """Write each converted network into the folder, whole or not at all, if it has the source."""
+    """If the folder has a source, write the converted network into it, completely or not at all."""
     for source, converted in CONVERTED.items():
         if (folder / source).exists():
             write_whole(convert((folder / source).read_bytes()), folder / converted)

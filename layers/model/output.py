@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Write a file completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def write_whole(content: bytes, target: Path) -> None:
-    """Put the content at the target in one step, readable by all users."""
+    """Write the content to the target in one step, readable by all users."""
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        part.chmod(0o644)  # as fetch.py does: Lambda runs as another user
+        part.chmod(0o644)  # like fetch.py: Lambda runs as another user
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Replace a model by one with an optimised graph: `python prepare.py model.onnx ...`.
+"""Optimise the graph of a model file: `python prepare.py model.onnx ...`.
 
 ONNX Runtime optimises a graph whenever it opens it. The levels up to "extended" fuse nodes
 in ways that are valid on any CPU. The last level chooses a memory layout for the current CPU,

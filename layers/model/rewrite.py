@@ -16,11 +16,11 @@ SIDE_PX = 320
 SAME_SIZE = {"Conv", "Relu", "Add", "Sigmoid"}
 TAPS = 9
 BLOCK = 16
-"""The taps' channels: the least multiple of 8 that holds 9, for the runtime's AVX2 blocks."""
+"""The channels for the nine taps: the next multiple of 8, for the runtime's AVX2 blocks."""
 
 
 def rewrite(graph: onnx.GraphProto) -> None:
-    """Keep only the finest map, with resizes and side convolutions in their faster forms."""
+    """Keep only the finest map, and make resizes and side convolutions faster."""
     fix_scales(graph)
     del graph.output[1:]
     drop_unused(graph)
@@ -29,11 +29,11 @@ def rewrite(graph: onnx.GraphProto) -> None:
 
 
 def fix_scales(graph: onnx.GraphProto) -> None:
-    """Write every resize with its factor, a whole number, instead of a computed size.
+    """Give every resize a factor, which is a whole number, instead of a computed size.
 
     Only then does the runtime keep the tensor in the blocked layout of its convolutions;
-    otherwise it reorders it before and after. `half_pixel` differs from PyTorch's variant of
-    it only where the result is one pixel wide.
+    otherwise it reorders the tensor before and after. `half_pixel` differs from PyTorch's variant
+    only if the result is one pixel wide.
     """
     sizes = sizes_px(graph)
     for node in list(graph.node):
@@ -59,7 +59,7 @@ def upsampling(source: str, roi: str, scales: str, output: str) -> onnx.NodeProt
 def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
     """Return the side of each image in the graph.
 
-    A resize has the size of the map that its result is concatenated with.
+    A resize has the size of the map with which its result is concatenated.
     """
     sizes = {graph.input[0].name: SIDE_PX}
     for node in graph.node:
@@ -87,10 +87,10 @@ def last_convolutions(graph: onnx.GraphProto) -> list[str]:
 
 
 def split_taps(graph: onnx.GraphProto, name: str) -> None:
-    """Compute a 3 x 3 convolution of a + b to one channel as nine 1 x 1 ones, shifted and summed.
+    """Compute a 3 x 3 convolution of a + b to one channel as the sum of nine shifted 1 x 1 ones.
 
     The runtime needs as much time for one output channel as for eight. The nine taps fill their
-    block better, and the sum of 16 channels replaces that of 64.
+    block better, and 16 channels are added instead of 64.
     """
     node = maker(graph, name)
     kernel, bias = weight(graph, node.input[1]), node.input[2]

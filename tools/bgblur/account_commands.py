@@ -82,7 +82,7 @@ def show_(account_id: str, *, as_json: bool) -> None:
 @click.argument("account_id", type=ACCOUNT_ID)
 @json_option
 def ledger(account_id: str, *, as_json: bool) -> None:
-    """Print the ledger of an account: grants, top-ups and adjustments, oldest first."""
+    """Print an account's ledger: grants, top-ups and adjustments, oldest first."""
     with open_admin() as admin:
         admin.store.read_account(account_id, now_us=admin.now_us)  # fails if it is missing
         rows = [
@@ -107,7 +107,7 @@ def ledger(account_id: str, *, as_json: bool) -> None:
 @click.option(
     "--entry-id",
     type=ENTRY_ID,
-    help="Your own id of this payment. If you repeat the command, the credits are added once.",
+    help="Your own id for this payment. If you repeat the command, the credits are added once.",
 )
 @json_option
 def top_up(

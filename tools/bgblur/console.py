@@ -33,7 +33,8 @@ ACCOUNTS_HELP = (
 )
 
 UNLIMITED_CELLS = 10_000
-"""The width of tables, so that no line is broken: scripts read lines, and people copy keys."""
+"""The width of tables: wide, so that no line is broken. Scripts read lines, and people copy
+keys."""
 
 
 def load_settings() -> Settings:
@@ -67,7 +68,7 @@ def _require_database(accounts: str) -> None:
 
 @contextmanager
 def open_admin(*, creates: bool = False) -> Iterator[AccountAdmin]:
-    """Open the accounts, and end with one clear line where the store refuses.
+    """Open the accounts; if the store reports an error, end with one clear line.
 
     A database that does not exist is an error, unless the command `creates` accounts.
     """

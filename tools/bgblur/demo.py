@@ -24,7 +24,7 @@ REFILL_BELOW = whole(100)
 def key_file(accounts: str, data_folder: Path) -> Path:
     """Return the file with the demo key of these accounts (`BLUR_ACCOUNTS`).
 
-    Each database has its own file, so that a server never overwrites the key of another one.
+    Each database has its own file, so that a server never overwrites another server's key.
     """
     scheme, _, name = accounts.partition(":")
     if scheme == "sqlite":
@@ -37,7 +37,7 @@ def demo_key(admin: AccountAdmin, key_file: Path, *, limit: RateLimit) -> str:
     """Return the demo key; create its account at the first start, and refill it later.
 
     Other keys are shown once and not stored. This one is in a file with mode 0600 next to the
-    database; it is worth only the demo credits of this machine.
+    database; it can only spend this machine's demo credits.
     """
     text = key_file.read_text().strip() if key_file.exists() else ""
     if not _is_known(admin, text):

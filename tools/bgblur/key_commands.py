@@ -88,7 +88,7 @@ def issue(  # noqa: PLR0913, PLR0917 - one for each option
 @click.option("--account", "account_id", type=ACCOUNT_ID, help="Only keys of this account.")
 @json_option
 def list_(account_id: str | None, *, as_json: bool) -> None:
-    """List keys with their prefix and status."""
+    """List keys with their prefixes and status."""
     with open_admin() as admin:
         store, now_us = admin.store, admin.now_us
         accounts = (

@@ -1,4 +1,4 @@
-"""The settings outside Lambda: the same ones, with other defaults."""
+"""The settings outside Lambda: the same settings with different defaults."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DATA = Path(__file__).with_name("data")
 
 
 def models() -> Path:
-    """Return the folder of the ONNX files, in the wheel or in the checkout."""
+    """Return the folder with the ONNX files, in the wheel or in the checkout."""
     return _first(DATA / "models", CHECKOUT / "build" / "models")
 
 
 def site() -> Path:
-    """Return the folder of the page, in the wheel or in the checkout."""
+    """Return the page's folder, in the wheel or in the checkout."""
     return _first(DATA / "site", CHECKOUT / "site")
 
 
@@ -44,7 +44,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
 def data_folder(environ: Mapping[str, str]) -> Path:
     """Return the folder for accounts and uploads; it does not depend on the current folder.
 
-    A checkout has its own, `var`. An installed package uses the XDG data folder:
+    A checkout has its own folder, `var`. An installed package uses the XDG data folder:
     https://specifications.freedesktop.org/basedir-spec/latest/
     """
     if (CHECKOUT / "pyproject.toml").is_file():

@@ -1,4 +1,4 @@
-"""`bgblur usage`, the lines of a month's bills, and `bgblur top`, the busiest accounts now."""
+"""`bgblur usage` prints the lines of a month's bills, `bgblur top` the busiest accounts now."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Month(click.ParamType[str]):
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV for spreadsheets.")
 @json_option
 def usage(month: str | None, *, as_csv: bool, as_json: bool) -> None:
-    """Print calls, credits, megapixels and failures of each key in a month.
+    """Print each key's calls, credits, megapixels and failures in a month.
 
     The credits of an account's keys add up to the usage that `bgblur accounts audit` checks.
     """
@@ -87,7 +87,7 @@ def usage(month: str | None, *, as_csv: bool, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True)
 @json_option
 def top(seconds: int, limit: int, *, as_json: bool) -> None:
-    """Print the busiest accounts, with their calls of the next seconds as rates per minute.
+    """Print the busiest accounts. Their calls in the next seconds are shown as rates per minute.
 
     The usage of all accounts is read twice, and the difference is printed.
     """
@@ -104,7 +104,7 @@ def top(seconds: int, limit: int, *, as_json: bool) -> None:
 
 
 def _bill_row(month: str, line: BillLine) -> dict[str, Any]:
-    """Return the columns of a line; calls before keys were counted have no key."""
+    """Return the columns of a line; calls from before keys were counted have no key."""
     return {
         "month": month,
         "account": line.account.account_id,

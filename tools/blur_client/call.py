@@ -1,4 +1,4 @@
-"""One blur call: its attempts, and the switch to an upload if the photo is too large."""
+"""One blur call: its attempts, and an upload if the photo is too large."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class BlurCall:
         return image
 
     def _upload(self) -> None:
-        """Upload the photo, if the API has that route; otherwise the request will contain it."""
+        """Upload the photo if the API has a route for it; else the request will contain it."""
         photo = self._request.photo
         declared = {"content_type": photo.content_type, "bytes": photo.size_bytes}
         response = self._transport.send_to_api("POST", self._endpoint(UPLOADS_PATH), json=declared)

@@ -52,10 +52,10 @@ class Client:
         sleep: Callable[[float], object] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """Prepare a client of the API at `url`, such as `https://api.example.com`.
+        """Prepare a client for the API at `url`, such as `https://api.example.com`.
 
         `timeout_s` has the time limits for a connection and for a response. `sleep` waits
-        between attempts; `jitter` returns a random number, 0 to 1, that varies these waits.
+        between attempts; `jitter` returns a random number, 0 to 1, that varies the waiting times.
 
         Raises:
             ValueError: `url` is not an http(s) address, or `key` cannot be an API key.
@@ -142,7 +142,7 @@ class Client:
         return self._with_retries(call.attempt, on_wait)
 
     def account(self) -> Account:
-        """Return the account of the key. This call is free.
+        """Return the key's account. This call is free.
 
         Raises:
             ApiError, ConnectionFailedError: as for `blur`.

@@ -80,7 +80,7 @@ class InvalidRoiError(InvalidParameterError):
 
 
 class RoiExceedsBoundsError(InvalidParameterError):
-    """The region of `roi` is partly outside of the photo."""
+    """The region of `roi` is partly outside the photo."""
 
 
 class RoiRegionEmptyError(InvalidParameterError):
@@ -96,7 +96,7 @@ class InvalidModeError(InvalidParameterError):
 
 
 class InvalidFormatError(InvalidParameterError):
-    """`format` has an unknown value, or that format cannot hold this image."""
+    """`format` has an unknown value, or the format cannot hold this image."""
 
 
 class InvalidQualityError(InvalidParameterError):
@@ -188,7 +188,7 @@ class ForbiddenError(ApiError):
 
 
 class UnexpectedResponseError(ApiError):
-    """The response is not one of the API: it is from a proxy, a bucket or another server."""
+    """The response is not from the API, but from a proxy, a bucket or another server."""
 
 
 ERRORS: dict[str, type[ApiError]] = {

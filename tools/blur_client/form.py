@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from blur_client.source import Photo
 
 OnUpload = Callable[[int, int], None]
-"""Called with the bytes sent so far and the total; a retry starts at 0 again."""
+"""Called with the number of bytes sent so far and their total; a retry starts at 0 again."""
 
 
 class FixedSizeReader:
@@ -48,7 +48,7 @@ class FixedSizeReader:
 def photo_form(
     fields: Mapping[str, str], name: str, photo: Photo, on_upload: OnUpload | None
 ) -> Iterator[MultipartEncoderMonitor]:
-    """Open the photo and add it after the fields, as the field `name`."""
+    """Open the photo and add it after the other fields, as the field `name`."""
     with photo.open() as file:
         content_type = photo.content_type or "application/octet-stream"
         part = (photo.name, FixedSizeReader(file, photo.size_bytes), content_type)

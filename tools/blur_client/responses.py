@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SERVER_TIMING_ENTRY = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*;[^,]*?\bdur="?([0-9.]+)')
 _CREDITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 _MAX_TEXT_CHARS = 200
-"""How much of an unexpected plain text an error message quotes."""
+"""The number of characters that an error message quotes from an unexpected text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Account:
 
 
 def parse_blur_result(response: requests.Response, image: requests.Response) -> BlurResult:
-    """Combine the API's response with the response that has the image, often the same one."""
+    """Combine the API's response with the response that has the image; often both are the same."""
     headers = response.headers
     return BlurResult(
         data=image.content,

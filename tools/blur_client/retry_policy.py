@@ -1,4 +1,4 @@
-"""Which failed attempts are retried, and after how long."""
+"""Which failed attempts are retried, and after which pause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from blur_client.errors import (
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses of temporary failures; a proxy in front of the API can send them too."""
 STORAGE_ERROR = 500
-"""S3 asks clients to retry after it. The API's own `internal_error` is not temporary."""
+"""The code after which S3 asks clients to retry. The API's own `internal_error` is not
+temporary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ class Transport:
         return self._send(requests.Request(method, url, headers=headers, data=form, json=json))
 
     def send_without_key(self, method: str, url: str, *, form: Form | None = None) -> Response:
-        """Send a request to storage, at an address from the API's response, without the key.
+        """Send a request without the key to storage, at an address from the API's response.
 
         Raises:
             ConnectionFailedError: no complete response was received.
@@ -100,7 +100,7 @@ class NoAuth(AuthBase):
 
 
 def describe(error: requests.RequestException) -> str:
-    """Return in a few words why no response was received."""
+    """Return the reason, in a few words, why no response was received."""
     if isinstance(error, requests.ConnectTimeout):
         return "no connection within the time limit"
     if isinstance(error, requests.Timeout):
@@ -111,7 +111,7 @@ def describe(error: requests.RequestException) -> str:
 
 
 def _root_cause(error: BaseException) -> BaseException | str:
-    """Return the error of the operating system, below the exceptions that wrap it."""
+    """Return the operating system's error from inside the exceptions that wrap it."""
     cause = error
     while inner := cause.__cause__ or cause.__context__:
         cause = inner

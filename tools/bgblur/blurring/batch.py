@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from bgblur.blurring.paths import Task
 
 TICK_S = 0.1
-"""How often the consumer can draw the progress while it waits."""
+"""How often the consumer gets None while it waits, so that it can draw the progress."""
 FATAL_CODES = frozenset(
     {"connection_failed", "forbidden", "insufficient_credits", "invalid_api_key", "not_found"}
 )
-"""Errors that all further photos would have too."""
+"""Errors that all further photos would have as well."""
 NOT_STARTED = Failure("not_begun", "not started")
 INTERRUPTED = Failure("interrupted", "interrupted")
 
@@ -76,7 +76,7 @@ class BatchRunner:
         return list(self._running.values())
 
     def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome | None]:
-        """Run the jobs; yield each outcome, and None at every tick in between.
+        """Run the jobs; yield each outcome, and None at every tick between them.
 
         Only the caller's thread writes files, so a second Ctrl-C leaves no incomplete file.
         """

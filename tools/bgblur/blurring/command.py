@@ -62,7 +62,7 @@ LOCAL_JOBS, API_JOBS = 1, 4
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
-    help="Photos to process at once.  [default: 1; 4 with --api]",
+    help="Photos to process at once. [default: 1; 4 with --api]",
 )
 @json_option
 @click.pass_context
@@ -182,7 +182,7 @@ def _create_job(task: Task) -> Job:
 
 
 def _write_result(outcome: Outcome, *, overwrite: bool) -> Outcome:
-    """Write the result; return the outcome, which is a failure if that is not possible."""
+    """Write the result; return the outcome, which is a failure if writing fails."""
     task, result = outcome.task, outcome.result
     if not isinstance(result, Result):
         return outcome
@@ -207,9 +207,9 @@ def _write_data(task: Task, result: Result, *, overwrite: bool) -> None:
 
 @contextmanager
 def _stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set `stop`, after which no photo is started; a second one raises as usual.
+    """Let Ctrl-C set `stop`, after which no photo is started; a second Ctrl-C raises as usual.
 
-    A result that an API has charged is still received and written.
+    A result that the API has charged is still received and written.
     """
     before = signal.getsignal(signal.SIGINT)
 

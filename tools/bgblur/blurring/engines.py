@@ -31,7 +31,7 @@ STEPS = {
     "blur": ("blurring", 0.5),
     "encode": ("writing", 0.7),
 }
-"""For each imaging step: the text for people, and the progress before it, 0 to 1."""
+"""For each imaging step: the text to show, and the progress before it, 0 to 1."""
 UPLOADED_SHARE = 0.6
 """The progress when the API has received the whole photo."""
 
@@ -49,7 +49,7 @@ class Failure(Exception):  # noqa: N818 - also a value in a list of outcomes
     """One photo cannot be blurred."""
 
     def __init__(self, code: str, message: str, **more: object) -> None:
-        """Keep a code of the API or of the command, and the message."""
+        """Keep the message and a code, from the API or from the command."""
         super().__init__(message)
         self.code = code
         self.message = message

@@ -16,7 +16,7 @@ from blur.parameter_errors import InvalidRoiError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurOption:
-    """One option. If it is not given, the default of the API or of `BlurOptions` applies."""
+    """One option. Without it, the default of the API or of `BlurOptions` applies."""
 
     field: str
     """Its name in the API's form, and in `blur_client`."""
@@ -66,7 +66,7 @@ EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
 FORMAT_OF = {extension: name for name, extension in EXTENSIONS.items()} | {".jpeg": "jpeg"}
 """The format of a result by its extension."""
 PHOTO_FORMAT = FORMAT_OF | {".jpe": "jpeg", ".jfif": "jpeg", ".heic": "jpeg", ".heif": "jpeg"}
-"""The format of a result by the extension of its photo; all others become PNG."""
+"""The format of a result by its photo's extension; all other photos become PNG."""
 
 OPTIONS = (
     BlurOption(
@@ -98,7 +98,7 @@ OPTIONS = (
         local=roi_field,
         flags=("--roi",),
         type=Region(),
-        help="Seek the subject only in this region, in pixels or percent: '0% 0% 50% 100%'.",
+        help="Search for the subject only in this region, in pixels or percent: '0% 0% 50% 100%'.",
     ),
     BlurOption(
         field="subject",
@@ -134,7 +134,7 @@ OPTIONS = (
 def blur_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add all options of the table to a command."""
     for option in reversed(OPTIONS):
-        # click takes an explicit None as a value, with which a required option is not missing.
+        # click takes an explicit None as a value, so a required option would not count as missing.
         default: dict[str, Any] = {} if option.default is None else {"default": option.default}
         command = click.option(
             *option.flags,
@@ -148,7 +148,7 @@ def blur_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def chosen_format(chosen: str | None, output: str | None) -> str | None:
-    """Return the format of all results: the chosen one, or by the output's extension, or None.
+    """Return the format for all results: the chosen one, or the output's extension, or None.
 
     Raises:
         click.UsageError: the extension is unknown, or does not match the chosen format.
@@ -166,7 +166,7 @@ def chosen_format(chosen: str | None, output: str | None) -> str | None:
 
 
 def photo_format(photo: Path | None, mode: str | None) -> str:
-    """Return the format of a photo's result: the photo's own, if that can hold the result."""
+    """Return the format for a photo's result: the photo's own, if it can hold the result."""
     own = "png" if photo is None else PHOTO_FORMAT.get(photo.suffix.lower(), "png")
     return "png" if mode == "cutout" and own == "jpeg" else own
 

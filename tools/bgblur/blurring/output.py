@@ -1,4 +1,4 @@
-"""Write results to disk: completely or not at all, and without replacing files by accident."""
+"""Write results to disk: completely or not at all, without replacing files by accident."""
 
 from __future__ import annotations
 

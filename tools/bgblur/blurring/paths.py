@@ -1,4 +1,4 @@
-"""Find the photos of the given paths, and name the file of each result."""
+"""Find the photos in the given paths, and name the file for each result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bgblur.blurring.options import EXTENSIONS, FORMAT_OF, photo_format
 STDIO = "-"
 """The argument for standard input or standard output."""
 SUFFIXES = {"background": "-blurred", "cutout": "-cutout"}
-"""Added to the photo's name if the result is in the same folder, by mode."""
+"""The suffix by mode, added to the photo's name if the result is in the same folder."""
 PHOTO_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"),
     *(".tif", ".tiff", ".heic", ".heif", ".avif"),
 )
-"""The files of a folder that are photos; a file named in the command can have any extension."""
+"""The extensions of photos in a folder; a file named in the command can have any extension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Naming:
 
     mode: str | None = None
     format: str | None = None
-    """The format of all results; None: each photo's own."""
+    """The format of all results; None for each photo's own format."""
     suffix: str | None = None
-    """Added to the photo's name. None: the suffix of the mode, if the folder is the same."""
+    """Added to the photo's name. None adds the mode's suffix, if the folder is the same."""
 
     def format_of(self, photo: Path | None) -> str:
         """Return the format of a photo's result."""

@@ -23,7 +23,7 @@ def read_photo(path: Path) -> bytes:
         OSError: it is not a regular file, it is too large, or it cannot be read.
 
     """
-    require_regular(path.stat())  # before opening, which can already have an effect on a device
+    require_regular(path.stat())  # before opening, because opening a device can have an effect
     with open(path, "rb", opener=_open_without_waiting) as file:
         require_regular(os.fstat(file.fileno()))
         return read_bounded(file)

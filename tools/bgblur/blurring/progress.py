@@ -85,10 +85,10 @@ class Display:
         skipped: int = 0,
         stopping: bool = False,
     ) -> None:
-        """Show the progress; when `stopping`, only running photos are finished.
+        """Show the progress; with `stopping`, only running photos are finished.
 
-        The `skipped` photos are part of the `finished` ones. They took no time, so the estimate of
-        the remaining time ignores them.
+        The `skipped` photos are part of the `finished` ones. They took no time, so the estimated
+        remaining time ignores them.
         """
         if not self.is_live:
             return

@@ -1,7 +1,7 @@
-"""The ASGI application, which has the role of API Gateway on one machine.
+"""The ASGI application: it replaces API Gateway on one machine.
 
-Photos go to the worker pool, whose processes have the model. `/health` is answered here. All
-other requests go to the inline handler, which does not wait for photos.
+Photos go to the worker pool, whose processes have the model. This application responds to `/health`
+itself. All other requests go to the inline handler, which does not wait for photos.
 
 A photo request is checked in order of cost: route, key's text, key in the store, free slot in the
 queue. Only then is its body read.
@@ -46,17 +46,18 @@ PHOTO_PATHS = frozenset({"/v2/rembg/blur", REMOVEBG_PATH})
 HEALTH_PATH = "/health"
 READY_PATH = "/ready"
 REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-"""The statuses for an invalid key, of our paths and of remove.bg's."""
+"""The statuses for an invalid key, on our paths and on remove.bg's."""
 
 BODIES_AT_ONCE = 16
-"""The memory for bodies, in bodies of the largest size; a usual photo has a tenth of that size."""
+"""The memory for bodies, as a number of bodies of the largest size; a usual photo has a tenth of
+that size."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
-"""How many times the free memory one account, and one address, can hold. Behind a proxy, all
-clients have the same address."""
+"""The most memory that one account, and one address, can hold, as a multiple of the free memory.
+Behind a proxy, all clients have the same address."""
 
 BODIES_PER_ACCOUNT = 64
-"""The bodies that the server receives from one account at the same time."""
+"""The most bodies that the server receives from one account at the same time."""
 
 
 class ServerApp:
@@ -74,7 +75,7 @@ class ServerApp:
         folder: FolderStore | None = None,
         observe: Observe = ignore,
     ) -> None:
-        """Keep the pool for photos, the handler for all other requests, and the routes of both.
+        """Keep the pool for photos, the handler for all other requests, and the routes for both.
 
         With a `folder`, this server receives its own uploads, as a bucket does on AWS.
         `observe` is called with each response.
@@ -181,7 +182,7 @@ class ServerApp:
         return key
 
     async def _read_photo(self, exchange: Exchange, key: ApiKey, lease: Lease) -> bytes:
-        """Return the body, or as much of it as the handler needs to reject it."""
+        """Return the body, or enough of it for the handler to reject it."""
         body, received = exchange.body, bytearray()
         content_type = exchange.header(b"content-type").lower()
         is_read = is_removebg(exchange.path) or content_type.startswith("multipart/form-data")
@@ -226,7 +227,7 @@ class ServerApp:
         return to_reply(response.proxy_response(response.no_content(f"req_{exchange.request_id}")))
 
     def _record(self, exchange: Exchange, reply: Reply, code: str | None) -> ResponseRecord:
-        """Return the record of a response of this process."""
+        """Return the record of a response from this process."""
         key = exchange.key
         return ResponseRecord(
             request_id=f"req_{exchange.request_id}",

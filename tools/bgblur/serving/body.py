@@ -13,10 +13,10 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 RATE_WINDOW_S = 10
-"""The seconds of waiting for the client over which the rate is averaged."""
+"""The rate is averaged over this many seconds of waiting for the client."""
 
 MIN_BYTES_PER_S = 2_000
-"""The minimum rate; a slow mobile connection has ten times as much."""
+"""The minimum rate; a slow mobile connection is ten times as fast."""
 
 MAX_BODY_S = 300
 """The time limit for one body: enough for 20 MB at half a megabit per second."""

@@ -1,4 +1,4 @@
-"""Limit the memory for the request bodies and the responses of all clients together."""
+"""Limit the memory for all clients' request bodies and responses together."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class BodyBudget:
     def lease(self, factors: Mapping[str, float]) -> Iterator[Lease]:
         """Lend memory until the block ends.
 
-        `factors` has the senders of the body, such as its account and its address. The factor is
-        how many times the free memory a sender can hold.
+        `factors` has the body's senders, such as its account and its address. A sender can hold the
+        free memory times its factor.
         """
         lease = Lease(self, factors)
         try:

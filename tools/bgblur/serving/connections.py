@@ -18,7 +18,7 @@ class Closable(Protocol):
 
     address: str
     since_s: float
-    """The time of its last request or response, or when it was opened."""
+    """The time of its last request or response, or of its opening."""
 
     @property
     def has_key(self) -> bool:
@@ -40,10 +40,10 @@ class Closable(Protocol):
 
 
 class ConnectionTable:
-    """All connections, and those of each address.
+    """All connections, and the connections from each address.
 
-    A full table closes connections without a key first; among these, those of the address with
-    the most connections; among these, the one that was idle for the longest time. A connection
+    A full table first closes connections without a key. Among these, it chooses the address with
+    the most connections, and its connection that has been idle for the longest time. A connection
     whose running request has a key is not closed, unless its client does not read the response.
     """
 

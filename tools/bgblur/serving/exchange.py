@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from blur.errors import ApiError
 
 SMALL_BYTES = 65_536
-"""The largest body that is read and dropped to keep a connection open."""
+"""The largest body that is read and dropped, to keep the connection open."""
 
 SMALL_BODY_S = 1.0
-"""The time limit for that."""
+"""The time limit for reading and dropping a body."""
 
 SLICE_BYTES = 65_536
-"""How much of a response is given to the system at once."""
+"""The part of a response that is passed to the system at once."""
 
 CLOSE = (b"connection", b"close")
 
@@ -47,7 +47,7 @@ class Exchange:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_s: float = field(default_factory=time.monotonic)
     owner: str = ""
-    """The account, or else the address, whose share of memory the response uses."""
+    """The account, or without one the address, whose share of memory the response uses."""
     key: ApiKey | None = None
     """The key, once the store knows it."""
     is_logged: bool = False
@@ -91,7 +91,7 @@ class Exchange:
         return error_reply(error, self.request_id, path=self.path)
 
     def client(self) -> ClientState:
-        """Return the state of the client, which is watched from now on.
+        """Return the client's state, which is watched from now on.
 
         Raises:
             ClientDisconnected: the request is malformed; the protocol has sent an error.
@@ -139,7 +139,7 @@ class ResponseSender:
 
 
 def unread_record(request_id: str, reply: Reply, error: ApiError) -> ResponseRecord:
-    """Return the record of an error whose request could not be read."""
+    """Return the record of the error for a request that could not be read."""
     return ResponseRecord(
         request_id=f"req_{request_id}",
         method=UNKNOWN_METHOD,

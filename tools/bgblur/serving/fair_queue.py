@@ -1,16 +1,16 @@
 """A queue of limited length that accounts share.
 
-Slots are shared: one account alone can use all of them. When all are taken, an account with few
-slots takes one from the account with the most, so two accounts can each have half.
+Slots are shared: one account alone can use all of them. If all are taken, an account with few slots
+takes one from the account with the most, so two accounts can each have half.
 
-Workers are shared too: the next request is from the account with the fewest running requests. If
-several accounts have equally few, it is from the one whose requests have used the least time since
-the account was last idle. This is start-time fair queueing with the used time instead of an
-estimate (Goyal, Vin and Cheng, 1997). Requests of one account keep their order.
+Workers are shared too: the next request is from the account with the fewest running requests. Among
+equals, the next account is the one whose requests have used the least time since it was last idle.
+This is start-time fair queueing with the used time instead of an estimate (Goyal, Vin and Cheng,
+1997). Requests of one account keep their order.
 
-A client that sends one photo after another has none in the queue for a moment after each response.
-If all workers then started long requests of another account, the client would wait for one of
-those each time. So its share of the workers stays reserved for `KEEP_S` (anticipatory scheduling:
+After each response, a client that sends one photo after another has none in the queue for a moment.
+If all workers then started long requests from another account, the client would wait for one of
+them each time. So its share of the workers stays reserved for `KEEP_S` (anticipatory scheduling:
 Iyer and Druschel, 2001).
 """
 
@@ -102,7 +102,7 @@ class FairQueue(Generic[Item]):
             return None
         account = min(waiting, key=lambda name: self._order(self._shares[name]))
         share = self._shares.pop(account)
-        self._shares[account] = share  # now after the other accounts with equal use
+        self._shares[account] = share  # comes after the other accounts with equal use from now on
         share.working += 1
         return share.waiting.popleft()
 
@@ -135,7 +135,7 @@ class FairQueue(Generic[Item]):
         return removed
 
     def _share(self, account: str) -> _Share[Item]:
-        """Return the account's share; a new one starts with the least used time of all."""
+        """Return the account's share; a new share starts with the least used time of all."""
         if account not in self._shares:
             self._left_s.pop(account, None)
             used_s = min((share.used_s for share in self._shares.values()), default=0.0)
@@ -143,7 +143,7 @@ class FairQueue(Generic[Item]):
         return self._shares[account]
 
     def _most_workers(self) -> int:
-        """Return how many workers one account can have, by the number of active accounts."""
+        """Return how many workers one account can have among the active accounts."""
         self._forget_left()
         active = len(self._shares) + len(self._left_s)
         return math.ceil(self._workers / max(1, active))

@@ -1,4 +1,4 @@
-"""Connections of which one side is closed: the server's or the client's sending side."""
+"""Connections with one closed side: the server's or the client's sending side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import h11
 LINGER_S = 30
 """The time limit for the rest of a request."""
 LINGER_IDLE_S = 3
-"""The longest pause in it."""
+"""The longest pause in the rest of a request."""
 MAX_DROPPED_BYTES = 100_000_000
 
 PROBE_S = 0.5
@@ -56,11 +56,11 @@ class LingeringClose:
 
 
 class DisconnectProbe:
-    """Notices if a client that has closed its sending side no longer reads either.
+    """Detects a client that has closed its sending side and does not read any more either.
 
     Both cases look the same until the server sends something. Clients ignore interim responses
-    (RFC 9110, 15.2.1). If the client has closed both sides, its system resets the connection at
-    the first one, and the second one notices the reset.
+    (RFC 9110, 15.2.1). If the client has closed both sides, its system resets the connection at the
+    first interim response, and the second one fails because of this.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DisconnectProbe:
         connection: h11.Connection,
         is_waiting: Callable[[], bool],
     ) -> None:
-        """Probe while `is_waiting()` returns that the client has not got its response."""
+        """Probe while `is_waiting()` is true: the client has no complete response yet."""
         self._transport = transport
         self._connection = connection
         self._is_waiting = is_waiting

@@ -1,9 +1,9 @@
 """Handle requests without photos: the page, the description, account calls and presigned uploads.
 
 The page and the description need no store, so a handler in the front process serves them. Account
-calls wait for the store, which can be slow or locked. They have a pool with one worker, which does
+calls wait for the store, which can be slow or locked. They have a pool with one worker that does
 not load the model, and a queue of limited length. (powertools' resolver handles one event at a time
-in a process, so threads are not enough.)
+in each process, so threads are not enough.)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One-time codes: a link to the page contains a code, which the page exchanges for an API key.
 
-Links end up in the browser's history, in screenshots and in chats. A code is useless after its
+Links end up in the browser's history, in screenshots and in chats. A code stops working after its
 first use or after `TTL_S` seconds; a key would stay valid.
 """
 
@@ -49,7 +49,7 @@ class KeyLinks:
         return code
 
     def redeem(self, code: str) -> str | None:
-        """Return the key of a code, once; None if it is unknown, used or expired."""
+        """Return the key for a code, once; None if the code is unknown, used or expired."""
         api_key, expires_s = self._issued.pop(code, (None, 0.0))
         return api_key if self._monotonic_s() < expires_s else None
 

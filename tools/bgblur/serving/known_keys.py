@@ -1,6 +1,6 @@
 """Check whether the store knows a key, before a request's body is read.
 
-This only decides whether a body is read and which connections are closed first. The worker
+This check only decides whether a body is read, and which connections are closed first. The worker
 authenticates the request again, so it rejects a key that was revoked in the meantime.
 """
 
@@ -29,7 +29,7 @@ class KnownKeys:
     """A cache of known keys with a limited size, in front of a look-up that can be slow."""
 
     def __init__(self, is_known: Callable[[ApiKey], bool]) -> None:
-        """Keep the look-up, which runs in threads and can raise `UnavailableError`."""
+        """Keep the look-up function, which runs in threads and can raise `UnavailableError`."""
         self._is_known = is_known
         self._known: OrderedDict[str, None] = OrderedDict()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="keys")

@@ -37,10 +37,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def tune_accepted(accepted: socket.socket) -> None:
-    """Send small responses at once, and limit the unsent bytes that the system keeps.
+    """Send small responses at once, and limit the unsent bytes that the system buffers.
 
-    asyncio sets TCP_NODELAY only on sockets whose protocol is named, and those of
-    `socket.create_server` have none.
+    asyncio sets TCP_NODELAY only on sockets whose protocol is named, and `socket.create_server`
+    names none.
     """
     if accepted.family not in {socket.AF_INET, socket.AF_INET6}:
         return
@@ -60,14 +60,14 @@ def explain(error: OSError, host: str, port: int, option: str = "--port") -> str
 
 
 def urls(host: str, port: int) -> list[str]:
-    """Return the URLs of a server on this host, those for other machines first."""
+    """Return the URLs of a server on this host; URLs for other machines come first."""
     family = EVERY_ADDRESS.get(host)
     hosts = [host] if family is None else [*own_addresses(family), LOOPBACK[family]]
     return [f"http://[{each}]:{port}" if ":" in each else f"http://{each}:{port}" for each in hosts]
 
 
 def own_addresses(family: socket.AddressFamily) -> list[str]:
-    """Return the addresses that other machines can use, that of the default route first."""
+    """Return the addresses that other machines can use; the default route's address comes first."""
     addresses = []
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((REMOTE[family], 9))  # sends nothing, but sets the socket's own address

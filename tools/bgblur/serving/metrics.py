@@ -1,6 +1,6 @@
 """Prometheus metrics of the server: responses, steps, queue, workers, credits.
 
-They are off by default, and are served at a separate address, never on the public port.
+They are off by default, and have a separate address, never the public port.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ServerMetrics:
         )
         self._step_seconds = Histogram(
             "bgblur_step_seconds",
-            "Seconds of each step of blurring a photo.",
+            "Seconds for each step of blurring a photo.",
             ["step"],
             buckets=SECONDS,
             registry=self.registry,
@@ -70,7 +70,7 @@ class ServerMetrics:
         )
         self._bytes = Counter(
             "bgblur_bytes",
-            "Bytes of the bodies of requests and responses.",
+            "Bytes in the bodies of requests and responses.",
             ["direction"],
             registry=self.registry,
         )

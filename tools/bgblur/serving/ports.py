@@ -1,4 +1,4 @@
-"""The parts that the ASGI application uses, as protocols; tests replace them with fakes."""
+"""Protocols for the parts that the ASGI application uses; tests replace the parts with fakes."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class JobQueue(Protocol):
 
 
 class Connection(Protocol):
-    """The connection of a request: `protocol.Protocol`."""
+    """A request's connection: `protocol.Protocol`."""
 
     @property
     def address(self) -> str:
@@ -128,7 +128,7 @@ class Connection(Protocol):
         """Keep reading, to notice when the client disconnects."""
 
     def mark_answered(self) -> None:
-        """Allow this connection to be closed for another one: the response is sent."""
+        """Allow this connection to be closed for another one, because the response is sent."""
 
     def abort(self) -> None:
         """Close at once."""

@@ -1,6 +1,6 @@
 """HTTP/1.1 on a socket: uvicorn's protocol with time limits, connection limits and JSON errors.
 
-uvicorn has no options for these; docs/adr/0017 compares it with other servers.
+uvicorn has no options for them; docs/adr/0017 compares it with other servers.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Protocol(H11Protocol):
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
         tune_accepted(transport.get_extra_info("socket"))
-        transport.set_write_buffer_limits(0)  # so that the transport reports each pause of writing
+        transport.set_write_buffer_limits(0)  # so that the transport reports each pause in writing
         if self._table.admit(self):
             self._head_timer.start(HEAD_S)
         else:
@@ -123,7 +123,7 @@ class Protocol(H11Protocol):
         return keep
 
     def _close_after_last(self) -> None:
-        """Close after the response to the last complete request, or now if there is none."""
+        """Close after the response to the last complete request; now, if there is none."""
         if not self.is_answering or self.cycle.more_body:
             self.transport.close()
         elif not self.conn.trailing_data[0]:
@@ -136,7 +136,7 @@ class Protocol(H11Protocol):
         self._start_write_timer()
 
     def resume_writing(self) -> None:
-        """Continue: everything written so far was sent."""
+        """Continue: all bytes written so far have been sent."""
         self._write_timer.cancel()
         super().resume_writing()
 

@@ -57,7 +57,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An HTTP response, which can be sent to another process too."""
+    """An HTTP response, which can also be sent to another process."""
 
     status: int
     headers: HeaderPairs
@@ -86,7 +86,7 @@ def to_request(scope: Mapping[str, Any], body: bytes, *, request_id: str) -> Req
 
 @dataclass(frozen=True, slots=True)
 class InvocationContext:
-    """The parts of Lambda's context object that the handler uses, and the client's state."""
+    """The parts of Lambda's context object that the handler uses, with the client's state."""
 
     left_ms: int = LONGEST_MS
     is_client_connected: Callable[[], bool] = always_connected
@@ -153,7 +153,7 @@ def to_reply(proxied: Mapping[str, Any]) -> Reply:
         for name, values in many.items()
         for value in values
     ]
-    if not any(name == b"content-length" for name, _ in pairs):  # a response to HEAD has its own
+    if not any(name == b"content-length" for name, _ in pairs):  # HEAD has its own
         pairs.append((b"content-length", b"%d" % len(body)))
     return Reply(int(proxied["statusCode"]), pairs, body)
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from blur.errors import ApiError
 
 CHECK_EVERY_S = 1.0
-"""How long a check of the store is valid, so that requests of `/ready` do not load the store."""
+"""How long a check of the store is valid, so that requests for `/ready` do not load the store."""
 
 
 class Readiness:

@@ -1,7 +1,7 @@
 """The embedded server: uvicorn, the ASGI application, and worker processes.
 
-The event loop reads and writes sockets. The handler runs in worker processes, each of which
-handles one event at a time, like an execution environment of Lambda.
+The event loop reads and writes sockets. The handler runs in worker processes, each of which handles
+one event at a time, like one of Lambda's execution environments.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ ACCEPTED_AT_ONCE = 64
 """Connections that are accepted in one turn of the event loop."""
 
 CANCELLED_TIMEOUT_S = 2
-"""The time for responses to requests that were cancelled at the end of a graceful stop."""
+"""The time for error responses to requests that are cancelled at the end of a graceful stop."""
 
 FILES = 4096
-"""The files that the process needs for connections."""
+"""The number of open files that the process needs for connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Capacity:
 
 
 class AnnouncingServer(uvicorn.Server):
-    """A server that starts its worker pools first, and announces its port when it listens."""
+    """A server that first starts its worker pools, and announces its port when it listens."""
 
     def __init__(
         self, config: uvicorn.Config, pools: Sequence[WorkerPool], announce: Callable[[int], None]
@@ -131,7 +131,7 @@ def serve(  # noqa: PLR0913 - all are passed by name
 
 
 def raise_file_limit() -> None:
-    """Raise the limit of open files, as far as the system allows."""
+    """Raise the limit for open files, as far as the system allows."""
     try:
         import resource  # noqa: PLC0415 - not on Windows, which has no such limit
     except ImportError:
@@ -167,7 +167,7 @@ def server_app(
     folder: FolderStore | None,
     observe: Observe = ignore,
 ) -> ServerApp:
-    """Return the ASGI application over the two pools."""
+    """Return the ASGI application for the two pools."""
     handler = RecordedHandler(
         lambda observe: build_app(settings, opens_model=False, on_lambda=False, observe=observe)
     )

@@ -1,6 +1,6 @@
 """The time limits for a request's head and for writing, and a timer.
 
-`body` limits the time of a request's body, and `half_close` that of a connection's end.
+`body` limits the time for a request's body, and `half_close` the time for closing a connection.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ STALLED_S = 3
 """A client that has not read for this long can lose its connection to a new one."""
 
 STOPPING_WRITE_S = 5
-"""`WRITE_S` while the server stops."""
+"""The same limit as `WRITE_S`, while the server stops."""
 
 STOP_S = 0.5
-"""How long a stopping server still listens to clients that have sent nothing yet."""
+"""How long a stopping server still waits for clients that have sent nothing yet."""
 
 
 class Timer:

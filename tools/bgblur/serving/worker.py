@@ -1,4 +1,4 @@
-"""One worker process from the server's side: the process, a pipe, and a thread that waits.
+"""One worker process, seen from the server: the process, a pipe, and a waiting thread.
 
 A worker is used until its first failure. Then it is killed, and the pool starts another one.
 """
@@ -36,13 +36,14 @@ LEASE_MARGIN_S = 10
 STOP_TIMEOUT_S = 2
 """The time limit for a process to end after `STOP`."""
 
-# Spawned, not forked: ONNX Runtime's threads and SQLite's connections do not survive a fork.
+# Processes are spawned, not forked: ONNX Runtime's threads and SQLite's connections do not survive
+# a fork.
 CONTEXT = get_context("spawn")
 Value = TypeVar("Value")
 
 
 class NotAcceptedError(Exception):
-    """The worker did not accept the request, so work has not started."""
+    """The worker did not accept the request, so work on it has not started."""
 
 
 class IdleDeathError(Exception):
@@ -55,7 +56,7 @@ class Worker:
     def __init__(
         self, settings: Settings, *, name: str, timeout_s: float, opens_model: bool = True
     ) -> None:
-        """Keep the settings of the handler, and the time limit for one request."""
+        """Keep the handler's settings, and the time limit for one request."""
         self._name = name
         self._settings = settings
         self._timeout_s = timeout_s
@@ -211,7 +212,7 @@ class Call:
     client: ClientState
     reply: asyncio.Future[Reply]
     latest_start: float
-    """The time of the event loop until which the request can wait."""
+    """The latest time, by the event loop's clock, at which the request can start."""
     worker: Worker | None = None
     """The worker that has it now."""
 

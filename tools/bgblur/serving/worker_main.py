@@ -28,7 +28,7 @@ ACCEPTED = "accepted"
 STOP = None
 """Received instead of a request when the server stops."""
 WORKER_NICE = 5
-"""How much lower a worker's priority is than that of the front process, which must stay fast."""
+"""How much lower a worker's priority is than the front process's, which must stay fast."""
 
 
 class StartError(RuntimeError):

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 RESTART_PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""The pause before a restart, by the number of failures since the last response."""
+"""The pauses before a restart, by the number of failures since the last response."""
 IDLE_CHECK_S = 1.0
 """The time between two checks of an idle worker."""
 WEIGHT = 0.2
-"""The weight of the latest request in the average time of a request."""
+"""The weight of the latest request in the average time per request."""
 
 
 class WorkerPool:
-    """Workers for the requests of a queue, which accounts share; in between, background work."""
+    """Workers for the requests of a queue, that accounts share; in between, background work."""
 
     def __init__(  # noqa: PLR0913 - built once
         self,
@@ -47,7 +47,7 @@ class WorkerPool:
         max_wait_s: float,
         take_background: TakeBackground = nothing,
     ) -> None:
-        """Create a pool of `size` workers; `queue` requests can wait, each up to `max_wait_s`."""
+        """Create a pool of `size` workers; `queue` requests can wait for up to `max_wait_s`."""
         self._name = name
         self._new_worker = new_worker
         self._size = size
@@ -58,7 +58,7 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: dict[int, float] = {}
-        """The numbers of workers that do not start, with the pause before the next attempt."""
+        """The workers that do not start, by number, with the pause before the next attempt."""
         self._typical_s = 1.0
 
     async def start(self) -> None:
