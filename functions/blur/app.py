@@ -71,7 +71,7 @@ def build_app(  # noqa: PLR0913 - built once
     jobs' runner.
 
     Raises:
-        ModelMissingError: the model's file is missing.
+        ModelError: a model's file is missing or damaged.
         ValueError: the model or the kind of store is unknown.
 
     """

@@ -14,10 +14,17 @@ from tests.unit.imaging.pictures import astronaut, flat, noise, sample_photo, sa
 
 from bgblur.cli import main
 from blur.app import build_app
+from blur.engine import new_engine
 from blur.errors import NoSubjectError
 from blur.imaging.matting.matte import find_matte, predict_person
 from blur.imaging.matting.models import FACES, MODELS, PEOPLE
-from blur.imaging.matting.session import Model, open_faces_model, open_model, open_people_model
+from blur.imaging.matting.session import (
+    Model,
+    ModelDamagedError,
+    open_faces_model,
+    open_model,
+    open_people_model,
+)
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 from blur.settings import Settings
@@ -107,6 +114,39 @@ def test_only_the_absent_network_is_reported(
     assert "network for faces" in caplog.text
     assert "network for people" not in caplog.text
     assert open_faces_model(without_people, threads=1) is None
+
+
+DAMAGED = {"empty": b"", "zeros": bytes(999), "text": b"version https://git-lfs.github.com/spec/v1"}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_network_for_faces_is_reported_and_each_subject_is_other(
+    name: str, without_people: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (without_people / FACES.file).write_bytes(DAMAGED[name])
+    engine = new_engine(Settings(model_dir=without_people, accounts=f"sqlite:{tmp_path / 'a.db'}"))
+    assert [engine.faces(), engine.faces()] == [None, None]
+    (error,) = [line.getMessage() for line in caplog.records if line.levelname == "ERROR"]
+    assert FACES.file in error
+    assert "make model" in error
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@pytest.mark.parametrize("file", [PEOPLE.file, MODELS["u2netp-light"].file])
+def test_a_damaged_network_stops_the_start_with_its_name(
+    name: str, file: str, without_people: Path, tmp_path: Path
+) -> None:
+    (without_people / file).write_bytes(DAMAGED[name])
+    accounts = f"sqlite:{tmp_path / 'accounts.db'}"
+    with pytest.raises(ModelDamagedError, match=file):
+        build_app(Settings(model_dir=without_people, accounts=accounts))
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(saved(Image.fromarray(astronaut()), "JPEG"))
+    done = CliRunner().invoke(
+        main, ["blur", str(photo), "-r", "5"], env={"BLUR_MODEL_DIR": str(without_people)}
+    )
+    assert done.exit_code == 2
+    assert "is damaged" in done.output
 
 
 def test_network_for_faces_scores_a_face_where_it_is(model_dir: Path) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import blur.parameter_errors  # noqa: F401 - its classes are subclasses of ApiError
+import blur.job_errors
+import blur.parameter_errors  # noqa: F401 - their classes are subclasses of ApiError
 from blur.account_status import AccountStatus, RateLimit, RateLimitStatus
 from blur.credits import ONE
 from blur.errors import ApiError

@@ -72,7 +72,7 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
     from blur.imaging.matting.models import get_model_spec  # noqa: PLC0415
     from blur.imaging.matting.session import (  # noqa: PLC0415
         PEOPLE_MISSING,
-        ModelMissingError,
+        ModelError,
         open_model,
         open_people_model,
     )
@@ -84,10 +84,10 @@ def local_engine(options: Mapping[str, Any]) -> Engine:
     try:
         spec = get_model_spec(settings.model)
         model = open_model(spec, settings.model_dir, threads=settings.threads())
-    except (ModelMissingError, ValueError) as error:
+        people = open_people_model(settings.model_dir, threads=settings.threads())
+    except (ModelError, ValueError) as error:
         message = f"{error} Or use an API with --api."
         raise click.UsageError(message) from error
-    people = open_people_model(settings.model_dir, threads=settings.threads())
     if people is None:
         click.echo(PEOPLE_MISSING.format(settings.model_dir), err=True)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bgblur.serving.proxy_events import InvocationContext, RecordedHandler
 from blur.app import build_app
-from blur.imaging.matting.session import ModelMissingError
+from blur.imaging.matting.session import ModelError
 
 if TYPE_CHECKING:
     from ctypes import c_bool
@@ -49,7 +49,7 @@ def run(
                 settings, opens_model=opens_model, on_lambda=False, observe=observe
             )
         )
-    except (ModelMissingError, ValueError) as error:
+    except (ModelError, ValueError) as error:
         messages.send(StartError(str(error)))
         return
     messages.send(READY)

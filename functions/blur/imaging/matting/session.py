@@ -39,12 +39,25 @@ FACES_MISSING = (
 """The warning for a folder without this network."""
 
 
-class ModelMissingError(RuntimeError):
-    """The model's file is missing: the installation is incomplete."""
+class ModelError(RuntimeError):
+    """A model cannot be loaded: the installation is incomplete."""
+
+
+class ModelMissingError(ModelError):
+    """The model's file is missing."""
 
     def __init__(self, path: Path) -> None:
         """Name the missing file and the command that creates it."""
         super().__init__(f"The model {path} does not exist. Run `make model` to create it.")
+        self.path = path
+
+
+class ModelDamagedError(ModelError):
+    """The model's file is not a model that can be loaded."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file and the command that creates it again."""
+        super().__init__(f"The model {path} is damaged. Delete it, and run `make model`.")
         self.path = path
 
 
@@ -82,6 +95,7 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
 
     Raises:
         ModelMissingError: the file does not exist.
+        ModelDamagedError: the file cannot be loaded.
 
     """
     path = folder / spec.file
@@ -91,12 +105,22 @@ def open_model(spec: ModelSpec, folder: Path, *, threads: int) -> Model:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except MemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime's errors have no common class
+        raise ModelDamagedError(path) from error
     return Model(spec, session)
 
 
 def open_people_model(folder: Path, *, threads: int) -> Model | None:
-    """Load the network for people from `folder`, if its file exists: it is optional."""
+    """Load the network for people from `folder`, if its file exists: it is optional.
+
+    Raises:
+        ModelDamagedError: the file cannot be loaded.
+
+    """
     return _open_optional(PEOPLE, folder, threads)
 
 
@@ -106,7 +130,12 @@ def has_faces_model(folder: Path) -> bool:
 
 
 def open_faces_model(folder: Path, *, threads: int) -> Model | None:
-    """Load the network for faces from `folder`, if its file exists: it is optional."""
+    """Load the network for faces from `folder`, if its file exists: it is optional.
+
+    Raises:
+        ModelDamagedError: the file cannot be loaded.
+
+    """
     return _open_optional(FACES, folder, threads)
 
 
