@@ -10,6 +10,17 @@ from tests.documents import ROOT
 
 CODE = ROOT / "functions"
 ACCOUNTS = ("tests/unit/accounts", "tests/integration/accounts")
+JOBS = tuple(
+    f"tests/integration/jobs/test_{name}.py"
+    for name in (
+        "job_store",
+        "job_queue",
+        "job_deaths",
+        "job_races",
+        "job_money_model",
+        "dynamo_job_cost",
+    )
+)
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
 """Without tests of several processes: a mutant is in one process only."""
@@ -79,5 +90,18 @@ PORTIONS = {
         # An audit of all accounts takes too long once the tests have run twice on one table.
         "(dynamo or connect) and not processes and not test_audit_command",
         every=8,
+    ),
+    "job_stores": Portion(
+        "Mutants of the values and the embedded store of jobs",
+        ("blur/jobs/model.py", "blur/jobs/connect.py", "blur/jobs/sqlite/*.py"),
+        JOBS,
+        EMBEDDED,
+    ),
+    "job_dynamo": Portion(
+        "Mutants of the DynamoDB store of jobs",
+        ("blur/jobs/dynamo/*.py",),
+        JOBS,
+        "dynamo and not processes",
+        every=4,
     ),
 }

@@ -64,7 +64,7 @@ def require_bill(store: AccountStore, jobs: JobStore, owner: JobOwner, now_us: I
     assert key.counts.pixels == sum(row.pixels for row in charged)
 
 
-def test_objects_delivered_to_many_workers_have_one_row_and_are_charged_once(
+def test_objects_delivered_to_workers_of_two_processes_have_one_row_and_one_charge(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner = open_job(store, jobs, PRICE * OBJECTS)
