@@ -84,7 +84,7 @@ def test_any_other_radius_gets_the_allowed_range(radius: str, call: Call) -> Non
     assert "0 to 50" in response.error["message"]
 
 
-def test_a_missing_radius_is_called_missing(call: Call) -> None:
+def test_the_error_for_a_missing_radius_names_it_as_missing(call: Call) -> None:
     response = call(raw_event(raw_form(("image", make.jpeg()))))
     assert response.error["code"] == "invalid_radius"
     assert "missing" in response.error["message"]

@@ -76,7 +76,7 @@ def test_subject_person_cuts_out_a_person(people: Model) -> None:
     [noise(300, 400), flat(300, 400, (120, 90, 80)), sample_photo("rocket")],
     ids=["noise", "uniform", "rocket"],
 )
-def test_photo_without_a_person_is_rejected(photo: RgbU8, people: Model) -> None:
+def test_a_photo_without_a_person_is_rejected(photo: RgbU8, people: Model) -> None:
     with pytest.raises(NoSubjectError, match="person"):
         predict_person(people, photo)
 

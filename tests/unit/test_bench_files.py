@@ -1,4 +1,4 @@
-"""The output of `make bench-files` prints of a folder."""
+"""The output of `make bench-files` for a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The make targets, stacks, AWS commands and files in the documents exist."""
+"""The make targets, stacks, AWS commands and files that documents name exist."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ COMMANDS = [
     for command in block.commands
 ]
 MAPPED = ["functions/blur", "tools"]
-"""The folders of which every module and subfolder is on the map."""
+"""The folders whose modules and subfolders are all on the map."""
 
 
 def links() -> list[tuple[str, str]]:
-    """Return every link from a document to something in the project."""
+    """Return every link from a document to a file in the project."""
     return [
         (document, target)
         for document in documents()

@@ -68,7 +68,7 @@ def test_a_blur_and_a_removal_have_different_fingerprints() -> None:
     assert blur.fingerprint() != RemovalRequest(image=PHOTO, options=RemovalOptions()).fingerprint()
 
 
-def test_the_limit_of_the_response_is_not_in_a_fingerprint() -> None:
+def test_the_response_limit_is_not_in_a_fingerprint() -> None:
     request = RemovalRequest(image=PHOTO, options=RemovalOptions())
     other = replace(request, has_type=False, max_bytes=1, accepts=lambda _: True)
     assert request.fingerprint() == other.fingerprint()
@@ -91,12 +91,12 @@ def test_a_derived_key_changes_with_options_photo_background_and_url() -> None:
     assert content(removal()) == content(removal(is_preview=False, has_type=False, max_bytes=3))
 
 
-def test_the_digest_of_a_url_is_not_that_of_a_file_with_the_same_text() -> None:
+def test_the_digest_of_a_url_differs_from_that_of_a_file_with_the_same_text() -> None:
     url = "https://a.example"
     assert Source.of_url(url, lambda _: b"").digest() != Source.of_file(url.encode()).digest()
 
 
-def test_a_derived_key_differs_from_all_headers_and_is_remembered_for_its_time() -> None:
+def test_a_derived_key_differs_from_all_headers_and_counts_for_its_time() -> None:
     key = derived_key("content", remember_us=7)
     assert (key.remember_us, key.is_derived) == (7, True)
     assert " " in key.value
@@ -180,7 +180,7 @@ def test_a_removal_is_computed_with_its_options_and_the_engine(
     assert seen[1:] == [((PHOTO, RemovalOptions()), {**expected, "faces": None})]
 
 
-def test_a_derived_key_of_a_removal_counts_for_the_time_of_the_setting() -> None:
+def test_a_removals_derived_key_counts_for_the_time_in_the_setting() -> None:
     key = removal().derived_key(7 * SECOND_US)
     assert key is not None
     assert key.remember_us == 7 * SECOND_US

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
-MODEL = "../layers/model/requirements.txt"  # SAM builds the layer from its own folder alone
+MODEL = "../layers/model/requirements.txt"  # SAM builds the layer from its own folder only
 LOCKS = ["function.txt", "runtime.txt", "serve.txt", "test.txt"]
 APART = [
     "audit.txt",
@@ -29,17 +29,17 @@ PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; (.+?))? \\$", re.MULTILINE)
 
 
 def pins(lock: str) -> set[tuple[str, ...]]:
-    """Return (name, version, marker) of everything that a lock pins."""
+    """Return (name, version, marker) for every package that a lock pins."""
     return set(PIN.findall((REQUIREMENTS / lock).read_text("utf-8")))
 
 
 def wanted(lists: list[str]) -> set[str]:
-    """Return the names that `.in` files ask for."""
+    """Return the names that `.in` files require."""
     lines = "\n".join((REQUIREMENTS / name).read_text("utf-8") for name in lists)
     return set(re.findall(r"^[a-z][a-z0-9-]*", lines, re.MULTILINE))
 
 
-def test_each_lock_includes_the_pins_of_the_smaller_one() -> None:
+def test_each_lock_includes_the_pins_of_the_smaller_lock() -> None:
     function, runtime, serve, test = map(pins, LOCKS)
     assert function
     assert function < runtime < serve < test
@@ -101,7 +101,7 @@ def test_packages_are_installed_by_hash_and_never_built(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(REQUIREMENTS.iterdir()), ids=lambda path: path.name)
-def test_requirements_name_no_index(path: Path) -> None:
+def test_requirements_name_no_package_index(path: Path) -> None:
     text = path.read_text("utf-8")
     assert "://" not in text
     assert "--index" not in text

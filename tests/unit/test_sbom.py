@@ -29,7 +29,7 @@ def of_type(document: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [each for each in document["components"] if each["type"] == kind]
 
 
-def test_every_pin_of_the_function_is_listed_with_all_its_hashes(document: dict[str, Any]) -> None:
+def test_every_pin_for_the_function_is_listed_with_all_its_hashes(document: dict[str, Any]) -> None:
     libraries = of_type(document, "library")
     listed = {f"{each['name']}=={each['version']}" for each in libraries}
     assert listed == set(re.findall(r"^[a-z0-9-]+==[^ ]+", LOCK, re.MULTILINE))
@@ -70,7 +70,7 @@ def test_native_libraries_in_wheels_are_listed(document: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("name", ["selfie-segmentation", "face-detection"])
-def test_an_optional_network_is_listed_if_the_image_has_it(
+def test_an_optional_network_is_listed_if_the_container_image_has_it(
     document: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
     models = {each["name"]: each for each in of_type(document, "machine-learning-model")}
@@ -108,7 +108,7 @@ def test_references_are_unique_and_the_file_is_the_same_each_time(document: dict
     assert document["serialNumber"].startswith("urn:uuid:")
 
 
-def test_an_installed_version_other_than_the_locked_one_is_an_error() -> None:
+def test_a_version_that_differs_from_the_locked_one_is_an_error() -> None:
     [pin] = [pin for pin in read_lock(LOCK) if pin.name == "pillow"]
     [other] = read_lock(f"pillow==0.1 \\\n    --hash=sha256:{'0' * 64}\n    # via -r function.in\n")
     assert sbom.package(pin)["purl"] == f"pkg:pypi/pillow@{pin.version}"

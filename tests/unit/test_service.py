@@ -239,7 +239,7 @@ def test_an_internal_error_is_not_charged(
 
 
 @pytest.mark.parametrize(("left_ms", "done"), [(5_000, False), (5_001, True)])
-def test_a_call_with_only_the_margin_left_stops_uncharged(
+def test_a_call_with_only_the_margin_left_stops_without_a_charge(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, left_ms: int, *, done: bool
 ) -> None:
     if done:
@@ -308,14 +308,14 @@ def test_an_empty_balance_is_rejected_before_any_work(
         ),
     ],
 )
-def test_other_requests_have_other_fingerprints(other: BlurRequest) -> None:
+def test_different_requests_have_different_fingerprints(other: BlurRequest) -> None:
     assert other.fingerprint() != REQUEST.fingerprint()
     assert len(other.fingerprint()) == 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaterOptions(BlurOptions):
-    """The options of a later version, with one parameter more."""
+    """The options of a later version, with one additional parameter."""
 
     grain: int = 0
 
@@ -325,13 +325,13 @@ def test_a_newer_parameter_changes_a_fingerprint_only_if_it_is_set() -> None:
         BlurRequest(b"photo", options).fingerprint()
         for options in (OPTIONS, LaterOptions(radius_px=3), LaterOptions(radius_px=3, grain=1))
     ]
-    # That of the first version, which had all of its fields in it: records of 24 h keep it.
+    # The fingerprint of the first version, with all its fields: records from the last 24 h have it.
     first = "b7fa37998362e40739befc85e237adc60b484cd47107cf2e74b38648918dc9f4"
     assert fingerprints[:2] == [first, first]
     assert fingerprints[2] != first
 
 
-def test_a_form_is_read_after_the_hold_and_an_invalid_one_is_refunded(
+def test_a_form_is_read_after_the_hold_and_an_invalid_form_is_refunded(
     service: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     held = []
@@ -424,7 +424,7 @@ def test_an_uncharged_call_counts_by_its_cpu_time(
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(100, None), (101, Weight(1, RateLimit(60, 10)))])
-def test_the_weight_is_that_of_this_call_and_has_the_limit_of_the_key(
+def test_the_weight_is_for_this_call_and_has_the_keys_limit(
     service: ImageService, key: ApiKey, cpu_ms: int, weight: Weight | None
 ) -> None:
     seen: list[Weight | None] = []
@@ -471,7 +471,7 @@ def test_the_total_time_is_the_whole_call_with_storing_and_settling(
     assert durations_ms[TOTAL] == steps_ms + 1  # from the start to the first step
 
 
-def test_a_free_request_is_counted_and_its_errors_carry_the_status(
+def test_a_free_request_is_counted_and_its_errors_have_the_status(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, clock: Clock
 ) -> None:
     for remaining in (9, 8):
@@ -505,7 +505,7 @@ def priced(service: ImageService) -> ImageService:
     return replace(service, prices=Prices(image=PRICE, preview=PRICE, person=PERSON))
 
 
-def test_people_cost_their_own_price_and_other_photos_the_usual_one(
+def test_photos_of_people_have_their_own_price_and_other_photos_the_usual_one(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SUBJECTS, "person", SUBJECTS["auto"])
@@ -549,7 +549,7 @@ def invalid() -> BlurRequest:
     raise InvalidRadiusError(message)
 
 
-def test_errors_of_key_rate_and_balance_come_before_an_invalid_form_that_decides_the_price(
+def test_errors_for_key_rate_and_balance_come_before_the_error_for_a_form_that_decides_the_price(
     priced: ImageService, store: SqliteAccountStore, key: ApiKey
 ) -> None:
     unknown = keys.parse(keys.mint(KeyKind.LIVE, key.account_id, token_bytes))

@@ -27,7 +27,7 @@ def test_each_variable_sets_its_field() -> None:
     assert not Settings.from_environ({"BLUR_FETCH_URLS": "no"}).fetch_urls
 
 
-def test_prices_are_credits_in_steps_of_a_quarter() -> None:
+def test_prices_are_credits_in_steps_of_0_25() -> None:
     assert Settings().price == whole(1)
     assert Settings().price_preview == Credits(1)
     prices = {"BLUR_PRICE": "1.5", "BLUR_PRICE_PREVIEW": "0", "BLUR_PRICE_PERSON": "0.75"}
@@ -73,7 +73,7 @@ def test_a_person_costs_the_price_of_an_image_or_its_separate_price() -> None:
         ("BLUR_PRIZE", "1", "unknown setting BLUR_PRIZE"),
     ],
 )
-def test_a_wrong_variable_is_named(variable: str, value: str, message: str) -> None:
+def test_the_error_for_a_wrong_variable_names_it(variable: str, value: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         Settings.from_environ({variable: value})
     assert variable in str(caught.value)
@@ -123,7 +123,7 @@ def test_every_setting_is_in_the_documentation_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("text", ["/blur", "blur/", "a/b", "a b", "x" * 101])
-def test_a_base_path_is_one_part_of_a_path(text: str) -> None:
+def test_a_base_path_has_only_one_part(text: str) -> None:
     with pytest.raises(ValueError, match="BLUR_BASE_PATH must be one part of a path"):
         Settings.from_environ({"BLUR_BASE_PATH": text})
     assert Settings.from_environ({"BLUR_BASE_PATH": "blur-1.0"}).base_path == "blur-1.0"

@@ -1,4 +1,4 @@
-"""A call is given up between two steps, before Lambda would end it in the middle of one."""
+"""A call stops between two steps, before Lambda would stop it during a step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_no_margin_means_no_deadline() -> None:
 
 
 @pytest.mark.parametrize("steps", range(len(STEPS)))
-def test_a_late_photo_stops_before_any_step(steps: int) -> None:
+def test_a_photo_that_is_too_late_stops_before_any_step(steps: int) -> None:
     ticks = itertools.count()
     deadline = Deadline(Instant(steps), lambda: Instant(next(ticks)))
     with pytest.raises(UnavailableError):

@@ -27,7 +27,7 @@ AS_WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "base64 behind two bytes": lambda data: base64.b64encode(b"--" + data),
 }
 TEXT_AS_WRITTEN = {name: write for name, write in AS_WRITTEN.items() if name != "hexadecimal"}
-"""A key is text, which no program writes in hexadecimal."""
+"""A key is text, and no program writes text in hexadecimal."""
 
 
 @pytest.mark.parametrize("write", AS_WRITTEN.values(), ids=AS_WRITTEN)
@@ -40,13 +40,13 @@ def test_a_photo_or_its_beginning_or_end_is_found(
 
 
 @pytest.mark.parametrize("write", TEXT_AS_WRITTEN.values(), ids=TEXT_AS_WRITTEN)
-def test_a_key_is_found_complete_and_by_its_secret(write: Callable[[bytes], bytes]) -> None:
+def test_a_key_and_its_secret_alone_are_found(write: Callable[[bytes], bytes]) -> None:
     forms = key_forms([make.EMPTY, make.FUNDED])
     for text in (make.FUNDED, make.FUNDED.rpartition("_")[2]):
         assert {form.split(",")[0] for form, _ in found(forms, [("log", write(text.encode()))])}
 
 
-def test_another_photo_and_a_keys_prefix_are_not_found(tmp_path: Path) -> None:
+def test_a_different_photo_and_a_keys_prefix_are_not_found(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(make.FUNDED[:24].encode() + random.Random(1).randbytes(5_000))
     (tmp_path / "left-out").write_bytes(PHOTO)
     forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}

@@ -1,4 +1,4 @@
-"""The audit's report of sums that differ."""
+"""How the audit reports sums that differ."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ENTRIES = [
 ]
 
 
-def test_an_exact_account_has_no_differences() -> None:
+def test_a_correct_account_has_no_differences() -> None:
     assert list(differences(EXACT, ENTRIES)) == []
 
 
-def test_an_account_with_all_credits_used_or_held_is_exact() -> None:
+def test_an_account_with_all_credits_used_or_held_is_correct() -> None:
     assert list(differences(replace(EXACT, balance=ZERO, held=Credits(25)), ENTRIES)) == []
 
 

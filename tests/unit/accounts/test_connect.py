@@ -1,4 +1,4 @@
-"""The store that a location names."""
+"""How a location selects a store."""
 
 from __future__ import annotations
 

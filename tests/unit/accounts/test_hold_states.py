@@ -1,4 +1,4 @@
-"""The table of a hold's states and events."""
+"""The table with the states and events of a hold."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENDED = [state for state in HoldState if state is not HoldState.HELD]
         (HoldEvent.EXPIRE, HoldState.REFUNDED),
     ],
 )
-def test_each_event_ends_a_held_hold(event: HoldEvent, after: HoldState) -> None:
+def test_each_event_ends_an_open_hold(event: HoldEvent, after: HoldState) -> None:
     assert next_state(HoldState.HELD, event) is after
 
 
@@ -44,7 +44,7 @@ def test_no_event_changes_an_ended_hold(state: HoldState, event: HoldEvent) -> N
     assert next_state(state, event) is state
 
 
-def test_the_table_has_each_event_once_and_only_for_held_holds() -> None:
+def test_the_table_has_each_event_once_and_only_for_open_holds() -> None:
     assert set(TRANSITIONS) == set(product([HoldState.HELD], HoldEvent))
 
 
@@ -56,7 +56,7 @@ def test_the_price_is_part_of_one_amount_in_each_state() -> None:
     }
 
 
-def test_a_settle_is_an_expiry_from_the_expiry_on() -> None:
+def test_a_settle_after_the_expiry_counts_as_an_expiry() -> None:
     assert event_at(HoldEvent.SETTLE, EXPIRES_US, JUST_BEFORE_US) is HoldEvent.SETTLE
     assert event_at(HoldEvent.SETTLE, EXPIRES_US, EXPIRES_US) is HoldEvent.EXPIRE
 
@@ -67,7 +67,7 @@ def test_other_events_do_not_depend_on_the_time(event: HoldEvent, now_us: Instan
     assert event_at(event, EXPIRES_US, now_us) is event
 
 
-def test_other_machines_release_a_hold_only_after_the_allowance_for_clocks() -> None:
+def test_other_machines_release_a_hold_only_after_the_clock_skew_has_passed() -> None:
     now_us = Instant(EXPIRES_US + CLOCK_SKEW_US)
     assert released_until_us(now_us) == EXPIRES_US
     assert released_until_us(Instant(now_us - 1)) < EXPIRES_US

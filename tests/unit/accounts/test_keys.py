@@ -39,7 +39,7 @@ def test_different_secrets_make_different_keys(one: bytes, other: bytes) -> None
     assert (key_text(secret=one) == key_text(secret=other)) == (one == other)
 
 
-def test_the_largest_secret_fits_its_43_characters() -> None:
+def test_the_largest_secret_fits_into_43_characters() -> None:
     text = key_text(secret=b"\xff" * 32)
     number = 0
     for character in text[len(f"bb_live_{ACCOUNT}_") : -6]:
@@ -115,7 +115,7 @@ def test_a_key_with_two_swapped_characters_is_rejected(at: int) -> None:
         lambda _: "",
     ],
 )
-def test_a_text_in_almost_the_form_of_a_key_is_rejected(spoil: object) -> None:
+def test_a_text_that_looks_almost_like_a_key_is_rejected(spoil: object) -> None:
     assert callable(spoil)
     with pytest.raises(InvalidApiKeyError):
         parse(spoil(key_text()))
@@ -129,7 +129,7 @@ def test_a_very_long_text_is_rejected_quickly() -> None:
     assert perf_counter() - began < 0.5
 
 
-def test_no_repr_contains_the_text_of_a_key() -> None:
+def test_no_repr_contains_a_keys_text() -> None:
     text = key_text()
     key = parse(text)
     hidden = text[len(key.prefix) :]

@@ -33,7 +33,7 @@ def accepted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
 
 
 def arrivals_of(gaps_us: list[int]) -> list[Instant]:
-    """Turn the gaps between requests into instants within ten minutes."""
+    """Turn the gaps between requests into times within ten minutes."""
     arrivals, now_us = [], int(START)
     for gap_us in gaps_us:
         now_us += gap_us
@@ -62,7 +62,7 @@ def test_a_constant_sender_gets_exactly_the_limit(limit: RateLimit, phase: int) 
     granted = len(accepted(limit, arrivals))
     earned = limit.per_minute + limit.burst
     assert granted <= earned
-    # Each request can have to wait for the next arrival, at most a third of an interval.
+    # A request can wait until the next arrival, which takes at most a third of an interval.
     assert granted >= min(len(arrivals), limit.per_minute * 3 // 4)
 
 
@@ -83,7 +83,7 @@ def test_a_client_that_waits_for_retry_after_is_accepted(
 
 
 @given(limits, st.lists(gaps, max_size=100))
-def test_a_refusal_has_the_first_whole_second_at_which_a_request_conforms(
+def test_a_rejection_has_the_first_whole_second_at_which_a_request_is_accepted(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = IDLE
@@ -131,7 +131,7 @@ def test_the_whole_burst_is_available_after_the_reset_and_not_a_second_earlier(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_allow_is_always_the_burst_behind_the_theoretical_arrival_time(
+def test_allow_is_always_one_burst_before_the_theoretical_arrival_time(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket = IDLE
@@ -146,7 +146,7 @@ def test_an_interval_is_rounded_up_to_a_whole_microsecond() -> None:
     assert rate.interval_us(RateLimit(60, 1)) == SECOND_US
 
 
-def test_an_idle_key_can_send_its_burst_and_then_one_request_an_interval() -> None:
+def test_an_idle_key_can_send_its_burst_and_then_one_request_per_interval() -> None:
     limit = RateLimit(per_minute=60, burst=3)
     seconds = [0, 0, 0, 0, 0.9, 1, 1.5, 2]
     granted = accepted(limit, [Instant(START + int(at * SECOND_US)) for at in seconds])
@@ -175,7 +175,7 @@ def test_a_clock_set_back_accepts_no_additional_request(limit: RateLimit, back_s
 
 
 class Machine:
-    """A machine with its own clock, which reads the bucket at each of its requests."""
+    """A machine with its own clock. It reads the bucket for each of its requests."""
 
     def __init__(self, now_us: Instant) -> None:
         self.now_us = now_us
@@ -200,7 +200,7 @@ small_limits = st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.int
     st.sampled_from(SKEWS_US),
     st.lists(st.tuples(st.booleans(), st.floats(0, 3)), max_size=200),
 )
-def test_two_clocks_accept_the_limit_and_once_the_requests_of_their_difference(
+def test_two_clocks_accept_the_limit_and_once_the_requests_for_their_difference(
     limit: RateLimit, skew_us: int, arrivals: list[tuple[bool, float]]
 ) -> None:
     interval_us, bucket, granted, passed_us = rate.interval_us(limit), IDLE, 0, 0
@@ -262,7 +262,9 @@ def test_no_weight_blocks_a_key_for_longer_than_two_bursts(
 
 
 @given(limits, st.integers(1, 20), st.integers(0, 20))
-def test_a_weight_counts_like_as_many_requests(limit: RateLimit, sent: int, weight: int) -> None:
+def test_a_weight_counts_like_the_same_number_of_requests(
+    limit: RateLimit, sent: int, weight: int
+) -> None:
     def bucket_after(requests: int) -> Bucket:
         bucket = IDLE
         for _ in range(requests):

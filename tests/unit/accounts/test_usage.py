@@ -1,4 +1,4 @@
-"""The lines of a bill, and the busiest accounts."""
+"""The lines of bills, and the busiest accounts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_bill_has_a_line_for_each_key() -> None:
     ]
 
 
-def test_calls_before_keys_were_counted_are_a_line_without_a_key() -> None:
+def test_calls_from_before_keys_were_counted_have_a_line_without_a_key() -> None:
     *_, rest = bill_lines(account(LIVE, total=Usage(5, Credits(12))))
     assert (rest.prefix, rest.kind) == (None, None)
     assert rest.counts == KeyCounts(2, Credits(3), 0, 0)
@@ -63,7 +63,7 @@ def test_the_busiest_account_is_the_one_with_the_most_calls_since_the_first_read
     assert found[1].counts == KeyCounts(5, Credits(20), 5_000, 0)
 
 
-def test_an_idle_account_is_not_active_and_one_with_held_credits_is() -> None:
+def test_only_an_account_with_calls_or_held_credits_is_active() -> None:
     accounts = [busy("idle", 7), busy("running", 7, held=ONE)]
     assert [each.account.account_id for each in activities(accounts, accounts)] == ["running"]
 

@@ -63,7 +63,7 @@ def test_months_are_in_order() -> None:
     assert list(account_document(VIEW)["usage"]) == ["2026-12", "2027-01"]
 
 
-def test_a_key_without_expiry_has_none_in_the_document() -> None:
+def test_a_key_without_expiry_has_no_expiry_in_the_document() -> None:
     endless = replace(VIEW, key=replace(KEY, expires_us=None))
     assert account_document(endless)["key"]["expires_at"] is None
 

@@ -1,4 +1,4 @@
-"""Forms are parsed into blur requests, and invalid ones are rejected."""
+"""Forms are parsed into blur requests, and invalid forms are rejected."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_request_without_headers_is_not_a_form() -> None:
         parse_blur_request(bare, max_body_bytes=MOST)
 
 
-def test_a_missing_radius_is_called_missing() -> None:
+def test_the_error_for_a_missing_radius_names_it_as_missing() -> None:
     with pytest.raises(InvalidRadiusError, match="'radius' is missing"):
         parse_blur_request(request(("image", "b")), max_body_bytes=MOST)
 

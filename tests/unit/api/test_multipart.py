@@ -23,7 +23,7 @@ def part(name: str, value: bytes = b"") -> bytes:
 
 
 def headed(headers: int, header_bytes: int) -> bytes:
-    """Return a part with this many headers, the last one of this length."""
+    """Return a part with this many headers; the last header has this length."""
     more = b"\r\nX: y" * (headers - 2) + b"\r\nX: ".ljust(header_bytes + 2, b"y")
     return part("a").replace(b"\r\n\r\n", more + b"\r\n\r\n", 1)
 
@@ -32,7 +32,7 @@ END = f"--{BOUNDARY}--\r\n".encode()
 
 
 @given(st.binary(), st.text(alphabet="0123456789", min_size=1), st.text())
-def test_a_form_of_the_client_library_is_read_back_exactly(
+def test_a_form_from_the_client_library_is_read_back_exactly(
     content: bytes, radius: str, file_name: str
 ) -> None:
     encoder = MultipartEncoder({"image": (file_name, content, "image/png"), "radius": radius})
@@ -42,7 +42,7 @@ def test_a_form_of_the_client_library_is_read_back_exactly(
     assert form.all("mode") == ()
 
 
-def test_a_boundary_can_be_quoted_and_the_type_in_any_case() -> None:
+def test_a_boundary_can_be_quoted_and_the_type_can_be_in_any_case() -> None:
     form = parse_form(f'Multipart/FORM-Data; Boundary="{BOUNDARY}"', part("a", b"1") + END)
     assert form.all("a") == [b"1"]
 
@@ -71,7 +71,7 @@ def test_text_that_looks_like_the_boundary_is_content() -> None:
     assert parse_form(TYPE, part("a", content) + END).all("a") == [content]
 
 
-def test_parts_of_one_name_are_all_kept_in_order() -> None:
+def test_all_parts_with_one_name_are_kept_in_order() -> None:
     assert parse_form(TYPE, part("a", b"1") + part("a", b"2") + END).all("a") == [b"1", b"2"]
 
 
@@ -144,13 +144,11 @@ def test_parts_and_headers_at_the_limits_are_read() -> None:
         ("multipart/form-data; boundary=" + "b" * 10_000, "malformed"),
     ],
 )
-def test_the_message_for_another_content_type_has_the_reason(
-    content_type: str, message: str
-) -> None:
+def test_the_error_for_a_wrong_content_type_has_the_reason(content_type: str, message: str) -> None:
     with pytest.raises(InvalidRequestError, match=message):
         parse_form(content_type, part("a") + END)
 
 
-def test_a_file_name_of_any_bytes_is_ignored() -> None:
+def test_a_file_name_with_any_bytes_is_ignored() -> None:
     odd = part("a", b"1").replace(b'name="a"', b'name="a"; filename="\xff\xfe.png"')
     assert parse_form(TYPE, odd + END).all("a") == [b"1"]

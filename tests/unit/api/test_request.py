@@ -28,7 +28,7 @@ def test_text_beyond_latin_1_is_read_as_utf_8() -> None:
     assert from_event({"body": "-- \u20ac"}).body() == "-- \u20ac".encode()
 
 
-def test_no_body_is_an_empty_one() -> None:
+def test_a_missing_body_is_empty() -> None:
     assert from_event({"body": None, "isBase64Encoded": True}).body() == b""
 
 
@@ -90,19 +90,19 @@ def test_all_parts_of_an_event_are_read() -> None:
     )
 
 
-def test_an_empty_event_has_lambdas_longest_time_left() -> None:
+def test_an_empty_event_has_the_longest_possible_time_left() -> None:
     request = from_event({})
     assert (request.method, request.path, request.public_path) == ("", "/", "/")
     assert (request.raw_body, request.is_base64, request.left_ms) == ("", False, 900_000)
 
 
-def test_without_a_stage_the_public_path_is_the_path() -> None:
+def test_without_a_stage_the_public_path_equals_the_path() -> None:
     assert from_event({"path": "/docs", "requestContext": {}}).public_path == "/docs"
     assert from_event({"path": "/docs", "requestContext": None}).public_path == "/docs"
 
 
 @pytest.mark.parametrize("good", ["a", "x" * 100, "0f-A9"])
-def test_the_request_id_contains_the_gateways(good: str) -> None:
+def test_the_request_id_contains_the_gateways_id(good: str) -> None:
     assert from_event({"requestContext": {"requestId": good}}).request_id == f"req_{good}"
 
 
@@ -121,13 +121,13 @@ def test_a_body_that_starts_like_a_form_in_base64_is_decoded(text: str) -> None:
     assert from_event({"body": padded}).body() == base64.b64decode(padded)
 
 
-def test_other_text_is_one_character_for_each_byte() -> None:
+def test_other_text_has_one_character_for_each_byte() -> None:
     assert from_event({"body": "LS4a"}).body() == b"LS4a"
     assert from_event({"body": "x LS0t"}).body() == b"x LS0t"
     assert from_event({"body": "\xff"}).body() == b"\xff"
 
 
-def test_surrogates_in_a_body_are_kept() -> None:
+def test_surrogates_in_a_body_do_not_change() -> None:
     assert from_event({"body": "-- \u20ac\ud800"}).body() == b"-- \xe2\x82\xac\xed\xa0\x80"
 
 

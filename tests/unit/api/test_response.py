@@ -43,7 +43,7 @@ ACCOUNT_HEADERS = {
     "RateLimit": '"requests";r=99;t=1',
 }
 HEADROOM_BYTES = 600
-"""The most bytes below the limit of a response whose headers are shorter than the longest."""
+"""How far below the limit the largest response can be, because its headers are not the longest."""
 
 
 def response_bytes(result: CallResult[BlurredPhoto], request_id: str) -> int:
@@ -63,7 +63,7 @@ def test_the_largest_inline_image_is_close_to_the_limit(limit: int) -> None:
     assert limit - HEADROOM_BYTES < size <= limit
 
 
-def test_a_limit_below_the_headers_allows_no_inline_image() -> None:
+def test_a_limit_below_the_size_of_the_headers_allows_no_inline_image() -> None:
     assert response.max_inline_bytes(100) == 0
 
 
@@ -143,7 +143,7 @@ def test_a_document_is_json_with_account_headers_if_there_is_a_key() -> None:
     assert response.json_response({}, REQUEST_ID, STATUS).headers == COMMON | ACCOUNT_HEADERS | JSON
 
 
-def test_an_error_has_the_contracts_format_and_costs_nothing() -> None:
+def test_an_error_has_the_format_of_the_contract_and_costs_nothing() -> None:
     sent = response.error_response(InvalidRadiusError("no"), REQUEST_ID)
     assert (sent.status_code, sent.content_type) == (400, "application/json")
     assert json.loads(sent.body or "") == {

@@ -86,7 +86,7 @@ def test_fields_that_do_not_apply_are_left_out_of_the_line() -> None:
     }
 
 
-def test_a_valid_key_shows_as_its_account_and_prefix_and_never_as_a_whole() -> None:
+def test_a_valid_key_is_recorded_as_its_account_and_prefix_and_never_completely() -> None:
     fields = measured_fields(Measurements(KEY, STATUS, None, {"matte": 1.0, "total": 2.0}, 7))
     assert (fields["account"], fields["key_prefix"]) == (KEY.account_id, KEY.prefix)
     assert (fields["credits"], fields["photo_pixels"]) == (QUARTER, 7)
@@ -96,18 +96,18 @@ def test_a_valid_key_shows_as_its_account_and_prefix_and_never_as_a_whole() -> N
 
 
 @pytest.mark.parametrize("measured", [Measurements(KEY), Measurements(status=STATUS)])
-def test_a_key_that_is_not_valid_does_not_show(measured: Measurements) -> None:
+def test_an_invalid_key_is_not_recorded(measured: Measurements) -> None:
     assert not {"account", "key_prefix", "credits"} & measured_fields(measured).keys()
 
 
 @pytest.mark.parametrize("size", range(7))
-def test_the_size_of_base64_is_that_of_its_bytes(size: int) -> None:
+def test_the_size_of_a_base64_body_is_the_size_of_its_bytes(size: int) -> None:
     text = base64.b64encode(bytes(size)).decode("ascii")
     assert decoded_size(text, is_base64=True) == size
     assert decoded_size("x" * size, is_base64=False) == size
 
 
-def test_the_size_of_other_text_is_that_of_its_utf_8() -> None:
+def test_the_size_of_a_text_body_is_its_size_in_utf_8() -> None:
     assert decoded_size("\u20ac", is_base64=False) == 3
 
 
@@ -121,11 +121,11 @@ def test_the_size_of_other_text_is_that_of_its_utf_8() -> None:
         ("", None),
     ],
 )
-def test_the_format_is_that_of_an_image(content_type: str, name: str | None) -> None:
+def test_only_an_image_has_a_format(content_type: str, name: str | None) -> None:
     assert image_format(content_type) == name
 
 
-def test_the_bytes_of_request_and_response_are_those_of_their_bodies() -> None:
+def test_bytes_in_and_out_are_the_sizes_of_both_bodies() -> None:
     request = from_event({"body": base64.b64encode(b"12345").decode(), "isBase64Encoded": True})
     headers = {"Content-Type": ["image/webp"]}
     body = base64.b64encode(b"1234567").decode()
@@ -146,7 +146,7 @@ def printed(record: ResponseRecord, capsys: pytest.CaptureFixture[str]) -> dict[
     return document
 
 
-def test_a_photo_has_metrics_of_its_size_credits_and_steps(
+def test_a_photo_has_metrics_for_its_size_credits_and_steps(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     document = printed(PHOTO, capsys)
@@ -175,7 +175,7 @@ def test_metrics_that_could_not_be_printed_are_dropped(
     observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout", FullDisk())
-        for _ in range(150):  # more than the 100 values of a metric that are kept
+        for _ in range(150):  # more than the 100 values that are kept for a metric
             observe(PHOTO)
     assert printed(PHOTO, capsys)["Answers"] == [1.0]
 
@@ -199,7 +199,7 @@ def test_metrics_have_the_service_as_their_only_dimension(
         assert document["service"] == "test"
 
 
-def test_the_price_of_all_metrics_is_at_most_the_documented_one() -> None:
+def test_all_metrics_cost_at_most_the_documented_price() -> None:
     steps = {*STEPS, *REMOVAL_STEPS}
     codes = {error.code for error in errors(ApiError) if "code" in vars(error)}
     others = 7  # Answers, Duration, ColdStarts, Credits, Megapixels, BytesIn, BytesOut

@@ -1,4 +1,4 @@
-"""The router: it finds routes, maps errors to responses, and logs each request."""
+"""The router finds routes, maps errors to responses, and logs each request."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_another_method_of_a_route_with_parameters_gets_405(router: Router) -> N
 
 @pytest.mark.parametrize("path", ["/route", "/route/", "/"])
 @pytest.mark.parametrize("method", ["GET", "get"])
-def test_a_route_is_found_with_its_last_slash_or_without(
+def test_a_route_is_found_with_or_without_its_last_slash(
     router: Router, handlers: RecordingRoutes, path: str, method: str
 ) -> None:
     result = call(router, method, path)
@@ -201,7 +201,7 @@ def test_a_preflight_gets_the_methods(router: Router) -> None:
     assert call(router, "OPTIONS", "/nowhere")["statusCode"] == 404
 
 
-def test_each_request_is_one_line_of_the_log(router: Router, log: io.StringIO) -> None:
+def test_each_request_is_one_line_in_the_log(router: Router, log: io.StringIO) -> None:
     call(router, "GET", "/route")
     (line,) = lines(log)
     assert line["duration_ms"] in range(1_000)
@@ -262,7 +262,7 @@ def test_quiet_routes_are_logged_below_info_unless_they_fail(
 
 
 @pytest.mark.parametrize("method", ["bb_live_key", "X" * 60_000, ""])
-def test_log_has_known_methods_and_no_other(router: Router, log: io.StringIO, method: str) -> None:
+def test_the_log_has_only_known_methods(router: Router, log: io.StringIO, method: str) -> None:
     call(router, method, "/route")
     assert json.loads(log.getvalue())["method"] == "(unknown)"
 
@@ -336,7 +336,7 @@ def test_the_duration_is_that_of_this_request(
         ("/my-key", "(no route)"),
     ],
 )
-def test_the_log_has_routes_in_one_form_and_no_other_path(
+def test_the_log_has_routes_in_one_form_and_no_other_paths(
     router: Router, log: io.StringIO, path: str, logged: str
 ) -> None:
     call(router, "GET", path)
@@ -365,7 +365,7 @@ def test_an_error_without_a_cause_logs_none(router: Router, log: io.StringIO) ->
 
 
 @pytest.mark.parametrize("developing", ["true", "false"])
-def test_no_switch_prints_events(
+def test_no_powertools_switch_prints_events(
     handlers: RecordingRoutes,
     developing: str,
     monkeypatch: pytest.MonkeyPatch,

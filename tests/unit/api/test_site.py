@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path, lambda: "https://media.example")
 
 
-def test_a_page_is_revalidated_and_has_a_strict_policy(site: Site) -> None:
+def test_a_page_is_revalidated_and_has_a_strict_security_policy(site: Site) -> None:
     response = site.routes()["/docs"]["GET"](request("/docs"))
     assert (response.status_code, response.content_type) == (200, "text/html; charset=utf-8")
     assert response.body == "docs.html"
@@ -139,7 +139,7 @@ def test_a_page_is_redirected_permanently_to_the_url_where_its_links_work(site: 
 @pytest.mark.parametrize(
     "known", ['"{tag}"', 'W/"{tag}"', '"a" , "{tag}"', '"a","{tag}"', '"a","b", W/"{tag}"']
 )
-def test_a_client_that_has_the_file_gets_not_modified(site: Site, known: str) -> None:
+def test_a_client_that_has_the_file_gets_304(site: Site, known: str) -> None:
     tag = entity_tag(b"app.js")
     headers = {"if-none-match": known.replace('"{tag}"', tag)}
     response = site.routes()["/app.js"]["GET"](request("/app.js", headers))
@@ -154,7 +154,7 @@ def test_each_file_has_the_media_type_of_its_kind() -> None:
     assert {name: types[name.rpartition(".")[2]] for name in ASSETS} == ASSETS
 
 
-def test_a_stage_of_any_name_is_redirected_to_its_slash() -> None:
+def test_a_stage_with_any_name_is_redirected_to_the_path_with_a_slash() -> None:
     assert canonical("/X", is_root=True) == "./X/"
     assert canonical("/stage/X/", is_root=False) == "../X"
 

@@ -54,7 +54,7 @@ def health(request: HttpRequest) -> HttpResponse:
     return response.json_response({"private": "content"}, request.request_id)
 
 
-def test_a_trace_has_the_fields_of_the_log_and_no_content(emitter: Emitter) -> None:
+def test_a_trace_has_the_fields_of_the_log_line_and_no_content(emitter: Emitter) -> None:
     tracer = Tracer(service="test", disabled=False, auto_patch=False)
     router = Router(
         {"/health": {"GET": health}},

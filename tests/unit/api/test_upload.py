@@ -1,4 +1,4 @@
-"""The request for an upload, and the document of its response."""
+"""The request for an upload, and its response document."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_loopback_host_completes_the_url(host: str) -> None:
         *("127.0.0.1.attacker.example", "1127.0.0.1", "127.0.0.1:port", "localhost:123456"),
     ],
 )
-def test_no_other_host_is_put_into_the_url(host: str) -> None:
+def test_only_a_loopback_host_appears_in_the_url(host: str) -> None:
     headers = {"host": host, "x_forwarded_proto": "https", "x_forwarded_host": "a.example"}
     assert url_of("/media", **headers, forwarded="host=a.example") == "/media"
 

@@ -1,4 +1,4 @@
-"""The start of the operator's commands: they load only the packages that they use."""
+"""The operator's commands load only the packages that they use."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Pipe(io.RawIOBase):
 
 
 def sent(photo: Photo) -> list[tuple[bytes, bytes]]:
-    """Return the disposition and the content of each part that the form of `photo` has."""
+    """Return the disposition and the content of each part in the form for `photo`."""
     with photo_form({"radius": "12"}, "image", photo, None) as form:
         body, content_type = form.read(), form.content_type
     parts = MultipartDecoder(body, content_type).parts
@@ -56,7 +56,7 @@ def test_every_kind_of_source_sends_the_same_bytes_on_each_attempt(tmp_path: Pat
                 assert [part for _, part in sent(photo)] == [b"12", content]
 
 
-def test_the_callers_file_stays_open() -> None:
+def test_the_file_that_the_caller_opened_stays_open() -> None:
     file = io.BytesIO(make.jpeg())
     sent(Photo(file))
     assert not file.closed

@@ -51,12 +51,12 @@ INWARD = {
 
 
 @pytest.mark.parametrize("text", PUBLIC)
-def test_public_address_is_allowed(text: str) -> None:
+def test_a_public_address_is_allowed(text: str) -> None:
     assert is_public(ip_address(text))
 
 
 @pytest.mark.parametrize("text", [text for texts in INWARD.values() for text in texts])
-def test_address_of_another_network_is_not_allowed(text: str) -> None:
+def test_an_address_outside_the_public_internet_is_not_allowed(text: str) -> None:
     assert not is_public(ip_address(text))
 
 

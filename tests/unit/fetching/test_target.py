@@ -67,7 +67,7 @@ def test_a_url_is_split_into_the_parts_of_a_request(
         ("http://a.example/" + MAX_CHARS * "b", "more than 2048 characters"),
     ],
 )
-def test_another_url_is_rejected_with_the_reason(url: str, message: str) -> None:
+def test_an_unusual_url_is_rejected_with_the_reason(url: str, message: str) -> None:
     with pytest.raises(InvalidUrlError, match=message):
         parse_target(url)
 
@@ -98,7 +98,7 @@ def test_any_text_is_a_target_that_fits_into_a_request_or_is_rejected(
         part.encode("ascii")
 
 
-def test_the_repr_of_a_target_shows_nothing_of_its_url() -> None:
+def test_the_repr_of_a_target_shows_no_part_of_its_url() -> None:
     assert repr(parse_target("https://a.example/b?signature=secret")) == "<https URL>"
 
 

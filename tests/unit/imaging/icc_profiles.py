@@ -1,4 +1,4 @@
-"""ICC profiles for tests: the smallest that LittleCMS accepts."""
+"""ICC profiles for tests: the smallest ones that LittleCMS accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ D50 = struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
 
 
 def in_space(profile: bytes, space: bytes) -> bytes:
-    """The profile with another colour space in its header than in its tags."""
+    """Return the profile with different colour spaces in its header and in its tags."""
     return profile[:16] + space + profile[20:]
 
 
@@ -23,9 +23,9 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile(*, cyan_prints_red: bool) -> bytes:
-    """A CMYK profile of a press with normal black, whose cyan channel can print red.
+    """Return a CMYK profile for a press with normal black, whose cyan channel can print red.
 
-    An 8-bit table (ICC.1:2001-04, 6.5.8) of Lab, with a node for each corner of CMYK.
+    It is an 8-bit table (ICC.1:2001-04, 6.5.8) of Lab, with a node for each corner of CMYK.
     """
     red, cyan, white, black = (138, 209, 198), (156, 78, 92), (255, 128, 128), (0, 128, 128)
     ink = red if cyan_prints_red else cyan
@@ -40,7 +40,7 @@ def cmyk_profile(*, cyan_prints_red: bool) -> bytes:
 
 
 def display_p3() -> bytes:
-    """Apple's Display P3: primaries adapted to D50, with sRGB's curve."""
+    """Return Apple's Display P3: primaries adapted to D50, with sRGB's curve."""
     colorants = {
         b"rXYZ": (0.51512, 0.24120, -0.00105),
         b"gXYZ": (0.29198, 0.69225, 0.04189),

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def astronaut(height: int = 512, width: int = 512) -> RgbU8:
-    """A portrait (NASA, public domain), or its upper left corner."""
+    """Return a portrait (NASA, public domain), or its upper left corner."""
     return sample_photo("astronaut")[:height, :width].copy()
 
 
 def sample_photo(name: str) -> RgbU8:
-    """Return a photo of scikit-image, by the name of the function that loads it."""
+    """Return a photo from scikit-image, by the name of the function that loads it."""
     return np.array(getattr(data, name)())
 
 
@@ -36,7 +36,7 @@ def noise(height: int, width: int, seed: int = 0) -> RgbU8:
 
 
 def marked() -> Image.Image:
-    """An image whose four corners differ, so that every rotation is visible."""
+    """Return an image whose four corners differ, so that every rotation is visible."""
     pixels = noise(24, 40) // 8 + 100
     pixels[:8, :8] = (255, 0, 0)
     pixels[:8, -8:] = (0, 255, 0)
@@ -49,7 +49,7 @@ def random_alpha(height: int, width: int, seed: int = 0) -> AlphaU8:
 
 
 def disc(height: int, width: int, radius: float, softness: float = 8.0) -> AlphaU8:
-    """A matte with a disc: 255 inside, 0 outside, and a ramp of `softness` pixels."""
+    """Return a matte with a disc: 255 inside, 0 outside, and a ramp of `softness` pixels."""
     y, x = np.mgrid[:height, :width]
     distance = np.hypot(y - height / 2, x - width / 2)
     ramp = np.clip((radius - distance) / softness + 0.5, 0, 1)
@@ -78,6 +78,6 @@ def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # noq
 
 
 def difference(one: RgbU8, other: RgbU8) -> RgbU8:
-    """Return the absolute difference of two images in levels."""
+    """Return the absolute difference between two images, in levels."""
     levels: RgbU8 = np.abs(one.astype(np.int16) - other).astype(np.uint8)
     return levels

@@ -97,7 +97,7 @@ def test_the_border_of_a_bright_photo_does_not_darken() -> None:
     assert min(result[:3].min(), result[-3:].min(), result[:, :3].min()) >= 200
 
 
-def test_colours_under_the_photos_alpha_do_not_leak() -> None:
+def test_colours_in_transparent_pixels_have_no_influence() -> None:
     matte, alpha = disc(120, 120, 30), np.full((120, 120), 255, np.uint8)
     alpha[:, 90:] = 0
     one, other = noise(120, 120), noise(120, 120)
@@ -110,7 +110,7 @@ def test_colours_under_the_photos_alpha_do_not_leak() -> None:
 
 
 @pytest.mark.parametrize("radius", [-1, float("nan")])
-def test_a_radius_below_0_is_rejected(radius: float) -> None:
+def test_a_negative_radius_is_rejected(radius: float) -> None:
     for function in (blur_background, cut_out):
         with pytest.raises(ValueError, match="radius_px"):
             function(Scene.decompose(noise(4, 5), random_alpha(4, 5)), radius)

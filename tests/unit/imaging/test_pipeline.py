@@ -183,7 +183,7 @@ def test_an_extremely_long_image_is_blurred(size: tuple[int, int], mode: str) ->
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> None:
-    """Saturated colours that sRGB does not have, seen through LittleCMS before and after."""
+    """Saturated colours that sRGB does not have, converted by LittleCMS before and after."""
     image = np.full((120, 120, 3), (250, 20, 10), np.uint8)
     image[:, 60:] = (10, 240, 30)
     photo = Image.fromarray(image)
@@ -196,7 +196,7 @@ def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> No
 
 
 def lab(image: Image.Image) -> NDArray[np.uint8]:
-    """The image's colours as they look, by its own profile."""
+    """Return the image's colours as they look with its own profile."""
     source = ImageCms.ImageCmsProfile(BytesIO(display_p3()))
     target = ImageCms.createProfile("LAB")
     transformed = ImageCms.profileToProfile(image, source, target, outputMode="LAB")
@@ -216,9 +216,9 @@ def test_the_network_gets_at_least_its_input_size(
     assert model.input_shape == input_shape
 
 
-def test_the_working_copy_of_an_extremely_long_photo_is_limited() -> None:
+def test_an_extremely_long_photo_has_a_limited_working_copy() -> None:
     class MatteFoundError(Exception):
-        """The rest of the work takes long for such a photo, and is not tested here."""
+        """The rest of the work takes long for such a photo, so it is not tested here."""
 
     def stop(step: str) -> None:
         if step == "refine":
@@ -246,7 +246,7 @@ def test_ground_is_sharp_where_the_subject_stands_and_blurred_far_from_it() -> N
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_a_cut_subject_has_the_result_of_flat_and_reports_it(kernel: str) -> None:
+def test_a_cut_off_subject_has_the_same_result_as_flat_and_reports_it(kernel: str) -> None:
     class Portrait(DiscPredictor):
         def predict(self, photo: RgbU8) -> NDArray[np.float32]:
             subject = super().predict(photo)
@@ -279,7 +279,7 @@ def test_a_cutout_has_no_depth() -> None:
 
 
 class Everyone(DiscPredictor):
-    """A network for people that finds a person in the upper left quarter of everything."""
+    """A network for people that finds a person in the upper left quarter of each photo."""
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
         self.input_shape = photo.shape
@@ -295,7 +295,7 @@ def cutout_alpha(people: Everyone | None, subject: str = "auto") -> AlphaU8:
     return np.asarray(Image.open(BytesIO(result.image.data)))[..., 3]
 
 
-def test_subject_person_takes_the_matte_of_the_network_for_people_alone() -> None:
+def test_subject_person_uses_only_the_matte_from_the_network_for_people() -> None:
     alpha = cutout_alpha(Everyone(), "person")
     assert (alpha[:150, :150] == 255).all()
     assert (alpha[170:, 170:] == 0).all()

@@ -1,4 +1,4 @@
-"""The region of interest: the pixels that it covers, and its use in the pipeline."""
+"""The region of interest: which pixels it covers, and how the pipeline uses it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_region_covers_every_pixel_that_it_touches(
 @pytest.mark.parametrize(
     "text", ["0 0 401 200", "0 0 400 201", "401 0 402 9", "0 0 999999999 9", "0 0 100.1% 50%"]
 )
-def test_a_region_outside_of_the_photo_is_rejected(text: str) -> None:
+def test_a_region_outside_the_photo_is_rejected(text: str) -> None:
     with pytest.raises(RoiExceedsBoundsError, match="400 pixels wide and 200 pixels high"):
         parse_roi(text).to_box(SHAPE)
 
@@ -96,13 +96,13 @@ def test_only_the_subject_in_the_region_stays_sharp() -> None:
     assert not np.array_equal(left[border_right], both[border_right])
 
 
-def test_the_cutout_of_a_region_is_transparent_outside_of_it() -> None:
+def test_a_cutout_is_transparent_outside_the_region() -> None:
     cutout = result_of(two_squares(), roi=parse_roi("25 60 140 180"), mode="cutout")
     assert cutout[120, 100, 3] == 255
     assert not cutout[:, 240:, 3].any()
 
 
-def test_a_region_in_a_photo_with_transparency_is_read_from_the_same_place() -> None:
+def test_a_region_in_a_transparent_photo_is_at_the_same_position() -> None:
     photo = np.dstack((two_squares(), np.full((240, 480), 255, np.uint8)))
     photo[:40, :, 3] = 0
     result = result_of(photo, roi=parse_roi("50% 0 100% 100%"))
@@ -112,7 +112,7 @@ def test_a_region_in_a_photo_with_transparency_is_read_from_the_same_place() -> 
 
 
 @pytest.mark.parametrize("side", [100, 400])
-def test_a_radius_in_percent_is_the_same_as_its_pixels(side: int) -> None:
+def test_a_radius_in_percent_equals_the_same_radius_in_pixels(side: int) -> None:
     photo = np.ascontiguousarray(two_squares()[:240, :side])
     data = saved(Image.fromarray(photo), "PNG")
     longer = max(photo.shape)
@@ -126,7 +126,7 @@ def test_a_radius_in_percent_is_the_same_as_its_pixels(side: int) -> None:
     assert results[0] == results[1]
 
 
-def test_a_subject_cut_by_the_region_has_the_result_of_flat_and_reports_it() -> None:
+def test_a_subject_cut_off_by_the_region_has_the_same_result_as_flat_and_reports_it() -> None:
     data = saved(Image.fromarray(two_squares()), "PNG")
     cut, standing = (parse_roi(f"0 0 50% {bottom}") for bottom in (130, 200))
     results = {

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import RgbU8
 
 CLOSE = 4
-"""The maximum difference in each channel for a pixel that counts as recovered."""
+"""A pixel counts as recovered up to this difference in each channel."""
 MAX_RECOVERED = 0.01
 """The share of pixels that an attack can recover."""
 SIDE = 256
 SHIFT = 21
-"""Pixels that are cropped: about half of a letter."""
+"""The number of pixels that are cropped: about half a letter."""
 
 Call = Callable[["RgbU8"], "RgbU8"]
 """Sends an image and returns the result, aligned with the image."""
@@ -66,7 +66,7 @@ VARIANTS: dict[str, object] = {
     "brighter": lambda call, image: call(np.clip(image, 0, 249) + np.uint8(6)) - np.uint8(6),
 }
 INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
-"""The part that all variants have in common."""
+"""The part that all variants show."""
 
 
 def nearest_to_the_photo(results: Sequence[RgbU8], photo: RgbU8) -> RgbU8:
@@ -146,7 +146,7 @@ def test_every_pixel_changes_and_the_size_stays(shape: tuple[int, int]) -> None:
     assert (image == 77).all()
 
 
-def test_a_large_result_has_the_detail_of_a_small_one() -> None:
+def test_a_large_result_has_only_the_detail_of_a_small_one() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (2000, 1500, 3), np.uint8)
     step = (2000 * 1500 / DETAIL_PX) ** 0.5
     result = marked(noise).astype(np.float32)
@@ -154,7 +154,7 @@ def test_a_large_result_has_the_detail_of_a_small_one() -> None:
     assert fine < np.abs(np.diff(noise.astype(np.float32), axis=0)).mean() / step**2
 
 
-def test_the_text_is_visible_on_transparency_and_the_subject_behind_it() -> None:
+def test_the_text_is_visible_on_transparent_pixels_and_the_subject_behind_it() -> None:
     alpha = np.zeros((200, 200), np.uint8)
     alpha[50:150, 50:150] = 255
     result, veiled = add_watermark(np.zeros((200, 200, 3), np.uint8), alpha)

@@ -28,7 +28,7 @@ def pinned(model_dir: Path) -> bytes:
 
 
 def picture(name: str, side_px: int, lowest: float) -> NDArray[np.float32]:
-    """A square of a real photo, lowest..1, (1, side_px, side_px, 3)."""
+    """Return a square of a real photo, lowest..1, (1, side_px, side_px, 3)."""
     photo = sample_photo(name)
     rows, columns = (np.linspace(0, side - 1, side_px).astype(int) for side in photo.shape[:2])
     square = photo[rows][:, columns][np.newaxis].astype(np.float32)
@@ -37,7 +37,7 @@ def picture(name: str, side_px: int, lowest: float) -> NDArray[np.float32]:
 
 
 def outputs(content: bytes, source: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the publisher's output with one channel, and that of the converted network."""
+    """Return the publisher's output with one channel, and the converted network's."""
     theirs = Interpreter(model_content=content, num_threads=1)
     theirs.allocate_tensors()
     theirs.set_tensor(theirs.get_input_details()[0]["index"], source)
@@ -57,7 +57,7 @@ def test_the_converted_network_gives_the_publishers_output(pinned: bytes, name: 
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_the_converted_network_gives_the_publishers_scores_of_faces(
+def test_the_converted_network_gives_the_publishers_scores_for_faces(
     model_dir: Path, name: str
 ) -> None:
     expected, found = outputs((model_dir / FACES).read_bytes(), picture(name, 192, -1))
@@ -83,7 +83,7 @@ def test_a_folder_without_the_networks_does_not_change(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_operator_is_refused_by_its_name(pinned: bytes) -> None:
+def test_the_error_for_an_unknown_operator_names_it(pinned: bytes) -> None:
     other = pinned.replace(b"Convolution2DTransposeBias", b"Convolution2DTransposeBiaz")
     assert other != pinned
     with pytest.raises(UnsupportedNetworkError, match="Convolution2DTransposeBiaz"):

@@ -38,7 +38,7 @@ def md5(data: bytes) -> str:
 
 
 class Publisher(HTTPServer):
-    """Serves `content` under any path, and can send less than it announced."""
+    """Serves `content` at any path, and can send fewer bytes than it announced."""
 
     content = WEIGHTS
     announced: int | None = None
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(self.server.content)
 
     def log_message(self, *_: object) -> None:
-        """Keep the tests' output to the tests."""
+        """Leave the test output to the tests."""
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Point pip at a folder with one wheel in it, and at nothing else."""
+    """Let pip use only a folder with one wheel."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     with zipfile.ZipFile(folder / "tiny_weights-1.0-py3-none-any.whl", "w") as wheel:
@@ -159,7 +159,7 @@ def test_the_file_is_readable_by_other_users_as_on_lambda(tmp_path: Path, into: 
     assert stat.S_IMODE((into / "tiny.onnx").stat().st_mode) == 0o644
 
 
-def test_a_wrong_hash_is_reported_with_the_expected_one_and_leaves_no_file(
+def test_the_error_for_a_wrong_hash_names_the_expected_one_and_no_file_is_left(
     tmp_path: Path, into: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tiny.onnx").write_bytes(OTHER)
@@ -186,7 +186,7 @@ def test_the_light_model_fetches_its_source(tmp_path: Path, into: Path) -> None:
     assert (into / "tiny.onnx").read_bytes() == WEIGHTS
 
 
-def test_a_folder_without_the_file_is_an_error_that_names_it(
+def test_the_error_for_a_folder_without_the_file_names_the_file(
     tmp_path: Path, into: Path, publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -296,7 +296,7 @@ class Registry(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Keep the tests' output to the tests."""
+        """Leave the test output to the tests."""
 
 
 def sha512(data: bytes) -> str:
@@ -344,7 +344,7 @@ def test_the_file_is_read_from_an_npm_package(
     assert "fetched, source npm," in capsys.readouterr().out
 
 
-def test_npm_of_the_python_package_is_used_if_no_other_is_installed(
+def test_the_npm_in_the_python_package_is_used_if_no_other_is_installed(
     tmp_path: Path, into: Path, registry: type[Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -370,7 +370,7 @@ def test_the_release_is_used_when_npm_fails(
     assert publisher.requests == 1
 
 
-def test_pip_installs_npm_from_its_lock_if_none_is_installed(
+def test_pip_installs_the_locked_npm_if_none_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")

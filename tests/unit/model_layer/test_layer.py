@@ -1,4 +1,4 @@
-"""The layer as `sam build` builds it, from the model that `make model` brought."""
+"""The layer as `sam build` builds it, from the model that `make model` downloaded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_the_layer_mounts_the_models_where_the_function_looks_for_them(tmp_path: Path) -> None:
-    # SAM builds in a copy of the folder, with nothing of the project around it.
+    # SAM builds in a copy of the folder, without the rest of the project.
     copy = shutil.copytree(ROOT / "layers" / "model", tmp_path / "scratch")
     artifacts = tmp_path / "artifacts"
     variables = {

@@ -1,4 +1,4 @@
-"""The light form of the pinned model, made from the real file."""
+"""The light form of the pinned model, built from the real file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pinned(model_dir: Path) -> bytes:
     return (model_dir / SOURCE).read_bytes()
 
 
-def test_the_factors_are_of_the_pinned_model() -> None:
+def test_the_factors_belong_to_the_pinned_model() -> None:
     sha256, factors = read_factors(FACTORS)
     assert sha256 == read_pins(PINS)["u2netp"].sha256
     assert factors
@@ -49,7 +49,7 @@ def test_the_light_model_is_reproducible(pinned: bytes, model_dir: Path, tmp_pat
     assert (tmp_path / SOURCE).read_bytes() == pinned
 
 
-def test_another_chosen_model_has_no_light_form(tmp_path: Path) -> None:
+def test_other_models_have_no_light_form(tmp_path: Path) -> None:
     (tmp_path / "u2net.onnx").write_bytes(b"")
     main(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["u2net.onnx"]
@@ -91,7 +91,7 @@ def test_the_light_model_has_a_third_fewer_multiplications(pinned: bytes) -> Non
 
 
 def test_the_map_of_another_photo_is_close_to_the_original(model_dir: Path) -> None:
-    # A retina looks like none of the photographs; the network sees a bright disc in it.
+    # A retina looks different from all photographs; the network sees a bright disc in it.
     picture = np.ascontiguousarray(photo("retina")[::4, ::4])
     exact, light = (
         open_model(MODELS[name], model_dir, threads=1).predict(picture)

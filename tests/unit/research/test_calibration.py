@@ -15,7 +15,7 @@ from graph import add
 from rewrite import upsampling
 
 
-def test_windows_of_a_half_map_equal_those_of_the_upsampled_map() -> None:
+def test_windows_of_a_half_map_equal_the_windows_of_the_upsampled_map() -> None:
     generator = np.random.default_rng(0)
     half = generator.normal(size=(2, 6, 6)).astype(np.float32)
     node = upsampling("half", "roi", "scales", "full")
@@ -41,7 +41,7 @@ def test_windows_are_zero_padded() -> None:
     assert middle.tolist() == [1] * 9
 
 
-def test_fit_recovers_a_map_of_low_rank() -> None:
+def test_the_fit_recovers_a_map_of_low_rank() -> None:
     generator = np.random.default_rng(0)
     features = generator.normal(size=(3000, 30)).astype(np.float32)
     reduce, expand, bias = (
@@ -56,7 +56,7 @@ def test_fit_recovers_a_map_of_low_rank() -> None:
     assert np.abs(rectify(again) - rectify(responses)).max() < 0.1
 
 
-def test_fit_is_closest_in_the_channels_with_the_largest_weight() -> None:
+def test_the_fit_is_closest_in_the_channels_with_the_largest_weight() -> None:
     generator = np.random.default_rng(0)
     features = generator.normal(size=(3000, 8)).astype(np.float32)
     metric = np.diag([1.0, 100.0])

@@ -75,14 +75,14 @@ def test_a_sweep_removes_uploads_a_day_after_the_hour_of_their_form(tmp_path: Pa
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_a_sweep_leaves_other_folders_and_needs_none(tmp_path: Path) -> None:
+def test_a_sweep_does_not_touch_other_folders_and_needs_no_folder(tmp_path: Path) -> None:
     FolderStore(tmp_path / "nowhere").sweep(now_us=NOW_US)
     (tmp_path / "uploads" / "0000-notes").mkdir(parents=True)
     FolderStore(tmp_path).sweep(now_us=NOW_US)
     assert (tmp_path / "uploads" / "0000-notes").exists()
 
 
-def test_uploads_of_earlier_versions_are_found_moved_and_removed(tmp_path: Path) -> None:
+def test_uploads_from_earlier_versions_are_found_moved_and_removed(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     uploads = tmp_path / "uploads"
     uploads.mkdir()
@@ -100,7 +100,7 @@ def test_uploads_of_earlier_versions_are_found_moved_and_removed(tmp_path: Path)
 
 
 def looked_at(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> dict[str, int]:
-    """Return the file-system calls of `work`, and the names that it gets from folders."""
+    """Return the file-system calls of `work`, and the names that it reads from folders."""
     counts: Counter[str] = Counter()
 
     def counting(name: str) -> Callable[..., Any]:
@@ -216,7 +216,7 @@ def test_an_incomplete_secret_signs_nothing(incomplete: bytes, tmp_path: Path) -
         signed_by(store)
 
 
-def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_makes_the_storage_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UnavailableError):
         token_of(FolderStore(tmp_path / "file"))
@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["secret", "../secret", "uploads", "uploads/../secret", "uploads/a/b", "/etc/passwd"]
 )
-def test_no_name_escapes_the_folder_of_uploads(name: str, tmp_path: Path) -> None:
+def test_no_name_leads_out_of_the_folder_with_uploads(name: str, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token_of(store)
     before = sorted(tmp_path.rglob("*"))

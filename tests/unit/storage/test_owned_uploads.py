@@ -57,7 +57,7 @@ def test_an_id_has_a_different_name_for_each_owner() -> None:
 
 
 @pytest.mark.parametrize("public_url", ["https://api.example", "https://api.example/"])
-def test_the_public_url_completes_the_forms_of_this_server(public_url: str, tmp_path: Path) -> None:
+def test_the_public_url_completes_the_servers_own_forms(public_url: str, tmp_path: Path) -> None:
     opened = uploads(FolderStore(tmp_path), Settings(public_url=public_url))
     url = opened.presign_upload("owner", "image/png", 1, now_us=0).form.url
     assert url == f"https://api.example{UPLOAD_PATH}"

@@ -41,7 +41,7 @@ def test_a_changed_token_is_not_valid(data: st.DataObject) -> None:
     assert (at, token) == (len(signed) - 1, TOKEN)
 
 
-def test_a_token_of_another_secret_is_not_valid() -> None:
+def test_a_token_signed_with_another_secret_is_not_valid() -> None:
     with pytest.raises(UploadNotFoundError):
         verify(sign(TOKEN, [OLD]), [NEW], now_us=0)
 

@@ -1,4 +1,4 @@
-"""Bodies of remove.bg's clients: three types, the same fields."""
+"""Bodies from remove.bg's clients: three types with the same fields."""
 
 from __future__ import annotations
 
@@ -75,19 +75,19 @@ def test_a_form_can_have_two_files_and_all_fields() -> None:
     assert set(fields.files) == set(FILES)
 
 
-def test_the_last_of_repeated_fields_counts() -> None:
+def test_the_last_value_of_a_repeated_field_counts() -> None:
     assert multipart([("size", "full"), ("size", "hd")]).text("size") == "hd"
     body = b"size=full&size=hd"
     assert read_fields("application/x-www-form-urlencoded", body).text("size") == "hd"
     assert read_fields("application/json", b'{"size": "full", "size": "hd"}').text("size") == "hd"
 
 
-def test_json_booleans_numbers_and_null_are_like_text() -> None:
+def test_json_booleans_numbers_and_null_are_read_like_text() -> None:
     fields = from_json({"crop": True, "add_shadow": False, "type_level": 1, "scale": None})
     assert fields.texts == {"crop": "true", "add_shadow": "false", "type_level": "1"}
 
 
-def test_text_that_is_not_unicode_has_replacement_characters_in_each_type_of_body() -> None:
+def test_invalid_unicode_becomes_replacement_characters_in_each_type_of_body() -> None:
     """JSON can have half of a surrogate pair, which no encoding accepts."""
     in_json = from_json({"image_url": "https://a/\ud800"}).texts["image_url"]
     assert in_json.encode().decode().strip("\ufffd") == "https://a/"
@@ -114,7 +114,7 @@ def test_the_name_of_a_file_that_is_sent_as_text_is_returned(read: Reader) -> No
     assert read({"image_file": "abc"}) == Fields({}, {}, frozenset({"image_file"}))
 
 
-def test_the_fields_are_those_of_remove_bgs_description() -> None:
+def test_the_fields_are_the_same_as_in_remove_bgs_description() -> None:
     names = """
         image_file image_file_b64 image_url size type type_level format roi crop crop_margin scale
         position channels add_shadow shadow_type shadow_opacity semitransparency bg_color

@@ -49,7 +49,7 @@ def test_a_row_has_an_error_status_and_texts(kind: type[ApiError]) -> None:
     assert row.code.replace("_", "").isalnum()
 
 
-def test_errors_of_remove_bgs_routes_have_the_same_code_except_a_result_too_large() -> None:
+def test_errors_on_remove_bgs_routes_have_the_same_code_except_too_large_results() -> None:
     own = {kind for kind in classes(RemovalError) if kind is not RemovalError}
     assert all(ROWS[kind].status == kind.status for kind in own)
     other = {(kind.code, ROWS[kind].code) for kind in own if ROWS[kind].code != kind.code}
@@ -99,12 +99,12 @@ def test_an_error_has_remove_bgs_status_title_and_code(
             assert sent.headers["X-Request-Id"] == "req_1"
 
 
-def test_an_invalid_key_gets_exactly_remove_bgs_body() -> None:
+def test_an_invalid_key_gets_exactly_the_same_body_as_from_remove_bg() -> None:
     expected = {"errors": [{"title": "API Key invalid", "code": "auth_failed"}]}
     assert error_document(InvalidApiKeyError()) == expected
 
 
-def test_the_rate_limit_is_in_remove_bgs_headers_and_retry_after_in_whole_seconds() -> None:
+def test_the_rate_limit_is_in_remove_bgs_headers_and_retry_after_has_whole_seconds() -> None:
     sent = response.error_response(
         RateLimitError(7, STATUS), "req_1", path="/v1.0/removebg", now_us=NOW
     )
@@ -114,22 +114,22 @@ def test_the_rate_limit_is_in_remove_bgs_headers_and_retry_after_in_whole_second
     assert sent.headers["X-RateLimit-Reset"] == "1800000007"
 
 
-def test_a_wrong_method_is_an_error_in_remove_bgs_format_that_lists_the_methods() -> None:
+def test_the_error_for_a_wrong_method_is_in_remove_bgs_format_and_lists_the_methods() -> None:
     error = MethodNotAllowedError("no", allowed=("POST", "OPTIONS"))
     sent = response.error_response(error, "req_1", path="/v1.0/removebg", now_us=NOW)
     assert (sent.status_code, sent.headers["Allow"]) == (405, "POST, OPTIONS")
     assert json.loads(sent.body or "")["errors"][0]["code"] == "method_not_allowed"
 
 
-def test_other_paths_keep_our_format() -> None:
+def test_errors_on_other_paths_have_our_format() -> None:
     for path in ("", "/", "/v1.0", "/v1.01/removebg", "/v2/account"):
         sent = response.error_response(InternalError(), "req_1", path=path, now_us=NOW)
         assert set(json.loads(sent.body or "")) == {"error"}
         assert "X-RateLimit-Limit" not in sent.headers
 
 
-def test_a_subclass_without_a_row_has_the_row_of_its_base() -> None:
+def test_a_subclass_without_a_row_uses_its_base_class_row() -> None:
     class UnknownError(InvalidSizeError):
-        """An error that the table does not have."""
+        """An error that is not in the table."""
 
     assert row_of(UnknownError("x")) is ROWS[InvalidSizeError]

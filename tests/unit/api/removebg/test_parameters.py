@@ -1,4 +1,4 @@
-"""Parameters of remove.bg's API: their values, and the error of each one that is not valid."""
+"""The parameters of remove.bg's API: their values, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_size_is_a_number_of_megapixels(size: str) -> None:
         ("preview", (5000, 4), True),
     ],
 )
-def test_auto_is_a_preview_for_a_photo_that_is_not_larger_than_one(
+def test_auto_is_a_preview_for_a_photo_that_is_not_larger_than_a_preview(
     size: str,
     shape: tuple[int, int],
     expected: bool,  # noqa: FBT001 - a parameter of the test
@@ -97,7 +97,7 @@ def test_auto_is_not_a_preview_if_the_size_of_the_photo_is_unknown() -> None:
         ("off", False),
     ],
 )
-def test_booleans_are_text_as_clients_of_all_languages_write_it(text: str, value: bool) -> None:  # noqa: FBT001 - a parameter
+def test_booleans_can_be_text_as_clients_in_all_languages_write_it(text: str, value: bool) -> None:  # noqa: FBT001 - a parameter
     assert options(crop=text).crop is value
     options(semitransparency=text)
 
@@ -179,8 +179,8 @@ def test_a_background_colour_is_hexadecimal_or_a_name(text: str, colour: tuple[i
     assert options(bg_color=text).colour == colour
 
 
-def test_a_colour_name_works_again_after_pillow_used_it() -> None:
-    """Pillow replaces the text in its table by the colour when it draws with it."""
+def test_a_colour_name_still_works_after_pillow_has_used_it() -> None:
+    """When Pillow draws with a named colour, it replaces the text in its table by the colour."""
     Image.new("RGB", (1, 1), "teal")
     for _ in range(2):
         assert options(bg_color="teal").colour == (0, 128, 128, 255)
@@ -199,14 +199,14 @@ def test_a_region_can_have_bare_zeros() -> None:
     assert options(roi="0 0 100% 100%").roi == corners
 
 
-def test_formats_and_channels_are_those_of_remove_bg() -> None:
+def test_formats_and_channels_are_the_same_as_in_remove_bgs_api() -> None:
     for name in ("auto", "png", "jpg", "webp", "zip"):
         assert options(format=name.upper()).output == name
     assert options(channels="alpha").channels == "alpha"
 
 
 @pytest.mark.parametrize("text", ["auto", "person", "car", "a type of the future"])
-def test_a_type_is_a_hint_that_changes_nothing(text: str) -> None:
+def test_a_type_is_only_a_hint_and_changes_nothing(text: str) -> None:
     assert options(type=text) == options()
 
 
@@ -218,7 +218,7 @@ def test_a_type_level_is_checked_and_has_a_default() -> None:
 
 
 @pytest.mark.parametrize("name", ["add_shadow", "shadow_type", "shadow_opacity"])
-def test_shadows_are_accepted_only_if_there_are_none(name: str) -> None:
+def test_only_values_that_ask_for_no_shadow_are_accepted(name: str) -> None:
     for text in ("none", "false", "None", "0", "no"):
         assert options(**{name: text}) == options()
     for text in ("true", "drop", "3D", "50", "100"):

@@ -1,4 +1,4 @@
-"""The request of remove.bg's route as a form."""
+"""The request to remove.bg's route as a form."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_request_has_photo_background_options_and_limits() -> None:
     assert request.max_bytes == 77
 
 
-def test_without_parameters_it_is_a_preview_without_a_limit() -> None:
+def test_without_parameters_a_request_is_a_preview_without_a_limit() -> None:
     call = parse(Limits(max_body_bytes=1_000, fetch=str.encode))
     assert call.form.is_preview
     assert call.form.options == RemovalOptions()
@@ -62,7 +62,7 @@ def test_a_type_level_of_none_hides_the_type() -> None:
     assert parse(type_level="latest").form.has_type
 
 
-def test_a_body_over_the_limit_is_rejected_also_before_it_is_read() -> None:
+def test_a_body_over_the_limit_is_rejected_even_before_it_is_read() -> None:
     size = len(json.dumps({"image_url": URL}))
     assert parse(Limits(max_body_bytes=size, fetch=str.encode))
     with pytest.raises(ImageTooLargeError):

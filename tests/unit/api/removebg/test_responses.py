@@ -42,7 +42,7 @@ CALL = RemovalCall(
 )
 
 
-def test_an_image_has_all_headers_of_remove_bg_and_ours() -> None:
+def test_an_image_response_has_all_of_remove_bgs_headers_and_ours() -> None:
     sent = removal_response(RESULT, CALL, "req_1", NOW)
     assert (sent.status_code, sent.content_type, sent.body) == (200, "image/png", b"bytes")
     exposed = sent.headers.pop("Access-Control-Expose-Headers")
@@ -98,7 +98,7 @@ def test_the_type_can_be_left_out() -> None:
     assert "X-Type" not in sent.headers
 
 
-def test_a_copy_has_its_header() -> None:
+def test_a_copy_has_the_replayed_header() -> None:
     sent = removal_response(replace(RESULT, replayed=True), CALL, "req_1", NOW)
     assert sent.headers["Idempotent-Replayed"] == "true"
 
@@ -129,7 +129,7 @@ def test_the_largest_image_fits_with_the_longest_headers(limit: int, *, wants_js
     assert limit - OVERHEAD_BYTES < sent <= limit
 
 
-def test_a_limit_below_the_headers_allows_no_image() -> None:
+def test_a_limit_below_the_size_of_the_headers_allows_no_image() -> None:
     assert max_image_bytes(1_000) == 0
     assert max_image_bytes(4_003) == 0
     assert max_image_bytes(4_004) == 3

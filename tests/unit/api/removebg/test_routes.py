@@ -37,7 +37,7 @@ PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 
 @dataclass
 class RecordingService:
-    """A service that records its calls, and parses each form twice."""
+    """A service that records its calls and parses each form twice."""
 
     prices: Prices = PRICES
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -100,7 +100,7 @@ def test_a_removal_parses_its_form_first_and_passes_the_call_on(service: Recordi
     assert "X-Type" not in sent.headers
 
 
-def test_an_account_has_the_headers_of_the_rate_limit(service: RecordingService) -> None:
+def test_an_account_response_has_the_rate_limit_headers(service: RecordingService) -> None:
     sent = answer(service, "/v1.0/account", "GET")
     assert service.calls == [{"key": keys.parse(KEY)}]
     assert sent.status_code == 200

@@ -66,7 +66,7 @@ def test_a_file_is_the_photo() -> None:
         "DATA:;base64,\r\n " + base64.encodebytes(PHOTO).decode().replace("\n", "\r\n\t"),
     ],
 )
-def test_base64_is_the_same_photo_with_prefix_and_white_space(text: str) -> None:
+def test_base64_with_a_prefix_and_white_space_is_the_same_photo(text: str) -> None:
     source = image_source(texts(image_file_b64=text), None)
     assert source.load() == PHOTO
     assert source.digest() == image_source(Fields({}, {"image_file": PHOTO}), None).digest()
@@ -128,7 +128,7 @@ def test_files_have_at_most_22_megabytes() -> None:
         background_source(Fields({}, {"bg_image_file": largest + b"x"}), None)
 
 
-def test_urls_are_refused_if_the_server_does_not_fetch_them() -> None:
+def test_urls_are_rejected_if_the_server_does_not_fetch_them() -> None:
     with pytest.raises(InvalidImageUrlError, match=r"does not fetch.*'image_url'"):
         image_source(texts(image_url=URL), None)
     with pytest.raises(InvalidBgImageUrlError, match=r"does not fetch.*'bg_image_url'"):
@@ -144,7 +144,7 @@ def test_urls_are_refused_if_the_server_does_not_fetch_them() -> None:
         (NotAnImageError, UnsupportedImageError, FailedBgDownloadError),
     ],
 )
-def test_an_error_of_a_download_is_that_of_its_parameter(
+def test_a_failed_download_is_the_error_of_its_parameter(
     raised: type[FetchError], of_image: type[ApiError], of_background: type[ApiError]
 ) -> None:
     fetch = raising(raised("the reason"))

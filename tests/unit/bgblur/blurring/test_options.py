@@ -1,4 +1,4 @@
-"""The table of options, compared with the API and the imaging."""
+"""The table of options, compared with the API and with `blur.imaging`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def choices(field: str) -> list[str]:
     return list(kind.choices)
 
 
-def test_every_option_exists_in_the_client_and_in_the_imaging() -> None:
+def test_every_option_exists_in_the_client_and_in_blur_imaging() -> None:
     assert {option.field for option in OPTIONS} <= set(inspect.signature(Client.blur).parameters)
     examples = ({"radius": "12", "roi": "0 0 9 9"}, {"radius": "2%"})
     local = {name for example in examples for name in imaging_options(example)}
@@ -69,7 +69,7 @@ def test_the_bounds_match_the_service() -> None:
         ("blur", "bokeh", {"kernel": "bokeh"}),
     ],
 )
-def test_a_value_means_the_same_on_this_machine_and_in_the_api(
+def test_a_value_has_the_same_meaning_on_this_machine_and_in_the_api(
     field: str, text: str, local: dict[str, object]
 ) -> None:
     value = option(field).type.convert(text, None, None)

@@ -53,7 +53,7 @@ def test_many_photos_go_into_a_folder() -> None:
     }
 
 
-def test_a_folder_gives_its_photos_without_results_and_hidden_files() -> None:
+def test_only_photos_in_a_folder_are_used_without_results_and_hidden_files() -> None:
     assert list(planned("album")) == ["album/a.jpg", "album/b.JPEG", "album/c.heic"]
 
 
@@ -85,7 +85,7 @@ def test_photos_that_differ_only_by_their_extension_keep_it() -> None:
     }
 
 
-def test_a_photo_given_by_name_can_have_any_extension() -> None:
+def test_a_photo_that_is_named_can_have_any_extension() -> None:
     assert list(planned("album/notes.txt", "album/.hidden.jpg")) == [
         "album/notes.txt",
         "album/.hidden.jpg",
@@ -149,7 +149,7 @@ def test_a_cutout_of_a_jpeg_is_a_png_with_its_own_suffix() -> None:
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one.png"}
 
 
-def test_a_suffix_is_added_everywhere_and_recognised_in_the_next_run() -> None:
+def test_a_suffix_is_added_in_every_folder_and_recognised_in_the_next_run() -> None:
     Path("album/a-soft.jpg").touch()
     naming = Naming(suffix="-soft")
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one-soft.jpg"}

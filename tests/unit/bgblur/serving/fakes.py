@@ -1,4 +1,4 @@
-"""Fakes of the parts that the ASGI application uses, and a client."""
+"""A client, and fakes for the parts that the ASGI application uses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KEY = (b"apikey", make.FUNDED.encode())
 
 
 X_KEY = (b"x-api-key", make.FUNDED.encode())
-"""The same key in the header of remove.bg's routes."""
+"""The same key in the header for remove.bg's routes."""
 
 
 FORM = (b"content-type", b"multipart/form-data; boundary=b")

@@ -61,7 +61,7 @@ def test_account_calls_are_queued_by_account() -> None:
     assert harness.inline.answered == [(account, 0), (account, 2)]
 
 
-def test_one_byte_more_than_the_limit_is_kept_of_a_large_body() -> None:
+def test_one_byte_over_the_limit_is_kept_from_a_large_body() -> None:
     chunked = (b"transfer-encoding", b"chunked")
     client = Harness()(Client(bytes(90_000), bytes(90_000), bytes(9)), KEY, FORM, chunked)
     assert client.content == b"100001 bytes"
@@ -71,7 +71,7 @@ def test_one_byte_more_than_the_limit_is_kept_of_a_large_body() -> None:
 @pytest.mark.parametrize(
     ("headers", "length"), [((KEY, FORM), MAX_BYTES + 1), ((KEY,), 500), ((KEY,), 90_000)]
 )
-def test_a_body_that_the_handler_will_reject_is_not_kept(
+def test_a_body_that_the_handler_would_reject_is_not_kept(
     headers: tuple[tuple[bytes, bytes], ...], length: int
 ) -> None:
     assert Harness()(Client(bytes(length)), *headers, length=length).content == b"0 bytes"
@@ -133,7 +133,7 @@ def test_a_body_that_arrives_too_slowly_is_rejected(monkeypatch: pytest.MonkeyPa
     assert (client.status, client.error["code"]) == (400, "invalid_request")
 
 
-def test_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "RATE_WINDOW_S", 1.0)
     monkeypatch.setattr(body, "_MIN_BYTES", 1)
 

@@ -1,4 +1,4 @@
-"""The routes of remove.bg: the header of the key, the bodies, the format of errors."""
+"""remove.bg's routes: the key's header, the bodies, and the errors' format."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_request_with_two_keys_goes_to_the_handler_that_rejects_it(
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/v1.0/account"])
-def test_the_key_is_in_the_header_of_remove_bg_only(path: str) -> None:
+def test_the_key_is_only_in_remove_bgs_header(path: str) -> None:
     method = "GET" if path.endswith("account") else "POST"
     client = Harness()(Client(bytes(90_000)), KEY, FORM, method=method, path=path, length=90_000)
     assert client.status == 403
@@ -78,7 +78,7 @@ def test_the_key_is_in_the_header_of_remove_bg_only(path: str) -> None:
     assert "listened" not in client.log
 
 
-def test_the_header_of_remove_bg_is_not_read_on_other_routes() -> None:
+def test_remove_bgs_header_is_not_read_on_other_routes() -> None:
     client = Harness()(Client(bytes(90_000)), X_KEY, FORM, length=90_000)
     assert (client.status, client.error["code"]) == (401, "invalid_api_key")
 
@@ -118,7 +118,7 @@ def test_a_rejected_request_gets_its_response_before_its_body_is_read(
     ],
 )
 @pytest.mark.parametrize("path", [*PATHS, "/v1.0/account"])
-def test_each_error_of_the_server_is_in_the_format_of_remove_bg(
+def test_each_error_from_the_server_is_in_remove_bgs_format(
     failure: BaseException, status: int, path: str
 ) -> None:
     method = "GET" if path.endswith("account") else "POST"
@@ -135,14 +135,14 @@ def test_a_body_that_is_too_large_is_not_kept() -> None:
     assert client.content == b"0 bytes"
 
 
-def test_the_largest_body_fits_though_it_is_much_larger_than_those_of_other_routes() -> None:
+def test_the_largest_body_fits_even_if_it_is_much_larger_than_on_other_routes() -> None:
     length = 30 * MAX_BYTES
     harness = Harness(removebg_max_bytes=length)
     client = harness(Client(*[bytes(MAX_BYTES)] * 30), X_KEY, FORM, path=PATHS[0], length=length)
     assert client.content == b"%d bytes" % length
 
 
-def test_the_number_of_bodies_of_an_account_is_limited_on_all_routes_together(
+def test_the_bodies_from_one_account_are_limited_on_all_routes_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)

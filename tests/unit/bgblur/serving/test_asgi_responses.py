@@ -103,7 +103,7 @@ def test_a_request_cancelled_at_a_stop_gets_an_error_response() -> None:
         ),
     ],
 )
-def test_each_response_of_the_front_process_is_one_log_line(
+def test_each_response_from_the_front_process_is_one_log_line(
     lines: list[Mapping[str, Any]],
     harness: Harness,
     method: str,
@@ -172,7 +172,7 @@ def test_an_error_of_an_observer_is_logged_and_changes_no_response(
     assert error.exc_info[0] is ValueError
 
 
-def test_the_record_of_a_handler_is_observed_and_not_logged_again(
+def test_a_handlers_record_is_observed_and_not_logged_again(
     lines: list[Mapping[str, Any]],
 ) -> None:
     record = ResponseRecord(

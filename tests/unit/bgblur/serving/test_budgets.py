@@ -1,4 +1,4 @@
-"""The memory for bodies and responses, and the shares of senders."""
+"""The memory for bodies and responses, and the senders' shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which connection is closed for a new one."""
+"""Which connection is closed to make space for a new one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Connection:
 
 
 def closed(table: ConnectionTable, connections: list[Connection]) -> list[Connection]:
-    """Admit a connection of another address; return the connections that are closed."""
+    """Add a connection from another address; return the connections that were closed."""
     assert table.admit(Connection("elsewhere"))
     return [each for each in connections if each.is_closed]
 
@@ -49,7 +49,9 @@ def test_connections_with_a_key_close_last() -> None:
 
 
 @pytest.mark.parametrize("per_address", [0, 2])
-def test_no_connection_closes_while_all_process_requests_with_a_key(per_address: int) -> None:
+def test_no_connection_is_closed_while_all_process_requests_with_a_key(
+    per_address: int,
+) -> None:
     busy = [Connection("a", has_key=True, is_answering=True) for _ in range(2)]
     table = table_of(busy, per_address=per_address)
     assert not table.admit(Connection("a"))

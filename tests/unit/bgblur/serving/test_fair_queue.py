@@ -155,7 +155,7 @@ def test_an_idle_account_gains_no_advantage() -> None:
     assert sorted(taken(queue, 4)) == ["a3", "a4", "b0", "b1"]
 
 
-def test_an_item_that_is_put_back_is_the_next_one_of_its_account() -> None:
+def test_an_item_that_is_put_back_is_its_accounts_next_one() -> None:
     queue: FairQueue[str] = FairQueue(3)
     add(queue, "a", 3)
     assert queue.take() == "a0"

@@ -25,7 +25,7 @@ class Clock:
         self.now_s = 1000.0
 
     def __call__(self) -> float:
-        """Return the second."""
+        """Return the current second."""
         return self.now_s
 
 

@@ -60,7 +60,7 @@ def test_a_missing_body_is_null_and_a_missing_client_empty() -> None:
     assert event["requestContext"]["identity"]["sourceIp"] == ""
 
 
-def test_a_responses_body_is_decoded_and_its_headers_combined() -> None:
+def test_a_responses_body_is_decoded_and_its_headers_are_combined() -> None:
     status, headers, body, _ = to_reply(
         {
             "statusCode": 200,

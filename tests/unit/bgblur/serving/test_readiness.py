@@ -29,7 +29,7 @@ class Checks:
             raise self.store_error
 
 
-def test_the_store_is_checked_at_most_once_a_second() -> None:
+def test_the_store_is_checked_at_most_once_per_second() -> None:
     checks = Checks()
 
     async def ask() -> None:

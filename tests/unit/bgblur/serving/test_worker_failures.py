@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=repr)
-def test_a_worker_that_fails_at_a_request_loses_only_that_one_and_is_replaced(
+def test_a_worker_that_fails_loses_only_its_current_request_and_is_replaced(
     failure: Exception,
 ) -> None:
     async def test(fleet: Fleet) -> None:
@@ -57,7 +57,7 @@ def test_a_worker_is_restarted_until_it_starts(
         fleet.may_answer.set()
         assert await send(pool, b"next") == REPLY
         assert len(fleet.workers) == 7
-        assert len(caplog.records) == 6  # one for the lost request, five for the starts
+        assert len(caplog.records) == 6  # one pause for the lost request, five for the starts
 
     run(test)
 
@@ -157,7 +157,7 @@ def test_a_pool_does_not_start_if_one_worker_does_not_start() -> None:
     run(test)
 
 
-def test_closing_ends_every_worker_even_if_some_have_ended() -> None:
+def test_closing_the_pool_ends_every_worker_even_if_some_have_already_ended() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=3))
         pool.close()

@@ -17,7 +17,7 @@ BACKDROPS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0, 2
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", [2, 10, 50])
-def test_the_subject_does_not_bleed_into_the_background(radius: float, kernel: str) -> None:
+def test_the_subject_does_not_spread_into_the_background(radius: float, kernel: str) -> None:
     hard = np.where(disc(200, 200, 50, softness=1) > 127, 255, 0).astype(np.uint8)
     back = flat(200, 200, (30, 60, 90))
     photo = composite(flat(200, 200, (255, 0, 0)), back, hard)
@@ -67,7 +67,7 @@ def test_a_bright_subject_has_no_dark_fringe(radius: float) -> None:
     assert difference(colours, bright)[alpha > 128].max() <= 12
 
 
-def test_a_subject_at_the_border_does_not_fade_there() -> None:
+def test_a_subject_at_the_border_does_not_fade_at_the_border() -> None:
     matte = np.zeros((120, 120), np.uint8)
     matte[60:] = 255
     _, blurred = defocus_subject(Scene.decompose(noise(120, 120), matte), gaussian(5))

@@ -1,4 +1,4 @@
-"""The halo: photos composited from known layers, compared with the exact result."""
+"""The halo in photos composited from known layers, compared with the exact result."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def plain_blur(scene: Composite, radius: float) -> RgbU8:
 
 @pytest.mark.parametrize("name", scenes())
 @pytest.mark.parametrize("radius", [5, 10, 30, 50])
-def test_the_halo_is_well_below_that_of_a_plain_blur(name: str, radius: float) -> None:
+def test_the_halo_is_much_weaker_than_with_a_plain_blur(name: str, radius: float) -> None:
     scene = scenes()[name]
     ours = scene.error(blur_background(Scene.decompose(scene.photo, scene.matte), radius), radius)
     assert ours < 0.75 * scene.error(plain_blur(scene, radius), radius)

@@ -25,9 +25,7 @@ def test_a_disc_sums_to_one_is_round_and_has_the_requested_radius(radius: float)
     offsets = np.arange(taps.shape[0]) - taps.shape[0] // 2
     if radius >= 1:
         variance = (taps.sum(axis=0) * offsets**2).sum()
-        assert variance == pytest.approx(
-            radius**2 / 4 + 1 / 12, abs=0.09
-        )  # plus the variance of a cell
+        assert variance == pytest.approx(radius**2 / 4 + 1 / 12, abs=0.09)  # plus a cell's variance
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -93,7 +91,7 @@ def test_bokeh_has_the_standard_deviation_of_the_gaussian() -> None:
     assert spreads[1] == pytest.approx(spreads[0], rel=0.05)
 
 
-def test_linear_light_converts_back_to_every_sample() -> None:
+def test_every_sample_is_restored_from_linear_light() -> None:
     lens = bokeh(3)
     samples = np.arange(256)
     np.testing.assert_array_equal(lens.from_linear(lens.to_linear[samples]), samples)

@@ -22,7 +22,7 @@ RADII = (1, 2, 3, 10, 50)
 
 
 def valley(height: int, low: float = 0.6) -> AlphaF32:
-    """Shares that fall from 1 to 0, stay there for a tenth of the rows, and grow again."""
+    """Return shares that fall to 0, stay 0 for a tenth of the rows, and increase again."""
     row = (np.arange(height, dtype=np.float32) + 0.5) / height
     shares = np.maximum((low - row) / low * 1.25, (row - low - 0.1) / low * 1.25)
     return np.clip(shares, 0, 1)
@@ -33,7 +33,7 @@ def nothing(height: int, width: int) -> AlphaU8:
 
 
 def exact(photo: RgbU8, row: int, sigma: float) -> NDArray[np.float64]:
-    """One row of the photo under an exact Gaussian."""
+    """Return one row of the photo, blurred with an exact Gaussian."""
     if sigma < 0.05:
         sharp: NDArray[np.float64] = photo[row].astype(float)
         return sharp
@@ -44,7 +44,7 @@ def exact(photo: RgbU8, row: int, sigma: float) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", RADII)
-def test_a_share_of_one_is_the_uniform_blur(radius: float, kernel: str) -> None:
+def test_a_share_of_one_gives_the_uniform_blur(radius: float, kernel: str) -> None:
     scene = Scene.decompose(astronaut(250, 230), disc(250, 230, 60))
     uniform = defocus_background(scene, KERNELS[kernel](radius))
     varying = defocus_background_by_row(scene, radius, kernel, np.ones(250, np.float32))
@@ -53,7 +53,9 @@ def test_a_share_of_one_is_the_uniform_blur(radius: float, kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", RADII)
-def test_a_share_of_zero_is_the_photo_behind_the_subject(radius: float, kernel: str) -> None:
+def test_a_share_of_zero_gives_the_sharp_photo_behind_the_subject(
+    radius: float, kernel: str
+) -> None:
     photo, matte = astronaut(250, 230), disc(250, 230, 60)
     still = np.zeros(250, np.float32)
     result = defocus_background_by_row(Scene.decompose(photo, matte), radius, kernel, still)
@@ -61,7 +63,7 @@ def test_a_share_of_zero_is_the_photo_behind_the_subject(radius: float, kernel: 
 
 
 @pytest.mark.parametrize("radius", [5, 12, 40])
-def test_each_row_is_blurred_as_its_share_asks(radius: float) -> None:
+def test_each_row_is_blurred_by_its_share(radius: float) -> None:
     photo, shares = astronaut(512, 200), valley(512)
     scene = Scene.decompose(photo, nothing(512, 200))
     result = defocus_background_by_row(scene, radius, "gaussian", shares)
@@ -88,7 +90,7 @@ def test_a_smooth_gradient_shows_no_bands(radius: float, kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_blur_grows_steadily_from_row_to_row(kernel: str) -> None:
-    """Detail of noise falls without a seam where one level gives way to the next."""
+    """The detail in noise decreases smoothly, without a seam between two levels."""
     height = 1600
     shares = np.linspace(0, 1, height, dtype=np.float32)
     scene = Scene.decompose(noise(height, 600), nothing(height, 600))
@@ -101,7 +103,7 @@ def test_the_blur_grows_steadily_from_row_to_row(kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("radius", [2, 10, 50])
-def test_the_subject_does_not_bleed_into_any_row(radius: float, kernel: str) -> None:
+def test_the_subject_does_not_spread_into_any_row(radius: float, kernel: str) -> None:
     hard = np.where(disc(400, 200, 80, softness=1) > 127, 255, 0).astype(np.uint8)
     back = flat(400, 200, (30, 60, 90))
     photo = composite(flat(400, 200, (255, 0, 0)), back, hard)
@@ -109,7 +111,7 @@ def test_the_subject_does_not_bleed_into_any_row(radius: float, kernel: str) -> 
     assert difference(result, back)[hard == 0].max() <= 1
 
 
-def test_pixels_that_the_photo_hides_do_not_show_up() -> None:
+def test_transparent_pixels_of_the_photo_do_not_become_visible() -> None:
     photo, matte = flat(100, 100, (90, 90, 90)), nothing(100, 100)
     alpha = np.full((100, 100), 255, np.uint8)
     photo[:, 70:], alpha[:, 70:] = (0, 255, 0), 0
@@ -118,7 +120,7 @@ def test_pixels_that_the_photo_hides_do_not_show_up() -> None:
     assert difference(result, flat(100, 100, (90, 90, 90))).max() == 0
 
 
-def test_a_highlight_adds_up_light_in_every_row() -> None:
+def test_a_highlight_adds_light_in_every_row() -> None:
     """Bokeh mixes its levels as light, so a lamp stays brighter than in a mixture of samples."""
     photo = flat(300, 300, (20, 20, 20))
     photo[::30, ::30] = 255

@@ -67,7 +67,7 @@ def test_the_soft_edge_of_a_cutout_has_no_old_background(background: tuple[int, 
         assert difference(result, expected)[(matte > 0) & (matte < 255)].mean() < 2
 
 
-def test_opaque_pixels_of_a_cutout_are_those_of_the_photo() -> None:
+def test_opaque_pixels_of_a_cutout_equal_the_photo() -> None:
     scene = Scene.decompose(noise(80, 90), disc(80, 90, 30))
     colours = cutout_colours(scene.photo, scene.matte, scene.layers)
     opaque = scene.matte == 255
@@ -86,7 +86,7 @@ SHAPES = [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int, int]) -> None:
-    """They get colours that compress better, with no visible difference over any background."""
+    """They get colours that compress better, without a visible difference over any background."""
     matte = disc(*shape, min(shape) / 5 + 1, softness=20)
     scene = Scene.decompose(noise(*shape), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)
@@ -98,10 +98,10 @@ def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int,
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_cutouts_colours_within_reach_are_those_of_the_layer_nearby(
+def test_a_cutouts_colours_within_reach_are_the_layers_colours_nearby(
     shape: tuple[int, int],
 ) -> None:
-    """Nearby is within a fine block if it has a visible pixel, else within a coarse block."""
+    """Nearby means within a fine block that has a visible pixel, or within a coarse block."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     photo = to_u8(np.dstack((y * 255 / shape[0], x * 255 / shape[1], (x + y) % 200)))
     matte = disc(*shape, min(shape) / 5 + 1)
@@ -151,7 +151,7 @@ def test_a_resized_cutout_has_no_fringe(backdrop: tuple[int, int, int], factor: 
 
 
 def within_reach(alpha: AlphaU8, reach_px: int = REACH_PX) -> NDArray[np.bool_]:
-    """Return the pixels that are at most so far from a visible pixel, along both axes."""
+    """Return the pixels that are at most this far from a visible pixel, along both axes."""
     side = 2 * reach_px + 1
     near = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(near, np.bool_)

@@ -8,7 +8,7 @@ from blur.imaging.compositing.fill import fill, fill_transparent
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (33, 1), (31, 47)])
-def test_a_single_weighted_pixel_colours_the_whole_image(shape: tuple[int, int]) -> None:
+def test_a_single_pixel_with_weight_colours_the_whole_image(shape: tuple[int, int]) -> None:
     colours, weights = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
     colours[shape[0] // 2, shape[1] // 2] = (10, 20, 30)
     weights[shape[0] // 2, shape[1] // 2] = 1
@@ -16,12 +16,12 @@ def test_a_single_weighted_pixel_colours_the_whole_image(shape: tuple[int, int])
     np.testing.assert_allclose(filled, np.broadcast_to((10, 20, 30), filled.shape), atol=0.01)
 
 
-def test_pixels_of_full_weight_keep_their_colour() -> None:
+def test_pixels_with_full_weight_keep_their_colour() -> None:
     colours = np.random.default_rng(0).random((20, 30, 3), np.float32) * 255
     np.testing.assert_allclose(fill(colours, np.ones((20, 30), np.float32)), colours, atol=1e-3)
 
 
-def test_a_gap_gets_the_colours_of_its_nearer_side() -> None:
+def test_a_gap_gets_the_colours_from_its_nearer_side() -> None:
     colours, weights = np.zeros((32, 64, 3), np.float32), np.zeros((32, 64), np.float32)
     weights[:, :8] = weights[:, -8:] = 1
     colours[:, -8:] = 200
@@ -52,7 +52,7 @@ def test_visible_pixels_stay_and_transparent_ones_have_no_influence() -> None:
     np.testing.assert_array_equal(fill_transparent(one, alpha)[alpha > 0], one[alpha > 0])
 
 
-def test_visible_colours_continue_under_transparency() -> None:
+def test_visible_colours_continue_in_transparent_pixels() -> None:
     photo, alpha = flat(60, 60, (200, 100, 50)), np.zeros((60, 60), np.uint8)
     alpha[:, :20] = 255
     photo[:, 20:] = 0

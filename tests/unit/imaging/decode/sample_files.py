@@ -1,4 +1,4 @@
-"""Build sample files like those of phones, cameras and editors, from files that Pillow writes."""
+"""Turn files that Pillow writes into sample files like those from phones, cameras and editors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def with_property(data: bytes, kind: bytes, body: bytes) -> bytes:
 
 
 def without_association(data: bytes, item: int, position: int) -> bytes:
-    """Remove a property of an item of a HEIC or AVIF; number 0 means no property (8.11.14)."""
+    """Remove an item's property from a HEIC or AVIF; number 0 means no property (8.11.14)."""
     at = data.index(b"ipma") + 12
     while struct.unpack_from(">H", data, at)[0] != item:
         at += 3 + data[at + 2]
@@ -67,7 +67,7 @@ def clean_aperture(width: int, height: int, right: int = 0, down: int = 0) -> by
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG (PNG, third edition, 5.3)."""
+    """Return a chunk of a PNG (PNG, third edition, 5.3)."""
     return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
 
 

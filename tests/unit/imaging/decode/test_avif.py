@@ -34,7 +34,7 @@ def test_a_frame_larger_than_the_stated_size_is_rejected(name: str) -> None:
 
 
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
-def test_a_photo_gets_the_memory_that_it_needs(subsampling: str) -> None:
+def test_the_limit_allows_the_memory_that_a_photo_needs(subsampling: str) -> None:
     photo = astronaut(3000, 4000)
     file = saved(Image.fromarray(photo), "AVIF", speed=10, subsampling=subsampling)
     assert difference(decode(file, max_pixels=50_000_000).pixels, photo).mean() < 4

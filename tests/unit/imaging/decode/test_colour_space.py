@@ -46,7 +46,7 @@ def to_samples(light: np.ndarray) -> np.ndarray:
 
 
 def in_p3(pixels: np.ndarray) -> np.ndarray:
-    """Convert samples of sRGB to Display P3."""
+    """Convert sRGB samples to Display P3."""
     return to_samples(to_light(pixels) @ conversion_matrix(SRGB_PRIMARIES, DISPLAY_P3).T)
 
 
@@ -93,7 +93,7 @@ def hdr_file(samples: np.ndarray, file_format: str, transfer: int) -> bytes:
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 @pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
-def test_display_p3_without_a_profile_keeps_its_colours_in_every_format(
+def test_display_p3_colours_are_kept_without_a_profile_in_every_format(
     file_format: str, output: str
 ) -> None:
     flat = np.full((32, 32, 3), SKIN, np.uint8)
@@ -126,7 +126,7 @@ def test_the_built_display_p3_profile_matches_others() -> None:
 
 
 @pytest.mark.parametrize("transfer", [1, 14])
-def test_bt2020_of_standard_range_gets_a_profile(transfer: int) -> None:
+def test_bt2020_with_standard_range_gets_a_profile(transfer: int) -> None:
     data = png_with(Image.fromarray(astronaut()), png_chunk(b"cICP", bytes((9, transfer, 0, 1))))
     photo = read(data)
     np.testing.assert_array_equal(photo.pixels, astronaut())
@@ -135,7 +135,7 @@ def test_bt2020_of_standard_range_gets_a_profile(transfer: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", [b"cICP", b"sRGB"])
-def test_srgb_stated_in_any_chunk_needs_no_profile(chunk: bytes) -> None:
+def test_srgb_in_any_chunk_needs_no_profile(chunk: bytes) -> None:
     body = {b"cICP": bytes((1, 13, 0, 1)), b"sRGB": b"\0"}[chunk]
     data = png_with(Image.fromarray(astronaut()), png_chunk(chunk, body), SRGB_GAMMA)
     photo = read(data)
@@ -203,7 +203,7 @@ def test_highlights_are_rolled_off_and_other_levels_change_little(transfer: int)
     assert np.unique(lamp[..., 0]).size > 40  # not clipped
 
 
-def test_8_bit_pq_is_tone_mapped() -> None:
+def test_pq_with_8_bits_is_tone_mapped() -> None:
     samples = np.rint(255 * hdr(astronaut(64, 64), 16)).astype(np.uint8)
     pixels, profile = to_8bit(samples, from_cicp(9, 16))
     assert difference(in_srgb(pixels, profile), astronaut(64, 64)).mean() < 4
@@ -220,7 +220,7 @@ def test_pq_and_its_inverse_match_the_standard() -> None:
     )
 
 
-def test_the_roll_off_keeps_shadows_is_monotonic_and_ends_at_white() -> None:
+def test_the_roll_off_keeps_shadows_and_is_monotonic_and_ends_at_white() -> None:
     nits = np.linspace(0, 1000, 2001)
     rolled = roll_off(nits, 1000)
     np.testing.assert_allclose(rolled[nits < 60], nits[nits < 60], rtol=1e-6)

@@ -70,7 +70,9 @@ def test_decoding_keeps_only_pixels_and_profile() -> None:
     ("file_format", "options"),
     [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})],
 )
-def test_the_first_of_several_frames_is_decoded(file_format: str, options: dict[str, bool]) -> None:
+def test_only_the_first_of_several_frames_is_decoded(
+    file_format: str, options: dict[str, bool]
+) -> None:
     frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "lime", "blue")]
     data = saved(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
     pixels = read(data).pixels
@@ -117,12 +119,12 @@ def test_a_damaged_file_is_decoded_or_rejected_with_invalid_image(file_format: s
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF", b"%PDF-1.7", b"<svg/>", b"\x00" * 5000])
-def test_other_files_are_rejected_with_the_supported_formats(data: bytes) -> None:
+def test_the_error_for_other_files_lists_the_supported_formats(data: bytes) -> None:
     with pytest.raises(InvalidImageError, match=INPUT_FORMAT_NAMES):
         read(data)
 
 
-def test_the_error_lists_the_formats_by_their_common_names() -> None:
+def test_the_error_lists_formats_by_their_common_names() -> None:
     assert INPUT_FORMAT_NAMES == "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 
 
@@ -131,7 +133,7 @@ def test_a_format_that_only_pillow_supports_is_rejected() -> None:
         read(saved(marked(), "ICO"))
 
 
-def test_the_limit_itself_is_allowed_and_one_pixel_more_is_not() -> None:
+def test_a_photo_at_the_limit_is_allowed_and_one_pixel_more_is_not() -> None:
     data = saved(Image.new("RGB", (100, 10)), "PNG")
     assert decode(data, max_pixels=1000).pixels.shape == (10, 100, 3)
     with pytest.raises(ImageTooLargeError, match="at most 999 pixels; this one has 100 x 10"):
@@ -176,14 +178,14 @@ def test_the_format_does_not_depend_on_the_file_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(path.read_bytes()).pixels, np.asarray(marked()))
 
 
-def test_a_gif_frame_smaller_than_its_canvas_keeps_the_canvas() -> None:
+def test_a_gif_with_a_frame_smaller_than_its_canvas_has_the_canvas_size() -> None:
     file = BytesIO()
     Image.new("P", (30, 20)).save(file, "GIF")
     assert read(file.getvalue()).pixels.shape == (20, 30, 3)
 
 
 @pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
-def test_a_photo_of_a_phone_is_read(file_format: str) -> None:
+def test_a_photo_from_a_phone_is_read(file_format: str) -> None:
     photo = read(saved(Image.fromarray(astronaut()), file_format, quality=90, icc_profile=SRGB))
     assert difference(photo.pixels, astronaut()).mean() < 4
     assert photo.icc_profile == SRGB
@@ -191,7 +193,7 @@ def test_a_photo_of_a_phone_is_read(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("brand", [b"mif1", b"msf1"])
-def test_the_brand_can_be_a_compatible_one(brand: bytes) -> None:
+def test_a_compatible_brand_is_enough(brand: bytes) -> None:
     data = saved(Image.fromarray(astronaut(64, 64)), "AVIF")
     assert data[8:12] == b"avif"
     assert read(data[:8] + brand + data[12:]).pixels.shape == (64, 64, 3)

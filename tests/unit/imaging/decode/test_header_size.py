@@ -29,7 +29,7 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("size", [(1, 1), (500, 333), (333, 500), (4000, 3), (1, 16383)])
-def test_the_size_is_that_of_the_decoded_photo(name: str, size: tuple[int, int]) -> None:
+def test_the_size_equals_the_decoded_photos_size(name: str, size: tuple[int, int]) -> None:
     kind, options = WRITERS[name]
     assert read_header_size(saved(Image.new("RGB", size, (9, 9, 9)), kind, **options)) == size
 
@@ -41,7 +41,7 @@ def test_other_formats_are_not_read() -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_part_of_a_file_has_its_size_or_none(name: str) -> None:
+def test_a_part_of_a_file_gives_its_size_or_none(name: str) -> None:
     kind, options = WRITERS[name]
     data = saved(Image.new("RGB", (500, 333)), kind, **options)
     sizes = {read_header_size(data[:length]) for length in range(min(700, len(data)))}

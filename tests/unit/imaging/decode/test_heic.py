@@ -28,7 +28,7 @@ def exif(text: str) -> Image.Exif:
     return data
 
 
-def test_pixels_and_profile_stay_and_exif_data_is_removed() -> None:
+def test_pixels_and_profile_do_not_change_and_exif_data_is_removed() -> None:
     whole = photo(exif=exif("Camera"), icc_profile=SRGB)
     before, after = Image.open(BytesIO(whole)), Image.open(BytesIO(strip_metadata(whole)))
     assert before.info["exif"]

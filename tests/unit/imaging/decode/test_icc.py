@@ -83,7 +83,7 @@ def test_a_valid_profile_is_not_changed(profile: bytes) -> None:
         build_profile("c", ADOBE_RGB, ADOBE_RGB_CURVE),
     ],
 )
-def test_built_profiles_are_valid_and_keep_white(profile: bytes) -> None:
+def test_built_profiles_are_valid_and_do_not_change_white(profile: bytes) -> None:
     assert accepted_by_libpng(profile)
     white = np.full((2, 2, 3), 255, np.uint8)
     assert in_srgb(white, profile).min() >= 254

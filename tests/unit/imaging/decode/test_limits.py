@@ -1,4 +1,4 @@
-"""The limits for decompression bombs, with such bombs and with ordinary files."""
+"""The limits against decompression bombs, with bombs and with ordinary files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_ordinary_jpeg_has_few_scans(options: dict[str, bool]) -> None:
         check_jpeg(saved(Image.fromarray(astronaut()), "JPEG", **options))
 
 
-def test_a_jpeg_can_have_the_maximum_number_of_scans_but_no_more() -> None:
+def test_a_jpeg_can_have_at_most_the_maximum_number_of_scans() -> None:
     check_jpeg(START + SCAN * MAX_SCANS + END)
     with pytest.raises(InvalidImageError, match="scans"):
         check_jpeg(START + SCAN * (MAX_SCANS + 1) + END)
@@ -108,7 +108,7 @@ def test_scans_without_an_end_are_counted() -> None:
         check_jpeg(START + b"\xff\xff" + SCAN * (MAX_SCANS + 1))
 
 
-def test_a_jpeg_can_have_the_maximum_of_segments_before_its_first_scan() -> None:
+def test_a_jpeg_can_have_the_maximum_number_of_segments_before_its_first_scan() -> None:
     piece = b"\xff\xe1\x00\x09Exif\0\0x"
     check_jpeg(b"\xff\xd8" + piece * (MAX_SEGMENTS - 1) + SCAN + END)
     with pytest.raises(InvalidImageError, match="segments"):
@@ -122,7 +122,7 @@ def test_bytes_after_a_jpeg_or_inside_its_segments_do_not_count_as_scans() -> No
         check_jpeg(START + comment + SCAN + END + video)
 
 
-def test_a_png_can_have_the_maximum_of_chunks_and_no_more() -> None:
+def test_a_png_can_have_at_most_the_maximum_number_of_chunks() -> None:
     start, chunk = b"\x89PNG\r\n\x1a\n", bytes(4) + b"juNk" + bytes(4)
     check_png(start + chunk * MAX_CHUNKS)
     with pytest.raises(InvalidImageError, match="chunks"):
@@ -140,7 +140,7 @@ def test_a_gif_with_too_many_blocks_before_its_first_frame_is_rejected(piece: by
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
-def test_the_limit_of_a_tile_depends_on_the_image(order: str, *, big: bool) -> None:
+def test_the_size_limit_of_a_tile_depends_on_the_image(order: str, *, big: bool) -> None:
     check_tiff(directory(*tiled(1, 4096), order=order, big=big))
     check_tiff(directory(*tiled(10_000, 10_016), order=order, big=big))
     with pytest.raises(InvalidImageError, match="tiles"):
@@ -148,12 +148,12 @@ def test_the_limit_of_a_tile_depends_on_the_image(order: str, *, big: bool) -> N
 
 
 @pytest.mark.parametrize("kind", [SHORT, LONG, LONG8])
-def test_the_size_of_a_tile_is_read_in_every_integer_type(kind: int) -> None:
+def test_a_tiles_size_is_read_in_every_integer_type(kind: int) -> None:
     with pytest.raises(InvalidImageError, match="tiles"):
         check_tiff(directory(*tiled(200, 44_000, kind), big=True))
 
 
-def test_the_worse_of_two_entries_of_a_tag_counts() -> None:
+def test_the_worse_of_two_entries_for_a_tag_counts() -> None:
     contradictory = [*tiled(1, 44_000), *tiled(44_000, 256)]
     for entries in (contradictory, contradictory[::-1]):
         with pytest.raises(InvalidImageError, match="tiles"):
@@ -161,7 +161,7 @@ def test_the_worse_of_two_entries_of_a_tag_counts() -> None:
 
 
 @pytest.mark.parametrize("tag", [273, 324])
-def test_a_tiff_can_have_the_maximum_of_strips_or_tiles_and_no_more(tag: int) -> None:
+def test_a_tiff_can_have_at_most_the_maximum_number_of_strips_or_tiles(tag: int) -> None:
     check_tiff(directory((tag, LONG, MAX_STRIPS, 8)))
     with pytest.raises(InvalidImageError, match="strips"):
         check_tiff(directory((tag, LONG, MAX_STRIPS + 1, 8)))

@@ -97,7 +97,7 @@ def test_an_invalid_profile_chunk_is_ignored(compressed: bytes) -> None:
 
 
 @pytest.mark.parametrize("profile", [b"junk" * 50, grey_profile(2.2)])
-def test_the_gamma_counts_if_the_profile_is_unusable(profile: bytes) -> None:
+def test_gamma_is_used_if_the_profile_is_unusable(profile: bytes) -> None:
     gamma = png_chunk(b"gAMA", struct.pack(">L", 100_000))
     chunk = png_chunk(b"iCCP", b"name\0\0" + zlib.compress(profile))
     np.testing.assert_array_equal(read(chunk, gamma).pixels, read(gamma).pixels)
@@ -112,7 +112,7 @@ def test_the_gamma_counts_if_the_profile_is_unusable(profile: bytes) -> None:
         (b"iCCP", b"name\0\0" + zlib.compress(SRGB)),
     ],
 )
-def test_colour_chunks_count_only_before_the_palette_and_the_pixels(
+def test_colour_chunks_are_read_only_before_the_palette_and_the_pixels(
     kind: bytes, body: bytes, before: bytes
 ) -> None:
     image = Image.fromarray(PHOTO).quantize(16)

@@ -31,7 +31,7 @@ def test_a_jpeg_is_smaller_by_a_power_of_two_up_to_8(factor: int, used: int) -> 
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:4:4"}])
-def test_the_smaller_image_is_the_full_one_made_smaller(options: dict[str, object]) -> None:
+def test_the_smaller_image_looks_like_the_full_one_downscaled(options: dict[str, object]) -> None:
     photo = reduced(jpeg(400, 480, **options), 4)
     full = decode(jpeg(400, 480, **options), max_pixels=LIMIT).pixels
     expected = cv2.resize(full, (120, 100), interpolation=cv2.INTER_AREA)
@@ -57,7 +57,7 @@ def test_a_turned_jpeg_has_its_upright_size(orientation: int) -> None:
         saved(Image.fromarray(noise(60, 80)).convert("CMYK"), "JPEG"),
     ],
 )
-def test_other_files_are_decoded_in_full(data: bytes) -> None:
+def test_other_files_are_decoded_in_full_size(data: bytes) -> None:
     photo = reduced(data, 4)
     assert photo.pixels.shape == (60, 80, 3)
     assert (photo.reduction, photo.full_shape) == (1, (60, 80))
@@ -79,6 +79,6 @@ def test_a_truncated_jpeg_is_rejected_in_each_size(missing: int) -> None:
             reduced(jpeg()[:-missing], factor)
 
 
-def test_the_limit_is_that_of_the_full_size() -> None:
+def test_the_limit_applies_to_the_full_size() -> None:
     with pytest.raises(ImageTooLargeError):
         decode(jpeg(), max_pixels=301 * 403 - 1, reduction=lambda _: 8)

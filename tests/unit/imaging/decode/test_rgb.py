@@ -1,4 +1,4 @@
-"""The samples of every image mode as RGB bytes and alpha."""
+"""Every image mode becomes RGB bytes and alpha."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blur.imaging.decode.decoder import Photo, decode
 from blur.imaging.decode.rgb import scale_grey, to_rgb
 
 RAMP = np.tile(np.arange(0, 65536, 257, dtype=np.uint16), (3, 1))
-"""All 256 greys in 16 bits, exactly."""
+"""All 256 greys, exactly, in 16 bits."""
 GREYS = np.tile(np.arange(256, dtype=np.uint8), (3, 1))
 
 
@@ -116,7 +116,7 @@ def test_a_palette_with_an_alpha_channel_keeps_it() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
-def test_rgba_keeps_its_alpha_and_the_colours_under_it(file_format: str) -> None:
+def test_rgba_keeps_its_alpha_and_the_colours_of_transparent_pixels(file_format: str) -> None:
     image = np.dstack((noise(20, 30), np.maximum(noise(20, 30, 1)[..., :1], 1)))
     options = {"lossless": True} if file_format == "WEBP" else {}
     photo = read(saved(Image.fromarray(image), file_format, **options))
@@ -187,7 +187,7 @@ def test_a_lab_tiff_keeps_its_colours() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
-def test_cmyk_becomes_rgb_and_not_its_negative(file_format: str) -> None:
+def test_cmyk_becomes_rgb_and_not_a_negative(file_format: str) -> None:
     image = Image.fromarray(astronaut())
     options = {"quality": 95} if file_format == "JPEG" else {}
     photo = read(saved(image.convert("CMYK"), file_format, **options))
@@ -200,7 +200,7 @@ def test_infinite_and_extreme_samples_become_black_and_white(extreme: float) -> 
     assert set(scale_grey(samples).ravel()) == {0, 255}
 
 
-def test_the_scale_is_that_of_the_whole_image() -> None:
+def test_the_scale_is_the_same_for_the_whole_image() -> None:
     samples = np.zeros((700, 1000), np.float32)
     samples[0, 0], samples[-1, -1] = -1000, 3000
     grey = scale_grey(samples)

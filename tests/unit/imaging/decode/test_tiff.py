@@ -58,7 +58,7 @@ def test_bigtiff_in_big_endian_is_read() -> None:
 
 
 def sub_page(photometric: int) -> bytes:
-    """Return a TIFF whose first page is a small copy, and whose sub-page has another kind."""
+    """Return a TIFF whose first page is a small copy, and whose sub-page is of another kind."""
     small = page(noise(8, 8), 2, (254, "L", (1,)), (330, "L", (0xABCDEF,)))
     nested = page(to_16bit(noise(20, 30)[..., :1]), photometric)
     start = len(small) + struct.unpack_from("<L", nested, 4)[0]
@@ -103,7 +103,7 @@ UNSUPPORTED = {
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
-def test_an_unsupported_kind_is_named_with_a_supported_one(kind: str) -> None:
+def test_the_error_for_an_unsupported_kind_names_it_and_a_supported_kind(kind: str) -> None:
     name = kind.replace("32-bit", "floating-point")
     with pytest.raises(InvalidImageError, match=f"{name} is not supported; save it as"):
         read(UNSUPPORTED[kind]())

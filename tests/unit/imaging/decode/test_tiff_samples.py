@@ -1,4 +1,4 @@
-"""TIFF: kinds of samples that are unpacked here."""
+"""TIFF: the kinds of samples that our code unpacks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_16_bit_planes_are_read_in_both_byte_orders(
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_grey_with_white_as_zero_is_not_a_negative(
+def test_grey_in_which_zero_is_white_does_not_become_a_negative(
     order: str, kind: type[np.unsignedinteger]
 ) -> None:
     grey = astronaut(40, 50)[..., :1]
@@ -168,7 +168,7 @@ def test_16_bit_lab_keeps_its_colours() -> None:
     assert difference(read(page(samples, 8)).pixels, np.asarray(image)).mean() < 3
 
 
-def test_a_colour_map_of_8_bit_values_gives_its_colours() -> None:
+def test_a_colour_map_with_8_bit_values_gives_its_colours() -> None:
     palette = astronaut(1, 256)[0]
     indices = noise(20, 30)[..., :1]
     maps = tuple(int(value) for value in palette.T.ravel())

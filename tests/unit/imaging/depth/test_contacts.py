@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def mask_of(*boxes: tuple[int, int, int, int], height: int = 200, width: int = 200) -> Mask:
-    """A mask of boxes: top, bottom, left, right."""
+    """Return a mask of boxes: top, bottom, left, right."""
     mask = np.zeros((height, width), np.bool_)
     for top, bottom, left, right in boxes:
         mask[top:bottom, left:right] = True
@@ -20,7 +20,7 @@ def mask_of(*boxes: tuple[int, int, int, int], height: int = 200, width: int = 2
 
 
 def table(*legs: int) -> Mask:
-    """A table top with legs that end in these rows."""
+    """Return a table top with legs that end in these rows."""
     boxes = [(80, 100, 20, 180)]
     boxes += [(100, row, 20 + 30 * leg, 28 + 30 * leg) for leg, row in enumerate(legs)]
     return mask_of(*boxes)
@@ -44,13 +44,13 @@ def test_a_rough_base_is_one_contact() -> None:
     assert subject.contacts() == [150]
 
 
-def test_subjects_come_by_size_without_litter() -> None:
+def test_subjects_are_sorted_by_size_and_litter_is_left_out() -> None:
     near, far, litter = (40, 180, 20, 60), (60, 120, 120, 140), (190, 193, 150, 153)
     subjects = find_subjects(mask_of(far, litter, near))
     assert [subject.bottom for subject in subjects] == [180, 120]
 
 
-def test_a_subject_that_the_matte_breaks_in_two_is_one() -> None:
+def test_a_subject_that_the_matte_divides_in_two_is_one_subject() -> None:
     trunk, legs = (40, 110, 80, 120), (116, 190, 85, 115)
     (subject,) = find_subjects(mask_of(trunk, legs))
     assert (subject.top, subject.bottom) == (40, 190)
@@ -63,7 +63,7 @@ def test_a_component_far_above_a_subject_is_not_a_part_of_it() -> None:
 
 
 @pytest.mark.parametrize(("width", "cut"), [(40, [True]), (10, [False])])
-def test_a_subject_is_cut_where_the_border_meets_most_of_its_width(
+def test_a_subject_is_cut_if_the_border_touches_most_of_its_width(
     width: int, cut: list[bool]
 ) -> None:
     body, foot = (50, 180, 80, 120), (180, 200, 80, 80 + width)

@@ -15,7 +15,7 @@ HEIGHT, WIDTH = 600, 800
 
 
 def matte_of(*boxes: tuple[float, float, float, float]) -> AlphaU8:
-    """A matte of boxes: top, bottom, left, right as shares of the picture."""
+    """Return a matte of boxes: top, bottom, left, right as shares of the picture."""
     matte = np.zeros((HEIGHT, WIDTH), np.uint8)
     for top, bottom, left, right in boxes:
         rows = slice(round(top * HEIGHT), round(bottom * HEIGHT))
@@ -29,7 +29,7 @@ def found(*boxes: tuple[float, float, float, float]) -> Ground:
     return ground
 
 
-def test_a_subject_stands_on_the_ground_and_reaches_the_horizon() -> None:
+def test_the_ground_is_sharp_at_the_subjects_base_and_ends_at_the_horizon() -> None:
     ground = found((0.3, 0.8, 0.4, 0.5))
     np.testing.assert_allclose(ground, (0.8, 0.8, 0.3), atol=0.01)
 
@@ -101,7 +101,7 @@ def test_transparency_under_the_subject_gives_no_ground() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 2)])
-def test_a_subject_that_fills_a_tiny_or_thin_picture_is_cut(shape: tuple[int, int]) -> None:
+def test_a_subject_that_fills_a_tiny_or_thin_picture_is_cut_off(shape: tuple[int, int]) -> None:
     assert find_ground(np.full(shape, 255, np.uint8)) is None
 
 
@@ -112,8 +112,8 @@ def test_the_size_of_the_photo_does_not_matter() -> None:
     np.testing.assert_allclose(small, large, atol=0.01)
 
 
-def test_the_circle_of_confusion_is_that_of_a_plane_before_a_lens() -> None:
-    """Trace the rows of a picture to a plane, and take the lens equation for its distances."""
+def test_the_circle_of_confusion_equals_that_of_a_plane_in_front_of_a_lens() -> None:
+    """Project the rows of a picture onto a plane, and use the lens equation for its distances."""
     horizon, camera_height, focus_distance = 0.2, 1.5, 4.0
     row = (np.arange(1000) + 0.5) / 1000
     distance = camera_height / np.maximum(row - horizon, 1e-9)  # the focal length is 1
@@ -123,7 +123,7 @@ def test_the_circle_of_confusion_is_that_of_a_plane_before_a_lens() -> None:
     np.testing.assert_allclose(shares, np.clip(lens, 0, 1), atol=1e-6)
 
 
-def test_the_blur_grows_equally_fast_behind_and_before_the_focus() -> None:
+def test_the_blur_increases_equally_fast_behind_and_in_front_of_the_focus() -> None:
     shares = circle_of_confusion(Ground(0.8, 0.6, 0.2), 1000)
     behind, before = shares[590 - 50] - shares[590], shares[810 + 50] - shares[810]
     assert behind == pytest.approx(before, abs=1e-5)

@@ -47,7 +47,7 @@ def test_a_png_has_no_other_metadata(profile: bytes | None) -> None:
     assert kinds == {b"IHDR", b"IDAT", b"IEND"} | ({b"iCCP"} if profile else set())
 
 
-def test_an_unknown_format_is_rejected_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_format_lists_the_known_ones() -> None:
     with pytest.raises(InvalidFormatError, match=", ".join(OUTPUT_FORMATS)):
         encode(noise(2, 2), None, None, "bmp", 90)
 
@@ -56,7 +56,7 @@ LOSSY = ("jpeg", "webp", "avif")
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_every_format_has_approximately_the_pixels_and_its_media_type(output: str) -> None:
+def test_every_format_keeps_the_pixels_approximately_and_has_its_media_type(output: str) -> None:
     encoded = encode(astronaut(), None, None, output, 90)
     image = Image.open(BytesIO(encoded.data))
     assert encoded.content_type == f"image/{output}" == f"image/{str(image.format).lower()}"
@@ -119,7 +119,7 @@ def test_odd_sizes_are_kept(output: str, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("size", "quality"), [((3, 9000), 90), ((300, 400), 94), ((300, 400), 100)]
 )
-def test_a_small_jpeg_of_noise_has_the_pixels_of_the_usual_one(
+def test_a_small_jpeg_of_noise_has_the_same_pixels_as_the_usual_one(
     size: tuple[int, int], quality: int
 ) -> None:
     small = encode_small_jpeg(noise(*size), SRGB, quality)
@@ -134,13 +134,13 @@ def test_a_small_jpeg_is_smaller_than_the_usual_one() -> None:
     assert len(small.data) < 0.99 * len(encode(astronaut(), None, None, "jpeg", 90).data)
 
 
-def test_an_image_too_long_for_its_format_is_rejected_with_the_limit() -> None:
+def test_the_error_for_a_too_long_image_names_the_limit_of_the_format() -> None:
     with pytest.raises(InvalidFormatError, match="webp can have at most 16383 pixels on a side"):
         encode(noise(1, 16_384), None, None, "webp", 90)
 
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
-def test_the_limit_of_a_side_depends_on_the_format(output: str) -> None:
+def test_the_limit_for_a_side_depends_on_the_format(output: str) -> None:
     side_px = OUTPUT_FORMATS[output].max_side_px
     check_size(output, (1, side_px, 3), has_alpha=True)
     with pytest.raises(InvalidFormatError, match="on a side"):

@@ -38,7 +38,7 @@ class Chunk(NamedTuple):
 
 
 def chunks(png: bytes) -> list[Chunk]:
-    """Parse a file (W3C PNG, 5.3); a wrong length leads beyond its end."""
+    """Parse a file (W3C PNG, 5.3); a wrong length would lead past its end."""
     assert png.startswith(SIGNATURE)
     parsed, at = [], len(SIGNATURE)
     while at < len(png):
@@ -90,7 +90,7 @@ def test_every_chunk_has_a_valid_length_and_crc() -> None:
     assert all(zlib.crc32(chunk.kind + chunk.data) == chunk.crc for chunk in parsed)
 
 
-def test_many_strips_are_one_stream() -> None:
+def test_many_strips_form_one_stream() -> None:
     image = noise(STRIP_BYTES // 3000 * 2 + 5, 1000)
     png = write_png(image)
     assert sum(chunk.kind == b"IDAT" for chunk in chunks(png)) > 3
@@ -127,7 +127,7 @@ def test_a_non_contiguous_array_is_encoded_correctly() -> None:
 
 
 def cutout(height: int, width: int, colour: int = 90) -> ImageU8:
-    """A photo in a disc, and one colour around it."""
+    """Return a photo inside a disc, and one colour around it."""
     matte = disc(height, width, min(height, width) / 3)
     photo = np.resize(astronaut(), (height, width, 3))
     image = np.dstack((photo, matte))
@@ -136,7 +136,7 @@ def cutout(height: int, width: int, colour: int = 90) -> ImageU8:
 
 
 def row_filters(png: bytes, image: ImageU8) -> list[int]:
-    """Return the type of the filter of each row."""
+    """Return each row's filter type."""
     rows = np.frombuffer(inflated(png), np.uint8).reshape(len(image), -1)
     types: list[int] = rows[:, 0].tolist()
     return types
@@ -155,7 +155,7 @@ def distance(one: int, other: int) -> int:
     return abs(one - other)
 
 
-def test_every_group_of_rows_gets_the_filter_with_the_smallest_data() -> None:
+def test_every_group_of_rows_gets_the_filter_that_makes_it_smallest() -> None:
     size, rng = GROUP_ROWS, np.random.default_rng(0)
     like_upper = noise(size, size)
     for y in range(1, size):
@@ -217,7 +217,7 @@ def test_the_colours_around_a_subject_take_no_bytes(name: str) -> None:
 @pytest.mark.parametrize("pixels", [limit for limit, _ in DEFLATERS[:-1]])
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_compact_image_of_any_number_of_pixels_is_read_back(pixels: int, more: int) -> None:
-    """A narrow one has strips of many rows, and a wide one of one group each."""
+    """A narrow image has strips with many rows, and a wide image has strips with one group each."""
     width = pixels // 1024
     image = np.zeros((1024 + more, width, 4), np.uint8)
     image[300:420, :80] = np.dstack((noise(120, 80), noise(120, 80)[..., 0]))

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def every_triple(corner: int) -> Neighbours:
-    """All pairs of a left and an upper byte with a corner, and here 0: (256, 256)."""
+    """Return all pairs of a left and an upper byte with one corner; `here` is 0: (256, 256)."""
     left, above = np.mgrid[:256, :256].astype(np.uint8)
     return Neighbours(np.zeros_like(left), left, above, np.full_like(left, corner))
 
 
 def predict_like_the_standard(a: int, b: int, c: int) -> int:
-    """W3C PNG, 9.4, as its pseudocode is written."""
+    """Predict a byte like the pseudocode in W3C PNG, 9.4."""
     p = a + b - c
     pa, pb, pc = abs(p - a), abs(p - b), abs(p - c)
     if pa <= pb and pa <= pc:
@@ -60,7 +60,7 @@ def test_a_decoder_reads_filtered_rows_back(type_: int, rows: slice, channels: i
 
 
 def unfilter(type_: int, filtered: NDArray[np.uint8], image: ImageU8, top: int) -> ImageU8:
-    """Decode rows byte by byte; the rows above `top` are those of the image (9.2)."""
+    """Decode rows byte by byte; the rows above `top` are the image's own (9.2)."""
     _, width, channels = image.shape
     decoded = np.zeros((len(filtered), width, channels), int)
     for y, x, c in np.ndindex(*decoded.shape):

@@ -17,7 +17,7 @@ SIDE_PX = 320
 
 
 class Sequence:
-    """A predictor that returns one map after the other, and keeps the photos that it was given."""
+    """A predictor that returns one map after another, and records the photos that it gets."""
 
     def __init__(self, *maps: AlphaF32) -> None:
         self.maps = list(maps)
@@ -30,7 +30,7 @@ class Sequence:
 
 
 def box(top: int, bottom: int, left: int, right: int, value: float = 1) -> AlphaF32:
-    """A map that is 0 outside a box."""
+    """Return a map that is 0 outside a box."""
     made = np.zeros((SIDE_PX, SIDE_PX), np.float32)
     made[top:bottom, left:right] = value
     return made
@@ -44,11 +44,11 @@ def never() -> AlphaF32:
     pytest.fail("the mirrored photo is not needed")
 
 
-def test_portrait_of_which_only_the_face_is_salient_is_completed() -> None:
+def test_a_portrait_with_only_a_salient_face_is_completed() -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, PORTRAIT, lambda: PORTRAIT), PORTRAIT)
 
 
-def test_portrait_that_the_mirrored_photo_does_not_confirm_is_not_added() -> None:
+def test_a_portrait_that_the_mirrored_photo_does_not_confirm_is_not_added() -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, PORTRAIT, lambda: FACE_ONLY), FACE_ONLY)
 
 
@@ -57,7 +57,7 @@ def test_portrait_that_the_mirrored_photo_does_not_confirm_is_not_added() -> Non
     [box(60, 300, 50, 270), box(60, 320, 50, 200), box(0, 0, 0, 0), PORTRAIT * np.float32(0.8)],
     ids=["above the border", "small at the border", "nobody", "uncertain"],
 )
-def test_other_pictures_keep_the_certain_pixels_of_saliency(people: AlphaF32) -> None:
+def test_other_pictures_keep_the_certain_pixels_of_the_saliency_map(people: AlphaF32) -> None:
     np.testing.assert_array_equal(combine(FACE_ONLY, people, never), FACE_ONLY)
 
 
@@ -67,7 +67,7 @@ def test_persons_that_are_not_salient_stay_in_the_background() -> None:
     np.testing.assert_array_equal(combine(saliency, people, never), saliency)
 
 
-def test_ghost_that_is_a_person_becomes_opaque_and_one_that_is_not_transparent() -> None:
+def test_a_half_transparent_person_becomes_opaque_and_any_other_ghost_transparent() -> None:
     first = box(100, 300, 20, 140)
     both = np.maximum(first, box(100, 300, 140, 260, 0.45))
     person = combine(both, box(100, 300, 20, 260), never)
@@ -83,7 +83,7 @@ def test_small_regions_are_not_people() -> None:
     np.testing.assert_array_equal(keep_people(people), box(100, 300, 100, 200))
 
 
-def test_hesitating_network_sees_the_mirrored_photo_too() -> None:
+def test_an_undecided_network_also_sees_the_mirrored_photo() -> None:
     photo = noise(90, 120)
     seen = np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300, 0.4))
     seen_mirrored = box(60, 260, 20, 170)
@@ -93,13 +93,13 @@ def test_hesitating_network_sees_the_mirrored_photo_too() -> None:
     np.testing.assert_array_equal(subject, np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300)))
 
 
-def test_decided_network_sees_the_photo_once() -> None:
+def test_a_decided_network_sees_the_photo_only_once() -> None:
     model, people = Sequence(PORTRAIT), Sequence(FACE_ONLY)
     predict_subject(model, noise(90, 120), people=people)
     assert (len(model.photos), len(people.photos)) == (1, 1)
 
 
-def test_person_is_found_by_the_network_for_people_alone() -> None:
+def test_a_person_can_be_found_by_the_network_for_people_alone() -> None:
     people = Sequence(np.maximum(PORTRAIT, box(5, 10, 5, 10)))
     np.testing.assert_array_equal(predict_person(people, noise(90, 120)), PORTRAIT)
 
@@ -112,12 +112,12 @@ def test_transparent_pixels_are_hidden_from_the_network_for_people() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.4, np.nan])
-def test_photo_without_a_person_is_rejected(value: float) -> None:
+def test_a_photo_without_a_person_is_rejected(value: float) -> None:
     with pytest.raises(NoSubjectError, match="No person"):
         predict_person(Sequence(np.full((256, 256), value, np.float32)), noise(90, 120))
 
 
-def test_maps_of_other_sizes_are_combined_at_the_size_of_saliency() -> None:
+def test_maps_of_other_sizes_are_combined_at_the_size_of_the_saliency_map() -> None:
     large = np.zeros((1024, 1024), np.float32)
     large[190:640, 160:860] = 1
     small = np.zeros((256, 256), np.float32)

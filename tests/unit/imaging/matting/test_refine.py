@@ -64,7 +64,7 @@ def test_the_alpha_of_a_mix_of_two_colours_is_recovered() -> None:
     assert np.abs(alpha - expected)[band].mean() < 0.5 * np.abs(prior_alpha - expected)[band].mean()
 
 
-def test_refining_is_deterministic() -> None:
+def test_refining_the_same_photo_gives_the_same_matte() -> None:
     matte, photo = disc(320, 320, 90, softness=20), astronaut()
     np.testing.assert_array_equal(refine(matte, photo), refine(matte, photo))
 

@@ -22,7 +22,7 @@ def model(model_dir: Path) -> Model:
     return open_model(U2NETP, model_dir, threads=1)
 
 
-def test_a_missing_file_is_named_with_the_command_that_creates_it(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_file_names_the_command_that_creates_it(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match=r"u2netp\.onnx.*make model") as caught:
         open_model(U2NETP, tmp_path, threads=1)
     assert caught.value.path == tmp_path / "u2netp.onnx"
@@ -39,7 +39,7 @@ def test_the_map_is_square_and_between_0_and_1(model: Model) -> None:
 def test_the_runtime_stores_no_device_id_and_sends_no_telemetry(
     model_dir: Path, tmp_path: Path
 ) -> None:
-    # The runtime sends nothing if it detects a test run, so hide the variables of one.
+    # The runtime sends nothing if it detects a test run, so hide the variables that show one.
     hidden = ("CI", "ORT_", "PYTEST", "XDG_", "GITHUB_", "TF_BUILD")
     environ = {name: text for name, text in os.environ.items() if not name.startswith(hidden)}
     code = "import sys; from pathlib import Path; from blur.imaging.matting.session import *; "
@@ -61,7 +61,7 @@ def test_threads_can_share_a_model(model: Model) -> None:
             np.testing.assert_array_equal(raw, alone)
 
 
-def test_a_model_of_logits_goes_through_a_sigmoid(model_dir: Path) -> None:
+def test_a_sigmoid_is_applied_to_a_models_logits(model_dir: Path) -> None:
     plain = open_model(U2NETP, model_dir, threads=1).predict(astronaut(64, 64))
     spec = replace(U2NETP, logits=True)
     squashed = open_model(spec, model_dir, threads=1).predict(astronaut(64, 64))

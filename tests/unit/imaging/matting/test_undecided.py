@@ -31,7 +31,7 @@ class Map:
 
 
 def person_and(ghost: float) -> AlphaF32:
-    """Two persons, of which the network sees the second one with this probability."""
+    """Return two persons; the network sees the second one with this probability."""
     raw = np.zeros((320, 320), np.float32)
     raw[80:, 30:110], raw[90:, 190:280] = 1, ghost
     blurred: AlphaF32 = cv2.GaussianBlur(raw, (0, 0), 2)
@@ -45,13 +45,15 @@ def count_ghosts(matte: AlphaU8) -> int:
 
 
 @pytest.mark.parametrize(("ghost", "expected"), [(0.3, 0), (0.45, 0), (0.55, 1), (0.7, 1)])
-def test_half_transparent_person_is_decided_as_a_whole(ghost: float, expected: float) -> None:
+def test_a_half_transparent_person_becomes_completely_opaque_or_transparent(
+    ghost: float, expected: float
+) -> None:
     resolved = resolve_undecided(person_and(ghost))
     assert (resolved[110:, 200:270] == expected).all()
     np.testing.assert_array_equal(resolved[:, :150], person_and(ghost)[:, :150])
 
 
-def test_map_of_people_decides_ghosts_that_saliency_finds_possible() -> None:
+def test_the_people_map_decides_about_ghosts_that_the_saliency_map_leaves_undecided() -> None:
     person = (person_and(1) > 0.5).astype(np.float32)
     assert (resolve_undecided(person_and(0.42), person)[110:, 200:270] == 1).all()
     only_first = person.copy()
@@ -64,7 +66,7 @@ def test_soft_edges_stay() -> None:
     np.testing.assert_array_equal(resolve_undecided(soft), soft)
 
 
-def test_wide_slope_is_cut_in_the_middle() -> None:
+def test_a_wide_slope_is_cut_in_the_middle() -> None:
     slope = np.linspace(-0.5, 1.5, 320, dtype=np.float32).clip(0, 1)
     resolved = resolve_undecided(np.tile(slope, (320, 1)))
     soft = (slope > 0.1) & (slope < 0.9)

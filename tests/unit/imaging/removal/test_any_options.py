@@ -37,9 +37,9 @@ DOCUMENTED = (
     *(InvalidImageError, InvalidBgImageError, NoSubjectError),
     *(RoiExceedsBoundsError, RoiRegionEmptyError, ResultTooLargeError),
 )
-"""The errors of a file, a region or a limit; the options themselves are valid."""
+"""The errors for a file, a region or a limit; the options themselves are valid."""
 EXAMPLES = 40
-"""For each file: a thousand calls in all."""
+"""Examples for each file: a thousand calls in total."""
 
 
 class CornerPredictor:

@@ -37,7 +37,7 @@ LIMIT = 1_000_000
 def read_image(
     data: bytes, shape: tuple[int, int], icc_profile: bytes | None, max_pixels: int
 ) -> Picture:
-    """Read the file of a background, and draw it."""
+    """Read a background's file, and draw it."""
     options = RemovalOptions(background=data)
     background = read_background(options, max(shape), max_pixels)
     assert background is not None
@@ -65,7 +65,7 @@ def test_a_wider_background_loses_its_left_and_right_sides() -> None:
     assert np.array_equal(picture.colours[10:-10, 10:-10], flat(40, 40, (0, 255, 0)))
 
 
-def test_a_higher_background_loses_its_upper_and_lower_sides() -> None:
+def test_a_taller_background_loses_its_upper_and_lower_sides() -> None:
     tall = Image.open(BytesIO(thirds(30, 90))).rotate(90, expand=True)
     picture = read_image(saved(tall, "PNG"), (20, 20), None, LIMIT)
     assert np.array_equal(picture.colours[4:-4, 4:-4], flat(12, 12, (0, 255, 0)))
@@ -109,7 +109,7 @@ def test_a_large_jpeg_background_is_decoded_smaller() -> None:
     assert difference(small, expected).mean() < 2
 
 
-def test_the_colours_of_a_background_keep_their_look_in_the_photos_profile() -> None:
+def test_a_backgrounds_colours_look_the_same_in_the_photos_profile() -> None:
     data = saved(Image.new("RGB", (40, 30), (255, 0, 0)), "PNG", icc_profile=SRGB)
     wide = read_image(data, (30, 40), display_p3(), LIMIT).colours[0, 0]
     assert np.abs(wide - np.array([234, 51, 35])).max() <= 3
@@ -124,7 +124,7 @@ def test_an_unreadable_background_has_its_own_error(data: bytes) -> None:
         read_image(data, (30, 40), None, LIMIT)
 
 
-def test_a_background_has_the_pixel_limit_of_photos() -> None:
+def test_a_background_has_the_same_pixel_limit_as_photos() -> None:
     with pytest.raises(InvalidBgImageError, match="2699 pixels"):
         read_image(thirds(30, 90), (30, 40), None, 2_699)
     assert read_image(thirds(30, 90), (30, 40), None, 2_700).alpha is None
@@ -164,8 +164,8 @@ def test_an_opaque_background_gives_an_opaque_picture() -> None:
 
 
 @given(st.integers(0, 255), st.integers(0, 255))
-def test_a_translucent_background_shows_the_same_over_any_colour(front: int, back: int) -> None:
-    """Composited over a colour, the result is the subject over the background over it."""
+def test_a_translucent_background_looks_the_same_over_any_colour(front: int, back: int) -> None:
+    """The result over a colour equals the subject over the background over that colour."""
     subject = Picture(noise(4, 5), np.full((4, 5), front, np.uint8))
     background = Picture(noise(4, 5, 1), np.full((4, 5), back, np.uint8))
     colours, alpha = put_behind(subject, background)

@@ -97,7 +97,7 @@ def test_a_photo_is_fitted_to_megapixels(
     assert Limit(max_pixels, 10**6).fit(shape) == fitted
 
 
-def test_a_whole_photo_that_was_decoded_smaller_has_the_size_of_the_full_one() -> None:
+def test_a_whole_photo_that_was_decoded_smaller_has_the_full_photos_size() -> None:
     layout = whole((751, 1000), (3001, 4000), Limit(250_000, 10**6))
     assert layout.frame == layout.shape == Limit(250_000, 10**6).fit((3001, 4000))
     assert layout.part == Box(slice(0, 751), slice(0, 1000))
@@ -129,7 +129,7 @@ def test_without_a_scale_and_a_limit_the_subject_keeps_its_size(
 
 
 @given(subjects(), st.floats(0.1, 1))
-def test_a_scaled_subject_fills_the_share_of_one_side_of_the_frame(
+def test_a_scaled_subject_fills_its_share_of_one_side_of_the_frame(
     photo: tuple[tuple[int, int], Box], scale: float
 ) -> None:
     shape, subject = photo
@@ -143,7 +143,7 @@ def test_a_scaled_subject_fills_the_share_of_one_side_of_the_frame(
 
 
 @given(subjects(), options)
-def test_a_preview_shows_the_same_as_the_full_size(
+def test_a_preview_shows_the_same_part_as_the_full_size(
     photo: tuple[tuple[int, int], Box], drawn: RemovalOptions
 ) -> None:
     framing = frame_subject(drawn, *photo)
@@ -161,7 +161,7 @@ def test_a_crop_is_exactly_the_subject() -> None:
     assert layout == Layout((100, 200), SUBJECT, (100, 200), 0, 0)
 
 
-def test_margins_in_percent_are_of_the_subjects_height_and_width() -> None:
+def test_margins_in_percent_are_relative_to_the_subjects_height_and_width() -> None:
     layout = layout_of(
         crop=True, crop_margin=Margins(percent(10), percent(20), percent(30), percent(50))
     )
@@ -169,7 +169,7 @@ def test_margins_in_percent_are_of_the_subjects_height_and_width() -> None:
     assert (layout.top, layout.left) == (10, 100)
 
 
-def test_margins_in_pixels_are_those_of_the_photo() -> None:
+def test_margins_in_pixels_count_in_the_photos_pixels() -> None:
     drawn = Margins(pixels(5), pixels(10), pixels(15), pixels(20))
     assert layout_of(crop=True, crop_margin=drawn).frame == (120, 230)
     half = layout_of(Limit(120 * 230 // 4, 10**6), crop=True, crop_margin=drawn)
@@ -205,7 +205,7 @@ def test_a_scaled_subject_is_centred_without_a_position() -> None:
     assert layout_of(scale=0.1) == Layout(SHAPE, SUBJECT, (20, 40), 140, 180)
 
 
-def test_a_scaled_subject_keeps_its_centre_in_the_original_position() -> None:
+def test_with_the_original_position_a_scaled_subject_keeps_its_centre() -> None:
     small = layout_of(scale=0.1, position="original")
     assert (small.top, small.left) == (100 - 10, 200 - 20)
     corner = Box(slice(0, 30), slice(360, 400))

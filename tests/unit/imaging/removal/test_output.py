@@ -100,7 +100,7 @@ def test_the_same_pixels_give_the_same_bytes(output: str, is_matte: bool) -> Non
 
 
 @pytest.mark.parametrize("output", FORMATS)
-def test_a_file_of_exactly_the_limit_is_unchanged(output: str) -> None:
+def test_a_file_with_exactly_the_maximum_size_is_unchanged(output: str) -> None:
     image = encoded(output)
     assert encoded(output, max_bytes=len(image.data)) == image
 
@@ -157,14 +157,14 @@ def test_an_automatic_png_never_becomes_a_format_that_is_too_small_for_its_longe
         assert image.content_type == content_type
 
 
-def test_an_automatic_png_is_an_error_if_the_accepted_formats_are_above_the_limit_too() -> None:
+def test_an_automatic_png_is_an_error_if_all_accepted_formats_are_too_large() -> None:
     smallest = min(len(encoded(name).data) for name in ("webp", "zip"))
     with pytest.raises(ResultTooLargeError):
         encoded("png", max_bytes=smallest - 1, accepted=("image/webp", "application/zip"))
 
 
 @pytest.mark.parametrize("output", FORMATS)
-def test_a_result_that_stays_too_large_is_an_error_that_names_smaller_ones(output: str) -> None:
+def test_the_error_for_a_result_that_stays_too_large_names_smaller_formats(output: str) -> None:
     with pytest.raises(ResultTooLargeError, match=r"999 bytes.*'size'") as raised:
         encoded(output, max_bytes=999, accepted=("image/webp", "application/zip"))
     assert ("format=zip" in raised.value.message) is (output == "png")

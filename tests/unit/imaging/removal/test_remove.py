@@ -164,7 +164,7 @@ def test_a_crop_shows_exactly_the_pixels_of_the_foreground() -> None:
     assert np.array_equal(pixels_of(crop)[opaque], shown[opaque])
     edge = (shown[..., 3] > 0) & ~opaque
     alpha = shown[edge][:, 3:] / 255
-    # The colours of faint pixels are those of blocks, which begin at the corner of each image.
+    # Faint pixels have the colours of blocks, which start at the corner of each image.
     assert (difference(pixels_of(crop)[edge], shown[edge]) * alpha).mean() < 0.5
 
 
@@ -210,8 +210,8 @@ def test_a_scaled_subject_is_centred_and_has_its_share_of_the_frame(scale: float
     assert left + width / 2 == pytest.approx(200, abs=1.5)
 
 
-def test_an_enlarged_subject_keeps_its_look() -> None:
-    """The colours of the enlarged subject, made smaller again, are those of the photo."""
+def test_an_enlarged_subject_keeps_its_colours() -> None:
+    """Downscaled again, the enlarged subject has the photo's colours."""
     crop, large = removed(photo_file(), crop=True), removed(photo_file(), scale=1.0)
     top, left, width, height = large.foreground
     enlarged = Image.fromarray(pixels_of(large)[top : top + height, left : left + width])
@@ -220,7 +220,7 @@ def test_an_enlarged_subject_keeps_its_look() -> None:
     assert difference(small, expected).mean() < 3
 
 
-def test_the_subject_is_sought_in_the_region_only() -> None:
+def test_the_subject_is_searched_for_only_in_the_region() -> None:
     result = removed(photo_file(), roi=parse_roi("0 0 50% 100%"), radius=150)
     top, left, width, height = result.foreground
     assert left + width <= 200
@@ -238,7 +238,7 @@ def test_a_region_that_is_the_whole_photo_changes_nothing(roi: str) -> None:
     assert np.array_equal(pixels_of(removed(photo_file(), roi=parse_roi(roi)))[..., 3], alpha)
 
 
-def test_pixels_of_a_region_are_those_of_the_photo_in_a_preview_too() -> None:
+def test_pixels_in_a_region_equal_the_photos_in_a_preview_too() -> None:
     data = saved(Image.fromarray(noise(800, 800)), "JPEG")
     roi = parse_roi("0 0 400 800")
     full, preview = removed(data, roi=roi), removed(data, roi=roi, max_megapixels=0.25)
@@ -258,7 +258,7 @@ def test_the_matte_is_the_alpha_of_the_cutout_with_any_background(
     assert result.foreground == cutout.foreground
 
 
-def test_a_background_colour_is_around_the_subject_and_makes_a_jpeg() -> None:
+def test_a_background_colour_surrounds_the_subject_and_makes_a_jpeg() -> None:
     result = removed(photo_file(), colour=(255, 0, 255, 255))
     assert result.image.content_type == "image/jpeg"
     exact = pixels_of(removed(photo_file(), colour=(255, 0, 255, 255), output="png"))
@@ -367,7 +367,7 @@ def test_the_watermark_is_on_results_of_every_kind() -> None:
         assert difference(pixels_of(marked), pixels_of(plain)).mean() > 2
 
 
-def test_the_type_is_other_without_the_other_networks() -> None:
+def test_the_type_is_other_without_the_networks_for_people_and_faces() -> None:
     assert removed(photo_file()).subject_type == "other"
 
 
@@ -395,7 +395,7 @@ def test_the_type_is_person_if_people_and_faces_are_found(
     assert result.subject_type == expected
 
 
-def test_faces_are_sought_in_the_region_of_interest_with_its_margin() -> None:
+def test_faces_are_searched_for_in_the_region_of_interest_with_its_margin() -> None:
     faces = DiscPredictor(20)
     remove_background(
         photo_file(300, 400),
@@ -408,14 +408,14 @@ def test_faces_are_sought_in_the_region_of_interest_with_its_margin() -> None:
     assert faces.input_shape == (110, 220, 3)
 
 
-def test_the_limits_of_photos_are_those_of_the_decoder() -> None:
+def test_photos_have_the_decoders_limits() -> None:
     with pytest.raises(InvalidImageError):
         removed(b"text")
     with pytest.raises(ImageTooLargeError):
         removed(saved(Image.new("RGB", (1001, 1000)), "PNG"))
 
 
-def test_a_region_outside_of_the_photo_is_rejected() -> None:
+def test_a_region_outside_the_photo_is_rejected() -> None:
     with pytest.raises(RoiExceedsBoundsError):
         removed(photo_file(), roi=parse_roi("0 0 401 300"))
 

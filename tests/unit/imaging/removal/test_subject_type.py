@@ -26,7 +26,7 @@ SIDE, CELLS = 320, 48
 
 
 class Faces:
-    """A network that finds a face at one cell of its map, and keeps the photos that it is given."""
+    """A network that finds a face in one cell of its map, and records the photos that it gets."""
 
     side_px = 192
 
@@ -41,7 +41,7 @@ class Faces:
 
 
 def box(top: int, bottom: int, left: int, right: int) -> AlphaF32:
-    """A map that is 1 inside a box, and 0 outside."""
+    """Return a map that is 1 inside a box, and 0 outside."""
     drawn = np.zeros((SIDE, SIDE), np.float32)
     drawn[top:bottom, left:right] = 1
     return drawn
@@ -59,7 +59,9 @@ def test_a_confirmed_subject_with_a_face_is_a_person(score: float, expected: str
 @pytest.mark.parametrize(
     "people", [None, box(80, 198, 80, 240), box(0, 0, 0, 0)], ids=["absent", "three quarters", "no"]
 )
-def test_no_face_is_sought_on_a_subject_that_is_not_confirmed(people: AlphaF32 | None) -> None:
+def test_no_face_is_searched_for_on_a_subject_that_is_not_confirmed(
+    people: AlphaF32 | None,
+) -> None:
     faces = Faces(1)
     assert find_subject_type(SubjectMaps(SUBJECT, people), astronaut(), faces) == "other"
     assert faces.photos == []
@@ -76,10 +78,10 @@ def test_only_the_opaque_part_of_the_subject_is_confirmed() -> None:
     assert confirmed_share(SubjectMaps(box(0, 0, 0, 0), SUBJECT)) == 0
 
 
-def test_a_face_outside_of_the_subject_does_not_count() -> None:
+def test_a_face_outside_the_subject_does_not_count() -> None:
     subject = SUBJECT > 0
     photo = flat(SIDE, SIDE, (90, 90, 90))
-    # The square is 208 pixels wide, and the subject begins 24 pixels, 5.5 cells, inside of it.
+    # The square is 208 pixels wide, and the subject begins 24 pixels, 5.5 cells, inside it.
     assert face_score(subject, photo, Faces(0.9, 6, 6)) == pytest.approx(0.9)
     assert face_score(subject, photo, Faces(0.9, 4, 24)) == 0
     assert face_score(subject, photo, Faces(0.9, 24, 43)) == 0
@@ -98,7 +100,7 @@ def test_a_face_outside_of_the_subject_does_not_count() -> None:
     ],
     ids=["middle", "tall photo", "narrow", "corner", "whole", "one pixel", "tiny"],
 )
-def test_faces_are_sought_in_a_square_around_the_subject(
+def test_faces_are_searched_for_in_a_square_around_the_subject(
     subject: AlphaF32, shape: tuple[int, int], expected: Box
 ) -> None:
     assert square_around(subject > 0, shape) == expected
