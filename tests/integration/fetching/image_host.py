@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -19,6 +20,7 @@ class ImageHost:
 
     port: int
     heads: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     server_names: list[str | None] = field(default_factory=list)
     open_connections: int = 0
 
@@ -92,18 +94,30 @@ def _serve(
         with suppress(OSError), connection:
             stream = tls.wrap_socket(connection, server_side=True) if tls else connection
             with stream:
-                head = _read_head(stream)
+                head, body = _read_request(stream)
                 host.heads.append(head)
+                host.bodies.append(body)
                 reply(stream, head.split(" ")[1])
     finally:
         host.open_connections -= 1
 
 
-def _read_head(stream: socket.socket) -> str:
-    received = b""
-    while b"\r\n\r\n" not in received:
+def _read_request(stream: socket.socket) -> tuple[str, bytes]:
+    """Return the head and the body: a server that closes before it has read all resets it."""
+    received = _read_until(stream, b"", lambda data: b"\r\n\r\n" in data)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    size = int(length[1]) if length else 0
+    body = _read_until(stream, body, lambda data: len(data) >= size)
+    return f"{head.decode('latin-1')}\r\n\r\n", body
+
+
+def _read_until(
+    stream: socket.socket, received: bytes, is_complete: Callable[[bytes], bool]
+) -> bytes:
+    while not is_complete(received):
         part = stream.recv(65_536)
         if not part:
             raise ConnectionResetError
         received += part
-    return received.decode("latin-1")
+    return received

@@ -1,0 +1,276 @@
+"""The course of a job on both stores: photos, pauses, the keeper, and the signed notification."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import WebhookVerificationError
+from tests.integration.accounts.customer import START, entry, open_account
+from tests.integration.jobs.job_owner import JobOwner, new_job, require_exact
+from tests.unit.imaging.test_pipeline import DiscPredictor
+from tests.unit.jobs.conftest import photo, put
+
+from blur.accounts.model import Instant
+from blur.api.job_request import parse_parameters
+from blur.clock import now
+from blur.credits import Credits
+from blur.fetching.connections import Connections
+from blur.fetching.poster import Poster
+from blur.image_requests import Engine
+from blur.job_app import new_secret
+from blur.jobs.keeper import JobKeeper
+from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState
+from blur.jobs.notify import send
+from blur.jobs.runner import ObjectRunner, Outcome
+from blur.prices import Prices
+from blur.storage.job_folder import JobFolder
+
+if TYPE_CHECKING:
+    from blur.accounts.ports import AccountStore
+    from blur.jobs.ports import JobStore
+
+PRICE = Credits(4)
+WORKER_S = 180
+
+
+@dataclass
+class Course:
+    """A job, its runner and its keeper, with a queue in memory and a clock."""
+
+    jobs: JobStore
+    owner: JobOwner
+    folder: JobFolder
+    store: AccountStore
+    at_us: int = START
+    queue: list[str] = field(default_factory=list)
+    announced: list[Job] = field(default_factory=list)
+
+    def clock(self) -> Instant:
+        return Instant(self.at_us)
+
+    def upload(self, source: str, data: bytes) -> None:
+        put(self.folder, source, data, self.owner.job_id)
+        self.queue.append(source)
+
+    def work(self) -> None:
+        """Process the queue until it is empty; each photo is delivered twice."""
+        ticks = itertools.count(step=1_000_000)
+        runner = ObjectRunner(
+            jobs=self.jobs,
+            files=self.folder,
+            engine=Engine(model=DiscPredictor, max_pixels=10_000),
+            prices=Prices(image=PRICE, preview=PRICE, person=PRICE),
+            parse=parse_parameters,
+            max_bytes=100_000,
+            hold_ttl_s=120,
+            deadline_margin_s=5,
+            clock=self.clock,
+            ticks=lambda: next(ticks),
+        )
+        while self.queue:
+            source = self.queue.pop()
+            for attempt in (1, 2):
+                outcome = runner.run(self.owner.job_id, source, attempt=attempt, left_ms=60_000)
+                assert outcome is not Outcome.RETRY
+
+    def keep(self) -> None:
+        """Let a minute pass, and run the keeper."""
+        self.at_us += 60_000_000
+
+        def enqueue(job_id: str, sources: Iterable[str]) -> None:
+            if job_id == self.owner.job_id:  # the table can have jobs of other tests
+                self.queue.extend(sources)
+
+        def can_pay(job: Job) -> bool:
+            account = self.store.read_account(job.account_id, now_us=self.clock())
+            return account.balance >= PRICE
+
+        JobKeeper(
+            jobs=self.jobs,
+            files=self.folder,
+            can_pay=can_pay,
+            enqueue=enqueue,
+            announce=self.announced.append,
+            notify=lambda _: True,
+            clock=self.clock,
+            period_s=60,
+            retry_s=600,
+            worker_s=WORKER_S,
+        ).run()
+
+    @property
+    def job(self) -> Job:
+        return self.jobs.find_job(self.owner.job_id)
+
+    def states(self) -> dict[str, ObjectState]:
+        page = self.jobs.list_objects(self.owner.job_id, states=tuple(ObjectState), limit=100)
+        return {row.source: row.state for row in page.objects}
+
+
+@pytest.fixture
+def course(store: AccountStore, jobs: JobStore, tmp_path: Path) -> Course:
+    """Return an open job of an account of 100 quarters."""
+    customer = open_account(store, 100)
+    job = replace(new_job(customer), parameters={"radius": "2%"})
+    jobs.create_job(job)
+    return Course(jobs, JobOwner(customer, job.job_id), JobFolder(tmp_path / "media"), store)
+
+
+def test_job_ends_with_one_row_and_at_most_one_charge_for_each_photo(course: Course) -> None:
+    for number in range(5):
+        course.upload(f"{number}.png", photo())
+    course.upload("text.png", b"text")
+    course.work()
+    course.keep()
+    assert course.job.state is JobState.OPEN
+    course.jobs.close_job(course.owner.job_id, now_us=course.clock())
+    course.keep()
+    assert (course.job.state, course.job.counts.received) == (JobState.DONE, 6)
+    assert (course.job.counts.done, course.job.counts.failed) == (5, 1)
+    account = require_exact(course.store, course.jobs, course.owner, course.clock())
+    assert (account.used, account.held) == (5 * PRICE, 0)
+    course.keep()
+    announced = [job.job_id for job in course.announced]
+    assert announced.count(course.owner.job_id) == 1
+    assert course.owner.job_id not in {job.job_id for job in course.jobs.list_active()}
+
+
+def test_job_without_credits_goes_on_after_a_top_up(course: Course) -> None:
+    for number in range(30):
+        course.upload(f"{number}.png", photo())
+    course.jobs.close_job(course.owner.job_id, now_us=course.clock())
+    course.work()
+    course.keep()
+    assert (course.job.shown_state, course.queue) == ("paused", [])
+    assert course.job.counts.charged == 100
+    course.store.append_entry(entry(course.owner.customer.account_id, 40, at_us=course.clock()))
+    for _ in range(2):
+        course.keep()
+        course.work()
+    course.keep()
+    assert course.job.state is JobState.DONE
+    account = require_exact(course.store, course.jobs, course.owner, course.clock())
+    assert (account.used, account.balance) == (120, 20)
+
+
+def test_cancelled_job_ends_and_charges_only_finished_photos(course: Course) -> None:
+    course.upload("a.png", photo())
+    course.work()
+    course.upload("b.png", photo())
+    course.upload("c.png", photo())
+    late = course.queue.pop()
+    course.jobs.cancel_job(course.owner.job_id, now_us=course.clock())
+    course.work()
+    for _ in range(WORKER_S // 60):
+        course.keep()
+    assert course.states() == {
+        "a.png": ObjectState.DONE,
+        "b.png": ObjectState.CANCELLED,
+        late: ObjectState.CANCELLED,
+    }
+    assert (course.job.state, course.job.counts.received) == (JobState.CANCELLED, 3)
+    assert course.job.ended_us is not None
+    account = require_exact(course.store, course.jobs, course.owner, course.clock())
+    assert account.used == PRICE
+
+
+def test_photo_whose_event_was_lost_is_processed_after_the_retry_time(course: Course) -> None:
+    course.upload("a.png", photo())
+    course.queue.clear()
+    course.jobs.close_job(course.owner.job_id, now_us=course.clock())
+    for _ in range(10):
+        course.keep()
+    assert course.queue == ["a.png"]
+    course.work()
+    course.keep()
+    assert course.job.state is JobState.DONE
+
+
+class Receiver(HTTPServer):
+    """The server of a client, which rejects the first request."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), ReceiverHandler)
+        self.received: list[tuple[bytes, dict[str, str]]] = []
+
+
+class ReceiverHandler(BaseHTTPRequestHandler):
+    """Keeps each request."""
+
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append((body, dict(self.headers.items())))
+        self.send_response(503 if len(self.server.received) == 1 else 204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_notification_is_repeated_until_it_is_accepted_and_its_signature_is_valid(
+    store: AccountStore, jobs: JobStore, owner: JobOwner, receiver: Receiver, tmp_path: Path
+) -> None:
+    del store
+    secret, url = new_secret(), f"http://shop.example:{receiver.server_port}/ended"
+    job = replace(
+        new_job(owner.customer, created_us=now()),
+        notification=Notification(url=url, secret=secret),
+    )
+    jobs.create_job(job)
+    row = JobObject(job_id=job.job_id, source="a.png", state=ObjectState.FAILED, code="no_subject")
+    jobs.end_object(row, None, now_us=now())
+    jobs.close_job(job.job_id, now_us=now())
+    connections = Connections(
+        resolve=lambda *_: ["127.0.0.1"],
+        is_allowed=lambda address: address == ip_address("127.0.0.1"),
+        ports={receiver.server_port},
+    )
+    keep_until_announced(jobs, job, JobFolder(tmp_path / "media"), Poster(connections))
+    verifier = Webhook(secret)
+    events = [verifier.verify(body, headers) for body, headers in receiver.received]
+    assert len(events) == 2
+    assert events[0] == events[1]
+    assert (events[0]["type"], events[0]["data"]["job_id"]) == ("job.ended", job.job_id)
+    assert events[0]["data"]["counts"]["failed"] == 1
+    body, headers = receiver.received[0]
+    with pytest.raises(WebhookVerificationError):
+        verifier.verify(body.replace(b"failed", b"passed"), headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify(body, headers)
+
+
+def keep_until_announced(jobs: JobStore, job: Job, folder: JobFolder, post: Poster) -> None:
+    """Run the keeper twice, a minute apart; the signatures have the time of this machine."""
+    for later_us in (0, 60_000_000):
+        JobKeeper(
+            jobs=jobs,
+            files=folder,
+            can_pay=lambda _: True,
+            enqueue=lambda *_: None,
+            announce=lambda _: None,
+            notify=lambda ended: ended.job_id != job.job_id or send(ended, post, now_us=now()),
+            clock=lambda later_us=later_us: Instant(now() + later_us),  # type: ignore[misc]
+            period_s=60,
+            retry_s=600,
+            worker_s=WORKER_S,
+        ).run()
+    assert job.job_id not in {each.job_id for each in jobs.list_active()}
