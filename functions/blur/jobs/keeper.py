@@ -49,6 +49,8 @@ class JobKeeper:
     than the queue needs to deliver an object again."""
     worker_s: int
     """The longest time that a worker can have for an object."""
+    is_idle: Callable[[], bool] = lambda: True
+    """Return whether the queue is empty: only then, objects of a job without progress are lost."""
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:
@@ -89,7 +91,7 @@ class JobKeeper:
         is_new = self.clock() < closed_us + 2 * self.period_s * SECOND_US
         is_stuck = self._is_due(max(closed_us, job.last_us or closed_us))
         if is_new or is_stuck or job.counts.ended >= job.counts.received:
-            self._compare(job, deliver=is_stuck)
+            self._compare(job, deliver=is_stuck and self.is_idle())
 
     def clean_up(self, job: Job) -> None:
         """End a cancelled job, once its running objects have ended."""

@@ -14,7 +14,7 @@ from events import make
 from tests.integration.stack.test_template import ROOT, codes, resources, template
 
 from bgblur.serving.proxy_events import InvocationContext
-from blur import audit_handler
+from blur import audit_handler, job_handler
 from blur.app import build_app
 from blur.errors import ApiError
 from blur.settings import Settings
@@ -26,6 +26,10 @@ OF_AWS = {
     ("AWS/ApiGateway", ("ApiName", "Stage")): {"5XXError", "Latency"},
     ("AWS/DynamoDB", ("TableName",)): {"ConsumedWriteCapacityUnits", "WriteThrottleEvents"},
     ("AWS/Lambda", ("FunctionName",)): {"ConcurrentExecutions", "Duration", "Errors", "Throttles"},
+    ("AWS/SQS", ("QueueName",)): {
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesVisible",
+    },
     ("AWS/Lambda", ("FunctionName", "Resource")): {"ProvisionedConcurrencySpilloverInvocations"},
     ("AWS/Usage", ("Class", "Resource", "Service", "Type")): {"ResourceCount"},
 }
@@ -69,7 +73,9 @@ def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str])
     ((dimension,),) = documented["Dimensions"]
     names = {metric["Name"] for metric in documented["Metrics"]} | codes(ApiError)
     names |= {audit_handler.ACCOUNTS, audit_handler.DIFFERENCES}
-    assert (NAMESPACE, line[dimension]) == (audit_handler.NAMESPACE, audit_handler.SERVICE)
+    names |= {job_handler.RETRIED, *job_handler.ENDED.values()}
+    for handlers in (audit_handler, job_handler):
+        assert (NAMESPACE, line[dimension]) == (handlers.NAMESPACE, handlers.SERVICE)
     dimensions = ((dimension, line[dimension]),)
     return {Metric(documented["Namespace"], name, dimensions) for name in names}
 
@@ -95,7 +101,7 @@ def test_every_other_metric_in_the_template_is_published_by_aws(
 def test_every_alarm_has_an_action_and_treats_missing_data_as_good(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
-    assert len(alarms) == 12
+    assert len(alarms) == 16
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [["OwnsAlarmTopic", "AlarmTopic", "AlarmTopicArn"]], name
         assert alarm["OKActions"] == alarm["AlarmActions"], name

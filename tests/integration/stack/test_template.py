@@ -150,7 +150,7 @@ def test_a_hold_lasts_longer_than_the_longest_call(template: dict[str, Any]) -> 
 def test_no_statement_of_the_role_has_a_wildcard_action_or_every_resource(
     resources: dict[str, Any],
 ) -> None:
-    for role in ("BlurRole", "AuditRole", "PreTrafficRole"):
+    for role in ("BlurRole", "AuditRole", "PreTrafficRole", "JobWorkerRole", "JobKeeperRole"):
         for statement in statements(resources, role):
             assert statement["Action"]
             assert "*" not in "".join(statement["Action"]), statement["Sid"]
@@ -250,7 +250,9 @@ def test_gateway_responses_have_the_contracts_format(resources: dict[str, Any]) 
     assert "/v2/uploads" in too_large["ResponseTemplates"]["application/json"]
 
 
-@pytest.mark.parametrize("name", ["AuditFunction", "PreTrafficFunction"])
+@pytest.mark.parametrize(
+    "name", ["AuditFunction", "PreTrafficFunction", "JobWorkerFunction", "JobKeeperFunction"]
+)
 def test_other_functions_run_their_own_handlers_of_the_same_image(
     name: str, template: dict[str, Any]
 ) -> None:

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.stack.test_template import resources, statements, template
 
+from blur.storage.job_bucket import JOB_RESULTS, JOB_SOURCES
+from blur.storage.large_results import RESULTS
+from blur.storage.owned_uploads import UPLOADS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,20 +66,29 @@ def test_the_bucket_cannot_be_listed_and_requires_tls(
     assert rule["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_function_can_list_neither_accounts_nor_objects(resources: dict[str, Any]) -> None:
+def test_the_function_can_list_only_the_photos_of_a_job_whose_id_it_has(
+    resources: dict[str, Any],
+) -> None:
+    (lists,) = (each for each in statements(resources) if set(each["Action"]) & LISTS)
+    assert lists["Action"] == ["dynamodb:Query"]
+    keys = {"dynamodb:LeadingKeys": ["JOB#*"]}
+    assert lists["Condition"] == {"ForAllValues:StringLike": keys}
     actions = {action for each in statements(resources) for action in each["Action"]}
-    assert actions & LISTS == set()
     assert {action for action in actions if action.startswith("s3:")} == {
         "s3:GetObject",
         "s3:PutObject",
     }
 
 
-def test_objects_are_deleted_after_a_day_and_only_tables_can_be_restored(
+def test_images_are_deleted_after_a_day_those_of_jobs_after_a_week(
     resources: dict[str, Any],
 ) -> None:
-    [rule] = resources["MediaBucket"]["LifecycleConfiguration"]["Rules"]
-    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
+    rules = resources["MediaBucket"]["LifecycleConfiguration"]["Rules"]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    assert expiring == {RESULTS: 1, UPLOADS: 1, JOB_SOURCES: 7, JOB_RESULTS: 7}
+    (rest,) = (rule for rule in rules if "Prefix" not in rule)
+    assert rest["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert "VersioningConfiguration" not in resources["MediaBucket"]
 
 

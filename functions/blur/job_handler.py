@@ -1,0 +1,112 @@
+"""The entry point of the worker of bulk jobs: another function of the same image, called by SQS.
+
+A message names objects, each one photo. It is deleted when all of them have ended, and delivered
+again otherwise. `ApproximateReceiveCount` counts its deliveries, also those whose worker was
+killed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+
+from blur.job_app import build_runner
+from blur.jobs.model import ObjectState
+from blur.jobs.runner import Outcome
+from blur.jobs.sqs import read_message
+from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from blur.jobs.runner import EndedObject, ObjectRunner
+
+NAMESPACE, SERVICE = "BackgroundBlur", "background-blur"
+RETRIED = "BulkRetried"
+ENDED = {
+    ObjectState.DONE: "BulkDone",
+    ObjectState.FAILED: "BulkFailed",
+    ObjectState.CANCELLED: "BulkCancelled",
+}
+"""The metrics that count objects, by how they ended."""
+INTERNAL_ERROR = "internal_error"
+
+
+class NotEndedError(Exception):
+    """An object of the message has not ended, so SQS delivers the message again."""
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Process the objects of each message; return the messages to deliver again."""
+    return worker().handle(event, context)
+
+
+@cache
+def worker() -> Worker:
+    """Return the worker of this process, which is built for its first message."""
+    logger, metrics = Logger(service=SERVICE), Metrics(namespace=NAMESPACE, service=SERVICE)
+    settings = Settings.from_environ(os.environ)
+    return Worker(build_runner(settings, logger=logger), logger, metrics)
+
+
+class Worker:
+    """Processes messages, and counts the objects that ended."""
+
+    def __init__(self, runner: ObjectRunner, logger: Logger, metrics: Metrics) -> None:
+        """Add the metrics to the runner."""
+        self._runner = replace(runner, on_ended=self._ended, on_error=self._failed)
+        self._log_ended, self._log_error = runner.on_ended, runner.on_error
+        self._logger, self._metrics = logger, metrics
+
+    def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Process a batch of messages, and print its metrics.
+
+        If every message has to be delivered again, that is not an error of the function.
+        """
+        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+        try:
+            return dict(process_partial_response(event, self._process, processor, context))
+        finally:
+            if self._metrics.metric_set:
+                self._metrics.flush_metrics()
+
+    def _process(self, record: SQSRecord, lambda_context: LambdaContext) -> None:
+        """Process the objects of a message.
+
+        Raises:
+            NotEndedError: an object has to be retried.
+            ValueError: the message has an unknown format. It ends in the queue of dead letters.
+
+        """
+        attempt = int(record.attributes.approximate_receive_count)
+        try:
+            names = read_message(record.body)
+        except ValueError:
+            self._logger.exception("unknown message", extra={"message_id": record.message_id})
+            raise
+        for job_id, source in names:
+            left_ms = lambda_context.get_remaining_time_in_millis()
+            outcome = self._runner.run(job_id, source, attempt=attempt, left_ms=left_ms)
+            if outcome is Outcome.RETRY:
+                self._metrics.add_metric(RETRIED, MetricUnit.Count, 1)
+                self._logger.warning("object not ended", extra={"job": job_id, "attempt": attempt})
+                raise NotEndedError
+
+    def _ended(self, ended: EndedObject) -> None:
+        self._log_ended(ended)
+        self._metrics.add_metric(ENDED[ended.row.state], MetricUnit.Count, 1)
+
+    def _failed(self, error: Exception) -> None:
+        self._log_error(error)
+        self._metrics.add_metric(INTERNAL_ERROR, MetricUnit.Count, 1)

@@ -1,0 +1,67 @@
+"""The entry point of the keeper of bulk jobs: another function of the same image, run every minute.
+
+It resumes paused jobs, ends closed ones, and announces those that have ended: by notification and
+as an event of EventBridge.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+
+from blur.clock import now
+from blur.job_app import build_keeper
+from blur.jobs.document import job_document
+from blur.jobs.sqs import EventBus, ObjectQueue
+from blur.settings import Settings
+from blur.skew import CLOCK_SKEW_S
+
+if TYPE_CHECKING:
+    from blur.jobs.keeper import JobKeeper
+    from blur.jobs.model import Job
+
+SERVICE = "background-blur"
+QUEUE_URL = "JOB_QUEUE_URL"
+"""The environment variable with the URL of the queue."""
+PERIOD_S = 60
+"""The interval of the schedule in `template.yaml`."""
+RETRY_S = 900
+"""More than twice the queue's visibility time-out."""
+WORKER_S = 60 + CLOCK_SKEW_S
+"""The time-out of a worker, on another clock."""
+
+
+def handler(event: object, context: object) -> None:
+    """Take the next step of each job.
+
+    If the jobs cannot be listed, that is an error of the function, and `JobKeeperErrorsAlarm`
+    reports it. The errors of a job are in the log, and the next run tries it again.
+    """
+    del event, context
+    keeper().run()
+
+
+@cache
+def keeper() -> JobKeeper:
+    """Return the keeper of this process, which is built for its first event."""
+    settings = Settings.from_environ(os.environ)
+    queue, bus = ObjectQueue(os.environ[QUEUE_URL]), EventBus()
+
+    def announce(job: Job) -> None:
+        at_us = now()
+        bus.publish_ended(job_document(job, now_us=at_us), at_us=at_us)
+
+    built = build_keeper(
+        settings,
+        logger=Logger(service=SERVICE),
+        enqueue=queue.enqueue,
+        announce=announce,
+        period_s=PERIOD_S,
+        retry_s=RETRY_S,
+        worker_s=WORKER_S,
+    )
+    return replace(built, is_idle=queue.is_idle)

@@ -1,0 +1,164 @@
+"""The queue of bulk jobs on AWS: messages in SQS, from S3 and from the keeper.
+
+SQS delivers a message again until it is deleted, and sometimes once more; the object's row makes
+that harmless.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from blur.aws import session
+from blur.errors import UnavailableError
+from blur.storage.job_bucket import split_source_key
+
+if TYPE_CHECKING:
+    from blur.accounts.model import Instant
+
+CONNECT_S, READ_S = 1, 4
+MAX_ATTEMPTS = 3
+BATCH = 10
+"""The most messages in one request to SQS."""
+COUNTED = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+)
+"""The attributes of a queue that count its messages: those that wait, and those with workers."""
+TEST_EVENT = "s3:TestEvent"
+EVENT_SOURCE, ENDED = "background-blur", "bulk job ended"
+
+
+class ObjectName(NamedTuple):
+    """An object of a job, as a message names it."""
+
+    job_id: str
+    source: str
+
+
+def read_message(body: str) -> list[ObjectName]:
+    """Return the objects of a message: an event of S3, or one that `ObjectQueue` sent.
+
+    The event that S3 sends when its notifications are set up names none.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+
+    Raises:
+        ValueError: the message has another format.
+
+    """
+    try:
+        document = json.loads(body)
+        if "job_id" in document:
+            return [ObjectName(document["job_id"], document["source"])]
+        if document.get("Event") == TEST_EVENT:
+            return []
+        keys = [unquote_plus(record["s3"]["object"]["key"]) for record in document["Records"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = "the message is neither an event of S3 nor one of the keeper"
+        raise ValueError(message) from error
+    return [ObjectName(*name) for name in map(split_source_key, keys) if name is not None]
+
+
+class ObjectQueue:
+    """Sends objects to workers, also those that were sent before."""
+
+    def __init__(self, url: str, client: Any = None) -> None:  # noqa: ANN401 - botocore creates its clients' classes at run time
+        """Keep the queue's URL; no request is sent yet."""
+        self._url = url
+        self._client = client or open_client("sqs")
+
+    def enqueue(self, job_id: str, sources: Iterable[str]) -> None:
+        """Send a message for each object.
+
+        Raises:
+            UnavailableError: SQS did not accept all; the others are sent again with them.
+
+        """
+        for batch in _batches(sources):
+            entries = [
+                {
+                    "Id": str(number),
+                    "MessageBody": json.dumps({"job_id": job_id, "source": source}),
+                }
+                for number, source in enumerate(batch)
+            ]
+            response = _sent(self._client.send_message_batch, QueueUrl=self._url, Entries=entries)
+            if len(response.get("Successful", ())) != len(entries):
+                raise _unavailable()
+
+    def is_idle(self) -> bool:
+        """Return whether no message is in the queue, and none is with a worker.
+
+        SQS counts approximately, so an object can still be in the queue: it then has two messages.
+
+        Raises:
+            UnavailableError: SQS did not respond.
+
+        """
+        response = _sent(
+            self._client.get_queue_attributes, QueueUrl=self._url, AttributeNames=list(COUNTED)
+        )
+        counts = response.get("Attributes", {})
+        return all(counts.get(name) == "0" for name in COUNTED)
+
+
+class EventBus:
+    """Publishes the end of jobs on the default bus of EventBridge."""
+
+    def __init__(self, client: Any = None) -> None:  # noqa: ANN401 - as ObjectQueue
+        """Keep the client; no request is sent yet."""
+        self._client = client or open_client("events")
+
+    def publish_ended(self, detail: dict[str, Any], *, at_us: Instant) -> None:
+        """Publish that a job has ended; `detail` is the job as clients see it.
+
+        Raises:
+            UnavailableError: EventBridge did not accept the event.
+
+        """
+        entry = {
+            "Source": EVENT_SOURCE,
+            "DetailType": ENDED,
+            "Detail": json.dumps(detail),
+            "Time": at_us // 1_000_000,
+        }
+        response = _sent(self._client.put_events, Entries=[entry])
+        if response.get("FailedEntryCount") != 0:
+            raise _unavailable()
+
+
+def open_client(service: str) -> Any:  # noqa: ANN401 - as ObjectQueue
+    """Build a client with short time-outs; it sends no request yet."""
+    config = Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
+    )
+    return session().create_client(service, config=config)
+
+
+def _batches(sources: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(sources)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+def _sent(operation: Any, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - as ObjectQueue
+    try:
+        response: dict[str, Any] = operation(**request)
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
+        raise _unavailable() from error
+    return response
+
+
+def _unavailable() -> UnavailableError:
+    message = "The queue of bulk jobs cannot be reached at the moment."
+    return UnavailableError(message, retry_after_s=1)

@@ -1,0 +1,184 @@
+"""The worker of bulk jobs: which messages SQS delivers again, and the metrics."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools import Logger, Metrics
+from tests.unit.jobs.conftest import JOB_ID, SOURCE, put
+from tests.unit.jobs.test_sqs import s3_event
+
+from blur import job_handler
+from blur.errors import UnavailableError
+from blur.job_handler import Worker
+from blur.jobs.model import Job, ObjectState, object_id
+from blur.jobs.runner import MAX_ATTEMPTS
+
+if TYPE_CHECKING:
+    from tests.unit.jobs.conftest import FailingFolder, Log
+    from tests.unit.jobs.fake_store import FakeJobStore
+
+    from blur.jobs.runner import ObjectRunner
+
+
+@dataclass
+class Context:
+    """The context of a Lambda invocation."""
+
+    left_ms: int = 60_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left_ms
+
+
+@dataclass
+class Lines:
+    """The logger of a worker and its lines."""
+
+    stream: io.StringIO
+    logger: Logger
+
+    def all(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def lines(request: pytest.FixtureRequest) -> Lines:
+    stream = io.StringIO()
+    return Lines(stream, Logger(service=f"test-{request.node.name}", stream=stream))
+
+
+@pytest.fixture
+def worker(runner: ObjectRunner, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    metrics = Metrics(namespace=job_handler.NAMESPACE, service=job_handler.SERVICE)
+    metrics.clear_metrics()
+    return Worker(runner, lines.logger, metrics)
+
+
+def message(body: str, number: int = 1, *, attempt: int = 1) -> dict[str, Any]:
+    return {
+        "messageId": f"m{number}",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": str(attempt)},
+        "eventSource": "aws:sqs",
+    }
+
+
+def own(source: str, number: int = 1, *, attempt: int = 1) -> dict[str, Any]:
+    return message(json.dumps({"job_id": JOB_ID, "source": source}), number, attempt=attempt)
+
+
+def handle(worker: Worker, *messages: dict[str, Any]) -> list[str]:
+    """Return the ids of the messages that have to be delivered again."""
+    context: Any = Context()
+    response = worker.handle({"Records": list(messages)}, context)
+    return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
+
+def counted(printed: str) -> dict[str, list[float]]:
+    """Return the values of the printed metrics by their names."""
+    values: dict[str, list[float]] = {}
+    for line in printed.splitlines():
+        document = json.loads(line)
+        (metrics,) = document["_aws"]["CloudWatchMetrics"]
+        for metric in metrics["Metrics"]:
+            values.setdefault(metric["Name"], []).extend(document[metric["Name"]])
+    return values
+
+
+@pytest.mark.usefixtures("job")
+def test_a_photo_of_an_event_of_s3_ends_and_its_message_is_deleted(
+    worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert handle(worker, message(s3_event(f"job-sources/{JOB_ID}/{SOURCE}"))) == []
+    row = store.rows[JOB_ID][object_id(SOURCE)]
+    assert row.state is ObjectState.DONE
+    assert counted(capsys.readouterr().out) == {"BulkDone": [1]}
+
+
+@pytest.mark.usefixtures("job")
+def test_only_the_message_of_an_object_that_did_not_end_is_delivered_again(
+    worker: Worker, store: FakeJobStore, files: FailingFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(files, "second.png", b"not an image")
+
+    def fail_first(method: str) -> None:
+        if method == "reserve_object" and not store.rows[JOB_ID]:
+            message = "The accounts cannot be reached."
+            raise UnavailableError(message)
+
+    store.before = fail_first
+    messages = [own("second.png", 2), own(SOURCE, 3)]
+    assert handle(worker, own(SOURCE)) == ["m1"]
+    store.before = lambda _: None
+    assert handle(worker, *messages) == []
+    states = {row.source: row.state for row in store.rows[JOB_ID].values()}
+    assert states == {SOURCE: ObjectState.DONE, "second.png": ObjectState.FAILED}
+    values = counted(capsys.readouterr().out)
+    assert values == {"BulkRetried": [1], "BulkDone": [1], "BulkFailed": [1]}
+
+
+@pytest.mark.usefixtures("job")
+def test_a_failed_message_does_not_hide_the_others_of_its_batch(
+    worker: Worker, store: FakeJobStore
+) -> None:
+    assert handle(worker, message("{}", 1), own(SOURCE, 2), message("[]", 3)) == ["m1", "m3"]
+    assert store.rows[JOB_ID][object_id(SOURCE)].state is ObjectState.DONE
+
+
+@pytest.mark.usefixtures("job")
+def test_a_delivery_counts_as_an_attempt_also_if_its_worker_was_killed(
+    worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert handle(worker, own(SOURCE, attempt=MAX_ATTEMPTS + 1)) == []
+    row = store.rows[JOB_ID][object_id(SOURCE)]
+    assert (row.state, row.code) == (ObjectState.FAILED, "internal_error")
+    assert counted(capsys.readouterr().out) == {"BulkFailed": [1]}
+
+
+@pytest.mark.usefixtures("job")
+def test_an_unexpected_error_is_logged_and_counted_as_an_internal_error(
+    worker: Worker, store: FakeJobStore, log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(method: str) -> None:
+        if method == "reserve_object":
+            message = "no such attribute"
+            raise AttributeError(message)
+
+    store.before = fail
+    assert handle(worker, own(SOURCE)) == ["m1"]
+    assert [str(error) for error in log.errors] == ["no such attribute"]
+    assert counted(capsys.readouterr().out) == {"internal_error": [1], "BulkRetried": [1]}
+
+
+def test_a_message_of_a_job_that_does_not_exist_is_deleted(
+    worker: Worker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert handle(worker, own(SOURCE)) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_an_unknown_message_is_logged_without_its_content(worker: Worker, lines: Lines) -> None:
+    assert handle(worker, message('{"secret": 1}')) == ["m1"]
+    (line,) = lines.all()
+    assert (line["message"], line["message_id"]) == ("unknown message", "m1")
+    assert "secret" not in lines.stream.getvalue()
+
+
+def test_a_photo_gets_the_time_that_its_worker_has_left(
+    runner: ObjectRunner, lines: Lines, job: Job, store: FakeJobStore
+) -> None:
+    worker = Worker(
+        replace(runner, deadline_margin_s=5),
+        lines.logger,
+        Metrics(namespace=job_handler.NAMESPACE, service=job_handler.SERVICE),
+    )
+    context: Any = Context(left_ms=4_000)
+    event = {"Records": [own(SOURCE)]}
+    assert worker.handle(event, context)["batchItemFailures"] == [{"itemIdentifier": "m1"}]
+    assert store.rows[job.job_id] == {}
