@@ -1,0 +1,117 @@
+"""ministack on a loopback port: an emulator of S3, SQS, Lambda and CloudFormation, without Docker.
+
+Its Lambda runs functions as processes of this machine. They get the packages of the tests, and the
+code of this checkout, by PYTHONPATH. Nothing about money is tested on it: the accounts are in
+DynamoDB Local.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import subprocess
+import sysconfig
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.session import get_session
+from tests.e2e.machine import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = ROOT / ".venv-ministack" / "bin" / "ministack"
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+START_S = 60
+PYTHONPATH = os.pathsep.join([str(ROOT / "functions"), sysconfig.get_path("purelib")])
+"""Where the functions find their code and packages."""
+
+# The shell reads its input, which closes when the test run ends in any way, and then ends the
+# emulator, whose functions end with it.
+WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill $$; } & exec "$@" 3<&- </dev/null'
+
+
+@dataclass(frozen=True, slots=True)
+class Ministack:
+    """A running emulator."""
+
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """The address of all its services."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
+        """Return a client for a service."""
+        return get_session().create_client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="local",  # noqa: S106 - opens nothing
+            config=Config(s3={"addressing_style": "path"}, signature_version="s3v4")
+            if service == "s3"
+            else None,
+        )
+
+
+@contextlib.contextmanager
+def ministack(folder: Path) -> Iterator[Ministack]:
+    """Run the emulator with its files in this folder, and end it with the context."""
+    assert PROGRAM.is_file(), "ministack is missing: `make test` and `make reliability` install it"
+    port, log = free_port(), folder / "ministack.log"
+    env = {
+        **os.environ,
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "TMPDIR": str(folder),
+        "DOCKER_HOST": "unix:///nonexistent",  # its functions are processes
+    }
+    command = ["sh", "-c", WATCHED, "ministack", str(PROGRAM)]
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=file, stderr=file
+        )
+        try:
+            wait_until(partial(_is_ready, port), START_S, log.read_text)
+            yield Ministack(port, log)
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def wait_until(holds: Any, within_s: float, describe: Any) -> None:  # noqa: ANN401 - callables
+    """Wait until `holds()` is true.
+
+    Raises:
+        TimeoutError: it is not true in time; the message has `describe()`.
+
+    """
+    latest = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > latest:
+            raise TimeoutError(describe())
+        time.sleep(0.1)
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/_ministack/health")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,154 @@
+"""The part of template.yaml that processes bulk jobs, deployed in ministack.
+
+The functions are processes of this machine instead of images; everything else is as the template
+has it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+from tests.integration.jobs.ministack import PYTHONPATH, ROOT, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.integration.jobs.ministack import Ministack
+
+STACK = "bulk"
+FUNCTIONS = ("JobWorkerFunction", "JobKeeperFunction")
+PARTS = (
+    "AccountsTable",
+    "JobDeadLetters",
+    "JobKeeperLogGroup",
+    "JobKeeperRole",
+    "JobQueue",
+    "JobQueuePolicy",
+    "JobWorkerLogGroup",
+    "JobWorkerRole",
+    "MediaBucket",
+    "MediaBucketPolicy",
+    *FUNCTIONS,
+)
+CODE = ("code", "code.zip")
+"""Bucket and key of the functions' code, which is empty."""
+WORKERS = 2
+"""Concurrent workers."""
+COUNTED = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+DEPLOY_S = 120
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's functions in their long form."""
+
+
+def _function(loader: yaml.Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        argument: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        argument = loader.construct_sequence(node, deep=True)
+    else:
+        argument = loader.construct_mapping(cast("yaml.MappingNode", node), deep=True)
+    if suffix == "GetAtt":
+        argument = argument.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": argument}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The deployed stack."""
+
+    emulator: Ministack
+    bucket: str
+    queue_url: str
+    dead_letters_url: str
+    functions: Mapping[str, str]
+    """The names of the functions, by their names in the template."""
+
+    def message_count(self, url: str) -> int:
+        """Return how many messages a queue has, also those that a worker has."""
+        sqs = self.emulator.client("sqs")
+        values = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(COUNTED))["Attributes"]
+        return sum(int(values[name]) for name in COUNTED)
+
+
+def deploy(
+    emulator: Ministack, *, visibility_s: int, variables: Mapping[str, str], worker: str = ""
+) -> Stack:
+    """Deploy the template, with these environment variables of the functions.
+
+    A message that was not processed comes again after `visibility_s`, not after the template's six
+    minutes. `worker` replaces the worker's handler.
+    """
+    s3 = emulator.client("s3")
+    location = {"LocationConstraint": s3.meta.region_name}
+    s3.create_bucket(Bucket=CODE[0], CreateBucketConfiguration=location)
+    s3.put_object(Bucket=CODE[0], Key=CODE[1], Body=_empty_archive())
+    template = local_template(visibility_s, variables)
+    if worker:
+        template["Resources"]["JobWorkerFunction"]["Properties"]["Handler"] = worker
+    client = emulator.client("cloudformation")
+    client.create_stack(
+        StackName=STACK,
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+
+    def state() -> str:
+        (stack,) = client.describe_stacks(StackName=STACK)["Stacks"]
+        return str(stack["StackStatus"])
+
+    wait_until(lambda: state() != "CREATE_IN_PROGRESS", DEPLOY_S, state)
+    events = client.describe_stack_events(StackName=STACK)["StackEvents"]
+    assert state() == "CREATE_COMPLETE", [e for e in events if "FAILED" in e["ResourceStatus"]]
+    resources = client.describe_stack_resources(StackName=STACK)["StackResources"]
+    ids = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
+    return Stack(
+        emulator,
+        bucket=ids["MediaBucket"],
+        queue_url=ids["JobQueue"],
+        dead_letters_url=ids["JobDeadLetters"],
+        functions={name: ids[name] for name in FUNCTIONS},
+    )
+
+
+def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return the part of the template with functions that run as processes."""
+    text = Path(ROOT / "template.yaml").read_text("utf-8")
+    template: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    template["Resources"] = {name: template["Resources"][name] for name in PARTS}
+    del template["Outputs"], template["Globals"]
+    template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visibility_s
+    for name in FUNCTIONS:
+        function = template["Resources"][name]
+        del function["Metadata"]
+        properties = function["Properties"]
+        del properties["PackageType"]
+        (properties["Handler"],) = properties.pop("ImageConfig")["Command"]
+        properties |= {
+            "Runtime": "python3.13",
+            "CodeUri": dict(zip(("Bucket", "Key"), CODE, strict=True)),
+        }
+        for event in properties["Events"].values():
+            if "ScalingConfig" in event["Properties"]:
+                # The emulator does not convert a parameter, which is text, to a number.
+                event["Properties"]["ScalingConfig"] = {"MaximumConcurrency": WORKERS}
+        own = properties["Environment"]["Variables"]
+        own |= {"PYTHONPATH": PYTHONPATH, **variables}
+    return template
+
+
+def _empty_archive() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("README", "The code comes from PYTHONPATH.")
+    return file.getvalue()
