@@ -1,0 +1,95 @@
+"""The worker of bulk jobs with a stub for the model, which dies where a photo's name asks for it.
+
+It runs as a Lambda function in ministack. A photo named `<fault>/<anything>` has a fault:
+
+    killed-<method>-before   the first worker is killed before it calls this method
+    killed-<method>-after    the first worker is killed after the call
+    poison                   every worker is killed
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from tests.unit.imaging.test_pipeline import DiscPredictor
+
+from blur import job_handler
+from blur.image_requests import Engine
+from blur.job_app import build_runner
+from blur.jobs.runner import ObjectRunner, Outcome
+from blur.settings import Settings
+
+STORE = ("reserve_object", "end_object")
+FILES = ("read_source", "write_result")
+METHODS = (*STORE, *FILES)
+POISON = "poison"
+
+
+class Faulty:
+    """A store or files whose methods can kill the process, by the photo that it processes."""
+
+    fault = ""
+    """The fault of the current photo; of all instances."""
+
+    def __init__(self, inner: object) -> None:
+        """Pass every call on."""
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method
+        """Return the method, with its fault."""
+        method: Callable[..., object] = getattr(self._inner, name)
+        if name not in METHODS:
+            return method
+
+        def called(*args: object, **more: object) -> object:
+            die_if(self.fault == f"killed-{name}-before")
+            returned = method(*args, **more)
+            die_if(self.fault == f"killed-{name}-after")
+            return returned
+
+        return called
+
+
+class FaultyRunner(ObjectRunner):
+    """A runner whose photos have faults."""
+
+    def run(self, job_id: str, source: str, *, attempt: int, left_ms: int) -> Outcome:
+        """Process an object, or die."""
+        fault = source.partition("/")[0]
+        Faulty.fault = fault if attempt == 1 else ""
+        die_if(fault == POISON and attempt <= MAX_POISONED)
+        return super().run(job_id, source, attempt=attempt, left_ms=left_ms)
+
+
+MAX_POISONED = 3
+"""Attempts in which a poisoned photo kills its worker: a fourth one does not begin."""
+
+
+def die_if(condition: bool) -> None:  # noqa: FBT001 - reads as a sentence
+    """Kill this process, as Lambda does when it is out of memory."""
+    if condition:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@cache
+def worker() -> job_handler.Worker:
+    """Return the worker of this process."""
+    logger = Logger(service=job_handler.SERVICE)
+    settings = Settings.from_environ(os.environ)
+    engine = Engine(model=DiscPredictor, max_pixels=settings.max_pixels)
+    runner = build_runner(settings, logger=logger, engine=engine)
+    parts = {field.name: getattr(runner, field.name) for field in fields(runner)}
+    faulty = replace(FaultyRunner(**parts), jobs=Faulty(runner.jobs), files=Faulty(runner.files))
+    metrics = Metrics(namespace=job_handler.NAMESPACE, service=job_handler.SERVICE)
+    return job_handler.Worker(faulty, logger, metrics)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
+    """Process the objects of each message."""
+    return worker().handle(event, context)
