@@ -30,6 +30,14 @@ def model_dir() -> Path:
     return folder
 
 
+@pytest.fixture
+def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open each network once in this process, and run it once for each input."""
+    from tests.networks import open_session  # noqa: PLC0415 - onnxruntime, for those who need it
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", open_session)
+
+
 @pytest.fixture(scope="session")
 def dynamodb() -> Iterator[DynamoDBLocal]:
     """A server for the whole run, which the environment names for boto's clients."""

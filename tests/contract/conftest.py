@@ -109,6 +109,11 @@ def log() -> io.StringIO:
     return io.StringIO()
 
 
+@pytest.fixture(autouse=True)
+def networks(shared_networks: None) -> None:
+    """Let the handlers of all tests share the networks."""
+
+
 @pytest.fixture
 def call(store: SqliteAccountStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
     """Return the handler as a function from an event to its response."""

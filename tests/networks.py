@@ -1,0 +1,55 @@
+"""Networks that are opened once in a process and run once for each input.
+
+An inference takes most of the time of a request for a small photo. Tests whose subject is not the
+network share its results: they are those of the real network, for the same input and the same
+number of threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import onnxruntime as ort
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+InferenceSession = ort.InferenceSession
+
+
+class SharedSession:
+    """An inference session that returns the stored outputs for an input it has seen."""
+
+    def __init__(self, path: str, threads: int) -> None:
+        """Open the network, with `threads` for one inference."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        self._session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._outputs: dict[tuple[str, ...], list[NDArray[np.float32]]] = {}
+        self.get_inputs, self.get_outputs = self._session.get_inputs, self._session.get_outputs
+
+    def run(
+        self, names: Sequence[str], feed: dict[str, NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """Return new copies of the outputs."""
+        digests = (
+            f"{name}{hashlib.sha256(array.data).hexdigest()}" for name, array in feed.items()
+        )
+        key = (*names, *digests)
+        if key not in self._outputs:
+            self._outputs[key] = self._session.run(names, feed)
+        return [output.copy() for output in self._outputs[key]]
+
+
+shared_session = cache(SharedSession)
+
+
+def open_session(path: str, options: Any, **_: object) -> SharedSession:  # noqa: ANN401 - not typed
+    """Replace `onnxruntime.InferenceSession` in tests with the fixture `shared_networks`."""
+    return shared_session(path, options.intra_op_num_threads)
