@@ -65,11 +65,16 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
 # The threads of an inference wait actively for each other, and so slow other processes down.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
+# The tests start hundreds of processes. Without bytecode, each one compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+# Writes the bytecode of the tests and of their packages; errors are shown by the run of the tests.
+COLLECT = $(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null 2>&1
 
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 tests/unit $(PYTEST)
 
-test: check $(MINISTACK_READY) model ## Check the code, then run the unit, contract and integration tests
+test: $(TEST_READY) $(MINISTACK_READY) model ## Check the code, then run the unit, contract and integration tests
+	@$(COLLECT) & $(MAKE) --no-print-directory check && wait
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
