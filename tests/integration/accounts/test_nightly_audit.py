@@ -139,6 +139,24 @@ def test_an_account_with_a_missing_attribute_is_named(
     assert attribute in str(raised.value.__cause__)
 
 
+def test_a_table_of_several_megabytes_is_read_to_its_end(
+    store: DynamoAccountStore, table: str
+) -> None:
+    customers = [open_account(store, 8) for _ in range(6)]
+    client = open_client()
+    for customer in customers:  # a page of a scan has at most one megabyte of items
+        store.settle(take_hold(store, customer, 4, now_us=START), now_us=START, pixels=1)
+        for number in range(2):
+            key = schema.account_key(customer.account_id) | {schema.SORT_KEY: f"OTHER#{number}"}
+            client.put_item(TableName=table, Item=marshal_item({**key, "text": "x" * 300_000}))
+        change(table, customer.account_id, balance=7)
+    client.close()
+    found = {difference.account_id for difference in differences(store, after(1))}
+    assert found == {customer.account_id for customer in customers}
+    months = [store.list_usage("2027-01", now_us=after(at_s)) for at_s in (1, 40 * 24 * 3600)]
+    assert [len(list(month)) for month in months] == [6, 6]
+
+
 def test_calls_of_a_key_that_is_missing_are_calls_without_a_key(
     store: DynamoAccountStore, table: str
 ) -> None:

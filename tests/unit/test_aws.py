@@ -1,0 +1,32 @@
+"""The clients of AWS: none waits for a service longer than its caller can."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from blur.aws import CONNECT_S, limited
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+CALLS = {
+    f"{path.name}:{call.lineno}": call
+    for path in sorted(FUNCTIONS.rglob("*.py"))
+    for call in ast.walk(ast.parse(path.read_text("utf-8")))
+    if isinstance(call, ast.Call)
+    and isinstance(call.func, ast.Attribute)
+    and call.func.attr == "create_client"
+}
+
+
+@pytest.mark.parametrize("place", CALLS)
+def test_every_client_has_time_limits(place: str) -> None:
+    # Botocore's defaults are a minute for each of five attempts, longer than any function runs.
+    assert "config" in {keyword.arg for keyword in CALLS[place].keywords}
+
+
+def test_a_limited_client_waits_for_its_attempts_only() -> None:
+    config = vars(limited(read_s=7, attempts=2))
+    assert (config["connect_timeout"], config["read_timeout"]) == (CONNECT_S, 7)
+    assert config["retries"] == {"total_max_attempts": 2, "mode": "standard"}
