@@ -25,7 +25,7 @@ def picture(file_format: str, side_px: int = 192) -> bytes:
     return buffer.getvalue()
 
 
-def test_the_shown_image_is_the_apis_response(visit: Visit) -> None:
+def test_the_shown_image_is_the_image_in_the_response(visit: Visit) -> None:
     before = visit.balance()
     visit.begin()
     visit.page.locator("#radius").fill("2")

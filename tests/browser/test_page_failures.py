@@ -82,7 +82,7 @@ def test_offline_shows_an_error_and_the_retry_is_charged_once(
     assert visit.balance() == before - 1
 
 
-def test_a_cancelled_call_leaves_the_page_ready(visit: Visit) -> None:
+def test_after_a_cancelled_call_the_page_can_be_used_again(visit: Visit) -> None:
     visit.begin()
     visit.page.click("#go")
     visit.page.click("#cancel")

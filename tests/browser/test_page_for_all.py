@@ -25,7 +25,7 @@ SCREENS = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")]
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}px-{screen[1]}")
 def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
-    """Return a browser window of this width, in which axe can be injected despite the policy."""
+    """Return a browser window of this width, into which axe can be injected despite the policy."""
     width, scheme = request.param
     viewport: Any = {"width": width, "height": 800}
     context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)

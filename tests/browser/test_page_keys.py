@@ -75,7 +75,7 @@ def test_an_invalid_stored_key_is_replaced_by_the_links_key(visit: Visit, served
     assert visit.page.is_hidden("#key-error")
 
 
-def test_a_link_with_a_wrong_key_keeps_the_stored_one_and_shows_why(
+def test_a_link_with_a_wrong_key_keeps_the_stored_key_and_shows_the_reason(
     visit: Visit, served: Api
 ) -> None:
     visit.use_key(served.key)

@@ -128,7 +128,7 @@ def test_only_one_control_uses_the_example(visit: Visit) -> None:
     assert [text for text in buttons if "example" in text] == ["Try it with the example"]
 
 
-def test_the_buttons_under_the_picture_stand_apart(visit: Visit) -> None:
+def test_the_buttons_under_the_picture_have_space_between_them(visit: Visit) -> None:
     """They have no borders, so only the gap separates their texts."""
     gaps: list[float] = visit.page.evaluate(
         """() => {

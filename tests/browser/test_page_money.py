@@ -1,4 +1,4 @@
-"""The page's texts about costs after a lost response, and that a retry is charged once."""
+"""After a lost response, the page's texts about costs are right and a retry is charged once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOST: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """A server with prices that are not whole."""
+    """Start a server with prices that are not whole."""
     prices = {"BLUR_PRICE": "0.75", "BLUR_PRICE_PERSON": "0.25"}
     yield from serve(tmp_path_factory.mktemp("priced"), model_dir, BLUR_MEDIA="", **prices)
 
@@ -83,7 +83,7 @@ def test_a_charged_call_with_a_lost_response_is_not_called_free_or_charged_again
     ("status", "code"),
     [(409, "idempotency_in_progress"), (429, "rate_limit_exceeded"), (503, "overloaded")],
 )
-def test_a_free_response_after_a_lost_one_does_not_make_the_photo_free(
+def test_a_free_response_after_a_lost_response_does_not_make_the_photo_free(
     status: int, code: str, visit: Visit
 ) -> None:
     sent: list[str] = []

@@ -88,7 +88,7 @@ def test_a_cutout_is_sharp_transparent_and_named_cutout(visit: Visit) -> None:
     assert visit.page.input_value("#radius") == "1"
 
 
-def test_an_outdated_result_is_marked_and_the_price_of_a_new_one_shown(visit: Visit) -> None:
+def test_an_outdated_result_is_marked_and_the_price_of_a_new_result_is_shown(visit: Visit) -> None:
     assert "1 credit for each result" in visit.page.inner_text("#hint")
     visit.begin()
     visit.blur()

@@ -56,7 +56,7 @@ def test_a_click_on_the_stage_chooses_a_photo(visit: Visit) -> None:
         assert chooser.value.is_multiple()
 
 
-def test_a_new_result_is_revealed_by_one_sweep(visit: Visit) -> None:
+def test_one_sweep_of_the_line_shows_a_new_result(visit: Visit) -> None:
     visit.begin()
     visit.page.evaluate("""() => {
       window.places = [];
@@ -93,7 +93,7 @@ def scale_of(visit: Visit) -> float:
     return scale
 
 
-def test_a_click_zooms_to_1_to_1_and_a_second_click_back(visit: Visit) -> None:
+def test_a_click_zooms_to_1_to_1_and_a_second_click_zooms_back(visit: Visit) -> None:
     visit.begin(picture(size=(1600, 1200)))
     visit.blur()
     visit.rest()

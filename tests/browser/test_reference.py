@@ -53,7 +53,7 @@ def test_the_first_call_names_this_server_in_four_languages(
         assert served.key not in code
 
 
-def test_each_error_has_a_meaning_and_what_to_do(context: BrowserContext, served: Api) -> None:
+def test_each_error_has_a_meaning_and_a_remedy(context: BrowserContext, served: Api) -> None:
     visit = opened(context, served)
     entries = visit.page.locator("#codes details")
     assert entries.count() > 20
@@ -64,7 +64,7 @@ def test_each_error_has_a_meaning_and_what_to_do(context: BrowserContext, served
         assert re.search(r"\b[45]\d\d\b", text)
 
 
-def test_each_route_shows_its_error_envelope(context: BrowserContext, served: Api) -> None:
+def test_each_route_shows_the_format_of_its_errors(context: BrowserContext, served: Api) -> None:
     visit = opened(context, served)
     for section in visit.page.locator("#calls section").all():
         if section.locator("summary:text-is('Errors')").count():

@@ -1,8 +1,8 @@
-"""Requests of remove.bg's clients that are not run in the tests, byte for byte.
+"""Requests from remove.bg's clients that the tests do not run, byte for byte.
 
-Each function builds the body that the client sends, from its source and from the source of the
-library that encodes its forms: the order of the fields, the headers of each part, and the
-boundary.
+Each function builds the body that the client sends: the order of the fields, the headers of each
+part, and the boundary. The details are from the source of the client and of the library that
+encodes its forms.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Part = tuple[list[str], bytes]
 def command_line(url: str, key: str, photo: File, **options: str) -> requests.PreparedRequest:
     """Build the request of the official command, remove-bg-cli 2.0.3.
 
-    `lib/functions.js` sends every option that is not used as an empty field, after the file.
+    `lib/functions.js` sends every unused option as an empty field, after the file.
     superagent 6.1 and form-data 3.0 encode it. `format` is `zip` if the user asks for a PNG.
     """
     fields = {name: options.get(name, "") for name in UNUSED}
@@ -136,7 +136,7 @@ PHP = {"User-Agent": "Mtownsend/RemoveBg (github.com/mtownsend5512/remove-bg)"}
 def brilam(
     url: str, key: str, photo: File, *, crop: str | None = None, **options: str
 ) -> requests.PreparedRequest:
-    """Build the request of brilam/remove-bg, as its repository has it after version 0.04.
+    """Build the request of brilam/remove-bg, as in its repository after version 0.04.
 
     `removebg/removebg.py` sends every option with its default; requests leaves out `None`.
     """
@@ -163,7 +163,7 @@ def brilam(
 def axios(url: str, key: str, photo: File, **fields: str) -> requests.PreparedRequest:
     """Build the request of remove.bg's own sample for Node.js: axios with form-data.
 
-    axios sends this `Accept` with all requests, also where the sample expects an image.
+    axios sends this `Accept` with all requests, even if the sample expects an image.
     """
     parts = [*map(_field, fields.items()), _typed_file("image_file", photo, "image/jpeg")]
     headers = {"Accept": "application/json, text/plain, */*", "User-Agent": "axios/1.7.2"}
@@ -175,7 +175,7 @@ def pipedream(
 ) -> requests.PreparedRequest:
     """Build the request of Pipedream's action, `remove-background.mjs`: axios sends JSON.
 
-    `image_url` is a required field of the action, so a user of base64 leaves it empty.
+    `image_url` is required in the action, so users of base64 leave it empty.
     """
     present = {"image_url": "", **{n: value for n, value in fields.items() if value is not None}}
     body = json.dumps(present, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,4 +1,4 @@
-"""A server, the published clients of remove.bg, and photos that no other test has sent."""
+"""A server, remove.bg's published clients, and photos that no other test has sent."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from tests.integration.storage.conftest import Api, serve
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://api.remove.bg"
-"""The address in the code of the clients."""
+"""The address in the clients' code."""
 NPM = Path(__file__).parent / "npm"
 PORTRAIT = ROOT / "docs" / "images" / "astronaut.jpg"
 
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """The server that all tests of a process share."""
+    """Start the server that all tests in this process share."""
     fast = {"BLUR_RATE_PER_MINUTE": "5000", "BLUR_RATE_BURST": "5000"}
     yield from serve(tmp_path_factory.mktemp("removebg"), model_dir, **fast)
 
 
 @pytest.fixture
 def photo() -> File:
-    """A portrait of 512 x 512 pixels, more than a preview has, whose bytes are unique."""
+    """Return a portrait of 512 x 512 pixels, larger than a preview, with unique bytes."""
     return portrait()
 
 
@@ -94,7 +94,7 @@ def send(request: requests.PreparedRequest) -> requests.Response:
 
 
 def credits_of(api: Api) -> float:
-    """Return the credits of the account, as remove.bg's clients read them."""
+    """Return the account's credits, as remove.bg's clients read them."""
     response = requests.get(
         f"{api.server.url}/v1.0/account", headers={"X-Api-Key": api.key}, timeout=60
     )

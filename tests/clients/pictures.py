@@ -1,4 +1,4 @@
-"""Checks of the pictures that a client gets."""
+"""Checks for the pictures that a client gets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def opened(path: Path) -> Image.Image:
 
 
 def assembled(archive: bytes) -> Image.Image:
-    """Make the picture as the official clients do: find colour and alpha by their names."""
+    """Build the picture as the official clients do: find colour and alpha by their names."""
     with zipfile.ZipFile(io.BytesIO(archive)) as entries:
         assert sorted(entries.namelist()) == ["alpha.png", "color.jpg"]
         colour, alpha = (picture(entries.read(name)) for name in ("color.jpg", "alpha.png"))

@@ -85,7 +85,7 @@ def test_a_client_gets_the_picture_it_asks_for(
     assert (int(response.headers["X-Width"]), int(response.headers["X-Height"])) == size
 
 
-def test_a_type_is_named_unless_the_client_asks_for_none(api: Api, photo: File) -> None:
+def test_a_type_is_named_unless_the_client_asks_for_no_type(api: Api, photo: File) -> None:
     plain = send(captured.ruby_file(api.server.url, api.key, photo))
     assert plain.headers["X-Type"] == "person"
     assert "X-Type" not in send(captured.brilam(api.server.url, api.key, photo)).headers
@@ -119,7 +119,7 @@ def test_the_background_file_of_the_go_command_is_used(api: Api, photo: File) ->
     wall_file = File("wall.png", wall.getvalue())
     response = send(captured.go(api.server.url, api.key, photo, background=wall_file, size="auto"))
     image = picture(response.content)
-    assert image.format == "JPEG", "nothing of it is transparent"
+    assert image.format == "JPEG", "no pixel is transparent"
     corner = np.asarray(image.convert("RGB"))[:40, :40].reshape(-1, 3).mean(axis=0)
     assert np.abs(corner - (10, 200, 30)).max() < 12
 
@@ -153,7 +153,7 @@ def test_a_client_that_sends_its_request_again_is_charged_once(
     assert before - credits_of(api) == float(first.headers["X-Credits-Charged"])
 
 
-def test_other_parameters_or_another_photo_are_another_call(api: Api, photo: File) -> None:
+def test_a_different_photo_or_different_parameters_make_a_new_call(api: Api, photo: File) -> None:
     before = credits_of(api)
     sizes, photos = ("preview", "medium"), (photo, portrait())
     for size, sent in itertools.product(sizes, photos):
@@ -224,7 +224,7 @@ def test_the_last_credit_pays_for_a_call_and_its_copies(api: Api, photo: File) -
     assert shown_by("Ruby", responses[-1]) == "Insufficient credits"
 
 
-def test_a_request_whose_client_hung_up_is_charged_once_with_its_retry(
+def test_a_request_whose_client_disconnected_and_its_retry_are_charged_once(
     api: Api, photo: File
 ) -> None:
     before = credits_of(api)

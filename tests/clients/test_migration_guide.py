@@ -1,4 +1,4 @@
-"""docs/migrating-from-removebg.md: its commands and programs work, unchanged."""
+"""The commands and programs in docs/migrating-from-removebg.md work unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def reader(tmp_path: Path, api: Api, photo: File, python_clients: Path, npm_client: Path) -> Reader:
-    """A reader with the clients as published, in a folder with a photo."""
+    """Return a reader with the published clients, in a folder with a photo."""
     programs = furnish(tmp_path)
     (tmp_path / "photo.jpg").write_bytes(photo.data)
     for module in python_clients.glob("*.py"):

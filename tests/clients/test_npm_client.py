@@ -96,7 +96,7 @@ def test_base64_is_cut_out(npm: Npm, photo: File, tmp_path: Path) -> None:
     assert is_cut_out(opened(tmp_path / "o.png"))
 
 
-def test_errors_are_the_list_that_it_documents(npm: Npm) -> None:
+def test_errors_are_the_documented_list(npm: Npm) -> None:
     [forbidden] = npm("removeBackgroundFromImageFile", path="photo.jpg", apiKey="x")["error"]
     assert forbidden == {"title": "API Key invalid", "code": "auth_failed"}
     [off] = npm("removeBackgroundFromImageUrl", url="https://example.com/photo.jpg")["error"]

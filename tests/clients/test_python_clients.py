@@ -58,7 +58,7 @@ def removebg(python_clients: Path, api: Api, photo: File, tmp_path: Path) -> Cli
 
 @pytest.fixture
 def command(python_clients: Path, api: Api, photo: File, tmp_path: Path) -> Client:
-    """Return the command as a function of its arguments; its file has the other address."""
+    """Return the command as a function of its arguments; its file has our address."""
     (tmp_path / photo.name).write_bytes(photo.data)
     text = (python_clients / "removebg_cli.py").read_text("utf-8")
     assert text.count(f"{ADDRESS}/v1.0/") == 3

@@ -1,4 +1,4 @@
-"""Responses have the status, the headers and the fields that remove.bg's own responses had.
+"""Responses have the status, headers and fields of remove.bg's own responses.
 
 The facts are from the recordings in remove-bg/ruby, `spec/fixtures/vcr_cassettes`, of May and
 June 2020: the status, the content type, the names of the headers, and the JSON.
@@ -61,7 +61,7 @@ def account(api: Api, key: str) -> requests.Response:
     return requests.get(f"{api.server.url}/v1.0/account", headers=headers, timeout=60)
 
 
-def test_the_account_has_the_recorded_fields_and_no_other(api: Api) -> None:
+def test_the_account_has_exactly_the_recorded_fields(api: Api) -> None:
     response = account(api, api.key)
     assert (response.status_code, media_type(response)) == (200, JSON)
     assert response.headers["Access-Control-Allow-Origin"] == "*"
@@ -83,7 +83,7 @@ def test_a_wrong_key_gets_the_recorded_response(api: Api, photo: File) -> None:
         assert response.json() == WRONG_KEY
 
 
-def test_a_request_that_cannot_be_done_gets_the_recorded_fields(api: Api) -> None:
+def test_a_request_that_fails_gets_the_recorded_fields(api: Api) -> None:
     response = send(captured.ruby_url(api.server.url, api.key, "http://example.com/404.png"))
     assert (response.status_code, media_type(response)) == (400, JSON)
     assert response.headers["Access-Control-Allow-Origin"] == "*"

@@ -1,4 +1,4 @@
-"""The handler as Lambda builds it, on a SQLite store that holds the events' accounts."""
+"""The handler as Lambda builds it, with a SQLite store that has the accounts for the events."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FUNDS = 3
 
 @dataclass
 class ApiResponse:
-    """A proxy response, read as a client would read it."""
+    """A proxy response, read as by a client."""
 
     raw: dict[str, Any]
     headers: dict[str, str] = field(init=False)
@@ -117,7 +117,7 @@ def networks(shared_networks: None) -> None:
 @pytest.fixture
 def call(store: SqliteAccountStore, settings: Settings, clock: Clock, log: io.StringIO) -> Call:
     """Return the handler as a function from an event to its response."""
-    del store  # it is there before the handler opens it
+    del store  # the database exists before the handler opens it
     handler = build_app(settings, clock=clock, logger=Logger(service=f"test-{id(log)}", stream=log))
     return lambda event: ApiResponse(handler(event, InvocationContext()))
 
@@ -137,6 +137,6 @@ def add_account(
 
 
 def balance_of(store: SqliteAccountStore, text: str, clock: Clock) -> tuple[float, float]:
-    """Return the credits that can be spent, and the held ones."""
+    """Return the credits that can be spent, and those on hold."""
     account = store.read_account(keys.parse(text).account_id, now_us=clock())
     return credits_number(account.balance), credits_number(account.held)

@@ -1,4 +1,4 @@
-"""Internal errors: the response has no details, the log has all."""
+"""Internal errors: the response has no details, the log has all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def broken(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Return a handler whose model fails, as a damaged installation's would."""
+    """Return a handler whose model fails, like in a damaged installation."""
 
     def fail(*_: object) -> None:
         message = "secret inner state"
@@ -35,7 +35,7 @@ def lines_of(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def test_nothing_of_the_inside_leaks_and_nothing_is_charged(
+def test_internal_details_are_not_shown_and_nothing_is_charged(
     broken: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = broken(make.blur())
@@ -63,7 +63,7 @@ def test_an_unconfirmed_charge_is_in_no_header(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 1)
 
 
-def test_a_failed_call_costs_nothing_though_its_refund_does_not_arrive(
+def test_a_failed_call_costs_nothing_even_if_its_refund_does_not_arrive(
     call: Call, store: SqliteAccountStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SqliteAccountStore, "refund", unreachable)

@@ -79,7 +79,7 @@ def codes_of(response: dict[str, Any]) -> set[str]:
 
 
 def listed_codes(schema: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the codes of a schema of our errors; empty for other schemas."""
+    """Return the codes in a schema of our errors; none for other schemas."""
     _, own = schema.get("allOf", [None, None])
     error = own["properties"].get("error") if own else None
     codes: list[dict[str, str]] = error["properties"]["code"]["oneOf"] if error else []
@@ -110,7 +110,7 @@ def field(name: str) -> dict[str, Any]:
     return found
 
 
-def test_the_function_serves_the_description_of_the_source() -> None:
+def test_the_function_serves_the_description_in_the_source() -> None:
     assert SERVED.read_text("utf-8") == served(), "run `make openapi`"
 
 
@@ -123,11 +123,11 @@ def names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
             yield from names(part)
 
 
-def test_no_description_is_cut_at_a_yaml_comma() -> None:
+def test_no_description_ends_early_at_a_comma_in_yaml() -> None:
     assert [name for name in names(API) if " " in name] == []
 
 
-def test_every_route_and_method_is_described_and_no_other_is() -> None:
+def test_exactly_the_existing_routes_and_methods_are_described() -> None:
     uploads, jobs = cast("Uploads", object()), cast("JobService", object())
     table = routes(cast("ImageService", None), uploads, 1, Limits(max_body_bytes=1), jobs)
     expected = {(path, method.lower()) for path, methods in table.items() for method in methods}
@@ -135,7 +135,7 @@ def test_every_route_and_method_is_described_and_no_other_is() -> None:
     assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == expected
 
 
-def test_the_fields_bounds_and_choices_are_the_codes_own() -> None:
+def test_the_fields_bounds_and_choices_equal_those_in_the_code() -> None:
     pixels, percentage = field("radius")["oneOf"]
     assert (pixels["minimum"], pixels["maximum"]) == (0, MAX_RADIUS_PX)
     smallest, largest = RADIUS_PERCENT
@@ -151,7 +151,7 @@ def test_the_fields_bounds_and_choices_are_the_codes_own() -> None:
     assert field("format")["enum"] == list(OUTPUT_FORMATS)
 
 
-def test_the_media_types_of_uploads_are_those_of_the_code() -> None:
+def test_the_media_types_for_uploads_equal_those_in_the_code() -> None:
     form = SCHEMAS["UploadForm"]["properties"]
     assert set(form["content_type"]["enum"]) == set(CONTENT_TYPES)
     assert form["bytes"]["maximum"] == Settings().max_upload_bytes
@@ -162,7 +162,7 @@ def test_a_picture_has_the_media_type_of_one_of_the_formats() -> None:
     assert list(content) == [each.content_type for each in OUTPUT_FORMATS.values()]
 
 
-def test_the_limits_in_words_are_the_settings() -> None:
+def test_the_limits_in_the_text_equal_the_settings() -> None:
     body = API["paths"]["/v2/rembg/blur/"]["post"]["requestBody"]["description"]
     assert f"At most {Settings().max_body_bytes // 1_000_000} MB" in body
     assert (
@@ -170,7 +170,7 @@ def test_the_limits_in_words_are_the_settings() -> None:
     )
 
 
-def test_every_code_is_described_under_its_status_and_no_other_is() -> None:
+def test_exactly_the_existing_codes_are_described_under_their_status() -> None:
     described = {
         (status, code)
         for path, method in OPERATIONS
@@ -219,7 +219,7 @@ def test_every_code_of_remove_bgs_routes_is_described_and_documented() -> None:
     assert all(statuses[code] == status for code, status, _ in rows)
 
 
-def test_the_fields_of_remove_bgs_route_are_those_that_are_read() -> None:
+def test_the_described_fields_of_remove_bgs_route_are_exactly_those_that_are_read() -> None:
     fields = SCHEMAS["RemovalFields"]["properties"]
     assert set(fields) == set(TEXTS)
     assert set(fields["size"]["enum"]) == set(SIZES)

@@ -1,4 +1,4 @@
-"""Each event in `events/`: the handler's response has the status and code of its name."""
+"""For each event in `events/`, the response has the status and code in the event's name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def response_to(file: Path, call: Call) -> ApiResponse:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_an_event_is_answered_with_the_status_in_its_name(file: Path, call: Call) -> None:
+def test_an_event_gets_the_status_in_its_name(file: Path, call: Call) -> None:
     response = response_to(file, call)
     assert response.status == int(file.stem[:3]), response.raw
     assert response.headers["x-request-id"] == "req_00000000-0000-4000-8000-000000000000"
@@ -55,7 +55,7 @@ def test_an_error_has_exactly_the_contracts_fields_and_charges_nothing(
 
 
 @pytest.mark.parametrize("file", REMOVEBG_FAILURES, ids=lambda file: file.stem)
-def test_an_error_of_remove_bgs_routes_has_its_format_and_charges_nothing(
+def test_an_error_on_remove_bgs_routes_has_their_format_and_charges_nothing(
     file: Path, call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = response_to(file, call)
@@ -80,7 +80,7 @@ def test_a_picture_comes_back_as_png_and_costs_one_credit(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_a_test_key_costs_nothing_and_gets_a_stamped_picture(
+def test_a_test_key_costs_nothing_and_gets_a_watermarked_picture(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     watermarked, live = (
@@ -130,7 +130,7 @@ def test_the_account_shows_only_the_data_for_its_key(call: Call) -> None:
     assert len(body["key"]["prefix"]) < len(make.FUNDED) // 2
 
 
-def test_the_files_are_those_that_make_py_writes() -> None:
+def test_the_files_equal_those_that_make_py_writes() -> None:
     events = make.all_events()
     assert {file.stem for file in FILES} == set(events)
     for file in FILES:
@@ -138,7 +138,7 @@ def test_the_files_are_those_that_make_py_writes() -> None:
         assert {**event, "body": None} == {**events[file.stem], "body": None}, file.name
 
 
-def test_every_error_of_the_contract_that_a_request_can_cause_has_an_event() -> None:
+def test_every_error_that_a_request_can_cause_has_an_event() -> None:
     with_event = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
     with_event |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
     with_event |= {"result_not_found", "job_closed"}  # they need a job

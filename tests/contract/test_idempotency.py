@@ -1,4 +1,4 @@
-"""One charge for one `Idempotency-Key`."""
+"""One `Idempotency-Key` is charged once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def keyed(value: str, event: dict[str, Any] | None = None) -> dict[str, Any]:
     return event
 
 
-def test_a_repeated_call_is_answered_again_and_charged_once(
+def test_a_repeated_call_gets_the_response_again_and_is_charged_once(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     first, again = call(keyed("order-1")), call(keyed("order-1"))
@@ -41,7 +41,7 @@ def test_a_repeated_call_is_answered_again_and_charged_once(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_the_last_credit_pays_for_the_repetition_too(
+def test_the_last_credit_also_pays_for_the_repeated_call(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     for count in range(FUNDS):
@@ -52,7 +52,7 @@ def test_the_last_credit_pays_for_the_repetition_too(
 
 
 @pytest.mark.parametrize("other", [{"radius": "4"}, {"mode": "cutout"}, {"image": make.flat()}])
-def test_the_same_key_with_anything_else_is_a_conflict(
+def test_the_same_key_with_a_different_request_is_a_conflict(
     other: dict[str, Any], call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     call(keyed("order-1"))
@@ -61,7 +61,7 @@ def test_the_same_key_with_anything_else_is_a_conflict(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_a_first_call_that_still_runs_is_waited_for(
+def test_while_the_first_call_runs_a_repeated_one_has_to_wait(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     key = keys.parse(make.FUNDED)
@@ -72,13 +72,13 @@ def test_a_first_call_that_still_runs_is_waited_for(
     response = call(keyed("order-2"))
     assert (response.status, response.error["code"]) == (409, "idempotency_in_progress")
     assert response.headers["retry-after"] == str(response.error["retry_after"]) == "2"
-    clock.at_us += (61 + CLOCK_SKEW_S) * SECOND_US  # the other process died, its hold expires
+    clock.at_us += (61 + CLOCK_SKEW_S) * SECOND_US  # the other process died, so its hold expires
     assert call(keyed("order-2")).status == 200
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 2, 0)
 
 
 def fingerprint_of_first(call: Call, store: SqliteAccountStore, clock: Clock) -> str:
-    """Make the call once under another key, and read its fingerprint from the store."""
+    """Make the call once with another key, and read its fingerprint from the store."""
     key = keys.parse(make.FUNDED)
     call(keyed("order-1"))
     scope = IdempotencyKey("order-1").scope(key.digest)
@@ -87,7 +87,7 @@ def fingerprint_of_first(call: Call, store: SqliteAccountStore, clock: Clock) ->
     return record.fingerprint
 
 
-def test_a_call_that_failed_does_not_burn_its_key(
+def test_a_failed_call_does_not_use_up_its_idempotency_key(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     assert call(keyed("order-1", make.blur(image=make.flat()))).status == 422
@@ -110,5 +110,5 @@ def test_an_idempotency_key_is_visible_ascii(value: str, call: Call) -> None:
     assert (response.status, response.error["code"]) == (400, "invalid_idempotency_key")
 
 
-def test_the_longest_key_is_taken(call: Call) -> None:
+def test_the_longest_key_is_accepted(call: Call) -> None:
     assert call(keyed("~" * 255)).status == 200

@@ -1,4 +1,4 @@
-"""A photo and a background by URL: fetched from a server on loopback, through the whole handler."""
+"""The handler fetches a photo and a background by URL, from a server on loopback."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def call_fetching(
     log: io.StringIO,
     monkeypatch: pytest.MonkeyPatch,
 ) -> CallFetching:
-    """Return a function that builds the handler; it can fetch from one server of the test."""
+    """Return a function that builds a handler, which can fetch from one server of the test."""
     del store  # it is there before the handler opens it
 
     def build(host: ImageHost) -> Call:

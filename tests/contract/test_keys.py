@@ -1,4 +1,4 @@
-"""Keys that are not valid are rejected, malformed ones without a request to the store."""
+"""Invalid keys are rejected, malformed ones without a request to the store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KEYS = 1_000
 
 @dataclass
 class Watched:
-    """A store that counts the questions it is asked."""
+    """A store that counts the requests that it gets."""
 
     store: SqliteAccountStore
     asked: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
 
 
 def with_a_slip(text: str, chance: random.Random) -> str:
-    """Change, drop, double or swap characters as a typing hand does."""
+    """Change, drop, double or swap characters, like typing errors."""
     at = chance.randrange(len(text) - 1)
     other = chance.choice([c for c in keys.ALPHABET if c != text[at]])
     slips = [
@@ -99,7 +99,7 @@ def account_of(key: str | None) -> dict[str, Any]:
     return make.event("GET", "/v2/account", key=key)
 
 
-def test_1000_malformed_keys_are_refused_and_the_store_is_not_asked(
+def test_1000_malformed_keys_are_rejected_without_a_request_to_the_store(
     watched_call: Call, watched: Watched
 ) -> None:
     chance = random.Random(0)
@@ -109,9 +109,7 @@ def test_1000_malformed_keys_are_refused_and_the_store_is_not_asked(
     assert watched.asked == []
 
 
-def test_no_picture_is_read_for_a_key_that_is_not_valid(
-    call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_picture_is_read_for_an_invalid_key(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def looked_at(*_: object, **__: object) -> None:
         raise RuntimeError
 

@@ -41,7 +41,7 @@ def test_a_photo_is_logged_with_its_account_credits_steps_and_sizes(
     assert not {"cold_start", "steps_ms", "megapixels", "format"} & line.keys()
 
 
-def test_a_failed_photo_is_logged_with_its_account_and_the_steps_up_to_the_error(
+def test_a_failed_photo_is_logged_with_its_account_and_its_steps_up_to_the_error(
     call: Call, log: io.StringIO
 ) -> None:
     assert call(make.blur(image=make.flat())).status == 422
@@ -59,7 +59,7 @@ def test_a_removed_background_is_logged_with_its_own_steps(call: Call, log: io.S
 
 
 @pytest.mark.parametrize("key", [make.UNKNOWN, "nonsense"])
-def test_an_account_that_a_rejected_key_names_is_not_logged(
+def test_the_account_in_a_rejected_key_is_not_logged(
     key: str, call: Call, log: io.StringIO
 ) -> None:
     assert call(make.blur(key)).status == 401

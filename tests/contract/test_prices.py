@@ -38,7 +38,7 @@ def test_a_call_costs_three_quarters_of_a_credit(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 3, 0)
 
 
-def test_the_account_has_decimals_only_in_numbers_that_are_not_whole(call: Call) -> None:
+def test_the_account_document_has_decimals_only_in_numbers_that_are_not_whole(call: Call) -> None:
     blur, account = (
         json.loads((EVENTS / f"200-{name}.json").read_text("utf-8")) for name in ("blur", "account")
     )
@@ -51,7 +51,7 @@ def test_the_account_has_decimals_only_in_numbers_that_are_not_whole(call: Call)
         assert [type(amount) for amount in amounts] == [type(FUNDS - charged), int, type(charged)]
 
 
-def test_a_balance_below_the_price_is_named_in_the_error(
+def test_the_error_for_a_too_low_balance_names_the_balance(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     key = keys.parse(make.EMPTY)

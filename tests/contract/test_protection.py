@@ -1,4 +1,4 @@
-"""The headers that every response has so that browsers and caches make nothing else of it."""
+"""Every response has headers so that browsers and caches do not misuse it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def require_protected(response: ApiResponse) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"].startswith("req_")
     assert not TELLS_OF_THE_INSIDE & set(response.headers)
-    assert "set-cookie" not in response.headers  # so that no page can call in a visitor's name
+    assert "set-cookie" not in response.headers  # so that no page can make calls for a visitor
 
 
 @pytest.mark.parametrize("file", CALLS, ids=lambda file: file.stem)
@@ -69,7 +69,7 @@ def test_a_file_of_the_page_has_its_content_type(name: str, call: Call) -> None:
     assert response.headers["cache-control"] == f"public, max-age={FRESH_S}"
 
 
-def test_a_page_that_is_moved_is_protected_too(call: Call) -> None:
+def test_a_redirected_page_is_protected_too(call: Call) -> None:
     event = get("/")
     event["requestContext"]["path"] = "/prod"
     response = call(event)

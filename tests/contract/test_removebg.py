@@ -1,4 +1,4 @@
-"""remove.bg's routes: bodies, parameters, answers, prices and copies, with the real model."""
+"""remove.bg's routes: bodies, parameters, responses, prices and copies, with the real model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PHOTO_B64 = base64.b64encode(PHOTO).decode("ascii")
 
 
 def with_body(content_type: str, body: bytes, accept: str = "*/*") -> dict[str, Any]:
-    """Return the event of a client of remove.bg with this body."""
+    """Return a remove.bg client's event with this body."""
     event = make.event("POST", REMOVEBG_PATH, key=make.FUNDED, accept=accept)
     event["multiValueHeaders"]["Content-Type"] = [content_type]
     event["headers"]["Content-Type"] = content_type
@@ -66,7 +66,7 @@ def error_of(response: ApiResponse) -> dict[str, str]:
     return found
 
 
-def test_a_file_comes_back_as_a_png_with_all_of_remove_bgs_headers(
+def test_a_file_gets_a_png_with_all_of_remove_bgs_headers(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     response = call(make.removal(size="full"))
@@ -115,7 +115,7 @@ def test_auto_costs_as_much_as_a_preview_for_a_photo_that_is_not_larger(call: Ca
         assert as_json.headers["x-credits-charged"] == price
 
 
-def test_auto_at_the_price_of_a_preview_is_not_larger_than_one(call: Call) -> None:
+def test_auto_for_the_price_of_a_preview_is_not_larger_than_a_preview(call: Call) -> None:
     photo = io.BytesIO()
     Image.open(io.BytesIO(PHOTO)).resize((500, 500)).save(photo, "JPEG")
     margins = {"crop": "true", "crop_margin": "400px"}
@@ -171,11 +171,11 @@ def test_json_has_the_image_and_the_box_of_the_foreground(call: Call) -> None:
 @pytest.mark.parametrize(
     "accept", ["*/*", "application/json, text/plain, */*", "image/png", "", "application/json;q=0"]
 )
-def test_a_client_that_accepts_images_too_gets_the_image(accept: str, call: Call) -> None:
+def test_a_client_that_also_accepts_images_gets_the_image(accept: str, call: Call) -> None:
     assert call(make.removal(accept=accept)).headers["content-type"].startswith("image/")
 
 
-def test_a_zip_holds_exactly_colours_and_alpha(call: Call) -> None:
+def test_a_zip_contains_exactly_colours_and_alpha(call: Call) -> None:
     response = call(make.removal(format="zip", size="auto"))
     assert response.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(response.body)) as archive:
@@ -209,7 +209,7 @@ def test_a_background_image_fills_the_frame(call: Call) -> None:
     assert image.getpixel((0, 0)) == (0, 0, 255)
 
 
-def test_a_type_level_of_none_leaves_the_type_out(call: Call) -> None:
+def test_with_type_level_none_the_response_has_no_type(call: Call) -> None:
     assert "x-type" in call(make.removal()).headers
     assert "x-type" not in call(make.removal(type_level="none")).headers
 
@@ -261,7 +261,7 @@ def test_a_request_that_is_not_valid_has_remove_bgs_code_and_costs_nothing(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS, 0)
 
 
-def test_an_unreadable_background_image_is_named(call: Call) -> None:
+def test_the_error_for_an_unreadable_background_image_names_it(call: Call) -> None:
     event = make.event(
         "POST",
         REMOVEBG_PATH,
@@ -285,7 +285,7 @@ def test_the_order_of_errors_is_key_then_rate_then_credits_then_request(call: Ca
     assert error_of(call(make.removal(size="huge")))["code"] == "invalid_size"
 
 
-def test_the_key_of_our_own_header_is_not_used(call: Call) -> None:
+def test_a_key_in_our_own_header_is_not_used(call: Call) -> None:
     event = make.removal()
     for headers in (event["headers"], event["multiValueHeaders"]):
         headers["ApiKey"] = headers.pop("X-Api-Key")
@@ -349,7 +349,7 @@ def test_a_body_over_the_limit_is_too_large(call: Call, settings: Settings) -> N
     assert (response.status, error_of(response)["code"]) == (400, "file_too_large")
 
 
-def test_a_copy_within_two_minutes_is_not_charged_and_a_later_one_is(
+def test_a_copy_within_two_minutes_is_free_and_a_later_one_is_charged(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     first, copy = call(make.removal()), call(make.removal())
@@ -381,7 +381,7 @@ def test_an_idempotency_key_counts_instead_of_the_content(call: Call) -> None:
     assert error_of(keyed("not valid"))["code"] == "invalid_idempotency_key"
 
 
-def test_a_photo_of_people_on_the_other_route_can_have_its_own_price(
+def test_a_photo_with_subject_person_on_our_route_can_have_its_own_price(
     settings: Settings, store: SqliteAccountStore, clock: Clock, call: Call
 ) -> None:
     logger = Logger(service="people", stream=io.StringIO())
@@ -400,7 +400,7 @@ def test_a_photo_of_people_on_the_other_route_can_have_its_own_price(
     assert (without_own.status, without_own.headers["x-credits-charged"]) == (200, "1")
 
 
-def test_a_result_too_large_for_lambda_is_an_error_that_names_the_alternatives(
+def test_the_error_for_a_result_too_large_for_lambda_names_the_alternatives(
     settings: Settings, store: SqliteAccountStore, clock: Clock
 ) -> None:
     del store
@@ -419,7 +419,7 @@ def test_a_result_too_large_for_lambda_is_an_error_that_names_the_alternatives(
             assert "'size'" in error["detail"]
 
 
-def test_the_largest_image_fits_also_in_json(call: Call) -> None:
+def test_the_largest_image_also_fits_into_json(call: Call) -> None:
     limit = 6_291_556
     largest = max_image_bytes(limit)
     response = call(with_json("application/json", image_file_b64=PHOTO_B64, size="auto"))

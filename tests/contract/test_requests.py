@@ -1,4 +1,4 @@
-"""Requests in other forms than those of the events, and their responses."""
+"""Requests in other forms than the events have, and their responses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_path_is_found_without_its_last_slash(call: Call) -> None:
     assert call({**make.blur(), "path": "/v2/rembg/blur"}).status == 200
 
 
-def test_header_names_are_taken_in_any_case(call: Call) -> None:
+def test_header_names_can_be_in_any_case(call: Call) -> None:
     event = make.blur()
     event["headers"] = {name.upper(): value for name, value in event["headers"].items()}
     event["multiValueHeaders"] = None
@@ -71,14 +71,14 @@ def test_an_event_without_a_gateway_id_gets_a_new_id(call: Call) -> None:
 
 
 @pytest.mark.parametrize("radius", ["0", "1", "50", " 7 ", "007"])
-def test_a_whole_radius_up_to_50_is_taken(radius: str, call: Call) -> None:
+def test_a_whole_radius_up_to_50_is_accepted(radius: str, call: Call) -> None:
     assert call(make.blur(radius=radius)).status == 200
 
 
 @pytest.mark.parametrize(
     "radius", ["", "-1", "51", "1.5", "1e1", "0x10", "ten", "\u0663", "9" * 5000, "1 2"]
 )
-def test_any_other_radius_gets_the_allowed_range(radius: str, call: Call) -> None:
+def test_the_error_for_any_other_radius_has_the_allowed_range(radius: str, call: Call) -> None:
     response = call(make.blur(radius=radius))
     assert (response.status, response.error["code"]) == (400, "invalid_radius")
     assert "0 to 50" in response.error["message"]
@@ -102,7 +102,9 @@ def test_the_error_for_a_missing_radius_names_it_as_missing(call: Call) -> None:
         (raw_form(*[("more", b"")] * 50), "too many parts"),
     ],
 )
-def test_an_invalid_form_gets_the_reason(body: bytes, message: str, call: Call) -> None:
+def test_the_error_for_an_invalid_form_has_the_reason(
+    body: bytes, message: str, call: Call
+) -> None:
     response = call(raw_event(body))
     assert (response.status, response.error["code"]) == (400, "invalid_request")
     assert message in response.error["message"]
@@ -117,7 +119,7 @@ def test_a_body_that_is_not_a_form_is_an_invalid_request(content_type: str, call
     assert (response.status, response.error["code"]) == (400, "invalid_request")
 
 
-def test_a_repeated_field_is_refused(call: Call) -> None:
+def test_a_repeated_field_is_rejected(call: Call) -> None:
     parts = (("image", make.jpeg()), ("radius", b"5"), ("radius", b"6"))
     response = call(raw_event(raw_form(*parts)))
     assert response.error["code"] == "invalid_radius"
@@ -143,7 +145,7 @@ def test_an_invalid_key_comes_before_an_invalid_form(call: Call) -> None:
     [(make.UNKNOWN, 401), (make.LIMITED, 429), (make.EMPTY, 402), (make.FUNDED, 400)],
 )
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "order-1"}, {"Idempotency-Key": ""}])
-def test_an_invalid_form_is_the_last_error(
+def test_an_invalid_form_is_the_last_error_that_is_checked(
     key: str, status: int, headers: dict[str, str], call: Call
 ) -> None:
     event = {**make.blur(key), "body": None, "isBase64Encoded": False}
@@ -161,7 +163,7 @@ def test_a_call_without_credits_is_counted(call: Call) -> None:
     assert left == ["r=9999", "r=9998", "r=9997"]
 
 
-def test_a_body_declared_too_large_is_refused_unread(call: Call) -> None:
+def test_a_body_that_is_declared_too_large_is_rejected_before_it_is_read(call: Call) -> None:
     event = make.blur()
     event["headers"]["Content-Length"] = "20000001"
     response = call({**event, "body": None, "isBase64Encoded": False})
@@ -169,7 +171,7 @@ def test_a_body_declared_too_large_is_refused_unread(call: Call) -> None:
     assert "20000000" in response.error["message"]
 
 
-def test_a_body_that_is_too_large_is_refused(call: Call) -> None:
+def test_a_body_that_is_too_large_is_rejected(call: Call) -> None:
     response = call(raw_event(raw_form(("image", bytes(20_000_000)), ("radius", b"5"))))
     assert (response.status, response.error["code"]) == (413, "image_too_large")
 
@@ -218,7 +220,7 @@ def test_credits_run_out_exactly_at_zero(
         ("*/*", {}, "image/png"),
     ],
 )
-def test_the_parameter_chooses_the_format_and_accept_if_it_is_missing(
+def test_the_parameter_or_without_it_the_accept_header_chooses_the_format(
     accept: str, fields: dict[str, str], content_type: str, call: Call
 ) -> None:
     event = make.blur(make.FUNDED, None, **fields)
@@ -228,7 +230,7 @@ def test_the_parameter_chooses_the_format_and_accept_if_it_is_missing(
     assert Image.open(io.BytesIO(response.body)).size == (192, 192)
 
 
-def test_every_picture_has_the_time_of_each_step(call: Call) -> None:
+def test_every_response_with_a_picture_has_the_time_of_each_step(call: Call) -> None:
     timing = call(make.blur()).headers["server-timing"]
     steps = dict(item.split(";dur=") for item in timing.split(", "))
     assert list(steps) == [*STEPS, "total"]

@@ -33,7 +33,7 @@ PHOTO = make.jpeg()
 
 
 def found_in(text: str) -> set[str]:
-    """Return the forms of the funded key or of the photo that a text contains."""
+    """Return the forms in which a text contains the funded key or the photo."""
     forms = {**key_forms([make.FUNDED]), **photo_forms([PHOTO])}
     return {name for name, form in forms.items() if form in text.encode()}
 

@@ -29,7 +29,7 @@ def get(path: str, accept: str = BROWSER, *, stage: str = "", **headers: str) ->
     return event
 
 
-def test_every_file_of_the_site_is_served_and_nothing_else_is_named() -> None:
+def test_exactly_the_files_of_the_site_are_served() -> None:
     assert {file.name for file in SITE.iterdir()} == {*PAGES.values(), PLAIN, *ASSETS}
 
 
@@ -44,7 +44,7 @@ def test_a_browser_gets_each_file_with_its_type(path: str, call: Call) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/app.js", "/openapi.json"])
-def test_a_client_that_has_a_file_gets_not_modified(path: str, call: Call) -> None:
+def test_a_client_with_a_current_copy_of_a_file_gets_304(path: str, call: Call) -> None:
     tag = call(get(path)).headers["etag"]
     for known in (tag, f'"other", W/{tag}'):
         again = call(get(path, **{"If-None-Match": known}))
@@ -72,14 +72,14 @@ def test_a_page_can_load_and_call_only_this_service(path: str, call: Call) -> No
 
 
 @pytest.mark.parametrize("file", MARKUP, ids=lambda file: file.name)
-def test_no_page_has_script_or_style_in_it_or_names_another_host(file: Any) -> None:  # noqa: ANN401 - a path
+def test_no_page_contains_script_or_style_or_names_another_host(file: Any) -> None:  # noqa: ANN401 - a path
     text = file.read_text("utf-8")
     assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=|javascript:", text)
     assert not re.search(r"//[a-z]", text)
 
 
 @pytest.mark.parametrize("file", [SITE / name for name in ASSETS if name.endswith(".js")])
-def test_no_script_makes_markup_of_text(file: Any) -> None:  # noqa: ANN401 - a path
+def test_no_script_turns_text_into_markup(file: Any) -> None:  # noqa: ANN401 - a path
     text = file.read_text("utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:", text)
 
@@ -125,7 +125,7 @@ def test_the_example_is_the_sample_photo() -> None:
     assert (SITE / "sample.jpg").read_bytes() == make.PHOTO.read_bytes()
 
 
-def test_the_guides_are_those_of_the_documentation() -> None:
+def test_the_guides_equal_those_in_the_documentation() -> None:
     assert (SITE / "guides.json").read_text("utf-8") == guides.served(), "run `make openapi`"
     assert [guide["title"] for guide in guides.guides()] == [
         "Coming from fapihub",

@@ -31,14 +31,14 @@ def furnish(folder: Path) -> Path:
 
 
 class Reader:
-    """Runs commands unchanged, except for the words that each reader has to replace."""
+    """Runs commands unchanged, except for words that each reader has to replace."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], words: Mapping[str, str]) -> None:
         """Keep the replacements of words, such as a server's address."""
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
     def types(self, command: str) -> str:
-        """Run a command, confirm its questions, and remember the account or key that it prints.
+        """Run a command, confirm its questions, and store the account or key that it prints.
 
         Return its output.
         """
@@ -53,7 +53,7 @@ class Reader:
         return printed
 
     def runs(self, command: list[str]) -> str:
-        """Run a program, which has to succeed, and return its output."""
+        """Run a program, require that it succeeds, and return its output."""
         done = subprocess.run(
             command,
             cwd=self._folder,

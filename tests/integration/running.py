@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 START_S = 60
 LAST_LINE = re.compile(r"^Demo key: .*^Accounts: .*\n|^New key: .*\n", re.MULTILINE | re.DOTALL)
-"""The last line of the output at the start, with or without a demo key."""
+"""The last line of output while the server starts, with or without a demo key."""
 BGBLUR = (sys.executable, "-m", "bgblur")
 
 
 @dataclass
 class Running:
-    """The process and its address."""
+    """The server's process and address."""
 
     process: subprocess.Popen[bytes]
     url: str
     out: Path
-    """Its output, while it runs."""
+    """The server's output, while it runs."""
 
     @property
     def blur_url(self) -> str:
@@ -53,8 +53,8 @@ def running(
 ) -> Iterator[Running]:
     """Start a server, wait until it prints its address, and stop it at the end.
 
-    `under` is a command that starts the server, such as one that drops privileges first. The
-    output goes to files: a full pipe without a reader would block the server.
+    `under` is a command that starts the server, such as one that first drops privileges. The output
+    goes to files, because a full pipe without a reader would block the server.
     """
     with (
         (folder / "server.log").open("a") as log,

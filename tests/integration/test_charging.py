@@ -1,4 +1,4 @@
-"""Charges and rate limits of a real server, for calls that do not end normally."""
+"""Charges and rate limits on a real server, for calls that do not end normally."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTICED_S = 1.0
 
 
 def send(server: Running, key: str, photo: bytes, **headers: str) -> socket.socket:
-    """Send a photo and return the connection, before the response."""
+    """Send a photo and return the connection before the response arrives."""
     form = {"image": photo, "radius": (None, "12")}
     prepared = requests.Request("POST", server.blur_url, files=form).prepare()
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"))

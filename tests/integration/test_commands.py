@@ -61,7 +61,7 @@ def test_a_key_is_printed_once_and_stored_only_as_a_digest(bgblur: Command, tmp_
     assert text[0] not in bgblur("keys", "list").stdout
 
 
-def test_an_account_is_opened_topped_up_adjusted_and_audited(bgblur: Command) -> None:
+def test_an_account_is_created_topped_up_adjusted_and_audited(bgblur: Command) -> None:
     account = read(bgblur("accounts", "create", "shop", "--credits", "10", "--json"))["account"]
     read(bgblur("accounts", "top-up", account, "5", "--note", "invoice 1", "--json"))
     adjusted = bgblur("accounts", "adjust", "--note", "mistake", "--yes", "--json", account, "-3")
@@ -124,7 +124,7 @@ def test_an_audit_prints_the_differences_and_fails(bgblur: Command, tmp_path: Pa
     assert f"{account}: granted 10 - used 0 is not balance 10.25 + held 0" in audit.stdout
 
 
-def test_a_key_is_rotated_with_grace_and_revoked(bgblur: Command) -> None:
+def test_a_key_is_rotated_with_a_grace_period_and_revoked(bgblur: Command) -> None:
     old = read(bgblur("keys", "issue", "--json"))
     new = read(bgblur("keys", "rotate", old["prefix"], "--grace", "1h", "--json"))
     assert new["account"] == old["account"]
@@ -142,13 +142,13 @@ def test_an_expired_or_revoked_key_cannot_be_rotated(bgblur: Command) -> None:
     assert (rotated.returncode, "revoked" in rotated.stderr) == (1, True)
 
 
-def test_a_rotated_key_keeps_the_expiry_of_the_old_one(bgblur: Command) -> None:
+def test_a_rotated_key_has_the_old_keys_expiry(bgblur: Command) -> None:
     old = read(bgblur("keys", "issue", "--expires", "30d", "--json"))
     new = read(bgblur("keys", "rotate", old["prefix"], "--json"))
     assert new["expires"] == old["expires"] is not None
 
 
-def test_a_key_is_found_by_its_prefix_or_its_text_only(bgblur: Command) -> None:
+def test_a_key_is_found_only_by_its_prefix_or_its_text(bgblur: Command) -> None:
     issued = read(bgblur("keys", "issue", "--json"))
     for name in (issued["prefix"] + "Z", issued["prefix"][:-1], issued["key"][:-1] + "?"):
         assert bgblur("keys", "revoke", name, "--yes").returncode == 1
@@ -247,7 +247,7 @@ def test_a_wrong_command_prints_one_clear_line(
         ("BLUR_MODEL_DIR", "/missing", "/missing/u2netp-light.onnx does not exist"),
     ],
 )
-def test_a_wrong_setting_is_named_in_the_error(
+def test_the_error_for_a_wrong_setting_names_it(
     variable: str, value: str, message: str, bgblur: Command
 ) -> None:
     done = bgblur("serve", "--port", "0", **{variable: value})
@@ -256,7 +256,7 @@ def test_a_wrong_setting_is_named_in_the_error(
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_in_use_is_named_in_the_error(bgblur: Command) -> None:
+def test_the_error_for_a_port_in_use_names_it(bgblur: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = bgblur("serve", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 1

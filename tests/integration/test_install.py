@@ -1,4 +1,4 @@
-"""The two wheels, installed without a checkout, make or build tools."""
+"""The two wheels work when they are installed without a checkout, make or build tools."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def bgblur(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
-    """An empty working folder, and an empty home folder next to it."""
+    """Return an empty working folder, with an empty home folder next to it."""
     (tmp_path / "home").mkdir()
     folder = tmp_path / "work"
     folder.mkdir()
@@ -51,7 +51,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 def environ(folder: Path) -> dict[str, str]:
-    """Return an environment without the checkout, the tools and the settings of the tests."""
+    """Return an environment without the checkout, the tools and the tests' settings."""
     return {"PATH": os.devnull, "HOME": str(folder.parent / "home")}
 
 
@@ -88,7 +88,7 @@ def test_the_installed_command_prints_its_version(bgblur: Path, empty: Path) -> 
     assert re.search(rb"\d+\.\d+\.\d+", output)
 
 
-def test_a_wheel_has_the_model_with_its_licence_and_no_test_or_setting(wheels: Path) -> None:
+def test_a_wheel_has_the_model_and_its_licence_but_no_test_or_setting(wheels: Path) -> None:
     [wheel] = wheels.glob("background_blur_api-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for name in ("u2netp-light", "selfie-segmentation", "face-detection"):

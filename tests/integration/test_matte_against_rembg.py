@@ -32,7 +32,7 @@ def rembg_home(model_dir: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(("model", "levels"), [("u2netp", 2), ("u2netp-light", 4)])
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.filterwarnings("ignore")  # rembg and its imports emit deprecation warnings
-def test_the_matte_before_refinement_is_rembgs(
+def test_the_matte_before_refinement_equals_rembgs(
     rembg_home: Path, name: str, model: str, levels: int
 ) -> None:
     from rembg import new_session  # noqa: PLC0415 - after the environment is set

@@ -1,8 +1,7 @@
-"""Each row of the table of models, compared with rembg's session class of that name.
+"""Each row in the table of models, compared with rembg's session class of that name.
 
-The networks are small replacements with the same signature: a photo of the row's size in, maps of
-that size out. Their function is not linear, so a wrong mean, deviation or activation changes the
-mask.
+The networks are small replacements with the same input and output sizes. Their function is not
+linear, so a wrong mean, deviation or activation changes the mask.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ LEVELS = 1
 
 
 def stand_in(spec: ModelSpec) -> onnx.ModelProto:
-    """Make a network with two different outputs, of which the first one must be used."""
+    """Make a network with two different outputs; only the first one must be used."""
     side = spec.side_px
     maps = ("fine", "coarse")
     nodes = [
@@ -61,7 +60,7 @@ def stand_in(spec: ModelSpec) -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a test network for every row, in which rembg looks for its models."""
+    """Return the folder in which rembg looks for its models, with a test network for every row."""
     folder = tmp_path_factory.mktemp("models")
     for name in REMBGS:
         onnx.save(stand_in(MODELS[name]), folder / MODELS[name].file)

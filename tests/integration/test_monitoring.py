@@ -21,7 +21,7 @@ PHOTO = (ROOT / "site" / "sample.jpg").read_bytes()
 
 @dataclass(frozen=True, slots=True)
 class Monitored:
-    """A server with its metrics, and a key for it."""
+    """Start a server with metrics, and return it with a key."""
 
     server: Running
     metrics_url: str
@@ -34,7 +34,7 @@ class Monitored:
         return answer.status_code, document.get("status") or document["error"]["code"]
 
     def value(self, name: str, **labels: str) -> float:
-        """Return the value of one sample of the metrics, 0 if there is none."""
+        """Return the value of one sample in the metrics; 0 if there is none."""
         text = requests.get(self.metrics_url, timeout=30).text
         for family in text_string_to_metric_families(text):
             for sample in family.samples:

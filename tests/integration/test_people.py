@@ -1,4 +1,4 @@
-"""The networks for people and faces with the real files: present, absent, and with the others."""
+"""The real networks for people and faces: present, absent, and combined with the other networks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def people(model_dir: Path) -> Model:
 
 @pytest.fixture
 def without_people(model_dir: Path, tmp_path: Path) -> Path:
-    """A folder with the default network only."""
+    """Return a folder with only the default network."""
     folder = tmp_path / "models"
     folder.mkdir()
     shutil.copy(model_dir / MODELS["u2netp-light"].file, folder)
@@ -52,7 +52,7 @@ def without_people(model_dir: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["u2netp", "u2netp-light"])
-def test_portrait_is_found_with_and_without_the_network_for_people(
+def test_a_portrait_is_found_with_and_without_the_network_for_people(
     name: str, model_dir: Path, people: Model
 ) -> None:
     model = open_model(MODELS[name], model_dir, threads=1)
@@ -81,7 +81,7 @@ def test_a_photo_without_a_person_is_rejected(photo: RgbU8, people: Model) -> No
         predict_person(people, photo)
 
 
-def test_absent_network_is_reported_at_start_and_photos_are_blurred(
+def test_an_absent_network_is_reported_at_start_and_photos_are_still_blurred(
     without_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     accounts = f"sqlite:{tmp_path / 'accounts.db'}"
@@ -149,7 +149,7 @@ def test_a_damaged_network_stops_the_start_with_its_name(
     assert "is damaged" in done.output
 
 
-def test_network_for_faces_scores_a_face_where_it_is(model_dir: Path) -> None:
+def test_the_network_for_faces_scores_a_face_at_its_position(model_dir: Path) -> None:
     faces = open_faces_model(model_dir, threads=1)
     assert faces is not None
     scores = faces.predict(astronaut())

@@ -59,7 +59,7 @@ def blurred(model: Model, picture: RgbU8, radius_px: int, mode: str = "backgroun
 
 
 def high_frequency_energy(picture: RgbU8, where: AlphaU8) -> float:
-    """The mean square of the difference to a Gaussian blur of 4 px, over some pixels."""
+    """The mean squared difference from a Gaussian blur of 4 px, over some pixels."""
     grey = picture.mean(axis=2)
     detail = grey - gaussian_filter(grey, 4)
     return float((detail[where > 0] ** 2).mean())
@@ -85,7 +85,7 @@ def test_the_subject_is_exact_where_the_matte_is_opaque(model: Model, name: str)
 
 
 @pytest.mark.parametrize("name", FACES)
-def test_the_background_loses_detail_as_the_radius_grows(model: Model, name: str) -> None:
+def test_the_background_loses_detail_as_the_radius_increases(model: Model, name: str) -> None:
     photo = photo_of(name)
     matte = find_matte(model, photo)
     far_behind = (~binary_dilation(matte > 0, iterations=16)).astype(np.uint8)
@@ -117,17 +117,17 @@ def pictures_of_nothing() -> dict[str, RgbU8]:
 
 
 @pytest.mark.parametrize("name", pictures_of_nothing())
-def test_an_image_of_nothing_has_no_subject(model: Model, name: str) -> None:
+def test_an_image_without_an_object_has_no_subject(model: Model, name: str) -> None:
     with pytest.raises(NoSubjectError):
         blurred(model, pictures_of_nothing()[name], 10)
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_a_photo_of_something_has_one(model: Model, name: str) -> None:
+def test_a_photo_of_an_object_has_a_subject(model: Model, name: str) -> None:
     assert find_matte(model, photo_of(name)).max() > 250
 
 
-def test_colours_hidden_under_alpha_do_not_change_the_matte(model: Model) -> None:
+def test_colours_of_transparent_pixels_do_not_change_the_matte(model: Model) -> None:
     photo = photo_of("astronaut")
     alpha = np.full(photo.shape[:2], 255, np.uint8)
     alpha[:, 400:] = 0

@@ -1,4 +1,4 @@
-"""Background removal with the real networks: clean edges, and previews like the full size."""
+"""Background removal with the real networks: clean edges, and previews that match the full size."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def remove(model_dir: Path) -> Remove:
 
 
 def photo(name: str, width: int | None = None) -> bytes:
-    """Return a photo of scikit-image as JPEG, enlarged to a width."""
+    """Return a photo from scikit-image as JPEG, enlarged to a width."""
     image = Image.fromarray(sample_photo(name))
     if width is not None:
         size = (width, round(image.height * width / image.width))
@@ -77,7 +77,7 @@ def over(image: Image.Image, colour: tuple[int, int, int]) -> NDArray[np.int16]:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_a_picture_built_from_the_zip_has_the_clean_edges_of_the_cutout(
+def test_a_picture_built_from_the_zip_has_clean_edges_like_the_cutout(
     remove: Remove, name: str
 ) -> None:
     cutout = opened(remove(photo(name), output="png").image.data)
@@ -92,7 +92,7 @@ def test_a_picture_built_from_the_zip_has_the_clean_edges_of_the_cutout(
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_a_preview_of_a_large_jpeg_is_the_full_result_made_smaller(
+def test_a_preview_of_a_large_jpeg_looks_like_the_full_result_made_smaller(
     remove: Remove, name: str
 ) -> None:
     file = photo(name, 3000)
@@ -107,7 +107,7 @@ def test_a_preview_of_a_large_jpeg_is_the_full_result_made_smaller(
         assert side == pytest.approx(of_full * preview.size[0] / 3000, abs=4)
 
 
-def test_a_new_background_keeps_the_face_and_nothing_of_the_old_background(
+def test_with_a_new_background_the_face_stays_and_the_old_background_is_gone(
     remove: Remove,
 ) -> None:
     astronaut = sample_photo("astronaut")

@@ -52,7 +52,7 @@ def error_of(reply: Reply) -> dict[str, Any]:
 def test_a_wrong_key_gets_403_before_the_body(
     server: Running, path: str, method: str, slash: str, key: list[str]
 ) -> None:
-    """The body is announced and never sent."""
+    """The request announces a body and never sends it."""
     length = ["Content-Length: 9999999"] if method == "POST" else []
     (reply,) = exchange(server, head(method, path + slash, *key, *length))
     assert reply.status == 403

@@ -1,4 +1,4 @@
-"""Results of remove.bg's route on a real server: inline at any size, without a redirect."""
+"""Results of remove.bg's route on a real server: inline at any size, never a redirect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ BUCKET = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
-"""A bucket that cannot be reached, and a limit above which results of other routes go to it."""
+"""Start a server with an unreachable bucket, and a limit above which other routes' results go to
+it."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def key(folder: Path, model_dir: Path) -> str:
 
 
 def grainy() -> bytes:
-    """Return a portrait whose grain makes its result larger than a response of Lambda."""
+    """Return a portrait whose grain makes its result larger than Lambda's responses can be."""
     portrait = np.asarray(Image.open(io.BytesIO(jpeg(*SIZE))).convert("RGB"))
     grain = np.random.default_rng(1).integers(0, 128, portrait.shape, np.uint8)
     buffer = io.BytesIO()
@@ -69,7 +70,7 @@ def remove(
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json"])
-def test_a_result_larger_than_a_response_of_lambda_is_inline(
+def test_a_result_larger_than_a_lambda_response_is_inline(
     server: Running, key: str, accept: str
 ) -> None:
     answer = remove(server, key, accept=accept, file=grainy(), size="full", format="png")
@@ -85,7 +86,7 @@ def test_a_result_larger_than_a_response_of_lambda_is_inline(
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", SIZE)
 
 
-def test_a_url_of_this_machine_is_not_fetched_and_costs_nothing(server: Running, key: str) -> None:
+def test_a_url_on_this_machine_is_not_fetched_and_costs_nothing(server: Running, key: str) -> None:
     with image_host(sends(response(jpeg(64, 64)))) as host:
         for name in ("127.0.0.1", "localhost", "[::1]", "2130706433"):
             for port in (host.port, 80):
@@ -97,7 +98,7 @@ def test_a_url_of_this_machine_is_not_fetched_and_costs_nothing(server: Running,
     assert not host.heads
 
 
-def test_the_url_of_a_background_is_checked_too(server: Running, key: str) -> None:
+def test_a_backgrounds_url_is_checked_too(server: Running, key: str) -> None:
     answer = remove(server, key, file=jpeg(64, 64), bg_image_url="http://169.254.169.254/latest/")
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["code"]) == (400, "invalid_bg_image_url")

@@ -80,7 +80,9 @@ def test_a_call_with_a_lost_connection_and_its_retry_are_charged_once(
     assert balance(server, key) == (9, 0)
 
 
-def test_a_file_of_22_megabytes_is_accepted_in_every_body(server: Running, key: str) -> None:
+def test_a_file_of_22_megabytes_is_accepted_in_every_kind_of_body(
+    server: Running, key: str
+) -> None:
     photo = jpeg(64, 64)
     largest = photo + bytes(MAX_FILE_BYTES - len(photo))  # decoders ignore bytes after the end
     url, headers = f"{server.url}/v1.0/removebg", {"X-Api-Key": key}

@@ -83,7 +83,7 @@ def test_requests_gets_the_photo_back_as_png(server: Running, api_key: str, phot
     assert not np.array_equal(np.asarray(picture), np.asarray(Image.open(photo)))
 
 
-def test_a_streamed_upload_gives_the_same_image(server: Running, api_key: str, photo: Path) -> None:
+def test_a_streamed_request_gets_the_same_image(server: Running, api_key: str, photo: Path) -> None:
     with photo.open("rb") as file:
         form = MultipartEncoder({"image": ("a.jpg", file, "image/jpeg"), "radius": "12"})
         headers = {"ApiKey": api_key, "Content-Type": form.content_type}
@@ -144,7 +144,7 @@ def test_health_needs_no_key(server: Running) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json", "/", "/docs", "/sample.jpg"])
-def test_head_is_get_without_the_body(server: Running, path: str) -> None:
+def test_head_returns_the_headers_of_get_without_the_body(server: Running, path: str) -> None:
     got, asked = (
         requests.request(method, server.url + path, headers={"Accept-Encoding": ""}, timeout=10)
         for method in ("GET", "HEAD")

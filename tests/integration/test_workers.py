@@ -1,4 +1,4 @@
-"""A real server with several workers: shared accounts, failures and the stop."""
+"""A real server with several workers: shared accounts, failures and shutdown."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def children(server: Running) -> set[int]:
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
-        assert time.monotonic() < deadline, "the state was not reached in time"
+        assert time.monotonic() < deadline, "the expected state was not reached in time"
         time.sleep(0.02)
 
 
@@ -130,7 +130,7 @@ def test_short_requests_get_a_response_while_every_worker_is_busy(
 
 @dataclass(frozen=True)
 class AtWork:
-    """A server's only worker, and a photo of a customer with five credits."""
+    """A server's only worker, and a photo from a customer with five credits."""
 
     server: Running
     key: str
@@ -157,7 +157,7 @@ def test_a_worker_that_dies_loses_one_request_and_is_replaced(
     answer = at_work.answer.result()
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "Idempotency-Key" in answer.json()["error"]["message"]
-    assert "X-Credits-Charged" not in answer.headers  # not known yet
+    assert "X-Credits-Charged" not in answer.headers  # the charge is not known yet
     assert post(server, key, photo).status_code == 200
     assert children(server).isdisjoint({at_work.worker})
     until(lambda: balance(server, key) == (4, 0))

@@ -1,4 +1,4 @@
-"""Every command and program of the documentation, run unchanged on a real server."""
+"""Every command and program in the documentation, run unchanged on a real server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOT_TYPED = {
     'pipx install --pip-args="--find-links dist" background-blur-api': INSTALLED,
     "bgblur blur photo.jpg -r 12": INSTALLED,
     "bgblur serve --demo": INSTALLED,
-    "make run": "sets up and starts `bgblur serve --demo`, which a separate test does here",
+    "make run": "starts `bgblur serve --demo`, which a separate test does",
     "make test": "runs this test",
     "make e2e": "a separate part of CI",
     SERVE: "never ends; a separate test starts and stops it here",
@@ -88,7 +88,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(model_dir: Path) -> dict[str, str]:
-    """The environment of a reader without settings, in a separate checkout."""
+    """Return the environment of a reader without settings, in a separate checkout."""
     ours = {name: text for name, text in os.environ.items() if "BLUR_" not in name}
     return {
         **ours,
@@ -106,7 +106,7 @@ def server(folder: Path, env: dict[str, str]) -> Iterator[Running]:
 
 @pytest.fixture
 def reader(folder: Path, env: dict[str, str], server: Running) -> Reader:
-    """An operator with a server and a key for it."""
+    """Return an operator with a server and a key for it."""
     key = issue(env, folder)
     words = {**dict.fromkeys(ADDRESSES, server.url), "YOUR_API_KEY": key}
     path = f"{folder / '.venv' / 'bin'}:{env['PATH']}"

@@ -1,4 +1,4 @@
-"""The samples of the documentation, run unchanged except for the address and the key."""
+"""The samples in the documentation, run unchanged except for the address and the key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["by_link"]
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 ADDRESS, KEY = "https://api.example.com", "YOUR_API_KEY"
 REVIEWED = ["Blur.kt", "Blur.swift"]
-"""The samples that need a phone's tools."""
+"""The samples that need the tools for phone apps."""
 
 
 def node() -> str:
@@ -87,7 +87,7 @@ def test_a_sample_saves_the_image_from_the_response_or_from_a_link(
 
 
 @pytest.mark.parametrize("sample", RUNNERS)
-def test_a_sample_prints_the_error_fails_and_saves_nothing(
+def test_a_sample_prints_the_error_and_fails_and_saves_nothing(
     sample: str, api: Api, tmp_path: Path
 ) -> None:
     ran = run(sample, api, "nonsense", tmp_path)

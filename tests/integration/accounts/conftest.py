@@ -1,4 +1,4 @@
-"""Accounts in the store under test; tests with `store` run once against each store."""
+"""Accounts in the tested store; tests with `store` run once for each store."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A customer of the store under test: an account with a key, and the holds of its calls.
+"""A customer in the tested store: an account with a key, and the holds of its calls.
 
-Amounts in the tests of the stores are quarters of a credit, as everywhere below the routes.
+Amounts in the tests of the stores are in quarters of a credit, as in all code below the routes.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ START = Instant(1_800_000_000 * SECOND_US)
 """15 January 2027, 08:00 UTC, the start of every test."""
 TTL_US = 60 * SECOND_US
 GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
-"""No limit in any test; its burst also covers callers that waited long with an old `now`."""
+"""No test reaches this limit; its burst also covers callers with an old `now`."""
 
 _numbers = count(1)
 
 
 def after(seconds: float) -> Instant:
-    """Return the instant so many seconds after START."""
+    """Return the time this many seconds after START."""
     return Instant(START + round(seconds * SECOND_US))
 
 
 def new_id(prefix: str) -> str:
-    """Return an id that is unique in the run."""
+    """Return an id that is unique in this test run."""
     return f"{prefix}_{next(_numbers)}_{secrets.token_hex(4)}"
 
 
@@ -91,7 +91,7 @@ class Customer:
     digest: str
 
     def hold(self, price: int = 1, *, now_us: Instant = START, ttl_us: int = TTL_US) -> Hold:
-        """Return the hold of a new call, which is not taken yet."""
+        """Return a hold for a new call, which is not taken yet."""
         expires_us = Instant(now_us + ttl_us)
         return Hold(new_id("hold"), self.account_id, self.digest, Credits(price), expires_us)
 
@@ -104,7 +104,7 @@ def take_hold(
     now_us: Instant,
     ttl_us: int = TTL_US,
 ) -> Hold:
-    """Take the hold of a new call."""
+    """Take a hold for a new call."""
     hold = customer.hold(price, now_us=now_us, ttl_us=ttl_us)
     store.reserve(hold, now_us=now_us)
     return hold
@@ -125,7 +125,7 @@ def record_of(hold: Hold) -> IdempotencyRecord:
 
 @dataclass(frozen=True)
 class KeyedForm:
-    """The `Idempotency-Key` of a call and the fingerprint of its form."""
+    """A call's `Idempotency-Key`, and the fingerprint of its form."""
 
     key: str
     fingerprint: str = "fingerprint"
@@ -134,7 +134,7 @@ class KeyedForm:
 def begin(
     store: AccountStore, hold: Hold, form: KeyedForm | None, *, now_us: Instant
 ) -> idempotency.Reservation:
-    """Reserve and identify a call; roll a rejected one back, as the service does."""
+    """Reserve and identify a call; roll it back if it is rejected, as the service does."""
     key = idempotency.IdempotencyKey(form.key) if form else None
     reservation = idempotency.reserve(store, hold, key, now_us=now_us)
     try:

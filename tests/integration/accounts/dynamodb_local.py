@@ -32,8 +32,8 @@ PACKAGE = Package(
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
 START_S = 120
 
-# The shell reads its input, which closes when the test run ends in any way, and then kills its own
-# process, which is Java by then.
+# The shell waits until its input closes, which happens however the test run ends. Then it kills its
+# parent process, which is Java by then.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 $$; } & exec "$@" 3<&- </dev/null'
 
 
@@ -50,7 +50,7 @@ class DynamoDBLocal:
 
     @property
     def environ(self) -> dict[str, str]:
-        """Return the environment variables with which boto uses only this server."""
+        """Return the environment variables that make boto use only this server."""
         return {
             "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
             "AWS_DEFAULT_REGION": "eu-central-1",
@@ -117,7 +117,7 @@ def installed() -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             unpacked = PACKAGE.unpack(Path(scratch))
-            # Another run can be first; a folder with this name is always complete.
+            # Another test run can be faster; a folder with this name is always complete.
             with contextlib.suppress(OSError):
                 (unpacked / "emulator").rename(folder)
     return folder
@@ -159,5 +159,5 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
         finally:
             connection.close()
     is_running = process.poll() is None
-    state = "it is still starting" if is_running else f"it exited with {process.poll()}"
+    state = "the server is still starting" if is_running else f"it exited with {process.poll()}"
     raise TimeoutError(state)

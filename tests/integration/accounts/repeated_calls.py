@@ -1,4 +1,4 @@
-"""Calls of `/v1.0/removebg` for the tests of copies: a service, and photos without pixels."""
+"""Calls to `/v1.0/removebg` for tests of copies: a service, and photos without pixels."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Photo:
     """A parsed form and its complete request; `render` computes the result or raises."""
 
     content: str = "photo"
-    """The content of the request, by which copies are recognised before the image is loaded."""
+    """The request's content: it identifies copies before the image is loaded."""
     image: str = "image"
     render_once: Callable[[], str] = lambda: "result"
     amount: Credits = QUARTER
@@ -181,7 +181,7 @@ class Running:
 
 @dataclass
 class Watched:
-    """A store that records the methods that are called."""
+    """A store that records the called methods."""
 
     store: AccountStore
     called: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Spenders that race for one account's credits, in threads of this or another process.
 
-A network can deliver a write twice, and the copy late. `Echo` does that to every write of a store:
-it sends copies at once, and old ones again later.
+A network can deliver a write twice, and the copy late. `Echo` does this with a store's writes: it
+sends copies at once, and old writes again later.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Traffic:
 
 
 class Echo:
-    """Delivers writes to a store, some of them twice and some again much later."""
+    """Delivers writes to a store, some of them twice, and some again much later."""
 
     def __init__(self, store: AccountStore, seed: int, *, duplicates: float) -> None:
         """Repeat this share of all writes."""
@@ -49,7 +49,7 @@ class Echo:
         self._sent: list[Callable[[], object]] = []
 
     def reserve(self, hold: Hold, now_us: Instant) -> None:
-        """Take a hold; every delivery reports its price."""
+        """Take a hold; every delivery has to report its price."""
         status = self._deliver(partial(self._store.reserve, hold, now_us=now_us))
         assert status.credits_charged == hold.price
 
@@ -78,7 +78,7 @@ def now() -> Instant:
 
 
 def with_retries(write: Callable[[], Result]) -> Result:
-    """Retry a call of the store while it is unavailable, as clients do at a 503."""
+    """Retry a call to the store while it is unavailable, as clients do after a 503."""
     deadline = time.monotonic() + RETRY_S
     while True:
         try:

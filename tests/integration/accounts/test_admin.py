@@ -104,7 +104,7 @@ def test_no_key_is_issued_for_an_unknown_account(admin: AccountAdmin) -> None:
 
 
 @pytest.mark.parametrize("ttl_us", [None, 24 * HOUR_US])
-def test_a_rotated_key_is_like_the_old_one_which_expires_after_the_grace_period(
+def test_a_rotated_key_is_like_the_old_key_which_expires_after_the_grace_period(
     admin: AccountAdmin, ttl_us: int | None
 ) -> None:
     account_id = admin.create_account("A customer")
@@ -150,7 +150,7 @@ def test_an_unknown_key_is_not_found(admin: AccountAdmin) -> None:
             admin.find_key(name)
 
 
-def test_a_prefix_of_two_keys_finds_neither(admin: AccountAdmin) -> None:
+def test_a_prefix_of_two_keys_finds_neither_key(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     secrets = iter([bytes(31) + b"1", bytes(31) + b"2"])
     same = AccountAdmin(admin.store, lambda _: next(secrets), START)
@@ -177,6 +177,6 @@ def test_an_invalid_key_name_has_no_account_id(name: str) -> None:
         account_id_of(name)
 
 
-def test_the_name_of_a_key_has_its_account_id() -> None:
+def test_a_keys_name_contains_its_account_id() -> None:
     assert account_id_of("bb_live_0aZ9bY8cX7dW_abcd") == "0aZ9bY8cX7dW"
     assert account_id_of(keys.mint(KeyKind.TEST, "0aZ9bY8cX7dW", token_bytes)) == "0aZ9bY8cX7dW"

@@ -62,7 +62,7 @@ def test_without_credits_only_calls_within_the_rate_limit_get_402(
     assert refusals.count(RateLimitError) == 59
 
 
-def test_a_request_after_the_wait_of_a_429_is_accepted(
+def test_a_request_after_the_wait_in_a_429_is_accepted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10, limit=RateLimit(per_minute=40, burst=2))
@@ -92,7 +92,7 @@ def test_an_authorized_request_is_counted_and_costs_nothing(
     assert refusal.value.retry_after_s == 1
 
 
-def test_an_invalid_key_is_reported_before_the_rate_limit_and_that_before_the_balance(
+def test_errors_are_reported_in_the_order_key_then_rate_limit_then_balance(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1, limit=RateLimit(per_minute=1, burst=1))

@@ -167,7 +167,7 @@ def test_a_settle_after_the_refund_charges_nothing(
     assert balances(store, customer, 1) == (10, 0, 0)
 
 
-def test_ending_an_unknown_hold_moves_nothing(
+def test_ending_an_unknown_hold_moves_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

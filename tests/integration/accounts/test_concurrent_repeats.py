@@ -1,4 +1,4 @@
-"""Copies of a call that are sent at the same moment: one is charged, all get the result."""
+"""If copies of a call are sent at the same moment, one is charged and all get the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 
-def test_of_24_concurrent_copies_one_is_charged_and_all_get_the_result(
+def test_one_of_24_concurrent_copies_is_charged_and_all_get_the_result(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -53,7 +53,7 @@ def test_12_concurrent_copies_that_share_the_last_credit_all_get_the_result(
     photo = Photo(render_once=slow)
 
     def call(_: int) -> str:
-        # Copies that reserve before the first one has its record can get 402, as documented.
+        # Copies that reserve before the first call has its record can get 402, as documented.
         for _ in range(50):
             try:
                 return with_retries(lambda: run(service, customer, photo)).output.text

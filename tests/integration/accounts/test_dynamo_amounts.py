@@ -1,4 +1,4 @@
-"""Amounts in DynamoDB's items: decimal numbers of credits, as older programs wrote whole ones."""
+"""Amounts in DynamoDB's items are decimal numbers; older programs wrote whole ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def store(dynamodb_table: str, client: DynamoDBClient) -> DynamoAccountStore:
 
 @pytest.fixture
 def old(dynamodb_table: str, client: DynamoDBClient) -> Customer:
-    """Write the items of an account as a program with whole credits wrote them."""
+    """Write an account's items like a program with whole credits."""
     account_id = keys.new_account_id(secrets.token_bytes)
     key = key_record(account_id)
     items: tuple[dict[str, Any], ...] = (
@@ -90,7 +90,7 @@ def numbers(item: dict[str, Any], *names: str) -> list[str]:
     return [item[name]["N"] for name in names]
 
 
-def test_an_old_item_means_the_same_credits(store: DynamoAccountStore, old: Customer) -> None:
+def test_an_old_item_stands_for_the_same_credits(store: DynamoAccountStore, old: Customer) -> None:
     read = store.read_with_ledger(old.account_id, now_us=after(1))
     account = read.account
     assert (account.balance, account.held) == (whole(111), whole(3))
@@ -100,7 +100,7 @@ def test_an_old_item_means_the_same_credits(store: DynamoAccountStore, old: Cust
     assert list(differences(account, read.entries)) == []
 
 
-def test_a_hold_of_an_old_program_is_settled_with_its_price(
+def test_a_hold_from_an_old_program_is_settled_with_its_price(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     hold = Hold("running", old.account_id, old.digest, whole(3), after(60))
@@ -108,14 +108,14 @@ def test_a_hold_of_an_old_program_is_settled_with_its_price(
     assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
 
 
-def test_a_hold_of_an_old_program_expires_with_its_price(
+def test_a_hold_from_an_old_program_expires_with_its_price(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     account = store.read_account(old.account_id, now_us=after(120))
     assert (account.balance, account.held) == (whole(114), 0)
 
 
-def test_an_entry_of_an_old_program_can_be_repeated(
+def test_an_entry_from_an_old_program_can_be_repeated(
     store: DynamoAccountStore, old: Customer
 ) -> None:
     line = entry(old.account_id, whole(117), EntryKind.TOP_UP)
@@ -123,7 +123,7 @@ def test_an_entry_of_an_old_program_can_be_repeated(
     assert store.read_account(old.account_id, now_us=after(1)).granted == whole(117)
 
 
-def test_whole_amounts_are_written_as_old_programs_read_them(
+def test_whole_amounts_are_written_in_the_format_of_old_programs(
     store: DynamoAccountStore, client: DynamoDBClient, dynamodb_table: str
 ) -> None:
     customer = open_account(store, whole(10))
@@ -182,5 +182,5 @@ def test_an_amount_that_is_not_in_quarters_makes_the_account_unavailable(
     )
     with pytest.raises(UnavailableError):
         store.read_account(old.account_id, now_us=START)
-    with pytest.raises(UnavailableError):  # with the old item of a rejected write
+    with pytest.raises(UnavailableError):  # with the old item from a rejected write
         store.reserve(old.hold(whole(1000)), now_us=START)

@@ -39,7 +39,7 @@ MONTH_S = 31 * 24 * 3600
 
 @dataclass
 class Bill:
-    """The operations that a client sent, and the capacity units in the responses."""
+    """The operations that a client has sent, and the capacity units in the responses."""
 
     operations: list[str] = field(default_factory=list)
     units: float = 0
@@ -88,14 +88,14 @@ def call(store: DynamoAccountStore, customer: Customer, now_us: Instant) -> None
     store.settle(hold, now_us=now_us)
 
 
-def test_a_call_of_an_idle_key_is_two_writes_of_one_unit(
+def test_a_call_with_an_idle_key_takes_two_writes_of_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_call_of_a_busy_key_is_two_writes_too(
+def test_a_call_with_a_busy_key_also_takes_two_writes(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     call(store, customer, START)
@@ -104,7 +104,7 @@ def test_a_call_of_a_busy_key_is_two_writes_too(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_key_that_another_process_made_busy_needs_one_rejected_write_more(
+def test_a_key_that_another_process_made_busy_takes_one_more_rejected_write(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     other = DynamoAccountStore(dynamodb_table, open_client())
@@ -114,7 +114,7 @@ def test_a_key_that_another_process_made_busy_needs_one_rejected_write_more(
     assert bill.operations == ["UpdateItem"] * 3
 
 
-def test_an_idempotent_call_is_four_writes_of_one_unit(
+def test_a_call_with_an_idempotency_key_takes_four_writes_of_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     hold = take_hold(store, customer, now_us=START)
@@ -126,7 +126,7 @@ def test_an_idempotent_call_is_four_writes_of_one_unit(
     assert bill.units == 4
 
 
-def test_get_account_and_a_refund_are_one_write_of_one_unit_each(
+def test_get_account_and_a_refund_each_take_one_write_of_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     hold = take_hold(store, customer, now_us=START)
@@ -136,7 +136,7 @@ def test_get_account_and_a_refund_are_one_write_of_one_unit_each(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_call_without_credits_is_two_writes_and_one_beyond_its_limit_is_one(
+def test_a_call_without_credits_takes_two_writes_and_one_over_its_limit_takes_one(
     store: DynamoAccountStore, bill: Bill
 ) -> None:
     customer = open_account(store, 0, limit=RateLimit(per_minute=1, burst=1))
@@ -147,7 +147,7 @@ def test_a_call_without_credits_is_two_writes_and_one_beyond_its_limit_is_one(
         assert bill.operations == ["UpdateItem"] * writes
 
 
-def test_an_account_with_two_keys_and_a_year_of_usage_fits_in_one_unit(
+def test_an_account_with_two_keys_and_a_year_of_usage_fits_into_one_unit(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     for month in range(12):
@@ -168,7 +168,7 @@ def test_the_first_call_of_a_month_moves_the_usage_of_the_keys_in_one_transactio
     assert bill.units <= 2 + 4
 
 
-def test_a_key_at_its_full_rate_costs_less_than_three_units_a_call(
+def test_a_key_at_its_full_rate_costs_less_than_three_units_per_call(
     store: DynamoAccountStore, customer: Customer, bill: Bill
 ) -> None:
     calls_a_minute = DEFAULT_LIMIT.per_minute

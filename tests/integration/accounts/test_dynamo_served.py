@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def env(dynamodb: DynamoDBLocal, model_dir: Path, tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a process whose accounts are in a new table."""
+    """Return the environment for a process whose accounts are in a new table."""
     table = dynamodb.create_table(tmp_path.name)
     own = {"BLUR_ACCOUNTS": f"dynamodb:{table}", "BLUR_MODEL_DIR": str(model_dir)}
     return {**os.environ, **dynamodb.environ, **own}

@@ -59,7 +59,7 @@ def test_a_created_table_has_the_defined_schema(
     assert created["BillingModeSummary"]["BillingMode"] == schema.SCHEMA["BillingMode"]
 
 
-def test_the_time_to_live_of_a_record_is_later_than_its_last_use(
+def test_a_records_time_to_live_is_later_than_its_last_use(
     dynamodb: DynamoDBLocal, client: DynamoDBClient
 ) -> None:
     name = dynamodb.create_table(new_id("ttl"))
@@ -77,7 +77,7 @@ def test_the_time_to_live_of_a_record_is_later_than_its_last_use(
     assert store.find_record("a" * 12, "scope", now_us=late_us) is None
 
 
-# Powertools imports the root of botocore for its user agent; that is small and opens no client.
+# Powertools imports botocore's root package for its user agent; this is small and opens no client.
 @pytest.mark.parametrize(
     ("package", "unwanted"),
     [
@@ -96,7 +96,7 @@ def test_only_the_modules_for_aws_import_boto(package: str, unwanted: tuple[str,
     assert ran.stdout.split() == []
 
 
-def test_a_machine_with_a_fast_clock_does_not_release_a_hold_of_another_one_early(
+def test_a_machine_with_a_fast_clock_does_not_release_another_machines_hold_early(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     store = DynamoAccountStore(dynamodb_table, client)
@@ -117,7 +117,7 @@ def test_an_expired_hold_is_released_when_it_has_expired_by_every_clock(
     assert (home.balance, home.held) == (10, 0)
 
 
-def test_late_copies_of_the_writes_of_ended_calls_change_nothing(
+def test_late_copies_of_an_ended_calls_writes_change_nothing(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     sent: list[dict[str, Any]] = []

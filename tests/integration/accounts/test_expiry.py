@@ -1,4 +1,4 @@
-"""Holds whose call never ended, on every store."""
+"""Holds whose calls never ended, on every store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 TTL_S = TTL_US / 1_000_000
 LONG_AFTER_S = TTL_S + 30
-"""A hold has expired by every clock then: stores wait some seconds before they release it."""
+"""At this time a hold has expired by every clock: stores wait some seconds before they release
+it."""
 
 
 def test_reading_an_account_releases_an_expired_hold(
@@ -34,7 +35,7 @@ def test_reading_an_account_releases_an_expired_hold(
 
 
 @pytest.mark.parametrize("first", ["read_account", "authorize"])
-def test_an_expired_hold_is_released_once_at_the_end_of_the_allowance_for_clocks(
+def test_an_expired_hold_is_released_once_after_the_allowance_for_clock_skew(
     store: AccountStore, make_account: MakeAccount, first: str
 ) -> None:
     customer = make_account(credits=10)
@@ -101,7 +102,7 @@ def test_a_late_settle_charges_nothing(
     assert (account.balance, account.held, account.used, account.usage) == (10, 0, 0, {})
 
 
-def test_a_settle_in_the_last_microsecond_charges(
+def test_a_settle_in_the_last_microsecond_is_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -111,7 +112,7 @@ def test_a_settle_in_the_last_microsecond_charges(
     assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
-def test_a_late_settle_of_credits_spent_again_takes_nothing(
+def test_a_late_settle_of_credits_that_are_spent_again_takes_nothing(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)

@@ -1,4 +1,4 @@
-"""A call is charged once, also if it is repeated many times at once."""
+"""A call is charged once, even if it is repeated many times at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DAY_S = 24 * 3_600
 
 
 class Unreachable:
-    """A store with methods that fail as if it could not be reached."""
+    """A store whose methods fail as if it could not be reached."""
 
     def __init__(self, store: AccountStore, *methods: str) -> None:
         self._store = store
@@ -77,7 +77,7 @@ def call(store: AccountStore, customer: Customer) -> str:
     return "charged" if charged else "replayed"
 
 
-def test_of_50_identical_calls_at_once_one_is_charged(
+def test_one_of_50_identical_concurrent_calls_is_charged(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=50)
@@ -161,7 +161,7 @@ def test_a_short_hold_is_charged_once_by_two_machines_whose_clocks_differ(
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_difference_of_clocks_charges_an_idempotency_key_twice(
+def test_no_difference_between_clocks_charges_an_idempotency_key_twice(
     store: AccountStore, make_account: MakeAccount, skew_s: float, retry_s: float, took_s: float
 ) -> None:
     customer = make_account(credits=10)
@@ -289,7 +289,7 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     assert (account.balance, account.held, account.used) == (5, 0, 0)
 
 
-def test_a_duplicate_that_loses_the_race_costs_nothing_even_if_its_hold_has_to_expire(
+def test_a_copy_that_loses_the_race_costs_nothing_even_if_its_hold_has_to_expire(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
@@ -377,7 +377,7 @@ def test_an_uncharged_call_with_a_key_adds_its_weight(
 
 
 class LateRecord:
-    """A store in which the first look-up of a record comes too early."""
+    """A store in which the first look-up of a record is too early."""
 
     def __init__(self, store: AccountStore) -> None:
         self._store = store
@@ -403,7 +403,7 @@ def test_a_call_rejected_for_credits_replays_the_call_that_holds_them(
     assert (replay.status.credits_charged, replay.status.credits_left) == (0, 0)
 
 
-def test_a_reservation_of_a_known_key_is_a_replay_before_the_form_is_read(
+def test_a_reservation_with_a_known_key_is_a_replay_before_the_form_is_read(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
@@ -424,7 +424,7 @@ def test_two_api_keys_can_use_the_same_idempotency_key(
         assert idempotency.commit(store, reservation, now_us=START).credits_charged == 1
 
 
-def test_a_free_call_and_one_whose_record_was_taken_over_add_their_weight(
+def test_free_calls_and_calls_whose_record_was_taken_over_add_their_weight(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     limit = RateLimit(per_minute=60, burst=20)

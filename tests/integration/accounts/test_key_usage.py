@@ -1,4 +1,4 @@
-"""The usage of each key by month: the same on both stores, and as exact as the ledger."""
+"""Each key's usage by month: the same on both stores, and as exact as the ledger."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAY_S = 24 * 3600
 
 
 def usage_of(store: AccountStore, customer: Customer, month: str, now_us: Instant) -> AccountUsage:
-    """Return an account's usage; its credits are those that the audit checks."""
+    """Return an account's usage, with the credits that the audit checks."""
     found = {each.account_id: each for each in store.list_usage(month, now_us=now_us)}
     read = store.read_with_ledger(customer.account_id, now_us=now_us)
     assert list(differences(read.account, read.entries)) == []
@@ -103,7 +103,7 @@ def test_keys_count_separately_also_after_they_have_ended(
     assert (test.prefix, test.counts) == (test_key.prefix, KeyCounts(3, ZERO, 30, 0))
 
 
-def test_a_past_month_stays_the_same_while_new_calls_arrive_and_late_ones_are_added(
+def test_a_past_month_does_not_change_while_new_calls_arrive_and_late_ones_are_added(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -117,7 +117,7 @@ def test_a_past_month_stays_the_same_while_new_calls_arrive_and_late_ones_are_ad
         assert counts_of(store, customer, JANUARY, at_us) == KeyCounts(1, Credits(2), 100, 0)
         expected = KeyCounts(number + 1, Credits(number + 1), number + 1, 0)
         assert counts_of(store, customer, FEBRUARY, at_us) == expected
-    # A server whose clock is a month slow charges a call; the account released its hold long ago.
+    # A server whose clock is a month late charges a call whose hold was released long ago.
     store.settle(late, now_us=after(2), pixels=100)
     assert counts_of(store, customer, JANUARY, after(2 * MONTH_S)).calls == 1
     slow = take_hold(store, customer, 4, now_us=after(3))
@@ -171,7 +171,7 @@ def test_the_commands_print_the_usage_of_this_store(
 
 
 @pytest.mark.parametrize("month", ["2026", "2026-13", "november", "2026-11-01"])
-def test_a_month_that_is_none_is_wrong_usage(month: str) -> None:
+def test_an_invalid_month_is_a_usage_error(month: str) -> None:
     printed = CliRunner().invoke(usage, ["--month", month])
     assert printed.exit_code == 2
     assert "2026-11" in printed.output

@@ -1,8 +1,8 @@
-"""The stores against a model of the ledger, through any order of calls, repeats and deaths.
+"""The stores compared with a model of the ledger, for any order of calls, repeats and crashes.
 
-The model applies the table of `hold_states`, as the stores do. Two servers with a store each work
-on one account, and their clocks differ by the allowance or less. A call ends on the server that
-began it; everything else happens on either.
+The model applies the table in `hold_states`, like the stores. Two servers, each with a store, use
+one account, and their clocks differ by at most the allowance. A call ends on the server that
+started it; all other steps happen on either server.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ from blur.skew import CLOCK_SKEW_US
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
-# A hold of a minute is valid after one tick, and 20 s past its expiry after two. That is more than
-# the difference of the clocks and the allowance for it together.
+# A hold of one minute is valid after one tick, and 20 s past its expiry after two. This is more
+# than the clocks' difference plus the allowance.
 TICK_US = 40 * SECOND_US
 REMEMBERED_US = 15 * SECOND_US
-"""How long after its end a call is repeated: longer than a copy of a write takes to arrive."""
+"""The time for which an ended call is repeated: longer than a copy of a write takes to arrive."""
 servers = st.integers(0, 1)
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
-"""The number of orders for each store: as many as take some seconds."""
+"""The number of orders for each store: they take some seconds."""
 
 
 @dataclass
@@ -75,14 +75,14 @@ class Call:
 
 
 class Ledger(RuleBasedStateMachine):
-    """One account, its calls, and where every credit should be."""
+    """One account, its calls, and the place where each credit should be."""
 
     calls = Bundle("calls")
     lines = Bundle("lines")
     opened: tuple[AccountStore, AccountStore]
 
     def __init__(self) -> None:
-        """Start without an account: `begin` opens it."""
+        """Start without an account: `begin` creates it."""
         super().__init__()
         self.skew_us = 0
         self.now_us = START
@@ -164,7 +164,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule()
     def wait_until_the_last_second_of_a_hold(self) -> None:
-        """Wait until one server sees the hold as valid and the other one as expired."""
+        """Wait until one server considers the hold valid and the other one expired."""
         ends = {self.end_us(call) for call in self.known if call.state is HoldState.HELD}
         # If several holds expire at different times, one could be uncertain after the next tick.
         if len(ends) == 1:
@@ -238,7 +238,7 @@ class Ledger(RuleBasedStateMachine):
                 call.state = next_state(call.state, HoldEvent.EXPIRE)
 
     def apply(self, call: Call, event: HoldEvent) -> None:
-        """Apply an event to a call of the model."""
+        """Apply an event to a call in the model."""
         now_us = self.clock_us(call.server)
         after = next_state(call.state, event_at(event, call.hold.expires_us, now_us))
         if after is not call.state:
@@ -253,11 +253,11 @@ class Ledger(RuleBasedStateMachine):
         return Instant(call.hold.expires_us - call.server * self.skew_us)
 
     def is_callers(self, call: Call) -> bool:
-        """Return whether the key that took the hold is the present one."""
+        """Return whether the current key took the hold."""
         return call.hold.key_digest == self.customer.digest
 
 
-def test_no_order_of_calls_repeats_and_deaths_loses_or_creates_a_credit(
+def test_no_order_of_calls_repeats_and_crashes_loses_or_creates_a_credit(
     store: AccountStore, location: str
 ) -> None:
     other = open_account_store(location)

@@ -1,4 +1,4 @@
-"""The nightly audit of a table: exact accounts, a wrong one, and its permissions."""
+"""The nightly audit of a table: correct accounts, a wrong one, and its permissions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MONTH_S = 31 * 24 * 3600
 
 
 def change(table: str, account_id: str, **attributes: int) -> None:
-    """Change an account's item by hand, as no part of the service does."""
+    """Change an account's item directly, which no part of the service does."""
     client = open_client()
     for name, value in attributes.items():
         client.update_item(
@@ -77,7 +77,7 @@ def run(
     return result, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_exact_accounts_have_no_difference_and_a_changed_one_is_reported(
+def test_correct_accounts_have_no_difference_and_a_changed_one_is_reported(
     store: DynamoAccountStore,
     table: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -169,7 +169,7 @@ def test_calls_of_a_key_that_is_missing_are_calls_without_a_key(
     assert (line.prefix, line.counts.calls, line.counts.credits) == (None, 1, 4)
 
 
-def test_a_key_with_another_usage_than_its_account_is_a_difference(
+def test_a_key_whose_usage_differs_from_its_accounts_is_a_difference(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)
@@ -182,7 +182,7 @@ def test_a_key_with_another_usage_than_its_account_is_a_difference(
         assert found.text.startswith("2027-01: ")
 
 
-def test_the_role_of_the_audit_allows_exactly_its_operations(
+def test_the_audits_role_allows_exactly_its_operations(
     store: DynamoAccountStore, sent: set[str], resources: dict[str, Any]
 ) -> None:
     customer = open_account(store, 8)

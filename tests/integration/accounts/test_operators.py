@@ -252,7 +252,7 @@ def test_an_old_key_is_valid_until_the_end_of_its_grace_period(
         store.authorize(customer.account_id, customer.digest, now_us=after(3_600))
 
 
-def test_a_grace_period_never_extends_the_life_of_a_key(
+def test_a_grace_period_never_extends_a_keys_lifetime(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(expires_us=after(10))
@@ -291,7 +291,7 @@ def test_a_new_rate_limit_of_a_key_starts_with_the_whole_burst(
     store.authorize(customer.account_id, customer.digest, now_us=after(0.5))
 
 
-def test_a_valid_key_gets_a_new_rate_limit_and_a_revoked_one_of_its_account_does_not(
+def test_only_a_valid_key_gets_a_new_rate_limit(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -304,7 +304,7 @@ def test_a_valid_key_gets_a_new_rate_limit_and_a_revoked_one_of_its_account_does
         store.set_rate_limit(customer.account_id, revoked.digest, limit)
 
 
-def test_an_ended_key_stays_in_the_list_and_stays_ended(
+def test_an_ended_key_stays_in_the_list_and_cannot_be_used_again(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)

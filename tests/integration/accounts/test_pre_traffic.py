@@ -53,7 +53,7 @@ HOOK = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"}
 
 @pytest.fixture
 def version(table: str, model_dir: Path) -> Router:
-    """Return a version of the function that works."""
+    """Return a working version of the function."""
     settings = Settings(accounts=f"dynamodb:{table}", model_dir=model_dir)
     return build_app(settings, logger=Logger(service=table, stream=io.StringIO()))
 
@@ -61,7 +61,7 @@ def version(table: str, model_dir: Path) -> Router:
 def test_a_version_that_blurs_passes_and_leaves_no_valid_key(
     store: DynamoAccountStore, version: Router, sent: set[str], resources: dict[str, Any]
 ) -> None:
-    for _ in range(3):  # more deployments than an account has valid keys
+    for _ in range(3):  # more deployments than an account can have valid keys
         check(store, lambda event: version(event, InvocationContext()), PHOTO)
     (statement,) = (
         each for each in statements(resources, "PreTrafficRole") if each["Sid"] == "Account"
@@ -102,7 +102,7 @@ def test_a_version_that_does_not_blur_fails_and_its_key_is_revoked(
 
 
 class Session:
-    """AWS's session with Lambda, which runs a version, and CodeDeploy, which gets the result."""
+    """An AWS session with Lambda, which runs a version, and CodeDeploy, which gets the result."""
 
     def __init__(self, version: Router) -> None:
         self.version = version

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 CREDITS = 400
 PROCESSES = 2
 THREADS = 16
-"""With 64 on a busy machine, requests wait in DynamoDB Local for longer than DynamoDB's window for
-copies, and no store could be exact."""
+"""With 64 threads on a busy machine, requests wait in DynamoDB Local for longer than the dedup
+window, and no store could be exact."""
 
 
 def spend_in_processes(location: str, customer: Customer, traffic: Traffic) -> int:
-    # A process that is forked from one with threads can hang, so each is started new.
+    # A process that is forked from a process with threads can hang, so each is spawned.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         spenders = [
@@ -177,7 +177,7 @@ def test_concurrent_entries_add_up(store: AccountStore, make_account: MakeAccoun
     assert len({line.entry_id for line in written}) == len(written)
 
 
-def test_two_of_many_keys_added_at_the_same_time_are_stored(
+def test_only_two_of_many_keys_added_at_the_same_time_are_stored(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     account_id = make_account().account_id

@@ -81,7 +81,7 @@ def test_a_client_that_waits_for_retry_after_is_accepted(
             assert refusal(store, customer, now_us) is None
 
 
-def test_a_clock_set_back_an_hour_accepts_the_burst_and_then_one_request_an_interval(
+def test_after_a_clock_is_set_back_an_hour_the_burst_and_then_one_request_per_interval_are_accepted(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=0, limit=RateLimit(per_minute=6, burst=3))

@@ -49,7 +49,7 @@ def find(store: AccountStore, record: IdempotencyRecord, seconds: float) -> obje
     return store.find_record(record.account_id, record.scope, now_us=after(seconds))
 
 
-def test_the_first_call_owns_the_record_and_the_next_one_gets_it(
+def test_the_first_call_owns_the_record_and_the_next_call_gets_it(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     assert find(store, first, 0) is None
@@ -65,7 +65,7 @@ def test_a_claim_repeated_by_its_owner_succeeds_again(
         assert store.claim_record(first, now_us=START) is None
 
 
-def test_the_record_of_a_dead_call_can_be_claimed_after_its_lease(
+def test_a_lost_calls_record_can_be_claimed_after_its_lease(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)

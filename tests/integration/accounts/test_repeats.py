@@ -1,4 +1,4 @@
-"""Repeated calls without an `Idempotency-Key`: copies of a request are one call, on both stores."""
+"""Repeated calls without an `Idempotency-Key`: copies count as one call, on both stores."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_call_after_two_minutes_is_a_new_one(
     assert amounts(store, customer, clock) == (8, 0, 2)
 
 
-def test_other_content_and_another_key_are_other_calls(
+def test_different_content_or_a_different_key_make_a_new_call(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -85,7 +85,7 @@ def test_with_the_setting_off_every_call_is_charged(
     assert amounts(store, customer, clock) == (8, 0, 2)
 
 
-def test_the_last_credit_pays_for_the_copy_too(
+def test_the_last_credit_also_pays_for_the_copy(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -107,7 +107,7 @@ def test_a_copy_of_a_failed_call_is_a_new_call(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_call_whose_client_disconnected_is_not_charged_and_its_copy_is(
+def test_a_call_whose_client_disconnected_is_free_and_its_copy_is_charged(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -117,7 +117,7 @@ def test_a_call_whose_client_disconnected_is_not_charged_and_its_copy_is(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_key_of_the_client_counts_instead(
+def test_an_idempotency_key_from_the_client_counts_instead(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -155,7 +155,7 @@ def test_a_record_whose_confirmation_was_lost_does_not_block_the_copy(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_url_with_another_image_is_a_new_call_and_its_copies_are_not(
+def test_a_url_with_a_new_image_is_a_new_call_but_its_copies_are_not(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)

@@ -1,4 +1,4 @@
-"""The embedded store's file, and processes that are killed at any moment."""
+"""The embedded store's file, with processes that are killed at any moment."""
 
 from __future__ import annotations
 
@@ -175,7 +175,9 @@ for number in count(1):
 """
 
 
-def test_a_killed_process_loses_no_answered_call(store: SqliteAccountStore, path: Path) -> None:
+def test_a_killed_process_loses_no_call_whose_response_was_sent(
+    store: SqliteAccountStore, path: Path
+) -> None:
     customer = open_account(store, credits=1_000_000)
     for round_number in range(3):
         used_before = store.read_account(customer.account_id, now_us=START).used
@@ -225,7 +227,7 @@ def test_ended_holds_leave_no_rows_after_their_expiry(
     assert rows_of(path, "holds") == 0
 
 
-def test_an_accounts_next_record_deletes_its_forgotten_ones_only(
+def test_an_accounts_next_record_deletes_only_its_forgotten_ones(
     store: SqliteAccountStore, path: Path
 ) -> None:
     ours, theirs = (open_account(store).account_id for _ in range(2))
@@ -238,7 +240,7 @@ def test_an_accounts_next_record_deletes_its_forgotten_ones_only(
 
 
 def claim_record(store: SqliteAccountStore, account_id: str, scope: str, at: int) -> None:
-    """Claim a record that no longer counts 100 seconds later."""
+    """Claim a record that counts for 100 seconds."""
     record = IdempotencyRecord(
         account_id=account_id,
         scope=scope,

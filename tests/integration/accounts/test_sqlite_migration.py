@@ -1,4 +1,4 @@
-"""Files with whole credits: their amounts become quarters exactly once, and mean the same."""
+"""In files with whole credits, amounts become quarters exactly once and keep their meaning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from blur.credits import QUARTER, whole
 
 WHOLE_CREDITS = Path(__file__).with_name("whole_credits.sql")
 OLD_VERSIONS = (1, 2)
-"""The versions of files with whole credits; programs of both opened each other's files."""
+"""The versions of files with whole credits; programs of both versions opened each other's files."""
 ACCOUNT_ID = "customer0001"
 CUSTOMER = Customer(ACCOUNT_ID, "d" * 64)
 RUNNING = Hold("running", ACCOUNT_ID, "d" * 64, whole(3), after(60))
@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def require_exact(path: Path) -> None:
-    """Require every amount of the old file, in quarters."""
+    """Check every amount in the old file, in quarters."""
     with closing(SqliteAccountStore(path)) as store:
         read = store.read_with_ledger(ACCOUNT_ID, now_us=after(2))
         empty = store.read_account("customer0002", now_us=after(2))
@@ -64,14 +64,14 @@ def require_exact(path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", OLD_VERSIONS)
-def test_amounts_of_an_old_file_mean_the_same(tmp_path: Path, version: int) -> None:
+def test_amounts_in_an_old_file_keep_their_meaning(tmp_path: Path, version: int) -> None:
     path = tmp_path / f"version{version}.db"
     write_old_file(path, version)
     for _ in range(2):
         require_exact(path)
 
 
-def test_calls_that_an_old_program_began_are_charged_their_price(path: Path) -> None:
+def test_calls_that_an_old_program_started_are_charged_their_price(path: Path) -> None:
     with closing(SqliteAccountStore(path)) as store:
         status = store.settle(RUNNING, now_us=after(3))
         assert (status.credits_charged, status.credits_left) == (whole(3), whole(111))
@@ -86,7 +86,7 @@ def test_an_old_hold_expires_with_its_price(path: Path) -> None:
     assert (account.balance, account.held) == (whole(114), 0)
 
 
-def test_a_repeated_entry_of_an_old_program_is_the_one_in_the_ledger(path: Path) -> None:
+def test_a_repeated_entry_from_an_old_program_is_not_added_again(path: Path) -> None:
     invoice = LedgerEntry("invoice-7", ACCOUNT_ID, EntryKind.TOP_UP, whole(20), after(1))
     with closing(SqliteAccountStore(path)) as store:
         store.append_entry(invoice)
@@ -181,7 +181,7 @@ OLD_STATEMENTS = (
     "SELECT COALESCE(SUM(price), 0) FROM holds",
     "SELECT month, calls, credits FROM usage",
 )
-"""Statements of a program with whole credits, of which each of its calls sends one or more."""
+"""Statements from a program with whole credits; each of its calls sends at least one of them."""
 
 
 @pytest.mark.parametrize("statement", OLD_STATEMENTS)

@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def frozen(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Stop the clock of deadlines, and return its time."""
+    """Stop the clock for deadlines, and return its time."""
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     return 100.0
 
@@ -48,7 +48,7 @@ def test_changing_the_journal_is_not_retried_after_the_deadline(
 ) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it went on"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("the code continued"))
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         open_connection(path, frozen)
     other.close()

@@ -1,4 +1,4 @@
-"""Copies of a call that is still running: they wait for it, and hold no credit."""
+"""Copies of a running call wait for it, and hold no credit."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_a_copy_that_waits_counts_as_one_request_and_only_reads_the_record(
+def test_a_waiting_copy_counts_as_one_request_and_only_reads_the_record(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first, watched = make_account(credits=1), Running(), Watched(store)
@@ -118,7 +118,7 @@ def test_a_call_that_was_overtaken_by_a_failing_copy_takes_a_new_hold(
 
     @dataclass
     class Overtaken(Watched):
-        """A store that starts the copy between the reservation and the record of a call."""
+        """A store that starts the copy between a call's reservation and its record."""
 
         def claim_record(self, *args: Any, **times: Any) -> Any:  # noqa: ANN401 - passed on
             if "claim" not in self.called:
@@ -149,7 +149,7 @@ def waiting_copy(
     customer: Customer,
     **call: Any,  # noqa: ANN401 - arguments of `run`
 ) -> tuple[ApiError, float]:
-    """Return the error of a copy whose first call does not end, and how long it waited."""
+    """Return the error for a copy whose first call does not end, and how long it waited."""
     first = Running()
     service = service_of(store, clock)
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""The weight of a call in its key's rate limit, on every store."""
+"""A call's weight in its key's rate limit, on every store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refund(store: AccountStore, hold: Hold, weight: Weight | None) -> AccountSta
 
 
 def remaining(store: AccountStore, customer: Customer, seconds: float = 0) -> int:
-    """Send one request and return the number of remaining ones."""
+    """Send one request and return how many remain."""
     return store.authorize(
         customer.account_id, customer.digest, now_us=after(seconds)
     ).rate.remaining

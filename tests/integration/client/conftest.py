@@ -20,7 +20,7 @@ __all__ = ["by_link"]
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """A server that accepts large photos only as uploads."""
+    """Start a server that accepts large photos only as uploads."""
     folder = tmp_path_factory.mktemp("small")
     small = {"BLUR_MAX_BODY_BYTES": "40000", "BLUR_MEDIA": f"folder:{folder / 'media'}"}
     yield from serve(folder, model_dir, **small)
@@ -28,7 +28,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[A
 
 @pytest.fixture(scope="session")
 def without_uploads(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """A server without uploads."""
+    """Start a server without uploads."""
     yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
 
 
@@ -41,7 +41,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def large_photo(tmp_path: Path) -> Path:
-    """A photo that is too large for a request to `api`."""
+    """Return a photo that is too large for a request to `api`."""
     path = tmp_path / "large.jpg"
     path.write_bytes(make.PHOTO.read_bytes())
     assert path.stat().st_size > 40_000
@@ -50,7 +50,7 @@ def large_photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def balance(api: Api) -> Iterator[Callable[[], float]]:
-    """Return a function that gets the balance of the account of `api`."""
+    """Return a function that gets the account's balance from `api`."""
     with Client(api.server.url, api.key) as client:
         yield lambda: client.account().balance
 

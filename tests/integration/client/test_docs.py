@@ -1,4 +1,4 @@
-"""docs/client.md: its commands and its program work, and it documents every option."""
+"""The commands and the program in docs/client.md work, and it documents every option."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DOCUMENT = "docs/client.md"
 
 
 def blocks(language: str) -> str:
-    """Return all blocks of a language, joined."""
+    """Return all code blocks in a language, joined."""
     return "\n".join(block.text for block in documents.blocks(DOCUMENT, language))
 
 
 @pytest.fixture
 def reader(tmp_path: Path, api: Api, model_dir: Path) -> Reader:
-    """A reader in a folder with the files of the commands, and with `bgblur` in the PATH."""
+    """Return a reader in a folder with the commands' files, and with `bgblur` in the PATH."""
     path = f"{furnish(tmp_path)}:{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "BLUR_MODEL_DIR": str(model_dir)}
     words = {"https://api.example.com": api.server.url, "YOUR_API_KEY": api.key}

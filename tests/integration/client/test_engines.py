@@ -1,4 +1,5 @@
-"""Stopping a call to an API: free before it is sent completely, finished afterwards."""
+"""A call to an API that is stopped is free before it is sent completely, and finished
+afterwards."""
 
 from __future__ import annotations
 

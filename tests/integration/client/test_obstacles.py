@@ -21,7 +21,7 @@ from tests.integration.client.unreliable import unreliable
 if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
-# A test run in a shell's background hands on a SIGINT that is ignored.
+# A test run in a shell's background would pass on an ignored SIGINT.
 INTERRUPTIBLE_SCRIPT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -57,7 +57,7 @@ def test_a_lost_response_is_requested_again_and_charged_once(
     assert balance() == before - 1
 
 
-def test_two_calls_are_two_charges(api: Api, balance: Callable[[], int]) -> None:
+def test_two_calls_are_charged_twice(api: Api, balance: Callable[[], int]) -> None:
     before = balance()
     with unreliable(api.server.url) as relay, Client(relay.url, api.key) as client:
         for _ in range(2):
@@ -66,7 +66,7 @@ def test_two_calls_are_two_charges(api: Api, balance: Callable[[], int]) -> None
     assert balance() == before - 2
 
 
-def test_two_calls_with_the_callers_idempotency_key_are_one_charge(
+def test_two_calls_with_the_callers_idempotency_key_are_charged_once(
     api: Api, balance: Callable[[], int]
 ) -> None:
     before = balance()
@@ -77,7 +77,7 @@ def test_two_calls_with_the_callers_idempotency_key_are_one_charge(
     assert balance() == before - 1
 
 
-def test_a_request_that_is_too_large_is_repeated_by_upload_with_the_same_key(
+def test_a_request_that_is_too_large_is_repeated_as_an_upload_with_the_same_key(
     api: Api, large_photo: Path, balance: Callable[[], int]
 ) -> None:
     before, waits = balance(), Waits()

@@ -30,7 +30,7 @@ def png(side_px: int = 40) -> bytes:
 
 
 class Names:
-    """A name server with a list of answers for each name; the last one is repeated."""
+    """A name server with a list of answers for each name; it repeats the last one."""
 
     def __init__(self, answers: dict[str, list[list[str]]]) -> None:
         self.answers = answers
@@ -46,7 +46,7 @@ class Names:
 
 
 def is_loopback_1(address: IPAddress) -> bool:
-    """Allow one address of loopback, as if it were public; 127.0.0.2 is the internal network."""
+    """Allow one loopback address as if it were public; 127.0.0.2 counts as internal."""
     return address == ip_address("127.0.0.1")
 
 

@@ -1,4 +1,4 @@
-"""A real HTTP or HTTPS server on loopback that sends exactly the bytes of a test."""
+"""A real HTTP or HTTPS server on loopback that sends exactly the bytes that a test sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Reply = Callable[[socket.socket, str], None]
 
 @dataclass
 class ImageHost:
-    """Its port, and the requests that have arrived."""
+    """The server's port, and the requests that have arrived."""
 
     port: int
     heads: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ def _accept(
     while True:
         try:
             connection, _ = listening.accept()
-        except OSError:  # it is closed
+        except OSError:  # the connection is closed
             return
         threading.Thread(target=_serve, args=(connection, reply, tls, host), daemon=True).start()
 

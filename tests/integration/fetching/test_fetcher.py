@@ -37,7 +37,7 @@ def test_the_image_at_a_url_is_returned_and_the_request_has_no_credentials() -> 
     ]
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_in_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with image_host(sends(response(png()))) as host:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, "http://user:secret@127.0.0.9:9")

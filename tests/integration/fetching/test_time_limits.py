@@ -1,4 +1,4 @@
-"""A fetch ends at its time limit, at any speed of the server."""
+"""A fetch ends at its time limit, however slow the server is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def wait_for(is_true: Callable[[], bool]) -> None:
 
 
 def drips(start: bytes, forever: bytes) -> Callable[[socket.socket, str], None]:
-    """Return a reply that sends one byte in each tenth of a second, without an end."""
+    """Return a reply that sends one byte every tenth of a second, without an end."""
 
     def reply(connection: socket.socket, _path: str) -> None:
         connection.sendall(start)
@@ -85,7 +85,9 @@ def test_a_slow_tls_handshake_is_abandoned_at_the_time_limit(tmp_path: Path) -> 
     def drip() -> None:
         connection, _ = listening.accept()
         with suppress(OSError), connection:
-            connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")  # of a message of 16 kB
+            connection.sendall(
+                b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"
+            )  # the first bytes of a message of 16 kB
             while True:
                 connection.sendall(b"\0")
                 time.sleep(0.1)

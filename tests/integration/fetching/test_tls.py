@@ -1,4 +1,4 @@
-"""TLS of a fetch: the certificate is verified by the name of the host."""
+"""TLS in a fetch: the certificate must be for the host's name."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_certificate_for_another_name_is_rejected(
     assert not host.heads
 
 
-def test_a_certificate_of_an_unknown_authority_is_rejected(
+def test_a_certificate_from_an_unknown_authority_is_rejected(
     tls: tuple[ImageHost, Callable[[], ssl.SSLContext]],
 ) -> None:
     host, _ = tls

@@ -33,7 +33,7 @@ OF_AWS = {
     ("AWS/Lambda", ("FunctionName", "Resource")): {"ProvisionedConcurrencySpilloverInvocations"},
     ("AWS/Usage", ("Class", "Resource", "Service", "Type")): {"ResourceCount"},
 }
-"""By namespace and dimensions: metrics that AWS publishes, as its user guides list them."""
+"""The metrics that AWS publishes, from its user guides, by namespace and dimensions."""
 SAME = "."
 ALL_SAME = "..."
 
@@ -64,7 +64,7 @@ def alarms(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def emitted(tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
-    """Return the metrics of the handler: for one response, and for the code of every error."""
+    """Return the handler's metrics for one response and for every error code."""
     settings = Settings(accounts=f"sqlite:{tmp_path / 'accounts.db'}", model_dir=model_dir)
     handler = build_app(settings, logger=Logger(service="test-dashboard", stream=io.StringIO()))
     handler(make.event("GET", "/health"), InvocationContext())
@@ -98,7 +98,7 @@ def test_every_other_metric_in_the_template_is_published_by_aws(
         assert metric.name in OF_AWS[metric.namespace, named]
 
 
-def test_every_alarm_has_an_action_and_treats_missing_data_as_good(
+def test_every_alarm_has_an_action_and_is_off_without_data(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     assert len(alarms) == 16
@@ -108,7 +108,7 @@ def test_every_alarm_has_an_action_and_treats_missing_data_as_good(
         assert alarm["TreatMissingData"] == "notBreaching", name
 
 
-def test_alarms_reach_an_address_of_the_stacks_own_topic(template: dict[str, Any]) -> None:
+def test_alarms_are_sent_to_the_address_of_the_stacks_own_topic(template: dict[str, Any]) -> None:
     resources, conditions = template["Resources"], template["Conditions"]
     assert template["Parameters"]["AlarmTopicArn"]["Default"] == ""
     assert resources["AlarmTopic"]["Condition"] == "OwnsAlarmTopic"
@@ -119,7 +119,7 @@ def test_alarms_reach_an_address_of_the_stacks_own_topic(template: dict[str, Any
     assert conditions["SendsEmail"] == ["OwnsAlarmTopic", [["AlarmEmail", ""]]]
 
 
-def test_internal_errors_of_a_new_version_roll_it_back(resources: dict[str, Any]) -> None:
+def test_internal_errors_in_a_new_version_roll_it_back(resources: dict[str, Any]) -> None:
     preference = resources["BlurFunction"]["DeploymentPreference"]
     assert "InternalErrorsAlarm" in preference["Alarms"]
 
@@ -177,7 +177,7 @@ def watched(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metr
 
 
 def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the metrics that an alarm watches, also those of an expression."""
+    """Return the metrics that an alarm watches, including those in an expression."""
     parts = alarm.get("Metrics", [])
     return [part["MetricStat"]["Metric"] for part in parts if "MetricStat" in part] or [alarm]
 

@@ -1,4 +1,4 @@
-"""Programs of `make e2e` stop with it, also if it fails or is terminated."""
+"""Programs that `make e2e` starts stop with it, even if it fails or is terminated."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.e2e import machine, programs
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60
 
-# A run like those of tests/e2e: one program that serves, and one that works and is waited for.
-# Both take a second to end, in which a further signal must not disturb them.
+# A test run like in tests/e2e: one program serves, and the run waits for another one. Both take a
+# second to end, and another signal must not disturb them in that time.
 RUN = """
 from pathlib import Path
 import pytest
@@ -55,7 +55,7 @@ def test_a_program_is_stopped_if_a_test_fails(tmp_path: Path) -> None:
     assert not machine.listens("127.0.0.1", port)
 
 
-def test_a_program_that_does_not_start_is_quoted(tmp_path: Path) -> None:
+def test_the_error_for_a_program_that_does_not_start_quotes_its_output(tmp_path: Path) -> None:
     broken = programs.started(
         ["sh", "-c", "echo no such flag >&2; exit 2"],
         folder=tmp_path,

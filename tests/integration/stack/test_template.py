@@ -23,19 +23,19 @@ from blur.storage.cors import CORS
 ROOT = Path(__file__).parents[3]
 
 LEFT_TO_THEIR_DEFAULTS = {
-    "BLUR_CONNECTIONS_PER_ADDRESS": "of the embedded server only",
-    "BLUR_QUEUE_WAIT_S": "of the embedded server only",
-    "BLUR_STOP_S": "of the embedded server only",
-    "BLUR_INFERENCE_THREADS": "0 takes the CPUs that come with the memory",
+    "BLUR_CONNECTIONS_PER_ADDRESS": "only for the embedded server",
+    "BLUR_QUEUE_WAIT_S": "only for the embedded server",
+    "BLUR_STOP_S": "only for the embedded server",
+    "BLUR_INFERENCE_THREADS": "0 uses the CPUs that the memory gives",
     "BLUR_MAX_BODY_BYTES": "Lambda's own limit is below it",
-    "BLUR_MAX_PIXELS": "tests of the code check which photos fit into the smallest memory",
+    "BLUR_MAX_PIXELS": "other tests check which photos fit into the smallest memory",
     "BLUR_MAX_RESPONSE_BYTES": "it is Lambda's limit",
-    "BLUR_MAX_UPLOAD_BYTES": "tests of the code check which photos fit into the smallest memory",
-    "BLUR_MODEL": "the image has one, and names it",
-    "BLUR_MODEL_DIR": "the image has it there",
+    "BLUR_MAX_UPLOAD_BYTES": "other tests check which photos fit into the smallest memory",
+    "BLUR_MODEL": "the container image has one, and names it",
+    "BLUR_MODEL_DIR": "the container image has it there",
     "BLUR_PUBLIC_URL": "uploads go to the bucket, whose URL is absolute",
     "BLUR_REMOVEBG_MAX_BODY_BYTES": "Lambda's own limit is below it",
-    "BLUR_SITE_DIR": "the image has it there",
+    "BLUR_SITE_DIR": "the container image has it there",
 }
 WITH_RETRY = {"THROTTLED", "QUOTA_EXCEEDED", "INTEGRATION_TIMEOUT"}
 CODES_OF_THE_GATEWAY = {"forbidden"}
@@ -78,7 +78,7 @@ def test_every_setting_is_a_variable_of_the_function_or_left_out_for_a_reason(
     assert not ours & set(LEFT_TO_THEIR_DEFAULTS)
 
 
-def test_no_hold_that_can_be_deployed_ends_before_the_longest_call(
+def test_no_setting_lets_a_hold_end_before_the_longest_call(
     template: dict[str, Any],
 ) -> None:
     longest_s = template["Parameters"]["TimeoutS"]["MaxValue"]
@@ -96,7 +96,7 @@ def test_parameters_that_set_a_variable_have_the_defaults_of_the_code(
         assert Settings.from_environ({name: text}) == Settings(), name
 
 
-def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_version(
+def test_a_parameter_that_changes_the_function_changes_its_versions_description(
     template: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     function = resources["BlurFunction"]
@@ -110,7 +110,7 @@ def test_a_parameter_that_shapes_the_function_shapes_the_description_of_its_vers
         assert f"${{{name}}}" in function["VersionDescription"]
 
 
-def test_the_table_is_the_one_that_the_code_defines(resources: dict[str, Any]) -> None:
+def test_the_table_equals_the_one_that_the_code_defines(resources: dict[str, Any]) -> None:
     table = resources["AccountsTable"]
     assert {name: table[name] for name in schema.SCHEMA} == schema.SCHEMA
     assert table["TimeToLiveSpecification"] == {
@@ -122,7 +122,7 @@ def test_the_table_is_the_one_that_the_code_defines(resources: dict[str, Any]) -
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
-def test_the_image_can_be_built_with_any_model_and_has_the_default_otherwise(
+def test_the_container_image_can_be_built_with_any_model(
     template: dict[str, Any],
 ) -> None:
     parameter = template["Parameters"]["Model"]
@@ -190,7 +190,7 @@ def test_every_stage_that_is_deployed_has_tags() -> None:
         assert f"stage={stage}" in config[stage]["deploy"]["parameters"]["tags"]
 
 
-def test_all_lines_of_the_functions_log_are_json(resources: dict[str, Any]) -> None:
+def test_all_lines_in_the_functions_log_are_json(resources: dict[str, Any]) -> None:
     assert resources["BlurFunction"]["LoggingConfig"]["LogFormat"] == "JSON"
 
 
@@ -253,7 +253,7 @@ def test_gateway_responses_have_the_contracts_format(resources: dict[str, Any]) 
 @pytest.mark.parametrize(
     "name", ["AuditFunction", "PreTrafficFunction", "JobWorkerFunction", "JobKeeperFunction"]
 )
-def test_other_functions_run_their_own_handlers_of_the_same_image(
+def test_other_functions_run_their_own_handlers_in_the_same_container_image(
     name: str, template: dict[str, Any]
 ) -> None:
     function = template["Resources"][name]

@@ -1,4 +1,4 @@
-"""The logs of the stack have no secrets of requests, and its objects cannot be listed."""
+"""The stack's logs have no secrets from requests, and its objects cannot be listed."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def test_the_access_log_has_no_header_no_path_and_no_address(resources: dict[str
 
 
 @pytest.mark.parametrize("switch", ["DataTraceEnabled", "LoggingLevel", "TracingEnabled"])
-def test_nothing_logs_whole_requests(switch: str, template: dict[str, Any]) -> None:
+def test_no_component_logs_whole_requests(switch: str, template: dict[str, Any]) -> None:
     assert switch not in dict(each(template))
 
 
-def test_the_firewall_keeps_no_samples_of_requests(resources: dict[str, Any]) -> None:
+def test_the_firewall_stores_no_samples_of_requests(resources: dict[str, Any]) -> None:
     acl = resources["WebAcl"]
     seen = [acl["VisibilityConfig"], *(rule["VisibilityConfig"] for rule in acl["Rules"])]
     assert [each["SampledRequestsEnabled"] for each in seen] == [False] * 3
@@ -92,7 +92,7 @@ def test_images_are_deleted_after_a_day_those_of_jobs_after_a_week(
     assert "VersioningConfiguration" not in resources["MediaBucket"]
 
 
-def test_no_variable_of_the_function_is_a_secret(resources: dict[str, Any]) -> None:
+def test_no_environment_variable_of_the_function_is_a_secret(resources: dict[str, Any]) -> None:
     variables = resources["BlurFunction"]["Environment"]["Variables"]
     assert variables
     assert not [name for name in variables if re.search("KEY|SECRET|TOKEN|PASSWORD", name)]

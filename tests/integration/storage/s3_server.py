@@ -1,7 +1,7 @@
-"""S3 on a free loopback port, within a context: moto behind a proxy.
+"""S3 on a free loopback port, as a context manager: moto behind a proxy.
 
 moto stores objects as S3 does, but it does not check signatures, expiry or POST policies, and it
-allows every preflight. The proxy implements S3's documentation of these four:
+allows every preflight. The proxy follows S3's documentation of these:
 
 - CORS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 - POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
@@ -139,7 +139,7 @@ def _refused_form(environ: Environ) -> str | None:
     fields = {name: forms[name] for name in forms}
     size = len(files["file"].raw) if "file" in files else len(fields.pop("file", "").encode())
     for name in files:
-        files[name].close()  # large ones are in separate files
+        files[name].close()  # large requests are in separate files
     policy = json.loads(base64.b64decode(fields["policy"]))
     signature = _sign(fields["x-amz-date"][:8], fields["policy"])
     if not hmac.compare_digest(signature, fields["x-amz-signature"]):
@@ -184,7 +184,7 @@ class S3Server:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables with which boto uses only this server."""
+        """The environment variables that make boto use only this server."""
         return {**ENVIRON, "AWS_ENDPOINT_URL_S3": self.url}
 
     def client(self) -> Any:  # noqa: ANN401 - botocore makes its clients' classes at run time

@@ -23,7 +23,7 @@ def test_the_role_allows_exactly_the_functions_requests(by_link: Api, s3: S3Serv
     upload = presign(by_link)
     assert send(upload).ok
     assert blur(by_link, upload["upload_id"]).status_code == 200
-    # A client's requests are signed in their query or form; the function's in a header.
+    # Clients' requests are signed in their query or form; the function's requests in a header.
     own = {
         (ACTIONS[method], path.split("/")[2])
         for method, path, headers in s3.gate.seen

@@ -1,4 +1,4 @@
-"""The embedded server's folder of uploads: forms sent at once, and expired files."""
+"""The embedded server's folder of uploads: concurrent forms, and expired files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder_api(
     media: Path, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Api]:
-    """A server that starts on a folder with expired uploads and one of an earlier version."""
+    """Start a server on a folder with expired uploads and with one from an earlier version."""
     expired = media / "uploads" / "2020-01-01T00"
     expired.mkdir(parents=True)
     for path, age_s in (
@@ -140,7 +140,7 @@ def test_a_form_that_is_sent_again_replaces_its_upload(folder_api: Api, media: P
 
 
 @pytest.mark.parametrize("split", range(1, 45, 3))
-def test_a_form_can_end_in_any_number_of_packets(split: int, tmp_path: Path) -> None:
+def test_the_end_of_a_form_can_arrive_in_any_number_of_packets(split: int, tmp_path: Path) -> None:
     folder = FolderStore(tmp_path)
     name = "uploads/a"
     form = folder.presign_upload(name, content_type="image/jpeg", max_bytes=10, now_us=now())

@@ -58,7 +58,7 @@ def test_an_uploaded_photo_gives_the_same_picture_as_one_in_the_request(api: Api
     assert by_upload[0].content == by_upload[1].content == direct.content
 
 
-def test_an_upload_of_another_key_is_not_found_and_costs_nothing(api: Api) -> None:
+def test_another_keys_upload_is_not_found_and_costs_nothing(api: Api) -> None:
     upload = presign(api)
     assert send(upload).status_code == 204
     response = blur(api, upload["upload_id"], api.other_key)
@@ -73,7 +73,7 @@ def test_a_missing_upload_is_not_found(api: Api) -> None:
 @pytest.mark.parametrize(
     "upload_id", ["../secret", "../../accounts.db", "/etc/passwd", "", "*", "uploads/", "\0"]
 )
-def test_no_id_opens_anything_but_an_upload(upload_id: str, api: Api) -> None:
+def test_no_id_opens_anything_except_an_upload(upload_id: str, api: Api) -> None:
     response = blur(api, upload_id)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "upload_not_found")
 
@@ -93,13 +93,13 @@ def test_more_bytes_than_declared_are_rejected(api: Api) -> None:
     assert blur(api, upload["upload_id"]).status_code == 404
 
 
-def test_an_empty_file_is_refused(api: Api) -> None:
+def test_an_empty_file_is_rejected(api: Api) -> None:
     upload = presign(api)
     assert send(upload, b"").status_code >= 400
     assert blur(api, upload["upload_id"]).status_code == 404
 
 
-def test_another_type_than_declared_is_rejected(api: Api) -> None:
+def test_a_type_that_differs_from_the_declared_one_is_rejected(api: Api) -> None:
     upload = presign(api)
     assert send(upload, content_type="text/html").status_code >= 400
     assert blur(api, upload["upload_id"]).status_code == 404
@@ -122,7 +122,7 @@ def test_uploads_have_a_size_limit(api: Api) -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (413, "image_too_large")
 
 
-def test_the_message_for_a_large_request_names_uploads(api: Api) -> None:
+def test_the_error_for_a_large_request_names_uploads(api: Api) -> None:
     files = {"image": bytes(20_000_001)}
     url, headers = api.server.blur_url, {"ApiKey": api.key}
     response = requests.post(url, headers=headers, files=files, timeout=60)
