@@ -1,5 +1,4 @@
-"""A call to an API that is stopped is free before it is sent completely, and finished
-afterwards."""
+"""A stopped call to an API is free before it is sent completely, and finished afterwards."""
 
 from __future__ import annotations
 
