@@ -118,6 +118,11 @@ class Settings:
     """Seconds that the embedded server has after SIGTERM to finish its requests."""
     connections_per_address: int = 256
     """Connections that the embedded server accepts from one client address; 0 sets no limit."""
+    job_workers: int = 0
+    """Workers of the embedded server that can process photos of jobs at the same time; 0 stands
+    for one fewer than there are, and at least one."""
+    job_free_bytes: int = 1_000_000_000
+    """Free space that photos of jobs leave on the disk of the embedded server."""
     rate_per_minute: int = 100
     """Requests per minute, for keys without their own limit."""
     rate_burst: int = 100
@@ -135,6 +140,8 @@ class Settings:
             "inference_threads",
             "deadline_margin_s",
             "connections_per_address",
+            "job_workers",
+            "job_free_bytes",
             "removebg_dedupe_s",
         ):
             _require(getattr(self, name) >= 0, name, "at least 0")

@@ -25,7 +25,6 @@ from bgblur.serving.inline import uses_store
 from bgblur.serving.ports import Observe, guarded, ignore
 from bgblur.serving.proxy_events import ClientDisconnected, Reply, to_reply
 from bgblur.serving.readiness import Readiness
-from bgblur.serving.uploads import receive_upload
 from blur.accounts import keys
 from blur.api import response
 from blur.api.removebg.paths import REMOVEBG_PATH, is_removebg
@@ -33,11 +32,10 @@ from blur.api.response_record import ResponseRecord
 from blur.api.route_paths import RoutePaths
 from blur.api.router import UNROUTED, logged_method, with_head
 from blur.errors import ApiError, InternalError, LostError, OverloadedError
-from blur.storage.folder import UPLOAD_PATH, FolderStore
 
 if TYPE_CHECKING:
     from bgblur.serving.budgets import Lease
-    from bgblur.serving.ports import Inline, Keys, PhotoPool, Send
+    from bgblur.serving.ports import Inline, Keys, PhotoPool, ReceiveUpload, Send
     from blur.accounts.keys import ApiKey
 
 LOGGER = logging.getLogger(__name__)
@@ -45,6 +43,7 @@ PHOTO_PATHS = frozenset({"/v2/rembg/blur", REMOVEBG_PATH})
 """Routes of the worker pool."""
 HEALTH_PATH = "/health"
 READY_PATH = "/ready"
+NO_UPLOADS: Mapping[str, ReceiveUpload] = {}
 REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """The statuses for an invalid key, on our paths and on remove.bg's."""
 
@@ -72,13 +71,12 @@ class ServerApp:
         routes: Mapping[str, Collection[str]],
         max_body_bytes: int,
         removebg_max_body_bytes: int,
-        folder: FolderStore | None = None,
+        uploads: Mapping[str, ReceiveUpload] = NO_UPLOADS,
         observe: Observe = ignore,
     ) -> None:
         """Keep the pool for photos, the handler for all other requests, and the routes for both.
 
-        With a `folder`, this server receives its own uploads, as a bucket does on AWS.
-        `observe` is called with each response.
+        `uploads` has the functions that receive uploads, by path; `observe` gets each response.
         """
         self._observe = guarded(observe)
         self._readiness = Readiness(pool.require_slot, known_keys.require_store)
@@ -87,7 +85,7 @@ class ServerApp:
         self._known_keys = known_keys
         self._routes = {path: with_head(methods) for path, methods in routes.items()}
         self._paths = RoutePaths(routes)
-        self._folder = folder
+        self._uploads = uploads
         self._max_body_bytes = max_body_bytes
         self._removebg_max_body_bytes = removebg_max_body_bytes
         memory_bytes = BODIES_AT_ONCE * (max_body_bytes + 1)
@@ -125,8 +123,8 @@ class ServerApp:
         exchange.owner = exchange.connection.address
         if path in {HEALTH_PATH, READY_PATH} and method in {"GET", "HEAD"}:
             return await self._answer_status(exchange)
-        if self._folder and (method, path) == ("POST", UPLOAD_PATH):
-            return await self._receive_upload(self._folder, exchange)
+        if method == "POST" and path in self._uploads:
+            return await self._receive_upload(self._uploads[path], exchange)
         found = self._paths.find(path)
         has_route = found is not None and method in self._routes[found.route]
         if has_route and method == "POST" and path in PHOTO_PATHS:
@@ -222,8 +220,8 @@ class ServerApp:
                     break
         return bytes(received)
 
-    async def _receive_upload(self, folder: FolderStore, exchange: Exchange) -> Reply:
-        await receive_upload(folder, exchange.header(b"content-type"), exchange.body.chunks())
+    async def _receive_upload(self, receive: ReceiveUpload, exchange: Exchange) -> Reply:
+        await receive(exchange.header(b"content-type"), exchange.body.chunks())
         return to_reply(response.proxy_response(response.no_content(f"req_{exchange.request_id}")))
 
     def _record(self, exchange: Exchange, reply: Reply, code: str | None) -> ResponseRecord:
@@ -245,7 +243,7 @@ class ServerApp:
         """Return the route for the log; unknown paths can contain a key and are not logged."""
         found = self._paths.find(exchange.path)
         if found is None:
-            return exchange.path if exchange.path in {UPLOAD_PATH, READY_PATH} else UNROUTED
+            return exchange.path if exchange.path in {*self._uploads, READY_PATH} else UNROUTED
         return found.route
 
     def _log_disconnect(self, exchange: Exchange) -> None:

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bgblur.serving.metrics import ObjectsState
 from blur.accounts.model import SECOND_US, Instant
 from blur.clock import now
 from blur.errors import LostError, UnavailableError
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 POLL_S = 1.0
 """How often the store is asked for objects that another program has added or resumed."""
-RETRY_PAUSES_S = (1, 10, 60)
-"""The pause after a failed attempt, by the number of attempts; the last one is for all others."""
+RETRY_PAUSES_S = (1, 10, 1)
+"""The pause after a failed attempt, by the number of attempts; the last one is for all others: an
+object with `MAX_ATTEMPTS` is claimed again only to write its failed row."""
 
 
 class JobDrain:
@@ -61,6 +63,10 @@ class JobDrain:
     def running(self) -> int:
         """Return how many workers process an object."""
         return len(self._running)
+
+    def state(self) -> ObjectsState:
+        """Return the state for metrics."""
+        return ObjectsState(running=self.running, waiting=self.waiting)
 
     def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - TakeBackground
         """Return work for an idle worker; `has_requests` if others are likely to arrive soon."""

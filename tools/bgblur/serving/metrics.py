@@ -36,10 +36,24 @@ class PoolState:
     """Photos in the queue."""
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectsState:
+    """The current state of the photos of jobs."""
+
+    running: int = 0
+    """Photos that workers process."""
+    waiting: int = 0
+    """Photos that have not ended, without those of paused jobs."""
+
+
 class ServerMetrics:
     """The metrics of one server process."""
 
-    def __init__(self, pool_state: Callable[[], PoolState]) -> None:
+    def __init__(
+        self,
+        pool_state: Callable[[], PoolState],
+        objects_state: Callable[[], ObjectsState] = ObjectsState,
+    ) -> None:
         """Create all metrics in a separate registry."""
         self.registry = CollectorRegistry()
         self._responses = Counter(
@@ -79,6 +93,16 @@ class ServerMetrics:
             "workers_busy", "Processes that are blurring a photo.", lambda: pool_state().busy
         )
         self._add_gauge("queue_photos", "Photos in the queue.", lambda: pool_state().waiting)
+        self._add_gauge(
+            "workers_on_jobs",
+            "Processes that are blurring a photo of a job.",
+            lambda: objects_state().running,
+        )
+        self._add_gauge(
+            "job_photos",
+            "Photos of jobs that have not ended.",
+            lambda: objects_state().waiting,
+        )
 
     def observe(self, record: ResponseRecord, seconds: float) -> None:
         """Count one response, `seconds` after the request's head."""

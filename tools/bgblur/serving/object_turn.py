@@ -6,17 +6,29 @@ request needs at this moment, and never waits for the store.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from aws_lambda_powertools import Logger
+
+from blur.app import NAME
 from blur.clock import now
 from blur.errors import UnavailableError
+from blur.job_app import build_runner
+from blur.jobs.connect import open_job_store
+from blur.jobs.sqlite.job_store import SqliteJobStore
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
+    from blur.image_requests import Engine
     from blur.jobs.model import JobObject
     from blur.jobs.runner import ObjectRunner
+    from blur.settings import Settings
+
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +68,35 @@ class ObjectWorker:
             return self.queue.claim_object(now_us=now(), lease_s=turn.lease_s)
         except UnavailableError:
             return None
+        except Exception:  # jobs must not stop a worker that requests need
+            LOGGER.exception("no object of a job can be claimed")
+            return None
 
     def _run(self, claimed: JobObject, left_ms: int) -> object:
         return self.runner.run(
             claimed.job_id, claimed.source, attempt=claimed.attempts, left_ms=left_ms
         )
+
+
+def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | None:
+    """Return the object worker of this process, with the engine of its handler.
+
+    None if this machine has no jobs; see `served_jobs`.
+    """
+    store = open_machine_store(settings)
+    if store is None:
+        return None
+    runner = build_runner(settings, logger=Logger(service=NAME), engine=engine)
+    return ObjectWorker(store, runner)
+
+
+def open_machine_store(settings: Settings) -> SqliteJobStore | None:
+    """Return the store of the jobs whose photos this machine processes; None if it has none.
+
+    Their rows are in a SQLite file, and their photos in a folder.
+    """
+    is_here = settings.accounts.startswith("sqlite:") and settings.media.startswith("folder:")
+    if not is_here:
+        return None
+    store = open_job_store(settings.accounts)
+    return store if isinstance(store, SqliteJobStore) else None

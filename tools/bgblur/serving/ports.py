@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from bgblur.serving.body import Message
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 Send = Callable[[Message], Awaitable[None]]
+ReceiveUpload = Callable[[str, AsyncIterator[bytes]], Awaitable[None]]
+"""Stores the file of a form, given its content type and its body; raises `ApiError`."""
 Observe = Callable[[ResponseRecord, float], None]
 """Called with the record of each response, and the seconds since the request's head."""
 

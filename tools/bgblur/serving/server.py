@@ -6,10 +6,8 @@ one event at a time, like one of Lambda's execution environments.
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from bgblur.serving.access_log import open_access_log
+from bgblur.serving.announcing_server import AnnouncingServer
 from bgblur.serving.asgi import ServerApp
 from bgblur.serving.connections import ConnectionTable
 from bgblur.serving.inline import (
@@ -26,19 +25,22 @@ from bgblur.serving.inline import (
     InlineHandler,
 )
 from bgblur.serving.known_keys import KnownKeys
-from bgblur.serving.listening import BACKLOG, listen
-from bgblur.serving.metrics import Address, ServerMetrics
-from bgblur.serving.ports import Observe, ignore
+from bgblur.serving.listening import listen
+from bgblur.serving.metrics import Address, ObjectsState, ServerMetrics
+from bgblur.serving.ports import Observe, ReceiveUpload, ignore
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.proxy_events import RecordedHandler
+from bgblur.serving.served_jobs import ServedJobs, open_served_jobs
 from bgblur.serving.sweeper import sweeping
-from bgblur.serving.worker import Worker
+from bgblur.serving.uploads import receive_upload
+from bgblur.serving.worker import Worker, nothing
 from bgblur.serving.worker_pool import WorkerPool
 from blur.accounts.connect import open_account_store
 from blur.app import build_app
 from blur.clock import now
 from blur.settings import Settings, usable_cpus
-from blur.storage.folder import FolderStore
+from blur.storage.folder import UPLOAD_PATH, FolderStore
+from blur.storage.job_folder import JOB_UPLOAD_PATH
 from blur.storage.location import open_storage
 
 if TYPE_CHECKING:
@@ -47,9 +49,6 @@ if TYPE_CHECKING:
 
 ACCEPTED_AT_ONCE = 64
 """Connections that are accepted in one turn of the event loop."""
-
-CANCELLED_TIMEOUT_S = 2
-"""The time for error responses to requests that are cancelled at the end of a graceful stop."""
 
 FILES = 4096
 """The number of open files that the process needs for connections."""
@@ -61,36 +60,6 @@ class Capacity:
 
     workers: int
     queue: int
-
-
-class AnnouncingServer(uvicorn.Server):
-    """A server that first starts its worker pools, and announces its port when it listens."""
-
-    def __init__(
-        self, config: uvicorn.Config, pools: Sequence[WorkerPool], announce: Callable[[int], None]
-    ) -> None:
-        """Keep the pools to start, and the function to call with the port."""
-        super().__init__(config)
-        self._pools = pools
-        self._announce = announce
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the pools, accept connections, announce the port."""
-        await asyncio.gather(*(pool.start() for pool in self._pools))
-        await super().startup(sockets)
-        for listening in sockets or []:  # asyncio sets its own, smaller backlog
-            listening.listen(BACKLOG)
-        if not self.should_exit:
-            self._announce(self.servers[0].sockets[0].getsockname()[1])
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; cancelled requests still get an error response and are logged.
-
-        uvicorn ends the process when this returns.
-        """
-        await super().shutdown(sockets)
-        if cancelled := list(self.server_state.tasks):
-            await asyncio.wait(cancelled, timeout=CANCELLED_TIMEOUT_S)
 
 
 def serve(  # noqa: PLR0913 - all are passed by name
@@ -115,19 +84,24 @@ def serve(  # noqa: PLR0913 - all are passed by name
         ValueError: a setting is invalid.
 
     """
+    uploads, jobs = upload_folder(settings), open_served_jobs(settings, capacity.workers)
+    folders = [folder for folder in (uploads, jobs and jobs.folder) if folder]
     with (
         listen(host, port) as listening,
-        closing(photo_pool(settings, capacity)) as photos,
+        closing(jobs) if jobs else nullcontext(),
+        closing(photo_pool(settings, capacity, jobs)) as photos,
         closing(account_pool(settings)) as accounts,
-        sweeping(folder := upload_folder(settings)),
-        observing(photos, metrics_at) as observe,
+        sweeping(folders),
+        observing(photos, jobs, metrics_at) as observe,
         suppress(KeyboardInterrupt),  # uvicorn raises it again at the end
     ):
         open_access_log()
         raise_file_limit()
-        application = server_app(settings, photos, accounts, folder, observe)
+        receivers = upload_receivers(uploads, jobs)
+        application = server_app(settings, photos, accounts, receivers, observe)
         config = configuration(middleware(application), settings, observe)
-        AnnouncingServer(config, (photos, accounts), announce).run([listening])
+        drain = jobs.drain if jobs else None
+        AnnouncingServer(config, photos, accounts, drain=drain, announce=announce).run([listening])
 
 
 def raise_file_limit() -> None:
@@ -149,13 +123,27 @@ def upload_folder(settings: Settings) -> FolderStore | None:
     return uploads if isinstance(uploads, FolderStore) else None
 
 
+def upload_receivers(
+    folder: FolderStore | None, jobs: ServedJobs | None
+) -> Mapping[str, ReceiveUpload]:
+    """Return the functions that receive uploads, by path."""
+    receivers: dict[str, ReceiveUpload] = {}
+    if folder is not None:
+        receivers[UPLOAD_PATH] = partial(receive_upload, folder)
+    if jobs is not None:
+        receivers[JOB_UPLOAD_PATH] = jobs.uploads().receive
+    return receivers
+
+
 @contextmanager
-def observing(photos: WorkerPool, metrics_at: Address | None) -> Iterator[Observe]:
+def observing(
+    photos: WorkerPool, jobs: ServedJobs | None, metrics_at: Address | None
+) -> Iterator[Observe]:
     """Serve metrics until the context ends, if enabled; yield the function to count responses."""
     if metrics_at is None:
         yield ignore
         return
-    metrics = ServerMetrics(photos.state)
+    metrics = ServerMetrics(photos.state, jobs.drain.state if jobs else ObjectsState)
     with metrics.served(metrics_at):
         yield metrics.observe
 
@@ -164,7 +152,7 @@ def server_app(
     settings: Settings,
     photos: WorkerPool,
     accounts: WorkerPool,
-    folder: FolderStore | None,
+    uploads: Mapping[str, ReceiveUpload],
     observe: Observe = ignore,
 ) -> ServerApp:
     """Return the ASGI application for the two pools."""
@@ -183,13 +171,15 @@ def server_app(
         routes=handler.routes,
         max_body_bytes=settings.max_body_bytes,
         removebg_max_body_bytes=settings.removebg_max_body_bytes,
-        folder=folder,
+        uploads=uploads,
         observe=observe,
     )
 
 
-def photo_pool(settings: Settings, capacity: Capacity) -> WorkerPool:
-    """Return the pool that blurs photos; its workers share the CPUs.
+def photo_pool(
+    settings: Settings, capacity: Capacity, jobs: ServedJobs | None = None
+) -> WorkerPool:
+    """Return the pool that blurs photos, also those of jobs; its workers share the CPUs.
 
     A worker is killed when it exceeds the hold's lifetime; the hold has expired by then, so its
     credit is back.
@@ -202,6 +192,7 @@ def photo_pool(settings: Settings, capacity: Capacity) -> WorkerPool:
         size=capacity.workers,
         queue=capacity.queue,
         max_wait_s=settings.queue_wait_s,
+        take_background=jobs.drain.take if jobs else nothing,
     )
 
 

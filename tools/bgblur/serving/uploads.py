@@ -7,7 +7,8 @@ all files whose field `key` begins with the job's prefix.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bgblur.serving.upload_form import Fields, Target, receive_form
@@ -45,31 +46,53 @@ async def receive_upload(
     await receive_form(content_type, chunks, find_target)
 
 
-async def receive_photo(
-    folder: JobFolder, queue: JobQueue, content_type: str, chunks: AsyncIterator[bytes]
-) -> None:
-    """Store a photo of a job, and then add it to the job.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobUploads:
+    """Receives the photos of jobs."""
 
-    The photo is on the disk before it is in the job, so that no failure leaves an object without
-    its photo. If the photo cannot be added, the client gets an error and sends it again.
+    folder: JobFolder
+    queue: JobQueue
+    leave_bytes: int
+    """Free space that photos leave on the disk."""
+    on_added: Callable[[], None]
+    """Called after each photo that is added to a job."""
 
-    Raises:
-        ApiError: the form is invalid, or the job is not open; the rest of the form is not read.
+    async def receive(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+        """Store a photo, and then add it to its job.
 
-    """
-    added: list[tuple[str, str]] = []
+        The photo is on the disk before it is in the job, so that no failure leaves an object
+        without its photo. If it cannot be added, the client gets an error and sends it again.
 
-    def find_target(fields: Fields) -> Target:
-        job_id, token = folder.verify_token(_text(fields, TOKEN_FIELD), now_us=now())
-        source = _source(fields, token.name)
-        if queue.find_job(job_id).state is not JobState.OPEN:
+        Raises:
+            ApiError: the form is invalid, or the job is not open; the rest of it is not read.
+
+        """
+        photos: list[tuple[str, str]] = []
+
+        def find_target(fields: Fields) -> Target:
+            job_id, token = self.folder.verify_token(_text(fields, TOKEN_FIELD), now_us=now())
+            source = _source(fields, token.name)
+            self._require_open(job_id)
+            photos.append((job_id, source))
+            file = self.folder.writing_source(job_id, source, leave_bytes=self.leave_bytes)
+            return Target(token.max_bytes, file)
+
+        await receive_form(content_type, chunks, find_target)
+        await asyncio.to_thread(self._add, *photos[0])
+        self.on_added()
+
+    def _add(self, job_id: str, source: str) -> None:
+        if not self.queue.add_object(job_id, source, now_us=now()):
+            self._require_not_ended(job_id)
+
+    def _require_open(self, job_id: str) -> None:
+        if self.queue.find_job(job_id).state is not JobState.OPEN:
             raise JobClosedError
-        added.append((job_id, source))
-        return Target(token.max_bytes, folder.writing_source(job_id, source))
 
-    await receive_form(content_type, chunks, find_target)
-    ((job_id, source),) = added
-    await asyncio.to_thread(queue.add_object, job_id, source, now_us=now())
+    def _require_not_ended(self, job_id: str) -> None:
+        """Reject a photo whose job has ended during its upload, not one that is sent again."""
+        if self.queue.find_job(job_id).has_ended:
+            raise JobClosedError
 
 
 def _text(fields: Fields, name: str) -> str:

@@ -11,8 +11,10 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from bgblur.serving.object_turn import ObjectTurn, open_object_worker
 from bgblur.serving.proxy_events import InvocationContext, RecordedHandler
 from blur.app import build_app
+from blur.engine import new_engine
 from blur.imaging.matting.session import ModelError
 
 if TYPE_CHECKING:
@@ -44,17 +46,22 @@ def run(
     """
     init_worker()
     try:
+        engine = new_engine(settings)
         handler = RecordedHandler(
             lambda observe: build_app(
-                settings, opens_model=opens_model, on_lambda=False, observe=observe
+                settings, opens_model=opens_model, on_lambda=False, observe=observe, engine=engine
             )
         )
+        objects = open_object_worker(settings, engine) if opens_model else None
     except (ModelError, ValueError) as error:
         messages.send(StartError(str(error)))
         return
     messages.send(READY)
     with suppress(EOFError):  # the front process has ended
         while (message := messages.recv()) is not STOP:
+            if isinstance(message, ObjectTurn) and objects:
+                objects.take_turn(message, messages.send)
+                continue
             messages.send(ACCEPTED)
             request, left_ms = message
             context = InvocationContext(left_ms, lambda: bool(is_client_connected.value))

@@ -16,7 +16,7 @@ from bgblur.serving.job_drain import RETRY_PAUSES_S, JobDrain, retry_pause_s
 from blur.accounts.model import SECOND_US, Instant
 from blur.errors import OverloadedError, UnavailableError
 from blur.jobs.model import Job, JobObject, ObjectState
-from blur.jobs.runner import Outcome
+from blur.jobs.runner import MAX_ATTEMPTS, Outcome
 
 if TYPE_CHECKING:
     from bgblur.serving.ports import JobQueue
@@ -314,7 +314,8 @@ def test_a_stop_releases_objects_that_do_not_end_in_time_and_their_attempt_does_
     run(test)
 
 
-def test_pauses_grow_with_the_attempts() -> None:
-    pauses = [retry_pause_s(attempts) for attempts in range(6)]
+def test_only_attempts_that_process_an_object_have_growing_pauses() -> None:
+    pauses = [retry_pause_s(attempts) for attempts in range(1, MAX_ATTEMPTS)]
     assert pauses == sorted(pauses)
-    assert (pauses[0], pauses[-1]) == (RETRY_PAUSES_S[0], RETRY_PAUSES_S[-1])
+    assert retry_pause_s(0) == pauses[0]
+    assert retry_pause_s(MAX_ATTEMPTS) == retry_pause_s(99) < pauses[-1]

@@ -37,20 +37,20 @@ class Folder(FolderStore):
 
 def test_a_failed_sweep_is_logged_and_retried(caplog: pytest.LogCaptureFixture) -> None:
     folder = Folder()
-    with caplog.at_level(logging.WARNING), sweeping(folder, every_s=0.01):
+    with caplog.at_level(logging.WARNING), sweeping([folder], every_s=0.01):
         assert folder.third.wait(WAIT_S)
     assert [record.message for record in caplog.records] == [
-        "expired uploads cannot be removed: gone"
+        "expired files cannot be removed: gone"
     ]
 
 
 def test_the_sweeper_stops_with_the_server_and_needs_no_folder() -> None:
     folder = Folder()
     before = set(threading.enumerate())
-    with sweeping(folder, every_s=3600):
+    with sweeping([folder], every_s=3600):
         pass
     for thread in set(threading.enumerate()) - before:
         thread.join(WAIT_S)
         assert not thread.is_alive()
-    with sweeping(None):
+    with sweeping([]):
         assert set(threading.enumerate()) <= before

@@ -1,0 +1,104 @@
+"""A small client of the routes of jobs, for tests of a real server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WAIT_S = 120
+PARALLEL = 4
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JobClient:
+    """Creates jobs with one key, and reads them."""
+
+    url: str
+    key: str
+
+    def create(self, **parameters: str) -> Document:
+        return self.ask("POST", "/v2/jobs", json=parameters)
+
+    def upload(self, job: Document, source: str, photo: bytes) -> requests.Response:
+        return self.send(job, {"key": job["upload"]["prefix"] + source}, photo)
+
+    def send(self, job: Document, fields: Mapping[str, str], photo: bytes) -> requests.Response:
+        """Send the form of a job with these fields."""
+        form = {**job["upload"]["fields"], **fields}
+        address = urljoin(self.url, job["upload"]["url"])
+        return requests.post(address, data=form, files={"file": photo}, timeout=WAIT_S)
+
+    def upload_all(self, job: Document, photos: Mapping[str, bytes]) -> None:
+        """Upload photos, some at a time; each is accepted."""
+
+        def upload(item: tuple[str, bytes]) -> int:
+            return self.upload(job, *item).status_code
+
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            assert set(threads.map(upload, photos.items())) <= {204}
+
+    def show(self, job: Document) -> Document:
+        return self.ask("GET", f"/v2/jobs/{job['job_id']}")
+
+    def close(self, job: Document) -> Document:
+        return self.ask("POST", f"/v2/jobs/{job['job_id']}/close")
+
+    def cancel(self, job: Document) -> Document:
+        return self.ask("DELETE", f"/v2/jobs/{job['job_id']}")
+
+    def manifest(self, job: Document) -> list[Document]:
+        response = self.call("GET", f"/v2/jobs/{job['job_id']}/manifest")
+        assert response.status_code == 200
+        return [json.loads(line) for line in response.text.splitlines()]
+
+    def result(self, line: Document) -> bytes:
+        response = self.call("GET", line["result"])
+        assert response.status_code == 200
+        return response.content
+
+    def until(self, job: Document, holds: Callable[[Document], bool]) -> Document:
+        """Return the job as soon as it is as required."""
+        deadline = time.monotonic() + WAIT_S
+        while not holds(document := self.show(job)):
+            assert time.monotonic() < deadline, document
+            time.sleep(0.05)
+        return document
+
+    def until_ended(self, job: Document, count: int) -> Document:
+        """Return the job when so many photos have ended."""
+        return self.until(job, lambda document: ended(document) >= count)
+
+    def ask(self, method: str, path: str, **options: Any) -> Document:  # noqa: ANN401 - of requests
+        response = self.call(method, path, **options)
+        assert response.ok, response.text
+        document: Document = response.json()
+        return document
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - as above
+        headers = {"ApiKey": self.key}
+        return requests.request(
+            method, urljoin(self.url, path), headers=headers, timeout=WAIT_S, **options
+        )
+
+
+def ended(document: Document) -> int:
+    """Return how many photos of the job have ended."""
+    counts = document["counts"]
+    return int(counts["done"] + counts["failed"] + counts["cancelled"])
+
+
+def names(count: int) -> Iterable[str]:
+    """Return names of photos."""
+    return (f"photos/{number:04}.jpg" for number in range(count))

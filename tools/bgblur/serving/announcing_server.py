@@ -1,0 +1,78 @@
+"""uvicorn with our start and stop: worker pools, jobs, and requests at the end of the stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from bgblur.serving.listening import BACKLOG
+
+if TYPE_CHECKING:
+    from bgblur.serving.job_drain import JobDrain
+    from bgblur.serving.worker_pool import WorkerPool
+
+CANCELLED_TIMEOUT_S = 2
+"""The time for error responses to requests that are cancelled at the end of a graceful stop."""
+FORCED_CHECK_S = 0.1
+"""The time between two checks whether the server has to stop at once."""
+
+
+class AnnouncingServer(uvicorn.Server):
+    """A server that first starts its worker pools, and announces its port when it listens."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        photos: WorkerPool,
+        accounts: WorkerPool,
+        *,
+        drain: JobDrain | None,
+        announce: Callable[[int], None],
+    ) -> None:
+        """Keep the pools to start, and the function to call with the port.
+
+        The `drain` gives photos of jobs to the pool of photos.
+        """
+        super().__init__(config)
+        self._photos = photos
+        self._accounts = accounts
+        self._drain = drain
+        self._announce = announce
+        self._watch: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the pools, accept connections, announce the port."""
+        await asyncio.gather(self._photos.start(), self._accounts.start())
+        await super().startup(sockets)
+        for listening in sockets or []:  # asyncio sets its own, smaller backlog
+            listening.listen(BACKLOG)
+        if self._drain and not self.should_exit:
+            self._watch = asyncio.create_task(self._drain.watch(self._photos.wake))
+        if not self.should_exit:
+            self._announce(self.servers[0].sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; cancelled requests still get an error response and are logged.
+
+        Photos of jobs that are being processed get the same time; those that do not end are
+        released for the next start. uvicorn ends the process when this returns.
+        """
+        await asyncio.gather(super().shutdown(sockets), self._stop_drain())
+        if cancelled := list(self.server_state.tasks):
+            await asyncio.wait(cancelled, timeout=CANCELLED_TIMEOUT_S)
+
+    async def _stop_drain(self) -> None:
+        if self._drain is None:
+            return
+        if self._watch:
+            self._watch.cancel()
+        stopping = asyncio.create_task(self._drain.stop(self.config.timeout_graceful_shutdown or 0))
+        while not stopping.done() and not self.force_exit:  # by a second Ctrl-C
+            await asyncio.wait({stopping}, timeout=FORCED_CHECK_S)
+        if not stopping.done():
+            stopping.cancel()
+            await self._drain.stop(0)
