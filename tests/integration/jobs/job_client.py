@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WAIT_S = 120
+JOB_S = 600
+"""The longest time for all photos of a job, on a loaded machine."""
 PARALLEL = 4
 
 Document = dict[str, Any]
@@ -70,7 +72,7 @@ class JobClient:
 
     def until(self, job: Document, holds: Callable[[Document], bool]) -> Document:
         """Return the job as soon as it is as required."""
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + JOB_S
         while not holds(document := self.show(job)):
             assert time.monotonic() < deadline, document
             time.sleep(0.05)

@@ -5,16 +5,25 @@ With another store or storage, this server receives no photos of jobs and proces
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bgblur.serving.job_drain import JobDrain
+from aws_lambda_powertools import Logger
+
+from bgblur.serving.job_drain import RETRY_PAUSES_S, JobDrain
+from bgblur.serving.keeper_loop import KEEP_EVERY_S
 from bgblur.serving.object_turn import open_machine_store
 from bgblur.serving.uploads import JobUploads
+from bgblur.serving.worker import LEASE_MARGIN_S
+from blur.app import NAME
+from blur.clock import now
+from blur.job_app import build_keeper
 from blur.storage.job_folder import JobFolder
 from blur.storage.location import open_storage
 
 if TYPE_CHECKING:
+    from blur.jobs.keeper import JobKeeper
     from blur.jobs.sqlite.job_store import SqliteJobStore
     from blur.settings import Settings
 
@@ -50,3 +59,31 @@ def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
     limit = min(workers, settings.job_workers or max(1, workers - 1))
     drain = JobDrain(store, workers=workers, limit=limit)
     return ServedJobs(folder, store, drain, settings.job_free_bytes)
+
+
+def open_keeper(settings: Settings) -> JobKeeper:
+    """Return the keeper of the jobs of this machine, with its own connection to the store.
+
+    Raises:
+        ValueError: this machine has no jobs.
+
+    """
+    store = open_machine_store(settings)
+    if store is None:
+        message = "this machine has no jobs"
+        raise ValueError(message)
+
+    def add_all(job_id: str, sources: Iterable[str]) -> None:
+        for source in sources:
+            store.add_object(job_id, source, now_us=now())
+
+    lease_s = settings.hold_ttl_s + LEASE_MARGIN_S
+    return build_keeper(
+        settings,
+        logger=Logger(service=NAME),
+        enqueue=add_all,
+        announce=lambda _: None,
+        period_s=KEEP_EVERY_S,
+        retry_s=lease_s + max(RETRY_PAUSES_S),
+        worker_s=lease_s,
+    )

@@ -24,13 +24,14 @@ from bgblur.serving.inline import (
     ACCOUNT_WAIT_S,
     InlineHandler,
 )
+from bgblur.serving.keeper_loop import keeping
 from bgblur.serving.known_keys import KnownKeys
 from bgblur.serving.listening import listen
 from bgblur.serving.metrics import Address, ObjectsState, ServerMetrics
 from bgblur.serving.ports import Observe, ReceiveUpload, ignore
 from bgblur.serving.protocol import Protocol
 from bgblur.serving.proxy_events import RecordedHandler
-from bgblur.serving.served_jobs import ServedJobs, open_served_jobs
+from bgblur.serving.served_jobs import ServedJobs, open_keeper, open_served_jobs
 from bgblur.serving.sweeper import sweeping
 from bgblur.serving.uploads import receive_upload
 from bgblur.serving.worker import Worker, nothing
@@ -92,6 +93,7 @@ def serve(  # noqa: PLR0913 - all are passed by name
         closing(photo_pool(settings, capacity, jobs)) as photos,
         closing(account_pool(settings)) as accounts,
         sweeping(folders),
+        keeping(open_keeper(settings).run if jobs else None),
         observing(photos, jobs, metrics_at) as observe,
         suppress(KeyboardInterrupt),  # uvicorn raises it again at the end
     ):

@@ -1,0 +1,187 @@
+"""kill -9 of the server and of its workers, and SIGTERM, while it processes a bulk job.
+
+Afterwards every photo has one row and one charge, and the job's manifest, the audit of the accounts
+and the usage of the key agree.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from events import make
+from PIL import Image
+from tests.faults.conftest import HOLD_TTL_S
+from tests.faults.processes import descendants, require_gone, workers
+from tests.integration.jobs.job_client import Document, JobClient, ended, names
+from tests.integration.running import running
+from tests.trials import Part, record, size
+
+from blur.accounts.model import usage_month
+from blur.clock import now
+from blur.credits import credits_number
+from blur.jobs.runner import MAX_ATTEMPTS
+
+if TYPE_CHECKING:
+    from tests.faults.balances import Balances
+
+PHOTO = make.jpeg()
+PHOTOS = 200
+KILLS = size(2, full=10)
+LONGEST_LIFE_S = 3.0
+STOP_S = 60
+
+
+@pytest.mark.timeout(900)
+def test_a_killed_server_continues_its_jobs_and_charges_each_photo_once(
+    tmp_path: Path, env: dict[str, str], balances: Balances
+) -> None:
+    random = Random(7)
+    env |= {"BLUR_JOB_FREE_BYTES": "0", "BLUR_JOB_WORKERS": "2"}
+    with running(tmp_path, env, "--workers", "2") as server:
+        client = JobClient(server.url, balances.key)
+        job = client.create(radius="9")
+        client.upload_all(job, dict.fromkeys(names(PHOTOS), PHOTO))
+        client.close(job)
+        kill(server.process.pid)
+    for _ in range(KILLS - 1):
+        with running(tmp_path, env, "--workers", "2") as server:
+            client = JobClient(server.url, balances.key)
+            client.until_ended(job, ended(client.show(job)) + 2)
+            time.sleep(LONGEST_LIFE_S * random.random())
+            kill(server.process.pid)
+    with running(tmp_path, env, "--workers", "2") as server:
+        client = JobClient(server.url, balances.key)
+        document = client.until(job, lambda seen: seen["state"] == "done")
+        lines = client.manifest(job)
+    require_exact(document, lines, balances, done=PHOTOS)
+    assert sorted(line["source"] for line in lines) == sorted(names(PHOTOS))
+    record(
+        Part.FAULTS,
+        "kill -9 of the server during a bulk job",
+        f"{KILLS} kills, {PHOTOS} photos",
+        f"each photo has one row and one charge; manifest, audit and usage agree on "
+        f"{document['counts']['charged']} credits",
+        by="tests/faults/test_jobs_killed.py",
+    )
+
+
+@pytest.mark.timeout(900)
+def test_a_killed_worker_loses_no_photo_of_a_job(
+    tmp_path: Path, env: dict[str, str], balances: Balances
+) -> None:
+    photos, kills = 40, 3
+    with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
+        client = JobClient(server.url, balances.key)
+        job = client.create(radius="9")
+        client.upload_all(job, dict.fromkeys(names(photos), PHOTO))
+        client.close(job)
+        for _ in range(kills):
+            client.until_ended(job, ended(client.show(job)) + 1)
+            os.kill(workers(server.process.pid)[0], signal.SIGKILL)
+        document = client.until(job, lambda seen: seen["state"] == "done")
+        lines = client.manifest(job)
+    require_exact(document, lines, balances, done=photos)
+
+
+@pytest.mark.timeout(900)
+def test_a_photo_that_kills_its_workers_fails_and_the_job_ends(
+    tmp_path: Path, env: dict[str, str], balances: Balances
+) -> None:
+    """Its worker is killed in each attempt, as by a decoder that crashes."""
+    with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
+        client = JobClient(server.url, balances.key)
+        job = client.create(radius="9")
+        client.upload_all(job, {"poisoned.jpg": large_photo()})
+        client.close(job)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            wait_for_attempt(tmp_path, attempt)
+            os.kill(workers(server.process.pid)[0], signal.SIGKILL)
+        document = client.until(job, lambda seen: seen["state"] == "done")
+        assert document["failures"][0]["code"] == "internal_error"
+        lines = client.manifest(job)
+    require_exact(document, lines, balances, done=0)
+
+
+def test_a_stop_finishes_running_photos_and_the_next_start_continues(
+    tmp_path: Path, env: dict[str, str], balances: Balances
+) -> None:
+    photos = 30
+    env |= {"BLUR_JOB_FREE_BYTES": "0"}
+    with running(tmp_path, env, "--workers", "2") as server:
+        client = JobClient(server.url, balances.key)
+        job = client.create(radius="9")
+        client.upload_all(job, dict.fromkeys(names(photos), PHOTO))
+        client.close(job)
+        client.until_ended(job, 2)
+        members = descendants(server.process.pid)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(STOP_S) in {0, -signal.SIGTERM}
+    require_gone(members)
+    stopped = balances.exact()
+    assert stopped.held == 0
+    assert stopped.used < photos
+    assert leases(tmp_path) == []
+    with running(tmp_path, env, "--workers", "2") as server:
+        client = JobClient(server.url, balances.key)
+        document = client.until(job, lambda seen: seen["state"] == "done")
+        lines = client.manifest(job)
+    require_exact(document, lines, balances, done=photos)
+
+
+def kill(pid: int) -> None:
+    """Kill a server, whose workers then end by themselves."""
+    members = descendants(pid)
+    os.kill(pid, signal.SIGKILL)
+    require_gone(members)
+
+
+def large_photo() -> bytes:
+    """Return a photo that takes a worker more than a second."""
+    buffer = io.BytesIO()
+    with Image.open(make.PHOTO) as photo:
+        photo.convert("RGB").resize((5000, 4000)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def wait_for_attempt(folder: Path, attempt: int) -> None:
+    """Wait until a worker has claimed the only photo so often."""
+    deadline = time.monotonic() + STOP_S
+    with closing(sqlite3.connect(folder / "disk" / "accounts.db")) as db:
+        while db.execute("SELECT attempts FROM job_objects").fetchall() < [(attempt,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def leases(folder: Path) -> list[tuple[str, int]]:
+    """Return the waiting rows that no worker can claim now, or whose attempts have counted."""
+    with closing(sqlite3.connect(folder / "disk" / "accounts.db")) as db:
+        return db.execute(
+            "SELECT source, attempts FROM job_objects"
+            " WHERE state = 'waiting' AND (leased_until_us > 0 OR attempts > 0)"
+        ).fetchall()
+
+
+def require_exact(
+    document: Document, lines: list[Document], balances: Balances, *, done: int
+) -> None:
+    """Require that the job, its manifest, the account and the usage of its key agree."""
+    assert len({line["source"] for line in lines}) == len(lines)
+    price = credits_number(balances.price)
+    by_line = [line["credits"] for line in lines if line["state"] == "done"]
+    assert by_line == [price] * done
+    counts = document["counts"]
+    assert (counts["received"], counts["done"]) == (len(lines), done)
+    assert counts["charged"] == sum(by_line)
+    assert balances.settled(after_s=HOLD_TTL_S) == done
+    (usage,) = balances.store.list_usage(usage_month(now()), now_us=now())
+    assert sum(key.counts.calls for key in usage.keys) == done
+    assert sum(key.counts.credits for key in usage.keys) == done * balances.price
