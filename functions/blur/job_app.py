@@ -39,8 +39,8 @@ SECRET_BYTES = 32
 def open_jobs(
     settings: Settings, files: JobFiles | None, clock: Callable[[], Instant] = now
 ) -> JobService | None:
-    """Return the use cases of jobs, or None without a storage for their photos."""
-    if files is None:
+    """Return the use cases of jobs, or None if photos of jobs are not processed."""
+    if files is None or not has_workers(settings):
         return None
     return JobService(
         jobs=open_job_store(settings.accounts),
@@ -52,6 +52,16 @@ def open_jobs(
         new_secret=new_secret,
         public_url=settings.public_url.rstrip("/"),
     )
+
+
+def has_workers(settings: Settings) -> bool:
+    """Return whether photos of jobs are processed.
+
+    The embedded server processes those in its folder, with the queue in its SQLite file. On AWS,
+    the bucket sends a message for each photo to workers that use the table.
+    """
+    kinds = settings.accounts.partition(":")[0], settings.media.partition(":")[0]
+    return kinds in {("sqlite", "folder"), ("dynamodb", "s3")}
 
 
 def build_runner(
