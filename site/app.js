@@ -6,7 +6,10 @@ import { openCode, showCode } from "./code.js";
 import { announce, byId, formatTime, show } from "./dom.js";
 import { explain, PERMANENT_ERRORS } from "./errors.js";
 import { clearFailure, openFailures, showFailure, shownCode } from "./failure.js";
-import { buttonLabel, cancelNote, captionFor, costNote, failedMessage, placeholderFor } from "./labels.js";
+import { checkJob, draftedJob, offerFolder, openJob, startJob } from "./job.js";
+import {
+  buttonLabel, cancelNote, captionFor, costNote, failedMessage, jobCosts, jobLabel, placeholderFor,
+} from "./labels.js";
 import { examplePhoto, openPhotos } from "./photo.js";
 import { Item, openQueue, showQueue } from "./queue.js";
 import { openRegion, showRegion } from "./region.js";
@@ -33,6 +36,12 @@ function addPhotos(photos) {
   if (!state.work) select(items[0]);
   else refresh();
   announce(items.length === 1 ? `${items[0].photo.file.name} is ready` : `${items.length} photos are ready`);
+}
+
+function addFolder(folder) {
+  clearFailure("photo");
+  offerFolder(folder);
+  byId("job").scrollIntoView({ block: "nearest" });
 }
 
 function removeItem(item) {
@@ -71,8 +80,10 @@ const failedCount = () => state.items.filter(({ failure }) => failure).length;
 function refresh() {
   const { items, selected, work } = state;
   const todo = pending();
-  const options = optionsFor(selected?.photo);
-  showSettings(selected?.photo);
+  const draft = draftedJob();
+  const shownPhoto = draft ? null : selected?.photo;
+  const options = optionsFor(shownPhoto);
+  showSettings(shownPhoto, Boolean(draft));
   showCode(options);
   showQueue(items, selected, Boolean(work));
   const isStale = Boolean(selected?.result) && !isCurrent(selected);
@@ -93,6 +104,25 @@ function refresh() {
   }
   if (!work && !state.note) byId("hint").textContent = costNote(todo, options);
   show(byId("hint"), !work);
+  if (draft && !work) offerStart(draft, options);
+}
+
+/** Let the main button start a job. */
+function offerStart({ photos }, options) {
+  show(byId("go"));
+  show(byId("download"), false);
+  byId("go").textContent = jobLabel(photos.length, options);
+  byId("hint").textContent = jobCosts(photos.length, options);
+}
+
+async function startDraft() {
+  if (!currentKey()) return showFailure({ code: "no_key" });
+  showFailure(null);
+  try {
+    await startJob(optionsFor(null));
+  } catch (failure) {
+    showFailure(failure);
+  }
 }
 
 /** Show a sentence instead of the costs, until something changes. */
@@ -107,6 +137,7 @@ function note(text) {
 async function start(event) {
   event?.preventDefault();
   if (state.work) return;
+  if (draftedJob()) return startDraft();
   const todo = state.items.length ? pending() : null;
   if (todo && !todo.length) {
     if (!state.selected?.result) byId("file").click(); // the button reads "Choose another photo"
@@ -223,7 +254,7 @@ function setBusy(isBusy) {
 openStage(() => byId("file").click());
 openCode();
 openFailures(() => start());
-openPhotos(addPhotos, showFailure);
+openPhotos(addPhotos, addFolder, showFailure);
 openQueue({
   onSelect: (item) => {
     state.isFollowing = false;
@@ -250,8 +281,9 @@ openSettings(() => {
 openAccount((failure) => {
   if (failure) showFailure(failure);
   else clearFailure("key");
-  refresh();
+  checkJob();
 });
+openJob(refresh, () => byId("folder").click());
 byId("panel").addEventListener("submit", start);
 byId("cancel").addEventListener("click", () => state.work?.abort.abort());
 refresh();

@@ -125,7 +125,7 @@ async function upload(photo, key, hooks) {
 }
 
 /** A form's URL can be relative to the API; a URL on this host gets the page's protocol. */
-function storageUrl(url) {
+export function storageUrl(url) {
   const target = new URL(url, absoluteUrl("v2/uploads"));
   if (target.host === location.host) target.protocol = location.protocol;
   return target.href;
@@ -144,7 +144,7 @@ async function presignUpload(photo, key, { signal }) {
   }
 }
 
-function send(method, path, { headers = {}, body = null, onUpload, onBlur, onReceive, signal } = {}) {
+export function send(method, path, { headers = {}, body = null, onUpload, onBlur, onReceive, signal } = {}) {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new Failure("cancelled", "Cancelled."));
     const call = new XMLHttpRequest();

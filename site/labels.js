@@ -3,12 +3,14 @@
 import { keyKind } from "./account.js";
 import { formatBytes } from "./dom.js";
 import { explain } from "./errors.js";
+import { hasJobs } from "./job-calls.js";
 
 const priceOf = (name) => Number(document.querySelector(`meta[name=${name}]`).content);
 const PRICES = { auto: priceOf("price"), person: priceOf("person-price") };
 
 export function captionFor(item, isTouch) {
   if (!item && isTouch) return "An example. Tap it to choose a photo.";
+  if (!item && hasJobs()) return "An example. Drop a photo or a folder here, or click.";
   if (!item) return "An example. Drop a photo here, click, or paste one.";
   return `${item.photo.file.name}, ${formatBytes(item.photo.file.size)}`;
 }
@@ -43,6 +45,18 @@ export function costNote(todo, { subject }) {
   const price = PRICES[subject];
   const each = `${inCredits(price)} for each result. Errors are free.`;
   return todo.length > 1 ? `${inCredits(todo.length * price)} in all: ${each}` : each;
+}
+
+/** The label and the costs of a job that has not started. */
+export function jobLabel(count, { mode }) {
+  const [verb, many] = mode === "cutout" ? ["Remove", "backgrounds"] : ["Blur", "photos"];
+  return `${verb} ${count.toLocaleString("en")} ${count === 1 ? many.slice(0, -1) : many}`;
+}
+
+export function jobCosts(count, { subject }) {
+  if (isFree()) return "Free with a test key; results are marked TEST and less sharp.";
+  const total = count * PRICES[subject];
+  return `At most ${total.toLocaleString("en")} ${total === 1 ? "credit" : "credits"}. Photos that fail are free.`;
 }
 
 export const failedMessage = (failed) =>

@@ -4,7 +4,7 @@ import { byId, formatBytes, formatTime, make, show } from "./dom.js";
 import { FORMAT_NAMES } from "./settings.js";
 
 const TYPE_NAMES = Object.fromEntries(Object.entries(FORMAT_NAMES).map(([format, name]) => [`image/${format}`, name]));
-const EXTENSIONS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif" };
+export const EXTENSIONS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif" };
 
 /** Show the facts of a result, and the time of each step; `size` is null if it is unknown. */
 export function showDetails(result, size) {

@@ -48,7 +48,8 @@ export function optionsFor(photo) {
   };
 }
 
-export function showSettings(photo) {
+/** Show the settings' values and notes; `isOfMany` for the photos of a job. */
+export function showSettings(photo, isOfMany = false) {
   const options = optionsFor(photo);
   const isCutout = options.mode === "cutout";
   byId("radius-value").textContent = radiusText(options.radius, photo);
@@ -56,7 +57,7 @@ export function showSettings(photo) {
   byId("radius-note").textContent = isCutout ? cutoutNote(options.radius) : "";
   byId("quality-value").textContent = byId("quality").value;
   byId("blur-note").textContent = KERNEL_NOTES[options.blur];
-  byId("format-note").textContent = formatNote(photo, options, isCutout);
+  byId("format-note").textContent = formatNote(options, isCutout, isOfMany);
   show(byId("kernel-set"), options.radius !== "0");
   show(byId("depth-set"), options.radius !== "0" && !isCutout);
   show(byId("quality-set"), options.format !== "png");
@@ -85,9 +86,9 @@ function cutoutNote(radius) {
   return radius === "0" ? "At 0 the subject stays sharp." : "The subject itself is blurred, with its outline.";
 }
 
-function formatNote(photo, { format }, isCutout) {
+function formatNote({ format }, isCutout, isOfMany) {
   if (isCutout && format === "jpeg") return "JPEG has no transparency: the removed background turns white.";
   if (form.elements.format.value !== "auto") return "";
   if (isCutout) return "PNG, which can be transparent.";
-  return `${FORMAT_NAMES[format]}, like your photo.`;
+  return isOfMany ? `${FORMAT_NAMES[format]}, for all photos.` : `${FORMAT_NAMES[format]}, like your photo.`;
 }

@@ -1,5 +1,7 @@
 // A ZIP of uncompressed ("stored") files, because images are already compressed. APPNOTE.TXT 6.3.10, 4.3.
 
+import { freeName } from "./folder.js";
+
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   let value = index;
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
@@ -8,39 +10,46 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
 const UTF8_NAMES = 0x0800;
 const VERSION = 20; // 2.0: the version that a program needs to unpack it
 
-/** Return a ZIP of `[name, blob]` pairs as a blob. Equal names get a number. */
-export async function zipOf(files) {
-  const [parts, directory, taken] = [[], [], new Set()];
-  let offset = 0;
-  for (const [fileName, blob] of files) {
-    const name = new TextEncoder().encode(freeName(fileName, taken));
+/** A ZIP that grows by one file at a time. Equal names get a number. */
+export class Zip {
+  #parts = [];
+  #directory = [];
+  #taken = new Set();
+  count = 0;
+  size = 0; // without the directory
+
+  async add(fileName, blob) {
+    const name = new TextEncoder().encode(freeName(fileName, this.#taken));
     const checksum = crc32(new Uint8Array(await blob.arrayBuffer()));
     const fields = [
       ...[VERSION, UTF8_NAMES, 0].map(short), ...dosTime(new Date()).map(short),
       ...[checksum, blob.size, blob.size].map(long), short(name.length), short(0),
     ].flat();
     const header = Uint8Array.from([...long(0x04034b50), ...fields]);
-    directory.push(Uint8Array.from([
+    this.#directory.push(Uint8Array.from([
       ...long(0x02014b50), ...short(VERSION), ...fields,
-      ...short(0), ...short(0), ...short(0), ...long(0), ...long(offset),
+      ...short(0), ...short(0), ...short(0), ...long(0), ...long(this.size),
     ]), name);
-    parts.push(header, name, blob);
-    offset += header.length + name.length + blob.size;
+    this.#parts.push(header, name, blob);
+    this.size += header.length + name.length + blob.size;
+    this.count += 1;
   }
-  const size = directory.reduce((sum, part) => sum + part.length, 0);
-  const end = Uint8Array.from([
-    ...long(0x06054b50), ...short(0), ...short(0), ...short(files.length), ...short(files.length),
-    ...long(size), ...long(offset), ...short(0),
-  ]);
-  return new Blob([...parts, ...directory, end], { type: "application/zip" });
+
+  toBlob() {
+    const size = this.#directory.reduce((sum, part) => sum + part.length, 0);
+    const end = Uint8Array.from([
+      ...long(0x06054b50), ...short(0), ...short(0), ...short(this.count), ...short(this.count),
+      ...long(size), ...long(this.size), ...short(0),
+    ]);
+    return new Blob([...this.#parts, ...this.#directory, end], { type: "application/zip" });
+  }
 }
 
-function freeName(fileName, taken) {
-  const [, stem, extension] = fileName.match(/^(.*?)(\.[^.]*)?$/s);
-  let name = fileName;
-  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number})${extension ?? ""}`;
-  taken.add(name.toLowerCase());
-  return name;
+/** Return a ZIP of `[name, blob]` pairs as a blob. */
+export async function zipOf(files) {
+  const zip = new Zip();
+  for (const [name, blob] of files) await zip.add(name, blob);
+  return zip.toBlob();
 }
 
 function crc32(bytes) {

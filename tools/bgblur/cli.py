@@ -12,6 +12,7 @@ from bgblur.account_commands import accounts
 from bgblur.arguments import ADDRESS
 from bgblur.blurring.command import blur
 from bgblur.console import ACCOUNTS_HELP, accounts_location, load_settings, open_admin
+from bgblur.jobs.commands import jobs
 from bgblur.key_commands import keys
 from bgblur.printable import PrintableErrorsGroup
 from bgblur.serving.key_link import TTL_S, KeyLinkExchange, KeyLinks
@@ -45,6 +46,7 @@ def main() -> None:
 
 main.add_command(accounts)
 main.add_command(blur)
+main.add_command(jobs)
 main.add_command(keys)
 main.add_command(top)
 main.add_command(usage)

@@ -8,6 +8,7 @@ with Client("https://api.example.com", key) as client:
 
 from blur_client.client import Client
 from blur_client.errors import ApiError, BlurClientError, ConnectionFailedError
+from blur_client.job_documents import Job, JobFailure, ManifestRow
 from blur_client.responses import Account, BlurResult
 from blur_client.retry_policy import RetryPolicy
 
@@ -18,5 +19,8 @@ __all__ = [
     "BlurResult",
     "Client",
     "ConnectionFailedError",
+    "Job",
+    "JobFailure",
+    "ManifestRow",
     "RetryPolicy",
 ]

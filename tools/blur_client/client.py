@@ -8,24 +8,22 @@ import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin
 
+from blur_client.attempts import Attempts
 from blur_client.call import BlurCall, BlurRequest
-from blur_client.errors import BlurClientError
+from blur_client.jobs import Jobs
 from blur_client.responses import json_object, parse_account, parse_error
 from blur_client.retry_policy import RetryPolicy
 from blur_client.source import Photo
 from blur_client.transport import Transport
 
 if TYPE_CHECKING:
+    from blur_client.attempts import OnWait
     from blur_client.form import OnUpload
     from blur_client.responses import Account, BlurResult
     from blur_client.source import Source
-
-OnWait = Callable[[float, BlurClientError], None]
-"""Called with the seconds until the next attempt, and the error of the last one."""
-Result = TypeVar("Result")
 
 ACCOUNT_PATH = "v2/account"
 USER_AGENT = "blur-client"
@@ -69,10 +67,10 @@ class Client:
             raise ValueError(message)
         self._url = url.rstrip("/") + "/"
         self._transport = Transport(key, timeout_s=timeout_s, user_agent=USER_AGENT)
-        self._retry_policy = retry_policy or RetryPolicy()
         self._upload_above_bytes = upload_above_bytes
-        self._sleep = sleep
-        self._jitter = jitter
+        self._attempts = Attempts(retry_policy or RetryPolicy(), sleep, jitter)
+        self.jobs = Jobs(self._transport, self._url, self._attempts)
+        """Bulk jobs: many photos with the same parameters."""
 
     def __enter__(self) -> Self:
         """Return the client itself."""
@@ -139,7 +137,7 @@ class Client:
         )
         by_upload = photo.size_bytes > self._upload_above_bytes
         call = BlurCall(self._transport, self._url, request, by_upload=by_upload)
-        return self._with_retries(call.attempt, on_wait)
+        return self._attempts.run(call.attempt, on_wait)
 
     def account(self) -> Account:
         """Return the key's account. This call is free.
@@ -148,7 +146,7 @@ class Client:
             ApiError, ConnectionFailedError: as for `blur`.
 
         """
-        return self._with_retries(self._account, None)
+        return self._attempts.run(self._account)
 
     def _account(self) -> Account:
         response = self._transport.send_to_api("GET", urljoin(self._url, ACCOUNT_PATH))
@@ -156,17 +154,3 @@ class Client:
         if response.status_code != HTTPStatus.OK or "account_id" not in document:
             raise parse_error(response)
         return parse_account(document)
-
-    def _with_retries(self, attempt: Callable[[], Result], on_wait: OnWait | None) -> Result:
-        number = 0
-        while True:
-            try:
-                return attempt()
-            except BlurClientError as error:
-                wait_s = self._retry_policy.wait_s(error, number, self._jitter())
-                if wait_s is None:
-                    raise
-                if on_wait is not None:
-                    on_wait(wait_s, error)
-            self._sleep(wait_s)
-            number += 1

@@ -100,9 +100,7 @@ def parse_error(response: requests.Response) -> ApiError:
     error = json_object(response).get("error")
     request_id = response.headers.get("X-Request-Id")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
-        return UnexpectedResponseError(
-            "unexpected_answer", _describe(response), status=response.status_code
-        )
+        return unexpected(response, _describe(response))
     error_class = ERRORS.get(error["code"], ApiError)
     return error_class(
         error["code"],
@@ -111,6 +109,11 @@ def parse_error(response: requests.Response) -> ApiError:
         request_id=error.get("request_id", request_id),
         retry_after_s=_parse_int(response.headers.get("Retry-After")) or error.get("retry_after"),
     )
+
+
+def unexpected(response: requests.Response, message: str) -> UnexpectedResponseError:
+    """Return the error for a response that is not one of the API."""
+    return UnexpectedResponseError("unexpected_answer", message, status=response.status_code)
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:

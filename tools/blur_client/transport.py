@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 from weakref import WeakSet
 
 import requests
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from requests_toolbelt import MultipartEncoder, MultipartEncoderMonitor
 
     Form: TypeAlias = MultipartEncoder | MultipartEncoderMonitor
+
+CUT_SHORT = "the connection closed during the response"
+CHUNK_BYTES = 65_536
 
 
 class Transport:
@@ -64,19 +68,24 @@ class Transport:
         headers = _add_content_type({}, form)
         return self._send(requests.Request(method, url, headers=headers, data=form, auth=NoAuth()))
 
-    def _send(self, request: requests.Request) -> Response:
+    def download(self, url: str, *, with_key: bool) -> Response:
+        """Get the head of a response; its body is read with `save`, or dropped with `close`.
+
+        Raises:
+            ConnectionFailedError: no response was received.
+
+        """
+        headers, auth = ({"ApiKey": self._key}, None) if with_key else ({}, NoAuth())
+        return self._send(requests.Request("GET", url, headers=headers, auth=auth), stream=True)
+
+    def _send(self, request: requests.Request, *, stream: bool = False) -> Response:
         session = self._session()
-        try:
+        with connection_errors():
             prepared = session.prepare_request(request)
-            settings = session.merge_environment_settings(prepared.url, {}, None, None, None)
+            settings = session.merge_environment_settings(prepared.url, {}, stream, None, None)
             return session.send(
                 prepared, allow_redirects=False, timeout=self._timeout_s, **settings
             )
-        except (requests.ConnectionError, requests.Timeout) as error:
-            raise ConnectionFailedError(describe(error)) from error
-        except requests.exceptions.ChunkedEncodingError as error:
-            message = "the connection closed during the response"
-            raise ConnectionFailedError(message) from error
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._thread_local, "session", None)
@@ -85,6 +94,34 @@ class Transport:
             session.headers["User-Agent"] = self._user_agent
             self._sessions.add(session)
         return session
+
+
+@contextmanager
+def connection_errors() -> Iterator[None]:
+    """Raise ConnectionFailedError for each error of the connection."""
+    try:
+        yield
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise ConnectionFailedError(describe(error)) from error
+    except requests.exceptions.ChunkedEncodingError as error:
+        raise ConnectionFailedError(CUT_SHORT) from error
+
+
+def save(response: Response, file: BinaryIO) -> int:
+    """Write the body of a streamed response to the file; return its number of bytes.
+
+    Raises:
+        ConnectionFailedError: the body is incomplete.
+
+    """
+    size = 0
+    with connection_errors():
+        for chunk in response.iter_content(CHUNK_BYTES):
+            size += file.write(chunk)
+    declared = response.headers.get("Content-Length", str(size))
+    if "Content-Encoding" not in response.headers and declared != str(size):
+        raise ConnectionFailedError(CUT_SHORT)
+    return size
 
 
 def _add_content_type(headers: Mapping[str, str], form: Form | None) -> dict[str, str]:

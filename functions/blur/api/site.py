@@ -46,6 +46,11 @@ ASSETS = {
     "dom.js": SCRIPT,
     "errors.js": SCRIPT,
     "failure.js": SCRIPT,
+    "folder.js": SCRIPT,
+    "job.js": SCRIPT,
+    "job-calls.js": SCRIPT,
+    "job-download.js": SCRIPT,
+    "job-view.js": SCRIPT,
     "labels.js": SCRIPT,
     "photo.js": SCRIPT,
     "queue.js": SCRIPT,
@@ -75,6 +80,8 @@ class Site:
     """The price of one result; the page shows it before a call."""
     person_price: Credits = ONE
     """The price of a result with `subject=person`."""
+    has_jobs: bool = False
+    """Whether this service has bulk jobs; the page then accepts folders."""
     _read: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def routes(self) -> Routes:
@@ -121,6 +128,8 @@ class Site:
         for name, price in (("price", self.price), ("person-price", self.person_price)):
             shown = f'name="{name}" content="{format_credits(price)}"'
             page = page.replace(f'name="{name}" content="1"'.encode(), shown.encode())
+        has_jobs = "yes" if self.has_jobs else "no"
+        page = page.replace(b'name="jobs" content="no"', f'name="jobs" content="{has_jobs}"'.encode())
         picture = f"{self.public_url}/{PREVIEW}" if self.public_url else PREVIEW
         return page.replace(f'content="{PREVIEW}"'.encode(), f'content="{picture}"'.encode())
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
 import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,15 +21,12 @@ from bgblur.blurring.paths import Naming, Task, plan
 from bgblur.blurring.photo_file import read_bounded
 from bgblur.blurring.progress import Display
 from bgblur.console import json_option
+from bgblur.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from bgblur.blurring.engines import Engine
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
-"""The exit code after SIGINT: 128 + 2."""
 LOCAL_JOBS, API_JOBS = 1, 4
 """On this machine one photo already uses all CPUs; an API can handle several."""
 
@@ -103,7 +98,7 @@ def blur(  # noqa: PLR0913 - one for each option
     threads = jobs or (API_JOBS if api else LOCAL_JOBS)
     runner = BatchRunner(engine, threads, stop, overwrite=overwrite)
     try:
-        with _stop_on_interrupt(stop):
+        with stop_on_interrupt(stop):
             outcomes = _run(runner, tasks, stop, overwrite=overwrite)
     except KeyboardInterrupt:
         context.exit(EXIT_INTERRUPTED)
@@ -203,23 +198,3 @@ def _write_data(task: Task, result: Result, *, overwrite: bool) -> None:
         return
     sys.stdout.buffer.write(result.data)
     sys.stdout.buffer.flush()
-
-
-@contextmanager
-def _stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set `stop`, after which no photo is started; a second Ctrl-C raises as usual.
-
-    A result that the API has charged is still received and written.
-    """
-    before = signal.getsignal(signal.SIGINT)
-
-    def interrupted(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

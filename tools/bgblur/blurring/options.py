@@ -131,8 +131,16 @@ OPTIONS = (
 )
 
 
-def blur_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add all options of the table to a command."""
+def blur_options(
+    command: Callable[..., None],
+    *,
+    required: bool = True,
+    helps: Mapping[str, str] | None = None,
+) -> Callable[..., None]:
+    """Add all options of the table to a command; `helps` has other help texts by field.
+
+    Without `required`, the command checks the required options itself.
+    """
     for option in reversed(OPTIONS):
         # click takes an explicit None as a value, so a required option would not count as missing.
         default: dict[str, Any] = {} if option.default is None else {"default": option.default}
@@ -140,8 +148,8 @@ def blur_options(command: Callable[..., None]) -> Callable[..., None]:
             *option.flags,
             option.field,
             type=option.type,
-            required=option.required,
-            help=option.help,
+            required=required and option.required,
+            help=(helps or {}).get(option.field, option.help),
             **default,
         )(command)
     return command

@@ -33,7 +33,7 @@ def write(target: Path, data: bytes, *, overwrite: bool, mode: int = 0o666) -> N
         if overwrite:
             temporary.replace(target)
         else:
-            _rename_without_replacing(temporary, target)
+            rename_without_replacing(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -51,7 +51,7 @@ def _write_stream(target: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _rename_without_replacing(temporary: Path, target: Path) -> None:
+def rename_without_replacing(temporary: Path, target: Path) -> None:
     """Rename unless the target exists; atomic if the file system has hard links."""
     try:
         os.link(temporary, target)

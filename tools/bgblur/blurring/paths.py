@@ -130,7 +130,7 @@ def _search(
     for path in map(Path, paths):
         photos: Iterable[Path] = [path]
         if path.is_dir():
-            in_folder = _in_folder(path, recursive=recursive, leave_out=leave_out)
+            in_folder = photos_in(path, recursive=recursive, leave_out=leave_out)
             photos = (photo for photo in in_folder if not naming.is_result(photo))
         for photo in photos:
             if _real_path(photo) not in seen:
@@ -139,8 +139,8 @@ def _search(
                 yield _FoundPhoto(photo, photo.relative_to(root).parent)
 
 
-def _in_folder(folder: Path, *, recursive: bool, leave_out: str | None) -> Iterator[Path]:
-    """Yield the photos of a folder, sorted."""
+def photos_in(folder: Path, *, recursive: bool, leave_out: str | None = None) -> Iterator[Path]:
+    """Yield the photos of a folder, sorted; `leave_out` is a folder in it."""
     skipped = None if leave_out is None else _real_path(Path(leave_out))
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(

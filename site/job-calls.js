@@ -1,0 +1,108 @@
+// The calls of bulk jobs: create one, upload its photos, read its state and its results.
+
+import { Failure, send, storageUrl } from "./calls.js";
+
+const ATTEMPTS = 6;
+const RESULT_PATH = /\/v2\/jobs\/[^/]+\/results\/([^/?#]+)/;
+const PAGE_ROWS = 1000;
+
+/** Whether this server has bulk jobs. */
+export const hasJobs = () => document.querySelector("meta[name=jobs]").content === "yes";
+
+export const createJob = (options, key) => call("POST", "v2/jobs", key, options);
+export const readJob = (id, key, after) => call("GET", pathOf(id) + (after ? `?after=${encodeURIComponent(after)}` : ""), key);
+export const closeJob = (id, key) => call("POST", `${pathOf(id)}/close`, key);
+export const cancelJob = (id, key) => call("DELETE", pathOf(id), key);
+
+const pathOf = (id) => `v2/jobs/${encodeURIComponent(id)}`;
+
+async function call(method, path, key, json) {
+  const headers = { ApiKey: key, ...(json && { "Content-Type": "application/json" }) };
+  const response = await send(method, path, { headers, body: json && JSON.stringify(json) });
+  return JSON.parse(await response.body.text());
+}
+
+/** Uploads photos with the job's form, and gets a new form when it has expired. */
+export class Uploads {
+  constructor(job, key, signal) {
+    Object.assign(this, { id: job.job_id, form: job.upload, key, signal });
+  }
+
+  /** Upload one photo; wait and try again after failures that can pass. */
+  upload(photo) {
+    return withRetries(async () => {
+      const { form } = this;
+      try {
+        return await this.#send(form, photo);
+      } catch (failure) {
+        if (!isExpired(failure)) throw failure;
+        await this.#renew(form);
+        return this.#send(this.form, photo);
+      }
+    }, this.signal);
+  }
+
+  async #send({ url, fields, prefix, max_bytes: maxBytes }, { source, file }) {
+    if (file.size > maxBytes) throw new Failure("image_too_large", "This photo is too large.", { status: 413 });
+    const form = new FormData();
+    for (const [name, value] of Object.entries({ ...fields, key: prefix + source })) form.append(name, value);
+    form.append("file", file);
+    await send("POST", storageUrl(url), { body: form, signal: this.signal });
+  }
+
+  async #renew(expired) {
+    if (this.form !== expired) return; // another photo has done it
+    const job = await readJob(this.id, this.key);
+    if (!job.upload) throw new Failure("job_closed", "No photo can be added to this job any more.", { status: 409 });
+    this.form = job.upload;
+  }
+}
+
+const isExpired = ({ code, status }) => code === "upload_not_found" || (code === "unexpected" && status === 403);
+const canPass = ({ code, status }) => code === "unreachable" || code === "idempotency_in_progress" || status === 429 || status >= 500;
+
+/** Whether only this photo cannot be uploaded: it is too large, or its name is not accepted. */
+export const isOfPhoto = ({ status }) => status === 400 || status === 413;
+
+/** Call a function; if it fails and can succeed later, wait and call it again. */
+async function withRetries(run, signal) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (failure) {
+      if (!canPass(failure) || attempt === ATTEMPTS) throw failure;
+      await pause((failure.retryAfter ?? 0) + 2 ** (attempt - 1), signal);
+    }
+  }
+}
+
+/** Wait, unless the signal is aborted. */
+export function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new Failure("cancelled", "Cancelled."));
+    }, { once: true });
+  });
+}
+
+/** Yield the pages of the manifest as text: JSON lines. */
+export async function* manifestPages(id, key, signal) {
+  let query = `limit=${PAGE_ROWS}`;
+  while (query) {
+    const path = `${pathOf(id)}/manifest?${query}`;
+    const response = await withRetries(() => send("GET", path, { headers: { ApiKey: key }, signal }), signal);
+    yield await response.body.text();
+    query = response.header("Link")?.match(/\?([^>]*)>;\s*rel="?next/)?.[1];
+  }
+}
+
+/** Return the result of a row as a blob. The key is sent only to the API. */
+export async function fetchResult(id, { result }, key, signal) {
+  const [, objectId] = result.match(RESULT_PATH) ?? [];
+  const request = objectId
+    ? ["GET", `${pathOf(id)}/results/${objectId}`, { headers: { ApiKey: key }, signal }]
+    : ["GET", storageUrl(result), { signal }];
+  return (await withRetries(() => send(...request), signal)).body;
+}

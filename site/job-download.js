@@ -1,0 +1,66 @@
+// The downloads of a job: its results as ZIPs of limited size, and its manifest.
+
+import { make } from "./dom.js";
+import { fetchResult, manifestPages } from "./job-calls.js";
+import { EXTENSIONS } from "./result.js";
+import { Zip } from "./zip.js";
+
+const MAX_ZIP_BYTES = 500_000_000; // the browser keeps a ZIP until it is saved
+const MAX_ZIP_FILES = 65_000; // the limit without ZIP64
+const AT_ONCE = 4;
+
+/** Save all results, as one or more ZIPs. `onProgress(count)` is called after each result. */
+export async function saveResults(job, name, key, { onProgress, signal }) {
+  let [zip, number, count] = [new Zip(), 1, 0];
+  const saveZip = (isLast) => {
+    if (zip.count) save(zip.toBlob(), `${name || "photos"}${isLast && number === 1 ? "" : `-${number}`}.zip`);
+    [zip, number] = [new Zip(), number + 1];
+  };
+  for await (const [row, blob] of results(job.job_id, key, signal)) {
+    if (zip.count === MAX_ZIP_FILES || (zip.count && zip.size + blob.size > MAX_ZIP_BYTES)) saveZip(false);
+    await zip.add(pathOf(row.source, blob.type), blob);
+    onProgress(++count);
+  }
+  saveZip(true);
+}
+
+/** Save the manifest: JSON lines. */
+export async function saveManifest(job, name, key) {
+  const pages = [];
+  for await (const page of manifestPages(job.job_id, key)) pages.push(page);
+  save(new Blob(pages, { type: "application/jsonl" }), `${name || "photos"}-manifest.jsonl`);
+}
+
+/** Yield rows with their results, a few requests ahead. */
+async function* results(id, key, signal) {
+  const running = [];
+  for await (const row of finishedRows(id, key, signal)) {
+    const result = fetchResult(id, row, key, signal).then((blob) => [row, blob]);
+    result.catch(() => {}); // it is reported when its turn comes
+    running.push(result);
+    if (running.length === AT_ONCE) yield await running.shift();
+  }
+  for (const result of running) yield await result;
+}
+
+async function* finishedRows(id, key, signal) {
+  for await (const page of manifestPages(id, key, signal)) {
+    for (const line of page.split("\n").filter(Boolean)) {
+      const row = JSON.parse(line);
+      if (row.result) yield row;
+    }
+  }
+}
+
+/** Return the path of a result in the ZIP: the photo's, inside of the folder, with its new extension. */
+function pathOf(source, type) {
+  const parts = source.split(/[/\\]/).filter((part) => !/^\.*$/.test(part));
+  const stem = parts.join("/").replace(/[\u0000-\u001f:]/g, "_").replace(/\.[^./]*$/, "") || "photo";
+  return `${stem}.${EXTENSIONS[type] ?? "png"}`;
+}
+
+function save(blob, fileName) {
+  const url = URL.createObjectURL(blob);
+  make("a", { href: url, download: fileName }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

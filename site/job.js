@@ -1,0 +1,234 @@
+// A bulk job of the page: from the chosen folder to its results. A reload continues it.
+
+import { currentKey, refreshCredits } from "./account.js";
+import { announce } from "./dom.js";
+import { cancelJob, closeJob, createJob, isOfPhoto, pause, readJob, Uploads } from "./job-calls.js";
+import { saveManifest, saveResults } from "./job-download.js";
+import { onJobActions, showJob } from "./job-view.js";
+
+const STORAGE_KEY = "background-blur-job";
+const AT_ONCE = 3;
+const POLL_S = 2;
+const HIDDEN_POLL_S = 15;
+const ENDED = new Set(["done", "cancelled"]);
+const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: null };
+
+/**
+ * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
+ * total, sent, last}`, where `last` is the source before which all photos are uploaded. `job`: the
+ * API's document. `upload`: an AbortController while photos are uploaded. `lost`: photos that could
+ * not be uploaded. `hasMore`: whether more than the first page of failures is shown. `problem`: an
+ * error of the last request.
+ */
+const state = {
+  draft: null, saved: load(), job: null, upload: null, download: null, downloaded: 0, ...EMPTY,
+};
+let onChange = () => {};
+let polling = null;
+
+/** Set up the job. `onUpdate()` is called when the page's button or hint can change. */
+export function openJob(onUpdate, onChooseFolder) {
+  onChange = onUpdate;
+  onJobActions({
+    onZip: () => download(),
+    onManifest: () => saveManifest(state.job, state.saved.name, currentKey()).catch(fail),
+    onAgain: onChooseFolder,
+    onClose: () => change(closeJob),
+    onCancel: () => cancel(),
+    onStop: () => state.download?.abort(),
+    onRemove: remove,
+    onMore: () => showMore(),
+  });
+  document.addEventListener("visibilitychange", () => document.hidden || poll());
+  addEventListener("beforeunload", (event) => state.upload && event.preventDefault());
+  poll();
+}
+
+export const draftedJob = () => state.draft;
+
+/** Offer a folder: as a new job, or as the rest of a job whose upload was interrupted. */
+export function offerFolder(folder) {
+  if (isInterrupted() && folder.name === state.saved.name) return upload(folder.photos, state.job);
+  state.draft = folder;
+  announce(`${folder.photos.length} photos are ready`);
+  update();
+}
+
+/** Read the state again, for example with another key. */
+export const checkJob = () => poll();
+
+/** Create a job for the draft and upload its photos. Throws an error if it cannot be created. */
+export async function startJob(options) {
+  const { name, photos } = state.draft;
+  const job = await createJob(options, currentKey());
+  Object.assign(state, { draft: null, job, ...EMPTY });
+  save({ id: job.job_id, name, total: photos.length, sent: 0, last: null });
+  upload(photos, job);
+}
+
+/** Whether the job is open, also while it is paused, and this page does not upload. */
+const isInterrupted = () => Boolean(state.job?.upload) && !state.upload;
+
+async function upload(photos, job) {
+  const { saved } = state;
+  const key = currentKey();
+  const controller = new AbortController();
+  state.upload = controller;
+  state.problem = null;
+  try {
+    if (!job.upload) job = await readJob(saved.id, key);
+    const uploads = new Uploads(job, key, controller.signal);
+    const start = photos.length === saved.total && photos[saved.sent - 1]?.source === saved.last ? saved.sent : 0;
+    Object.assign(saved, { total: photos.length, sent: start });
+    poll();
+    await sendAll(photos, start, uploads, saved);
+    state.job = await closeJob(saved.id, key);
+    announce("All photos are uploaded");
+  } catch (failure) {
+    controller.abort(); // the other uploads
+    if (failure.code !== "cancelled") fail(failure);
+  } finally {
+    state.upload = null;
+    poll();
+  }
+}
+
+/** Upload from `start` on, a few at once; remember how many photos from the start are uploaded. */
+async function sendAll(photos, start, uploads, saved) {
+  const ended = new Set();
+  let next = start;
+  const send = async () => {
+    while (next < photos.length) {
+      const index = next++;
+      await sendOne(photos[index], uploads);
+      ended.add(index);
+      while (ended.delete(saved.sent)) saved.sent += 1;
+      save({ ...saved, last: photos[saved.sent - 1]?.source ?? null });
+      update();
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, send));
+}
+
+async function sendOne(photo, uploads) {
+  try {
+    await uploads.upload(photo);
+  } catch (failure) {
+    if (!isOfPhoto(failure)) throw failure;
+    state.lost.push({ source: photo.source, code: failure.code, message: failure.message });
+  }
+}
+
+/** Read the job now, and then every few seconds until it has ended. */
+async function poll() {
+  polling?.abort();
+  update();
+  if (!state.saved || !currentKey()) return;
+  const controller = new AbortController();
+  polling = controller;
+  while (!controller.signal.aborted) {
+    let wait = document.hidden ? HIDDEN_POLL_S : POLL_S;
+    try {
+      const before = state.job;
+      const job = await readJob(state.saved.id, currentKey());
+      if (controller.signal.aborted) return;
+      Object.assign(state, { job, problem: null });
+      if (!state.hasMore) Object.assign(state, { failures: job.failures, cursor: job.next });
+      if (ENDED.has(job.state)) return end(before);
+    } catch (failure) {
+      if (controller.signal.aborted) return;
+      fail(failure);
+      if (failure.code === "job_not_found" || failure.code === "invalid_api_key") return;
+      wait = Math.max(wait, failure.retryAfter ?? 0);
+    }
+    update();
+    await pause(wait, controller.signal).catch(() => {});
+  }
+}
+
+function end(before) {
+  update();
+  if (!before || ENDED.has(before.state)) return;
+  announce(`The job has ended: ${state.job.counts.done} photos are done`);
+  refreshCredits().catch(() => {});
+}
+
+/** Show the next page of failures. */
+async function showMore() {
+  state.hasMore = true;
+  try {
+    const { failures, next } = await readJob(state.saved.id, currentKey(), state.cursor);
+    Object.assign(state, { failures: [...state.failures, ...failures], cursor: next });
+    update();
+  } catch (failure) {
+    fail(failure);
+  }
+}
+
+async function change(call) {
+  try {
+    state.job = await call(state.saved.id, currentKey());
+    poll();
+  } catch (failure) {
+    fail(failure);
+  }
+}
+
+function cancel() {
+  if (!confirm("Cancel the job? Photos that have not started are not processed.")) return;
+  state.upload?.abort();
+  change(cancelJob);
+}
+
+async function download() {
+  state.download = new AbortController();
+  state.downloaded = 0;
+  update();
+  try {
+    await saveResults(state.job, state.saved.name, currentKey(), {
+      signal: state.download.signal,
+      onProgress: (count) => {
+        state.downloaded = count;
+        update();
+      },
+    });
+  } catch (failure) {
+    if (failure.code !== "cancelled") fail(failure);
+  }
+  state.download = null;
+  update();
+}
+
+/** Remove the draft, or the job of the page; the job itself does not change. */
+function remove() {
+  if (state.draft) state.draft = null;
+  else {
+    polling?.abort();
+    Object.assign(state, { saved: null, job: null, ...EMPTY });
+    localStorage.removeItem(STORAGE_KEY);
+  }
+  update();
+}
+
+function fail(failure) {
+  state.problem = failure;
+  update();
+}
+
+function update() {
+  showJob(state, isInterrupted());
+  onChange();
+}
+
+function save(saved) {
+  state.saved = saved;
+  localStorage.setItem(STORAGE_KEY, JSON.stringify(saved));
+}
+
+function load() {
+  try {
+    return JSON.parse(localStorage.getItem(STORAGE_KEY));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,301 @@
+"""The client and its commands with servers that misbehave."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.integration.jobs.scripted_api import (
+    JOB_ID,
+    KEY,
+    ROUTE,
+    Reply,
+    ScriptedApi,
+    done,
+    error,
+    job,
+    json_reply,
+    lines,
+    scripted_api,
+)
+from tests.integration.running import BGBLUR
+
+from blur_client import BlurClientError, Client, ConnectionFailedError
+from blur_client.errors import (
+    ImageTooLargeError,
+    InvalidApiKeyError,
+    JobClosedError,
+    UnexpectedResponseError,
+)
+
+if TYPE_CHECKING:
+    from blur_client.source import Source
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
+PNG_REPLY = Reply(200, PNG, {"Content-Type": "image/png"})
+EXPIRED_IN_FOLDER = error(404, "upload_not_found")
+EXPIRED_IN_BUCKET = Reply(403, b"<Error><Code>AccessDenied</Code></Error>")
+RESULT = f"{ROUTE}/results/{'0' * 32}"
+ACCEPTED = Reply(204)
+
+
+@pytest.fixture
+def api() -> Iterator[ScriptedApi]:
+    with scripted_api() as api:
+        yield api
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ScriptedApi]:
+    """Another server, such as a bucket."""
+    with scripted_api() as server:
+        yield server
+
+
+@pytest.fixture
+def client(api: ScriptedApi) -> Iterator[Client]:
+    with Client(api.url, KEY, sleep=lambda _: None) as client:
+        yield client
+
+
+@pytest.mark.parametrize("expired", [EXPIRED_IN_FOLDER, EXPIRED_IN_BUCKET])
+def test_an_expired_form_is_renewed_once_and_the_photo_sent_again(
+    expired: Reply, api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", ROUTE, json_reply(job("/old")), json_reply(job("/new")))
+    api.on("POST", "/old", ACCEPTED, expired)
+    api.on("POST", "/new", ACCEPTED)
+    uploads = client.jobs.uploads(JOB_ID)
+    for source in ("a.jpg", "sub/ä.jpg", "c.jpg"):
+        uploads.upload(source, b"photo")
+    assert [len(api.requests("POST", path)) for path in ("/old", "/new")] == [2, 2]
+    assert len(api.requests("GET", ROUTE)) == 2
+    forms = api.requests("POST", "/new")
+    assert "jobs/job_1/sub/ä.jpg".encode() in forms[0].body
+    assert all("apikey" not in form.headers for form in forms)
+
+
+def test_a_job_that_was_closed_takes_no_photo(api: ScriptedApi, client: Client) -> None:
+    api.on("GET", ROUTE, json_reply(job("/form")), json_reply(job()))
+    api.on("POST", "/form", EXPIRED_IN_FOLDER)
+    uploads = client.jobs.uploads(JOB_ID)
+    with pytest.raises(JobClosedError, match="done"):
+        uploads.upload("a.jpg", b"photo")
+
+
+def test_a_photo_that_is_too_large_is_not_sent(api: ScriptedApi, client: Client) -> None:
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    with pytest.raises(ImageTooLargeError, match="1000 bytes"):
+        client.jobs.uploads(JOB_ID).upload("a.jpg", b"x" * 1001)
+    assert api.requests("POST", "/form") == []
+
+
+def test_errors_of_one_photo_do_not_stop_the_others(
+    api: ScriptedApi, client: Client, tmp_path: Path
+) -> None:
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    api.on("POST", "/form", error(400, "invalid_request"), ACCEPTED)
+    photos: list[tuple[str, Source]] = [
+        ("bad", b"photo"),
+        ("gone.jpg", tmp_path / "gone.jpg"),
+        ("a.jpg", b"photo"),
+    ]
+    ended = list(client.jobs.uploads(JOB_ID).upload_all(photos, threads=1))
+    assert {each.source: each.error is None for each in ended} == {
+        "bad": False,
+        "gone.jpg": False,
+        "a.jpg": True,
+    }
+
+
+def test_an_error_of_all_photos_stops_the_upload(api: ScriptedApi, client: Client) -> None:
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    api.on("POST", "/form", error(401, "invalid_api_key"))
+    photos = ((f"{number}.jpg", b"photo") for number in range(100))
+    with pytest.raises(InvalidApiKeyError):
+        list(client.jobs.uploads(JOB_ID).upload_all(photos, threads=2))
+    assert len(api.requests("POST", "/form")) <= 8
+
+
+def test_photos_are_read_only_as_fast_as_they_are_sent(api: ScriptedApi, client: Client) -> None:
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    api.on("POST", "/form", ACCEPTED)
+    taken = []
+
+    def photos() -> Iterator[tuple[str, bytes]]:
+        for number in range(200):
+            taken.append(number)
+            yield f"{number}.jpg", b"photo"
+
+    ahead = [
+        len(taken) - ended
+        for ended, _ in enumerate(client.jobs.uploads(JOB_ID).upload_all(photos(), threads=2), 1)
+    ]
+    assert len(ahead) == 200
+    assert max(ahead) <= 4
+
+
+def test_the_key_is_sent_neither_to_a_bucket_nor_to_the_host_of_a_link(
+    api: ScriptedApi, elsewhere: ScriptedApi, client: Client
+) -> None:
+    next_page = f'<{elsewhere.url}{ROUTE}/manifest?after=abc>; rel="next"'
+    bucket_link = f"{elsewhere.url}/bucket/b?signature=s"
+    rows = [done("a.jpg", elsewhere.url + RESULT), done("b.jpg", bucket_link)]
+    api.on("GET", f"{ROUTE}/manifest", lines(rows[0], Link=next_page), lines(rows[1]))
+    api.on("GET", RESULT, Reply(303, headers={"Location": f"{elsewhere.url}/bucket/a"}))
+    elsewhere.on("GET", "/bucket/a", PNG_REPLY)
+    elsewhere.on("GET", "/bucket/b", PNG_REPLY)
+    for row in client.jobs.manifest(JOB_ID):
+        file = io.BytesIO()
+        assert client.jobs.fetch(JOB_ID, row, file) == "image/png"
+        assert file.getvalue() == PNG
+    assert [each.query for each in api.requests("GET", f"{ROUTE}/manifest")] == [
+        "limit=1000",
+        "limit=1000&after=abc",
+    ]
+    assert [each.path for each in elsewhere.seen] == ["/bucket/a", "/bucket/b"]
+    assert all("apikey" not in each.headers for each in elsewhere.seen)
+
+
+def test_a_result_that_was_cut_off_is_fetched_again(api: ScriptedApi, client: Client) -> None:
+    cut = Reply(200, PNG, {"Content-Type": "image/png"}, cut_at=40)
+    api.on("GET", f"{ROUTE}/manifest", lines(done("a.jpg", RESULT)))
+    api.on("GET", RESULT, cut, error(503, "temporarily_unavailable"), PNG_REPLY)
+    (row,) = client.jobs.manifest(JOB_ID)
+    file = io.BytesIO()
+    client.jobs.fetch(JOB_ID, row, file)
+    assert file.getvalue() == PNG
+    api.on("GET", RESULT, cut)
+    with pytest.raises(ConnectionFailedError, match="closed during the response"):
+        client.jobs.fetch(JOB_ID, row, file)
+
+
+def test_a_large_result_is_never_completely_in_memory(
+    api: ScriptedApi, client: Client, tmp_path: Path
+) -> None:
+    size = 30_000_000
+    api.on("GET", f"{ROUTE}/manifest", lines(done("a.jpg", RESULT)))
+    api.on("GET", RESULT, Reply(200, bytes(size), {"Content-Type": "image/png"}))
+    (row,) = client.jobs.manifest(JOB_ID)
+    with (tmp_path / "a.png").open("wb+") as file:
+        tracemalloc.start()
+        client.jobs.fetch(JOB_ID, row, file)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert file.tell() == size
+    assert peak < 3_000_000
+
+
+@pytest.mark.parametrize("line", [b"[1]\n", b"{}\n", b"no JSON\n"])
+def test_a_line_that_is_not_a_row_is_an_error(
+    line: bytes, api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", f"{ROUTE}/manifest", Reply(200, line))
+    with pytest.raises(UnexpectedResponseError, match="not a row"):
+        list(client.jobs.manifest(JOB_ID))
+
+
+def test_failures_are_read_page_by_page(api: ScriptedApi, client: Client) -> None:
+    failure = {"source": "a.jpg", "code": "no_subject", "message": "No subject."}
+    first = job(failures=[failure], next="abc")
+    api.on("GET", ROUTE, json_reply(first), json_reply(job(failures=[failure])))
+    assert [each.code for each in client.jobs.failures(JOB_ID)] == ["no_subject"] * 2
+    assert [each.query for each in api.requests("GET", ROUTE)] == ["", "after=abc"]
+
+
+def test_the_secret_of_a_notification_is_not_in_the_text_of_a_job(
+    api: ScriptedApi, client: Client
+) -> None:
+    secret = "whsec_" + "a" * 32
+    created = {**job("/form"), "notify_secret": secret}
+    api.on("POST", "/v2/jobs", json_reply(created, 201))
+    new = client.jobs.create(radius="2%", quality=90, notify="https://example.com/hook")
+    assert json.loads(api.seen[0].body) == {
+        "radius": "2%",
+        "quality": "90",
+        "notify": "https://example.com/hook",
+    }
+    assert new.notify_secret == secret
+    assert "whsec" not in repr(new)
+    assert "token" not in repr(new)
+
+
+def run(api: ScriptedApi, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `bgblur jobs` in a folder; the key is never in its output."""
+    ended = subprocess.run(
+        [*BGBLUR, "jobs", *arguments],
+        cwd=folder,
+        env={"BGBLUR_API": api.url, "BGBLUR_API_KEY": KEY, "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert KEY not in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended
+
+
+def test_results_never_leave_the_folder(api: ScriptedApi, tmp_path: Path) -> None:
+    sources = ["../../evil.jpg", "/tmp/evil.jpg", "a\n\x1b[2J.jpg", "..", "fine/a.jpg"]  # noqa: S108 - not written
+    api.on("GET", ROUTE, json_reply(job()))
+    api.on("GET", f"{ROUTE}/manifest", lines(*(done(source, RESULT) for source in sources)))
+    api.on("GET", RESULT, PNG_REPLY)
+    folder = tmp_path / "here" / "results"
+    folder.parent.mkdir()
+    fetched = run(api, folder.parent, "fetch", JOB_ID, "-o", "results")
+    assert fetched.returncode == 0, fetched.stderr
+    inside = [path for path in folder.rglob("*.png") if path.is_file()]
+    assert len(inside) == len(sources)
+    everywhere = [path for path in tmp_path.rglob("*.png") if path.is_file()]
+    assert sorted(everywhere) == sorted(inside)
+    assert (folder / "fine" / "a.png").read_bytes() == PNG
+    rows = list(map(json.loads, (folder / "manifest.jsonl").read_text("utf-8").splitlines()))
+    assert [row["source"] for row in rows] == sources
+    assert all((folder / row["file"]).is_file() for row in rows)
+
+
+def test_a_result_that_is_not_an_image_is_not_saved(api: ScriptedApi, tmp_path: Path) -> None:
+    page = Reply(200, b"<script>", {"Content-Type": "image/png"})
+    api.on("GET", ROUTE, json_reply(job()))
+    api.on("GET", f"{ROUTE}/manifest", lines(done("a.jpg", RESULT)))
+    api.on("GET", RESULT, page)
+    fetched = run(api, tmp_path, "fetch", JOB_ID, "-o", ".")
+    assert fetched.returncode == 1
+    assert "a.jpg: the result is not an image" in fetched.stderr
+    assert list(tmp_path.glob("*.png")) == []
+    assert list(tmp_path.glob(".*.part")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("status", "../secret"), 2, "is not the id of a job"),
+        (("status", "unknown"), 1, "[not_found, request req_1]"),
+        (("submit", "."), 2, "There is no photo in ."),
+        (("submit", "album"), 2, "Missing option '-r'"),
+        (("submit", "album", "-r", "9", "--key", ""), 2, "BGBLUR_API_KEY"),
+        (("status", "j", "--api", "example.com"), 2, "must start with https://"),
+        (("status", "j", "--url", "http://127.0.0.1:9", "--key", KEY), 1, "127.0.0.1:9"),
+    ],
+)
+def test_a_wrong_command_ends_with_the_reason(
+    arguments: tuple[str, ...], code: int, message: str, api: ScriptedApi, tmp_path: Path
+) -> None:
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "a.jpg").write_bytes(b"photo")
+    ended = run(api, tmp_path, *arguments)
+    assert ended.returncode == code
+    assert message in ended.stderr
+
+
+def test_every_error_of_the_package_is_one_class(api: ScriptedApi, client: Client) -> None:
+    api.on("GET", ROUTE, Reply(200, b"no JSON"))
+    with pytest.raises(BlurClientError):
+        client.jobs.status(JOB_ID)

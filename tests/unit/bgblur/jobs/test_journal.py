@@ -1,0 +1,27 @@
+"""The journal of uploads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bgblur.jobs.journal import Journal
+
+
+def test_uploaded_photos_are_known_to_the_next_run(tmp_path: Path) -> None:
+    path = tmp_path / "jobs" / "job_1.uploaded"
+    with Journal(path) as journal:
+        journal.add("sub/ä\nb.jpg")
+        assert "sub/ä\nb.jpg" in journal
+    with Journal(path) as journal:
+        assert "sub/ä\nb.jpg" in journal
+        assert "a.jpg" not in journal
+
+
+def test_a_line_that_was_cut_off_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "job_1.uploaded"
+    path.write_text('"a.jpg"\n"b.jp', "utf-8")
+    with Journal(path) as journal:
+        assert "a.jpg" in journal
+        journal.add("c.jpg")
+    with Journal(path) as journal:
+        assert "c.jpg" in journal

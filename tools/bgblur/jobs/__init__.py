@@ -1,0 +1,1 @@
+"""`bgblur jobs`: send a folder of photos to an API, which processes it in the background."""

@@ -1,0 +1,67 @@
+"""A file of JSON lines that a program appends to, and reads again after it was killed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+
+class AppendedLines:
+    """The file; threads can share it. A context manager keeps it open."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep the path; nothing is read or written yet."""
+        self._path = path
+        self._file: TextIO | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """Open the file, and create it and its folder if they do not exist.
+
+        Raises:
+            OSError: the file cannot be written.
+
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a", encoding="utf-8")
+        if self._file.tell():
+            self._file.write("\n")  # ends a line that was cut off
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def read(self) -> Iterator[Any]:
+        """Yield the value of each line; skip lines that were cut off.
+
+        Raises:
+            OSError: the file cannot be read.
+
+        """
+        with self._path.open("rb") as file:
+            for line in file:
+                with suppress(ValueError):
+                    yield json.loads(line)
+
+    def append(self, value: object) -> None:
+        """Write a line at once."""
+        if self._file is not None:
+            with self._lock:
+                self._file.write(json.dumps(value) + "\n")
+                self._file.flush()
+
+    def remove(self) -> None:
+        """Remove the file."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,251 @@
+"""The commands of `bgblur jobs`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bgblur.blurring.options import blur_options
+from bgblur.console import json_option, show
+from bgblur.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
+from bgblur.jobs.connection import JOB_ID, Server, connection_options
+from bgblur.jobs.fetched_files import FetchedFiles
+from bgblur.jobs.folder import Folder
+from bgblur.jobs.progress import JobDisplay
+from bgblur.jobs.report import document, fetch_summary, record, submit_summary
+from bgblur.jobs.submit import Submission, create, follow
+from bgblur.printable import printable
+
+EXIT_FAILED = 1
+SHOWN_FAILURES = 20
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+job_options = functools.partial(
+    blur_options,
+    required=False,  # not with --job
+    helps={"format": "The format of all results.  [default: png]"},
+)
+parallel_option = click.option(
+    "--parallel",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, 32),
+    help="Files to transfer at once.",
+)
+wait_option = click.option("--wait", is_flag=True, help="Wait until all photos have ended.")
+
+
+@click.group()
+def jobs() -> None:
+    """Send folders of photos to an API, which processes them in the background.
+
+    \b
+    bgblur jobs submit album -r 2%            uploads the photos, prints the job's id
+    bgblur jobs status ID --wait              shows the progress
+    bgblur jobs fetch ID -o blurred           saves the results and a manifest
+    """  # noqa: D301 - click keeps the lines after \b unchanged
+
+
+@jobs.command()
+@click.argument("folder", type=FOLDER)
+@job_options
+@click.option("-R", "--recursive", is_flag=True, help="Search subfolders too.")
+@click.option("--job", "job_id", type=JOB_ID, help="Continue the upload for this job.")
+@click.option("--notify", metavar="URL", help="The API announces the end of the job here.")
+@wait_option
+@parallel_option
+@json_option
+@connection_options
+@click.pass_context
+def submit(  # noqa: PLR0913 - one for each option
+    context: click.Context,
+    /,
+    *,
+    server: Server,
+    folder: Path,
+    job_id: str | None,
+    notify: str | None,
+    parallel: int,
+    recursive: bool,
+    wait: bool,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - the values of the options' table
+) -> None:
+    """Upload the photos of a folder, with the same options as `bgblur blur`.
+
+    All results have the format --format; by default it is png. If the upload is interrupted,
+    repeat the command with --job and the job's id. Every photo is charged once.
+
+    The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
+    """
+    photos = Folder(folder, recursive)
+    stop = threading.Event()
+    with _interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
+        _check(photos, options, job_id)
+        if job_id is None:
+            job_id = create(client, options, notify).job_id
+            display.print(f"Job {job_id} was created.")
+        submission = Submission(client, photos, job_id, display, stop)
+        try:
+            job = submission.run(parallel)
+        finally:
+            if submission.is_open:
+                display.print(f"Job {job_id} is still open. {_continue(photos, job_id)}")
+        if wait:
+            job = follow(client, job, display, stop)
+    if as_json:
+        click.echo(json.dumps({**document(job), **submission.counts()}))
+    else:
+        click.echo(submit_summary(submission, job))
+    context.exit(EXIT_FAILED if submission.failures or job.failed else 0)
+
+
+def _check(photos: Folder, options: Mapping[str, Any], job_id: str | None) -> None:
+    """Check the command before a job is created.
+
+    Raises:
+        click.UsageError: there is no photo, or a new job has no radius.
+
+    """
+    if next(photos.photos(), None) is None:
+        message = f"There is no photo in {photos.path}."
+        raise click.UsageError(message)
+    if job_id is None and options["radius"] is None:
+        message = "Missing option '-r' / '--radius'. A new job requires it."
+        raise click.UsageError(message)
+
+
+def _continue(photos: Folder, job_id: str) -> str:
+    options = ["-R"] if photos.recursive else []
+    command = ["bgblur", "jobs", "submit", str(photos.path), *options, "--job", job_id]
+    return f"Continue with: {shlex.join(command)}"
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID", type=JOB_ID)
+@wait_option
+@json_option
+@connection_options
+@click.pass_context
+def status(
+    context: click.Context, /, server: Server, job_id: str, *, wait: bool, as_json: bool
+) -> None:
+    """Show the state, the counts and the failures of a job."""
+    stop = threading.Event()
+    with _interruptible(context, stop), server.jobs(stop) as client:
+        job = client.status(job_id)
+        if wait:
+            with JobDisplay() as display:
+                job = follow(client, job, display, stop)
+        failures = client.failures(job_id) if job.failed else iter(())
+        shown = list(failures if as_json else islice(failures, SHOWN_FAILURES))
+    if as_json:
+        click.echo(json.dumps({**document(job), "failures": [asdict(each) for each in shown]}))
+        return
+    show(record(job), as_json=False)
+    for each in shown:
+        click.echo(printable(f"{each.source}: {each.message} [{each.code}]"))
+    if job.failed > len(shown):
+        click.echo(f"and {job.failed - len(shown)} more; --json prints all")
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID", type=JOB_ID)
+@click.option("-o", "--output", "folder", required=True, metavar="FOLDER", type=Path)
+@click.option("--overwrite", is_flag=True, help="Replace files that are not results of this job.")
+@wait_option
+@parallel_option
+@json_option
+@connection_options
+@click.pass_context
+def fetch(  # noqa: PLR0913 - one for each option
+    context: click.Context,
+    /,
+    *,
+    server: Server,
+    job_id: str,
+    folder: Path,
+    parallel: int,
+    overwrite: bool,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Save the results of a job in a folder, and its manifest as manifest.jsonl.
+
+    Results that were saved by an earlier run are checked and skipped. Before the end of the job,
+    the results so far are saved.
+
+    The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
+    """
+    from bgblur.jobs.fetch import Fetch  # noqa: PLC0415 - requests is slow to import
+
+    stop = threading.Event()
+    files = FetchedFiles(folder, job_id, overwrite=overwrite)
+    with _interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
+        job = client.status(job_id)
+        if wait:
+            job = follow(client, job, display, stop)
+        with files:
+            fetched = Fetch(client, job, files, display, stop)
+            fetched.run(parallel)
+    if as_json:
+        click.echo(json.dumps({**document(job), **fetched.counts()}))
+    else:
+        click.echo(fetch_summary(fetched, job), err=True)
+    context.exit(EXIT_FAILED if fetched.failures or job.failed else 0)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID", type=JOB_ID)
+@json_option
+@connection_options
+def close(server: Server, job_id: str, *, as_json: bool) -> None:
+    """Close a job whose upload was interrupted: no photo can be added after that."""
+    with server.jobs() as client:
+        job = client.close(job_id)
+    show(document(job) if as_json else record(job), as_json=as_json)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID", type=JOB_ID)
+@json_option
+@connection_options
+def cancel(server: Server, job_id: str, *, as_json: bool) -> None:
+    """Cancel the photos of a job that have not started. Running ones end, and are charged."""
+    with server.jobs() as client:
+        job = client.cancel(job_id)
+    show(document(job) if as_json else record(job), as_json=as_json)
+
+
+@contextmanager
+def _interruptible(context: click.Context, stop: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C set `stop`; exit with 130 after that. A second Ctrl-C stops at once.
+
+    Raises:
+        click.ClickException: a file or folder cannot be read or written.
+
+    """
+    try:
+        with stop_on_interrupt(stop):
+            yield
+    except KeyboardInterrupt:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_INTERRUPTED)  # without a wait for threads whose transfer is still running
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        message = f"{place}{error.strerror or error}"
+        raise click.ClickException(message) from error
+    if stop.is_set():
+        context.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,117 @@
+"""The connection to the API: its options, and one clear line for each of its errors."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from blur_client.jobs import Jobs
+
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class JobId(click.ParamType[str]):
+    """The id of a job, which is also a safe file name."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id, or fail."""
+        if _JOB_ID.fullmatch(value) is None:
+            self.fail(f"{value!r} is not the id of a job.", param, ctx)
+        return value
+
+
+JOB_ID = JobId()
+
+
+def connection_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the API's address and key to a command."""
+    address = click.option(
+        "--api",
+        "--url",
+        "api",
+        metavar="URL",
+        envvar="BGBLUR_API",
+        show_envvar=True,
+        help="The address of the API.",
+    )
+    key = click.option(
+        "--key",
+        envvar="BGBLUR_API_KEY",
+        show_envvar=True,
+        help="The API's key. Set the variable instead: `ps` shows command lines to every user.",
+    )
+
+    @functools.wraps(command)
+    def connected(*arguments: Any, api: str | None, key: str | None, **options: Any) -> None:  # noqa: ANN401 - a command's options
+        command(*arguments, server=Server.checked(api, key), **options)
+
+    return address(key(connected))
+
+
+class Server:
+    """An API's address, and a key for it."""
+
+    def __init__(self, url: str, key: str) -> None:
+        """Keep both."""
+        self.url = url
+        self._key = key
+
+    @classmethod
+    def checked(cls, url: str | None, key: str | None) -> Server:
+        """Return the server.
+
+        Raises:
+            click.UsageError: the address or the key is missing.
+
+        """
+        if not url:
+            message = "Jobs require an API. Set BGBLUR_API, or use --api."
+            raise click.UsageError(message)
+        if not key:
+            message = "An API requires a key. Set BGBLUR_API_KEY, or use --key."
+            raise click.UsageError(message)
+        return cls(url, key)
+
+    @contextmanager
+    def jobs(self, stop: threading.Event | None = None) -> Iterator[Jobs]:
+        """Open a client; a wait before a retry ends when `stop` is set, with KeyboardInterrupt.
+
+        Raises:
+            click.ClickException: the API responded with an error, or not at all.
+
+        """
+        from blur_client import (  # noqa: PLC0415 - requests is slow to import
+            ApiError,
+            BlurClientError,
+            Client,
+            ConnectionFailedError,
+        )
+
+        def pause(wait_s: float) -> None:
+            if (stop or threading.Event()).wait(wait_s):
+                raise KeyboardInterrupt
+
+        try:
+            client = Client(self.url, self._key, sleep=pause)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        try:
+            with client:
+                yield client.jobs
+        except ApiError as error:
+            trace = f", request {error.request_id}" if error.request_id else ""
+            message = f"{error.message} [{error.code}{trace}]"
+            raise click.ClickException(message) from error
+        except BlurClientError as error:
+            place = f" ({self.url})" if isinstance(error, ConnectionFailedError) else ""
+            message = f"{error}{place}"
+            raise click.ClickException(message) from error

@@ -1,0 +1,148 @@
+"""Fetch the results of a job into a folder, and skip those that are there."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+from bgblur.jobs.names import ResultNames
+from blur_client.errors import ApiError, BlurClientError
+from blur_client.parallel import map_bounded
+from blur_client.source import HEAD_BYTES, media_type
+
+if TYPE_CHECKING:
+    from bgblur.jobs.fetched_files import FetchedFiles
+    from bgblur.jobs.progress import JobDisplay
+    from blur_client import Job, ManifestRow
+    from blur_client.jobs import Jobs
+
+MANIFEST = "manifest.jsonl"
+RESULT_STATUSES = frozenset({404, 410})
+"""Errors of one result, such as one that has expired; other results can still be fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened to one result."""
+
+    source: str
+    is_new: bool = False
+    failure: str | None = None
+
+
+@dataclass
+class Fetch:
+    """The results of one job on their way into a folder."""
+
+    jobs: Jobs
+    job: Job
+    files: FetchedFiles
+    display: JobDisplay
+    stop: threading.Event
+    """When it is set, no more results are started."""
+    fetched: int = 0
+    skipped: int = 0
+    """Results that an earlier run has fetched."""
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """The source and the reason of each result that could not be fetched."""
+
+    def counts(self) -> dict[str, Any]:
+        """Return the counts for scripts."""
+        failures = [{"source": source, "message": reason} for source, reason in self.failures]
+        return {"fetched": self.fetched, "skipped": self.skipped, "not_fetched": failures}
+
+    def run(self, threads: int) -> None:
+        """Fetch all results that exist now, and write the manifest with their files.
+
+        Raises:
+            BlurClientError: an error that all other results would have too.
+            OSError: the manifest cannot be written.
+
+        """
+        with _replacing(self.files.folder / MANIFEST) as manifest:
+            for outcome in map_bounded(self._fetch, self._rows(manifest), threads=threads):
+                self._count(outcome)
+
+    def _rows(self, manifest: TextIO) -> Iterator[tuple[ManifestRow, str]]:
+        """Yield the rows with a result and their files; write all rows to the manifest."""
+        output = self.job.parameters.get("format", "png")
+        names = ResultNames(self.files.folder, output, self.files.assigned())
+        for row in self.jobs.manifest(self.job.job_id):
+            if self.stop.is_set():
+                return
+            file = names.name(row.source) if row.result else None
+            manifest.write(json.dumps(_line(row, file)) + "\n")
+            if file is not None:
+                yield row, file
+
+    def _fetch(self, pair: tuple[ManifestRow, str]) -> Outcome:
+        row, file = pair
+        try:
+            if self.files.has(row.source, file):
+                return Outcome(row.source)
+            self.files.write(row.source, file, lambda opened: self._receive(row, opened))
+        except FileExistsError:
+            return Outcome(row.source, failure=f"{file} exists (--overwrite replaces it)")
+        except OSError as error:
+            return Outcome(row.source, failure=f"{file}: {error.strerror or error}")
+        except ApiError as error:
+            if error.status not in RESULT_STATUSES:
+                raise
+            return Outcome(row.source, failure=error.message)
+        except _DamagedError as error:
+            return Outcome(row.source, failure=str(error))
+        return Outcome(row.source, is_new=True)
+
+    def _receive(self, row: ManifestRow, file: BinaryIO) -> None:
+        """Fetch a result, and check that the file is an image of the declared type."""
+        declared = self.jobs.fetch(self.job.job_id, row, file)
+        file.seek(0)
+        found = media_type(file.read(HEAD_BYTES))
+        if found != declared.partition(";")[0].strip():
+            message = f"the result is not an image of the type {declared}"
+            raise _DamagedError(message)
+
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.failure is not None:
+            self.failures.append((outcome.source, outcome.failure))
+            self.display.print(f"Error: {outcome.source}: {outcome.failure}", style="red")
+        elif outcome.is_new:
+            self.fetched += 1
+        else:
+            self.skipped += 1
+        ended = self.fetched + self.skipped + len(self.failures)
+        self.display.update("Fetching", ended, self.job.done)
+
+
+class _DamagedError(BlurClientError):
+    """A result is not the image that its headers declare."""
+
+
+def _line(row: ManifestRow, file: str | None) -> dict[str, object]:
+    """Return a row for the manifest in the folder: with its file, without a link that expires."""
+    return {
+        "source": row.source,
+        "state": row.state,
+        "file": file,
+        "code": row.code,
+        "message": row.message,
+        "credits": row.credits,
+        "milliseconds": row.milliseconds,
+    }
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
+    """Write a temporary file and rename it to the path at the end."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

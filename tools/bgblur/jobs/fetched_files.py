@@ -1,0 +1,131 @@
+"""The results in a folder, and the record of their checksums, with which later runs skip them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from io import BufferedRandom, BufferedReader
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from bgblur.blurring.output import rename_without_replacing, would_replace
+from bgblur.jobs.appended_lines import AppendedLines
+from bgblur.jobs.names import source_digest
+
+PART_SUFFIX = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A result that was written to a file."""
+
+    source: str
+    file: str
+    """Its path relative to the folder, with `/`."""
+    bytes: int
+    sha256: str
+
+
+class FetchedFiles:
+    """Writes results to a folder; threads can share it. A context manager keeps the record open.
+
+    The record is a hidden file of JSON lines. A line is written before its file gets its name, so
+    every complete result has one.
+    """
+
+    def __init__(self, folder: Path, job_id: str, *, overwrite: bool) -> None:
+        """Keep the folder; nothing is read or written yet."""
+        self.folder = folder
+        self._lines = AppendedLines(folder / f".bgblur-{job_id}.jsonl")
+        self._overwrite = overwrite
+        self._known: dict[bytes, Fetched] = {}
+
+    def __enter__(self) -> Self:
+        """Read the record, and create it if it does not exist.
+
+        Raises:
+            OSError: the folder cannot be read or written.
+
+        """
+        self._lines.__enter__()
+        recorded = [Fetched(**line) for line in self._lines.read()]
+        self._known = {source_digest(fetched.source): fetched for fetched in recorded}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the record."""
+        self._lines.__exit__(kind, error, traceback)
+
+    def assigned(self) -> dict[bytes, str]:
+        """Return the file of each recorded source, by its digest."""
+        return {digest: fetched.file for digest, fetched in self._known.items()}
+
+    def has(self, source: str, file: str) -> bool:
+        """Return whether the result is complete: its size and its checksum are the recorded ones.
+
+        Raises:
+            OSError: the file cannot be read.
+
+        """
+        fetched = self._known.get(source_digest(source))
+        if fetched is None or fetched.file != file:
+            return False
+        try:
+            with (self.folder / file).open("rb") as opened:
+                if opened.seek(0, 2) != fetched.bytes:
+                    return False
+                return _checksum(opened) == fetched.sha256
+        except FileNotFoundError:
+            return False
+
+    def write(self, source: str, file: str, receive: Callable[[BinaryIO], object]) -> int:
+        """Write a result, completely or not at all; return its size.
+
+        Raises:
+            FileExistsError: the file exists and is not a result of this job.
+            OSError: it cannot be written.
+
+        """
+        target = self.folder / file
+        is_known = source_digest(source) in self._known
+        if not (self._overwrite or is_known) and would_replace(target):
+            raise FileExistsError(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(target) as (path, opened):
+            receive(opened)
+            size = opened.seek(0, 2)
+            self._record(Fetched(source, file, size, _checksum(opened)))
+            if self._overwrite or is_known:
+                path.replace(target)
+            else:
+                rename_without_replacing(path, target)
+        return size
+
+    def _record(self, fetched: Fetched) -> None:
+        self._lines.append(asdict(fetched))
+        self._known[source_digest(fetched.source)] = fetched
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[tuple[Path, BufferedRandom]]:
+    """Open a hidden file in the folder of the target, and remove it if it was not renamed."""
+    path = target.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
+    try:
+        with path.open("xb+") as file:
+            yield path, file
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _checksum(file: BufferedRandom | BufferedReader) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,85 @@
+"""The file names of results. Sources come from the server, so they are not trusted as paths."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from bgblur.blurring.options import EXTENSIONS, FORMAT_OF
+
+MAX_PART_BYTES = 240
+"""The longest name of a file or folder, with space for an extension."""
+_RESERVED = frozenset('\\:*?"<>|') if os.name == "nt" else frozenset()
+
+
+class ResultNames:
+    """Gives each source its own file in a folder; the same source always has the same file."""
+
+    def __init__(self, folder: Path, output: str, assigned: Mapping[bytes, str]) -> None:
+        """Name files for results in the format `output`; keep the names of an earlier run.
+
+        `assigned` has the file of each source by `source_digest`.
+        """
+        self._folder = folder
+        self._format = output if output in EXTENSIONS else "png"
+        self._extension = EXTENSIONS[self._format]
+        self._assigned = dict(assigned)
+        self._taken = {_folded(name) for name in assigned.values()}
+
+    def name(self, source: str) -> str:
+        """Return the path of the source's result, relative to the folder, with `/`.
+
+        It is inside of the folder for every source: a name that could lead to another place is
+        replaced by a digest.
+        """
+        digest = source_digest(source)
+        if digest not in self._assigned:
+            names = self._candidates(source)
+            name = next(each for each in names if _folded(each) not in self._taken)
+            self._taken.add(_folded(name))
+            self._assigned[digest] = name
+        return self._assigned[digest]
+
+    def _candidates(self, source: str) -> Iterator[str]:
+        digest = source_digest(source).hex()
+        path = PurePosixPath(source)
+        if is_safe(source) and self._is_inside(path):
+            keeps_extension = FORMAT_OF.get(path.suffix.lower()) == self._format
+            yield source if keeps_extension else str(path.with_suffix(self._extension))
+            yield f"{source}{self._extension}"
+        yield f"{digest}{self._extension}"
+        yield from (f"{digest}-{number}{self._extension}" for number in itertools.count(2))
+
+    def _is_inside(self, path: PurePosixPath) -> bool:
+        """Return whether no symbolic link on the way leads out of the folder."""
+        root = os.path.realpath(self._folder)
+        parent = os.path.realpath(self._folder / path.parent)
+        return os.path.commonpath([root, parent]) == root
+
+
+def is_safe(source: str) -> bool:
+    """Return whether a source is a relative path without special parts, on this system."""
+    return all(map(_is_safe_part, source.split("/")))
+
+
+def source_digest(source: str) -> bytes:
+    """Return 16 bytes that identify a source."""
+    return hashlib.sha256(source.encode(errors="surrogatepass")).digest()[:16]
+
+
+def _is_safe_part(part: str) -> bool:
+    return (
+        part not in {"", ".", ".."}
+        and part.isprintable()
+        and not _RESERVED & set(part)
+        and "\\" not in part
+        and len(part.encode(errors="surrogatepass")) <= MAX_PART_BYTES
+    )
+
+
+def _folded(name: str) -> str:
+    """Return the same text for names that are one file on some systems."""
+    return name.casefold()

@@ -1,0 +1,68 @@
+"""Format a job as text for people and as JSON for scripts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from bgblur.jobs.progress import duration
+
+if TYPE_CHECKING:
+    from bgblur.jobs.fetch import Fetch
+    from bgblur.jobs.submit import Submission
+    from blur_client import Job
+
+SECRET_FIELDS = frozenset({"upload", "notify_secret"})
+"""The signed form, and the secret of a new job."""
+
+
+def document(job: Job) -> dict[str, Any]:
+    """Return the JSON object of a job, without its upload form."""
+    fields = {name: value for name, value in asdict(job).items() if name not in SECRET_FIELDS}
+    return {**fields, "parameters": dict(job.parameters)}
+
+
+def record(job: Job) -> dict[str, Any]:
+    """Return the lines about a job for people."""
+    left = None if job.seconds_left is None else duration(job.seconds_left)
+    return {
+        "job": job.job_id,
+        "state": job.state,
+        "parameters": dict(job.parameters),
+        "received": job.received,
+        "done": job.done,
+        "failed": job.failed,
+        "cancelled": job.cancelled,
+        "credits charged": job.charged,
+        "time left": left,
+        "created": job.created_at,
+        "closed": job.closed_at,
+        "ended": job.ended_at,
+    }
+
+
+def submit_summary(submission: Submission, job: Job) -> str:
+    """Return the lines after an upload: the job's id, and the next commands."""
+    uploaded = submission.uploaded + submission.skipped
+    failed = f", {len(submission.failures)} not uploaded" if submission.failures else ""
+    lines = [f"Job {job.job_id}: {uploaded} photos uploaded{failed}. {_state(job)}"]
+    if not job.has_ended:
+        lines.append(f"Progress: bgblur jobs status {job.job_id} --wait")
+    lines.append(f"Results:  bgblur jobs fetch {job.job_id} -o FOLDER")
+    return "\n".join(lines)
+
+
+def fetch_summary(fetched: Fetch, job: Job) -> str:
+    """Return one line about the fetched results, and one if the job has not ended."""
+    parts = [f"{fetched.fetched} results saved in {fetched.files.folder}"]
+    parts += [f"{fetched.skipped} skipped"] if fetched.skipped else []
+    parts += [f"{len(fetched.failures)} not saved"] if fetched.failures else []
+    line = f"{', '.join(parts)}. {_state(job)}"
+    return line if job.has_ended else f"{line} Repeat the command for the other results."
+
+
+def _state(job: Job) -> str:
+    parts = [f"{job.done} of {job.received} photos done"]
+    parts += [f"{job.failed} failed"] if job.failed else []
+    parts += [f"{job.cancelled} cancelled"] if job.cancelled else []
+    return f"{', '.join(parts)}, {job.charged:.15g} credits charged."

@@ -1,0 +1,127 @@
+"""Send the photos of a folder to a job. A run that was interrupted can be continued."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bgblur import local_settings
+from bgblur.jobs.folder import is_text
+from bgblur.jobs.journal import Journal
+
+if TYPE_CHECKING:
+    from bgblur.jobs.folder import Folder
+    from bgblur.jobs.progress import JobDisplay
+    from blur_client import Job
+    from blur_client.jobs import Jobs
+
+POLL_S = 2.0
+"""How often the state of a job is requested: within the rate limit of every key."""
+
+
+@dataclass
+class Submission:
+    """The upload of a folder to one job."""
+
+    jobs: Jobs
+    folder: Folder
+    job_id: str
+    display: JobDisplay
+    stop: threading.Event
+    """When it is set, no more photos are started."""
+    uploaded: int = 0
+    skipped: int = 0
+    """Photos that an earlier run has uploaded."""
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """The source and the reason of each photo that could not be uploaded."""
+    is_open: bool = False
+    """Whether the upload has started, and the job is not closed yet."""
+
+    def counts(self) -> dict[str, Any]:
+        """Return the counts for scripts."""
+        failures = [{"source": source, "message": reason} for source, reason in self.failures]
+        return {
+            "uploaded": self.uploaded,
+            "skipped": self.skipped,
+            "not_uploaded": failures,
+        }
+
+    def run(self, threads: int) -> Job:
+        """Upload all photos and close the job; return it.
+
+        If `stop` was set, the job stays open.
+
+        Raises:
+            BlurClientError: an error that all other photos would have too; the job stays open.
+            OSError: the folder or the journal cannot be read or written.
+
+        """
+        total = sum(1 for _ in self.folder.photos())
+        with Journal(journal_path(self.job_id)) as journal:
+            uploads = self.jobs.uploads(self.job_id)
+            self.is_open = True
+            self._show(total)
+            for each in uploads.upload_all(self._waiting(journal), threads=threads):
+                if each.error is None:
+                    journal.add(each.source)
+                    self.uploaded += 1
+                else:
+                    self._fail(each.source, _reason(each.error))
+                self._show(total)
+            if self.stop.is_set():
+                return self.jobs.status(self.job_id)
+            job = self.jobs.close(self.job_id)
+            self.is_open = False
+            journal.remove()
+        return job
+
+    def _waiting(self, journal: Journal) -> Iterator[tuple[str, Path]]:
+        """Yield the photos that were not uploaded yet."""
+        for source, path in self.folder.photos():
+            if self.stop.is_set():
+                return
+            if source in journal:
+                self.skipped += 1
+            elif is_text(source):
+                yield source, path
+            else:
+                self._fail(source, "its name is not valid Unicode")
+
+    def _fail(self, source: str, reason: str) -> None:
+        self.failures.append((source, reason))
+        self.display.print(f"Error: {source}: {reason}", style="red")
+
+    def _show(self, total: int) -> None:
+        done = self.uploaded + self.skipped + len(self.failures)
+        details = f"{len(self.failures)} failed" if self.failures else ""
+        if self.stop.is_set():
+            details = "finishing running uploads; Ctrl-C again stops at once"
+        self.display.update("Uploading", done, total, details)
+
+
+def create(jobs: Jobs, options: Mapping[str, Any], notify: str | None) -> Job:
+    """Create a job with the options that were set."""
+    fields = {name: value for name, value in options.items() if value is not None}
+    return jobs.create(**fields, notify=notify)
+
+
+def follow(jobs: Jobs, job: Job, display: JobDisplay, stop: threading.Event) -> Job:
+    """Show the progress until the job has ended, or `stop` is set; return its last state."""
+    while True:
+        display.show_job(job)
+        if job.has_ended or stop.wait(POLL_S):
+            return job
+        job = jobs.status(job.job_id)
+
+
+def journal_path(job_id: str) -> Path:
+    """Return the path of the job's journal, in the data folder."""
+    return local_settings.data_folder(os.environ) / "jobs" / f"{job_id}.uploaded"
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,158 @@
+"""Upload the photos of a job, one or many at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from blur_client.errors import (
+    ApiError,
+    BlurClientError,
+    ImageTooLargeError,
+    JobClosedError,
+    SourceChangedError,
+    UnexpectedResponseError,
+    UploadNotFoundError,
+)
+from blur_client.form import photo_form
+from blur_client.parallel import map_bounded
+from blur_client.responses import parse_error
+from blur_client.source import Photo
+
+if TYPE_CHECKING:
+    from blur_client.attempts import Attempts, OnWait
+    from blur_client.form import OnUpload
+    from blur_client.job_documents import Job, UploadForm
+    from blur_client.source import Source
+    from blur_client.transport import Transport
+
+PHOTO_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+"""Errors of one photo, such as a name that is too long; other photos can still be uploaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A photo that was uploaded, or the error that concerns only this photo."""
+
+    source: str
+    error: BlurClientError | OSError | None = None
+
+
+class JobUploads:
+    """Uploads photos with the job's presigned form, and gets a new form when it has expired."""
+
+    def __init__(
+        self, transport: Transport, attempts: Attempts, new_form: Callable[[], Job]
+    ) -> None:
+        """Get the first form; `new_form` returns the job with a form.
+
+        Raises:
+            JobClosedError: the job is closed or cancelled.
+
+        """
+        self._transport = transport
+        self._attempts = attempts
+        self._new_form = new_form
+        self._lock = threading.Lock()
+        self._form = self._request_form()
+
+    def upload(
+        self,
+        source: str,
+        photo: Source,
+        *,
+        on_upload: OnUpload | None = None,
+        on_wait: OnWait | None = None,
+    ) -> None:
+        """Upload one photo under a name, such as its path in a folder, with `/`.
+
+        Repeat it freely: the name is one row of the job, and one charge.
+
+        Raises:
+            JobClosedError: the job was closed or cancelled in the meantime.
+            ImageTooLargeError: the photo has more bytes than the job accepts.
+            OSError: the file cannot be read.
+            ApiError, ConnectionFailedError: as for `Client.blur`.
+
+        """
+        opened = Photo(photo)
+
+        def attempt() -> None:
+            form = self._form
+            try:
+                self._send(form, source, opened, on_upload)
+            except ApiError as error:
+                if not _has_expired(error):
+                    raise
+                self._send(self._renewed(form), source, opened, on_upload)
+
+        self._attempts.run(attempt, on_wait)
+
+    def upload_all(
+        self, photos: Iterable[tuple[str, Source]], *, threads: int = 4
+    ) -> Iterator[Uploaded]:
+        """Upload pairs of a name and a photo with several threads; yield one result for each.
+
+        `photos` is read as the uploads proceed, so it can be a generator of any length. If the
+        caller stops the iteration, running uploads end and no other one starts.
+
+        Raises:
+            BlurClientError: an error that all other photos would have too.
+
+        """
+        return map_bounded(self._upload_one, photos, threads=threads)
+
+    def _upload_one(self, pair: tuple[str, Source]) -> Uploaded:
+        source, photo = pair
+        try:
+            self.upload(source, photo)
+        except (SourceChangedError, OSError) as error:
+            return Uploaded(source, error)
+        except ApiError as error:
+            if error.status not in PHOTO_STATUSES:
+                raise
+            return Uploaded(source, error)
+        return Uploaded(source)
+
+    def _send(
+        self, form: UploadForm, source: str, photo: Photo, on_upload: OnUpload | None
+    ) -> None:
+        if photo.size_bytes > form.max_bytes:
+            raise _too_large(form)
+        fields = {**form.fields, "key": form.prefix + source}
+        with photo_form(fields, "file", photo, on_upload) as body:
+            response = self._transport.send_without_key("POST", form.url, form=body)
+        if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            raise parse_error(response)
+
+    def _renewed(self, expired: UploadForm) -> UploadForm:
+        """Return a newer form; only the first of several threads requests it."""
+        with self._lock:
+            if self._form is expired:
+                self._form = self._request_form()
+            return self._form
+
+    def _request_form(self) -> UploadForm:
+        job = self._new_form()
+        if job.upload is None:
+            code, message = "job_closed", f"The job is {job.state}, so no photo can be added."
+            raise JobClosedError(code, message, status=HTTPStatus.CONFLICT)
+        return job.upload
+
+
+def _too_large(form: UploadForm) -> ImageTooLargeError:
+    """Return the error of the API for a photo that is too large, without sending the photo."""
+    code, status = "image_too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    message = f"The photo has more than {form.max_bytes} bytes."
+    return ImageTooLargeError(code, message, status=status)
+
+
+def _has_expired(error: ApiError) -> bool:
+    """Return whether the form was rejected, by a folder with a code or by a bucket with 403."""
+    is_of_bucket = isinstance(error, UnexpectedResponseError)
+    return isinstance(error, UploadNotFoundError) or (
+        is_of_bucket and error.status == HTTPStatus.FORBIDDEN
+    )

@@ -1,0 +1,202 @@
+"""Bulk jobs: create one, upload its photos, watch it, and fetch the results.
+
+Every call can be repeated: a photo with the same name is one row of the job and one charge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote, urlencode, urljoin
+
+from blur_client.job_documents import (
+    Job,
+    JobFailure,
+    ManifestRow,
+    next_cursor,
+    parse_failures,
+    parse_job,
+    parse_rows,
+)
+from blur_client.job_uploads import JobUploads
+from blur_client.responses import is_image, json_object, parse_error
+from blur_client.transport import connection_errors, save
+
+if TYPE_CHECKING:
+    from requests import Response
+
+    from blur_client.attempts import Attempts
+    from blur_client.transport import Transport
+
+JOBS_PATH = "v2/jobs"
+PAGE_ROWS = 1000
+"""The rows of a page of a manifest: a few hundred kilobytes."""
+
+
+class Jobs:
+    """The bulk jobs of the key's account. Threads can share it."""
+
+    def __init__(self, transport: Transport, url: str, attempts: Attempts) -> None:
+        """Use the connections and the retries of a client of the API at `url`."""
+        self._transport = transport
+        self._url = url
+        self._attempts = attempts
+
+    def create(  # noqa: PLR0913 - the contract's fields
+        self,
+        *,
+        radius: int | str,
+        blur: str | None = None,
+        depth: str | None = None,
+        roi: str | None = None,
+        subject: str | None = None,
+        mode: str | None = None,
+        format: str | None = None,  # noqa: A002 - the contract's name
+        quality: int | None = None,
+        notify: str | None = None,
+    ) -> Job:
+        """Create a job; its parameters are those of `Client.blur`.
+
+        The service announces the end of the job to the address `notify`, with a signature.
+
+        Raises:
+            ApiError: the API responded with an error; `errors` has a class for each code.
+            ConnectionFailedError: no response was received, after all retries.
+
+        """
+        fields = {
+            "radius": radius,
+            "blur": blur,
+            "depth": depth,
+            "roi": roi,
+            "subject": subject,
+            "mode": mode,
+            "format": format,
+            "quality": quality,
+            "notify": notify,
+        }
+        declared = {name: str(value) for name, value in fields.items() if value is not None}
+        return self._job("POST", "", json=declared)
+
+    def status(self, job_id: str) -> Job:
+        """Return the job with its counts; an open one has a new upload form."""
+        return self._job("GET", _path(job_id))
+
+    def close(self, job_id: str) -> Job:
+        """Close the job: no photo can be added after that. Closing it again has no effect."""
+        return self._job("POST", f"{_path(job_id)}/close")
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel the photos that have not started; running ones end, and are charged."""
+        return self._job("DELETE", _path(job_id))
+
+    def uploads(self, job_id: str) -> JobUploads:
+        """Return an object that uploads photos of an open job, in any number of threads.
+
+        Raises:
+            JobClosedError: the job is closed or cancelled.
+
+        """
+
+        def new_form() -> Job:
+            return self.status(job_id)
+
+        return JobUploads(self._transport, self._attempts, new_form)
+
+    def failures(self, job_id: str) -> Iterator[JobFailure]:
+        """Yield the photos that failed so far."""
+        query: dict[str, str] = {}
+        while True:
+            document, _ = self._document("GET", _path(job_id), query)
+            yield from parse_failures(document)
+            if not document.get("next"):
+                return
+            query = {"after": document["next"]}
+
+    def manifest(self, job_id: str) -> Iterator[ManifestRow]:
+        """Yield a row for each photo that has ended, a page at a time."""
+        query = {"limit": str(PAGE_ROWS)}
+        while True:
+            response = self._send("GET", f"{_path(job_id)}/manifest", query)
+            yield from parse_rows(response)
+            cursor = next_cursor(response)
+            if cursor is None:
+                return
+            query["after"] = cursor
+
+    def fetch(self, job_id: str, row: ManifestRow, file: BinaryIO) -> str:
+        """Write the result of a row to a file that is open for writing; return its media type.
+
+        The file is never completely in memory. A retry empties the file first.
+
+        Raises:
+            ResultNotFoundError: the result has expired; the API keeps it for 7 days.
+            ApiError, ConnectionFailedError: as for `create`.
+            OSError: the file cannot be written.
+
+        """
+
+        def attempt() -> str:
+            file.seek(0)
+            file.truncate()
+            response = self._result(job_id, row)
+            with response:
+                if not is_image(response):
+                    with connection_errors():
+                        raise parse_error(response)
+                save(response, file)
+                return response.headers["Content-Type"]
+
+        return self._attempts.run(attempt)
+
+    def _result(self, job_id: str, row: ManifestRow) -> Response:
+        """Request the result. The key is sent only to the API's own address."""
+        if row.object_id is None:
+            link = urljoin(self._url, row.result or "")
+            return self._transport.download(link, with_key=False)
+        path = f"{_path(job_id)}/results/{quote(row.object_id, safe='')}"
+        response = self._transport.download(self._endpoint(path), with_key=True)
+        if response.status_code != HTTPStatus.SEE_OTHER or "Location" not in response.headers:
+            return response
+        response.close()
+        link = urljoin(response.url, response.headers["Location"])
+        return self._transport.download(link, with_key=False)
+
+    def _job(self, method: str, path: str, *, json: Mapping[str, str] | None = None) -> Job:
+        document, url = self._document(method, path, json=json)
+        return parse_job(document, url)
+
+    def _document(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        json: Mapping[str, str] | None = None,
+    ) -> tuple[dict[str, Any], str]:
+        def attempt() -> tuple[dict[str, Any], str]:
+            response = self._transport.send_to_api(method, self._endpoint(path, query), json=json)
+            document = json_object(response)
+            if not response.ok or "job_id" not in document:
+                raise parse_error(response)
+            return document, response.url
+
+        return self._attempts.run(attempt)
+
+    def _send(self, method: str, path: str, query: Mapping[str, str]) -> Response:
+        def attempt() -> Response:
+            response = self._transport.send_to_api(method, self._endpoint(path, query))
+            if response.status_code != HTTPStatus.OK:
+                raise parse_error(response)
+            return response
+
+        return self._attempts.run(attempt)
+
+    def _endpoint(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        url = urljoin(self._url, JOBS_PATH + path)
+        return f"{url}?{urlencode(query)}" if query else url
+
+
+def _path(job_id: str) -> str:
+    return f"/{quote(job_id, safe='')}"
