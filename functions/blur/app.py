@@ -111,7 +111,7 @@ def build_app(  # noqa: PLR0913 - built once
     uploads = open_uploads(storage.uploads, settings)
     jobs = open_jobs(settings, storage.jobs, clock)
     api = routes(service, uploads, settings.max_body_bytes, limits, jobs)
-    site = site_routes(settings, storage.uploads)
+    site = site_routes(settings, storage.uploads, has_jobs=jobs is not None)
     return Router(
         {**api, **site},
         clock=clock,
@@ -165,7 +165,7 @@ def open_fetcher(settings: Settings) -> Callable[[str], bytes] | None:
     return ImageFetcher(is_image=is_supported, max_bytes=MAX_FILE_BYTES)
 
 
-def site_routes(settings: Settings, store: UploadStore | None) -> Routes:
+def site_routes(settings: Settings, store: UploadStore | None, *, has_jobs: bool) -> Routes:
     """Return the routes of the page, or none if its folder does not exist."""
     origin, url = store.origin if store else str, settings.public_url.rstrip("/")
     site = Site(
@@ -174,6 +174,7 @@ def site_routes(settings: Settings, store: UploadStore | None) -> Routes:
         public_url=url,
         price=settings.price,
         person_price=settings.person_price(),
+        has_jobs=has_jobs,
     )
     return site.routes() if settings.site_dir.is_dir() else {}
 
