@@ -2,7 +2,7 @@
 
 const EXTENSIONS = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|heic|heif|avif)$/i;
 
-/** Return what was dropped: `{name, photos}` if there is a folder in it, otherwise null. */
+/** Return `{name, photos}` for dropped items with a folder, or null if there is no folder. */
 export async function droppedFolder(items) {
   // Entries have to be read in the event itself, before the first await.
   const entries = Array.from(items, (item) => item.webkitGetAsEntry?.()).filter(Boolean);

@@ -1,4 +1,4 @@
-"""Fetch the results of a job into a folder, and skip those that are there."""
+"""Fetch the results of a job into a folder, and skip those that it has already."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass
 class Fetch:
-    """The results of one job on their way into a folder."""
+    """The transfer of one job's results to a folder."""
 
     jobs: Jobs
     job: Job
