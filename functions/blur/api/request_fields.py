@@ -58,7 +58,8 @@ def absolute_url(url: str, request: HttpRequest) -> str:
 
 def _pairs(body: bytes) -> dict[str, str]:
     try:
-        return dict(parse_qsl(body.decode("latin-1"), max_num_fields=MAX_FIELDS))
+        text = body.decode("latin-1")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError as error:
         message = "The form has too many fields."
         raise InvalidRequestError(message) from error
