@@ -104,7 +104,7 @@ def test_invalid_headers_get_a_response_and_are_not_reflected(target: Target) ->
             tried += 1
     record(
         Part.BAD_INPUT,
-        "headers with line ends, NUL or Unicode, or of a megabyte",
+        "headers with line ends, NUL or Unicode, or one megabyte long",
         f"{len(NAMES)} headers, {len(UNFIT)} values, every route: {tried:,}",
         "none appears in a response header; each gets a documented response within 1 s",
         by=BY,
@@ -156,7 +156,7 @@ def test_odd_paths_reach_no_file_and_no_other_route(target: Target) -> None:
             assert outcome != "200" or path.strip() in {"/docs", "/docs/"}, path
     record(
         Part.BAD_INPUT,
-        "paths with dots, slashes, NUL, line ends, percent signs, or of a megabyte",
+        "paths with dots, slashes, NUL, line ends, percent signs, or one megabyte long",
         f"{len(PATHS)}",
         "none reaches a file or another route",
         by=BY,

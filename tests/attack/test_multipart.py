@@ -84,7 +84,7 @@ def shuffled(draw: st.DrawFn) -> tuple[bytes, str]:
 @pytest.mark.parametrize(
     ("what", "forms"),
     [
-        ("forms of any header case, name and charset", odd()),
+        ("forms with any header case, name and charset", odd()),
         ("parts of forms in random order", shuffled()),
     ],
 )
@@ -149,7 +149,7 @@ def test_the_largest_forms_take_little_time_and_memory(target: Target) -> None:
     assert most < 4
     record(
         Part.BAD_INPUT,
-        "forms of the largest size: one part, or only parts, headers or line ends",
+        "largest possible forms: one part, or only parts, headers or line ends",
         f"{len(bodies)} of {BODY_BYTES / 1e6:.0f} MB",
         f"rejected within {LIMIT_S:.0f} s; memory at most {most:.1f} times the body",
         by=BY,
