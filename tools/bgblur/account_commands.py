@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,10 +26,15 @@ from bgblur.console import (
     show_table,
 )
 from bgblur.printable import printable
-from blur.accounts.audit import audit_account, audit_all
+from blur.accounts.audit import Audit, audit_account, audit_each
 from blur.accounts.model import Account, EntryKind, usage_month
 from blur.credits import Credits, credits_number, format_credits
 from blur.timing import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from blur.accounts.admin import AccountAdmin
 
 EXIT_DIFFERENCES = 3
 """The exit code of an audit that found a difference."""
@@ -147,21 +152,26 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
 
     Prints each difference; the exit code is then 3.
     """
+    accounts, rows = 0, []
     with open_admin() as admin:
-        store, now_us = admin.store, admin.now_us
-        found = (
-            audit_account(store, account_id, now_us=now_us)
-            if account_id
-            else audit_all(store, [usage_month(now_us)], now_us=now_us)
-        )
-    rows = [{"account": each.account_id, "difference": each.text} for each in found.differences]
+        for part in _audits(admin, account_id):
+            accounts += part.accounts
+            for each in part.differences:
+                rows.append({"account": each.account_id, "difference": each.text})
+                if not as_json:  # at once, because a later account can be unreadable
+                    click.echo(printable(f"{each.account_id}: {each.text}"))
     if as_json:
-        show({"accounts": found.accounts, "differences": rows}, as_json=True)
+        show({"accounts": accounts, "differences": rows}, as_json=True)
     else:
-        for row in rows:
-            click.echo(printable(f"{row['account']}: {row['difference']}"))
-        click.echo(f"{found.accounts} audited, {len(rows)} differences")
+        click.echo(f"{accounts} audited, {len(rows)} differences")
     context.exit(EXIT_DIFFERENCES if rows else 0)
+
+
+def _audits(admin: AccountAdmin, account_id: str | None) -> Iterable[Audit]:
+    store, now_us = admin.store, admin.now_us
+    if account_id:
+        return [audit_account(store, account_id, now_us=now_us)]
+    return audit_each(store, [usage_month(now_us)], now_us=now_us)
 
 
 def _row(account: Account) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The result of an audit."""
+    """The result of an audit, or of a part of it."""
 
     accounts: int
     """How many accounts were checked."""
@@ -43,20 +43,12 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
     return Audit(1, tuple(Difference(account_id, text) for text in found))
 
 
-def audit_all(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Audit:
-    """Check all accounts and their ledgers, and their keys' bills for these months.
-
-    The accounts are listed from the bills, so `months` has at least one.
-    """
-    parts = list(audit_each(store, months, now_us=now_us))
-    found = tuple(difference for part in parts for difference in part.differences)
-    return Audit(sum(part.accounts for part in parts), found)
-
-
 def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Iterator[Audit]:
-    """Yield the parts of `audit_all`: first those of the bills, then one for each account.
+    """Check all accounts and their ledgers, and the bills of their keys in these months.
 
-    So the differences that were found are known if a later account cannot be read.
+    Yield a part for each bill, then one for each account. So the differences that were found are
+    known if a later account cannot be read. The list of accounts is that of the bills, so `months`
+    has at least one.
     """
     ids: set[str] = set()
     for month in months:

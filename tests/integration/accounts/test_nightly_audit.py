@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from tests.integration.accounts.customer import (
     START,
     after,
@@ -16,6 +17,7 @@ from tests.integration.accounts.customer import (
 from tests.integration.accounts.recorded_store import sent, store, table
 from tests.integration.stack.test_template import resources, statements, template
 
+from bgblur.cli import main
 from blur import audit_handler
 from blur.accounts.dynamo import schema
 from blur.accounts.dynamo.client import open_client
@@ -113,6 +115,13 @@ def test_differences_are_reported_if_a_later_account_cannot_be_read(
     client = open_client()
     client.put_item(TableName=table, Item=marshal_item(entry) | {"credits": {"N": "0.1"}})
     client.close()
+    command = CliRunner().invoke(
+        main, ["accounts", "audit"], env={"BLUR_ACCOUNTS": f"dynamodb:{table}"}
+    )
+    assert command.exit_code == 1
+    first, second = command.output.splitlines()
+    assert first.startswith(f"{wrong}: granted 2")
+    assert "ENTRY#payment-1" in second
     with pytest.raises(UnavailableError) as raised:
         run(table, monkeypatch, capsys)
     assert unreadable in str(raised.value.__cause__)
