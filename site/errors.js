@@ -48,7 +48,7 @@ export const REMEDIES = {
   invalid_quality: "Send `quality` as a whole number from 1 to 100, or leave it out.",
   invalid_content_type: "Send the media type of the photo, such as image/jpeg.",
   invalid_bytes: "Send the size of the file in bytes, as a whole number.",
-  invalid_notify: "Send a URL that starts with https:// and a public host, or leave `notify` out.",
+  invalid_notify: "Send an https URL with a public host, or leave `notify` out.",
   invalid_idempotency_key: "Send 1 to 255 visible ASCII characters, such as a UUID.",
   invalid_api_key: "Check the ApiKey header for missing characters and spaces. Ask the operator whether the key was revoked or has expired.",
   insufficient_credits: "Ask the operator to add credits to the account. `GET /v2/account` shows the balance.",

@@ -128,8 +128,8 @@ class Site:
         for name, price in (("price", self.price), ("person-price", self.person_price)):
             shown = f'name="{name}" content="{format_credits(price)}"'
             page = page.replace(f'name="{name}" content="1"'.encode(), shown.encode())
-        if self.has_jobs:
-            page = page.replace(b'name="jobs" content="no"', b'name="jobs" content="yes"')
+        if not self.has_jobs:
+            page = page.replace(b'name="jobs" content="yes"', b'name="jobs" content="no"')
         picture = f"{self.public_url}/{PREVIEW}" if self.public_url else PREVIEW
         return page.replace(f'content="{PREVIEW}"'.encode(), f'content="{picture}"'.encode())
 
