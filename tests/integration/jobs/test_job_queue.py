@@ -14,6 +14,7 @@ from tests.integration.jobs.job_owner import JobOwner, new_job, open_job, proces
 
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.jobs.model import KEPT_S, JobCounts, ObjectState, object_id
+from blur.jobs.sqlite import object_rows
 from blur.jobs.sqlite.job_store import SqliteJobStore
 
 if TYPE_CHECKING:
@@ -183,6 +184,21 @@ def test_threads_claim_each_object_once(queue: SqliteJobStore, owner: JobOwner, 
     with ThreadPoolExecutor(6) as pool:
         sources = [source for sources in pool.map(work, range(6)) for source in sources]
     assert sorted(sources) == sorted(f"{number}.jpg" for number in range(60))
+
+
+def test_failures_are_listed_without_reading_the_other_rows(
+    queue: SqliteJobStore, owner: JobOwner, path: Path
+) -> None:
+    for number in range(300):
+        queue.add_object(owner.job_id, f"{number}.jpg", now_us=START)
+    queue.end_object(owner.row("7.jpg", ObjectState.FAILED), None, now_us=START)
+    steps = list[None]()
+    with closing(sqlite3.connect(path)) as file:
+        file.row_factory = sqlite3.Row
+        file.set_progress_handler(lambda: steps.append(None), 1)
+        page = object_rows.page(file, owner.job_id, [ObjectState.FAILED], None, 9)
+    assert [row.source for row in page.objects] == ["7.jpg"]
+    assert 0 < len(steps) < 300
 
 
 def test_a_new_job_deletes_an_expired_one_with_its_rows(

@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 
 from blur.accounts.dynamo.client import Sender
 from blur.accounts.dynamo.table import ConditionFailedError
+from blur.errors import UnavailableError
+from blur.jobs.dynamo.job_store import CONFLICT_S
 
 CONFLICTS = 8
 """More than the retries after other transient errors, whose pauses grow."""
@@ -41,8 +43,9 @@ def failed(code: str, **more: object) -> ClientError:
     return ClientError(cast("Any", response), "TransactWriteItems")
 
 
-def send(table: BusyTable) -> None:
-    Sender.start(cast("Any", table))("transact_write_items", {"TransactItems": []})
+def send(table: BusyTable, conflict_s: float = 0) -> None:
+    sender = Sender.start(cast("Any", table), conflict_s=conflict_s)
+    sender("transact_write_items", {"TransactItems": []})
 
 
 @pytest.mark.parametrize(
@@ -66,3 +69,20 @@ def test_a_failed_condition_is_not_repeated_even_if_another_part_meets_a_writer(
     with pytest.raises(ConditionFailedError):
         send(table)
     assert len(table.tokens) == 1
+
+
+def test_a_call_gives_up_after_a_second_of_conflicts_and_a_job_does_not() -> None:
+    """The pauses of 60 conflicts sum to 1.8 s, give or take half a second."""
+    error = failed("TransactionConflictException")
+    with pytest.raises(UnavailableError):
+        send(BusyTable(error, conflicts=60))
+    table = BusyTable(error, conflicts=60)
+    send(table, conflict_s=CONFLICT_S)
+    assert len(table.tokens) == 61
+
+
+def test_only_conflicts_give_a_job_more_time() -> None:
+    table = BusyTable(failed("ThrottlingException"), conflicts=60)
+    with pytest.raises(UnavailableError):
+        send(table, conflict_s=CONFLICT_S)
+    assert len(table.tokens) <= 6

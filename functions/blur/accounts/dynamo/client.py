@@ -100,11 +100,13 @@ class Sender:
     client: Any
     latest_start: float
     """The latest start of the last request, on the monotonic clock."""
+    conflict_s: float = 0
+    """How much later the last request can start after a conflict with another write."""
 
     @classmethod
-    def start(cls, client: DynamoDBClient) -> Sender:
+    def start(cls, client: DynamoDBClient, *, conflict_s: float = 0) -> Sender:
         """Return a sender whose deadline starts now."""
-        return cls(client, time.monotonic() + LATEST_START_S)
+        return cls(client, time.monotonic() + LATEST_START_S, conflict_s)
 
     def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request; see `table.Send`."""
@@ -113,7 +115,7 @@ class Sender:
             request = {**request, "ClientRequestToken": str(uuid4())}
         pause_s = 0.0
         cause: _TransientError | None = None
-        while time.monotonic() + pause_s <= self.latest_start:
+        while time.monotonic() + pause_s <= self.latest_start + self._extra_s(cause):
             time.sleep(pause_s)
             try:
                 return self._deliver(operation, request)
@@ -122,6 +124,9 @@ class Sender:
             except _TransientError as error:
                 cause, pause_s = error, 2 * pause_s or PAUSE_S
         raise accounts_unreachable() from cause
+
+    def _extra_s(self, cause: _TransientError | None) -> float:
+        return self.conflict_s if isinstance(cause, _ConflictError) else 0
 
     def _deliver(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from blur.jobs.model import Job, JobObject, ObjectState
     from blur.jobs.ports import ObjectPage
 
+CONFLICT_S = 5.0
+"""How much longer a write is repeated while others write to the same account or job: the photo is
+computed by then, and its worker has time."""
+
 
 class DynamoJobStore:
     """`JobStore` in the DynamoDB table of the accounts, usable from many threads.
 
-    Every method raises `UnavailableError` as those of `DynamoAccountStore` do. A write can have
-    arrived nevertheless, so the caller repeats the method.
+    Every method raises `UnavailableError` as those of `DynamoAccountStore` do, but only after some
+    seconds if DynamoDB responds and others write to the same items. A write can have arrived
+    nevertheless, so the caller repeats the method.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:
@@ -100,4 +105,4 @@ class DynamoJobStore:
         return DynamoTable(self._table_name, self._start, self._limiter, {})
 
     def _start(self) -> Send:
-        return Sender.start(self._client)
+        return Sender.start(self._client, conflict_s=CONFLICT_S)
