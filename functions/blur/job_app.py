@@ -16,8 +16,6 @@ from blur.credits import credits_number
 from blur.engine import new_engine
 from blur.job_errors import InvalidNotifyError
 from blur.jobs.connect import open_job_store
-from blur.jobs.keeper import JobKeeper
-from blur.jobs.runner import ObjectRunner, job_price
 from blur.jobs.service import JobService
 from blur.prices import Prices
 from blur.storage.location import open_storage
@@ -27,10 +25,10 @@ if TYPE_CHECKING:
 
     from blur.accounts.model import Instant
     from blur.image_requests import Engine
-    from blur.jobs.keeper import Enqueue
+    from blur.jobs.keeper import Enqueue, JobKeeper
     from blur.jobs.model import Job
     from blur.jobs.ports import JobFiles
-    from blur.jobs.runner import EndedObject
+    from blur.jobs.runner import EndedObject, ObjectRunner
     from blur.settings import Settings
 
 SECRET_BYTES = 32
@@ -79,6 +77,7 @@ def build_runner(
         ValueError: the settings name no storage for photos of jobs.
 
     """
+    from blur.jobs.runner import ObjectRunner  # noqa: PLC0415 - only workers need it
 
     def log_ended(ended: EndedObject) -> None:
         logger.info("object ended", extra=ended_fields(ended))
@@ -119,6 +118,9 @@ def build_keeper(  # noqa: PLR0913 - built once
         ValueError: the settings name no storage for photos of jobs.
 
     """
+    from blur.jobs.keeper import JobKeeper  # noqa: PLC0415 - only the keeper needs it
+    from blur.jobs.runner import job_price  # noqa: PLC0415 - as above
+
     accounts, prices = open_account_store(settings.accounts), prices_of(settings)
 
     def can_pay(job: Job) -> bool:

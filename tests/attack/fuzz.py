@@ -19,6 +19,7 @@ os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
 
 with atheris.instrument_imports(include=["blur.api", "blur.accounts.keys", "multipart"]):
     import blur.api.blur_request
+    import blur.api.jobs
     import blur.api.removebg.routes
     import blur.api.router
     import blur.api.upload  # noqa: F401 - instrumented as it is imported

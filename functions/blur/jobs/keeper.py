@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import SECOND_US, Instant
-from blur.errors import ApiError
 from blur.jobs.model import Job, JobObject, JobState, ObjectState, object_id
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ PAGE = 1_000
 DAY_US = 86_400 * SECOND_US
 OPEN_DAYS = 7
 """A job that is not closed by then is closed: its first photos are no longer kept."""
+EMPTY_DAYS = 1
+"""The same for a job without photos, so that forgotten jobs do not collect."""
 BACKOFF_S = (60, 300, 1_800, 7_200, 28_800, 86_400)
 """The waits between attempts to send a notification; after the last attempt, it is given up."""
 
@@ -63,9 +64,7 @@ class JobKeeper:
         for job in self.jobs.list_active():
             try:
                 self._keep(job)
-            except ApiError as error:  # the store or the storage; the next run tries again
-                self.on_error(error)
-            except Exception as error:  # noqa: BLE001 - one job must not stop the others
+            except Exception as error:  # noqa: BLE001 - the next run tries again
                 self.on_error(error)
 
     def _keep(self, job: Job) -> None:
@@ -78,7 +77,8 @@ class JobKeeper:
 
     def close_old(self, job: Job) -> None:
         """Close a job that its client has left open."""
-        if self.clock() >= job.created_us + OPEN_DAYS * DAY_US:
+        days = OPEN_DAYS if job.counts.received else EMPTY_DAYS
+        if self.clock() >= job.created_us + days * DAY_US:
             self.jobs.close_job(job.job_id, now_us=self.clock())
 
     def complete(self, job: Job) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.jobs.conftest import JOB_ID, START, Clock, FailingFolder, new_job, photo, put
 
 from blur.errors import UnavailableError
-from blur.jobs.keeper import BACKOFF_S, OPEN_DAYS, JobKeeper
+from blur.jobs.keeper import BACKOFF_S, EMPTY_DAYS, OPEN_DAYS, JobKeeper
 from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState, object_id
 
 if TYPE_CHECKING:
@@ -104,7 +104,20 @@ def test_job_that_is_left_open_is_closed(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock
 ) -> None:
     opened(store)
+    end(store, "a", clock)
     later(clock, OPEN_DAYS * 86_400 - 1)
+    keeper.run()
+    assert state_of(store) is JobState.OPEN
+    later(clock, 1)
+    keeper.run()
+    assert state_of(store) is JobState.CLOSED
+
+
+def test_job_without_photos_is_closed_after_a_day(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock
+) -> None:
+    opened(store)
+    later(clock, EMPTY_DAYS * 86_400 - 1)
     keeper.run()
     assert state_of(store) is JobState.OPEN
     later(clock, 1)
