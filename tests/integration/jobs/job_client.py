@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -37,9 +37,9 @@ class JobClient:
         return self.send(job, {"key": job["upload"]["prefix"] + source}, photo)
 
     def send(self, job: Document, fields: Mapping[str, str], photo: bytes) -> requests.Response:
-        """Send the form of a job with these fields."""
+        """Send the form of a job with these fields; the server can have another port since then."""
         form = {**job["upload"]["fields"], **fields}
-        address = urljoin(self.url, job["upload"]["url"])
+        address = urljoin(self.url, urlsplit(job["upload"]["url"]).path)
         return requests.post(address, data=form, files={"file": photo}, timeout=WAIT_S)
 
     def upload_all(self, job: Document, photos: Mapping[str, bytes]) -> None:
