@@ -65,7 +65,7 @@ COPIES_SHARE = 0.1
 FUNDS_SHARE = 0.5
 """Photos that can be paid before the job pauses."""
 PRICE = 4
-VISIBILITY_S = 6
+VISIBILITY_S = size(6, full=20)
 RETRY_S = 12
 PERIOD_S = 2
 PATIENCE_S = size(600, full=7_200)
@@ -173,6 +173,7 @@ class Trial:
             files=self.files,
             can_pay=lambda _: self.account().balance >= PRICE,
             enqueue=self.queue.enqueue,
+            is_idle=self.queue.is_idle,
             announce=lambda _: None,
             notify=lambda _: True,
             clock=now,
