@@ -11,6 +11,10 @@ from blur.jobs.connect import open_job_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+    from tests.integration.jobs.aws_engine import Engine
 
     from blur.accounts.ports import AccountStore
     from blur.jobs.ports import JobStore
@@ -28,3 +32,17 @@ def jobs(location: str) -> Iterator[JobStore]:
 def owner(store: AccountStore, jobs: JobStore) -> JobOwner:
     """Return an account of 100 quarters with an open job."""
     return open_job(store, jobs)
+
+
+@pytest.fixture(scope="session")
+def engine(
+    tmp_path_factory: pytest.TempPathFactory,
+    dynamodb: DynamoDBLocal,
+    model_dir: Path,
+) -> Iterator[Engine]:
+    """Return the deployed stack, with its own table: the keeper reads all jobs of a table."""
+    from tests.integration.jobs.aws_engine import aws_engine  # noqa: PLC0415 - only where it is needed
+
+    folder = tmp_path_factory.mktemp("ministack")
+    with aws_engine(folder, dynamodb, dynamodb.create_table("jobs-on-aws"), model_dir) as started:
+        yield started

@@ -75,7 +75,7 @@ def ministack(folder: Path) -> Iterator[Ministack]:
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,  # it accepts links that are signed with this key
         "TMPDIR": str(folder),
         "DOCKER_HOST": "unix:///nonexistent",  # its functions are processes
     }

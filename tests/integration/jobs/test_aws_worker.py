@@ -6,111 +6,23 @@ The template's own stack is deployed, with processes instead of images.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 from events import make
-from tests.integration.accounts.customer import open_account
-from tests.integration.accounts.spending import with_retries
-from tests.integration.jobs.job_owner import JobOwner, new_job, require_exact, rows_of
-from tests.integration.jobs.ministack import ministack, wait_until
-from tests.integration.jobs.stack import Stack, deploy
+from tests.integration.jobs.aws_engine import PATIENCE_S, Engine
+from tests.integration.jobs.job_owner import JobOwner, require_exact
+from tests.integration.jobs.ministack import wait_until
 
-from blur.accounts.connect import open_account_store
 from blur.clock import now
 from blur.errors import UploadNotFoundError
-from blur.jobs.connect import open_job_store
-from blur.jobs.model import JobObject, ObjectState, object_id
-from blur.storage.job_bucket import JobBucket, source_prefix
+from blur.jobs.model import ObjectState, object_id
+from blur.storage.job_bucket import source_prefix
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
-
-    from blur.accounts.ports import AccountStore
-    from blur.jobs.ports import JobStore
-
-PATIENCE_S = 120
-VISIBILITY_S = 6
 PHOTO = make.jpeg()
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """The deployed stack, and the stores behind it."""
-
-    stack: Stack
-    accounts: AccountStore
-    jobs: JobStore
-    files: JobBucket
-
-    def open_job(self, credits_in: int = 100, **parameters: str) -> JobOwner:
-        """Open an account of so many quarters of a credit, with a job."""
-        customer = with_retries(partial(open_account, self.accounts, credits_in))
-        job = replace(
-            new_job(customer, created_us=now()), parameters={"radius": "2%", **parameters}
-        )
-        self.jobs.create_job(job)
-        return JobOwner(customer, job.job_id)
-
-    def upload(self, owner: JobOwner, sources: dict[str, bytes]) -> None:
-        """Upload photos by a presigned form, as clients do."""
-        form = self.files.presign_sources(owner.job_id, max_bytes=10**6, now_us=now())
-        for source, data in sources.items():
-            fields = {**form.fields, "key": form.prefix + source}
-            sent = requests.post(form.url, data=fields, files={"file": data}, timeout=30)
-            assert sent.status_code == 204, sent.text
-
-    def send(self, *bodies: str) -> None:
-        """Send messages, as S3 and the keeper do."""
-        sqs = self.stack.emulator.client("sqs")
-        for body in bodies:
-            sqs.send_message(QueueUrl=self.stack.queue_url, MessageBody=body)
-
-    def wait_for_rows(self, owner: JobOwner, count: int) -> dict[str, JobObject]:
-        """Wait for so many final rows, and return them by their sources."""
-        find = partial(with_retries, partial(self.jobs.find_job, owner.job_id))
-        wait_until(lambda: find().counts.ended >= count, PATIENCE_S, self.log)
-        return {row.source: row for row in rows_of(self.jobs, owner.job_id)}
-
-    def wait_for_empty_queue(self) -> None:
-        """Wait until no message is in the queue, and none is with a worker."""
-        wait_until(lambda: not self.stack.message_count(self.stack.queue_url), PATIENCE_S, self.log)
-
-    def log(self) -> str:
-        """Return the log of the emulator and its functions."""
-        return self.stack.emulator.log.read_text()
-
-
-@pytest.fixture(scope="module")
-def engine(
-    tmp_path_factory: pytest.TempPathFactory,
-    dynamodb: DynamoDBLocal,
-    dynamodb_table: str,
-    model_dir: Path,
-) -> Iterator[Engine]:
-    """The stack; its accounts are in the table of the other tests."""
-    location = f"dynamodb:{dynamodb_table}"
-    with ministack(tmp_path_factory.mktemp("ministack")) as emulator:
-        variables = {
-            "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.endpoint_url,
-            "AWS_ENDPOINT_URL_S3": emulator.url,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "BLUR_ACCOUNTS": location,
-            "BLUR_INFERENCE_THREADS": "1",
-            "BLUR_MODEL_DIR": str(model_dir),
-        }
-        stack = deploy(emulator, visibility_s=VISIBILITY_S, variables=variables)
-        accounts, jobs = open_account_store(location), open_job_store(location)
-        yield Engine(stack, accounts, jobs, JobBucket(stack.bucket, emulator.client("s3")))
-        jobs.close()
-        accounts.close()
 
 
 @pytest.fixture
@@ -150,6 +62,25 @@ def test_a_message_that_is_delivered_five_times_is_one_charge_and_one_result(
     account = require_exact(engine.accounts, engine.jobs, owner, now())
     assert (account.used, account.held) == (4, 0)
     assert engine.jobs.find_job(owner.job_id).counts.ended == 1
+
+
+def test_a_message_of_an_unknown_format_is_dead_after_the_last_delivery(engine: Engine) -> None:
+    sqs, stack = engine.stack.emulator.client("sqs"), engine.stack
+    name = ["RedrivePolicy"]
+    own = sqs.get_queue_attributes(QueueUrl=stack.queue_url, AttributeNames=name)["Attributes"]
+    policy = json.loads(own["RedrivePolicy"])
+    assert int(policy["maxReceiveCount"]) == 10
+    sooner = {"RedrivePolicy": json.dumps({**policy, "maxReceiveCount": 1})}
+    sqs.set_queue_attributes(QueueUrl=stack.queue_url, Attributes=sooner)
+    try:
+        engine.send('{"unknown": "message"}')
+        dead = partial(stack.message_count, stack.dead_letters_url)
+        wait_until(dead, PATIENCE_S, engine.log)
+    finally:
+        sqs.set_queue_attributes(QueueUrl=stack.queue_url, Attributes=own)
+    (message,) = sqs.receive_message(QueueUrl=stack.dead_letters_url)["Messages"]
+    assert message["Body"] == '{"unknown": "message"}'
+    sqs.purge_queue(QueueUrl=stack.dead_letters_url)
 
 
 def test_messages_of_unknown_jobs_and_test_events_leave_the_queue(engine: Engine) -> None:
