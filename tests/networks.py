@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime as ort
 
+from blur.imaging.matting.session import Model
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from blur.imaging.matting.models import ModelSpec
 
 InferenceSession = ort.InferenceSession
 
@@ -48,6 +53,11 @@ class SharedSession:
 
 
 shared_session = cache(SharedSession)
+
+
+def open_shared(spec: ModelSpec, folder: Path) -> Model:
+    """Open a network of the project as `session.open_model` does, with one thread."""
+    return Model(spec, shared_session(str(folder / spec.file), 1))
 
 
 def open_session(path: str, options: Any, **_: object) -> SharedSession:  # noqa: ANN401 - not typed

@@ -9,11 +9,15 @@ import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from blur.accounts import keys
+from blur.accounts.sqlite.account_store import SqliteAccountStore
+from blur.clock import now
 
 from .running import BGBLUR
 
@@ -225,9 +229,10 @@ NO_CREDITS = "is not a number of credits: whole, or with .25, .5 or .75"
     ],
 )
 def test_a_wrong_command_prints_one_clear_line(
-    arguments: tuple[str, ...], code: int, message: str, bgblur: Command
+    arguments: tuple[str, ...], code: int, message: str, bgblur: Command, tmp_path: Path
 ) -> None:
-    read(bgblur("accounts", "create", "another", "--json"))
+    with closing(SqliteAccountStore(tmp_path / "accounts.db")) as store:
+        store.create_account(keys.new_account_id(token_bytes), "another", now_us=now())
     done = bgblur(*arguments)
     assert done.returncode == code
     assert message in done.stderr

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data
+from tests.networks import open_shared
+from tests.unit.imaging.pictures import sample_photo
 
 from blur.imaging.matting.matte import find_matte, stretch
 from blur.imaging.matting.models import MODELS
-from blur.imaging.matting.session import open_model
+
+if TYPE_CHECKING:
+    from blur.imaging.arrays import AlphaU8
 
 PHOTOS = ("astronaut", "chelsea", "coffee")
 
@@ -26,7 +31,17 @@ def rembg_home(model_dir: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBA_DISABLE_JIT", "1")
         patch.setenv("U2NET_HOME", str(model_dir))
+        patch.setenv("OMP_NUM_THREADS", "1")
         yield model_dir
+
+
+@cache
+def rembgs_mask(name: str) -> AlphaU8:
+    """Return the mask of a photo from rembg's session of u2netp, (H, W)."""
+    from rembg import new_session  # noqa: PLC0415 - after the environment is set
+
+    (mask,) = new_session("u2netp").predict(Image.fromarray(sample_photo(name)))
+    return np.asarray(mask)
 
 
 @pytest.mark.parametrize(("model", "levels"), [("u2netp", 2), ("u2netp-light", 4)])
@@ -35,14 +50,11 @@ def rembg_home(model_dir: Path) -> Iterator[Path]:
 def test_the_matte_before_refinement_equals_rembgs(
     rembg_home: Path, name: str, model: str, levels: int
 ) -> None:
-    from rembg import new_session  # noqa: PLC0415 - after the environment is set
-
-    photo = np.array(getattr(data, name)())
-    (theirs,) = new_session("u2netp").predict(Image.fromarray(photo))
-    raw = open_model(MODELS[model], rembg_home, threads=2).predict(photo)
+    theirs = rembgs_mask(name)
+    raw = open_shared(MODELS[model], rembg_home).predict(sample_photo(name))
     mask = Image.fromarray(stretch(raw))
-    ours = np.asarray(mask.resize(theirs.size, Image.Resampling.LANCZOS))
-    assert np.abs(ours.astype(int) - np.asarray(theirs)).mean() < levels
+    ours = np.asarray(mask.resize(theirs.shape[::-1], Image.Resampling.LANCZOS))
+    assert np.abs(ours.astype(int) - theirs).mean() < levels
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -56,11 +68,7 @@ def test_every_model_except_the_light_one_is_a_model_of_rembg(rembg_home: Path) 
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.filterwarnings("ignore")
 def test_the_refined_matte_agrees_with_rembg_except_at_edges(rembg_home: Path, name: str) -> None:
-    from rembg import new_session  # noqa: PLC0415 - after the environment is set
-
-    photo = np.array(getattr(data, name)())
-    (theirs,) = new_session("u2netp").predict(Image.fromarray(photo))
-    mask = np.asarray(theirs)
-    ours = find_matte(open_model(MODELS["u2netp"], rembg_home, threads=2), photo)
+    mask = rembgs_mask(name)
+    ours = find_matte(open_shared(MODELS["u2netp"], rembg_home), sample_photo(name))
     sure = (mask > 250) | (mask < 5)
     assert np.abs(ours.astype(int) - mask)[sure].mean() < 2

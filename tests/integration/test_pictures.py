@@ -12,18 +12,19 @@ import pytest
 from PIL import Image
 from scipy.ndimage import binary_dilation, gaussian_filter
 from skimage import data
+from tests.networks import open_shared
 
 from blur.errors import NoSubjectError
 from blur.imaging.compositing.scene import Scene
 from blur.imaging.matting.matte import find_matte
 from blur.imaging.matting.models import MODELS
-from blur.imaging.matting.session import Model, open_model
 from blur.imaging.modes import blur_background
 from blur.imaging.options import BlurOptions
 from blur.imaging.pipeline import blur_photo
 
 if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaU8, RgbU8
+    from blur.imaging.matting.session import Model
 
 RADII = (0, 2, 5, 15)
 FACES = {
@@ -35,7 +36,7 @@ FACES = {
 
 @pytest.fixture(scope="module")
 def model(model_dir: Path) -> Model:
-    return open_model(MODELS["u2netp-light"], model_dir, threads=2)
+    return open_shared(MODELS["u2netp-light"], model_dir)
 
 
 def photo_of(name: str) -> RgbU8:

@@ -9,12 +9,12 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 from PIL import Image
+from tests.networks import open_shared
 from tests.unit.imaging.pictures import sample_photo
 
 from blur.errors import NoSubjectError
 from blur.imaging.matting.matte import predict_maps
-from blur.imaging.matting.models import MODELS
-from blur.imaging.matting.session import open_faces_model, open_model, open_people_model
+from blur.imaging.matting.models import FACES, MODELS, PEOPLE
 from blur.imaging.removal.options import RemovalOptions
 from blur.imaging.removal.remove import RemovedBackground, remove_background
 from blur.imaging.removal.subject_type import confirmed_share
@@ -35,9 +35,8 @@ BACKGROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "magenta": (255, 0,
 
 @pytest.fixture(scope="module")
 def remove(model_dir: Path) -> Remove:
-    model = open_model(MODELS["u2netp-light"], model_dir, threads=2)
-    people = open_people_model(model_dir, threads=2)
-    faces = open_faces_model(model_dir, threads=2)
+    networks = (MODELS["u2netp-light"], PEOPLE, FACES)
+    model, people, faces = (open_shared(network, model_dir) for network in networks)
 
     def call(file: bytes, **options: Any) -> RemovedBackground:  # noqa: ANN401 - the options' fields
         drawn = RemovalOptions(**{"max_megapixels": 25, **options})
@@ -144,8 +143,7 @@ def test_a_cat_and_a_cup_are_not_persons(remove: Remove, name: str) -> None:
 
 
 def test_the_network_for_people_alone_would_call_the_cat_a_person(model_dir: Path) -> None:
-    model = open_model(MODELS["u2netp-light"], model_dir, threads=2)
-    people = open_people_model(model_dir, threads=2)
+    model, people = open_shared(MODELS["u2netp-light"], model_dir), open_shared(PEOPLE, model_dir)
     assert confirmed_share(predict_maps(model, sample_photo("chelsea"), people=people)) > 0.9
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,11 @@ def astronaut(height: int = 512, width: int = 512) -> RgbU8:
 
 def sample_photo(name: str) -> RgbU8:
     """Return a photo from scikit-image, by the name of the function that loads it."""
+    return _loaded(name).copy()
+
+
+@cache
+def _loaded(name: str) -> RgbU8:
     return np.array(getattr(data, name)())
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -23,6 +23,8 @@ from blur.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from blur.imaging.arrays import RgbU8
 
 CLOSE = 4
@@ -35,6 +37,8 @@ SHIFT = 21
 
 Call = Callable[["RgbU8"], "RgbU8"]
 """Sends an image and returns the result, aligned with the image."""
+Planes: TypeAlias = "NDArray[np.int16]"
+"""Channels of the common part, (..., channels, H, W)."""
 
 
 def marked(image: RgbU8) -> RgbU8:
@@ -69,16 +73,22 @@ INSIDE = (slice(SHIFT, -SHIFT), slice(SHIFT, -SHIFT))
 """The part that all variants show."""
 
 
-def nearest_to_the_photo(results: Sequence[RgbU8], photo: RgbU8) -> RgbU8:
+def planes(image: RgbU8) -> Planes:
+    """Return the channels of the part that all variants have in common, (channels, H, W).
+
+    NumPy compares whole planes much faster than the three channels of each pixel.
+    """
+    return np.ascontiguousarray(image[INSIDE].transpose(2, 0, 1)).astype(np.int16)
+
+
+def nearest_to_the_photo(results: Planes, photo: Planes) -> Planes:
     """Take each pixel from the result that differs least from the photo."""
-    stacked = np.stack(results)
-    distance = np.abs(stacked.astype(np.int16) - photo).max(axis=3)
-    best = distance.argmin(axis=0)
-    nearest: RgbU8 = np.take_along_axis(stacked, best[None, ..., None], axis=0)[0]
+    best = np.abs(results - photo).max(axis=1).argmin(axis=0)
+    nearest: Planes = np.take_along_axis(results, best[None, None], axis=0)[0]
     return nearest
 
 
-COMBINATIONS: dict[str, Callable[[Sequence[RgbU8], RgbU8], RgbU8]] = {
+COMBINATIONS: dict[str, Callable[[Planes, Planes], NDArray[Any]]] = {
     "median": lambda results, _: np.median(results, axis=0),
     "mean": lambda results, _: np.mean(results, axis=0),
     "darkest": lambda results, _: np.min(results, axis=0),
@@ -87,18 +97,19 @@ COMBINATIONS: dict[str, Callable[[Sequence[RgbU8], RgbU8], RgbU8]] = {
 }
 
 
-def recovered(attempt: RgbU8, paid: RgbU8) -> float:
+def recovered(attempt: NDArray[Any], paid: Planes) -> float:
     """Return the share of pixels that equal those of the paid result."""
-    difference = np.abs(attempt.astype(np.float32) - paid.astype(np.float32)).max(axis=2)
-    return float((difference[INSIDE] <= CLOSE).mean())
+    return float((np.abs(attempt - paid).max(axis=0) <= CLOSE).mean())
 
 
 def attacks(call: Call, photo: RgbU8, paid: RgbU8) -> dict[str, float]:
     """Return the share of pixels that each combination of 1, 2 or 4 calls recovers."""
-    results = {name: send(call, photo) for name, send in VARIANTS.items() if callable(send)}
+    sent = {name: send(call, photo) for name, send in VARIANTS.items() if callable(send)}
+    results = {name: planes(result) for name, result in sent.items()}
+    aim, target = planes(photo), planes(paid)
     return {
         f"{how} of {', '.join(names)}": recovered(
-            combine([results[name] for name in names], photo), paid
+            combine(np.stack([results[name] for name in names]), aim), target
         )
         for count in (1, 2, 4)
         for names in combinations(results, count)
@@ -120,6 +131,7 @@ def test_combining_results_does_not_remove_the_watermark(image: str) -> None:
     assert max(attacks(marked, paid, paid).values()) <= MAX_RECOVERED
 
 
+@pytest.mark.usefixtures("shared_networks")
 def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir: Path) -> None:
     model = open_model(get_model_spec(Settings().model), model_dir, threads=1)
     options = BlurOptions(radius_px=9, kernel="gaussian", mode="background", output="png")
@@ -184,11 +196,11 @@ def test_combining_results_does_not_remove_the_watermark_from_alpha() -> None:
     both = np.dstack([image, alpha])
     paid = np.dstack([alpha] * 4)
     certain = (alpha == 0) | (alpha == 255)
-    results = [send(call, both) for send in VARIANTS.values() if callable(send)]
+    results = [planes(send(call, both)) for send in VARIANTS.values() if callable(send)]
     for combine in COMBINATIONS.values():
-        attempt = combine(results, paid)
-        close = np.abs(attempt[..., 0].astype(np.float32) - alpha) <= CLOSE
-        assert close[INSIDE][certain[INSIDE]].mean() <= MAX_RECOVERED
+        attempt = combine(np.stack(results), planes(paid))
+        close = np.abs(attempt[0] - alpha[INSIDE]) <= CLOSE
+        assert close[certain[INSIDE]].mean() <= MAX_RECOVERED
 
 
 @pytest.mark.parametrize("shape", [(1, 2_000_000), (2_000_000, 1), (1, 10)])
