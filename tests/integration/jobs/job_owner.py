@@ -60,7 +60,8 @@ class JobOwner:
         if state is ObjectState.DONE:
             return replace(row, content_type="image/png", pixels=PIXELS)
         if state is ObjectState.FAILED:
-            return replace(row, code="no_subject", message="The photo has no subject.")
+            message = "The photo has no subject."
+            return replace(row, code="no_subject", message=message, pixels=PIXELS)
         return row
 
 

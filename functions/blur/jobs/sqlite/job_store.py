@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from blur.accounts.model import Hold
     from blur.jobs.ports import ObjectPage
 
-_NO_COUNTS = KeyCounts(0, ZERO, 0, 0)
-
 
 class SqliteJobStore:
     """`JobStore` in the SQLite file of the accounts, usable from many threads and processes.
@@ -77,9 +75,7 @@ class SqliteJobStore:
                 object_rows.write_final(db, final)
                 job_rows.count_ended(db, final, now_us)
             elif hold:
-                holds.end(db, hold, HoldEvent.REFUND, now_us, _NO_COUNTS)
-            if hold:
-                holds.release_expired(db, hold.account_id, now_us)
+                _end_hold(db, replace(row, state=ObjectState.CANCELLED), hold, now_us)
             return has_changed
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
@@ -184,7 +180,7 @@ def _end_hold(db: sqlite3.Connection, row: JobObject, hold: Hold, now_us: Instan
     event = HoldEvent.SETTLE if is_done else HoldEvent.REFUND
     counts = KeyCounts(
         calls=int(is_done),
-        credits=hold.price,
+        credits=hold.price,  # `holds.end` counts the stored price
         pixels=row.pixels if is_done else 0,
         failures=int(row.state is ObjectState.FAILED),
     )
