@@ -26,6 +26,8 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_CONNECTIONS_PER_ADDRESS": "only for the embedded server",
     "BLUR_QUEUE_WAIT_S": "only for the embedded server",
     "BLUR_STOP_S": "only for the embedded server",
+    "BLUR_JOB_FREE_BYTES": "of the embedded server only",
+    "BLUR_JOB_WORKERS": "of the embedded server only",
     "BLUR_INFERENCE_THREADS": "0 uses the CPUs that the memory gives",
     "BLUR_MAX_BODY_BYTES": "Lambda's own limit is below it",
     "BLUR_MAX_PIXELS": "other tests check which photos fit into the smallest memory",
