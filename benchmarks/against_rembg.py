@@ -4,9 +4,9 @@
 
 The bytes of cutouts are also compared on the photos of a folder.
 
-Both serve on loopback, warm, on all cores of this machine, and answer with PNG. rembg has no blur,
-so the client blurs with Pillow and composites with the mask that rembg returns. In a round, each
-server processes the photo once, alternately.
+Both servers run warm on loopback, use all cores of this machine, and return PNG. rembg has no blur,
+so the client blurs with Pillow and composites with rembg's mask. In each round, the servers process
+the photo once, in turn.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ROUNDS = 5
 SIZES = ((4000, 3000), (1920, 1080))
 FASTER = {4000: 4, 1920: 2}
-"""By width: a cutout is at least so many times as fast as rembg's."""
+"""The targets by width: how many times as fast as rembg's a cutout is at least."""
 MAX_BYTES = 0.9
 RADIUS_PX = 10
 PHOTOS, CLIENTS, PHOTO_SIZE = 32, 8, (1280, 853)
@@ -98,7 +98,7 @@ def _row(
 
 
 def bytes_of_photos(peer: RembgServer, server: Served, files: list[Path]) -> str:
-    """Compare the bytes of the cutouts of photos."""
+    """Compare the bytes of cutouts."""
     rows, ratios = [], []
     for path in files:
         data = path.read_bytes()

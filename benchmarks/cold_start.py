@@ -1,4 +1,4 @@
-"""The cold start and the memory of the function's image, measured in its container.
+"""The cold start and the memory of the function's container image, measured in a container.
 
 It needs Docker and the image that `sam build` (or `make e2e`) has built:
 
@@ -7,10 +7,10 @@ It needs Docker and the image that `sam build` (or `make e2e`) has built:
 It prints the tables of docs/operations.md. Each run is a new container with a read-only root
 file system, a writable /tmp and no privileges, so writing a file anywhere else fails the run.
 *Ready* is the time from the start of the process to a handler that is ready, including
-Python's own start. *Peak* is the largest resident set of a process that has answered one event
-with a 4000 x 3000 photo. *Warm* is the median of five further calls, at the share of CPU that
-Lambda gives with the memory: 1,769 MB are one vCPU. On a machine with fewer CPUs than a share, the
-time and the cost are upper bounds.
+Python's own start. *Peak* is the largest resident set of a process after one event with a 4000 x
+3000 photo. *Warm* is the median of five further calls, at the share of CPU that Lambda gives with
+the memory: 1,769 MB are one vCPU. On a machine with fewer CPUs than a share, the time and the cost
+are upper bounds.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ DEPLOYED = {
 }
 SIZES = [(1920, 1080), (4000, 3000)]
 SHARES = {1769: 1.0, 3008: 1.7, 3538: 2.0, 5307: 3.0}
-"""Of CPUs, by megabytes of memory."""
+"""The number of CPUs, by megabytes of memory."""
 TWO = min(2, usable_cpus())
-"""CPUs of a start, and of the first calls."""
+"""The number of CPUs for a start, and for the first calls."""
 GB_SECOND, CALL_FEE = 0.0000166667, 0.20 + 3.50 + 1.75
-"""Dollars in us-east-1: Lambda's for x86; Lambda's, API Gateway's and DynamoDB's for a million."""
+"""Dollars in us-east-1: Lambda's price for x86, and the prices of Lambda, API Gateway and DynamoDB
+for a million."""
 CONFINED = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]  # noqa: S108 - the container's
 CONFINED += ["--user", "65534:65534", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 ALONE = {"BLUR_ACCOUNTS": "sqlite:/tmp/accounts.db"}
@@ -163,7 +164,7 @@ def image_bytes(image: str) -> int:
 
 
 def event(width: int, height: int) -> dict[str, Any]:
-    """Return the proxy event of a photo with noise like a phone's."""
+    """Return the proxy event for a photo with noise like a phone's."""
     with Image.open(PHOTO) as sample:
         pixels = np.asarray(sample.convert("RGB").resize((width, height)), np.float32)
     grained = pixels + np.random.default_rng(0).normal(0, 3, pixels.shape)

@@ -1,8 +1,8 @@
-"""How many image files of a folder are decoded, and whether other decoders get the same pixels.
+"""How many image files in a folder can be decoded, and whether other decoders get the same pixels.
 
     make bench-files DATA=folder
 
-Every file of the folder tree is decoded as the service decodes it. If ImageMagick and libvips are
+Every file in the folder tree is decoded like in the service. If ImageMagick and libvips are
 installed (Debian's imagemagick and libvips-tools), the picture is compared with theirs: in sRGB,
 upright, only opaque pixels. A file *differs* if no other decoder gives similar pixels. It is
 *missed* if the service rejects it and another decoder opens it.
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
     path: Path
     kind: str
     refusal: str
-    """Why it was not opened; empty if it was."""
+    """The reason why it was not opened; empty if it was."""
     difference: float | None
     """The mean difference to the nearest reference, in levels; None without any."""
     is_missed: bool = False
@@ -105,7 +105,7 @@ def references(folder: Path) -> dict[str, Reference]:
 
 
 def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[RgbU8]:
-    """Yield the file's picture by each of the other decoders that opens it."""
+    """Yield the file's picture from each of the other decoders that opens it."""
     for command in known.values():
         target = folder / "reference.png"
         target.unlink(missing_ok=True)
@@ -164,7 +164,7 @@ def measure(data: Path) -> list[Outcome]:
 
 
 def report(outcomes: list[Outcome], data: Path) -> str:
-    """Return the table by kind, the largest differences, and the rejected files."""
+    """Return the table by kind of file, the largest differences, and the rejected files."""
     total, refused, missed, differing = (
         Counter(one.kind for one in outcomes if chosen(one))
         for chosen in (

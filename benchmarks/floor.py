@@ -1,4 +1,4 @@
-"""The network alone on one core for a given time; run in a separate process."""
+"""Run only the network, on one core, for a given time, in a separate process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blur.imaging.matting.session import to_tensor
 
 
 def runs_in(model: str, started: float, seconds: float, _: int = 0) -> int:
-    """Count the runs of the network within `seconds` from `started`, seconds since 1970."""
+    """Count how often the network runs within `seconds` from `started`, in seconds since 1970."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -1,11 +1,11 @@
-"""How far `depth=ground` is from a lens, and its cost.
+"""How much `depth=ground` differs from a lens, and its cost.
 
     make bench-ground
 
 On rendered scenes with known geometry (`ground_scenes`) and on a photo with measured disparity,
-`flat` and `ground` are compared with an ideal layered lens blur. The true alpha is given to both,
-so that only the circle of confusion and the blur are compared. Errors are means of absolute
-differences: of the circle of confusion in shares of the radius, of the pictures in 8-bit levels.
+`flat` and `ground` are compared with an ideal layered lens blur. Both get the true alpha, so that
+only the circle of confusion and the blur are compared. Errors are mean absolute differences: for
+the circle of confusion in shares of the radius, for the pictures in 8-bit levels.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ if TYPE_CHECKING:
 
 RADIUS_PX = 12
 BACKGROUND, FLOOR, COST, MEMORY_MIB = 0.5, 0.2, 1.6, 60
-"""The targets: at most so many times the error and the time of `flat`, and so much memory more."""
+"""The targets: the largest error and time relative to `flat`, and the largest additional memory."""
 ROUNDS = 7
 SUBJECT_PERCENTILES = (5, 95)
-"""Of a subject's measured disparities: the others are errors at its outline."""
+"""The share of a subject's measured disparities that is used: the others are errors at its
+outline."""
 
 PERSON, HORSE = Subject("person", 1.65, 5.0), Subject("horse", 1.6, 5.0, 0.4, depth_m=1.1)
 
@@ -74,7 +75,7 @@ def worlds() -> dict[str, list[World]]:
 FOLLOW_THE_MODEL = ("camera as high as the subject", "two people at different distances")
 PHOTO_TARGET = f"at most 1 x, {FLOOR} x"
 FAILURES = ("wall 2 m behind the person", "box in the air")
-"""Scenes that the model is wrong about: measured, without a target."""
+"""Scenes for which the model is wrong: they are measured, without a target."""
 
 
 class Errors(NamedTuple):
@@ -193,7 +194,7 @@ def _fill(disparity: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
 
 
 def cost() -> str:
-    """Compare the blur step and the peak memory at 12 megapixels with those of `flat`."""
+    """Compare the blur step and the peak memory at 12 megapixels with `flat`."""
     opened()
     pixels = decode(photo(4000, 3000), max_pixels=NO_LIMIT).pixels
     y, x = np.mgrid[:3000, :4000]
@@ -206,8 +207,8 @@ def cost() -> str:
             ground = partial(_with_ground, scene, radius_px, kernel)
             for cores in sorted({1, usable_cpus()}):
                 set_thread_count(cores)
-                # On one core, CPU time does not depend on other programs. On several, it contains
-                # the waiting of OpenCV's threads.
+                # On one core, CPU time does not depend on other programs. On several cores, it
+                # includes the time in which OpenCV's threads wait.
                 measure = cpu_seconds if cores == 1 else seconds
                 times = paired(ROUNDS, measure, flat=flat, ground=ground)
                 part = f"{ratio(times['ground'], times['flat']):.2f} x"

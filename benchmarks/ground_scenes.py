@@ -1,10 +1,10 @@
-"""Rendered scenes with known geometry: subjects that stand on textured ground before a backdrop.
+"""Rendered scenes with known geometry: subjects that stand on textured ground in front of a wall.
 
-The camera is a pinhole at the height 1.6, in metres, tilted so that the horizon is at a given row.
-The circle of confusion of a point at the distance z is |1 / f - 1 / z|, in shares of that of the
-farthest thing in the scene, for the distance f of the subject. The ideal picture is a layered lens
-blur: the background is divided by its circle of confusion into thin layers, each is blurred with
-its own radius, and the sharp subject is composited over their sum.
+The camera is a pinhole 1.6 m above the ground, tilted so that the horizon is at a given row. If the
+subject is at the distance f, the circle of confusion of a point at the distance z is |1 / f - 1 /
+z|, as a share of that of the farthest point in the scene. The ideal picture is a layered lens blur:
+the background is divided by its circle of confusion into thin layers, each is blurred with its own
+radius, and the sharp subject is composited over their sum.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ OVERSAMPLING = 2
 LAYERS = 24
 HALF = 0.5
 LEVEL = 1e-4
-"""A direction this little below the horizon meets no ground."""
+"""A direction that is less than this below the horizon meets no ground."""
 STEP_M = 1.2
 """Half of the width of a step."""
-"""Layers of the ideal blur."""
+"""The number of layers in the ideal blur."""
 
 
 class Subject(NamedTuple):
@@ -51,11 +51,11 @@ class Subject(NamedTuple):
     height_m: float
     distance_m: float
     side_m: float = 0.0
-    """To the right of the camera."""
+    """The distance to the right of the camera."""
     raised_m: float = 0.0
-    """Above the ground."""
+    """The height above the ground."""
     depth_m: float = 0.0
-    """How far behind `distance_m` its farthest foot is."""
+    """How far its farthest foot is behind `distance_m`."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class World:
     backdrop_m: float = 1000.0
     """The distance of the wall that ends the ground."""
     horizon: float = 0.3
-    """The row of the horizon on level ground, in shares of the picture's height."""
+    """The horizon's row on level ground, as a share of the picture's height."""
     roll_deg: float = 0.0
-    """The camera turned about its axis."""
+    """The angle by which the camera is turned about its axis."""
     slope_deg: float = 0.0
-    """The ground rises away from the camera."""
+    """The angle at which the ground rises away from the camera."""
     step_m: float = 0.0
     """The height of a step on which the first subject stands."""
 
@@ -87,7 +87,7 @@ class Rendered(NamedTuple):
     is_floor: NDArray[np.bool_]
 
     def ideal(self, radius_px: float) -> RgbU8:
-        """Return the picture of a lens that blurs the farthest things with this radius."""
+        """Return the picture of a lens that blurs the farthest points with this radius."""
         blurred = layered_blur(self.background, self.confusion, radius_px)
         return composite(self.photo, blurred, self.alpha)
 
@@ -95,7 +95,7 @@ class Rendered(NamedTuple):
 def layered_blur(
     background: RgbU8, confusion: FloatArray, radius_px: float, weights: FloatArray | None = None
 ) -> RgbU8:
-    """Blur each pixel by its own share of the radius, spread from where it is."""
+    """Spread each pixel by its own share of the radius."""
     depths = np.linspace(0, 1, LAYERS + 1, dtype=np.float32)
     visible = np.ones_like(confusion) if weights is None else weights
     colours = np.zeros(background.shape, np.float32)
@@ -260,14 +260,14 @@ def _billboard(world: World, subject: Subject) -> tuple[RgbU8, AlphaU8]:
 
 
 def _to_camera(world: World, point: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Return a point of the world as the tilted camera sees it: right, down and away."""
+    """Return a point in the tilted camera's coordinates: right, down and away."""
     x, down, away = point
     cos, sin = float(np.cos(_tilt(world))), float(np.sin(_tilt(world)))
     return x, down * cos - away * sin, down * sin + away * cos
 
 
 def _project(world: World, point: tuple[float, float, float]) -> tuple[float, float]:
-    """Return a point's place in the picture: `_rays` inverted."""
+    """Return a point's position in the picture: the inverse of `_rays`."""
     x, y, z = _to_camera(world, point)
     turn = np.deg2rad(world.roll_deg)
     x, y = x / z, y / z
@@ -328,7 +328,7 @@ def _painted(mask: AlphaU8, name: str) -> RgbU8:
 
 
 SHAPES = {"person": _person, "horse": _horse, "bicycle": _bicycle, "box": _box}
-"""By name: the function that returns a subject's alpha and colours."""
+"""The functions that return a subject's alpha and colours, by name."""
 
 
 def _shrink(picture: NDArray[Sample]) -> NDArray[Sample]:

@@ -1,4 +1,4 @@
-"""How time and memory grow with the photo."""
+"""How time and memory increase with the photo's size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GROWTH = ((3264, 2448), (4000, 3000), (5656, 4242), (8000, 6000))
 NAIVE_UP_TO_PX = 20_000_000
-"""The naive service takes minutes beyond."""
+"""For larger photos, the naive service takes minutes."""
 
 
 def peak_mib(script: str, *arguments: object) -> float:
@@ -35,7 +35,7 @@ def naive_mib(width: int, height: int) -> str:
 
 
 def growth(model: Model) -> str:
-    """Report how time and memory grow with the photo."""
+    """Report how time and memory increase with the photo's size."""
     rows, first = [], None
     for width, height in GROWTH:
         data, pixels = photo(width, height), width * height

@@ -1,14 +1,14 @@
 """The halo around soft edges, measured on pictures whose ideal result is known.
 
-A subject of AM-2k is put before another photo by its true alpha: foreground, background and
-alpha are known, and so is the picture that a lens would have made, alpha * F + (1 - alpha) *
-blur(B). The true alpha is given to all, so that only its use is compared. The error is
-the mean of absolute differences, in 8-bit levels, within `BAND_PX` pixels of soft edges.
+A subject from AM-2k is put in front of another photo with its true alpha. Foreground, background
+and alpha are known, and so is the picture that a lens would have made, alpha * F + (1 - alpha) *
+blur(B). All methods get the true alpha, so that only its use is compared. The error is the mean of
+absolute differences, in 8-bit levels, within `BAND_PX` pixels of soft edges.
 
 AM-2k has no foregrounds. The subject's colours are taken from its photo by PyMatting's
-multi-level estimate (T. Germer et al., "Fast multi-level foreground estimation", ICPR 2020). As
-a harder case the photo itself is the foreground too: the soft edge then has colours of the
-background that it was taken before, which cannot be derived from the picture.
+multi-level estimate (T. Germer et al., "Fast multi-level foreground estimation", ICPR 2020). As a
+harder case, the photo itself is also used as the foreground: the soft edge then has colours of the
+old background, which cannot be derived from the picture.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ FOREGROUNDS: dict[str, Foreground] = {
 
 
 def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
-    """Put each matting photo's subject before every other photo of `photos`."""
+    """Put each matting photo's subject in front of every other photo in `photos`."""
     subjects = [
         (foreground(photo, alpha), alpha)
         for photo, alpha in pairs(data / "matting", data / "matting")
@@ -91,14 +91,14 @@ def scenes(data: Path, foreground: Foreground) -> Iterator[Known]:
 
 
 def plain(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
-    """Blur everything and put the photo over it, the usual simple solution."""
+    """Blur the whole photo and put the sharp subject over it: the usual simple solution."""
     sharp = Image.fromarray(photo)
     blurred = sharp.filter(ImageFilter.GaussianBlur(radius_px))
     return np.asarray(Image.composite(sharp, blurred, Image.fromarray(alpha)))
 
 
 def ours(photo: RgbU8, alpha: AlphaU8, radius_px: int) -> RgbU8:
-    """Blur it as the function does, with the given alpha."""
+    """Blur the photo like the function, with the given alpha."""
     return blur_background(Scene.decompose(photo, alpha), radius_px)
 
 

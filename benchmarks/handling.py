@@ -33,7 +33,7 @@ REQUEST_BYTES = 4_400_000
 
 
 def overhead_ms(model: Model, rounds: int) -> float:
-    """Return the median time of a call without the imaging steps of its `Server-Timing`."""
+    """Return the median time of a call, without the imaging steps in its `Server-Timing`."""
     del model  # the handler opens its own model, as on Lambda
     event = make.blur(image=large_photo())
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +71,7 @@ def large_photo() -> bytes:
 
 
 def fund(path: Path) -> None:
-    """Give the sample events' customer enough credits."""
+    """Give the customer in the sample events enough credits."""
     key, at_us, store = keys.parse(make.FUNDED), now(), SqliteAccountStore(path)
     store.create_account(key.account_id, "bench", now_us=at_us)
     entry = LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, whole(10_000), at_us)

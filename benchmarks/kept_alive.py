@@ -1,6 +1,7 @@
 """Requests on a kept-alive connection, compared with the same requests on new connections.
 
-Where small packets wait for an acknowledgement (Nagle's algorithm), the former take 40 ms more.
+If small packets wait for an acknowledgement (Nagle's algorithm), requests on the former take 40 ms
+longer.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Line:
 
     count: int
     per_s: float
-    """From the first such response to the last."""
+    """The time from the first such response to the last."""
     p50_ms: float
     p95_ms: float
     p99_ms: float
@@ -62,10 +62,10 @@ def loaded(
 ) -> dict[str, Line]:
     """Send photos from a number of users for a time; return the statistics by status.
 
-    They start at the same instant, or a number of them each second.
+    The users start at the same instant, or some of them each second.
 
-    The statistics are those at the end of locust, when all users have their last response. Its CSV
-    files are written up to a second earlier.
+    The statistics are from the end of the run, when all users have their last response; locust
+    writes its CSV files up to a second earlier.
     """
     with tempfile.TemporaryDirectory() as name:
         image = Path(name) / "photo.jpg"
@@ -104,7 +104,7 @@ def floor_per_s(model: str) -> float:
 
 
 def throughput(workers: str) -> str:
-    """Compare busy servers of both networks with the networks alone, in alternation."""
+    """Compare busy servers with both networks to the networks alone, in turn."""
     users, rows = 4 * usable_cpus(), []
     for model in ("u2netp", DEFAULT):
         with served("--workers", workers, model=model) as server:
@@ -147,7 +147,7 @@ def latencies(server: Served) -> str:
 
 
 def refusals(server: Served) -> str:
-    """Send more photos than the queue takes, and measure the time of the rejections."""
+    """Send more photos than fit into the queue, and measure the time of rejections."""
     rows = []
     for how, a_second in (("one after the other", ONE_BY_ONE), ("at the same instant", None)):
         before = server.audit()

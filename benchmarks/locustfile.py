@@ -40,7 +40,7 @@ BODY = form(Path(os.environ["BLUR_PHOTO"]).read_bytes())
 
 
 class Customer(FastHttpUser):
-    """Sends one photo after the other."""
+    """Sends one photo after another."""
 
     @task
     def blur(self) -> None:

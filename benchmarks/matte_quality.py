@@ -1,10 +1,10 @@
 """The quality of the matte, with ECSSD's masks and AM-2k's true alpha around soft edges.
 
 The folder has `ecssd/images/*.jpg` with `ecssd/masks/*.png`, and `matting/*.jpg` with the true
-alpha in `matting/*.png`. *MAE* is the mean over the photos of the mean absolute error, 0..1.
-*Max F* is the greatest F-measure (beta^2 = 0.3) over the 255 thresholds, of precision and recall
-averaged over the photos (Achanta et al., CVPR 2009). *Edge* is the mean absolute error within
-`BAND_PX` pixels of the true alpha's soft pixels, and its ratio to that of rembg's mask.
+alpha in `matting/*.png`. *MAE* is the mean absolute error, 0..1, averaged over the photos. *Max F*
+is the highest F-measure (beta^2 = 0.3) over 255 thresholds, from the precision and recall averaged
+over the photos (Achanta et al., CVPR 2009). *Edge* is the mean absolute error within `BAND_PX`
+pixels of the true alpha's soft pixels, and its ratio to the error of rembg's mask.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BETA_SQUARED = 0.3
 MID = 127
 BAND_PX = 20
 SOFT = 0.05, 0.95
-"""Alphas strictly between are soft."""
+"""Alphas strictly between these are soft."""
 
 
 class Quality(NamedTuple):
@@ -40,7 +40,7 @@ class Quality(NamedTuple):
     mae: float
     max_f: float
     edges: tuple[float, ...]
-    """Of each matting photo."""
+    """The errors of the matting photos."""
 
     @property
     def edge(self) -> float:
@@ -58,7 +58,7 @@ def rembg_mask(model: Predictor, photo: RgbU8) -> AlphaU8:
 def compare(
     exact: Predictor, model: Predictor, people: Predictor, data: Path
 ) -> dict[str, Quality]:
-    """Measure rembg's mask by the exact network, and our matte by the default networks."""
+    """Measure rembg's mask with the exact network, and our matte with the default networks."""
     return {
         "rembg": measure(rembg_mask, exact, data),
         "ours": measure(partial(find_matte, people=people), model, data),

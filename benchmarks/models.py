@@ -3,8 +3,8 @@
     make bench-models DATA=folder
 
 DATA is as in `quality.py`. It measures the models whose files are in `build/models`, and
-IS-Net, which npm downloads. Each photo goes through one network after the other, so that the times
-are paired; the matte is made as the function makes it.
+IS-Net, which npm downloads. Each photo goes through one network after another, so that the times
+are paired; the matte is computed as in the function.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 THREADS = 2
 YARDSTICK = "u2netp"
-"""The model whose time is 1."""
+"""The model whose time counts as 1."""
 
 
 class Recorded:
@@ -58,7 +58,7 @@ class Recorded:
         self.maps[hash(photo.tobytes())] = raw
 
     def predict(self, photo: RgbU8) -> NDArray[np.float32]:
-        """Return the map of a photo: from memory, unless it is a mirrored one."""
+        """Return a photo's map: from memory, unless the photo is mirrored."""
         key = hash(photo.tobytes())
         return self.maps[key] if key in self.maps else self.model.predict(photo)
 

@@ -1,6 +1,6 @@
-"""Paired runs: each round measures everything once, and ratios are medians over rounds.
+"""Paired runs: each round measures each function once, and ratios are medians over rounds.
 
-So if the machine becomes slower, both sides do.
+If the machine becomes slower, this affects all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of one call, of all threads; other programs almost do not change it."""
+    """Return the CPU time of one call in all threads; it almost does not depend on other programs."""
     return seconds(work, time.process_time)
 
 

@@ -37,7 +37,7 @@ def photo_of_child(width: int, height: int) -> bytes:
 
 
 def ours(data: bytes, depth: str) -> None:
-    """Blur it as the function does."""
+    """Blur the photo like the function."""
     from ours import blurring, opened  # noqa: PLC0415 - only this side pays for it
 
     blurring(opened(), data, depth=depth)()

@@ -1,8 +1,8 @@
 """The quality and time of mattes with the network for people, compared with saliency alone.
 
 The folder has `people/images/*.jpg` with masks of the persons in `people/masks/*.png`. *MAE* is the
-mean over the photos of the mean absolute error, *IoU* the intersection over union at half opacity,
-and a *ghost* is a half-transparent region that is wider than an edge. Times are of the whole call,
+mean absolute error, averaged over the photos. *IoU* is the intersection over union at half opacity.
+A *ghost* is a half-transparent region that is wider than an edge. Times are for the whole call,
 from JPEG to PNG, in paired runs.
 """
 
@@ -58,8 +58,8 @@ MAE, SHARE = 0.87, 0.90
 IoU below `POOR`."""
 POOR = 0.8
 MEAN_TIME, CERTAIN_TIME, PEOPLE_TIME, PERSON_SPEED = 1.12, 1.04, 4, 2.5
-"""Target time ratios on ECSSD, of all photos and of those without hesitation; the network's share
-of the time in percent; and how much faster subject=person is at 1920 x 1080."""
+"""Target time ratios on ECSSD, for all photos and for those that the network decides at once; the
+network's share of the time in percent; and how much faster subject=person is at 1920 x 1080."""
 ROUNDS = 3
 
 MakeMatte: TypeAlias = Callable[[RgbU8], AlphaU8]
@@ -76,7 +76,7 @@ class Quality(NamedTuple):
 
 
 def saliency_matte(model: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return the matte of saliency alone: refined, with its ghosts."""
+    """Return the matte from saliency alone: refined, with its ghosts."""
     fine = to_fine_grid(photo)
     coarse = downscale(fine, GRID_FACTOR)
     size = (coarse.shape[1], coarse.shape[0])
@@ -89,7 +89,7 @@ def saliency_matte(model: Predictor, photo: RgbU8) -> AlphaU8:
 
 
 def person_matte(people: Predictor, photo: RgbU8) -> AlphaU8:
-    """Return the matte of subject=person, empty if there is none."""
+    """Return the matte for subject=person; empty if no person is found."""
     try:
         person = predict_person(people, photo)
     except NoSubjectError:

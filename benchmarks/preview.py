@@ -1,4 +1,4 @@
-"""The cost of a preview without its background, compared with the full size: `make bench-preview`.
+"""The cost of removing a background in a preview and in full size: `make bench-preview`.
 
 Times are medians, ratios medians over rounds of paired runs.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 9
 TARGETS = {"png": "at most 0.7", "jpg": "", "webp": "", "zip": ""}
-"""By format. PNG is the one that a client gets without a `format`."""
+"""The targets by format. Without a `format`, clients get PNG."""
 
 
 def removing(model: Model, data: bytes, size: str, output: str) -> Callable[[], object]:

@@ -50,8 +50,8 @@ class RembgServer:
 def rembg_server() -> Iterator[RembgServer]:
     """Run the server on a free port until the end of the block."""
     port = _free_port()
-    # `--no-ui` leaves out the page, which only costs it time. NUMBA_DISABLE_JIT avoids the
-    # compilation of alpha matting, which is not used and takes minutes.
+    # `--no-ui` leaves out the page, which would only cost time. With NUMBA_DISABLE_JIT, alpha
+    # matting is not compiled: it is not used, and compiling takes minutes.
     env = {
         **os.environ,
         "NUMBA_DISABLE_JIT": "1",

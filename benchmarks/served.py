@@ -24,7 +24,7 @@ START_S = 60
 
 @dataclass(frozen=True)
 class Served:
-    """Its address, its process, and a key with a million credits."""
+    """The server's address and process, and a key with a million credits."""
 
     url: str
     pid: int
@@ -60,7 +60,7 @@ def served(*options: str, model: str = DEFAULT) -> Iterator[Served]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of everything that uses the accounts in `folder`."""
+    """Return the environment for processes that use the accounts in `folder`."""
     return {**os.environ, **UNLIMITED, "BLUR_ACCOUNTS": f"sqlite:{folder / 'accounts.db'}"}
 
 

@@ -1,9 +1,9 @@
-"""Does memory grow? Photos of many sizes, one for each worker at a time, and all memory.
+"""Measure whether memory grows, with photos of many sizes, one for each worker at a time.
 
     make load
 
 Sizes, kernels and formats are mixed, so that all caches and allocators are full by
-request 200. The sum of the resident sets (RSS) is over the front and its workers.
+request 200. The memory is the sum of the resident sets (RSS) of the front process and its workers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REQUESTS = 2000
 WORKERS = 2
 EARLY = 200
 WINDOW = 20
-"""The memory before and after so many requests is averaged, because it varies with each photo."""
+"""The memory is averaged over this many requests, because it varies with each photo."""
 TARGET_PERCENT = 5
 SIZES = ((320, 240), (600, 399), (399, 600), (800, 600), (1024, 768), (1280, 853), (1920, 1080))
 RECIPES = (
@@ -45,7 +45,7 @@ def memory_mb(pid: int) -> float:
 
 
 def soaked(server: Served) -> list[float]:
-    """Send every request, one for each worker at a time; the memory after each, in MB."""
+    """Send every request, one for each worker at a time; return the memory after each, in MB."""
     chance = random.Random(0)  # noqa: S311 - not a secret
     photos, recipes = [photo(*size) for size in SIZES], cycle(RECIPES)
     orders = [(chance.choice(photos), next(recipes)) for _ in range(REQUESTS)]

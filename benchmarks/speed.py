@@ -33,7 +33,8 @@ from blur.imaging.pipeline import STEPS, blur_photo
 ROUNDS = 7
 SIZES = ((4000, 3000), (1920, 1080), (600, 399))
 TARGETS = {4000: (6.0, 2.0), 1920: (2.2, 1.35), 600: (None, 1.12)}
-"""By width: at least so many times as fast as naive, at most so many bare runs."""
+"""The targets by width: how many times as fast as naive at least, and how many runs of the network
+at most."""
 
 
 def bare(session: Any) -> Callable[[], object]:  # noqa: ANN401 - onnxruntime has no types
@@ -136,13 +137,13 @@ def by_kernel(model: Model) -> str:
 
 
 def around(model: Model) -> str:
-    """Measure the time that the handler adds to the pipeline, at Lambda's largest request."""
+    """Measure the time that the handler adds to the pipeline, for Lambda's largest request."""
     rows = [("4.4 MB in, PNG out", f"{overhead_ms(model, ROUNDS):.0f}", "at most 40")]
     return report.table(("handler around the pipeline", "ms", "target"), rows)
 
 
 def over_http(model: Model) -> str:
-    """Compare kept connections with new ones."""
+    """Compare kept-alive connections with new ones."""
     del model  # the server opens its own
     return kept_alive(ROUNDS)
 

@@ -1,12 +1,12 @@
-"""How often `X-Type` is right, on photos of people, of animals, and of all kinds of subjects.
+"""How often `X-Type` is correct, for photos of people, of animals, and of all kinds of subjects.
 
     make bench-quality DATA=folder
     PYTHONPATH=. .venv/bin/python benchmarks/type_quality.py folder
 
 The folder has `people/images`, photos of people; `matting`, photos of animals; and `ecssd/images`,
-of all kinds. ECSSD has no labels of people. The table has the names of those
-that are called `person`, to look at. If `ecssd/people.txt` has the names of the photos of people,
-one in a line, such as 0031, the table has precision and recall, too.
+of all kinds. ECSSD has no labels for people, so the table has the names of the photos that are
+called `person`. If `ecssd/people.txt` has the names of the photos of people, one on each line, such
+as 0031, the table also has precision and recall.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PRECISION, RECALL = 0.95, 0.7
-"""The targets; the recall is that on photos of people."""
+"""The targets; recall is measured on photos of people."""
 
 
 @cache
@@ -45,7 +45,7 @@ def opened_faces() -> Model:
 
 
 def find_persons(model: Model, folder: Path) -> tuple[list[str], int]:
-    """Return the names of the photos of a folder that are called `person`, and their number."""
+    """Return the names of the photos that are called `person`, and the number of all photos."""
     matting = SUBJECTS["auto"](model, opened_people())
     paths = sorted(folder.glob("*.jpg"))
     if not paths:

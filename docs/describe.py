@@ -22,7 +22,7 @@ def described() -> dict[str, Any]:
 
 
 def served() -> str:
-    """Return the text of the JSON file, without white space: only programs read it."""
+    """Return the text of the JSON file, without white space, because only programs read it."""
     return json.dumps(described(), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 

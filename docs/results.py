@@ -28,10 +28,10 @@ PARTS = ("Bad input", "Load and soak", "Faults", "Security")
 """The headings of reliability.md, each with one table."""
 RELIABILITY_HEAD = """# Reliability
 
-Fault, load and attack tests of this service, and their results. `make reliability` runs
-every trial at a small size, and CI runs it on every change. `make reliability TRIALS=full` runs
-them at full size and writes the rows. `TRIALS=full make e2e` runs the trials of `tests/e2e`, and
-`make results` then writes their rows.
+This page has the results of fault, load and attack tests. `make reliability` runs every trial at a
+small size; CI does this for every change. `make reliability TRIALS=full` runs them at full size and
+writes the rows. `TRIALS=full make e2e` runs the trials of `tests/e2e`, and `make results` then
+writes their rows.
 """
 BASELINE_HEAD = """# Baseline
 
@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Its identity among trials."""
+        """The key that identifies it among trials."""
         return self.tried
 
 
@@ -68,7 +68,7 @@ class Measurement:
 
     @property
     def name(self) -> str:
-        """Its identity among measurements."""
+        """The key that identifies it among measurements."""
         return self.title
 
 
@@ -85,7 +85,7 @@ def store(result: Trial | Measurement, folder: Path = RESULTS) -> Path:
 
 
 def stored(kind: type[Result], folder: Path = RESULTS) -> list[Result]:
-    """Return the results of a kind that `store` wrote."""
+    """Return the results of this kind that `store` wrote."""
     return [
         kind(**json.loads(path.read_text("utf-8")))
         for path in sorted((folder / kind.FOLDER).glob("*.json"))

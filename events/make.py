@@ -26,7 +26,7 @@ from blur.api.route_paths import JOBS_PATH
 HERE = Path(__file__).parent
 PHOTO = HERE.parent / "docs" / "images" / "astronaut.jpg"
 HEAD_AND_SHOULDERS = (51, 0, 409, 358)
-"""A part of the photo, in pixels, that the network sees in one look."""
+"""The part of the photo that is used, in pixels."""
 BOUNDARY = "background-blur-event"
 
 
@@ -110,7 +110,7 @@ def event(  # noqa: PLR0913 - the parts of a request
 
 
 def blur(key: str | None = FUNDED, image: bytes | None = None, **fields: str) -> dict[str, Any]:
-    """Return the event of one photo to blur; `image=b""` leaves the file out."""
+    """Return the event for blurring one photo; `image=b""` leaves the file out."""
     content = jpeg() if image is None else image
     file = {"image": ("photo.jpg", content, "image/jpeg")} if content else {}
     return event("POST", "/v2/rembg/blur/", key=key, form={**file, "radius": "12", **fields})
@@ -119,14 +119,14 @@ def blur(key: str | None = FUNDED, image: bytes | None = None, **fields: str) ->
 def removal(
     key: str | None = FUNDED, image: bytes | None = None, accept: str = "*/*", **fields: str
 ) -> dict[str, Any]:
-    """Return the event of one photo of a client of remove.bg; `image=b""` leaves the file out."""
+    """Return the event of a remove.bg client with one photo; `image=b""` leaves the file out."""
     content = jpeg() if image is None else image
     file = {"image_file": ("photo.jpg", content, "image/jpeg")} if content else {}
     return event("POST", REMOVEBG_PATH, key=key, form={**fields, **file}, accept=accept)
 
 
 def upload(**fields: str) -> dict[str, Any]:
-    """Return the event of a form that asks for an upload."""
+    """Return the event that requests an upload."""
     form = {"content_type": "image/jpeg", "bytes": "8000000", **fields}
     return event("POST", "/v2/uploads", key=FUNDED, form=form)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 RANKS = {"2005": 32, "2260": 32, "2299": 16}
 """The convolutions that are factored, in the order of their execution, and their ranks.
 
-They are the three from a half map and a full map to 64 channels at the full side, half of the
+These three read a half map and a full map, write 64 channels at the full side, and do half of the
 network's work. docs/adr/0011-low-rank-model.md has the results of other choices.
 """
 
@@ -41,7 +41,7 @@ network's work. docs/adr/0011-low-rank-model.md has the results of other choices
 def calibrate(content: bytes, pictures: Sequence[Floats]) -> dict[str, Factors]:
     """Fit one convolution after another.
 
-    Each is fitted to the outputs of the original, from its inputs in the network whose earlier
+    Each is fitted to the original outputs. Its inputs are from the network in which earlier
     convolutions are already factored, so that errors do not add up.
     """
     original, light = onnx.load_from_string(content).graph, onnx.load_from_string(content).graph
@@ -69,7 +69,7 @@ def inputs(
 ) -> Floats:
     """Return the convolution's inputs at each position: (samples, 2 * channels * 9).
 
-    `names` are the map of half the side and the map of the full side.
+    `names` are the half map and the full map.
     """
     found = []
     for picture, at in zip(pictures, positions, strict=True):
@@ -110,7 +110,7 @@ def write_factors(path: Path, sha256: str, factors: dict[str, Factors]) -> None:
 def main() -> None:
     """Fit the factors of a folder's model and store them."""
     parser = argparse.ArgumentParser(description="Fit the factors of the light model.")
-    parser.add_argument("folder", type=Path, help="the folder of u2netp.onnx")
+    parser.add_argument("folder", type=Path, help="the folder with u2netp.onnx")
     parser.add_argument("--into", type=Path, default=FACTORS, help="the file to write")
     options = parser.parse_args()
     content = (options.folder / SOURCE).read_bytes()

@@ -1,6 +1,6 @@
 """u2netp in PyTorch, read from its ONNX graph: the values and gradients of its inner tensors.
 
-It knows the operations of the graph that `rewrite.rewrite` returns, and of its factored form.
+It implements the operations in the graph that `rewrite.rewrite` returns, and in its factored form.
 """
 
 from __future__ import annotations

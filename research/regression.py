@@ -30,7 +30,7 @@ class Fit:
     expand: Doubles
     bias: Doubles
     error: float
-    """Of the rectified responses, relative to their variance, in the metric."""
+    """The error of the rectified responses in the metric, relative to their variance."""
 
 
 def fit(features: Floats, responses: Floats, rank: int, metric: Doubles) -> Fit:

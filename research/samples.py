@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 POSITIONS = 700
 """Positions in each picture."""
 UNIFORM = 0.25
-"""The weight of a uniform distribution, added to the gradient's energy relative to its mean."""
+"""The weight of a uniform distribution, which is added to the gradient's energy, relative to its
+mean."""
 
 
 class Samples:
-    """For each convolution: the positions to sample, and the metric of the errors there.
+    """Return, for each convolution, the positions to sample and the metric for errors there.
 
-    Random signs are propagated back through the network. The mean square of the result is that of
-    the Jacobian's columns (Hutchinson 1990).
+    Random signs are propagated back through the network. The mean square of the result equals that
+    of the Jacobian's columns (Hutchinson 1990).
     """
 
     def __init__(self, network: Network, names: Sequence[str], pictures: Sequence[Floats]) -> None:

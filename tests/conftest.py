@@ -40,7 +40,7 @@ def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def dynamodb() -> Iterator[DynamoDBLocal]:
-    """A server for the whole run, which the environment names for boto's clients."""
+    """Start a server for the whole run; the environment gives its address to boto's clients."""
     from tests.integration.accounts.dynamodb_local import dynamodb_local  # noqa: PLC0415 - Java
 
     with dynamodb_local() as server, pytest.MonkeyPatch.context() as patch:
@@ -51,13 +51,13 @@ def dynamodb() -> Iterator[DynamoDBLocal]:
 
 @pytest.fixture(scope="session")
 def dynamodb_table(dynamodb: DynamoDBLocal) -> str:
-    """One table for all tests, because creating one is slow; each test has separate accounts."""
+    """Create one table for all tests, because this is slow; each test has separate accounts."""
     return dynamodb.create_table("accounts")
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where the accounts live, as the setting names it; other processes can open it too."""
+    """Return the location of the accounts, as in the setting; other processes can open it too."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path / 'accounts.db'}"
     return f"dynamodb:{request.getfixturevalue('dynamodb_table')}"
@@ -65,7 +65,7 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(location: str) -> Iterator[AccountStore]:
-    """Each of the stores in turn."""
+    """Yield each of the stores in turn."""
     from blur.accounts.connect import open_account_store  # noqa: PLC0415 - botocore, for those who need it
 
     opened = open_account_store(location)
@@ -75,7 +75,7 @@ def store(location: str) -> Iterator[AccountStore]:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
-    """A server of buckets for the whole run."""
+    """Start a server with buckets for the whole run."""
     from tests.integration.storage.s3_server import s3_server  # noqa: PLC0415 - moto takes seconds
 
     with s3_server() as server:

@@ -12,7 +12,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Block:
-    """The lines between two fences, and where they are."""
+    """The lines between two fences, and their position."""
 
     document: str
     line: int
@@ -24,14 +24,14 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The commands of a block of `sh`, without their comments."""
+        """Return the commands in a block of `sh`, without their comments."""
         lines = self.text.replace("\\\n", " ").splitlines()
         stripped = (re.sub(r"(^|\s+)#\s.*", "", line).strip() for line in lines)
         return [re.sub(r"\s+", " ", line) for line in stripped if line]
 
 
 def documents() -> list[str]:
-    """Return every document of the project, relative to its root."""
+    """Return every document in the project, relative to its root."""
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
     return sorted(str(page.relative_to(ROOT)) for page in pages)
 
@@ -41,7 +41,7 @@ def read(document: str) -> str:
 
 
 def blocks(document: str, *languages: str) -> list[Block]:
-    """Return the blocks of a document in any of `languages`, or all without any."""
+    """Return a document's blocks in any of `languages`; without languages, all blocks."""
     text = read(document)
     found = [
         Block(document, text.count("\n", 0, match.start()) + 1, match[1], match[2])

@@ -29,7 +29,7 @@ class Part(Enum):
 
 
 def size(small: Size, *, full: Size) -> Size:
-    """Return how much of a trial this run makes."""
+    """Return the size of a trial in this run."""
     return full if FULL else small
 
 

@@ -3,7 +3,7 @@
 `before-after.jpg`: the sample photo before and after. `gallery-*.jpg`: difficult details,
 enlarged: the photo, a plain blur behind rembg's mask, and our result. `depth-*.jpg`: the photo,
 `depth=flat` and `depth=ground`. `removal.jpg`: a photo, and its subject in three frames. For the
-page, `site/` has the sample photo and its bokeh.
+page, it writes the sample photo and its bokeh into `site/`.
 
 The photos are scikit-image's samples: NASA's portrait of Eileen Collins, Stefan van der Walt's cat
 Chelsea, SpaceX's rocket (all public domain), Lav Varshney's man with a camera and Rachel
@@ -54,7 +54,7 @@ EXAMPLE = BlurOptions(radius_px=8, kernel="bokeh", output="jpeg")
 
 
 class Crop(NamedTuple):
-    """A part of one of scikit-image's photos."""
+    """A part of a photo from scikit-image."""
 
     photo: str
     left: int
@@ -158,7 +158,7 @@ def blurred(model: Model, photo: RgbU8) -> RgbU8:
 
 
 def plainly_blurred(model: Model, photo: RgbU8) -> RgbU8:
-    """Blur it in the usual simple way: rembg's mask between the photo and its Gaussian."""
+    """Blur it in the usual simple way: with rembg's mask and a Gaussian blur of the photo."""
     sharp = Image.fromarray(photo)
     mask = Image.fromarray(stretch(model.predict(photo)))
     mask = mask.resize(sharp.size, Image.Resampling.LANCZOS)
@@ -196,7 +196,7 @@ def save_depths(name: str, pictures: list[RgbU8]) -> None:
 
 
 def save(name: str, pictures: list[RgbU8], quality: int = 90) -> None:
-    """Put pictures of one height side by side into a file."""
+    """Put pictures of equal height side by side into a file."""
     gap = np.full((pictures[0].shape[0], GAP_PX, 3), WHITE, np.uint8)
     parts = [part for picture in pictures for part in (picture, gap)][:-1]
     side_by_side = Image.fromarray(np.concatenate(parts, axis=1))

@@ -20,9 +20,9 @@ from blur.api.removebg.paths import key_header
 
 LONGEST_S = 300
 PLACING_S = 20.0
-"""The longest time until the attack is reported as running."""
+"""The longest time until the attack must be running."""
 PAUSE_S = 0.2
-"""Pause of a client between two of its connections."""
+"""A client's pause between two connections."""
 READ_BYTES = 65_536
 SMALL_BUFFER_BYTES = 4096
 """Size of the receive buffer of clients that do not read."""
@@ -59,7 +59,7 @@ class Attack:
     content_type: str = "application/octet-stream"
 
     def head(self, number: int, *lines: str) -> bytes:
-        """Return the head of a request of the client with this number."""
+        """Return a request's head for the client with this number."""
         name = key_header(self.path)
         key = [f"{name}: {self.keys[number % len(self.keys)]}"] if self.keys else []
         start = f"{self.method} {self.path} HTTP/1.1"
@@ -126,7 +126,7 @@ async def photos(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def dripped_body(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a body a byte at a time."""
+    """Send a body one byte at a time."""
     async with Connection(attack, number) as connection:
         await connection.send(attack.head(number, "Content-Length: 1000"))
         while True:
@@ -136,7 +136,7 @@ async def dripped_body(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def dripped_head(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a head a line at a time."""
+    """Send a head one line at a time."""
     async with Connection(attack, number) as connection:
         await connection.send(attack.head(number)[:-2])
         while True:
@@ -155,14 +155,16 @@ async def unread_pipeline(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a large body quickly, and its end a byte at a time."""
+    """Send a large body quickly, and its end one byte at a time."""
     async with Connection(attack, number) as connection:
         head = attack.head(number, f"Content-Length: {BODY_BYTES}", "Content-Type: a/b")
         await connection.send(head + bytes(BODY_BYTES - MISSING_BYTES))
         placed()
         answer = asyncio.create_task(connection.read_to_end())
         try:
-            while not answer.done():  # bytes keep the rest of the body awaited
+            while (
+                not answer.done()
+            ):  # with these bytes, the server keeps waiting for the rest of the body
                 await connection.send(b"a")
                 await asyncio.wait([answer], timeout=DRIP_S)
         finally:
@@ -218,7 +220,7 @@ async def run(attack: Attack) -> None:
         while True:
             with suppress(OSError):
                 await CLIENTS[attack.name](attack, number, placed[number].set)
-            placed[number].set()  # it was refused, which is all that it can do
+            placed[number].set()  # it was refused
             await asyncio.sleep(PAUSE_S)
 
     async def announce() -> None:

@@ -41,22 +41,22 @@ SCAN = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + b"\x7f"
 
 @cache
 def plain(file_format: str) -> bytes:
-    """Return a flat square of `SIDE_PX`, of which only the header is used."""
+    """Return a uniform square of `SIDE_PX`; only its header is used."""
     picture = Image.new("RGB", (SIDE_PX, SIDE_PX), (9, 99, 200))
     return saved(picture.convert("P") if file_format == "GIF" else picture, file_format)
 
 
 def scans() -> bytes:
-    """A JPEG that is repainted 5,000 times."""
+    """Return a JPEG that is repainted 5,000 times."""
     progressive = sample("progressive jpeg")
     return progressive[:-2] + SCAN * 5_000 + progressive[-2:]
 
 
 def scanned(side: int, scans: int) -> bytes:
-    """A progressive JPEG whose scans visit every block and add nothing, in a few bytes each.
+    """Return a progressive JPEG whose scans visit every block and add nothing, in a few bytes each.
 
-    Its first scan has the DC coefficients, one bit each. Each other one has a single frequency of
-    one component, and codes it as runs of 32,767 blocks without a coefficient.
+    Its first scan has the DC coefficients, one bit each. Each of the others has a single frequency
+    of one component, coded as runs of 32,767 blocks without a coefficient.
     """
     blocks = (-(-side // 8)) ** 2
     frame = struct.pack(">BHHB", 8, side, side, 3) + b"".join(
@@ -74,7 +74,7 @@ def scanned(side: int, scans: int) -> bytes:
 
 
 def _huffman(kind: int, symbol: int) -> bytes:
-    """A table with two symbols, of the codes 0 and 10."""
+    """A table with two symbols, with the codes 0 and 10."""
     return segment(0xC4, bytes([kind, 1, 1, *[0] * 14, symbol, 1]))
 
 
@@ -85,7 +85,7 @@ def _packed(code: str, count: int) -> bytes:
 
 
 def scanned_tiff(side: int, scans: int) -> bytes:
-    """A TIFF whose only strip is such a JPEG."""
+    """Return a TIFF whose only strip is such a JPEG."""
     data = scanned(side, scans)
     entries: list[Entry] = [
         (256, LONG, 1, side),
@@ -108,7 +108,7 @@ def crowded(photo: bytes, at: int, piece: bytes, count: int) -> bytes:
 
 
 def gif(screen: int, frame: int) -> bytes:
-    """A GIF that claims a screen and a first frame of these sizes."""
+    """Return a GIF that claims a screen and a first frame of these sizes."""
     data = bytearray(plain("GIF"))
     at = data.index(b"," + struct.pack("<HHHH", 0, 0, SIDE_PX, SIDE_PX))
     data[6:10] = struct.pack("<HH", screen, screen)
@@ -117,7 +117,7 @@ def gif(screen: int, frame: int) -> bytes:
 
 
 def webp(canvas: int) -> bytes:
-    """A WebP whose extended header claims a canvas of this size."""
+    """Return a WebP whose extended header claims a canvas of this size."""
     image = plain("WEBP")[12:]
     side = (canvas - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + struct.pack("<II", 10, 0) + side + side + image
@@ -125,7 +125,7 @@ def webp(canvas: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """A JPEG that claims this size, with the data of a small one."""
+    """Return a JPEG that claims this size, with the data of a small one."""
     data = plain("JPEG")
     at = data.index(b"\xff\xc0")
     old = data[at + 5 : at + 9]
@@ -135,36 +135,36 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 def bmp(width: int, height: int) -> bytes:
-    """A BMP that claims this size, upside down if the height is negative."""
+    """Return a BMP that claims this size, upside down if the height is negative."""
     data = plain("BMP")
     return data[:18] + struct.pack("<ii", width, height) + data[26:]
 
 
 def nested_tiff() -> bytes:
-    """Directories in a cycle: the first is its own next one, and its own EXIF directory."""
+    """Return a TIFF whose directory is its own next one, and its own EXIF directory."""
     return tiff((8, 8), bytes(64), (34665, LONG, 1, 8), (330, LONG, 1, 8), after=8)
 
 
 def chain_tiff() -> bytes:
-    """A million directories in a chain."""
+    """Return a TIFF with a million directories in a chain."""
     start = len(tiff((8, 8), bytes(64)))
     chain = b"".join(struct.pack("<HI", 0, start + 6 * link) for link in range(1, 1_000_000))
     return tiff((8, 8), bytes(64), after=start) + chain
 
 
 def strips_tiff() -> bytes:
-    """A picture of one pixel in a million strips."""
+    """Return a TIFF of one pixel in a million strips."""
     return tiff((1, 1), bytes(9), (278, SHORT, 1, 2), (273, SHORT, 10**6, b"\x08\0" * 10**6))
 
 
 def tile_tiff() -> bytes:
-    """A picture of one pixel in a tile of two gigabytes."""
+    """Return a TIFF of one pixel in a tile of two gigabytes."""
     side: list[tuple[int, int, int, int | bytes]] = [(322, LONG, 1, 44_000), (323, LONG, 1, 44_000)]
     return tiff((1, 1), zeros(44_000**2), *side, deflated=True, place=324)
 
 
 def planes_tiff(planes: int, sample_format: int) -> bytes:
-    """A large image of 16 bits in planes whose strips all use the same bytes of the file."""
+    """Return a large TIFF of 16 bits in planes, whose strips all use the same bytes in the file."""
     strip = zlib.compress(bytes(2 * LARGE * 64))
     strips = planes * -(-LARGE // 64)
     return sample_files.tiff(
@@ -187,7 +187,7 @@ def planes_tiff(planes: int, sample_format: int) -> bytes:
 
 
 def samples_tiff() -> bytes:
-    """A small picture whose pixels have 60,000 samples each, of which three are colours."""
+    """Return a small TIFF whose pixels have 60,000 samples each, of which three are colours."""
     strip = zlib.compress(bytes(60_000 * 2_500))
     return sample_files.tiff(
         {
@@ -207,7 +207,7 @@ def samples_tiff() -> bytes:
 
 
 def float_tiff() -> bytes:
-    """A large picture of floating point, in which every sample takes four bytes."""
+    """Return a large floating-point TIFF, in which every sample takes four bytes."""
     return tiff((LARGE, LARGE), zeros(4 * LARGE**2), (339, SHORT, 1, 3), deflated=True, bits=32)
 
 
@@ -262,7 +262,7 @@ BOMBS: dict[str, Make] = {
         CORPUS / "16-that-are-16384-in-12-bits.avif"
     ).read_bytes,
 }
-"""Each by its name; made when it is wanted."""
+"""The files by their names; each is made when it is needed."""
 
 HEAVY: dict[str, Make] = {
     "png of 7,000 x 7,000 in PQ, 16 bits and alpha": lambda: png(
@@ -279,7 +279,7 @@ HEAVY: dict[str, Make] = {
     "png of 49,000,000 x 1": lambda: png((49_000_000, 1)),
     "png of 40 x 1,000,000": lambda: png((40, 1_000_000)),
 }
-"""Small files of as many pixels as are allowed, which are decoded in earnest."""
+"""Small files with as many pixels as are allowed, which are really decoded."""
 
 
 def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:

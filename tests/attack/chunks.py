@@ -9,14 +9,14 @@ from itertools import starmap
 from blur.imaging.encode.png import SIGNATURE
 
 BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
-"""Kinds of a TIFF's values (TIFF 6.0, section 2)."""
+"""The types of a TIFF's values (TIFF 6.0, section 2)."""
 Entry = tuple[int, int, int, "int | bytes"]
-"""A tag, the kind and the number of its values, and these, or where they are."""
+"""A tag, the type and number of its values, and the values or their offset."""
 BLOCK = bytes(1 << 20)
 
 
 def zeros(count: int) -> bytes:
-    """Deflate this number of zeros, in the time of one block."""
+    """Deflate this number of zeros, in the time for one block."""
     packer = zlib.compressobj(9)
     start = packer.compress(BLOCK) + packer.flush(zlib.Z_FULL_FLUSH)
     blocks, rest = divmod(count, len(BLOCK))
@@ -42,7 +42,7 @@ def png(side: tuple[int, int], *chunks: bytes, depth: int = 8, colour: int = 2) 
 
 
 def directory(entries: list[Entry], after: int = 0) -> bytes:
-    """Write a TIFF of one directory, with `after` as the place of the next; values follow it."""
+    """Return a TIFF of one directory, with `after` as the offset of the next; values follow it."""
     at = 8 + 2 + 12 * len(entries) + 4
     packed, values = b"", b""
     for tag, kind, count, value in sorted(entries, key=lambda entry: entry[0]):
@@ -63,7 +63,7 @@ def tiff(  # noqa: PLR0913 - a file has as many sides
     after: int = 0,
     place: int = 273,
 ) -> bytes:
-    """Write a grey TIFF whose data are one strip, or one tile if `place` is TileOffsets."""
+    """Return a grey TIFF whose data are one strip, or one tile if `place` is TileOffsets."""
     entries: list[Entry] = [
         (256, LONG, 1, side[0]),
         (257, LONG, 1, side[1]),
@@ -82,12 +82,12 @@ def tiff(  # noqa: PLR0913 - a file has as many sides
 
 
 def segment(marker: int, data: bytes) -> bytes:
-    """Write a segment of a JPEG."""
+    """Return a segment of a JPEG."""
     return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
 
 
 def zipped(name: bytes, content: bytes) -> bytes:
-    """Write a ZIP archive of one stored file, which readers look for from its end."""
+    """Return a ZIP archive of one stored file; readers search a ZIP from its end."""
     crc = zlib.crc32(content)
     common = struct.pack("<HHHHIIIHH", 20, 0, 0, 0, crc, len(content), len(content), len(name), 0)
     local = b"PK\3\4" + common + name + content

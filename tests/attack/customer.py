@@ -19,7 +19,7 @@ LONGEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The responses to a customer in a period."""
+    """The responses that a customer got in a period."""
 
     photos_per_s: float
     slowest_health_s: float
@@ -58,7 +58,7 @@ class Customer:
         """Wait until a result arrives.
 
         Raises:
-            TimeoutError: none does in time.
+            TimeoutError: no result arrives in time.
 
         """
         deadline = time.monotonic() + timeout_s
@@ -108,7 +108,7 @@ class Customer:
             watcher.join()
 
     def health_s(self) -> float:
-        """Return the time of /health, or the time-out if it was not answered 200."""
+        """Return the time that /health took, or the time-out if its status was not 200."""
         began = time.monotonic()
         try:
             answer = requests.get(f"{self.url}/health", timeout=HEALTH_TIMEOUT_S)

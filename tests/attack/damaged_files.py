@@ -25,7 +25,7 @@ pillow_heif.register_heif_opener()  # which also writes HEIC
 
 SIDE_PX = 96
 HEAD_BYTES = 600
-"""Where a file's headers are: half of the bits are turned there."""
+"""The size of a file's headers; half of the bits are flipped in them."""
 MOST_BITS = 8
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg": ("RGB", "JPEG", {"quality": 85}),
@@ -45,7 +45,8 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "heic": ("RGB", "HEIF", {"quality": 60}),
     "avif": ("RGB", "AVIF", {"quality": 60}),
 }
-"""By name: the mode of the pixels, Pillow's name of the format, and its options for writing."""
+"""The kinds by name: the mode of the pixels, Pillow's name of the format, and options for
+writing."""
 
 
 @cache
@@ -155,11 +156,11 @@ RARE: dict[str, Callable[[], bytes]] = {
     ),
     "jpeg without its end": lambda: sample("jpeg")[:-2],
 }
-"""Kinds that are decoded in another way than most, by their names."""
+"""Kinds that are decoded in an unusual way, by their names."""
 
 
 def cut(percents: range) -> Iterator[tuple[str, bytes]]:
-    """Cut a file of every kind at these hundredths of its length."""
+    """Truncate a file of every kind at these hundredths of its length."""
     for kind in KINDS:
         whole = sample(kind)
         for percent in percents:
@@ -169,7 +170,7 @@ def cut(percents: range) -> Iterator[tuple[str, bytes]]:
 def turned(
     mutants: int, kinds: Sequence[str] = tuple(KINDS), make: Callable[[str], bytes] = sample
 ) -> Iterator[tuple[str, bytes]]:
-    """Flip one to a few bits of files of every kind; the same number flips the same bits."""
+    """Flip one or more bits in files of every kind; the same number flips the same bits."""
     for number in range(mutants):
         kind, chance = kinds[number % len(kinds)], random.Random(number)
         mutant = bytearray(make(kind))

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 PROCESSES = 2
 TIMEOUT_S = 120
-"""The time after which a process that does not respond is killed, also on a busy machine."""
+"""The time after which a process that does not respond is killed, even on a busy machine."""
 ADDRESS_SPACE_BYTES = 12 << 30
-"""Address space of each process, so that a large allocation fails there."""
+"""The address space of each process: larger allocations fail."""
 LIMIT_S = 10
-"""The most CPU seconds that a file can take, on all threads of the process."""
+"""The most CPU seconds that a file can take, on all threads of its process."""
 LIMIT_MB = 1769
 """The limit of resident memory: the smallest Lambda of docs/operations.md."""
 
@@ -65,7 +65,7 @@ class Results:
 
     @property
     def failures(self) -> list[Result]:
-        """The files with another outcome."""
+        """The files with a different outcome."""
         return [result for result in self.all if not result.is_handled]
 
     def summary(self) -> str:
@@ -90,7 +90,7 @@ class DecoderProcess:
     def _start(self) -> None:
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self._folder = TemporaryDirectory()  # ours: a process that is killed cleans nothing up
+        self._folder = TemporaryDirectory()  # a process that is killed does not clean up
         given = (theirs, Path(self._folder.name), self._model_dir)
         self._process = spawn.Process(target=_inside, args=given, daemon=True)
         self._process.start()

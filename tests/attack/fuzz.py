@@ -29,7 +29,7 @@ from tests.attack.target import Target  # noqa: E402 - imports below are not ins
 
 
 def main() -> None:
-    """Fuzz until a limit in libFuzzer's arguments."""
+    """Fuzz until a limit in libFuzzer's arguments is reached."""
     with TemporaryDirectory() as folder:
         target = Target(Path(folder), ROOT / "build" / "models")
         target(event_of(b"GET /health\n\n"))

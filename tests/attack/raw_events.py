@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = b"$KEY"
-"""Stands for a good key, whose check no fuzzer finds by chance."""
+"""Stands for a valid key: no fuzzer finds its check by chance."""
 LIMIT_S = 1.0
 """The time limit of a request without a complete image."""
 FACTOR = 8
-"""The limit of a request's memory, as a multiple of the size of its event."""
+"""The memory limit for a request, as a multiple of its event's size."""
 FREE_BYTES = 4_000_000
-"""The memory limit of a small request, which includes modules and tables that are loaded once."""
+"""The memory limit for a small request; it includes modules and tables that are loaded once."""
 
 
 def event_of(written: bytes) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def exchange(server: Running, sent: bytes, *, half_close: bool = False) -> list[
 
 
 def everything(client: socket.socket) -> bytes:
-    """Read until the other side closes, also if it does so with a reset."""
+    """Read until the other side closes, even with a reset."""
     received = bytearray()
     try:
         while chunk := client.recv(65536):

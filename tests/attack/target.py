@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 CREDITS = 10**9
 SUCCESS = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER}
 UNFIT = set("\r\n\0")
-"""Characters that no header's value can contain (RFC 9110, 5.5)."""
+"""Characters that no header value can contain (RFC 9110, 5.5)."""
 
 
 class Target:
     """The handler as a function from an event to its response."""
 
     def __init__(self, folder: Path, model_dir: Path) -> None:
-        """Open accounts in `folder`, one of which has unlimited credits."""
+        """Open accounts in `folder`; one of them has unlimited credits."""
         store = SqliteAccountStore(folder / "accounts.db")
         for key in (make.FUNDED, make.TEST):
             add_account(store, key, CREDITS, FREQUENT, now())
@@ -50,20 +50,20 @@ class Target:
         self._handler = build_app(settings, logger=logger)
 
     def __call__(self, event: dict[str, Any]) -> ApiResponse:
-        """Return the response, and clear the log of the call before."""
+        """Return the response, and clear the log of the previous call."""
         self.log.seek(0)
         self.log.truncate()
         return ApiResponse(self._handler(event, InvocationContext()))
 
 
 def blur(image: bytes, **fields: str) -> dict[str, Any]:
-    """Return the event of this file to blur, even if it is empty."""
+    """Return the event for blurring this file, even if it is empty."""
     form = {"image": ("photo", image, "image/jpeg"), "radius": "12", **fields}
     return make.event("POST", "/v2/rembg/blur/", key=make.FUNDED, form=form)
 
 
 def form_event(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return the event of a body that claims to be a form."""
+    """Return an event whose body claims to be a form."""
     event = make.event("POST", "/v2/rembg/blur/", key=make.FUNDED)
     event["headers"]["Content-Type"] = content_type
     event["multiValueHeaders"]["Content-Type"] = [content_type]
@@ -121,4 +121,4 @@ REMOVEBG_CODES = {
     for row in ROWS.values()
     if row.status < HTTPStatus.INTERNAL_SERVER_ERROR
 }
-"""The same on remove.bg's paths."""
+"""Status and code of every documented error on remove.bg's paths."""

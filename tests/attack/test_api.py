@@ -79,7 +79,7 @@ SINGLE = st.text(max_size=30) | st.sampled_from([*UNFIT[:9], make.FUNDED, make.U
 
 
 def sent(path: str = "/v2/account", method: str = "GET", **headers: str) -> dict[str, Any]:
-    """Return the event of a request with a valid key, unless `headers` has another."""
+    """Return a request's event, with a valid key unless `headers` has a different one."""
     event = make.event(method, path, key=make.FUNDED)
     for name, value in headers.items():
         event["headers"][name] = value
@@ -127,7 +127,7 @@ def test_every_route_rejects_a_repeated_singleton_header(
         assert f"'{name}'" in answer.body.decode()
 
 
-def test_route_characters_match_only_themselves(target: Target) -> None:
+def test_characters_in_a_route_match_only_themselves(target: Target) -> None:
     for path, method in ROUTES.items():
         for at in range(1, len(path)):
             changed = path[:at] + ("Y" if path[at] == "X" else "X") + path[at + 1 :]
@@ -143,7 +143,7 @@ def test_random_headers_get_a_response(many: dict[str, list[str]], target: Targe
         attacked(target, event | {"headers": None, "multiValueHeaders": many})
 
 
-def test_odd_paths_reach_no_file_and_no_other_route(target: Target) -> None:
+def test_unusual_paths_reach_no_file_and_no_other_route(target: Target) -> None:
     for path in PATHS:
         event = sent(path)
         event["requestContext"]["path"] = path
@@ -163,7 +163,7 @@ def test_odd_paths_reach_no_file_and_no_other_route(target: Target) -> None:
     )
 
 
-def test_other_methods_get_405_with_the_allowed_ones(target: Target) -> None:
+def test_other_methods_get_405_with_the_allowed_methods(target: Target) -> None:
     for (path, right), method in product(ROUTES.items(), METHODS):
         answer = target(sent(path, method))
         allowed = ALLOWED[right]
@@ -200,7 +200,7 @@ def test_an_event_with_a_missing_field_gets_a_response(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_header_of_null_counts_as_missing(name: str, target: Target) -> None:
+def test_a_header_with_the_value_null_counts_as_missing(name: str, target: Target) -> None:
     event = make.upload()
     event["headers"][name], event["multiValueHeaders"][name] = None, [None]
     attacked(target, event)

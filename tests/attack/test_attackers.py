@@ -46,21 +46,22 @@ SETTLE_S = size(0.5, full=2.0)
 """The time between the start of the last attacking client and the measurement."""
 ROUNDS = 5
 PHOTOS = 5
-"""The least photos in a window, unless they take far too long."""
+"""The lowest number of photos in a window, unless they take far too long."""
 SHARE = 0.5
 """The lowest accepted throughput of the honest customer, as a share of the usual one."""
 HEALTH_S = 0.5
 ALL_CONNECTIONS = 600
-"""More than the server holds."""
+"""More connections than the server accepts."""
 SERVICE_S = 60.0
-"""The longest time that a server needs until it serves again after an attack."""
+"""The longest time until a server works normally after an attack."""
 STOP_S = 45
-"""The longest stop of a server, with the time that a busy machine needs for it."""
+"""The longest time that a server needs to stop on a busy machine."""
 UNREAD = size(32, full=150)
 UNREAD_S = size(250, full=900)
 MAX_BODY_BYTES = 1_000_000
 BUDGET_BYTES = 16 * MAX_BODY_BYTES
-"""The memory of the front process for bodies, and the same for results, at this setting."""
+"""The memory of the front process for bodies, and the same amount for results, with this
+setting."""
 IN_TRANSIT_BYTES = 60_000_000
 """The results in transit from two workers, and memory that the allocator keeps."""
 ATTACKER, CUSTOMER = "127.0.0.2", "127.0.0.1"
@@ -283,7 +284,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Ite
 
 @pytest.fixture(scope="module")
 def before() -> list[Service]:
-    """The windows without an attack until now; the last one is right before the next attack."""
+    """The windows without an attack so far; the last one is immediately before the next attack."""
     return []
 
 
@@ -323,10 +324,10 @@ def test_a_customer_keeps_half_of_its_throughput_during_an_attack(
 
 @dataclass(frozen=True)
 class Rounds:
-    """The results of a customer before an attack, during it, before the next one, and so on.
+    """A customer's results before an attack, during it, before the next attack, and so on.
 
-    Other work of the machine slows some windows down, so an attack is compared with the slower one
-    of its neighbours, and the best round counts.
+    Other programs slow some windows down, so an attack is compared with the slower of the two
+    windows next to it, and the best round counts.
     """
 
     usual: list[Service]

@@ -51,7 +51,7 @@ def test_decompression_bombs_are_rejected_or_harmless(
 
 
 def decoding_s(data: bytes) -> float:
-    """Return the CPU seconds of decoding or rejecting a file."""
+    """Return the CPU seconds for decoding or rejecting a file."""
     began = time.process_time()
     with suppress(InvalidImageError):
         decode(data, max_pixels=50_000_000)
@@ -87,7 +87,7 @@ def test_small_files_with_the_maximum_number_of_pixels_are_processed(model_dir: 
 
 
 @pytest.mark.timeout(600)
-def test_images_of_any_shape_are_blurred_or_rejected(model_dir: Path) -> None:
+def test_images_with_any_width_and_height_are_blurred_or_rejected(model_dir: Path) -> None:
     results = decode_all(sizes(), model_dir, whole_each=size(9, full=1))
     assert results.failures == []
     record(
@@ -127,7 +127,7 @@ def _riff(webp: bytes, kind: bytes, data: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def test_polyglot_files_leave_only_the_image(target: Target) -> None:
+def test_results_of_polyglot_files_contain_only_the_image(target: Target) -> None:
     files = polyglots()
     ends = {}
     for name, file in files.items():

@@ -85,7 +85,7 @@ CASES = [
 
 
 def ours(case: Case) -> dict[str, list[str]] | None:
-    """Parse the body and return its parts in the form of `Case.digests`."""
+    """Parse the body and return its parts in the format of `Case.digests`."""
     try:
         form = parse_form(case.content_type, case.body)
     except InvalidRequestError:
@@ -94,7 +94,7 @@ def ours(case: Case) -> dict[str, list[str]] | None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_parsing_agrees_with_the_suite_except_where_documented(case: Case) -> None:
+def test_parsing_agrees_with_the_suite_except_for_documented_cases(case: Case) -> None:
     if case.name in REFUSED_BY_US:
         assert case.digests is not None
         assert ours(case) is None

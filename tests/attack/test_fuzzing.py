@@ -25,7 +25,7 @@ CORPUS = ROOT / "tests" / "attack" / "corpus" / "requests"
 REQUESTS = corpus(CORPUS)
 FUZZED_S = 660
 RSS_MB = 1024
-"""Memory at which libFuzzer gives a request up: the model and libraries are half of it."""
+"""The memory at which libFuzzer stops a request; half of it is for the model and libraries."""
 
 
 def test_the_stored_fuzzing_corpus_gets_responses(target: Target) -> None:

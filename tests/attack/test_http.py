@@ -25,16 +25,16 @@ NO_HTTP = {
     "garbage": b"\x00\x01\x02\xff" * 20 + b"\r\n\r\n",
     "a TLS handshake": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
     "HTTP/0.9": b"GET /health\r\n\r\n",
-    "a version that is none": b"GET /health HTTP/9.9x\r\nHost: x\r\n\r\n",
+    "an invalid version": b"GET /health HTTP/9.9x\r\nHost: x\r\n\r\n",
     "no host": b"GET /health HTTP/1.1\r\n\r\n",
     "two hosts": b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     "a space before the colon": head("ApiKey : x"),
     "a NUL in a header": head("ApiKey: a\x00b"),
     "a bare line feed in a header's name": b"GET /health HTTP/1.1\r\nHost: x\r\nA\nB: c\r\n\r\n",
-    "a length that is none": head("Content-Length: ten"),
+    "an invalid length": head("Content-Length: ten"),
     "a negative length": head("Content-Length: -1"),
     "two lengths": head("Content-Length: 1", "Content-Length: 2"),
-    "a coding that is unknown": head("Transfer-Encoding: gzip"),
+    "an unknown coding": head("Transfer-Encoding: gzip"),
     "a chunk without a size": head("Transfer-Encoding: chunked") + b"zz\r\nabc\r\n0\r\n\r\n",
     "a head of 1 MB": head("ApiKey: " + "k" * 1_000_000),
     "100,000 headers": head(*["A: b"] * 100_000),
@@ -43,15 +43,18 @@ NO_HTTP = {
     "a length and chunks, as smugglers send": (
         head("Content-Length: 5", "Transfer-Encoding: chunked", CLOSE) + b"0\r\n\r\n"
     ),
-    "a method that is none": b"P\xffST / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "an invalid method": b"P\xffST / HTTP/1.1\r\nHost: x\r\n\r\n",
 }
-"""Everything here is answered 400 by the protocol, before any route is looked up."""
+"""The protocol responds with 400 to all of these, before a route is looked up."""
 
 ODD = {
     "no such route": (head(CLOSE, method="GET", target="/nowhere"), 404),
     "a path with a NUL": (head(CLOSE, method="GET", target="/%00"), 404),
-    "a path that climbs": (head(CLOSE, method="GET", target="/../../etc/passwd"), 404),
-    "a path that climbs in code": (head(CLOSE, method="GET", target="/..%2f..%2fetc/passwd"), 404),
+    "a path that goes up": (head(CLOSE, method="GET", target="/../../etc/passwd"), 404),
+    "a path that goes up in percent-encoding": (
+        head(CLOSE, method="GET", target="/..%2f..%2fetc/passwd"),
+        404,
+    ),
     "a path that is not UTF-8": (head(CLOSE, method="GET", target="/%ff%fe"), 404),
     "a path with two slashes": (head(CLOSE, method="GET", target="//v2/rembg/blur"), 404),
     "an absolute target": (head(CLOSE, method="GET", target="http://x/nowhere"), 404),
@@ -72,7 +75,7 @@ ODD = {
 """Requests with a valid head reach the routes."""
 
 ANSWERED: list[bytes] = []
-"""The requests that were answered as they should be."""
+"""The requests that got the expected response."""
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +169,7 @@ def test_a_request_target_can_be_an_absolute_url(server: Running, target: str, s
 
 def test_a_client_that_closes_during_its_request_is_not_charged(server: Running) -> None:
     found = exchange(server, head("Content-Length: 300") + b"abc", half_close=True)
-    assert [reply.status for reply in found] in ([], [401])  # its key is checked first
+    assert [reply.status for reply in found] in ([], [401])  # the key is checked first
 
 
 def test_a_body_in_chunks_of_one_byte_is_read(server: Running) -> None:
@@ -175,7 +178,7 @@ def test_a_body_in_chunks_of_one_byte_is_read(server: Running) -> None:
     assert reply.code == "invalid_api_key"
 
 
-def test_client_without_a_key_that_expects_100_continue_is_refused_at_once(
+def test_a_client_without_a_key_that_expects_100_continue_is_rejected_at_once(
     server: Running,
 ) -> None:
     with connected(server) as client:

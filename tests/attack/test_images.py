@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BY = "tests/attack/test_images.py"
 WHOLE_EACH = size(25, full=50)
-"""One in so many mutants goes through the whole service, the others through its decoder."""
+"""One in this many mutants goes through the whole service, the others through its decoder."""
 WITHIN = f"limits: {LIMIT_S} s, {LIMIT_MB:,} MB"
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 BY = "tests/attack/test_multipart.py"
 EXAMPLES = size(150, full=3_000)
 BODY_BYTES = size(2_000_000, full=19_900_000)
-"""Of the largest forms: a little less than BLUR_MAX_BODY_BYTES."""
+"""The size of the largest forms: slightly less than BLUR_MAX_BODY_BYTES."""
 IN_BOUNDARIES = "0123456789abcXYZ'()+_,-./:=? "
-"""Some of the characters that RFC 2046, 5.1.1, allows; the space not at the end."""
+"""Some of the characters that RFC 2046, 5.1.1, allows; the space cannot be last."""
 BOUNDARIES = st.text(IN_BOUNDARIES, min_size=1, max_size=70).filter(lambda text: text[-1] != " ")
 CASES = st.sampled_from([str.lower, str.upper, str.title, str.swapcase])
 CHARSETS = st.sampled_from(
@@ -108,7 +108,7 @@ def test_random_forms_are_read_or_rejected(
 
 
 def huge() -> dict[str, bytes]:
-    """Return bodies of the largest size, each made to cost time or memory."""
+    """Return the largest possible bodies, each of which costs time or memory."""
 
     def filled(one: bytes) -> bytes:
         return one * (BODY_BYTES // len(one))

@@ -50,7 +50,7 @@ FOUR_SIGMA = 4.0
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 
 Times = dict[str, list[float]]
-"""Microseconds of each refusal, by the kind of its key."""
+"""The microseconds that each rejection took, by the kind of its key."""
 
 
 @pytest.fixture(params=["SQLite", "DynamoDB Local"])
@@ -115,7 +115,7 @@ def by_chance(each: int) -> float:
 
 
 def spread(times: Sequence[float]) -> float:
-    """Return the distance of the quartiles."""
+    """Return the distance between the quartiles."""
     lower, _, upper = statistics.quantiles(times)
     return upper - lower
 

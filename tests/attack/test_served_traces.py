@@ -1,4 +1,4 @@
-"""Everything that the embedded server writes, searched for the keys and photos that it received."""
+"""The embedded server's whole output is searched for the keys and photos that it received."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def session(tmp_path: Path, model_dir: Path) -> Iterator[Session]:
 
 
 def png() -> bytes:
-    """Return a photo whose file starts differently from the other one's."""
+    """Return a photo whose file starts differently from the other photo's."""
     buffer = io.BytesIO()
     with Image.open(make.PHOTO) as photo:
         photo.resize((300, 300)).save(buffer, "PNG")
@@ -177,6 +177,6 @@ def require_whole(written: list[tuple[str, bytes]], session: Session, broken: st
     assert b"UserWarning" not in everything
     lines = [line for line in everything.splitlines() if broken.encode() in line]
     assert any(b"Traceback" in line and b"IntegrityError" in line for line in lines)
-    assert session.keys[0][:24].encode() in everything  # the prefix, which people know keys by
+    assert session.keys[0][:24].encode() in everything  # the prefix, by which people identify keys
     names = {where.rpartition("/")[2] for where, _ in written}
     assert {"accounts.db", "accounts.db-wal", "server.log", "secret"} <= names

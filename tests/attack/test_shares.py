@@ -33,7 +33,7 @@ from blur.settings import Settings
 
 HERE = "tests/attack/test_shares.py"
 SOON_S = 5.0
-"""Long for one request on a busy machine, and shorter than every time-out of the server."""
+"""Long enough for one request on a busy machine, and shorter than all of the server's time-outs."""
 LARGEST = Settings().max_body_bytes
 CLOSE = "Connection: close"
 OFFERS = "/v2/uploads"
@@ -169,7 +169,7 @@ def test_one_key_cannot_hold_every_connection(served: Served, kind: str) -> None
         for _ in range(3):
             time.sleep(0.5)
             for client in clients:
-                with suppress(OSError):  # it was closed for another one
+                with suppress(OSError):  # the connection was closed for another one
                     client.sendall(drip)
             with served.connect("127.0.0.9") as other:
                 other.sendall(head(CLOSE, method="GET", target="/health"))
@@ -177,7 +177,7 @@ def test_one_key_cannot_hold_every_connection(served: Served, kind: str) -> None
             assert reply.status == 200
 
 
-def test_server_can_open_more_files_than_it_has_connections(served: Served) -> None:
+def test_a_server_can_open_more_files_than_it_has_connections(served: Served) -> None:
     limits = Path(f"/proc/{served.server.process.pid}/limits").read_text()
     [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
     now, most = map(int, line.split()[3:5])
@@ -367,7 +367,7 @@ def send_as_far_as_taken_in(client: socket.socket, data: bytes, stop: threading.
 
 
 def test_keep_alive_requests_do_not_wait_for_an_acknowledgement(served: Served) -> None:
-    """Linux delays an acknowledgement by 40 ms; a request takes a few."""
+    """Linux delays an acknowledgement by 40 ms; a request takes only a few milliseconds."""
     with served.connect() as client:
         times = []
         for _ in range(30):
@@ -415,7 +415,7 @@ def test_each_response_has_exactly_one_log_line(served: Served) -> None:
             (reply,) = replies(everything(client))
         request_id = reply.headers["x-request-id"]
         found = [line for line in served.log() if line.get("request_id") == request_id]
-        time.sleep(0.1)  # for a second line, which would have another id
+        time.sleep(0.1)  # time for a second line, which would have another id
         assert len(served.log()) == before + 1, name
         assert len(found) == 1, name
         assert found[0]["status"] == reply.status, name
@@ -434,7 +434,7 @@ def test_a_bad_chunk_after_the_response_gets_no_second_response(served: Served) 
     assert [line["status"] for line in served.log()[before:]] == [found[0].status]
 
 
-def test_stop_does_not_wait_for_a_client_that_does_not_read(
+def test_a_stopping_server_does_not_wait_for_a_client_that_does_not_read(
     tmp_path: Path, model_dir: Path
 ) -> None:
     with (

@@ -1,4 +1,4 @@
-"""The forms in which a key or a photo could be in the output of a run."""
+"""The forms in which a key or a photo could appear in the output of a run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
 
 WINDOW = 48
-"""Bytes of a photo that are looked for at each place: far too many to be there by chance."""
+"""The bytes of a photo that are searched for at each place: too many to occur by chance."""
 PLACES = 5
-"""Windows of each photo, from its first bytes to its last."""
+"""The number of windows in each photo, from its first bytes to its last."""
 
 BOTH_QUOTES = b"'\""
-"""Whole photos have both, by which Python decides how it shows quotes."""
+"""Complete photos contain both kinds of quotes, and Python's notation depends on them."""
 
 Forms = Mapping[str, bytes]
 """The searched values, by names that do not reveal them."""

@@ -1,4 +1,4 @@
-"""Pictures of invalid sizes, and EXIF data and profiles of impossible lengths."""
+"""Pictures with invalid sizes, and EXIF data and profiles with impossible lengths."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tests.unit.imaging.icc_profiles import SRGB
 from tests.unit.imaging.pictures import astronaut, saved
 
 LONGEST = {"WEBP": 16_383, "HEIF": 2_000}
-"""Pixels of the longest side that a format, or its encoder, knows, if it is less than 20,000."""
+"""The longest side, in pixels, that a format or its encoder allows, if it is less than 20,000."""
 
 
 def exif(count: int) -> bytes:
-    """EXIF data with a value that claims this length."""
+    """Return EXIF data with a value that claims this length."""
     return directory([(274, SHORT, count, 8), (271, UNDEFINED, count, 8)])
 
 
@@ -57,11 +57,11 @@ ABSURD: dict[str, Make] = {
     "heic whose profile claims 4 GB": lambda: _long_box("heic"),
     "avif whose profile claims 4 GB": lambda: _long_box("avif"),
 }
-"""EXIF and profiles whose lengths cannot be."""
+"""EXIF data and profiles with impossible lengths."""
 
 
 def sizes() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures of the smallest, of unusual and of empty sizes, in every format."""
+    """Yield pictures with the smallest, with unusual and with empty sizes, in every format."""
     for file_format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"):
         longest = LONGEST.get(file_format, 20_000)
         for side in ((1, 1), (1, longest), (longest, 1)):

@@ -55,14 +55,14 @@ class Customer:
     key: str
 
     def account(self, *, in_s: int = 0) -> Account:
-        """Show the account at a time in the future."""
+        """Return the account at a time in the future."""
         at_us = Instant(now() + in_s * SECOND_US)
         return self.store.read_account(self.account_id, now_us=at_us)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _ended_by_signals() -> Iterator[None]:
-    """Stop everything that was started, also when the run is terminated."""
+    """Stop all started programs, even if the run is terminated."""
     with ended_by_signals():
         yield
 
@@ -188,13 +188,13 @@ def issued() -> list[str]:
 
 @pytest.fixture
 def customer(store: AccountStore, issued: list[str]) -> Customer:
-    """A new account with three credits."""
+    """Create an account with three credits."""
     return _new_customer(store, issued)
 
 
 @pytest.fixture
 def other_customer(store: AccountStore, issued: list[str]) -> Customer:
-    """Another account with three credits."""
+    """Create another account with three credits."""
     return _new_customer(store, issued)
 
 
@@ -207,7 +207,7 @@ def _new_customer(store: AccountStore, issued: list[str]) -> Customer:
 
 
 def _wake(store: AccountStore) -> None:
-    """Send requests until DynamoDB Local answers within the store's 0.6 s."""
+    """Send requests until DynamoDB Local responds within the store's 0.6 s."""
     unknown = keys.parse(make.UNKNOWN)
     for _ in range(30):
         with contextlib.suppress(UnavailableError, InvalidApiKeyError):

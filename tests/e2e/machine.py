@@ -1,4 +1,4 @@
-"""The programs that the stack needs; each context stops everything that it starts.
+"""The programs that the stack needs; each context stops the programs that it starts.
 
 On Debian, apt installs missing packages; only these stay installed.
 """
@@ -63,9 +63,9 @@ def docker_daemon() -> Iterator[None]:
 
 @contextlib.contextmanager
 def containers_removed() -> Iterator[None]:
-    """Remove the containers that the context leaves, such as that of a failed build step.
+    """Remove the containers that the context leaves, such as from a failed build step.
 
-    Only containers of the base image are ours; others are not removed.
+    Only containers from the base image are removed; others are not ours.
     """
     others = containers()
     try:
@@ -73,7 +73,7 @@ def containers_removed() -> Iterator[None]:
     finally:
         with contextlib.suppress(subprocess.CalledProcessError):  # the daemon itself is gone
             while ours := containers("--filter", f"ancestor={ROOT_FS_IMAGE}") - others:
-                # It fails where the daemon is about to remove one by itself: look again.
+                # Removing fails if the daemon is about to remove the container itself: check again.
                 subprocess.run(["docker", "rm", "--force", *ours], check=False, capture_output=True)
                 time.sleep(0.2)
 
@@ -88,14 +88,14 @@ def started(name: str, command: list[str], *, until: Callable[[], bool]) -> Iter
 
 
 def make_base_image() -> None:
-    """Make the stand-in for AWS's base image, unless this machine has it already."""
+    """Build the replacement for AWS's base image, unless this machine has it already."""
     there = subprocess.run(["docker", "image", "inspect", BASE_IMAGE], capture_output=True)  # noqa: PLW1510 - the exit code is the result
     if there.returncode:
         _logged("base_image", [str(ROOT / "tools" / "base_image.sh")])
 
 
 def build() -> None:
-    """Run `sam build` on the stand-in base."""
+    """Run `sam build` on the replacement base image."""
     overrides = ["--parameter-overrides", f"BaseImage={BASE_IMAGE}"]
     _logged("sam-build", [SAM, "build", *overrides])
 
@@ -139,12 +139,12 @@ def containers(*options: str) -> set[str]:
 
 
 def emulator() -> Path:
-    """Return the Runtime Interface Emulator that sam brings: it is Lambda around an image."""
+    """Return sam's Runtime Interface Emulator, which runs a container image like Lambda."""
     return next((ROOT / ".venv-sam").glob("lib/*/site-packages/samcli/local/rapid/*-x86_64"))
 
 
 def entry(image: str) -> list[str]:
-    """Return the command that an image runs."""
+    """Return the command that a container image runs."""
     form = "{{json .Config.Entrypoint}}{{json .Config.Cmd}}"
     command = ["docker", "image", "inspect", "--format", form, image]
     told = subprocess.check_output(command, text=True)

@@ -53,7 +53,7 @@ def started(
             _wait(process, until, log)
             yield
         finally:
-            process.terminate()  # it alone: dockerd ends its containerd by itself
+            process.terminate()  # only this process: dockerd stops its containerd itself
 
 
 def ran(
@@ -61,10 +61,10 @@ def ran(
 ) -> tuple[int, str]:
     """Run a program in `folder` to its end; return its exit code and its output.
 
-    `log` gets its standard error. If this process is terminated, it first terminates the
-    program, which can clean up; `subprocess.run` would kill it at once. It gets SIGINT, as by
-    Ctrl-C, on which `sam local invoke` removes its container; on SIGTERM it does not. But `sam
-    build` ends on SIGTERM only, while a step of a build runs.
+    The program's standard error goes to `log`. If this process is terminated, it first terminates
+    the program, which can clean up; `subprocess.run` would kill it at once. It gets SIGINT, as by
+    Ctrl-C, on which `sam local invoke` removes its container; on SIGTERM it does not. But during a
+    build step, `sam build` stops only after SIGTERM.
     """
     out = log.with_suffix(".out")
     with (
@@ -85,8 +85,8 @@ def _program(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program and wait for its end, or terminate it when the block ends.
 
-    It gets a separate session, so that Ctrl-C reaches only the test run, which then stops its
-    programs one after the other.
+    The program gets a separate session, so that Ctrl-C reaches only the test run, which then stops
+    its programs one after another.
     """
     process = subprocess.Popen(
         command,

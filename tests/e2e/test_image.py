@@ -1,8 +1,8 @@
 """The function's image: its content, and the few privileges that it needs.
 
 Lambda runs an image as an unprivileged user, on a file system on which only /tmp is writable.
-sam's containers are less strict, so these are started by hand, with the Runtime Interface
-Emulator of sam.
+sam's containers are less strict, so the tests start containers themselves, with sam's Runtime
+Interface Emulator.
 """
 
 from __future__ import annotations

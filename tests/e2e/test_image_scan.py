@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("stack")
 TASK = PurePosixPath("/var/task")
 OWN = ["/var/task/blur", "/opt/models", "/opt/site"]
 FOR_EVERYONE = set(map(PurePosixPath, ("/tmp", "/var/tmp", "/run/lock")))  # noqa: S108 - found, not used
-"""The folders of the base image that everyone can write, each with the sticky bit."""
+"""The folders in the base image that all users can write, each with the sticky bit."""
 LEFT_OVERS = ["*.whl", "*.sh", "*.key", "*.env", ".git", ".netrc", ".pypirc", "pip.conf"]
 KEY = r"bb_(live|test)_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}"
 SECRET = rf"{KEY}|PRIVATE KEY|A[KS]IA[0-9A-Z]{{16}}"
@@ -98,7 +98,7 @@ def test_the_image_has_exactly_the_packages_of_the_lock() -> None:
 
 
 def in_image(program: str, image: str, *arguments: str) -> str:
-    """Return a program's output in the image, without a network; it can be empty."""
+    """Return a program's output in a container, without a network; it can be empty."""
     command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", program, image]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""Events given to the container directly, and containers that are stopped in the middle of one."""
+"""Events are sent directly to the container, and containers are stopped during an event."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVENTS = sorted(Path(make.__file__).parent.glob("*.json"))
 HOLD_TTL_S = 60
 SIDE_PX = 6000
 HOME_S = HOLD_TTL_S + CLOCK_SKEW_US // 1_000_000 + 1
-"""After so many seconds no clock takes a hold for alive."""
+"""After this many seconds, a hold has expired by every clock."""
 
 
 @pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
@@ -63,8 +63,8 @@ def test_the_credit_of_a_killed_call_is_released(
     variables: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    # A grainy photo of 36 megapixels as AVIF keeps two fast cores busy for twice the time-out. The
-    # reservation needs a quarter of it, with the start of the container's process.
+    # Encoding a grainy photo of 36 megapixels as AVIF keeps two fast cores busy for twice the
+    # time-out. The container's start and the reservation need a quarter of the time-out.
     event = make.blur(customer.key, image=grainy_photo(), radius="2", format="avif", quality="100")
     answer = machine.invoke(event, variables, tmp_path, HoldTtlS=HOLD_TTL_S, **fault)
     assert answer is None

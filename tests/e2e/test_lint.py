@@ -1,4 +1,4 @@
-"""The template and the Dockerfile, checked by the linters for AWS."""
+"""Linters for AWS check the template and the Dockerfile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unchanged commands of docs/self-hosting.md: compose.yaml's container, and the proxies."""
+"""The unchanged commands in docs/self-hosting.md: compose.yaml's container, and the proxies."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Project:
         """Issue a key as documented."""
         printed = self.run("exec", "-T", "api", *f"bgblur keys issue --credits {credits_}".split())
         keys: list[str] = re.findall(r"bb_live_\w+", printed)
-        return max(keys, key=len)  # the other is its prefix
+        return max(keys, key=len)  # the other word is its prefix
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ TIMEOUT_S = 120
 
 @pytest.fixture(scope="module")
 def large_photo() -> bytes:
-    """The photo of these tests."""
+    """The photo for these tests."""
     return grained()
 
 

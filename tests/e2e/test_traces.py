@@ -1,6 +1,6 @@
-"""Everything that the run has written, searched for its keys and photos; so it runs last.
+"""The run's whole output is searched for its keys and photos, so this test runs last.
 
-It first makes calls of every kind, including one that fails inside, so that it also works
+It first makes calls of every kind, including one with an internal error, so that it also works
 without the other tests.
 """
 
@@ -41,7 +41,7 @@ SAMS_OWN = re.compile(rb"^.* 127\.0\.0\.1 - - \[.*$", re.MULTILINE)
 """sam's server logs each request with its path. API Gateway logs only the configured fields,
 without paths: `tests/integration/stack/test_template_secrecy.py`."""
 LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/]{400}")
-"""More than any digest or id has; a picture's base64 has thousands."""
+"""Longer than any digest or id; a picture's base64 has thousands of characters."""
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def sent() -> list[bytes]:
 
 @pytest.fixture
 def broken(dynamodb: Any, customer: Customer, url: str) -> str:  # noqa: ANN401 - DynamoDBLocal
-    """Make a call fail inside, because its key's item is incomplete; return the request id."""
+    """Make a call fail internally, because its key's item is incomplete; return the request id."""
     assert dynamodb
     key = keys.parse(customer.key)
     client("dynamodb").update_item(

@@ -1,4 +1,4 @@
-"""One account of a trial and its balances, which must be exact after every fault.
+"""One account in a trial, and its balances, which must be exact after every fault.
 
 A separate connection reads the store, without the faults of the trial.
 """
@@ -45,7 +45,7 @@ class Balances:
     price: Credits
 
     def exact(self, *, at_us: Instant | None = None) -> Calls:
-        """Return the amounts, which add up: balance + held + settled = put in."""
+        """Return the amounts; balance + held + settled must equal the granted credits."""
         read = partial(self.store.read_account, self.account_id, now_us=at_us or now())
         account = with_retries(read)
         assert account.granted == self.put_in * self.price
@@ -60,7 +60,7 @@ class Balances:
         return calls
 
     def settled(self, *, after_s: float) -> int:
-        """Return the number of charged calls after every hold of `after_s` has ended."""
+        """Return the number of charged calls, after all holds have ended (`after_s`)."""
         late_us = Instant(now() + round(after_s * SECOND_US) + CLOCK_SKEW_US)
         account = self.exact(at_us=late_us)
         assert account.held == 0
@@ -68,7 +68,7 @@ class Balances:
 
 
 def open_balances(store: AccountStore, put_in: int = 10_000, *, price: Credits = ONE) -> Balances:
-    """Create an account with credits for so many calls, and a key without a rate limit."""
+    """Create an account with credits for this many calls, and a key without a rate limit."""
     return with_retries(partial(_opened, store, put_in, price))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Result = tuple[float, int]
 """The seconds that the call with the fault took, and the total charge."""
 MAX_S = 10.0
-"""Two calls of a store at two seconds each, the blurring, and a margin for a busy machine."""
+"""Two calls to a store at two seconds each, the blurring, and a margin for a busy machine."""
 
 STEPS_OF_CALL = {
     "reserve": "temporarily_unavailable",
@@ -115,7 +115,7 @@ def run_with_fault(
     moment: str,
     break_off: Callable[[], object],
 ) -> Result:
-    """Make the call with the fault, repair it, repeat the call; check the balances after each."""
+    """Make the call with the fault, repeat it without; check the balances after each."""
     clock = Clock(now())
     client = caller(settings, store, balances, moment, clock=clock)
     seen = client.call()

@@ -1,4 +1,4 @@
-"""Fixtures of the fault trials: accounts, settings and disks."""
+"""Fixtures for fault trials: accounts, settings and disks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from blur.credits import QUARTER, format_credits
 
 HOLD_TTL_S = 12
 PRICE = QUARTER
-"""The price of the servers of these trials. In trials without a server, a call costs one credit."""
+"""The price on the servers in these trials. In trials without a server, a call costs one credit."""
 
 
 @pytest.fixture
 def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A folder for accounts and uploads; its own disk if the test mounts one."""
+    """Return a folder for accounts and uploads; it is a separate disk if the test mounts one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with tmpfs(folder) if "mounted" in request.node.name else nullcontext():
@@ -30,7 +30,7 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture
 def env(disk: Path, model_dir: Path) -> dict[str, str]:
-    """The environment of a server with its accounts and uploads in that folder."""
+    """Return the environment for a server with its accounts and uploads in that folder."""
     settings = {
         "BLUR_HOLD_TTL_S": str(HOLD_TTL_S),
         "BLUR_DEADLINE_MARGIN_S": "1",
@@ -42,7 +42,7 @@ def env(disk: Path, model_dir: Path) -> dict[str, str]:
 
 @pytest.fixture
 def balances(env: dict[str, str]) -> Iterator[Balances]:
-    """An account of that server, read directly from the store."""
+    """Return an account of that server, read directly from the store."""
     store = open_account_store(env["BLUR_ACCOUNTS"])
     yield open_balances(store, price=PRICE)
     store.close()

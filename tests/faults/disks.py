@@ -1,7 +1,7 @@
 """Full disks, for SQLite and the upload folder, without root.
 
-Writes beyond a limit of the file size fail with EFBIG, those on a full disk with ENOSPC; Python
-ignores the signal for EFBIG. With a limit of 0 nothing can be written, as on a read-only disk.
+Writes beyond a file size limit fail with EFBIG, writes on a full disk with ENOSPC; Python ignores
+the signal that comes with EFBIG. With a limit of 0 nothing can be written, as on a read-only disk.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def full_by_limit(pid: int | None = None, *, largest: int = 0) -> Iterator[None]
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the write lock of a SQLite file, like a backup that takes too long."""
+    """Hold a SQLite file's write lock, like a backup that takes too long."""
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -89,5 +89,5 @@ def filled(folder: Path, *, leave: int = 0) -> Iterator[None]:
 
 def _limit(pid: int, limits: tuple[int, int]) -> None:
     for member in descendants(pid):
-        with suppress(ProcessLookupError):  # a child that has ended
+        with suppress(ProcessLookupError):  # a child process that has ended
             resource.prlimit(member, resource.RLIMIT_FSIZE, limits)

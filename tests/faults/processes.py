@@ -35,7 +35,7 @@ def require_gone(pids: list[int]) -> None:
 
 
 def _name(pid: int) -> str:
-    with suppress(OSError):  # it has ended
+    with suppress(OSError):  # the process has ended
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return ""
 

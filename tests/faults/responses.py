@@ -20,7 +20,7 @@ from blur.errors import ApiError
 
 PICTURE = "picture"
 BROKEN = "broken"
-"""The connection broke, before or after the server had the request."""
+"""The connection broke before or after the server had the request."""
 
 INSIDE = re.compile(
     r"traceback|sqlite|boto|dynamo|errno|bucket|127\.0\.0\.1|localhost|\.(py|db)\b|error\b|0x",
@@ -42,7 +42,7 @@ class Outcome:
 def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float = 0.0) -> Outcome:
     """Parse a response of `POST /v2/rembg/blur` and check it against the API's documentation."""
     named = {name.lower(): value for name, value in headers.items()}
-    # Unknown if a worker died during the call, or if the store did not confirm the charge.
+    # The charge is unknown if a worker died during the call, or if the store did not confirm it.
     is_unknown = status in {200, 303, 500} and "x-credits-charged" not in named
     charged = ZERO if is_unknown else parse_credits(named["x-credits-charged"])
     if status in {200, 303}:
@@ -54,7 +54,7 @@ def outcome(status: int, headers: Mapping[str, str], body: bytes, seconds: float
 
 
 def from_proxy(response: Mapping[str, Any], seconds: float = 0.0) -> Outcome:
-    """Parse the handler's response, as `outcome` does for a server's."""
+    """Parse the handler's response, as `outcome` does for a server's response."""
     status, pairs, body, _ = to_reply(response)
     headers = {name.decode(): value.decode() for name, value in pairs}
     return outcome(status, headers, body, seconds)

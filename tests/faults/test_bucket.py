@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from blur.api.router import Router
 
 MAX_S = 20.0
-"""Two deliveries of five seconds each, the work, and something for a busy machine."""
+"""Two transfers of five seconds each, the work, and a margin for a busy machine."""
 UPLOAD_ID = "photo-1"
 INLINE = {"results": 2_000, "uploads": 6_000_000}
 """The largest response: too small for any result, or large enough for all."""
@@ -65,14 +65,14 @@ FAULTS: dict[str, Fault] = {
     "overrun": refusing(503, "SlowDown"),
     **faults(),
 }
-SILENCE: dict[str, Fault] = {"silent": silent} if FULL else {}  # it takes nine seconds
+SILENCE: dict[str, Fault] = {"silent": silent} if FULL else {}  # the trial takes nine seconds
 NAMES = ["stopped", *SILENCE, *FAULTS]
 SAMPLE = list(product(INLINE, NAMES))[:: size(9, full=1)]
 
 
 @dataclass
 class Bucket:
-    """The bucket: as the service reaches it, by the relay, and as the trial does."""
+    """The bucket, for the service through the relay, and for the trial directly."""
 
     between: Relay
     environ: dict[str, str]
@@ -107,7 +107,7 @@ def settings(tmp_path: Path, model_dir: Path) -> Settings:
 def results() -> Iterator[list[Outcome]]:
     created: list[Outcome] = []
     yield created
-    if len(created) < len(SAMPLE):  # a part of the trial earns no row
+    if len(created) < len(SAMPLE):  # only a complete trial gets a row
         return
     pictures = sum(seen.kind == PICTURE for seen in created)
     longest_s = max(seen.seconds for seen in created)

@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 CREDITS = 10_000
 STEPS = size(120, full=1_000)
 JUMPS_S = (-86_400.0, -3_600.0, -61.0, -6.0, -1.0, 0.0, 0.5, 1.0, 6.0, 61.0, 3_600.0, 86_400.0)
-"""From a day back to a day on; a hold lives for a minute."""
+"""From a day back to a day forward; a hold lasts for a minute."""
 CALLS = size(4, full=20)
 HOUR_S = 3_600.0
 PRICES = (QUARTER, ONE)
 KEYS = 5
-"""Different `Idempotency-Key`s, few, so that they repeat."""
+"""A few different `Idempotency-Key`s, so that some repeat."""
 
 
 class Walk:
     """Calls that start, end and are abandoned while the clock jumps between any two steps."""
 
     def __init__(self, store: AccountStore, seed: int) -> None:
-        """Open an account without any call."""
+        """Start with an account without calls."""
         self.store = store
         self.customer: Customer = open_account(store, CREDITS)
         self.random = Random(seed)
@@ -54,7 +54,7 @@ class Walk:
         self.latest_s = 0.0
 
     def now(self) -> Instant:
-        """Return the time, which jumps at one step of three."""
+        """Return the time, which jumps at one in three steps."""
         jump_s = self.random.choice(JUMPS_S) if self.random.random() < 1 / 3 else 0.01
         self.jumps += jump_s != 0.01
         self.at_s += jump_s
@@ -137,7 +137,8 @@ def test_a_call_gets_a_response_when_the_clock_jumps(store: AccountStore, model_
 
     client = caller(Settings(model_dir=model_dir), store, balances, "settle", clock=clock)
     seen = [client.call(f"call-{number}").kind for number in range(CALLS)]
-    # A jump forward can end the call's time, a jump back makes its key wait: `blur.accounts.rate`.
+    # After a jump forward the call can exceed its deadline; after a jump back its key waits:
+    # `blur.accounts.rate`.
     assert set(seen) <= {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
     assert PICTURE in seen
     late_us = Instant(begun_us + round((at_s + CALLS * 86_400) * SECOND_US))

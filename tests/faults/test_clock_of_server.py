@@ -29,9 +29,10 @@ JUMPS_S = size(
     [DAY_S, -DAY_S],
     full=[61, -61, HOUR_S, -HOUR_S, DAY_S, -DAY_S, 30 * DAY_S, -30 * DAY_S] * 3,
 )
-"""Each relative to the clock before it; they add up to zero."""
+"""The jumps, each relative to the clock before it; they add up to zero."""
 MAY_SEE = {PICTURE, "temporarily_unavailable", "rate_limit_exceeded"}
-"""A jump forward can end the time of a running call; a jump back can make its key wait."""
+"""After a jump forward, a running call can exceed its deadline; after a jump back, its key can have
+to wait."""
 
 
 def library() -> Path:

@@ -37,7 +37,7 @@ READ_ONLY_DISKS: dict[str, Callable[[Path], AbstractContextManager[None]]] = {
 
 @contextmanager
 def remounted(folder: Path) -> Iterator[None]:
-    """Mount the disk again, to be read only."""
+    """Mount the disk again, as read-only."""
     mount = ["mount", "-o"]
     subprocess.run([*mount, "remount,ro", folder], check=True)
     try:

@@ -1,4 +1,4 @@
-"""Invalid responses of DynamoDB, at every step of a call that uses it."""
+"""Invalid responses from DynamoDB, at every step of a call that uses it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 FAULTS = faults()
 CASES = list(product(STEPS_OF_CALL, [*FAULTS, "stopped"]))
 SAMPLE = CASES[:: size(13, full=1)]
-"""Thirteen shares no factor with the number of faults: no two of the sample are of one kind."""
+"""Thirteen and the number of faults have no common factor, so the sample has no two faults of one
+kind."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: as the service reaches it, by the relay, and as the trial reads it."""
+    """One table, for the service through the relay, and for the trial directly."""
 
     between: Relay
     through: AccountStore
@@ -56,7 +57,7 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
 def results() -> Iterator[list[Result]]:
     created: list[Result] = []
     yield created
-    if len(created) < len(SAMPLE):  # a part of the trial earns no row
+    if len(created) < len(SAMPLE):  # only a complete trial gets a row
         return
     record(
         Part.FAULTS,

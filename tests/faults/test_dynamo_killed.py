@@ -1,4 +1,4 @@
-"""DynamoDB Local itself killed, and restarted with its data, under load."""
+"""DynamoDB Local itself is killed and restarted with its data, under load."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from blur.accounts.connect import open_account_store
 CLIENTS = 2
 KILLS = size(1, full=10)
 REFUSED = 3
-"""Calls that are refused before the database is started again."""
+"""The number of calls that are rejected before the database is started again."""
 
 
 @pytest.mark.timeout(900)

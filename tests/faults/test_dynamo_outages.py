@@ -199,7 +199,7 @@ def test_a_call_of_many_slow_requests_fails_in_time() -> None:
 
 
 def losing_first_answers(endpoint_url: str) -> type[BaseHTTPRequestHandler]:
-    """Forward every request, but send no response to the first one of each body."""
+    """Forward every request, but send no response to the first request with each body."""
     seen: set[bytes] = set()
 
     class Handler(BaseHTTPRequestHandler):

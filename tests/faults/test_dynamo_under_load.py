@@ -26,7 +26,7 @@ FAULTS = faults()
 NAMES = ["stopped", "slow-arrived", *size(["half-arrived"], full=list(FAULTS))]
 CLIENTS = 2
 REFUSED = size(2, full=4)
-"""Calls that are refused before the fault ends."""
+"""The number of calls that are rejected before the fault ends."""
 
 
 @pytest.mark.timeout(900)

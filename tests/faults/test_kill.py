@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KILLS = size(2, full=20)
 CLIENTS = 4
 LONGEST_LIFE_S = 0.4
-"""How long after its first pictures a server lives at most."""
+"""The longest time that a server lives after its first pictures."""
 
 
 @pytest.mark.timeout(900)

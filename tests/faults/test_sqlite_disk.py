@@ -16,7 +16,7 @@ from tests.trials import Part, record, size
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.settings import Settings
 
-CASES = list(product(STEPS_OF_CALL, ("no byte more", "locked")))
+CASES = list(product(STEPS_OF_CALL, ("no additional byte", "locked")))
 SAMPLE = CASES[:: size(3, full=1)]
 
 
@@ -24,7 +24,7 @@ SAMPLE = CASES[:: size(3, full=1)]
 def results() -> Iterator[list[Result]]:
     created: list[Result] = []
     yield created
-    if len(created) < len(SAMPLE):  # a part of the trial earns no row
+    if len(created) < len(SAMPLE):  # only a complete trial gets a row
         return
     record(
         Part.FAULTS,

@@ -117,7 +117,7 @@ def photos_worked_on(server: Running) -> int:
 
 @contextmanager
 def locked(env: dict[str, str]) -> Iterator[None]:
-    """Keep the accounts' file locked, as another process can."""
+    """Keep the accounts' file locked, as another process could."""
     path = env["BLUR_ACCOUNTS"].removeprefix("sqlite:")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
@@ -234,7 +234,7 @@ def test_a_locked_store_delays_only_account_calls_and_for_a_limited_time(
             calls = [pool.submit(account, server, balances.key) for _ in range(12)]
             for path in ("/", "/health", "/openapi.json", "/docs", "/sample.jpg") * 3:
                 assert requests.get(server.url + path, timeout=WAIT_S).status_code == 200
-            assert not wait(calls, timeout=0).done  # each waits longer than all of these took
+            assert not wait(calls, timeout=0).done  # longer than all of these requests
             for call in calls:
                 assert call.result().status_code == 503
                 assert int(call.result().headers["Retry-After"]) >= 1

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INJECTED = Path(__file__).parent / "injected"
 HOLD_TTL_S = 20
 WAIT_S = 180
-"""Far longer than any request needs, on a loaded machine too."""
+"""Far longer than any request needs, even on a loaded machine."""
 EXCEPTIONS = ("OSError 11", "MemoryError", "RuntimeError", "KeyError")
 REPLY_FAULTS = ("hang", "stop", "exit", "close", "garbage", "unpicklable")
 PHOTO = make.jpeg()
@@ -36,7 +36,7 @@ BY = "tests/faults/test_worker_processes.py"
 
 @dataclass(frozen=True)
 class Faulty:
-    """A server with one worker, whose processes read their faults from a folder."""
+    """Start a server with one worker, whose processes read their faults from a folder."""
 
     running: Running
     folder: Path
@@ -220,5 +220,5 @@ def test_the_server_works_without_functions_that_other_systems_lack(
         assert account.status_code == 200
         os.kill(server.worker(), signal.SIGKILL)
         assert server.post().status_code == 200
-    assert started.process.returncode == -signal.SIGTERM  # as if it had no handler, but in order
+    assert started.process.returncode == -signal.SIGTERM  # like without a handler, but in order
     store.close()

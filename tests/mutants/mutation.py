@@ -126,7 +126,7 @@ def _strings(tree: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _difference(before: str, after: str) -> tuple[str, str]:
-    """Return the different lines before and after the change, each joined to one line."""
+    """Return the changed lines before and after the change, each joined to one line."""
     lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
     removed = " ".join(line[2:].strip() for line in lines if line.startswith("- "))
     added = " ".join(line[2:].strip() for line in lines if line.startswith("+ "))

@@ -34,7 +34,7 @@ SWAPS = {
     "attribute_exists": "attribute_not_exists",
     "attribute_not_exists": "attribute_exists",
 }
-"""Longer ones come before their parts; each place is changed once."""
+"""Longer operators come before their parts; each place is changed once."""
 
 _PLACE = re.compile("|".join(map(re.escape, SWAPS)))
 _SET = re.compile(r"^ = ")
@@ -47,7 +47,7 @@ def swapped(text: str) -> Iterator[str]:
 
 
 def in_strings(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
-    """Change SQL by swaps, and other strings as mutmut does."""
+    """Change SQL by swapping operators, and other strings as mutmut does."""
     if SQL.match(node.value):
         yield from (node.with_changes(value=text) for text in swapped(node.value))
     else:

@@ -16,12 +16,12 @@ JOBS = tuple(
 )
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
-"""Without tests of several processes: a mutant is in one process only."""
+"""Without tests of several processes, because a mutant is only in one process."""
 
 
 @dataclass(frozen=True)
 class Portion:
-    """Files, and the tests that are fast enough to run for each of their mutants."""
+    """Some files, and the tests that are fast enough to run for each of their mutants."""
 
     title: str
     files: tuple[str, ...]

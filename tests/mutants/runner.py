@@ -45,7 +45,7 @@ class MutantRunner:
     """Whether this fork runs a mutant."""
 
     def pytest_configure(self) -> None:
-        """Configure Hypothesis before the tests are collected, which copy its settings."""
+        """Configure Hypothesis before the tests are collected, because they copy its settings."""
         _configure_hypothesis()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -56,7 +56,7 @@ class MutantRunner:
             pytest.exit("the tests fail without any mutant", returncode=1)
         traces.sort(key=lambda trace: trace.seconds)
         self._require_passing(session, traces)
-        gc.freeze()  # forks then do not visit the present objects, and so do not copy them
+        gc.freeze()  # forks then do not visit the existing objects, and so do not copy them
         waiting, running = list(reversed(self.mutants)), dict[int, Mutant]()
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):
@@ -66,7 +66,7 @@ class MutantRunner:
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """End a fork at its first failure: the teardown of the test could wait forever."""
+        """End a fork at its first failure, because the test's teardown could wait without end."""
         if report.failed and not self.is_changed:
             print(f"fails without any mutant: {report.nodeid}", file=sys.stderr)  # noqa: T201
         if report.failed and self.is_fork:
@@ -114,7 +114,7 @@ class MutantRunner:
                 inject(mutant, importlib.import_module(".".join(file.with_suffix("").parts)))
             for trace in traces:
                 limit_s = EXTRA_TIME_S + 3 * trace.seconds
-                # A thread exits the process with 1, even if the other threads wait.
+                # A thread exits the process with 1, even if other threads wait.
                 faulthandler.dump_traceback_later(limit_s, exit=True, file=null)
                 _run(session, trace.item)
             os._exit(0)

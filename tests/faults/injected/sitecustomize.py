@@ -4,9 +4,9 @@ The folder in INJECTED_FAULTS names them, and a test adds them while the server 
 
 - `spawn`: exceptions, one a line; the server's next starts of a process raise them.
 - `send`, `receive`: exceptions of the server's next messages to and from a worker.
-- `accept`, `reply`: a name of `WORKER_FAULTS`; it happens instead of that message of a worker.
+- `accept`, `reply`: a name in `WORKER_FAULTS`; that fault happens instead of the worker's message.
 
-With INJECTED_ABSENCE=1, names are missing that other systems do not have.
+With INJECTED_ABSENCE=1, functions are missing that some systems do not have.
 """
 
 from __future__ import annotations
