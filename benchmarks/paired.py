@@ -18,7 +18,7 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of one call in all threads; it almost does not depend on other programs."""
+    """Return the CPU time of one call in all threads, almost independent of other programs."""
     return seconds(work, time.process_time)
 
 
