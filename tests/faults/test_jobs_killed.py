@@ -29,6 +29,7 @@ from blur.accounts.model import usage_month
 from blur.clock import now
 from blur.credits import credits_number
 from blur.jobs.runner import MAX_ATTEMPTS
+from blur.storage.job_folder import JobFolder
 
 if TYPE_CHECKING:
     from tests.faults.balances import Balances
@@ -111,6 +112,24 @@ def test_a_photo_that_kills_its_workers_fails_and_the_job_ends(
     require_exact(document, lines, balances, done=0)
 
 
+def test_a_photo_that_was_stored_but_not_added_is_added_after_the_close(
+    tmp_path: Path, env: dict[str, str], balances: Balances
+) -> None:
+    """The server was killed between the two steps of an upload."""
+    with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
+        client = JobClient(server.url, balances.key)
+        job = client.create(radius="9")
+        with JobFolder(tmp_path / "disk" / "media").writing_source(
+            job["job_id"], "lost.jpg"
+        ) as file:
+            file.write(PHOTO)
+        client.upload_all(job, {"a.jpg": PHOTO})
+        client.close(job)
+        document = client.until(job, lambda seen: seen["state"] == "done")
+        lines = client.manifest(job)
+    require_exact(document, lines, balances, done=2)
+
+
 def test_a_stop_finishes_running_photos_and_the_next_start_continues(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
@@ -135,6 +154,26 @@ def test_a_stop_finishes_running_photos_and_the_next_start_continues(
         document = client.until(job, lambda seen: seen["state"] == "done")
         lines = client.manifest(job)
     require_exact(document, lines, balances, done=photos)
+
+
+def test_a_stop_releases_a_photo_that_does_not_end_in_time(
+    tmp_path: Path, env: dict[str, str], balances: Balances
+) -> None:
+    short = env | {"BLUR_JOB_FREE_BYTES": "0", "BLUR_STOP_S": "1", "BLUR_HOLD_TTL_S": "60"}
+    with running(tmp_path, short) as server:
+        client = JobClient(server.url, balances.key)
+        job = client.create(radius="9")
+        client.upload_all(job, {"large.jpg": large_photo()})
+        client.close(job)
+        wait_for_attempt(tmp_path, 1)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(STOP_S) in {0, -signal.SIGTERM}
+    assert leases(tmp_path) == []
+    with running(tmp_path, short) as server:
+        client = JobClient(server.url, balances.key)
+        document = client.until(job, lambda seen: seen["state"] == "done")
+        lines = client.manifest(job)
+    require_exact(document, lines, balances, done=1)
 
 
 def kill(pid: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import secrets
 import socket
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,7 +22,11 @@ from tests.faults.balances import Balances, open_balances
 from tests.integration.jobs.job_client import JobClient, ended, names
 from tests.integration.running import environment, running
 
+from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
+from blur.accounts.model import EntryKind
+from blur.clock import now
+from blur.credits import whole
 from blur.jobs.model import MAX_SOURCE_BYTES
 from blur.storage.job_folder import JobFolder
 
@@ -160,6 +166,44 @@ def test_a_disk_with_too_little_space_accepts_no_photo_of_a_job(
         assert refused.headers["Retry-After"]
         assert blur(server.url, balances.key).status_code == 200
         assert rows(tmp_path) == []
+
+
+def test_a_job_without_credits_pauses_and_goes_on_after_a_top_up(
+    tmp_path: Path, env: dict[str, str], balances: Balances
+) -> None:
+    poor = open_balances(balances.store, put_in=2)
+    with running(tmp_path, env) as server:
+        client = JobClient(server.url, poor.key)
+        job = client.create(**PARAMETERS)
+        client.upload_all(job, dict.fromkeys(names(5), PHOTO))
+        client.close(job)
+        client.until(job, lambda seen: seen["state"] == "paused")
+        client.until_ended(job, 2)
+        assert poor.exact() == (0, 0, 2)
+        assert blur(server.url, balances.key).status_code == 200
+        admin = AccountAdmin(poor.store, secrets.token_bytes, now())
+        admin.add_ledger_entry(poor.account_id, EntryKind.TOP_UP, whole(3), "more")
+        document = client.until(job, lambda seen: seen["state"] == "done")
+        assert (document["counts"]["done"], document["counts"]["charged"]) == (5, 5)
+
+
+def test_a_cancelled_job_starts_no_more_photos_and_charges_only_those_that_are_done(
+    tmp_path: Path, env: dict[str, str], balances: Balances
+) -> None:
+    short = env | {"BLUR_HOLD_TTL_S": "10", "BLUR_DEADLINE_MARGIN_S": "1"}
+    with running(tmp_path, short) as server:
+        client = JobClient(server.url, balances.key)
+        job = client.create(**PARAMETERS)
+        client.upload_all(job, dict.fromkeys(names(30), PHOTO))
+        client.until_ended(job, 1)
+        assert client.cancel(job)["state"] == "cancelled"
+        document = client.until(job, lambda seen: seen["ended_at"] is not None)
+        counts = document["counts"]
+        assert counts["cancelled"] > 0
+        assert counts["done"] + counts["cancelled"] == counts["received"] == 30
+        assert balances.exact() == (10_000 - counts["done"], 0, counts["done"])
+        by_state = Counter(line["state"] for line in client.manifest(job))
+        assert by_state == {"done": counts["done"], "cancelled": counts["cancelled"]}
 
 
 def large_photo() -> bytes:
