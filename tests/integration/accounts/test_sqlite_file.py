@@ -56,6 +56,36 @@ def test_opening_a_store_writes_nothing_before_its_first_use(path: Path) -> None
     assert not path.parent.exists()
 
 
+READS = """
+import sys
+from pathlib import Path
+from blur.accounts.sqlite.account_store import SqliteAccountStore
+store = SqliteAccountStore(Path(sys.argv[1]))
+print(*[account.name for account in store.list_accounts(now_us=0)])
+store.close()
+"""
+"""Prints the names of all accounts, and closes the file; if no other process has it open, SQLite
+then removes its write-ahead log."""
+
+
+def test_second_connection_of_a_process_keeps_the_log_of_the_first_one(
+    path: Path, store: SqliteAccountStore
+) -> None:
+    store.create_account("a", "one", now_us=START)
+    second = SqliteAccountStore(path)
+    second.create_account("b", "two", now_us=START)
+    names = ["one", "two"]
+    for number, opened in enumerate((store, second, store, second)):
+        read = subprocess.run(
+            [sys.executable, "-c", READS, str(path)], capture_output=True, text=True, check=True
+        )
+        assert sorted(read.stdout.split()) == sorted(names)
+        names.append(f"later-{number}")
+        opened.create_account(names[-1], names[-1], now_us=START)
+    assert len(list(store.list_accounts(now_us=START))) == len(names)
+    second.close()
+
+
 def test_importing_the_store_writes_nothing(tmp_path: Path) -> None:
     program = "import blur.accounts.sqlite.account_store, os; print(os.listdir())"
     found = subprocess.run(

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from blur.accounts.ports import accounts_unreachable
@@ -126,7 +126,7 @@ def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    _create(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     try:
@@ -135,6 +135,17 @@ def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _create(path: Path) -> None:
+    """Create the file if it is missing.
+
+    An existing file is not opened: to close it would release the locks of this process's other
+    connections (POSIX, fcntl), and another process would then remove the write-ahead log that these
+    still use. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _set_up(connection: sqlite3.Connection, deadline: float) -> None:
