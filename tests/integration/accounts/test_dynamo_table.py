@@ -38,9 +38,14 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         "blur.accounts.dynamo.account_store",
         "blur.accounts.dynamo.client",
         "blur.aws",
+        "blur.job_handler",
+        "blur.job_keeper_handler",
+        "blur.jobs.dynamo.job_store",
+        "blur.jobs.sqs",
         "blur.lambda_handler",
         "blur.pre_traffic_handler",
         "blur.storage.bucket",
+        "blur.storage.job_bucket",
     ):
         importlib.import_module(module.name)
 print(*(name for name in sys.argv[2:] if name in sys.modules))

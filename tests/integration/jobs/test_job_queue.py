@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.accounts.customer import START, after, open_account
-from tests.integration.jobs.job_owner import JobOwner, new_job, open_job, process, require_exact
+from tests.integration.jobs.job_owner import (
+    FINAL_STATES,
+    JobOwner,
+    new_job,
+    open_job,
+    process,
+    require_exact,
+)
 
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.jobs.model import KEPT_S, JobCounts, ObjectState, object_id
@@ -69,6 +76,15 @@ def test_an_object_is_added_once_and_counted(queue: SqliteJobStore, owner: JobOw
     assert not queue.add_object(owner.job_id, "1.jpg", now_us=after(2))
     assert queue.find_job(owner.job_id).counts.received == 1
     assert queue.count_waiting() == 0
+
+
+def test_objects_wait_until_they_end_in_any_way(queue: SqliteJobStore, owner: JobOwner) -> None:
+    for waiting, state in enumerate(FINAL_STATES):
+        assert queue.add_object(owner.job_id, f"{state}.jpg", now_us=START)
+        assert queue.count_waiting() == waiting + 1
+    for ended, state in enumerate(FINAL_STATES, start=1):
+        assert queue.end_object(owner.row(f"{state}.jpg", state), None, now_us=START)
+        assert queue.count_waiting() == len(FINAL_STATES) - ended
 
 
 def test_a_closed_job_takes_an_object_whose_event_was_lost(
@@ -138,8 +154,9 @@ def test_an_object_that_has_ended_is_not_claimed(
 def test_a_parked_object_keeps_its_attempts_and_is_claimed_when_its_job_goes_on(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
-    queue.add_object(owner.job_id, "1.jpg", now_us=START)
-    assert claim(queue)
+    for seconds, source in enumerate(("running.jpg", "1.jpg")):
+        queue.add_object(owner.job_id, source, now_us=after(seconds - 9))
+        assert claim(queue)
     assert queue.park_object(owner.job_id, "1.jpg", now_us=START)
     queue.set_paused(owner.job_id, is_paused=True)
     assert claim(queue) is None
@@ -147,7 +164,7 @@ def test_a_parked_object_keeps_its_attempts_and_is_claimed_when_its_job_goes_on(
     queue.set_paused(owner.job_id, is_paused=False)
     again = claim(queue)
     assert again is not None
-    assert again.attempts == 1
+    assert (again.source, again.attempts) == ("1.jpg", 1)
 
 
 def test_objects_of_cancelled_jobs_are_not_claimed(queue: SqliteJobStore, owner: JobOwner) -> None:

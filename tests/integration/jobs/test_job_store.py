@@ -262,6 +262,7 @@ def test_rows_are_listed_by_state_in_pages(jobs: JobStore, owner: JobOwner) -> N
                 page = jobs.list_objects(owner.job_id, states=states, after=cursor, limit=limit)
                 listed += [row.source for row in page.objects]
                 assert len(page.objects) == limit or page.after is None
+                assert page.objects or not names
                 cursor = page.after
                 if cursor is None:
                     break
