@@ -67,7 +67,7 @@ PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
 # The tests start hundreds of processes. Without bytecode, each one compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
-# Writes the bytecode of the tests and of their packages; errors are shown by the run of the tests.
+# Writes the bytecode of the tests and their packages; the test run shows errors.
 COLLECT = $(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null 2>&1
 
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
@@ -114,7 +114,7 @@ model: | $(SERVE_READY) ## Download the models into build/models; MODEL=name sel
 
 # The wheels of one commit are identical on every machine.
 DIST ?= dist
-dist: $(SERVE_READY) model ## Build the wheels of the server and of the client into dist/
+dist: $(SERVE_READY) model ## Build the wheels of the server and the client into dist/
 	@rm -rf $(DIST)/*.whl build/lib build/bdist.* tools/blur_client/build
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1700000000) \
 		$(PIP) wheel --no-deps --no-index --no-build-isolation --wheel-dir $(DIST) . ./tools/blur_client

@@ -79,7 +79,7 @@ FAILURES = ("wall 2 m behind the person", "box in the air")
 
 
 class Errors(NamedTuple):
-    """Mean errors of one way to blur."""
+    """The mean errors of one way to blur."""
 
     confusion: float
     background: float

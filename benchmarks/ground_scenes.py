@@ -1,10 +1,10 @@
 """Rendered scenes with known geometry: subjects that stand on textured ground in front of a wall.
 
 The camera is a pinhole 1.6 m above the ground, tilted so that the horizon is at a given row. If the
-subject is at the distance f, the circle of confusion of a point at the distance z is |1 / f - 1 /
-z|, as a share of that of the farthest point in the scene. The ideal picture is a layered lens blur:
-the background is divided by its circle of confusion into thin layers, each is blurred with its own
-radius, and the sharp subject is composited over their sum.
+subject is at the distance f, a point at the distance z has the circle of confusion |1 / f - 1 / z|,
+as a share of the farthest point's. The ideal picture is a layered lens blur: the background is
+divided by its circle of confusion into thin layers, each is blurred with its own radius, and the
+sharp subject is composited over their sum.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ HALF = 0.5
 LEVEL = 1e-4
 """A direction that is less than this below the horizon meets no ground."""
 STEP_M = 1.2
-"""Half of the width of a step."""
+"""Half the width of a step."""
 """The number of layers in the ideal blur."""
 
 

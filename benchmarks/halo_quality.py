@@ -106,7 +106,7 @@ BLURS: dict[str, Blur] = {"naive": plain, "here": ours}
 
 
 def compare(data: Path, foreground: Foreground) -> dict[str, list[float]]:
-    """Return the mean error of each method at each of `RADII`."""
+    """Return each method's mean error at each of `RADII`."""
     errors: dict[str, list[list[float]]] = {name: [[] for _ in RADII] for name in BLURS}
     for scene in scenes(data, foreground):
         photo, band = scene.photo(), near_soft_edges(scene.alpha)

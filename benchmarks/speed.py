@@ -144,13 +144,13 @@ def around(model: Model) -> str:
 
 def over_http(model: Model) -> str:
     """Compare kept-alive connections with new ones."""
-    del model  # the server opens its own
+    del model  # the server opens its own model
     return kept_alive(ROUNDS)
 
 
 def cold(model: Model) -> str:
     """Compare new processes; `cold_start.py` measures the image's container."""
-    del model  # each process opens its own
+    del model  # each process opens its own model
     return starts(ROUNDS)
 
 

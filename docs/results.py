@@ -98,7 +98,7 @@ def published(kind: type[Result], path: Path) -> list[Result]:
 
 
 def merged(known: Iterable[Result], new: Iterable[Result]) -> list[Result]:
-    """Return the known results, each replaced by a new one of the same name, then the others."""
+    """Return the known results, replaced by new ones with the same name, then the others."""
     by_name: dict[str, Result] = {}
     for result in chain(known, new):
         by_name[result.name] = result

@@ -98,7 +98,7 @@ function useKeyInAddress(onFailure) {
   return true;
 }
 
-/** Use the key of a link; if another valid key is stored, ask which one to use. */
+/** Use the key from a link; if another valid key is stored, ask which one to use. */
 async function useLinked(key, code, onFailure) {
   if (currentKey()) await useKey(currentKey(), onFailure); // removes it if it is not valid
   const linked = key ?? (await exchangeCode(code));

@@ -54,7 +54,7 @@ export const REMEDIES = {
   insufficient_credits: "Ask the operator to add credits to the account. `GET /v2/account` shows the balance.",
   not_found: "Check the path; the routes are listed on this page.",
   upload_not_found: "Ask for a new upload and send the file again. An upload is kept for a day and belongs to the key that asked for it.",
-  job_not_found: "Check the id of the job, and use a key of the account that created it. A job is kept for 30 days.",
+  job_not_found: "Check the job's id, and use a key of the account that created the job. A job is kept for 30 days.",
   job_closed: "Create another job for more photos.",
   result_not_found: "Use the URLs in the manifest of the job. Results are kept for 7 days.",
   method_not_allowed: "Use one of the methods in the Allow header.",

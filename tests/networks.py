@@ -1,8 +1,7 @@
 """Networks that are opened once in a process and run once for each input.
 
-An inference takes most of the time of a request for a small photo. Tests whose subject is not the
-network share its results: they are those of the real network, for the same input and the same
-number of threads.
+An inference takes most of the time of a request for a small photo. Tests that are not about the
+network share its results: the real network's, for the same input and the same number of threads.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ def bill(model: str, folder: Path) -> dict[str, Any]:
 
 
 def dependencies(pins: list[Pin], references: list[str]) -> list[Component]:
-    """Return the dependencies of each package; those in function.in are the function's own."""
+    """Return each package's dependencies; the packages in function.in are the function's own."""
     asked = {pin.purl for pin in pins if "function.in" not in pin.required_by}
     needs = {pin.purl: [p.purl for p in pins if pin.name in p.required_by] for pin in pins}
     needs[FUNCTION] = [each for each in references if each not in asked]

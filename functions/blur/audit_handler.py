@@ -31,8 +31,8 @@ LOOK_BACK_US = 7 * DAY_US
 def handler(event: object, context: object) -> dict[str, int]:
     """Audit all accounts, and report the differences in the log and as a metric.
 
-    An exception is an error of the function: it is retried, and `AuditErrorsAlarm` reports it. The
-    differences that were found before are reported, too.
+    After an exception, the function has failed: Lambda runs it again, and `AuditErrorsAlarm`
+    reports it. The differences that were found before are reported, too.
     """
     del event, context
     settings = audit_settings(os.environ)

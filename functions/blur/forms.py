@@ -54,7 +54,7 @@ class BlurForm:
         return prices.blur_price(self.options)
 
     def derived_key(self, remember_us: int) -> None:
-        """Return None: only an `Idempotency-Key` recognises repeated calls of this route."""
+        """Return None: on this route, only an `Idempotency-Key` recognises repeated calls."""
         del remember_us
 
     def load(self) -> ImageRequest[BlurredPhoto]:

@@ -45,7 +45,7 @@ ROUTE = "/v2/rembg/blur/"
 BOUNDARY = "pre-traffic-check"
 SUCCEEDED, FAILED = "Succeeded", "Failed"
 INVOKE_S, INVOKE_ATTEMPTS = 60, 2
-"""A cold start and a call of the new version take less than `INVOKE_S`."""
+"""A cold start and a call to the new version take less than `INVOKE_S`."""
 REPORT_S, REPORT_ATTEMPTS = 8, 3
 
 Invoke = Callable[[Mapping[str, Any]], Mapping[str, Any]]

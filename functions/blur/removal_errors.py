@@ -1,4 +1,4 @@
-"""The errors of remove.bg's routes that no other route has; the codes are remove.bg's.
+"""The errors that only remove.bg's routes have; the codes are remove.bg's.
 
 `api.removebg.errors` maps them, and the errors of `errors` and `parameter_errors`, to responses.
 """

@@ -96,7 +96,7 @@ def form(photo: bytes, **fields: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Issues keys; those of customers have a very high limit."""
+    """Issues keys; customers' keys have a very high limit."""
 
     env: dict[str, str]
     keys: dict[str, str] = field(default_factory=dict)

@@ -37,7 +37,7 @@ ABSURD: dict[str, Make] = {
     "png with a profile of 2 GB": lambda: _long_chunk(b"iCCP", 2**31 - 1),
     "png with EXIF of 4 GB": lambda: _long_chunk(b"eXIf", 2**32 - 1),
     "png whose EXIF claims 4 G values": lambda: png((8, 8), png_chunk(b"eXIf", exif(2**32 - 1))),
-    "png whose EXIF goes round": lambda: png((8, 8), png_chunk(b"eXIf", nested_tiff())),
+    "png with a cycle in its EXIF": lambda: png((8, 8), png_chunk(b"eXIf", nested_tiff())),
     "jpeg whose EXIF claims 4 G values": lambda: _with(0xE1, b"Exif\0\0" + exif(2**32 - 1)),
     "jpeg whose EXIF claims no values": lambda: _with(0xE1, b"Exif\0\0" + exif(0)),
     "jpeg whose profile is piece 255 of 1": lambda: _with(0xE2, b"ICC_PROFILE\0\xff\x01" + SRGB),

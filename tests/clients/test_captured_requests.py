@@ -166,7 +166,7 @@ def test_a_different_photo_or_different_parameters_make_a_new_call(api: Api, pho
 @pytest.mark.parametrize(
     "client", ["command line", "Go", "Ruby", "PHP", "PHP, base64", "brilam", "Pipedream"]
 )
-def test_each_client_can_read_the_error_of_a_wrong_key(client: str, api: Api, photo: File) -> None:
+def test_each_client_can_read_the_error_for_a_wrong_key(client: str, api: Api, photo: File) -> None:
     stranger = type(api)(api.server, WRONG, api.other_key, api.env)
     response = send(sends(client, stranger, photo))
     assert response.status_code == 403
@@ -174,7 +174,7 @@ def test_each_client_can_read_the_error_of_a_wrong_key(client: str, api: Api, ph
 
 
 @pytest.mark.parametrize("client", ["command line", "Go", "Ruby", "PHP", "Pipedream"])
-def test_each_client_can_read_the_error_of_a_file_that_is_not_an_image(
+def test_each_client_can_read_the_error_for_a_file_that_is_not_an_image(
     client: str, api: Api
 ) -> None:
     before = credits_of(api)

@@ -25,7 +25,7 @@ RESULT_HEADERS = [
     *("Content-Type", "Content-Length", "Access-Control-Allow-Origin"),
 ]
 """The headers of `from-file-person-in-field`, `zip-person-in-field` and `from-url-back-jpg`,
-except those of the proxy: Date, Via and Alt-Svc."""
+except the proxy's headers: Date, Via and Alt-Svc."""
 ACCOUNT = {
     "data": {
         "attributes": {

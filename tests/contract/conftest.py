@@ -137,6 +137,6 @@ def add_account(
 
 
 def balance_of(store: SqliteAccountStore, text: str, clock: Clock) -> tuple[float, float]:
-    """Return the credits that can be spent, and those on hold."""
+    """Return the credits that can be spent, and the credits on hold."""
     account = store.read_account(keys.parse(text).account_id, now_us=clock())
     return credits_number(account.balance), credits_number(account.held)

@@ -135,7 +135,7 @@ def test_exactly_the_existing_routes_and_methods_are_described() -> None:
     assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == expected
 
 
-def test_the_fields_bounds_and_choices_equal_those_in_the_code() -> None:
+def test_the_fields_bounds_and_choices_equal_the_codes() -> None:
     pixels, percentage = field("radius")["oneOf"]
     assert (pixels["minimum"], pixels["maximum"]) == (0, MAX_RADIUS_PX)
     smallest, largest = RADIUS_PERCENT
@@ -151,7 +151,7 @@ def test_the_fields_bounds_and_choices_equal_those_in_the_code() -> None:
     assert field("format")["enum"] == list(OUTPUT_FORMATS)
 
 
-def test_the_media_types_for_uploads_equal_those_in_the_code() -> None:
+def test_the_media_types_for_uploads_equal_the_codes() -> None:
     form = SCHEMAS["UploadForm"]["properties"]
     assert set(form["content_type"]["enum"]) == set(CONTENT_TYPES)
     assert form["bytes"]["maximum"] == Settings().max_upload_bytes

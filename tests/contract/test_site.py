@@ -125,7 +125,7 @@ def test_the_example_is_the_sample_photo() -> None:
     assert (SITE / "sample.jpg").read_bytes() == make.PHOTO.read_bytes()
 
 
-def test_the_guides_equal_those_in_the_documentation() -> None:
+def test_the_guides_have_the_text_of_the_documentation() -> None:
     assert (SITE / "guides.json").read_text("utf-8") == guides.served(), "run `make openapi`"
     assert [guide["title"] for guide in guides.guides()] == [
         "Coming from fapihub",

@@ -79,7 +79,7 @@ def test_every_module_has_bytecode_in_the_image() -> None:
 
 
 def added_to_base(*condition: str) -> set[PurePosixPath]:
-    """Return the paths that `find` finds in the image and not in its base."""
+    """Return the paths that `find` finds in the image but not in its base image."""
     return paths_in(machine.IMAGE, *condition) - paths_in(machine.BASE_IMAGE, *condition)
 
 

@@ -72,7 +72,7 @@ def broken(dynamodb: Any, customer: Customer, url: str) -> str:  # noqa: ANN401 
 def called(
     url: str, other_customer: Customer, variables: dict[str, str], tmp_path: Path, broken: str
 ) -> str:
-    """Make one call of each other kind; return the id of the failed one."""
+    """Make one call of each other kind; return the id of the failed call."""
     assert post(url, other_customer.key).status_code == 200
     for strange in (other_customer.key[:-1], other_customer.key.lower(), make.UNKNOWN):
         assert post(url, strange).status_code == 401

@@ -1,4 +1,4 @@
-"""One call of the whole handler, with a fault that starts at a chosen step."""
+"""One call through the whole handler, with a fault that starts at a chosen step."""
 
 from __future__ import annotations
 

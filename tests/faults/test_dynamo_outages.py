@@ -185,7 +185,7 @@ def test_a_permanent_error_fails_at_once(code: str) -> None:
     assert impostor.deliveries == 1
 
 
-def test_a_call_of_many_slow_requests_fails_in_time() -> None:
+def test_a_call_with_many_slow_requests_fails_in_time() -> None:
     key = key_record(CUSTOMER.account_id, limit=LIMIT)
     used = {**key_item(key), "t": after(1), "a": START}
     item = {**new_account(CUSTOMER.account_id, "Busy", START), "keys": {CUSTOMER.digest: used}}

@@ -1,4 +1,4 @@
-"""kill -9 of the server and of a worker while clients send photos."""
+"""The server or a worker is killed with -9 while clients send photos."""
 
 from __future__ import annotations
 

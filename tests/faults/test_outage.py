@@ -1,4 +1,4 @@
-"""An unreachable store, with calls of the whole handler."""
+"""Calls through the whole handler while the store is unreachable."""
 
 from __future__ import annotations
 

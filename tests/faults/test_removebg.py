@@ -1,4 +1,4 @@
-"""A store that fails during a call of remove.bg's route: nothing is lost or charged."""
+"""If the store fails during a call to remove.bg's route, nothing is lost or charged."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STEPS = {
 
 @dataclass
 class FailingStore:
-    """A store that cannot be reached from the call of a method until it is repaired."""
+    """A store that cannot be reached after a method is called, until it is repaired."""
 
     store: AccountStore
     method: str

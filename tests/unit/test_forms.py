@@ -91,7 +91,7 @@ def test_a_derived_key_changes_with_options_photo_background_and_url() -> None:
     assert content(removal()) == content(removal(is_preview=False, has_type=False, max_bytes=3))
 
 
-def test_the_digest_of_a_url_differs_from_that_of_a_file_with_the_same_text() -> None:
+def test_a_url_and_a_file_with_the_same_text_have_different_digests() -> None:
     url = "https://a.example"
     assert Source.of_url(url, lambda _: b"").digest() != Source.of_file(url.encode()).digest()
 

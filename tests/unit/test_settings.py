@@ -27,7 +27,7 @@ def test_each_variable_sets_its_field() -> None:
     assert not Settings.from_environ({"BLUR_FETCH_URLS": "no"}).fetch_urls
 
 
-def test_prices_are_credits_in_steps_of_0_25() -> None:
+def test_prices_are_multiples_of_a_quarter_of_a_credit() -> None:
     assert Settings().price == whole(1)
     assert Settings().price_preview == Credits(1)
     prices = {"BLUR_PRICE": "1.5", "BLUR_PRICE_PREVIEW": "0", "BLUR_PRICE_PERSON": "0.75"}

@@ -152,5 +152,5 @@ def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _cell(value: object) -> object:
-    """Return a value, or a text that spreadsheets do not compute."""
+    """Return a value, or a text that spreadsheets do not read as a formula."""
     return _FORMULA.sub(r"\1'", printable(value)) if isinstance(value, str) else value

@@ -47,8 +47,8 @@ def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -
     """Check all accounts and their ledgers, and the bills of their keys in these months.
 
     Yield a part for each bill, then one for each account. So the differences that were found are
-    known if a later account cannot be read. The list of accounts is that of the bills, so `months`
-    has at least one.
+    known if a later account cannot be read. The accounts are listed from the bills, so `months` has
+    at least one month.
     """
     ids: set[str] = set()
     for month in months:

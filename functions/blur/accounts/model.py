@@ -75,7 +75,7 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The settled calls of one month."""
+    """The settled calls in one month."""
 
     calls: int
     credits: Credits
@@ -85,7 +85,7 @@ class KeyCounts(NamedTuple):
     """The calls of one key in one month."""
 
     calls: int
-    """Settled calls, also those of test keys."""
+    """Settled calls, including calls with test keys."""
     credits: Credits
     """The credits that were charged for them."""
     pixels: int
@@ -127,7 +127,7 @@ class Account:
     name: str
     created_us: Instant
     balance: Credits
-    """Credits that can be spent, without those on hold."""
+    """Credits that can be spent, without credits on hold."""
     held: Credits
     granted: Credits
     """Sum of the ledger's entries; each entry's write updates it."""

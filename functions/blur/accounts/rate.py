@@ -2,8 +2,8 @@
 
 GCRA is a leaky bucket used as a meter. Requests conform if they are at least an emission interval
 T apart, except that an idle key can send `burst` of them at once. The state is the theoretical
-arrival time (TAT) of the next request of a steady sender. It is stored together with the instant
-from which the next request conforms, `allow = TAT - (burst - 1) T`, so that a store whose
+arrival time (TAT) at which a steady sender's next request arrives. It is stored together with the
+instant from which the next request conforms, `allow = TAT - (burst - 1) T`, so that a store whose
 conditions cannot calculate needs only one of two updates:
 
     idle, TAT <= now                   TAT = now + T, allow = now + T - (burst - 1) T
@@ -116,7 +116,7 @@ def rate_limit_status(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Rate
 
 
 class LimiterClock:
-    """Measures how far the clocks in the buckets are ahead of the clock of this process."""
+    """Measures how far the clocks in the buckets are ahead of this process's clock."""
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         """Start with the process's clock; `ticks` returns seconds that never go back."""

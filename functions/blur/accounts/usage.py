@@ -24,7 +24,7 @@ class BillLine(NamedTuple):
 
 
 class UsageDiffersError(Exception):
-    """The keys of an account have more usage than the account."""
+    """An account's keys have more usage than the account."""
 
 
 def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
@@ -46,7 +46,7 @@ def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
 
 
 class Activity(NamedTuple):
-    """The calls of an account between two readings."""
+    """An account's calls between two readings."""
 
     account: AccountUsage
     """The later reading."""

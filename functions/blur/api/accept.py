@@ -65,7 +65,7 @@ def _range(item: str) -> _Range:
 
 
 def _score(ranges: list[_Range], content_type: str) -> _Score:
-    """Return the quality of a type: that of the most specific range that covers it (12.5.1)."""
+    """Return a type's quality, from the most specific range that covers it (12.5.1)."""
     family = content_type.partition("/")[0]
     for pattern in (content_type, f"{family}/*", "*/*"):
         qualities = [each.quality for each in ranges if each.pattern == pattern]

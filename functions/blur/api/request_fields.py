@@ -45,7 +45,7 @@ def read_fields(request: HttpRequest) -> Mapping[str, Any]:
 
 
 def absolute_url(url: str, request: HttpRequest) -> str:
-    """Return a URL of this API with the address of the server, if that is known.
+    """Return a URL of this API, with the server's address if it is known.
 
     The Host header completes a path only if it is a loopback address. Clients can send any other
     Host or X-Forwarded-Proto, so the URL then stays relative to the request's (RFC 3986, 5).

@@ -27,7 +27,7 @@ def blur_background(
     """Return the photo with its background blurred, uint8 (H, W, 3).
 
     `radius_px` is the standard deviation of the blur along each axis; 0 returns a copy of the
-    photo. Pixels with matte 255 are exactly those of the photo. With a `ground`, the radius
+    photo. Pixels with matte 255 are exactly the photo's. With a `ground`, the radius
     grows with the distance from the subject; without one it is the same everywhere.
 
     Raises:
@@ -49,7 +49,7 @@ def blur_background(
 def cut_out(scene: Scene, radius_px: float, kernel: str = "gaussian") -> tuple[RgbU8, AlphaU8]:
     """Return the subject, blurred, as straight colour and alpha.
 
-    Arguments and errors are those of `blur_background`; radius 0 returns the sharp subject.
+    Arguments and errors are the same as for `blur_background`; radius 0 returns the sharp subject.
     """
     _check_radius(radius_px)
     if radius_px > 0:

@@ -90,7 +90,7 @@ def crop_grid(
 ) -> NDArray[np.float32]:
     """Return the part of a coarse grid that covers a window of an image of `shape`, bilinear.
 
-    The cells of the part are about as large as those of the grid.
+    The part's cells are about as large as the grid's.
     """
     sides = zip(grid.shape, window, shape, strict=False)
     (rows, down, top), (columns, across, left) = (_cells(*side) for side in sides)

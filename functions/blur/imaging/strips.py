@@ -49,9 +49,9 @@ def for_each_strip(
     Strips start at multiples of `multiple`. If `work` raises an exception, so does this function,
     and no further strip starts.
 
-    The calling thread works too, and helpers that have not started when no strip is left are
-    cancelled. So it never waits for a free helper: `work` can call this function again, and several
-    threads can share the helpers.
+    The calling thread also processes strips. When no strip is left, helpers that have not started
+    are cancelled. So it never waits for a free helper: `work` can call this function again, and
+    several threads can share the helpers.
     """
     strips = deque(row_strips(shape[0], shape[1], multiple))
 

@@ -1,8 +1,8 @@
 """The bucket's CORS configuration, in the format of PutBucketCors.
 
 When the API redirects (303) a page's fetch(), the browser sends a GET to the bucket. If the API and
-the page have different origins, the GET has `Origin: null`. It keeps the headers that the page set,
-except `Authorization` and those of the body, so the browser sends a preflight first
+the page have different origins, the GET has `Origin: null`. The GET keeps the headers that the page
+set, except `Authorization` and the body's headers, so the browser sends a preflight first
 (https://fetch.spec.whatwg.org/#http-redirect-fetch). Every origin is allowed: access needs a signed
 link, not a cookie.
 

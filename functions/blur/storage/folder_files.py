@@ -56,7 +56,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def writable() -> Iterator[None]:
-    """Turn errors of the disk into UnavailableError."""
+    """Turn disk errors into UnavailableError."""
     try:
         yield
     except OSError as error:

@@ -184,7 +184,7 @@ def test_requests_for_the_account_count_only_for_their_key(
     assert view.rate.remaining == TIGHT.burst - 1
 
 
-def test_two_keys_of_an_account_share_its_credits_but_not_their_limits(
+def test_two_keys_of_an_account_share_credits_but_not_rate_limits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     from_one = make_account(credits=3, limit=TIGHT)

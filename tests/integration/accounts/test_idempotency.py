@@ -390,7 +390,7 @@ class LateRecord:
         return getattr(self._store, name)
 
 
-def test_a_call_rejected_for_credits_replays_the_call_that_holds_them(
+def test_a_call_rejected_for_credits_replays_the_call_that_holds_the_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)

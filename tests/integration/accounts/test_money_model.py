@@ -56,7 +56,7 @@ REMEMBERED_US = 15 * SECOND_US
 """The time for which an ended call is repeated: longer than a copy of a write takes to arrive."""
 servers = st.integers(0, 1)
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
-"""The number of orders for each store: they take some seconds."""
+"""The number of tested orders for each store: few enough to take only some seconds."""
 
 
 @dataclass
@@ -67,7 +67,8 @@ class Call:
     server: int
     state: HoldState = HoldState.HELD
     ended_us: Instant = START
-    """When it was settled or refunded, by the first server's clock; START if it expired."""
+    """The time when it was settled or refunded, by the first server's clock; START if it
+    expired."""
 
     def is_remembered(self, now_us: Instant) -> bool:
         """Return whether every store still has the call's state."""

@@ -177,7 +177,7 @@ def watched(body: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> set[Metr
 
 
 def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the metrics that an alarm watches, including those in an expression."""
+    """Return the metrics that an alarm watches, including metrics in an expression."""
     parts = alarm.get("Metrics", [])
     return [part["MetricStat"]["Metric"] for part in parts if "MetricStat" in part] or [alarm]
 

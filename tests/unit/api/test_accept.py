@@ -72,7 +72,7 @@ def test_every_header_selects_a_format(header: str) -> None:
         ("text/html", False),
     ],
 )
-def test_json_is_preferred_only_if_its_quality_is_higher_than_that_of_images(
+def test_json_is_preferred_only_if_its_quality_is_higher_than_images_have(
     header: str, *, is_json: bool
 ) -> None:
     assert prefers_json(header) is is_json

@@ -317,7 +317,7 @@ def test_an_error_is_counted_by_its_code(
     assert units[code] == "Count"
 
 
-def test_the_duration_is_that_of_this_request(
+def test_the_duration_is_measured_for_this_request_only(
     router: Router, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = iter([100.0, 102.0])

@@ -107,7 +107,7 @@ def test_strips_inside_strips_in_many_threads_do_not_block() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that it has threads
 @pytest.mark.usefixtures("threads")
-def test_a_forked_process_works_too() -> None:
+def test_strips_also_work_in_a_forked_process() -> None:
     for_each_strip(THREE_STRIPS, lambda _: None)
     if (pid := os.fork()) == 0:
         rows: list[int] = []

@@ -98,7 +98,7 @@ COMBINATIONS: dict[str, Callable[[Planes, Planes], NDArray[Any]]] = {
 
 
 def recovered(attempt: NDArray[Any], paid: Planes) -> float:
-    """Return the share of pixels that equal those of the paid result."""
+    """Return the share of pixels that are equal to the paid result."""
     return float((np.abs(attempt - paid).max(axis=0) <= CLOSE).mean())
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Request, InvocationContext], Reply]
 STORE_PATHS = frozenset({"/v2/account", "/v2/uploads", ACCOUNT_PATH})
-"""The routes that use the accounts, except those of jobs."""
+"""The routes that use the accounts, except the routes for jobs."""
 ACCOUNT_TIMEOUT_S = 10
 """The time limit for one account call; the stores have their own limit of a few seconds."""
 ACCOUNT_WAIT_S = 5

@@ -43,7 +43,7 @@ class ObjectsState:
     running: int = 0
     """Photos that workers process."""
     waiting: int = 0
-    """Photos that have not ended, without those of paused jobs."""
+    """Photos that have not ended, except in paused jobs."""
 
 
 class ServerMetrics:

@@ -181,7 +181,7 @@ def server_app(
 def photo_pool(
     settings: Settings, capacity: Capacity, jobs: ServedJobs | None = None
 ) -> WorkerPool:
-    """Return the pool that blurs photos, also those of jobs; its workers share the CPUs.
+    """Return the pool that blurs photos, including photos of jobs; its workers share the CPUs.
 
     A worker is killed when it exceeds the hold's lifetime; the hold has expired by then, so its
     credit is back.

@@ -38,7 +38,7 @@ FindTarget = Callable[[Fields], Target]
 async def receive_form(
     content_type: str, chunks: AsyncIterator[bytes], find_target: FindTarget
 ) -> None:
-    """Store the file of a form. The disk is used in threads.
+    """Store the file in a form. The disk is used in threads.
 
     Raises:
         ApiError: the form is invalid; the rest of it is not read, and no file is stored.
@@ -133,7 +133,7 @@ class _Form:
     def _skip(self, chunk: bytes) -> None:
         """Ignore bytes after the form (RFC 2046, 5.1.1), such as a CRLF in its own packet.
 
-        The parser accepts them only in the chunk with the end of the form.
+        The parser accepts such bytes only in the same chunk as the form's end.
         """
         self._skipped += len(chunk)
         if self._skipped > MAX_FIELD_BYTES:

@@ -60,7 +60,7 @@ TRANSIENT_CODES = frozenset(
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
 CONFLICT_CODES = frozenset({"TransactionConflictException", "TransactionInProgressException"})
-"""Errors of a write while a transaction writes the same item."""
+"""The errors that a write gets while a transaction writes the same item."""
 CONFLICT_REASON = "TransactionConflict"
 """The reason of a cancelled transaction in the same case."""
 
@@ -95,7 +95,7 @@ def open_client() -> DynamoDBClient:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one method of the store, with retries until its deadline."""
+    """Sends the requests of one store method, with retries until its deadline."""
 
     client: Any
     latest_start: float

@@ -25,8 +25,8 @@ long:
 Instants and durations are microseconds. The held credits are the sum over `holds`.
 
 The item of an ended key has a key's attributes above, without buckets. A record's item has the
-names of `IdempotencyRecord`. An entry's item has those of `LedgerEntry` and `v`, the version that
-it gave the account.
+names of `IdempotencyRecord`. An entry's item has the names of `LedgerEntry` and `v`, the version
+that it gave the account.
 """
 
 from __future__ import annotations

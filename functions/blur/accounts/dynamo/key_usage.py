@@ -75,7 +75,7 @@ def list_usage(table: DynamoTable, month: str, now_us: Instant) -> Iterator[Acco
     """See `AccountStore.list_usage`.
 
     The counters of a past month can be moved at any moment, so both items are read in one
-    transaction; those of this month are in the account's item, which the scan returns.
+    transaction. The counters of this month are in the account's item, which the scan returns.
     """
     condition = Expressions()
     sort = condition.path(schema.SORT_KEY)
@@ -102,8 +102,8 @@ def _account_usage(
     if not counts.keys() <= keys.keys():
         everything = ended_keys.with_ended_keys(table, item)
         keys = {key.digest[:DIGEST_LENGTH]: key for key in everything.keys}
-    # A key can be missing in a table that was restored in part. Its calls are then those calls
-    # of the account that no key has, as with SQLite.
+    # A key can be missing in a table that was restored in part. Its calls are then the account's
+    # calls that belong to no key, as with SQLite.
     known = sorted(counts.keys() & keys.keys(), key=lambda each: (keys[each].created_us, each))
     return AccountUsage(
         account_id=account.account_id,

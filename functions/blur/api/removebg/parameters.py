@@ -96,7 +96,7 @@ def parse_size(fields: Fields) -> str:
 
 
 def is_preview(fields: Fields, photo: bytes | None) -> bool:
-    """Return whether the size costs less.
+    """Return whether results in this size cost less.
 
     As with remove.bg, `auto` is a preview if the photo has at most as many pixels as a preview. The
     size is read from the header of a file in the request.

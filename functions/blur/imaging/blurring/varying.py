@@ -149,7 +149,7 @@ MIXERS = {"gaussian": _mix_samples, "bokeh": _mix_light}
 
 
 def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:
-    """Return rows of the blurred background; `cells` are those of the sharp one, if known."""
+    """Return rows of the blurred background; `cells` are the sharp background's cells, if known."""
     around = slice(max(0, rows.start - lens.radius_cells), rows.stop + lens.radius_cells)
     part = scene.crop(slice(around.start * lens.cell_px, around.stop * lens.cell_px))
     if cells is None:

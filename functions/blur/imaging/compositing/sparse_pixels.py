@@ -62,7 +62,7 @@ def put_colours(image: RgbU8, pixels: SparsePixels, colours: RgbU8) -> None:
 
 
 def sample_grids(grids: Sequence[RgbF32], pixels: SparsePixels) -> list[RgbF32]:
-    """Return the colours of coarser images of equal size at the pixels, bilinear: (n, 3) each."""
+    """Sample coarser images of equal size at the pixels, bilinearly: return (n, 3) for each."""
     if not pixels.x.size:
         return [np.empty((0, 3), np.float32) for _ in grids]
     map_shape = (-(-pixels.x.size // ROW_LENGTH), ROW_LENGTH)

@@ -128,7 +128,7 @@ def _largest(samples: NDArray[Any]) -> NDArray[Any]:
 
 
 def _gain(light: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
-    """Return the factor that rolls off light, which is in units of white."""
+    """Return the factor that compresses bright light; light is in units of white."""
     mapped = roll_off(light * WHITE_NITS, peak * WHITE_NITS) / WHITE_NITS
     return np.divide(mapped, light, out=np.ones_like(light), where=light > 0)
 

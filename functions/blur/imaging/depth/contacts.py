@@ -106,7 +106,7 @@ def find_subjects(mask: Mask) -> list[Subject]:
 
 
 def lower_outline(mask: Mask) -> list[int]:
-    """Return the row below the lowest pixel of each column of a mask; 0 for empty columns."""
+    """Return the row below the lowest pixel in each column of a mask; 0 for empty columns."""
     rows = mask.shape[0] - mask[::-1].argmax(axis=0)
     lowest: list[int] = np.where(mask.any(axis=0), rows, 0).tolist()
     return lowest

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from blur.imaging.arrays import AlphaF32, AlphaU8
 
 GRID_PX = 480
-"""Longer side of the copy of the matte in which contacts are found."""
+"""The longer side of the matte's copy in which contacts are found."""
 CAMERA_HEIGHT = 1.0
 """The assumed height of the camera, in heights of the largest subject."""
 MIN_DISTANCE = 0.2
@@ -57,8 +57,8 @@ def find_ground(
 ) -> Ground | None:
     """Return the ground under the subjects of a matte, (H, W).
 
-    `bottom` is the row below the region in which the subject was sought; without it, the region
-    ends at the photo's lower border.
+    `bottom` is the row below the region in which the subject was searched for; without it, the
+    region ends at the photo's lower border.
 
     Return None if the ground cannot be known: there is no subject, the region's lower border cuts
     one off, or the photo's own `alpha`, (H, W), is transparent below it.

@@ -60,7 +60,7 @@ files would be 3 to 10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
 """For larger images `GRAIN_DEFLATER` takes too long."""
 GRAIN_SAVES = 0.02
-"""An image has grain if `GRAIN_DEFLATER` saves more than this share of a sample of its rows."""
+"""An image has grain if `GRAIN_DEFLATER` saves more than this share for a sample of its rows."""
 BANDS = 8
 """Number of bands in that sample, each of `png_filters.SAMPLE_ROWS` rows."""
 

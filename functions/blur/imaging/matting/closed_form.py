@@ -169,7 +169,7 @@ def conjugate_gradients(  # noqa: PLR0913 - a linear system, a start and the two
     M. Hestenes, E. Stiefel, "Methods of Conjugate Gradients for Solving Linear Systems", 1952,
     with the diagonal as preconditioner. `apply` must be symmetric and positive definite, with a
     positive `diagonal`. The iteration ends after `max_iterations`, or when the preconditioned
-    residual is `tolerance` times that of x = 0.
+    residual is `tolerance` times the one for x = 0.
     """
     x, residual = start, right - apply(start)
     target = tolerance**2 * float(right @ (right / diagonal))

@@ -124,7 +124,7 @@ def predict_maps(
 def predict_person(people: Predictor, photo: RgbU8, alpha: AlphaU8 | None = None) -> AlphaF32:
     """Return the map of the persons in the photo, (side, side), 0..1, from their network only.
 
-    Arguments are those of `predict_subject`.
+    The arguments are the same as for `predict_subject`.
 
     Raises:
         NoSubjectError: the network finds no person in the photo.

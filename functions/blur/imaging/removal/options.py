@@ -68,7 +68,7 @@ class RemovalOptions:
     max_megapixels: float = SIZES["preview"]
     """The largest result; one of `SIZES`. Results are never enlarged to it."""
     roi: Roi | None = None
-    """Where the subject is sought; None is the whole photo."""
+    """Where the subject is searched for; None is the whole photo."""
     crop: bool = False
     """Whether the frame is the subject with its margins, not the whole photo."""
     crop_margin: Margins = NO_MARGINS

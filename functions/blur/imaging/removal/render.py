@@ -24,7 +24,7 @@ def cut_out(found: Decomposition, layout: Layout, matte: AlphaU8 | None) -> tupl
 
     `matte` is the photo's matte, (height, width). With None, it is computed in the size of the
     result, which is possible only if the layout shows the whole photo. Without scaling, opaque
-    pixels are exactly those of the photo.
+    pixels are exactly the photo's.
     """
     scene = _scene(found, layout, matte)
     colours = cutout_colours(scene.photo, scene.matte, scene.layers)

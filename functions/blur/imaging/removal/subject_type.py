@@ -48,7 +48,7 @@ def find_subject_type(maps: SubjectMaps, seen: RgbU8, faces: Predictor | None) -
 def confirmed_share(maps: SubjectMaps) -> float:
     """Return the share of the subject that the network for people confirms, 0..1.
 
-    It is the persons' share of the weights of the subject's pixels.
+    Each pixel of the subject counts with its weight.
     """
     if maps.people is None:
         return 0.0

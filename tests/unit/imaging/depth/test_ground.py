@@ -112,7 +112,7 @@ def test_the_size_of_the_photo_does_not_matter() -> None:
     np.testing.assert_allclose(small, large, atol=0.01)
 
 
-def test_the_circle_of_confusion_equals_that_of_a_plane_in_front_of_a_lens() -> None:
+def test_the_circle_of_confusion_is_correct_for_a_plane_in_front_of_a_lens() -> None:
     """Project the rows of a picture onto a plane, and use the lens equation for its distances."""
     horizon, camera_height, focus_distance = 0.2, 1.5, 4.0
     row = (np.arange(1000) + 0.5) / 1000
