@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.accounts.customer import START, after, key_record, open_account
 from tests.integration.accounts.test_dynamo_cost import DEFAULT_LIMIT, KILOBYTE, Bill, size
-from tests.integration.jobs.job_owner import JobOwner, new_job, process
+from tests.integration.jobs.job_owner import FINAL_STATES, JobOwner, new_job, process
 
 from blur.accounts.dynamo.account_store import DynamoAccountStore
 from blur.accounts.dynamo.client import open_client
@@ -154,9 +154,7 @@ def test_a_running_object_needs_forty_bytes_of_the_account(
 def test_the_failures_of_a_job_are_listed_without_reading_its_other_rows(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
-    for number in range(40):
-        row = replace(owner.row(f"{number:02}" * 100, ObjectState.CANCELLED), message="x" * 700)
-        jobs.end_object(row, None, now_us=START)
+    end_many(jobs, owner, 40)
     process(jobs, owner, SOURCE, ObjectState.FAILED)
     bill.clear()
     page = jobs.list_objects(owner.job_id, states=[ObjectState.FAILED], limit=100)
@@ -167,14 +165,23 @@ def test_the_failures_of_a_job_are_listed_without_reading_its_other_rows(
 def test_a_page_of_rows_reads_only_two_rows_more(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
-    for number in range(40):
-        row = replace(owner.row(f"{number:02}" * 100, ObjectState.CANCELLED), message="x" * 700)
-        jobs.end_object(row, None, now_us=START)
+    end_many(jobs, owner, 40)
+    for limit, units in ((4, 3), (20, 11)):  # half a unit for each of the rows, which have 1 KB
+        bill.clear()
+        page = jobs.list_objects(owner.job_id, states=FINAL_STATES, limit=limit)
+        assert len(page.objects) == limit
+        assert (bill.operations, bill.units <= units) == (["Query"], True)
+
+
+def test_rows_of_a_rare_state_are_found_by_one_request(
+    jobs: DynamoJobStore, owner: JobOwner, bill: Bill
+) -> None:
+    end_many(jobs, owner, 40)
+    jobs.park_object(owner.job_id, SOURCE, now_us=START)
     bill.clear()
-    page = jobs.list_objects(owner.job_id, states=[ObjectState.CANCELLED], limit=4)
-    assert len(page.objects) == 4
+    page = jobs.list_objects(owner.job_id, states=[ObjectState.WAITING], limit=2)
+    assert [row.source for row in page.objects] == [SOURCE]
     assert bill.operations == ["Query"]
-    assert bill.units <= 3  # for 4 kilobytes each
 
 
 def test_the_end_of_a_job_is_one_read_and_one_write(
@@ -184,6 +191,13 @@ def test_the_end_of_a_job_is_one_read_and_one_write(
     bill.clear()
     assert jobs.end_job(owner.job_id, received=1, now_us=after(2))
     assert (bill.operations, bill.units) == (["GetItem", "UpdateItem"], 2)
+
+
+def end_many(jobs: DynamoJobStore, owner: JobOwner, number: int) -> None:
+    """Write final rows of nearly a kilobyte."""
+    for index in range(number):
+        row = owner.row(f"{index:02}" * 100, ObjectState.CANCELLED)
+        jobs.end_object(replace(row, message="x" * 600), None, now_us=START)
 
 
 def stored(table_name: str, key: Item) -> dict[str, Any]:

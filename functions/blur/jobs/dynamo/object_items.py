@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 8
 """Transactions that are tried while others change the account, the row or the job."""
-PAGE_SIZE = 1000
-"""The most rows that one request reads."""
+FINAL_STATES = frozenset(state for state in ObjectState if state.has_ended)
 
 
 def end(table: DynamoTable, row: JobObject, hold: Hold | None, now_us: Instant) -> bool:
@@ -85,6 +84,8 @@ def page(
 ) -> ObjectPage:
     """See `JobStore.list_objects`."""
     prefix = FAILED_ROW if set(states) == {ObjectState.FAILED} else ROW
+    # If most rows can have another state, each request reads as much as possible.
+    is_selective = prefix == ROW and not FINAL_STATES.issubset(states)
     condition = Expressions()
     key, sort = condition.path(schema.PARTITION_KEY), condition.path(schema.SORT_KEY)
     first = condition.value(prefix + (after or ""))
@@ -93,7 +94,7 @@ def page(
         f"{key} = {condition.value(partition(job_id))}",
         f"{sort} BETWEEN {first} AND {last}",
     ]
-    found = (row_of(item) for item in table.query(condition, min(limit + 2, PAGE_SIZE)))
+    found = (row_of(item) for item in table.query(condition, None if is_selective else limit + 2))
     matching = (row for row in found if row.state in states and row.object_id != after)
     rows = tuple(islice(matching, limit + 1))
     return ObjectPage(rows[:limit], rows[limit - 1].object_id if len(rows) > limit else None)
