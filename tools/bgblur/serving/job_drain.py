@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from bgblur.serving.metrics import ObjectsState
@@ -22,10 +22,13 @@ from blur.errors import LostError, UnavailableError
 from blur.jobs.runner import Outcome
 
 if TYPE_CHECKING:
+    from bgblur.serving.object_turn import TurnResult
     from bgblur.serving.ports import JobQueue
     from bgblur.serving.worker import Work, Worker
     from blur.jobs.model import JobObject
 
+ObserveObject = Callable[["JobObject", Mapping[str, float]], None]
+"""Called with the final row of each object that this server ends, and the time of its steps."""
 LOGGER = logging.getLogger(__name__)
 POLL_S = 1.0
 """How often the store is asked for objects that another program has added or resumed."""
@@ -58,6 +61,7 @@ class JobDrain:
         self._ended = asyncio.Event()
         self.waiting = 0
         """Objects that have not ended, when the store was last asked."""
+        self.observe: ObserveObject = lambda _row, _steps_ms: None
 
     @property
     def running(self) -> int:
@@ -128,7 +132,7 @@ class JobDrain:
             self._running[worker] = claimed
 
         try:
-            outcome = await worker.process_object(claim)
+            result = await worker.process_object(claim)
         except Exception as error:
             if (claimed := self._running[worker]) is None:
                 raise
@@ -137,13 +141,23 @@ class JobDrain:
             raise LostError from error
         else:
             claimed = self._running[worker]
-            if claimed is None:
+            if claimed is None or result is None:
                 self._may_have_more = False
-            elif outcome is Outcome.RETRY:
+            elif result.outcome is Outcome.RETRY:
                 self._release(claimed)
+            else:
+                self._measure(result)
         finally:
             del self._running[worker]
             self._ended.set()
+
+    def _measure(self, result: TurnResult) -> None:
+        if result.row is None:
+            return
+        try:
+            self.observe(result.row, result.steps_ms)
+        except Exception:
+            LOGGER.exception("an object of a job could not be measured")
 
     def _release(self, claimed: JobObject, *, counts: bool = True) -> None:
         """Let the object be claimed again: after a pause if this attempt counts, else at once."""

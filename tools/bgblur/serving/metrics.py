@@ -5,7 +5,7 @@ They are off by default, and have a separate address, never the public port.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,6 +16,7 @@ from blur.credits import ZERO, credits_number
 
 if TYPE_CHECKING:
     from blur.api.response_record import ResponseRecord
+    from blur.jobs.model import JobObject
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 """Upper bounds of the histograms' buckets: from an error response to the longest photo."""
@@ -88,6 +89,12 @@ class ServerMetrics:
             ["direction"],
             registry=self.registry,
         )
+        self._job_photos_ended = Counter(
+            "bgblur_job_photos_ended",
+            "Photos of jobs that have ended, by state and error code.",
+            ["state", "code"],
+            registry=self.registry,
+        )
         self._add_gauge("workers", "Running processes.", lambda: pool_state().workers)
         self._add_gauge(
             "workers_busy", "Processes that are blurring a photo.", lambda: pool_state().busy
@@ -114,6 +121,14 @@ class ServerMetrics:
         self._megapixels.inc(record.megapixels)
         self._bytes.labels("in").inc(record.bytes_in)
         self._bytes.labels("out").inc(record.bytes_out)
+
+    def observe_object(self, row: JobObject, steps_ms: Mapping[str, float]) -> None:
+        """Count the final row of a photo of a job."""
+        self._job_photos_ended.labels(row.state, row.code or "").inc()
+        for step, step_ms in steps_ms.items():
+            self._step_seconds.labels(step).observe(step_ms / 1000)
+        self._credits.inc(credits_number(row.charged))
+        self._megapixels.inc(row.pixels / 1_000_000)
 
     @contextmanager
     def served(self, address: Address) -> Iterator[int]:

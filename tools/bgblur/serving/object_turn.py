@@ -7,8 +7,8 @@ request needs at this moment, and never waits for the store.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools import Logger
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant
     from blur.image_requests import Engine
     from blur.jobs.model import JobObject
-    from blur.jobs.runner import ObjectRunner
+    from blur.jobs.runner import EndedObject, ObjectRunner, Outcome
     from blur.settings import Settings
 
 
@@ -50,14 +50,27 @@ class Claims(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnResult:
+    """The end of a turn; the second message of the worker."""
+
+    outcome: Outcome
+    row: JobObject | None = None
+    """The final row, if this turn has written it."""
+    steps_ms: Mapping[str, float] = field(default_factory=dict)
+
+
 class ObjectWorker:
     """Takes turns in a worker process."""
 
-    queue: Claims
-    runner: ObjectRunner
+    def __init__(self, queue: Claims, runner: ObjectRunner) -> None:
+        """Keep the queue and the runner, whose ended objects become part of the results."""
+        self._queue = queue
+        self._log_ended = runner.on_ended
+        self._runner = replace(runner, on_ended=self._end)
+        self._ended: EndedObject | None = None
 
     def take_turn(self, turn: ObjectTurn, send: Callable[[object], None]) -> None:
-        """Send the claimed object and then the outcome, or None if no object can start now."""
+        """Send the claimed object and then the result, or only None if no object can start now."""
         claimed = self._claim(turn)
         send(claimed)
         if claimed is not None:
@@ -65,17 +78,25 @@ class ObjectWorker:
 
     def _claim(self, turn: ObjectTurn) -> JobObject | None:
         try:
-            return self.queue.claim_object(now_us=now(), lease_s=turn.lease_s)
+            return self._queue.claim_object(now_us=now(), lease_s=turn.lease_s)
         except UnavailableError:
             return None
         except Exception:  # jobs must not stop a worker that requests need
             LOGGER.exception("no object of a job can be claimed")
             return None
 
-    def _run(self, claimed: JobObject, left_ms: int) -> object:
-        return self.runner.run(
+    def _run(self, claimed: JobObject, left_ms: int) -> TurnResult:
+        self._ended = None
+        outcome = self._runner.run(
             claimed.job_id, claimed.source, attempt=claimed.attempts, left_ms=left_ms
         )
+        if self._ended is None:
+            return TurnResult(outcome)
+        return TurnResult(outcome, self._ended.row, self._ended.steps_ms)
+
+    def _end(self, ended: EndedObject) -> None:
+        self._log_ended(ended)
+        self._ended = ended
 
 
 def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | None:

@@ -146,6 +146,8 @@ def observing(
         yield ignore
         return
     metrics = ServerMetrics(photos.state, jobs.drain.state if jobs else ObjectsState)
+    if jobs is not None:
+        jobs.drain.observe = metrics.observe_object
     with metrics.served(metrics_at):
         yield metrics.observe
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
+    from bgblur.serving.object_turn import TurnResult
     from bgblur.serving.proxy_events import ClientState, Reply, Request
     from blur.jobs.model import JobObject
-    from blur.jobs.runner import Outcome
     from blur.settings import Settings
 
 START_TIMEOUT_S = 300
@@ -107,7 +107,7 @@ class Worker:
         self._is_busy = False
         return reply
 
-    async def process_object(self, on_claimed: Callable[[JobObject], None]) -> Outcome | None:
+    async def process_object(self, on_claimed: Callable[[JobObject], None]) -> TurnResult | None:
         """Let the process claim and run the next object of a job; return None if there is none.
 
         `on_claimed` is called before work on the object begins. After any exception, kill the
@@ -122,12 +122,12 @@ class Worker:
         turn = ObjectTurn(self._timeout_s + LEASE_MARGIN_S, left_ms=round(self._timeout_s * 1000))
         await self._in_thread(lambda: self._messages.send(turn), ACCEPT_TIMEOUT_S)
         claimed: JobObject | None = await self._in_thread(self._messages.recv, ACCEPT_TIMEOUT_S)
-        outcome: Outcome | None = None
+        result: TurnResult | None = None
         if claimed is not None:
             on_claimed(claimed)
-            outcome = await self._in_thread(self._messages.recv, self._timeout_s)
+            result = await self._in_thread(self._messages.recv, self._timeout_s)
         self._is_busy = False
-        return outcome
+        return result
 
     def disconnect_client(self) -> None:
         """Mark the client of the running request as disconnected, for the handler."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from bgblur.serving.object_turn import TurnResult
 from bgblur.serving.proxy_events import ClientState, Reply, Request
 from bgblur.serving.worker import nothing
 from bgblur.serving.worker_pool import WorkerPool
+from blur.jobs.model import ObjectState
 from blur.jobs.runner import Outcome
 
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ class FakeWorker:
         await self.fleet.may_answer.wait()
         return REPLY
 
-    async def process_object(self, on_claimed: Callable[[JobObject], None]) -> Outcome | None:
+    async def process_object(self, on_claimed: Callable[[JobObject], None]) -> TurnResult | None:
         await asyncio.sleep(0)
         if not self.fleet.objects:
             return None
@@ -100,7 +103,8 @@ class FakeWorker:
         if isinstance(outcome, Exception):
             self.is_running = False
             raise outcome
-        return outcome
+        row = replace(claimed, state=ObjectState.DONE)
+        return TurnResult(outcome, row if outcome is Outcome.ENDED else None, {"matte": 1.0})
 
     def disconnect_client(self) -> None:
         self.fleet.disconnected.append(self.body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -249,6 +249,28 @@ def test_ended_and_parked_objects_are_not_released() -> None:
             await until(lambda: len(fleet.processed) == 3)
             await server.drain.stop(5)
             assert (server.queue.released, server.queue.parked) == ([], [])
+
+    run(test)
+
+
+def test_each_final_row_is_measured_and_a_failure_of_that_stops_no_worker() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(4)
+        fleet.outcomes = [Outcome.RETRY, Outcome.PARKED]
+        fleet.may_end.set()
+        measured: list[tuple[str, float]] = []
+
+        def observe(row: JobObject, steps_ms: Mapping[str, float]) -> None:
+            measured.append((row.source, steps_ms["matte"]))
+            raise ZeroDivisionError
+
+        async with serving(fleet, size=1) as server:
+            server.drain.observe = observe
+            await until(lambda: len(measured) == 2)
+            assert measured == [("2", 1.0), ("3", 1.0)]
+            fleet.may_answer.set()
+            assert await send(server.pool) == REPLY
+            assert len(fleet.workers) == 1
 
     run(test)
 

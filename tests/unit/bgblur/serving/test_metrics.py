@@ -4,9 +4,10 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from bgblur.serving.metrics import PoolState, ServerMetrics
+from bgblur.serving.metrics import ObjectsState, PoolState, ServerMetrics
 from blur.api.response_record import ResponseRecord
 from blur.credits import ONE, QUARTER, ZERO, Credits
+from blur.jobs.model import JobObject, ObjectState
 
 ROUTE = "/v2/rembg/blur"
 PHOTO = ResponseRecord(
@@ -46,7 +47,7 @@ def samples(metrics: ServerMetrics) -> dict[tuple[str, ...], float]:
     """Return the metrics that Prometheus reads over HTTP, by name and label values."""
     with metrics.served(("127.0.0.1", 0)) as port:
         text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
-    labels = ("route", "status", "code", "step", "direction")
+    labels = ("route", "status", "state", "code", "step", "direction")
     return {
         (sample.name, *(sample.labels[name] for name in labels if name in sample.labels)): (
             sample.value
@@ -89,6 +90,29 @@ def test_quarters_of_a_credit_are_added_up(metrics: ServerMetrics) -> None:
     for charged in (QUARTER, ONE, ZERO):
         metrics.observe(response(200, charged=charged), 1.0)
     assert samples(metrics)["bgblur_credits_charged_total",] == 1.25
+
+
+def test_photos_of_jobs_are_counted_with_their_credits_megapixels_and_steps(
+    metrics: ServerMetrics,
+) -> None:
+    done = JobObject(
+        job_id="j", source="a", state=ObjectState.DONE, charged=QUARTER, pixels=2_000_000
+    )
+    failed = JobObject(job_id="j", source="b", state=ObjectState.FAILED, code="no_subject")
+    for row in (done, done, failed):
+        metrics.observe_object(row, {"matte": 1500.0})
+    found = samples(metrics)
+    assert found["bgblur_job_photos_ended_total", "done", ""] == 2
+    assert found["bgblur_job_photos_ended_total", "failed", "no_subject"] == 1
+    assert found["bgblur_credits_charged_total",] == 0.5
+    assert found["bgblur_megapixels_total",] == 4
+    assert found["bgblur_step_seconds_sum", "matte"] == pytest.approx(4.5)
+
+
+def test_the_state_of_jobs_is_read_for_each_scrape() -> None:
+    metrics = ServerMetrics(lambda: PoolState(0, 0, 0), lambda: ObjectsState(1, 7))
+    found = samples(metrics)
+    assert (found["bgblur_workers_on_jobs",], found["bgblur_job_photos",]) == (1, 7)
 
 
 def test_the_state_of_the_pool_is_read_for_each_scrape() -> None:

@@ -1,0 +1,99 @@
+"""The turn of a worker process with the objects of jobs."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from bgblur.serving.object_turn import ObjectTurn, ObjectWorker, TurnResult
+from blur.clock import now
+from blur.errors import UnavailableError
+from blur.jobs.model import Job, JobObject, ObjectState
+from blur.jobs.runner import EndedObject, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blur.accounts.model import Instant
+    from blur.jobs.runner import ObjectRunner
+
+TURN = ObjectTurn(lease_s=130, left_ms=120_000)
+CLAIMED = JobObject(job_id="j", source="a.jpg", state=ObjectState.WAITING, attempts=2)
+ROW = JobObject(job_id="j", source="a.jpg", state=ObjectState.DONE)
+
+
+@dataclass
+class Queue:
+    """Claims the object, or fails."""
+
+    claimed: JobObject | None = CLAIMED
+    failure: Exception | None = None
+    leases: list[float] = field(default_factory=list)
+
+    def claim_object(self, *, now_us: Instant, lease_s: float) -> JobObject | None:
+        assert abs(now_us - now()) < 60_000_000
+        self.leases.append(lease_s)
+        if self.failure:
+            raise self.failure
+        return self.claimed
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Ends an object, or lets it be retried."""
+
+    outcome: Outcome
+    on_ended: Callable[[EndedObject], None]
+
+    def run(self, job_id: str, source: str, *, attempt: int, left_ms: int) -> Outcome:
+        assert (job_id, source, attempt, left_ms) == ("j", "a.jpg", 2, 120_000)
+        if self.outcome is Outcome.ENDED:
+            job = cast("Job", SimpleNamespace(job_id=job_id))
+            self.on_ended(EndedObject(job, ROW, {"matte": 9.0}))
+        return self.outcome
+
+
+def messages(queue: Queue, outcome: Outcome = Outcome.ENDED) -> tuple[list[object], list[str]]:
+    """Return the messages that a worker sends in a turn, and the sources that its runner logs."""
+    logged: list[str] = []
+    runner = Runner(outcome, lambda ended: logged.append(ended.row.source))
+    worker = ObjectWorker(queue, cast("ObjectRunner", runner))
+    received: list[object] = []
+    front, process = Pipe()
+    with front, process:
+        worker.take_turn(TURN, process.send)
+        while front.poll():
+            received.append(front.recv())
+    return received, logged
+
+
+def test_a_worker_sends_the_claimed_object_and_then_its_result() -> None:
+    queue = Queue()
+    assert messages(queue) == (
+        [CLAIMED, TurnResult(Outcome.ENDED, ROW, {"matte": 9.0})],
+        ["a.jpg"],
+    )
+    assert queue.leases == [TURN.lease_s]
+
+
+def test_an_object_that_has_not_ended_has_no_row() -> None:
+    assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
+
+
+def test_a_worker_without_an_object_sends_only_that() -> None:
+    assert messages(Queue(claimed=None)) == ([None], [])
+
+
+@pytest.mark.parametrize("failure", [UnavailableError("locked"), ZeroDivisionError()])
+def test_a_store_that_fails_does_not_stop_the_worker(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        assert messages(Queue(failure=failure)) == ([None], [])
+    is_expected = isinstance(failure, UnavailableError)
+    assert len(caplog.records) == (0 if is_expected else 1)
