@@ -2,7 +2,8 @@
 
 A message names objects, each one photo. It is deleted when all of them have ended, and delivered
 again otherwise. `ApproximateReceiveCount` counts its deliveries, also those whose worker was
-killed.
+killed. While the store is unavailable, deliveries are not attempts: the message is replaced by a
+new one, so that a long outage fails no photo.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from aws_lambda_powertools.utilities.batch import (
 from blur.job_app import build_runner
 from blur.jobs.model import ObjectState
 from blur.jobs.runner import Outcome
-from blur.jobs.sqs import read_message
+from blur.jobs.sqs import QUEUE_URL, ObjectQueue, read_message
 from blur.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from blur.jobs.runner import EndedObject, ObjectRunner
+    from blur.jobs.sqs import ObjectName
 
 NAMESPACE, SERVICE = "BackgroundBlur", "background-blur"
 RETRIED = "BulkRetried"
@@ -57,14 +59,21 @@ def worker() -> Worker:
     """Return the worker of this process, which is built for its first message."""
     logger, metrics = Logger(service=SERVICE), Metrics(namespace=NAMESPACE, service=SERVICE)
     settings = Settings.from_environ(os.environ)
-    return Worker(build_runner(settings, logger=logger), logger, metrics)
+    queue = ObjectQueue(os.environ[QUEUE_URL])
+    return Worker(build_runner(settings, logger=logger), queue, logger, metrics)
 
 
 class Worker:
     """Processes messages, and counts the objects that ended."""
 
-    def __init__(self, runner: ObjectRunner, logger: Logger, metrics: Metrics) -> None:
+    wait_s = 300
+    """When a photo is delivered again that met an unavailable store."""
+
+    def __init__(
+        self, runner: ObjectRunner, queue: ObjectQueue, logger: Logger, metrics: Metrics
+    ) -> None:
         """Add the metrics to the runner."""
+        self._queue = queue
         self._runner = replace(runner, on_ended=self._ended, on_error=self._failed)
         self._log_ended, self._log_error = runner.on_ended, runner.on_error
         self._logger, self._metrics = logger, metrics
@@ -86,22 +95,31 @@ class Worker:
 
         Raises:
             NotEndedError: an object has to be retried.
+            UnavailableError: the store and SQS are unavailable.
             ValueError: the message has an unknown format. It ends in the queue of dead letters.
 
         """
-        attempt = int(record.attributes.approximate_receive_count)
+        deliveries = int(record.attributes.approximate_receive_count)
         try:
             names = read_message(record.body)
         except ValueError:
             self._logger.exception("unknown message", extra={"message_id": record.message_id})
             raise
-        for job_id, source in names:
+        for name in names:
             left_ms = lambda_context.get_remaining_time_in_millis()
-            outcome = self._runner.run(job_id, source, attempt=attempt, left_ms=left_ms)
-            if outcome is Outcome.RETRY:
-                self._metrics.add_metric(RETRIED, MetricUnit.Count, 1)
-                self._logger.warning("object not ended", extra={"job": job_id, "attempt": attempt})
-                raise NotEndedError
+            self._run(name._replace(attempts=name.attempts + deliveries), left_ms)
+
+    def _run(self, name: ObjectName, left_ms: int) -> None:
+        job_id, source, attempt = name
+        outcome = self._runner.run(job_id, source, attempt=attempt, left_ms=left_ms)
+        if outcome not in {Outcome.RETRY, Outcome.WAIT}:
+            return
+        self._metrics.add_metric(RETRIED, MetricUnit.Count, 1)
+        fields = {"job": job_id, "attempt": attempt, "outcome": str(outcome)}
+        self._logger.warning("object not ended", extra=fields)
+        if outcome is Outcome.RETRY:
+            raise NotEndedError
+        self._queue.defer(name._replace(attempts=attempt - 1), delay_s=self.wait_s)
 
     def _ended(self, ended: EndedObject) -> None:
         self._log_ended(ended)

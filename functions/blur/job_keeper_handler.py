@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from blur.clock import now
 from blur.job_app import build_keeper
 from blur.jobs.document import job_document
-from blur.jobs.sqs import EventBus, ObjectQueue
+from blur.jobs.sqs import QUEUE_URL, EventBus, ObjectQueue
 from blur.settings import Settings
 from blur.skew import CLOCK_SKEW_S
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from blur.jobs.model import Job
 
 SERVICE = "background-blur"
-QUEUE_URL = "JOB_QUEUE_URL"
-"""The environment variable with the URL of the queue."""
 PERIOD_S = 60
 """The interval of the schedule in `template.yaml`."""
 RETRY_S = 900

@@ -5,11 +5,13 @@ It runs as a Lambda function in ministack. A photo named `<fault>/<anything>` ha
     killed-<method>-before   the first worker is killed before it calls this method
     killed-<method>-after    the first worker is killed after the call
     poison                   every worker is killed
+    unavailable-<method>     about half of the calls find the store unavailable
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -20,9 +22,11 @@ from aws_lambda_powertools import Logger, Metrics
 from tests.unit.imaging.test_pipeline import DiscPredictor
 
 from blur import job_handler
+from blur.errors import UnavailableError
 from blur.image_requests import Engine
 from blur.job_app import build_runner
 from blur.jobs.runner import ObjectRunner, Outcome
+from blur.jobs.sqs import QUEUE_URL, ObjectQueue
 from blur.settings import Settings
 
 STORE = ("reserve_object", "end_object")
@@ -49,6 +53,9 @@ class Faulty:
 
         def called(*args: object, **more: object) -> object:
             die_if(self.fault == f"killed-{name}-before")
+            if self.fault == f"unavailable-{name}" and secrets.randbelow(2):
+                message = "The accounts cannot be reached."
+                raise UnavailableError(message)
             returned = method(*args, **more)
             die_if(self.fault == f"killed-{name}-after")
             return returned
@@ -77,8 +84,14 @@ def die_if(condition: bool) -> None:  # noqa: FBT001 - reads as a sentence
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class ImpatientWorker(job_handler.Worker):
+    """A worker whose messages come again soon."""
+
+    wait_s = 2
+
+
 @cache
-def worker() -> job_handler.Worker:
+def worker() -> ImpatientWorker:
     """Return the worker of this process."""
     logger = Logger(service=job_handler.SERVICE)
     settings = Settings.from_environ(os.environ)
@@ -87,7 +100,7 @@ def worker() -> job_handler.Worker:
     parts = {field.name: getattr(runner, field.name) for field in fields(runner)}
     faulty = replace(FaultyRunner(**parts), jobs=Faulty(runner.jobs), files=Faulty(runner.files))
     metrics = Metrics(namespace=job_handler.NAMESPACE, service=job_handler.SERVICE)
-    return job_handler.Worker(faulty, logger, metrics)
+    return ImpatientWorker(faulty, ObjectQueue(os.environ[QUEUE_URL]), logger, metrics)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's

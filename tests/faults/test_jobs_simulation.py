@@ -2,8 +2,8 @@
 
 Bucket, queue, worker and dead letters are ministack's, deployed from the template; the accounts are
 in DynamoDB Local. Only the model is a stub. Some photos are broken, some kill every worker, some
-kill one worker at one step, some messages are delivered several times or not at all, and the
-credits end in the middle.
+kill one worker at one step, some find the store unavailable, some messages are delivered several
+times or not at all, and the credits end in the middle.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from tests.faults.simulated_worker import METHODS, POISON
+from tests.faults.simulated_worker import METHODS, POISON, STORE
 from tests.integration.accounts.customer import open_account
 from tests.integration.accounts.spending import with_retries
 from tests.integration.jobs.job_owner import JobOwner, new_job, require_exact, rows_of
@@ -58,6 +58,7 @@ SEED = 20
 BROKEN_SHARE = 0.04
 POISON_SHARE = 0.01
 KILLED_SHARE = 0.03
+UNAVAILABLE_SHARE = 0.05
 LOST_SHARE = 0.01
 """Photos whose message gets lost."""
 COPIES_SHARE = 0.1
@@ -81,11 +82,13 @@ def photo() -> bytes:
 def sources(random: Random) -> list[str]:
     """Return the names of the photos; a name begins with the photo's fault."""
     killed = [f"killed-{method}-{when}" for method in METHODS for when in ("before", "after")]
-    faults = ["broken", POISON, "killed", "good"]
-    weights = [BROKEN_SHARE, POISON_SHARE, KILLED_SHARE]
+    unavailable = [f"unavailable-{method}" for method in STORE]
+    names = {"killed": killed, "unavailable": unavailable}
+    faults = ["broken", POISON, *names, "good"]
+    weights = [BROKEN_SHARE, POISON_SHARE, KILLED_SHARE, UNAVAILABLE_SHARE]
     chosen = random.choices(faults, [*weights, 1 - sum(weights)], k=OBJECTS)
-    names = (random.choice(killed) if each == "killed" else each for each in chosen)
-    return [f"{name}/{number:05}.png" for number, name in enumerate(names)]
+    exact = (random.choice(names.get(each, [each])) for each in chosen)
+    return [f"{name}/{number:05}.png" for number, name in enumerate(exact)]
 
 
 @pytest.fixture
@@ -255,9 +258,10 @@ def test_every_photo_of_a_large_job_has_one_row_and_is_charged_once_or_not_at_al
     record(
         Part.FAULTS,
         "A bulk job in bucket, queue and workers, with broken and poisonous photos, killed workers,"
-        " lost and repeated messages, and a pause without credits",
+        " an unavailable store, lost and repeated messages, and a pause without credits",
         f"{OBJECTS:,} photos: {kinds['broken']} broken, {kinds[POISON]} that kill each worker,"
-        f" {kinds['killed']} that kill one; {len(lost)} lost and {copies} repeated messages",
+        f" {kinds['killed']} that kill one, {kinds['unavailable']} without a store;"
+        f" {len(lost)} lost and {copies} repeated messages",
         f"{done:,} done and charged once, {OBJECTS - done} failed and free; none missing",
         by="tests/faults/test_jobs_simulation.py",
     )

@@ -52,7 +52,9 @@ class Outcome(StrEnum):
     PARKED = "parked"
     """Forget it for now: its row waits until the paused job goes on."""
     RETRY = "retry"
-    """Deliver it again later."""
+    """Deliver it again later; this was an attempt."""
+    WAIT = "wait"
+    """Deliver it again later; the store was unavailable, so this was not an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,12 @@ class ObjectRunner:
         except JobNotFoundError:
             return Outcome.ENDED
         except UnavailableError:
-            return Outcome.RETRY
+            return Outcome.WAIT
         row = JobObject(job_id=job_id, source=source, state=ObjectState.FAILED)
         try:
             return self._run(job, row, attempt, left_ms)
         except UnavailableError:
-            return Outcome.RETRY
+            return Outcome.WAIT
         except Exception as error:  # noqa: BLE001 - a poisoned object must not stop the worker
             self.on_error(error)
             return Outcome.RETRY

@@ -23,6 +23,8 @@ from blur.storage.job_bucket import split_source_key
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
 
+QUEUE_URL = "JOB_QUEUE_URL"
+"""The environment variable with the URL of the queue."""
 CONNECT_S, READ_S = 1, 4
 MAX_ATTEMPTS = 3
 BATCH = 10
@@ -42,6 +44,8 @@ class ObjectName(NamedTuple):
 
     job_id: str
     source: str
+    attempts: int = 0
+    """Attempts of earlier messages; SQS counts those of this one."""
 
 
 def read_message(body: str) -> list[ObjectName]:
@@ -57,7 +61,8 @@ def read_message(body: str) -> list[ObjectName]:
     try:
         document = json.loads(body)
         if "job_id" in document:
-            return [ObjectName(document["job_id"], document["source"])]
+            attempts = int(document.get("attempts", 0))
+            return [ObjectName(document["job_id"], document["source"], attempts)]
         if document.get("Event") == TEST_EVENT:
             return []
         keys = [unquote_plus(record["s3"]["object"]["key"]) for record in document["Records"]]
@@ -83,16 +88,25 @@ class ObjectQueue:
 
         """
         for batch in _batches(sources):
-            entries = [
-                {
-                    "Id": str(number),
-                    "MessageBody": json.dumps({"job_id": job_id, "source": source}),
-                }
-                for number, source in enumerate(batch)
-            ]
-            response = _sent(self._client.send_message_batch, QueueUrl=self._url, Entries=entries)
-            if len(response.get("Successful", ())) != len(entries):
-                raise _unavailable()
+            self._send([ObjectName(job_id, source) for source in batch])
+
+    def defer(self, name: ObjectName, *, delay_s: int) -> None:
+        """Send a message that is delivered after this time, 900 seconds at most.
+
+        Raises:
+            UnavailableError: SQS did not accept it.
+
+        """
+        self._send([name], DelaySeconds=delay_s)
+
+    def _send(self, names: Iterable[ObjectName], **more: int) -> None:
+        entries = [
+            {"Id": str(number), "MessageBody": json.dumps(name._asdict()), **more}
+            for number, name in enumerate(names)
+        ]
+        response = _sent(self._client.send_message_batch, QueueUrl=self._url, Entries=entries)
+        if len(response.get("Successful", ())) != len(entries):
+            raise _unavailable()
 
     def is_idle(self) -> bool:
         """Return whether no message is in the queue, and none is with a worker.

@@ -9,6 +9,7 @@ from tests.integration.stack.test_template import resources, statements, templat
 
 from blur import job_keeper_handler
 from blur.jobs.runner import MAX_ATTEMPTS
+from blur.jobs.sqs import QUEUE_URL
 from blur.settings import ON_LAMBDA, Settings
 from blur.skew import CLOCK_SKEW_S
 from blur.storage.job_bucket import JOB_RESULTS, JOB_SOURCES
@@ -173,7 +174,7 @@ def test_the_keeper_can_list_only_photos_of_jobs(resources: dict[str, Any]) -> N
     assert listing["Condition"] == {"StringLike": {"s3:prefix": f"{JOB_SOURCES}*"}}
 
 
-def test_only_the_keeper_sends_messages_and_only_the_worker_deletes_them(
+def test_only_worker_and_keeper_send_messages_and_only_the_worker_deletes_them(
     resources: dict[str, Any],
 ) -> None:
     roles = ("BlurRole", "JobWorkerRole", "JobKeeperRole")
@@ -188,7 +189,12 @@ def test_only_the_keeper_sends_messages_and_only_the_worker_deletes_them(
     }
     assert actions == {
         "BlurRole": set(),
-        "JobWorkerRole": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+        "JobWorkerRole": {
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        },
         "JobKeeperRole": {"sqs:GetQueueAttributes", "sqs:SendMessage"},
     }
 
@@ -203,4 +209,5 @@ def test_the_keeper_has_the_times_of_the_template(
     assert 2 * queue["VisibilityTimeout"] < job_keeper_handler.RETRY_S
     timeout_s = resources["JobWorkerFunction"]["Timeout"]
     assert timeout_s + CLOCK_SKEW_S == job_keeper_handler.WORKER_S
-    assert keeper["Environment"]["Variables"][job_keeper_handler.QUEUE_URL] == "JobQueue"
+    for name in ("JobWorkerFunction", "JobKeeperFunction"):
+        assert resources[name]["Environment"]["Variables"][QUEUE_URL] == "JobQueue"

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 from tests.unit.jobs.conftest import JOB_ID, SOURCE, put
-from tests.unit.jobs.test_sqs import s3_event
+from tests.unit.jobs.test_sqs import URL, Service, accepting, s3_event
 
 from blur import job_handler
 from blur.errors import UnavailableError
 from blur.job_handler import Worker
 from blur.jobs.model import Job, ObjectState, object_id
 from blur.jobs.runner import MAX_ATTEMPTS
+from blur.jobs.sqs import ObjectName, ObjectQueue, read_message
 
 if TYPE_CHECKING:
     from tests.unit.jobs.conftest import FailingFolder, Log
@@ -53,11 +54,18 @@ def lines(request: pytest.FixtureRequest) -> Lines:
 
 
 @pytest.fixture
-def worker(runner: ObjectRunner, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> Worker:
+def sqs() -> Service:
+    return Service(accepting)
+
+
+@pytest.fixture
+def worker(
+    runner: ObjectRunner, sqs: Service, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> Worker:
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     metrics = Metrics(namespace=job_handler.NAMESPACE, service=job_handler.SERVICE)
     metrics.clear_metrics()
-    return Worker(runner, lines.logger, metrics)
+    return Worker(runner, ObjectQueue(URL, sqs), lines.logger, metrics)
 
 
 def message(body: str, number: int = 1, *, attempt: int = 1) -> dict[str, Any]:
@@ -105,22 +113,52 @@ def test_a_photo_of_an_event_of_s3_ends_and_its_message_is_deleted(
 def test_only_the_message_of_an_object_that_did_not_end_is_delivered_again(
     worker: Worker, store: FakeJobStore, files: FailingFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put(files, "second.png", b"not an image")
+    put(files, "broken.png", b"not an image")
+    put(files, "slow.png", b"")
 
-    def fail_first(method: str) -> None:
-        if method == "reserve_object" and not store.rows[JOB_ID]:
-            message = "The accounts cannot be reached."
+    def fail_slow(method: str) -> None:
+        if method == "read_source" and len(store.holds) == 1 and not store.rows[JOB_ID]:
+            message = "The storage cannot be reached."
             raise UnavailableError(message)
 
-    store.before = fail_first
-    messages = [own("second.png", 2), own(SOURCE, 3)]
-    assert handle(worker, own(SOURCE)) == ["m1"]
-    store.before = lambda _: None
-    assert handle(worker, *messages) == []
+    files.before = fail_slow
+    messages = [own("slow.png", 1), own("broken.png", 2)]
+    assert handle(worker, *messages) == ["m1"]
+    files.before = lambda _: None
+    assert handle(worker, own(SOURCE, 3)) == []
     states = {row.source: row.state for row in store.rows[JOB_ID].values()}
-    assert states == {SOURCE: ObjectState.DONE, "second.png": ObjectState.FAILED}
+    assert states == {SOURCE: ObjectState.DONE, "broken.png": ObjectState.FAILED}
     values = counted(capsys.readouterr().out)
     assert values == {"BulkRetried": [1], "BulkDone": [1], "BulkFailed": [1]}
+
+
+def unavailable(_: object) -> Any:  # noqa: ANN401 - it returns nothing
+    message = "It cannot be reached."
+    raise UnavailableError(message)
+
+
+@pytest.mark.usefixtures("job")
+@pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS + 1])
+def test_a_delivery_is_not_an_attempt_while_the_store_is_unavailable(
+    attempt: int, worker: Worker, store: FakeJobStore, sqs: Service
+) -> None:
+    store.before = unavailable
+    assert handle(worker, own(SOURCE, attempt=attempt)) == []
+    ((entry,),) = (each["Entries"] for each in sqs.requests)
+    assert read_message(entry["MessageBody"]) == [ObjectName(JOB_ID, SOURCE, attempt - 1)]
+    assert entry["DelaySeconds"] == Worker.wait_s
+    store.before = lambda _: None
+    assert handle(worker, message(entry["MessageBody"])) == []
+    state = ObjectState.DONE if attempt == 1 else ObjectState.FAILED
+    assert store.rows[JOB_ID][object_id(SOURCE)].state is state
+
+
+@pytest.mark.usefixtures("job")
+def test_a_message_that_cannot_be_replaced_stays_in_the_queue(
+    worker: Worker, store: FakeJobStore, sqs: Service
+) -> None:
+    store.before = sqs.answer = unavailable
+    assert handle(worker, own(SOURCE)) == ["m1"]
 
 
 @pytest.mark.usefixtures("job")
@@ -175,6 +213,7 @@ def test_a_photo_gets_the_time_that_its_worker_has_left(
 ) -> None:
     worker = Worker(
         replace(runner, deadline_margin_s=5),
+        ObjectQueue(URL, Service(accepting)),
         lines.logger,
         Metrics(namespace=job_handler.NAMESPACE, service=job_handler.SERVICE),
     )

@@ -177,7 +177,7 @@ def test_nothing_ends_while_the_store_is_unavailable(
         store.balance = ZERO
     fail(step, UnavailableError("no store"), store)
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        assert run(runner, attempt=attempt) is Outcome.RETRY
+        assert run(runner, attempt=attempt) is Outcome.WAIT
     assert store.rows[JOB_ID] == {}
 
 

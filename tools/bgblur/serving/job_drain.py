@@ -143,7 +143,7 @@ class JobDrain:
             claimed = self._running[worker]
             if claimed is None or result is None:
                 self._may_have_more = False
-            elif result.outcome is Outcome.RETRY:
+            elif result.outcome in {Outcome.RETRY, Outcome.WAIT}:
                 self._release(claimed)
             else:
                 self._measure(result)
