@@ -17,6 +17,7 @@ from blur.engine import new_engine
 from blur.job_errors import InvalidNotifyError
 from blur.jobs.connect import open_job_store
 from blur.jobs.service import JobService
+from blur.parameter_errors import InvalidParameterError
 from blur.prices import Prices
 from blur.storage.location import open_storage
 
@@ -126,7 +127,10 @@ def build_keeper(  # noqa: PLR0913 - built once
     def can_pay(job: Job) -> bool:
         if not accounts.has_valid_key(job.account_id, job.key_digest, now_us=clock()):
             return True  # its photos fail
-        price = job_price(job, prices, parse_parameters(job.parameters))
+        try:
+            price = job_price(job, prices, parse_parameters(job.parameters))
+        except InvalidParameterError:  # of an older version: its photos fail too
+            return True
         return accounts.read_account(job.account_id, now_us=clock()).balance >= price
 
     def log_error(error: Exception) -> None:

@@ -152,6 +152,29 @@ def test_invalid_field_gets_the_error_of_a_single_call(
     assert response.headers["x-credits-remaining"] == str(FUNDS)
 
 
+def test_secret_of_a_notification_is_shown_once(
+    settings: Settings, store: SqliteAccountStore
+) -> None:
+    del store
+    handler = build_app(replace(settings, fetch_urls=True), opens_model=False, on_lambda=False)
+
+    def call(event: dict[str, Any]) -> ApiResponse:
+        return ApiResponse(handler(event, InvocationContext()))
+
+    job = create(call, notify="https://shop.example/ended")
+    assert job["notify_secret"].startswith("whsec_")
+    assert set(job) == {*JOB_FIELDS, "notify_secret"}
+    assert job["parameters"] == {"radius": "3"}
+    shown = send(call, "GET", f"/v2/jobs/{job['job_id']}")
+    closed = send(call, "POST", f"/v2/jobs/{job['job_id']}/close")
+    assert not any(b"whsec_" in response.body for response in (shown, closed))
+    assert "notify_secret" not in create(call)
+    for url in ("https://127.0.0.1/", "shop.example", ""):
+        document = {"radius": 3, "notify": url}
+        rejected = send(call, "POST", "/v2/jobs", document=document)
+        assert (rejected.status, rejected.error["code"]) == (400, "invalid_notify")
+
+
 def test_number_of_a_parameter_counts_like_its_text(call: Call) -> None:
     assert create(call, quality=80, format="jpeg")["parameters"] == {
         "radius": "3",

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-import pytest
+import base64
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_bytes
+from typing import TYPE_CHECKING
 
-from blur.job_app import has_workers
+import pytest
+from aws_lambda_powertools import Logger
+from tests.unit.jobs.conftest import SOURCE, START, new_job
+
+from blur.account_status import RateLimit
+from blur.accounts import keys
+from blur.accounts.admin import AccountAdmin
+from blur.accounts.model import KeyKind
+from blur.accounts.sqlite.account_store import SqliteAccountStore
+from blur.credits import ONE, Credits, whole
+from blur.job_app import (
+    build_keeper,
+    ended_fields,
+    has_workers,
+    new_secret,
+    notifier,
+    open_job_files,
+)
+from blur.jobs.model import Job, JobObject, Notification, ObjectState
+from blur.jobs.runner import EndedObject
 from blur.settings import Settings
+
+if TYPE_CHECKING:
+    from blur.jobs.keeper import JobKeeper
 
 
 @pytest.mark.parametrize(
@@ -23,3 +52,101 @@ def test_jobs_need_a_queue_and_a_storage_that_the_same_workers_use(
     accounts: str, media: str, *, has: bool
 ) -> None:
     assert has_workers(Settings(accounts=accounts, media=media)) is has
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        accounts=f"sqlite:{tmp_path / 'accounts.db'}",
+        media=f"folder:{tmp_path / 'media'}",
+        price=whole(2),
+        price_person=whole(3),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteAccountStore]:
+    store = SqliteAccountStore(tmp_path / "accounts.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def keeper(settings: Settings) -> JobKeeper:
+    stream = io.StringIO()
+    return build_keeper(
+        settings,
+        logger=Logger(service=f"test-{id(stream)}", stream=stream),
+        enqueue=lambda *_: None,
+        announce=lambda _: None,
+        period_s=60,
+        retry_s=600,
+        worker_s=180,
+        clock=lambda: START,
+    )
+
+
+def job_of(store: SqliteAccountStore, funds: Credits, subject: str = "auto") -> Job:
+    """Return a job of a new account."""
+    admin = AccountAdmin(store, token_bytes, START)
+    account_id = admin.create_account("A customer", credits=funds)
+    key = keys.parse(admin.issue_key(account_id, KeyKind.LIVE, limit=RateLimit(60, 10))[0])
+    return replace(new_job(subject=subject), account_id=account_id, key_digest=key.digest)
+
+
+def test_job_can_be_paid_if_the_balance_is_at_least_the_price_of_a_photo(
+    keeper: JobKeeper, store: SqliteAccountStore
+) -> None:
+    assert keeper.can_pay(job_of(store, whole(2)))
+    assert not keeper.can_pay(job_of(store, ONE))
+    assert not keeper.can_pay(job_of(store, whole(2), subject="person"))
+    assert keeper.can_pay(replace(job_of(store, ONE), key_kind=KeyKind.TEST))
+
+
+def test_job_whose_photos_fail_anyway_goes_on(keeper: JobKeeper, store: SqliteAccountStore) -> None:
+    job = job_of(store, ONE)
+    assert keeper.can_pay(replace(job, parameters={"radius": "wide"}))
+    store.revoke_key(job.account_id, job.key_digest)
+    assert keeper.can_pay(job)
+
+
+def test_no_notification_is_sent_after_the_setting_was_turned_off(settings: Settings) -> None:
+    target = Notification(url="https://shop.example/", secret=new_secret())
+    job = replace(new_job(), notification=target)
+    assert not notifier(settings, lambda: START)(job)
+
+
+def test_secret_has_256_random_bits() -> None:
+    prefix, _, encoded = new_secret().partition("_")
+    assert (prefix, len(base64.b64decode(encoded, validate=True))) == ("whsec", 32)
+    assert new_secret() != new_secret()
+
+
+def test_log_line_of_an_object_has_no_name_of_a_photo() -> None:
+    row = JobObject(
+        job_id="job_1",
+        source=SOURCE,
+        state=ObjectState.DONE,
+        charged=ONE,
+        duration_ms=412,
+        pixels=12_345_678,
+    )
+    fields = ended_fields(EndedObject(new_job(), row, {"read": 1.23}))
+    assert fields == {
+        "job": "job_1",
+        "object": row.object_id,
+        "account": "account",
+        "state": "done",
+        "code": None,
+        "credits": 1,
+        "duration_ms": 412,
+        "steps_ms": {"read": 1.2},
+        "megapixels": 12.346,
+    }
+    assert "shoe" not in json.dumps(fields)
+
+
+def test_workers_need_a_storage_for_jobs(settings: Settings) -> None:
+    assert open_job_files(settings)
+    with pytest.raises(ValueError, match="BLUR_MEDIA='' is not a storage for jobs"):
+        open_job_files(replace(settings, media=""))
