@@ -50,7 +50,7 @@ PORTIONS = {
     "sqlite": Portion(
         "Mutants of the embedded store",
         ("blur/accounts/sqlite/*.py",),
-        (*ACCOUNTS, OUTAGES.format("sqlite")),
+        (*ACCOUNTS, OUTAGES.format("sqlite"), JOBS[0]),
         EMBEDDED,
     ),
     "service": Portion(
@@ -79,7 +79,7 @@ PORTIONS = {
     "dynamo": Portion(
         "Mutants of the DynamoDB store",
         ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),
-        (*ACCOUNTS, OUTAGES.format("dynamo")),
+        (*ACCOUNTS, OUTAGES.format("dynamo"), JOBS[0]),
         # An audit of all accounts takes too long once the tests have run twice on one table.
         "(dynamo or connect) and not processes and not test_audit_command",
         every=8,

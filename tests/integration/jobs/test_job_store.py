@@ -135,6 +135,37 @@ def test_a_done_object_is_charged_and_counted(
     assert counts_of_key(store, owner) == KeyCounts(1, PRICE, PIXELS, 0)
 
 
+def test_a_job_has_the_times_of_its_first_and_its_last_object(
+    jobs: JobStore, owner: JobOwner
+) -> None:
+    for source, duration_ms, ended_s in (("1.jpg", 1500, 10), ("2.jpg", 60_000, 30)):
+        row = replace(owner.row(source), duration_ms=duration_ms)
+        assert jobs.end_object(row, None, now_us=after(ended_s))
+    job = jobs.find_job(owner.job_id)
+    assert (job.first_us, job.last_us) == (after(8.5), after(30))
+
+
+def test_the_steps_of_a_job_do_not_change_another_one(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    other = open_job(store, jobs, notify="https://example.com/hook")
+    for source in ("1.jpg", "2.jpg"):
+        assert jobs.park_object(other.job_id, source, now_us=START)
+    jobs.close_job(other.job_id, now_us=after(1))
+    before = jobs.find_job(other.job_id), list(rows_of(jobs, other.job_id))
+    assert jobs.park_object(owner.job_id, "1.jpg", now_us=after(2))
+    assert process(jobs, owner, "1.jpg", now_us=after(2))
+    assert jobs.end_object(owner.row("2.jpg", ObjectState.FAILED), None, now_us=after(2))
+    jobs.set_paused(owner.job_id, is_paused=True)
+    jobs.close_job(owner.job_id, now_us=after(3))
+    assert not jobs.end_job(owner.job_id, received=3, now_us=after(4))
+    jobs.cancel_job(owner.job_id, now_us=after(5))
+    assert jobs.end_job(owner.job_id, received=2, now_us=after(6))
+    jobs.record_attempt(owner.job_id, next_attempt_us=None)
+    assert (jobs.find_job(other.job_id), list(rows_of(jobs, other.job_id))) == before
+    assert len(active(jobs, other)) == 1
+
+
 @pytest.mark.parametrize(
     ("state", "failures"), [(ObjectState.FAILED, 1), (ObjectState.CANCELLED, 0)]
 )
@@ -214,6 +245,66 @@ def test_expired_holds_are_released_before_credits_are_found_missing(
     with pytest.raises(InsufficientCreditsError):
         jobs.reserve_object(owner.hold("1.jpg", now_us=after(30)), now_us=after(30))
     assert process(jobs, owner, "1.jpg", now_us=after(120))
+
+
+@pytest.mark.parametrize("first_s", [0, 30], ids=["later", "earlier"])
+def test_a_repeated_reserve_keeps_one_hold_until_the_latest_expiry(
+    store: AccountStore, jobs: JobStore, owner: JobOwner, first_s: int
+) -> None:
+    account_id = owner.customer.account_id
+    for seconds in (first_s, 30 - first_s):
+        hold = owner.hold("1.jpg", now_us=after(seconds))
+        jobs.reserve_object(hold, now_us=after(30))
+    account = store.read_account(account_id, now_us=after(89))
+    assert (account.balance, account.held) == (100 - PRICE, PRICE)
+    assert jobs.end_object(owner.row("1.jpg"), owner.hold("1.jpg"), now_us=after(89))
+    account = require_exact(store, jobs, owner, after(89))
+    assert (account.balance, account.held) == (100 - PRICE, 0)
+
+
+def test_a_repeated_reserve_does_not_extend_a_hold_beyond_its_expiry(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    for _ in range(2):
+        jobs.reserve_object(owner.hold("1.jpg"), now_us=START)
+    account = store.read_account(owner.customer.account_id, now_us=after(66))
+    assert (account.balance, account.held) == (100, 0)
+
+
+def test_an_object_whose_hold_has_expired_is_done_and_not_charged(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    """Whether or not the hold was released before."""
+    for source, is_released in (("1.jpg", False), ("2.jpg", True)):
+        hold = owner.hold(source)
+        jobs.reserve_object(hold, now_us=START)
+        if is_released:
+            store.read_account(hold.account_id, now_us=after(66))
+        assert jobs.end_object(owner.row(source), hold, now_us=after(66))
+    counts = jobs.find_job(owner.job_id).counts
+    assert (counts.done, counts.charged) == (2, 0)
+    account = require_exact(store, jobs, owner, after(66))
+    assert (account.balance, account.held) == (100, 0)
+    assert counts_of_key(store, owner) == KeyCounts(0, ZERO, 0, 0)
+
+
+def test_the_price_of_the_hold_is_charged_also_if_the_price_has_changed(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    """An operator can change the price between two attempts."""
+    for source, state in (("1.jpg", ObjectState.DONE), ("2.jpg", ObjectState.FAILED)):
+        jobs.reserve_object(owner.hold(source, 3), now_us=START)
+        other = owner.hold(source, 5)
+        jobs.reserve_object(other, now_us=START)
+        assert jobs.end_object(owner.row(source, state), other, now_us=after(1))
+    late = owner.hold("2.jpg", 2)
+    jobs.reserve_object(owner.hold("2.jpg", 7), now_us=after(70))
+    assert not jobs.end_object(owner.row("2.jpg"), late, now_us=after(71))
+    counts = jobs.find_job(owner.job_id).counts
+    assert (counts.done, counts.failed, counts.charged) == (1, 1, 3)
+    account = require_exact(store, jobs, owner, after(71))
+    assert (account.balance, account.held) == (97, 0)
+    assert counts_of_key(store, owner) == KeyCounts(1, Credits(3), PIXELS, 1)
 
 
 def test_a_free_object_needs_no_credits(store: AccountStore, jobs: JobStore) -> None:

@@ -108,7 +108,7 @@ def count_ended(db: sqlite3.Connection, row: JobObject, now_us: Instant) -> None
         f"""
         UPDATE jobs SET {counter} = {counter} + 1,
                         quarters = quarters + :charged,
-                        first_us = MIN(COALESCE(first_us, :begun), :begun),
+                        first_us = COALESCE(first_us, :begun),
                         last_us = MAX(COALESCE(last_us, :now), :now)
         WHERE job_id = :id
         """,  # noqa: S608 - a column of the table above
