@@ -87,7 +87,7 @@ PORTIONS = {
     "job_stores": Portion(
         "Mutants of the values and the embedded store of jobs",
         ("blur/jobs/model.py", "blur/jobs/connect.py", "blur/jobs/sqlite/*.py"),
-        JOBS,
+        ("tests/unit/jobs/test_model.py", "tests/unit/jobs/test_connect.py", *JOBS),
         EMBEDDED,
     ),
     "job_dynamo": Portion(

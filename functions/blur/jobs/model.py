@@ -103,7 +103,7 @@ class Job:
     """When its last row became final. A cancelled job gets it from `end_job` too, some time later:
     until then, objects that had started can end and are charged."""
     first_us: Instant | None = None
-    """When the first object that ended had begun."""
+    """The start of the object that ended first."""
     last_us: Instant | None = None
     """When the latest object ended."""
     counts: JobCounts = JobCounts()

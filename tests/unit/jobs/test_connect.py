@@ -1,0 +1,33 @@
+"""How a location selects a store of jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from blur.jobs.connect import open_job_store
+from blur.jobs.dynamo.job_store import DynamoJobStore
+from blur.jobs.sqlite.job_store import SqliteJobStore
+
+
+def test_a_path_can_have_colons(tmp_path: Path) -> None:
+    path = tmp_path / "a:b" / "accounts.db"
+    store = open_job_store(f"sqlite:{path}")
+    assert isinstance(store, SqliteJobStore)
+    assert list(store.list_active()) == []
+    store.close()
+    assert path.is_file()
+
+
+def test_opening_a_table_sends_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    store = open_job_store("dynamodb:accounts")
+    assert isinstance(store, DynamoJobStore)
+    store.close()
+
+
+@pytest.mark.parametrize("location", ["", "sqlite", "sqlite:", "dynamodb:", "postgres:x", ":x"])
+def test_an_unknown_location_is_in_the_error(location: str) -> None:
+    with pytest.raises(ValueError, match=f"'{location}' is neither sqlite:<path> nor dynamodb:"):
+        open_job_store(location)

@@ -1,0 +1,73 @@
+"""The values of jobs: states as clients see them, the remaining time, and ids."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from blur.accounts.model import Instant, KeyKind
+from blur.jobs.model import Job, JobCounts, JobState, ObjectState, hold_id, object_id
+
+JOB = Job(
+    job_id="job_1",
+    account_id="customer0001",
+    key_digest="d" * 64,
+    key_kind=KeyKind.LIVE,
+    parameters={},
+    created_us=Instant(0),
+    first_us=Instant(10_000_000),
+    counts=JobCounts(received=10, done=2, failed=1, cancelled=1),
+)
+
+
+def test_the_remaining_time_follows_the_rate_so_far() -> None:
+    """Four photos in 20 s, so the other six take 30 s."""
+    assert JOB.seconds_left(Instant(30_000_000)) == 30
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        replace(JOB, first_us=None),
+        replace(JOB, counts=JobCounts(received=10)),
+        replace(JOB, is_paused=True),
+        replace(JOB, state=JobState.DONE),
+        replace(JOB, state=JobState.CANCELLED),
+    ],
+    ids=["not begun", "none ended", "paused", "done", "cancelled"],
+)
+def test_the_remaining_time_is_unknown(job: Job) -> None:
+    assert job.seconds_left(Instant(30_000_000)) is None
+
+
+@pytest.mark.parametrize(("received", "seconds"), [(5, 5), (4, 0), (3, 0)])
+def test_the_remaining_time_is_never_negative(received: int, seconds: int) -> None:
+    """With a bucket, an object can have ended before it is counted as received."""
+    job = replace(JOB, counts=replace(JOB.counts, received=received))
+    assert job.seconds_left(Instant(30_000_000)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("state", "is_paused", "shown"),
+    [
+        (JobState.OPEN, False, "open"),
+        (JobState.CLOSED, True, "paused"),
+        (JobState.DONE, True, "done"),
+        (JobState.CANCELLED, True, "cancelled"),
+    ],
+)
+def test_a_job_that_waits_for_credits_is_shown_as_paused(
+    state: JobState, is_paused: bool, shown: str
+) -> None:
+    assert replace(JOB, state=state, is_paused=is_paused).shown_state == shown
+
+
+def test_only_waiting_objects_have_not_ended() -> None:
+    assert [state for state in ObjectState if not state.has_ended] == [ObjectState.WAITING]
+
+
+def test_ids_do_not_change() -> None:
+    """They are in the paths of results, in rows and in the storage."""
+    assert object_id("a/ä.jpg") == "ba281f3dc1c39c4c1e3e53a9ea1f442e"
+    assert hold_id("job_1", "a/ä.jpg") == "931e3e56e9c8813a1915"
