@@ -35,7 +35,7 @@ def test_the_remaining_time_follows_the_rate_so_far() -> None:
         replace(JOB, state=JobState.DONE),
         replace(JOB, state=JobState.CANCELLED),
     ],
-    ids=["not begun", "none ended", "paused", "done", "cancelled"],
+    ids=["not started", "none ended", "paused", "done", "cancelled"],
 )
 def test_the_remaining_time_is_unknown(job: Job) -> None:
     assert job.seconds_left(Instant(30_000_000)) is None
@@ -49,18 +49,16 @@ def test_the_remaining_time_is_never_negative(received: int, seconds: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("state", "is_paused", "shown"),
+    ("job", "shown"),
     [
-        (JobState.OPEN, False, "open"),
-        (JobState.CLOSED, True, "paused"),
-        (JobState.DONE, True, "done"),
-        (JobState.CANCELLED, True, "cancelled"),
+        (JOB, "open"),
+        (replace(JOB, state=JobState.CLOSED, is_paused=True), "paused"),
+        (replace(JOB, state=JobState.DONE, is_paused=True), "done"),
+        (replace(JOB, state=JobState.CANCELLED, is_paused=True), "cancelled"),
     ],
 )
-def test_a_job_that_waits_for_credits_is_shown_as_paused(
-    state: JobState, is_paused: bool, shown: str
-) -> None:
-    assert replace(JOB, state=state, is_paused=is_paused).shown_state == shown
+def test_a_job_that_waits_for_credits_is_shown_as_paused(job: Job, shown: str) -> None:
+    assert job.shown_state == shown
 
 
 def test_only_waiting_objects_have_not_ended() -> None:
