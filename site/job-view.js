@@ -60,7 +60,8 @@ function titleOf({ saved, job, upload, download, downloaded }, isInterrupted) {
   if (upload) return `Uploading ${saved.sent.toLocaleString("en")} of ${photosText(saved.total)}${fromFolder(saved)}`;
   if (isInterrupted) return `The upload was interrupted after ${saved.sent.toLocaleString("en")} of ${photosText(saved.total)}`;
   const more = [[failed, "failed"], [cancelled, "cancelled"]].filter(([count]) => count);
-  return [`${done.toLocaleString("en")} of ${photosText(received)} done`, ...more.map(([count, word]) => `${count.toLocaleString("en")} ${word}`)].join(", ");
+  const prefix = job.state === "cancelled" ? "Cancelled: " : "";
+  return [`${prefix}${done.toLocaleString("en")} of ${photosText(received)} done`, ...more.map(([count, word]) => `${count.toLocaleString("en")} ${word}`)].join(", ");
 }
 
 function textOf({ saved, job, upload, download }, isInterrupted) {
