@@ -15,6 +15,7 @@ from tests.integration.reader import PHOTOS, Reader, furnish
 
 from bgblur.blurring.command import blur
 from bgblur.blurring.options import OPTIONS
+from bgblur.jobs.commands import jobs
 
 if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
@@ -39,10 +40,11 @@ def reader(tmp_path: Path, api: Api, model_dir: Path) -> Reader:
 def test_the_documented_commands_work(reader: Reader, tmp_path: Path) -> None:
     printed = reader.runs(["sh", "-euc", reader.filled_in(blocks("sh"))])
     assert '"blurred": 1' in printed
-    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.is_file()}
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("[!.]*.*")}
     assert files - PHOTOS == {
         *("photo-blurred.jpg", "photo-cutout.png", "lens.webp", "piped.png", "again.png"),
         *("blurred/a.jpg", "blurred/sub/b.jpg", "from-api/a.jpg"),
+        *("results/a.jpg", "results/sub/b.jpg", "results/manifest.jsonl"),
     }
 
 
@@ -50,11 +52,14 @@ def test_the_documented_program_runs(reader: Reader, tmp_path: Path) -> None:
     printed = reader.runs([sys.executable, "-c", reader.filled_in(blocks("python"))])
     assert printed.startswith("1 credit, ")
     assert (tmp_path / "blurred.png").stat().st_size > 0
+    assert "a.jpg done 1 None" in printed
 
 
 def test_every_option_is_documented() -> None:
     table = re.findall(r"^\| (`-.*?) \|", documents.read(DOCUMENT), re.MULTILINE)
     documented = {flag for cell in table for flag in re.findall(r"`(-\S+?)`", cell)}
-    options = [param for param in blur.params if isinstance(param, click.Option)]
+    commands = [blur, *jobs.commands.values()]
+    params = [param for command in commands for param in command.params]
+    options = [param for param in params if isinstance(param, click.Option)]
     assert {option.field for option in OPTIONS} < {option.name for option in options}
     assert documented == {flag for o in options if not o.hidden for flag in o.opts}

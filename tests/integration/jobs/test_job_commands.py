@@ -124,7 +124,7 @@ def test_a_folder_is_blurred_and_manifest_balance_and_usage_agree(
     assert [each["source"] for each in listed["failures"]] == ["broken.jpg"]
 
 
-def test_a_second_fetch_skips_and_checks_what_is_there(run: Run, tmp_path: Path) -> None:
+def test_a_second_fetch_checks_and_skips_complete_results(run: Run, tmp_path: Path) -> None:
     names = [f"{number}.jpg" for number in range(4)]
     fill(tmp_path / "album", names)
     job_id = json.loads(run("submit", "album", *OPTIONS, "--json").stdout)["job_id"]
@@ -208,7 +208,7 @@ def test_a_job_without_credits_pauses_and_goes_on_after_a_top_up(
     assert [document[name] for name in ("state", "done", "charged")] == ["done", 4, 4]
 
 
-def test_a_cancelled_job_charges_only_what_was_done(
+def test_a_cancelled_job_charges_only_its_results(
     run: Run, api: Api, key: str, tmp_path: Path
 ) -> None:
     fill(tmp_path / "album", [f"{number:02}.jpg" for number in range(30)])

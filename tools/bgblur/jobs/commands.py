@@ -84,8 +84,8 @@ def submit(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Upload the photos of a folder, with the same options as `bgblur blur`.
 
-    All results have the format --format; by default it is png. If the upload is interrupted,
-    repeat the command with --job and the job's id. Every photo is charged once.
+    Prints the id of the job. All results have the format --format; by default it is png. If the
+    upload is interrupted, repeat the command with --job and the id. Every photo is charged once.
 
     The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
     """
@@ -107,7 +107,8 @@ def submit(  # noqa: PLR0913 - one for each option
     if as_json:
         click.echo(json.dumps({**document(job), **submission.counts()}))
     else:
-        click.echo(submit_summary(submission, job))
+        click.echo(submit_summary(submission, job), err=True)
+        click.echo(job_id)
     context.exit(EXIT_FAILED if submission.failures or job.failed else 0)
 
 
