@@ -34,7 +34,7 @@ _EXPOSED_BY_REMOVEBG = (
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Timing-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": f"{_EXPOSED}, X-Depth",
+    "Access-Control-Expose-Headers": f"{_EXPOSED}, X-Depth, Link",
 }
 """Pages of any origin can call the API: it needs a key, not a cookie."""
 

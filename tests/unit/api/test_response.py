@@ -32,7 +32,7 @@ COMMON = {
     "Timing-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
         "X-Request-Id, X-Credits-Charged, X-Credits-Remaining, RateLimit, RateLimit-Policy, "
-        "Retry-After, Idempotent-Replayed, Server-Timing, X-Depth"
+        "Retry-After, Idempotent-Replayed, Server-Timing, X-Depth, Link"
     ),
 }
 JSON = {"Content-Type": "application/json"}
