@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import SECOND_US, Instant
+from blur.jobs.announcer import Announcer
 from blur.jobs.model import Job, JobObject, JobState, ObjectState, object_id
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ OPEN_DAYS = 7
 """A job that is not closed by then is closed: its first photos are no longer kept."""
 EMPTY_DAYS = 1
 """The same for a job without photos, so that forgotten jobs do not collect."""
-BACKOFF_S = (60, 300, 1_800, 7_200, 28_800, 86_400)
-"""The waits between attempts to send a notification; after the last attempt, it is given up."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
 """Deliver the sources of a job to the workers again."""
@@ -61,27 +60,39 @@ class JobKeeper:
             UnavailableError: the jobs cannot be listed.
 
         """
+        ended = []
         for job in self.jobs.list_active():
             try:
-                self._keep(job)
+                if last := self._keep(job):
+                    ended.append(last)
             except Exception as error:  # noqa: BLE001 - the next run tries again
                 self.on_error(error)
+        Announcer(
+            jobs=self.jobs,
+            announce=self.announce,
+            notify=self.notify,
+            clock=self.clock,
+            on_error=self.on_error,
+        ).run(ended)
 
-    def _keep(self, job: Job) -> None:
+    def _keep(self, job: Job) -> Job | None:
+        """Take the next step of a job; return it if it has ended."""
         if job.ended_us is not None:
-            self._announce(job)
-        elif job.is_paused and not job.has_ended:
+            return job
+        if job.is_paused and not job.has_ended:
             self._resume(job)
-        else:
-            STEPS[job.state](self, job)
+            return None
+        is_done = STEPS[job.state](self, job)
+        return self.jobs.find_job(job.job_id) if is_done else None
 
-    def close_old(self, job: Job) -> None:
-        """Close a job that its client has left open."""
+    def close_old(self, job: Job) -> bool:
+        """Close a job that its client has left open; return False, since it has not ended."""
         days = OPEN_DAYS if job.counts.received else EMPTY_DAYS
         if self.clock() >= job.created_us + days * DAY_US:
             self.jobs.close_job(job.job_id, now_us=self.clock())
+        return False
 
-    def complete(self, job: Job) -> None:
+    def complete(self, job: Job) -> bool:
         """End a closed job whose objects have all ended; deliver lost objects again.
 
         The photos are listed when the job has just been closed, when all known objects have ended,
@@ -91,23 +102,24 @@ class JobKeeper:
         is_new = self.clock() < closed_us + 2 * self.period_s * SECOND_US
         is_stuck = self._is_due(max(closed_us, job.last_us or closed_us))
         if is_new or is_stuck or job.counts.ended >= job.counts.received:
-            self._compare(job, deliver=is_stuck and self.is_idle())
+            return self._compare(job, deliver=is_stuck and self.is_idle())
+        return False
 
-    def clean_up(self, job: Job) -> None:
+    def clean_up(self, job: Job) -> bool:
         """End a cancelled job, once its running objects have ended."""
         cancelled_us = job.cancelled_us or job.created_us
         if self.clock() < cancelled_us + self.worker_s * SECOND_US:
-            return
+            return False
         rows = dict(self._states(job))
         for source in self._sources(job):
             if not rows.get(object_id(source), ObjectState.WAITING).has_ended:
                 row = JobObject(job_id=job.job_id, source=source, state=ObjectState.CANCELLED)
                 self.jobs.end_object(row, None, now_us=self.clock())
                 rows[row.object_id] = row.state
-        self._end(job, received=len(rows))
+        return self._end(job, received=len(rows))
 
-    def _compare(self, job: Job, *, deliver: bool) -> None:
-        """Compare the photos in the storage with the rows."""
+    def _compare(self, job: Job, *, deliver: bool) -> bool:
+        """Compare the photos in the storage with the rows; return whether the job has ended."""
         rows = dict(self._states(job))
         left = [
             source
@@ -118,33 +130,17 @@ class JobKeeper:
         is_done = self._end(job, received=received)
         if deliver and left and not is_done:
             self.enqueue(job.job_id, left)
+        return is_done
 
     def _end(self, job: Job, *, received: int) -> bool:
-        """Set the number of objects, and end the job if all have ended; announce it then."""
-        if not self.jobs.end_job(job.job_id, received=received, now_us=self.clock()):
-            return False
-        self._announce(self.jobs.find_job(job.job_id))
-        return True
+        """Set the number of objects, and end the job if all have ended; return whether it has."""
+        return self.jobs.end_job(job.job_id, received=received, now_us=self.clock())
 
     def _resume(self, job: Job) -> None:
         """Let a paused job go on, if a photo can be paid."""
         if self.can_pay(job):
             self.jobs.set_paused(job.job_id, is_paused=False)
             self.enqueue(job.job_id, self._waiting(job))
-
-    def _announce(self, job: Job) -> None:
-        """Announce a job that has ended, and record the attempt."""
-        target = job.notification
-        if target is None or not target.attempts:
-            self.announce(job)
-        next_us = None
-        if target is not None:
-            if target.next_attempt_us is None or self.clock() < target.next_attempt_us:
-                return
-            is_last = target.attempts >= len(BACKOFF_S)
-            if not self.notify(job) and not is_last:
-                next_us = Instant(self.clock() + BACKOFF_S[target.attempts] * SECOND_US)
-        self.jobs.record_attempt(job.job_id, next_attempt_us=next_us)
 
     def _is_due(self, progress_us: Instant) -> bool:
         """Return whether the retry time has passed since the last progress, or a multiple of it."""
@@ -181,9 +177,9 @@ class JobKeeper:
                 yield source
 
 
-STEPS: Mapping[JobState, Callable[[JobKeeper, Job], None]] = {
+STEPS: Mapping[JobState, Callable[[JobKeeper, Job], bool]] = {
     JobState.OPEN: JobKeeper.close_old,
     JobState.CLOSED: JobKeeper.complete,
     JobState.CANCELLED: JobKeeper.clean_up,
 }
-"""The step of a job that has not ended, by its state."""
+"""The step of a job that has not ended, by its state; returns whether it has ended now."""

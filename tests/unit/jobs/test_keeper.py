@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ import pytest
 from tests.unit.jobs.conftest import JOB_ID, START, Clock, FailingFolder, new_job, photo, put
 
 from blur.errors import UnavailableError
-from blur.jobs.keeper import BACKOFF_S, EMPTY_DAYS, OPEN_DAYS, JobKeeper
+from blur.jobs.announcer import BACKOFF_S, MOST, MOST_OF_AN_ACCOUNT
+from blur.jobs.keeper import EMPTY_DAYS, OPEN_DAYS, JobKeeper
 from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState, object_id
 
 if TYPE_CHECKING:
@@ -310,6 +312,91 @@ def test_failed_step_is_reported_and_repeated_by_the_next_run(
     keeper.run()
     assert {job.state for job in store.jobs.values()} == {JobState.DONE}
     assert {job.job_id for job in around.notified} == {JOB_ID, "job_2"}
+    assert list(store.list_active()) == []
+
+
+def ended_jobs(store: FakeJobStore, clock: Clock, accounts: Iterable[str]) -> list[str]:
+    """Store a closed job with a notification for each account; return their ids."""
+    names = []
+    for number, account_id in enumerate(accounts):
+        names.append(opened(store, f"job_{number:03}", notify=True))
+        store.jobs[names[-1]] = replace(store.jobs[names[-1]], account_id=account_id)
+        store.close_job(names[-1], now_us=clock())
+    return names
+
+
+def test_slow_notifications_wait_for_each_other_and_delay_no_other_job(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock
+) -> None:
+    ended_jobs(store, clock, [f"account {number}" for number in range(8)])
+    store.close_job(opened(store, "z"), now_us=clock())
+    together = threading.Barrier(8, timeout=20)
+    states = []
+
+    def notify(_: Job) -> bool:
+        together.wait()
+        states.append(store.jobs["z"].state)
+        return True
+
+    replace(keeper, notify=notify).run()
+    assert states == [JobState.DONE] * 8
+    assert list(store.list_active()) == []
+
+
+def test_account_has_few_notifications_in_a_run_and_others_are_not_delayed(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    names = ended_jobs(store, clock, ["busy"] * 10 + ["other"])
+    keeper.run()
+    assert len(around.notified) == MOST_OF_AN_ACCOUNT + 1
+    assert names[-1] in {job.job_id for job in around.notified}
+    for _ in range(2):
+        keeper.run()
+    assert sorted(job.job_id for job in around.notified) == names
+    assert sorted(job.job_id for job in around.announced) == names
+
+
+def test_run_has_a_limited_number_of_notifications(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    names = ended_jobs(store, clock, [f"account {number}" for number in range(MOST + 3)])
+    keeper.run()
+    assert len(around.notified) == MOST
+    keeper.run()
+    assert sorted(job.job_id for job in around.notified) == names
+
+
+def test_unexpected_error_of_a_notification_is_an_attempt(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    store.close_job(opened(store, notify=True), now_us=clock())
+    error = RuntimeError("a bug")
+
+    def fail(_: Job) -> bool:
+        raise error
+
+    replace(keeper, notify=fail).run()
+    assert around.errors == [error]
+    target = store.jobs[JOB_ID].notification
+    assert target
+    assert (target.attempts, target.next_attempt_us) == (1, clock() + BACKOFF_S[0] * 1_000_000)
+
+
+@pytest.mark.parametrize("notify", [False, True])
+def test_job_is_announced_later_if_the_operators_system_fails(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings, *, notify: bool
+) -> None:
+    store.close_job(opened(store, notify=notify), now_us=clock())
+    error = ConnectionError("no event bus")
+
+    def fail(_: Job) -> None:
+        raise error
+
+    replace(keeper, announce=fail).run()
+    assert (around.errors, around.notified) == ([error], [])
+    keeper.run()
+    assert len(around.announced) == 1
+    assert len(around.notified) == int(notify)
     assert list(store.list_active()) == []
 
 

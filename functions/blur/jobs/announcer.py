@@ -1,0 +1,110 @@
+"""Announce jobs that have ended: to the operator's systems, and to the clients' URLs.
+
+A client's server can be slow on purpose. So notifications are sent last and side by side, and few
+of one account in each run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blur.accounts.model import SECOND_US, Instant
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from blur.jobs.model import Job, Notification
+    from blur.jobs.ports import JobStore
+
+BACKOFF_S = (60, 300, 1_800, 7_200, 28_800, 86_400)
+"""The waits between attempts to send a notification; after the last attempt, it is given up."""
+THREADS = 16
+MOST_OF_AN_ACCOUNT = 4
+"""The notifications of one account in a run."""
+MOST = 2 * THREADS
+"""The notifications in a run, which takes at most twice the time limit of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcer:
+    """Announces jobs; each step can be repeated."""
+
+    jobs: JobStore
+    announce: Callable[[Job], None]
+    """Announce a job that has ended to the operator's systems."""
+    notify: Callable[[Job], bool]
+    """Send the notification of a job that has ended; return whether it was accepted."""
+    clock: Callable[[], Instant]
+    on_error: Callable[[Exception], None]
+
+    def run(self, ended: Iterable[Job]) -> None:
+        """Announce these jobs, as far as their next attempts are due."""
+        notified = []
+        for job in ended:
+            if job.notification is None:
+                self._guarded(self._announce_silent, job)
+            elif self._is_due(job.notification):
+                notified.append(job)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="notify") as executor:
+            first = [job for job in few_of_each(notified) if self._is_announced(job)]
+            sent = [(job, executor.submit(self.notify, job)) for job in first]
+            for job, is_accepted in sent:
+                self._guarded(self._record, job, is_accepted)
+
+    def _announce_silent(self, job: Job) -> None:
+        """Announce a job that has no notification."""
+        self.announce(job)
+        self.jobs.record_attempt(job.job_id, next_attempt_us=None)
+
+    def _is_announced(self, job: Job) -> bool:
+        """Announce a job before its first notification, which waits if that fails."""
+        if job.notification is None or job.notification.attempts:
+            return True
+        try:
+            self.announce(job)
+        except Exception as error:  # noqa: BLE001 - the next run tries again
+            self.on_error(error)
+            return False
+        return True
+
+    def _record(self, job: Job, is_accepted: Future[bool]) -> None:
+        """Wait for an attempt, and record it and the time of the next one."""
+        attempts = job.notification.attempts if job.notification else 0
+        next_us = None
+        if not self._result(is_accepted) and attempts < len(BACKOFF_S):
+            next_us = Instant(self.clock() + BACKOFF_S[attempts] * SECOND_US)
+        self.jobs.record_attempt(job.job_id, next_attempt_us=next_us)
+
+    def _result(self, is_accepted: Future[bool]) -> bool:
+        try:
+            return is_accepted.result()
+        except Exception as error:  # noqa: BLE001 - an attempt that has failed
+            self.on_error(error)
+            return False
+
+    def _is_due(self, target: Notification) -> bool:
+        return target.next_attempt_us is not None and target.next_attempt_us <= self.clock()
+
+    def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
+        """Report an error; the next run repeats the step."""
+        try:
+            step(*arguments)
+        except Exception as error:  # noqa: BLE001 - one job must not stop the others
+            self.on_error(error)
+
+
+def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
+    """Yield up to `MOST` jobs, those first whose notification has been due for longest."""
+    chosen: Counter[str] = Counter()
+    for job in sorted(jobs, key=_due_us):
+        if chosen[job.account_id] < MOST_OF_AN_ACCOUNT and chosen.total() < MOST:
+            chosen[job.account_id] += 1
+            yield job
+
+
+def _due_us(job: Job) -> int:
+    return job.notification.next_attempt_us or 0 if job.notification else 0
