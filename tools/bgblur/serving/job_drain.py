@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bgblur.serving.worker import Work, Worker
     from blur.jobs.model import JobObject
 
+RELEASE_TRIES = 60
+"""How often the end of a lease is written, if the store is unavailable."""
 ObserveObject = Callable[["JobObject", Mapping[str, float]], None]
 """Called with the final row of each object that this server ends, and the time of its steps."""
 LOGGER = logging.getLogger(__name__)
@@ -143,8 +145,10 @@ class JobDrain:
             claimed = self._running[worker]
             if claimed is None or result is None:
                 self._may_have_more = False
-            elif result.outcome in {Outcome.RETRY, Outcome.WAIT}:
+            elif result.outcome is Outcome.RETRY:
                 self._release(claimed)
+            elif result.outcome is Outcome.WAIT:
+                self._release(claimed, counts=False, after_s=RETRY_PAUSES_S[0])
             else:
                 self._measure(result)
         finally:
@@ -159,21 +163,33 @@ class JobDrain:
         except Exception:
             LOGGER.exception("an object of a job could not be measured")
 
-    def _release(self, claimed: JobObject, *, counts: bool = True) -> None:
+    def _release(self, claimed: JobObject, *, counts: bool = True, after_s: float = 0) -> None:
         """Let the object be claimed again: after a pause if this attempt counts, else at once."""
-        task = asyncio.create_task(asyncio.to_thread(self._end_lease, claimed, counts=counts))
+        task = asyncio.create_task(self._end_lease(claimed, counts=counts, after_s=after_s))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)
 
-    def _end_lease(self, claimed: JobObject, *, counts: bool) -> None:
-        try:
-            if counts:
-                at_us = Instant(self._clock() + retry_pause_s(claimed.attempts) * SECOND_US)
-                self._queue.release_object(claimed, retry_us=at_us)
+    async def _end_lease(self, claimed: JobObject, *, counts: bool, after_s: float) -> None:
+        """End the lease in the store; if that fails for too long, it ends by itself."""
+        await asyncio.sleep(after_s)
+        for _ in range(RELEASE_TRIES):
+            try:
+                await asyncio.to_thread(self._write_end, claimed, counts=counts)
+            except UnavailableError as error:
+                cause = error.__cause__
             else:
-                self._queue.park_object(claimed.job_id, claimed.source, now_us=self._clock())
-        except UnavailableError as error:  # its lease ends by itself
-            LOGGER.warning("an object of a job cannot be released: %s", error.__cause__)
+                return
+            if self._is_stopping:
+                break
+            await asyncio.sleep(POLL_S)
+        LOGGER.warning("an object of a job cannot be released: %s", cause)
+
+    def _write_end(self, claimed: JobObject, *, counts: bool) -> None:
+        if counts:
+            at_us = Instant(self._clock() + retry_pause_s(claimed.attempts) * SECOND_US)
+            self._queue.release_object(claimed, retry_us=at_us)
+        else:
+            self._queue.park_object(claimed.job_id, claimed.source, now_us=self._clock())
 
 
 def retry_pause_s(attempts: int) -> int:

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.bgblur.serving.fake_workers import REPLY, Fleet, run, send, until
 
 from bgblur.serving import fair_queue, job_drain, worker_pool
-from bgblur.serving.job_drain import RETRY_PAUSES_S, JobDrain, retry_pause_s
+from bgblur.serving.job_drain import JobDrain, retry_pause_s
 from blur.accounts.model import SECOND_US, Instant
 from blur.errors import OverloadedError, UnavailableError
 from blur.jobs.model import Job, JobObject, ObjectState
@@ -29,6 +29,7 @@ NOW_US = Instant(1_000_000_000)
 def short_times(short_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
     del short_pauses
     monkeypatch.setattr(job_drain, "POLL_S", 0.01)
+    monkeypatch.setattr(job_drain, "RETRY_PAUSES_S", (0, 10, 1))
     monkeypatch.setattr(fair_queue, "KEEP_S", 0.01)
 
 
@@ -47,6 +48,7 @@ class Queue:
     failures: list[UnavailableError] = field(default_factory=list)
     released: list[tuple[str, int]] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
+    refused: int = 0
     asked: int = 0
 
     def find_job(self, job_id: str) -> Job:
@@ -61,13 +63,18 @@ class Queue:
             raise self.failures[0]
         return len(self.fleet.objects)
 
-    def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
+    def require_available(self) -> None:
         if self.failures:
+            self.refused += 1
             raise self.failures[0]
+
+    def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
+        self.require_available()
         self.released.append((claimed.source, retry_us - NOW_US))
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
         assert (job_id, now_us) == ("j", NOW_US)
+        self.require_available()
         self.parked.append(source)
         return True
 
@@ -220,7 +227,7 @@ def test_an_object_whose_worker_fails_is_released_and_the_worker_replaced() -> N
         async with serving(fleet, size=1) as server:
             await until(lambda: len(fleet.processed) == 2)
             await until(lambda: bool(server.queue.released))
-            assert server.queue.released == [("0", RETRY_PAUSES_S[0] * SECOND_US)]
+            assert server.queue.released == [("0", retry_pause_s(1) * SECOND_US)]
             assert [worker.is_killed for worker in fleet.workers] == [True, False]
             fleet.may_answer.set()
             assert await send(server.pool) == REPLY
@@ -235,7 +242,7 @@ def test_an_object_to_be_retried_is_released_with_a_pause() -> None:
         fleet.may_end.set()
         async with serving(fleet) as server:
             await until(lambda: bool(server.queue.released))
-            assert server.queue.released == [("0", RETRY_PAUSES_S[1] * SECOND_US)]
+            assert server.queue.released == [("0", retry_pause_s(2) * SECOND_US)]
 
     run(test)
 
@@ -291,17 +298,49 @@ def test_a_store_that_fails_is_asked_again_until_it_responds(
     run(test)
 
 
-def test_a_release_that_fails_leaves_the_worker_usable() -> None:
+def test_an_object_whose_store_was_unavailable_is_released_and_its_attempt_does_not_count() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
-        fleet.outcomes = [Outcome.RETRY]
+        fleet.outcomes = [Outcome.WAIT]
+        fleet.may_end.set()
+        async with serving(fleet) as server:
+            await until(lambda: server.queue.parked == ["0"])
+            assert server.queue.released == []
+
+    run(test)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.WAIT])
+def test_a_release_is_repeated_until_the_store_responds_and_delays_no_request(
+    outcome: Outcome,
+) -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(1)
+        fleet.outcomes = [outcome]
         fleet.may_answer.set()
         async with serving(fleet, size=1) as server:
             await until(lambda: fleet.processed == ["0"])
             server.queue.failures = [UnavailableError("down")]
             fleet.may_end.set()
+            await until(lambda: server.queue.refused > 2)
             assert await send(server.pool) == REPLY
+            server.queue.failures = []
+            await until(lambda: bool(server.queue.released or server.queue.parked))
             assert len(fleet.workers) == 1
+
+    run(test)
+
+
+def test_a_stop_waits_only_for_one_attempt_to_release_an_object() -> None:
+    async def test(fleet: Fleet) -> None:
+        fleet.objects = objects(1)
+        fleet.outcomes = [Outcome.RETRY]
+        async with serving(fleet, size=1) as server:
+            await until(lambda: fleet.processed == ["0"])
+            server.queue.failures = [UnavailableError("down")]
+            fleet.may_end.set()
+            await server.drain.stop(20)
+            assert server.queue.refused
 
     run(test)
 
