@@ -176,7 +176,7 @@ def test_secret_of_a_notification_is_shown_once(
 
 
 def test_number_of_a_parameter_counts_like_its_text(call: Call) -> None:
-    assert create(call, quality=80, format="jpeg")["parameters"] == {
+    assert create(call, quality=80, format=" jpeg\n")["parameters"] == {
         "radius": "3",
         "quality": "80",
         "format": "jpeg",
@@ -367,6 +367,54 @@ def test_invalid_page_is_rejected(call: Call, path: str, query: dict[str, str]) 
     job = create(call)
     response = send(call, "GET", f"/v2/jobs/{job['job_id']}{path}", query=query)
     assert (response.status, response.error["code"]) == (400, "invalid_request")
+
+
+def test_largest_page_is_accepted(call: Call) -> None:
+    path = f"/v2/jobs/{create(call)['job_id']}"
+    for route, most in ((path, 1_000), (f"{path}/manifest", 10_000)):
+        assert send(call, "GET", route, query={"limit": str(most)}).status == 200
+        rejected = send(call, "GET", route, query={"limit": str(most + 1)})
+        assert f"from 1 to {most}." in rejected.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host", "base"),
+    [
+        ("https://api.example.com/blur/", "localhost:1", "https://api.example.com/blur"),
+        ("", "localhost:1", "http://localhost:1/prod"),
+        ("", "api.example.com", "/prod"),
+    ],
+)
+def test_urls_of_results_have_the_address_of_the_server_if_it_is_known(  # noqa: PLR0913, PLR0917 - fixtures
+    settings: Settings,
+    runner: ObjectRunner,
+    folder: JobFolder,
+    public_url: str,
+    host: str,
+    base: str,
+) -> None:
+    public = replace(settings, public_url=public_url)
+    handler = build_app(public, opens_model=False, on_lambda=False)
+
+    def call(event: dict[str, Any]) -> ApiResponse:
+        event["headers"]["Host"] = host
+        event["multiValueHeaders"]["Host"] = [host]
+        return ApiResponse(handler(event, InvocationContext()))
+
+    job = create(call)
+    process(runner, folder, job, {"photo.jpg": make.jpeg(), "text.jpg": b"text"})
+    path = f"/v2/jobs/{job['job_id']}"
+    response = send(call, "GET", f"{path}/manifest", query={"limit": "1"})
+    (line,) = manifest(response)
+    others = manifest(
+        send(call, "GET", f"{path}/manifest", query={"after": object_id(line["source"])})
+    )
+    results = {each["source"]: each["result"] for each in (line, *others)}
+    assert results == {
+        "photo.jpg": f"{base}{path}/results/{object_id('photo.jpg')}",
+        "text.jpg": None,
+    }
+    assert response.headers["link"].startswith(f"<{base}{path}/manifest?after=")
 
 
 def test_closed_job_has_no_form_and_can_be_closed_again(call: Call) -> None:
