@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.attack.attacks import Accounts
 from tests.attack.target import Target
+from tests.integration.running import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,3 +17,15 @@ if TYPE_CHECKING:
 def target(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Target:
     """Return one handler for all attacks of a file, like a server."""
     return Target(tmp_path_factory.mktemp("target"), model_dir)
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> dict[str, str]:
+    """Return the environment of the servers that one client attacks."""
+    return environment(tmp_path_factory.mktemp("accounts"), model_dir, BLUR_MEDIA="")
+
+
+@pytest.fixture(scope="module")
+def accounts(env: dict[str, str]) -> Accounts:
+    """Return the accounts of these servers."""
+    return Accounts(env)
