@@ -20,7 +20,8 @@ from events import make
 from PIL import Image
 from tests.faults.balances import Balances, open_balances
 from tests.integration.jobs.job_client import JobClient, ended, names
-from tests.integration.running import environment, running
+from tests.integration.running import BGBLUR, environment, running
+from tests.integration.storage.conftest import issue
 
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
@@ -58,6 +59,28 @@ def blur(url: str, key: str, photo: bytes = PHOTO) -> requests.Response:
     return requests.post(
         f"{url}/v2/rembg/blur/", data=PARAMETERS, files=files, headers={"ApiKey": key}, timeout=120
     )
+
+
+def test_commands_that_open_and_close_the_file_lose_no_write_of_the_server(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    key = issue(env)
+
+    def used() -> float:
+        shown = subprocess.run(
+            [*BGBLUR, "accounts", "list", "--json"], env=env, capture_output=True, check=True
+        )
+        return float(json.loads(shown.stdout.splitlines()[0])["used"])
+
+    with running(tmp_path, env) as server:
+        client = JobClient(server.url, key)
+        for photos in (1, 2, 3):
+            job = client.create(**PARAMETERS)
+            client.upload(job, "a.jpg", PHOTO)
+            client.until_ended(job, 1)
+            assert used() == photos
+        assert blur(server.url, key).status_code == 200
+        assert used() == photos + 1
 
 
 def test_a_photo_of_a_job_has_the_same_result_and_price_as_a_call(

@@ -137,6 +137,10 @@ def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
     return connection
 
 
+_CREATING = threading.Lock()
+"""No thread connects to a file that another one has created and not closed yet."""
+
+
 def _create(path: Path) -> None:
     """Create the file if it is missing.
 
@@ -144,7 +148,7 @@ def _create(path: Path) -> None:
     connections (POSIX, fcntl), and another process would then remove the write-ahead log that these
     still use. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
     """
-    with suppress(FileExistsError):
+    with _CREATING, suppress(FileExistsError):
         os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
