@@ -55,6 +55,11 @@ NOT_TYPED = {
     ),
     "aws dynamodb delete-table --table-name TABLE": "needs an AWS account",
     (
+        'aws sqs start-message-move-task --source-arn "$(aws sqs get-queue-attributes'
+        " --queue-url DEAD_LETTERS_URL --attribute-names QueueArn"
+        ' --query Attributes.QueueArn --output text)"'
+    ): "needs an AWS account",
+    (
         "aws dynamodb update-item --table-name TABLE"
         ' --update-expression "SET balance = balance + :missing"'
         """ --key '{"pk": {"S": "ACCT#ACCOUNT"}, "sk": {"S": "ACCOUNT"}}'"""

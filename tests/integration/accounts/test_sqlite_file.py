@@ -289,24 +289,3 @@ def rows_of(path: Path, table: str) -> int:
     (rows,) = other.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - ours
     other.close()
     return int(rows)
-
-
-def _used_by_another_process(path: Path, query: str) -> str:
-    """Return the first value of a query by another process, which then closes the file."""
-    program = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]))"
-    command = [sys.executable, "-c", program, str(path), query]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def test_a_second_store_in_a_process_does_not_drop_the_locks_of_the_first(tmp_path: Path) -> None:
-    """The log is deleted by the last process that closes the file: without locks, too early."""
-    path = tmp_path / "accounts.db"
-    first = SqliteAccountStore(path)
-    first.create_account("first0000000", "", now_us=START)
-    second = SqliteAccountStore(path)
-    second.create_account("second000000", "", now_us=START)
-    second.close()
-    assert _used_by_another_process(path, "SELECT COUNT(*) FROM accounts") == "(2,)"
-    first.create_account("third0000000", "", now_us=START)
-    assert _used_by_another_process(path, "SELECT COUNT(*) FROM accounts") == "(3,)"
-    assert len(list(first.list_accounts(now_us=START))) == 3

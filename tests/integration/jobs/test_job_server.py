@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 import socket
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -70,7 +72,7 @@ def test_commands_that_open_and_close_the_file_lose_no_write_of_the_server(
         shown = subprocess.run(
             [*BGBLUR, "accounts", "list", "--json"], env=env, capture_output=True, check=True
         )
-        return float(json.loads(shown.stdout.splitlines()[0])["used"])
+        return float(json.loads(shown.stdout)[0]["used"])
 
     with running(tmp_path, env) as server:
         client = JobClient(server.url, key)
