@@ -12,7 +12,7 @@ CODE = ROOT / "functions"
 ACCOUNTS = ("tests/unit/accounts", "tests/integration/accounts")
 JOBS = tuple(
     f"tests/integration/jobs/test_{name}.py"
-    for name in ("job_store", "job_queue", "job_deaths", "dynamo_job_cost")
+    for name in ("job_store", "job_queue", "job_deaths", "dynamo_job_cost", "dynamo_job_conflicts")
 )
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"

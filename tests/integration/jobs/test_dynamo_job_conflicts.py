@@ -1,4 +1,7 @@
-"""Transactions that DynamoDB cancels because of others; DynamoDB Local itself never does that."""
+"""Writes that meet others: cancelled transactions, and items that change after they were read.
+
+DynamoDB Local itself cancels no transaction.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from contextlib import closing
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from tests.integration.accounts.customer import after
 from tests.integration.jobs.job_owner import PRICE, open_job, process, require_exact
 from tests.unit.accounts.test_dynamo_conflicts import cancelled, failed
@@ -15,10 +19,12 @@ from blur.accounts.connect import open_account_store
 from blur.accounts.dynamo.client import open_client
 from blur.credits import Credits
 from blur.jobs.dynamo.job_store import DynamoJobStore
-from blur.jobs.model import JobCounts, ObjectState
+from blur.jobs.model import JobCounts, JobState, ObjectState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from blur.accounts.ports import AccountStore
 
 CONFLICTS = 0.5
 """The share of writes that meet another one."""
@@ -52,10 +58,84 @@ class ContendedClient:
         return write
 
 
-def test_objects_are_exact_while_half_of_all_writes_meet_another_one(dynamodb_table: str) -> None:
+class InterruptedClient:
+    """A client that lets another writer act before its first update."""
+
+    def __init__(self, client: Any, act: Callable[[], object]) -> None:  # noqa: ANN401 - boto's
+        self._client, self._acts = client, [act]
+
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - any operation
+        return getattr(self._client, operation)
+
+    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - as boto's
+        while self._acts:
+            self._acts.pop()()
+        return self._client.update_item(**request)
+
+
+@pytest.fixture
+def accounts(dynamodb_table: str) -> Iterator[AccountStore]:
+    with closing(open_account_store(f"dynamodb:{dynamodb_table}")) as store:
+        yield store
+
+
+@pytest.fixture
+def other(dynamodb_table: str) -> Iterator[DynamoJobStore]:
+    """Return the store of another writer."""
+    with closing(DynamoJobStore(dynamodb_table, open_client())) as store:
+        yield store
+
+
+def interrupted(table: str, act: Callable[[], object]) -> closing[DynamoJobStore]:
+    return closing(DynamoJobStore(table, cast("Any", InterruptedClient(open_client(), act))))
+
+
+def test_a_job_ends_with_the_rows_that_were_written_after_it_was_read(
+    dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
+) -> None:
+    owner = open_job(accounts, other)
+    assert process(other, owner, "1.jpg")
+    other.close_job(owner.job_id, now_us=after(1))
+    with interrupted(dynamodb_table, lambda: process(other, owner, "late.jpg")) as jobs:
+        assert jobs.end_job(owner.job_id, received=1, now_us=after(2))
+    job = other.find_job(owner.job_id)
+    assert (job.state, job.counts.received, job.counts.done) == (JobState.DONE, 2, 2)
+    require_exact(accounts, other, owner, after(3))
+
+
+def test_a_job_with_a_new_waiting_row_does_not_end(
+    dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
+) -> None:
+    owner = open_job(accounts, other)
+    other.close_job(owner.job_id, now_us=after(1))
+
+    def park() -> None:
+        assert other.park_object(owner.job_id, "late.jpg", now_us=after(1))
+
+    with interrupted(dynamodb_table, park) as jobs:
+        assert not jobs.end_job(owner.job_id, received=0, now_us=after(2))
+    assert other.find_job(owner.job_id).ended_us is None
+
+
+def test_two_keepers_end_a_cancelled_job_once(
+    dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
+) -> None:
+    owner = open_job(accounts, other)
+    other.cancel_job(owner.job_id, now_us=after(1))
+
+    def end() -> None:
+        assert other.end_job(owner.job_id, received=0, now_us=after(2))
+
+    with interrupted(dynamodb_table, end) as jobs:
+        assert jobs.end_job(owner.job_id, received=0, now_us=after(3))
+    assert other.find_job(owner.job_id).ended_us == after(2)
+
+
+def test_objects_are_exact_while_half_of_all_writes_meet_another_one(
+    dynamodb_table: str, accounts: AccountStore
+) -> None:
     client = ContendedClient(open_client())
-    accounts = open_account_store(f"dynamodb:{dynamodb_table}")
-    with closing(accounts), closing(DynamoJobStore(dynamodb_table, cast("Any", client))) as jobs:
+    with closing(DynamoJobStore(dynamodb_table, cast("Any", client))) as jobs:
         owner = open_job(accounts, jobs)
 
         def work(number: int) -> bool:
