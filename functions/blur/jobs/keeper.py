@@ -85,11 +85,17 @@ class JobKeeper:
         is_done = STEPS[job.state](self, job)
         return self.jobs.find_job(job.job_id) if is_done else None
 
-    def close_old(self, job: Job) -> bool:
-        """Close a job that its client has left open; return False, since it has not ended."""
+    def keep_open(self, job: Job) -> bool:
+        """Close a job that its client has left open, or deliver its lost objects again.
+
+        An object whose row waits is lost if a keeper was killed while it let the job go on. Return
+        False, since the job has not ended.
+        """
         days = OPEN_DAYS if job.counts.received else EMPTY_DAYS
         if self.clock() >= job.created_us + days * DAY_US:
             self.jobs.close_job(job.job_id, now_us=self.clock())
+        elif self._is_due(job.last_us or job.created_us) and self.is_idle():
+            self._deliver_waiting(job)
         return False
 
     def complete(self, job: Job) -> bool:
@@ -137,10 +143,23 @@ class JobKeeper:
         return self.jobs.end_job(job.job_id, received=received, now_us=self.clock())
 
     def _resume(self, job: Job) -> None:
-        """Let a paused job go on, if a photo can be paid."""
-        if self.can_pay(job):
-            self.jobs.set_paused(job.job_id, is_paused=False)
-            self.enqueue(job.job_id, self._waiting(job))
+        """Let a paused job go on, if a photo can be paid.
+
+        It is paused again if its objects cannot be delivered, so that the next run repeats this.
+        """
+        if not self.can_pay(job):
+            return
+        self.jobs.set_paused(job.job_id, is_paused=False)
+        try:
+            self._deliver_waiting(job)
+        except Exception:
+            self.jobs.set_paused(job.job_id, is_paused=True)
+            raise
+
+    def _deliver_waiting(self, job: Job) -> None:
+        waiting = list(self._waiting(job))
+        if waiting:
+            self.enqueue(job.job_id, waiting)
 
     def _is_due(self, progress_us: Instant) -> bool:
         """Return whether the retry time has passed since the last progress, or a multiple of it."""
@@ -178,7 +197,7 @@ class JobKeeper:
 
 
 STEPS: Mapping[JobState, Callable[[JobKeeper, Job], bool]] = {
-    JobState.OPEN: JobKeeper.close_old,
+    JobState.OPEN: JobKeeper.keep_open,
     JobState.CLOSED: JobKeeper.complete,
     JobState.CANCELLED: JobKeeper.clean_up,
 }

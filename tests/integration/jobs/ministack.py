@@ -14,7 +14,7 @@ import subprocess
 import sysconfig
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "ministack"
 ACCOUNT = "123456789012"
+SECRET = "local"  # noqa: S105 - opens nothing
 REGION = "eu-central-1"
 START_S = 60
 PYTHONPATH = os.pathsep.join([str(ROOT / "functions"), sysconfig.get_path("purelib")])
@@ -52,16 +53,7 @@ class Ministack:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
         """Return a client for a service."""
-        return get_session().create_client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=ACCOUNT,
-            aws_secret_access_key="local",  # noqa: S106 - opens nothing
-            config=Config(s3={"addressing_style": "path"}, signature_version="s3v4")
-            if service == "s3"
-            else None,
-        )
+        return _client(self.url, service)
 
 
 @contextlib.contextmanager
@@ -75,7 +67,9 @@ def ministack(folder: Path) -> Iterator[Ministack]:
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "AWS_ACCESS_KEY_ID": ACCOUNT,  # it accepts links that are signed with this key
+        "AUTH": "true",  # it enforces policies and signatures; these credentials can do everything
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
         "TMPDIR": str(folder),
         "DOCKER_HOST": "unix:///nonexistent",  # its functions are processes
     }
@@ -90,6 +84,20 @@ def ministack(folder: Path) -> Iterator[Ministack]:
         finally:
             process.terminate()
             process.communicate()
+
+
+@cache
+def _client(url: str, service: str) -> Any:  # noqa: ANN401 - as above
+    """Return the only client of a service, since making one takes long."""
+    for_s3 = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
+    return get_session().create_client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key=SECRET,
+        config=for_s3 if service == "s3" else None,
+    )
 
 
 def wait_until(holds: Any, within_s: float, describe: Any) -> None:  # noqa: ANN401 - callables

@@ -1,7 +1,7 @@
 """The part of template.yaml that processes bulk jobs, deployed in ministack.
 
-The functions are processes of this machine instead of images; everything else is as the template
-has it.
+The functions are processes of this machine instead of images, with their roles. The bucket has no
+policy, because this one denies every request without TLS.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ if TYPE_CHECKING:
 
 STACK = "bulk"
 FUNCTIONS = ("JobWorkerFunction", "JobKeeperFunction")
+ROLES = ("JobWorkerRole", "JobKeeperRole")
 PARTS = (
     "AccountsTable",
     "JobDeadLetters",
     "JobKeeperLogGroup",
-    "JobKeeperRole",
     "JobQueue",
     "JobQueuePolicy",
     "JobWorkerLogGroup",
-    "JobWorkerRole",
     "MediaBucket",
-    "MediaBucketPolicy",
     *FUNCTIONS,
+    *ROLES,
 )
 CODE = ("code", "code.zip")
 """Bucket and key of the functions' code, which is empty."""
@@ -128,6 +127,12 @@ def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str,
     template["Resources"] = {name: template["Resources"][name] for name in PARTS}
     del template["Outputs"], template["Globals"]
     template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visibility_s
+    for name in ROLES:
+        (policy,) = template["Resources"][name]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            # AWS has no action for batches: sqs:SendMessage allows them.
+            if "sqs:SendMessage" in statement["Action"]:
+                statement["Action"].append("sqs:SendMessageBatch")
     for name in FUNCTIONS:
         function = template["Resources"][name]
         del function["Metadata"]

@@ -1,6 +1,7 @@
 """Photos go from the bucket by the queue to the worker, in ministack; accounts in DynamoDB Local.
 
-The template's own stack is deployed, with processes instead of images.
+The template's own stack is deployed, with processes instead of images. ministack enforces the
+policies of their roles for the bucket, the queue and the event bus.
 """
 
 from __future__ import annotations

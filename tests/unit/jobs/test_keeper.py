@@ -102,6 +102,22 @@ def test_open_job_is_left_alone(
     assert (state_of(store), around.delivered, around.errors) == (JobState.OPEN, [], [])
 
 
+def test_waiting_photos_of_an_open_job_are_delivered_again_if_the_queue_is_empty(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    """A keeper was killed after the job went on, and before its photos were delivered."""
+    opened(store)
+    store.park_object(JOB_ID, "a", now_us=clock())
+    later(clock, RETRY_S)
+    replace(keeper, is_idle=lambda: False).run()
+    assert around.delivered == []
+    keeper.run()
+    assert around.delivered == [(JOB_ID, ["a"])]
+    later(clock, PERIOD_S)
+    keeper.run()
+    assert len(around.delivered) == 1
+
+
 def test_job_that_is_left_open_is_closed(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock
 ) -> None:
@@ -227,6 +243,23 @@ def test_paused_job_goes_on_when_the_account_can_pay(
     around.can_pay = True
     keeper.run()
     assert (store.jobs[JOB_ID].is_paused, around.delivered) == (False, [(JOB_ID, ["a", "b"])])
+
+
+def test_paused_job_whose_photos_cannot_be_delivered_goes_on_in_the_next_run(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    store.park_object(JOB_ID, "a", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    error = UnavailableError("no queue")
+
+    def fail(*_: object) -> None:
+        raise error
+
+    replace(keeper, enqueue=fail).run()
+    assert (store.jobs[JOB_ID].is_paused, around.errors) == (True, [error])
+    keeper.run()
+    assert (store.jobs[JOB_ID].is_paused, around.delivered) == (False, [(JOB_ID, ["a"])])
 
 
 def test_paused_job_that_is_closed_does_not_end(
