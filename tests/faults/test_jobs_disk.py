@@ -15,6 +15,7 @@ import pytest
 from events import make
 from PIL import Image
 from tests.faults.disks import full_by_limit, locked, without_privileges
+from tests.faults.processes import descendants, require_gone
 from tests.faults.responses import require_error
 from tests.integration.jobs.job_client import Document, JobClient, ended, names
 from tests.integration.running import running
@@ -123,13 +124,17 @@ def test_a_damaged_store_rejects_photos_and_a_restored_one_continues(
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
         client.upload_all(job, dict.fromkeys(names(4), PHOTO))
-    balances.store.close()  # the last connection: it writes the journal into the file
-    sound = accounts.read_bytes()
+        members = descendants(server.process.pid)
+    require_gone(members)
+    balances.store.close()
+    sound = without_journal(accounts)
     accounts.write_bytes(sound[:4096] + b"\xa5" * (len(sound) - 4096))
     with running(tmp_path, patient) as server:
         client = JobClient(server.url, balances.key)
         assert code_of(client.upload(job, "late.jpg", PHOTO)) == UNAVAILABLE
         assert code_of(client.call("POST", "/v2/jobs", json={})) == UNAVAILABLE
+        members = descendants(server.process.pid)
+    require_gone(members)
     for path in accounts.parent.glob("accounts.db*"):
         path.unlink()
     accounts.write_bytes(sound)
@@ -138,6 +143,14 @@ def test_a_damaged_store_rejects_photos_and_a_restored_one_continues(
         assert client.upload(job, "late.jpg", PHOTO).status_code == 204
         client.close(job)
         require_done(client, job, balances, done=5)
+
+
+def without_journal(accounts: Path) -> bytes:
+    """Write the journal into the file of the accounts, and return the file."""
+    with closing(sqlite3.connect(accounts)) as db:
+        assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    assert not accounts.with_name("accounts.db-wal").exists()
+    return accounts.read_bytes()
 
 
 def require_done(client: JobClient, job: Document, balances: Balances, *, done: int) -> None:
