@@ -86,15 +86,15 @@ PORTIONS = {
     ),
     "job_stores": Portion(
         "Mutants of the values and the embedded store of jobs",
-        ("blur/jobs/model.py", "blur/jobs/connect.py", "blur/jobs/sqlite/*.py"),
-        ("tests/unit/jobs/test_model.py", "tests/unit/jobs/test_connect.py", *JOBS),
+        ("blur/jobs/model.py", "blur/jobs/sqlite/*.py"),
+        ("tests/unit/jobs/test_model.py", *JOBS),
         EMBEDDED,
     ),
     "job_dynamo": Portion(
         "Mutants of the DynamoDB store of jobs",
-        ("blur/jobs/dynamo/*.py",),
-        JOBS,
-        "dynamo and not processes",
+        ("blur/jobs/connect.py", "blur/jobs/dynamo/*.py"),
+        ("tests/unit/jobs/test_connect.py", *JOBS),
+        "(dynamo or connect) and not processes",
         every=4,
     ),
 }

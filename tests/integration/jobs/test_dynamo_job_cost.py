@@ -21,9 +21,9 @@ from blur.accounts.dynamo.client import open_client
 from blur.accounts.dynamo.schema import account_key
 from blur.accounts.dynamo.values import marshal_item
 from blur.errors import InsufficientCreditsError
-from blur.jobs.dynamo.items import job_key, row_key
+from blur.jobs.dynamo.items import FAILED_ROW, active_key, job_key, row_key
 from blur.jobs.dynamo.job_store import DynamoJobStore
-from blur.jobs.model import ObjectState, object_id
+from blur.jobs.model import KEPT_S, ObjectState, object_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,6 +131,21 @@ def test_account_job_and_row_are_smaller_than_a_kilobyte(
         row_key(owner.job_id, object_id(SOURCE)),
     ):
         assert 0 < size(stored(dynamodb_table, key)) < KILOBYTE
+
+
+def test_all_items_of_a_job_are_deleted_30_days_later(
+    jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
+) -> None:
+    """Rows are kept for 30 days after their end, so that no late message finds none."""
+    process(jobs, owner, SOURCE, ObjectState.FAILED, now_us=after(3600))
+    object_id_ = object_id(SOURCE)
+    for key, seconds in (
+        (job_key(owner.job_id), 0),
+        (active_key(owner.job_id), 0),
+        (row_key(owner.job_id, object_id_), 3600),
+        (row_key(owner.job_id, object_id_, FAILED_ROW), 3600),
+    ):
+        assert stored(dynamodb_table, key)["ttl"] == {"N": str(after(seconds) // 10**6 + KEPT_S)}
 
 
 def test_the_rate_of_a_job_does_not_make_writes_more_expensive(

@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from blur.accounts.model import Instant, KeyKind
-from blur.jobs.model import Job, JobCounts, JobState, ObjectState, hold_id, object_id
+from blur.jobs.model import (
+    KEPT_S,
+    MAX_SOURCE_BYTES,
+    Job,
+    JobCounts,
+    JobState,
+    ObjectState,
+    hold_id,
+    object_id,
+)
 
 JOB = Job(
     job_id="job_1",
@@ -63,6 +72,10 @@ def test_a_job_that_waits_for_credits_is_shown_as_paused(job: Job, shown: str) -
 
 def test_only_waiting_objects_have_not_ended() -> None:
     assert [state for state in ObjectState if not state.has_ended] == [ObjectState.WAITING]
+
+
+def test_a_source_has_up_to_512_bytes_and_a_job_is_kept_for_30_days() -> None:
+    assert (MAX_SOURCE_BYTES, KEPT_S) == (512, 2_592_000)
 
 
 def test_ids_do_not_change() -> None:
