@@ -17,7 +17,7 @@ export function onJobActions(functions) {
 
 /** Show the draft or the job; without both, hide the section. */
 export function showJob(state, isInterrupted) {
-  const { draft, saved, job, upload, download, problem } = state;
+  const { draft, saved, job, upload, download } = state;
   show(byId("job"), Boolean(draft || saved));
   if (!draft && !saved) return;
   const isRunning = Boolean(job) && !draft && !isEnded(job);
@@ -25,7 +25,7 @@ export function showJob(state, isInterrupted) {
   byId("job-title").textContent = draft ? draftTitle(draft) : titleOf(state, isInterrupted);
   byId("job-text").textContent = draft ? draftText(draft) : textOf(state, isInterrupted);
   showProgress(state, isInterrupted);
-  const alert = draft ? "" : alertOf(job, problem);
+  const alert = draft ? "" : alertOf(state, isInterrupted);
   byId("job-alert").textContent = alert;
   show(byId("job-alert"), Boolean(alert));
   const hasResults = Boolean(job?.counts.done) && !draft;
@@ -76,8 +76,9 @@ function textOf({ saved, job, upload, download }, isInterrupted) {
   return `${left}You can close this page and come back. ${cost}`;
 }
 
-function alertOf(job, problem) {
-  if (problem) return explain(problem).join(" ");
+function alertOf({ job, problem, uploadProblem }, isInterrupted) {
+  const shown = problem ?? (isInterrupted ? uploadProblem : null);
+  if (shown) return explain(shown).join(" ");
   return job?.state === "paused" ? "Paused: there are no credits left. The job goes on after a top-up." : "";
 }
 

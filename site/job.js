@@ -11,14 +11,14 @@ const AT_ONCE = 3;
 const POLL_S = 2;
 const HIDDEN_POLL_S = 15;
 const ENDED = new Set(["done", "cancelled"]);
-const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: null };
+const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: null, uploadProblem: null };
 
 /**
  * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
  * total, sent, last}`, where `last` is the source before which all photos are uploaded. `job`: the
  * API's document. `upload`: an AbortController while photos are uploaded. `lost`: photos that could
  * not be uploaded. `hasMore`: whether more than the first page of failures is shown. `problem`: an
- * error of the last request.
+ * error of the last request. `uploadProblem`: the error that interrupted the upload.
  */
 const state = {
   draft: null, saved: load(), job: null, upload: null, download: null, downloaded: 0, ...EMPTY,
@@ -73,8 +73,7 @@ async function upload(photos, job) {
   const { saved } = state;
   const key = currentKey();
   const controller = new AbortController();
-  state.upload = controller;
-  state.problem = null;
+  Object.assign(state, { upload: controller, problem: null, uploadProblem: null });
   try {
     if (!job.upload) job = await readJob(saved.id, key);
     const uploads = new Uploads(job, key, controller.signal);
@@ -86,7 +85,7 @@ async function upload(photos, job) {
     announce("All photos are uploaded");
   } catch (failure) {
     controller.abort(); // the other uploads
-    if (failure.code !== "cancelled") fail(failure);
+    if (failure.code !== "cancelled") state.uploadProblem = failure;
   } finally {
     state.upload = null;
     poll();

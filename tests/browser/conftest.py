@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["by_link"]
 
+WIDTHS = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")]
 CHROMIUM_OPTIONS = [
     "--no-sandbox",  # Chromium does not start as root with it; only our own pages are opened
     "--disable-gpu",
@@ -92,4 +93,14 @@ def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Ite
     width, height = request.param
     context = chromium.new_context(viewport={"width": width, "height": height})
     yield Visit.begun(context, served)
+    context.close()
+
+
+@pytest.fixture(params=WIDTHS, ids=lambda screen: f"{screen[0]}px-{screen[1]}")
+def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
+    """Return a browser window of this width, into which axe can be injected despite the policy."""
+    width, scheme = request.param
+    viewport: Any = {"width": width, "height": 800}
+    context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)
+    yield context
     context.close()

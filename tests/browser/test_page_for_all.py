@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import axe_playwright_python
-import pytest
 from events import make
-from tests.browser.visit import Visit, fits, opened
+from tests.browser.visit import Visit, fits, opened, serious
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser, BrowserContext, FilePayload, Page
+    from playwright.sync_api import Browser, BrowserContext, FilePayload
     from tests.integration.storage.conftest import Api
-
-
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
-
-
-SCREENS = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")]
-
-
-@pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}px-{screen[1]}")
-def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
-    """Return a browser window of this width, into which axe can be injected despite the policy."""
-    width, scheme = request.param
-    viewport: Any = {"width": width, "height": 800}
-    context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)
-    yield context
-    context.close()
-
-
-def serious(page: Page) -> list[str]:
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run().then(({ violations }) => violations)")
-    return [
-        f"{each['id']}: {node['html']}"
-        for each in found
-        if each["impact"] in {"serious", "critical"}
-        for node in each["nodes"]
-    ]
 
 
 def test_the_page_fits_and_axe_finds_nothing_serious(screen: BrowserContext, served: Api) -> None:

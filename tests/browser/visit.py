@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import axe_playwright_python
 import numpy as np
 import requests
 from events import make
@@ -28,6 +29,7 @@ PIXELS = """async (id) => {
   for (const value of data) text += String.fromCharCode(value);
   return [canvas.height, canvas.width, btoa(text)];
 }"""
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 TABS = 60
 """More than the number of focusable elements on the page."""
 
@@ -156,3 +158,15 @@ def opened(context: BrowserContext, served: Api, fragment: str = "") -> Visit:
     visit = Visit.begun(context, served, f"/docs{fragment}")
     visit.page.wait_for_selector("#guides section", state="attached")
     return visit
+
+
+def serious(page: Page) -> list[str]:
+    """Return the serious problems that axe finds on the page."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run().then(({ violations }) => violations)")
+    return [
+        f"{each['id']}: {node['html']}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
