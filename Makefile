@@ -15,8 +15,8 @@ install = $(BIN)/uv --quiet pip install --require-hashes --only-binary :all: \
 	--python $(1)/bin/python --requirement requirements/$(2).txt
 PIP_EDITABLE := $(PIP) install --no-deps --no-index --no-build-isolation --editable .
 
-# The name of a `ready` file has a checksum of the lock files, so time stamps of a new checkout
-# and a switch between branches have no effect.
+# The names of `ready` files contain a checksum of the lock files. So neither the time stamps in a
+# new checkout nor a switch between branches has an effect.
 key = $(shell cat pyproject.toml $(1) | cksum | cut -d ' ' -f 1)
 SERVE_READY := $(VENV)/ready-serve-$(call key,requirements/serve.txt)
 SAM_VENV := .venv-sam

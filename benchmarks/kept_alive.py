@@ -1,7 +1,7 @@
 """Requests on a kept-alive connection, compared with the same requests on new connections.
 
-If small packets wait for an acknowledgement (Nagle's algorithm), requests on the former take 40 ms
-longer.
+If small packets wait for an acknowledgement (Nagle's algorithm), requests on a kept-alive
+connection take 40 ms longer.
 """
 
 from __future__ import annotations

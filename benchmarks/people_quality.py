@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from blur.imaging.matting.session import Model
 
 MAE, SHARE = 0.87, 0.90
-"""Target ratios to saliency alone: of the mean absolute error, and of the share of photos with an
-IoU below `POOR`."""
+"""Targets relative to saliency alone, for the mean absolute error and for the share of photos with
+an IoU below `POOR`."""
 POOR = 0.8
 MEAN_TIME, CERTAIN_TIME, PEOPLE_TIME, PERSON_SPEED = 1.12, 1.04, 4, 2.5
 """Target time ratios on ECSSD, for all photos and for those that the network decides at once; the

@@ -87,7 +87,7 @@ export function forget() {
 }
 
 /**
- * Use a key or a one-time code after the # of the address, which is never sent to a server. Remove
+ * Use a key or a one-time code after the # in the address; that part is never sent to a server. Remove
  * it from the address and the history. Return whether there was one.
  */
 function useKeyInAddress(onFailure) {

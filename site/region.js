@@ -1,4 +1,4 @@
-// The region in which the subject is sought: a box that is drawn on the stage, or moved by the keyboard.
+// The region to search for the subject: a box that is drawn on the stage, or moved by the keyboard.
 
 import { announce, byId, show } from "./dom.js";
 

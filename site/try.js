@@ -10,7 +10,7 @@ const SHOWN_HEADERS = [
 
 const PAID = ["blur", "removebg"];
 
-/** Return the form of a route: its parameters, its headers, its fields, and the area for the response. */
+/** Return the form for a route: parameters, headers, fields, and the area for the response. */
 export function tryForm({ path, verb, call, keyName, body }) {
   const form = make("form", { className: "try" });
   const route = `${verb}-${path}`;

@@ -204,7 +204,7 @@ class Settings:
 
 
 def usable_cpus() -> int:
-    """Return how many CPUs this process can use, which can be fewer than the machine has."""
+    """Return how many CPUs this process can use: perhaps fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -29,7 +29,7 @@ class Deadline:
     clock: Callable[[], Instant]
 
     def check(self) -> None:
-        """Stop the call after the deadline; called between steps, which are never interrupted.
+        """Stop the call after the deadline; called between steps, which run to their end.
 
         Raises:
             UnavailableError: the deadline has passed.

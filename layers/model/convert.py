@@ -127,7 +127,7 @@ def _convolution(network: Network, operator: Operator) -> None:
 
 
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return TensorFlow's padding "SAME" before and after an axis; the latter can be larger."""
+    """Return TensorFlow's padding "SAME", before and after an axis: the second can be larger."""
     total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
     return total // 2, total - total // 2
 

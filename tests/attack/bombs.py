@@ -244,7 +244,7 @@ BOMBS: dict[str, Make] = {
     "bmp that claims 40,000 x 40,000": partial(bmp, 40_000, 40_000),
     "bmp that claims -40,000 rows": partial(bmp, 40_000, -40_000),
     "bmp of the least height": partial(bmp, SIDE_PX, -(2**31)),
-    "tiff whose directories go round": nested_tiff,
+    "tiff whose directories form a loop": nested_tiff,
     "tiff of a million directories": chain_tiff,
     "tiff of a million strips": strips_tiff,
     "tiff of one tile of 2 GB": tile_tiff,
@@ -279,7 +279,7 @@ HEAVY: dict[str, Make] = {
     "png of 49,000,000 x 1": lambda: png((49_000_000, 1)),
     "png of 40 x 1,000,000": lambda: png((40, 1_000_000)),
 }
-"""Small files with as many pixels as are allowed, which are really decoded."""
+"""Small files with as many pixels as are allowed; they are really decoded."""
 
 
 def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""The subject on the page: its region, the ground under it, and people only."""
+"""The subject on the page: choosing its region, the ground under it, or only people."""
 
 from __future__ import annotations
 

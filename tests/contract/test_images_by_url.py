@@ -37,7 +37,7 @@ def call_fetching(
     log: io.StringIO,
     monkeypatch: pytest.MonkeyPatch,
 ) -> CallFetching:
-    """Return a function that builds a handler, which can fetch from one server of the test."""
+    """Return a function that builds a handler with access to one server of the test."""
     del store  # it is there before the handler opens it
 
     def build(host: ImageHost) -> Call:

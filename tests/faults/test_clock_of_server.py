@@ -44,7 +44,7 @@ def library() -> Path:
 
 
 def require_clock(url: str, at_s: float) -> None:
-    """Wait until the server's clock has this time, which is in every response."""
+    """Wait until the server's clock has this time; every response contains the time."""
     deadline = time.monotonic() + 10
     while True:
         date_header = requests.get(f"{url}/health", timeout=10).headers["Date"]

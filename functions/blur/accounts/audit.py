@@ -24,7 +24,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The result of an audit, or of a part of it."""
+    """The result of an audit, or of one part of an audit."""
 
     accounts: int
     """How many accounts were checked."""
@@ -46,7 +46,7 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
 def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Iterator[Audit]:
     """Check all accounts and their ledgers, and the bills of their keys in these months.
 
-    Yield a part for each bill, then one for each account. So the differences that were found are
+    Yield the results for each bill, then for each account. So the differences that were found are
     known if a later account cannot be read. The accounts are listed from the bills, so `months` has
     at least one month.
     """

@@ -72,7 +72,7 @@ class Connections:
         return addresses[:MAX_ADDRESSES]
 
     def prepare(self, target: Target, address: str, *, timeout_s: float) -> HTTPConnection:
-        """Return a connection to this address of the target, which is not open yet."""
+        """Return a connection to this address of the target, not opened yet."""
         if target.scheme == "http":
             return HTTPConnection(address, target.port, timeout=timeout_s)
         return HTTPSConnection(

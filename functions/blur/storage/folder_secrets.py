@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 KEY_FILE = "secret"
-"""The file of the first secret, and the prefix of the names of later ones."""
+"""The file with the first secret; the names of later secrets start with its name."""
 SECRET_BYTES = 32
 
 
@@ -29,7 +29,7 @@ def read_secrets(folder: Path) -> list[bytes]:
 
 
 def _create_secret(folder: Path) -> bytes:
-    """Create the first secret; if several processes do, all use the same one."""
+    """Create the first secret; if several processes create one, all use the same secret."""
     path = folder / KEY_FILE
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, part = tempfile.mkstemp(dir=folder)  # mode 0600

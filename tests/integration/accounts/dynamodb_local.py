@@ -33,7 +33,7 @@ CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
 START_S = 120
 
 # The shell waits until its input closes, which happens however the test run ends. Then it kills its
-# parent process, which is Java by then.
+# parent process, which has become Java.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 $$; } & exec "$@" 3<&- </dev/null'
 
 

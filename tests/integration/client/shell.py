@@ -1,4 +1,4 @@
-"""`bgblur blur` in a shell: its type, arguments, photos and results."""
+"""Types and helpers for `bgblur blur` in a shell: arguments, photos and results."""
 
 from __future__ import annotations
 

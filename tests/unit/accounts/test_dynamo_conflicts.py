@@ -72,7 +72,7 @@ def test_a_failed_condition_is_not_repeated_even_if_another_part_meets_a_writer(
 
 
 def test_a_call_gives_up_after_a_second_of_conflicts_and_a_job_does_not() -> None:
-    """The pauses of 60 conflicts sum to 1.8 s, give or take half a second."""
+    """The pauses of 60 conflicts add up to 1.3 to 2.3 s."""
     error = failed("TransactionConflictException")
     with pytest.raises(UnavailableError):
         send(BusyTable(error, conflicts=60))

@@ -48,8 +48,8 @@ REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """The statuses for an invalid key, on our paths and on remove.bg's."""
 
 BODIES_AT_ONCE = 16
-"""The memory for bodies, as a number of bodies of the largest size; a usual photo has a tenth of
-that size."""
+"""The memory for bodies, counted in largest possible bodies; a usual photo has a tenth of that
+size."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
 """The most memory that one account, and one address, can hold, as a multiple of the free memory.

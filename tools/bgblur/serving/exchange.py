@@ -1,4 +1,4 @@
-"""One request and its response: its state, and how the response is sent."""
+"""One request: its state, and how its response is sent."""
 
 from __future__ import annotations
 

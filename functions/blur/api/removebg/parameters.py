@@ -212,7 +212,7 @@ def _share(text: str) -> float | None:
 
 
 def _colour(text: str | None) -> Rgba | None:
-    """Return a colour of 3, 4, 6 or 8 hexadecimal digits, or one of the names of CSS."""
+    """Return the colour for 3, 4, 6 or 8 hexadecimal digits, or for one of CSS's names."""
     if text is None:
         return None
     name = text.lower()

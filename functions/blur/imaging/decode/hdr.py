@@ -40,7 +40,7 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 _HLG_PEAK = HLG_PEAK_NITS / WHITE_NITS
 _TABLE_SIZE = 1 << 16
-"""The number of entries in tables of functions of light."""
+"""The number of entries in each table of a function of light."""
 
 
 def pq_to_nits(samples: NDArray[np.float64]) -> NDArray[np.float64]:

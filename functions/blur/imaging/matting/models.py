@@ -56,7 +56,7 @@ MODELS: dict[str, ModelSpec] = {
 PEOPLE = ModelSpec(
     "selfie-segmentation", "selfie-segmentation.onnx", 256, ZERO, ONE, like_rembg=False
 )
-"""MediaPipe's network for people, which is used together with one of the others."""
+"""MediaPipe's network for people; it is used together with one of the others."""
 FACES = ModelSpec(
     "face-detection", "face-detection.onnx", 192, HALF, HALF, logits=True, like_rembg=False
 )
