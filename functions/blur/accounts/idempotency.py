@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from blur.accounts.ports import CallStore
 
 REMEMBER_US = 24 * 3600 * SECOND_US
-"""How long a client's `Idempotency-Key` counts after its first call."""
+"""How long a client's `Idempotency-Key` is valid after the first call."""
 
 RETRY_AFTER_S = 2
 """The time to wait before a retry, while the first call with the same key is running."""

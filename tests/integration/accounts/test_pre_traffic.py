@@ -252,7 +252,7 @@ def test_a_version_that_never_responds_is_reported_as_failed(
     assert not codedeploy.reported
 
 
-def test_all_requests_end_before_the_time_out_of_the_hook(resources: dict[str, Any]) -> None:
+def test_all_requests_end_before_the_timeout_of_the_hook(resources: dict[str, Any]) -> None:
     pauses_s = 5  # between the attempts
     invoked_s = INVOKE_ATTEMPTS * (CONNECT_S + INVOKE_S) + pauses_s
     reported_s = REPORT_ATTEMPTS * (CONNECT_S + REPORT_S) + pauses_s

@@ -189,7 +189,7 @@ def test_a_copy_stops_waiting_when_its_client_disconnects(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_a_copy_stops_waiting_before_the_time_out_of_lambda(
+def test_a_copy_stops_waiting_before_the_timeout_of_lambda(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
