@@ -8,21 +8,16 @@ times or not at all, and the credits end in the middle.
 
 from __future__ import annotations
 
-import io
 import os
-import secrets
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
+from tests.faults.simulated_job import PATIENCE_S, PRICE, SimulatedJob
 from tests.faults.simulated_worker import METHODS, POISON, STORE
 from tests.integration.accounts.customer import open_account
 from tests.integration.accounts.spending import with_retries
@@ -31,27 +26,18 @@ from tests.integration.jobs.ministack import PYTHONPATH, ROOT, ministack, wait_u
 from tests.integration.jobs.stack import Stack, deploy
 from tests.trials import Part, record, size
 
-from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
-from blur.accounts.model import EntryKind
 from blur.clock import now
-from blur.credits import Credits
-from blur.errors import UnavailableError
 from blur.jobs.connect import open_job_store
-from blur.jobs.keeper import JobKeeper
 from blur.jobs.model import ObjectState
 from blur.jobs.sqs import ObjectQueue
-from blur.storage.job_bucket import JobBucket, source_prefix
+from blur.storage.job_bucket import JobBucket
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
 
-    from blur.accounts.model import Account
-    from blur.accounts.ports import AccountStore
-    from blur.jobs.model import Job
-    from blur.jobs.ports import JobStore
 
 OBJECTS = size(100, full=10_000)
 SEED = 20
@@ -61,22 +47,9 @@ KILLED_SHARE = 0.03
 UNAVAILABLE_SHARE = 0.05
 LOST_SHARE = 0.01
 """Photos whose message gets lost."""
-COPIES_SHARE = 0.1
-"""Messages that are delivered up to four more times."""
 FUNDS_SHARE = 0.5
 """Photos that can be paid before the job pauses."""
-PRICE = 4
 VISIBILITY_S = size(6, full=20)
-RETRY_S = 12
-PERIOD_S = 2
-PATIENCE_S = size(600, full=7_200)
-
-
-def photo() -> bytes:
-    """Return a photo on which the stub finds a subject."""
-    file = io.BytesIO()
-    Image.new("RGB", (16, 12), (10, 20, 30)).save(file, "PNG")
-    return file.getvalue()
 
 
 def sources(random: Random) -> list[str]:
@@ -92,125 +65,34 @@ def sources(random: Random) -> list[str]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Stack]:
+def location(dynamodb: DynamoDBLocal) -> str:
+    """Return the location of a separate table, since a keeper reads all jobs of a table."""
+    return f"dynamodb:{dynamodb.create_table('simulated-job')}"
+
+
+@pytest.fixture
+def stack(tmp_path: Path, dynamodb: DynamoDBLocal, location: str) -> Iterator[Stack]:
     with ministack(tmp_path) as emulator:
         variables = {
             "PYTHONPATH": f"{ROOT}{os.pathsep}{PYTHONPATH}",
             "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.endpoint_url,
             "AWS_ENDPOINT_URL_S3": emulator.url,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "BLUR_ACCOUNTS": f"dynamodb:{dynamodb_table}",
+            "BLUR_ACCOUNTS": location,
             "BLUR_INFERENCE_THREADS": "1",
         }
         handler = "tests.faults.simulated_worker.handler"
         yield deploy(emulator, visibility_s=VISIBILITY_S, variables=variables, worker=handler)
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A job with its photos, and everything that works on it except the workers."""
-
-    stack: Stack
-    accounts: AccountStore
-    jobs: JobStore
-    files: JobBucket
-    queue: ObjectQueue
-    owner: JobOwner
-    random: Random
-
-    def job(self) -> Job:
-        """Return the job now."""
-        return with_retries(partial(self.jobs.find_job, self.owner.job_id))
-
-    def upload(self, names: Iterable[str]) -> None:
-        """Put photos into the bucket, as an operator copies them."""
-        s3, good, prefix = self.stack.emulator.client("s3"), photo(), self.prefix()
-
-        def put(name: str) -> None:
-            data = good[:30] if name.startswith("broken") else good
-            s3.put_object(Bucket=self.stack.bucket, Key=prefix + name, Body=data)
-
-        with ThreadPoolExecutor(4) as executor:
-            list(executor.map(put, names))
-
-    def upload_without_messages(self, names: Iterable[str]) -> None:
-        """Put photos into the bucket whose events get lost."""
-        s3, bucket = self.stack.emulator.client("s3"), self.stack.bucket
-        events = s3.get_bucket_notification_configuration(Bucket=bucket)
-        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-        self.upload(names)
-        kept = {"QueueConfigurations": events["QueueConfigurations"]}
-        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=kept)
-
-    def send_copies(self, names: Sequence[str]) -> int:
-        """Deliver some photos again, up to four times; return the number of copies."""
-        again = [name for name in names if self.random.random() < COPIES_SHARE]
-        copies = [name for name in again for _ in range(self.random.randint(1, 4))]
-        self.random.shuffle(copies)
-        self.queue.enqueue(self.owner.job_id, copies)
-        return len(copies)
-
-    def top_up(self, credits_in: int) -> None:
-        """Add credits to the account."""
-        admin = AccountAdmin(self.accounts, secrets.token_bytes, now())
-        account_id = self.owner.customer.account_id
-        admin.add_ledger_entry(account_id, EntryKind.TOP_UP, Credits(credits_in), "invoice 1")
-
-    def keep_until(self, holds: Callable[[], bool]) -> None:
-        """Run the keeper at its intervals, until this is true."""
-        keeper = self.keeper()
-
-        def step() -> bool:
-            with suppress(UnavailableError):  # DynamoDB Local can be slow on a busy machine
-                keeper.run()
-            time.sleep(PERIOD_S)
-            return holds()
-
-        wait_until(step, PATIENCE_S, lambda: str(self.job()))
-
-    def keeper(self) -> JobKeeper:
-        """Return a keeper with short intervals."""
-        errors: list[Exception] = []
-        return JobKeeper(
-            jobs=self.jobs,
-            files=self.files,
-            can_pay=lambda _: self.account().balance >= PRICE,
-            enqueue=self.queue.enqueue,
-            is_idle=self.queue.is_idle,
-            announce=lambda _: None,
-            notify=lambda _: True,
-            clock=now,
-            period_s=PERIOD_S,
-            retry_s=RETRY_S,
-            worker_s=60,
-            on_error=errors.append,
-        )
-
-    def account(self) -> Account:
-        """Return the account now."""
-        account_id = self.owner.customer.account_id
-        return with_retries(lambda: self.accounts.read_account(account_id, now_us=now()))
-
-    def prefix(self) -> str:
-        """Return the prefix of the job's photos."""
-        return source_prefix(self.owner.job_id)
-
-    def wait_for_empty_queue(self) -> None:
-        """Wait until no message is in the queue, and none is with a worker."""
-        url = self.stack.queue_url
-        count = partial(self.stack.message_count, url)
-        wait_until(lambda: not count(), PATIENCE_S, lambda: f"{count()} messages")
-
-
 @pytest.fixture
-def trial(stack: Stack, dynamodb_table: str) -> Iterator[Trial]:
-    location = f"dynamodb:{dynamodb_table}"
+def trial(stack: Stack, location: str) -> Iterator[SimulatedJob]:
     accounts, jobs = open_account_store(location), open_job_store(location)
     funds = round(OBJECTS * FUNDS_SHARE) * PRICE
     customer = with_retries(partial(open_account, accounts, funds))
     job = replace(new_job(customer, created_us=now()), parameters={"radius": "2"})
     with_retries(partial(jobs.create_job, job))
-    yield Trial(
+    yield SimulatedJob(
         stack,
         accounts,
         jobs,
@@ -225,7 +107,7 @@ def trial(stack: Stack, dynamodb_table: str) -> Iterator[Trial]:
 
 @pytest.mark.timeout(PATIENCE_S)
 def test_every_photo_of_a_large_job_has_one_row_and_is_charged_once_or_not_at_all(
-    trial: Trial,
+    trial: SimulatedJob,
 ) -> None:
     names = sources(trial.random)
     lost = [name for name in names if trial.random.random() < LOST_SHARE]
