@@ -85,7 +85,7 @@ def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
 
 
 def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
-    """Blur like `bokeh`, but twice as fast; one sample in 300 differs by a level."""
+    """Return a lens like `bokeh`, twice as fast; one sample in 300 differs by a level."""
     lens = bokeh(radius_px, min_sigma_cells)
 
     def fast_path(colours: RgbU8) -> RgbU8:
