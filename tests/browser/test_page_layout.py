@@ -138,4 +138,4 @@ def test_the_buttons_under_the_picture_have_space_between_them(visit: Visit) -> 
           return boxes.slice(1).map((box, before) => box.left - boxes[before].right);
         }"""
     )
-    assert gaps == pytest.approx([24, 24], abs=0.5)
+    assert gaps == pytest.approx([24, 24, 24], abs=0.5)
