@@ -20,8 +20,8 @@ CONNECT_S = 2
 def session() -> Session:
     """Return the session; it reads region and credentials as boto does.
 
-    At DEBUG, botocore logs the parameters of each request, images included, so it logs only
-    warnings, independent of the root logger's level.
+    botocore's logger is set to WARNING, regardless of the root logger's level: at DEBUG it logs the
+    parameters of each request, including images.
     """
     logging.getLogger("botocore").setLevel(logging.WARNING)
     return get_session()

@@ -1,7 +1,7 @@
 """The entry point of the worker of bulk jobs: another function of the same image, called by SQS.
 
 A message names objects, each one photo. It is deleted when all of them have ended, and delivered
-again otherwise. `ApproximateReceiveCount` counts its deliveries, also those whose worker was
+again otherwise. `ApproximateReceiveCount` counts its deliveries, even those whose worker was
 killed. While the store is unavailable, deliveries are not attempts: the message is replaced by a
 new one, so that a long outage fails no photo.
 """

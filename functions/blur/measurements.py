@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Measurements:
-    """Filled in while the request is handled, also if it fails."""
+    """Filled in while the request is handled, even if it fails."""
 
     key: ApiKey | None = None
     """The key in the request; it is valid only if there is a `status`."""

@@ -97,7 +97,7 @@ class ImageService:
         `parse` reads the form, and the image is loaded after that. Both take time and memory, so
         they follow the reservation. But if the price depends on the form, or with `form_first`,
         the form is parsed first, and only the image is loaded after the reservation. `measured`
-        receives the time of each step, also if the call fails, and the photo's size.
+        receives the time of each step, even if the call fails, and the photo's size.
 
         Raises:
             ApiError: nothing was charged; `account_status` is set if the key is valid.

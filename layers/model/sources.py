@@ -69,7 +69,7 @@ class Model:
 
 
 def read_pins(path: Path) -> dict[str, Model]:
-    """Read the models by name; the name of a light model gives its original."""
+    """Return the models by name; a light model's name maps to the model it is made from."""
     rows = tomllib.loads(path.read_text("utf-8"))
     models = {name: _model(row) for name, row in rows.items()}
     return models | {model.light: model for model in models.values() if model.light}

@@ -171,7 +171,7 @@ def sam_local(name: str, variables: dict[str, str], folder: Path) -> Iterator[st
 def _limited_key_is_used_up(request: pytest.FixtureRequest) -> None:
     """Use up the limited key's one request per minute, for at least the next minute.
 
-    The request can already be used up. So the key is used with a time one minute from now.
+    The request is possibly used up already. So the key is used with a time one minute from now.
     """
     if "store" in request.fixturenames:
         store: AccountStore = request.getfixturevalue("store")

@@ -42,7 +42,7 @@ class Request(BaseHTTPRequestHandler):
         relay = self.server.relay
         relay.requests += 1
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        with suppress(ConnectionError):  # the client can have closed the connection
+        with suppress(ConnectionError):  # if the client closed the connection
             relay.fault(self, lambda: self._forward(relay.upstream, body))
 
     do_GET = do_POST = do_PUT = pass_on  # noqa: N815 - the base class's names

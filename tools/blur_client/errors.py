@@ -14,8 +14,8 @@ class BlurClientError(Exception):
 class ConnectionFailedError(BlurClientError):
     """No complete response was received: no connection, a timeout, or a closed connection.
 
-    The API can have handled the call. Repeating it with the same `idempotency_key` is charged at
-    most once.
+    The API has possibly handled the call. Repeating it with the same `idempotency_key` is charged
+    at most once.
     """
 
 
@@ -26,7 +26,7 @@ class SourceChangedError(BlurClientError):
 class ApiError(BlurClientError):
     """The API responded with an error.
 
-    After a 5xx, or after an attempt without a response, the call can have been charged.
+    After a 5xx, or after an attempt without a response, the call is possibly charged.
     Repeating it with the same `idempotency_key` is charged at most once.
     """
 

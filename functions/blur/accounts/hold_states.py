@@ -86,6 +86,6 @@ def released_until_us(now_us: Instant) -> Instant:
 def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> Credits:
     """Return the charge that a settle reports for a hold in this state; None if it is forgotten.
 
-    After the expiry this is 0, also for a hold that was settled in time: stores forget ended holds.
+    After the expiry this is 0, even if the hold was settled in time: stores forget ended holds.
     """
     return hold.price if state is HoldState.SETTLED and now_us < hold.expires_us else ZERO

@@ -1,4 +1,4 @@
-"""Idempotency keys: a call is charged once, also if it is repeated or its process dies.
+"""Idempotency keys: a call is charged once, even if it is repeated or its process dies.
 
 A call has three steps:
 

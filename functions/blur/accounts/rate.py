@@ -134,8 +134,8 @@ class LimiterClock:
     def learn(self, last_us: int, started: LimiterTime) -> None:
         """Compare this clock with a bucket's last request, which was read just now.
 
-        The time since the current request started is added: the other request can have arrived
-        since then.
+        The time since the current request started is added: the other request arrived possibly
+        after that start.
         """
         read_us = started.now_us + round((self._ticks() - started.ticks) * SECOND_US)
         self._ahead_us = max(self._ahead_us, last_us - read_us)

@@ -41,7 +41,7 @@ def preferred_format(header: str) -> str:
 def prefers_json(header: str) -> bool:
     """Return whether a client prefers JSON to an image.
 
-    Libraries such as axios send `application/json, text/plain, */*` with every request, also for
+    Libraries such as axios send `application/json, text/plain, */*` with every request, even for
     an image, so JSON must have a higher quality than images.
     """
     ranges = _ranges(header)

@@ -25,8 +25,8 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
     """Return a function that prints the metrics of a response."""
 
     def observe(record: ResponseRecord) -> None:
-        # Metrics are printed. If standard output is a file on a full disk, the response, which
-        # can be charged already, is still sent. The logger handles this error itself.
+        # Metrics are printed. If standard output is a file on a full disk, the response is still
+        # sent, because its call is possibly charged already. The logger handles this error itself.
         with suppress(OSError):
             try:
                 _add(metrics, record)

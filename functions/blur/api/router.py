@@ -127,7 +127,7 @@ class Router:
         reply = self._resolver.resolve(known, cast("LambdaContext", context))
         if request.method == "HEAD":
             reply = without_body(reply)
-        # The response is complete, and can be charged already: no error below replaces it.
+        # The response is complete and its call is possibly charged: no error below replaces it.
         try:
             self._write(self._record(request, reply, started))
         except Exception as error:  # noqa: BLE001 - no record is worth more than a response

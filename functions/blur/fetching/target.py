@@ -19,7 +19,7 @@ PORTS = frozenset(DEFAULT_PORTS.values())
 MAX_CHARS = 2048
 
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
-"""Matches the last label of an IPv4 address, also in octal or hexadecimal (WHATWG URL)."""
+"""Matches the last label of an IPv4 address: decimal, octal or hexadecimal (WHATWG URL)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class JobStore(Protocol):
     def list_active(self) -> Iterator[Job]:
         """Yield the jobs that have not ended, or that still have to be announced.
 
-        A job with `ended_us` is yielded until `record_attempt` with `next_attempt_us=None`, also if
+        A job with `ended_us` is yielded until `record_attempt` with `next_attempt_us=None`, even if
         it has no notification, so that a keeper that is killed announces it again.
         """
         ...
@@ -126,7 +126,7 @@ class JobStore(Protocol):
         """End a closed or cancelled job, if it has `received` final rows; return whether it has.
 
         It gets `ended_us`; a closed one is `DONE`, a cancelled one stays `CANCELLED`. `received`
-        becomes its count, also if rows are missing, unless there are more rows. A job with a
+        becomes its count, even if rows are missing, unless there are more rows. A job with a
         `WAITING` row does not end. If it has a notification, its first attempt is due now.
         """
         ...

@@ -73,7 +73,7 @@ def read_message(body: str) -> list[ObjectName]:
 
 
 class ObjectQueue:
-    """Sends objects to workers, also those that were sent before."""
+    """Sends objects to workers, including objects that were sent before."""
 
     def __init__(self, url: str, client: Any = None) -> None:  # noqa: ANN401 - botocore creates its clients' classes at run time
         """Keep the queue's URL; no request is sent yet."""

@@ -95,5 +95,5 @@ def dying_store(location: str, death: Death) -> Iterator[JobStore]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts_file, "open_connection", open_dying)
         yield SqliteJobStore(Path(name))
-    for connection in opened:  # as the end of a process does, also in the middle of a transaction
+    for connection in opened:  # as the end of a process does, even in the middle of a transaction
         connection.close()

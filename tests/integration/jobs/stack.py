@@ -74,7 +74,7 @@ class Stack:
     """The names of the functions, by their names in the template."""
 
     def message_count(self, url: str) -> int:
-        """Return how many messages a queue has, also those that a worker has."""
+        """Return how many messages a queue has, including those that a worker has."""
         sqs = self.emulator.client("sqs")
         values = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(COUNTED))["Attributes"]
         return sum(int(values[name]) for name in COUNTED)

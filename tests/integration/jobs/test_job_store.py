@@ -287,7 +287,7 @@ def test_an_object_whose_hold_has_expired_is_done_and_not_charged(
     assert counts_of_key(store, owner) == KeyCounts(0, ZERO, 0, 0)
 
 
-def test_the_price_of_the_hold_is_charged_also_if_the_price_has_changed(
+def test_the_price_of_the_hold_is_charged_even_if_the_price_has_changed(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     """An operator can change the price between two attempts."""

@@ -170,7 +170,7 @@ def test_a_failed_message_does_not_hide_the_others_of_its_batch(
 
 
 @pytest.mark.usefixtures("job")
-def test_a_delivery_counts_as_an_attempt_also_if_its_worker_was_killed(
+def test_a_delivery_counts_as_an_attempt_even_if_its_worker_was_killed(
     worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handle(worker, own(SOURCE, attempt=MAX_ATTEMPTS + 1)) == []

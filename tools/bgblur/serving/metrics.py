@@ -91,7 +91,7 @@ class ServerMetrics:
         )
         self._job_photos_ended = Counter(
             "bgblur_job_photos_ended",
-            "Photos of jobs that have ended, by state and error code.",
+            "Ended photos of jobs, by state and error code.",
             ["state", "code"],
             registry=self.registry,
         )
@@ -107,7 +107,7 @@ class ServerMetrics:
         )
         self._add_gauge(
             "job_photos",
-            "Photos of jobs that have not ended.",
+            "Photos that have not ended, in jobs that are not paused.",
             lambda: objects_state().waiting,
         )
 

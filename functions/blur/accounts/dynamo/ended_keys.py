@@ -3,7 +3,7 @@
 A write's cost depends on the size of the account's whole item, so that item has only the keys that
 can still be used. A revoked or expired key is copied to its own item, then removed from the
 account's: two writes. Between the two, or if the second one fails, the key is in both items, and
-the account's item counts. Calls do this, also for items of earlier versions, which removed no keys.
+the account's item counts. Calls do this for items of earlier versions too, which removed no keys.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def is_valid(db: sqlite3.Connection, account_id: str, key_digest: str, now_us: I
 
 
 def read_caller(db: sqlite3.Connection, account_id: str, key_digest: str) -> Caller:
-    """Return the caller, also if the key is no longer valid.
+    """Return the caller, even if the key is no longer valid.
 
     Raises:
         UnknownAccountError: the account or the key does not exist.

@@ -181,7 +181,7 @@ def read_bit_depth(data: bytes, items: Items) -> int:
 def clean_aperture(data: bytes, items: Items, size: tuple[int, int]) -> Rectangle | None:
     """Return the part of the stored image to display (ISO/IEC 14496-12, 12.1.4.1).
 
-    None is the whole image, also if the box is broken or exceeds the image (MIAF, 7.3.6.7).
+    None is the whole image, even if the box is broken or exceeds the image (MIAF, 7.3.6.7).
     """
     properties = items.properties_of(items.primary)
     box = next((candidate for candidate in properties if candidate.kind == b"clap"), None)

@@ -86,9 +86,10 @@ def paeth(bytes_: Neighbours) -> Bytes:
     """Return the differences from a, b or c, whichever is nearest to a + b - c (9.4).
 
     a is on the left, b above and c in the corner; low and high are the smaller and the larger of
-    a and b. If c is between them, a + b - c is low + (high - c) and high - (c - low), so these
-    differences, rise and fall, are its distances from low and high, and |rise - fall| is that from
-    c. If c is larger, the nearest is low, and rise is 0; if it is smaller, high, and fall is 0.
+    a and b. Let p = a + b - c, rise = high - c and fall = c - low, both at least 0. If c is between
+    low and high, then p = low + rise = high - fall. So the distance of p is rise from low, fall
+    from high, and |rise - fall| from c. If c > high, low is the nearest, and rise is 0. If c < low,
+    high is the nearest, and fall is 0.
     """
     low, high = cv2.min(bytes_.left, bytes_.above), cv2.max(bytes_.left, bytes_.above)
     rise, fall = cv2.subtract(high, bytes_.corner), cv2.subtract(bytes_.corner, low)  # at least 0

@@ -109,7 +109,7 @@ def encode_result(
                 image = next(_attempts(result, name))()
                 if len(image.data) <= (max_bytes or 0):
                     return image
-    # Of the other formats, JPEG and WebP are smaller than ZIP.
+    # Suggest ZIP only for PNG: JPEG and WebP results are already smaller than ZIP.
     hint = ", or format=zip, which is several times smaller than PNG" if output == "png" else ""
     message = (
         f"The result has more than the {max_bytes} bytes that a response can have. Send a smaller"

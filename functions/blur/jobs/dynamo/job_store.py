@@ -27,8 +27,8 @@ class DynamoJobStore:
     """`JobStore` in the DynamoDB table of the accounts, usable from many threads.
 
     Every method raises `UnavailableError` as those of `DynamoAccountStore` do, but only after some
-    seconds if DynamoDB responds and others write to the same items. A write can have arrived
-    nevertheless, so the caller repeats the method.
+    seconds if DynamoDB responds and others write to the same items. Even then, the write was
+    possibly carried out, so the caller repeats the method.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:

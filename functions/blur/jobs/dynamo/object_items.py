@@ -121,7 +121,7 @@ def _account_writes(
 
 
 def _refund(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
-    """Refund a hold, also if it was taken at another price."""
+    """Refund a hold, even if it was taken at another price."""
     account = holds.refund(table, hold, now_us, None, failed=False)
     held = _as_held(hold, account)
     if held:

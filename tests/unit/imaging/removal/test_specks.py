@@ -6,7 +6,7 @@ from tests.unit.imaging.pictures import disc, random_alpha
 from blur.imaging.removal.specks import remove_specks
 
 
-def test_a_faint_region_apart_from_the_subject_is_removed() -> None:
+def test_a_faint_region_away_from_the_subject_is_removed() -> None:
     matte = disc(60, 80, 15)
     faint = matte.copy()
     faint[2:4, 3:9] = 127
