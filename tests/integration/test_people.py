@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from aws_lambda_powertools import Logger
 from click.testing import CliRunner
 from PIL import Image
 from tests.unit.imaging.pictures import astronaut, flat, noise, sample_photo, saved
@@ -82,11 +83,13 @@ def test_a_photo_without_a_person_is_rejected(photo: RgbU8, people: Model) -> No
 
 
 def test_an_absent_network_is_reported_at_start_and_photos_are_still_blurred(
-    without_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    without_people: Path, tmp_path: Path
 ) -> None:
+    log = StringIO()
+    logger = Logger(service="absent-network", stream=log)
     accounts = f"sqlite:{tmp_path / 'accounts.db'}"
-    build_app(Settings(model_dir=without_people, accounts=accounts))
-    assert "network for people" in capsys.readouterr().out
+    build_app(Settings(model_dir=without_people, accounts=accounts), logger=logger)
+    assert "network for people" in log.getvalue()
     (tmp_path / "photo.jpg").write_bytes(saved(Image.fromarray(astronaut()), "JPEG"))
     done = CliRunner().invoke(
         main,
