@@ -185,7 +185,7 @@ class InternalError(ApiError):
 class LostError(InternalError):
     """The process that handled the request ended before it sent the response.
 
-    That can be at any point, also after the charge.
+    That can be at any point, even after the charge.
     """
 
     is_free = False

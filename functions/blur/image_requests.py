@@ -162,7 +162,7 @@ class RemovalRequest:
 
 
 def removal_digest(options: RemovalOptions, *images: str) -> str:
-    """Return the SHA-256 of the options, without a background image, and of the images' digests."""
+    """Return the SHA-256 of the images' digests and of options without a background image."""
     values = {each.name: getattr(options, each.name) for each in fields(options)}
     return sha256(json.dumps([values, *images]).encode())
 

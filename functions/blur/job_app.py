@@ -56,8 +56,8 @@ def open_jobs(
 def has_workers(settings: Settings) -> bool:
     """Return whether photos of jobs are processed.
 
-    The embedded server processes those in its folder, with the queue in its SQLite file. On AWS,
-    the bucket sends a message for each photo to workers that use the table.
+    The embedded server processes the photos in its folder, with the queue in its SQLite file. On
+    AWS, the bucket sends a message for each photo to workers that use the table.
     """
     kinds = settings.accounts.partition(":")[0], settings.media.partition(":")[0]
     return kinds in {("sqlite", "folder"), ("dynamodb", "s3")}

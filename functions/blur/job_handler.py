@@ -3,7 +3,7 @@
 A message names objects, each one photo. It is deleted when all of them have ended, and delivered
 again otherwise. `ApproximateReceiveCount` counts its deliveries, even those whose worker was
 killed. While the store is unavailable, deliveries are not attempts: the message is replaced by a
-new one, so that a long outage fails no photo.
+new one, so that no photo fails because of a long outage.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ PIXELS_PER_MEGAPIXEL = 1_000_000
 MINUTE_S = 60
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 _FORMULA = re.compile(r"(^\s*|;\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""Before the first character of a formula, also a wide one, where a spreadsheet begins a cell. Some
-begin one at a semicolon (https://owasp.org/www-community/attacks/CSV_Injection)."""
+"""Matches before the first, possibly full-width, character of a formula, where a cell begins. Some
+spreadsheets begin one at a semicolon (https://owasp.org/www-community/attacks/CSV_Injection)."""
 COLUMNS = ("month", "account", "name", "key", "kind", "calls", "credits", "megapixels", "failures")
 
 

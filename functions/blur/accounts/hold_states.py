@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class HoldState(StrEnum):
-    """The state of a hold; SQLite's column `state` has these values."""
+    """The states of a hold; SQLite's column `state` has these values."""
 
     HELD = "held"
     SETTLED = "settled"

@@ -77,7 +77,7 @@ class Reservation:
 
     @property
     def is_replay(self) -> bool:
-        """Whether the call replays an earlier one, so that it holds and costs nothing."""
+        """Whether the call replays an earlier one; then it has no hold and costs nothing."""
         return self.earlier is not None
 
 

@@ -2,8 +2,8 @@
 
 `SqliteAccountStore` and `DynamoAccountStore` implement it, and one test suite runs against both.
 Every method is atomic. A method that moves credits does so at most once for its id (`hold_id`,
-`entry_id`), so that callers and SDKs can repeat it. Time is always an argument. `hold_states` has
-the states of a hold, and which events change them.
+`entry_id`), so callers and SDKs can repeat the method. Time is always an argument. `hold_states`
+has the states of a hold, and which events change them.
 
 Every method raises `UnavailableError` if the store cannot be reached within about two seconds;
 nothing is charged then.
@@ -219,7 +219,7 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def read_with_ledger(self, account_id: str, *, now_us: Instant) -> AccountWithLedger:
-        """Return the account and its ledger at the same moment, also during writes.
+        """Return the account and its ledger at the same moment, even during writes.
 
         Raises:
             UnknownAccountError: the account does not exist.

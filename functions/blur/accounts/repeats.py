@@ -4,8 +4,8 @@ remove.bg's clients send no key, and send a request again if it takes too long. 
 request have the same derived key, so they are one call. They differ from calls with an
 `Idempotency-Key` in two ways:
 
-- A copy waits while the first call is running. Its clients retry after a time-out only, so any
-  other response would become an error for their user (ADR 23).
+- A copy waits while the first call is running. remove.bg's clients retry only after a time-out, so
+  any other response would become an error for their user (ADR 23).
 - A URL can have a different image later. Such a call is a new call, not a conflict.
 """
 

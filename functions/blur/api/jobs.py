@@ -120,7 +120,7 @@ class JobRoutes:
         return Response(HTTPStatus.OK.value, JSON_LINES, bytes(lines), headers)
 
     def result(self, request: HttpRequest) -> HttpResponse:
-        """Return a result, or a redirect to it. Not counted: a job has tens of thousands."""
+        """Return a result or a redirect; there is no rate limit: a job has tens of thousands."""
         key = request_key(request)
         now_us = self._service.clock()
         if not self._service.store.has_valid_key(key.account_id, key.digest, now_us=now_us):

@@ -1,7 +1,7 @@
 """Announce jobs that have ended: to the operator's systems, and to the clients' URLs.
 
-A client's server can be slow on purpose. So notifications are sent last and side by side, and few
-of one account in each run.
+A client's server can be slow on purpose. So notifications are sent last and in parallel, and
+only a few of one account in each run.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class JobKeeper:
     def keep_open(self, job: Job) -> bool:
         """Close a job that its client has left open, or deliver its lost objects again.
 
-        An object whose row waits is lost if a keeper was killed while it let the job go on. Return
+        An object with a waiting row is lost if a keeper was killed while it resumed the job. Return
         False, since the job has not ended.
         """
         days = OPEN_DAYS if job.counts.received else EMPTY_DAYS

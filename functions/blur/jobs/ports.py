@@ -44,7 +44,7 @@ class JobStore(Protocol):
         ...
 
     def close_job(self, job_id: str, *, now_us: Instant) -> Job:
-        """Close an open job; return the job. Another state does not change.
+        """Close an open job; return the job. A job in another state does not change.
 
         Raises:
             JobNotFoundError: there is no such job.

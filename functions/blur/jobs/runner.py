@@ -147,7 +147,7 @@ class ObjectRunner:
         return self._end(job, ended, hold, watch)
 
     def _known(self, error: Exception) -> ApiError:
-        """Return an error of the contract; report another one."""
+        """Return the error if it is of the contract; report any other one."""
         if isinstance(error, ApiError):
             return error
         self.on_error(error)
@@ -191,7 +191,7 @@ class ObjectRunner:
     def _end(
         self, job: Job, row: JobObject, hold: Hold | None, watch: Stopwatch | None = None
     ) -> Outcome:
-        """Write the final row; if another delivery was faster, nothing changes."""
+        """Write the final row; if another delivery has already written it, nothing changes."""
         durations_ms = dict(watch.durations_ms()) if watch else {}
         row = replace(row, duration_ms=round(durations_ms.pop(TOTAL, 0)))
         if self.jobs.end_object(row, hold, now_us=self.clock()):

@@ -1,7 +1,7 @@
 """The queue of bulk jobs on AWS: messages in SQS, from S3 and from the keeper.
 
-SQS delivers a message again until it is deleted, and sometimes once more; the object's row makes
-that harmless.
+SQS delivers a message again until it is deleted, and sometimes once more. This is harmless, because
+an object has only one final row.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class ObjectQueue:
         """Send a message for each object.
 
         Raises:
-            UnavailableError: SQS did not accept all; the others are sent again with them.
+            UnavailableError: SQS did not accept all; a retry sends all of them again.
 
         """
         for batch in _batches(sources):

@@ -2,8 +2,8 @@
 
 Only this module and `job_bucket` use botocore, which reads endpoint, region and credentials from
 the environment (such as `AWS_ENDPOINT_URL_S3`), its files or the machine's role. Links and forms
-are signed without a request, by the machine's clock. A signature is valid only as long as the
-credentials that made it.
+are signed without a request, by the machine's clock. A signature is valid only while the
+credentials that made it are valid.
 """
 
 from __future__ import annotations

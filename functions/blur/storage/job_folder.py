@@ -195,7 +195,7 @@ class JobFolder:
                     del self._receiving[job_id]
 
     def _require_space(self, leave_bytes: int) -> None:
-        """Keep photos of jobs from filling a disk on which the accounts can be."""
+        """Keep photos of jobs from filling the disk: the accounts are possibly on it too."""
         if shutil.disk_usage(self._folder).free < leave_bytes:
             message = "The storage for uploads is almost full. Nothing was charged."
             raise UnavailableError(message, retry_after_s=60)
@@ -206,7 +206,7 @@ def _object_id(source: str) -> str:
 
 
 def _checked(name: str, allowed: re.Pattern[str]) -> str:
-    """Return a name of a path.
+    """Return a name that can be part of a path.
 
     Raises:
         UploadNotFoundError: it is not such a name, and can lead to another folder.

@@ -14,7 +14,7 @@ RESULTS = "results/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Decides which results are stored; results are never made smaller to fit inline."""
+    """Decides which results are stored; no result is made smaller to fit into a response."""
 
     store: ResultStore | None
     """None: responses have no size limit, and every result is inline."""

@@ -1,15 +1,15 @@
 """Holds in an account's item; `hold_states` has their states and events.
 
-Each event is one conditional write that moves the credits and removes the hold, so that a second
-or late copy of the write fails its condition. When a call ends its hold, a tombstone joins the set
+Each event is one conditional write that moves the credits and removes the hold, so the condition of
+a second or late copy of the write fails. When a call ends its hold, a tombstone joins the set
 `ended<slot>`, named by the five seconds in which it ended: the tombstone rejects a late copy of the
 reserve. A set is dropped when all copies have arrived. A request is sent for at most two seconds
 (`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold that nothing
 settles, so the hold expires. The hold of a job's object leaves no tombstone: the object's row has
-the same effect, and at many objects a second tombstones would make each write expensive.
+the same effect, and with many objects per second, tombstones would make each write expensive.
 
-A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them, and the
-probability that a new hold has the tombstone of another one is then below 1 in 10**15.
+A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them. Even
+then, the probability that a new hold has the tombstone of another one is below 1 in 10**15.
 """
 
 from __future__ import annotations

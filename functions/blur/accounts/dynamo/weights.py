@@ -1,9 +1,9 @@
 """A call's weight in its key's rate limit, added by the write that ends the call.
 
-`rate.add_weight` bounds the bucket, and an update cannot compute a minimum. So up to three updates
-are tried, in this order: the first adds the whole weight, if the result is within the bound; the
-second moves the bucket to the bound; the third does not change the bucket. Each of them also moves
-the credits.
+`rate.add_weight` bounds the bucket with a minimum, which an update cannot compute. So up to three
+updates are tried, in this order: the first adds the whole weight, if the result is within the
+bound; the second moves the bucket to the bound; the third does not change the bucket. Each of them
+also moves the credits.
 """
 
 from __future__ import annotations

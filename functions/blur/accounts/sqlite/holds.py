@@ -1,6 +1,6 @@
 """Holds in SQLite, inside the caller's transaction; `hold_states` has their states and events.
 
-A row stays in `holds` until its hold expires, also after the call has ended, so that a repeated
+A row stays in `holds` until its hold expires, even after the call has ended, so that a repeated
 reserve finds it and takes no second hold. This is long enough, because a hold lasts longer than any
 request. If a copy of a reserve arrives even later, it takes a hold that expires, and nothing is
 charged.

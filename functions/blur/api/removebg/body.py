@@ -1,8 +1,8 @@
 """The fields of a request to remove.bg's API: multipart, urlencoded and JSON have the same names.
 
-Clients send fields in any order, and unused fields empty, so an empty field counts as absent. If a
-field is repeated, the last one counts, as in remove.bg's framework. Names and types of files are
-ignored: the decoder recognises a file by its content.
+Clients send fields in any order, and send unused fields as empty ones, so an empty field counts as
+absent. If a field is repeated, the last one counts, as in remove.bg's framework. Names and types of
+files are ignored: the decoder recognises a file by its content.
 """
 
 from __future__ import annotations

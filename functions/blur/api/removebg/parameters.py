@@ -68,7 +68,7 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
     """Return the options without images.
 
-    A result that costs as little as a preview is not larger than one, even if the header of `photo`
+    A result at the price of a preview is not larger than a preview, even if the header of `photo`
     is wrong. `type` and `semitransparency` do not change the result. `type` can be any text, and
     `semitransparency` must be a boolean.
 
@@ -96,7 +96,7 @@ def parse_size(fields: Fields) -> str:
 
 
 def is_preview(fields: Fields, photo: bytes | None) -> bool:
-    """Return whether results in this size cost less.
+    """Return whether results in this size have the price of a preview.
 
     As with remove.bg, `auto` is a preview if the photo has at most as many pixels as a preview. The
     size is read from the header of a file in the request.

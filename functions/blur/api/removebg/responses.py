@@ -49,7 +49,7 @@ def account_document(view: AccountView) -> Mapping[str, Any]:
 
 
 def max_image_bytes(max_response_bytes: int) -> int:
-    """Return the size of the largest image that fits into a response, also as JSON.
+    """Return the size of the largest image that fits into a response, as an image and as JSON.
 
     Both have the image as base64.
     """

@@ -1,4 +1,4 @@
-"""Decode a body of `application/x-www-form-urlencoded` in a few times its size of memory.
+"""Decode a body of `application/x-www-form-urlencoded` in memory of a few times its size.
 
 `urllib.parse` makes an object from each escape: the largest possible body would need 2 GB.
 """

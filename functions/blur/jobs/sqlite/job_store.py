@@ -152,7 +152,7 @@ class SqliteJobStore:
             object_rows.release(db, claimed, retry_us)
 
     def count_waiting(self) -> int:
-        """Return how many objects of open and closed jobs that are not paused have not ended."""
+        """Return how many objects have not ended, in open and closed jobs that are not paused."""
         with self._file.snapshot() as db:
             return object_rows.count_waiting(db)
 

@@ -149,7 +149,7 @@ def park(db: sqlite3.Connection, job_id: str, object_id: str) -> None:
 
 
 def count_waiting(db: sqlite3.Connection) -> int:
-    """Return how many objects of running jobs have not ended."""
+    """Return how many objects have not ended, in jobs that are not paused."""
     (waiting,) = db.execute(
         f"""
         SELECT COALESCE(SUM(known - done - failed - cancelled), 0) FROM jobs WHERE {_RUNNING}
