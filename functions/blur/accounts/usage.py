@@ -24,7 +24,7 @@ class BillLine(NamedTuple):
 
 
 class UsageDiffersError(Exception):
-    """An account's keys have more usage than the account."""
+    """The usage of an account differs from the usage of its keys."""
 
 
 def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
@@ -38,7 +38,7 @@ def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
         yield BillLine(account, key.prefix, key.kind, key.counts)
     rest = _uncounted(account)
     if rest.calls < 0 or rest.credits < 0 or (rest.credits and not rest.calls):
-        message = f"the keys of account {account.account_id} have more usage than the account"
+        message = f"the usage of account {account.account_id} differs from that of its keys"
         raise UsageDiffersError(message)
     if rest.calls:
         counts = KeyCounts(rest.calls, rest.credits, 0, 0)
