@@ -175,7 +175,7 @@ ifeq ($(TRIALS),full)
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 else
-	@$(BIN)/python -m pytest $(PARALLEL) 2 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
+	@$(BIN)/python -m pytest $(PARALLEL) 3 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
 		tests/attack tests/faults $(PYTEST)
 	@$(BIN)/python -m pytest $(PARALLEL) 2 $(WAITING) $(PYTEST)
 	@$(BIN)/python -m pytest $(ALONE) $(PYTEST)
