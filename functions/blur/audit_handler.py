@@ -32,7 +32,7 @@ def handler(event: object, context: object) -> dict[str, int]:
     """Audit all accounts, and report the differences in the log and as a metric.
 
     After an exception, the function has failed: Lambda runs it again, and `AuditErrorsAlarm`
-    reports it. The differences that were found before are reported, too.
+    reports it. The differences found before the exception are reported too.
     """
     del event, context
     settings = audit_settings(os.environ)

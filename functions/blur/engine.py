@@ -56,7 +56,7 @@ def open_networks(engine: Engine) -> bool:
 def _open_faces(folder: Path, *, threads: int) -> Model | None:
     """Load the network for faces, if its file exists and is not damaged.
 
-    It is loaded with the first photo, which is processed without it in both cases.
+    It is loaded with the first photo. If it is missing or damaged, photos are processed without it.
     """
     try:
         return open_faces_model(folder, threads=threads)

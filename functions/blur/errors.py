@@ -90,7 +90,7 @@ class InvalidApiKeyError(ApiError):
     status, code = HTTPStatus.UNAUTHORIZED, "invalid_api_key"
 
     def __init__(self) -> None:
-        """Use one message for all, so that a response never shows which keys exist."""
+        """Use one message for all cases, so that a response never shows which keys exist."""
         super().__init__("The ApiKey header is missing or its key is not valid.")
 
 
@@ -119,7 +119,7 @@ class UploadNotFoundError(ApiError):
     status, code = HTTPStatus.NOT_FOUND, "upload_not_found"
 
     def __init__(self) -> None:
-        """Use one message for all, so that a response never shows which uploads exist."""
+        """Use one message for all cases, so that a response never shows which uploads exist."""
         super().__init__("This key has no upload with this id, or it has expired. Upload it again.")
 
 

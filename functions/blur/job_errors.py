@@ -14,7 +14,7 @@ class JobNotFoundError(ApiError):
     status, code = HTTPStatus.NOT_FOUND, "job_not_found"
 
     def __init__(self) -> None:
-        """Use one message for all, so that a response never shows which jobs exist."""
+        """Use one message for all cases, so that a response never shows which jobs exist."""
         super().__init__("This account has no job with this id, or the job has expired.")
 
 

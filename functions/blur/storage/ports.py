@@ -67,7 +67,7 @@ class UploadStore(Protocol):
     ) -> PresignedForm:
         """Return a form that uploads a file of this type, of 1 to `max_bytes`, under this name.
 
-        The form can be sent until it expires. Each file replaces the one before.
+        The form can be sent until it expires. Each file replaces the file that was sent before it.
         """
         ...
 

@@ -40,7 +40,7 @@ def verify(signed: str, secrets: Sequence[bytes], *, now_us: int) -> UploadToken
     """Return the token, which must be signed with one of the secrets.
 
     Raises:
-        UploadNotFoundError: no secret has made the signature, or the token has expired.
+        UploadNotFoundError: none of the secrets made the signature, or the token has expired.
 
     """
     try:

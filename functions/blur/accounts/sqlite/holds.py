@@ -67,7 +67,7 @@ def is_held(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> bool:
 
 
 def take(db: sqlite3.Connection, hold: Hold) -> None:
-    """Move the price from the balance, which must cover it, to a new hold."""
+    """Move the price from the balance to a new hold; the balance must cover the price."""
     _add_to_balance(db, hold.account_id, -hold.price)
     db.execute(
         "INSERT INTO holds VALUES (?, ?, ?, ?, ?, ?)",

@@ -108,7 +108,7 @@ def add_key(db: sqlite3.Connection, key: KeyRecord, now_us: Instant) -> None:
 
 
 def expire_key(db: sqlite3.Connection, account_id: str, key_digest: str, at_us: Instant) -> None:
-    """Let the key expire at `at_us` or earlier; see `AccountStore.expire_key`."""
+    """Let the key expire at `at_us`, unless it expires earlier; see `AccountStore.expire_key`."""
     changed = db.execute(
         """
         UPDATE keys SET expires_us = MIN(COALESCE(expires_us, :at), :at)
