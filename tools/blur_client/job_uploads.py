@@ -69,7 +69,7 @@ class JobUploads:
     ) -> None:
         """Upload one photo under a name, such as its path in a folder, with `/`.
 
-        Repeat it freely: the name is one row of the job, and one charge.
+        An upload can be repeated: each name has one row in the job, and at most one charge.
 
         Raises:
             JobClosedError: the job was closed or cancelled in the meantime.
