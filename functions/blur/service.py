@@ -223,12 +223,7 @@ class ImageService:
             return replace(hold, hold_id=self.new_hold_id(), expires_us=expires_us)
 
         return identify_repeat(
-            self.store,
-            reservation,
-            fingerprint,
-            new_hold=new_hold,
-            pause=pause,
-            clock=self.clock,
+            self.store, reservation, fingerprint, new_hold=new_hold, pause=pause, clock=self.clock
         )
 
     def _render(
