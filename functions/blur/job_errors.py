@@ -25,7 +25,10 @@ class ResultNotFoundError(ApiError):
 
     def __init__(self) -> None:
         """Name the document that lists the results."""
-        message = "The job has no result with this id, or it has expired. Read the job's manifest."
+        message = (
+            "The job has no result with this id, or the result has expired. Use an id from the "
+            "job's manifest."
+        )
         super().__init__(message)
 
 

@@ -59,7 +59,7 @@ def upsampling(source: str, roi: str, scales: str, output: str) -> onnx.NodeProt
 def sizes_px(graph: onnx.GraphProto) -> dict[str, int]:
     """Return the side of each image in the graph.
 
-    A resize has the size of the map with which its result is concatenated.
+    The output of a Resize node has the size of the map with which it is concatenated.
     """
     sizes = {graph.input[0].name: SIDE_PX}
     for node in graph.node:

@@ -2,7 +2,7 @@
 
 mutmut (https://mutmut.readthedocs.io) changes numbers, names, operators, arguments and strings of
 Python. Credits are moved by SQL and by DynamoDB's expressions, which mutmut sees only as strings.
-Here their conditions and operators are changed like Python's.
+This module changes their conditions and operators like Python's.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def test_a_url_and_a_file_with_the_same_text_have_different_digests() -> None:
     assert Source.of_url(url, lambda _: b"").digest() != Source.of_file(url.encode()).digest()
 
 
-def test_a_derived_key_differs_from_all_headers_and_counts_for_its_time() -> None:
+def test_a_derived_key_cannot_equal_a_header_and_has_a_separate_lifetime() -> None:
     key = derived_key("content", remember_us=7)
     assert (key.remember_us, key.is_derived) == (7, True)
     assert " " in key.value

@@ -51,7 +51,7 @@ class Month(click.ParamType[str]):
 
 
 @click.command(epilog=ACCOUNTS_HELP)
-@click.option("--month", type=Month(), help="A month in UTC.  [default: this month]")
+@click.option("--month", type=Month(), help="A month in UTC: YYYY-MM.  [default: this month]")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV for spreadsheets.")
 @json_option
 def usage(month: str | None, *, as_csv: bool, as_json: bool) -> None:

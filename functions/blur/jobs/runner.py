@@ -59,7 +59,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EndedObject:
-    """An object that this process has ended, for the log."""
+    """The log entry of an object that this process has ended."""
 
     job: Job
     row: JobObject

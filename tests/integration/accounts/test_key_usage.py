@@ -117,7 +117,7 @@ def test_a_past_month_does_not_change_while_new_calls_arrive_and_late_ones_are_a
         assert counts_of(store, customer, JANUARY, at_us) == KeyCounts(1, Credits(2), 100, 0)
         expected = KeyCounts(number + 1, Credits(number + 1), number + 1, 0)
         assert counts_of(store, customer, FEBRUARY, at_us) == expected
-    # A server whose clock is a month late charges a call whose hold was released long ago.
+    # A server whose clock is a month behind charges a call whose hold was released long ago.
     store.settle(late, now_us=after(2), pixels=100)
     assert counts_of(store, customer, JANUARY, after(2 * MONTH_S)).calls == 1
     slow = take_hold(store, customer, 4, now_us=after(3))

@@ -58,7 +58,7 @@ def test_a_copy_waits_for_the_first_call_and_then_costs_nothing(
     assert amounts(store, customer, clock) == (0, 0, 1)
 
 
-def test_a_waiting_copy_counts_as_one_request_and_only_reads_the_record(
+def test_a_waiting_repeat_counts_as_one_request_and_only_reads_the_record(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first, watched = make_account(credits=1), Running(), Watched(store)

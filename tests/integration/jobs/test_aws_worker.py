@@ -53,7 +53,7 @@ def test_every_uploaded_photo_gets_one_row_and_is_charged_once_or_not_at_all(
     assert (account.used, account.held) == (4 * len(good), 0)
 
 
-def test_a_message_that_is_delivered_five_times_is_one_charge_and_one_result(
+def test_a_message_delivered_five_times_causes_one_charge_and_one_result(
     engine: Engine, owner: JobOwner
 ) -> None:
     engine.upload(owner, {"photo.jpg": PHOTO})

@@ -39,7 +39,7 @@ PROCESSES = 2
 THREADS = 4
 SOURCES = [f"{number}.jpg" for number in range(OBJECTS)]
 
-# A process that is forked from one with threads can hang, so each is started new.
+# A process that is forked from one with threads can hang, so processes are spawned.
 spawn = multiprocessing.get_context("spawn")
 
 

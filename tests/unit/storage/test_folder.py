@@ -100,7 +100,7 @@ def test_uploads_from_earlier_versions_are_found_moved_and_removed(tmp_path: Pat
 
 
 def looked_at(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> dict[str, int]:
-    """Return the file-system calls of `work`, and the names that it reads from folders."""
+    """Return how many system calls `work` makes, and how many names it reads from folders."""
     counts: Counter[str] = Counter()
 
     def counting(name: str) -> Callable[..., Any]:

@@ -36,7 +36,7 @@ class KnownKeys:
         self._waiting = 0
 
     async def require(self, key: ApiKey) -> None:
-        """Return if the store knows the key.
+        """Check that the store knows the key.
 
         Raises:
             InvalidApiKeyError: the key is unknown, revoked or expired.
@@ -56,7 +56,7 @@ class KnownKeys:
         self._known.pop(key.digest, None)
 
     async def require_store(self) -> None:
-        """Return if the store responds.
+        """Check that the store responds.
 
         Raises:
             OverloadedError: too many look-ups wait.

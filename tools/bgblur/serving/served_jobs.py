@@ -52,7 +52,7 @@ class ServedJobs:
 
 
 def open_served_jobs(settings: Settings, workers: int) -> ServedJobs | None:
-    """Return the jobs of this machine, for a pool of this size; None if it has none."""
+    """Return the queue of jobs for a pool of this size; None if the settings support no jobs."""
     store, folder = open_machine_store(settings), open_storage(settings.media).jobs
     if store is None or not isinstance(folder, JobFolder):
         return None

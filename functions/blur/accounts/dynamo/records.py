@@ -88,7 +88,7 @@ def _record_item(record: IdempotencyRecord) -> Item:
 
 
 def _record_of(item: Item, account_id: str, scope: str) -> IdempotencyRecord:
-    """Read an idempotency record's item."""
+    """Return the idempotency record that an item stores."""
     return IdempotencyRecord(
         account_id=account_id,
         scope=scope,

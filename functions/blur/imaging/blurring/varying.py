@@ -4,7 +4,7 @@ The background is blurred with a few radii in equal ratios, down to one that is 
 row is then a mixture of the two nearest levels, so that the blur changes smoothly.
 
 A level is computed only in the rows that need it, on a grid as coarse as its radius allows, and
-mixed there. So the widest level costs the most.
+mixed there. The widest level costs the most, because most rows need it.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Scene:
         """Compute the layers of a photo, uint8 (H, W, 3), from its matte, uint8 (H, W).
 
         Raises:
-            ValueError: an array has another shape or dtype.
+            ValueError: an array does not have this shape or dtype.
 
         """
         _check(photo, matte, alpha)

@@ -74,7 +74,7 @@ class Subject:
         return bool(border > MAX_CUT * width)
 
     def contacts(self) -> list[int]:
-        """Return the row below each contact, including the lowest one."""
+        """Return the row below each contact; the lowest contact is included."""
         outline = lower_outline(self.mask[:, self.columns])
         lowest = max(outline)
         prominence = max(1.0, MIN_PROMINENCE * self.height)

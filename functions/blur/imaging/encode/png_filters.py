@@ -109,7 +109,7 @@ FILTERS: dict[int, Callable[[Neighbours], Bytes]] = {
 
 
 def choose_filter(neighbours: Neighbours) -> int:
-    """Return the type of the filter that makes the rows in the middle smallest."""
+    """Return the type of the filter with which the middle rows compress best."""
     sample = neighbours.rows(middle_rows(slice(0, len(neighbours.here))))
 
     def compressed_size(type_: int) -> int:

@@ -42,7 +42,7 @@ def codes(outcomes: list[Outcome]) -> list[str]:
     ]
 
 
-def test_the_number_of_threads_is_the_number_of_photos_at_once(tmp_path: Path) -> None:
+def test_the_number_of_threads_is_the_number_of_photos_processed_at_once(tmp_path: Path) -> None:
     at_once = threading.Barrier(3, timeout=10)
 
     def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:

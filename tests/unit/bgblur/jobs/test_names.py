@@ -67,7 +67,7 @@ def test_every_source_has_its_own_file_inside_of_the_folder(sources: list[str]) 
     assert [given_names.name(source) for source in sources] == files
 
 
-def test_two_photos_with_the_same_stem_keep_their_extensions(tmp_path: Path) -> None:
+def test_later_photos_with_the_same_stem_keep_their_extension_in_the_name(tmp_path: Path) -> None:
     given_names = names(tmp_path)
     files = [given_names.name(source) for source in ("a.jpg", "a.heic", "A.webp")]
     assert files == ["a.png", "a.heic.png", "A.webp.png"]
