@@ -29,9 +29,9 @@ PARTS = ("Bad input", "Load and soak", "Faults", "Security")
 RELIABILITY_HEAD = """# Reliability
 
 This page has the results of fault, load and attack tests. `make reliability` runs every trial at a
-small size; CI does this for every change. `make reliability TRIALS=full` runs them at full size and
-writes the rows. `TRIALS=full make e2e` runs the trials of `tests/e2e`, and `make results` then
-writes their rows.
+small size; CI does this for every change. `make reliability TRIALS=full` runs the trials at full
+size and writes the rows of the tables below. `TRIALS=full make e2e` runs the trials of `tests/e2e`,
+and `make results` then writes their rows.
 """
 BASELINE_HEAD = """# Baseline
 
