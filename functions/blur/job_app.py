@@ -57,7 +57,7 @@ def has_workers(settings: Settings) -> bool:
     """Return whether photos of jobs are processed.
 
     The embedded server processes the photos in its folder, with the queue in its SQLite file. On
-    AWS, the bucket sends a message for each photo to workers that use the table.
+    AWS, the bucket sends a message for each photo to workers, which use the table.
     """
     kinds = settings.accounts.partition(":")[0], settings.media.partition(":")[0]
     return kinds in {("sqlite", "folder"), ("dynamodb", "s3")}
@@ -72,7 +72,7 @@ def build_runner(
 ) -> ObjectRunner:
     """Return the runner of a worker; it can share the `engine` of the worker's handler.
 
-    It logs one line for each object that it ends.
+    The runner logs one line for each object that it ends.
 
     Raises:
         ValueError: the settings name no storage for photos of jobs.
@@ -129,7 +129,7 @@ def build_keeper(  # noqa: PLR0913 - built once
             return True  # its photos fail
         try:
             price = job_price(job, prices, parse_parameters(job.parameters))
-        except InvalidParameterError:  # of an older version: its photos fail too
+        except InvalidParameterError:  # parameters from an older version: its photos fail too
             return True
         return accounts.read_account(job.account_id, now_us=clock()).balance >= price
 
@@ -198,14 +198,14 @@ def notifier(settings: Settings, clock: Callable[[], Instant]) -> Callable[[Job]
     from blur.fetching.poster import Poster  # noqa: PLC0415 - only the keeper needs it
     from blur.jobs.notify import send  # noqa: PLC0415 - as above
 
-    if not settings.fetch_urls:  # it was turned off after the job was created
+    if not settings.fetch_urls:  # notifications were turned off after the job was created
         return lambda _: False
     post = Poster()
     return lambda job: send(job, post, now_us=clock())
 
 
 def notify_check(settings: Settings) -> Callable[[str], None]:
-    """Return the check of addresses for notifications; without the setting, it rejects all."""
+    """Return the check of addresses for notifications; it rejects all without the setting."""
     if settings.fetch_urls:
         from blur.jobs.notify import check_notify  # noqa: PLC0415 - for a shorter cold start
 

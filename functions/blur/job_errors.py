@@ -14,7 +14,7 @@ class JobNotFoundError(ApiError):
     status, code = HTTPStatus.NOT_FOUND, "job_not_found"
 
     def __init__(self) -> None:
-        """Use one message for all cases, so that a response never shows which jobs exist."""
+        """Use one message for all three cases, so that a response never shows which jobs exist."""
         super().__init__("This account has no job with this id, or the job has expired.")
 
 
@@ -24,7 +24,7 @@ class ResultNotFoundError(ApiError):
     status, code = HTTPStatus.NOT_FOUND, "result_not_found"
 
     def __init__(self) -> None:
-        """Name the document that lists the results."""
+        """Set the message, which names the document that lists the results."""
         message = (
             "The job has no result with this id, or the result has expired. Use an id from the "
             "job's manifest."
@@ -44,5 +44,5 @@ class JobClosedError(ApiError):
     status, code = HTTPStatus.CONFLICT, "job_closed"
 
     def __init__(self) -> None:
-        """Name what to do instead."""
+        """Set the message, which names an alternative."""
         super().__init__("The job accepts no more photos. Create another job.")

@@ -1,9 +1,10 @@
 """The entry point of the worker of bulk jobs: another function of the same image, called by SQS.
 
-A message names objects, each one photo. It is deleted when all of them have ended, and delivered
-again otherwise. `ApproximateReceiveCount` counts its deliveries, even those whose worker was
-killed. While the store is unavailable, deliveries are not attempts: the message is replaced by a
-new one, so that no photo fails because of a long outage.
+A message names one or more objects; an object is one photo. SQS deletes the message when all its
+objects have ended, and otherwise delivers it again. `ApproximateReceiveCount` counts its
+deliveries, even those whose worker was killed. While the store is unavailable, a delivery does not
+count as an attempt: the worker replaces the message by a new one, so that no photo fails because of
+a long outage.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ ENDED = {
     ObjectState.FAILED: "BulkFailed",
     ObjectState.CANCELLED: "BulkCancelled",
 }
-"""The metrics that count objects, by how they ended."""
+"""The metric that counts objects, for each way to end."""
 INTERNAL_ERROR = "internal_error"
 
 
@@ -56,7 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @cache
 def worker() -> Worker:
-    """Return the worker of this process, which is built for its first message."""
+    """Return the worker of this process; the first message builds it."""
     logger, metrics = Logger(service=SERVICE), Metrics(namespace=NAMESPACE, service=SERVICE)
     settings = Settings.from_environ(os.environ)
     queue = ObjectQueue(os.environ[QUEUE_URL])
@@ -67,7 +68,7 @@ class Worker:
     """Processes messages, and counts the objects that ended."""
 
     wait_s = 300
-    """When a photo is delivered again that met an unavailable store."""
+    """The delay before a photo is delivered again if the store was unavailable."""
 
     def __init__(
         self, runner: ObjectRunner, queue: ObjectQueue, logger: Logger, metrics: Metrics
@@ -81,7 +82,7 @@ class Worker:
     def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Process a batch of messages, and print its metrics.
 
-        If every message has to be delivered again, that is not an error of the function.
+        It is not an error of the function if every message has to be delivered again.
         """
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
         try:
@@ -96,7 +97,8 @@ class Worker:
         Raises:
             NotEndedError: an object has to be retried.
             UnavailableError: the store and SQS are unavailable.
-            ValueError: the message has an unknown format. It ends in the queue of dead letters.
+            ValueError: the message has an unknown format. After some deliveries, SQS moves the
+            message to the dead-letter queue.
 
         """
         deliveries = int(record.attributes.approximate_receive_count)

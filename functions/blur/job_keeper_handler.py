@@ -1,7 +1,7 @@
 """The entry point of the keeper of bulk jobs: another function of the same image, run every minute.
 
-It resumes paused jobs, ends closed ones, and announces those that have ended: by notification and
-as an event of EventBridge.
+The keeper resumes paused jobs, ends closed jobs, and announces ended jobs by notification and as an
+event of EventBridge.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ SERVICE = "background-blur"
 PERIOD_S = 60
 """The interval of the schedule in `template.yaml`."""
 RETRY_S = 900
-"""More than twice the queue's visibility time-out."""
+"""It is more than twice the queue's visibility time-out."""
 WORKER_S = 60 + CLOCK_SKEW_S
-"""The time-out of a worker, on another clock."""
+"""The time-out of a worker, with a margin for clock skew."""
 
 
 def handler(event: object, context: object) -> None:
     """Take the next step of each job.
 
-    If the jobs cannot be listed, that is an error of the function, and `JobKeeperErrorsAlarm`
-    reports it. The errors of a job are in the log, and the next run tries it again.
+    If the jobs cannot be listed, the function fails, and `JobKeeperErrorsAlarm` reports the
+    failure. An error of one job is logged, and the next run tries the job again.
     """
     del event, context
     keeper().run()
@@ -45,7 +45,7 @@ def handler(event: object, context: object) -> None:
 
 @cache
 def keeper() -> JobKeeper:
-    """Return the keeper of this process, which is built for its first event."""
+    """Return the keeper of this process; the first event builds it."""
     settings = Settings.from_environ(os.environ)
     queue, bus = ObjectQueue(os.environ[QUEUE_URL]), EventBus()
 

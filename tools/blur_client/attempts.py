@@ -1,4 +1,4 @@
-"""Repeat a failed call as the retry policy decides."""
+"""Repeat failed calls, according to the retry policy."""
 
 from __future__ import annotations
 

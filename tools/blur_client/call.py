@@ -29,7 +29,7 @@ PRESIGNED_FORM_KEYS = {"upload_id", "url", "fields"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlurRequest:
-    """A photo, the API's fields for it, and the caller's progress callback."""
+    """A photo, its form fields, and the caller's progress callback."""
 
     photo: Photo
     fields: Mapping[str, str]
@@ -101,7 +101,10 @@ class BlurCall:
         return image
 
     def _upload(self) -> None:
-        """Upload the photo if the API has a route for it; else the request will contain it."""
+        """Upload the photo if the API has a route for uploads.
+
+        Otherwise the request contains the photo.
+        """
         photo = self._request.photo
         declared = {"content_type": photo.content_type, "bytes": photo.size_bytes}
         response = self._transport.send_to_api("POST", self._endpoint(UPLOADS_PATH), json=declared)

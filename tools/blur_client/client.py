@@ -39,7 +39,7 @@ class Client:
     of a `with` block, closes them all.
     """
 
-    def __init__(  # noqa: PLR0913 - two are needed, the others have good defaults
+    def __init__(  # noqa: PLR0913 - two are required, the others have defaults
         self,
         url: str,
         key: str,

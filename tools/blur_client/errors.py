@@ -1,7 +1,7 @@
 """The client's errors: a class for each error code of the API.
 
-The classes have the same names as in the service. A code that this version does not know is a
-plain `ApiError` with that `code`.
+The classes have the same names as in the service. An error with another code is a plain `ApiError`
+with that `code`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class BlurClientError(Exception):
 class ConnectionFailedError(BlurClientError):
     """No complete response was received: no connection, a timeout, or a closed connection.
 
-    The API has possibly handled the call. Repeating it with the same `idempotency_key` is charged
+    The API might have handled the call. Repeating it with the same `idempotency_key` is charged
     at most once.
     """
 

@@ -18,16 +18,16 @@ OnUpload = Callable[[int, int], None]
 
 
 class FixedSizeReader:
-    """A file from which exactly the declared number of bytes is read.
+    """A file of which exactly the declared number of bytes is read.
 
-    It has no `fileno` and no `getvalue`, so the encoder uses `len` as its size.
+    It has no `fileno` and no `getvalue`, so the encoder uses `len` as the size.
     """
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         """Read at most `size_bytes`."""
         self._file = file
         self.len = size_bytes
-        """The bytes that are left."""
+        """The number of bytes not read yet."""
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes.
@@ -48,7 +48,7 @@ class FixedSizeReader:
 def photo_form(
     fields: Mapping[str, str], name: str, photo: Photo, on_upload: OnUpload | None
 ) -> Iterator[MultipartEncoderMonitor]:
-    """Open the photo and add it after the other fields, as the field `name`."""
+    """Open the photo, and add it as the last field, with the name `name`."""
     with photo.open() as file:
         content_type = photo.content_type or "application/octet-stream"
         part = (photo.name, FixedSizeReader(file, photo.size_bytes), content_type)

@@ -30,7 +30,7 @@ class UploadForm:
     max_bytes: int
     """The largest photo."""
     expires_at: str
-    """RFC 3339; a job's document has a new form each time."""
+    """RFC 3339; every document of a job contains a new form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +48,11 @@ class Job:
     charged: float
     """The credits of all results so far."""
     seconds_left: float | None
-    """By the rate so far, or None if it is unknown."""
+    """An estimate from the rate so far, or None."""
     upload: UploadForm | None
     """None if the job is not open."""
     copy_to: str | None
-    """Where an operator can copy photos to, such as `s3://…/`."""
+    """The address to which an operator can copy photos, such as `s3://…/`."""
     notify_secret: str | None = field(repr=False)
     """The secret of the notification's signature; only the response to `create` has it."""
     created_at: str

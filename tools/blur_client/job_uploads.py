@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from blur_client.transport import Transport
 
 PHOTO_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
-"""Errors of one photo, such as a name that is too long; other photos can still be uploaded."""
+"""Errors that concern one photo, such as a name that is too long; others can still be uploaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A photo that was uploaded, or the error that concerns only this photo."""
+    """The outcome for one photo: uploaded, or an error that concerns only this photo."""
 
     source: str
     error: BlurClientError | OSError | None = None
@@ -69,7 +69,7 @@ class JobUploads:
     ) -> None:
         """Upload one photo under a name, such as its path in a folder, with `/`.
 
-        An upload can be repeated: each name has one row in the job, and at most one charge.
+        An upload can be repeated: each name has one row in the job and is charged at most once.
 
         Raises:
             JobClosedError: the job was closed or cancelled in the meantime.
@@ -94,14 +94,14 @@ class JobUploads:
     def upload_all(
         self, photos: Iterable[tuple[str, Source]], *, threads: int = 4
     ) -> Iterator[Uploaded]:
-        """Upload pairs of a name and a photo with several threads; yield one result for each.
+        """Upload photos, given as pairs of name and photo, in several threads.
 
-        `photos` is read as the uploads proceed, so it can be a generator of any length. If the
-        caller stops the iteration, running uploads end and no other one starts.
+        Yield one outcome for each. `photos` is read as the uploads proceed, so it can be a
+        generator of any length. If the caller stops the iteration, running uploads end and no other
+        one starts.
 
         Raises:
-            BlurClientError: an error that all other photos would have too.
-
+            BlurClientError: an error that would also occur for all other photos.
         """
         return map_bounded(self._upload_one, photos, threads=threads)
 
@@ -129,7 +129,7 @@ class JobUploads:
             raise parse_error(response)
 
     def _renewed(self, expired: UploadForm) -> UploadForm:
-        """Return a newer form; only the first of several threads requests it."""
+        """Return a newer form; if several threads need one, only the first requests it."""
         with self._lock:
             if self._form is expired:
                 self._form = self._request_form()
@@ -144,14 +144,14 @@ class JobUploads:
 
 
 def _too_large(form: UploadForm) -> ImageTooLargeError:
-    """Return the error of the API for a photo that is too large, without sending the photo."""
+    """Return the error that the API would send for a photo that is too large."""
     code, status = "image_too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     message = f"The photo has more than {form.max_bytes} bytes."
     return ImageTooLargeError(code, message, status=status)
 
 
 def _has_expired(error: ApiError) -> bool:
-    """Return whether the form was rejected, by a folder with a code or by a bucket with 403."""
+    """Return whether the form was rejected: by a folder with a code, or by a bucket with 403."""
     is_of_bucket = isinstance(error, UnexpectedResponseError)
     return isinstance(error, UploadNotFoundError) or (
         is_of_bucket and error.status == HTTPStatus.FORBIDDEN

@@ -1,6 +1,6 @@
 """Bulk jobs: create one, upload its photos, watch it, and fetch the results.
 
-Every call can be repeated: a photo with the same name is one row of the job and one charge.
+Every call can be repeated: photos with the same name have one row in the job and one charge.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Jobs:
         return self._job("POST", f"{_path(job_id)}/close")
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel the photos that have not started; running ones end, and are charged."""
+        """Cancel the photos that have not started; running ones are finished and charged."""
         return self._job("DELETE", _path(job_id))
 
     def uploads(self, job_id: str) -> JobUploads:

@@ -19,8 +19,8 @@ def map_bounded(
     """Yield the results as they are ready, in any order.
 
     At most `QUEUED_FOR_EACH_THREAD` items for each thread are read in advance, so `items` can be a
-    generator of any length. If the caller stops the iteration, or a call raises an error, running
-    calls end and no other one starts.
+    generator of any length. If the caller stops the iteration, or a call raises an error, no
+    further call starts.
     """
     remaining = iter(items)
     pool = ThreadPoolExecutor(threads)

@@ -28,7 +28,7 @@ class BlurResult:
     content_type: str
     request_id: str | None
     credits_charged: float | None
-    """An integer if it is whole, otherwise with .25, .5 or .75, which a float has exactly."""
+    """An int, or a float that ends with .25, .5 or .75, which is exact."""
     credits_left: float | None
     timing_ms: Mapping[str, float]
     """The duration of each step in the service, from `Server-Timing`."""
@@ -42,7 +42,7 @@ class Account:
 
     account_id: str
     balance: float
-    """An integer if it is whole, otherwise with .25, .5 or .75, which a float has exactly."""
+    """An int, or a float that ends with .25, .5 or .75, which is exact."""
     held: float
     """Credits that running calls have reserved."""
     usage: Mapping[str, Mapping[str, float]]
@@ -56,7 +56,7 @@ class Account:
 
 
 def parse_blur_result(response: requests.Response, image: requests.Response) -> BlurResult:
-    """Combine the API's response with the response that has the image; often both are the same."""
+    """Combine the API's response with the response that contains the image, often the same one."""
     headers = response.headers
     return BlurResult(
         data=image.content,

@@ -25,9 +25,9 @@ SIGNATURES = (
     (b"MM", 0, "image/tiff"),
     (b"ftyp", 4, "image/heic"),
 )
-"""Signature, its offset, and the media type to declare for an upload."""
+"""The signature of each format, its offset, and the media type to declare for an upload."""
 AVIF_BRANDS = (b"avif", b"avis")
-"""Brands of AVIF files (ISO/IEC 14496-12, 4.3); files with other brands are HEIC."""
+"""The brands of AVIF files (ISO/IEC 14496-12, 4.3); files with other brands are HEIC."""
 
 
 class Photo:
@@ -92,7 +92,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 
 def media_type(head: bytes) -> str | None:
-    """Return the media type by the first bytes, or None."""
+    """Return the media type that the first bytes indicate, or None."""
     for signature, at, name in SIGNATURES:
         if head.startswith(signature, at):
             is_avif = name == "image/heic" and any(brand in head for brand in AVIF_BRANDS)
@@ -101,7 +101,7 @@ def media_type(head: bytes) -> str | None:
 
 
 def _name_of(source: Source) -> str:
-    """Return the file name to send, without its folder and characters unsafe in a header."""
+    """Return the file name to send, without the folder and without unsafe characters."""
     path = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "")
     name = Path(path).name if isinstance(path, (str, os.PathLike)) else ""
     safe = "".join(letter for letter in name if letter.isprintable() and letter not in '"\\')

@@ -137,7 +137,7 @@ class NoAuth(AuthBase):
 
 
 def describe(error: requests.RequestException) -> str:
-    """Return the reason, in a few words, why no response was received."""
+    """Describe in a few words why no response was received."""
     if isinstance(error, requests.ConnectTimeout):
         return "no connection within the time limit"
     if isinstance(error, requests.Timeout):

@@ -1,4 +1,4 @@
-"""The requests of the routes of jobs: the fields of a new job, and the parts of pages."""
+"""Parses the requests for jobs: the fields of a new job, and the parameters of a page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NewJob(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Which objects of a job a client asks for."""
+    """The part of a job's objects that a client asks for."""
 
     after: str | None
     limit: int
@@ -77,7 +77,7 @@ def job_id_of(request: HttpRequest) -> str:
     """Return the job's id in the path.
 
     Raises:
-        JobNotFoundError: it cannot be the id of a job.
+        JobNotFoundError: the text in the path cannot be the id of a job.
 
     """
     job_id = request.path_parameters["job_id"]
@@ -90,7 +90,7 @@ def object_id_of(request: HttpRequest) -> str:
     """Return the object's id in the path.
 
     Raises:
-        ResultNotFoundError: it cannot be the id of an object.
+        ResultNotFoundError: the text in the path cannot be the id of an object.
 
     """
     object_id = request.path_parameters["object_id"]
@@ -117,5 +117,5 @@ def read_page(request: HttpRequest, *, default: int, most: int) -> Page:
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return a value as a form has it; only strings and numbers are valid."""
+    """Return a value as the text of a form field; only strings and numbers are valid."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 JOB_PATH = f"{JOBS_PATH}/{{job_id}}"
 FAILURES, MOST_FAILURES = 100, 1_000
-"""The failures of a page, and the most that a client can ask for."""
+"""The number of failures on a page: the default, and the maximum that a client can ask for."""
 MOST_LINES = 10_000
 MAX_MANIFEST_BYTES = 4_000_000
-"""A page of a manifest in base64 fits in a response of Lambda."""
+"""A page of this size, in base64, fits in a response of Lambda."""
 JSON_LINES = "application/jsonl"
 
 
@@ -53,7 +53,7 @@ def job_routes(service: ImageService, jobs: JobService) -> Routes:
 
 
 class JobRoutes:
-    """The routes of bulk jobs; each method is one."""
+    """The handlers of the routes of bulk jobs."""
 
     def __init__(self, service: ImageService, jobs: JobService) -> None:
         """Keep the use cases: `service` authenticates, `jobs` does the rest."""
@@ -61,7 +61,7 @@ class JobRoutes:
         self._jobs = jobs
 
     def create(self, request: HttpRequest) -> HttpResponse:
-        """Create a job. Only this response has the secret of its notification."""
+        """Create a job. Only this response contains the secret that signs the notification."""
         key = request_key(request)
         with self._counted(request) as status:
             fields = read_job(request)
@@ -91,14 +91,14 @@ class JobRoutes:
         return json_response(body, request.request_id, status)
 
     def cancel(self, request: HttpRequest) -> HttpResponse:
-        """Cancel a job: photos that have not started are not processed."""
+        """Cancel a job: its waiting photos are not processed."""
         key = request_key(request)
         with self._counted(request) as status:
             body = self._document(self._jobs.cancel(key, job_id_of(request)), request)
         return json_response(body, request.request_id, status)
 
     def manifest(self, request: HttpRequest) -> HttpResponse:
-        """Return a page of ended photos as JSON lines."""
+        """Return a page of the manifest as JSON lines."""
         key = request_key(request)
         with self._inquired(request) as status:
             job = self._jobs.find(key, job_id_of(request))
@@ -120,7 +120,7 @@ class JobRoutes:
         return Response(HTTPStatus.OK.value, JSON_LINES, bytes(lines), headers)
 
     def result(self, request: HttpRequest) -> HttpResponse:
-        """Return a result or a redirect; there is no rate limit: a job has tens of thousands."""
+        """Return a result or a redirect, without a rate limit: a job has many results."""
         key = request_key(request)
         now_us = self._service.clock()
         if not self._service.store.has_valid_key(key.account_id, key.digest, now_us=now_us):
@@ -154,7 +154,7 @@ class JobRoutes:
         return body
 
     def _url(self, request: HttpRequest, job: Job) -> str:
-        """Return the URL of a job, without the address of the server if that is not known."""
+        """Return the URL of a job, or only its path if the address of the server is unknown."""
         path = f"{JOBS_PATH}/{job.job_id}"
         if self._jobs.public_url:
             return f"{self._jobs.public_url}{path}"

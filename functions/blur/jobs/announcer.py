@@ -1,7 +1,7 @@
 """Announce jobs that have ended: to the operator's systems, and to the clients' URLs.
 
-A client's server can be slow on purpose. So notifications are sent last and in parallel, and
-only a few of one account in each run.
+A client's server can be slow on purpose. So notifications are sent last, in parallel, and only a
+few for each account in each run.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 BACKOFF_S = (60, 300, 1_800, 7_200, 28_800, 86_400)
-"""The waits between attempts to send a notification; after the last attempt, it is given up."""
+"""The waits between attempts to send a notification; after the last attempt, no more are made."""
 THREADS = 16
 MOST_OF_AN_ACCOUNT = 4
-"""The notifications of one account in a run."""
+"""The maximum number of notifications for one account in a run."""
 MOST = 2 * THREADS
-"""The notifications in a run, which takes at most twice the time limit of one."""
+"""The maximum number of notifications in a run, so that all take at most twice the time limit of
+one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Announcer:
     on_error: Callable[[Exception], None]
 
     def run(self, ended: Iterable[Job]) -> None:
-        """Announce these jobs, as far as their next attempts are due."""
+        """Announce those of the jobs whose next attempt is due."""
         notified = []
         for job in ended:
             if job.notification is None:
@@ -61,7 +62,10 @@ class Announcer:
         self.jobs.record_attempt(job.job_id, next_attempt_us=None)
 
     def _is_announced(self, job: Job) -> bool:
-        """Announce a job before its first notification, which waits if that fails."""
+        """Announce a job to the operator before its first notification.
+
+        If this fails, the notification waits.
+        """
         if job.notification is None or job.notification.attempts:
             return True
         try:
@@ -72,7 +76,7 @@ class Announcer:
         return True
 
     def _record(self, job: Job, is_accepted: Future[bool]) -> None:
-        """Wait for an attempt, and record it and the time of the next one."""
+        """Wait for the end of an attempt; record the attempt and the time of the next one."""
         attempts = job.notification.attempts if job.notification else 0
         next_us = None
         if not self._result(is_accepted) and attempts < len(BACKOFF_S):
@@ -82,7 +86,7 @@ class Announcer:
     def _result(self, is_accepted: Future[bool]) -> bool:
         try:
             return is_accepted.result()
-        except Exception as error:  # noqa: BLE001 - an attempt that has failed
+        except Exception as error:  # noqa: BLE001 - any error is a failed attempt
             self.on_error(error)
             return False
 
@@ -98,7 +102,7 @@ class Announcer:
 
 
 def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Yield up to `MOST` jobs, those first whose notification has been due for longest."""
+    """Yield up to `MOST` jobs; a job whose notification has been due for longer comes first."""
     chosen: Counter[str] = Counter()
     for job in sorted(jobs, key=_due_us):
         if chosen[job.account_id] < MOST_OF_AN_ACCOUNT and chosen.total() < MOST:

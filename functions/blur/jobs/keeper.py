@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 PAGE = 1_000
 DAY_US = 86_400 * SECOND_US
 OPEN_DAYS = 7
-"""A job that is not closed by then is closed: its first photos are no longer kept."""
+"""After this time, an open job is closed, because its first photos are no longer kept."""
 EMPTY_DAYS = 1
-"""The same for a job without photos, so that forgotten jobs do not collect."""
+"""The same for a job without photos, so that the number of forgotten jobs does not grow."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
 """Deliver the sources of a job to the workers again."""
@@ -35,7 +35,8 @@ class JobKeeper:
     jobs: JobStore
     files: JobFiles
     can_pay: Callable[[Job], bool]
-    """Return whether the account can pay for a photo, or its key is no longer valid."""
+    """Return whether a paused job can go on: the account can pay for a photo, or its key is no
+    longer valid, so that the photos fail."""
     enqueue: Enqueue
     announce: Callable[[Job], None]
     """Announce a job that has ended to the operator's systems."""
@@ -50,7 +51,8 @@ class JobKeeper:
     worker_s: int
     """The longest time that a worker can have for an object."""
     is_idle: Callable[[], bool] = lambda: True
-    """Return whether the queue is empty: only then, objects of a job without progress are lost."""
+    """Return whether the queue is empty. Objects of a job without progress are lost only if it is.
+    """
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:
@@ -89,7 +91,7 @@ class JobKeeper:
         """Close a job that its client has left open, or deliver its lost objects again.
 
         An object with a waiting row is lost if a keeper was killed while it resumed the job. Return
-        False, since the job has not ended.
+        False, because the job has not ended.
         """
         days = OPEN_DAYS if job.counts.received else EMPTY_DAYS
         if self.clock() >= job.created_us + days * DAY_US:
@@ -99,10 +101,10 @@ class JobKeeper:
         return False
 
     def complete(self, job: Job) -> bool:
-        """End a closed job whose objects have all ended; deliver lost objects again.
+        """End a closed job if all its objects have ended; otherwise deliver lost objects again.
 
-        The photos are listed when the job has just been closed, when all known objects have ended,
-        and when nothing has ended for some time.
+        The photos are listed in three cases: the job has just been closed, all known objects have
+        ended, or no object has ended for some time.
         """
         closed_us = job.closed_us or job.created_us
         is_new = self.clock() < closed_us + 2 * self.period_s * SECOND_US
@@ -143,9 +145,10 @@ class JobKeeper:
         return self.jobs.end_job(job.job_id, received=received, now_us=self.clock())
 
     def _resume(self, job: Job) -> None:
-        """Let a paused job go on, if a photo can be paid.
+        """Let a paused job go on if the account can pay for a photo.
 
-        It is paused again if its objects cannot be delivered, so that the next run repeats this.
+        If its objects cannot be delivered, the job is paused again, so that the next run repeats
+        this step.
         """
         if not self.can_pay(job):
             return
@@ -162,7 +165,7 @@ class JobKeeper:
             self.enqueue(job.job_id, waiting)
 
     def _is_due(self, progress_us: Instant) -> bool:
-        """Return whether the retry time has passed since the last progress, or a multiple of it."""
+        """Return whether a multiple of the retry time has passed since the last progress."""
         elapsed_us, retry_us = self.clock() - progress_us, self.retry_s * SECOND_US
         return elapsed_us >= retry_us and elapsed_us % retry_us < self.period_s * SECOND_US
 
@@ -172,7 +175,7 @@ class JobKeeper:
             yield row.object_id, row.state
 
     def _waiting(self, job: Job) -> Iterator[str]:
-        """Yield the sources of the rows that wait."""
+        """Yield the sources of the waiting rows."""
         for row in self._rows(job, (ObjectState.WAITING,)):
             yield row.source
 
@@ -186,7 +189,7 @@ class JobKeeper:
                 return
 
     def _sources(self, job: Job) -> Iterator[str]:
-        """Yield each source of the job: those in the storage, and those of waiting rows."""
+        """Yield each source of the job: of the photos in the storage, and of waiting rows."""
         seen = set()
         for source in self.files.list_sources(job.job_id):
             seen.add(object_id(source))
@@ -201,4 +204,4 @@ STEPS: Mapping[JobState, Callable[[JobKeeper, Job], bool]] = {
     JobState.CLOSED: JobKeeper.complete,
     JobState.CANCELLED: JobKeeper.clean_up,
 }
-"""The step of a job that has not ended, by its state; returns whether it has ended now."""
+"""The step for each state of a job that has not ended; it returns whether it has ended the job."""

@@ -1,7 +1,8 @@
 """The values of bulk jobs: a job, its objects, and how each object ends.
 
-An object is one photo of a job. It gets exactly one row, named by its source, when it ends; the row
-decides whether it is charged, so a message that is delivered five times is one row and one charge.
+An object is one photo of a job. When it ends, it gets exactly one final row, which has the name of
+its source and decides the charge. So a message that is delivered five times results in one row and
+one charge.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class JobState(StrEnum):
     """The states of a job: open → closed → done; an open or closed job can be cancelled."""
 
     OPEN = "open"
-    """Photos can still be uploaded; those that arrive are processed at once."""
+    """Photos can still be uploaded; each is processed as soon as it arrives."""
     CLOSED = "closed"
     """No photo can be added any more."""
     DONE = "done"
@@ -42,7 +43,7 @@ class ObjectState(StrEnum):
     """The states of an object's row."""
 
     WAITING = "waiting"
-    """Received, and not started, or started and not ended."""
+    """The photo was received, and its processing has not ended."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -55,10 +56,11 @@ class ObjectState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
-    """The number of a job's objects, and their price."""
+    """The counts of a job's objects, and their charges."""
 
     received: int = 0
-    """Objects that are known to be in the job. With a bucket, it is exact after `closed`."""
+    """The objects that the store has counted in the job. With a bucket, the number is exact after
+    the state `closed`."""
     done: int = 0
     failed: int = 0
     cancelled: int = 0
@@ -72,7 +74,7 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """Where the end of a job is announced, and with which secret the message is signed."""
+    """The URL that gets the announcement of a job's end, and the secret that signs it."""
 
     url: str
     secret: str = field(repr=False)
@@ -96,12 +98,12 @@ class Job:
     created_us: Instant
     state: JobState = JobState.OPEN
     is_paused: bool = False
-    """Whether the balance was below the price of a photo; it goes on after a top-up."""
+    """Whether the balance was below the price of a photo; the job goes on after a top-up."""
     closed_us: Instant | None = None
     cancelled_us: Instant | None = None
     ended_us: Instant | None = None
-    """When its last row became final. A cancelled job gets it from `end_job` too, some time later:
-    until then, objects that had started can end and are charged."""
+    """When the last row of the job became final. `end_job` also sets it for a cancelled job, some
+    time after the cancellation, because objects that had started still end and are charged."""
     first_us: Instant | None = None
     """The start of the object that ended first."""
     last_us: Instant | None = None
@@ -120,7 +122,7 @@ class Job:
         return "paused" if self.is_paused and not self.has_ended else str(self.state)
 
     def seconds_left(self, now_us: Instant) -> float | None:
-        """Return the time for the remaining photos at the rate so far; None if unknown."""
+        """Estimate the time for the remaining photos from the rate so far; None if unknown."""
         ended, left = self.counts.ended, self.counts.received - self.counts.ended
         if self.has_ended or self.is_paused or self.first_us is None or not ended:
             return None
@@ -145,9 +147,10 @@ class JobObject:
     pixels: int = 0
     """The pixels of the photo, for the usage of the key."""
     at_us: Instant | None = None
-    """When it ended; the store sets it."""
+    """When the object ended; the store sets it."""
     attempts: int = 0
-    """How often a worker has started it. Only SQLite counts it; with SQS, the message has it."""
+    """How often a worker has started the object. Only SQLite counts this; with SQS, the message has
+    the number."""
 
     @property
     def object_id(self) -> str:
@@ -156,14 +159,15 @@ class JobObject:
 
 
 def object_id(source: str) -> str:
-    """Return the id of a source: 32 hexadecimal digits, without the text of the client."""
+    """Return the id for a source: 32 hexadecimal digits, which contain no text of the client."""
     return hashlib.sha256(source.encode()).hexdigest()[:32]
 
 
 def hold_id(job_id: str, source: str) -> str:
-    """Return the id of the only hold that an object can have at a time.
+    """Return the id of the object's hold; an object has at most one hold at a time.
 
-    It has 80 bits: an account's item in DynamoDB has the ids of all running objects, and the
-    probability that two of 50,000 objects have the same id is below 1 in 10**14.
+    The id has 80 bits: it is short, because an account's item in DynamoDB contains the ids of all
+    running objects, and the probability that two of 50,000 objects have the same id is below 1 in
+    10**14.
     """
     return hashlib.sha256(f"{job_id}\n{source}".encode()).hexdigest()[:20]

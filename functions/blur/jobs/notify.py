@@ -34,10 +34,10 @@ ACCEPTED = range(200, 300)
 
 
 def check_notify(url: str) -> None:
-    """Require a URL that can be on the public internet. Its host's name is not looked up yet.
+    """Require a URL that can be on the public internet. The name of its host is not looked up here.
 
     Raises:
-        InvalidNotifyError: it is malformed, or has an address outside of the public internet.
+        InvalidNotifyError: the URL is malformed, or has an address outside of the public internet.
 
     """
     try:
@@ -50,7 +50,7 @@ def check_notify(url: str) -> None:
     except ValueError:
         return
     if not is_public(address):
-        message = "The field 'notify' is not valid. Its address is not on the public internet."
+        message = "The field 'notify' is not valid. The address is not on the public internet."
         raise InvalidNotifyError(message)
 
 
@@ -81,7 +81,7 @@ def signed_headers(
 ) -> Mapping[str, str]:
     """Return the headers of a message, with its signature: HMAC-SHA256 over id, time and body.
 
-    The id is the same in each attempt, so that a client can recognise a second one.
+    The id is the same in each attempt, so that a client can recognise a repeated notification.
     """
     timestamp = str(now_us // SECOND_US)
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))

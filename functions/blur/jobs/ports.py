@@ -3,7 +3,7 @@
 `sqlite.job_store` and `dynamo.job_store` implement `JobStore`, and one test suite runs against
 both. `blur.storage.job_folder` and `blur.storage.job_bucket` implement `JobFiles`.
 
-Every method is atomic, and every change happens at most once, so that callers, SDKs and queues can
+Every method is atomic, and a repeated call changes nothing more, so callers, SDKs and queues can
 repeat it. Time is always an argument. Every method raises `UnavailableError` if the store cannot be
 reached within about two seconds.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ObjectPage(NamedTuple):
-    """Some rows of a job, in the order of their object ids."""
+    """A page of a job's rows, in the order of their object ids."""
 
     objects: tuple[JobObject, ...]
     after: str | None
@@ -28,7 +28,7 @@ class ObjectPage(NamedTuple):
 
 
 class JobStore(Protocol):
-    """Jobs and the rows of their objects, in the same table or file as the accounts."""
+    """The store of jobs and their rows, in the same table or file as the accounts."""
 
     def create_job(self, job: Job) -> None:
         """Store a new job; a repeated call has no effect."""
@@ -53,13 +53,13 @@ class JobStore(Protocol):
         ...
 
     def cancel_job(self, job_id: str, *, now_us: Instant) -> Job:
-        """Cancel a job that has not ended; return the job. Objects that have started still end.
+        """Cancel a job that has not ended; return the job.
 
-        `end_job` finishes it, when every object has a final row.
+        Objects that have already started are still processed. `end_job` ends the job when every
+        object has a final row.
 
         Raises:
             JobNotFoundError: there is no such job.
-
         """
         ...
 
@@ -70,7 +70,7 @@ class JobStore(Protocol):
     def reserve_object(self, hold: Hold, *, now_us: Instant) -> None:
         """Authenticate and take the hold of an object, without counting in the rate limit.
 
-        A repeated call with the same `hold_id` takes no second hold while the first one lasts; it
+        While the hold lasts, a repeated call with the same `hold_id` takes no second hold; it
         extends the first one to the later expiry.
 
         Raises:
@@ -81,21 +81,21 @@ class JobStore(Protocol):
         ...
 
     def end_object(self, row: JobObject, hold: Hold | None, *, now_us: Instant) -> bool:
-        """Write the final row, end its hold and count both in the job, all in one write.
+        """Store the final row, end the hold, and count both in the job, in one write.
 
-        With `ObjectState.DONE` the hold is settled, otherwise it is refunded; a hold that has
-        expired charges nothing, and the row then has `charged` 0. The store sets `charged` and
-        `at_us` of the row. Returns False, and changes nothing except that the hold is refunded, if
-        the object has a final row already, or the job has `ended_us` or does not exist.
+        With `ObjectState.DONE` the hold is settled, otherwise it is refunded. If the hold has
+        expired, nothing is charged, and the row has `charged` 0. The store sets `charged` and
+        `at_us` of the row. Returns False if the object has a final row already, or if the job has
+        `ended_us` or does not exist; then the only change is the refund of the hold.
         """
         ...
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """Keep an object `WAITING` that could not start, such as for lack of credits.
+        """Set an object to `WAITING` that could not start, for example because credits are missing.
 
-        In SQLite, this also gives up its lease, and the attempt does not count. Returns False, and
-        changes nothing, if the object has a final row already, or the job has `ended_us` or does
-        not exist.
+        In SQLite, this also ends its lease, and the attempt does not count. Returns False, without
+        a change, if the object has a final row already, or if the job has `ended_us` or does not
+        exist.
         """
         ...
 
@@ -115,24 +115,26 @@ class JobStore(Protocol):
         ...
 
     def list_active(self) -> Iterator[Job]:
-        """Yield the jobs that have not ended, or that still have to be announced.
+        """Yield the jobs that have not ended or have not been announced.
 
-        A job with `ended_us` is yielded until `record_attempt` with `next_attempt_us=None`, even if
-        it has no notification, so that a keeper that is killed announces it again.
+        A job with `ended_us` is yielded until a call of `record_attempt` with
+        `next_attempt_us=None`, even if it has no notification. So its end is announced again if the
+        keeper is killed.
         """
         ...
 
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
-        """End a closed or cancelled job, if it has `received` final rows; return whether it has.
+        """End a closed or cancelled job if it has `received` final rows.
 
-        It gets `ended_us`; a closed one is `DONE`, a cancelled one stays `CANCELLED`. `received`
-        becomes its count, even if rows are missing, unless there are more rows. A job with a
-        `WAITING` row does not end. If it has a notification, its first attempt is due now.
+        Return whether it has ended. The job gets `ended_us`. A closed job becomes `DONE`; a
+        cancelled job stays `CANCELLED`. The job's number of objects becomes `received`, or the
+        number of its rows if that is larger. A job with a `WAITING` row does not end. If it has a
+        notification, its first attempt is due now.
         """
         ...
 
     def record_attempt(self, job_id: str, *, next_attempt_us: Instant | None) -> None:
-        """Count an attempt to announce the end; the next one is due then, or never."""
+        """Count an attempt to announce the end, and set the time of the next one, if any."""
         ...
 
     def close(self) -> None:
@@ -147,7 +149,7 @@ class JobFiles(Protocol):
     """
 
     def presign_sources(self, job_id: str, *, max_bytes: int, now_us: int) -> PresignedForm:
-        """Return a form that uploads one photo after another.
+        """Return a form with which any number of photos can be uploaded, one in each request.
 
         Each request adds a field `key`: the form's `prefix` followed by the photo's name.
         """
@@ -161,8 +163,8 @@ class JobFiles(Protocol):
         """Return a photo.
 
         Raises:
-            UploadNotFoundError: there is no such file, or it has expired.
-            ImageTooLargeError: it has more than `max_bytes`.
+            UploadNotFoundError: the file does not exist or has expired.
+            ImageTooLargeError: the photo has more than `max_bytes`.
 
         """
         ...
@@ -185,7 +187,7 @@ class JobFiles(Protocol):
         """Return the result.
 
         Raises:
-            UploadNotFoundError: there is no such file, or it has expired.
+            UploadNotFoundError: the file does not exist or has expired.
 
         """
         ...

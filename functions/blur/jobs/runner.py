@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 3
 """How often an object is started. An attempt whose worker was killed counts too."""
 LOST = f"The photo was started {MAX_ATTEMPTS} times without a result. Nothing was charged."
-"""The message for a photo whose workers were killed."""
+"""The message for a photo whose workers were all killed."""
 DELETED = "The photo was deleted before it was processed. Nothing was charged."
 MAX_NAME = 100
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -48,13 +48,15 @@ class Outcome(StrEnum):
     """The next step of the queue after an attempt."""
 
     ENDED = "ended"
-    """Forget it: it has a final row, or its job has ended or expired."""
+    """Remove the object: it has a final row, or its job has ended or expired."""
     PARKED = "parked"
-    """Forget it for now: its row waits until the paused job goes on."""
+    """Remove the object; its row is `waiting`, and the keeper delivers it again when the paused job
+    goes on."""
     RETRY = "retry"
-    """Deliver it again later; this was an attempt."""
+    """Deliver the object again later; this attempt counts."""
     WAIT = "wait"
-    """Deliver it again later; the store was unavailable, so this was not an attempt."""
+    """Deliver the object again later; this attempt does not count, because the store was
+    unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,10 @@ class EndedObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRunner:
-    """Processes the objects of jobs. An object can be delivered to any number of runners."""
+    """Processes the objects of jobs.
+
+    An object can be delivered to several runners, even at the same time.
+    """
 
     jobs: JobStore
     files: JobFiles
@@ -85,14 +90,14 @@ class ObjectRunner:
     """Return the nanoseconds of a monotonic clock."""
     on_ended: Callable[[EndedObject], None] = lambda _: None
     on_error: Callable[[Exception], None] = lambda _: None
-    """Called with unexpected exceptions, for the log."""
+    """Write an unexpected exception to the log."""
 
     def run(self, job_id: str, source: str, *, attempt: int, left_ms: int) -> Outcome:
         """Process an object, unless it has a final row already.
 
         `attempt` is 1 at the first delivery; `left_ms` is the time until the worker is stopped.
         An error of the photo ends it with a `failed` row. If the service fails, the object is
-        retried, and it fails after `MAX_ATTEMPTS`. Nothing is written while the store is
+        retried; after `MAX_ATTEMPTS` it gets a `failed` row. Nothing is written while the store is
         unavailable.
         """
         try:
@@ -106,12 +111,12 @@ class ObjectRunner:
             return self._run(job, row, attempt, left_ms)
         except UnavailableError:
             return Outcome.WAIT
-        except Exception as error:  # noqa: BLE001 - a poisoned object must not stop the worker
+        except Exception as error:  # noqa: BLE001 - one object must not stop the worker
             self.on_error(error)
             return Outcome.RETRY
 
     def _run(self, job: Job, row: JobObject, attempt: int, left_ms: int) -> Outcome:
-        """End the object, or start it, if it has not ended."""
+        """Start the object, or end it without a start, unless it has ended."""
         if job.ended_us is not None or self._has_ended(row):
             return Outcome.ENDED
         if job.state is JobState.CANCELLED:
@@ -147,7 +152,7 @@ class ObjectRunner:
         return self._end(job, ended, hold, watch)
 
     def _known(self, error: Exception) -> ApiError:
-        """Return the error if it is of the contract; report any other one."""
+        """Return an `ApiError` unchanged; report any other error, and return `InternalError`."""
         if isinstance(error, ApiError):
             return error
         self.on_error(error)
@@ -191,7 +196,7 @@ class ObjectRunner:
     def _end(
         self, job: Job, row: JobObject, hold: Hold | None, watch: Stopwatch | None = None
     ) -> Outcome:
-        """Write the final row; if another delivery has already written it, nothing changes."""
+        """Write the final row, unless another delivery has already written one."""
         durations_ms = dict(watch.durations_ms()) if watch else {}
         row = replace(row, duration_ms=round(durations_ms.pop(TOTAL, 0)))
         if self.jobs.end_object(row, hold, now_us=self.clock()):
@@ -200,7 +205,10 @@ class ObjectRunner:
         return Outcome.ENDED
 
     def _park(self, row: JobObject) -> Outcome:
-        """Let the object wait. It is retried if the job went on before its row was written."""
+        """Let the object wait.
+
+        The object is retried if the job went on before the row was written.
+        """
         if not self.jobs.park_object(row.job_id, row.source, now_us=self.clock()):
             return Outcome.ENDED
         return Outcome.PARKED if self.jobs.find_job(row.job_id).is_paused else Outcome.RETRY

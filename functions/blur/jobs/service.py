@@ -1,4 +1,4 @@
-"""The use cases of bulk jobs for clients: create, find, close, cancel, and read results."""
+"""The use cases of bulk jobs: create, find, close and cancel a job, and read its results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StoredResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobService:
-    """Jobs of accounts, for authenticated keys; another account's job is not found."""
+    """Jobs for an authenticated key, which finds only the jobs of its account."""
 
     jobs: JobStore
     files: JobFiles
@@ -41,7 +41,7 @@ class JobService:
     clock: Callable[[], Instant]
     new_id: Callable[[], str]
     new_secret: Callable[[], str]
-    """Return a new secret for the signatures of notifications."""
+    """Return a new secret to sign notifications with."""
     public_url: str = ""
     """The address of this server, for storages whose forms are sent to it."""
 
@@ -113,14 +113,14 @@ class JobService:
         return self.jobs.list_objects(job.job_id, states=states, after=after, limit=limit)
 
     def ended(self, job: Job, *, after: str | None, limit: int) -> ObjectPage:
-        """Return ended objects, the lines of the manifest."""
+        """Return a page of ended objects, which are the lines of the manifest."""
         return self.jobs.list_objects(job.job_id, states=ENDED_STATES, after=after, limit=limit)
 
     def result(self, job: Job, object_id: str) -> StoredResult:
         """Return the result of an object.
 
         Raises:
-            ResultNotFoundError: the object has no result, or it has expired.
+            ResultNotFoundError: the object has no result, or the result has expired.
 
         """
         row = self.jobs.find_object(job.job_id, object_id)

@@ -1,7 +1,7 @@
 """The queue of bulk jobs on AWS: messages in SQS, from S3 and from the keeper.
 
-SQS delivers a message again until it is deleted, and sometimes once more. This is harmless, because
-an object has only one final row.
+SQS repeats the delivery of a message as long as it is not deleted, and sometimes once more. This is
+harmless, because an object has only one final row.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ QUEUE_URL = "JOB_QUEUE_URL"
 CONNECT_S, READ_S = 1, 4
 MAX_ATTEMPTS = 3
 BATCH = 10
-"""The most messages in one request to SQS."""
+"""The maximum number of messages in one request to SQS."""
 COUNTED = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesDelayed",
     "ApproximateNumberOfMessagesNotVisible",
 )
-"""The attributes of a queue that count its messages: those that wait, and those with workers."""
+"""The attributes of a queue that count its waiting messages and those with workers."""
 TEST_EVENT = "s3:TestEvent"
 EVENT_SOURCE, ENDED = "background-blur", "bulk job ended"
 
 
 class ObjectName(NamedTuple):
-    """An object of a job, as a message names it."""
+    """An object of a job, named in a message."""
 
     job_id: str
     source: str
     attempts: int = 0
-    """Attempts of earlier messages; SQS counts those of this one."""
+    """The attempts counted by earlier messages; SQS counts those of this one."""
 
 
 def read_message(body: str) -> list[ObjectName]:
     """Return the objects of a message: an event of S3, or one that `ObjectQueue` sent.
 
-    The event that S3 sends when its notifications are set up names none.
+    The test event, which S3 sends when its notifications are set up, names no object.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 
     Raises:
@@ -84,14 +84,14 @@ class ObjectQueue:
         """Send a message for each object.
 
         Raises:
-            UnavailableError: SQS did not accept all; a retry sends all of them again.
+            UnavailableError: SQS did not accept every message; a retry sends all of them again.
 
         """
         for batch in _batches(sources):
             self._send([ObjectName(job_id, source) for source in batch])
 
     def defer(self, name: ObjectName, *, delay_s: int) -> None:
-        """Send a message that is delivered after this time, 900 seconds at most.
+        """Send a message that is delivered after a delay, of at most 900 seconds.
 
         Raises:
             UnavailableError: SQS did not accept it.
@@ -111,7 +111,8 @@ class ObjectQueue:
     def is_idle(self) -> bool:
         """Return whether no message is in the queue, and none is with a worker.
 
-        SQS counts approximately, so an object can still be in the queue: it then has two messages.
+        The counts of SQS are approximate, so an object can still be in the queue; if it is sent
+        again, it has two messages.
 
         Raises:
             UnavailableError: SQS did not respond.

@@ -27,9 +27,10 @@ JOB_RESULTS = "job-results/"
 
 
 class JobBucket:
-    """Photos and results in one bucket.
+    """The photos and results of jobs in one bucket.
 
-    It needs s3:GetObject and s3:PutObject, and `list_sources` also needs s3:ListBucket.
+    The process needs the permissions s3:GetObject and s3:PutObject; `list_sources` also needs
+    s3:ListBucket.
     """
 
     def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - as bucket.open_client
@@ -39,7 +40,7 @@ class JobBucket:
         self._store = BucketStore(bucket, client)
 
     def presign_sources(self, job_id: str, *, max_bytes: int, now_us: int) -> PresignedForm:
-        """Sign a POST policy for all names with the job's prefix.
+        """Sign a POST policy for all keys with the job's prefix.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """
@@ -100,9 +101,9 @@ def result_key(job_id: str, object_id: str) -> str:
 
 
 def split_source_key(key: str) -> tuple[str, str] | None:
-    """Return the job id and the source of a photo's key, or None if it is not a photo's key.
+    """Return the job id and the source in a photo's key, or None for any other key.
 
-    A key that ends with a slash is the mark of an empty folder, which the console of S3 writes.
+    A key that ends with a slash marks an empty folder that was created in the console of S3.
     """
     job_id, _, source = key.removeprefix(JOB_SOURCES).partition("/")
     is_photo = key.startswith(JOB_SOURCES) and bool(job_id and source) and not source.endswith("/")

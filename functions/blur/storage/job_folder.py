@@ -4,9 +4,9 @@
     <folder>/jobs/<job id>/results/<object id>
     <folder>/job-parts/                          files that are being written
 
-Names of photos come from clients: they are stored in the files, and no path contains one. A photo
-is on the disk before its upload is answered, and a result before it is charged. All files of a job
-are kept for `KEEP_DAYS` after the last one was stored.
+Names of photos come from clients, so they are stored inside the files and are never part of a path.
+A photo is on the disk before its upload gets a response, and a result before it is charged. All
+files of a job are kept for `KEEP_DAYS` after the last one was stored.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 JOB_UPLOAD_PATH = "/media/jobs"
-"""The path that receives the forms."""
+"""The path of the server's route that receives uploads."""
 JOBS, PARTS, SOURCES, RESULTS = "jobs", "job-parts", "sources", "results"
 UPLOADS_AT_ONCE = 32
-"""The uploads of one job that are received at the same time."""
+"""The maximum number of uploads of one job at the same time."""
 DAY_US = 86_400 * SECOND_US
 _PREFIX = re.compile(rf"{JOBS}/([0-9A-Za-z_-]+)/")
 _JOB_ID = re.compile(r"[0-9A-Za-z_-]+")
@@ -133,7 +133,7 @@ class JobFolder:
         content_type: str,  # noqa: ARG002 - in the row of the object
         file_name: str,  # noqa: ARG002 - made from the source
     ) -> None:
-        """Write it to the disk; see `JobFiles.write_result`."""
+        """Write the result to the disk; see `JobFiles.write_result`."""
         with writable(), self._replacing(self._result(job_id, object_id)) as file:
             file.write(data)
 
@@ -142,14 +142,14 @@ class JobFolder:
         return None
 
     def read_result(self, job_id: str, object_id: str) -> bytes:
-        """Read it; see `JobFiles.read_result`."""
+        """Read the result; see `JobFiles.read_result`."""
         with writable(), _opened(self._result(job_id, object_id)) as file:
             return file.read()
 
     def sweep(self, *, now_us: int) -> None:
         """Remove the folders of old jobs, and files whose writing was interrupted.
 
-        It takes a system call for each removed file: do not call it in a request.
+        This takes a system call for each removed file, so do not call it in a request.
 
         Raises:
             UnavailableError: the folder cannot be read or written.
@@ -174,7 +174,7 @@ class JobFolder:
     @contextmanager
     def _replacing(self, path: Path) -> Iterator[BinaryIO]:
         parts = self._folder / PARTS
-        with self._folder_lock:  # the folder of another upload is on the disk before it is used
+        with self._folder_lock:  # a folder that another upload creates is on the disk
             make_folder(parts)
             make_folder(path.parent)
         with replacing(path, part_in=parts, prefix="", durable=True) as file:
@@ -195,7 +195,7 @@ class JobFolder:
                     del self._receiving[job_id]
 
     def _require_space(self, leave_bytes: int) -> None:
-        """Keep photos of jobs from filling the disk: the accounts are possibly on it too."""
+        """Check the free space, because the accounts can be on the same disk."""
         if shutil.disk_usage(self._folder).free < leave_bytes:
             message = "The storage for uploads is almost full. Nothing was charged."
             raise UnavailableError(message, retry_after_s=60)
@@ -209,7 +209,7 @@ def _checked(name: str, allowed: re.Pattern[str]) -> str:
     """Return a name that can be part of a path.
 
     Raises:
-        UploadNotFoundError: it is not such a name, and can lead to another folder.
+        UploadNotFoundError: the name can lead to another folder.
 
     """
     if allowed.fullmatch(name) is None:

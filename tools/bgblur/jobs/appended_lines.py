@@ -1,4 +1,4 @@
-"""A file of JSON lines that a program appends to, and reads again after it was killed."""
+"""A file of JSON lines to which a program appends, and which it reads again if it was killed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class AppendedLines:
                     yield json.loads(line)
 
     def append(self, value: object) -> None:
-        """Write a line at once."""
+        """Write a line, without a buffer."""
         if self._file is not None:
             with self._lock:
                 self._file.write(json.dumps(value) + "\n")

@@ -41,7 +41,7 @@ parallel_option = click.option(
     default=4,
     show_default=True,
     type=click.IntRange(1, 32),
-    help="Files to transfer at once.",
+    help="Files to transfer at the same time.",
 )
 wait_option = click.option("--wait", is_flag=True, help="Wait until all photos have ended.")
 
@@ -53,7 +53,7 @@ def jobs() -> None:
     \b
     bgblur jobs submit album -r 2%            uploads the photos, prints the job's id
     bgblur jobs status ID --wait              shows the progress
-    bgblur jobs fetch ID -o blurred           saves the results and a manifest
+    bgblur jobs fetch ID -o blurred saves the results and a manifest
     """  # noqa: D301 - click keeps the lines after \b unchanged
 
 
@@ -184,8 +184,8 @@ def fetch(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Save the results of a job in a folder, and its manifest as manifest.jsonl.
 
-    Results that were saved by an earlier run are checked and skipped. Before the end of the job,
-    the results so far are saved.
+    Results that were saved by an earlier run are checked and skipped. If the job has not ended, the
+    results that exist now are saved.
 
     The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
     """
@@ -212,7 +212,7 @@ def fetch(  # noqa: PLR0913 - one for each option
 @json_option
 @connection_options
 def close(server: Server, job_id: str, *, as_json: bool) -> None:
-    """Close a job whose upload was interrupted: no photo can be added after that."""
+    """Close a job whose upload was interrupted; after that, no photo can be added."""
     with server.jobs() as client:
         job = client.close(job_id)
     show(document(job) if as_json else record(job), as_json=as_json)
@@ -223,7 +223,10 @@ def close(server: Server, job_id: str, *, as_json: bool) -> None:
 @json_option
 @connection_options
 def cancel(server: Server, job_id: str, *, as_json: bool) -> None:
-    """Cancel the photos of a job that have not started. Running ones end, and are charged."""
+    """Cancel the photos of a job that have not started.
+
+    Photos that have started are finished and charged.
+    """
     with server.jobs() as client:
         job = client.cancel(job_id)
     show(document(job) if as_json else record(job), as_json=as_json)
@@ -231,7 +234,7 @@ def cancel(server: Server, job_id: str, *, as_json: bool) -> None:
 
 @contextmanager
 def _interruptible(context: click.Context, stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set `stop`; exit with 130 after that. A second Ctrl-C stops at once.
+    """Let Ctrl-C set `stop`; exit with 130 after that. A second Ctrl-C stops immediately.
 
     Raises:
         click.ClickException: a file or folder cannot be read or written.
@@ -243,7 +246,7 @@ def _interruptible(context: click.Context, stop: threading.Event) -> Iterator[No
     except KeyboardInterrupt:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(EXIT_INTERRUPTED)  # without a wait for threads whose transfer is still running
+        os._exit(EXIT_INTERRUPTED)  # do not wait for running transfers
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         message = f"{place}{error.strerror or error}"

@@ -1,4 +1,4 @@
-"""The connection to the API: its options, and one clear line for each of its errors."""
+"""The connection to the API: the options for it, and one line of text for each error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class JobId(click.ParamType[str]):
     name = "id"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the id, or fail."""
+        """Return the value if it is a valid id."""
         if _JOB_ID.fullmatch(value) is None:
             self.fail(f"{value!r} is not the id of a job.", param, ctx)
         return value
@@ -61,7 +61,7 @@ class Server:
     """An API's address, and a key for it."""
 
     def __init__(self, url: str, key: str) -> None:
-        """Keep both."""
+        """Keep the address and the key."""
         self.url = url
         self._key = key
 

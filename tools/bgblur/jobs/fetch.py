@@ -1,4 +1,4 @@
-"""Fetch the results of a job into a folder, and skip those that it has already."""
+"""Fetch the results of a job into a folder, and skip the results that are already in it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.jsonl"
 RESULT_STATUSES = frozenset({404, 410})
-"""Errors of one result, such as one that has expired; other results can still be fetched."""
+"""Errors that concern one result, for example because it has expired; others can still be fetched.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one result."""
+    """The outcome for one result."""
 
     source: str
     is_new: bool = False
@@ -57,10 +58,10 @@ class Fetch:
         return {"fetched": self.fetched, "skipped": self.skipped, "not_fetched": failures}
 
     def run(self, threads: int) -> None:
-        """Fetch all results that exist now, and write the manifest with their files.
+        """Fetch all results that exist now, and write a manifest that names their files.
 
         Raises:
-            BlurClientError: an error that all other results would have too.
+            BlurClientError: an error that would also occur for all other results.
             OSError: the manifest cannot be written.
 
         """
@@ -69,7 +70,7 @@ class Fetch:
                 self._count(outcome)
 
     def _rows(self, manifest: TextIO) -> Iterator[tuple[ManifestRow, str]]:
-        """Yield the rows with a result and their files; write all rows to the manifest."""
+        """Yield each row that has a result, with its file; write all rows to the manifest."""
         output = self.job.parameters.get("format", "png")
         names = ResultNames(self.files.folder, output, self.files.assigned())
         for row in self.jobs.manifest(self.job.job_id):
@@ -124,7 +125,7 @@ class _DamagedError(BlurClientError):
 
 
 def _line(row: ManifestRow, file: str | None) -> dict[str, object]:
-    """Return a row for the manifest in the folder: with its file, without a link that expires."""
+    """Return a row for the manifest in the folder: with the file, without the link."""
     return {
         "source": row.source,
         "state": row.state,
@@ -138,7 +139,7 @@ def _line(row: ManifestRow, file: str | None) -> dict[str, object]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[TextIO]:
-    """Write a temporary file and rename it to the path at the end."""
+    """Write a temporary file, and rename it when it is complete."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The results in a folder, and the record of their checksums, with which later runs skip them."""
+"""The results in a folder, and the record of their checksums, so that later runs can skip them."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Fetched:
 class FetchedFiles:
     """Writes results to a folder; threads can share it. A context manager keeps the record open.
 
-    The record is a hidden file of JSON lines. A line is written before its file gets its name, so
-    every complete result has one.
+    The record is a hidden file of JSON lines. A line is written before the file gets its final
+    name, so every complete result has a line.
     """
 
     def __init__(self, folder: Path, job_id: str, *, overwrite: bool) -> None:
@@ -70,7 +70,7 @@ class FetchedFiles:
         return {digest: fetched.file for digest, fetched in self._known.items()}
 
     def has(self, source: str, file: str) -> bool:
-        """Return whether the result is complete: its size and its checksum are the recorded ones.
+        """Return whether the file has the recorded size and checksum.
 
         Raises:
             OSError: the file cannot be read.
@@ -92,7 +92,7 @@ class FetchedFiles:
 
         Raises:
             FileExistsError: the file exists and is not a result of this job.
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
 
         """
         target = self.folder / file
@@ -117,7 +117,7 @@ class FetchedFiles:
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[tuple[Path, BufferedRandom]]:
-    """Open a hidden file in the folder of the target, and remove it if it was not renamed."""
+    """Open a hidden file in the target's folder; at the end, remove it if it still exists."""
     path = target.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
     try:
         with path.open("xb+") as file:

@@ -11,7 +11,7 @@ from bgblur.blurring.paths import Naming, photos_in
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder whose photos are listed again for each use, so that any number is possible."""
+    """A folder whose photos are listed again for each use, so that the list is never in memory."""
 
     path: Path
     recursive: bool
@@ -33,7 +33,7 @@ class Folder:
 
 
 def is_text(source: str) -> bool:
-    """Return whether a source is valid Unicode; a file system can have names that are not."""
+    """Return whether a source is valid Unicode; names in a file system can be invalid."""
     try:
         source.encode()
     except UnicodeEncodeError:

@@ -13,7 +13,7 @@ from bgblur.jobs.names import source_digest
 class Journal:
     """A file with a line for each uploaded photo. A context manager keeps it open.
 
-    Only a digest of each source is in memory.
+    Only a digest of each source is kept in memory.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,10 +46,10 @@ class Journal:
         return source_digest(source) in self._known
 
     def add(self, source: str) -> None:
-        """Add an uploaded photo, and write its line at once."""
+        """Add an uploaded photo, and write its line immediately."""
         self._lines.append(source)
         self._known.add(source_digest(source))
 
     def remove(self) -> None:
-        """Remove the file of a job that is closed."""
+        """Remove the file, when the job is closed."""
         self._lines.remove()

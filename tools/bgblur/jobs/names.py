@@ -19,9 +19,10 @@ class ResultNames:
     """Gives each source its own file in a folder; the same source always has the same file."""
 
     def __init__(self, folder: Path, output: str, assigned: Mapping[bytes, str]) -> None:
-        """Name files for results in the format `output`; keep the names of an earlier run.
+        """Name files for results in the format `output`.
 
-        `assigned` has the file of each source by `source_digest`.
+        Names that an earlier run has assigned do not change. `assigned` maps the `source_digest` of
+        each source to its file.
         """
         self._folder = folder
         self._format = output if output in EXTENSIONS else "png"
@@ -32,8 +33,8 @@ class ResultNames:
     def name(self, source: str) -> str:
         """Return the path of the source's result, relative to the folder, with `/`.
 
-        It is inside of the folder for every source: a name that could lead to another place is
-        replaced by a digest.
+        The path is always inside of the folder: a source that could lead out of it is replaced by a
+        digest.
         """
         digest = source_digest(source)
         if digest not in self._assigned:
@@ -54,7 +55,7 @@ class ResultNames:
         yield from (f"{digest}-{number}{self._extension}" for number in itertools.count(2))
 
     def _is_inside(self, path: PurePosixPath) -> bool:
-        """Return whether no symbolic link on the way leads out of the folder."""
+        """Return whether the path stays in the folder, even through symbolic links."""
         root = os.path.realpath(self._folder)
         parent = os.path.realpath(self._folder / path.parent)
         return os.path.commonpath([root, parent]) == root
@@ -81,5 +82,5 @@ def _is_safe_part(part: str) -> bool:
 
 
 def _folded(name: str) -> str:
-    """Return the same text for names that are one file on some systems."""
+    """Return a text that is equal for names that mean the same file on some systems."""
     return name.casefold()

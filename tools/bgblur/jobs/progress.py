@@ -1,4 +1,4 @@
-"""The progress of a job: one bar on a terminal; otherwise only errors and the summary."""
+"""Show the progress of a job: a bar on a terminal, otherwise only errors and a summary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_BAR_SHARE = 3
 
 
 class JobDisplay:
-    """Permanent lines on standard error, and below them one bar. Use it as a context manager."""
+    """Permanent lines on standard error, with one bar below them. Use it as a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Draw on a terminal."""
@@ -60,7 +60,7 @@ class JobDisplay:
         self._console.print(Text(printable(text), style), soft_wrap=True)
 
     def update(self, step: str, completed: int, total: int, details: str = "") -> None:
-        """Show a step of the work: `Uploading`, `Processing` or `Fetching`."""
+        """Show a bar for one of these steps: `Uploading`, `Processing` or `Fetching`."""
         if not self.is_live:
             return
         name = f"{step} {completed} of {total}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from blur_client import Job
 
 SECRET_FIELDS = frozenset({"upload", "notify_secret"})
-"""The signed form, and the secret of a new job."""
+"""The fields that are not printed: the signed form, and the secret of a new job."""
 
 
 def document(job: Job) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def document(job: Job) -> dict[str, Any]:
 
 
 def record(job: Job) -> dict[str, Any]:
-    """Return the lines about a job for people."""
+    """Return lines of text that describe a job."""
     left = None if job.seconds_left is None else duration(job.seconds_left)
     return {
         "job": job.job_id,
@@ -53,7 +53,7 @@ def submit_summary(submission: Submission, job: Job) -> str:
 
 
 def fetch_summary(fetched: Fetch, job: Job) -> str:
-    """Return one line about the fetched results, and one if the job has not ended."""
+    """Return a line about the fetched results, and a second one if the job has not ended."""
     parts = [f"{fetched.fetched} results saved in {fetched.files.folder}"]
     parts += [f"{fetched.skipped} skipped"] if fetched.skipped else []
     parts += [f"{len(fetched.failures)} not saved"] if fetched.failures else []

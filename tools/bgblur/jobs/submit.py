@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blur_client.jobs import Jobs
 
 POLL_S = 2.0
-"""How often the state of a job is requested: within the rate limit of every key."""
+"""The time between two requests for the state of a job, which every key's rate limit allows."""
 
 
 @dataclass
@@ -56,7 +56,8 @@ class Submission:
         If `stop` was set, the job stays open.
 
         Raises:
-            BlurClientError: an error that all other photos would have too; the job stays open.
+            BlurClientError: an error that would also occur for all other photos; the job stays
+            open.
             OSError: the folder or the journal cannot be read or written.
 
         """

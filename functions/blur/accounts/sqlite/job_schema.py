@@ -67,8 +67,8 @@ JOB_TABLES = {
         ON job_objects (job_id, object_id) WHERE state = 'failed'
     """,
 }
-"""The statements by the names of the tables and indexes that they create.
+"""The statements that create tables and indexes, by the name of the table or index.
 
-The indexes of `job_objects` are of the rows that are looked for while most rows are done: those
-that can be claimed, and the failures that each status of a job lists.
+The indexes of `job_objects` contain only rows that can be claimed or have failed, so that they stay
+small when most rows are done.
 """

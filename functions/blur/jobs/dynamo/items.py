@@ -7,18 +7,18 @@
 | copy of the row of a failed object | `JOB#<job id>` | `FAILED#<object id>` |
 | entry in the list of active jobs | `JOBS` | `<job id>` |
 
-The items have the names of `Job`, `JobObject` and `Notification`, and these:
+The items have the attributes of `Job`, `JobObject` and `Notification`, and these:
 
 | attribute | meaning |
 |---|---|
 | `credits` | the charge of an object, or of all objects of the job |
 | `known` | the number of rows |
-| `listed` | the number of files, as the keeper has found them after the job was closed |
+| `listed` | the number of files that the keeper counted after the job was closed |
 | `ttl` | when DynamoDB can delete the item |
 
-A row is written when its object ends, in the transaction that ends the hold and counts both in the
-job, or earlier as `waiting`. The copies let the status of a job list its failures without reading
-all of its rows.
+A final row is written when its object ends, in the transaction that ends the hold and counts the
+object and its charge in the job. An object can have a `waiting` row before that. Because of the
+copies, the status of a job can list failures without reading all rows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ JOB = "JOB"
 ROW = "OBJ#"
 FAILED_ROW = "FAILED#"
 COUNTERS = ("known", "done", "failed", "cancelled")
-"""The job's attributes that count rows: all of them, and those with each final state."""
+"""The job's attributes that count rows: all rows, and the rows with each final state."""
 
 
 def partition(job_id: str) -> str:
@@ -71,7 +71,7 @@ def active_item(job: Job) -> Item:
 
 
 def active_key(job_id: str) -> Item:
-    """Return the primary key of that entry."""
+    """Return the primary key of the job's entry in the list of active jobs."""
     return {PARTITION_KEY: ACTIVE, SORT_KEY: job_id}
 
 

@@ -137,7 +137,7 @@ def _in_states(*states: JobState) -> Expressions:
 
 
 def _update(table: DynamoTable, job_id: str, update: Expressions) -> Item | None:
-    """Update the job if the condition holds; return its item, if there is one."""
+    """Update the job if the condition is true; return its item, or None without a job."""
     try:
         return table.update(job_key(job_id), update)
     except ConditionFailedError as failed:

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from blur.jobs.ports import ObjectPage
 
 CONFLICT_S = 5.0
-"""How much longer a write is repeated while others write to the same account or job: the photo is
-computed by then, and its worker has time."""
+"""The additional time for which a write is repeated while others write to the same account or job.
+The photo is already computed, so its worker has time."""
 
 
 class DynamoJobStore:
     """`JobStore` in the DynamoDB table of the accounts, usable from many threads.
 
-    Every method raises `UnavailableError` as those of `DynamoAccountStore` do, but only after some
-    seconds if DynamoDB responds and others write to the same items. Even then, the write was
-    possibly carried out, so the caller repeats the method.
+    Every method raises `UnavailableError` like the methods of `DynamoAccountStore`, but only after
+    some seconds if DynamoDB responds and others write to the same items. The write was possibly
+    carried out even then, so the caller repeats the method.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient) -> None:

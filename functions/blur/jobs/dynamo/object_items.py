@@ -1,7 +1,7 @@
 """The rows of objects in DynamoDB: an object ends in one transaction of account, row and job.
 
-All writers of a job update the same two items, and DynamoDB cancels a transaction that meets
-another one. The client repeats it after a short random pause.
+All writers of a job update the same two items, and DynamoDB cancels a transaction while another one
+writes the same item. The client repeats the cancelled transaction after a short random pause.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from blur.accounts.model import Hold, Instant
 
 MAX_ATTEMPTS = 8
-"""Transactions that are tried while others change the account, the row or the job."""
+"""The maximum number of tries while other writers change the account, the row or the job."""
 FINAL_STATES = frozenset(state for state in ObjectState if state.has_ended)
 
 
 def end(table: DynamoTable, row: JobObject, hold: Hold | None, now_us: Instant) -> bool:
-    """See `JobStore.end_object`. A rejected transaction shows the items that decided."""
+    """See `JobStore.end_object`.
+
+    A rejected transaction returns the items whose conditions were false.
+    """
     current, is_waiting = hold, False
     for _ in range(MAX_ATTEMPTS):
         account, charged = _account_writes(row, current, now_us)
@@ -46,7 +49,7 @@ def end(table: DynamoTable, row: JobObject, hold: Hold | None, now_us: Instant) 
         else:
             return True
         has_ended = stored_row is not None and stored_row["state"] != ObjectState.WAITING
-        if has_ended or job is not None or not any(items):  # a job that is missing shows no item
+        if has_ended or job is not None or not any(items):  # no item is returned for a missing job
             if hold:
                 _refund(table, hold, now_us)
             return False
@@ -84,12 +87,12 @@ def page(
 ) -> ObjectPage:
     """See `JobStore.list_objects`."""
     prefix = FAILED_ROW if set(states) == {ObjectState.FAILED} else ROW
-    # If most rows can have another state, each request reads as much as possible.
+    # If most rows can have other states, each request reads as many rows as possible.
     is_selective = prefix == ROW and not FINAL_STATES.issubset(states)
     condition = Expressions()
     key, sort = condition.path(schema.PARTITION_KEY), condition.path(schema.SORT_KEY)
     first = condition.value(prefix + (after or ""))
-    last = condition.value(f"{prefix}~")  # after all hexadecimal digits
+    last = condition.value(f"{prefix}~")  # sorts after all hexadecimal digits
     condition.conditions += [
         f"{key} = {condition.value(partition(job_id))}",
         f"{sort} BETWEEN {first} AND {last}",
@@ -103,7 +106,7 @@ def page(
 def _account_writes(
     row: JobObject, hold: Hold | None, now_us: Instant
 ) -> tuple[list[Write], Credits]:
-    """Return the write that ends the hold, if there is one, and the charge."""
+    """Return the charge, and the write that ends the hold if the object has one."""
     if hold is None:
         return [], ZERO
     event = HoldEvent.SETTLE if row.state is ObjectState.DONE else HoldEvent.REFUND
@@ -158,7 +161,7 @@ def _ended(row: JobObject, *, is_new: bool, now_us: Instant) -> Expressions:
 
 
 def _counted(*counters: str) -> Expressions:
-    """Return the update of a job that can still change, with one more in these counters."""
+    """Return the update that adds 1 to these counters of a job that can still change."""
     update = Expressions()
     update.conditions += [
         f"attribute_exists({update.path('state')})",

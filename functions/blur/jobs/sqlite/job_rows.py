@@ -1,7 +1,7 @@
 """The rows of jobs in SQLite, inside the caller's transaction.
 
-A job counts its objects: `known` is the number of their rows, and `listed` the number of their
-files, as the keeper has found them after the job was closed.
+A job counts its objects: `known` is the number of their rows, and `listed` the number of files that
+the keeper counted after the job was closed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _COUNTERS = {
 
 
 def create(db: sqlite3.Connection, job: Job) -> None:
-    """Insert the job, unless it exists; delete one expired job and its rows.
+    """Insert the job, unless it exists; also delete one expired job and its rows.
 
-    One is enough, because every new job deletes one.
+    One is enough, because every new job deletes one expired job.
     """
     db.execute(
         "DELETE FROM jobs WHERE job_id = (SELECT job_id FROM jobs WHERE created_us <= ? LIMIT 1)",
@@ -148,7 +148,10 @@ def end(db: sqlite3.Connection, job_id: str, received: int, now_us: Instant) -> 
 
 
 def record_attempt(db: sqlite3.Connection, job_id: str, next_attempt_us: Instant | None) -> None:
-    """Count an attempt to announce an ended job; without a next one, it is no longer active."""
+    """Count an attempt to announce an ended job.
+
+    If no further attempt follows, the job is no longer active.
+    """
     db.execute(
         """
         UPDATE jobs SET notify_attempts = notify_attempts + 1, notify_next_us = :next,

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 class SqliteJobStore:
     """`JobStore` in the SQLite file of the accounts, usable from many threads and processes.
 
-    A job's objects are also the queue of the embedded server: a row is added when its upload is
-    complete, and a worker claims it for some time. Each method is one transaction, as in
-    `SqliteAccountStore`.
+    The objects' rows are also the queue of the embedded server: a row is added when a photo's
+    upload is complete, and a worker claims the row for some time. Each method is one transaction,
+    as in `SqliteAccountStore`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,7 +123,7 @@ class SqliteJobStore:
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
         """Add a waiting object whose photo is stored.
 
-        Returns False, and changes nothing, if the object has a row already, or the job is
+        Returns False, without a change, if the object has a row already, or if the job is
         cancelled, done or unknown.
         """
         with self._file.transaction() as db:
@@ -135,10 +135,10 @@ class SqliteJobStore:
             return True
 
     def claim_object(self, *, now_us: Instant, lease_s: float) -> JobObject | None:
-        """Give a worker the next waiting object until the lease ends, and count the attempt.
+        """Lease the next waiting object to a worker, and count the attempt.
 
-        The account that was served longest ago is next, with its oldest object. Objects of paused
-        and ended jobs are not claimed. Returns None if no object can start now.
+        The next object is the oldest one of the account whose last object was claimed longest ago.
+        Objects of paused and ended jobs are not claimed. Returns None if no object can start now.
         """
         with self._file.transaction() as db:
             return object_rows.claim(db, now_us, Instant(now_us + round(lease_s * SECOND_US)))
@@ -146,13 +146,13 @@ class SqliteJobStore:
     def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
         """End a lease whose attempt has failed; the object can be claimed again at `retry_us`.
 
-        It has no effect if the object has ended, or if another worker has claimed it.
+        This has no effect if the object has ended, or if another worker has claimed it.
         """
         with self._file.transaction() as db:
             object_rows.release(db, claimed, retry_us)
 
     def count_waiting(self) -> int:
-        """Return how many objects have not ended, in open and closed jobs that are not paused."""
+        """Return the number of objects that have not ended, in jobs that are not paused."""
         with self._file.snapshot() as db:
             return object_rows.count_waiting(db)
 
@@ -175,7 +175,7 @@ def _require_row(db: sqlite3.Connection, job_id: str, source: str, now_us: Insta
 
 
 def _end_hold(db: sqlite3.Connection, row: JobObject, hold: Hold, now_us: Instant) -> Credits:
-    """Settle or refund the hold by the row's state; return the charge."""
+    """Settle or refund the hold, depending on the row's state; return the charge."""
     is_done = row.state is ObjectState.DONE
     event = HoldEvent.SETTLE if is_done else HoldEvent.REFUND
     counts = KeyCounts(

@@ -1,7 +1,7 @@
 """The rows of objects in SQLite, inside the caller's transaction.
 
-`leased_until_us` of a waiting row is when a worker can claim it: at once if it is 0, or later
-because another worker has it, or because an attempt has just failed.
+`leased_until_us` is the time from which a worker can claim a waiting row. It is 0 if the row can be
+claimed now, and later if another worker has the row or an attempt has just failed.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ _RUNNING = "active AND jobs.state IN ('open', 'closed') AND NOT paused"
 def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObject | None:
     """Lease the next waiting object, and count the attempt.
 
-    The account whose last claim is longest ago is next, with its oldest job that has an object to
-    start, so that an account with many photos does not delay the others.
+    The account whose last claim is longest ago is next, so that an account with many photos does
+    not delay the others. Of this account, the oldest job with an object to start is next.
     """
     job = db.execute(
         f"""
@@ -127,7 +127,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
 
 
 def release(db: sqlite3.Connection, claimed: JobObject, retry_us: Instant) -> None:
-    """End the lease of this attempt; the next one can begin at `retry_us`."""
+    """End the lease of this attempt; the next attempt can start at `retry_us`."""
     db.execute(
         """
         UPDATE job_objects SET leased_until_us = ?
@@ -149,7 +149,7 @@ def park(db: sqlite3.Connection, job_id: str, object_id: str) -> None:
 
 
 def count_waiting(db: sqlite3.Connection) -> int:
-    """Return how many objects have not ended, in jobs that are not paused."""
+    """Return the number of objects that have not ended, in jobs that are not paused."""
     (waiting,) = db.execute(
         f"""
         SELECT COALESCE(SUM(known - done - failed - cancelled), 0) FROM jobs WHERE {_RUNNING}
