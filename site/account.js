@@ -15,7 +15,7 @@ export function openAccount(onFailure) {
   byId("key-use").addEventListener("click", use);
   byId("key").addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
-    event.preventDefault(); // it would submit the form
+    event.preventDefault(); // the Enter key would submit the form
     use();
   });
   byId("key").addEventListener("input", () => showKeyError());
@@ -88,7 +88,7 @@ export function forget() {
 
 /**
  * Use a key or a one-time code after the # in the address; that part is never sent to a server. Remove
- * it from the address and the history. Return whether there was one.
+ * it from the address and the history. Return whether there was a key or code.
  */
 function useKeyInAddress(onFailure) {
   const fragment = new URLSearchParams(location.hash.slice(1));
@@ -100,7 +100,7 @@ function useKeyInAddress(onFailure) {
 
 /** Use the key from a link; if another valid key is stored, ask which one to use. */
 async function useLinked(key, code, onFailure) {
-  if (currentKey()) await useKey(currentKey(), onFailure); // removes it if it is not valid
+  if (currentKey()) await useKey(currentKey(), onFailure); // removes a stored key that is not valid
   const linked = key ?? (await exchangeCode(code));
   if (!currentKey()) await useKey(linked, onFailure);
   else if (linked !== currentKey()) ask((await account(linked)).key.prefix, () => useKey(linked, onFailure));

@@ -17,8 +17,8 @@ import { fileName, showDetails } from "./result.js";
 import { openSettings, optionsFor, showSettings } from "./settings.js";
 import { markResult, openStage, showExample, showPhoto, showResult } from "./stage.js";
 
-const MAX_WAITS = 20; // consecutive attempts for one of several photos
-/** Errors after which the other photos of the list would fail too. */
+const MAX_WAITS = 20; // attempts for one photo, if there are several photos
+/** Errors that would also occur for the other photos of the list. */
 const BATCH_STOPPING_ERRORS = new Set(["cancelled", "invalid_api_key", "insufficient_credits", "unreachable"]);
 
 const isTouched = matchMedia("(pointer: coarse)");
@@ -69,7 +69,7 @@ async function showItemResult(item, isNew) {
   showDetails(result, size);
 }
 
-// Pending photos: those without a result for these settings, except those that would fail again.
+// Pending photos have no result for these settings, and no permanent error.
 
 const isCurrent = ({ photo, result }) =>
   Boolean(result) && JSON.stringify(result.options) === JSON.stringify(optionsFor(photo));
@@ -154,7 +154,7 @@ async function start(event) {
     if (!todo) state.items.push(new Item(await examplePhoto()));
     const list = todo ?? [...state.items];
     for (const item of list) {
-      if (!state.items.includes(item)) continue; // removed in the meantime
+      if (!state.items.includes(item)) continue; // the photo was removed in the meantime
       if (!(await blurItem(item, list.length > 1))) failed += 1;
     }
     if (failed) showFailedCount();
@@ -174,7 +174,7 @@ function showFailedCount() {
   showFailure(failed ? { code: "some_failed", message: failedMessage(failed) } : null);
 }
 
-/** Blur one photo. Return whether that worked; throw errors that stop the other photos too. */
+/** Blur one photo. Return whether it has a result; throw errors that concern all photos. */
 async function blurItem(item, isOfMany) {
   Object.assign(item, { state: "working", text: "", failure: null });
   if (state.isFollowing) await select(item);

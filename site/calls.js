@@ -21,7 +21,7 @@ export class Failure extends Error {
   }
 }
 
-/** A photo, its uploads, and its calls without a result. */
+/** A photo, its uploads, and its calls that have no result yet. */
 export class Photo {
   constructor(file) {
     this.file = file;
@@ -60,7 +60,8 @@ export async function blur(photo, options, key, hooks) {
   try {
     return await blurOnce(photo, options, key, hooks);
   } catch (failure) {
-    // The last response can be free even if an earlier call was charged: its response was lost.
+    // The last response can be free although the photo was charged, if the response of the charged
+    // call was lost.
     if (photo.attempts.get(attemptName(key, options))?.isUnsure) failure.isFree = false;
     throw failure;
   }
@@ -124,7 +125,7 @@ async function upload(photo, key, hooks) {
   return presigned.upload_id;
 }
 
-/** A form's URL can be relative to the API; a URL on this host gets the page's protocol. */
+/** The URL of a form can be relative to the API. A URL on this host gets the page's protocol. */
 export function storageUrl(url) {
   const target = new URL(url, absoluteUrl("v2/uploads"));
   if (target.host === location.host) target.protocol = location.protocol;

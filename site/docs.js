@@ -5,7 +5,7 @@ import { absoluteUrl, byId, make, show } from "./dom.js";
 import { REMEDIES } from "./errors.js";
 import { tryForm } from "./try.js";
 
-const VERBS = ["get", "post", "put", "delete"]; // OPTIONS of each route is described once, above
+const VERBS = ["get", "post", "put", "delete"]; // OPTIONS is described once for all routes, above
 const BOUNDARY = "photo-form";
 const isWide = matchMedia("(min-width: 56rem)").matches;
 
@@ -59,7 +59,7 @@ function descriptionCell(text, schema) {
   return [paragraph(text), make("p", { className: "bounds", textContent: describeBounds(schema) })];
 }
 
-/** The key's header of a route, or nothing for a route without a key. */
+/** The header with the API key, or nothing for a route that needs no key. */
 function keyOf(call) {
   const [name] = Object.keys((call.security ?? description.security)[0] ?? {});
   return description.components.securitySchemes[name];
@@ -104,7 +104,7 @@ function requestBody(path, call) {
   ];
 }
 
-/** The request as it is sent: one part for each field (RFC 7578). */
+/** The text of the request: one part for each field (RFC 7578). */
 function multipart(path, keyName, schema, fields) {
   const { host, pathname } = new URL(absoluteUrl(path.slice(1)));
   const head = [
@@ -126,13 +126,13 @@ function errorCodes(response) {
   return own?.properties.error?.properties.code.oneOf ?? [];
 }
 
-/** The codes of an error on remove.bg's paths, which have a different format. */
+/** The codes of an error on remove.bg's paths, where errors have a different format. */
 function removebgCodes(response) {
   const [, own] = response.content?.["application/json"]?.schema.allOf ?? [];
   return own?.properties.errors?.items.properties.code.oneOf ?? [];
 }
 
-/** The codes of an error: with a link to their meaning, or on remove.bg's paths with their meaning. */
+/** The codes of an error with links to their meaning; on remove.bg's paths, with the meaning. */
 function codeCells(response) {
   const links = errorCodes(response).flatMap(({ const: code }) =>
     [make("a", { href: `#error-${code}` }, make("code", { textContent: code })), " "]);
@@ -207,7 +207,7 @@ function errorEntries() {
 
 /** The status of a shared response: the status in the first route that has it. */
 function statusOf(name) {
-  const outside = { NoRoute: "404", NoMethod: "405", JobClosed: "409" }; // responses outside of the listed routes
+  const outside = { NoRoute: "404", NoMethod: "405", JobClosed: "409" }; // responses of other paths
   for (const verbs of Object.values(description.paths)) {
     for (const verb of VERBS.filter((each) => verbs[each])) {
       for (const [status, { $ref }] of Object.entries(verbs[verb].responses)) {

@@ -2,25 +2,25 @@
 
 /**
  * The page's text for each error: the problem and the remedy. Without a remedy, the API's message
- * follows. An empty one means that a countdown or a button follows.
+ * follows. An empty remedy means that a countdown or a button follows.
  */
 const MESSAGES = {
   invalid_image: ["This file cannot be read as a photo.", "Choose a complete JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],
   invalid_api_key: ["This key is not valid.", "Check it for missing characters, or ask the operator whether it was revoked or has expired."],
-  insufficient_credits: ["There are no credits left on this account.", "Ask the operator to add some."],
+  insufficient_credits: ["There are no credits left on this account.", "Ask the operator to add credits."],
   image_too_large: ["This photo is too large."],
-  no_subject: ["No subject was found in this photo.", "Choose one that shows a person, an animal or an object in front of a background."],
+  no_subject: ["No subject was found in this photo.", "Choose a photo that shows a person, an animal or an object in front of a background."],
   rate_limit_exceeded: ["Too many photos in a short time.", ""],
   overloaded: ["The service is busy.", ""],
   temporarily_unavailable: ["The service is not available right now.", ""],
   unreachable: ["The service cannot be reached.", "Check your network connection."],
   idempotency_in_progress: ["The first request for this photo is still running.", ""],
-  job_not_found: ["This key has no such job, or the job has expired.", "Use a key of its account, or remove the job from this page."],
+  job_not_found: ["This key has no such job, or the job has expired.", "Use a key of the job's account, or remove the job from this page."],
   job_closed: ["No photo can be added to this job any more.", ""],
   no_photos: ["There is no photo in this folder.", "Choose a folder with JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF files."],
   no_key: ["Enter an API key first.", ""],
   no_photo: ["This file is not a photo.", "Choose a JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],
-  link_expired: ["This link was used before or has expired.", "Enter the key itself."],
+  link_expired: ["This link was used before or has expired.", "Enter the key instead."],
 };
 
 /** Errors that the same photo causes with any settings. */
@@ -65,5 +65,5 @@ export const REMEDIES = {
   rate_limit_exceeded: "Wait `retry_after` seconds and send the call again. The RateLimit header shows the remaining requests.",
   internal_error: "Send the call again with the same Idempotency-Key; it is charged at most once. Report the `request_id` if it happens again.",
   temporarily_unavailable: "Wait `retry_after` seconds and send the call again.",
-  overloaded: "Wait `retry_after` seconds and send the call again, or send fewer photos at once.",
+  overloaded: "Wait `retry_after` seconds and send the call again, or send fewer photos at the same time.",
 };

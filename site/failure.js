@@ -6,7 +6,7 @@ import { explain } from "./errors.js";
 
 /** Errors caused by the key; they are shown next to its field. */
 const KEY_ERRORS = new Set(["no_key", "invalid_api_key", "link_expired"]);
-/** Errors that go away with another photo, not with another setting. */
+/** Errors that another photo can solve, but another setting cannot. */
 const PHOTO_ERRORS = new Set(["invalid_image", "image_too_large", "no_subject", "no_photo", "no_photos", "some_failed"]);
 
 const NOTHING_CHARGED = "Nothing was charged.";

@@ -1,4 +1,4 @@
-// The calls of bulk jobs: create one, upload its photos, read its state and its results.
+// The calls of bulk jobs: create a job, upload its photos, and read its state and results.
 
 import { Failure, send, storageUrl } from "./calls.js";
 
@@ -28,7 +28,7 @@ export class Uploads {
     Object.assign(this, { id: job.job_id, form: job.upload, key, signal });
   }
 
-  /** Upload one photo; wait and try again after failures that can pass. */
+  /** Upload one photo; after a temporary failure, wait and try again. */
   upload(photo) {
     return withRetries(async () => {
       const { form } = this;
@@ -51,7 +51,7 @@ export class Uploads {
   }
 
   async #renew(expired) {
-    if (this.form !== expired) return; // another photo has done it
+    if (this.form !== expired) return; // another upload has already requested a new form
     const job = await readJob(this.id, this.key);
     if (!job.upload) throw new Failure("job_closed", "No photo can be added to this job any more.", { status: 409 });
     this.form = job.upload;
@@ -64,7 +64,7 @@ const canPass = ({ code, status }) => code === "unreachable" || code === "idempo
 /** Whether only this photo cannot be uploaded: it is too large, or its name is not accepted. */
 export const isOfPhoto = ({ status }) => status === 400 || status === 413;
 
-/** Call a function; if it fails and can succeed later, wait and call it again. */
+/** Call a function; after a temporary failure, wait and call it again. */
 async function withRetries(run, signal) {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -76,7 +76,7 @@ async function withRetries(run, signal) {
   }
 }
 
-/** Wait, unless the signal is aborted. */
+/** Wait for a time, or until the signal is aborted. */
 export function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, seconds * 1000);

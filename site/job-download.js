@@ -36,7 +36,7 @@ async function* results(id, key, signal) {
   const running = [];
   for await (const row of finishedRows(id, key, signal)) {
     const result = fetchResult(id, row, key, signal).then((blob) => [row, blob]);
-    result.catch(() => {}); // it is reported when its turn comes
+    result.catch(() => {}); // the loop below throws the error of this request
     running.push(result);
     if (running.length === AT_ONCE) yield await running.shift();
   }

@@ -1,4 +1,4 @@
-// The view of a job: its counts, time left and failures, and the buttons that make sense now.
+// The view of a job: its counts, time left and failures, and the buttons for its state.
 
 import { byId, formatBytes, formatDuration, make, show } from "./dom.js";
 import { explain } from "./errors.js";
@@ -8,7 +8,7 @@ const ACTIONS = {
   onCancel: "job-cancel", onStop: "job-stop", onRemove: "job-remove", onMore: "job-more",
 };
 
-let shownSources = ""; // of the failures, so that the list is not drawn again at each update
+let shownSources = ""; // the failures in the list, which is drawn again only if they change
 
 /** Call the function of each button. */
 export function onJobActions(functions) {

@@ -17,7 +17,7 @@ const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: n
  * `draft`: a folder that is not sent yet. `saved`: the job in this browser's storage, `{id, name,
  * total, sent, last}`, where `last` is the source before which all photos are uploaded. `job`: the
  * API's document. `upload`: an AbortController while photos are uploaded. `lost`: photos that could
- * not be uploaded. `hasMore`: whether more than the first page of failures is shown. `problem`: an
+ * not be uploaded. `hasMore`: whether more than the first page of failures is shown. `problem`: the
  * error of the last request. `uploadProblem`: the error that interrupted the upload.
  */
 const state = {
@@ -66,7 +66,7 @@ export async function startJob(options) {
   upload(photos, job);
 }
 
-/** Whether the job is open, also while it is paused, and this page does not upload. */
+/** Whether the job is open or paused, and this page uploads no photos to it. */
 const isInterrupted = () => Boolean(state.job?.upload) && !state.upload;
 
 async function upload(photos, job) {
@@ -84,7 +84,7 @@ async function upload(photos, job) {
     state.job = await closeJob(saved.id, key);
     announce("All photos are uploaded");
   } catch (failure) {
-    controller.abort(); // the other uploads
+    controller.abort(); // stops the other uploads
     if (failure.code !== "cancelled") state.uploadProblem = failure;
   } finally {
     state.upload = null;
@@ -92,7 +92,7 @@ async function upload(photos, job) {
   }
 }
 
-/** Upload from `start` on, a few at once; remember how many photos from the start are uploaded. */
+/** Upload the photos from index `start`, a few at the same time, and store the progress. */
 async function sendAll(photos, start, uploads, saved) {
   const ended = new Set();
   let next = start;
@@ -174,7 +174,7 @@ async function change(call) {
 }
 
 function cancel() {
-  if (!confirm("Cancel the job? Photos that have not started are not processed.")) return;
+  if (!confirm("Cancel the job? Only photos that have already started are finished.")) return;
   state.upload?.abort();
   change(cancelJob);
 }

@@ -62,7 +62,7 @@ export function jobCosts(count, { subject }) {
 export const failedMessage = (failed) =>
   `${failed} ${failed === 1 ? "photo" : "photos"} failed. The list shows why.`;
 
-/** The cost of a cancelled call. The photo keeps its Idempotency-Key, so a retry is the same call. */
+/** The cost of a cancelled call. A retry sends the same Idempotency-Key, so it is the same call. */
 export const cancelNote = ({ isPaid }) => isPaid
   ? "Cancelled. This result is already paid for: you can try again for free."
   : "Cancelled. You can safely try again: this result is charged at most once.";

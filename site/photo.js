@@ -5,7 +5,7 @@ import { absoluteUrl, byId, show } from "./dom.js";
 import { chosenFolder, droppedFolder, looseFiles } from "./folder.js";
 import { hasJobs } from "./job-calls.js";
 
-const MANY_PHOTOS = 25; // more than fit in the list of photos
+const MANY_PHOTOS = 25; // from this number on, photos become a job
 
 /**
  * Call `onPhotos` with photos, `onFolder` with a folder or many photos, and `onFailure` for files
@@ -73,7 +73,7 @@ function acceptDrops(addFiles, addFolder) {
   });
 }
 
-/** A file of an unknown type is accepted too: the server decides. */
+/** Whether the file can be a photo; for an unknown type, the server decides. */
 function looksLikePhoto(file) {
   return file.type === "" || file.type.startsWith("image/");
 }

@@ -1,4 +1,5 @@
-// The list of photos: a thumbnail, a state and a download for each, and all of them as one ZIP.
+// The list of photos: a thumbnail, a state and a download for each photo, and one ZIP of all
+// results.
 
 import { byId, formatBytes, formatTime, make, show } from "./dom.js";
 import { fileName } from "./result.js";
@@ -93,7 +94,7 @@ async function drawThumbnail(canvas, file) {
   const pen = canvas.getContext("2d");
   try {
     const bitmap = await createImageBitmap(file);
-    const side = Math.min(bitmap.width, bitmap.height); // the square in the middle
+    const side = Math.min(bitmap.width, bitmap.height); // show the middle square
     const [x, y] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
     pen.drawImage(bitmap, x, y, side, side, 0, 0, THUMBNAIL_PX, THUMBNAIL_PX);
     bitmap.close();

@@ -1,4 +1,5 @@
-// The region to search for the subject: a box that is drawn on the stage, or moved by the keyboard.
+// The region in which the subject is searched: a box that the user draws, or moves with the
+// keyboard.
 
 import { announce, byId, show } from "./dom.js";
 

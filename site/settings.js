@@ -16,7 +16,7 @@ export const FORMAT_NAMES = { png: "PNG", jpeg: "JPEG", webp: "WebP", avif: "AVI
 const CUTOUT_RADIUS = "0";
 
 const form = byId("panel");
-let blurRadius = "1"; // the last radius for the background, while the mode is "Remove"
+let blurRadius = "1"; // the radius to restore when the mode is "Blur" again
 
 /** Call `onChange` after each change of a setting. */
 export function openSettings(onChange) {

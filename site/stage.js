@@ -4,7 +4,7 @@ import { absoluteUrl, byId, show } from "./dom.js";
 
 const SWEEP_MS = 900;
 const DRAG_PX = 5; // a pointer that moves less is a click
-const GRIP_PX = 28; // at 1:1, a drag that starts this close to the line moves the line, not the picture
+const GRIP_PX = 28; // at 1:1, a drag that starts within this distance moves the line
 const RATIOS = [0.62, 2.4]; // aspect ratios of the frame; a wider or taller picture has margins
 const MAX_SCALE = 8;
 
@@ -27,7 +27,7 @@ export function openStage(onPress) {
   frame.addEventListener("pointercancel", (event) => end(event, null));
   frame.addEventListener("dragstart", (event) => event.preventDefault());
   frame.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey || !hasResult()) return; // a trackpad's pinch
+    if (!event.ctrlKey || !hasResult()) return; // a pinch on a trackpad
     event.preventDefault();
     zoomAt(view.scale * Math.exp(-event.deltaY / 150), event);
   }, { passive: false });
@@ -76,7 +76,7 @@ export async function showExample() {
   if (natural && "example" in frame.dataset) setSize(natural);
 }
 
-/** Show below the picture whether the result has earlier settings. */
+/** Show below the picture whether the settings have changed since the result was made. */
 export function markResult(isStale) {
   byId("tag-after").textContent = isStale ? "After, with earlier settings" : "After";
   frame.toggleAttribute("data-stale", isStale);
@@ -117,7 +117,7 @@ function setSplit(percent) {
   byId("split").setAttribute("aria-valuetext", `${whole} % before, ${100 - whole} % after`);
 }
 
-/** Move the line once from the right edge, so that the result appears from behind the photo. */
+/** Move the line once from the right edge, which uncovers the result. */
 function sweepTo(target) {
   cancelAnimationFrame(sweep);
   const started = performance.now();

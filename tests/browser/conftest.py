@@ -21,7 +21,7 @@ __all__ = ["by_link"]
 
 WIDTHS = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")]
 CHROMIUM_OPTIONS = [
-    "--no-sandbox",  # Chromium does not start as root with it; only our own pages are opened
+    "--no-sandbox",  # the sandbox does not run as root; only our own pages are opened
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
@@ -98,7 +98,7 @@ def sized(request: pytest.FixtureRequest, chromium: Browser, served: Api) -> Ite
 
 @pytest.fixture(params=WIDTHS, ids=lambda screen: f"{screen[0]}px-{screen[1]}")
 def screen(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
-    """Return a browser window of this width, into which axe can be injected despite the policy."""
+    """Return a browser window of this width; the page's policy does not block axe in it."""
     width, scheme = request.param
     viewport: Any = {"width": width, "height": 800}
     context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)

@@ -83,7 +83,7 @@ def test_a_photo_removed_during_a_batch_is_not_charged(visit: Visit) -> None:
     assert visit.balance() == before - 2
 
 
-def test_a_batch_without_credits_stops_at_once(visit: Visit) -> None:
+def test_a_batch_without_credits_stops_immediately(visit: Visit) -> None:
     visit.use_key(visit.api.key)
     visit.page.wait_for_selector("#key-known:visible")
     error = {"code": "insufficient_credits", "message": "No credits.", "request_id": "req_1"}

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
 
-def test_the_page_fits_and_axe_finds_nothing_serious(screen: BrowserContext, served: Api) -> None:
+def test_the_page_fits_the_window_and_axe_finds_no_serious_problem(
+    screen: BrowserContext, served: Api
+) -> None:
     visit = Visit.begun(screen, served)
     assert fits(visit.page)
     assert serious(visit.page) == []
@@ -26,7 +28,7 @@ def test_the_page_fits_and_axe_finds_nothing_serious(screen: BrowserContext, ser
     assert serious(visit.page) == []
 
 
-def test_a_list_of_photos_fits_and_axe_finds_nothing_serious(
+def test_a_list_of_photos_fits_the_window_and_axe_finds_no_serious_problem(
     screen: BrowserContext, served: Api
 ) -> None:
     visit = Visit.begun(screen, served)
@@ -48,7 +50,7 @@ def test_a_list_of_photos_fits_and_axe_finds_nothing_serious(
     assert serious(visit.page) == []
 
 
-def test_axe_finds_nothing_serious_in_the_expanded_reference(
+def test_axe_finds_no_serious_problem_in_the_expanded_reference(
     screen: BrowserContext, served: Api
 ) -> None:
     visit = opened(screen, served)
@@ -59,7 +61,7 @@ def test_axe_finds_nothing_serious_in_the_expanded_reference(
     assert serious(visit.page) == []
 
 
-def test_the_reference_fits_and_axe_finds_nothing_serious(
+def test_the_reference_fits_the_window_and_axe_finds_no_serious_problem(
     screen: BrowserContext, served: Api
 ) -> None:
     visit = Visit.begun(screen, served, "/docs")

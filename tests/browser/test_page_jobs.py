@@ -25,7 +25,7 @@ ENDED_MS = 100_000
 
 @pytest.fixture(scope="session")
 def without_jobs(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """A server without storage, and so without jobs."""
+    """A server without storage, which therefore has no jobs."""
     yield from serve(tmp_path_factory.mktemp("plain"), model_dir, BLUR_MEDIA="")
 
 
@@ -132,7 +132,7 @@ def test_an_upload_that_a_reload_interrupted_is_continued_with_the_missing_photo
     def pass_two(route: Route) -> None:
         if len(passed) < 2:
             passed.append(route.request.url)
-            route.continue_()  # the others stay without a response
+            route.continue_()  # the other uploads never get a response
 
     visit.page.route(UPLOADS, pass_two)
     choose(visit, album, key)
@@ -158,7 +158,9 @@ def test_an_upload_that_a_reload_interrupted_is_continued_with_the_missing_photo
     assert visit.balance(key) == 96
 
 
-def test_the_uploaded_photos_can_be_processed_without_the_others(visit: Visit, album: Path) -> None:
+def test_the_uploaded_photos_can_be_processed_without_the_missing_ones(
+    visit: Visit, album: Path
+) -> None:
     visit.page.route(UPLOADS, partial(answered, status=403, json={}))
     visit.page.route(UPLOADS, lambda route: route.continue_(), times=1)
     choose(visit, album)
@@ -200,7 +202,7 @@ def test_a_paused_job_can_be_cancelled(visit: Visit, album: Path) -> None:
     assert visit.balance(key) == 0
 
 
-def test_another_key_cannot_see_the_job(visit: Visit, album: Path) -> None:
+def test_a_key_of_another_account_cannot_see_the_job(visit: Visit, album: Path) -> None:
     choose(visit, album)
     visit.page.click("#go")
     wait_for_end(visit)
@@ -210,7 +212,7 @@ def test_another_key_cannot_see_the_job(visit: Visit, album: Path) -> None:
     visit.page.wait_for_function(alert)
 
 
-def test_many_photos_become_a_job_and_a_few_a_list(visit: Visit) -> None:
+def test_many_photos_become_a_job_and_few_photos_become_a_list(visit: Visit) -> None:
     visit.page.set_input_files("#file", files(*(f"{number}.jpg" for number in range(24))))
     visit.page.wait_for_selector("#queue:visible")
     assert visit.page.is_hidden("#job")
@@ -248,7 +250,7 @@ def test_a_server_without_jobs_offers_no_folders(chromium: Browser, without_jobs
     context.close()
 
 
-def test_a_job_fits_and_axe_finds_nothing_serious(
+def test_a_job_fits_the_window_and_axe_finds_no_serious_problem(
     screen: BrowserContext, served: Api, album: Path
 ) -> None:
     long = album / f"{'a long name ' * 12}.jpg"

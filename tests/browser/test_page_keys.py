@@ -27,7 +27,7 @@ def stored(visit: Visit) -> str | None:
 
 
 def known(visit: Visit, key: str) -> bool:
-    """Wait until the page shows a key by its prefix, and return whether it is this one."""
+    """Wait until the page shows the prefix of a key; return whether it is this key's."""
     visit.page.wait_for_selector("#key-known:visible")
     return key.startswith(visit.page.inner_text("#key-prefix").rstrip("…"))
 
@@ -51,7 +51,7 @@ def test_a_key_link_on_the_open_page_is_used_and_removed_from_the_history(
 
 
 @pytest.mark.parametrize("is_switched", [True, False], ids=["switched", "kept"])
-def test_with_two_different_keys_the_page_asks(
+def test_with_two_different_keys_the_page_asks_which_one_to_use(
     visit: Visit, served: Api, *, is_switched: bool
 ) -> None:
     visit.use_key(served.key)
@@ -91,7 +91,7 @@ def demo(tmp_path: Path, model_dir: Path) -> Iterator[Running]:
         yield server
 
 
-def test_the_printed_link_opens_the_page_with_its_key_once(
+def test_the_printed_link_gives_the_page_its_key_only_once(
     context: BrowserContext, demo: Running
 ) -> None:
     printed = demo.out.read_text()

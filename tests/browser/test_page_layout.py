@@ -66,7 +66,9 @@ def test_the_end_of_the_page_is_never_covered_by_the_bar(phone: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1440])
-def test_each_segment_has_a_margin_when_it_is_chosen(width: int, visit: Visit) -> None:
+def test_each_segment_has_a_margin_around_its_text_when_it_is_chosen(
+    width: int, visit: Visit
+) -> None:
     visit.page.set_viewport_size({"width": width, "height": 900})
     margins = visit.page.evaluate(
         """() => Array.from(document.querySelectorAll(".segments input"), (input) => {

@@ -30,7 +30,7 @@ LOST: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Api]:
-    """Start a server with prices that are not whole."""
+    """Start a server whose prices are not whole numbers."""
     prices = {"BLUR_PRICE": "0.75", "BLUR_PRICE_PERSON": "0.25"}
     yield from serve(tmp_path_factory.mktemp("priced"), model_dir, BLUR_MEDIA="", **prices)
 
@@ -54,7 +54,7 @@ def test_prices_and_balances_in_quarters_are_shown_with_decimals(
 
 
 @pytest.mark.parametrize("answer", LOST, ids=lambda answer: str(answer["status"]))
-def test_a_charged_call_with_a_lost_response_is_not_called_free_or_charged_again(
+def test_a_charged_call_with_a_lost_response_is_neither_shown_as_free_nor_charged_again(
     answer: dict[str, Any], visit: Visit
 ) -> None:
     sent: list[str] = []

@@ -36,7 +36,7 @@ def test_the_main_button_is_always_in_view(sized: Visit) -> None:
     assert width[0] <= width[1]
 
 
-def test_the_credits_fit_into_the_one_line_at_the_top_of_a_phone(
+def test_the_credits_fit_into_one_line_at_the_top_of_a_phone_screen(
     chromium: Browser, served: Api
 ) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780})
@@ -69,7 +69,7 @@ def test_the_format_follows_the_photo(given: str, mime: str, ending: str, visit:
         assert result.format == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[ending]
 
 
-def test_a_cutout_is_sharp_transparent_and_named_cutout(visit: Visit) -> None:
+def test_a_cutout_is_sharp_and_transparent_and_has_cutout_in_its_name(visit: Visit) -> None:
     visit.begin(picture(size=(300, 300)))
     visit.page.check("input[value=cutout]", force=True)
     assert visit.page.input_value("#radius") == "0"
@@ -92,7 +92,7 @@ def test_an_outdated_result_is_marked_and_the_price_of_a_new_result_is_shown(vis
     assert "1 credit for each result" in visit.page.inner_text("#hint")
     visit.begin()
     visit.blur()
-    assert visit.page.is_hidden("#go"), "the same again would only cost a credit"
+    assert visit.page.is_hidden("#go"), "a repeated call would only cost another credit"
     visit.page.locator("#radius").fill("3")
     assert visit.page.inner_text("#go") == "Blur again (1 credit)"
     assert "earlier settings" in visit.page.inner_text("#tag-after")
@@ -134,14 +134,14 @@ def test_three_steps_are_shown_and_a_cancelled_paid_result_is_free_again(
     assert visit.balance() == before - 1
 
 
-def test_429_counts_down_and_offers_to_retry(sized: Visit) -> None:
+def test_a_429_starts_a_countdown_and_then_offers_to_retry(sized: Visit) -> None:
     sized.begin()
     sized.page.route(BLUR, limited(seconds=3), times=1)
     sized.page.click("#go")
     assert "Too many photos" in sized.failure()
     assert sized.in_view("#failure")
     assert sized.page.is_disabled("#retry")
-    assert sized.page.inner_text("#failure").count(" s.") == 1, "seconds that do not count down"
+    assert sized.page.inner_text("#failure").count(" s.") == 1, "the seconds do not change"
     assert re.search(r"in [123] s", sized.page.inner_text("#countdown"))
     sized.page.wait_for_selector("#countdown:has-text('now')")
     sized.page.click("#retry")
@@ -154,7 +154,7 @@ def test_an_error_disappears_with_its_cause(visit: Visit, context: BrowserContex
     visit.page.click("#go")
     visit.failure()
     visit.page.locator("#radius").fill("0.3")
-    assert visit.page.is_visible("#failure"), "another setting does not mend the photo"
+    assert visit.page.is_visible("#failure"), "another setting does not remove the photo's error"
     visit.give("another.jpg", picture())
     visit.page.wait_for_selector("#failure:not(:visible)", state="attached")
     context.set_offline(offline=True)

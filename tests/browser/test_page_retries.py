@@ -86,7 +86,7 @@ def test_the_stage_shows_why_there_is_no_result(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("code", LASTING)
-def test_after_a_permanent_error_another_photo_is_offered(code: str, visit: Visit) -> None:
+def test_after_a_permanent_error_the_button_offers_another_photo(code: str, visit: Visit) -> None:
     visit.begin()
     answer_with(visit, code, 422)
     visit.page.click("#go")
@@ -100,7 +100,7 @@ def test_after_a_permanent_error_another_photo_is_offered(code: str, visit: Visi
 
 
 @pytest.mark.parametrize("code", BRIEF)
-def test_after_other_errors_the_same_photo_is_offered_again(code: str, visit: Visit) -> None:
+def test_after_other_errors_the_button_offers_the_same_photo_again(code: str, visit: Visit) -> None:
     visit.begin()
     answer_with(visit, code, 503)
     visit.page.click("#go")
@@ -126,7 +126,7 @@ def test_an_invalid_key_is_described_once(visit: Visit) -> None:
     assert "Check it for missing characters" in text
 
 
-def test_nothing_was_charged_is_shown_once(visit: Visit) -> None:
+def test_the_text_nothing_was_charged_is_shown_once(visit: Visit) -> None:
     visit.begin()
     answer_with(visit, "internal_error", 500, message="It failed. Nothing was charged.")
     visit.page.click("#go")

@@ -1,4 +1,4 @@
-"""The subject on the page: choosing its region, the ground under it, or only people."""
+"""The page's settings for the subject: its region, the ground under it, and only people."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_each_route_shows_the_format_of_its_errors(context: BrowserContext, serv
                 assert set(document["error"]) == {"code", "message", "request_id"}
 
 
-def test_the_multipart_example_is_multipart(context: BrowserContext, served: Api) -> None:
+def test_the_example_request_has_the_multipart_format(context: BrowserContext, served: Api) -> None:
     visit = opened(context, served)
     visit.page.click("#blur summary:text-is('Example request')")
     text = visit.page.inner_text("#blur details[open] pre:has-text('multipart/form-data')")
@@ -158,8 +158,8 @@ def test_the_reference_is_usable_on_a_phone(chromium: Browser, served: Api) -> N
     assert fits(visit.page)
     tops = "each => each.map(link => link.getBoundingClientRect().top)"
     lines = visit.page.eval_on_selector_all("#contents a", tops)
-    assert len(set(lines)) == len(lines), "entries that share a line"
-    # The routes of jobs are six more sections of about 650 pixels.
+    assert len(set(lines)) == len(lines), "the number of entries that share a line"
+    # The six routes of jobs have sections of about 650 pixels each.
     height = visit.page.evaluate("document.documentElement.scrollHeight")
     assert height < 12_499 * 0.6 + 6 * 660
     for summary in visit.page.locator("summary").all():

@@ -31,7 +31,7 @@ PIXELS = """async (id) => {
 }"""
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 TABS = 60
-"""More than the number of focusable elements on the page."""
+"""A number larger than the number of focusable elements on the page."""
 
 
 @dataclass
@@ -51,8 +51,8 @@ class Visit:
         page.on("request", lambda request: visit.asked.append(request.url))
         page.on("pageerror", lambda error: visit.errors.append(str(error)))
         page.on("console", visit._heard)
-        # Without this line, `expect_file_chooser` asks the browser for file choosers only while the
-        # test presses the button, and sometimes asks too late.
+        # Without this line, the browser reports file choosers only after `expect_file_chooser`,
+        # which is sometimes too late.
         page.on("filechooser", lambda _: None)
         page.goto(api.server.url + path)
         return visit

@@ -1,8 +1,8 @@
 """A client that knows whether the server accepted its request, by `100 Continue`.
 
-It sends its head with `Expect: 100-continue` (RFC 9110, 10.1.1) and its body after
+The client sends the head with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body after
 `100 Continue`. After that, the server must respond. If the connection closes earlier, the request
-was not accepted; without this header, a client cannot distinguish the two.
+was not accepted. Without this header, a client cannot distinguish the two cases.
 """
 
 from __future__ import annotations

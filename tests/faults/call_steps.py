@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 Result = tuple[float, int]
-"""The seconds that the call with the fault took, and the total charge."""
+"""The seconds that the call with the fault took, and the total charge of both calls."""
 MAX_S = 10.0
 """Two calls to a store at two seconds each, the blurring, and a margin for a busy machine."""
 
@@ -115,7 +115,10 @@ def run_with_fault(
     moment: str,
     break_off: Callable[[], object],
 ) -> Result:
-    """Make the call with the fault, repeat it without; check the balances after each."""
+    """Make the call with the fault and repeat it without the fault.
+
+    Check the balances after each call.
+    """
     clock = Clock(now())
     client = caller(settings, store, balances, moment, clock=clock)
     seen = client.call()

@@ -33,7 +33,7 @@ def full_by_limit(pid: int | None = None, *, largest: int = 0) -> Iterator[None]
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a SQLite file's write lock, like a backup that takes too long."""
+    """Keep a SQLite file locked for writing, like a backup that takes too long."""
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -74,7 +74,7 @@ def tmpfs(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def filled(folder: Path, *, leave: int = 0) -> Iterator[None]:
-    """Write a file until its disk is full, or has this number of free bytes."""
+    """Write a file until its disk is full, or has only this number of free bytes."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
         with suppress(OSError):

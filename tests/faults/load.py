@@ -58,7 +58,7 @@ class Load:
         return seen
 
     def run(self) -> None:
-        """Send photo after photo until `stopping` is set."""
+        """Send one photo after another until `stopping` is set."""
         while not self.stopping.is_set():
             if self.post().kind != PICTURE:
                 time.sleep(PAUSE_S)

@@ -1,4 +1,4 @@
-"""A server's processes: the started one and its children."""
+"""A server's processes: the one that was started, and its children."""
 
 from __future__ import annotations
 

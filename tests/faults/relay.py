@@ -1,7 +1,7 @@
 """An HTTP relay on loopback, between an AWS client and its server, that can inject faults.
 
-A fault gets a function that forwards the request: it can forward the request and corrupt the
-response, or not forward it. Each connection has one request.
+A fault gets a function that forwards the request. It can call the function and corrupt the
+response, or not call it. Each connection has one request.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Request(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     relay: Relay
-    block_on_close = False  # a slow request does not delay a stop
+    block_on_close = False  # so that a slow request does not delay a stop
     daemon_threads = True
 
 

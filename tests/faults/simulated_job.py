@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from blur.jobs.sqs import ObjectQueue
 
 COPIES_SHARE = 0.1
-"""Messages that are delivered up to four more times."""
+"""The number of messages that are delivered up to four more times."""
 PRICE = 4
 RETRY_S = 12
 PERIOD_S = 2
@@ -102,7 +102,7 @@ class SimulatedJob:
         admin.add_ledger_entry(account_id, EntryKind.TOP_UP, Credits(credits_in), "invoice 1")
 
     def keep_until(self, holds: Callable[[], bool]) -> None:
-        """Run the keeper at its intervals, until this is true."""
+        """Run the keeper at its intervals until the condition is true."""
         keeper = self.keeper()
 
         def step() -> bool:

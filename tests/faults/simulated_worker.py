@@ -1,4 +1,4 @@
-"""The worker of bulk jobs with a stub for the model, which dies where a photo's name asks for it.
+"""The worker of bulk jobs with a stub for the model; it is killed at the step in a photo's name.
 
 It runs as a Lambda function in ministack. A photo named `<fault>/<anything>` has a fault:
 
@@ -36,10 +36,10 @@ POISON = "poison"
 
 
 class Faulty:
-    """A store or files whose methods can kill the process, by the photo that it processes."""
+    """A store or files whose methods can kill the process, depending on the photo."""
 
     fault = ""
-    """The fault of the current photo; of all instances."""
+    """The fault of the current photo, shared by all instances."""
 
     def __init__(self, inner: object) -> None:
         """Pass every call on."""
@@ -67,7 +67,7 @@ class FaultyRunner(ObjectRunner):
     """A runner whose photos have faults."""
 
     def run(self, job_id: str, source: str, *, attempt: int, left_ms: int) -> Outcome:
-        """Process an object, or die."""
+        """Process an object with its fault."""
         fault = source.partition("/")[0]
         Faulty.fault = fault if attempt == 1 else ""
         die_if(fault == POISON and attempt <= MAX_POISONED)
@@ -75,7 +75,8 @@ class FaultyRunner(ObjectRunner):
 
 
 MAX_POISONED = 3
-"""Attempts in which a poisoned photo kills its worker: a fourth one does not begin."""
+"""The number of attempts in which a poisoned photo kills its worker; there is no further attempt.
+"""
 
 
 def die_if(condition: bool) -> None:  # noqa: FBT001 - reads as a sentence
@@ -85,7 +86,7 @@ def die_if(condition: bool) -> None:  # noqa: FBT001 - reads as a sentence
 
 
 class ImpatientWorker(job_handler.Worker):
-    """A worker whose messages come again soon."""
+    """A worker whose messages are soon delivered again."""
 
     wait_s = 2
 

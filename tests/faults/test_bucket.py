@@ -40,7 +40,7 @@ INLINE = {"results": 2_000, "uploads": 6_000_000}
 
 KINDS = {
     "results": {PICTURE, "temporarily_unavailable"},
-    # S3 returns "denied" for a missing file, and a file can be truncated before it arrives.
+    # S3 returns "denied" for a missing file, and a fault can truncate a file.
     "uploads": {PICTURE, "temporarily_unavailable", "upload_not_found", "invalid_image"},
 }
 
@@ -107,7 +107,7 @@ def settings(tmp_path: Path, model_dir: Path) -> Settings:
 def results() -> Iterator[list[Outcome]]:
     created: list[Outcome] = []
     yield created
-    if len(created) < len(SAMPLE):  # only a complete trial gets a row
+    if len(created) < len(SAMPLE):  # only a trial with all faults gets a row
         return
     pictures = sum(seen.kind == PICTURE for seen in created)
     longest_s = max(seen.seconds for seen in created)

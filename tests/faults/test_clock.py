@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CREDITS = 10_000
 STEPS = size(120, full=1_000)
 JUMPS_S = (-86_400.0, -3_600.0, -61.0, -6.0, -1.0, 0.0, 0.5, 1.0, 6.0, 61.0, 3_600.0, 86_400.0)
-"""From a day back to a day forward; a hold lasts for a minute."""
+"""The jumps, from a day back to a day forward; a hold lasts for a minute."""
 CALLS = size(4, full=20)
 HOUR_S = 3_600.0
 PRICES = (QUARTER, ONE)
@@ -41,7 +41,7 @@ KEYS = 5
 
 
 class Walk:
-    """Calls that start, end and are abandoned while the clock jumps between any two steps."""
+    """Calls that start, end or are abandoned while the clock jumps between steps."""
 
     def __init__(self, store: AccountStore, seed: int) -> None:
         """Start with an account without calls."""
@@ -54,7 +54,7 @@ class Walk:
         self.latest_s = 0.0
 
     def now(self) -> Instant:
-        """Return the time, which jumps at one in three steps."""
+        """Return the time; at a third of the steps, the clock jumps."""
         jump_s = self.random.choice(JUMPS_S) if self.random.random() < 1 / 3 else 0.01
         self.jumps += jump_s != 0.01
         self.at_s += jump_s

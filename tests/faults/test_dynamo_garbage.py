@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FAULTS = faults()
 CASES = list(product(STEPS_OF_CALL, [*FAULTS, "stopped"]))
 SAMPLE = CASES[:: size(13, full=1)]
-"""Thirteen and the number of faults have no common factor, so the sample has no two faults of one
-kind."""
+"""Thirteen and the number of faults have no common factor, so no kind of fault is in the sample
+twice."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def table(dynamodb: DynamoDBLocal, dynamodb_table: str) -> Iterator[Table]:
 def results() -> Iterator[list[Result]]:
     created: list[Result] = []
     yield created
-    if len(created) < len(SAMPLE):  # only a complete trial gets a row
+    if len(created) < len(SAMPLE):  # only a trial with all faults gets a row
         return
     record(
         Part.FAULTS,

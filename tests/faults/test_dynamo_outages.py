@@ -123,7 +123,7 @@ def expect_unavailable(store: AccountStore, call: Callable[[AccountStore], objec
 
 
 @every_call
-def test_a_refused_connection_is_unavailable_in_time(
+def test_a_refused_connection_is_reported_as_unavailable_in_time(
     call: Callable[[AccountStore], object],
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -178,7 +178,7 @@ def test_a_transient_error_is_retried_a_few_times_and_then_fails(status: int, bo
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_a_permanent_error_fails_at_once(code: str) -> None:
+def test_a_permanent_error_fails_without_a_retry(code: str) -> None:
     impostor = Impostor(*error(400, code))
     with serving(impostor.handler) as url, store_at(url) as store:
         expect_unavailable(store, CALLS["reserve"])

@@ -1,4 +1,4 @@
-"""Bulk jobs on a disk that is full, unreadable, locked or damaged: nothing is lost or charged."""
+"""Bulk jobs on a disk that is full, unreadable, locked or damaged: photos and credits are exact."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WAIT_S = 60
 
 @pytest.fixture
 def patient(env: dict[str, str]) -> dict[str, str]:
-    """The environment of a server that kills no slow worker on a loaded machine."""
+    """The environment of a server with long time limits, so that no slow worker is killed."""
     return env | {"BLUR_HOLD_TTL_S": HOLD_S, "BLUR_JOB_FREE_BYTES": "0"}
 
 
@@ -183,7 +183,7 @@ def large_photo() -> bytes:
 
 @contextmanager
 def in_the_way(folder: Path) -> Iterator[None]:
-    """Put a file in the place of a folder."""
+    """Replace a folder by a file."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.write_text("not a folder")

@@ -1,7 +1,7 @@
 """kill -9 of the server and of its workers, and SIGTERM, while it processes a bulk job.
 
-Afterwards every photo has one row and one charge, and the job's manifest, the audit of the accounts
-and the usage of the key agree.
+Afterwards every photo has one row and one charge. The job's manifest, the audit of the accounts and
+the usage of the key agree.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def test_a_killed_server_continues_its_jobs_and_charges_each_photo_once(
 def test_a_killed_worker_loses_no_photo_of_a_job(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
-    photos, kills = 40, MAX_ATTEMPTS - 1  # so that none fails, even if all kills are of one photo
+    photos, kills = 40, MAX_ATTEMPTS - 1  # so no photo fails, even if all kills hit the same one
     with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": "0"}) as server:
         client = JobClient(server.url, balances.key)
         job = client.create(radius="9")
@@ -112,7 +112,7 @@ def test_a_photo_that_kills_its_workers_fails_and_the_job_ends(
     require_exact(document, lines, balances, done=0)
 
 
-def test_a_photo_that_was_stored_but_not_added_is_added_after_the_close(
+def test_a_photo_that_was_stored_but_not_added_to_the_job_is_added_after_the_close(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     """The server was killed between the two steps of an upload."""
@@ -130,7 +130,7 @@ def test_a_photo_that_was_stored_but_not_added_is_added_after_the_close(
     require_exact(document, lines, balances, done=2)
 
 
-def test_a_stop_finishes_running_photos_and_the_next_start_continues(
+def test_a_stopping_server_finishes_running_photos_and_continues_after_its_next_start(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     photos = 30
@@ -156,7 +156,7 @@ def test_a_stop_finishes_running_photos_and_the_next_start_continues(
     require_exact(document, lines, balances, done=photos)
 
 
-def test_a_stop_releases_a_photo_that_does_not_end_in_time(
+def test_a_stopping_server_releases_a_photo_that_does_not_end_in_time(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     short = env | {"BLUR_JOB_FREE_BYTES": "0", "BLUR_STOP_S": "1", "BLUR_HOLD_TTL_S": "60"}
@@ -177,7 +177,7 @@ def test_a_stop_releases_a_photo_that_does_not_end_in_time(
 
 
 def kill(pid: int) -> None:
-    """Kill a server, whose workers then end by themselves."""
+    """Kill a server; its workers end when they lose their connection."""
     members = descendants(pid)
     os.kill(pid, signal.SIGKILL)
     require_gone(members)
@@ -192,7 +192,7 @@ def large_photo() -> bytes:
 
 
 def wait_for_attempt(folder: Path, attempt: int) -> None:
-    """Wait until a worker has claimed the only photo so often."""
+    """Wait until workers have claimed the only photo this number of times."""
     deadline = time.monotonic() + STOP_S
     with closing(sqlite3.connect(folder / "disk" / "accounts.db")) as db:
         while db.execute("SELECT attempts FROM job_objects").fetchall() < [(attempt,)]:
@@ -201,7 +201,7 @@ def wait_for_attempt(folder: Path, attempt: int) -> None:
 
 
 def leases(folder: Path) -> list[tuple[str, int]]:
-    """Return the waiting rows that no worker can claim now, or whose attempts have counted."""
+    """Return the waiting rows that have a lease or a counted attempt."""
     with closing(sqlite3.connect(folder / "disk" / "accounts.db")) as db:
         return db.execute(
             "SELECT source, attempts FROM job_objects"

@@ -1,9 +1,9 @@
-"""A job of thousands of photos on the engine of AWS, with everything that can go wrong in a queue.
+"""A job of thousands of photos on the emulated AWS services, with many kinds of faults.
 
 Bucket, queue, worker and dead letters are ministack's, deployed from the template; the accounts are
-in DynamoDB Local. Only the model is a stub. Some photos are broken, some kill every worker, some
-kill one worker at one step, some find the store unavailable, some messages are delivered several
-times or not at all, and the credits end in the middle.
+in DynamoDB Local. Only the model is a stub. Some photos are broken, some kill every worker, and
+some kill one worker at one step. For some photos the store is unavailable, and some messages are
+repeated or lost. In the middle of the job, no credits are left.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ POISON_SHARE = 0.01
 KILLED_SHARE = 0.03
 UNAVAILABLE_SHARE = 0.05
 LOST_SHARE = 0.01
-"""Photos whose message gets lost."""
+"""The number of photos whose message gets lost."""
 FUNDS_SHARE = 0.5
-"""Photos that can be paid before the job pauses."""
+"""The number of photos that the account can pay for before the job pauses."""
 VISIBILITY_S = size(6, full=20)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KILLS = size(2, full=20)
 CLIENTS = 4
 LONGEST_LIFE_S = 0.4
-"""The longest time that a server lives after its first pictures."""
+"""The longest time from a server's first results to its end."""
 
 
 @pytest.mark.timeout(900)
@@ -100,7 +100,7 @@ def test_a_worker_killed_under_load_loses_only_its_request(
 
 
 def redeem(url: str, key: str, idempotency_key: str) -> None:
-    """Retry a call, as its client would, until it gets its result."""
+    """Retry a call, as its client does, until it gets its result."""
     deadline = time.monotonic() + WAIT_S
     while (seen := post(url, key, idempotency_key).kind) != PICTURE:
         assert seen == "idempotency_in_progress"

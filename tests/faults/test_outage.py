@@ -22,7 +22,7 @@ MAX_S = 2.5
 """The store's timeout of two seconds, and a margin for a busy machine."""
 
 
-def test_an_outage_is_a_503_within_the_timeout(
+def test_a_call_during_an_outage_gets_503_within_the_timeout(
     model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")

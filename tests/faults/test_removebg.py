@@ -1,4 +1,4 @@
-"""If the store fails during a call to remove.bg's route, nothing is lost or charged."""
+"""If the store fails during a call to remove.bg's route, no credit is lost or charged."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STEPS = {
 
 @dataclass
 class FailingStore:
-    """A store that cannot be reached after a method is called, until it is repaired."""
+    """A store that becomes unreachable when a chosen method is called, until it is repaired."""
 
     store: AccountStore
     method: str
@@ -73,7 +73,7 @@ def handler_of(
 
 
 @pytest.mark.parametrize(("method", "status"), STEPS.items())
-def test_a_store_that_fails_during_a_call_loses_and_charges_nothing(
+def test_a_store_that_fails_during_a_call_loses_and_charges_no_credit(
     store: AccountStore, settings: Settings, method: str, status: int
 ) -> None:
     balances, clock = open_balances(store, price=QUARTER), Clock(now())

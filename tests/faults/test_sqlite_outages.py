@@ -102,7 +102,7 @@ def test_a_reader_does_not_wait_for_a_writer(store: SqliteAccountStore, path: Pa
     other.close()
 
 
-def test_a_file_that_is_not_a_database_is_reported_and_unchanged(
+def test_a_file_that_is_not_a_database_is_reported_and_not_changed(
     store: SqliteAccountStore, path: Path
 ) -> None:
     path.parent.mkdir(parents=True)
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
 
 
 def reserve_on_a_full_disk(path: Path, customer: Customer) -> str:
-    """Limit this process's files to their size, which SQLite handles like a full disk."""
+    """Limit this process's files to their current size; SQLite handles this like a full disk."""
     store = SqliteAccountStore(path)
     store.read_account(customer.account_id, now_us=START)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

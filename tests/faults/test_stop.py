@@ -80,7 +80,7 @@ def test_a_stalled_upload_does_not_delay_a_stop(
             client.sendall(b"ApiKey: %s\r\n" % balances.key.encode())
             client.sendall(b"Content-Type: multipart/form-data; boundary=b\r\n")
             client.sendall(b"Expect: 100-continue\r\n\r\n")
-            assert client.recv(100).startswith(b"HTTP/1.1 100")  # it has the request now
+            assert client.recv(100).startswith(b"HTTP/1.1 100")  # the server has the request now
             client.sendall(b"a")
             server.process.send_signal(signal.SIGTERM)
             assert client.recv(100).startswith(b"HTTP/1.1 400")

@@ -97,7 +97,7 @@ def test_an_upload_to_a_full_disk_leaves_no_file_and_can_be_repeated(
     )
 
 
-def test_a_full_disk_leaves_no_partial_secret_of_the_folder(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_incomplete_secret_file_in_the_folder(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     offer_one = partial(store.presign_upload, content_type="image/png", max_bytes=10, now_us=now())
     with full_by_limit(), pytest.raises(UnavailableError):
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_no_partial_secret_of_the_folder(tmp_path: Path) -> N
     assert (tmp_path / "secret").stat().st_size == SECRET_BYTES
 
 
-def test_removing_the_folder_during_an_upload_is_an_outage(tmp_path: Path) -> None:
+def test_removing_the_folder_during_an_upload_is_reported_as_an_outage(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     token = UploadToken("uploads/a", "image/png", 10, now() + 1_000_000)
     with pytest.raises(UnavailableError), store.writing(token):

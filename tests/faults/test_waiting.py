@@ -224,7 +224,7 @@ def test_a_second_account_gets_its_share_of_a_full_queue(
 
 
 @pytest.mark.timeout(300)
-def test_a_locked_store_delays_only_account_calls_and_for_a_limited_time(
+def test_a_locked_store_delays_only_account_calls_and_these_only_for_a_limited_time(
     tmp_path: Path, env: dict[str, str], balances: Balances
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(12) as pool:
@@ -253,7 +253,7 @@ def test_a_locked_store_delays_only_account_calls_and_for_a_limited_time(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_a_failed_account_process_is_replaced_and_the_page_does_not_wait(
+def test_a_failed_account_process_is_replaced_and_does_not_delay_the_page(
     tmp_path: Path, env: dict[str, str], balances: Balances, number: signal.Signals
 ) -> None:
     with running(tmp_path, env) as server, ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""Faults inside the server's own processes: no request hangs, no worker is lost for long."""
+"""Faults inside the server's processes: every request gets a response, workers are replaced."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_reply_that_never_arrives_loses_one_request_and_is_not_charged_twice(
     server.inject("reply", fault)
     response = server.post(idempotency_key)
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
-    assert "X-Credits-Charged" not in response.headers  # the server cannot know
+    assert "X-Credits-Charged" not in response.headers  # unknown to the server
     until_answered(server, idempotency_key)
     assert not server.is_due("reply")
     assert server.balances.settled(after_s=HOLD_TTL_S) == used + 1
@@ -206,7 +206,7 @@ def test_workers_killed_while_they_start_are_replaced(server: Faulty) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_the_server_works_without_functions_that_other_systems_lack(
+def test_the_server_works_without_the_functions_that_some_systems_lack(
     tmp_path: Path, model_dir: Path
 ) -> None:
     env = environment(tmp_path, model_dir, INJECTED_ABSENCE="1", PYTHONPATH=str(INJECTED))
@@ -220,5 +220,5 @@ def test_the_server_works_without_functions_that_other_systems_lack(
         assert account.status_code == 200
         os.kill(server.worker(), signal.SIGKILL)
         assert server.post().status_code == 200
-    assert started.process.returncode == -signal.SIGTERM  # like without a handler, but in order
+    assert started.process.returncode == -signal.SIGTERM  # as without a handler
     store.close()

@@ -1,12 +1,13 @@
 """Faults inside the server's own processes. Python imports this file when a process starts.
 
-The folder in INJECTED_FAULTS names them, and a test adds them while the server runs:
+The variable INJECTED_FAULTS names a folder, in which a test writes the faults while the server
+runs:
 
-- `spawn`: exceptions, one a line; the server's next starts of a process raise them.
+- `spawn`: exceptions, one on each line; the server's next starts of a process raise them.
 - `send`, `receive`: exceptions of the server's next messages to and from a worker.
 - `accept`, `reply`: a name in `WORKER_FAULTS`; that fault happens instead of the worker's message.
 
-With INJECTED_ABSENCE=1, functions are missing that some systems do not have.
+With INJECTED_ABSENCE=1, functions that some systems lack are missing.
 """
 
 from __future__ import annotations
