@@ -119,7 +119,7 @@ def test_a_closed_pipe_ends_a_command_without_a_message(shell: Shell) -> None:
 def test_csv_and_json_exclude_each_other(shell: Shell) -> None:
     done = shell("usage --csv --json")
     assert done.returncode == 2
-    assert "--csv and --json exclude each other" in done.stderr
+    assert "use either --csv or --json" in done.stderr
 
 
 @pytest.mark.usefixtures("used")

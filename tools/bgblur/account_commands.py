@@ -158,7 +158,7 @@ def audit(context: click.Context, account_id: str | None, *, as_json: bool) -> N
             accounts += part.accounts
             for each in part.differences:
                 rows.append({"account": each.account_id, "difference": each.text})
-                if not as_json:  # at once, because a later account can be unreadable
+                if not as_json:  # before the next account, because that can be unreadable
                     click.echo(printable(f"{each.account_id}: {each.text}"))
     if as_json:
         show({"accounts": accounts, "differences": rows}, as_json=True)

@@ -38,8 +38,7 @@ class BoundedText(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text unchanged.
 
-        Raises:
-            click.BadParameter: it is too short, too long or not printable.
+        Raises: click.BadParameter: the text is too short, too long or not printable.
 
         """
         if problem := text_problem(value, self.max_chars, min_chars=self.min_chars):
@@ -59,8 +58,8 @@ class Duration(click.ParamType[int]):
     ) -> int:
         """Return the duration in microseconds.
 
-        Raises:
-            click.BadParameter: it is not a duration, or is too short or too long.
+        Raises: click.BadParameter: the text is not a duration, or the duration is too short or too
+        long.
 
         """
         if isinstance(value, int):  # already converted
@@ -87,8 +86,7 @@ class Address(click.ParamType[tuple[str, int]]):
     ) -> tuple[str, int]:
         """Return host and port.
 
-        Raises:
-            click.BadParameter: it is not a port or an address with a port.
+        Raises: click.BadParameter: the text is not a port or an address with a port.
 
         """
         if isinstance(value, tuple):  # already converted
@@ -101,7 +99,7 @@ class Address(click.ParamType[tuple[str, int]]):
 
 @dataclass(frozen=True, eq=False)
 class CreditsType(click.ParamType[Credits]):
-    """A number of credits from `least` to `MAX_CREDITS`: whole, or with .25, .5 or .75."""
+    """A number of credits from `least` to `MAX_CREDITS`: a multiple of 0.25."""
 
     least: Credits
     name = "credits"
@@ -111,8 +109,8 @@ class CreditsType(click.ParamType[Credits]):
     ) -> Credits:
         """Return the amount.
 
-        Raises:
-            click.BadParameter: it is not a number of credits, or is out of bounds.
+        Raises: click.BadParameter: the text is not a number of credits, or the number is out of
+        bounds.
 
         """
         if isinstance(value, int):  # already converted

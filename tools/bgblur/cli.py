@@ -65,7 +65,7 @@ main.add_command(usage)
 @click.option(
     "--queue",
     type=click.IntRange(0),
-    help="Photos that can wait. Further ones get a 503.  [default: 8 for each worker]",
+    help="Photos that can wait. Any further photos get a 503. [default: 8 for each worker]",
 )
 @click.option(
     "--metrics",
@@ -91,7 +91,8 @@ def serve(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Serve the API on this machine until Ctrl-C or SIGTERM.
 
-    Clients of remove.bg work too: set their API address to this server's, followed by /v1.0.
+    Clients of remove.bg work too: set their API address to the address of this server, followed by
+    /v1.0.
     """
     # Imported here, because loading the model's runtime takes time.
     from bgblur.serving import server  # noqa: PLC0415

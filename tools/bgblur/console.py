@@ -60,7 +60,7 @@ def _require_database(accounts: str) -> None:
     path = _database(accounts)
     if path and not path.exists():
         message = (
-            f"There are no accounts at {path.absolute()}. `bgblur keys issue` creates them there."
+            f"There are no accounts at {path.absolute()}. `bgblur keys issue` creates them."
             " Set BLUR_ACCOUNTS to use another database."
         )
         raise click.ClickException(message)
@@ -68,7 +68,7 @@ def _require_database(accounts: str) -> None:
 
 @contextmanager
 def open_admin(*, creates: bool = False) -> Iterator[AccountAdmin]:
-    """Open the accounts; if the store reports an error, end with one clear line.
+    """Open the accounts; if the store reports an error, print it in one line and exit.
 
     A database that does not exist is an error, unless the command `creates` accounts.
     """
@@ -131,7 +131,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
 
 
 def _fits(table: Table) -> bool:
-    """Return whether the table fits on the terminal without breaking a cell."""
+    """Return whether the table fits on the terminal without a line break in a cell."""
     console = Console(highlight=False)
     wide = console.options.update(max_width=UNLIMITED_CELLS)
     return not console.is_terminal or console.measure(table, options=wide).maximum <= console.width

@@ -34,10 +34,10 @@ def key_file(accounts: str, data_folder: Path) -> Path:
 
 
 def demo_key(admin: AccountAdmin, key_file: Path, *, limit: RateLimit) -> str:
-    """Return the demo key; create its account at the first start, and refill it later.
+    """Return the demo key; create its account at the first start, and add credits to it later.
 
-    Other keys are shown once and not stored. This one is in a file with mode 0600 next to the
-    database; it can only spend this machine's demo credits.
+    Other keys are shown once and not stored. The demo key is stored in a file with mode 0600 next
+    to the database, because it can only spend this machine's demo credits.
     """
     text = key_file.read_text().strip() if key_file.exists() else ""
     if not _is_known(admin, text):

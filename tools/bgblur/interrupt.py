@@ -1,4 +1,4 @@
-"""Ctrl-C in a batch: the first one starts nothing more, and the second one stops at once."""
+"""Ctrl-C in a batch: after the first one no photo is started; the second one stops immediately."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXIT_INTERRUPTED = 130
 
 @contextmanager
 def stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set `stop`, after which nothing is started; a second one raises as usual.
+    """Let the first Ctrl-C set `stop`; a second one raises KeyboardInterrupt as usual.
 
     A result that an API has charged is still received and written.
     """

@@ -133,7 +133,7 @@ def limit(key: str, rate: int | None, burst: int | None, *, as_json: bool) -> No
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def revoke(key: str, *, yes: bool, as_json: bool) -> None:
-    """Revoke KEY (a prefix) at once. This cannot be undone."""
+    """Revoke KEY (a prefix) immediately. This cannot be undone."""
     with open_admin() as admin:
         record = admin.find_key(key)
         if not yes:

@@ -1,4 +1,4 @@
-"""The settings outside Lambda: the same settings with different defaults."""
+"""The settings outside Lambda, with different defaults."""
 
 from __future__ import annotations
 

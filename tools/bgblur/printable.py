@@ -23,7 +23,7 @@ def printable(text: str) -> str:
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""The errors of a file that cannot be written."""
+"""The errors of writing to a file."""
 
 
 class PrintableErrorsGroup(click.Group):
@@ -59,9 +59,9 @@ def _printable_errors() -> Iterator[None]:
 
 @contextmanager
 def _full_disk_as_error() -> Iterator[None]:
-    """Raise one clear error if the output cannot be written.
+    """Raise one error with a clear message if the output cannot be written.
 
-    The rest of the output is discarded, so that Python does not try to write it at its end.
+    The rest of the output is discarded, so that Python does not try to write it when it exits.
     """
     try:
         yield

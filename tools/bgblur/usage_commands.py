@@ -1,4 +1,4 @@
-"""`bgblur usage` prints the lines of a month's bills, `bgblur top` the busiest accounts now."""
+"""`bgblur usage` prints the usage of a month for bills, `bgblur top` the busiest accounts now."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ PIXELS_PER_MEGAPIXEL = 1_000_000
 MINUTE_S = 60
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 _FORMULA = re.compile(r"(^\s*|;\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""Matches before the first, possibly full-width, character of a formula, where a cell begins. Some
-spreadsheets begin one at a semicolon (https://owasp.org/www-community/attacks/CSV_Injection)."""
+"""Matches the start of a cell before a character that starts a formula, even a full-width one. Some
+spreadsheets start a new cell at a semicolon
+(https://owasp.org/www-community/attacks/CSV_Injection)."""
 COLUMNS = ("month", "account", "name", "key", "kind", "calls", "credits", "megapixels", "failures")
 
 
@@ -60,7 +61,7 @@ def usage(month: str | None, *, as_csv: bool, as_json: bool) -> None:
     The credits of an account's keys add up to the usage that `bgblur accounts audit` checks.
     """
     if as_csv and as_json:
-        message = "--csv and --json exclude each other"
+        message = "use either --csv or --json"
         raise click.UsageError(message)
     with open_admin() as admin:
         month = month or usage_month(admin.now_us)
@@ -104,7 +105,7 @@ def top(seconds: int, limit: int, *, as_json: bool) -> None:
 
 
 def _bill_row(month: str, line: BillLine) -> dict[str, Any]:
-    """Return the columns of a line; calls from before keys were counted have no key."""
+    """Return the columns of a line; calls that older versions counted have no key."""
     return {
         "month": month,
         "account": line.account.account_id,
@@ -143,7 +144,7 @@ def _rates(counts: KeyCounts, elapsed_s: float) -> dict[str, float]:
 
 
 def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
-    """Print a line for each row under the names of the columns, as RFC 4180 has it, in UTF-8."""
+    """Print the columns' names and a line for each row, as RFC 4180 in UTF-8."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
@@ -152,5 +153,5 @@ def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _cell(value: object) -> object:
-    """Return a value, or a text that spreadsheets do not read as a formula."""
+    """Return the value; a text is changed so that spreadsheets do not read it as a formula."""
     return _FORMULA.sub(r"\1'", printable(value)) if isinstance(value, str) else value

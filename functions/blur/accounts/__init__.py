@@ -1,1 +1,1 @@
-"""Who can call and how calls are paid: keys, credits, holds, rate limits, idempotency."""
+"""Accounts and their calls: keys, credits, holds, rate limits, idempotency."""

@@ -80,12 +80,12 @@ class AccountAdmin:
         return text, record
 
     def rotate_key(self, old: KeyRecord, *, grace_us: int) -> tuple[str, KeyRecord]:
-        """Issue a key like `old`; the old key stays valid for the grace period.
+        """Issue a key with the limit of `old`, which stays valid for the grace period.
 
         The new key has the old key's expiry.
 
         Raises:
-            InvalidKeyError: `old` is revoked or has expired.
+            InvalidKeyError: the key `old` is revoked or has expired.
 
         """
         if not old.is_valid(self.now_us):
@@ -123,7 +123,7 @@ def account_id_of(key_name: str) -> str:
     """Return the account id in a key's text or prefix.
 
     Raises:
-        UnknownAccountError: the text does not start like a key.
+        UnknownAccountError: the text is not the start of a key.
 
     """
     parts = key_name.split("_")

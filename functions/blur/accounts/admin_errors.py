@@ -51,12 +51,12 @@ class InvalidKeyError(AccountAdminError):
 
     @classmethod
     def ended(cls) -> InvalidKeyError:
-        """Return the error for a key whose limit cannot change any more."""
+        """Return the error for a key whose limit can no longer be changed."""
         return cls("the key is revoked or has expired; issue a new key instead")
 
 
 class EntryDiffersError(AccountAdminError):
-    """The ledger has a different entry under this id: its credits or its kind differ."""
+    """The ledger has an entry with the same id but different credits or a different kind."""
 
 
 class TooManyKeysError(AccountAdminError):

@@ -44,10 +44,10 @@ def audit_account(store: AccountStore, account_id: str, *, now_us: Instant) -> A
 
 
 def audit_each(store: AccountStore, months: Iterable[str], *, now_us: Instant) -> Iterator[Audit]:
-    """Check all accounts and their ledgers, and the bills of their keys in these months.
+    """Check all accounts: their ledgers, and the bills of their keys in these months.
 
     Yield the results for each bill, then for each account. So the differences found so far are
-    known even if a later account cannot be read. The accounts are listed from the bills, so
+    reported even if a later account cannot be read. The accounts are listed from the bills, so
     `months` needs at least one month.
     """
     ids: set[str] = set()

@@ -1,4 +1,4 @@
-"""Checks of operators' values; every store makes them before it writes."""
+"""Checks of the values that operators enter; every store makes them before it writes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_account(account_id: str, name: str = "") -> None:
     """Check an account's id and name.
 
     Raises:
-        InvalidArgumentError: one is too long, or has characters that cannot be printed.
+        InvalidArgumentError: a text is too long, or has characters that cannot be printed.
 
     """
     _check_text("account id", account_id, MAX_ACCOUNT_ID_CHARS, min_chars=1)
@@ -44,7 +44,7 @@ def check_entry(entry: LedgerEntry) -> None:
     """Check a ledger entry.
 
     Raises:
-        InvalidArgumentError: its id is empty, or one of its values is out of bounds.
+        InvalidArgumentError: the id is empty, or a value is out of bounds.
 
     """
     check_account(entry.account_id)
@@ -82,10 +82,10 @@ def check_limit(limit: RateLimit) -> None:
 
 
 def check_number_of_keys(key: KeyRecord, keys: Iterable[KeyRecord], now_us: Instant) -> None:
-    """Check that the account, which has these keys, can have one more.
+    """Check that an account with these keys can have one more.
 
     Raises:
-        TooManyKeysError: it has `MAX_VALID_KEYS` of this kind.
+        TooManyKeysError: the account has `MAX_VALID_KEYS` of this kind.
 
     """
     valid = [known for known in keys if known.kind is key.kind and known.is_valid(now_us)]
@@ -96,10 +96,10 @@ def check_number_of_keys(key: KeyRecord, keys: Iterable[KeyRecord], now_us: Inst
 
 
 def check_same_entry(appended: LedgerEntry, entry: LedgerEntry) -> None:
-    """Check that a repeated entry is the one in the ledger; time and note can differ.
+    """Check that a repeated entry is equal to the entry in the ledger, except for time and note.
 
     Raises:
-        EntryDiffersError: it is another entry under the same id.
+        EntryDiffersError: the entries differ.
 
     """
     if (appended.kind, appended.credits) != (entry.kind, entry.credits):

@@ -1,4 +1,4 @@
-"""Opens the store that a location names."""
+"""Opens the account store at a location."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def open_account_store(location: str) -> AccountStore:
     """Open `sqlite:<path>` or `dynamodb:<table>`.
 
-    Only the store that is needed is imported: importing boto takes as long as opening the model.
+    Only the store in use is imported, because importing boto takes as long as opening the model.
 
     Raises:
         ValueError: the location has another scheme, or no name.

@@ -1,4 +1,4 @@
-r"""The states of a hold: the table that both stores implement, and that the ledger's tests read.
+r"""The states of a hold, as a table that both stores implement and that the ledger's tests read.
 
 If the process dies, its hold stays HELD until it expires; the account's next use then returns the
 price (`sqlite/holds.py` and `dynamo/holds.py`, `release_expired`).
@@ -7,7 +7,7 @@ price (`sqlite/holds.py` and `dynamo/holds.py`, `release_expired`).
                     \--refund--> REFUNDED    the price is back in the balance, at once
                     \--expire--> REFUNDED    the price is back, with the account's next use
 
-An ended hold never changes: repeated and later events have no effect, so each of them can be sent
+An ended hold never changes: repeated and later events have no effect, so each event can be sent
 again. `PRICE_LOCATION` names the amount of the account that includes the hold's price, so that
 granted - used = balance + held in every state. ADR 5 gives the reasons.
 """
@@ -75,17 +75,18 @@ def event_at(event: HoldEvent, expires_us: Instant, now_us: Instant) -> HoldEven
 
 
 def released_until_us(now_us: Instant) -> Instant:
-    """Return the latest expiry of the holds that any machine can release now.
+    """Return the time before which expired holds can be released now by any machine.
 
-    It is `CLOCK_SKEW_US` before now: the machine that owns a hold can have a slower clock, and
-    settles it until the expiry by that clock.
+    This time is `CLOCK_SKEW_US` before now, because the machine that owns a hold can have a slower
+    clock, by which it settles the hold until the expiry.
     """
     return Instant(now_us - CLOCK_SKEW_US)
 
 
 def credits_charged(state: HoldState | None, hold: Hold, now_us: Instant) -> Credits:
-    """Return the charge that a settle reports for a hold in this state; None if it is forgotten.
+    """Return the charge that a settle reports for a hold in this state.
 
-    After the expiry this is 0, even if the hold was settled in time: stores forget ended holds.
+    None if the hold is forgotten. After the expiry this is 0, even if the hold was settled in time:
+    stores forget ended holds.
     """
     return hold.price if state is HoldState.SETTLED and now_us < hold.expires_us else ZERO

@@ -7,12 +7,12 @@ A call has three steps:
     commit      charge the hold; or rollback: give the price back
 
 The record names the hold that owns it. The order of the writes decides where the credit is after a
-crash between any two of them (ADR 5 has the table): the record is marked done before the hold is
+crash between two writes (ADR 5 has the table). The record is marked done before the hold is
 settled, so the only possible error is a call that is not charged.
 
 A call whose `Idempotency-Key` already has a record takes no hold: it replays the earlier call, or
-is rejected with 409. Calls that are sent before the first one has stored its record each hold a
-credit while their forms are read.
+is rejected with 409. If several calls are sent before the first of them has stored its record, each
+holds a credit while its form is read.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class IdempotencyKey:
 
     value: str
     remember_us: int | None = None
-    """How long it counts after its first call; None is `REMEMBER_US`."""
+    """How long the key is valid after its first call; None means `REMEMBER_US`."""
     is_derived: bool = False
-    """Whether the key is derived, because the client sent none; see `repeats`."""
+    """Whether the key is derived because the client has sent none; see `repeats`."""
 
     def scope(self, key_digest: str) -> str:
         """Return the record's name; the same value has a different record for each API key."""
@@ -59,7 +59,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An authorized call: it has taken its hold, or it replays an earlier call."""
+    """An authorized call, which has taken a hold or replays an earlier call."""
 
     hold: Hold
     """The hold of the call; not taken if the call is a replay."""
@@ -99,7 +99,7 @@ def reserve(
     try:
         status = store.reserve(hold, now_us=now_us)
     except InsufficientCreditsError as error:
-        # The call that this one repeats can hold the last credit.
+        # The last credit can be in the hold of the call that this one repeats.
         earlier = store.find_record(hold.account_id, scope, now_us=now_us)
         if earlier is None or error.account_status is None:
             raise
@@ -110,7 +110,7 @@ def reserve(
 def identify(
     store: CallStore, reservation: Reservation, fingerprint: str, *, now_us: Instant
 ) -> Reservation:
-    """Compare the call with the record of its key, or store the record.
+    """Compare the call with the record of its key; if the key has no record, store one.
 
     Raises:
         IdempotencyConflictError: the key was used with a different image or parameters.
@@ -152,18 +152,19 @@ def commit(
 ) -> AccountStatus:
     """Charge a call that ends with an image; `pixels` is the size of its photo.
 
-    The image is delivered even if the store cannot be reached: either the charge has arrived, or
-    the hold expires and the credit is refunded. `credits_charged` is None then.
+    The image is delivered even if the store cannot be reached. In that case either the charge has
+    arrived, or the hold expires and the credit is refunded. `credits_charged` is None then.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)
     hold, status = reservation.hold, reservation.status
     try:
         if reservation.record and not store.complete_record(reservation.record):
-            # Another call has taken over the record and is charged; this one must not be.
+            # Another call has taken over the record and is charged, so this call must not be
+            # charged.
             return store.refund(hold, now_us=now_us, weight=weight)
     except UnavailableError:
-        return replace(status, credits_charged=ZERO)  # nothing settles the hold: it expires
+        return replace(status, credits_charged=ZERO)  # nothing settles the hold, so it expires
     try:
         return store.settle(hold, now_us=now_us, weight=weight, pixels=pixels)
     except UnavailableError:
@@ -180,7 +181,7 @@ def rollback(
 ) -> AccountStatus:
     """Refund a call and release its `Idempotency-Key`; a `failed` call is counted.
 
-    If the store cannot be reached, both happen when the hold expires.
+    If the store cannot be reached, the hold expires, which has the same two effects.
     """
     if reservation.is_replay:
         return _add_weight(store, reservation, weight, now_us)

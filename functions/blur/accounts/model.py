@@ -27,7 +27,7 @@ class KeyKind(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """Why an operator added or removed credits."""
+    """The reason for which an operator added or removed credits."""
 
     GRANT = "grant"
     TOP_UP = "top_up"
@@ -87,9 +87,9 @@ class KeyCounts(NamedTuple):
     calls: int
     """Settled calls, including calls with test keys."""
     credits: Credits
-    """The credits that were charged for them."""
+    """The credits that were charged for these calls."""
     pixels: int
-    """The pixels of their photos."""
+    """The pixels of the photos of these calls."""
     failures: int
     """Calls that had taken a hold, and ended with an error."""
 
@@ -114,9 +114,10 @@ class AccountUsage:
     held: Credits
     """Credits of running calls, and of holds that have expired since the account's last call."""
     total: Usage
-    """The settled calls of all keys, as `Account.usage` has them."""
+    """The settled calls of all keys, as in `Account.usage`."""
     keys: tuple[KeyUsage, ...]
-    """The keys with calls, oldest first; calls from before keys were counted are not included."""
+    """The keys with calls, oldest first; calls that older versions counted without their keys are
+    not included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccountWithLedger:
-    """An account and its whole ledger, both at the same moment."""
+    """An account and its whole ledger, both read at the same moment."""
 
     account: Account
     entries: tuple[LedgerEntry, ...]
@@ -182,9 +183,10 @@ class IdempotencyRecord:
     done: bool
     """Whether that call ended with an image and is charged."""
     lease_until_us: Instant
-    """When another call can take over, if this one is not done: its hold's expiry."""
+    """When another call can take over the record, if this one is not done: the expiry of its hold.
+    """
     forget_us: Instant
-    """When the record stops counting: 24 h after the first call."""
+    """When the record expires: 24 h after the first call."""
 
     def counts(self, now_us: Instant) -> bool:
         """Return whether the record still blocks other calls, by the clock of any machine."""

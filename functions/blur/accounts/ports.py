@@ -5,8 +5,8 @@ Every method is atomic. A method that moves credits does so at most once for its
 `entry_id`), so callers and SDKs can repeat the method. Time is always an argument. `hold_states`
 has the states of a hold, and which events change them.
 
-Every method raises `UnavailableError` if the store cannot be reached within about two seconds;
-nothing is charged then.
+Every method raises `UnavailableError` if the store cannot be reached within about two seconds; then
+nothing is charged.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CallStore(Protocol):
     def reserve(self, hold: Hold, *, now_us: Instant) -> AccountStatus:
         """Authenticate, count the request and take the hold, in one write.
 
-        A repeated `reserve` with the same `hold_id` takes no second hold and counts no second
+        A repeated `reserve` with the same `hold_id` neither takes a second hold nor counts a second
         request. `credits_charged` of the status is the price, the maximum that the call can cost.
 
         Raises:
@@ -99,7 +99,7 @@ class CallStore(Protocol):
         ...
 
     def has_valid_key(self, account_id: str, key_digest: str, *, now_us: Instant) -> bool:
-        """Return whether the key is valid, by a read that counts no request.
+        """Return whether the key is valid, without counting a request.
 
         The result is a hint: `authorize`, `reserve` and `get_account` decide.
         """
@@ -108,10 +108,10 @@ class CallStore(Protocol):
     def claim_record(
         self, record: IdempotencyRecord, *, now_us: Instant
     ) -> IdempotencyRecord | None:
-        """Store the record of a starting call and return None, unless another record counts.
+        """Store the record of a starting call and return None, unless another valid record exists.
 
-        If another one does (`IdempotencyRecord.counts`), it is returned and nothing is stored.
-        A repeated `claim_record` with the same `hold_id` returns None again.
+        If there is another record that counts (`IdempotencyRecord.counts`), that record is returned
+        and nothing is stored. A repeated `claim_record` with the same `hold_id` returns None again.
         """
         ...
 
@@ -122,9 +122,10 @@ class CallStore(Protocol):
         ...
 
     def complete_record(self, record: IdempotencyRecord) -> bool:
-        """Mark the record done and return True, if the same `hold_id` still owns it.
+        """Mark the record done and return True, if its owner is still the same `hold_id`.
 
-        After False, the call must not settle: another call owns the record and is charged.
+        If the result is False, the call must not settle, because another call owns the record and
+        is charged.
         """
         ...
 
@@ -204,11 +205,11 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def list_accounts(self, *, now_us: Instant) -> Iterator[Account]:
-        """Yield every account, by id, as `read_account` returns it; a scan."""
+        """Yield every account, sorted by id, as `read_account` returns it; this is a scan."""
         ...
 
     def list_usage(self, month: str, *, now_us: Instant) -> Iterator[AccountUsage]:
-        """Yield the usage of every account in a month, `YYYY-MM` in UTC, by id; a scan.
+        """Yield the usage of every account in a month, `YYYY-MM` in UTC, sorted by id; a scan.
 
         Each account is read at one moment.
         """
@@ -219,7 +220,7 @@ class AccountStore(CallStore, Protocol):
         ...
 
     def read_with_ledger(self, account_id: str, *, now_us: Instant) -> AccountWithLedger:
-        """Return the account and its ledger at the same moment, even during writes.
+        """Return the account and its ledger, both of the same moment, even during writes.
 
         Raises:
             UnknownAccountError: the account does not exist.

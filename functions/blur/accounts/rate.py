@@ -1,29 +1,29 @@
 """The rate limit: GCRA, the generic cell rate algorithm of ITU-T Recommendation I.371.
 
-GCRA is a leaky bucket used as a meter. Requests conform if they are at least an emission interval
-T apart, except that an idle key can send `burst` of them at once. The state is the theoretical
-arrival time (TAT) at which a steady sender's next request arrives. It is stored together with the
-instant from which the next request conforms, `allow = TAT - (burst - 1) T`, so that a store whose
-conditions cannot calculate needs only one of two updates:
+GCRA is a leaky bucket used as a meter. Requests conform if the time between them is at least an
+emission interval T, except that an idle key can send `burst` requests together. The state is the
+theoretical arrival time (TAT) at which a steady sender's next request arrives. It is stored
+together with the instant from which the next request conforms, `allow = TAT - (burst - 1) T`, so
+that a store whose conditions cannot calculate needs only one of two updates:
 
     idle, TAT <= now                   TAT = now + T, allow = now + T - (burst - 1) T
     busy, TAT > now and allow <= now   TAT += T, allow += T
     otherwise                          rejected until `allow`
 
-Each accepted request moves TAT by T, and none is accepted if TAT is more than (burst - 1) T ahead,
-so t seconds never accept more than t / T + burst requests. Times are whole microseconds and T is
-rounded up, so rounding never accepts more than the limit.
+Each accepted request moves TAT by T, and no request is accepted if TAT is more than (burst - 1) T
+ahead. So at most t / T + burst requests are accepted in t seconds. Times are whole microseconds and
+T is rounded up, so that rounding never increases the limit.
 
 A call that is not charged and took more CPU than an ordinary photo counts as several requests when
 it ends: TAT and `allow` move by T for each (`add_weight`).
 
-Clocks of machines differ, and TAT is compared with all of them. So a bucket also keeps the instant
-of its last request, and its time never goes back: a request with an earlier instant, from a slow
-clock, counts at that last instant. A process remembers how far the instants in the buckets that it
-reads are ahead of its clock, and adds the difference to its clock (`LimiterClock`): limits
-follow the fastest clock that has used them. A constant difference has no effect on a limit. When a
-faster clock joins or a clock is set forward by d seconds, at most min(burst, d / T) more requests
-are accepted. A clock that is set back has no effect.
+The clocks of machines differ, and TAT is compared with the clock of each machine. So a bucket also
+has the instant of its last request, and its time never goes back: if a request from a slow clock
+has an earlier instant, it counts at that last instant. A process remembers how far the instants in
+buckets are ahead of the process's clock, and adds this difference to its clock (`LimiterClock`). So
+limits follow the fastest clock that has used them. A constant difference has no effect on a limit.
+When a faster clock joins or a clock is set forward by d seconds, at most min(burst, d / T) more
+requests are accepted. A clock that is set back has no effect.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def count_request(bucket: Bucket, limit: RateLimit, now_us: Instant) -> Bucket |
 
 
 def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant) -> Bucket:
-    """Return the bucket as if an accepted request had counted as `requests` more.
+    """Return the bucket after an accepted request counts as `requests` more.
 
     TAT moves to `max_ahead_us` at most, so that one call does not block its key for long.
     """
@@ -91,12 +91,12 @@ def add_weight(bucket: Bucket, limit: RateLimit, requests: int, now_us: Instant)
 
 
 def max_ahead_us(limit: RateLimit) -> int:
-    """Return how far TAT can be ahead of the last request: by a burst and its weight."""
+    """Return how far TAT can be ahead of the last request, with a burst and its weight."""
     return 2 * limit.burst * interval_us(limit)
 
 
 def bucket_time(bucket: Bucket, now_us: Instant) -> Instant:
-    """Return now, or the bucket's last request if that is later: its time never goes back."""
+    """Return now, or the bucket's last request if that is later: time never goes back."""
     return Instant(max(now_us, bucket.last_us))
 
 
@@ -134,8 +134,8 @@ class LimiterClock:
     def learn(self, last_us: int, started: LimiterTime) -> None:
         """Compare this clock with a bucket's last request, which was read just now.
 
-        The time since the current request started is added: the other request arrived possibly
-        after that start.
+        The time since the start of the current request is added, because the other request can have
+        arrived after that start.
         """
         read_us = started.now_us + round((self._ticks() - started.ticks) * SECOND_US)
         self._ahead_us = max(self._ahead_us, last_us - read_us)
@@ -151,7 +151,7 @@ class LimiterTime:
     ticks: float
 
     def us(self, bucket: Bucket | None = None) -> Instant:
-        """Return the time of this request, for a bucket that it has read or without one."""
+        """Return the time of this request for a bucket, or without one."""
         if bucket is None:
             return self.clock.us(self.now_us)
         self.clock.learn(bucket.last_us, self)

@@ -1,12 +1,12 @@
 """Repeated calls without an `Idempotency-Key`: the key is derived from the request's content.
 
 remove.bg's clients send no key, and send a request again if it takes too long. Copies of a
-request have the same derived key, so they are one call. They differ from calls with an
+request have the same derived key, so they are one call. Such calls differ from calls with an
 `Idempotency-Key` in two ways:
 
 - A copy waits while the first call is running. remove.bg's clients retry only after a time-out, so
-  any other response would become an error for their user (ADR 23).
-- A URL can have a different image later. Such a call is a new call, not a conflict.
+  their user would get an error from any other response (ADR 23).
+- A URL can have a different image later. A call with another image is a new call, not a conflict.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def derived_key(content: str, *, remember_us: int) -> IdempotencyKey:
     return IdempotencyKey(f"derived {content}", remember_us, is_derived=True)
 
 
-def identify_repeat(  # noqa: PLR0913 - the call, the store, and the means to wait
+def identify_repeat(  # noqa: PLR0913 - the call, the store, and a way to wait
     store: CallStore,
     reservation: Reservation,
     fingerprint: str,

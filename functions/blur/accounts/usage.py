@@ -1,4 +1,4 @@
-"""The lines of a bill, and the busiest accounts, from the usage of keys."""
+"""Computes the lines of a bill, and the busiest accounts, from the usage of keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BillLine(NamedTuple):
 
     account: AccountUsage
     prefix: str | None
-    """None for calls before keys were counted: only the account's total includes them."""
+    """None for calls that older versions counted, which only the account's total includes."""
     kind: KeyKind | None
     counts: KeyCounts
 
@@ -31,7 +31,7 @@ def bill_lines(account: AccountUsage) -> Iterator[BillLine]:
     """Yield a line for each key; their credits add up to the usage that the audit checks.
 
     Raises:
-        UsageDiffersError: they do not.
+        UsageDiffersError: the credits do not add up to the account's usage.
 
     """
     for key in account.keys:
@@ -70,7 +70,7 @@ def joined_months(
 ) -> list[AccountUsage]:
     """Return the usage in the month `after`, with the counts of the keys in both months.
 
-    Between two readings in different months, an account has calls in either of them.
+    If the two readings are in different months, an account can have calls in both.
     """
     keys = {account.account_id: account.keys for account in before}
     return [replace(each, keys=(*keys.get(each.account_id, ()), *each.keys)) for each in after]

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from bgblur.blurring.paths import Task
 
 TICK_S = 0.1
-"""How often the consumer gets None while it waits, so that it can draw the progress."""
+"""The interval at which a waiting consumer gets None, so that it can draw the progress."""
 FATAL_CODES = frozenset(
     {"connection_failed", "forbidden", "insufficient_credits", "invalid_api_key", "not_found"}
 )
-"""Errors that all further photos would have as well."""
+"""Errors that would also occur for all further photos."""
 NOT_STARTED = Failure("not_begun", "not started")
 INTERRUPTED = Failure("interrupted", "interrupted")
 
@@ -76,9 +76,9 @@ class BatchRunner:
         return list(self._running.values())
 
     def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome | None]:
-        """Run the jobs; yield each outcome, and None at every tick between them.
+        """Run the jobs; yield each outcome, and between outcomes None at every tick.
 
-        Only the caller's thread writes files, so a second Ctrl-C leaves no incomplete file.
+        Files are written only in the caller's thread, so a second Ctrl-C leaves no incomplete file.
         """
         for job in jobs:
             self._waiting.put(job)

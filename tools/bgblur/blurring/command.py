@@ -1,4 +1,4 @@
-"""`bgblur blur`: read the options, run the batch, report the outcomes."""
+"""`bgblur blur`: reads the options, runs the batch, and reports the outcomes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ LOCAL_JOBS, API_JOBS = 1, 4
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
-    help="Photos to process at once. [default: 1; 4 with --api]",
+    help="Photos to process at the same time. [default: 1; 4 with --api]",
 )
 @json_option
 @click.pass_context
@@ -83,9 +83,9 @@ def blur(  # noqa: PLR0913 - one for each option
     bgblur blur photo.jpg -r 0 --mode cutout        writes photo-cutout.png
     bgblur blur album -R -r 12 -o blurred           a folder and its subfolders
 
-    Without --api, it runs on this machine and needs no server or key. A result goes next to its
-    photo, or to OUT: a file for one photo, otherwise a folder. Existing results are skipped, so
-    you can repeat an interrupted batch.
+    Without --api, this command runs on this machine and needs no server or key. A result is saved
+    next to its photo, or in OUT: a file for one photo, otherwise a folder. Existing results are
+    skipped, so you can repeat an interrupted batch.
 
     The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
     """  # noqa: D301 - click keeps the lines after \b unchanged
@@ -150,7 +150,7 @@ def _run(
 def _print_outcome(outcome: Outcome, display: Display, *, is_only_one: bool) -> None:
     """Always print failures; print skipped photos and results only on a terminal.
 
-    If the only photo is skipped, print that too.
+    If the only photo is skipped, print this too.
     """
     if outcome.result is NOT_STARTED:
         return
@@ -184,7 +184,7 @@ def _write_result(outcome: Outcome, *, overwrite: bool) -> Outcome:
     try:
         _write_data(task, result, overwrite=overwrite)
     except FileExistsError:
-        return Outcome(task, Skipped(), outcome.seconds)  # another program has written it
+        return Outcome(task, Skipped(), outcome.seconds)  # another program has written the file
     except OSError as error:
         failure = Failure("unwritable", f"{task.target or 'standard output'}: {error.strerror}")
         return Outcome(task, failure, outcome.seconds)

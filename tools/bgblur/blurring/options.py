@@ -30,7 +30,7 @@ class BlurOption:
 
 
 class Radius(click.ParamType[str]):
-    """A radius in pixels or percent, as the API's form takes it."""
+    """A radius in pixels or percent, with the syntax of the API's form."""
 
     name = "radius"
 
@@ -42,7 +42,7 @@ class Radius(click.ParamType[str]):
 
 
 class Region(click.ParamType[str]):
-    """A region of interest, as the API's form takes it."""
+    """A region of interest, with the syntax of the API's form."""
 
     name = '"x1 y1 x2 y2"'
 
@@ -64,9 +64,9 @@ def roi_field(text: str) -> Mapping[str, Roi]:
 EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
 """The extension of a new file in each format."""
 FORMAT_OF = {extension: name for name, extension in EXTENSIONS.items()} | {".jpeg": "jpeg"}
-"""The format of a result by its extension."""
+"""The format of a result, by the extension of the output."""
 PHOTO_FORMAT = FORMAT_OF | {".jpe": "jpeg", ".jfif": "jpeg", ".heic": "jpeg", ".heif": "jpeg"}
-"""The format of a result by its photo's extension; all other photos become PNG."""
+"""The format of a result, by the extension of the photo; all other photos become PNG."""
 
 OPTIONS = (
     BlurOption(
@@ -82,7 +82,7 @@ OPTIONS = (
         local="kernel",
         flags=("--blur",),
         type=click.Choice(["gaussian", "bokeh"]),
-        help="A smooth blur, or discs as from a lens.  [default: gaussian]",
+        help="A smooth blur, or the discs of a lens. [default: gaussian]",
     ),
     BlurOption(
         field="depth",
@@ -119,7 +119,7 @@ OPTIONS = (
         local="output",
         flags=("--format",),
         type=click.Choice(list(EXTENSIONS)),
-        help="The result's format.  [default: by OUT's extension, else the photo's own]",
+        help="The result's format. [default: by OUT's extension, otherwise the photo's format]",
     ),
     BlurOption(
         field="quality",
@@ -142,7 +142,7 @@ def blur_options(
     Without `required`, the command checks the required options itself.
     """
     for option in reversed(OPTIONS):
-        # click takes an explicit None as a value, so a required option would not count as missing.
+        # For click, an explicit None is a value, so a required option would not count as missing.
         default: dict[str, Any] = {} if option.default is None else {"default": option.default}
         command = click.option(
             *option.flags,
@@ -174,7 +174,7 @@ def chosen_format(chosen: str | None, output: str | None) -> str | None:
 
 
 def photo_format(photo: Path | None, mode: str | None) -> str:
-    """Return the format for a photo's result: the photo's own, if it can hold the result."""
+    """Return the format for a photo's result: the photo's own format, if it can hold the result."""
     own = "png" if photo is None else PHOTO_FORMAT.get(photo.suffix.lower(), "png")
     return "png" if mode == "cutout" and own == "jpeg" else own
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def would_replace(target: Path) -> bool:
-    """Return whether writing would replace a file; devices and pipes are not replaced."""
+    """Return whether writing would replace a file; a device or a pipe is not replaced."""
     return target.is_file() or target.is_dir() or target.is_symlink()
 
 
@@ -19,7 +19,7 @@ def write(target: Path, data: bytes, *, overwrite: bool, mode: int = 0o666) -> N
 
     Raises:
         FileExistsError: the file exists, and `overwrite` is false.
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
 
     """
     if target.exists() and not would_replace(target):
@@ -52,7 +52,7 @@ def _write_stream(target: Path, data: bytes) -> None:
 
 
 def rename_without_replacing(temporary: Path, target: Path) -> None:
-    """Rename unless the target exists; atomic if the file system has hard links."""
+    """Rename unless the target exists; this is atomic if the file system has hard links."""
     try:
         os.link(temporary, target)
     except FileExistsError:

@@ -41,18 +41,19 @@ class Task:
 class _FoundPhoto:
     path: Path
     subfolder: Path
-    """Its folder, relative to the folder that was searched."""
+    """The folder of the photo, relative to the folder that was searched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """How results are named."""
+    """The rules for the names of results."""
 
     mode: str | None = None
     format: str | None = None
     """The format of all results; None for each photo's own format."""
     suffix: str | None = None
-    """Added to the photo's name. None adds the mode's suffix, if the folder is the same."""
+    """The text added to the photo's name. None adds the mode's suffix, if the folder is the same.
+    """
 
     def format_of(self, photo: Path | None) -> str:
         """Return the format of a photo's result."""
@@ -68,7 +69,7 @@ class Naming:
         return f"{stem}{suffix}{photo.suffix if keeps_extension else EXTENSIONS[output]}"
 
     def is_result(self, photo: Path) -> bool:
-        """Return whether the file is named like a result of an earlier run."""
+        """Return whether the file has the name of a result of an earlier run."""
         return photo.stem.endswith((*SUFFIXES.values(), *filter(None, [self.suffix])))
 
 
@@ -140,7 +141,7 @@ def _search(
 
 
 def photos_in(folder: Path, *, recursive: bool, leave_out: str | None = None) -> Iterator[Path]:
-    """Yield the photos of a folder, sorted; `leave_out` is a folder in it."""
+    """Yield the photos of a folder, sorted, without those in its subfolder `leave_out`."""
     skipped = None if leave_out is None else _real_path(Path(leave_out))
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(
@@ -189,7 +190,7 @@ def _assign_names(found: Iterable[_FoundPhoto], folder: Path | None, naming: Nam
 
 
 def _check(tasks: Sequence[Task]) -> None:
-    """Reject two results with one name, and a result that would replace a photo."""
+    """Reject two results with the same name, and a result that would replace a photo."""
     sources = {_real_path(task.source) for task in tasks if task.source}
     tasks_by_target: dict[str, Task] = {}
     for task in tasks:

@@ -20,7 +20,7 @@ def read_photo(path: Path) -> bytes:
     """Return the bytes of a regular file.
 
     Raises:
-        OSError: it is not a regular file, it is too large, or it cannot be read.
+        OSError: the file is not a regular one, is too large, or cannot be read.
 
     """
     require_regular(path.stat())  # before opening, because opening a device can have an effect
@@ -47,7 +47,7 @@ def require_regular(status: os.stat_result) -> None:
     """Raise an error if the file is not a regular one.
 
     Raises:
-        OSError: it is a pipe, a device, a socket or a folder.
+        OSError: the file is a pipe, a device, a socket or a folder.
 
     """
     if not stat.S_ISREG(status.st_mode):

@@ -87,8 +87,8 @@ class Display:
     ) -> None:
         """Show the progress; with `stopping`, only running photos are finished.
 
-        The `skipped` photos are part of the `finished` ones. They took no time, so the estimated
-        remaining time ignores them.
+        The `skipped` photos are part of the `finished` ones. Skipped photos took no time, so the
+        estimated remaining time ignores them.
         """
         if not self.is_live:
             return

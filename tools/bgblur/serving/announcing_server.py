@@ -1,4 +1,4 @@
-"""uvicorn with our start and stop: worker pools, jobs, and requests at the end of the stop."""
+"""uvicorn with additional steps at start and stop: for worker pools, jobs and open requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CANCELLED_TIMEOUT_S = 2
 """The time for error responses to requests that are cancelled at the end of a graceful stop."""
 FORCED_CHECK_S = 0.1
-"""The time between two checks whether the server has to stop at once."""
+"""The time between two checks whether the server has to stop immediately."""
 
 
 class AnnouncingServer(uvicorn.Server):
@@ -35,7 +35,7 @@ class AnnouncingServer(uvicorn.Server):
     ) -> None:
         """Keep the pools to start, and the function to call with the port.
 
-        The `drain` gives photos of jobs to the pool of photos.
+        The `drain` gives photos of jobs to the worker pool.
         """
         super().__init__(config)
         self._photos = photos
@@ -71,7 +71,7 @@ class AnnouncingServer(uvicorn.Server):
         if self._watch:
             self._watch.cancel()
         stopping = asyncio.create_task(self._drain.stop(self.config.timeout_graceful_shutdown or 0))
-        while not stopping.done() and not self.force_exit:  # by a second Ctrl-C
+        while not stopping.done() and not self.force_exit:  # after a second Ctrl-C
             await asyncio.wait({stopping}, timeout=FORCED_CHECK_S)
         if not stopping.done():
             stopping.cancel()

@@ -48,15 +48,15 @@ REJECTED_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """The statuses for an invalid key, on our paths and on remove.bg's."""
 
 BODIES_AT_ONCE = 16
-"""The memory for bodies, counted in largest possible bodies; a usual photo has a tenth of that
-size."""
+"""The memory for bodies, as a multiple of the largest possible body; a usual photo has a tenth of
+that size."""
 
 ACCOUNT_FACTOR, ADDRESS_FACTOR = 1.0, 3.0
-"""The most memory that one account, and one address, can hold, as a multiple of the free memory.
+"""The maximum memory for one account, and for one address, as a multiple of the free memory.
 Behind a proxy, all clients have the same address."""
 
 BODIES_PER_ACCOUNT = 64
-"""The most bodies that the server receives from one account at the same time."""
+"""The maximum number of bodies that the server receives from one account at the same time."""
 
 
 class ServerApp:
@@ -105,7 +105,7 @@ class ServerApp:
             return
         except ApiError as error:
             reply, code = exchange.error_reply(error), error.code
-        except asyncio.CancelledError:  # the time limit of the graceful stop
+        except asyncio.CancelledError:  # the time for a graceful stop is over
             reply, code = exchange.error_reply(LostError()), LostError.code
         except Exception:
             LOGGER.exception("%s: unexpected error in the server", exchange.request_id)
@@ -140,7 +140,7 @@ class ServerApp:
         return reply
 
     async def _answer_status(self, exchange: Exchange) -> Reply:
-        """Handle `/health`, which checks nothing, or `/ready`."""
+        """Handle `/health`, without any check, or `/ready`."""
         status = "ok"
         if exchange.path == READY_PATH:
             await self._readiness.require()
@@ -172,7 +172,7 @@ class ServerApp:
         return reply
 
     async def _require_key(self, exchange: Exchange) -> ApiKey:
-        """Return the key if the store knows it; otherwise the body is not read."""
+        """Return the key if it is in the store; for other keys, the body is not read."""
         key = keys.parse(exchange.header(exchange.key_header))
         await self._known_keys.require(key)
         exchange.connection.mark_known_key()

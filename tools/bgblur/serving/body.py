@@ -16,7 +16,7 @@ RATE_WINDOW_S = 10
 """The rate is averaged over this many seconds of waiting for the client."""
 
 MIN_BYTES_PER_S = 2_000
-"""The minimum rate; a slow mobile connection is ten times as fast."""
+"""The minimum rate; even a slow mobile connection is ten times as fast."""
 
 MAX_BODY_S = 300
 """The time limit for one body: enough for 20 MB at half a megabit per second."""
@@ -28,7 +28,7 @@ class Body:
     """The body of one request, as it arrives."""
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
-        """Read only the headers that describe the body."""
+        """Prepare to read the body; only its headers are read now."""
         self._receive = receive
         length = header(scope, b"content-length")
         self.is_chunked = bool(header(scope, b"transfer-encoding"))

@@ -1,4 +1,4 @@
-"""Limit the memory for all clients' request bodies and responses together."""
+"""Limit the total memory for request bodies, and the total memory for responses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ class BodyBudget:
     """Memory for request bodies, shared between senders.
 
     Each sender can hold a multiple of the memory that is still free ("dynamic thresholds",
-    Choudhury and Hahne 1998, https://doi.org/10.1109/90.664262). With a factor of 1, one sender
-    alone can hold half of the total, two can hold a third each, and some memory is always free.
+    Choudhury and Hahne 1998, https://doi.org/10.1109/90.664262). With a factor of 1, a single
+    sender can hold half of the total, two senders can hold a third each, and some memory is always
+    free.
     """
 
     def __init__(self, total_bytes: int) -> None:
@@ -81,7 +82,7 @@ class ResultBudget:
     """
 
     def __init__(self, total_bytes: int) -> None:
-        """Start with nothing held."""
+        """Start with no responses."""
         self._total_bytes = total_bytes
         self._held: dict[int, _Result] = {}
         self._count = 0

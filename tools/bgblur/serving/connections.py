@@ -1,4 +1,4 @@
-"""Limit the open connections, and choose which one to close for a new one."""
+"""Limit the number of open connections, and choose which connection to close for a new one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections import defaultdict
 from typing import Protocol
 
 MAX_CONNECTIONS = 512
-"""The limit for all connections. Each uses a buffer and a file; a process can have 1,024 files."""
+"""The limit for all connections. Each connection uses a buffer and a file; a process can have 1,024
+files."""
 
 BATCHES = 32
-"""A full table closes 1/32 of its connections at once, because choosing is slower than closing."""
+"""A full table closes 1/32 of its connections together, because choosing is slower than closing."""
 
 
 class Closable(Protocol):
@@ -22,7 +23,7 @@ class Closable(Protocol):
 
     @property
     def has_key(self) -> bool:
-        """Whether one of its requests had a known key."""
+        """Whether one of its requests had a key of the store."""
         ...
 
     @property
@@ -36,7 +37,7 @@ class Closable(Protocol):
         ...
 
     def evict(self) -> None:
-        """Close it to make space for another one."""
+        """Close the connection to make space for another one."""
 
 
 class ConnectionTable:
@@ -44,7 +45,7 @@ class ConnectionTable:
 
     A full table first closes connections without a key. Among these, it chooses the address with
     the most connections, and its connection that has been idle for the longest time. A connection
-    whose running request has a key is not closed, unless its client does not read the response.
+    whose running request has a key is closed only if its client does not read the response.
     """
 
     def __init__(self, *, per_address: int, most: int = MAX_CONNECTIONS) -> None:

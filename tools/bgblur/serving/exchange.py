@@ -32,7 +32,7 @@ SMALL_BODY_S = 1.0
 """The time limit for reading and dropping a body."""
 
 SLICE_BYTES = 65_536
-"""The part of a response that is passed to the system at once."""
+"""The size of the parts in which a response is passed to the system."""
 
 CLOSE = (b"connection", b"close")
 
@@ -47,9 +47,9 @@ class Exchange:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_s: float = field(default_factory=time.monotonic)
     owner: str = ""
-    """The account, or without one the address, whose share of memory the response uses."""
+    """The account whose share of memory the response uses; without an account, the address."""
     key: ApiKey | None = None
-    """The key, once the store knows it."""
+    """The key, after it was found in the store."""
     is_logged: bool = False
     """Whether a handler has logged the response."""
 
@@ -154,7 +154,7 @@ def unread_record(request_id: str, reply: Reply, error: ApiError) -> ResponseRec
 def error_reply(error: ApiError, request_id: str, *, path: str | None) -> Reply:
     """Return an error of the API as an HTTP response, in the format of the path.
 
-    Without a path, because the request could not be read, the response is in both formats.
+    If the request could not be read, its path is unknown, and the response is in both formats.
     """
     sent = response.error_response(error, f"req_{request_id}", path=path or "", now_us=now())
     if path is None:

@@ -1,17 +1,17 @@
 """A queue of limited length that accounts share.
 
-Slots are shared: one account alone can use all of them. If all are taken, an account with few slots
-takes one from the account with the most, so two accounts can each have half.
+Slots are shared: one account alone can use all of them. If all slots are taken, an account with few
+slots takes one from the account with the most, so two accounts can each have half.
 
-Workers are shared too: the next request is from the account with the fewest running requests. Among
-equals, the next account is the one whose requests have used the least time since it was last idle.
-This is start-time fair queueing with the used time instead of an estimate (Goyal, Vin and Cheng,
-1997). Requests of one account keep their order.
+Workers are shared too: the next request is from the account with the fewest running requests. If
+several accounts have equally few, the next one is that whose requests have used the least time
+since it was last idle. This is start-time fair queueing with the used time instead of an estimate
+(Goyal, Vin and Cheng, 1997). Requests of one account keep their order.
 
-After each response, a client that sends one photo after another has none in the queue for a moment.
-If all workers then started long requests from another account, the client would wait for one of
-them each time. So its share of the workers stays reserved for `KEEP_S` (anticipatory scheduling:
-Iyer and Druschel, 2001).
+After each response, a client that sends one photo after another has no photo in the queue for a
+moment. If all workers then started long requests from another account, the client would wait for
+one of them each time. So its share of the workers stays reserved for `KEEP_S` (anticipatory
+scheduling: Iyer and Druschel, 2001).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Share(Generic[Item]):
 
 
 class FairQueue(Generic[Item]):
-    """Waiting and running items, together at most `slots`."""
+    """A queue of waiting and running items, together at most `slots`."""
 
     def __init__(
         self, slots: int, *, workers: int = 1, clock: Callable[[], float] = time.monotonic
@@ -53,7 +53,7 @@ class FairQueue(Generic[Item]):
         self._clock = clock
         self._shares: dict[str, _Share[Item]] = {}
         self._left_s: dict[str, float] = {}
-        """For each idle account, the time when its last item finished; oldest first."""
+        """The time when the last item of each idle account finished; oldest first."""
 
     @property
     def used_slots(self) -> int:
@@ -81,7 +81,7 @@ class FairQueue(Generic[Item]):
         return self.used_slots < self._slots or self._donor(account) is not None
 
     def add(self, account: str, item: Item) -> Item | None:
-        """Add an item that `has_slot`; return the item that lost its slot to it, if any."""
+        """Add an item that `has_slot`; return the item that it replaced, if any."""
         removed = None
         if self.used_slots >= self._slots and (donor := self._donor(account)):
             removed = donor.waiting.pop()
@@ -92,7 +92,7 @@ class FairQueue(Generic[Item]):
         """Return the next item, which is now running.
 
         None if no item waits, or if each waiting account already uses its share of the workers. In
-        that case, ask again after `KEEP_S`.
+        the second case, ask again after `KEEP_S`.
         """
         most = self._most_workers()
         waiting = [
@@ -102,7 +102,7 @@ class FairQueue(Generic[Item]):
             return None
         account = min(waiting, key=lambda name: self._order(self._shares[name]))
         share = self._shares.pop(account)
-        self._shares[account] = share  # comes after the other accounts with equal use from now on
+        self._shares[account] = share  # from now on, it comes after other accounts with equal use
         share.working += 1
         return share.waiting.popleft()
 
@@ -156,7 +156,7 @@ class FairQueue(Generic[Item]):
             del self._left_s[account]
 
     def _donor(self, account: str) -> _Share[Item] | None:
-        """Return the share that gives up a slot and then still has as many as the receiver."""
+        """Return the share that gives up a slot, if it then still has as many as the receiver."""
         shares = [share for share in self._shares.values() if share.waiting]
         largest = max(shares, key=lambda share: share.slots, default=None)
         own = self._shares[account].slots if account in self._shares else 0
@@ -165,7 +165,7 @@ class FairQueue(Generic[Item]):
     def _forget_if_idle(self, account: str) -> None:
         if not self._shares[account].slots:
             del self._shares[account]
-            self._left_s.pop(account, None)  # so that the oldest comes first
+            self._left_s.pop(account, None)  # the oldest comes first
             self._left_s[account] = self._clock()
 
     @staticmethod

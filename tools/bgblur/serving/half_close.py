@@ -1,4 +1,4 @@
-"""Connections with one closed side: the server's or the client's sending side."""
+"""Connections of which only one side is closed, by the server or by the client."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class LingeringClose:
 
 
 class DisconnectProbe:
-    """Detects a client that has closed its sending side and does not read any more either.
+    """Detects a client that has closed both sides of its connection, not only its sending side.
 
     Both cases look the same until the server sends something. Clients ignore interim responses
     (RFC 9110, 15.2.1). If the client has closed both sides, its system resets the connection at the

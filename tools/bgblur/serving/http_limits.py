@@ -22,7 +22,7 @@ _ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*(.*)", re.IGNORECASE)
 
 
 class BoundedConnection(h11.Connection):
-    """The HTTP state of one connection; beyond a limit, it raises `RemoteProtocolError`."""
+    """The HTTP state of one connection; if a limit is exceeded, it raises `RemoteProtocolError`."""
 
     def __init__(self) -> None:
         """Take the server's side of the connection."""
@@ -34,8 +34,7 @@ class BoundedConnection(h11.Connection):
     def next_event(self) -> Any:  # noqa: ANN401 - the signature in h11
         """Return the next event.
 
-        Raises:
-            h11.RemoteProtocolError: it is not valid HTTP, or exceeds a limit.
+        Raises: h11.RemoteProtocolError: the input is not valid HTTP, or exceeds a limit.
 
         """
         event = super().next_event()

@@ -1,9 +1,9 @@
 """Handle requests without photos: the page, the description, account calls and presigned uploads.
 
 The page and the description need no store, so a handler in the front process serves them. Account
-calls wait for the store, which can be slow or locked. They have a pool with one worker that does
-not load the model, and a queue of limited length. (powertools' resolver handles one event at a time
-in each process, so threads are not enough.)
+calls wait for the store, which can be slow or locked. Account calls have a pool with one worker
+that does not load the model, and a queue of limited length. (powertools' resolver handles one event
+at a time in each process, so threads are not enough.)
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ACCOUNT_QUEUE = 64
 
 
 def uses_store(path: str) -> bool:
-    """Return whether a path without a last slash belongs to a route that uses the accounts."""
+    """Return whether a path without a trailing slash belongs to an account route."""
     return path in STORE_PATHS or f"{path}/".startswith(f"{JOBS_PATH}/")
 
 
@@ -51,7 +51,7 @@ class InlineHandler:
         """Return the response.
 
         Raises:
-            OverloadedError: too many account calls wait, or this one waited too long.
+            OverloadedError: too many account calls wait, or this call waited too long.
             UnavailableError: the store did not respond in time.
             ClientDisconnected: the client disconnected before the call started.
 

@@ -1,11 +1,11 @@
-"""Gives the waiting photos of jobs to workers of the photo pool that no request needs.
+"""Gives the waiting photos of jobs to workers that no request needs.
 
-A photo of a job never has a place in the queue of requests. It starts only while no request waits,
+A photo of a job is never in the queue of requests. It starts only while no request waits,
 and while requests arrive, one worker stays free for them. With one worker, photos of jobs wait
 until no request has arrived for a moment (`fair_queue.KEEP_S`).
 
 If a worker fails, its object is released and tried again later. If the whole server is killed, the
-lease of the object ends by itself.
+lease of the object expires.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from blur.jobs.model import JobObject
 
 RELEASE_TRIES = 60
-"""How often the end of a lease is written, if the store is unavailable."""
+"""The number of attempts to write the end of a lease, if the store is unavailable."""
 ObserveObject = Callable[["JobObject", Mapping[str, float]], None]
 """Called with the final row of each object that this server ends, and the time of its steps."""
 LOGGER = logging.getLogger(__name__)
 POLL_S = 1.0
-"""How often the store is asked for objects that another program has added or resumed."""
+"""The interval of look-ups for objects that another program has added or resumed."""
 RETRY_PAUSES_S = (1, 10, 1)
-"""The pause after a failed attempt, by the number of attempts; the last one is for all others: an
-object with `MAX_ATTEMPTS` is claimed again only to write its failed row."""
+"""The pause after each failed attempt; the last pause is also for all later attempts. An object
+with `MAX_ATTEMPTS` is claimed again only to write its failed row."""
 
 
 class JobDrain:
@@ -62,7 +62,7 @@ class JobDrain:
         self._news = asyncio.Event()
         self._ended = asyncio.Event()
         self.waiting = 0
-        """Objects that have not ended, when the store was last asked."""
+        """The number of objects that had not ended at the last look-up."""
         self.observe: ObserveObject = lambda _row, _steps_ms: None
 
     @property
@@ -75,14 +75,17 @@ class JobDrain:
         return ObjectsState(running=self.running, waiting=self.waiting)
 
     def take(self, has_requests: bool) -> Work | None:  # noqa: FBT001 - TakeBackground
-        """Return work for an idle worker; `has_requests` if others are likely to arrive soon."""
+        """Return work for an idle worker.
+
+        `has_requests` is true if requests are likely to arrive soon.
+        """
         limit = min(self._limit, self._workers - 1) if has_requests else self._limit
         if self._is_stopping or not self._may_have_more or self.running >= limit:
             return None
         return self._process
 
     def add(self) -> None:
-        """Look for objects at once: one has been added."""
+        """Look for objects now, because one has been added."""
         self._news.set()
 
     async def watch(self, wake: Callable[[], None]) -> None:
@@ -125,7 +128,7 @@ class JobDrain:
 
         Raises:
             LostError: the worker failed after it had claimed an object.
-            Exception: it failed before.
+            Exception: the worker failed before that.
 
         """
         self._running[worker] = None
@@ -164,13 +167,13 @@ class JobDrain:
             LOGGER.exception("an object of a job could not be measured")
 
     def _release(self, claimed: JobObject, *, counts: bool = True, after_s: float = 0) -> None:
-        """Let the object be claimed again: after a pause if this attempt counts, else at once."""
+        """Let the object be claimed again: now, or after a pause if this attempt counts."""
         task = asyncio.create_task(self._end_lease(claimed, counts=counts, after_s=after_s))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)
 
     async def _end_lease(self, claimed: JobObject, *, counts: bool, after_s: float) -> None:
-        """End the lease in the store; if that fails for too long, it ends by itself."""
+        """End the lease in the store; if this fails for too long, the lease expires."""
         await asyncio.sleep(after_s)
         for _ in range(RELEASE_TRIES):
             try:

@@ -16,7 +16,7 @@ LOGGER = logging.getLogger(__name__)
 
 @contextmanager
 def keeping(run: Callable[[], None] | None, *, every_s: float = KEEP_EVERY_S) -> Iterator[None]:
-    """Call `run` again and again until the context ends, if it is not None."""
+    """Call `run` at intervals until the context ends; None does nothing."""
     if run is None:
         yield
         return

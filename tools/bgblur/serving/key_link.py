@@ -29,7 +29,7 @@ Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 class KeyLinks:
-    """The codes that were issued and not exchanged yet, only in memory."""
+    """The codes that were issued and not exchanged yet; they are only in memory."""
 
     def __init__(
         self,

@@ -18,7 +18,8 @@ from blur.errors import InvalidApiKeyError, OverloadedError, UnavailableError
 
 MAX_REMEMBERED = 10_000
 MAX_WAITING = 64
-"""How many look-ups can wait for the store; many unknown keys must not delay other requests."""
+"""The number of look-ups that can wait for the store, so that many unknown keys do not delay other
+requests."""
 THREADS = 4
 TIMEOUT_S = 2.0
 NO_KEY = ApiKey(KeyKind.TEST, account_id="none", digest="none", prefix="none")
@@ -52,7 +53,7 @@ class KnownKeys:
             self._known.popitem(last=False)
 
     def forget(self, key: ApiKey) -> None:
-        """Ask the store again next time: a worker has rejected the key."""
+        """Remove a key that a worker has rejected, so that the next check asks the store."""
         self._known.pop(key.digest, None)
 
     async def require_store(self) -> None:
@@ -60,7 +61,7 @@ class KnownKeys:
 
         Raises:
             OverloadedError: too many look-ups wait.
-            UnavailableError: it did not respond in time.
+            UnavailableError: the store did not respond in time.
 
         """
         with suppress(InvalidApiKeyError):

@@ -8,11 +8,12 @@ import socket
 from contextlib import suppress
 
 BACKLOG = 2048
-"""How many connections can wait to be accepted; uvicorn's default."""
+"""The number of connections that can wait to be accepted, which is uvicorn's default."""
 UNSENT_BYTES = 131_072
-"""The size of the kernel's send buffer. With a larger one, a slow client is noticed late."""
+"""The size of the kernel's send buffer. With a larger buffer, the server notices a slow client
+later."""
 MAX_PORT = 65_535
-EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - compared only
+EVERY_ADDRESS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - only compared
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 REMOTE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Documentation addresses (RFC 5737, RFC 3849); nothing is sent to them."""
@@ -37,10 +38,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def tune_accepted(accepted: socket.socket) -> None:
-    """Send small responses at once, and limit the unsent bytes that the system buffers.
+    """Send small responses without delay, and limit the unsent bytes that the system buffers.
 
-    asyncio sets TCP_NODELAY only on sockets whose protocol is named, and `socket.create_server`
-    names none.
+    asyncio sets TCP_NODELAY only on sockets with a protocol number, and `socket.create_server` sets
+    none.
     """
     if accepted.family not in {socket.AF_INET, socket.AF_INET6}:
         return
@@ -70,7 +71,7 @@ def own_addresses(family: socket.AddressFamily) -> list[str]:
     """Return the addresses that other machines can use; the default route's address comes first."""
     addresses = []
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((REMOTE[family], 9))  # sends nothing, but sets the socket's own address
+        probe.connect((REMOTE[family], 9))  # only sets the socket's local address
         addresses.append(str(probe.getsockname()[0]))
     with suppress(OSError):
         named = socket.getaddrinfo(socket.gethostname(), None, family)

@@ -1,7 +1,7 @@
-"""A turn of a worker process with the objects of jobs: it claims the next one and runs it.
+"""A turn of a worker process: it claims the next object of a job and processes it.
 
-The worker claims the object itself, so that the front process gives a turn only to a worker that no
-request needs at this moment, and never waits for the store.
+The worker claims the object itself, so the front process never waits for the store. It gives a turn
+only to a worker that no request needs at this moment.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ObjectTurn:
     """The message that gives a turn to a worker."""
 
     lease_s: float
-    """How long no other worker can claim the object."""
+    """The time in which no other worker can claim the object."""
     left_ms: int
     """The time until the worker is killed."""
 
@@ -45,13 +45,13 @@ class Claims(Protocol):
     """The waiting objects: `blur.jobs.sqlite.job_store.SqliteJobStore`."""
 
     def claim_object(self, *, now_us: Instant, lease_s: float) -> JobObject | None:
-        """Return the next object, which no other worker gets until the lease ends."""
+        """Return the next object; no other worker gets it before the lease ends."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """The end of a turn; the second message of the worker."""
+    """The end of a turn, which is the second message of the worker."""
 
     outcome: Outcome
     row: JobObject | None = None
@@ -70,7 +70,7 @@ class ObjectWorker:
         self._ended: EndedObject | None = None
 
     def take_turn(self, turn: ObjectTurn, send: Callable[[object], None]) -> None:
-        """Send the claimed object and then the result, or only None if no object can start now."""
+        """Send the claimed object, then the result; or only None if no object can start now."""
         claimed = self._claim(turn)
         send(claimed)
         if claimed is not None:
@@ -112,9 +112,10 @@ def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | Non
 
 
 def open_machine_store(settings: Settings) -> SqliteJobStore | None:
-    """Return the store of the jobs whose photos this machine processes; None if it has none.
+    """Return the store of the jobs whose photos this machine processes.
 
-    Their rows are in a SQLite file, and their photos in a folder.
+    None if this machine processes no jobs. Their rows are in a SQLite file, and their photos in a
+    folder.
     """
     is_here = settings.accounts.startswith("sqlite:") and settings.media.startswith("folder:")
     if not is_here:

@@ -30,7 +30,7 @@ def ignore(_record: ResponseRecord, _seconds: float) -> None:
 
 
 def guarded(observe: Observe) -> Observe:
-    """Return the same function, which logs its errors: the response is sent in any case."""
+    """Return a function that logs the errors of `observe`, so that no response is lost."""
 
     def observe_or_log(record: ResponseRecord, seconds: float) -> None:
         try:
@@ -70,10 +70,10 @@ class Keys(Protocol):
     """The keys that the store knows: `known_keys.KnownKeys`."""
 
     async def require(self, key: ApiKey) -> None:
-        """Raise `InvalidApiKeyError` if the key is unknown."""
+        """Raise `InvalidApiKeyError` if the store does not have the key."""
 
     def forget(self, key: ApiKey) -> None:
-        """Ask the store again next time."""
+        """Remove the key, so that the next check asks the store."""
 
     async def require_store(self) -> None:
         """Raise `UnavailableError` if the store does not respond."""
@@ -90,15 +90,18 @@ class JobQueue(Protocol):
         ...
 
     def add_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
-        """Let a photo wait; return False if it is in the job already, or the job has ended."""
+        """Add a waiting photo.
+
+        Return False if the photo is already in the job, or the job has ended.
+        """
         ...
 
     def count_waiting(self) -> int:
-        """Return how many objects have not ended in jobs that are running."""
+        """Return the number of objects that have not ended, in running jobs."""
         ...
 
     def release_object(self, claimed: JobObject, *, retry_us: Instant) -> None:
-        """End a lease whose attempt has failed; the object can be claimed again then."""
+        """End a lease whose attempt has failed, and set the time of the next attempt."""
 
     def park_object(self, job_id: str, source: str, *, now_us: Instant) -> bool:
         """End a lease whose attempt does not count."""
@@ -133,7 +136,7 @@ class Connection(Protocol):
         """Allow this connection to be closed for another one, because the response is sent."""
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close immediately."""
 
     async def linger(self) -> None:
         """Drop the rest of the request until the client has read the response."""

@@ -1,6 +1,6 @@
 """HTTP/1.1 on a socket: uvicorn's protocol with time limits, connection limits and JSON errors.
 
-uvicorn has no options for them; docs/adr/0017 compares it with other servers.
+uvicorn has no options for these; docs/adr/0017 compares uvicorn with other servers.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class Protocol(H11Protocol):
         if self.is_answering:
             self._head_timer.cancel()
             if not self.cycle.more_body and not self.conn.trailing_data[0]:
-                # uvicorn pauses reading at the last piece of a large body. Without reading, the
-                # server does not notice that the client disconnects.
+                # uvicorn pauses reading at the last piece of a large body. The server notices that
+                # the client disconnects only while it reads.
                 self.flow.resume_reading()
             if not was_answering:
                 self._has_response = False
@@ -123,7 +123,7 @@ class Protocol(H11Protocol):
         return keep
 
     def _close_after_last(self) -> None:
-        """Close after the response to the last complete request; now, if there is none."""
+        """Close after the response to the last complete request, or now if there is none."""
         if not self.is_answering or self.cycle.more_body:
             self.transport.close()
         elif not self.conn.trailing_data[0]:
@@ -181,7 +181,7 @@ class Protocol(H11Protocol):
         self._has_response = True
 
     def abort(self) -> None:
-        """Close at once and discard unsent bytes."""
+        """Close immediately and discard unsent bytes."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -190,7 +190,7 @@ class Protocol(H11Protocol):
         is_idle = not self._write_timer.is_running and not self._lingering.is_active
         if is_idle and not self.is_answering:
             self.transport.close()
-        else:  # `close` would wait for the client
+        else:  # unlike `close`, this does not wait for the client
             self.abort()
 
     async def linger(self) -> None:

@@ -52,7 +52,7 @@ class Request(NamedTuple):
     body: bytes
 
     def __repr__(self) -> str:
-        """Leave out keys and images, because logs can contain this text."""
+        """Return a text without keys and images, because logs can contain it."""
         return f"<{self.method} {self.path}, {len(self.body)} bytes>"
 
 
@@ -63,10 +63,10 @@ class Reply(NamedTuple):
     headers: HeaderPairs
     body: bytes
     record: ResponseRecord | None = None
-    """The record that the handler has logged; None without a handler, or if it made no record."""
+    """The record that the handler has logged; None if no handler made a record."""
 
     def __repr__(self) -> str:
-        """Leave out images and links to them."""
+        """Return a text without images and links to them."""
         return f"<{self.status}, {len(self.body)} bytes>"
 
 

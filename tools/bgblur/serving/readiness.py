@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable
 from blur.errors import ApiError
 
 CHECK_EVERY_S = 1.0
-"""How long a check of the store is valid, so that requests for `/ready` do not load the store."""
+"""The time for which a check of the store is valid, so that requests for `/ready` cause little load
+on the store."""
 
 
 class Readiness:
-    """Checks the pool each time, and the store at most once in `CHECK_EVERY_S`."""
+    """Checks the pool for each request, and the store at most once in `CHECK_EVERY_S`."""
 
     def __init__(
         self,
@@ -30,7 +31,7 @@ class Readiness:
         self._error: ApiError | None = None
 
     async def require(self) -> None:
-        """Return if a worker has its model open, the queue has a free slot and the store responds.
+        """Check that a worker has the model, the queue has a free slot and the store responds.
 
         Raises:
             OverloadedError: the queue is full, or no worker starts.

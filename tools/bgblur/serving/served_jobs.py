@@ -1,4 +1,4 @@
-"""The bulk jobs of one machine: their photos in a folder, their rows in the file of the accounts.
+"""The bulk jobs of one machine, with photos in a folder and rows in the file of the accounts.
 
 With another store or storage, this server receives no photos of jobs and processes none.
 """
@@ -38,7 +38,7 @@ class ServedJobs:
     leave_bytes: int
 
     def uploads(self) -> JobUploads:
-        """Return the receiver of photos, which lets the drain look for each at once."""
+        """Return the receiver of photos, which wakes the drain for each new photo."""
         return JobUploads(
             folder=self.folder,
             queue=self.store,

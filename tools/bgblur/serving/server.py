@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
 
 ACCEPTED_AT_ONCE = 64
-"""Connections that are accepted in one turn of the event loop."""
+"""The number of connections that are accepted in one turn of the event loop."""
 
 FILES = 4096
 """The number of open files that the process needs for connections."""
@@ -63,7 +63,7 @@ class Capacity:
     queue: int
 
 
-def serve(  # noqa: PLR0913 - all are passed by name
+def serve(  # noqa: PLR0913 - all arguments are passed by name
     settings: Settings,
     *,
     host: str,
@@ -95,7 +95,7 @@ def serve(  # noqa: PLR0913 - all are passed by name
         sweeping(folders),
         keeping(open_keeper(settings).run if jobs else None),
         observing(photos, jobs, metrics_at) as observe,
-        suppress(KeyboardInterrupt),  # uvicorn raises it again at the end
+        suppress(KeyboardInterrupt),  # uvicorn raises the exception again at the end
     ):
         open_access_log()
         raise_file_limit()
@@ -185,8 +185,8 @@ def photo_pool(
 ) -> WorkerPool:
     """Return the pool that blurs photos, including photos of jobs; its workers share the CPUs.
 
-    A worker is killed when it exceeds the hold's lifetime; the hold has expired by then, so its
-    credit is back.
+    A worker is killed when it exceeds the hold's lifetime. At that time, the hold has expired, so
+    its credit is back.
     """
     threads = settings.inference_threads or max(1, usable_cpus() // capacity.workers)
     each = replace(settings, inference_threads=threads)

@@ -21,7 +21,7 @@ STOPPING_WRITE_S = 5
 """The same limit as `WRITE_S`, while the server stops."""
 
 STOP_S = 0.5
-"""How long a stopping server still waits for clients that have sent nothing yet."""
+"""The time for which a stopping server waits for clients that have sent nothing yet."""
 
 
 class Timer:
@@ -35,16 +35,16 @@ class Timer:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and not cancelled since."""
+        """Whether the timer was started, and was not cancelled after that."""
         return self._handle is not None
 
     def start(self, seconds: float) -> None:
-        """Start, or start again."""
+        """Start, or restart, the timer."""
         self.cancel()
         self._handle = self._loop.call_later(seconds, self._callback)
 
     def cancel(self) -> None:
-        """Cancel the call, if it has not happened."""
+        """Cancel the call, unless it has already happened."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

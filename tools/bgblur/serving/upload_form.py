@@ -1,7 +1,7 @@
 """Forms with one file, streamed to disk as they arrive, as a bucket receives them.
 
-The file is the last field. Where it is written, and how large it can be, depends on the fields
-before it, such as a signed token.
+The file is the last field. The fields before the file, such as a signed token, decide where it is
+written and how large it can be.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ MAX_FIELD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the file of a form is written."""
+    """The target to which the file of a form is written."""
 
     max_bytes: int
     file: AbstractContextManager[BinaryIO]
-    """Stores the file at its end, unless there was an exception."""
+    """A context manager that stores the file at its end, unless there was an exception."""
 
 
 Fields = Mapping[str, bytes]
@@ -38,7 +38,7 @@ FindTarget = Callable[[Fields], Target]
 async def receive_form(
     content_type: str, chunks: AsyncIterator[bytes], find_target: FindTarget
 ) -> None:
-    """Store the file in a form. The disk is used in threads.
+    """Store the file in a form. Threads do the work on the disk.
 
     Raises:
         ApiError: the form is invalid; the rest of it is not read, and no file is stored.
@@ -133,7 +133,7 @@ class _Form:
     def _skip(self, chunk: bytes) -> None:
         """Ignore bytes after the form (RFC 2046, 5.1.1), such as a CRLF in its own packet.
 
-        The parser accepts such bytes only in the same chunk as the form's end.
+        The parser itself accepts such bytes only in the same chunk as the form's end.
         """
         self._skipped += len(chunk)
         if self._skipped > MAX_FIELD_BYTES:

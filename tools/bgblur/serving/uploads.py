@@ -1,7 +1,7 @@
 """Receive uploads in the embedded server, as a bucket does on AWS.
 
-A form has a signed token first. The token of an upload names its file; the token of a job is for
-all files whose field `key` begins with the job's prefix.
+The first field of a form is a signed token. The token of an upload names one file. The token of a
+job is valid for all files whose field `key` begins with the job's prefix.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ class JobUploads:
     folder: JobFolder
     queue: JobQueue
     leave_bytes: int
-    """Free space that photos leave on the disk."""
+    """The free space that must remain on the disk."""
     on_added: Callable[[], None]
     """Called after each photo that is added to a job."""
 
     async def receive(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
         """Store a photo, and then add it to its job.
 
-        The photo is on the disk before it is in the job, so that no failure leaves an object
-        without its photo. If it cannot be added, the client gets an error and sends it again.
+        The photo is stored first, so that no failure leaves an object without a photo. If the photo
+        cannot be added, the client gets an error and sends it again.
 
         Raises:
             ApiError: the form is invalid, or the job is not open; the rest of it is not read.
@@ -90,7 +90,10 @@ class JobUploads:
             raise JobClosedError
 
     def _require_not_ended(self, job_id: str) -> None:
-        """Reject a photo whose job has ended during its upload, not one that is sent again."""
+        """Reject a photo whose job has ended during its upload.
+
+        A photo that is sent again is accepted.
+        """
         if self.queue.find_job(job_id).has_ended:
             raise JobClosedError
 
@@ -103,7 +106,7 @@ def _source(fields: Fields, prefix: str) -> str:
     """Return the name of a photo from the form's key.
 
     Raises:
-        InvalidRequestError: the key does not begin with the prefix, or the name is not possible.
+        InvalidRequestError: the key does not begin with the prefix, or the name is not valid.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""One worker process, seen from the server: the process, a pipe, and a waiting thread.
+"""The server's side of one worker process: the process, a pipe, and a waiting thread.
 
 A worker is used until its first failure. Then it is killed, and the pool starts another one.
 """
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from blur.settings import Settings
 
 START_TIMEOUT_S = 300
-"""The time limit for building the handler. It takes about a second, and up to a minute on an
+"""The time limit for building the handler. This takes about a second, and up to a minute on an
 overloaded machine."""
 ACCEPT_TIMEOUT_S = 10
 """The time limit for accepting a request, which takes milliseconds."""
 LEASE_MARGIN_S = 10
-"""How much longer than its time limit a worker has the lease of an object."""
+"""The time by which the lease of an object is longer than the worker's time limit."""
 STOP_TIMEOUT_S = 2
 """The time limit for a process to end after `STOP`."""
 
@@ -149,7 +149,7 @@ class Worker:
         self.kill()
 
     def kill(self) -> None:
-        """Kill the process. A thread that waits for its reply gets an error."""
+        """Kill the process. A thread that waits for the worker's reply gets an error."""
         if self._is_killed:
             return
         self._is_killed = True
@@ -192,11 +192,11 @@ class Worker:
 
 
 Work = Callable[[Worker], Awaitable[None]]
-"""Work that the pool gives to one worker. It raises if the worker has to be replaced: `LostError`
-if it failed after the work had started."""
+"""Work that the pool gives to one worker. It raises an exception if the worker has to be replaced:
+`LostError` if the worker failed after the work had started."""
 TakeBackground = Callable[[bool], Work | None]
-"""Return work for a worker that no request needs now. The argument is whether requests run, or have
-just ended, so that others are likely to follow."""
+"""Return work for a worker that no request needs now. The argument is true if requests run or have
+just ended, so that more requests are likely."""
 
 
 def nothing(_: bool) -> None:  # noqa: FBT001 - TakeBackground
@@ -214,9 +214,9 @@ class Call:
     latest_start: float
     """The latest time, by the event loop's clock, at which the request can start."""
     worker: Worker | None = None
-    """The worker that has it now."""
+    """The worker that has the request now."""
 
     def fail(self, error: Exception) -> None:
-        """Set the error, unless the call has ended."""
+        """Set an error as the outcome, unless the call has already ended."""
         if not self.reply.done():
             self.reply.set_exception(error)

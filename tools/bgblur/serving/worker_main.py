@@ -30,11 +30,12 @@ ACCEPTED = "accepted"
 STOP = None
 """Received instead of a request when the server stops."""
 WORKER_NICE = 5
-"""How much lower a worker's priority is than the front process's, which must stay fast."""
+"""The difference between the priorities of a worker and of the front process, which must stay fast.
+"""
 
 
 class StartError(RuntimeError):
-    """A worker process cannot start; the message has the reason. It can be pickled."""
+    """A worker process cannot start; the message has the reason. The exception can be pickled."""
 
 
 def run(
@@ -69,7 +70,7 @@ def run(
 
 
 def init_worker() -> None:
-    """Ignore the signals that stop the server, lower the priority, and exit with the server."""
+    """Ignore the server's stop signals, lower the priority, and exit when the server exits."""
     with suppress(OSError):  # Linux: `ps` and `top` show the name
         Path("/proc/self/comm").write_text(current_process().name)
     if hasattr(os, "nice"):  # not on Windows

@@ -35,7 +35,7 @@ WEIGHT = 0.2
 
 
 class WorkerPool:
-    """Workers for the requests of a queue, that accounts share; in between, background work."""
+    """Workers for the requests in a queue, and for background work when no request waits."""
 
     def __init__(  # noqa: PLR0913 - built once
         self,
@@ -58,14 +58,14 @@ class WorkerPool:
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: dict[int, float] = {}
-        """The workers that do not start, by number, with the pause before the next attempt."""
+        """The pause before the next attempt, for each worker that does not start, by its number."""
         self._typical_s = 1.0
 
     async def start(self) -> None:
         """Start all workers.
 
         Raises:
-            StartError: one of them does not start.
+            StartError: a worker does not start.
 
         """
         workers = [self._create() for _ in range(self._size)]
@@ -76,7 +76,7 @@ class WorkerPool:
         ]
 
     def require_slot(self, account: str = "") -> None:
-        """Return if a request of this account can be accepted now.
+        """Check whether a request of this account can be accepted now.
 
         Raises:
             OverloadedError: the queue is full, or no worker starts.
@@ -88,7 +88,7 @@ class WorkerPool:
             raise self._overloaded()
 
     def state(self) -> PoolState:
-        """Return how many workers run, how many are busy, and how many requests wait."""
+        """Return the numbers of running workers, busy workers and waiting requests."""
         running = sum(worker.is_alive() for worker in self._workers)
         return PoolState(running, busy=self._queue.working, waiting=self._queue.waiting)
 
@@ -98,7 +98,7 @@ class WorkerPool:
         """Return a worker's response.
 
         Raises:
-            OverloadedError: no worker started it in time, or another account got the slot.
+            OverloadedError: no worker started the request in time, or another account got its slot.
             ClientDisconnected: the client disconnected before a worker started.
             LostError: the worker failed during the request.
 
@@ -126,7 +126,7 @@ class WorkerPool:
     def close(self) -> None:
         """End every worker."""
         for worker in self._workers:
-            with suppress(OSError):  # it has already ended
+            with suppress(OSError):  # the worker has already ended
                 worker.stop()
         for worker in self._workers:
             worker.close()
@@ -193,8 +193,8 @@ class WorkerPool:
         """Let the worker handle the request.
 
         Raises:
-            NotAcceptedError: the worker failed before work started; the request waits again.
-            LostError: the worker failed afterwards.
+            NotAcceptedError: the worker failed before the work started; the request waits again.
+            LostError: the worker failed after the work had started.
 
         """
         call.worker = worker

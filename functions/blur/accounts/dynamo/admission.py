@@ -1,10 +1,10 @@
 """Admission: one conditional write that authenticates, counts the request and takes a hold.
 
-A bucket is idle or busy (see `rate`), and an update cannot choose between the two, so the write is
-for one of them: first for the state that this process has seen last. If it is rejected, the old
-item in the rejection shows the reason, and whether the write for the other state would succeed. The
-second write can be rejected too, if other calls arrive between the two, so the number of attempts
-is limited.
+A bucket is idle or busy (see `rate`), and an update cannot choose between the two states. So each
+write is for one state, the first write for the state that this process has read last. If the first
+write is rejected, the old item in the rejection shows the reason, and whether a write for the other
+state would succeed. If other calls arrive between the two writes, the second write can be rejected,
+too, so the number of attempts is limited.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_REMEMBERED_BUCKETS = 10_000
 """The number of buckets whose state a process remembers."""
 MAX_ATTEMPTS = 8
-"""The most writes that one request sends while many others use its key at the same moment."""
+"""The maximum number of writes for one request while many others use the key at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = N
 
     """
     branch = _first_branch(table, check)
-    balance: Credits | None = None  # set when it is found to be below the price
+    balance: Credits | None = None  # set if the balance is below the price
     for _ in range(MAX_ATTEMPTS):
         update = _update(branch, check, hold if balance is None else None)
         try:
@@ -112,7 +112,7 @@ def apply_rate_limit(table: DynamoTable, check: RateCheck, hold: Hold | None = N
 
 
 def reserve_uncounted(table: DynamoTable, hold: Hold, now_us: Instant) -> None:
-    """Take the hold without counting a request; if it is held already, extend it.
+    """Take the hold without counting a request; if the hold exists, extend it.
 
     Raises:
         InvalidApiKeyError: the key is unknown, revoked or expired.
@@ -151,7 +151,7 @@ def _account_is_busy() -> UnavailableError:
 
 
 def _first_branch(table: DynamoTable, check: RateCheck) -> Branch:
-    """Choose the branch for the bucket's state when this process last saw it."""
+    """Choose the branch for the bucket's state that this process has read last."""
     busy_until_us = table.busy_until.get((check.key_digest, check.bucket[0]), 0)
     return _count_busy if busy_until_us > check.limiter_us else _count_idle
 
@@ -203,7 +203,7 @@ def _count_busy(update: Expressions, check: RateCheck) -> None:
 
 
 def _paths(update: Expressions, check: RateCheck, *more: str) -> list[str]:
-    # Only names that a branch uses: DynamoDB rejects names that no expression has.
+    # Add only names that the branch uses: DynamoDB rejects names that no expression uses.
     return [update.path("keys", check.key_digest, name) for name in (*check.bucket, *more)]
 
 

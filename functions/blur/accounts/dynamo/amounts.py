@@ -1,7 +1,7 @@
 """Amounts of credits in DynamoDB's items, as decimal numbers: `3`, `0.25`.
 
-DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions wrote whole credits,
-which mean the same, so their items need no migration.
+DynamoDB adds and compares decimals of 38 digits exactly. Earlier versions wrote whole credits as
+the same numbers, so their items need no migration.
 
 All items are read with `read_item`, so that code above it sees quarters. Amounts are converted with
 `stored` before they are written.
@@ -20,7 +20,7 @@ ACCOUNT_AMOUNTS = frozenset({"balance", "granted", "used"})
 CREDITS = "credits"
 """The amount of a ledger entry; followed by a month, the usage in that month."""
 HOLDS, PRICE = "holds", "c"
-"""The map of holds, and the amount of each hold."""
+"""The map of holds, and the attribute for the amount of each hold."""
 
 
 def stored(amount: Credits) -> Decimal:

@@ -1,8 +1,8 @@
 """DynamoDB's client: sends requests, repeats them until a deadline, and explains failures.
 
-This is the only module of the store that imports botocore: the part of boto3 that sends requests,
-without the rest, which takes longer to import. Endpoint, region and credentials come from the
-environment (such as `AWS_ENDPOINT_URL_DYNAMODB`), boto's files, or the machine's role.
+This is the only module of the store that imports botocore, the part of boto3 that sends requests.
+The rest of boto3 takes longer to import. Endpoint, region and credentials come from the environment
+(such as `AWS_ENDPOINT_URL_DYNAMODB`), boto's files, or the machine's role.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ if TYPE_CHECKING:
 CONNECT_S = 0.3
 READ_S = 0.6
 LATEST_START_S = 1.0
-"""The latest time at which a method sends its last request; with both time-outs, it takes less than
-2 s."""
+"""The latest time at which a method sends its last request. With both time-outs, the method takes
+less than 2 s."""
 PAUSE_S = 0.05
 """The pause before the first retry of a request; each further pause is twice as long."""
 CONFLICT_PAUSE_S = 0.06
-"""The longest pause after a conflict with another write to the same item. Pauses are random, so
-that the writers do not meet again, and do not grow: an item is locked for some milliseconds."""
+"""The longest pause after a conflict with another write to the same item. The pauses are random, so
+that two writers do not conflict again. They do not grow, because an item is locked only for some
+milliseconds."""
 
 MAX_CONNECTIONS = 64
 
@@ -60,9 +61,9 @@ TRANSIENT_CODES = frozenset(
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
 CONFLICT_CODES = frozenset({"TransactionConflictException", "TransactionInProgressException"})
-"""The errors that a write gets while a transaction writes the same item."""
+"""The errors of a write during a transaction that writes the same item."""
 CONFLICT_REASON = "TransactionConflict"
-"""The reason of a cancelled transaction in the same case."""
+"""The reason for which a transaction is cancelled in the same case."""
 
 PROOF = {"ReturnConsumedCapacity": "TOTAL"}
 """Added to every request, so that a response without `ConsumedCapacity` is not DynamoDB's.
@@ -101,7 +102,8 @@ class Sender:
     latest_start: float
     """The latest start of the last request, on the monotonic clock."""
     conflict_s: float = 0
-    """How much later the last request can start after a conflict with another write."""
+    """The additional time in which the last request can start after a conflict with another write.
+    """
 
     @classmethod
     def start(cls, client: DynamoDBClient, *, conflict_s: float = 0) -> Sender:

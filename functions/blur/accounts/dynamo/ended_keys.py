@@ -1,9 +1,10 @@
 """Ended keys, as separate items.
 
-A write's cost depends on the size of the account's whole item, so that item has only the keys that
+The cost of a write depends on the size of the account's whole item, so this item has only keys that
 can still be used. A revoked or expired key is copied to its own item, then removed from the
-account's: two writes. Between the two, or if the second one fails, the key is in both items, and
-the account's item counts. Calls do this for items of earlier versions too, which removed no keys.
+account's: two writes. Between the two writes, or if the second one fails, the key is in both items;
+then the account's item is used. Calls also do this for items of earlier versions, which did not
+remove keys.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from blur.accounts.model import Account, Instant, KeyRecord
 
 BATCH = 10
-"""The most keys that one call removes: each is a write, and a client waits for the call."""
+"""The maximum number of keys that one call removes: each needs a write, and a client waits for the
+call."""
 
 
 def remove(table: DynamoTable, account_id: str, item: Item, now_us: Instant) -> Item:
@@ -100,7 +102,7 @@ def _ended(item: Item, account_id: str, now_us: Instant) -> Iterator[KeyRecord]:
 def _copy(table: DynamoTable, key: KeyRecord) -> None:
     absent = Expressions()
     absent.conditions.append(f"attribute_not_exists({absent.path(schema.PARTITION_KEY)})")
-    with suppress(ConditionFailedError):  # copied already
+    with suppress(ConditionFailedError):  # the key is already copied
         table.put(_key_item(key), absent)
 
 

@@ -1,15 +1,15 @@
 """Holds in an account's item; `hold_states` has their states and events.
 
 Each event is one conditional write that moves the credits and removes the hold, so the condition of
-a second or late copy of the write fails. When a call ends its hold, a tombstone joins the set
-`ended<slot>`, named by the five seconds in which it ended: the tombstone rejects a late copy of the
-reserve. A set is dropped when all copies have arrived. A request is sent for at most two seconds
-(`client`), and `DEDUP_WINDOW_US` is much longer. An even later copy would take a hold that nothing
-settles, so the hold expires. The hold of a job's object leaves no tombstone: the object's row has
-the same effect, and with many objects per second, tombstones would make each write expensive.
+a second or late copy of the write fails. When a call ends its hold, a tombstone is added to the set
+`ended<slot>` of the current five seconds. The tombstone rejects a late copy of the reserve. A set
+is dropped when all copies have arrived. A request is sent for at most two seconds (`client`), and
+`DEDUP_WINDOW_US` is much longer. An even later copy would take a hold that nothing settles, so the
+hold expires. The hold of a job's object has no tombstone, because the object's row has the same
+effect. With many objects per second, tombstones would make each write expensive.
 
-A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them. Even
-then, the probability that a new hold has the tombstone of another one is below 1 in 10**15.
+A tombstone is 8 bytes of the hold id's SHA-256. An item has space for 10,000 of them. With 10,000
+tombstones, the probability that a new hold has the tombstone of another hold is below 1 in 10**15.
 """
 
 from __future__ import annotations
@@ -40,17 +40,15 @@ DEDUP_WINDOW_US = 15 * SECOND_US
 """All copies of a request arrive within this time after the first one was sent."""
 ENDED = "ended"
 REFUNDED = b"r"
-"""A suffix for holds that were not charged: a second element of the set, the tombstone with this
-suffix."""
+"""If a hold was not charged, the set has a second element: the tombstone with this suffix."""
 
 BATCH = 50
-"""The most holds, and sets of tombstones, that one write removes: an expression has at most 300
-operators.
-"""
+"""The maximum number of holds, and of sets of tombstones, that one write removes: an expression has
+at most 300 operators."""
 
 TOMBSTONE_BYTES = 8
 COMPACT_AT_BYTES = 256
-"""Old tombstones of this size are worth a write that drops them."""
+"""The size of old tombstones from which a separate write drops them."""
 
 
 def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
@@ -67,7 +65,7 @@ def take(update: Expressions, hold: Hold, now_us: Instant) -> None:
 
 
 def extend(update: Expressions, hold: Hold, _now_us: Instant) -> None:
-    """Let a hold expire later, if it is held and expires earlier."""
+    """Extend the expiry of a hold, if it has not ended and expires earlier."""
     expiry, later = update.path("holds", hold.hold_id, "x"), update.value(hold.expires_us)
     update.conditions.append(f"{expiry} < {later}")
     update.sets.append(f"{expiry} = {later}")
@@ -166,7 +164,7 @@ def release_expired(table: DynamoTable, account_id: str, item: Item, now_us: Ins
 
 
 def _compaction(item: Item, now_us: Instant) -> Expressions | None:
-    """Return the write that compacts the item, or None if it is not worth a write."""
+    """Return the write that compacts the item, or None if the saving is too small."""
     until_us = released_until_us(now_us)
     expired = {name: held for name, held in item["holds"].items() if held["x"] <= until_us}
     slot = (until_us - DEDUP_WINDOW_US) // SLOT_US
@@ -180,7 +178,7 @@ def _compaction(item: Item, now_us: Instant) -> Expressions | None:
 
 
 def release(holds: Item) -> Expressions:
-    """Return the write that lets these holds expire, if none of them has changed."""
+    """Return the write that ends these holds as expired, if none of them has changed."""
     update = Expressions()
     update.conditions.append(f"attribute_exists({update.path('balance')})")
     _add_to_balance(update, Credits(sum(held["c"] for held in holds.values())))
@@ -212,7 +210,7 @@ def _ending(
         _add_to_balance(update, hold.price)
         elements = frozenset({tombstone, tombstone + REFUNDED})
     path = update.path("holds", hold.hold_id)
-    # The condition on the price moves exactly the credits that the hold reserved.
+    # The condition on the price ensures that exactly the reserved credits are moved.
     update.conditions.append(f"{path}.{update.path('c')} = {update.value(stored(hold.price))}")
     update.removes.append(path)
     if leaves_tombstone:

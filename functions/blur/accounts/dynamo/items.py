@@ -1,8 +1,8 @@
 """Converts items of the table to the values of `model` and back.
 
-The account's item has all values that decide about a call, so that one conditional write is enough.
-A write costs one unit for each started kilobyte of the whole item, so repeated names are one letter
-long:
+The account's item has all values that are needed to accept a call, so one conditional write is
+enough. A write costs one unit for each started kilobyte of the whole item, so frequent names have
+only one letter:
 
 | attribute | meaning |
 |---|---|
@@ -121,7 +121,7 @@ def version_of(item: Item) -> int:
 
 
 def bump_version(update: Expressions, item: Item) -> None:
-    """Give the account the next version, on condition that its version is still this item's."""
+    """Give the account the next version, on condition that it still has the item's version."""
     path, version = update.path(VERSION), version_of(item)
     same = f"{path} = {update.value(version)}" if version else f"attribute_not_exists({path})"
     update.conditions.append(same)
@@ -129,7 +129,7 @@ def bump_version(update: Expressions, item: Item) -> None:
 
 
 def set_version(update: Expressions, version: int) -> None:
-    """Give the account a version, on condition that the present one is lower."""
+    """Give the account a version, on condition that its current version is lower."""
     path, new = update.path(VERSION), update.value(version)
     update.conditions.append(f"(attribute_not_exists({path}) OR {path} < {new})")
     update.sets.append(f"{path} = {new}")
@@ -187,7 +187,8 @@ def rate_limit_status_of(
 ) -> RateLimitStatus:
     """Return a key's rate-limit status, from one of its buckets.
 
-    A key can end during a call: it is no longer in the item then, and has no requests left.
+    If the key ends during the call, it is no longer in the item; its status then shows no requests
+    left.
     """
     if digest not in item["keys"]:
         return RateLimitStatus(RateLimit(1, 1), 0, 0)

@@ -3,8 +3,8 @@
 A counter is the attribute `u<YYMM><12 digits of the key's digest><letter>`, with one of `LETTERS`.
 The counters of past months would make every later write more expensive, so a call moves them to the
 item `USAGE#<YYYY-MM>`, whose attributes have the same names without `u<YYMM>`. One transaction adds
-them there and removes them here. A settle that arrives later starts new counters, which are moved
-in the same way, so the usage of a month is always the sum of both items.
+them to that item and removes them from the account's item. A settle that arrives later starts new
+counters, which are moved in the same way, so the usage of a month is always the sum of both items.
 """
 
 from __future__ import annotations
@@ -36,9 +36,11 @@ LETTERS = ("c", "q", "p", "f")
 DIGEST_LENGTH = 12
 """48 bits, which differ between the keys of one account."""
 MOVED_AFTER_US = 3600 * SECOND_US
-"""How long after its end a month is moved, so that no running call still counts in it."""
+"""The time after the end of a month before its counters are moved, so that no running call still
+counts in the month."""
 BATCH = 60
-"""The most counters that one transaction moves: an expression has at most 300 operators."""
+"""The maximum number of counters that one transaction moves: an expression has at most 300
+operators."""
 
 
 def add(update: Expressions, key_digest: str, counts: KeyCounts, now_us: Instant) -> None:
@@ -102,8 +104,8 @@ def _account_usage(
     if not counts.keys() <= keys.keys():
         everything = ended_keys.with_ended_keys(table, item)
         keys = {key.digest[:DIGEST_LENGTH]: key for key in everything.keys}
-    # A key can be missing in a table that was restored in part. Its calls are then the account's
-    # calls that belong to no key, as with SQLite.
+    # A key can be missing in a table that was restored in part. The calls of a missing key are then
+    # counted for the account without a key, as with SQLite.
     known = sorted(counts.keys() & keys.keys(), key=lambda each: (keys[each].created_us, each))
     return AccountUsage(
         account_id=account.account_id,

@@ -58,7 +58,7 @@ def create_account(table: DynamoTable, account_id: str, name: str, now_us: Insta
 
 
 def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
-    """See `AccountStore.append_entry`. The entry and its credits are written together.
+    """See `AccountStore.append_entry`. One transaction writes the entry and the credits.
 
     The entry gives the account a higher version than all earlier entries: the entry's instant, or a
     version slightly above the highest earlier one.
@@ -78,7 +78,7 @@ def append_entry(table: DynamoTable, entry: LedgerEntry) -> None:
         account = require_account(account_or_none, entry.account_id)
         if account["balance"] + min(0, entry.credits) < 0:
             raise OverdrawnError.by(entry.credits, account["balance"])
-        # The step is random, so that concurrent entries do not all choose the same version.
+        # The added step is random, so that concurrent entries choose different versions.
         version = version_of(account) + 1 + secrets.randbelow(VERSION_STEP)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant
 
 TTL_MARGIN_S = 24 * 3600
-"""How long a record stays in the table after it no longer counts."""
+"""The time for which a record stays in the table after it stopped counting."""
 
 
 def claim(
@@ -23,7 +23,7 @@ def claim(
 ) -> IdempotencyRecord | None:
     """See `CallStore.claim_record`.
 
-    A late copy of this write, after its call is done, does not restore the record.
+    If a late copy of this write arrives after the call is done, it does not restore the record.
     """
     free = Expressions()
     past, done = free.value(now_us - CLOCK_SKEW_US), free.path("done")

@@ -11,9 +11,9 @@
 The items of bulk jobs are in the same table, so that a row and its charge are one transaction;
 `blur.jobs.dynamo.items` defines them.
 
-The key of a ledger entry has only its id, so that repeating an entry at another instant does not
-add a second one. Readers sort by the instant. Only idempotency records and items of jobs have the
-attribute `ttl`. DynamoDB deletes them after that time, typically within a few days
+The key of a ledger entry contains only its id, without the instant, so that a repeated entry does
+not become a second one. Readers sort by the instant. Only idempotency records and items of jobs
+have the attribute `ttl`. DynamoDB deletes them after that time, typically within a few days
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html), so a record's age
 cannot be seen from whether the record exists.
 """

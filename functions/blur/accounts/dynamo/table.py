@@ -1,4 +1,4 @@
-"""One DynamoDB table: the requests of this package, sent by any function that implements `Send`."""
+"""The requests to one DynamoDB table, sent by any function that implements `Send`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ of one method of the store share its deadline.
 
 
 BusyUntil = dict[tuple[str, str], int]
-"""When each of a key's buckets becomes idle, by the last item that this process has read."""
+"""The time at which each bucket of a key becomes idle, from the last item that this process has
+read."""
 
 
 class ConditionFailedError(Exception):
@@ -48,7 +49,7 @@ class Put:
     expressions: Expressions
 
     def target(self) -> dict[str, Any]:
-        """Return the item as the request has it."""
+        """Return the item in the format of the request."""
         return {"Item": marshal_item(self.item)}
 
 
@@ -60,7 +61,7 @@ class Update:
     expressions: Expressions
 
     def target(self) -> dict[str, Any]:
-        """Return the key as the request has it."""
+        """Return the key in the format of the request."""
         return {"Key": marshal_item(self.key)}
 
 
@@ -95,7 +96,10 @@ class DynamoTable:
         return read_attributes(response["Attributes"])
 
     def put(self, item: Item, condition: Expressions) -> None:
-        """Put an item, if the stored item, or its absence, meets the condition."""
+        """Put an item, if the stored item meets the condition.
+
+        The condition can require that it is missing.
+        """
         self._send("put_item", self._conditional({"Item": marshal_item(item)}, condition))
 
     def delete(self, key: Item, condition: Expressions) -> None:
@@ -109,11 +113,11 @@ class DynamoTable:
         return None if item is None else read_attributes(item)
 
     def put_once(self, item: Item, absent: Expressions) -> None:
-        """Put an item; if the sender retries, this neither fails nor puts it twice."""
+        """Put an item; this can be repeated without an error or a second effect."""
         self.transact(Put(item, absent))
 
     def transact(self, *writes: Write) -> None:
-        """Make all of the writes, each to another item, or none."""
+        """Make all writes or none; each is to a different item."""
         # The sender gives a transaction a token, by which DynamoDB recognizes a retry:
         # docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         parts = [
@@ -123,7 +127,7 @@ class DynamoTable:
         self._send("transact_write_items", {"TransactItems": parts})
 
     def get_both(self, key: Item, other: Item) -> tuple[Item | None, Item | None]:
-        """Return two items as they are at the same moment."""
+        """Return two items, both read at the same moment."""
         parts = [
             {"Get": {"TableName": self._name, "Key": marshal_item(each)}} for each in (key, other)
         ]
@@ -176,7 +180,7 @@ def read_attributes(attributes: Mapping[str, Any]) -> Item:
     """Return an item from a response.
 
     Raises:
-        UnavailableError: it has an invalid number, or a value without a type.
+        UnavailableError: the item has an invalid number, or a value without a type.
 
     """
     try:

@@ -18,7 +18,7 @@ def marshal(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the values I
     """Return the attribute value of a Python value.
 
     Raises:
-        TypeError: items here have no values of this type.
+        TypeError: items of this table have no values of this type.
 
     """
     match value:

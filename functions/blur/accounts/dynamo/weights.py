@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blur.accounts.model import Instant, Weight
 
 Addition = Callable[[Expressions], None]
-"""Adds one of the ways of moving the bucket to an update."""
+"""Adds one way of moving the bucket to an update."""
 
 
 def add_weight(

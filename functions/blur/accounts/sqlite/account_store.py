@@ -1,6 +1,7 @@
 """The embedded store: `AccountStore` in one SQLite file, without a server.
 
-It is for one machine with many threads and processes, any of which can be killed at any time.
+The store is for one machine with many threads and processes, each of which can be killed at any
+time.
 """
 
 from __future__ import annotations
@@ -218,8 +219,8 @@ class SqliteAccountStore:
     def _released(self, account_id: str, now_us: Instant) -> Iterator[sqlite3.Connection]:
         """Read the account with its expired holds released.
 
-        It writes only if a hold has expired: a read does not wait for other processes, but a write
-        can wait for longer than its deadline if they are busy.
+        It writes only if a hold has expired, because only a write has to wait for other processes,
+        and can wait longer than its deadline if they are busy.
         """
         with self._file.snapshot() as db:
             if not holds.has_expired(db, account_id, now_us):

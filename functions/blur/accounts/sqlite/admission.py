@@ -27,7 +27,7 @@ _CALLER = """
 """
 _VALID = "AND NOT revoked AND (expires_us IS NULL OR expires_us > ?)"
 """The condition of `KeyRecord.is_valid`. With this condition, a revoked or expired key has no row,
-like an unknown one, so all of them are rejected by the same steps in the same time."""
+like an unknown one, so all three are rejected by the same steps in the same time."""
 
 
 def authenticate(
@@ -86,7 +86,7 @@ def reserve(
 
 
 def reserve_uncounted(db: sqlite3.Connection, hold: Hold, now_us: Instant) -> None:
-    """Take the hold without counting a request; if it is held already, extend it.
+    """Take the hold without counting a request; if the hold exists, extend it.
 
     Raises:
         InvalidApiKeyError: the key is unknown, revoked or expired.
@@ -115,10 +115,10 @@ def count_request(db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterT
 def count_account_request(
     db: sqlite3.Connection, caller: Caller, limiter: rate.LimiterTime
 ) -> rate.Bucket:
-    """Count one request for the account, in its separate bucket, and return the bucket.
+    """Count one request for the account in the separate bucket; return this bucket.
 
     Raises:
-        RateLimitError: the key has no requests of this sort left.
+        RateLimitError: the key has no requests of this kind left.
 
     """
     bucket = _next_bucket(caller, caller.account_requests, limiter)

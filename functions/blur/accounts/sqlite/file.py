@@ -20,7 +20,7 @@ from blur.accounts.ports import accounts_unreachable
 from blur.accounts.sqlite.schema import migrate, require_known
 
 TIMEOUT_S = 1.5
-"""The longest wait for other threads and processes together."""
+"""The longest total wait for other threads and processes."""
 POLL_S = 0.01
 
 
@@ -112,7 +112,7 @@ _PROGRAMMING_ERRORS = (
     sqlite3.NotSupportedError,
     sqlite3.DataError,
 )
-"""Errors in our code, which a retry does not solve; other errors come from the file or its disk."""
+"""Errors in our code; all other errors come from the file or its disk, and a retry can succeed."""
 
 
 def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
@@ -120,8 +120,7 @@ def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
 
     SQLite gives its `-wal` and `-shm` files the same mode.
 
-    Raises:
-        sqlite3.Error: the file is not a database, or locked until `deadline` (monotonic).
+    Raises: sqlite3.Error: the file is not a database, or is locked until `deadline` (monotonic).
         OSError: the folder or the file cannot be created.
 
     """
@@ -138,7 +137,8 @@ def open_connection(path: Path, deadline: float) -> sqlite3.Connection:
 
 
 _CREATING = threading.Lock()
-"""No thread connects to a file that another one has created and not closed yet."""
+"""The lock keeps other threads from connecting to a file that this thread has created and not
+closed yet."""
 
 
 def _create(path: Path) -> None:

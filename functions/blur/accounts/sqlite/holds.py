@@ -2,8 +2,8 @@
 
 A row stays in `holds` until its hold expires, even after the call has ended, so that a repeated
 reserve finds it and takes no second hold. This is long enough, because a hold lasts longer than any
-request. If a copy of a reserve arrives even later, it takes a hold that expires, and nothing is
-charged.
+request. If a copy of a reserve arrives even later, it takes a new hold, which expires without a
+charge.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def take(db: sqlite3.Connection, hold: Hold) -> None:
 
 
 def extend(db: sqlite3.Connection, hold: Hold) -> None:
-    """Let a hold that has not ended expire later, if the new expiry is later."""
+    """Extend the expiry of a hold, if it has not ended and the new expiry is later."""
     db.execute(
         """
         UPDATE holds SET expires_us = MAX(expires_us, ?)

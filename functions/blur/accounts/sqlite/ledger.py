@@ -32,7 +32,7 @@ def require_account(db: sqlite3.Connection, account_id: str) -> Account:
     """Return the account.
 
     Raises:
-        UnknownAccountError: it does not exist.
+        UnknownAccountError: the account does not exist.
 
     """
     account = read_account(db, account_id)
@@ -82,7 +82,7 @@ def append_entry(db: sqlite3.Connection, entry: LedgerEntry) -> None:
 
 
 def add_key(db: sqlite3.Connection, key: KeyRecord, now_us: Instant) -> None:
-    """Add a key, unless the account has it already; see `AccountStore.add_key`."""
+    """Add a key, unless the account already has it; see `AccountStore.add_key`."""
     keys = require_account(db, key.account_id).keys
     if key.digest in {known.digest for known in keys}:
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def claim(
     db: sqlite3.Connection, record: IdempotencyRecord, now_us: Instant
 ) -> IdempotencyRecord | None:
-    """Store the record, or return another one that still counts; delete forgotten records.
+    """Store the record, or return another one that still counts; delete expired records.
 
     The record of a running call is not deleted: without it, the call would not be charged.
     """

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key with its balance and its buckets, which decide about a request."""
+    """A key with all values that are needed to accept a request: the balance and the buckets."""
 
     key: KeyRecord
     balance: Credits
     calls: rate.Bucket
     account_requests: rate.Bucket
-    """Requests for the account, which are limited separately."""
+    """The bucket of requests for the account, which have a separate limit."""
 
     def status(self, credits_charged: Credits, now_us: Instant) -> AccountStatus:
         """Return the status of account and key."""

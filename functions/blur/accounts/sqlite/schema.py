@@ -3,9 +3,9 @@
 `PRAGMA user_version` counts the migrations of a file. A released migration is never edited: a
 change is a new migration at the end, and programs that do not have it reject the file.
 
-A column with a default and a table that only newer programs use are not migrations: programs that
-do not know them can use the file, so that an update can be undone, and two versions can share a
-file during an update.
+A new table, or a column with a default, is not a migration if only newer programs use it. Older
+programs can still use the file, so an update can be undone, and two versions can share a file
+during an update.
 """
 
 from __future__ import annotations
@@ -106,8 +106,9 @@ _FIRST = (
 )
 
 _QUARTERS = (
-    # Amounts were whole credits. With new names for the columns, the statements of an older program
-    # that has the file open fail, so that it can neither read nor write a wrong amount.
+    # Before this migration, amounts were whole credits. The columns have new names. So if an older
+    # program has the file open, its statements fail, and it can neither read nor write a wrong
+    # amount.
     "ALTER TABLE accounts RENAME COLUMN balance TO balance_quarters",
     "ALTER TABLE accounts RENAME COLUMN granted TO granted_quarters",
     "ALTER TABLE accounts RENAME COLUMN used TO used_quarters",
@@ -125,10 +126,11 @@ _QUARTERS = (
     "UPDATE entries SET quarters = 4 * quarters",
     _ENTRIES_ARE_NOT_CHANGED,
 )
-"""Amounts in quarters of a credit."""
+"""After it, amounts are in quarters of a credit."""
 
 MIGRATIONS = (_FIRST, (), _QUARTERS)
-"""The second migration has no statements: a program counted the columns below as one."""
+"""The second migration has no statements, because an earlier program counted the columns below as a
+migration."""
 
 ADDED_COLUMNS = {
     "keys": {
@@ -157,13 +159,14 @@ ADDED_TABLES = {
     """,
     **JOB_TABLES,
 }
-"""Tables that older programs do not know and do not need: no migrations, like added columns."""
+"""Tables that only newer programs use; they are not migrations, like added columns."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Create the tables in a new file, or apply the missing migrations to an older one.
 
-    Several processes can open a new file at once, so the version is read again under the lock.
+    Several processes can open a new file at the same time, so the version is read again under the
+    lock.
     """
     has_all = not any(_missing(connection)) and not any(_missing_tables(connection))
     if _version(connection) == len(MIGRATIONS) and has_all:
@@ -183,8 +186,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 def require_known(connection: sqlite3.Connection) -> None:
     """Check that the file was not written by a newer program.
 
-    Raises:
-        sqlite3.DatabaseError: the file has migrations that are not known here.
+    Raises: sqlite3.DatabaseError: the file has migrations that this program does not have.
 
     """
     version = _version(connection)
