@@ -1,1 +1,1 @@
-"""The background-blur function: a photo in, the same photo with its background out of focus."""
+"""The background-blur function: it returns a photo with its background blurred or removed."""

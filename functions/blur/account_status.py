@@ -1,4 +1,4 @@
-"""The balance and the rate limit of a valid key after a call: responses show it as headers."""
+"""The balance and the rate limit of a valid key after a call; responses have both as headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`per_minute` requests per minute on average, and up to `burst` at once after a pause."""
+    """`per_minute` requests per minute on average, and up to `burst` together after a pause."""
 
     per_minute: int
     burst: int
@@ -33,6 +33,6 @@ class AccountStatus:
     """The account and the rate limit of its key after a call, for the response's headers."""
 
     credits_charged: Credits | None
-    """None if the charge is unknown, because it was sent but not confirmed."""
+    """None if the charge is unknown, because it was sent to the store but not confirmed."""
     credits_left: Credits
     rate: RateLimitStatus

@@ -128,7 +128,8 @@ def build_handler(settings: Settings) -> Handler:
         return build_app(settings)
     from aws_lambda_powertools import Tracer  # noqa: PLC0415 - for a shorter cold start
 
-    # Without patches: botocore's patch would put the names of stored objects into traces.
+    # The tracer patches no library: a patched botocore would put the names of stored objects into
+    # traces.
     tracer = Tracer(service=NAME, auto_patch=False)
     observers = (printed_metrics(), record_trace(tracer))
 

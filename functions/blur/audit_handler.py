@@ -31,8 +31,8 @@ LOOK_BACK_US = 7 * DAY_US
 def handler(event: object, context: object) -> dict[str, int]:
     """Audit all accounts, and report the differences in the log and as a metric.
 
-    After an exception, the function has failed: Lambda runs it again, and `AuditErrorsAlarm`
-    reports it. The differences found before the exception are reported too.
+    An exception ends the function: Lambda runs it again, and `AuditErrorsAlarm` reports the
+    failure. The differences found before the exception are reported too.
     """
     del event, context
     settings = audit_settings(os.environ)
@@ -54,7 +54,7 @@ def audit_now(store: AccountStore, now_us: Instant) -> Iterator[Audit]:
 
 
 def report(parts: Iterable[Audit], logger: Logger, metrics: Metrics) -> dict[str, int]:
-    """Log each difference when it is found, and print the metrics for CloudWatch at the end.
+    """Log each difference immediately, and print the metrics for CloudWatch at the end.
 
     Return the numbers of accounts and of differences.
     """
@@ -70,7 +70,7 @@ def report(parts: Iterable[Audit], logger: Logger, metrics: Metrics) -> dict[str
         is_complete = True
     finally:
         counts = {"accounts": accounts, "differences": differences}
-        logger.info("audited" if is_complete else "audited in part", extra=counts)
+        logger.info("audited" if is_complete else "the audit is incomplete", extra=counts)
         metrics.add_metric(ACCOUNTS, MetricUnit.Count, accounts)
         metrics.add_metric(DIFFERENCES, MetricUnit.Count, differences)
         metrics.flush_metrics()

@@ -1,7 +1,7 @@
 """The largest values that settings, commands and stores accept.
 
-With these values every computed sum, product and date fits 64 bits, an HTTP header, a DynamoDB
-key and `datetime`.
+With these values, every computed sum, product and date fits into 64 bits, an HTTP header, a
+DynamoDB key and `datetime`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ MAX_CREDITS = whole(10**12)
 """The largest amount of one ledger entry."""
 MAX_PRICE = whole(10**6)
 MAX_PER_MINUTE = 60_000_000
-"""Requests per minute: one for each microsecond, the unit in which GCRA counts."""
+"""The highest rate in requests per minute: one request per microsecond, the unit of GCRA here."""
 MAX_BURST = 10_000_000
 MAX_TTL_S = 100 * 365 * 86_400
 """The longest lifetime of a key."""
@@ -20,7 +20,7 @@ MAX_HOLD_TTL_S = 86_400
 MAX_DEDUPE_S = 86_400
 """The longest time for which a derived key counts: as long as an `Idempotency-Key`."""
 MAX_VALID_KEYS = 2
-"""The most valid keys of one kind on one account. The second key is for rotation."""
+"""The maximum number of valid keys of one kind on one account. The second key is for rotation."""
 MAX_ACCOUNT_ID_CHARS = 64
 MAX_ENTRY_ID_CHARS = 128
 MAX_NAME_CHARS = 100

@@ -2,7 +2,8 @@
 
 A price can be a quarter of a credit, and sums of whole numbers are exact. People and clients read
 and write credits, with decimals only if the number is not whole: `0.25`, `3`. Only this module
-converts between the two: for headers, JSON, settings, commands, messages and items of DynamoDB.
+converts amounts to numbers of credits and back: for headers, JSON, settings, commands, messages and
+items of DynamoDB.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def new_engine(settings: Settings) -> Engine:
 
 
 def open_networks(engine: Engine) -> bool:
-    """Open the model and the people network; return whether that network is installed.
+    """Open the model and the network for people; return whether the latter is installed.
 
     Raises:
         ModelError: a model's file is missing or damaged.
@@ -56,7 +56,8 @@ def open_networks(engine: Engine) -> bool:
 def _open_faces(folder: Path, *, threads: int) -> Model | None:
     """Load the network for faces, if its file exists and is not damaged.
 
-    It is loaded with the first photo. If it is missing or damaged, photos are processed without it.
+    The network is loaded with the first photo. If it is missing or damaged, photos are processed
+    without it.
     """
     try:
         return open_faces_model(folder, threads=threads)

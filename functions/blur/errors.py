@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error of the contract. Only calls that end with `LostError` can be charged.
+    """An error that clients can get. Only calls that end with `LostError` can be charged.
 
     Clients see `message`, so it never contains keys, paths or other internals.
     `account_status` is the account after the call, if the key is valid.
@@ -51,9 +51,9 @@ class ApiError(Exception):
             self.headers["Retry-After"] = str(retry_after_s)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the content; a copy in another process is made without calling `__init__`.
+        """Pickle the content; a process that receives the error does not call `__init__`.
 
-        By default, `__init__` is called with the message alone, which few subclasses accept.
+        By default, `__init__` would be called with only the message, which few subclasses accept.
         """
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
@@ -85,7 +85,7 @@ class InvalidIdempotencyKeyError(ApiError):
 
 
 class InvalidApiKeyError(ApiError):
-    """The key is missing, malformed, unknown, revoked or expired; all get the same response."""
+    """The key is missing, malformed, unknown, revoked or expired; responses do not differ."""
 
     status, code = HTTPStatus.UNAUTHORIZED, "invalid_api_key"
 
@@ -120,7 +120,7 @@ class UploadNotFoundError(ApiError):
 
     def __init__(self) -> None:
         """Use one message for all cases, so that a response never shows which uploads exist."""
-        super().__init__("This key has no upload with this id, or it has expired. Upload it again.")
+        super().__init__("This key has no such upload, or the upload has expired. Upload it again.")
 
 
 class MethodNotAllowedError(ApiError):
@@ -167,7 +167,7 @@ class RateLimitError(ApiError):
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_exceeded"
 
     def __init__(self, retry_after_s: int, account_status: AccountStatus) -> None:
-        """Name the seconds to wait."""
+        """Put the seconds to wait into the message."""
         message = f"Too many requests; try again in {retry_after_s} s."
         super().__init__(message, retry_after_s=retry_after_s, account_status=account_status)
 
@@ -185,13 +185,13 @@ class InternalError(ApiError):
 class LostError(InternalError):
     """The process that handled the request ended before it sent the response.
 
-    That can be at any point, even after the charge.
+    The process can end at any point, even after the charge.
     """
 
     is_free = False
 
     def __init__(self) -> None:
-        """Describe how to repeat the request safely."""
+        """Set the message, which describes how to repeat the request safely."""
         message = (
             "The service lost this request. Send it again with the same"
             " Idempotency-Key: it is charged at most once."

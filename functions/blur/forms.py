@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class PaidForm(Protocol[Output]):
-    """A parsed form, whose image is not loaded yet."""
+    """A parsed form; its image is not loaded yet."""
 
     def price(self, prices: Prices) -> Credits:
         """Return the price of the call."""
         ...
 
     def derived_key(self, remember_us: int) -> IdempotencyKey | None:
-        """Return the key that recognises copies without an `Idempotency-Key`, if there is one."""
+        """Return the derived key, by which copies without an `Idempotency-Key` are found."""
         ...
 
     def load(self) -> ImageRequest[Output]:

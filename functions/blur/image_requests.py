@@ -41,8 +41,8 @@ OnStep = Callable[[str], None]
 """Called with the name of each step before it begins; it can raise an exception to stop."""
 
 ALWAYS_IN_FINGERPRINT = ("radius_px", "kernel", "mode", "output", "quality")
-"""The options that are always in a fingerprint. An option that was added later is in it only if its
-value differs from its default, so that older requests keep their fingerprints."""
+"""The options that are always in a fingerprint. A fingerprint contains an option that was added
+later only if its value is not the default, so that older requests keep their fingerprints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +50,9 @@ class Engine:
     """The networks, and the limit for photos."""
 
     model: Callable[[], Predictor]
-    """Return the model; it is opened once."""
+    """Return the model, which is opened once."""
     people: Callable[[], Predictor | None] = lambda: None
-    """Return the network for people, if it is installed; it is opened once."""
+    """Return the network for people, if it is installed. It is opened once."""
     faces: Callable[[], Predictor | None] = lambda: None
     """Return the network for faces, if it is installed; it is opened once."""
     max_pixels: int
@@ -75,7 +75,7 @@ class ImageRequest(Protocol[Output]):
         ...
 
     def store_if_large(self, output: Output, results: Results, *, now_us: int) -> Link | None:
-        """Store a result that is too large for a response, if it can be sent as a link.
+        """Store a result that is too large for a response, if the response can have a link to it.
 
         Raises:
             UnavailableError: the storage is unavailable.
@@ -130,7 +130,7 @@ class RemovalRequest:
     max_bytes: int | None = None
     """The largest file that fits into the response; None sets no limit."""
     accepts: Callable[[str], bool] = field(default=lambda _: False, repr=False)
-    """Return whether the client accepts a media type, even if it did not ask for it."""
+    """Return whether the client accepts a media type, even if its header does not name the type."""
 
     def fingerprint(self) -> str:
         """See `ImageRequest.fingerprint`."""

@@ -134,7 +134,7 @@ def build_keeper(  # noqa: PLR0913 - built once
         return accounts.read_account(job.account_id, now_us=clock()).balance >= price
 
     def log_error(error: Exception) -> None:
-        logger.error("a job could not be kept", extra=logged_exception(error))
+        logger.error("the keeper failed on a job", extra=logged_exception(error))
 
     return JobKeeper(
         jobs=open_job_store(settings.accounts),
@@ -155,7 +155,7 @@ def open_job_files(settings: Settings) -> JobFiles:
     """Open the storage of photos of jobs.
 
     Raises:
-        ValueError: the settings name none.
+        ValueError: the settings name no storage.
 
     """
     files = open_storage(settings.media).jobs
@@ -173,7 +173,7 @@ def prices_of(settings: Settings) -> Prices:
 
 
 def ended_fields(ended: EndedObject) -> dict[str, object]:
-    """Return the fields of the log line of an object; no name of a photo is among them."""
+    """Return the fields of the log line of an object, without the name of the photo."""
     row = ended.row
     return {
         "job": row.job_id,

@@ -1,6 +1,7 @@
-"""Lambda's entry point. Importing this module is the cold start; no other module acts on import.
+"""Lambda's entry point.
 
-Lambda imports it in the INIT phase, with full CPU, before the first event:
+Importing this module is the cold start; importing other modules has no effect. Lambda imports this
+module in the INIT phase, with full CPU, before the first event:
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 

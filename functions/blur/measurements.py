@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Measurements:
-    """Filled in while the request is handled, even if it fails."""
+    """Values that are set while the request is handled, even if it fails."""
 
     key: ApiKey | None = None
-    """The key in the request; it is valid only if there is a `status`."""
+    """The key in the request; it is valid if `status` is set."""
     status: AccountStatus | None = None
     """The account after the request; None if the key is not valid."""
     watch: Stopwatch | None = None
@@ -36,7 +36,7 @@ class Measurements:
         self.durations_ms = self.watch.durations_ms() if self.watch else {}
 
     def steps_ms(self) -> dict[str, float]:
-        """Return the time of each step; for a failed call, until now."""
+        """Return the time of each step; for a failed call, the last step ends now."""
         failed_ms = self.watch.durations_ms() if self.watch and not self.durations_ms else {}
         durations_ms = self.durations_ms or failed_ms
         return {name: step_ms for name, step_ms in durations_ms.items() if name != TOTAL}

@@ -66,7 +66,7 @@ class InvalidFormatError(InvalidParameterError):
 
 
 class InvalidQualityError(InvalidParameterError):
-    """`quality` is not a whole number, or out of range."""
+    """`quality` is not a whole number, or is out of range."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_quality"
 

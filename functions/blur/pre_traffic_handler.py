@@ -1,9 +1,9 @@
 """The entry point of CodeDeploy's hook: a new version blurs one photo before it gets traffic.
 
 It issues a test key on an account for checks, calls the new version with the page's example photo,
-and revokes the key. So no key is stored anywhere, and nothing is charged. CodeDeploy waits for the
-report of the hook for up to an hour, so every request here ends before the function's time-out, and
-every failure is reported:
+and revokes the key. So no key is stored permanently, and nothing is charged. CodeDeploy waits for
+the report of the hook for up to an hour, so every request here ends before the function's time-out,
+and every failure is reported:
 https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
 """
 
@@ -39,7 +39,7 @@ ACCOUNT_ID, ACCOUNT_NAME = "PreTraffic00", "Check before deployments"
 NEW_VERSION = "NEW_VERSION"
 """The environment variable with the ARN of the function's new version."""
 KEY_TTL_US = 600 * SECOND_US
-"""When the key expires, in case the hook is killed before it revokes the key."""
+"""The expiry of the key, in case the hook is killed before it revokes the key."""
 PHOTO = "sample.jpg"
 ROUTE = "/v2/rembg/blur/"
 BOUNDARY = "pre-traffic-check"
@@ -77,7 +77,7 @@ def handler(event: Mapping[str, str], context: object) -> str:
 
 
 def check_new_version(environ: Mapping[str, str]) -> None:
-    """Check the version that the environment names, with the accounts that it names.
+    """Check the version in the environment variable, with the accounts in the settings.
 
     Raises:
         Exception: the version failed, or it could not be checked.
@@ -123,7 +123,7 @@ def check(store: AccountStore, invoke: Invoke, photo: bytes) -> None:
     """
     with temporary_key(store) as key:
         reply = invoke(photo_event(key, photo))
-    # The response of a function that failed or was killed has no status.
+    # If the function failed or was killed, its response has no status.
     status = reply.get("statusCode", reply.get("errorType"))
     headers = reply.get("multiValueHeaders") or {}
     content_type = headers.get("Content-Type", [""])[0]

@@ -21,7 +21,7 @@ class PriceRange(NamedTuple):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether every call costs the same, so that the price is known without the form."""
+        """Whether all calls have the same price, which is then known without the form."""
         return self.lowest == self.highest
 
 

@@ -40,8 +40,8 @@ REMOVAL_STEPS = ("read", "reserve", *remove.STEPS, "store", "settle")
 """The steps of a call to `POST /v1.0/removebg`."""
 
 MAX_WAIT_S = 25
-"""How long a copy waits for the first call. The only client that repeats calls gives up after 20
-seconds and tries again; after a 429 it would not."""
+"""How long a copy waits for the first call. The only client that repeats calls does so after 20
+seconds without a response; after a 429 it does not."""
 POLL_S = 0.25
 
 
@@ -71,7 +71,8 @@ class ImageService:
     dedupe_s: int = 0
     """How long a repeated call without an `Idempotency-Key` counts as a copy; 0 turns this off."""
     ordinary_cpu_ms: int
-    """CPU time of an ordinary photo: an uncharged call counts as one request for each of these."""
+    """The CPU time of an ordinary photo; an uncharged call counts as one request for each such
+    amount."""
     clock: Callable[[], Instant]
     ticks: Callable[[], int]
     """Return the nanoseconds of a monotonic clock."""
@@ -94,10 +95,10 @@ class ImageService:
     ) -> CallResult[Output]:
         """Compute one image and charge once; `left_ms` is the time until Lambda stops the process.
 
-        `parse` reads the form, and the image is loaded after that. Both take time and memory, so
-        they follow the reservation. But if the price depends on the form, or with `form_first`,
-        the form is parsed first, and only the image is loaded after the reservation. `measured`
-        receives the time of each step, even if the call fails, and the photo's size.
+        `parse` reads the form; then the image is loaded. Both take time and memory, so
+        they are done after the reservation. But if the price depends on the form, or `form_first`
+        is true, the form is parsed before the reservation, and only the image is loaded after it.
+        `measured` receives the time of each step, even if the call fails, and the photo's size.
 
         Raises:
             ApiError: nothing was charged; `account_status` is set if the key is valid.
@@ -203,7 +204,7 @@ class ImageService:
         deadline: Deadline,
         is_client_connected: Callable[[], bool],
     ) -> Reservation:
-        """Find out whether the call is the first one with its idempotency key, if it has one."""
+        """If the call has an idempotency key, check whether it is the first with this key."""
         if reservation.key is None:
             return reservation
         fingerprint = request.fingerprint()
@@ -237,7 +238,7 @@ class ImageService:
         return request.render(self.engine, watermarked=watermarked, on_step=begin)
 
     def _weight(self, status: AccountStatus, cpu_begun_ns: int) -> Weight | None:
-        """Return the additional requests that an uncharged call counts as, by its CPU time."""
+        """Return the number of additional requests for an uncharged call, by its CPU time."""
         cpu_ns = self.cpu_ticks() - cpu_begun_ns
         photos = -(-cpu_ns // (self.ordinary_cpu_ms * MILLISECOND_NS))
         return Weight(photos - 1, status.rate.limit) if photos > 1 else None

@@ -57,7 +57,7 @@ AT_MOST = {
 
 SWITCH = {"yes": True, "no": False}
 EXPECTED = {int: "a whole number", bool: "yes or no"}
-"""The names of valid texts in error messages, by the type of the field."""
+"""The description of valid text for error messages, by the type of the field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Settings:
     model_dir: Path = Path("/opt/models")
     """Folder with the ONNX files, where a Lambda layer would mount them."""
     inference_threads: int = 0
-    """Threads for one inference; 0 uses every CPU that is available to the process."""
+    """Threads for one inference; 0 stands for one thread on each available CPU."""
     price: Credits = ONE
     """Credits for one image."""
     price_preview: Credits = QUARTER
@@ -103,7 +103,7 @@ class Settings:
     site_dir: Path = Path("/opt/site")
     """Folder of the page; without it, there is no page."""
     fetch_urls: bool = False
-    """Whether a request can name an image by its URL, which is then fetched: `yes` or `no`."""
+    """Whether a request can contain the URL of an image, which is then fetched: `yes` or `no`."""
     hold_ttl_s: int = 120
     """Seconds after which an unsettled hold expires; longer than the longest request."""
     tracing: bool = False
@@ -119,16 +119,18 @@ class Settings:
     connections_per_address: int = 256
     """Connections that the embedded server accepts from one client address; 0 sets no limit."""
     job_workers: int = 0
-    """Workers of the embedded server that can process photos of jobs at the same time; 0 stands
-    for one fewer than there are, and at least one."""
+    """Workers of the embedded server that can process photos of jobs at the same time; 0 stands for
+    all workers except one, but at least one."""
     job_free_bytes: int = 1_000_000_000
-    """Free space that photos of jobs leave on the disk of the embedded server."""
+    """Free space that must remain on the disk of the embedded server after a photo of a job is
+    stored."""
     rate_per_minute: int = 100
     """Requests per minute, for keys without their own limit."""
     rate_burst: int = 100
-    """Requests that such a key can send at once after a pause."""
+    """Requests that such a key can send together after a pause."""
     ordinary_cpu_ms: int = 2_000
-    """CPU time of an ordinary photo: an uncharged call counts as one request for each of these."""
+    """CPU time of an ordinary photo; an uncharged call counts as one request for each such amount.
+    """
 
     def __post_init__(self) -> None:
         """Reject values that would fail later, in a request."""
@@ -161,8 +163,8 @@ class Settings:
         """Build the settings from `BLUR_*` variables.
 
         Raises:
-            ValueError: a variable is not valid or unknown, or the settings are not possible on
-                Lambda and this is Lambda.
+            ValueError: a variable is unknown or not valid, or the settings are not possible on
+            Lambda and the process runs there.
 
         """
         known = {variable_of(field.name): field for field in fields(cls)}
@@ -204,7 +206,7 @@ class Settings:
 
 
 def usable_cpus() -> int:
-    """Return how many CPUs this process can use: perhaps fewer than the machine has."""
+    """Return the number of CPUs that this process can use, at most the machine's number."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -227,7 +229,7 @@ def _parse(text: str, field: Field[Any], variable: str) -> object:
 
 
 def _parser(field: Field[Any]) -> tuple[Callable[[str], object], str]:
-    """Return the function that parses the field's text, and the name of valid text."""
+    """Return the function that parses the field's text, and the description of valid text."""
     if field.name in PRICES:
         return parse_credits, NUMBER_OF_CREDITS
     kind = type(field.default)

@@ -23,17 +23,18 @@ def rfc3339(at_us: Instant) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A call can continue while the clock shows less than `at_us`; None means no deadline."""
+    """The time at which a call must stop, by its clock; None means no deadline."""
 
     at_us: Instant | None
     clock: Callable[[], Instant]
 
     def check(self) -> None:
-        """Stop the call after the deadline; called between steps, which run to their end.
+        """Stop the call if the deadline has passed.
+
+        This is called between steps, so no step is interrupted.
 
         Raises:
             UnavailableError: the deadline has passed.
-
         """
         if self.at_us is not None and self.clock() >= self.at_us:
             message = "The photo could not be finished in time. Nothing was charged."
@@ -63,7 +64,7 @@ class Stopwatch:
         self._started_ns = self.ticks()
 
     def step(self, name: str) -> None:
-        """Start or continue a step, and end the one before it."""
+        """Start or continue a step, and end the previous one."""
         self._steps.append((name, self.ticks()))
 
     def durations_ms(self) -> Mapping[str, float]:

@@ -1,1 +1,1 @@
-"""The HTTP edge: proxy events in, the contract's answers out."""
+"""HTTP: converts proxy events to requests, and results to the responses of the contract."""

@@ -1,4 +1,4 @@
-"""The media types that a client accepts, by its `Accept` header (RFC 9110, 12.5.1)."""
+"""The media types that a client accepts, from its `Accept` header (RFC 9110, 12.5.1)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ class _Range(NamedTuple):
 class _Score(NamedTuple):
     quality: float
     named: bool
-    """Whether the header names the type itself, and not only `image/*` or `*/*`."""
+    """Whether the header names the type explicitly, not only as `image/*` or `*/*`."""
 
 
 def preferred_format(header: str) -> str:
-    """Return the preferred output format. Among equals, a type that the header names itself wins.
+    """Return the preferred output format.
 
-    If several are left, or if none is acceptable, it is PNG: a response in another format is
+    If types have equal quality, a type that the header names explicitly is preferred. If several
+    formats are left, or no format is acceptable, the result is PNG: a response in another format is
     better than none (RFC 9110, 15.5.7).
     """
     ranges = _ranges(header)

@@ -49,7 +49,8 @@ def parse_blur_request(
 ) -> BlurForm:
     """Return the parsed blur request; `get_upload` returns the photo for an upload id.
 
-    Its `load` fetches the upload, and raises `UploadNotFoundError` if this key has none.
+    The method `load` of the result fetches the upload, and raises `UploadNotFoundError` if this key
+    has no such upload.
 
     Raises:
         ImageTooLargeError: the body has more than `max_body_bytes`.
@@ -96,7 +97,7 @@ def require_valid_idempotency_key(request: HttpRequest) -> None:
     """Require that the header is valid or missing.
 
     Raises:
-        InvalidIdempotencyKeyError: it is not 1 to 255 visible ASCII characters.
+        InvalidIdempotencyKeyError: the header is not 1 to 255 visible ASCII characters.
 
     """
     if "idempotency-key" in request.headers and idempotency_key(request) is None:

@@ -26,13 +26,13 @@ def cloudwatch_metrics(metrics: Metrics) -> Observe:
 
     def observe(record: ResponseRecord) -> None:
         # Metrics are printed. If standard output is a file on a full disk, the response is still
-        # sent, because its call is possibly charged already. The logger handles this error itself.
+        # sent, because the call can already be charged. The logger handles this error itself.
         with suppress(OSError):
             try:
                 _add(metrics, record)
                 metrics.flush_metrics()
             finally:
-                metrics.clear_metrics()  # otherwise the next response prints them after an error
+                metrics.clear_metrics()  # not printed again by the next response
 
     return observe
 

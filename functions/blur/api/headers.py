@@ -73,7 +73,7 @@ def removebg_headers(
 
 
 def account_headers(status: AccountStatus) -> dict[str, str]:
-    """Return the headers with the balance, the rate limit and, if it is known, the call's cost."""
+    """Return the headers with the balance, the rate limit, and the call's cost if it is known."""
     charged = status.credits_charged
     return {
         **({} if charged is None else {"X-Credits-Charged": format_credits(charged)}),
@@ -90,9 +90,10 @@ def server_timing(durations_ms: Mapping[str, float]) -> str:
 def _rate_headers(rate: RateLimitStatus) -> dict[str, str]:
     """Return the headers of draft-ietf-httpapi-ratelimit-headers-10.
 
-    In the policy, `q` is the number of requests that can be sent at once after a pause, and `w`
-    the seconds until the same number is available again. In the current state, `r` is the number
-    that can be sent now, and `t` the seconds until the whole quota is available.
+    In the policy, `q` is the number of requests that can be sent together after a pause, and `w`
+    the number of seconds until `q` requests are available again. In the current state, `r` is the
+    number of requests that can be sent now, and `t` the number of seconds until the whole quota is
+    available.
     """
     window_s = -(-60 * rate.limit.burst // rate.limit.per_minute)
     return {

@@ -1,4 +1,4 @@
-"""The routes of bulk jobs. They are free; the photos of a job are charged when they are done."""
+"""The routes of bulk jobs. The routes are free; each photo of a job is charged when it is done."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class JobRoutes:
     """The handlers of the routes of bulk jobs."""
 
     def __init__(self, service: ImageService, jobs: JobService) -> None:
-        """Keep the use cases: `service` authenticates, `jobs` does the rest."""
+        """Keep the use cases: `service` authenticates requests, and `jobs` handles them."""
         self._service = service
         self._jobs = jobs
 

@@ -44,8 +44,8 @@ def parse_form(content_type: str, body: bytes, *, max_parts: int = MAX_PARTS) ->
     """Parse a complete body.
 
     Raises:
-        InvalidRequestError: the content type is another one or has no boundary, the body is
-            malformed or truncated, or it has too many parts or too long headers.
+        InvalidRequestError: the content type is not multipart/form-data or has no boundary; or the
+        body is malformed or truncated, or has too many parts or too long headers.
 
     """
     try:
@@ -69,7 +69,7 @@ def parse_form(content_type: str, body: bytes, *, max_parts: int = MAX_PARTS) ->
 def _collect(parser: PushMultipartParser, body: bytes) -> dict[str, list[bytes]]:
     parts: dict[str, list[bytes]] = {}
     chunks: list[bytes] = []
-    with parser:  # raises at the end if the last boundary is missing
+    with parser:  # raises an error at the end of the body if the last boundary is missing
         for event in parser.parse(body):
             if isinstance(event, MultipartSegment):
                 name, chunks = event.name, []
@@ -83,11 +83,12 @@ def _collect(parser: PushMultipartParser, body: bytes) -> dict[str, list[bytes]]
 def boundary_of(content_type: str) -> str:
     """Return the boundary in the header.
 
-    A header that the library would read in part, such as a boundary that lacks its quotes, is
-    rejected: another program could find a different boundary in it.
+    If the library would read only a part of the header, for example of a boundary without its
+    quotes, the header is rejected: another program could read a different boundary from it.
 
     Raises:
-        InvalidRequestError: it is not multipart/form-data, or does not have one boundary.
+        InvalidRequestError: the type is not multipart/form-data, or the header does not have
+        exactly one boundary.
 
     """
     media_type, options = parse_options_header(content_type)

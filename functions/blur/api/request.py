@@ -31,7 +31,7 @@ SINGLETON_HEADERS = (
     "Transfer-Encoding",
     "X-Api-Key",
 )
-"""Headers that can be sent only once. If there were two values, a proxy could read one and this
+"""Headers that can be sent only once. If there were two values, a proxy could use one and this
 service the other (RFC 9110, 5.3)."""
 
 _BASE64_OF_TWO_HYPHENS = re.compile("LS[0-3]")
@@ -48,7 +48,7 @@ def always_connected() -> bool:
 class HttpRequest:
     """One request: header names in lower case, the body encoded as in the event.
 
-    Keys and photos are not in its `repr`.
+    The `repr` contains no keys and no photos.
     """
 
     method: str
@@ -66,7 +66,7 @@ class HttpRequest:
     repeated_headers: tuple[str, ...] = ()
     """The singleton headers that were sent more than once."""
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The parameters of the URL, decoded; of repeated ones, the last."""
+    """The parameters of the URL, decoded; if one is repeated, the last value counts."""
     path_parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The values of the parameters in the route's path; the router sets them."""
     measured: Measurements = field(default_factory=Measurements, repr=False, compare=False)
@@ -75,9 +75,9 @@ class HttpRequest:
     def body(self) -> bytes:
         """Return the body's bytes.
 
-        A gateway sends a binary body as base64 with a flag. If a gateway mistakes the body for
-        text, it sends one character for each byte, or base64 without the flag. Every form starts
-        with `-`, and base64 has no `-`.
+        A gateway sends a binary body as base64 with a flag. If a gateway treats the body as text,
+        it sends one character for each byte, or base64 without the flag. The two can be
+        distinguished: every form starts with `-`, which base64 never contains.
 
         Raises:
             InvalidRequestError: the body has the base64 flag but is not base64.
@@ -85,7 +85,7 @@ class HttpRequest:
         """
         if self.is_base64:
             return _decode_base64(self.raw_body)
-        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # every form starts with them
+        if _BASE64_OF_TWO_HYPHENS.match(self.raw_body):  # every form starts with these characters
             return _decode_base64(self.raw_body)
         try:
             return self.raw_body.encode("latin-1")
@@ -102,8 +102,8 @@ def from_event(
 ) -> HttpRequest:
     """Read a proxy event; any part of it can be missing or null.
 
-    Paths under `/<base_path>` are read without it: API Gateway leaves the base path of a custom
-    domain in the event's path.
+    Paths under `/<base_path>` are read without it: The base path of a custom domain is part of the
+    event's path.
     """
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),

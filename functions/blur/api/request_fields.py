@@ -25,7 +25,7 @@ _LOOPBACK_HOST = re.compile(
 
 
 def read_fields(request: HttpRequest) -> Mapping[str, Any]:
-    """Return the fields of a request; of repeated names, the last one counts.
+    """Return the fields of a request; if a name is repeated, its last value counts.
 
     Raises:
         ImageTooLargeError: the request's body is too large.
@@ -47,8 +47,9 @@ def read_fields(request: HttpRequest) -> Mapping[str, Any]:
 def absolute_url(url: str, request: HttpRequest) -> str:
     """Return a URL of this API, with the server's address if it is known.
 
-    The Host header completes a path only if it is a loopback address. Clients can send any other
-    Host or X-Forwarded-Proto, so the URL then stays relative to the request's (RFC 3986, 5).
+    The Host header is used for a URL only if it is a loopback address. Otherwise the URL stays
+    relative to that of the request (RFC 3986, 5), because clients can send any Host or
+    X-Forwarded-Proto.
     """
     host = request.headers.get("host", "")
     if "://" in url or not _LOOPBACK_HOST.fullmatch(host):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from blur.storage.ports import Link
 
 _UNUSED = Instant(0)
-"""For errors on our own paths, which have no header with the time."""
+"""The clock for errors on our own paths, which have no header with the time."""
 
 _LONGEST = 10**15
 """A number with more digits than any number in a response's headers."""
@@ -74,7 +74,7 @@ def max_inline_bytes(max_response_bytes: int) -> int:
 
 
 def base64_capacity(characters: int) -> int:
-    """Return how many bytes fit into this many characters of base64: three into four."""
+    """Return how many bytes fit into this many base64 characters: three into four."""
     return max(0, characters) // 4 * 3
 
 
@@ -117,7 +117,7 @@ def no_content(request_id: str) -> Response[str]:
 def encode_body(response: Response[Any]) -> Response[Any]:
     """Encode a binary body as base64, which proxy responses need.
 
-    powertools would use the standard library, which takes 50 times as long: 17 ms for 4.4 MB.
+    powertools would use the standard library, which takes 50 times as long (17 ms for 4.4 MB).
     """
     if isinstance(response.body, bytes):
         response.body = pybase64.b64encode_as_string(response.body)

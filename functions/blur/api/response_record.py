@@ -1,4 +1,4 @@
-"""The record of one response: its log line and its metrics, the same on Lambda and elsewhere."""
+"""The record of one response, for its log line and its metrics."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ResponseRecord:
         return self.photo_pixels / PIXELS_PER_MEGAPIXEL
 
     def log_fields(self) -> dict[str, Any]:
-        """Return the fields of the log line; those that do not apply are left out."""
+        """Return the fields of the log line, without those that do not apply."""
         optional = {
             "code": self.code,
             "account": self.account,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 JOBS_PATH = "/v2/jobs"
-"""All paths of bulk jobs are this one, or start with it and a slash."""
+"""The path of bulk jobs; their other paths start with it and a slash."""
 
 _PARAMETER = re.compile(r"\\\{(\w+)\\\}")
 """A parameter of a route, after `re.escape`."""
@@ -24,7 +24,7 @@ class RouteMatch(NamedTuple):
 
 
 class RoutePaths:
-    """Finds the route of a path; a last slash is optional."""
+    """Finds the route of a path; a slash at the end is optional."""
 
     def __init__(self, routes: Iterable[str]) -> None:
         """Compile the routes with parameters."""

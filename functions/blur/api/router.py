@@ -1,7 +1,7 @@
 """Routes an event to its handler, and logs one line for each response.
 
-powertools keeps the current event in a class attribute, and its logger and metrics have state
-too, so a process handles one event at a time, as on Lambda.
+A process handles one event at a time, as on Lambda, because powertools keeps the current event in a
+class attribute, and its logger and metrics also have state.
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ class Invocation(Protocol):
 HttpResponse: TypeAlias = Response[Any]
 Route: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Routes: TypeAlias = Mapping[str, Mapping[str, Route]]
-"""Path without its last slash → method → handler; for parameters in a path see `route_paths`."""
+"""Path without a slash at the end → method → handler; for parameters in a path see `route_paths`.
+"""
 UNROUTED = "(no route)"
 """The log shows this text instead of a path that is not a route."""
 METHODS = frozenset(method.value for method in HTTPMethod)
 UNKNOWN_METHOD = "(unknown)"
 MAX_LOGGED_CHARS = 8000
-"""Longest text of a log field: a message can quote the request."""
+"""The maximum length of a log field, because a message can quote the request."""
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
@@ -80,7 +81,7 @@ class Router:
         quiet: Collection[str] = (),
         base_path: str = "",
     ) -> None:
-        """Register the routes with powertools' resolver; a last slash is optional.
+        """Register the routes with powertools' resolver; a slash at the end of a path is optional.
 
         Successful responses of the routes in `quiet` are logged at DEBUG. `observe` receives the
         record of each response, before it is logged; its errors are logged. Paths can begin with
@@ -95,7 +96,8 @@ class Router:
         self._base_path = base_path
         self._is_cold = True
         self._code: str | None = None
-        # Explicit, because POWERTOOLS_DEV would otherwise print each event with its key and photo.
+        # Set explicitly, because otherwise POWERTOOLS_DEV could print each event with its key and
+        # photo.
         self._resolver = APIGatewayRestResolver(debug=False)
         for path, methods in routes.items():
             for method, route in methods.items():
@@ -127,10 +129,10 @@ class Router:
         reply = self._resolver.resolve(known, cast("LambdaContext", context))
         if request.method == "HEAD":
             reply = without_body(reply)
-        # The response is complete and its call is possibly charged: no error below replaces it.
+        # The response is complete and its call can be charged, so no error below replaces it.
         try:
             self._write(self._record(request, reply, started))
-        except Exception as error:  # noqa: BLE001 - no record is worth more than a response
+        except Exception as error:  # noqa: BLE001 - the response is more important than its record
             self._report("a response could not be recorded", error)
         finally:
             self._is_cold = False
@@ -170,7 +172,7 @@ class Router:
         return "GET" if request.method == "HEAD" and "GET" in methods else request.method
 
     def _logged_path(self, path: str) -> str:
-        """Return the path's route; a path could contain a key by mistake."""
+        """Return the path's route for the log, because a path could contain a key by mistake."""
         return found.route if (found := self._paths.find(path)) else UNROUTED
 
     def _methods(self, path: str) -> Mapping[str, Route] | None:
@@ -204,7 +206,7 @@ class Router:
     def _error_response(self, error: ApiError) -> HttpResponse:
         self._code = error.code
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
-            # Only the class: the message can quote the request or the response.
+            # Log only the class, because the message can quote the request or the response.
             self._logger.append_keys(cause=type(error.__cause__).__name__)
         request = self._request()
         request.measured.status = error.account_status or request.measured.status
@@ -240,7 +242,10 @@ def without_body(reply: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def logged_method(method: str) -> str:
-    """Return the method for the log; another word could contain a key by mistake."""
+    """Return the method for the log if it is a known one.
+
+    Any other word could contain a key by mistake.
+    """
     return method if method in METHODS else UNKNOWN_METHOD
 
 

@@ -29,7 +29,7 @@ PAGES = {"/": "index.html", "/docs": "docs.html"}
 PLAIN = "index.txt"
 """The content of `/` for clients that do not accept HTML, such as curl."""
 PREVIEW = "preview.jpg"
-"""The image of a link preview (`og:image`)."""
+"""The file with the image of a link preview (`og:image`)."""
 ASSETS = {
     "icon.svg": "image/svg+xml",
     "favicon.ico": "image/x-icon",
@@ -64,7 +64,8 @@ ASSETS = {
     "guides.json": "application/json",
 }
 FRESH_S = 300
-"""How long a browser uses an asset without a new request, which costs a call on Lambda."""
+"""The time for which a browser uses an asset without a new request, because each request is a call
+of Lambda."""
 
 
 @dataclass(frozen=True, slots=True)

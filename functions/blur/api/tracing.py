@@ -1,6 +1,6 @@
 """Traces of each request for AWS X-Ray, without headers, forms, images or responses.
 
-A trace has those fields of the log line that operators search for. The time of each step is
+A trace contains those fields of the log line that operators search for. The time of each step is
 metadata.
 """
 

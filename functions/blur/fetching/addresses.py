@@ -40,9 +40,9 @@ SPECIAL_IPV4 = tuple(
 """IANA's registry of special-purpose addresses (RFC 6890), and metadata services outside it."""
 
 UNICAST_IPV6 = IPv6Network("2000::/3")
-"""The only block from which IANA assigns public addresses. It has no loopback, link-local, private
-or multicast addresses, none that map an IPv4 address (`::ffff:0:0/96`), and no NAT64
-(`64:ff9b::/96`, `64:ff9b:1::/48`)."""
+"""The only block from which IANA assigns public addresses. It contains no loopback, link-local,
+private, multicast or NAT64 addresses (`64:ff9b::/96`, `64:ff9b:1::/48`), and none that map an IPv4
+address (`::ffff:0:0/96`)."""
 
 SPECIAL_IPV6 = tuple(
     IPv6Network(block)

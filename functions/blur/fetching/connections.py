@@ -1,8 +1,8 @@
 """Connections to hosts on the public internet, for URLs of clients.
 
-Each connection looks its host up once, checks all addresses, and connects to one of these. The name
-server is not asked again, so it cannot return an internal address after the check. TLS verifies
-the certificate by the host's name.
+Each connection looks its host up once, checks all addresses of the host, and uses one of them. The
+name server is not asked again, so it cannot return an internal address after the check. TLS
+verifies the certificate by the host's name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from blur.fetching.errors import DownloadError, InvalidUrlError
 from blur.fetching.target import PORTS, Target
 
 MAX_ADDRESSES = 4
-"""How many addresses of a host are tried until one can be reached."""
+"""The maximum number of addresses of a host that are tried."""
 
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 Result = TypeVar("Result")
@@ -49,13 +49,14 @@ class Connections:
         self._is_allowed = is_allowed
         self.ports = ports
         self._tls_context = cache(new_tls_context)  # reading the certificates takes time
-        # Its warnings about headers contain the URL, which can contain a client's secret.
+        # The library's warnings about headers contain the URL, which can contain a client's secret.
         logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
     def addresses(self, target: Target) -> Sequence[IPAddress]:
         """Look the host up once, and require that all its addresses are allowed.
 
-        Unknown and internal names get the same error, so that it does not show which names exist.
+        Unknown and internal names get the same error, so that the error does not show which names
+        exist.
 
         Raises:
             InvalidUrlError: the host is unknown, or has an address that is not allowed.
@@ -87,8 +88,9 @@ class Connections:
 class TimedExchange:
     """The requests of one call, in a separate thread, with a time limit for all of them.
 
-    A look-up cannot be interrupted, and a server can send one byte a second. At the time limit the
-    caller stops waiting and shuts the socket down, which ends the thread.
+    The work needs a thread, because a look-up cannot be interrupted, and a server can send one byte
+    per second. At the time limit the caller stops waiting and shuts the socket down, which ends the
+    thread.
     """
 
     def __init__(self, connections: Connections, timeout_s: float) -> None:
@@ -143,12 +145,12 @@ class TimedExchange:
     def _run(self, work: Callable[[TimedExchange], Result], result: Future[Result]) -> None:
         try:
             result.set_result(work(self))
-        except Exception as error:  # noqa: BLE001 - the caller gets it
+        except Exception as error:  # noqa: BLE001 - the caller gets the error
             result.set_exception(error)
 
     def _abort(self) -> None:
-        """End the thread soon: reading from its socket fails from now on."""
+        """Make the thread end soon: after this, reading from its socket fails."""
         self._is_aborted = True
         if self._socket is not None:
-            with suppress(OSError):  # closed already
+            with suppress(OSError):  # the socket is already closed
                 self._socket.shutdown(socket.SHUT_RDWR)

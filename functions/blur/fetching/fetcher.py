@@ -31,14 +31,15 @@ CHUNK_BYTES = 65_536
 HEAD_BYTES = 512
 """The number of a file's first bytes that are enough to detect its format."""
 HEADERS = {"Accept": "image/*", "User-Agent": "background-blur", "Connection": "close"}
-"""The library adds `Accept-Encoding: identity`, so that servers do not compress the file,
-and no decompression bomb is unpacked. A file that is compressed anyway is not an image."""
+"""The library adds `Accept-Encoding: identity`, so that servers do not compress the file, and no
+decompression bomb is unpacked. If a server compresses the file anyway, it is rejected, because it
+is not an image."""
 
 
 class ImageFetcher:
-    """Fetches images: a call with a URL returns the file."""
+    """Fetches images; call it with a URL to get the file."""
 
-    def __init__(  # noqa: PLR0913 - all are passed by name
+    def __init__(  # noqa: PLR0913 - all arguments are passed by name
         self,
         *,
         is_image: Callable[[bytes], bool],
@@ -49,7 +50,7 @@ class ImageFetcher:
         ports: Collection[int] = PORTS,
         new_tls_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     ) -> None:
-        """Set the limits; `is_image` decides from the first bytes of a file."""
+        """Set the limits; `is_image` detects an image by the first bytes of a file."""
         self._is_image = is_image
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s

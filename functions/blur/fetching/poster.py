@@ -1,4 +1,7 @@
-"""Send a POST request to a URL of a client, within limits for time; only its status is read."""
+"""Send a POST request to a URL of a client, with a time limit.
+
+Only the status of the response is read.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ Post = Callable[[str, bytes, Mapping[str, str]], int]
 
 
 class Poster:
-    """Sends requests: a call returns the status of the response. Redirects are not followed."""
+    """Sends requests; call it with a URL to get the status of the response.
+
+    Redirects are not followed.
+    """
 
     def __init__(
         self, connections: Connections | None = None, *, timeout_s: float = TIMEOUT_S

@@ -24,7 +24,7 @@ _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The parts of one URL. They can contain secrets, so they are not in the `repr`."""
+    """The parts of one URL. The parts can contain secrets, so they are not in the `repr`."""
 
     scheme: str
     host: str
@@ -34,7 +34,7 @@ class Target:
     """Path and query, percent-encoded."""
 
     def __repr__(self) -> str:
-        """Leave out all parts that the client sent."""
+        """Return a text without the parts that the client sent."""
         return f"<{self.scheme} URL>"
 
     @property
@@ -47,7 +47,7 @@ class Target:
         """Return the target of a redirect, after the same checks.
 
         Raises:
-            InvalidUrlError: it is not allowed.
+            InvalidUrlError: the target is not allowed.
 
         """
         try:
@@ -62,8 +62,8 @@ def parse_target(url: str, *, ports: Collection[int] = PORTS) -> Target:
     """Return the parts of a URL.
 
     Raises:
-        InvalidUrlError: it is malformed, is not http or https, has a user name or a password, a
-            port that is not one of `ports`, or a host in an unusual notation.
+        InvalidUrlError: the URL is malformed, is not http or https, or has a user name, a password,
+        a port that is not one of `ports`, or a host in an unusual notation.
 
     """
     if len(url) > MAX_CHARS:

@@ -38,7 +38,7 @@ class JobStore(Protocol):
         """Return the job.
 
         Raises:
-            JobNotFoundError: there is no such job, or it has expired.
+            JobNotFoundError: the job does not exist or has expired.
 
         """
         ...

@@ -2,8 +2,8 @@
 
 Only this module and `job_bucket` use botocore, which reads endpoint, region and credentials from
 the environment (such as `AWS_ENDPOINT_URL_S3`), its files or the machine's role. Links and forms
-are signed without a request, by the machine's clock. A signature is valid only while the
-credentials that made it are valid.
+are signed without a request, by the machine's clock. A signature is valid only as long as the
+credentials that made it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from blur.storage.ports import LINK_TTL_S, Link, PresignedForm
 
 CONNECT_S = 1
 READ_S = 4
-"""The longest pause in a transfer, not its whole duration."""
+"""The longest pause in a transfer; the whole transfer can take longer."""
 MAX_ATTEMPTS = 2
 
 NOT_FOUND_CODES = frozenset({"NoSuchKey", "AccessDenied"})
 """Without s3:ListBucket, which the function does not have, S3 responds to a GetObject for a missing
-object with 403 AccessDenied (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)."""
+object with 403 AccessDenied (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+"""
 
 
 def open_client() -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
@@ -46,13 +47,13 @@ def open_client() -> Any:  # noqa: ANN401 - botocore creates its clients' classe
             retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
             signature_version="s3v4",
             s3={"addressing_style": "virtual"},
-            response_checksum_validation="when_required",  # uploads with a form have none
+            response_checksum_validation="when_required",  # uploads with a form have no file name
         ),
     )
 
 
 class BucketStore:
-    """Results and uploads in one bucket; it needs only s3:PutObject and s3:GetObject."""
+    """Results and uploads in one bucket; the process needs only s3:PutObject and s3:GetObject."""
 
     def __init__(self, bucket: str, client: Any) -> None:  # noqa: ANN401 - as open_client
         """Keep the bucket's name and the client."""
@@ -60,7 +61,7 @@ class BucketStore:
         self._client = client
 
     def origin(self) -> str:
-        """Return the bucket's own host, as in links; see `UploadStore.origin`."""
+        """Return the bucket's host, which is also in links; see `UploadStore.origin`."""
         with unavailable_on_failure():
             parameters = {"Bucket": self._bucket, "Key": "any"}
             url: str = self._client.generate_presigned_url("get_object", Params=parameters)
@@ -128,7 +129,7 @@ class BucketStore:
         """Return the object, or its first bytes.
 
         Raises:
-            UploadNotFoundError: there is no such object, or it has expired.
+            UploadNotFoundError: the object does not exist or has expired.
 
         """
         with unavailable_on_failure():
@@ -146,7 +147,7 @@ class BucketStore:
 
 @contextmanager
 def unavailable_on_failure() -> Iterator[None]:
-    """Turn errors of S3 into UnavailableError, but not mistakes in the calls of this module."""
+    """Convert errors of S3 to UnavailableError; errors in this module's calls stay unchanged."""
     try:
         yield
     except ParamValidationError:
@@ -157,7 +158,7 @@ def unavailable_on_failure() -> Iterator[None]:
 
 
 def require_from_s3(response: Mapping[str, Any], name: str) -> None:
-    """Require a value that S3 always sends, since another server could send a 200 too."""
+    """Require a value that S3 always sends, because another server can also respond with 200."""
     if name not in response:
         raise _UnexpectedResponseError
 

@@ -3,10 +3,10 @@
     <folder>/secret*                        sign the upload tokens
     <folder>/uploads/2026-11-23T10/<name>   uploads whose forms were made in this hour (UTC)
 
-Several processes can share the folder. Its secrets are stored in it, so a form from before a
-restart still works. The secret whose name sorts last signs; the others are accepted, so that an
-operator can replace a secret. `sweep` removes expired uploads, one hourly folder at a time. A
-request lists only the names of these folders, not the files in them.
+Several processes can share the folder. The folder contains its secrets, so a form is still valid
+after a restart. The secret whose name sorts last signs new tokens. Tokens of the other secrets are
+accepted, so that an operator can replace a secret. `sweep` removes expired uploads, one hourly
+folder at a time. A request lists only the names of the hourly folders, not the files in them.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from blur.storage.ports import LINK_TTL_S, PresignedForm
 from blur.storage.upload_token import UploadToken, sign, verify
 
 UPLOAD_PATH = "/media/uploads"
-"""The path that receives the forms."""
+"""The path of the server's route that receives uploads."""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field, not a secret
 UPLOADS = "uploads"
 """The folder with the uploads, in the storage's folder."""
 KEEP_S = 24 * 3600
-"""An upload is kept for this long after the hour in which its form was made."""
+"""The time for which an upload is kept after the hour in which its form was made."""
 HOUR_S = 3600
 SECOND_US = 1_000_000
 RETRY_AFTER_S = 5
-"""The time to wait before sending a form again whose upload is in progress."""
+"""The time to wait before a form is sent again while its upload is in progress."""
 _NAME = re.compile(rf"{UPLOADS}/([0-9A-Za-z_-]+)")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _PART = "part-"
@@ -68,7 +68,7 @@ class FolderStore:
         return PresignedForm(UPLOAD_PATH, fields, token.expires_us)
 
     def verify_token(self, signed: str, *, now_us: int) -> UploadToken:
-        """Return the upload token, which this folder must have signed.
+        """Return the upload token, after a check that this folder has signed it.
 
         Raises:
             UploadNotFoundError: the signature is not from this folder, or the token has expired.
@@ -79,7 +79,7 @@ class FolderStore:
 
     @contextmanager
     def writing(self, token: UploadToken) -> Iterator[BinaryIO]:
-        """Open the token's file; it is stored when the context ends without an exception.
+        """Open a new file for the token; it is stored when the context ends without an exception.
 
         A token has at most one open upload in each process, so unfinished files with the same token
         never fill the disk. A later upload replaces the stored file atomically.
@@ -116,7 +116,7 @@ class FolderStore:
 
         """
         oldest = _hour_name(now_us - (KEEP_S + HOUR_S) * SECOND_US)
-        with writable(), suppress(FileNotFoundError):  # no upload yet, or swept by another process
+        with writable(), suppress(FileNotFoundError):  # no folder, or already removed
             for entry in list(os.scandir(self._folder / UPLOADS)):
                 if entry.is_file(follow_symlinks=False):
                     self._move_by_hour(Path(entry.path), now_us)
@@ -130,7 +130,7 @@ class FolderStore:
             stored_us = path.stat().st_mtime_ns // 1000
             if stored_us < now_us - KEEP_S * SECOND_US:
                 path.unlink()
-            elif not path.name.startswith(_PART):  # a server of that version still writes it
+            elif not path.name.startswith(_PART):  # an earlier version's server is writing it
                 folder = self._hour_folder(stored_us)
                 folder.mkdir(exist_ok=True, mode=0o700)
                 path.rename(folder / path.name)
@@ -144,7 +144,7 @@ class FolderStore:
         with suppress(FileNotFoundError):
             hours = [name for name in os.listdir(uploads) if _HOUR_NAME.fullmatch(name)]  # noqa: PTH208 - only the names
             yield from (uploads / hour / file_name for hour in sorted(hours, reverse=True))
-        yield uploads / file_name  # an earlier version's, until the first sweep
+        yield uploads / file_name  # the path of an earlier version, before the first sweep
 
     @contextmanager
     def _only_one(self, name: str) -> Iterator[None]:
@@ -164,7 +164,7 @@ def _name_in(name: str) -> str:
     """Return the name of the file for an upload's name.
 
     Raises:
-        UploadNotFoundError: it is not the name of an upload, and could lead to another folder.
+        UploadNotFoundError: the name is not that of an upload, and could lead to another folder.
 
     """
     match = _NAME.fullmatch(name)

@@ -1,4 +1,4 @@
-"""Files of the storage's folder: written under another name, then renamed; durable if asked."""
+"""Files of the storage's folder: written under another name, then renamed; optionally durable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """Write a temporary file in `part_in` and rename it to the path; remove it after an error.
 
-    If it is durable, a power failure after the end of the context does not lose it.
+    With `durable`, the file is not lost if the power fails after the end of the context.
     """
     descriptor, part = tempfile.mkstemp(dir=part_in, prefix=prefix)  # mode 0600
     try:
@@ -44,7 +44,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write the names in a folder to the disk."""
+    """Write the list of a folder's names to the disk."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows, which cannot open a folder
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

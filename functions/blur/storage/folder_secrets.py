@@ -1,7 +1,7 @@
 """The secrets of the storage's folder, which sign its upload tokens.
 
-The secret whose name sorts last signs; the others are accepted, so that an operator can replace a
-secret.
+The secret whose name sorts last signs new tokens. Tokens of the other secrets are accepted, so that
+an operator can replace a secret.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def read_secrets(folder: Path) -> list[bytes]:
 
 
 def _create_secret(folder: Path) -> bytes:
-    """Create the first secret; if several processes create one, all use the same secret."""
+    """Create the first secret; if several processes do this, all get the same secret."""
     path = folder / KEY_FILE
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, part = tempfile.mkstemp(dir=folder)  # mode 0600

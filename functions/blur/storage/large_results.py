@@ -1,4 +1,4 @@
-"""Results that do not fit in a response; `api.response` redirects to these (303)."""
+"""Results that do not fit into a response; `api.response` redirects to them (303)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Results:
     max_inline_bytes: int
     """The largest file that fits into a proxy response."""
     new_name: Callable[[], str]
-    """Return a random name that cannot be guessed: the link is all that a download needs."""
+    """Return a random name that cannot be guessed, because a download needs only the link."""
 
     def store_if_large(
         self, data: bytes, *, content_type: str, file_name: str, now_us: int

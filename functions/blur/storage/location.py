@@ -1,4 +1,4 @@
-"""Opens the storage that the setting `BLUR_MEDIA` names. Only this module knows the schemes."""
+"""Opens the storage in the setting `BLUR_MEDIA`. Only this module depends on the schemes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The stores at a location; None for a store that it does not have."""
+    """The stores at a location; None for a store that the location does not have."""
 
     uploads: UploadStore | None = None
     results: ResultStore | None = None
@@ -24,7 +24,7 @@ class Storage:
 def open_storage(location: str) -> Storage:
     """Open `s3:<bucket>` or `folder:<path>`; an empty location has no stores.
 
-    Only the module that is needed is imported: a cold start pays for each.
+    Only the module in use is imported, because each import makes a cold start longer.
 
     Raises:
         ValueError: the location has an unknown scheme, or no name after it.

@@ -1,4 +1,4 @@
-"""Uploads, each owned by the API key that asked for it: no other key can use one."""
+"""Uploads: each belongs to the API key that requested it, and no other key can use it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Uploads:
         """Return the bytes that this owner uploaded under this id.
 
         Raises:
-            UploadNotFoundError: there is no such upload, or it belongs to another owner.
+            UploadNotFoundError: the upload does not exist, or belongs to another owner.
             ImageTooLargeError, UnavailableError: see `UploadStore.get`.
 
         """
@@ -69,8 +69,8 @@ class Uploads:
 
 
 def upload_name(owner: str, upload_id: str) -> str:
-    """Return the name in the store: a digest of owner and id, so owners never share a name.
+    """Return the name in the store: a digest of owner and id, so no two owners share names.
 
-    A digest also keeps text from clients out of paths.
+    With a digest, paths also contain no text from clients.
     """
     return UPLOADS + hashlib.sha256(f"{owner}\n{upload_id}".encode()).hexdigest()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 LINK_TTL_S = 900
-"""How long a result's link works, and how long an upload can be started."""
+"""The time for which the link of a result works, and in which an upload can be started."""
 KEEP_DAYS = 7
 """How many days the photos and the results of jobs are kept."""
 
@@ -39,7 +39,7 @@ class PresignedForm:
     fields: Mapping[str, str] = field(repr=False)
     expires_us: int
     prefix: str = ""
-    """If it is not empty, each file also needs a field `key` that begins with this text."""
+    """If this prefix is not empty, each file also needs a field `key` that begins with it."""
 
 
 class ResultStore(Protocol):
@@ -75,8 +75,8 @@ class UploadStore(Protocol):
         """Return the file that was uploaded under this name; it stays in storage.
 
         Raises:
-            UploadNotFoundError: there is no such file, or it has expired.
-            ImageTooLargeError: it has more than `max_bytes`.
+            UploadNotFoundError: the file does not exist or has expired.
+            ImageTooLargeError: the file has more than `max_bytes`.
 
         """
         ...

@@ -1,6 +1,6 @@
 """Signed tokens for uploads to a folder: one file, of one type and size, for a limited time.
 
-They correspond to a bucket's signed POST policies. itsdangerous signs them with HMAC-SHA256.
+The tokens correspond to a bucket's signed POST policies. itsdangerous signs them with HMAC-SHA256.
 Because of the salt, a signature for another purpose cannot be used as a token. A token does not
 name an API key: `owned_uploads` decides who can use an upload.
 """
@@ -20,7 +20,7 @@ SALT = b"bgblur.upload-token"
 
 @dataclass(frozen=True, slots=True)
 class UploadToken:
-    """One file of this type, of 1 to `max_bytes`, under this name, until the token expires."""
+    """Permission to upload one file with this type, name and maximum size, until the expiry."""
 
     name: str
     content_type: str
@@ -40,7 +40,7 @@ def verify(signed: str, secrets: Sequence[bytes], *, now_us: int) -> UploadToken
     """Return the token, which must be signed with one of the secrets.
 
     Raises:
-        UploadNotFoundError: none of the secrets made the signature, or the token has expired.
+        UploadNotFoundError: no secret matches the signature, or the token has expired.
 
     """
     try:

@@ -128,7 +128,7 @@ def test_differences_are_reported_if_a_later_account_cannot_be_read(
     assert "ENTRY#payment-1" in str(raised.value.__cause__)
     (error,) = [vars(line) for line in caplog.records if line.levelname == "ERROR"]
     assert error["account"] == wrong
-    assert caplog.records[-1].getMessage() == "audited in part"
+    assert caplog.records[-1].getMessage() == "the audit is incomplete"
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (measured,) = [line for line in printed if "_aws" in line]
     assert (measured["AuditDifferences"], measured["AuditedAccounts"]) == ([1.0], [1.0])

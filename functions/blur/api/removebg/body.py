@@ -1,8 +1,8 @@
 """The fields of a request to remove.bg's API: multipart, urlencoded and JSON have the same names.
 
-Clients send fields in any order, and send unused fields as empty ones, so an empty field counts as
-absent. If a field is repeated, the last one counts, as in remove.bg's framework. Names and types of
-files are ignored: the decoder recognises a file by its content.
+Clients send fields in any order, and some clients send unused fields with empty values, so an empty
+field counts as absent. If a field is repeated, the last one counts, as in remove.bg's framework.
+Names and types of files are ignored: the decoder recognises a file by its content.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def _json_text(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON
         case bool():
             return str(value).lower()
         case str():
-            # Half of a surrogate pair cannot be encoded, so it becomes a replacement character too.
+            # One half of a surrogate pair cannot be encoded, so it also becomes a replacement
+            # character.
             return value.encode(errors="surrogatepass").decode(errors="replace")
         case int() | float():
             return str(value)

@@ -1,6 +1,6 @@
-"""Errors in remove.bg's format: a table with a status, title and code for each of our errors.
+"""Errors in remove.bg's format: a table with the status, title and code for each of our errors.
 
-Its clients show `title`, and some of them fail on a value that is not a string.
+remove.bg's clients show `title`, and some clients fail on a value that is not a string.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Row(NamedTuple):
     title: str
     code: str
     has_detail: bool = True
-    """Whether the response has our message; remove.bg sends none for an invalid key."""
+    """Whether the response has our message; remove.bg sends no message for an invalid key."""
 
 
 def _bad(title: str, code: str) -> Row:
@@ -123,7 +123,7 @@ ROWS: Mapping[type[ApiError], Row] = {
     ),
     removal_errors.UnsupportedShadowError: _bad("Shadows are not supported", "unsupported_shadow"),
 }
-"""The rows by error class; each class has its own row."""
+"""The row for each error class."""
 
 
 def row_of(error: ApiError) -> Row:

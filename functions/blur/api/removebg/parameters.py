@@ -1,4 +1,4 @@
-"""The parameters of remove.bg's API: text to options, or the error that names the parameter."""
+"""Converts the parameters of remove.bg's API to options; an error names the parameter."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _SIDES: Mapping[int, tuple[int, int, int, int]] = {
     2: (0, 1, 0, 1),
     4: (0, 1, 2, 3),
 }
-"""By the number of values, the value for top, right, bottom and left, as in CSS."""
+"""For each number of values, the indices of top, right, bottom and left, as in CSS."""
 
 
 def parse_options(fields: Fields, photo: bytes | None = None) -> RemovalOptions:
@@ -96,10 +96,10 @@ def parse_size(fields: Fields) -> str:
 
 
 def is_preview(fields: Fields, photo: bytes | None) -> bool:
-    """Return whether results in this size have the price of a preview.
+    """Return whether results of this size have the price of a preview.
 
     As with remove.bg, `auto` is a preview if the photo has at most as many pixels as a preview. The
-    size is read from the header of a file in the request.
+    photo's size is read from the header of a file in the request.
     """
     size = parse_size(fields)
     if size != AUTO_SIZE or photo is None:

@@ -6,7 +6,7 @@ REMOVEBG_PATH = "/v1.0/removebg"
 ACCOUNT_PATH = "/v1.0/account"
 PATHS = frozenset({REMOVEBG_PATH, ACCOUNT_PATH})
 PREFIX = "/v1.0/"
-"""All paths of remove.bg's API start with this, including those that have no route here."""
+"""The start of all paths of remove.bg's API, including those that have no route here."""
 
 
 def is_removebg(path: str) -> bool:

@@ -31,7 +31,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalCall:
-    """A parsed form, and the parts of the request that shape only the response."""
+    """A parsed form, and the parts of the request that affect only the response."""
 
     form: RemovalForm
     wants_json: bool

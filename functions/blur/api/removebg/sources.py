@@ -61,7 +61,7 @@ def image_source(fields: Fields, fetch: Fetch | None) -> Source:
     """Return the source of the photo; a URL is fetched later.
 
     Raises:
-        MissingSourceError, MultipleSourcesError: there is not exactly one.
+        MissingSourceError, MultipleSourcesError: the request has no source, or more than one.
         FileTooLargeError: the file has more than `MAX_FILE_BYTES`.
         InvalidImageError: the text is not base64.
         InvalidImageUrlError: URLs are not fetched by this server.
@@ -124,7 +124,7 @@ def _bounded(data: bytes) -> bytes:
 
 
 def _decode_base64(text: str) -> bytes:
-    """Return the bytes of base64 text, which can be a data URL (RFC 2397) or have white space."""
+    """Return the bytes of base64 text; it can be a data URL (RFC 2397) and have white space."""
     if text[:5].lower() == "data:":
         text = text.partition(",")[2]
     encoded = text.encode(errors="replace").translate(None, _WHITE_SPACE).rstrip(b"=")

@@ -1,6 +1,6 @@
-"""Decode a body of `application/x-www-form-urlencoded` in memory of a few times its size.
+"""Decode a body of `application/x-www-form-urlencoded`; the memory is a few times its size.
 
-`urllib.parse` makes an object from each escape: the largest possible body would need 2 GB.
+`urllib.parse` makes an object from each escape, so the largest possible body would need 2 GB.
 """
 
 from __future__ import annotations
