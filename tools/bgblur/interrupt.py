@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,3 +37,26 @@ def stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interruptible(context: click.Context, stop: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C set `stop`; exit with 130 after that. A second Ctrl-C stops immediately.
+
+    Raises:
+        click.ClickException: a file or folder cannot be read or written.
+
+    """
+    try:
+        with stop_on_interrupt(stop):
+            yield
+    except KeyboardInterrupt:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_INTERRUPTED)  # do not wait for running transfers
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        message = f"{place}{error.strerror or error}"
+        raise click.ClickException(message) from error
+    if stop.is_set():
+        context.exit(EXIT_INTERRUPTED)

@@ -11,7 +11,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from tests.unit.imaging.pictures import sample_photo
 
-from convert import CONVERTED, Network, convert, main
+from convert import CONVERTED, convert, main
+from operators import Network
 from tflite_file import TfliteFile, UnsupportedNetworkError
 
 if TYPE_CHECKING:

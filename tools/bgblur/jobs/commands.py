@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import shlex
-import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -19,7 +16,7 @@ import click
 
 from bgblur.blurring.options import blur_options
 from bgblur.console import json_option, show
-from bgblur.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
+from bgblur.interrupt import interruptible
 from bgblur.jobs.connection import JOB_ID, Server, connection_options
 from bgblur.jobs.fetched_files import FetchedFiles
 from bgblur.jobs.folder import Folder
@@ -91,7 +88,7 @@ def submit(  # noqa: PLR0913 - one for each option
     """
     photos = Folder(folder, recursive)
     stop = threading.Event()
-    with _interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
+    with interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
         _check(photos, options, job_id)
         if job_id is None:
             job_id = create(client, options, notify).job_id
@@ -144,7 +141,7 @@ def status(
 ) -> None:
     """Show the state, the counts and the failures of a job."""
     stop = threading.Event()
-    with _interruptible(context, stop), server.jobs(stop) as client:
+    with interruptible(context, stop), server.jobs(stop) as client:
         job = client.status(job_id)
         if wait:
             with JobDisplay() as display:
@@ -193,7 +190,7 @@ def fetch(  # noqa: PLR0913 - one for each option
 
     stop = threading.Event()
     files = FetchedFiles(folder, job_id, overwrite=overwrite)
-    with _interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
+    with interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
         job = client.status(job_id)
         if wait:
             job = follow(client, job, display, stop)
@@ -230,26 +227,3 @@ def cancel(server: Server, job_id: str, *, as_json: bool) -> None:
     with server.jobs() as client:
         job = client.cancel(job_id)
     show(document(job) if as_json else record(job), as_json=as_json)
-
-
-@contextmanager
-def _interruptible(context: click.Context, stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set `stop`; exit with 130 after that. A second Ctrl-C stops immediately.
-
-    Raises:
-        click.ClickException: a file or folder cannot be read or written.
-
-    """
-    try:
-        with stop_on_interrupt(stop):
-            yield
-    except KeyboardInterrupt:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(EXIT_INTERRUPTED)  # do not wait for running transfers
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        message = f"{place}{error.strerror or error}"
-        raise click.ClickException(message) from error
-    if stop.is_set():
-        context.exit(EXIT_INTERRUPTED)

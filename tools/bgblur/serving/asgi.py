@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from bgblur.serving.access_log import log_response
 from bgblur.serving.body import Body, Receive
-from bgblur.serving.budgets import BodyBudget
+from bgblur.serving.budgets import BodyBudget, BodyLimit
 from bgblur.serving.exchange import SMALL_BYTES, Exchange, ResponseSender
 from bgblur.serving.inline import uses_store
 from bgblur.serving.ports import Observe, guarded, ignore
@@ -31,7 +29,7 @@ from blur.api.removebg.paths import REMOVEBG_PATH, is_removebg
 from blur.api.response_record import ResponseRecord
 from blur.api.route_paths import RoutePaths
 from blur.api.router import UNROUTED, logged_method, with_head
-from blur.errors import ApiError, InternalError, LostError, OverloadedError
+from blur.errors import ApiError, InternalError, LostError
 
 if TYPE_CHECKING:
     from bgblur.serving.budgets import Lease
@@ -92,7 +90,7 @@ class ServerApp:
         # One sender alone can hold half of it, so that the largest body always fits.
         self._bodies = BodyBudget(max(memory_bytes, 2 * (removebg_max_body_bytes + 1)))
         self._sender = ResponseSender(memory_bytes)
-        self._receiving: Counter[str] = Counter()
+        self._body_limit = BodyLimit(BODIES_PER_ACCOUNT)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Handle one HTTP request."""
@@ -132,7 +130,7 @@ class ServerApp:
         account, body = "", b""
         if has_route and uses_store(path) and not exchange.has_many_keys():
             account = (await self._require_key(exchange)).account_id
-            with self._receive_one(account):
+            with self._body_limit.count(account):
                 body = await self._read_small(exchange) if method == "POST" else b""
         request = exchange.request(body)
         reply = await self._inline.answer(request, account=account, client=exchange.client())
@@ -190,7 +188,7 @@ class ServerApp:
         if body.declared_bytes > limit or not is_read:
             return b""
         max_bytes = limit + 1
-        with self._receive_one(key.account_id):
+        with self._body_limit.count(key.account_id):
             async for chunk in body.chunks():
                 part = chunk[: max_bytes - len(received)]
                 lease.take(len(part))
@@ -198,18 +196,6 @@ class ServerApp:
                 if len(received) == max_bytes:
                     break
         return bytes(received)
-
-    @contextmanager
-    def _receive_one(self, account: str) -> Iterator[None]:
-        if self._receiving[account] >= BODIES_PER_ACCOUNT:
-            raise OverloadedError(retry_after_s=1)
-        self._receiving[account] += 1
-        try:
-            yield
-        finally:
-            self._receiving[account] -= 1
-            if not self._receiving[account]:
-                del self._receiving[account]
 
     async def _read_small(self, exchange: Exchange) -> bytes:
         received = bytearray()

@@ -74,6 +74,33 @@ class Lease:
         self.budget._take(self, size)  # noqa: SLF001 - a lease belongs to its budget
 
 
+class BodyLimit:
+    """The number of bodies that the server receives from one account at the same time."""
+
+    def __init__(self, each: int) -> None:
+        """Start with none; an account can have `each`."""
+        self._each = each
+        self._receiving: Counter[str] = Counter()
+
+    @contextmanager
+    def count(self, account: str) -> Iterator[None]:
+        """Count a body of an account until the block ends.
+
+        Raises:
+            OverloadedError: the account has reached its limit.
+
+        """
+        if self._receiving[account] >= self._each:
+            raise OverloadedError(retry_after_s=1)
+        self._receiving[account] += 1
+        try:
+            yield
+        finally:
+            self._receiving[account] -= 1
+            if not self._receiving[account]:
+                del self._receiving[account]
+
+
 class ResultBudget:
     """Memory for responses that clients have not read yet.
 

@@ -1,0 +1,203 @@
+"""The operators of MediaPipe's networks in ONNX: one converter for each kind.
+
+TensorFlow Lite keeps images as (1, height, width, channels), ONNX as (1, channels, height, width).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tflite
+from onnx import NodeProto, helper
+
+from tflite_file import Operator, TfliteFile, UnsupportedNetworkError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Network:
+    """An ONNX graph that grows operator by operator. A tensor's name is its number in the file."""
+
+    def __init__(self, file: TfliteFile) -> None:
+        """Begin without nodes."""
+        self.file = file
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, NDArray[Any]] = {}
+        self.aliases: dict[int, int] = {}
+        """Constants in full precision, by the name of the tensor with their half precision."""
+        self.maps: dict[int, int] = {}
+        """The maps, (1, height, width, channels), by the name of the output that lists their
+        pixels."""
+
+    def convert(self, operator: Operator) -> None:
+        """Add the nodes of an operator.
+
+        Raises:
+            UnsupportedNetworkError: the operator, or one of its options, is not known.
+
+        """
+        if operator.kind == "DEQUANTIZE":  # converts weights that are stored as half floats
+            self.aliases[operator.output] = operator.inputs[0]
+            return
+        if operator.kind not in CONVERTERS:
+            message = f"the operator {operator.kind} is not supported"
+            raise UnsupportedNetworkError(message)
+        fused = getattr(operator.options, "FusedActivationFunction", None)
+        if fused is not None:
+            _require(fused() == tflite.ActivationFunctionType.NONE, operator, "activation")
+        CONVERTERS[operator.kind](self, operator)
+
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:  # noqa: ANN401 - ONNX's attributes
+        """Add a node."""
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+
+    def weights(self, tensor: int) -> NDArray[np.float32]:
+        """Return a constant's values, in TensorFlow's order."""
+        return self.file.constant(self.aliases.get(tensor, tensor))
+
+    def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add a constant and return its name."""
+        self.constants[name] = values
+        return name
+
+
+def _require(holds: bool, operator: Operator, what: str) -> None:  # noqa: FBT001 - an assertion
+    if not holds:
+        message = f"this {what} of {operator.kind} is not supported"
+        raise UnsupportedNetworkError(message)
+
+
+def _simple(kind: str, **attributes: Any) -> Callable[[Network, Operator], None]:  # noqa: ANN401 - ONNX's attributes
+    """Return a converter that makes one node with the same inputs."""
+
+    def convert(network: Network, operator: Operator) -> None:
+        network.node(kind, [str(i) for i in operator.inputs], str(operator.output), **attributes)
+
+    return convert
+
+
+def _convolution(network: Network, operator: Operator) -> None:
+    """Convert a plain or a depthwise convolution: OHWI or 1HWO weights to OIHW."""
+    options, (source, weights, bias) = operator.options, operator.inputs
+    kernel = network.weights(weights)
+    is_depthwise = operator.kind == "DEPTHWISE_CONV_2D"
+    kernel = kernel.transpose((3, 0, 1, 2) if is_depthwise else (0, 3, 1, 2))
+    _require((options.DilationHFactor(), options.DilationWFactor()) == (1, 1), operator, "dilation")
+    strides = (options.StrideH(), options.StrideW())
+    sides = network.file.shape(source)[1:3]
+    pads = [(0, 0), (0, 0)]
+    if options.Padding() == tflite.Padding.SAME:
+        pads = [_same(*axis) for axis in zip(sides, kernel.shape[2:], strides, strict=True)]
+    name = str(operator.output)
+    inputs = [
+        str(source),
+        network.constant(f"{name}_weights", kernel),
+        network.constant(f"{name}_bias", network.weights(bias)),
+    ]
+    network.node(
+        "Conv",
+        inputs,
+        name,
+        kernel_shape=kernel.shape[2:],
+        strides=strides,
+        pads=[before for before, _ in pads] + [after for _, after in pads],
+        group=kernel.shape[0] if is_depthwise else 1,
+    )
+
+
+def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return TensorFlow's padding "SAME", before and after an axis: the second can be larger."""
+    total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+    return total // 2, total - total // 2
+
+
+def _pool(network: Network, operator: Operator) -> None:
+    options, (source,) = operator.options, operator.inputs
+    whole = (options.FilterHeight(), options.FilterWidth()) == network.file.shape(source)[1:3]
+    _require(whole, operator, "window")
+    network.node("GlobalAveragePool", [str(source)], str(operator.output))
+
+
+def _max_pool(network: Network, operator: Operator) -> None:
+    options, (source,) = operator.options, operator.inputs
+    window = (options.FilterHeight(), options.FilterWidth())
+    strides = (options.StrideH(), options.StrideW())
+    sides = network.file.shape(source)[1:3]
+    divides = all(side % step == 0 for side, step in zip(sides, strides, strict=True))
+    _require(window == strides and divides, operator, "window")
+    network.node(
+        "MaxPool", [str(source)], str(operator.output), kernel_shape=window, strides=strides
+    )
+
+
+def _pad(network: Network, operator: Operator) -> None:
+    """Convert zeros before and after each axis."""
+    source, name = operator.inputs[0], str(operator.output)
+    pads = network.file.constant(operator.inputs[1])[[0, 3, 1, 2]]
+    pads_name = network.constant(f"{name}_pads", pads.T.reshape(-1).astype(np.int64))
+    network.node("Pad", [str(source), pads_name], name)
+
+
+def _list_pixels(network: Network, operator: Operator) -> None:
+    """Leave out the last operator, which turns a map into a list of its pixels."""
+    source, name = operator.inputs[0], operator.output
+    batch, height, width, channels = network.file.shape(source)
+    _require(network.file.shape(name) == (batch, height * width, channels), operator, "shape")
+    network.maps[name] = source
+
+
+def _resize(network: Network, operator: Operator) -> None:
+    options, source, name = operator.options, operator.inputs[0], str(operator.output)
+    _require(options.HalfPixelCenters() and not options.AlignCorners(), operator, "alignment")
+    before, after = (network.file.shape(each)[1:3] for each in (source, operator.output))
+    scales = np.array([1, 1, after[0] / before[0], after[1] / before[1]])
+    scales_name = network.constant(f"{name}_scales", scales)
+    network.node("Resize", [str(source), "", scales_name], name, mode="linear")
+
+
+def _hard_swish(network: Network, operator: Operator) -> None:
+    """Convert x * clip(x / 6 + 1/2, 0, 1), for which this opset has no single operator."""
+    source, name = str(operator.inputs[0]), str(operator.output)
+    network.node("HardSigmoid", [source], f"{name}_gate", alpha=1 / 6, beta=0.5)
+    network.node("Mul", [source, f"{name}_gate"], name)
+
+
+def _transposed(network: Network, operator: Operator) -> None:
+    """Convert MediaPipe's own operator: a transposed convolution without overlap, and a bias.
+
+    Its options are three 32-bit integers, padding and the strides along width and height
+    (`TfLiteTransposeConvParams`); with a kernel as large as the strides there is no padding.
+    """
+    source, weights, bias = operator.inputs
+    kernel = network.weights(weights)  # (outputs, height, width, inputs)
+    _, width, height = np.frombuffer(operator.options, "<i4")
+    _require(kernel.shape[1:3] == (height, width), operator, "kernel")
+    name = str(operator.output)
+    inputs = [
+        str(source),
+        network.constant(f"{name}_weights", kernel.transpose(3, 0, 1, 2)),
+        network.constant(f"{name}_bias", network.weights(bias)),
+    ]
+    sides = kernel.shape[1:3]
+    network.node("ConvTranspose", inputs, name, kernel_shape=sides, strides=sides)
+
+
+CONVERTERS: dict[str, Callable[[Network, Operator], None]] = {
+    "ADD": _simple("Add"),
+    "AVERAGE_POOL_2D": _pool,
+    "CONV_2D": _convolution,
+    "Convolution2DTransposeBias": _transposed,
+    "DEPTHWISE_CONV_2D": _convolution,
+    "HARD_SWISH": _hard_swish,
+    "LOGISTIC": _simple("Sigmoid"),
+    "MAX_POOL_2D": _max_pool,
+    "MUL": _simple("Mul"),
+    "PAD": _pad,
+    "RELU": _simple("Relu"),
+    "RESHAPE": _list_pixels,
+    "RESIZE_BILINEAR": _resize,
+}
+"""The converters by the operator's name in the file."""
