@@ -39,20 +39,24 @@ def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def dynamodb() -> Iterator[DynamoDBLocal]:
+def dynamodb(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iterator[DynamoDBLocal]:
     """Start a server for the whole run; the environment gives its address to boto's clients."""
-    from tests.integration.accounts.dynamodb_local import dynamodb_local  # noqa: PLC0415 - Java
+    from tests.integration.accounts.dynamodb_local import shared_dynamodb_local  # noqa: PLC0415 - Java
 
-    with dynamodb_local() as server, pytest.MonkeyPatch.context() as patch:
+    folder = tmp_path_factory.getbasetemp().parent / f"dynamodb-{testrun_uid}"
+    with shared_dynamodb_local(folder) as server, pytest.MonkeyPatch.context() as patch:
         for name, value in server.environ.items():
             patch.setenv(name, value)
         yield server
 
 
 @pytest.fixture(scope="session")
-def dynamodb_table(dynamodb: DynamoDBLocal) -> str:
-    """Create one table for all tests, because this is slow; each test has separate accounts."""
-    return dynamodb.create_table("accounts")
+def dynamodb_table(dynamodb: DynamoDBLocal, worker_id: str) -> str:
+    """Create one table for all tests of this process, because this is slow.
+
+    Each test has separate accounts.
+    """
+    return dynamodb.create_table(f"accounts-{worker_id}")
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])

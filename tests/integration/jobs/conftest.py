@@ -39,10 +39,11 @@ def engine(
     tmp_path_factory: pytest.TempPathFactory,
     dynamodb: DynamoDBLocal,
     model_dir: Path,
+    worker_id: str,
 ) -> Iterator[Engine]:
     """Return the deployed stack, with its own table: the keeper reads all jobs of a table."""
     from tests.integration.jobs.aws_engine import aws_engine  # noqa: PLC0415 - only where it is needed
 
-    folder = tmp_path_factory.mktemp("ministack")
-    with aws_engine(folder, dynamodb, dynamodb.create_table("jobs-on-aws"), model_dir) as started:
+    folder, table = tmp_path_factory.mktemp("ministack"), f"jobs-on-aws-{worker_id}"
+    with aws_engine(folder, dynamodb, dynamodb.create_table(table), model_dir) as started:
         yield started

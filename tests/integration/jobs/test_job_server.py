@@ -1,18 +1,19 @@
-"""Bulk jobs on one machine: a real server, its uploads, its workers and its accounts."""
+"""Bulk jobs on one machine: a real server, its uploads, its workers and its accounts.
+
+All tests share the server, with one worker; each has its own account.
+"""
 
 from __future__ import annotations
 
 import io
-import json
 import secrets
 import socket
 import sqlite3
-import subprocess
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +22,8 @@ import requests
 from events import make
 from PIL import Image
 from tests.faults.balances import Balances, open_balances
-from tests.integration.jobs.job_client import JobClient, ended, names
-from tests.integration.running import BGBLUR, environment, running
-from tests.integration.storage.conftest import issue
+from tests.integration.jobs.job_client import Document, JobClient, ended, names
+from tests.integration.running import environment, running
 
 from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
@@ -36,24 +36,42 @@ from blur.storage.job_folder import JobFolder
 PHOTO = make.jpeg()
 PARAMETERS = {"radius": "9", "format": "png"}
 QUEUE, COUNT = 5, 12
+MAX_BYTES = 2_000_000
+"""The largest photo that the server accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server, and its folder."""
+
+    url: str
+    folder: Path
+    metrics: str
+    """The URL of its metrics."""
+
+    def rows(self, job: Document) -> list[sqlite3.Row]:
+        """Return the rows of a job."""
+        query = "SELECT * FROM job_objects WHERE job_id = ?"
+        with closing(sqlite3.connect(self.folder / "accounts.db")) as db:
+            return db.execute(query, (job["job_id"],)).fetchall()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("jobs")
+    limits = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_MAX_UPLOAD_BYTES": str(MAX_BYTES)}
+    env = environment(folder, model_dir, **limits)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    with running(folder, env, "--queue", f"{QUEUE}", "--metrics", port) as started:
+        yield Server(started.url, folder, f"http://127.0.0.1:{port}/metrics")
 
 
 @pytest.fixture
-def env(tmp_path: Path, model_dir: Path) -> dict[str, str]:
-    return environment(tmp_path, model_dir, BLUR_JOB_FREE_BYTES="0")
-
-
-@pytest.fixture
-def balances(env: dict[str, str]) -> Iterator[Balances]:
-    store = open_account_store(env["BLUR_ACCOUNTS"])
+def balances(server: Server) -> Iterator[Balances]:
+    store = open_account_store(f"sqlite:{server.folder / 'accounts.db'}")
     yield open_balances(store)
     store.close()
-
-
-def rows(folder: Path) -> list[sqlite3.Row]:
-    with closing(sqlite3.connect(folder / "accounts.db")) as db:
-        db.row_factory = sqlite3.Row
-        return db.execute("SELECT * FROM job_objects ORDER BY source").fetchall()
 
 
 def blur(url: str, key: str, photo: bytes = PHOTO) -> requests.Response:
@@ -63,172 +81,107 @@ def blur(url: str, key: str, photo: bytes = PHOTO) -> requests.Response:
     )
 
 
-def test_commands_that_open_and_close_the_file_lose_no_write_of_the_server(
-    tmp_path: Path, env: dict[str, str]
-) -> None:
-    key = issue(env)
-
-    def used() -> float:
-        shown = subprocess.run(
-            [*BGBLUR, "accounts", "list", "--json"], env=env, capture_output=True, check=True
-        )
-        return float(json.loads(shown.stdout)[0]["used"])
-
-    with running(tmp_path, env) as server:
-        client = JobClient(server.url, key)
-        for photos in (1, 2, 3):
-            job = client.create(**PARAMETERS)
-            client.upload(job, "a.jpg", PHOTO)
-            client.until_ended(job, 1)
-            assert used() == photos
-        assert blur(server.url, key).status_code == 200
-        assert used() == photos + 1
-
-
 def test_a_photo_of_a_job_has_the_same_result_and_price_as_a_call(
-    tmp_path: Path, env: dict[str, str], balances: Balances
+    server: Server, balances: Balances
 ) -> None:
-    with running(tmp_path, env) as server:
-        client = JobClient(server.url, balances.key)
-        job = client.create(**PARAMETERS)
-        client.upload_all(job, {"a.jpg": PHOTO, "été/b c.jpg": PHOTO})
-        document = client.until_ended(job, 2)
-        assert document["counts"] == {
-            "received": 2,
-            "done": 2,
-            "failed": 0,
-            "cancelled": 0,
-            "charged": 2,
-        }
-        assert balances.exact().used == 2
-        lines = {line["source"]: line for line in client.manifest(job)}
-        assert sorted(lines) == ["a.jpg", "été/b c.jpg"]
-        single = blur(server.url, balances.key)
-        assert {client.result(line) for line in lines.values()} == {single.content}
-        assert balances.exact().used == 3
+    client = JobClient(server.url, balances.key)
+    job = client.create(**PARAMETERS)
+    client.upload_all(job, {"a.jpg": PHOTO, "été/b c.jpg": PHOTO})
+    document = client.until_ended(job, 2)
+    assert document["counts"] == {
+        "received": 2,
+        "done": 2,
+        "failed": 0,
+        "cancelled": 0,
+        "charged": 2,
+    }
+    assert balances.exact().used == 2
+    lines = {line["source"]: line for line in client.manifest(job)}
+    assert sorted(lines) == ["a.jpg", "été/b c.jpg"]
+    single = blur(server.url, balances.key)
+    assert {client.result(line) for line in lines.values()} == {single.content}
+    assert balances.exact().used == 3
 
 
-def test_a_photo_that_is_uploaded_twice_is_charged_once(
-    tmp_path: Path, env: dict[str, str], balances: Balances
-) -> None:
-    with running(tmp_path, env) as server:
-        client = JobClient(server.url, balances.key)
-        job = client.create(**PARAMETERS)
-        for _ in range(3):
-            assert client.upload(job, "a.jpg", PHOTO).status_code == 204
-        client.until_ended(job, 1)
+def test_a_photo_that_is_uploaded_twice_is_charged_once(server: Server, balances: Balances) -> None:
+    client = JobClient(server.url, balances.key)
+    job = client.create(**PARAMETERS)
+    for _ in range(3):
         assert client.upload(job, "a.jpg", PHOTO).status_code == 204
-        client.upload_all(job, {"b.jpg": PHOTO})
-        client.until_ended(job, 2)
-        assert len(client.manifest(job)) == 2
-        assert balances.exact().used == 2
+    client.until_ended(job, 1)
+    assert client.upload(job, "a.jpg", PHOTO).status_code == 204
+    client.upload_all(job, {"b.jpg": PHOTO})
+    client.until_ended(job, 2)
+    assert len(client.manifest(job)) == 2
+    assert balances.exact().used == 2
 
 
 def test_photos_that_cannot_be_blurred_fail_without_a_charge(
-    tmp_path: Path, env: dict[str, str], balances: Balances
+    server: Server, balances: Balances
 ) -> None:
-    with running(tmp_path, env) as server:
-        client = JobClient(server.url, balances.key)
-        job = client.create(**PARAMETERS)
-        client.upload_all(job, {"text.jpg": b"no photo", "half.jpg": PHOTO[:500], "a.jpg": PHOTO})
-        document = client.until_ended(job, 3)
-        assert (document["counts"]["done"], document["counts"]["failed"]) == (1, 2)
-        codes = {failure["source"]: failure["code"] for failure in document["failures"]}
-        assert codes == {"text.jpg": "invalid_image", "half.jpg": "invalid_image"}
-        assert balances.exact() == (9_999, 0, 1)
+    client = JobClient(server.url, balances.key)
+    job = client.create(**PARAMETERS)
+    client.upload_all(job, {"text.jpg": b"no photo", "half.jpg": PHOTO[:500], "a.jpg": PHOTO})
+    document = client.until_ended(job, 3)
+    assert (document["counts"]["done"], document["counts"]["failed"]) == (1, 2)
+    codes = {failure["source"]: failure["code"] for failure in document["failures"]}
+    assert codes == {"text.jpg": "invalid_image", "half.jpg": "invalid_image"}
+    assert balances.exact() == (9_999, 0, 1)
 
 
-def test_a_form_that_is_not_valid_stores_no_photo(
-    tmp_path: Path, env: dict[str, str], balances: Balances
-) -> None:
-    with running(tmp_path, env | {"BLUR_MAX_UPLOAD_BYTES": str(len(PHOTO))}) as server:
-        client = JobClient(server.url, balances.key)
-        job, other = client.create(**PARAMETERS), client.create(**PARAMETERS)
-        prefix = job["upload"]["prefix"]
-        too_long = "é" * (MAX_SOURCE_BYTES // 2 + 1)
-        for fields, code in (
-            ({}, "invalid_request"),
-            ({"key": "a.jpg"}, "invalid_request"),
-            ({"key": prefix}, "invalid_request"),
-            ({"key": prefix + too_long}, "invalid_request"),
-            ({"key": other["upload"]["prefix"] + "a.jpg"}, "invalid_request"),
-            ({"key": prefix + "a.jpg", "token": "x"}, "upload_not_found"),
-        ):
-            refused = client.send(job, fields, PHOTO)
-            assert refused.json()["error"]["code"] == code, fields
-            assert refused.headers["X-Credits-Charged"] == "0"
-        large = client.upload(job, "large.jpg", PHOTO + b"!")
-        assert large.json()["error"]["code"] == "image_too_large"
-        empty = client.upload(job, "empty.jpg", b"")
-        assert empty.json()["error"]["code"] == "invalid_request"
-        files = JobFolder(tmp_path / "media")
-        assert [*files.list_sources(job["job_id"]), *files.list_sources(other["job_id"])] == []
-        assert rows(tmp_path) == []
+def test_a_form_that_is_not_valid_stores_no_photo(server: Server, balances: Balances) -> None:
+    client = JobClient(server.url, balances.key)
+    job, other = client.create(**PARAMETERS), client.create(**PARAMETERS)
+    prefix = job["upload"]["prefix"]
+    too_long = "é" * (MAX_SOURCE_BYTES // 2 + 1)
+    for fields, code in (
+        ({}, "invalid_request"),
+        ({"key": "a.jpg"}, "invalid_request"),
+        ({"key": prefix}, "invalid_request"),
+        ({"key": prefix + too_long}, "invalid_request"),
+        ({"key": other["upload"]["prefix"] + "a.jpg"}, "invalid_request"),
+        ({"key": prefix + "a.jpg", "token": "x"}, "upload_not_found"),
+    ):
+        refused = client.send(job, fields, PHOTO)
+        assert refused.json()["error"]["code"] == code, fields
+        assert refused.headers["X-Credits-Charged"] == "0"
+    large = client.upload(job, "large.jpg", PHOTO.ljust(MAX_BYTES + 1, b"!"))
+    assert large.json()["error"]["code"] == "image_too_large"
+    empty = client.upload(job, "empty.jpg", b"")
+    assert empty.json()["error"]["code"] == "invalid_request"
+    files = JobFolder(server.folder / "media")
+    assert [*files.list_sources(job["job_id"]), *files.list_sources(other["job_id"])] == []
+    assert [*server.rows(job), *server.rows(other)] == []
 
 
 @pytest.mark.parametrize("end", ["close", "cancel"])
 def test_a_job_that_is_not_open_accepts_no_photo(
-    end: str, tmp_path: Path, env: dict[str, str], balances: Balances
+    end: str, server: Server, balances: Balances
 ) -> None:
-    with running(tmp_path, env) as server:
-        client = JobClient(server.url, balances.key)
-        job = client.create(**PARAMETERS)
-        getattr(client, end)(job)
-        refused = client.upload(job, "a.jpg", PHOTO)
-        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "job_closed")
-        assert list(JobFolder(tmp_path / "media").list_sources(job["job_id"])) == []
-
-
-def test_a_disk_with_too_little_space_accepts_no_photo_of_a_job(
-    tmp_path: Path, env: dict[str, str], balances: Balances
-) -> None:
-    with running(tmp_path, env | {"BLUR_JOB_FREE_BYTES": str(1 << 62)}) as server:
-        client = JobClient(server.url, balances.key)
-        job = client.create(**PARAMETERS)
-        refused = client.upload(job, "a.jpg", PHOTO)
-        assert refused.status_code == 503
-        assert refused.json()["error"]["code"] == "temporarily_unavailable"
-        assert refused.headers["Retry-After"]
-        assert blur(server.url, balances.key).status_code == 200
-        assert rows(tmp_path) == []
+    client = JobClient(server.url, balances.key)
+    job = client.create(**PARAMETERS)
+    getattr(client, end)(job)
+    refused = client.upload(job, "a.jpg", PHOTO)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "job_closed")
+    assert list(JobFolder(server.folder / "media").list_sources(job["job_id"])) == []
 
 
 def test_a_job_without_credits_pauses_and_goes_on_after_a_top_up(
-    tmp_path: Path, env: dict[str, str], balances: Balances
+    server: Server, balances: Balances
 ) -> None:
     poor = open_balances(balances.store, put_in=2)
-    with running(tmp_path, env) as server:
-        client = JobClient(server.url, poor.key)
-        job = client.create(**PARAMETERS)
-        client.upload_all(job, dict.fromkeys(names(5), PHOTO))
-        client.close(job)
-        client.until(job, lambda seen: seen["state"] == "paused")
-        client.until_ended(job, 2)
-        assert poor.exact() == (0, 0, 2)
-        assert blur(server.url, balances.key).status_code == 200
-        admin = AccountAdmin(poor.store, secrets.token_bytes, now())
-        admin.add_ledger_entry(poor.account_id, EntryKind.TOP_UP, whole(3), "more")
-        document = client.until(job, lambda seen: seen["state"] == "done")
-        assert (document["counts"]["done"], document["counts"]["charged"]) == (5, 5)
-
-
-def test_a_cancelled_job_starts_no_more_photos_and_charges_only_those_that_are_done(
-    tmp_path: Path, env: dict[str, str], balances: Balances
-) -> None:
-    short = env | {"BLUR_HOLD_TTL_S": "10", "BLUR_DEADLINE_MARGIN_S": "1"}
-    with running(tmp_path, short) as server:
-        client = JobClient(server.url, balances.key)
-        job = client.create(**PARAMETERS)
-        client.upload_all(job, dict.fromkeys(names(30), PHOTO))
-        client.until_ended(job, 1)
-        assert client.cancel(job)["state"] == "cancelled"
-        document = client.until(job, lambda seen: seen["ended_at"] is not None)
-        counts = document["counts"]
-        assert counts["cancelled"] > 0
-        assert counts["done"] + counts["cancelled"] == counts["received"] == 30
-        assert balances.exact() == (10_000 - counts["done"], 0, counts["done"])
-        by_state = Counter(line["state"] for line in client.manifest(job))
-        assert by_state == {"done": counts["done"], "cancelled": counts["cancelled"]}
+    client = JobClient(server.url, poor.key)
+    job = client.create(**PARAMETERS)
+    client.upload_all(job, dict.fromkeys(names(5), PHOTO))
+    client.close(job)
+    client.until(job, lambda seen: seen["state"] == "paused")
+    client.until_ended(job, 2)
+    assert poor.exact() == (0, 0, 2)
+    assert blur(server.url, balances.key).status_code == 200
+    admin = AccountAdmin(poor.store, secrets.token_bytes, now())
+    admin.add_ledger_entry(poor.account_id, EntryKind.TOP_UP, whole(3), "more")
+    document = client.until(job, lambda seen: seen["state"] == "done")
+    assert (document["counts"]["done"], document["counts"]["charged"]) == (5, 5)
 
 
 def large_photo() -> bytes:
@@ -240,14 +193,11 @@ def large_photo() -> bytes:
 
 
 def test_photos_of_jobs_take_no_slot_of_the_queue_and_start_after_waiting_calls(
-    tmp_path: Path, env: dict[str, str], balances: Balances
+    server: Server, balances: Balances
 ) -> None:
     """With one worker, as many calls as it has slots are answered while photos of a job wait."""
     slots, photo = QUEUE + 1, large_photo()
-    with (
-        running(tmp_path, env, "--workers", "1", "--queue", f"{QUEUE}") as server,
-        ThreadPoolExecutor(slots) as threads,
-    ):
+    with ThreadPoolExecutor(slots) as threads:
         client = JobClient(server.url, balances.key)
         job = client.create(**PARAMETERS)
         client.upload_all(job, dict.fromkeys(names(COUNT), photo))
@@ -262,21 +212,17 @@ def test_photos_of_jobs_take_no_slot_of_the_queue_and_start_after_waiting_calls(
 
 
 def test_the_server_is_ready_and_counts_photos_of_jobs_while_it_processes_them(
-    tmp_path: Path, env: dict[str, str], balances: Balances
+    server: Server, balances: Balances
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with running(tmp_path, env, "--metrics", str(port)) as server:
-        client = JobClient(server.url, balances.key)
-        job = client.create(**PARAMETERS)
-        client.upload_all(job, dict.fromkeys(names(3), large_photo()))
-        metrics = f"http://127.0.0.1:{port}/metrics"
-        deadline = time.monotonic() + 60
-        while not gauge(metrics, "bgblur_workers_on_jobs"):
-            assert time.monotonic() < deadline
-        assert gauge(metrics, "bgblur_queue_photos") == 0
-        assert requests.get(f"{server.url}/ready", timeout=30).status_code == 200
-        client.until_ended(job, 3)
+    client = JobClient(server.url, balances.key)
+    job = client.create(**PARAMETERS)
+    client.upload_all(job, dict.fromkeys(names(3), large_photo()))
+    deadline = time.monotonic() + 60
+    while not gauge(server.metrics, "bgblur_workers_on_jobs"):
+        assert time.monotonic() < deadline
+    assert gauge(server.metrics, "bgblur_queue_photos") == 0
+    assert requests.get(f"{server.url}/ready", timeout=30).status_code == 200
+    client.until_ended(job, 3)
 
 
 def gauge(url: str, name: str) -> float:
