@@ -136,7 +136,7 @@ def shared_dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
 
 
 def _start_for_all(folder: Path, pipe: Path) -> int:
-    """Start a server that is no child of this process, and return its port."""
+    """Start a server that can run after this process has ended, and return its port."""
     port, log = _free_port(), folder / "log"
     with pipe.open("rb") as users, log.open("w") as output:
         subprocess.run(

@@ -1,4 +1,4 @@
-"""Bulk jobs on one machine, on servers of their own: their settings, and other programs."""
+"""Bulk jobs on one machine: settings of the server, and commands that use its file."""
 
 from __future__ import annotations
 
