@@ -33,7 +33,7 @@ WORKING_SIDE_PX = 400
 """The minimum of the working copy's shorter side; the matte and the layers are computed in this
 copy. The working copy has at least the network's input size, unless the photo is smaller."""
 MAX_WORKING_PX = 1 << 23
-"""Maximum pixels of the working copy. Only extremely long photos reach it."""
+"""Maximum pixels of the working copy. Only extremely long photos reach this limit."""
 
 
 class Matting(NamedTuple):
@@ -141,7 +141,8 @@ def _find_in(
 ) -> tuple[AlphaU8, SubjectMaps, RgbU8]:
     """Return the subject's matte in a part of a photo, the part's maps, and its working copy.
 
-    The matte is computed in this working copy, which shows more detail than one of the whole photo.
+    The matte is computed in the part's working copy, which shows more detail than a working copy of
+    the whole photo.
     """
     shape = pixels.shape[0], pixels.shape[1]
     seen = with_margin(box, shape)

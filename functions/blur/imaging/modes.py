@@ -88,7 +88,7 @@ class Mode(NamedTuple):
     """Whether a PNG of the result is compressed for longer: large parts of a cutout are
     constant."""
     uses_ground: bool
-    """Whether `render` uses the ground; without a background there is none to blur."""
+    """Whether `render` uses the ground, which only a result with a background has."""
 
 
 DEPTHS = ("flat", "ground")

@@ -36,7 +36,7 @@ class BlurOptions:
     depth: str = "flat"
     """One of `modes.DEPTHS`."""
     roi: Roi | None = None
-    """Where the subject is searched for; None is the whole photo."""
+    """The region in which the subject is searched; None means the whole photo."""
     mode: str = "background"
     """One of `modes.MODES`."""
     output: str = "png"
@@ -52,7 +52,10 @@ class BlurOptions:
 
 
 def parse_radius(text: str) -> Mapping[str, float] | None:
-    """Return the radius of `12` or `1.5%` as a field of `BlurOptions`; None if it is not one."""
+    """Return the radius in a text such as `12` or `1.5%` as a field of `BlurOptions`.
+
+    None for any other text.
+    """
     if _PIXELS.fullmatch(text) and int(text) <= MAX_RADIUS_PX:
         return {"radius_px": int(text)}
     percentage = _PERCENTAGE.fullmatch(text)

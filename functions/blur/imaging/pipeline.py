@@ -33,7 +33,7 @@ class BlurredPhoto(NamedTuple):
 
     image: EncodedImage
     depth: str
-    """The depth that was used: `flat` if `ground` was asked for and the photo shows none."""
+    """The depth that was used: It is `flat` if `ground` was requested but no ground was found."""
     photo_pixels: int = 0
     """Width times height of the photo."""
 
@@ -51,9 +51,9 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
     """Blur the background of an image file, or cut out its subject.
 
     `model` finds the subject. The network for `people` helps if the photo shows persons. With the
-    subject "person", it finds the matte alone; without this network, that subject is not supported.
-    `watermarked` adds the watermark of test keys. `on_step` is called with the name of each step
-    before the step begins; it can raise an exception to stop the work.
+    subject "person", only this network finds the matte; if it is not installed, that subject is not
+    supported. `watermarked` adds the watermark of test keys. `on_step` is called with the name of
+    each step before the step begins; it can raise an exception to stop the work.
 
     Raises:
         InvalidImageError: the file cannot be decoded.
@@ -61,7 +61,6 @@ def blur_photo(  # noqa: PLR0913 - the photo, its options, and the caller's reso
         NoSubjectError: the network finds no subject, or no person.
         RoiExceedsBoundsError, RoiRegionEmptyError: `roi` is not a region of the photo.
         InvalidParameterError: another option has an unknown or unsuitable value.
-
     """
     check_options(options)
     matting = SUBJECTS[options.subject](model, people)

@@ -10,7 +10,7 @@ import numpy as np
 from blur.imaging.arrays import to_u8
 
 MAX_FAST_FACTOR = 4
-"""OpenCV averages cells with sides up to this at the speed of memory; larger cells are slow."""
+"""The largest side of cells that OpenCV averages at the speed of memory; larger cells are slow."""
 MAX_U8_FACTOR = 4
 """Upscaling by more than this factor first uses floats: bytes lose 0.06 levels at each doubling.
 The last two doublings create most of the pixels, and would take twice as long in floats."""

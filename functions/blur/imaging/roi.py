@@ -9,8 +9,8 @@ from typing import NamedTuple
 from blur.parameter_errors import InvalidRoiError, RoiExceedsBoundsError, RoiRegionEmptyError
 
 MARGIN = 0.1
-"""The network also sees this share of the region's sides around it: it finds a subject by the
-background that surrounds it."""
+"""The margin around the region for the network, as a share of the region's sides: the network finds
+a subject by the background that surrounds it."""
 MIN_SIDE_PX = 2
 """A region with a shorter side is too small for a subject and a background."""
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,20})?)(px|%)?", re.ASCII)
@@ -85,7 +85,7 @@ def parse_roi(text: str) -> Roi:
     This is the syntax of remove.bg's parameter `roi`.
 
     Raises:
-        InvalidRoiError: the text is something else.
+        InvalidRoiError: the text is not such a region.
 
     """
     parsed = [parse_length(part) for part in text.split()]

@@ -50,8 +50,8 @@ def for_each_strip(
     and no further strip starts.
 
     The calling thread also processes strips. When no strip is left, helpers that have not started
-    are cancelled. So it never waits for a free helper: `work` can call this function again, and
-    several threads can share the helpers.
+    are cancelled. So the function never waits for a free helper: `work` can call this function
+    again, and several threads can share the helpers.
     """
     strips = deque(row_strips(shape[0], shape[1], multiple))
 
@@ -80,7 +80,7 @@ def for_each_strip(
 
 @cache
 def _helpers(count: int) -> ThreadPoolExecutor:
-    """Return that number of threads, which are kept: to start them takes milliseconds."""
+    """Return that number of threads, which are kept because starting them takes milliseconds."""
     return ThreadPoolExecutor(count, thread_name_prefix="strips")
 
 

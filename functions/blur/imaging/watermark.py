@@ -31,7 +31,7 @@ DETAIL_PX = 250_000
 """The number of pixels whose detail a result keeps: 0.25 megapixels, as in most free previews."""
 TINT = 16.0
 """The largest change of a channel by the tint, in levels. At any hue, one channel rises and another
-falls by at least half of this, so the tint is visible on black and on white."""
+one falls by at least half of this, so that the tint is visible both on black and on white."""
 HUE_PERIOD = 128.0
 """The levels of brightness over which the hue completes a cycle."""
 MEAN_SIGMA = 1 / 24
@@ -40,7 +40,7 @@ LETTER_LEVEL, OUTLINE_LEVEL = 255.0, 0.0
 """The levels of letters and outline, before mixing with the mean around them."""
 LETTER_WEIGHT = 0.5
 MIN_VEIL, EXTRA_VEIL = 0.08, 0.12
-"""The smallest share by which alpha moves towards `MID_LEVEL`, and the largest additional share."""
+"""The minimum share by which alpha moves towards `MID_LEVEL`, and the maximum additional share."""
 MID_LEVEL = 127.5
 LETTER_ALPHA = 170.0
 LETTER_HEIGHT = 1 / 9

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MIN_WEIGHT = np.float32(1e-9)
 """Smaller total weights under the kernel count as 0."""
 BLOCK_CELLS = 256
-"""Columns in a block: few enough that many blocks show only one layer."""
+"""The number of columns in a block; it is small, so that many blocks show only one layer."""
 
 
 class BlurredLayer(NamedTuple):
@@ -55,7 +55,7 @@ def normalised_convolution(
 
 
 class Span(NamedTuple):
-    """Some rows or columns, and the ones around them that the kernel covers."""
+    """Some rows or columns, and those around them that the kernel covers."""
 
     own: slice
     around: slice
@@ -72,7 +72,10 @@ class Span(NamedTuple):
 def _convolve_block(
     colours: RgbU8, weights: AlphaU8, spans: tuple[Span, Span], lens: Lens, result: BlurredLayer
 ) -> None:
-    """Compute one block of `result`. Most blocks have full weight or none, and are fast."""
+    """Compute one block of `result`.
+
+    Most blocks have only full weights or only zeros, and are fast.
+    """
     rows, columns = spans
     own, inner = (rows.own, columns.own), (rows.inner, columns.inner)
     colours, weights = (part[rows.around, columns.around] for part in (colours, weights))

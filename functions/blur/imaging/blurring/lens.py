@@ -2,7 +2,8 @@
 
 A wide kernel is smooth, so it is computed on a coarser grid of cells. Averaging a cell is itself a
 blur, with the variance (cell_px**2 - 1) / 12. So is upscaling by a quadratic B-spline, with the
-variance (cell_px**2 - 1) / 4. The kernel is made narrower by both.
+variance (cell_px**2 - 1) / 4. The kernel is narrower by both, so that the total blur is the
+requested one.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 Kernel: TypeAlias = "Callable[..., Lens]"
 
 TRUNCATE = 4.0
-"""The Gaussian ends at this many standard deviations; 6e-5 of it lies outside."""
+"""The number of standard deviations at which the Gaussian is cut off; 6e-5 of it lies outside."""
 MIN_SIGMA = 0.1
-"""A Gaussian this narrow or narrower, sampled at whole pixels, is exactly the identity."""
+"""The standard deviation up to which a Gaussian, sampled at whole pixels, changes nothing."""
 MIN_SIGMA_CELLS = 2.0
 """The minimum standard deviation in cells: with fewer, the grid would be visible."""
 DISC_RADIUS_PER_SIGMA = 2.0
@@ -55,8 +56,7 @@ class Lens:
     from_linear: Callable[[RgbF32], RgbU8]
     """The inverse of `to_linear`, rounded."""
     fast_path: Callable[[RgbU8], RgbU8] | None = None
-    """A faster function for all these steps together, for bytes with equal weight; None if there is
-    none."""
+    """A faster function that does all these steps for bytes with equal weight, or None."""
 
 
 def gaussian(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
@@ -85,7 +85,7 @@ def bokeh(radius_px: float, min_sigma_cells: float = MIN_SIGMA_CELLS) -> Lens:
 
 
 def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
-    """Return a lens like `bokeh`, twice as fast; one sample in 300 differs by a level."""
+    """Return a lens like `bokeh`, which is twice as fast; one sample in 300 differs by a level."""
     lens = bokeh(radius_px, min_sigma_cells)
 
     def fast_path(colours: RgbU8) -> RgbU8:
@@ -101,7 +101,10 @@ LEVEL_KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": fast_bokeh}
 
 
 def disc_kernel(radius: float) -> FloatArray:
-    """Return the disc's share in each cell: the sum is 1, the sides are odd; sizes are in cells."""
+    """Return the disc's share in each cell.
+
+    The sum is 1, and the sides are odd numbers of cells.
+    """
     reach = max(0, ceil(radius - 0.5))
     side = 2 * reach + 1
     ticks = (np.arange(side * OVERSAMPLING) + 0.5) / OVERSAMPLING - side / 2

@@ -30,13 +30,13 @@ are nearly uniform in the result."""
 
 def srgb_to_linear(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """Decode sRGB's curve, 0..1 to 0..1."""
-    low = samples <= 0.04045  # noqa: PLR2004 - the standard's own constants
+    low = samples <= 0.04045  # noqa: PLR2004 - constants of the standard
     return np.where(low, samples / 12.92, ((samples + 0.055) / 1.055) ** 2.4)
 
 
 def linear_to_srgb(light: NDArray[np.float64]) -> NDArray[np.float64]:
     """Encode with sRGB's curve, 0..1 to 0..1."""
-    low = light <= 0.0031308  # noqa: PLR2004 - the standard's own constants
+    low = light <= 0.0031308  # noqa: PLR2004 - constants of the standard
     return np.where(low, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
@@ -55,7 +55,7 @@ _FROM_LINEAR: NDArray[np.uint8] = np.rint(
 
 def from_linear(light: RgbF32) -> RgbU8:
     """Return the samples, 0..255, for H, (..., 3), by L = (1 + d) * H / (1 + H)."""
-    light = np.maximum(light, 0)  # a convolution by Fourier transform can end just below 0
+    light = np.maximum(light, 0)  # a Fourier transform can return values slightly below 0
     root = np.sqrt((1 + DELTA) * light / (1 + light))
     samples: RgbU8 = _FROM_LINEAR[np.minimum(TABLE_SIZE * root + 0.5, TABLE_SIZE).astype(np.intp)]
     return samples

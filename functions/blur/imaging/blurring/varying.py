@@ -3,8 +3,8 @@
 The background is blurred with a few radii in equal ratios, down to one that is nearly sharp. Each
 row is then a mixture of the two nearest levels, so that the blur changes smoothly.
 
-A level is computed only in the rows that need it, on a grid as coarse as its radius allows, and
-mixed there. The widest level costs the most, because most rows need it.
+A level is computed and mixed only in the rows that need it, on a grid as coarse as its radius
+allows. The widest level costs the most, because most rows need it.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 FINEST_PX = 0.75
 """The radius of the finest level."""
 LARGE_FINEST_PX = 1.75
-"""The same for a large photo, in which single pixels are not visible: this needs a quarter of the
-cells."""
+"""The same for a large photo, in which single pixels are not visible. This needs only a quarter of
+the cells."""
 LARGE_PX = 4_000_000
 """A photo with at least this many pixels is large."""
 MAX_RATIO = 2.5
@@ -106,7 +106,7 @@ def _levels(radius_px: float, shape: tuple[int, int]) -> list[float]:
 
 
 def _weights(sigmas_px: AlphaF32, finer_px: float, wider_px: float) -> AlphaF32:
-    """Return the share of the wider of two blurs in the mixture that comes nearest to each sigma.
+    """Return the share of the wider of two blurs in the mixture that is nearest to each sigma.
 
     This minimises the mean square error for the spectrum of natural images, 1 / f**2 (D. Field,
     JOSA A 4(12), 1987). Let x = f**2, and let a, b and t be the variances of the wider, the finer
@@ -145,7 +145,8 @@ def _mix_rows(wider: NDArray[Sample], finer: NDArray[Sample], weights: AlphaF32)
 
 
 MIXERS = {"gaussian": _mix_samples, "bokeh": _mix_light}
-"""By kernel: pictures are mixed as the values that the kernel adds up, samples or light."""
+"""The mixing function for each kernel: it mixes the values that the kernel adds up, samples or
+light."""
 
 
 def _blurred_rows(scene: Scene, lens: Lens, rows: slice, cells: LayerCells | None) -> RgbU8:

@@ -1,8 +1,8 @@
 """Continue the subject's colours around it, where alpha is 0.
 
-Viewers that interpolate straight colour show these colours near the edge. They are constant in
-blocks, which grow with the distance from the subject: PNG's filters predict them almost everywhere,
-so they take almost no bytes. Beyond the reach, the colour is constant.
+Viewers that interpolate straight colour show these colours near the edge. The colours are constant
+in blocks, which grow with the distance from the subject: PNG's filters predict them almost
+everywhere, so they take almost no bytes. Beyond the reach, the colour is constant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FINE_PX = 8
 """The side of a block that contains a visible pixel."""
 COARSE_FACTOR = 4
-"""The side of the larger blocks around them, as a multiple of `FINE_PX`."""
+"""The side of the larger blocks around those, as a multiple of `FINE_PX`."""
 REACH_PX = FINE_PX * COARSE_FACTOR
 """The subject's colours continue at least this far around it."""
 

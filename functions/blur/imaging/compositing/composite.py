@@ -58,7 +58,7 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 
     The soft edge contains no colour from the old background. The subject's colours continue for at
     least `REACH_PX` pixels where the matte is 0, so that viewers which interpolate straight colour
-    show no fringe. Beyond, the colour is constant.
+    show no fringe. Beyond that distance, the colour is constant.
     """
     result = np.empty_like(photo)
     blocks = colours_around(layers.foreground, matte)
@@ -74,7 +74,7 @@ def cutout_colours(photo: RgbU8, matte: AlphaU8, layers: LayerColours) -> RgbU8:
 
 
 def _with_blocks(mixed: UnmixedPixels, blocks: RgbU8) -> RgbU8:
-    """Return the subject's colours in mixed pixels, (n, 3), rounded, or their blocks' colours.
+    """Return the rounded colours of mixed pixels, (n, 3): the subject's or those of blocks.
 
     A faint pixel gets its block's colour, which takes fewer bytes, if this changes the pixel by at
     most half a level over any background.

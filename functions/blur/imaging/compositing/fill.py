@@ -57,11 +57,12 @@ def _nearest_visible(photo: RgbU8, visible: AlphaU8) -> RgbF32:
 
 
 def fill(colours: RgbF32, weights: AlphaF32) -> RgbF32:
-    """Return the colours, (H, W, 3); pixels with a low weight, (H, W), get the colours of others.
+    """Return the colours, (H, W, 3).
 
-    If no pixel has any weight, all pixels count equally.
+    Pixels with a low weight, (H, W), get colours from other pixels. If no pixel has any weight, all
+    pixels count equally.
     """
-    has_weight = weights >= MIN_WEIGHT  # a sum of weights is then 0 or at least MIN_WEIGHT
+    has_weight = weights >= MIN_WEIGHT  # after this, a sum of weights is 0 or at least MIN_WEIGHT
     return _pull(colours, weights * has_weight if has_weight.any() else np.ones_like(weights))
 
 

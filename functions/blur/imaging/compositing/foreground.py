@@ -5,9 +5,9 @@ their colours to the soft edge (`fill`). A pixel I = alpha * F + (1 - alpha) * B
 the full photo, then differs a little from the estimate. Blur-fusion divides this difference between
 F and B: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
 
-Two things differ from the paper. First, B is estimated like F, because B is blurred next: the
-subject's colour in mixed pixels would spread into the background as a halo. Second, the whole
-difference is divided, so that compositing the layers gives the photo again.
+Two things differ from the paper. First, B is estimated like F. B is blurred next, and the subject's
+colour in mixed pixels would spread into the background as a halo. Second, the whole difference is
+divided, so that compositing the layers gives the photo again.
 """
 
 from __future__ import annotations

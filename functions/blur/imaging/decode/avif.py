@@ -3,8 +3,8 @@
 The frames in a file can be larger than the stated size: a file of 3.6 kB that stated 16 x 16 pixels
 had a frame of 16,384 x 16,384 pixels with 12 bits, for which dav1d allocated 1.9 GB. A frame can
 override the size of its sequence (AV1 Bitstream & Decoding Process Specification, 5.9.5), so only a
-decoder can detect this. If the memory is refused, decoding fails, and the file is reported as
-broken.
+decoder can detect this. If the decoder cannot allocate the memory, decoding fails, and the file is
+reported as broken.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class AvifSource(Source):
         with _memory_limit(PIXEL_BYTES * self.image.width * self.image.height + EXTRA_BYTES):
             samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if samples is None or samples.dtype != np.uint16 or samples.shape[1::-1] != self.size:
-            return None  # Pillow then reports the error
+            return None  # in this case, Pillow reports the error
         full_scale = (1 << self._bits) - 1
         levels = (np.arange(1 << 16) * 65535 // full_scale).clip(max=65535).astype(np.uint16)
         samples = bgr_to_rgb(samples)

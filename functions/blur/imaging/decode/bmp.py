@@ -1,4 +1,4 @@
-"""Decode BMP, including bit masks and run lengths that Pillow does not read, or reads wrongly.
+"""Decode BMP, including the bit masks and run lengths that Pillow cannot read correctly.
 
 The format is documented by Microsoft: BITMAPINFOHEADER to BITMAPV5HEADER, and "Bitmap
 Compression", https://learn.microsoft.com/windows/win32/gdi/bitmap-storage.
@@ -164,7 +164,7 @@ def open_bmp(data: bytes) -> Source:
 
 
 def read_header(data: bytes) -> Header | None:
-    """Return the header; None if it is truncated, or the short one of OS/2."""
+    """Return the header; None if it is truncated, or is the short header of OS/2."""
     if len(data) < _FILE_BYTES + _INFO_BYTES:
         return None
     size, width, height = struct.unpack_from("<L2l", data, _FILE_BYTES)

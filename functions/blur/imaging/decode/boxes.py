@@ -179,9 +179,10 @@ def read_bit_depth(data: bytes, items: Items) -> int:
 
 
 def clean_aperture(data: bytes, items: Items, size: tuple[int, int]) -> Rectangle | None:
-    """Return the part of the stored image to display (ISO/IEC 14496-12, 12.1.4.1).
+    """Return the part of the stored image that is displayed (ISO/IEC 14496-12, 12.1.4.1).
 
-    None is the whole image, even if the box is broken or exceeds the image (MIAF, 7.3.6.7).
+    None means the whole image; this is also the result for a box that is broken or exceeds the
+    image (MIAF, 7.3.6.7).
     """
     properties = items.properties_of(items.primary)
     box = next((candidate for candidate in properties if candidate.kind == b"clap"), None)

@@ -1,7 +1,7 @@
 """Read EXIF data: integers of the first directory, and DCF's mark for Adobe RGB (Exif 3.0).
 
-Only the entries of one directory are read for each value, so a broken or truncated value elsewhere
-does no harm.
+For each value, only the entries of one directory are read, so a broken or truncated value in
+another directory has no effect.
 """
 
 from __future__ import annotations

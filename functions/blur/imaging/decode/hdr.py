@@ -153,5 +153,5 @@ class _LookupTable:
 
 def encode_srgb(light: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Encode linear light, 0..1, with sRGB's curve (IEC 61966-2-1): uint8, 0..255."""
-    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - the standard's own constants
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - constants of the standard
     return np.asarray(np.rint(255 * np.clip(encoded, 0, 1)), np.uint8)

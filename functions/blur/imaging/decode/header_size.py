@@ -51,7 +51,7 @@ def _read_webp(data: bytes) -> Size | None:
 def _numbers(
     data: bytes, first: int, second: int, *, size: int, order: Literal["little", "big"] = "little"
 ) -> Size | None:
-    """Return two unsigned integers at two places, or None if the data ends before."""
+    """Return two unsigned integers at two offsets, or None if the data ends before them."""
     if len(data) < second + size:
         return None
     width, height = (int.from_bytes(data[at : at + size], order) for at in (first, second))

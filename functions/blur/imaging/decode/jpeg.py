@@ -62,7 +62,7 @@ class _Segment(NamedTuple):
 
 
 class JpegSource(Source):
-    """A JPEG. Ordinary ones are decoded by simplejpeg, others by Pillow."""
+    """A JPEG. simplejpeg decodes ordinary files, and Pillow all others."""
 
     def __init__(self, data: bytes) -> None:
         """Read the header.

@@ -1,7 +1,7 @@
 """Checks against decompression bombs, made before decoding.
 
-`check_pixel_count` limits the pixels. This is not enough: a TIFF of one pixel can have millions of
-strips, or a tile of gigabytes; a JPEG can have thousands of scans, or a million segments of EXIF
+`check_pixel_count` limits the pixels. This is not enough. A TIFF of one pixel can have millions of
+strips, or a tile of gigabytes. A JPEG can have thousands of scans, or a million segments of EXIF
 data, which the decoder concatenates one by one. Such files take minutes, or all of the memory.
 
 Limits for reading one format are in that format's module: `boxes.MAX_BOXES` for HEIC and AVIF,
@@ -35,7 +35,7 @@ MAX_CHUNKS = 50_000
 MAX_STRIPS = 100_000
 """Strips or tiles of a TIFF: 50 megapixels in tiles of 64 x 64 are 12,000."""
 MAX_TILE_PX = 1 << 24
-"""Pixels of a tile that is larger than the image; most tiles have 65,536."""
+"""The maximum number of pixels of a tile that is larger than the image; most tiles have 65,536."""
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -63,7 +63,7 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
 
     Raises:
         InvalidImageError: the image has no pixels.
-        TooManyPixelsError: it has more than `max_pixels`.
+        TooManyPixelsError: the image has more than `max_pixels`.
 
     """
     width, height = size
@@ -75,7 +75,10 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def too_large(max_pixels: int, size: str = "") -> TooManyPixelsError:
-    """Return the error for an image with more pixels; `size` is a clause about this one."""
+    """Return the error for an image with more pixels.
+
+    `size` is a clause with the size of this image.
+    """
     return TooManyPixelsError(f"An image can have at most {max_pixels} pixels{size}.")
 
 
@@ -176,11 +179,11 @@ class _Entry(NamedTuple):
 def check_tiff(data: bytes) -> None:
     """Reject a TIFF whose first directory needs more memory or time than its image can need.
 
-    If a tag occurs twice, the worse value counts, because decoders do not use the same one.
+    If a tag occurs twice, the worse value counts, because decoders differ in which value they use.
 
     Raises:
-        InvalidImageError: there are too many entries or strips, the tiles are too large, or they
-            are progressive JPEGs, each of which can have a hundred scans. TIFF allows sequential
+        InvalidImageError: the directory has too many entries or strips; or its tiles are too large,
+        or are progressive JPEGs, each of which can have a hundred scans. TIFF allows sequential
             JPEGs only (TIFF Technical Note 2).
         struct.error: the file ends before its directory.
 

@@ -38,7 +38,7 @@ MAX_PROFILE_BYTES = 8_000_000
 """The maximum size of an inflated profile, as in libpng."""
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _METADATA_BYTES = {b"cICP": 4, b"iCCP": None, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"eXIf": None}
-"""The chunks that are read here, and their lengths; None allows any length."""
+"""The chunks that this module reads, and their lengths; None allows any length."""
 _KEY_BYTES = {0: 2, 2: 6}
 """The length of tRNS by colour type: grey and truecolour. For a palette it varies."""
 _PALETTE = 3
@@ -93,7 +93,7 @@ class PngSource(Source):
             return None
         samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if samples is None or samples.dtype != np.uint16:
-            return None  # Pillow then reports the error
+            return None  # in this case, Pillow reports the error
         return bgr_to_rgb(samples)
 
 

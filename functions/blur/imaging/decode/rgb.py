@@ -71,8 +71,8 @@ def scale_grey(samples: NDArray[np.generic]) -> AlphaU8:
     """Scale grey samples wider than a byte to 0..255 without clipping.
 
     Unsigned 16-bit samples have a defined full scale. For other integers and floats, full scale is
-    the smallest of 1 (floats only), 255 and 65535 that no sample exceeds. If there is none, or a
-    sample is negative, the range is from the minimum to the maximum.
+    the smallest of 1 (floats only), 255 and 65535 that no sample exceeds. If there is no such
+    value, or a sample is negative, the range is from the minimum to the maximum.
     """
     if samples.dtype.kind == "u":
         return _scale_strips(samples, lambda rows: (rows.astype(np.uint32) * 255 + 32767) // 65535)
@@ -102,7 +102,7 @@ def _scale_of(samples: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def find_scale(minimum: float, maximum: float, *, is_float: bool) -> tuple[float, float]:
-    """Return the level of black, and the range to white, for samples between two values."""
+    """Return black, and the range from black to white, for samples between two values."""
     scales = (1, 255, 65535) if is_float else (255, 65535)
     full_scale = next((float(scale) for scale in scales if maximum <= scale), None)
     if minimum < 0 or full_scale is None:

@@ -52,13 +52,13 @@ _SIGNATURE_OFFSET = 8
 
 
 class TiffSource(Source):
-    """A TIFF that Pillow reads and turns upright while loading."""
+    """A TIFF that Pillow reads, and turns upright when it loads the pixels."""
 
     def __init__(self, data: bytes, directory: Directory) -> None:
         """Read the header."""
         image = TiffImageFile(BytesIO(data))
         super().__init__(image)
-        image.info.pop("xmp", None)  # Pillow looks here for an orientation if EXIF has none
+        image.info.pop("xmp", None)  # Pillow reads the orientation from here if EXIF has none
         palette = numbers(directory, tags.COLOUR_MAP)
         if image.mode == "P" and palette and max(palette) <= OPAQUE:  # 8 bits instead of 16
             image.palette = ImagePalette.raw("RGB;L", bytes(palette))

@@ -50,7 +50,7 @@ def check_strips(directory: Directory, layout: Layout) -> None:
     """Reject a strip or tile that is too large: it cannot be unpacked in parts.
 
     Raises:
-        InvalidImageError: there is such a strip or tile.
+        InvalidImageError: a strip or tile is too large.
 
     """
     is_tiled = tags.TILE_OFFSETS in directory

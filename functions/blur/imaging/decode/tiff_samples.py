@@ -1,4 +1,4 @@
-"""Read the kinds of TIFF samples that Pillow does not read, or reads wrongly."""
+"""Read the kinds of TIFF samples that Pillow cannot read correctly."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _scale_floats(samples: NDArray[Any], black: float, white_range: float) -> ND
         scaled -= np.float32(black)
         scaled *= np.float32(OPAQUE / white_range)
     scaled += np.float32(0.5)
-    np.fmax(scaled, 0, out=scaled)  # returns the other value if one is NaN
+    np.fmax(scaled, 0, out=scaled)  # if one value is NaN, this returns the other one
     return np.asarray(np.minimum(scaled, OPAQUE, out=scaled), np.uint8)
 
 

@@ -1,6 +1,6 @@
 """Where subjects touch the ground: feet, wheels, the base of a product.
 
-All functions here use a small copy of the matte. Coordinates are its rows and columns.
+All functions here use a small copy of the matte. Coordinates are the rows and columns of this copy.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
 
 MIN_AREA = 0.05
-"""A smaller component, as a share of the largest, is not a subject: litter, a ball."""
+"""The minimum size of a subject, as a share of the largest component. Smaller ones are litter or a
+ball, for example."""
 MAX_GAP = 0.15
-"""A share of two components' joint height; components that are farther apart are two subjects."""
+"""The maximum distance of two components of one subject, as a share of their joint height."""
 MIN_FRAGMENT = 0.01
-"""A smaller component is not even a part of a subject."""
+"""The minimum size of a part of a subject, as a share of the largest component."""
 MAX_FOOT_RISE = 0.2
-"""A contact is at most this share of the subject's height above its lowest contact: hands and bags
-are higher, while the hind paws of an animal that faces the camera do not."""
+"""The maximum height of a contact above the lowest one, as a share of the subject's height."""
 MIN_PROMINENCE = 0.03
 """A contact protrudes at least this share of the subject's height below the outline around it."""
 MAX_CUT = 1 / 3
@@ -47,7 +47,7 @@ class Subject:
 
     @property
     def columns(self) -> slice:
-        """The columns that it covers."""
+        """The columns that the subject covers."""
         covered = np.flatnonzero(self.mask.any(axis=0))
         return slice(int(covered[0]), int(covered[-1]) + 1)
 
@@ -68,7 +68,7 @@ class Subject:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the lower border cuts it off, so that its contact is not in the picture."""
+        """Whether the lower border cuts the subject off, which hides its contact."""
         width = self.columns.stop - self.columns.start
         border = np.count_nonzero(self.mask[-2:].any(axis=0))
         return bool(border > MAX_CUT * width)

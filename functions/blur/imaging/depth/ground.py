@@ -34,11 +34,11 @@ GRID_PX = 480
 CAMERA_HEIGHT = 1.0
 """The assumed height of the camera, in heights of the largest subject."""
 MIN_DISTANCE = 0.2
-"""The least distance of another subject's contact below the horizon, as a share of the largest
-subject's."""
+"""The minimum distance between the horizon and the contact of another subject, as a share of this
+distance for the largest subject."""
 PLAUSIBLE_SIZE = (0.3, 3.0)
-"""The least height of another subject, relative to the largest one at the same distance. Smaller
-ones do not touch the ground, such as a ball in the air."""
+"""The minimum height of another subject, relative to the largest subject at the same distance.
+Smaller subjects do not touch the ground, such as a ball in the air."""
 
 
 class Ground(NamedTuple):
@@ -60,8 +60,8 @@ def find_ground(
     `bottom` is the row below the region in which the subject was searched for; without it, the
     region ends at the photo's lower border.
 
-    Return None if the ground cannot be known: there is no subject, the region's lower border cuts
-    one off, or the photo's own `alpha`, (H, W), is transparent below it.
+    Return None if the ground is unknown: there is no subject, the region's lower border cuts a
+    subject off, or the photo's own `alpha`, (H, W), is transparent below a subject.
     """
     mask = _sample(matte) > OPAQUE // 2
     rows = mask.shape[0]

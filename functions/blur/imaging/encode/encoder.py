@@ -42,7 +42,7 @@ class Writer(Protocol):
     ) -> bytes:
         """Encode (H, W, 3) or (H, W, 4) with a profile and a quality, 1 to 100.
 
-        `compact` asks for a smaller file in more time, if the format has a choice.
+        With `compact`, the encoder takes more time for a smaller file, if the format allows this.
         """
 
 
@@ -61,7 +61,7 @@ class OutputFormat:
     """The largest image with an alpha channel that we encode in this format."""
 
 
-def encode(  # noqa: PLR0913 - an image and everything that decides its file
+def encode(  # noqa: PLR0913 - an image and all properties of its file
     pixels: RgbU8,
     alpha: AlphaU8 | None,
     icc_profile: bytes | None,

@@ -48,15 +48,15 @@ class Deflater(NamedTuple):
 
 
 DEFLATERS = ((1 << 20, Deflater(7)), (1 << 22, Deflater(6)), (1 << 62, Deflater(4)))
-"""Each with the largest number of pixels for which it is used. Each takes about 1.5 times as long
-as the next one, and saves 1 or 2 %."""
+"""Each has the largest number of pixels for which it is used. Each deflater takes about 1.5 times
+as long as the next one in the list, and saves 1 or 2 %."""
 SMALLEST_DEFLATER = Deflater(8)
 """For `smallest`: for 10 megapixels it takes six times as long as level 5, and saves 6 %. Level 9
 is slower and saves less."""
 GRAIN_DEFLATER = Deflater(7, zlib_ng.Z_FILTERED, 13)
 """For images with grain: only near matches of more than 5 bytes, because shorter matches take more
-bits than literals in such images. It saves 3 or 4 %, in the same time as level 6; without grain,
-files would be 3 to 10 % larger."""
+bits than literals in such images. This saves 3 or 4 %, in the same time as level 6. In images
+without grain, it would make files 3 to 10 % larger."""
 MAX_GRAIN_PIXELS = 1 << 22
 """For larger images `GRAIN_DEFLATER` takes too long."""
 GRAIN_SAVES = 0.02
@@ -69,7 +69,7 @@ class CompactStrips:
     """Divides an image, (H, W, C), into strips of rows and compresses them."""
 
     def __init__(self, image: ImageU8, *, smallest: bool = False) -> None:
-        """Choose the deflater for all strips; with `smallest`, its time does not count."""
+        """Choose the deflater for all strips; with `smallest`, regardless of its time."""
         self._image = image
         groups = max(1, STRIP_BYTES // image[0].size // GROUP_ROWS)
         self.rows = slices(image.shape[0], GROUP_ROWS * groups)

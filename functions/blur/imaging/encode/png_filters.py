@@ -29,14 +29,14 @@ SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4
 SAMPLE_ROWS = 8
 """Rows of a group that are compressed to choose its filter: the height of a block of JPEG."""
 SAMPLE_LEVEL = 2
-"""ISA-L's level for these samples. The choice is almost the same as with zlib-ng, in a third of the
+"""ISA-L's level for these samples. It makes almost the same choices as zlib-ng, in a third of the
 time."""
 BEYOND = (0, 0, 0, 0)
 """The value of pixels outside the image (PNG, 9.2)."""
 
 
 class Neighbours(NamedTuple):
-    """The bytes of some rows and those next to them, each (h, W * C)."""
+    """The bytes of some rows and their neighbours, each (h, W * C)."""
 
     here: Bytes
     left: Bytes
@@ -83,7 +83,7 @@ def average(bytes_: Neighbours) -> Bytes:
 
 
 def paeth(bytes_: Neighbours) -> Bytes:
-    """Return the differences from a, b or c, whichever is nearest to a + b - c (9.4).
+    """Return the differences from that of a, b and c that is nearest to a + b - c (9.4).
 
     a is on the left, b above and c in the corner; low and high are the smaller and the larger of
     a and b. Let p = a + b - c, rise = high - c and fall = c - low, both at least 0. If c is between
@@ -119,7 +119,7 @@ def choose_filter(neighbours: Neighbours) -> int:
 
 
 def middle_rows(rows: slice) -> slice:
-    """Return the `SAMPLE_ROWS` rows in the middle of some rows, or all of fewer."""
+    """Return the `SAMPLE_ROWS` rows in the middle, or all rows if there are fewer."""
     count = min(rows.stop - rows.start, SAMPLE_ROWS)
     start = rows.start + (rows.stop - rows.start - count) // 2
     return slice(start, start + count)

@@ -26,9 +26,9 @@ u2netp's maximum is at least 0.991 on 100 photos of ECSSD, and at most 0.64 on u
 gradients, noise, stripes and checkerboards.
 """
 MAX_UNDECIDED = 0.045
-"""If wide undecided regions cover a larger share of the map, the network also sees the mirrored
-photo: 11 of
-100 photos of ECSSD, 11 of 145 photos of people."""
+"""The share of the map that is covered by wide undecided regions, above which the network also runs
+on the mirrored photo. This is the case for 11 of 100 photos of ECSSD and 11 of 145 photos of
+people."""
 MID_GREY = 128
 
 
@@ -90,9 +90,9 @@ def predict_maps(
 ) -> SubjectMaps:
     """Return the maps of the photo's subject.
 
-    The photo can be a downscaled copy. The networks see pixels that are transparent in the photo's
-    own `alpha` as grey, because their colours are arbitrary. Where `model` hesitates, it also sees
-    the mirrored photo, and the network for `people` helps to decide.
+    The photo can be a downscaled copy. For the networks, pixels that are transparent in the photo's
+    own `alpha` become grey, because their colours are arbitrary. If the result of `model` is
+    undecided, it also runs on the mirrored photo, and the network for `people` is used, too.
 
     Raises:
         NoSubjectError: the network finds no subject in the photo.

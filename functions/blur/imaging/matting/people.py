@@ -37,8 +37,8 @@ MIN_CERTAINTY, MIN_COVERED = 0.9, 0.5
 """The map of people decides undecided regions only if its mean on the persons is at least
 `MIN_CERTAINTY`, and if the persons cover at least `MIN_COVERED` of the salient pixels."""
 PORTRAIT_SALIENT = 0.45, 0.86
-"""The share of a portrait that is salient. If it is less, the subject is something else. If it is
-more, only the outlines differ, and the saliency map's outline is better."""
+"""The share of a portrait that is salient. With a smaller share, the subject is something else.
+With a larger share, only the outlines differ, and the saliency map's outline is better."""
 PORTRAIT_BORDER = 0.5
 """The least share of the picture's lower border that a portrait covers."""
 PORTRAIT_CERTAINTY = 0.9
@@ -54,7 +54,7 @@ def find_people(people: AlphaF32) -> list[Mask]:
 
 
 def has_person(people: AlphaF32) -> bool:
-    """Return whether a region of the map is certain enough."""
+    """Return whether a region of the map has a high enough mean."""
     return any(people[each].mean() >= MIN_PERSON for each in find_people(people))
 
 
@@ -105,7 +105,7 @@ def _is_portrait(person: Mask, salient: Mask, people: AlphaF32) -> bool:
 def _complete(
     saliency: AlphaF32, people: AlphaF32, mirrored: AlphaF32, portraits: list[Mask]
 ) -> AlphaF32:
-    """Add the portraits that are found in the mirrored photo, too."""
+    """Add the portraits that are found in both the photo and the mirrored photo."""
     both = np.minimum(people, mirrored)
     for person in portraits:
         if both[person].mean() >= PORTRAIT_CERTAINTY:

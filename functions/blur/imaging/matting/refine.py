@@ -1,8 +1,8 @@
 """Refine the matte at hair and edges: use closed-form matting where the network is uncertain.
 
 The trimap comes from the network's map. The alpha of unknown pixels is solved on a coarse grid
-(`closed_form`). Each window then has a linear function from colour to alpha, which also holds on
-a grid twice as fine, as in K. He, J. Sun, "Fast Guided Filter", 2015.
+(`closed_form`). After that, each window has a linear function from colour to alpha, which is also
+applied on a grid twice as fine, as in K. He, J. Sun, "Fast Guided Filter", 2015.
 """
 
 from __future__ import annotations

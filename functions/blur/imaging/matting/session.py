@@ -47,7 +47,7 @@ class ModelMissingError(ModelError):
     """The model's file is missing."""
 
     def __init__(self, path: Path) -> None:
-        """Name the missing file and the command that creates it."""
+        """Set the message, which names the missing file and the command that creates it."""
         super().__init__(f"The model {path} does not exist. Run `make model` to create it.")
         self.path = path
 
@@ -56,8 +56,8 @@ class ModelDamagedError(ModelError):
     """The model's file is not a model that can be loaded."""
 
     def __init__(self, path: Path) -> None:
-        """Name the file and the command that creates it again."""
-        super().__init__(f"The model {path} is damaged. Delete it, and run `make model`.")
+        """Set the message, which names the file and the command that creates it again."""
+        super().__init__(f"The model {path} is damaged. Delete the file, and run `make model`.")
         self.path = path
 
 

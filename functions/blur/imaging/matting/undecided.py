@@ -1,7 +1,7 @@
 """Resolve wide half-transparent regions: hair and blurred edges are narrow, so these are errors.
 
-An uncertain network leaves whole persons or objects half transparent. Where a region of
-undecided pixels is wider than an edge, all of it becomes opaque or transparent. A faint region far
+An uncertain network leaves whole persons or objects half transparent. If a region of undecided
+pixels is wider than an edge, the whole region becomes opaque or transparent. A faint region far
 from all opaque pixels is removed, such as an arm that the network almost misses.
 """
 
@@ -35,16 +35,17 @@ A faint region farther away is removed if a part of it is farther than `FAR`. Fo
 people and 100 of ECSSD, this reduced the error of 141 maps and increased the error of 22."""
 SLOPE = 0.22
 """The least standard deviation of a slope from opaque to transparent, such as the edge of a subject
-that is out of focus. An even slope has 0.23, an error less."""
+that is out of focus. An even slope has 0.23, and an error has less."""
 PERSON_WEIGHT, BACKGROUND_WEIGHT = 0.3, 1.0
-"""The weights of the people's map, where it shows a person and elsewhere; the saliency map has 1.
-The people's map also shows things that are not persons, but rarely misses a person."""
+"""The weights of the people's map at pixels that show a person, and at all others; the saliency map
+has the weight 1. The people's map also shows things that are not persons, but rarely misses a
+person."""
 
 
 def find_wide_undecided(alpha: AlphaF32) -> Mask:
     """Return the undecided pixels of regions that are wider than an edge, (h, w).
 
-    These are the discs with a radius of `EDGE` that fit into the undecided pixels.
+    They are the union of all discs with a radius of `EDGE` that fit into the undecided pixels.
     """
     radius_px = EDGE * max(alpha.shape)
     undecided = (alpha > TRANSPARENT) & (alpha < OPAQUE)

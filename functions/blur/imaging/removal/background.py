@@ -44,7 +44,7 @@ def read_background(options: RemovalOptions, side_px: int, max_pixels: int) -> B
     The image has enough pixels for results whose sides have at most `side_px`.
 
     Raises:
-        InvalidBgImageError: its file cannot be decoded, or has more than `max_pixels` pixels.
+        InvalidBgImageError: the file cannot be decoded, or has more than `max_pixels` pixels.
 
     """
     if options.background is not None:
@@ -113,8 +113,8 @@ def cover(image: Photo, shape: Shape) -> Picture:
 def put_behind(subject: Picture, background: Picture) -> Picture:
     """Composite a subject over a background of its size.
 
-    Where the subject is opaque, the result is exactly the subject; where it is transparent, exactly
-    the background (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
+    If a pixel of the subject is opaque, the result is exactly this pixel; if it is transparent,
+    exactly the background's (T. Porter, T. Duff, "Compositing digital images", SIGGRAPH 1984).
     """
     colours, alpha = subject
     if alpha is None:

@@ -47,11 +47,11 @@ class Layout(NamedTuple):
     part: Box
     """The part of the photo that is shown."""
     shape: Shape
-    """Its height and width in the result."""
+    """The height and width of this part in the result."""
     top: int
-    """Its first row in the result."""
+    """The first row of this part in the result."""
     left: int
-    """Its first column in the result."""
+    """The first column of this part in the result."""
 
     @property
     def place(self) -> Box:

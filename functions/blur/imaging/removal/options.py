@@ -39,8 +39,8 @@ CHANNELS = ("rgba", "alpha")
 Rgba: TypeAlias = tuple[int, int, int, int]
 """A straight colour in sRGB, each 0..255."""
 Position: TypeAlias = tuple[float, float] | Literal["original"]
-"""The subject's position in the frame: its shares of the free width and height, 0..1 (0 is left and
-top, 1/2 the centre), or its position in the photo."""
+"""The subject's position in the frame: shares of the free width and height, 0..1, where 0 is left
+and top; or `original` for the position in the photo."""
 CENTER = (0.5, 0.5)
 
 
@@ -66,9 +66,9 @@ class RemovalOptions:
     """The fields of a background removal without the photo. Values are already checked."""
 
     max_megapixels: float = SIZES["preview"]
-    """The largest result; one of `SIZES`. Results are never enlarged to it."""
+    """The maximum size; one of `SIZES`. Smaller results are not enlarged."""
     roi: Roi | None = None
-    """Where the subject is searched for; None is the whole photo."""
+    """The region in which the subject is searched; None means the whole photo."""
     crop: bool = False
     """Whether the frame is the subject with its margins, not the whole photo."""
     crop_margin: Margins = NO_MARGINS
@@ -80,9 +80,9 @@ class RemovalOptions:
     channels: str = "rgba"
     """One of `CHANNELS`; with `alpha` the background has no effect."""
     colour: Rgba | None = None
-    """The background's colour; None is transparent, or white in a format without transparency."""
+    """The background's colour; None means transparent, or white in formats without transparency."""
     background: bytes | None = field(default=None, repr=False)
-    """The file of a background image, which covers the frame and is centred. It excludes a
-    `colour`."""
+    """The file of a background image, which covers the frame and is centred. It cannot be combined
+    with a `colour`."""
     output: str = "auto"
     """One of `OUTPUTS`."""

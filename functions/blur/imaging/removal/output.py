@@ -90,9 +90,9 @@ def encode_result(
 ) -> EncodedImage:
     """Encode in a format, one of `OUTPUTS` except `auto`, with at most `max_bytes`.
 
-    If the file is larger, it is compressed harder without loss. If it is a PNG that is still too
-    large, and `may_change_format`, WebP and ZIP are tried if the client `accepts` their media type
-    and they allow its sides.
+    If the file is larger, it is compressed further without loss. If a PNG is still too large and
+    `may_change_format` is true, WebP and ZIP are tried: each only if the client `accepts` its media
+    type and it allows the sides of the image.
 
     Raises:
         ResultTooLargeError: no file is small enough.
@@ -167,4 +167,4 @@ _MATTE_WRITERS: dict[str, Callable[[AlphaU8], EncodedImage]] = {
     "jpg": partial(_matte_with_pillow, name="JPEG", quality=DEFAULT_QUALITY),
     "webp": partial(_matte_with_pillow, name="WebP", lossless=True, method=0, quality=0),
 }
-"""Encoders for a grey image, (H, W). WebP has no grey, but loses nothing."""
+"""Encoders for a grey image, (H, W). WebP has no grey, but is lossless here."""

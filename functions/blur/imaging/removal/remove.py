@@ -60,7 +60,7 @@ class RemovedBackground(NamedTuple):
     """The result and the values of remove.bg's headers. Sizes are (width, height)."""
 
     image: EncodedImage
-    """A picture or, with the format `zip`, an archive of two."""
+    """A picture or, with the format `zip`, an archive of two pictures."""
     size: tuple[int, int]
     max_size: tuple[int, int]
     """The size of the result with size=full, or with size=50MP if that was requested."""
@@ -96,7 +96,7 @@ def remove_background(  # noqa: PLR0913 - the photo, its options, and the caller
         InvalidImageError: the file cannot be decoded.
         ImageTooLargeError: the photo has more than `max_pixels` pixels.
         InvalidBgImageError: the background image cannot be decoded, or is too large.
-        NoSubjectError: the network finds no subject, or nothing of it is visible.
+        NoSubjectError: the network finds no subject, or no part of the subject is visible.
         RoiExceedsBoundsError, RoiRegionEmptyError: `roi` is not a region of the photo.
         ResultTooLargeError: the result has more than `max_bytes`.
 
@@ -193,21 +193,21 @@ def _read_background(
 ) -> Background | None:
     """Return the background, if the result shows it.
 
-    It is decoded before the networks run, because its file can be damaged.
+    The image is decoded before the networks run, because its file can be damaged.
     """
     if options.channels == "alpha":
         return None
     if keeps_frame(options):
         side_px = max(limit.fit(photo.full_shape))
     else:
-        side_px = 2 * (max(photo.pixels.shape[:2]) + MAX_MARGIN_PX)  # no margins make it larger
+        side_px = 2 * (max(photo.pixels.shape[:2]) + MAX_MARGIN_PX)  # margins cannot enlarge it
     return read_background(options, side_px, max_pixels)
 
 
 def _decode(
     data: bytes, options: RemovalOptions, limit: Limit, matting: Matting, max_pixels: int
 ) -> Photo:
-    """Decode the photo, only as large as the result needs it."""
+    """Decode the photo in the smallest size that is enough for the result."""
 
     def reduction(size: tuple[int, int]) -> int:
         if not keeps_frame(options) or options.roi is not None:

@@ -1,4 +1,4 @@
-"""Remove faint specks from a matte: an invisible one must not make a crop wider."""
+"""Remove faint specks from a matte, so that an invisible speck does not make a crop wider."""
 
 from __future__ import annotations
 

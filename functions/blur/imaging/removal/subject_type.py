@@ -1,8 +1,8 @@
 """Name the kind of subject that the networks can recognise: a person, or something else.
 
 The network for people also confirms animals, flowers and statues, with the same certainty, and the
-network for faces finds faces in patterns. Together they are rarely wrong. The limits were chosen on
-145 photos of people, 100 of ECSSD and 4 of AM-2k: docs/imaging.md.
+network for faces finds faces in patterns. But if both confirm a person, the result is rarely wrong.
+The limits were chosen on 145 photos of people, 100 of ECSSD and 4 of AM-2k: docs/imaging.md.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ HALF = 0.5
 
 
 def find_subject_type(maps: SubjectMaps, seen: RgbU8, faces: Predictor | None) -> SubjectType:
-    """Return "person" if the network for people confirms the subject, and if it shows a face.
+    """Return "person" if the network for people confirms the subject, and the subject shows a face.
 
     `seen`, (H, W, 3), are the pixels from which the maps were computed. The network for `faces`
-    runs only if the other one confirms the subject. Without either network all subjects are
-    "other".
+    runs only if the other one confirms the subject. If one of the networks is missing, all subjects
+    are "other".
     """
     if faces is None or confirmed_share(maps) < MIN_CONFIRMED:
         return "other"
@@ -89,7 +89,7 @@ def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
 
 
 def _nearest(cells: int, span: slice, side_px: int, pixels: int) -> NDArray[np.intp]:
-    """Return the pixels along a map's side that are nearest to the cells along a part of it."""
+    """Return the pixels along a map's side that are nearest to the cells of a part of it."""
     centres = span.start + (np.arange(cells) + 0.5) * (span.stop - span.start) / cells
     nearest: NDArray[np.intp] = (centres * pixels / side_px).astype(np.intp)
     return nearest
