@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from blur.accounts.model import SECOND_US
 from blur.credits import ZERO
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class Job:
         ended, left = self.counts.ended, self.counts.received - self.counts.ended
         if self.has_ended or self.is_paused or self.first_us is None or not ended:
             return None
-        return max(0, left) * (now_us - self.first_us) / ended / 1_000_000
+        elapsed_us = max(0, now_us - self.first_us)  # below 0 if the clock was set back
+        return max(0, left) * elapsed_us / ended / SECOND_US
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

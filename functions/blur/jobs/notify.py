@@ -37,11 +37,16 @@ def check_notify(url: str) -> None:
     """Require a URL that can be on the public internet. The name of its host is not looked up here.
 
     Raises:
-        InvalidNotifyError: the URL is malformed, or has an address outside of the public internet.
+        InvalidNotifyError: the URL is malformed, is not Unicode text, or has an address outside of
+            the public internet.
 
     """
     try:
+        url.encode()  # JSON can contain lone surrogates, which no store accepts
         host = parse_target(url).host
+    except UnicodeEncodeError as error:
+        message = "The field 'notify' is not valid. It has characters that are not Unicode text."
+        raise InvalidNotifyError(message) from error
     except InvalidUrlError as error:
         message = f"The field 'notify' is not valid. {error}"
         raise InvalidNotifyError(message) from error

@@ -12,11 +12,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from blur.aws import session
+from blur.accounts.model import SECOND_US
+from blur.aws import limited, session
 from blur.errors import UnavailableError
 from blur.storage.job_bucket import split_source_key
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 QUEUE_URL = "JOB_QUEUE_URL"
 """The environment variable with the URL of the queue."""
-CONNECT_S, READ_S = 1, 4
-MAX_ATTEMPTS = 3
+READ_S, MAX_ATTEMPTS = 4, 3
 BATCH = 10
 """The maximum number of messages in one request to SQS."""
 COUNTED = (
@@ -143,7 +142,7 @@ class EventBus:
             "Source": EVENT_SOURCE,
             "DetailType": ENDED,
             "Detail": json.dumps(detail),
-            "Time": at_us // 1_000_000,
+            "Time": at_us // SECOND_US,
         }
         response = _sent(self._client.put_events, Entries=[entry])
         if response.get("FailedEntryCount") != 0:
@@ -152,12 +151,7 @@ class EventBus:
 
 def open_client(service: str) -> Any:  # noqa: ANN401 - as ObjectQueue
     """Build a client with short time-outs; it sends no request yet."""
-    config = Config(
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
-        retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
-    )
-    return session().create_client(service, config=config)
+    return session().create_client(service, config=limited(read_s=READ_S, attempts=MAX_ATTEMPTS))
 
 
 def _batches(sources: Iterable[str]) -> Iterator[list[str]]:

@@ -131,6 +131,7 @@ def test_public_address_is_accepted(url: str) -> None:
         "https://10.0.0.1/",
         "https://shop.example/" + "x" * 2048,
         "https://\ud800/",
+        "https://shop.example/\ud800",
         "https://[/",
     ],
 )
