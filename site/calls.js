@@ -168,7 +168,9 @@ export function send(method, path, { headers = {}, body = null, onUpload, onBlur
       if (call.status < 300) resolve(response);
       else parseFailure(response).then(reject);
     };
-    signal?.addEventListener("abort", () => call.abort());
+    const abort = () => call.abort();
+    call.onloadend = () => signal?.removeEventListener("abort", abort); // it would keep the response
+    signal?.addEventListener("abort", abort);
     call.send(body);
   });
 }

@@ -154,9 +154,11 @@ function end(before) {
 
 /** Show the next page of failures. */
 async function showMore() {
+  const { cursor } = state;
   state.hasMore = true;
   try {
-    const { failures, next } = await readJob(state.saved.id, currentKey(), state.cursor);
+    const { failures, next } = await readJob(state.saved.id, currentKey(), cursor);
+    if (cursor !== state.cursor) return; // a second click has shown this page
     Object.assign(state, { failures: [...state.failures, ...failures], cursor: next });
     update();
   } catch (failure) {

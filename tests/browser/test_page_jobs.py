@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 UPLOADS = "**/media/jobs"
 ENDED_MS = 100_000
+COUNT_LISTENERS = """() => {
+  const counts = new Map();
+  for (const [method, change] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+    const original = AbortSignal.prototype[method];
+    AbortSignal.prototype[method] = function (...all) {
+      counts.set(this, (counts.get(this) ?? 0) + change);
+      return original.apply(this, all);
+    };
+  }
+  window.listeners = () => [...counts].reduce((sum, [{ aborted }, count]) => sum + (aborted ? 0 : count), 0);
+}"""
+"""Counts the listeners of signals that can still be aborted."""
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +123,18 @@ def test_a_folder_becomes_a_zip_and_a_manifest_and_each_photo_is_charged_once(
     sized.page.wait_for_selector("#key-known:visible")
     assert sized.page.is_hidden("#job")
     assert not sized.errors
+
+
+def test_requests_and_pauses_that_have_ended_leave_no_listeners(visit: Visit, album: Path) -> None:
+    """A listener keeps its request, and so a whole result; a job can have 50,000 of them."""
+    visit.page.evaluate(COUNT_LISTENERS)
+    choose(visit, album)
+    visit.page.click("#go")
+    wait_for_end(visit)
+    with visit.page.expect_download():
+        visit.page.click("#job-zip")
+    visit.page.wait_for_selector("#job-zip:visible")
+    assert visit.page.evaluate("window.listeners()") == 0
 
 
 def test_a_reload_continues_to_show_the_job(visit: Visit, album: Path) -> None:

@@ -169,7 +169,7 @@ def test_secret_of_a_notification_is_shown_once(
     closed = send(call, "POST", f"/v2/jobs/{job['job_id']}/close")
     assert not any(b"whsec_" in response.body for response in (shown, closed))
     assert "notify_secret" not in create(call)
-    for url in ("https://127.0.0.1/", "shop.example", ""):
+    for url in ("https://127.0.0.1/", "shop.example", "https://shop.example/\ud800", ""):
         document = {"radius": 3, "notify": url}
         rejected = send(call, "POST", "/v2/jobs", document=document)
         assert (rejected.status, rejected.error["code"]) == (400, "invalid_notify")
