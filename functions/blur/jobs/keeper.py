@@ -6,7 +6,7 @@ killed at any point, and two keepers at the same time do no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ OPEN_DAYS = 7
 """After this time, an open job is closed, because its first photos are no longer kept."""
 EMPTY_DAYS = 1
 """The same for a job without photos, so that the number of forgotten jobs does not grow."""
+MOST_CANCELLED = 5_000
+"""The photos that one run cancels: each is a write, and all other jobs wait meanwhile."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
 """Deliver the sources of a job to the workers again."""
@@ -63,9 +65,10 @@ class JobKeeper:
 
         """
         ended = []
+        allowance = iter(range(MOST_CANCELLED))
         for job in self.jobs.list_active():
             try:
-                if last := self._keep(job):
+                if last := self._keep(job, allowance):
                     ended.append(last)
             except Exception as error:  # noqa: BLE001 - the next run tries again
                 self.on_error(error)
@@ -77,68 +80,82 @@ class JobKeeper:
             on_error=self.on_error,
         ).run(ended)
 
-    def _keep(self, job: Job) -> Job | None:
-        """Take the next step of a job; return it if it has ended."""
+    def _keep(self, job: Job, allowance: Iterator[object]) -> Job | None:
+        """Take the next step of a job; return it if it has ended.
+
+        `allowance` has one item for each photo that this run can still cancel.
+        """
         if job.ended_us is not None:
             return job
-        if job.is_paused and not job.has_ended:
+        has_ended = False
+        if job.state is JobState.CANCELLED:
+            has_ended = self._clean_up(job, allowance)
+        elif job.is_paused:
             self._resume(job)
-            return None
-        is_done = STEPS[job.state](self, job)
-        return self.jobs.find_job(job.job_id) if is_done else None
+        elif job.state is JobState.OPEN:
+            self._keep_open(job)
+        else:
+            has_ended = self._complete(job)
+        return self.jobs.find_job(job.job_id) if has_ended else None
 
-    def keep_open(self, job: Job) -> bool:
+    def _keep_open(self, job: Job) -> None:
         """Close a job that its client has left open, or deliver its lost objects again.
 
-        An object with a waiting row is lost if a keeper was killed while it resumed the job. Return
-        False, because the job has not ended.
+        An object with a waiting row is lost if a keeper was killed while it resumed the job.
         """
         days = OPEN_DAYS if job.counts.received else EMPTY_DAYS
         if self.clock() >= job.created_us + days * DAY_US:
             self.jobs.close_job(job.job_id, now_us=self.clock())
         elif self._is_due(job.last_us or job.created_us) and self.is_idle():
             self._deliver_waiting(job)
-        return False
 
-    def complete(self, job: Job) -> bool:
+    def _complete(self, job: Job) -> bool:
         """End a closed job if all its objects have ended; otherwise deliver lost objects again.
 
         The photos are listed in three cases: the job has just been closed, all known objects have
-        ended, or no object has ended for some time.
+        ended, or no object has ended for some time. Return whether the job has ended.
         """
         closed_us = job.closed_us or job.created_us
         is_new = self.clock() < closed_us + 2 * self.period_s * SECOND_US
         is_stuck = self._is_due(max(closed_us, job.last_us or closed_us))
-        if is_new or is_stuck or job.counts.ended >= job.counts.received:
-            return self._compare(job, deliver=is_stuck and self.is_idle())
-        return False
+        if not (is_new or is_stuck or job.counts.ended >= job.counts.received):
+            return False
+        ended, left = self._photos(job)
+        has_ended = self._end(job, received=ended + len(left))
+        if left and not has_ended and is_stuck and self.is_idle():
+            self.enqueue(job.job_id, left)
+        return has_ended
 
-    def clean_up(self, job: Job) -> bool:
-        """End a cancelled job, once its running objects have ended."""
+    def _clean_up(self, job: Job, allowance: Iterator[object]) -> bool:
+        """Cancel the photos of a cancelled job, once its running objects have ended.
+
+        Return whether the job has ended. If the allowance is too small, the next run goes on.
+        """
         cancelled_us = job.cancelled_us or job.created_us
         if self.clock() < cancelled_us + self.worker_s * SECOND_US:
             return False
-        rows = dict(self._states(job))
-        for source in self._sources(job):
-            if not rows.get(object_id(source), ObjectState.WAITING).has_ended:
-                row = JobObject(job_id=job.job_id, source=source, state=ObjectState.CANCELLED)
-                self.jobs.end_object(row, None, now_us=self.clock())
-                rows[row.object_id] = row.state
-        return self._end(job, received=len(rows))
+        ended, left = self._photos(job)
+        for source, _ in zip(left, allowance, strict=False):
+            row = JobObject(job_id=job.job_id, source=source, state=ObjectState.CANCELLED)
+            self.jobs.end_object(row, None, now_us=self.clock())
+        return self._end(job, received=ended + len(left))
 
-    def _compare(self, job: Job, *, deliver: bool) -> bool:
-        """Compare the photos in the storage with the rows; return whether the job has ended."""
-        rows = dict(self._states(job))
-        left = [
-            source
-            for source in self._sources(job)
-            if not rows.get(object_id(source), ObjectState.WAITING).has_ended
-        ]
-        received = len(rows.keys() | {object_id(source) for source in left})
-        is_done = self._end(job, received=received)
-        if deliver and left and not is_done:
-            self.enqueue(job.job_id, left)
-        return is_done
+    def _photos(self, job: Job) -> tuple[int, list[str]]:
+        """Return how many photos have a final row, and the sources of all others.
+
+        The others are in the storage, or have a waiting row, or both.
+        """
+        ended: set[str] = set()
+        left: dict[str, str] = {}
+        for row in self._rows(job, tuple(ObjectState)):
+            if row.state.has_ended:
+                ended.add(row.object_id)
+            else:
+                left[row.object_id] = row.source
+        for source in self.files.list_sources(job.job_id):
+            if (name := object_id(source)) not in ended:
+                left[name] = source
+        return len(ended), list(left.values())
 
     def _end(self, job: Job, *, received: int) -> bool:
         """Set the number of objects, and end the job if all have ended; return whether it has."""
@@ -160,7 +177,7 @@ class JobKeeper:
             raise
 
     def _deliver_waiting(self, job: Job) -> None:
-        waiting = list(self._waiting(job))
+        waiting = [row.source for row in self._rows(job, (ObjectState.WAITING,))]
         if waiting:
             self.enqueue(job.job_id, waiting)
 
@@ -168,16 +185,6 @@ class JobKeeper:
         """Return whether a multiple of the retry time has passed since the last progress."""
         elapsed_us, retry_us = self.clock() - progress_us, self.retry_s * SECOND_US
         return elapsed_us >= retry_us and elapsed_us % retry_us < self.period_s * SECOND_US
-
-    def _states(self, job: Job) -> Iterator[tuple[str, ObjectState]]:
-        """Yield the object id and the state of each row."""
-        for row in self._rows(job, tuple(ObjectState)):
-            yield row.object_id, row.state
-
-    def _waiting(self, job: Job) -> Iterator[str]:
-        """Yield the sources of the waiting rows."""
-        for row in self._rows(job, (ObjectState.WAITING,)):
-            yield row.source
 
     def _rows(self, job: Job, states: tuple[ObjectState, ...]) -> Iterator[JobObject]:
         after: str | None = None
@@ -187,21 +194,3 @@ class JobKeeper:
             after = page.after
             if after is None:
                 return
-
-    def _sources(self, job: Job) -> Iterator[str]:
-        """Yield each source of the job: of the photos in the storage, and of waiting rows."""
-        seen = set()
-        for source in self.files.list_sources(job.job_id):
-            seen.add(object_id(source))
-            yield source
-        for source in self._waiting(job):
-            if object_id(source) not in seen:
-                yield source
-
-
-STEPS: Mapping[JobState, Callable[[JobKeeper, Job], bool]] = {
-    JobState.OPEN: JobKeeper.keep_open,
-    JobState.CLOSED: JobKeeper.complete,
-    JobState.CANCELLED: JobKeeper.clean_up,
-}
-"""The step for each state of a job that has not ended; it returns whether it has ended the job."""

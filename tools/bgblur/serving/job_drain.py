@@ -99,6 +99,10 @@ class JobDrain:
                 if is_available:
                     LOGGER.warning("the jobs cannot be read: %s", error.__cause__)
                 is_available = False
+            except Exception:  # otherwise no photo of a job starts any more
+                if is_available:
+                    LOGGER.exception("the jobs cannot be read")
+                is_available = False
             else:
                 is_available = True
                 self._may_have_more = self.waiting > self.running

@@ -45,7 +45,7 @@ class Queue:
     """The store of the objects that the fleet's workers claim."""
 
     fleet: Fleet
-    failures: list[UnavailableError] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
     released: list[tuple[str, int]] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
     refused: int = 0
@@ -282,14 +282,15 @@ def test_each_final_row_is_measured_and_a_failure_of_that_stops_no_worker() -> N
     run(test)
 
 
+@pytest.mark.parametrize("error", [UnavailableError("down"), ZeroDivisionError()])
 def test_a_store_that_fails_is_asked_again_until_it_responds(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(1)
         fleet.may_end.set()
         async with serving(fleet) as server:
-            server.queue.failures = [UnavailableError("down")]
+            server.queue.failures = [error]
             await until(lambda: server.queue.asked > 5)
             server.queue.failures = []
             await until(lambda: fleet.processed == ["0"])

@@ -18,7 +18,7 @@ WAIT_S = 30
 
 
 class Folder(FolderStore):
-    """A folder that fails at its first sweep."""
+    """A folder that fails at its first two sweeps."""
 
     def __init__(self) -> None:
         super().__init__(Path("nowhere"))
@@ -31,6 +31,8 @@ class Folder(FolderStore):
         if self.sweeps == 1:
             message = "no folder"
             raise UnavailableError(message) from OSError("gone")
+        if self.sweeps == 2:
+            raise ZeroDivisionError
         if self.sweeps == 3:
             self.third.set()
 
@@ -40,7 +42,8 @@ def test_a_failed_sweep_is_logged_and_retried(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.WARNING), sweeping([folder], every_s=0.01):
         assert folder.third.wait(WAIT_S)
     assert [record.message for record in caplog.records] == [
-        "expired files cannot be removed: gone"
+        "expired files cannot be removed: gone",
+        "expired files cannot be removed",
     ]
 
 
