@@ -56,6 +56,7 @@ export const REMEDIES = {
   upload_not_found: "Ask for a new upload and send the file again. An upload is kept for a day and belongs to the key that asked for it.",
   job_not_found: "Check the job's id, and use a key of the account that created the job. A job is kept for 30 days.",
   job_closed: "Create another job for more photos.",
+  too_many_jobs: "Close or cancel jobs of the account, or wait until some have ended.",
   result_not_found: "Use the URLs in the manifest of the job. Results are kept for 7 days.",
   method_not_allowed: "Use one of the methods in the Allow header.",
   idempotency_conflict: "Use a new Idempotency-Key for a different photo or different parameters.",

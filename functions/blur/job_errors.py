@@ -7,6 +7,9 @@ from http import HTTPStatus
 from blur.errors import ApiError
 from blur.parameter_errors import InvalidParameterError
 
+RETRY_AFTER_S = 60
+"""When to create a job again after `TooManyJobsError`: some have ended by then."""
+
 
 class JobNotFoundError(ApiError):
     """There is no job with this id, it has expired, or it belongs to another account."""
@@ -36,6 +39,17 @@ class InvalidNotifyError(InvalidParameterError):
     """`notify` is not a URL on the public internet, or this service sends no notifications."""
 
     status, code = HTTPStatus.BAD_REQUEST, "invalid_notify"
+
+
+class TooManyJobsError(ApiError):
+    """The account has too many jobs that have not ended."""
+
+    status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_jobs"
+
+    def __init__(self) -> None:
+        """Name what to do."""
+        message = "The account has too many jobs that have not ended. Close or cancel some of them."
+        super().__init__(message, retry_after_s=RETRY_AFTER_S)
 
 
 class JobClosedError(ApiError):

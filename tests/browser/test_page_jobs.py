@@ -30,7 +30,8 @@ COUNT_LISTENERS = """() => {
       return original.apply(this, all);
     };
   }
-  window.listeners = () => [...counts].reduce((sum, [{ aborted }, count]) => sum + (aborted ? 0 : count), 0);
+  const sum = (total, [{ aborted }, count]) => total + (aborted ? 0 : count);
+  window.listeners = () => [...counts].reduce(sum, 0);
 }"""
 """Counts the listeners of signals that can still be aborted."""
 

@@ -141,7 +141,7 @@ def test_make_py_writes_exactly_these_files() -> None:
 def test_every_error_that_a_request_can_cause_has_an_event() -> None:
     with_event = {CODES_BY_NAME.get(file.stem[4:], file.stem[4:]) for file in FAILURES}
     with_event |= {"idempotency_conflict", "idempotency_in_progress", "invalid_idempotency_key"}
-    with_event |= {"result_not_found", "job_closed"}  # they need a job
+    with_event |= {"result_not_found", "job_closed", "too_many_jobs"}  # they need a job
     with_event |= {"internal_error", "temporarily_unavailable", "overloaded"}  # an unknown request
     assert with_event == codes(ApiError)
 

@@ -17,6 +17,7 @@ from bgblur.serving.proxy_events import InvocationContext
 from blur.api import jobs as job_routes
 from blur.app import build_app
 from blur.job_app import build_runner
+from blur.jobs import service as job_use_cases
 from blur.jobs.model import object_id
 from blur.jobs.runner import Outcome
 from blur.storage.job_folder import JOB_UPLOAD_PATH, JobFolder
@@ -173,6 +174,19 @@ def test_secret_of_a_notification_is_shown_once(
         document = {"radius": 3, "notify": url}
         rejected = send(call, "POST", "/v2/jobs", document=document)
         assert (rejected.status, rejected.error["code"]) == (400, "invalid_notify")
+
+
+def test_account_with_too_many_jobs_has_to_wait_for_their_end(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_use_cases, "MOST_ACTIVE", 2)
+    first, _ = create(call), create(call)
+    refused = send(call, "POST", "/v2/jobs", document={"radius": 3})
+    assert (refused.status, refused.error["code"]) == (429, "too_many_jobs")
+    assert refused.headers["retry-after"] == str(refused.error["retry_after"]) == "60"
+    assert refused.headers["x-credits-charged"] == "0"
+    assert refused.headers["x-credits-remaining"] == str(FUNDS)
+    assert show(call, first)["state"] == "open"
 
 
 def test_number_of_a_parameter_counts_like_its_text(call: Call) -> None:

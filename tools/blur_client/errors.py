@@ -143,6 +143,10 @@ class JobNotFoundError(ApiError):
     """The account has no job with this id, or the job has expired."""
 
 
+class TooManyJobsError(ApiError):
+    """The account has too many jobs that have not ended."""
+
+
 class ResultNotFoundError(ApiError):
     """The job has no such result, or it has expired."""
 
@@ -224,6 +228,7 @@ ERRORS: dict[str, type[ApiError]] = {
     "roi_exceeds_bounds": RoiExceedsBoundsError,
     "roi_region_empty": RoiRegionEmptyError,
     "temporarily_unavailable": UnavailableError,
+    "too_many_jobs": TooManyJobsError,
     "upload_not_found": UploadNotFoundError,
 }
 """The class for each `code`."""

@@ -123,6 +123,10 @@ class JobStore(Protocol):
         """
         ...
 
+    def count_active(self, account_id: str, *, most: int) -> int:
+        """Return how many jobs of the account `list_active` yields; stop at `most`."""
+        ...
+
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
         """End a closed or cancelled job if it has `received` final rows.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blur.errors import UploadNotFoundError
-from blur.job_errors import JobNotFoundError, ResultNotFoundError
+from blur.job_errors import JobNotFoundError, ResultNotFoundError, TooManyJobsError
 from blur.jobs.model import Job, JobState, Notification, ObjectState
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobFiles, JobStore, ObjectPage
     from blur.storage.ports import Link, PresignedForm
 
+MOST_ACTIVE = 1_000
+"""The jobs of an account that have not ended. The keeper reads all of them every minute."""
 ENDED_STATES = tuple(state for state in ObjectState if state.has_ended)
 
 
@@ -50,12 +52,16 @@ class JobService:
 
         Raises:
             InvalidNotifyError: no notification can be sent to this URL.
+            TooManyJobsError: the account has `MOST_ACTIVE` jobs that have not ended; two requests
+                at the same time can exceed this limit.
 
         """
         notification = None
         if notify is not None:
             self.check_notify(notify)
             notification = Notification(url=notify, secret=self.new_secret())
+        if self.jobs.count_active(key.account_id, most=MOST_ACTIVE) >= MOST_ACTIVE:
+            raise TooManyJobsError
         job = Job(
             job_id=self.new_id(),
             account_id=key.account_id,

@@ -141,7 +141,7 @@ def test_all_items_of_a_job_are_deleted_30_days_later(
     object_id_ = object_id(SOURCE)
     for key, seconds in (
         (job_key(owner.job_id), 0),
-        (active_key(owner.job_id), 0),
+        (active_key(owner.customer.account_id, owner.job_id), 0),
         (row_key(owner.job_id, object_id_), 3600),
         (row_key(owner.job_id, object_id_, FAILED_ROW), 3600),
     ):

@@ -464,3 +464,21 @@ def test_a_job_without_a_notification_is_active_until_its_event_is_sent(
     jobs.record_attempt(owner.job_id, next_attempt_us=None)
     assert active(jobs, owner) == []
     assert jobs.find_job(owner.job_id).notification is None
+
+
+def test_jobs_of_an_account_that_have_not_been_announced_are_counted_up_to_a_limit(
+    store: AccountStore, jobs: JobStore, owner: JobOwner
+) -> None:
+    account_id = owner.customer.account_id
+    other = open_job(store, jobs)
+    assert jobs.count_active(account_id, most=10) == 1
+    for _ in range(3):
+        jobs.create_job(new_job(owner.customer))
+    assert [jobs.count_active(account_id, most=most) for most in (2, 4, 10)] == [2, 4, 4]
+    jobs.close_job(owner.job_id, now_us=after(1))
+    assert jobs.end_job(owner.job_id, received=0, now_us=after(2))
+    assert jobs.count_active(account_id, most=10) == 4
+    jobs.record_attempt(owner.job_id, next_attempt_us=None)
+    assert jobs.count_active(account_id, most=10) == 3
+    assert jobs.count_active(other.customer.account_id, most=10) == 1
+    assert jobs.count_active("nobody", most=10) == 0

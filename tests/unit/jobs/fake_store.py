@@ -120,6 +120,10 @@ class FakeJobStore:
         self.before("list_active")
         yield from [job for name, job in self.jobs.items() if name not in self.announced]
 
+    def count_active(self, account_id: str, *, most: int) -> int:
+        self.before("count_active")
+        return min(most, sum(job.account_id == account_id for job in self.list_active()))
+
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
         self.before("end_job")
         job, rows = self.jobs[job_id], self.rows[job_id]

@@ -88,6 +88,9 @@ ROWS: Mapping[type[ApiError], Row] = {
         HTTPStatus.NOT_FOUND, "Result not found", "result_not_found"
     ),
     job_errors.JobClosedError: Row(HTTPStatus.CONFLICT, "Job closed", "job_closed"),
+    job_errors.TooManyJobsError: Row(
+        HTTPStatus.TOO_MANY_REQUESTS, "Too many jobs", "too_many_jobs"
+    ),
     job_errors.InvalidNotifyError: _bad("Invalid notify", "invalid_notify"),
     removal_errors.RemovalError: _INVALID_REQUEST,
     removal_errors.MissingSourceError: _bad("No image given", "missing_source"),

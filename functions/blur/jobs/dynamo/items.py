@@ -5,7 +5,7 @@
 | job, with its counts | `JOB#<job id>` | `JOB` |
 | row of an object | `JOB#<job id>` | `OBJ#<object id>` |
 | copy of the row of a failed object | `JOB#<job id>` | `FAILED#<object id>` |
-| entry in the list of active jobs | `JOBS` | `<job id>` |
+| entry in the list of active jobs | `JOBS` | `<account id>#<job id>` |
 
 The items have the attributes of `Job`, `JobObject` and `Notification`, and these:
 
@@ -67,12 +67,18 @@ def row_key(job_id: str, object_id: str, prefix: str = ROW) -> Item:
 
 def active_item(job: Job) -> Item:
     """Return the entry of a job in the list of active jobs."""
-    return {**active_key(job.job_id), TTL_ATTRIBUTE: _ttl(job.created_us)}
+    return {**active_key(job.account_id, job.job_id), TTL_ATTRIBUTE: _ttl(job.created_us)}
 
 
-def active_key(job_id: str) -> Item:
+def active_key(account_id: str, job_id: str) -> Item:
     """Return the primary key of the job's entry in the list of active jobs."""
-    return {PARTITION_KEY: ACTIVE, SORT_KEY: job_id}
+    return {PARTITION_KEY: ACTIVE, SORT_KEY: f"{account_id}#{job_id}"}
+
+
+def active_job_id(entry: Item) -> str:
+    """Return the job's id in an entry; ids of jobs have no `#`."""
+    job_id: str = entry[SORT_KEY].rpartition("#")[2]
+    return job_id
 
 
 def job_item(job: Job) -> Item:

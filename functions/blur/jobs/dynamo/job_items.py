@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from blur.accounts.dynamo.schema import PARTITION_KEY
+from blur.accounts.dynamo.schema import PARTITION_KEY, SORT_KEY
 from blur.accounts.dynamo.table import ConditionFailedError, Delete, DynamoTable, Put, Update
 from blur.accounts.dynamo.values import Expressions, Item
 from blur.job_errors import JobNotFoundError
@@ -12,6 +13,7 @@ from blur.jobs.dynamo.items import (
     ACTIVE,
     COUNTERS,
     active_item,
+    active_job_id,
     active_key,
     job_item,
     job_key,
@@ -83,30 +85,46 @@ def end(table: DynamoTable, job_id: str, received: int, now_us: Instant) -> bool
 
 def record_attempt(table: DynamoTable, job_id: str, next_attempt_us: Instant | None) -> None:
     """See `JobStore.record_attempt`."""
-    update, following = Expressions(), None
+    item = table.get(job_key(job_id))
+    if item is None:
+        return  # it has expired
+    update = Expressions()
     update.conditions.append(f"attribute_exists({update.path('ended_us')})")
     update.adds.append(f"{update.path('notify_attempts')} {update.value(1)}")
     following = update.path("notify_next_us")
     try:
         if next_attempt_us is None:
             update.removes.append(following)
-            leave_list = Delete(active_key(job_id), Expressions())
+            leave_list = Delete(active_key(item["account_id"], job_id), Expressions())
             table.transact(Update(job_key(job_id), update), leave_list)
         else:
             update.sets.append(f"{following} = {update.value(next_attempt_us)}")
             table.update(job_key(job_id), update)
     except ConditionFailedError:
-        return  # the job has not ended, or has expired
+        return  # the job has not ended
 
 
 def list_active(table: DynamoTable) -> Iterator[Job]:
     """See `JobStore.list_active`; each job is read when it is yielded."""
-    condition = Expressions()
-    condition.conditions.append(f"{condition.path(PARTITION_KEY)} = {condition.value(ACTIVE)}")
-    for entry in table.query(condition):
-        item = table.with_new_deadline().get(job_key(entry["sk"]))
+    for entry in table.query(_of_list()):
+        item = table.with_new_deadline().get(job_key(active_job_id(entry)))
         if item is not None:
             yield job_of(item)
+
+
+def count_active(table: DynamoTable, account_id: str, most: int) -> int:
+    """See `JobStore.count_active`."""
+    condition = _of_list()
+    entry, first = condition.path(SORT_KEY), condition.value(f"{account_id}#")
+    condition.conditions.append(f"begins_with({entry}, {first})")
+    return sum(1 for _ in islice(table.query(condition), most))
+
+
+def _of_list() -> Expressions:
+    """Return the condition for the list of active jobs."""
+    condition = Expressions()
+    condition.conditions.append(f"{condition.path(PARTITION_KEY)} = {condition.value(ACTIVE)}")
+    return condition
 
 
 def _ending(item: Item, received: int, now_us: Instant) -> Expressions:

@@ -88,6 +88,10 @@ class DynamoJobStore:
         """See `JobStore.list_active`."""
         return job_items.list_active(self._table())
 
+    def count_active(self, account_id: str, *, most: int) -> int:
+        """See `JobStore.count_active`."""
+        return job_items.count_active(self._table(), account_id, most)
+
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
         """See `JobStore.end_job`."""
         return job_items.end(self._table(), job_id, received, now_us)

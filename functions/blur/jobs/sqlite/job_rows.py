@@ -168,6 +168,15 @@ def list_active(db: sqlite3.Connection) -> list[Job]:
     return [_job_of(row) for row in rows]
 
 
+def count_active(db: sqlite3.Connection, account_id: str, most: int) -> int:
+    """Return how many jobs of an account are active; stop at `most`."""
+    (count,) = db.execute(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE account_id = ? AND active LIMIT ?)",
+        (account_id, most),
+    ).fetchone()
+    return int(count)
+
+
 def _job_of(row: sqlite3.Row) -> Job:
     notification = None
     if row["notify_url"] is not None:

@@ -110,6 +110,11 @@ class SqliteJobStore:
             active = job_rows.list_active(db)
         yield from active
 
+    def count_active(self, account_id: str, *, most: int) -> int:
+        """See `JobStore.count_active`."""
+        with self._file.snapshot() as db:
+            return job_rows.count_active(db, account_id, most)
+
     def end_job(self, job_id: str, *, received: int, now_us: Instant) -> bool:
         """See `JobStore.end_job`."""
         with self._file.transaction() as db:
