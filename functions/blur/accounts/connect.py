@@ -18,15 +18,26 @@ def open_account_store(location: str) -> AccountStore:
         ValueError: the location has another scheme, or no name.
 
     """
-    scheme, _, name = location.partition(":")
-    if name and scheme == "sqlite":
+    scheme, name = split_location(location)
+    if scheme == "sqlite":
         from blur.accounts.sqlite.account_store import SqliteAccountStore  # noqa: PLC0415 - see the docstring
 
         return SqliteAccountStore(Path(name))
-    if name and scheme == "dynamodb":
-        from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - as above
-        from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - as above
+    from blur.accounts.dynamo.account_store import DynamoAccountStore  # noqa: PLC0415 - as above
+    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - as above
 
-        return DynamoAccountStore(name, open_client())
-    message = f"{location!r} is neither sqlite:<path> nor dynamodb:<table>"
-    raise ValueError(message)
+    return DynamoAccountStore(name, open_client())
+
+
+def split_location(location: str) -> tuple[str, str]:
+    """Return the scheme of a location, `sqlite` or `dynamodb`, and the path or table.
+
+    Raises:
+        ValueError: the location has another scheme, or no name.
+
+    """
+    scheme, _, name = location.partition(":")
+    if scheme not in {"sqlite", "dynamodb"} or not name:
+        message = f"{location!r} is neither sqlite:<path> nor dynamodb:<table>"
+        raise ValueError(message)
+    return scheme, name

@@ -5,26 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blur.accounts.connect import split_location
+
 if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 
 def open_job_store(location: str) -> JobStore:
-    """Open `sqlite:<path>` or `dynamodb:<table>`, as `open_account_store` does.
+    """Open `sqlite:<path>` or `dynamodb:<table>`; only the store that is needed is imported.
 
     Raises:
         ValueError: the location has another scheme, or no name.
 
     """
-    scheme, _, name = location.partition(":")
-    if name and scheme == "sqlite":
-        from blur.jobs.sqlite.job_store import SqliteJobStore  # noqa: PLC0415 - only the store that is needed
+    scheme, name = split_location(location)
+    if scheme == "sqlite":
+        from blur.jobs.sqlite.job_store import SqliteJobStore  # noqa: PLC0415 - see the docstring
 
         return SqliteJobStore(Path(name))
-    if name and scheme == "dynamodb":
-        from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - as above
-        from blur.jobs.dynamo.job_store import DynamoJobStore  # noqa: PLC0415 - as above
+    from blur.accounts.dynamo.client import open_client  # noqa: PLC0415 - as above
+    from blur.jobs.dynamo.job_store import DynamoJobStore  # noqa: PLC0415 - as above
 
-        return DynamoJobStore(name, open_client())
-    message = f"{location!r} is neither sqlite:<path> nor dynamodb:<table>"
-    raise ValueError(message)
+    return DynamoJobStore(name, open_client())

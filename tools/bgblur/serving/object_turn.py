@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from blur.app import NAME
 from blur.clock import now
 from blur.errors import UnavailableError
-from blur.job_app import build_runner
+from blur.job_app import build_runner, has_workers
 from blur.jobs.connect import open_job_store
 from blur.jobs.sqlite.job_store import SqliteJobStore
 
@@ -117,8 +117,7 @@ def open_machine_store(settings: Settings) -> SqliteJobStore | None:
     None if this machine processes no jobs. Their rows are in a SQLite file, and their photos in a
     folder.
     """
-    is_here = settings.accounts.startswith("sqlite:") and settings.media.startswith("folder:")
-    if not is_here:
+    if not (has_workers(settings) and settings.accounts.startswith("sqlite:")):
         return None
     store = open_job_store(settings.accounts)
     return store if isinstance(store, SqliteJobStore) else None
