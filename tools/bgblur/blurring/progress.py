@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.cells import cell_len
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-from rich.table import Column
-from rich.text import Text
+from rich.progress import BarColumn, TaskID, TaskProgressColumn
 
+from bgblur.live_bars import LiveBars, duration, name_column, rest_column
 from bgblur.printable import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+    from rich.console import Console
 
     from bgblur.blurring.batch import Job
 
@@ -25,7 +22,6 @@ BAR_CELLS = 20
 MAX_BAR_SHARE = 5
 """A bar is at most 1/5 of the terminal's width, so that narrow terminals still show the text."""
 NAME_CELLS = 28
-ECHO_CELLS = 2
 
 
 class Display:
@@ -38,28 +34,20 @@ class Display:
         self, console: Console, total: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Draw on the console if it is a terminal."""
-        self.is_live = console.is_terminal and os.environ.get("TERM") != "dumb"
         self._console = console
         self._total = total
         self._clock = clock
         self._began = clock()
-        name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
-        step = TextColumn(
-            "{task.fields[step]}",
-            markup=False,
-            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
-        )
         bar = BarColumn(bar_width=min(BAR_CELLS, console.width // MAX_BAR_SHARE))
-        self._progress = _Bars(
-            name, bar, TaskProgressColumn(), step, console=console, transient=True, expand=True
+        self._progress = LiveBars(
+            console, name_column(), bar, TaskProgressColumn(), rest_column("step")
         )
         self._bars: dict[int, TaskID] = {}
         self._overall: TaskID | None = None
 
     def __enter__(self) -> Self:
         """Start drawing."""
-        if self.is_live:
-            self._progress.start()
+        self._progress.start()
         return self
 
     def __exit__(
@@ -69,13 +57,16 @@ class Display:
         traceback: TracebackType | None,
     ) -> None:
         """Remove the bars."""
-        if self.is_live:
-            self._progress.stop()
+        self._progress.stop()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the bars are drawn."""
+        return self._progress.is_live
 
     def print(self, text: str, style: str = "") -> None:
         """Print a permanent line above the bars."""
-        # A style passed to `print` would also apply to the bars, which are redrawn below.
-        self._console.print(Text(printable(text), style), soft_wrap=True)
+        self._progress.print_line(text, style)
 
     def update(
         self,
@@ -121,29 +112,11 @@ class Display:
             step = "finishing running photos; Ctrl-C again stops at once"
         elif finished > skipped:
             photo_s = (self._clock() - self._began) / (finished - skipped)
-            step = f"about {_duration(photo_s * (self._total - finished))} left"
+            step = f"about {duration(photo_s * (self._total - finished))} left"
         description = f"{finished} of {self._total}"
         if self._overall is None:
             self._overall = self._progress.add_task(description, total=self._total, step=step)
         self._progress.update(self._overall, description=description, completed=finished, step=step)
-
-
-class _Bars(Progress):
-    """Bars that leave the end of each line free, because a terminal echoes Ctrl-C there as ^C."""
-
-    def get_renderable(self) -> RenderableType:
-        """Return the bars."""
-        return _Narrowed(super().get_renderable())
-
-
-@dataclass(frozen=True, slots=True)
-class _Narrowed:
-    inner: RenderableType
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from console.render(
-            self.inner, options.update_width(max(1, options.max_width - ECHO_CELLS))
-        )
 
 
 def _shorten(name: str) -> str:
@@ -153,8 +126,3 @@ def _shorten(name: str) -> str:
     while cell_len(name) > NAME_CELLS - 2:
         name = name[1:]
     return f"..{name}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Column
-from rich.text import Text
+from rich.progress import BarColumn, TaskID
 
+from bgblur.live_bars import LiveBars, duration, name_column, rest_column
 from bgblur.printable import printable
 
 if TYPE_CHECKING:
@@ -26,23 +24,14 @@ class JobDisplay:
 
     def __init__(self, console: Console | None = None) -> None:
         """Draw on a terminal."""
-        self._console = console or Console(stderr=True)
-        self.is_live = self._console.is_terminal and os.environ.get("TERM") != "dumb"
-        column = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=min(BAR_CELLS, self._console.width // MAX_BAR_SHARE)),
-            TextColumn("{task.fields[details]}", markup=False, table_column=column),
-            console=self._console,
-            transient=True,
-            expand=True,
-        )
+        console = console or Console(stderr=True)
+        bar = BarColumn(bar_width=min(BAR_CELLS, console.width // MAX_BAR_SHARE))
+        self._progress = LiveBars(console, name_column(), bar, rest_column("details"))
         self._bar: TaskID | None = None
 
     def __enter__(self) -> Self:
         """Start drawing."""
-        if self.is_live:
-            self._progress.start()
+        self._progress.start()
         return self
 
     def __exit__(
@@ -52,16 +41,15 @@ class JobDisplay:
         traceback: TracebackType | None,
     ) -> None:
         """Remove the bar."""
-        if self.is_live:
-            self._progress.stop()
+        self._progress.stop()
 
     def print(self, text: str, style: str = "") -> None:
         """Print a permanent line above the bar."""
-        self._console.print(Text(printable(text), style), soft_wrap=True)
+        self._progress.print_line(text, style)
 
     def update(self, step: str, completed: int, total: int, details: str = "") -> None:
         """Show a bar for one of these steps: `Uploading`, `Processing` or `Fetching`."""
-        if not self.is_live:
+        if not self._progress.is_live:
             return
         name = f"{step} {completed} of {total}"
         if self._bar is None:
@@ -87,12 +75,3 @@ def progress_text(job: Job) -> str:
     elif job.seconds_left is not None:
         parts.append(f"about {duration(job.seconds_left)} left")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in hours, minutes or seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bgblur.jobs.progress import duration
+from bgblur.live_bars import duration
 
 if TYPE_CHECKING:
     from bgblur.jobs.fetch import Fetch
