@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 from blur_client.attempts import Attempts
 from blur_client.call import BlurCall, BlurRequest
+from blur_client.form import set_fields
 from blur_client.jobs import Jobs
 from blur_client.responses import json_object, parse_account, parse_error
 from blur_client.retry_policy import RetryPolicy
@@ -118,20 +119,20 @@ class Client:
             OSError: the file cannot be read.
 
         """
-        options = {
-            "blur": blur,
-            "depth": depth,
-            "roi": roi,
-            "subject": subject,
-            "mode": mode,
-            "format": format,
-            "quality": quality,
-        }
-        fields = {name: str(value) for name, value in options.items() if value is not None}
+        fields = set_fields(
+            radius=radius,
+            blur=blur,
+            depth=depth,
+            roi=roi,
+            subject=subject,
+            mode=mode,
+            format=format,
+            quality=quality,
+        )
         photo = Photo(source)
         request = BlurRequest(
             photo=photo,
-            fields={"radius": str(radius), **fields},
+            fields=fields,
             idempotency_key=idempotency_key or uuid.uuid4().hex,
             on_upload=on_upload,
         )

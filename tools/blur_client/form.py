@@ -1,4 +1,4 @@
-"""A multipart form with a photo, streamed, with its upload progress."""
+"""The fields of a request, and a multipart form with a photo, streamed, with its progress."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 OnUpload = Callable[[int, int], None]
 """Called with the number of bytes sent so far and their total; a retry starts at 0 again."""
+
+
+def set_fields(**fields: object) -> dict[str, str]:
+    """Return the fields as text, without those that are None: the API's defaults apply to them."""
+    return {name: str(value) for name, value in fields.items() if value is not None}
 
 
 class FixedSizeReader:

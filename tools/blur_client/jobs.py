@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlencode, urljoin
 
+from blur_client.form import set_fields
 from blur_client.job_documents import (
     Job,
     JobFailure,
@@ -65,19 +66,18 @@ class Jobs:
             ConnectionFailedError: no response was received, after all retries.
 
         """
-        fields = {
-            "radius": radius,
-            "blur": blur,
-            "depth": depth,
-            "roi": roi,
-            "subject": subject,
-            "mode": mode,
-            "format": format,
-            "quality": quality,
-            "notify": notify,
-        }
-        declared = {name: str(value) for name, value in fields.items() if value is not None}
-        return self._job("POST", "", json=declared)
+        fields = set_fields(
+            radius=radius,
+            blur=blur,
+            depth=depth,
+            roi=roi,
+            subject=subject,
+            mode=mode,
+            format=format,
+            quality=quality,
+            notify=notify,
+        )
+        return self._job("POST", "", json=fields)
 
     def status(self, job_id: str) -> Job:
         """Return the job with its counts; an open one has a new upload form."""
