@@ -56,6 +56,7 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "find_object": lambda jobs: jobs.find_object(OWNER.job_id, ROW.object_id),
     "list_objects": lambda jobs: jobs.list_objects(OWNER.job_id, states=ALL_STATES, limit=9),
     "list_active": lambda jobs: list(jobs.list_active()),
+    "count_active": lambda jobs: jobs.count_active(OWNER.customer.account_id, most=9),
     "end_job": lambda jobs: jobs.end_job(OWNER.job_id, received=1, now_us=START),
     "record_attempt": lambda jobs: jobs.record_attempt(OWNER.job_id, next_attempt_us=None),
 }

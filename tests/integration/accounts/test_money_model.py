@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    RuleBasedStateMachine,
     initialize,
     invariant,
     multiple,
     rule,
-    run_state_machine_as_test,
 )
 from tests.integration.accounts.customer import (
     START,
@@ -29,6 +26,7 @@ from tests.integration.accounts.customer import (
     key_record,
     open_account,
 )
+from tests.integration.accounts.two_clocks import TICK_US, TwoClocks, run_orders, servers, skews
 
 from blur.accounts.admin_errors import OverdrawnError
 from blur.accounts.audit import differences
@@ -44,17 +42,12 @@ from blur.accounts.hold_states import (
 )
 from blur.accounts.model import SECOND_US, EntryKind, Hold, Instant, LedgerEntry
 from blur.errors import InsufficientCreditsError, InvalidApiKeyError
-from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
-# A hold of one minute is valid after one tick, and 20 s past its expiry after two. This is more
-# than the clocks' difference plus the allowance.
-TICK_US = 40 * SECOND_US
 REMEMBERED_US = 15 * SECOND_US
 """The time for which an ended call is repeated: longer than a copy of a write takes to arrive."""
-servers = st.integers(0, 1)
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
 """The number of tested orders for each store: few enough to take only some seconds."""
 
@@ -75,7 +68,7 @@ class Call:
         return self.state is HoldState.HELD or now_us - self.ended_us <= REMEMBERED_US
 
 
-class Ledger(RuleBasedStateMachine):
+class Ledger(TwoClocks):
     """One account, its calls, and the place where each credit should be."""
 
     calls = Bundle("calls")
@@ -85,24 +78,18 @@ class Ledger(RuleBasedStateMachine):
     def __init__(self) -> None:
         """Start without an account: `begin` creates it."""
         super().__init__()
-        self.skew_us = 0
-        self.now_us = START
         self.known: list[Call] = []
         self.credits_in = 0
         self.key_is_valid = True
 
     @initialize(
         credits_in=st.integers(0, 20),
-        skew_us=st.sampled_from([-CLOCK_SKEW_US, -SECOND_US, 0, SECOND_US, CLOCK_SKEW_US]),
+        skew_us=skews,
     )
     def begin(self, credits_in: int, skew_us: int) -> None:
         self.skew_us = skew_us
         self.customer = open_account(self.opened[0], credits_in)
         self.credits_in = credits_in
-
-    def clock_us(self, server: int) -> Instant:
-        """Return the time by the clock of a server."""
-        return Instant(self.now_us + server * self.skew_us)
 
     def amount(self, amount: Amount) -> int:
         """Return the sum of the prices that are part of this amount."""
@@ -266,13 +253,5 @@ def test_no_order_of_calls_repeats_and_crashes_loses_or_creates_a_credit(
     class LedgerOfThisStore(Ledger):
         opened = (store, other)
 
-    run_state_machine_as_test(
-        LedgerOfThisStore,
-        settings=settings(
-            max_examples=EXAMPLES[location.partition(":")[0]],
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_orders(LedgerOfThisStore, EXAMPLES[location.partition(":")[0]])
     other.close()

@@ -10,39 +10,32 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    RuleBasedStateMachine,
     initialize,
     invariant,
     multiple,
     rule,
-    run_state_machine_as_test,
 )
-from tests.integration.accounts.customer import START, TTL_US, entry
+from tests.integration.accounts.customer import TTL_US, entry
+from tests.integration.accounts.two_clocks import TICK_US, TwoClocks, run_orders, servers, skews
 from tests.integration.jobs.job_owner import JobOwner, open_job, require_exact, rows_of
 
 from blur.accounts.connect import open_account_store
-from blur.accounts.model import SECOND_US, Hold, Instant
+from blur.accounts.model import Hold, Instant
 from blur.credits import ZERO, Credits
 from blur.errors import InsufficientCreditsError, InvalidApiKeyError
 from blur.jobs.connect import open_job_store
 from blur.jobs.model import JobState, ObjectState
-from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
     from blur.jobs.ports import JobStore
 
-# As in the model of the ledger: a hold of a minute is valid after one tick, and two ticks after it
-# was taken or extended, it has expired by every clock.
-TICK_US = 40 * SECOND_US
 SOURCES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 EXAMPLES = {"sqlite": 60, "dynamodb": 12}
 """The number of orders for each store: as many as take some seconds."""
-servers = st.integers(0, 1)
 sources = st.sampled_from(SOURCES)
 final_states = st.sampled_from([state for state in ObjectState if state.has_ended])
 
@@ -102,7 +95,7 @@ class ExpectedJob:
         return self.number() - self.number(ObjectState.WAITING)
 
 
-class Bulk(RuleBasedStateMachine):
+class Bulk(TwoClocks):
     """One account and one job, its objects, and where every credit should be."""
 
     attempts = Bundle("attempts")
@@ -112,22 +105,17 @@ class Bulk(RuleBasedStateMachine):
     def __init__(self) -> None:
         """Start without an account: `begin` opens it."""
         super().__init__()
-        self.now_us = START
         self.job = ExpectedJob()
         self.key_is_valid = True
 
     @initialize(
         credits_in=st.integers(0, 12),
-        skew_us=st.sampled_from([-CLOCK_SKEW_US, -SECOND_US, 0, SECOND_US, CLOCK_SKEW_US]),
+        skew_us=skews,
     )
     def begin(self, credits_in: int, skew_us: int) -> None:
         self.skew_us = skew_us
         self.credits_in = credits_in
         self.owner = open_job(self.opened[0].accounts, self.opened[0].jobs, credits_in)
-
-    def clock_us(self, server: int) -> Instant:
-        """Return the time by the clock of a server."""
-        return Instant(self.now_us + server * self.skew_us)
 
     @property
     def held(self) -> int:
@@ -282,14 +270,6 @@ def test_no_order_of_deliveries_and_deaths_charges_twice_or_loses_a_row(
     class BulkOfThisStore(Bulk):
         opened = (Server(store, jobs), other)
 
-    run_state_machine_as_test(
-        BulkOfThisStore,
-        settings=settings(
-            max_examples=EXAMPLES[location.partition(":")[0]],
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_orders(BulkOfThisStore, EXAMPLES[location.partition(":")[0]])
     other.accounts.close()
     other.jobs.close()

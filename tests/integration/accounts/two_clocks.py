@@ -1,0 +1,44 @@
+"""State machines of two servers with one store, whose clocks differ by the allowance or less."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+from tests.integration.accounts.customer import START
+
+from blur.accounts.model import SECOND_US, Instant
+from blur.skew import CLOCK_SKEW_US
+
+# A hold of one minute is valid after one tick, and 20 s past its expiry after two. This is more
+# than the clocks' difference plus the allowance.
+TICK_US = 40 * SECOND_US
+servers = st.integers(0, 1)
+skews = st.sampled_from([-CLOCK_SKEW_US, -SECOND_US, 0, SECOND_US, CLOCK_SKEW_US])
+
+
+class TwoClocks(RuleBasedStateMachine):
+    """The time, and the clocks of the two servers."""
+
+    def __init__(self) -> None:
+        """Start with equal clocks."""
+        super().__init__()
+        self.now_us = START
+        self.skew_us = 0
+
+    def clock_us(self, server: int) -> Instant:
+        """Return the time by the clock of a server."""
+        return Instant(self.now_us + server * self.skew_us)
+
+
+def run_orders(machine: type[TwoClocks], number: int) -> None:
+    """Run a machine with this number of orders of its rules."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=number,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
