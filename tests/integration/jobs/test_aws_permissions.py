@@ -48,7 +48,7 @@ class Recorder:
             self.actions.add(f"dynamodb:{model.name}")
         if model.name == "Query":
             values = params["ExpressionAttributeValues"].values()
-            self.queried |= {value["S"] for value in values if value["S"].startswith("JOB")}
+            self.queried |= {value["S"] for value in values if value["S"].startswith("JOB#")}
 
 
 @pytest.fixture
@@ -98,8 +98,9 @@ def test_the_api_has_the_permissions_for_the_routes_of_jobs(
     assert sent.actions <= allowed(resources, "BlurRole")
     assert "dynamodb:Query" in sent.actions
     (lists,) = (each for each in statements(resources) if each["Sid"] == "JobLists")
-    patterns = lists["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-    assert sent.queried == {pattern.replace("*", owner.job_id) for pattern in patterns}
+    (pattern,) = lists["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    names = (owner.job_id, f"ACCT#{owner.customer.account_id}")
+    assert sent.queried == {pattern.replace("*", name) for name in names}
 
 
 def test_the_worker_has_exactly_the_permissions_for_photos(

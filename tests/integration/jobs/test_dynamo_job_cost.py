@@ -21,7 +21,7 @@ from blur.accounts.dynamo.client import open_client
 from blur.accounts.dynamo.schema import account_key
 from blur.accounts.dynamo.values import marshal_item
 from blur.errors import InsufficientCreditsError
-from blur.jobs.dynamo.items import FAILED_ROW, active_key, job_key, row_key
+from blur.jobs.dynamo.items import FAILED_ROW, active_keys, job_key, row_key
 from blur.jobs.dynamo.job_store import DynamoJobStore
 from blur.jobs.model import KEPT_S, ObjectState, object_id
 
@@ -141,7 +141,7 @@ def test_all_items_of_a_job_are_deleted_30_days_later(
     object_id_ = object_id(SOURCE)
     for key, seconds in (
         (job_key(owner.job_id), 0),
-        (active_key(owner.customer.account_id, owner.job_id), 0),
+        *((key, 0) for key in active_keys(owner.customer.account_id, owner.job_id)),
         (row_key(owner.job_id, object_id_), 3600),
         (row_key(owner.job_id, object_id_, FAILED_ROW), 3600),
     ):

@@ -66,12 +66,12 @@ def test_the_bucket_cannot_be_listed_and_requires_tls(
     assert rule["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_function_can_list_only_jobs_and_the_photos_of_a_job_whose_id_it_has(
+def test_the_function_can_list_only_the_photos_of_a_job_whose_id_it_has(
     resources: dict[str, Any],
 ) -> None:
     (lists,) = (each for each in statements(resources) if set(each["Action"]) & LISTS)
     assert lists["Action"] == ["dynamodb:Query"]
-    keys = {"dynamodb:LeadingKeys": ["JOB#*", "JOBS"]}
+    keys = {"dynamodb:LeadingKeys": ["JOB#*"]}
     assert lists["Condition"] == {"ForAllValues:StringLike": keys}
     actions = {action for each in statements(resources) for action in each["Action"]}
     assert {action for action in actions if action.startswith("s3:")} == {

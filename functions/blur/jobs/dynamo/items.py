@@ -5,7 +5,8 @@
 | job, with its counts | `JOB#<job id>` | `JOB` |
 | row of an object | `JOB#<job id>` | `OBJ#<object id>` |
 | copy of the row of a failed object | `JOB#<job id>` | `FAILED#<object id>` |
-| entry in the list of active jobs | `JOBS` | `<account id>#<job id>` |
+| entry in the list of active jobs | `JOBS` | `<job id>` |
+| entry in the list of an account's active jobs | `JOB#ACCT#<account id>` | `<job id>` |
 
 The items have the attributes of `Job`, `JobObject` and `Notification`, and these:
 
@@ -65,20 +66,21 @@ def row_key(job_id: str, object_id: str, prefix: str = ROW) -> Item:
     return {PARTITION_KEY: partition(job_id), SORT_KEY: prefix + object_id}
 
 
-def active_item(job: Job) -> Item:
-    """Return the entry of a job in the list of active jobs."""
-    return {**active_key(job.account_id, job.job_id), TTL_ATTRIBUTE: _ttl(job.created_us)}
+def active_items(job: Job) -> list[Item]:
+    """Return the entries of a job in the lists of active jobs: of all, and of its account."""
+    keys = active_keys(job.account_id, job.job_id)
+    return [{**key, TTL_ATTRIBUTE: _ttl(job.created_us)} for key in keys]
 
 
-def active_key(account_id: str, job_id: str) -> Item:
-    """Return the primary key of the job's entry in the list of active jobs."""
-    return {PARTITION_KEY: ACTIVE, SORT_KEY: f"{account_id}#{job_id}"}
+def active_keys(account_id: str, job_id: str) -> list[Item]:
+    """Return the primary keys of these entries."""
+    lists = (ACTIVE, active_of(account_id))
+    return [{PARTITION_KEY: each, SORT_KEY: job_id} for each in lists]
 
 
-def active_job_id(entry: Item) -> str:
-    """Return the job's id in an entry; ids of jobs have no `#`."""
-    job_id: str = entry[SORT_KEY].rpartition("#")[2]
-    return job_id
+def active_of(account_id: str) -> str:
+    """Return the partition key of an account's active jobs; ids of jobs have no `#`."""
+    return partition(f"ACCT#{account_id}")
 
 
 def job_item(job: Job) -> Item:

@@ -12,9 +12,9 @@ from blur.job_errors import JobNotFoundError
 from blur.jobs.dynamo.items import (
     ACTIVE,
     COUNTERS,
-    active_item,
-    active_job_id,
-    active_key,
+    active_items,
+    active_keys,
+    active_of,
     job_item,
     job_key,
     job_of,
@@ -32,7 +32,8 @@ def create(table: DynamoTable, job: Job) -> None:
     absent = Expressions()
     absent.conditions.append(f"attribute_not_exists({absent.path(PARTITION_KEY)})")
     try:
-        table.transact(Put(job_item(job), absent), Put(active_item(job), Expressions()))
+        entries = [Put(entry, Expressions()) for entry in active_items(job)]
+        table.transact(Put(job_item(job), absent), *entries)
     except ConditionFailedError:
         return  # a repeated call
 
@@ -95,8 +96,9 @@ def record_attempt(table: DynamoTable, job_id: str, next_attempt_us: Instant | N
     try:
         if next_attempt_us is None:
             update.removes.append(following)
-            leave_list = Delete(active_key(item["account_id"], job_id), Expressions())
-            table.transact(Update(job_key(job_id), update), leave_list)
+            entries = active_keys(item["account_id"], job_id)
+            leave_lists = [Delete(entry, Expressions()) for entry in entries]
+            table.transact(Update(job_key(job_id), update), *leave_lists)
         else:
             update.sets.append(f"{following} = {update.value(next_attempt_us)}")
             table.update(job_key(job_id), update)
@@ -106,24 +108,22 @@ def record_attempt(table: DynamoTable, job_id: str, next_attempt_us: Instant | N
 
 def list_active(table: DynamoTable) -> Iterator[Job]:
     """See `JobStore.list_active`; each job is read when it is yielded."""
-    for entry in table.query(_of_list()):
-        item = table.with_new_deadline().get(job_key(active_job_id(entry)))
+    for entry in table.query(_in_partition(ACTIVE)):
+        item = table.with_new_deadline().get(job_key(entry[SORT_KEY]))
         if item is not None:
             yield job_of(item)
 
 
 def count_active(table: DynamoTable, account_id: str, most: int) -> int:
     """See `JobStore.count_active`."""
-    condition = _of_list()
-    entry, first = condition.path(SORT_KEY), condition.value(f"{account_id}#")
-    condition.conditions.append(f"begins_with({entry}, {first})")
-    return sum(1 for _ in islice(table.query(condition), most))
+    entries = table.query(_in_partition(active_of(account_id)))
+    return sum(1 for _ in islice(entries, most))
 
 
-def _of_list() -> Expressions:
-    """Return the condition for the list of active jobs."""
+def _in_partition(key: str) -> Expressions:
+    """Return the condition for all items with this partition key."""
     condition = Expressions()
-    condition.conditions.append(f"{condition.path(PARTITION_KEY)} = {condition.value(ACTIVE)}")
+    condition.conditions.append(f"{condition.path(PARTITION_KEY)} = {condition.value(key)}")
     return condition
 
 
