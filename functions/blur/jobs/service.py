@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from blur.accounts.model import SECOND_US
 from blur.errors import UploadNotFoundError
 from blur.job_errors import JobNotFoundError, ResultNotFoundError, TooManyJobsError
 from blur.jobs.model import Job, JobState, Notification, ObjectState
+from blur.storage.ports import KEEP_DAYS
 
 if TYPE_CHECKING:
     from blur.accounts.keys import ApiKey
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_ACTIVE = 1_000
 """The jobs of an account that have not ended. The keeper reads all of them every minute."""
+KEPT_US = KEEP_DAYS * 86_400 * SECOND_US
+"""How long results are kept."""
 ENDED_STATES = tuple(state for state in ObjectState if state.has_ended)
 
 
@@ -132,7 +136,10 @@ class JobService:
         row = self.jobs.find_object(job.job_id, object_id)
         if row is None or row.content_type is None:
             raise ResultNotFoundError
-        if link := self.files.link_result(job.job_id, object_id, now_us=self.clock()):
+        now_us = self.clock()
+        if link := self.files.link_result(job.job_id, object_id, now_us=now_us):
+            if now_us >= (row.at_us or 0) + KEPT_US:  # links are signed without a request
+                raise ResultNotFoundError
             return StoredResult(row.content_type, link)
         try:
             return StoredResult(
