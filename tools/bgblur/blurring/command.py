@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from bgblur.api_options import api_key_option, require_api_key
 from bgblur.blurring import engines, output, report
 from bgblur.blurring.batch import INTERRUPTED, NOT_STARTED, BatchRunner, Job, Outcome, Skipped
 from bgblur.blurring.engines import Failure, Result
@@ -48,12 +49,7 @@ LOCAL_JOBS, API_JOBS = 1, 4
 @click.option(
     "--api", metavar="URL", envvar="BGBLUR_API", show_envvar=True, help="Send photos to this API."
 )
-@click.option(
-    "--key",
-    envvar="BGBLUR_API_KEY",
-    show_envvar=True,
-    help="The API's key. Set the variable instead: `ps` shows command lines to every user.",
-)
+@api_key_option
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
@@ -112,10 +108,7 @@ def blur(  # noqa: PLR0913 - one for each option
 def _engine(options: Any, api: str | None, key: str | None, stop: threading.Event) -> Engine:  # noqa: ANN401
     if not api:
         return engines.local_engine(options)
-    if not key:
-        message = "An API requires a key. Set BGBLUR_API_KEY, or use --key."
-        raise click.UsageError(message)
-    return engines.api_engine(options, api, key, stop)
+    return engines.api_engine(options, api, require_api_key(key), stop)
 
 
 def _check_streams(tasks: Sequence[Task], *, as_json: bool) -> None:

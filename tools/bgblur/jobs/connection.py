@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bgblur.api_options import api_key_option, require_api_key
+
 if TYPE_CHECKING:
     from blur_client.jobs import Jobs
 
@@ -43,18 +45,12 @@ def connection_options(command: Callable[..., None]) -> Callable[..., None]:
         show_envvar=True,
         help="The address of the API.",
     )
-    key = click.option(
-        "--key",
-        envvar="BGBLUR_API_KEY",
-        show_envvar=True,
-        help="The API's key. Set the variable instead: `ps` shows command lines to every user.",
-    )
 
     @functools.wraps(command)
     def connected(*arguments: Any, api: str | None, key: str | None, **options: Any) -> None:  # noqa: ANN401 - a command's options
         command(*arguments, server=Server.checked(api, key), **options)
 
-    return address(key(connected))
+    return address(api_key_option(connected))
 
 
 class Server:
@@ -76,10 +72,7 @@ class Server:
         if not url:
             message = "Jobs require an API. Set BGBLUR_API, or use --api."
             raise click.UsageError(message)
-        if not key:
-            message = "An API requires a key. Set BGBLUR_API_KEY, or use --key."
-            raise click.UsageError(message)
-        return cls(url, key)
+        return cls(url, require_api_key(key))
 
     @contextmanager
     def jobs(self, stop: threading.Event | None = None) -> Iterator[Jobs]:

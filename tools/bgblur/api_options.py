@@ -1,0 +1,25 @@
+"""The options of commands that call an API: its address and a key."""
+
+from __future__ import annotations
+
+import click
+
+api_key_option = click.option(
+    "--key",
+    envvar="BGBLUR_API_KEY",
+    show_envvar=True,
+    help="The API's key. Set the variable instead: `ps` shows command lines to every user.",
+)
+
+
+def require_api_key(key: str | None) -> str:
+    """Return the key.
+
+    Raises:
+        click.UsageError: it is missing.
+
+    """
+    if not key:
+        message = "An API requires a key. Set BGBLUR_API_KEY, or use --key."
+        raise click.UsageError(message)
+    return key
