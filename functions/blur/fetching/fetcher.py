@@ -5,8 +5,7 @@ Redirects are not followed by the HTTP library: each one is a new connection wit
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from http import HTTPStatus
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING
 
 from urllib3.exceptions import HTTPError
 
-from blur.fetching.addresses import IPAddress, is_public, resolve
-from blur.fetching.connections import Connections, Resolve, TimedExchange
+from blur.fetching.connections import Connections, TimedExchange
 from blur.fetching.errors import DownloadError, DownloadTooLargeError, NotAnImageError
-from blur.fetching.target import PORTS, Target, parse_target
+from blur.fetching.target import Target, parse_target
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
@@ -39,24 +37,19 @@ is not an image."""
 class ImageFetcher:
     """Fetches images; call it with a URL to get the file."""
 
-    def __init__(  # noqa: PLR0913 - all arguments are passed by name
+    def __init__(
         self,
+        connections: Connections | None = None,
         *,
         is_image: Callable[[bytes], bool],
         max_bytes: int,
         timeout_s: float = TIMEOUT_S,
-        resolve: Resolve = resolve,
-        is_allowed: Callable[[IPAddress], bool] = is_public,
-        ports: Collection[int] = PORTS,
-        new_tls_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     ) -> None:
         """Set the limits; `is_image` detects an image by the first bytes of a file."""
         self._is_image = is_image
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
-        self._connections = Connections(
-            resolve=resolve, is_allowed=is_allowed, ports=ports, new_tls_context=new_tls_context
-        )
+        self._connections = connections or Connections()
 
     def __call__(self, url: str) -> bytes:
         """Return the file at a URL.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from blur.fetching.connections import Connections
 from blur.fetching.fetcher import ImageFetcher
 from blur.imaging.decode.formats import is_supported
 
@@ -53,15 +54,28 @@ def is_loopback_1(address: IPAddress) -> bool:
 def fetcher(
     host: ImageHost,
     names: Names | None = None,
-    **options: Any,  # noqa: ANN401 - the arguments of ImageFetcher
+    max_bytes: int = MAX_BYTES,
+    timeout_s: float = 60.0,
+    **options: Any,  # noqa: ANN401 - the arguments of Connections
 ) -> ImageFetcher:
+    return ImageFetcher(
+        connections(host, names, **options),
+        is_image=is_supported,
+        max_bytes=max_bytes,
+        timeout_s=timeout_s,
+    )
+
+
+def connections(
+    host: ImageHost,
+    names: Names | None = None,
+    **options: Any,  # noqa: ANN401 - the arguments of Connections
+) -> Connections:
+    """Return connections to the host's address and port only."""
     names = names or Names({HOST: [["127.0.0.1"]]})
     defaults: dict[str, Any] = {
-        "is_image": is_supported,
-        "max_bytes": MAX_BYTES,
-        "timeout_s": 60.0,
         "resolve": names.resolve,
         "is_allowed": is_loopback_1,
         "ports": {host.port},
     }
-    return ImageFetcher(**defaults | options)
+    return Connections(**defaults | options)

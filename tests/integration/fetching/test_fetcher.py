@@ -13,6 +13,7 @@ from tests.integration.fetching.image_host import (
     sends,
 )
 
+from blur.fetching.connections import Connections
 from blur.fetching.errors import (
     DownloadError,
     DownloadTooLargeError,
@@ -88,7 +89,7 @@ def test_the_real_look_up_rejects_internal_hosts(host_text: str) -> None:
         image_host(sends(response(png()))) as host,
         pytest.raises(InvalidUrlError, match="not on the public internet"),
     ):
-        ImageFetcher(is_image=is_supported, max_bytes=MAX_BYTES, ports={host.port})(
+        ImageFetcher(Connections(ports={host.port}), is_image=is_supported, max_bytes=MAX_BYTES)(
             host.url(host=host_text)
         )
     assert not host.heads

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.integration.fetching.certificates import tls_for
-from tests.integration.fetching.fetchers import HOST, Names, is_loopback_1
+from tests.integration.fetching.fetchers import HOST, Names, connections
 from tests.integration.fetching.image_host import ImageHost, image_host, response, sends
 
-from blur.fetching.connections import Connections
 from blur.fetching.errors import DownloadError, InvalidUrlError
 from blur.fetching.poster import Poster
 
@@ -18,9 +17,7 @@ BODY = b'{"type": "job.ended"}'
 
 
 def poster(host: ImageHost, names: Names | None = None, *, timeout_s: float = 60.0) -> Poster:
-    names = names or Names({HOST: [["127.0.0.1"]]})
-    connections = Connections(resolve=names.resolve, is_allowed=is_loopback_1, ports={host.port})
-    return Poster(connections, timeout_s=timeout_s)
+    return Poster(connections(host, names), timeout_s=timeout_s)
 
 
 def test_request_has_the_body_and_the_headers_and_no_others() -> None:
@@ -102,14 +99,7 @@ def test_tls_verifies_the_name_of_the_host(tmp_path: Path) -> None:
     server, client = tls_for(HOST, tmp_path)
     names = Names({HOST: [["127.0.0.1"]], "other.example": [["127.0.0.1"]]})
     with image_host(sends(response()), tls=server) as host:
-        post = Poster(
-            Connections(
-                resolve=names.resolve,
-                is_allowed=is_loopback_1,
-                ports={host.port},
-                new_tls_context=lambda: client,
-            )
-        )
+        post = Poster(connections(host, names, new_tls_context=lambda: client))
         assert post(host.url(scheme="https"), BODY, {}) == 200
         with pytest.raises(DownloadError):
             post(host.url(scheme="https", host="other.example"), BODY, {})
