@@ -18,6 +18,7 @@ export function onJobActions(functions) {
 /** Show the draft or the job; without both, hide the section. */
 export function showJob(state, isInterrupted) {
   const { draft, saved, job, upload, download } = state;
+  const focused = document.activeElement;
   show(byId("job"), Boolean(draft || saved));
   if (!draft && !saved) return;
   const isRunning = Boolean(job) && !draft && !isEnded(job);
@@ -40,6 +41,7 @@ export function showJob(state, isInterrupted) {
   show(byId("job-id-line"), Boolean(job) && !draft);
   byId("job-id").textContent = job?.job_id ?? "";
   showFailures(state);
+  if (focused?.hidden && byId("job").contains(focused)) byId("job-title").focus(); // not lost with its button
 }
 
 const isEnded = ({ state }) => state === "done" || state === "cancelled";

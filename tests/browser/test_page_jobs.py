@@ -223,6 +223,7 @@ def test_a_paused_job_can_be_cancelled(visit: Visit, album: Path) -> None:
     visit.page.once("dialog", lambda dialog: dialog.accept())
     visit.page.click("#job-cancel")
     visit.page.wait_for_selector("#job[data-state=cancelled]")
+    assert visit.page.evaluate("document.activeElement.id") == "job-title"
     assert job_of(visit, key)["state"] == "cancelled"
     assert visit.balance(key) == 0
 
