@@ -1,4 +1,4 @@
-"""A reader who follows the documentation, in a folder with photos."""
+"""Runs the commands and programs of the documentation, in a folder with photos."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def furnish(folder: Path) -> Path:
 
 
 class Reader:
-    """Runs commands unchanged, except for words that each reader has to replace."""
+    """Runs commands unchanged, except for words that each user has to replace."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], words: Mapping[str, str]) -> None:
         """Keep the replacements of words, such as a server's address."""

@@ -78,7 +78,7 @@ def test_an_uncharged_call_counts_by_its_cpu_time(tmp_path: Path, model_dir: Pat
 
 
 def remaining(server: Running, key: str, photo: bytes) -> int:
-    """Blur a photo and return how many requests its key can then send at once."""
+    """Blur a photo and return how many requests its key can send after that."""
     answer = requests.post(
         server.blur_url,
         headers={"ApiKey": key},

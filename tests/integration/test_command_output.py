@@ -66,7 +66,7 @@ def shell(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def used(shell: Shell, tmp_path: Path) -> None:
-    """Create accounts with all names and a call each."""
+    """Create accounts with all names, each with one call."""
     for name in NAMES:
         issued = shell(f"keys issue --json --name {shlex.quote(name)}")
         assert json.loads(issued.stdout), issued.stderr
@@ -94,7 +94,9 @@ def test_no_name_is_a_formula_in_a_spreadsheet(shell: Shell) -> None:
 
 
 @pytest.mark.usefixtures("used")
-def test_characters_that_the_terminal_does_not_have_are_question_marks(shell: Shell) -> None:
+def test_characters_that_the_terminal_cannot_show_are_printed_as_question_marks(
+    shell: Shell,
+) -> None:
     for command in COMMANDS[1:]:
         printed = shell(command, PYTHONIOENCODING="iso-8859-2")
         assert (printed.returncode in {0, 3}, printed.stderr) == (True, "")
@@ -103,7 +105,7 @@ def test_characters_that_the_terminal_does_not_have_are_question_marks(shell: Sh
 
 @pytest.mark.usefixtures("used")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_output_to_a_full_disk_is_one_clear_line(shell: Shell, unbuffered: str) -> None:
+def test_the_error_for_a_full_disk_is_one_clear_line(shell: Shell, unbuffered: str) -> None:
     for command in COMMANDS:
         done = shell(command, "> /dev/full", PYTHONUNBUFFERED=unbuffered)
         assert done.stderr == "Error: the output cannot be written: No space left on device\n"

@@ -109,7 +109,7 @@ def test_a_confirmation_shows_the_credits(bgblur: Command) -> None:
         assert refused.returncode == 1
 
 
-def test_a_payment_sent_twice_with_one_id_counts_once(bgblur: Command) -> None:
+def test_a_payment_that_is_sent_twice_with_one_id_is_added_once(bgblur: Command) -> None:
     account = read(bgblur("accounts", "create", "shop", "--json"))["account"]
     top_up = ("accounts", "top-up", account, "5", "--entry-id", "payment-7", "--json")
     assert read(bgblur(*top_up))["balance"] == read(bgblur(*top_up))["balance"] == 5
@@ -268,7 +268,7 @@ def test_the_error_for_a_port_in_use_names_it(bgblur: Command) -> None:
     assert re.fullmatch(r"Error: .*already in use.*\n", done.stderr)
 
 
-def test_a_missing_store_is_a_clear_error(bgblur: Command, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_store_is_clear(bgblur: Command, tmp_path: Path) -> None:
     (tmp_path / "accounts.db").mkdir()
     done = bgblur("accounts", "list")
     assert done.returncode == 1

@@ -133,7 +133,9 @@ def test_the_demo_key_belongs_to_its_accounts(tmp_path: Path, model_dir: Path) -
             printed = server.out.read_text()
         [key] = re.findall(r"^Demo key: +(\S+)$", printed, re.MULTILINE)
         assert f"Accounts:  {tmp_path / name}\n" in printed
-        assert issued.setdefault(name, key) == key, "the second server overwrote the first one's"
+        assert issued.setdefault(name, key) == key, (
+            "the second server has overwritten the key of the first one"
+        )
         assert (tmp_path / f"{name}.demo-key").read_text().strip() == key
         assert stat.S_IMODE((tmp_path / f"{name}.demo-key").stat().st_mode) == 0o600
     assert len(set(issued.values())) == 2

@@ -39,7 +39,9 @@ def test_the_error_for_a_port_in_use_is_one_sentence_that_suggests_another_port(
     assert re.fullmatch(sentence, done.stderr)
 
 
-def test_the_error_for_a_metrics_port_in_use_names_it_too(tmp_path: Path, model_dir: Path) -> None:
+def test_the_error_for_a_metrics_port_in_use_names_that_port(
+    tmp_path: Path, model_dir: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         env = environment(tmp_path, model_dir)
@@ -50,7 +52,9 @@ def test_the_error_for_a_metrics_port_in_use_names_it_too(tmp_path: Path, model_
     assert "Errno" not in done.stderr
 
 
-def test_the_address_of_another_machine_is_a_clear_error(tmp_path: Path, model_dir: Path) -> None:
+def test_the_error_for_the_address_of_another_machine_is_clear(
+    tmp_path: Path, model_dir: Path
+) -> None:
     env = environment(tmp_path, model_dir)
     done = run(*BGBLUR, "serve", "--host", "192.0.2.9", env=env)
     assert done.returncode == 1
@@ -112,7 +116,9 @@ def test_a_server_for_this_machine_prints_no_warning(tmp_path: Path, model_dir: 
         ("photos.example", True),
     ],
 )
-def test_some_hosts_are_reachable_from_other_machines(host: str, *, reachable: bool) -> None:
+def test_a_server_on_some_hosts_is_reachable_from_other_machines(
+    host: str, *, reachable: bool
+) -> None:
     assert is_reachable_from_elsewhere(host) is reachable
 
 

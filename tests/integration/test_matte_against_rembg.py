@@ -1,4 +1,4 @@
-"""rembg is the reference: its session must give the same matte as ours before refinement."""
+"""Our matte before refinement must be the same as that of rembg's session."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Each row in the table of models, compared with rembg's session class of that name.
 
-The networks are small replacements with the same input and output sizes. Their function is not
+The networks are small replacements with the same input and output sizes. These networks are not
 linear, so a wrong mean, deviation or activation changes the mask.
 """
 

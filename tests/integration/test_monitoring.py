@@ -94,7 +94,7 @@ def test_the_public_port_has_no_metrics(monitored: Monitored) -> None:
     assert monitored.status("/metrics") == (404, "not_found")
 
 
-def test_a_server_is_ready_once_it_listens(monitored: Monitored) -> None:
+def test_a_server_that_listens_is_ready(monitored: Monitored) -> None:
     assert monitored.status("/ready") == (200, "ready")
 
 

@@ -77,12 +77,14 @@ def test_subject_person_cuts_out_a_person(people: Model) -> None:
     [noise(300, 400), flat(300, 400, (120, 90, 80)), sample_photo("rocket")],
     ids=["noise", "uniform", "rocket"],
 )
-def test_a_photo_without_a_person_is_rejected(photo: RgbU8, people: Model) -> None:
+def test_with_subject_person_a_photo_without_a_person_is_rejected(
+    photo: RgbU8, people: Model
+) -> None:
     with pytest.raises(NoSubjectError, match="person"):
         predict_person(people, photo)
 
 
-def test_an_absent_network_is_reported_at_start_and_photos_are_still_blurred(
+def test_an_absent_network_is_reported_at_the_start_and_photos_are_blurred_without_it(
     without_people: Path, tmp_path: Path
 ) -> None:
     log = StringIO()
@@ -136,7 +138,7 @@ def test_a_damaged_network_for_faces_is_reported_and_each_subject_is_other(
 
 @pytest.mark.parametrize("name", DAMAGED)
 @pytest.mark.parametrize("file", [PEOPLE.file, MODELS["u2netp-light"].file])
-def test_a_damaged_network_stops_the_start_with_its_name(
+def test_a_damaged_network_stops_the_start_and_the_error_names_it(
     name: str, file: str, without_people: Path, tmp_path: Path
 ) -> None:
     (without_people / file).write_bytes(DAMAGED[name])

@@ -106,7 +106,7 @@ def test_a_preview_of_a_large_jpeg_looks_like_the_full_result_made_smaller(
         assert side == pytest.approx(of_full * preview.size[0] / 3000, abs=4)
 
 
-def test_with_a_new_background_the_face_stays_and_the_old_background_is_gone(
+def test_with_a_new_background_the_face_is_unchanged_and_the_old_background_is_not_visible(
     remove: Remove,
 ) -> None:
     astronaut = sample_photo("astronaut")
@@ -131,7 +131,7 @@ def test_a_cat_cropped_with_a_scale_is_centred_in_its_frame(remove: Remove) -> N
 
 
 @pytest.mark.parametrize("options", [{}, {"max_megapixels": 0.25}, {"roi": parse_roi(HEAD)}])
-def test_an_astronaut_is_a_person_also_in_previews_and_regions(
+def test_an_astronaut_is_a_person_in_the_full_size_in_previews_and_in_regions(
     remove: Remove, options: dict[str, Any]
 ) -> None:
     assert remove(photo("astronaut", 1500), **options).subject_type == "person"
@@ -142,7 +142,7 @@ def test_a_cat_and_a_cup_are_not_persons(remove: Remove, name: str) -> None:
     assert remove(photo(name)).subject_type == "other"
 
 
-def test_the_network_for_people_alone_would_call_the_cat_a_person(model_dir: Path) -> None:
+def test_with_the_network_for_people_alone_the_cat_would_be_a_person(model_dir: Path) -> None:
     model, people = open_shared(MODELS["u2netp-light"], model_dir), open_shared(PEOPLE, model_dir)
     assert confirmed_share(predict_maps(model, sample_photo("chelsea"), people=people)) > 0.9
 

@@ -93,7 +93,7 @@ def test_a_bad_chunk_gets_400_in_the_format_of_the_path(server: Running) -> None
         head("POST", "/v1.0/removebg", "Content-Length: ten"),
         head("POST", "/v1.0/removebg", "Content-Length: 5", "Transfer-Encoding: chunked"),
     ],
-    ids=["TLS", "200 headers", "bad length", "length and chunks"],
+    ids=["TLS", "200 headers", "invalid length", "length and chunks"],
 )
 def test_a_head_that_cannot_be_read_gets_400_in_both_formats(server: Running, sent: bytes) -> None:
     (reply,) = exchange(server, sent)

@@ -98,7 +98,7 @@ def test_a_url_on_this_machine_is_not_fetched_and_costs_nothing(server: Running,
     assert not host.heads
 
 
-def test_a_backgrounds_url_is_checked_too(server: Running, key: str) -> None:
+def test_the_url_of_a_background_is_also_checked(server: Running, key: str) -> None:
     answer = remove(server, key, file=jpeg(64, 64), bg_image_url="http://169.254.169.254/latest/")
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["code"]) == (400, "invalid_bg_image_url")

@@ -125,9 +125,7 @@ def test_curl_with_100_continue_does_not_send_a_body_that_is_too_large(
     assert (status, int(uploaded) < 1_000_000) == ("413", True)
 
 
-def test_a_client_that_sends_too_much_still_reads_the_response(
-    server: Running, api_key: str
-) -> None:
+def test_a_client_that_sends_too_much_can_read_the_response(server: Running, api_key: str) -> None:
     answer = requests.post(
         server.blur_url,
         headers={"ApiKey": api_key},

@@ -149,7 +149,7 @@ def at_work(tmp_path: Path, model_dir: Path, slow_photo: bytes) -> Iterator[AtWo
         yield AtWork(server, key, worker, answer)
 
 
-def test_a_worker_that_dies_loses_one_request_and_is_replaced(
+def test_a_worker_that_is_killed_loses_one_request_and_is_replaced(
     at_work: AtWork, photo: bytes
 ) -> None:
     server, key = at_work.server, at_work.key
@@ -157,13 +157,15 @@ def test_a_worker_that_dies_loses_one_request_and_is_replaced(
     answer = at_work.answer.result()
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "Idempotency-Key" in answer.json()["error"]["message"]
-    assert "X-Credits-Charged" not in answer.headers  # the charge is not known yet
+    assert "X-Credits-Charged" not in answer.headers  # the charge is still unknown
     assert post(server, key, photo).status_code == 200
     assert children(server).isdisjoint({at_work.worker})
     until(lambda: balance(server, key) == (4, 0))
 
 
-def test_a_worker_that_hangs_is_killed_when_its_hold_expires(at_work: AtWork, photo: bytes) -> None:
+def test_a_worker_that_does_not_respond_is_killed_when_its_hold_expires(
+    at_work: AtWork, photo: bytes
+) -> None:
     server, key = at_work.server, at_work.key
     os.kill(at_work.worker, signal.SIGSTOP)
     assert at_work.answer.result().status_code == 500
@@ -171,7 +173,7 @@ def test_a_worker_that_hangs_is_killed_when_its_hold_expires(at_work: AtWork, ph
     until(lambda: balance(server, key) == (4, 0))
 
 
-def test_an_idle_worker_that_dies_loses_no_request(
+def test_an_idle_worker_that_is_killed_loses_no_request(
     tmp_path: Path, model_dir: Path, photo: bytes
 ) -> None:
     with running(tmp_path, environment(tmp_path, model_dir)) as server:

@@ -1,4 +1,4 @@
-"""Accounts in the tested store; tests with `store` run once for each store."""
+"""Fixtures for tests of the account stores: a test with `store` runs once for each store."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ START = Instant(1_800_000_000 * SECOND_US)
 """15 January 2027, 08:00 UTC, the start of every test."""
 TTL_US = 60 * SECOND_US
 GENEROUS = RateLimit(per_minute=6_000_000, burst=10_000_000)
-"""No test reaches this limit; its burst also covers callers with an old `now`."""
+"""A rate limit that no test reaches, even if its calls have an old `now`."""
 
 _numbers = count(1)
 

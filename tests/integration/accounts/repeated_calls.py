@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PRICES = Prices(image=ONE, preview=QUARTER, person=ONE)
 DEDUPE_S = 120
 MAX_WAIT_S, POLL_S = 25, 0.25
-"""As documented."""
+"""The documented time."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Photo:
     """A parsed form and its complete request; `render` computes the result or raises."""
 
     content: str = "photo"
-    """The request's content: it identifies copies before the image is loaded."""
+    """The request's content, which identifies copies before the image is loaded."""
     image: str = "image"
     render_once: Callable[[], str] = lambda: "result"
     amount: Credits = QUARTER

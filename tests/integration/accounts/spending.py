@@ -1,7 +1,7 @@
-"""Spenders that race for one account's credits, in threads of this or another process.
+"""Many threads, of this process or others, that spend one account's credits at the same time.
 
 A network can deliver a write twice, and the copy late. `Echo` does this with a store's writes: it
-sends copies at once, and old writes again later.
+sends copies immediately, and old writes again later.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Echo:
     """Delivers writes to a store, some of them twice, and some again much later."""
 
     def __init__(self, store: AccountStore, seed: int, *, duplicates: float) -> None:
-        """Repeat this share of all writes."""
+        """Keep the store and the share of writes that are repeated."""
         self._store = store
         self._random = Random(seed)
         self._duplicates = duplicates
         self._sent: list[Callable[[], object]] = []
 
     def reserve(self, hold: Hold, now_us: Instant) -> None:
-        """Take a hold; every delivery has to report its price."""
+        """Take a hold, and check that every delivery reports its price."""
         status = self._deliver(partial(self._store.reserve, hold, now_us=now_us))
         assert status.credits_charged == hold.price
 

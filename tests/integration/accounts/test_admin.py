@@ -104,7 +104,7 @@ def test_no_key_is_issued_for_an_unknown_account(admin: AccountAdmin) -> None:
 
 
 @pytest.mark.parametrize("ttl_us", [None, 24 * HOUR_US])
-def test_a_rotated_key_is_like_the_old_key_which_expires_after_the_grace_period(
+def test_a_rotated_key_has_the_properties_of_the_old_key_which_expires_after_the_grace_period(
     admin: AccountAdmin, ttl_us: int | None
 ) -> None:
     account_id = admin.create_account("A customer")
@@ -150,7 +150,7 @@ def test_an_unknown_key_is_not_found(admin: AccountAdmin) -> None:
             admin.find_key(name)
 
 
-def test_a_prefix_of_two_keys_finds_neither_key(admin: AccountAdmin) -> None:
+def test_a_prefix_that_two_keys_share_finds_neither(admin: AccountAdmin) -> None:
     account_id = admin.create_account("A customer")
     secrets = iter([bytes(31) + b"1", bytes(31) + b"2"])
     same = AccountAdmin(admin.store, lambda _: next(secrets), START)
@@ -172,7 +172,7 @@ def test_a_prefix_of_two_keys_finds_neither_key(admin: AccountAdmin) -> None:
         "bb-live-0aZ9bY8cX7dW-abcd",
     ],
 )
-def test_an_invalid_key_name_has_no_account_id(name: str) -> None:
+def test_the_text_of_an_invalid_key_has_no_account_id(name: str) -> None:
     with pytest.raises(UnknownAccountError, match="name a key by its prefix"):
         account_id_of(name)
 

@@ -42,7 +42,7 @@ def test_a_call_above_the_balance_is_rejected_and_counted(
     assert store.reserve(customer.hold(2, now_us=after(1)), now_us=after(1)).rate.remaining == 0
 
 
-def test_without_credits_only_calls_within_the_rate_limit_get_402(
+def test_without_credits_calls_within_the_rate_limit_get_402_and_calls_over_it_get_429(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=0, limit=RateLimit(per_minute=1, burst=1))
@@ -51,7 +51,7 @@ def test_without_credits_only_calls_within_the_rate_limit_get_402(
         while True:
             try:
                 store.reserve(customer.hold(), now_us=START)
-            except UnavailableError:  # too many writes at the same instant: retried
+            except UnavailableError:  # too many writes at the same instant are retried
                 continue
             except (InsufficientCreditsError, RateLimitError) as error:
                 return type(error)
@@ -132,7 +132,9 @@ def test_a_key_is_valid_until_its_expiry(store: AccountStore, make_account: Make
         store.authorize(customer.account_id, customer.digest, now_us=after(10))
 
 
-def test_has_valid_key_counts_nothing(store: AccountStore, make_account: MakeAccount) -> None:
+def test_checking_for_a_valid_key_counts_no_request(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
     customer, other = make_account(limit=TIGHT, expires_us=after(60)), make_account()
     before = store.authorize(customer.account_id, customer.digest, now_us=START).rate.remaining
     for _ in range(20):
@@ -172,7 +174,7 @@ def test_requests_for_the_account_have_a_separate_limit(
     store.get_account(customer.account_id, customer.digest, now_us=after(1))
 
 
-def test_requests_for_the_account_count_only_for_their_key(
+def test_requests_for_the_account_count_only_in_the_limit_of_their_key(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=TIGHT)

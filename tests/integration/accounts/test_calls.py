@@ -75,7 +75,7 @@ def test_months_are_in_utc_in_every_time_zone(
     assert usage == {"2027-01": Usage(1, Credits(1)), "2027-02": Usage(1, Credits(1))}
 
 
-def test_a_refund_returns_the_credits_at_once_and_counts_no_call(
+def test_a_refund_returns_the_credits_immediately_and_counts_no_call(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -107,7 +107,7 @@ def test_a_repeated_reserve_of_the_last_credit_finds_its_hold(
     assert balances(store, customer) == (0, 3, 0)
 
 
-def test_a_reserve_repeated_after_the_settle_takes_nothing(
+def test_a_reserve_repeated_after_the_settle_takes_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -117,7 +117,7 @@ def test_a_reserve_repeated_after_the_settle_takes_nothing(
     assert balances(store, customer, 2) == (7, 0, 3)
 
 
-def test_a_reserve_repeated_after_the_refund_takes_nothing(
+def test_a_reserve_repeated_after_the_refund_takes_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -147,7 +147,7 @@ def test_refunding_twice_returns_the_credits_once(
     assert balances(store, customer, 1) == (10, 0, 0)
 
 
-def test_a_refund_after_the_settle_returns_nothing(
+def test_a_refund_after_the_settle_returns_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -157,7 +157,7 @@ def test_a_refund_after_the_settle_returns_nothing(
     assert balances(store, customer, 1) == (7, 0, 3)
 
 
-def test_a_settle_after_the_refund_charges_nothing(
+def test_a_settle_after_the_refund_charges_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)
@@ -167,7 +167,7 @@ def test_a_settle_after_the_refund_charges_nothing(
     assert balances(store, customer, 1) == (10, 0, 0)
 
 
-def test_ending_an_unknown_hold_moves_no_credits(
+def test_settling_or_refunding_an_unknown_hold_moves_no_credits(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

@@ -93,7 +93,7 @@ def test_if_a_call_fails_twice_one_of_its_concurrent_copies_is_charged(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_concurrent_calls_for_a_changing_url_are_charged_once_for_each_image(
+def test_concurrent_calls_for_a_url_with_changing_images_are_charged_once_for_each_image(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=20)

@@ -90,7 +90,9 @@ def numbers(item: dict[str, Any], *names: str) -> list[str]:
     return [item[name]["N"] for name in names]
 
 
-def test_an_old_item_stands_for_the_same_credits(store: DynamoAccountStore, old: Customer) -> None:
+def test_the_amounts_in_an_old_item_are_the_same_credits(
+    store: DynamoAccountStore, old: Customer
+) -> None:
     read = store.read_with_ledger(old.account_id, now_us=after(1))
     account = read.account
     assert (account.balance, account.held) == (whole(111), whole(3))
@@ -155,7 +157,7 @@ def test_quarters_are_exact_decimals_in_the_item(
     assert list(differences(read.account, read.entries)) == []
 
 
-def test_a_call_is_rejected_for_a_quarter_that_is_missing(store: DynamoAccountStore) -> None:
+def test_a_call_is_rejected_if_a_quarter_of_a_credit_is_missing(store: DynamoAccountStore) -> None:
     customer = open_account(store, whole(1) - QUARTER)
     with pytest.raises(InsufficientCreditsError, match=r"costs 1 credit; .* has 0\.75 left"):
         store.reserve(customer.hold(whole(1)), now_us=START)
@@ -182,5 +184,5 @@ def test_an_amount_that_is_not_in_quarters_makes_the_account_unavailable(
     )
     with pytest.raises(UnavailableError):
         store.read_account(old.account_id, now_us=START)
-    with pytest.raises(UnavailableError):  # with the old item from a rejected write
+    with pytest.raises(UnavailableError):  # the old item comes from a rejected write
         store.reserve(old.hold(whole(1000)), now_us=START)

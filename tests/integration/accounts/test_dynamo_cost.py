@@ -104,7 +104,7 @@ def test_a_call_with_a_busy_key_also_takes_two_writes(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_key_that_another_process_made_busy_takes_one_more_rejected_write(
+def test_a_call_with_a_key_that_another_process_made_busy_takes_one_additional_rejected_write(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     other = DynamoAccountStore(dynamodb_table, open_client())
@@ -136,7 +136,7 @@ def test_get_account_and_a_refund_each_take_one_write_of_one_unit(
     assert (bill.operations, bill.units) == (["UpdateItem"] * 2, 2)
 
 
-def test_a_call_without_credits_takes_two_writes_and_one_over_its_limit_takes_one(
+def test_a_call_without_credits_takes_two_writes_and_a_call_over_its_rate_limit_takes_one(
     store: DynamoAccountStore, bill: Bill
 ) -> None:
     customer = open_account(store, 0, limit=RateLimit(per_minute=1, burst=1))
@@ -189,7 +189,7 @@ def test_many_old_tombstones_are_dropped(
     assert ended(stored(dynamodb_table, customer)) == 1
 
 
-def test_ended_keys_cost_nothing(
+def test_ended_keys_do_not_make_calls_more_expensive(
     store: DynamoAccountStore, customer: Customer, bill: Bill, dynamodb_table: str
 ) -> None:
     account_id = customer.account_id

@@ -64,7 +64,7 @@ def test_a_created_table_has_the_defined_schema(
     assert created["BillingModeSummary"]["BillingMode"] == schema.SCHEMA["BillingMode"]
 
 
-def test_a_records_time_to_live_is_later_than_its_last_use(
+def test_a_record_is_deleted_only_after_its_last_use(
     dynamodb: DynamoDBLocal, client: DynamoDBClient
 ) -> None:
     name = dynamodb.create_table(new_id("ttl"))
@@ -82,7 +82,8 @@ def test_a_records_time_to_live_is_later_than_its_last_use(
     assert store.find_record("a" * 12, "scope", now_us=late_us) is None
 
 
-# Powertools imports botocore's root package for its user agent; this is small and opens no client.
+# Powertools imports botocore's root package for its user agent. This package is small, and the
+# import opens no client.
 @pytest.mark.parametrize(
     ("package", "unwanted"),
     [
@@ -122,7 +123,7 @@ def test_an_expired_hold_is_released_when_it_has_expired_by_every_clock(
     assert (home.balance, home.held) == (10, 0)
 
 
-def test_late_copies_of_an_ended_calls_writes_change_nothing(
+def test_late_copies_of_the_writes_of_an_ended_call_change_nothing(
     dynamodb_table: str, client: DynamoDBClient
 ) -> None:
     sent: list[dict[str, Any]] = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TTL_S = TTL_US / 1_000_000
 LONG_AFTER_S = TTL_S + 30
-"""At this time a hold has expired by every clock: stores wait some seconds before they release
+"""The time at which a hold has expired by every clock; stores wait some seconds before they release
 it."""
 
 
@@ -112,7 +112,7 @@ def test_a_settle_in_the_last_microsecond_is_charged(
     assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
-def test_a_late_settle_of_credits_that_are_spent_again_takes_nothing(
+def test_a_late_settle_takes_nothing_if_the_released_credits_are_already_spent(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=3)
@@ -151,7 +151,7 @@ def test_an_ended_hold_does_not_change_at_its_expiry(
         assert (account.balance, account.held, account.used) == (7, 0, 3)
 
 
-def test_many_processes_release_an_expired_hold_once(
+def test_an_expired_hold_is_released_once_even_by_many_processes(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=12)

@@ -1,4 +1,4 @@
-"""A call is charged once, even if it is repeated many times at once."""
+"""A call is charged once, even if it is repeated many times at the same time."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_repeated_call_is_not_rejected_because_the_first_one_holds_the_last_cr
         begin(store, customer.hold(now_us=after(3)), KeyedForm("order-2", "other"), now_us=after(3))
 
 
-def test_a_retry_takes_over_from_a_dead_call_when_the_hold_expires(
+def test_a_retry_takes_over_the_record_of_a_lost_call_when_the_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=2)
@@ -226,7 +226,7 @@ def test_a_conflict_has_the_reason_and_the_time_to_retry(
     )
 
 
-def test_an_idempotency_key_counts_for_a_day_by_the_clock_of_any_machine(
+def test_an_idempotency_key_is_valid_for_a_day_by_the_clock_of_any_machine(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -238,7 +238,7 @@ def test_an_idempotency_key_counts_for_a_day_by_the_clock_of_any_machine(
     assert not begin(store, customer.hold(now_us=later_us), FORM, now_us=later_us).is_replay
 
 
-def test_a_call_whose_record_cannot_be_written_is_rejected_and_refunded_at_once(
+def test_a_call_whose_record_cannot_be_written_is_rejected_and_refunded_immediately(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -249,7 +249,7 @@ def test_a_call_whose_record_cannot_be_written_is_rejected_and_refunded_at_once(
     assert (account.balance, account.held, account.used) == (1, 0, 0)
 
 
-def test_without_the_store_between_hold_and_record_the_call_is_rejected_and_the_hold_expires(
+def test_if_the_store_fails_between_hold_and_record_the_call_is_rejected_and_the_hold_expires(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=1)
@@ -261,7 +261,7 @@ def test_without_the_store_between_hold_and_record_the_call_is_rejected_and_the_
 
 
 @pytest.mark.parametrize("form", [None, FORM])
-def test_a_charge_without_a_response_is_unknown(
+def test_a_charge_whose_response_is_lost_is_reported_as_unknown(
     store: AccountStore, make_account: MakeAccount, form: KeyedForm | None
 ) -> None:
     customer = make_account(credits=5)
@@ -270,7 +270,7 @@ def test_a_charge_without_a_response_is_unknown(
     assert (status.credits_charged, status.credits_left) == (None, 3)
 
 
-def test_a_test_key_is_not_charged_even_without_a_response(
+def test_a_call_with_a_test_key_is_reported_as_free_even_if_the_response_is_lost(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     begun = begin(store, make_account().hold(0), None, now_us=START)
@@ -289,7 +289,7 @@ def test_a_call_whose_record_cannot_be_marked_done_is_not_charged(
     assert (account.balance, account.held, account.used) == (5, 0, 0)
 
 
-def test_a_copy_that_loses_the_race_costs_nothing_even_if_its_hold_has_to_expire(
+def test_a_copy_that_is_not_the_first_costs_nothing_even_if_its_hold_has_to_expire(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)
@@ -377,7 +377,7 @@ def test_an_uncharged_call_with_a_key_adds_its_weight(
 
 
 class LateRecord:
-    """A store in which the first look-up of a record is too early."""
+    """A store whose first look-up finds no record yet."""
 
     def __init__(self, store: AccountStore) -> None:
         self._store = store
@@ -403,7 +403,7 @@ def test_a_call_rejected_for_credits_replays_the_call_that_holds_the_credits(
     assert (replay.status.credits_charged, replay.status.credits_left) == (0, 0)
 
 
-def test_a_reservation_with_a_known_key_is_a_replay_before_the_form_is_read(
+def test_a_call_whose_key_has_a_record_is_a_replay_before_the_form_is_read(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5)

@@ -1,4 +1,4 @@
-"""Each key's usage by month: the same on both stores, and as exact as the ledger."""
+"""Each key's usage by month: equal on both stores, and as exact as the ledger."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_call_that_ends_after_its_hold_does_not_count(
     assert late.total.calls == 0
 
 
-def test_keys_count_separately_also_after_they_have_ended(
+def test_each_key_has_its_own_counts_even_after_it_has_ended(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)
@@ -103,7 +103,7 @@ def test_keys_count_separately_also_after_they_have_ended(
     assert (test.prefix, test.counts) == (test_key.prefix, KeyCounts(3, ZERO, 30, 0))
 
 
-def test_a_past_month_does_not_change_while_new_calls_arrive_and_late_ones_are_added(
+def test_new_calls_do_not_change_a_past_month_and_late_calls_are_added_to_it(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=100)

@@ -1,4 +1,4 @@
-"""The stores compared with a model of the ledger, for any order of calls, repeats and crashes.
+"""Compare the stores with a model of the ledger, for any order of calls, repeats and crashes.
 
 The model applies the table in `hold_states`, like the stores. Two servers, each with a store, use
 one account, and their clocks differ by at most the allowance. A call ends on the server that
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 REMEMBERED_US = 15 * SECOND_US
 """The time for which an ended call is repeated: longer than a copy of a write takes to arrive."""
 EXAMPLES = {"sqlite": 100, "dynamodb": 25}
-"""The number of tested orders for each store: few enough to take only some seconds."""
+"""The number of tested orders for each store, which take only some seconds."""
 
 
 @dataclass

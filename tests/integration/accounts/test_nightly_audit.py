@@ -1,4 +1,4 @@
-"""The nightly audit of a table: correct accounts, a wrong one, and its permissions."""
+"""The nightly audit of a table: correct accounts, a wrong account, and the audit's permissions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MONTH_S = 31 * 24 * 3600
 
 
 def change(table: str, account_id: str, **attributes: int) -> None:
-    """Change an account's item directly, which no part of the service does."""
+    """Change an account's item directly; no part of the service does this."""
     client = open_client()
     for name, value in attributes.items():
         client.update_item(
@@ -166,7 +166,7 @@ def test_a_table_of_several_megabytes_is_read_to_its_end(
     assert [len(list(month)) for month in months] == [6, 6]
 
 
-def test_calls_of_a_key_that_is_missing_are_calls_without_a_key(
+def test_calls_of_a_missing_key_are_counted_without_a_key(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)
@@ -178,14 +178,15 @@ def test_calls_of_a_key_that_is_missing_are_calls_without_a_key(
     assert (line.prefix, line.counts.calls, line.counts.credits) == (None, 1, 4)
 
 
-def test_a_key_whose_usage_differs_from_its_accounts_is_a_difference(
+def test_a_usage_of_keys_that_differs_from_that_of_the_account_is_a_difference(
     store: DynamoAccountStore, table: str
 ) -> None:
     customer = open_account(store, 8)
     store.settle(take_hold(store, customer, 4, now_us=START), now_us=START, pixels=1)
     assert differences(store, after(1)) == []
     change(table, customer.account_id, **{f"u2701{customer.digest[:12]}q": 5})
-    for at_us in (after(1), after(17 * 24 * 3600)):  # in this month, and early in the next one
+    # In this month, and in the first week of the next one.
+    for at_us in (after(1), after(17 * 24 * 3600)):
         (found,) = differences(store, at_us)
         assert found.account_id == customer.account_id
         assert found.text.startswith("2027-01: ")
@@ -198,7 +199,7 @@ def test_the_audits_role_allows_exactly_its_operations(
     ended = key_record(customer.account_id)
     store.add_key(ended, now_us=START)
     store.settle(take_hold(store, customer, now_us=START), now_us=START, pixels=1)
-    take_hold(store, customer, now_us=after(1))  # lost: it expires
+    take_hold(store, customer, now_us=after(1))  # the call is lost, so its hold expires
     store.revoke_key(customer.account_id, ended.digest)
     sent.clear()
     assert differences(store, after(MONTH_S - 10 * 24 * 3600)) == []

@@ -221,7 +221,9 @@ def test_a_new_key_can_replace_a_revoked_or_expired_one(
         store.add_key(key_record(customer.account_id), now_us=after(10))
 
 
-def test_a_key_is_added_once(store: AccountStore, make_account: MakeAccount) -> None:
+def test_a_key_that_is_added_again_is_stored_once(
+    store: AccountStore, make_account: MakeAccount
+) -> None:
     account_id = make_account().account_id
     key = key_record(account_id)
     for _ in range(2):
@@ -262,7 +264,7 @@ def test_a_grace_period_never_extends_a_keys_lifetime(
     assert store.read_account(customer.account_id, now_us=START).keys[0].expires_us == after(5)
 
 
-def test_a_revoked_key_ends_at_once_and_permanently(
+def test_a_revoked_key_ends_immediately_and_permanently(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account()
@@ -274,7 +276,7 @@ def test_a_revoked_key_ends_at_once_and_permanently(
     assert store.read_account(customer.account_id, now_us=START).keys[0].revoked
 
 
-def test_a_new_rate_limit_of_a_key_starts_with_the_whole_burst(
+def test_a_key_with_a_new_rate_limit_can_send_its_whole_burst(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(limit=RateLimit(per_minute=1, burst=1))
@@ -352,7 +354,7 @@ def test_a_call_ends_as_usual_after_its_key_was_revoked(
     assert (account.balance, account.held, account.used) == (left, 0, charged)
 
 
-def test_every_account_is_listed_once_by_id_with_released_holds(
+def test_every_account_is_listed_once_sorted_by_id_with_expired_holds_released(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customers = [make_account(credits=number) for number in range(1, 6)]

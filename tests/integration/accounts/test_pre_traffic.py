@@ -61,7 +61,7 @@ def version(table: str, model_dir: Path) -> Router:
 def test_a_version_that_blurs_passes_and_leaves_no_valid_key(
     store: DynamoAccountStore, version: Router, sent: set[str], resources: dict[str, Any]
 ) -> None:
-    for _ in range(3):  # more deployments than an account can have valid keys
+    for _ in range(3):  # there are more deployments than valid keys that an account can have
         check(store, lambda event: version(event, InvocationContext()), PHOTO)
     (statement,) = (
         each for each in statements(resources, "PreTrafficRole") if each["Sid"] == "Account"
@@ -154,7 +154,7 @@ def broken_version(error: BaseException) -> Router:
 
 @pytest.fixture
 def codedeploy(table: str, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """Return a session whose version fails, and an environment that is complete."""
+    """Return a session whose version fails, and a complete environment."""
     session = Session(broken_version(TimeoutError()))
     monkeypatch.setattr(pre_traffic_handler, "session", lambda: session)
     monkeypatch.setattr(pre_traffic_handler, "PHOTO", str(ROOT / "site" / "sample.jpg"))
@@ -209,7 +209,7 @@ def test_a_failure_that_cannot_be_logged_is_reported(
 
 
 @pytest.mark.parametrize("event", [{}, {"DeploymentId": "d-1"}])
-def test_an_event_without_ids_checks_nothing(
+def test_an_event_without_ids_is_rejected_before_any_check(
     codedeploy: Session, store: DynamoAccountStore, event: dict[str, str]
 ) -> None:
     with pytest.raises(KeyError):
@@ -253,9 +253,10 @@ def test_a_version_that_never_responds_is_reported_as_failed(
 
 
 def test_all_requests_end_before_the_timeout_of_the_hook(resources: dict[str, Any]) -> None:
-    pauses_s = 5  # between the attempts
+    pauses_s = 5  # the pauses between the attempts
     invoked_s = INVOKE_ATTEMPTS * (CONNECT_S + INVOKE_S) + pauses_s
     reported_s = REPORT_ATTEMPTS * (CONNECT_S + REPORT_S) + pauses_s
-    store_s = 4 * 2  # an account, a key, and its end: see `DynamoAccountStore`
+    # The account, the key and its end: two seconds for each method of `DynamoAccountStore`.
+    store_s = 4 * 2
     longest_s = invoked_s + reported_s + store_s
     assert longest_s < resources["PreTrafficFunction"]["Timeout"]

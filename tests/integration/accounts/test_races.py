@@ -155,7 +155,7 @@ def test_an_account_read_during_writes_is_exact(
     assert len({snapshot.entries for snapshot in seen}) > 1
 
 
-def test_concurrent_entries_add_up(store: AccountStore, make_account: MakeAccount) -> None:
+def test_no_concurrent_entry_is_lost(store: AccountStore, make_account: MakeAccount) -> None:
     account_id = make_account(credits=10).account_id
     lines = [entry(account_id, 1) for _ in range(20)]
     lines += [entry(account_id, -3, EntryKind.ADJUSTMENT) for _ in range(20)]

@@ -39,7 +39,7 @@ def test_ten_minutes_of_constant_requests_get_the_limit_and_the_burst(
     customer = make_account(credits=0, limit=RateLimit(per_minute=20, burst=5))
     arrivals = [after(seconds) for seconds in range(600)]
     granted = sum(refusal(store, customer, now_us) is None for now_us in arrivals)
-    # The last request of the ten minutes comes at 599 s: 20 * 599 / 60 + 5 = 204.7.
+    # The last request is sent at 599 s: 20 * 599 / 60 + 5 = 204.7.
     assert granted == 204
 
 
@@ -103,6 +103,6 @@ def test_two_servers_whose_clocks_differ_share_one_limit(
         now_us = after(seconds + (skew_s if server is other else 0))
         granted[server] += refusal(server, customer, now_us) is None
     other.close()
-    # 60 requests in 600 s, one burst at first, and one more when a faster clock joins.
+    # 60 requests in 600 s, the first burst, and another burst when a faster clock joins.
     assert 55 <= sum(granted.values()) <= 60 + 2 + 2 + 1
     assert min(granted.values()) >= sum(granted.values()) / 4

@@ -65,7 +65,7 @@ def test_a_claim_repeated_by_its_owner_succeeds_again(
         assert store.claim_record(first, now_us=START) is None
 
 
-def test_a_lost_calls_record_can_be_claimed_after_its_lease(
+def test_the_record_of_a_lost_call_can_be_claimed_after_its_lease(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -75,7 +75,7 @@ def test_a_lost_calls_record_can_be_claimed_after_its_lease(
     assert find(store, first, ENDED_S) == heir
 
 
-def test_a_record_after_its_lease_does_not_count(
+def test_a_record_does_not_block_other_calls_after_its_lease(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)
@@ -83,7 +83,7 @@ def test_a_record_after_its_lease_does_not_count(
     assert find(store, first, ENDED_S) is None
 
 
-def test_a_done_record_counts_until_it_is_forgotten(
+def test_a_done_record_is_found_until_it_expires(
     store: AccountStore, first: IdempotencyRecord
 ) -> None:
     store.claim_record(first, now_us=START)

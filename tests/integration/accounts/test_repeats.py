@@ -117,7 +117,7 @@ def test_a_call_whose_client_disconnected_is_free_and_its_copy_is_charged(
     assert amounts(store, customer, clock) == (9, 0, 1)
 
 
-def test_an_idempotency_key_from_the_client_counts_instead(
+def test_an_idempotency_key_from_the_client_replaces_the_derived_key(
     service: ImageService, store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

@@ -64,8 +64,8 @@ store = SqliteAccountStore(Path(sys.argv[1]))
 print(*[account.name for account in store.list_accounts(now_us=0)])
 store.close()
 """
-"""Prints the names of all accounts, and closes the file; if no other process has it open, SQLite
-then removes its write-ahead log."""
+"""Prints the names of all accounts, and closes the file. If no other process has the file open,
+SQLite then removes the write-ahead log."""
 
 
 def test_second_connection_of_a_process_keeps_the_log_of_the_first_one(
@@ -142,7 +142,7 @@ def create_one(path: Path, number: int) -> str:
         store.close()
 
 
-def test_many_processes_and_threads_can_open_a_new_file_at_once(path: Path) -> None:
+def test_many_processes_and_threads_can_open_a_new_file_at_the_same_time(path: Path) -> None:
     with ProcessPoolExecutor(4, mp_context=spawn) as pool:
         processes = [pool.submit(create_one, path, number) for number in range(1, 9)]
         with ThreadPoolExecutor(8) as threads:
@@ -155,7 +155,7 @@ def test_many_processes_and_threads_can_open_a_new_file_at_once(path: Path) -> N
     store.close()
 
 
-def test_a_file_of_a_newer_program_is_rejected_unchanged(
+def test_a_file_of_a_newer_program_is_rejected_and_not_changed(
     store: SqliteAccountStore, path: Path
 ) -> None:
     path.parent.mkdir(parents=True)
@@ -185,7 +185,7 @@ def test_older_programs_can_use_a_file_with_added_columns(
         (version,) = file.execute("PRAGMA user_version").fetchone()
     file.close()
     assert set(ADDED_COLUMNS["keys"]) <= columns
-    assert version == len(MIGRATIONS), "programs that know no other version refuse the file"
+    assert version == len(MIGRATIONS), "older programs reject a file with a newer version"
 
 
 SPENDER = """
@@ -257,7 +257,7 @@ def test_ended_holds_leave_no_rows_after_their_expiry(
     assert rows_of(path, "holds") == 0
 
 
-def test_an_accounts_next_record_deletes_only_its_forgotten_ones(
+def test_the_next_record_of_an_account_deletes_only_its_expired_records(
     store: SqliteAccountStore, path: Path
 ) -> None:
     ours, theirs = (open_account(store).account_id for _ in range(2))

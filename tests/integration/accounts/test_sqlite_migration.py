@@ -114,7 +114,9 @@ def add_a_quarter(path: Path) -> None:
         store.append_entry(entry(ACCOUNT_ID, QUARTER))
 
 
-def test_an_old_file_is_migrated_once_if_many_processes_open_it_at_once(path: Path) -> None:
+def test_an_old_file_is_migrated_once_if_many_processes_open_it_at_the_same_time(
+    path: Path,
+) -> None:
     with ProcessPoolExecutor(4, mp_context=spawn) as processes, ThreadPoolExecutor(4) as threads:
         opened = [
             pool.submit(add_a_quarter, path) for _ in range(8) for pool in (processes, threads)

@@ -78,7 +78,7 @@ def test_a_waiting_repeat_counts_as_one_request_and_only_reads_the_record(
     assert watched.called == ["find_record", "authorize", *["find_record"] * 3]
 
 
-def test_a_call_that_takes_longer_than_its_record_counts_is_charged(
+def test_a_call_that_takes_longer_than_its_record_is_valid_is_charged(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first = make_account(credits=10), Running()
@@ -93,7 +93,7 @@ def test_a_call_that_takes_longer_than_its_record_counts_is_charged(
     assert amounts(store, customer, clock) == (8, 0, 2)
 
 
-def test_a_copy_of_a_call_that_fails_meanwhile_is_charged(
+def test_a_copy_is_charged_if_the_first_call_fails_while_the_copy_waits(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer, first = make_account(credits=1), Running(fails=True)
@@ -165,7 +165,7 @@ def waiting_copy(
     return raised.value, (clock.at_us - begun_us) / SECOND_US
 
 
-def test_a_copy_gives_up_after_a_while_and_can_be_sent_again(
+def test_a_copy_stops_waiting_after_some_time_and_can_be_sent_again(
     store: AccountStore, clock: Clock, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=10)

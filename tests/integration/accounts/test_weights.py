@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     End: TypeAlias = Callable[[AccountStore, Hold, Weight | None], AccountStatus]
 
 LIMIT = RateLimit(per_minute=60, burst=10)
-"""One request per second, ten at once."""
+"""One request per second, with a burst of ten."""
 
 
 def settle(store: AccountStore, hold: Hold, weight: Weight | None) -> AccountStatus:
@@ -80,7 +80,7 @@ def test_a_call_without_a_hold_can_add_a_weight(
     assert (status.credits_charged, status.credits_left, status.rate.remaining) == (0, 5, 5)
 
 
-def test_weights_above_the_bound_block_the_key_until_the_bound_and_no_longer(
+def test_weights_above_the_bound_block_the_key_only_for_the_time_of_the_bound(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=20, limit=LIMIT)
@@ -107,7 +107,7 @@ def test_a_weight_counts_from_the_start_of_the_call(
     assert (status.rate.remaining, status.rate.reset_s) == (9, 1)
 
 
-def test_a_limit_that_has_changed_since_does_not_prevent_the_refund(
+def test_a_rate_limit_that_was_changed_during_the_call_does_not_prevent_the_refund(
     store: AccountStore, make_account: MakeAccount
 ) -> None:
     customer = make_account(credits=5, limit=LIMIT)

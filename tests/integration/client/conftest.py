@@ -1,4 +1,4 @@
-"""Servers with different settings, and photos for them."""
+"""Servers with different settings, and photos to send to them."""
 
 from __future__ import annotations
 

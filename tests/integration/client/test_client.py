@@ -114,7 +114,8 @@ def test_a_wrong_key_and_a_wrong_address_are_different_errors(api: Api) -> None:
 
 
 def test_an_upload_url_can_be_relative(api: Api, large_photo: Path) -> None:
-    url = api.server.url.replace("127.0.0.1", "127.1")  # not a known name of the loopback address
+    # The server does not accept this as a name of the loopback address.
+    url = api.server.url.replace("127.0.0.1", "127.1")
     headers, declared = {"ApiKey": api.key}, {"content_type": "image/jpeg", "bytes": 1}
     offer = requests.post(f"{url}/v2/uploads", headers=headers, json=declared, timeout=10).json()
     assert offer["url"].startswith("/")
@@ -147,7 +148,9 @@ def test_a_large_file_that_cannot_be_uploaded_is_sent_once(api: Api) -> None:
         assert len(relay.seen) == 1
 
 
-def test_a_linked_result_is_fetched_without_sending_the_key(by_link: Api, s3: S3Server) -> None:
+def test_the_result_at_a_link_is_fetched_without_sending_the_key(
+    by_link: Api, s3: S3Server
+) -> None:
     s3.gate.seen.clear()
     with Client(by_link.server.url, by_link.key) as client:
         result = client.blur(PHOTO, radius=9)

@@ -40,7 +40,9 @@ def test_local_and_api_results_are_the_same(
     }
 
 
-def test_standard_input_goes_to_standard_output(run: Run, api_settings: dict[str, str]) -> None:
+def test_a_photo_from_standard_input_is_written_to_standard_output(
+    run: Run, api_settings: dict[str, str]
+) -> None:
     local_run, by_api = run("-", stdin=PHOTO), run("-", "-o", "-", stdin=PHOTO, **api_settings)
     assert (local_run.returncode, by_api.returncode) == (0, 0)
     assert is_picture(local_run.stdout)
@@ -92,7 +94,9 @@ def test_a_folder_is_blurred_into_the_same_structure(
     assert all((tmp_path / file["target"]).stat().st_size == file["bytes"] for file in files)
 
 
-def test_a_bad_file_does_not_stop_others_and_is_in_the_summary(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_fails_does_not_stop_the_others_and_is_in_the_summary(
+    run: Run, tmp_path: Path
+) -> None:
     fill(tmp_path / "album", "a.jpg", "c.jpg")
     (tmp_path / "album" / "b.jpg").write_bytes(b"this is not an image")
     done = run("album", "--jobs", "2")
@@ -119,7 +123,7 @@ def test_a_repeated_batch_skips_existing_results(run: Run, api: Api, tmp_path: P
     assert b", 2 skipped" in done.stderr
 
 
-def test_without_overwrite_nothing_is_replaced_or_charged(
+def test_without_overwrite_no_result_is_replaced_or_charged(
     run: Run, api: Api, photo: Path, tmp_path: Path
 ) -> None:
     kept = tmp_path / "photo-blurred.jpg"

@@ -1,4 +1,4 @@
-"""The commands and the program in docs/client.md work, and it documents every option."""
+"""The commands and the program in docs/client.md work, and the document has every option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stopped call to an API is free before it is sent completely, and finished afterwards."""
+"""A call to an API that is stopped: free if it was not sent completely, otherwise finished."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.integration.client.unreliable import unreliable
 if TYPE_CHECKING:
     from tests.integration.storage.conftest import Api
 
-# A test run in a shell's background would pass on an ignored SIGINT.
+# If the tests run in a shell's background, their processes would ignore SIGINT.
 INTERRUPTIBLE_SCRIPT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,7 +52,7 @@ def test_a_wrong_command_exits_with_2_and_the_reason(
     assert list(photo.parent.iterdir()) == [photo]
 
 
-def test_a_missing_model_shows_both_solutions(run: Run, photo: Path) -> None:
+def test_the_error_for_a_missing_model_names_both_solutions(run: Run, photo: Path) -> None:
     done = run(photo.name, BLUR_MODEL_DIR="/nowhere")
     assert done.returncode == 2
     assert "`make model`" in done.stderr.decode()
@@ -188,7 +188,7 @@ open("without/loaded", "w").close()
 """
 
 
-def test_a_system_without_unix_functions_blurs(
+def test_the_command_works_on_a_system_without_unix_functions(
     run: Run, api_settings: dict[str, str], photo: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "without").mkdir()

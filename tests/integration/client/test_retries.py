@@ -107,7 +107,9 @@ def test_after_the_last_retry_the_error_is_raised(api: Api) -> None:
     assert (len(relay.seen), len(waits)) == (3, 2)
 
 
-def test_a_wait_beyond_the_maximum_is_not_started(api: Api) -> None:
+def test_if_the_server_asks_for_a_longer_wait_than_the_maximum_the_error_is_raised(
+    api: Api,
+) -> None:
     waits = Waits()
     with unreliable(api.server.url, 503) as relay:
         client = client_of(relay.url, api, waits, RetryPolicy(max_wait_s=2))
@@ -126,7 +128,7 @@ def test_a_refused_connection_is_a_clear_error(api: Api) -> None:
     assert waits == [0.25, 0.5, 1.0, 2.0]
 
 
-def test_a_silent_server_times_out(api: Api) -> None:
+def test_a_server_that_does_not_respond_causes_a_timeout(api: Api) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         policy = RetryPolicy(retries=0)

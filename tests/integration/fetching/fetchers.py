@@ -47,7 +47,7 @@ class Names:
 
 
 def is_loopback_1(address: IPAddress) -> bool:
-    """Allow one loopback address as if it were public; 127.0.0.2 counts as internal."""
+    """Treat one loopback address as public, and 127.0.0.2 as internal."""
     return address == ip_address("127.0.0.1")
 
 

@@ -103,7 +103,10 @@ def _serve(
 
 
 def _read_request(stream: socket.socket) -> tuple[str, bytes]:
-    """Return the head and the body: a server that closes before it has read all resets it."""
+    """Return the head and the body.
+
+    A server that closes without reading all of it resets the connection.
+    """
     received = _read_until(stream, b"", lambda data: b"\r\n\r\n" in data)
     head, _, body = received.partition(b"\r\n\r\n")
     length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)

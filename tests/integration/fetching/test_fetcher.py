@@ -159,7 +159,7 @@ def test_only_an_image_is_accepted(body: bytes, headers: list[str]) -> None:
 def test_a_file_that_is_not_an_image_is_not_read_to_its_end() -> None:
     def reply(connection: socket.socket, _path: str) -> None:
         connection.sendall(response(b"", length=False) + 1000 * b"text ")
-        while True:  # until the fetcher closes the connection
+        while True:  # sends until the fetcher closes the connection
             connection.sendall(65_536 * b"x")
 
     with image_host(reply) as host, pytest.raises(NotAnImageError):

@@ -62,7 +62,7 @@ def test_host_is_looked_up_once_so_a_later_internal_address_is_never_used() -> N
     assert not internal.heads
 
 
-def test_default_allows_no_internal_address() -> None:
+def test_poster_with_default_settings_rejects_internal_addresses() -> None:
     with (
         image_host(sends(response())) as host,
         pytest.raises(InvalidUrlError),

@@ -1,4 +1,4 @@
-"""A fetch ends at its time limit, however slow the server is."""
+"""A fetch ends at its time limit, even if the server is very slow."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_slow_tls_handshake_is_abandoned_at_the_time_limit(tmp_path: Path) -> 
     wait_for(lambda: not fetch_threads())
 
 
-def test_a_look_up_that_does_not_end_is_abandoned_at_the_time_limit() -> None:
+def test_a_name_look_up_that_does_not_end_is_abandoned_at_the_time_limit() -> None:
     is_over = threading.Event()
 
     def resolve(_host: str, _port: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The engine of AWS for bulk jobs: the stack in ministack, and the stores behind it."""
+"""Bulk jobs as on AWS: the deployed stack in ministack, and the stores behind it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Engine:
     files: JobBucket
 
     def open_job(self, credits_in: int = 100, **parameters: str) -> JobOwner:
-        """Open an account of so many quarters of a credit, with a job."""
+        """Open an account with this many quarters of a credit, and a job."""
         customer = with_retries(partial(open_account, self.accounts, credits_in))
         job = replace(
             new_job(customer, created_us=now()), parameters={"radius": "2%", **parameters}
@@ -68,7 +68,7 @@ class Engine:
             sqs.send_message(QueueUrl=self.stack.queue_url, MessageBody=body)
 
     def wait_for_rows(self, owner: JobOwner, count: int) -> dict[str, JobObject]:
-        """Wait for so many final rows, and return them by their sources."""
+        """Wait for this number of final rows, and return them by their sources."""
         find = partial(with_retries, partial(self.jobs.find_job, owner.job_id))
         wait_until(lambda: find().counts.ended >= count, PATIENCE_S, self.log)
         return {row.source: row for row in rows_of(self.jobs, owner.job_id)}

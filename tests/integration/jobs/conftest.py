@@ -30,7 +30,7 @@ def jobs(location: str) -> Iterator[JobStore]:
 
 @pytest.fixture
 def owner(store: AccountStore, jobs: JobStore) -> JobOwner:
-    """Return an account of 100 quarters with an open job."""
+    """Return an account with 100 quarters of a credit and an open job."""
     return open_job(store, jobs)
 
 

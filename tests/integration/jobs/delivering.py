@@ -1,7 +1,7 @@
 """Workers that race for the objects of one job, in threads of this or another process.
 
-A queue can deliver an object several times, to workers that run at the same moment, and a network
-can deliver each write twice, and a copy late. Some workers die between their writes.
+A queue can deliver an object several times, to workers that run at the same moment. A network can
+deliver a write twice, and the second time late. Some workers are killed between their writes.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobStore
 
 DEATHS = 0.15
-"""The share of attempts whose worker dies after it has reserved."""
+"""The share of attempts whose worker is killed after it has reserved the price."""
 COPIES = 0.3
 """The share of writes that are delivered twice, and of those that are delivered late."""
 STATES = (ObjectState.DONE, ObjectState.DONE, ObjectState.FAILED, ObjectState.CANCELLED)
 LONG_US = 600_000_000
-"""How long a hold lasts: longer than any test."""
+"""The lifetime of a hold, which is longer than any test."""
 
 
 def deliver(
@@ -68,7 +68,7 @@ def deliver_in_threads(
 def drain(path: Path, owner: JobOwner, seed: int) -> int:
     """Claim and process objects of the embedded queue until it is empty; return the rows written.
 
-    The lease of a dead worker ends at once.
+    In these tests, the lease of a killed worker ends immediately.
     """
     random, written = Random(seed), 0
     with closing(SqliteJobStore(path)) as queue:
@@ -80,7 +80,7 @@ def drain(path: Path, owner: JobOwner, seed: int) -> int:
 
 
 def _send(write: Callable[[], object], random: Random, sent: list[Callable[[], object]]) -> object:
-    """Deliver a write, perhaps twice, and perhaps an earlier one again; return the first result."""
+    """Deliver a write, sometimes twice or with an earlier write; return the first result."""
     result = with_retries(write)
     sent.append(write)
     if random.random() < COPIES:

@@ -1,4 +1,4 @@
-"""Stores whose process dies at a chosen request to DynamoDB, or at a chosen statement of SQLite."""
+"""Stores whose process is killed at a chosen request to DynamoDB or statement of SQLite."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Death:
     has_come: bool = False
 
     def run(self, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - any result
-        """Run a step, or die."""
+        """Run a step; at the chosen step, end the process instead."""
         self.steps += 1
         if self.steps != self.step:
             return step()
         if self.is_after:
-            with suppress(Exception):  # the response to a write can be that it has no effect
+            with suppress(Exception):  # a write can have the response that it had no effect
                 step()
         self.has_come = True
         raise Killed
@@ -61,7 +61,7 @@ class DyingClient:
 
 
 class DyingConnection:
-    """A connection to SQLite that executes nothing after the death, so that closing undoes it."""
+    """A connection to SQLite that executes nothing after the end of the process."""
 
     def __init__(self, connection: sqlite3.Connection, death: Death) -> None:
         self._connection, self._death = connection, death
@@ -79,7 +79,7 @@ class DyingConnection:
 
 @contextmanager
 def dying_store(location: str, death: Death) -> Iterator[JobStore]:
-    """Open the store of jobs in a process that dies."""
+    """Open the store of jobs in a process that is killed at a step."""
     scheme, _, name = location.partition(":")
     if scheme == "dynamodb":
         client = open_client()
@@ -95,5 +95,6 @@ def dying_store(location: str, death: Death) -> Iterator[JobStore]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts_file, "open_connection", open_dying)
         yield SqliteJobStore(Path(name))
-    for connection in opened:  # as the end of a process does, even in the middle of a transaction
+    # Like the end of a process, this can happen in the middle of a transaction.
+    for connection in opened:
         connection.close()

@@ -37,13 +37,13 @@ class JobClient:
         return self.send(job, {"key": job["upload"]["prefix"] + source}, photo)
 
     def send(self, job: Document, fields: Mapping[str, str], photo: bytes) -> requests.Response:
-        """Send the form of a job with these fields; the server can have another port since then."""
+        """Send the form of a job with these fields, even if the server has another port by now."""
         form = {**job["upload"]["fields"], **fields}
         address = urljoin(self.url, urlsplit(job["upload"]["url"]).path)
         return requests.post(address, data=form, files={"file": photo}, timeout=WAIT_S)
 
     def upload_all(self, job: Document, photos: Mapping[str, bytes]) -> None:
-        """Upload photos, some at a time; each is accepted."""
+        """Upload photos, several at the same time, and check that each is accepted."""
 
         def upload(item: tuple[str, bytes]) -> int:
             return self.upload(job, *item).status_code
@@ -71,7 +71,7 @@ class JobClient:
         return response.content
 
     def until(self, job: Document, holds: Callable[[Document], bool]) -> Document:
-        """Return the job as soon as it is as required."""
+        """Wait until the job meets the condition, and return it."""
         deadline = time.monotonic() + JOB_S
         while not holds(document := self.show(job)):
             assert time.monotonic() < deadline, document
@@ -79,7 +79,7 @@ class JobClient:
         return document
 
     def until_ended(self, job: Document, count: int) -> Document:
-        """Return the job when so many photos have ended."""
+        """Wait until this number of photos has ended, and return the job."""
         return self.until(job, lambda document: ended(document) >= count)
 
     def ask(self, method: str, path: str, **options: Any) -> Document:  # noqa: ANN401 - of requests

@@ -1,7 +1,7 @@
 """ministack on a loopback port: an emulator of S3, SQS, Lambda and CloudFormation, without Docker.
 
-Its Lambda runs functions as processes of this machine. They get the packages of the tests, and the
-code of this checkout, by PYTHONPATH. Nothing about money is tested on it: the accounts are in
+Its Lambda runs functions as processes of this machine. PYTHONPATH gives them the packages of the
+tests and the code of this checkout. No test of credits uses its database: the accounts are in
 DynamoDB Local.
 """
 
@@ -34,8 +34,8 @@ START_S = 60
 PYTHONPATH = os.pathsep.join([str(ROOT / "functions"), sysconfig.get_path("purelib")])
 """Where the functions find their code and packages."""
 
-# The shell reads its input, which closes when the test run ends in any way, and then ends the
-# emulator, whose functions end with it.
+# The shell waits until its input closes, which happens at every kind of end of the test run. Then
+# it ends the emulator, and the functions end with it.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill $$; } & exec "$@" 3<&- </dev/null'
 
 
@@ -67,11 +67,11 @@ def ministack(folder: Path) -> Iterator[Ministack]:
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "AUTH": "true",  # it enforces policies and signatures; these credentials can do everything
+        "AUTH": "true",  # enforce policies and signatures; these credentials have all permissions
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "TMPDIR": str(folder),
-        "DOCKER_HOST": "unix:///nonexistent",  # its functions are processes
+        "DOCKER_HOST": "unix:///nonexistent",  # functions run as processes
     }
     command = ["sh", "-c", WATCHED, "ministack", str(PROGRAM)]
     with log.open("w") as file:
@@ -88,7 +88,7 @@ def ministack(folder: Path) -> Iterator[Ministack]:
 
 @cache
 def _client(url: str, service: str) -> Any:  # noqa: ANN401 - as above
-    """Return the only client of a service, since making one takes long."""
+    """Return the client of a service; it is shared, because creating one takes long."""
     for_s3 = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
     return get_session().create_client(
         service,
@@ -104,7 +104,7 @@ def wait_until(holds: Any, within_s: float, describe: Any) -> None:  # noqa: ANN
     """Wait until `holds()` is true.
 
     Raises:
-        TimeoutError: it is not true in time; the message has `describe()`.
+        TimeoutError: the condition is not true in time; the message has `describe()`.
 
     """
     latest = time.monotonic() + within_s

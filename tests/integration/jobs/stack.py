@@ -1,7 +1,7 @@
 """The part of template.yaml that processes bulk jobs, deployed in ministack.
 
 The functions are processes of this machine instead of images, with their roles. The bucket has no
-policy, because this one denies every request without TLS.
+policy, because the template's policy denies every request without TLS.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Stack:
     """The names of the functions, by their names in the template."""
 
     def message_count(self, url: str) -> int:
-        """Return how many messages a queue has, including those that a worker has."""
+        """Return the number of messages in a queue, including those that a worker has received."""
         sqs = self.emulator.client("sqs")
         values = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(COUNTED))["Attributes"]
         return sum(int(values[name]) for name in COUNTED)
@@ -85,8 +85,8 @@ def deploy(
 ) -> Stack:
     """Deploy the template, with these environment variables of the functions.
 
-    A message that was not processed comes again after `visibility_s`, not after the template's six
-    minutes. `worker` replaces the worker's handler.
+    A message that was not processed is delivered again after `visibility_s`, not after the
+    template's six minutes. `worker` replaces the worker's handler.
     """
     s3 = emulator.client("s3")
     location = {"LocationConstraint": s3.meta.region_name}
@@ -130,7 +130,7 @@ def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str,
     for name in ROLES:
         (policy,) = template["Resources"][name]["Properties"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]:
-            # AWS has no action for batches: sqs:SendMessage allows them.
+            # AWS has no separate action for batches: sqs:SendMessage also allows batches.
             if "sqs:SendMessage" in statement["Action"]:
                 statement["Action"].append("sqs:SendMessageBatch")
     for name in FUNCTIONS:

@@ -1,4 +1,4 @@
-"""A job on the engine of AWS, as its client and its operator see it: HTTP, the keeper, events."""
+"""A job on the emulated AWS services, for its client and its operator: HTTP, the keeper, events."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ IN_TRANSACTIONS = {
     "Put": "dynamodb:PutItem",
     "Update": "dynamodb:UpdateItem",
 }
-"""IAM knows no transactions, only their parts."""
+"""IAM has no actions for transactions, only for their parts."""
 
 
 @dataclass

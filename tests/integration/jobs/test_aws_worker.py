@@ -1,4 +1,4 @@
-"""Photos go from the bucket by the queue to the worker, in ministack; accounts in DynamoDB Local.
+"""Photos go from the bucket through the queue to the worker; the accounts are in DynamoDB Local.
 
 The template's own stack is deployed, with processes instead of images. ministack enforces the
 policies of their roles for the bucket, the queue and the event bus.

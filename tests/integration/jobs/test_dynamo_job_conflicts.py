@@ -1,4 +1,4 @@
-"""Writes that meet others: cancelled transactions, and items that change after they were read.
+"""Conflicting writes: cancelled transactions, and items that change after they were read.
 
 DynamoDB Local itself cancels no transaction.
 """
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 CONFLICTS = 0.5
-"""The share of writes that meet another one."""
+"""The share of writes that conflict with another write."""
 OBJECTS = 24
 ERRORS = {
     "transact_write_items": cancelled("None", "None", "TransactionConflict"),
     "update_item": failed("TransactionConflictException"),
 }
-"""The response to each write that meets another one."""
+"""The response to a write that conflicts with another write."""
 STATES = (ObjectState.DONE, ObjectState.DONE, ObjectState.FAILED)
 
 
 class ContendedClient:
-    """A client of a table with so many other writers that half of all writes meet one."""
+    """A client of a table with so many other writers that half of all writes conflict."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - boto's
         self.conflicts = 0
@@ -117,7 +117,7 @@ def test_a_job_with_a_new_waiting_row_does_not_end(
     assert other.find_job(owner.job_id).ended_us is None
 
 
-def test_two_keepers_end_a_cancelled_job_once(
+def test_two_keepers_at_the_same_time_end_a_cancelled_job_once(
     dynamodb_table: str, accounts: AccountStore, other: DynamoJobStore
 ) -> None:
     owner = open_job(accounts, other)
@@ -131,7 +131,7 @@ def test_two_keepers_end_a_cancelled_job_once(
     assert other.find_job(owner.job_id).ended_us == after(2)
 
 
-def test_objects_are_exact_while_half_of_all_writes_meet_another_one(
+def test_objects_and_charges_are_exact_while_half_of_all_writes_conflict(
     dynamodb_table: str, accounts: AccountStore
 ) -> None:
     client = ContendedClient(open_client())

@@ -83,13 +83,15 @@ def owner(accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill) -> Job
     return owner
 
 
-def test_an_object_is_seven_write_units(jobs: DynamoJobStore, owner: JobOwner, bill: Bill) -> None:
+def test_an_object_costs_seven_write_units(
+    jobs: DynamoJobStore, owner: JobOwner, bill: Bill
+) -> None:
     """One for the hold, and two for each item of the transaction: account, row and job."""
     process(jobs, owner, SOURCE, now_us=after(1))
     assert (bill.operations, bill.units) == (["UpdateItem", "TransactWriteItems"], 7)
 
 
-def test_a_failed_object_is_nine_write_units(
+def test_a_failed_object_costs_nine_write_units(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     process(jobs, owner, SOURCE, ObjectState.FAILED, now_us=after(1))
@@ -103,7 +105,7 @@ def test_an_object_without_a_hold_does_not_write_the_account(
     assert (bill.operations, bill.units) == (["TransactWriteItems"], 4)
 
 
-def test_a_second_delivery_is_found_by_one_read(
+def test_a_second_delivery_is_detected_with_one_read(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     process(jobs, owner, SOURCE, now_us=after(1))
@@ -112,7 +114,7 @@ def test_a_second_delivery_is_found_by_one_read(
     assert (bill.operations, bill.units) == (["GetItem"], 1)
 
 
-def test_an_object_without_credits_is_one_write(
+def test_an_object_without_credits_costs_one_write(
     accounts: DynamoAccountStore, jobs: DynamoJobStore, bill: Bill
 ) -> None:
     owner = JobOwner(open_account(accounts, 0), "job")
@@ -136,7 +138,7 @@ def test_account_job_and_row_are_smaller_than_a_kilobyte(
 def test_all_items_of_a_job_are_deleted_30_days_later(
     jobs: DynamoJobStore, owner: JobOwner, dynamodb_table: str
 ) -> None:
-    """Rows are kept for 30 days after their end, so that no late message finds none."""
+    """Rows are kept for 30 days after their end, so that even a late message finds its row."""
     process(jobs, owner, SOURCE, ObjectState.FAILED, now_us=after(3600))
     object_id_ = object_id(SOURCE)
     for key, seconds in (
@@ -188,7 +190,7 @@ def test_a_page_of_rows_reads_only_two_rows_more(
         assert (bill.operations, bill.units <= units) == (["Query"], True)
 
 
-def test_rows_of_a_rare_state_are_found_by_one_request(
+def test_rows_of_a_rare_state_are_found_with_one_request(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     end_many(jobs, owner, 40)
@@ -199,7 +201,7 @@ def test_rows_of_a_rare_state_are_found_by_one_request(
     assert bill.operations == ["Query"]
 
 
-def test_the_end_of_a_job_is_one_read_and_one_write(
+def test_the_end_of_a_job_costs_one_read_and_one_write(
     jobs: DynamoJobStore, owner: JobOwner, bill: Bill
 ) -> None:
     jobs.close_job(owner.job_id, now_us=after(1))

@@ -1,4 +1,4 @@
-"""The client and its commands with servers that misbehave."""
+"""The client and its commands with servers that send errors or wrong responses."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_an_expired_form_is_renewed_once_and_the_photo_sent_again(
     assert all("apikey" not in form.headers for form in forms)
 
 
-def test_a_job_that_was_closed_takes_no_photo(api: ScriptedApi, client: Client) -> None:
+def test_a_closed_job_accepts_no_photo(api: ScriptedApi, client: Client) -> None:
     api.on("GET", ROUTE, json_reply(job("/form")), json_reply(job()))
     api.on("POST", "/form", EXPIRED_IN_FOLDER)
     uploads = client.jobs.uploads(JOB_ID)
@@ -96,7 +96,7 @@ def test_a_photo_that_is_too_large_is_not_sent(api: ScriptedApi, client: Client)
     assert api.requests("POST", "/form") == []
 
 
-def test_errors_of_one_photo_do_not_stop_the_others(
+def test_an_error_that_concerns_one_photo_does_not_stop_the_others(
     api: ScriptedApi, client: Client, tmp_path: Path
 ) -> None:
     api.on("GET", ROUTE, json_reply(job("/form")))
@@ -114,7 +114,9 @@ def test_errors_of_one_photo_do_not_stop_the_others(
     }
 
 
-def test_an_error_of_all_photos_stops_the_upload(api: ScriptedApi, client: Client) -> None:
+def test_an_error_that_concerns_all_photos_stops_the_upload(
+    api: ScriptedApi, client: Client
+) -> None:
     api.on("GET", ROUTE, json_reply(job("/form")))
     api.on("POST", "/form", error(401, "invalid_api_key"))
     photos = ((f"{number}.jpg", b"photo") for number in range(100))
@@ -295,7 +297,7 @@ def test_a_wrong_command_ends_with_the_reason(
     assert message in ended.stderr
 
 
-def test_every_error_of_the_package_is_one_class(api: ScriptedApi, client: Client) -> None:
+def test_every_error_of_the_package_has_one_base_class(api: ScriptedApi, client: Client) -> None:
     api.on("GET", ROUTE, Reply(200, b"no JSON"))
     with pytest.raises(BlurClientError):
         client.jobs.status(JOB_ID)

@@ -1,4 +1,4 @@
-"""`bgblur jobs` with a real server: a folder goes in, results and a manifest come out."""
+"""`bgblur jobs` with a real server, from a folder of photos to results and a manifest."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def manifest(folder: Path) -> dict[str, dict[str, Any]]:
     return by_source
 
 
-def test_a_folder_is_blurred_and_manifest_balance_and_usage_agree(
+def test_a_folder_is_blurred_and_its_manifest_agrees_with_balance_and_usage(
     run: Run, api: Api, key: str, tmp_path: Path
 ) -> None:
     photos = ["a.jpg", "sub/a.jpg", "sub/deeper/ä b.jpg"]
@@ -149,14 +149,12 @@ def test_a_second_fetch_checks_and_skips_complete_results(run: Run, tmp_path: Pa
 
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_upload_is_continued_and_charged_once(
+def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
     way: signal.Signals, run: Run, environ: dict[str, str], tmp_path: Path
 ) -> None:
     names = [f"{number:02}.jpg" for number in range(80)]
     fill(tmp_path / "album", names[:3])
-    fill(
-        tmp_path / "album", names[3:], b"this is not an image"
-    )  # fails faster than a photo is done
+    fill(tmp_path / "album", names[3:], b"this is not an image")  # these fail quickly
     interruptible = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     program = [BGBLUR[0], "-c", f"{interruptible}; from bgblur.cli import main; main()"]
     process = subprocess.Popen(
@@ -225,7 +223,7 @@ def test_a_cancelled_job_charges_only_its_results(
     assert sum(row["file"] is not None for row in rows.values()) == job.done
 
 
-def test_another_account_cannot_see_the_job(run: Run, api: Api, tmp_path: Path) -> None:
+def test_a_key_of_another_account_cannot_see_the_job(run: Run, api: Api, tmp_path: Path) -> None:
     fill(tmp_path / "album", ["a.jpg"])
     job_id = json.loads(run("submit", "album", *OPTIONS, "--json").stdout)["job_id"]
     for command in (("status",), ("cancel",), ("close",), ("fetch", "-o", "results")):

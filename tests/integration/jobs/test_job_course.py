@@ -1,4 +1,4 @@
-"""The course of a job on both stores: photos, pauses, the keeper, and the signed notification."""
+"""A job from start to end on both stores: photos, pauses, the keeper, the signed notification."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Course:
                 assert outcome not in {Outcome.RETRY, Outcome.WAIT}
 
     def keep(self) -> None:
-        """Let a minute pass, and run the keeper."""
+        """Advance the clock by a minute, and run the keeper."""
         self.at_us += 60_000_000
 
         def enqueue(job_id: str, sources: Iterable[str]) -> None:
@@ -118,7 +118,7 @@ class Course:
 
 @pytest.fixture
 def course(store: AccountStore, jobs: JobStore, tmp_path: Path) -> Course:
-    """Return an open job of an account of 100 quarters."""
+    """Return an open job of an account with 100 quarters of a credit."""
     customer = open_account(store, 100)
     job = replace(new_job(customer), parameters={"radius": "2%"})
     jobs.create_job(job)
@@ -259,7 +259,7 @@ def test_notification_is_repeated_until_it_is_accepted_and_its_signature_is_vali
 
 
 def keep_until_announced(jobs: JobStore, job: Job, folder: JobFolder, post: Poster) -> None:
-    """Run the keeper twice, a minute apart; the signatures have the time of this machine."""
+    """Run the keeper twice, with a minute between; the signatures have the time of this machine."""
     for later_us in (0, 60_000_000):
         JobKeeper(
             jobs=jobs,

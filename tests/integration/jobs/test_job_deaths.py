@@ -57,10 +57,10 @@ def deliver(jobs: JobStore, owner: JobOwner, source: str, now_us: Instant) -> No
 
 
 @pytest.mark.parametrize("again_s", [1, 120], ids=["before", "after"])
-def test_a_worker_killed_at_any_step_is_charged_once_by_the_next_delivery(
+def test_if_a_worker_is_killed_at_any_step_the_next_delivery_charges_the_object_once(
     store: AccountStore, jobs: JobStore, location: str, again_s: int
 ) -> None:
-    """The next delivery comes before or after the expiry of the dead worker's hold."""
+    """The next delivery arrives before or after the expiry of the killed worker's hold."""
     owner, numbers = open_job(store, jobs, 1000), list[int]()
 
     def work(dying: JobStore) -> None:
@@ -96,11 +96,12 @@ def test_an_object_whose_workers_are_all_killed_costs_nothing(
         assert account.held == 0
     counts = jobs.find_job(owner.job_id).counts
     assert counts.received == len(numbers)
-    assert counts.done < len(numbers)  # a worker killed after its last write has a done row
+    # Only an object whose worker is killed after its last write has a done row.
+    assert counts.done < len(numbers)
 
 
 @pytest.mark.parametrize("state", [ObjectState.FAILED, ObjectState.CANCELLED])
-def test_an_object_killed_while_it_fails_is_not_charged(
+def test_an_object_whose_worker_is_killed_while_it_fails_is_not_charged(
     store: AccountStore, jobs: JobStore, location: str, state: ObjectState
 ) -> None:
     owner, numbers = open_job(store, jobs), list[int]()
@@ -116,7 +117,7 @@ def test_an_object_killed_while_it_fails_is_not_charged(
     assert jobs.find_job(owner.job_id).counts.ended == len(numbers)
 
 
-def test_an_object_killed_while_it_is_parked_waits_once(
+def test_an_object_whose_worker_is_killed_while_it_is_parked_has_one_waiting_row(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, numbers = open_job(store, jobs, 0), list[int]()
@@ -163,7 +164,7 @@ def test_a_keeper_killed_at_any_step_ends_and_announces_a_job_once(
         begin()
 
 
-def test_a_job_killed_while_it_is_created_exists_once_after_a_retry(
+def test_a_job_whose_creation_is_killed_exists_once_after_a_retry(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     customer = open_job(store, jobs).customer

@@ -1,7 +1,8 @@
-"""The stores of jobs against a model, through any order of deliveries, ends, repeats and deaths.
+"""Compare the stores of jobs with a model, for any order of deliveries, ends, repeats and deaths.
 
-Two servers with a store each work on one job, and their clocks differ by the allowance or less. An
-object can be delivered to both any number of times; an attempt that never ends is a killed worker.
+Two servers, each with a store, work on one job, and their clocks differ by at most the allowance.
+An object can be delivered to both servers any number of times. An attempt that never ends stands
+for a killed worker.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 SOURCES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 EXAMPLES = {"sqlite": 60, "dynamodb": 12}
-"""The number of orders for each store: as many as take some seconds."""
+"""The number of tested orders for each store, which take only some seconds."""
 sources = st.sampled_from(SOURCES)
 final_states = st.sampled_from([state for state in ObjectState if state.has_ended])
 
@@ -66,10 +67,10 @@ class Expected:
     price: Credits = ZERO
     """Of its hold."""
     held_us: Instant | None = None
-    """When its hold was taken or extended; None without one."""
+    """When the hold was taken or extended; None without one."""
 
     def is_held(self, now_us: Instant) -> bool:
-        """Return whether its hold has neither ended nor expired."""
+        """Return whether the hold has neither ended nor expired."""
         return self.held_us is not None and now_us - self.held_us < TTL_US
 
 
@@ -131,7 +132,7 @@ class Bulk(TwoClocks):
 
     @rule(target=attempts, source=sources, price=st.integers(0, 4), server=servers)
     def deliver(self, source: str, price: int, server: int) -> object:
-        """Reserve as a worker does that has found no final row."""
+        """Reserve like a worker that has found no final row."""
         known, now_us = self.job.objects[source], self.clock_us(server)
         if known.row and known.row.has_ended:
             return multiple()
@@ -152,7 +153,7 @@ class Bulk(TwoClocks):
 
     @rule(attempt=attempts, state=final_states)
     def end(self, attempt: Attempt, state: ObjectState) -> None:
-        """End the object, also repeatedly and with different ends."""
+        """End the object, possibly repeatedly and with different final states."""
         known = self.job.objects[attempt.source]
         has_changed = self.opened[attempt.server].jobs.end_object(
             self.owner.row(attempt.source, state),
@@ -178,7 +179,7 @@ class Bulk(TwoClocks):
 
     @rule(source=sources, server=servers)
     def deliver_after_the_end(self, source: str, server: int) -> None:
-        """Deliver a late copy to a worker that has not seen the final row."""
+        """Deliver a late copy to a worker that has not read the final row."""
         known, now_us = self.job.objects[source], self.clock_us(server)
         if self.can_end(known) or known.is_held(self.now_us) or not self.key_is_valid:
             return

@@ -60,7 +60,7 @@ def claim(queue: SqliteJobStore, now_us: Instant = START) -> JobObject | None:
 
 
 def claimed_sources(queue: SqliteJobStore, now_us: Instant = START) -> list[str]:
-    """Claim until nothing can be claimed, and return the sources."""
+    """Claim objects until none is left to claim, and return their sources."""
     sources = []
     while claimed := claim(queue, now_us):
         sources.append(claimed.source)
@@ -78,7 +78,9 @@ def test_an_object_is_added_once_and_counted(queue: SqliteJobStore, owner: JobOw
     assert queue.count_waiting() == 0
 
 
-def test_objects_wait_until_they_end_in_any_way(queue: SqliteJobStore, owner: JobOwner) -> None:
+def test_objects_wait_until_they_are_done_failed_or_cancelled(
+    queue: SqliteJobStore, owner: JobOwner
+) -> None:
     for waiting, state in enumerate(FINAL_STATES):
         assert queue.add_object(owner.job_id, f"{state}.jpg", now_us=START)
         assert queue.count_waiting() == waiting + 1
@@ -87,15 +89,15 @@ def test_objects_wait_until_they_end_in_any_way(queue: SqliteJobStore, owner: Jo
         assert queue.count_waiting() == len(FINAL_STATES) - ended
 
 
-def test_a_closed_job_takes_an_object_whose_event_was_lost(
-    queue: SqliteJobStore, owner: JobOwner
-) -> None:
+def test_an_object_can_be_added_to_a_closed_job(queue: SqliteJobStore, owner: JobOwner) -> None:
     queue.close_job(owner.job_id, now_us=START)
     assert queue.add_object(owner.job_id, "1.jpg", now_us=START)
     assert claimed_sources(queue) == ["1.jpg"]
 
 
-def test_ended_and_unknown_jobs_take_no_object(queue: SqliteJobStore, owner: JobOwner) -> None:
+def test_no_object_can_be_added_to_ended_and_unknown_jobs(
+    queue: SqliteJobStore, owner: JobOwner
+) -> None:
     assert not queue.add_object("job_unknown", "1.jpg", now_us=START)
     queue.cancel_job(owner.job_id, now_us=START)
     assert not queue.add_object(owner.job_id, "1.jpg", now_us=START)
@@ -108,7 +110,7 @@ def test_objects_are_claimed_oldest_first_and_once(queue: SqliteJobStore, owner:
     assert claimed_sources(queue, after(4)) == ["first", "second", "third"]
 
 
-def test_a_lease_that_ended_is_claimed_again_as_the_next_attempt(
+def test_an_object_whose_lease_ended_is_claimed_again_as_the_next_attempt(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     queue.add_object(owner.job_id, "1.jpg", now_us=START)
@@ -122,7 +124,7 @@ def test_a_lease_that_ended_is_claimed_again_as_the_next_attempt(
     assert queue.count_waiting() == 1
 
 
-def test_a_released_object_is_claimed_again_at_its_time(
+def test_a_released_object_is_claimed_again_at_its_retry_time(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     queue.add_object(owner.job_id, "1.jpg", now_us=START)
@@ -132,7 +134,7 @@ def test_a_released_object_is_claimed_again_at_its_time(
     assert claim(queue, after(4.9)) is None
     second = claim(queue, after(5))
     assert second is not None
-    queue.release_object(first, retry_us=START)  # by the first worker, which is late
+    queue.release_object(first, retry_us=START)  # the first worker writes late
     assert claim(queue, after(6)) is None
 
 
@@ -151,7 +153,7 @@ def test_an_object_that_has_ended_is_not_claimed(
     require_exact(accounts, queue, owner, after(1))
 
 
-def test_a_parked_object_keeps_its_attempts_and_is_claimed_when_its_job_goes_on(
+def test_a_parked_object_keeps_its_number_of_attempts_and_is_claimed_when_its_job_goes_on(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     for seconds, source in enumerate(("running.jpg", "1.jpg")):
@@ -174,7 +176,7 @@ def test_objects_of_cancelled_jobs_are_not_claimed(queue: SqliteJobStore, owner:
     assert queue.count_waiting() == 0
 
 
-def test_a_new_account_is_not_delayed_by_one_with_many_objects(
+def test_an_account_with_many_objects_does_not_delay_a_new_account(
     accounts: SqliteAccountStore, queue: SqliteJobStore, owner: JobOwner
 ) -> None:
     second = new_job(owner.customer, created_us=after(1))

@@ -1,4 +1,4 @@
-"""Races of threads and processes for the objects of a job: each has one row, charged once."""
+"""Threads and processes work on the same objects of a job: each has one row and one charge."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_objects_delivered_to_workers_of_two_processes_have_one_row_and_one_char
             for seed in range(PROCESSES)
         ]
         written = sum(worker.result() for worker in workers)
-    for source in SOURCES:  # some died in all workers
+    for source in SOURCES:  # the workers of some objects were all killed
         written += process(jobs, owner, source, now_us=now())
     assert written == OBJECTS
     assert {row.source for row in rows_of(jobs, owner.job_id)} == set(SOURCES)
@@ -106,7 +106,7 @@ def test_workers_of_two_processes_drain_a_queue_and_each_object_has_one_row(
     store.close()
 
 
-def test_an_object_ended_by_many_threads_at_once_ends_once(
+def test_an_object_ended_by_many_threads_at_the_same_time_ends_once(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs)
@@ -137,7 +137,8 @@ def test_many_threads_that_reserve_one_object_take_one_hold(
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(with_retries, reserves))
     account = store.read_account(owner.customer.account_id, now_us=after(60 + 4))
-    assert (account.balance, account.held) == (100 - PRICE, PRICE)  # extended to the latest expiry
+    # The hold is extended to the latest expiry.
+    assert (account.balance, account.held) == (100 - PRICE, PRICE)
     account = store.read_account(owner.customer.account_id, now_us=after(60 + 11 + 6))
     assert (account.balance, account.held) == (100, 0)
 
@@ -171,7 +172,7 @@ def test_threads_without_credits_for_all_objects_charge_exactly_the_balance(
     require_bill(store, jobs, owner, now())
 
 
-def test_a_job_ends_once_while_its_last_objects_end(
+def test_a_job_ends_once_even_while_its_last_objects_end(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:
     owner, keeper = open_job(store, jobs), open_job_store(location)

@@ -192,10 +192,10 @@ def large_photo() -> bytes:
     return buffer.getvalue()
 
 
-def test_photos_of_jobs_take_no_slot_of_the_queue_and_start_after_waiting_calls(
+def test_photos_of_jobs_use_no_slot_of_the_queue_and_start_after_waiting_calls(
     server: Server, balances: Balances
 ) -> None:
-    """With one worker, as many calls as it has slots are answered while photos of a job wait."""
+    """With one worker, calls for all slots get responses while photos of a job wait."""
     slots, photo = QUEUE + 1, large_photo()
     with ThreadPoolExecutor(slots) as threads:
         client = JobClient(server.url, balances.key)
@@ -205,7 +205,8 @@ def test_photos_of_jobs_take_no_slot_of_the_queue_and_start_after_waiting_calls(
         calls = list(threads.map(partial(blur, server.url), [balances.key] * slots))
         assert [call.status_code for call in calls] == [200] * slots
         after = ended(client.show(job))
-        # One was running when the calls arrived; others can start just before and just after them.
+        # One photo was running when the calls arrived. Others can start just before the first call
+        # and just after the last one.
         assert after <= before + 3
         client.until_ended(job, COUNT)
         assert balances.exact().used == COUNT + slots

@@ -145,7 +145,7 @@ def test_a_job_has_the_times_of_its_first_and_its_last_object(
     assert (job.first_us, job.last_us) == (after(8.5), after(30))
 
 
-def test_the_steps_of_a_job_do_not_change_another_one(
+def test_the_steps_of_a_job_do_not_change_another_job(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
     other = open_job(store, jobs, notify="https://example.com/hook")
@@ -168,7 +168,7 @@ def test_the_steps_of_a_job_do_not_change_another_one(
 @pytest.mark.parametrize(
     ("state", "failures"), [(ObjectState.FAILED, 1), (ObjectState.CANCELLED, 0)]
 )
-def test_another_end_is_not_charged(
+def test_a_cancelled_or_failed_object_is_not_charged(
     store: AccountStore, jobs: JobStore, owner: JobOwner, state: ObjectState, failures: int
 ) -> None:
     assert process(jobs, owner, "1.jpg", state)
@@ -236,7 +236,7 @@ def test_a_balance_below_the_price_takes_no_hold(store: AccountStore, jobs: JobS
     assert require_exact(store, jobs, owner, START).balance == 0
 
 
-def test_expired_holds_are_released_before_credits_are_found_missing(
+def test_expired_holds_are_released_before_a_call_is_rejected_for_credits(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, PRICE)
@@ -247,7 +247,7 @@ def test_expired_holds_are_released_before_credits_are_found_missing(
 
 
 @pytest.mark.parametrize("first_s", [0, 30], ids=["later", "earlier"])
-def test_a_repeated_reserve_keeps_one_hold_until_the_latest_expiry(
+def test_a_repeated_reserve_extends_the_hold_to_the_latest_expiry(
     store: AccountStore, jobs: JobStore, owner: JobOwner, first_s: int
 ) -> None:
     account_id = owner.customer.account_id
@@ -270,10 +270,10 @@ def test_a_repeated_reserve_does_not_extend_a_hold_beyond_its_expiry(
     assert (account.balance, account.held) == (100, 0)
 
 
-def test_an_object_whose_hold_has_expired_is_done_and_not_charged(
+def test_an_object_whose_hold_has_expired_can_be_done_but_is_not_charged(
     store: AccountStore, jobs: JobStore, owner: JobOwner
 ) -> None:
-    """Whether or not the hold was released before."""
+    """This holds for a hold that was released, and for one that was not."""
     for source, is_released in (("1.jpg", False), ("2.jpg", True)):
         hold = owner.hold(source)
         jobs.reserve_object(hold, now_us=START)
@@ -435,7 +435,7 @@ def test_a_job_with_a_notification_is_active_until_it_is_announced(
     store: AccountStore, jobs: JobStore
 ) -> None:
     owner = open_job(store, jobs, notify="https://example.com/hook")
-    jobs.record_attempt(owner.job_id, next_attempt_us=None)  # not before the end
+    jobs.record_attempt(owner.job_id, next_attempt_us=None)  # no attempt before the end
     jobs.close_job(owner.job_id, now_us=after(1))
     (job,) = active(jobs, owner)
     assert job.notification is not None

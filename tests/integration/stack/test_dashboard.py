@@ -98,7 +98,7 @@ def test_every_other_metric_in_the_template_is_published_by_aws(
         assert metric.name in OF_AWS[metric.namespace, named]
 
 
-def test_every_alarm_has_an_action_and_is_off_without_data(
+def test_every_alarm_has_an_action_and_does_not_start_without_data(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     assert len(alarms) == 16
@@ -124,7 +124,7 @@ def test_internal_errors_in_a_new_version_roll_it_back(resources: dict[str, Any]
     assert "InternalErrorsAlarm" in preference["Alarms"]
 
 
-def test_busy_environments_are_compared_with_the_limit_of_this_function(
+def test_the_alarm_compares_busy_environments_with_the_limit_of_this_function(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     (share, *others) = alarms["ConcurrencyAlarm"]["Metrics"]
@@ -183,7 +183,7 @@ def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def spelled_out(row: list[str], before: list[str]) -> list[str]:
-    """Fill in the values that a row takes from the row above.
+    """Fill in the values that a row repeats from the row above.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """

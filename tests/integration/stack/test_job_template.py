@@ -49,7 +49,7 @@ def settings_of(function: Mapping[str, Any], parameters: Mapping[str, Any]) -> S
     return Settings.from_environ({**text, ON_LAMBDA: "any"})
 
 
-def test_a_message_that_a_worker_has_is_not_delivered_again_too_early(
+def test_a_message_is_not_delivered_again_while_its_worker_can_still_process_it(
     queue: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     assert queue["VisibilityTimeout"] >= 6 * resources["JobWorkerFunction"]["Timeout"]
@@ -91,7 +91,7 @@ def test_bulk_jobs_use_a_limited_number_of_environments(
     assert (parameter["MinValue"], parameter["MaxValue"]) == (2, 1000)  # Lambda's limits
     assert photos["ScalingConfig"] == {"MaximumConcurrency": "BulkConcurrency"}
     function = template["Resources"]["JobWorkerFunction"]["Properties"]
-    # With fewer than the maximum, Lambda would reject messages, which counts as deliveries.
+    # With a lower number, Lambda would reject messages, and each rejection counts as a delivery.
     assert function["ReservedConcurrentExecutions"] == [
         "ReservesBulk",
         "BulkConcurrency",
@@ -101,12 +101,12 @@ def test_bulk_jobs_use_a_limited_number_of_environments(
     assert template["Parameters"]["BulkReserved"]["Default"] == "no"
 
 
-def test_only_messages_that_fail_far_too_often_are_dead(
+def test_only_messages_that_fail_many_times_become_dead_letters(
     queue: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     redrive = queue["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == "JobDeadLetters.Arn"
-    # One more than MAX_ATTEMPTS writes the row of a photo whose workers were killed.
+    # One delivery more than MAX_ATTEMPTS writes the row of a photo whose workers were killed.
     assert redrive["maxReceiveCount"] > MAX_ATTEMPTS + 1
     dead = resources["JobDeadLetters"]
     assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"] == 7 * DAY_S

@@ -16,8 +16,8 @@ from tests.e2e import machine, programs
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60
 
-# A test run like in tests/e2e: one program serves, and the run waits for another one. Both take a
-# second to end, and another signal must not disturb them in that time.
+# A test run as in tests/e2e: it starts a server, and waits for another program. Both programs take
+# a second to end, and must not get another signal in that time.
 RUN = """
 from pathlib import Path
 import pytest
@@ -83,7 +83,7 @@ def test_a_terminated_run_stops_its_programs_first(number: signal.Signals, tmp_p
     )
     for moment in ("works", "works-asked", "serves-asked"):
         wait_for(tmp_path / moment)
-        os.killpg(run.pid, number)  # as a terminal does
+        os.killpg(run.pid, number)  # like the terminal after Ctrl-C
     said, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, said
     assert (tmp_path / "works-ended").exists()

@@ -28,12 +28,12 @@ LEFT_TO_THEIR_DEFAULTS = {
     "BLUR_STOP_S": "only for the embedded server",
     "BLUR_JOB_FREE_BYTES": "of the embedded server only",
     "BLUR_JOB_WORKERS": "of the embedded server only",
-    "BLUR_INFERENCE_THREADS": "0 uses the CPUs that the memory gives",
+    "BLUR_INFERENCE_THREADS": "0 uses the CPUs that come with the memory",
     "BLUR_MAX_BODY_BYTES": "Lambda's own limit is below it",
     "BLUR_MAX_PIXELS": "other tests check which photos fit into the smallest memory",
-    "BLUR_MAX_RESPONSE_BYTES": "it is Lambda's limit",
+    "BLUR_MAX_RESPONSE_BYTES": "the default is Lambda's limit",
     "BLUR_MAX_UPLOAD_BYTES": "other tests check which photos fit into the smallest memory",
-    "BLUR_MODEL": "the container image has one, and names it",
+    "BLUR_MODEL": "the container image contains one model, and sets its name",
     "BLUR_MODEL_DIR": "the container image has it there",
     "BLUR_PUBLIC_URL": "uploads go to the bucket, whose URL is absolute",
     "BLUR_REMOVEBG_MAX_BODY_BYTES": "Lambda's own limit is below it",
@@ -112,7 +112,7 @@ def test_a_parameter_that_changes_the_function_changes_its_versions_description(
         assert f"${{{name}}}" in function["VersionDescription"]
 
 
-def test_the_table_equals_the_one_that_the_code_defines(resources: dict[str, Any]) -> None:
+def test_the_table_is_equal_to_the_table_in_the_code(resources: dict[str, Any]) -> None:
     table = resources["AccountsTable"]
     assert {name: table[name] for name in schema.SCHEMA} == schema.SCHEMA
     assert table["TimeToLiveSpecification"] == {
@@ -186,7 +186,7 @@ def test_a_domain_is_mapped_to_the_stage_only_if_it_is_set(template: dict[str, A
     assert mapping["Stage"] == "Api.Stage"
 
 
-def test_every_stage_that_is_deployed_has_tags() -> None:
+def test_every_deployed_stage_has_tags() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
     for stage in ("staging", "production"):
         assert f"stage={stage}" in config[stage]["deploy"]["parameters"]["tags"]

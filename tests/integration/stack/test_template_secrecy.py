@@ -28,7 +28,7 @@ LOGGED = {
     "integrationLatency",
     "error.responseType",
 }
-"""The fields that API Gateway can log: none that can contain a client's key."""
+"""The fields that API Gateway can log, because none of them can contain a client's key."""
 LISTS = {"s3:ListBucket", "s3:ListAllMyBuckets", "dynamodb:Scan", "dynamodb:Query"}
 
 
@@ -66,7 +66,7 @@ def test_the_bucket_cannot_be_listed_and_requires_tls(
     assert rule["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_function_can_list_only_the_photos_of_a_job_whose_id_it_has(
+def test_the_function_can_list_photos_only_with_the_id_of_their_job(
     resources: dict[str, Any],
 ) -> None:
     (lists,) = (each for each in statements(resources) if set(each["Action"]) & LISTS)
@@ -80,7 +80,7 @@ def test_the_function_can_list_only_the_photos_of_a_job_whose_id_it_has(
     }
 
 
-def test_images_are_deleted_after_a_day_those_of_jobs_after_a_week(
+def test_images_are_deleted_after_a_day_and_images_of_jobs_after_a_week(
     resources: dict[str, Any],
 ) -> None:
     rules = resources["MediaBucket"]["LifecycleConfiguration"]["Rules"]

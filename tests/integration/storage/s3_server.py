@@ -7,7 +7,8 @@ allows every preflight. The proxy follows S3's documentation of these:
 - POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 - signed queries: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
-It computes signatures (Signature Version 4) itself and uses only boto's canonical form of URLs.
+The proxy computes signatures (Signature Version 4) itself, and uses only boto's canonical form of
+URLs.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ App = Callable[[Environ, Any], Iterable[bytes]]
 
 @dataclass
 class Gate:
-    """WSGI middleware that rejects requests that S3 would reject, and records all of them."""
+    """WSGI middleware that rejects requests as S3 does, and records all requests."""
 
     app: App
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
@@ -163,7 +164,7 @@ def _holds(condition: Any, fields: Mapping[str, str], size: int) -> bool:  # noq
 
 
 def _field_of(condition: Any) -> str:  # noqa: ANN401 - JSON
-    """Return the name of the field that a condition is about."""
+    """Return the name of the field in a condition."""
     name = condition[1] if isinstance(condition, list) else next(iter(condition))
     return str(name).removeprefix("$")
 

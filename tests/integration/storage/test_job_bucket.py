@@ -76,7 +76,7 @@ def test_one_form_uploads_photos_of_any_name(files: JobBucket) -> None:
         assert read == name.encode()[:MAX_BYTES]
 
 
-def test_a_form_expires_with_its_links(files: JobBucket) -> None:
+def test_an_upload_form_expires_after_the_time_of_a_link(files: JobBucket) -> None:
     form = files.presign_sources("expiry", max_bytes=MAX_BYTES, now_us=5)
     assert form.expires_us == 5 + LINK_TTL_S * 1_000_000
 
@@ -99,21 +99,21 @@ def test_a_form_accepts_no_other_fields(files: JobBucket) -> None:
     assert send(form, f"{form.prefix}a.jpg", b"1", acl="public-read") == 403
 
 
-def test_the_policy_names_no_single_object(files: JobBucket) -> None:
+def test_the_policy_contains_no_name_of_an_object(files: JobBucket) -> None:
     form = presign(files, "policy")
     policy = json.loads(base64.b64decode(form.fields["policy"]))
     assert ["starts-with", "$key", "job-sources/policy/"] in policy["conditions"]
     assert "key" not in form.fields
 
 
-def test_jobs_whose_ids_share_a_beginning_do_not_share_photos(files: JobBucket) -> None:
+def test_jobs_whose_ids_have_the_same_start_do_not_share_photos(files: JobBucket) -> None:
     for job_id in ("job1", "job12"):
         form = presign(files, job_id)
         assert send(form, f"{form.prefix}{job_id}.jpg", b"1") == 204
     assert list(files.list_sources("job1")) == ["job1.jpg"]
 
 
-def test_photos_on_several_pages_of_the_listing_are_listed_once(
+def test_photos_on_several_pages_of_the_listing_are_each_listed_once(
     files: JobBucket, client: S3Client
 ) -> None:
     def in_pages_of_two(params: dict[str, Any], **_: object) -> None:
@@ -144,7 +144,7 @@ def test_a_missing_photo_is_not_found(files: JobBucket) -> None:
         files.read_source("none", "a.jpg", max_bytes=MAX_BYTES)
 
 
-def test_a_photo_that_an_operator_copied_has_the_size_limit_too(
+def test_the_size_limit_also_applies_to_a_photo_that_an_operator_copied(
     files: JobBucket, client: S3Client
 ) -> None:
     client.put_object(Bucket=BUCKET, Key="job-sources/large/a.jpg", Body=bytes(MAX_BYTES + 1))
@@ -152,7 +152,7 @@ def test_a_photo_that_an_operator_copied_has_the_size_limit_too(
         files.read_source("large", "a.jpg", max_bytes=MAX_BYTES)
 
 
-def test_operators_copy_to_the_prefix_of_the_form(files: JobBucket) -> None:
+def test_operators_copy_photos_to_the_prefix_of_the_form(files: JobBucket) -> None:
     assert files.copy_target("a") == f"s3://{BUCKET}/{presign(files, 'a').prefix}"
 
 
@@ -179,14 +179,14 @@ def test_a_missing_bucket_is_unavailable(client: S3Client) -> None:
         files.write_result("a", "0f", b"1", content_type="image/png", file_name="cat.png")
 
 
-def test_the_location_of_a_bucket_has_files_of_jobs(client: S3Client) -> None:
+def test_the_location_of_a_bucket_opens_the_files_of_jobs(client: S3Client) -> None:
     del client  # with the environment of this server
     assert isinstance(open_storage(f"s3:{BUCKET}").jobs, JobBucket)
     assert open_storage("").jobs is None
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_listing_with_an_invalid_response_is_complete_or_unavailable(
+def test_after_an_invalid_response_a_listing_is_complete_or_raises_unavailable(
     name: str, s3: S3Server, client: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job ends when each listed photo has ended: a shorter listing would lose photos."""

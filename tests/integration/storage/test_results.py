@@ -49,7 +49,7 @@ def test_requests_follows_the_link_to_the_same_image(by_link: Api, api: Api) -> 
     assert followed.content == inline.content
 
 
-def test_curl_follows_with_one_option(by_link: Api, tmp_path: Path) -> None:
+def test_curl_follows_the_link_with_one_option(by_link: Api, tmp_path: Path) -> None:
     photo, output = tmp_path / "photo.jpg", tmp_path / "blurred.png"
     photo.write_bytes(PHOTO)
     form = ["-F", f"image=@{photo}", "-F", "radius=9"]
@@ -59,7 +59,7 @@ def test_curl_follows_with_one_option(by_link: Api, tmp_path: Path) -> None:
     assert output.read_bytes().startswith(PNG)
 
 
-def test_a_link_opens_its_object_and_no_other(by_link: Api) -> None:
+def test_a_link_opens_only_its_object(by_link: Api) -> None:
     links = [post(by_link, follow=False).headers["Location"] for _ in range(2)]
     names = {link.partition("?")[0].rpartition("/results/")[2] for link in links}
     assert len(names) == 2

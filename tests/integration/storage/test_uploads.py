@@ -46,7 +46,7 @@ def blur(api: Api, upload_id: str, key: str | None = None) -> requests.Response:
     return requests.post(api.server.blur_url, headers=headers, files=form, timeout=60)
 
 
-def test_an_uploaded_photo_gives_the_same_picture_as_one_in_the_request(api: Api) -> None:
+def test_an_uploaded_photo_has_the_same_result_as_a_photo_in_the_request(api: Api) -> None:
     upload = presign(api)
     assert send(upload).status_code == 204
     by_upload = [blur(api, upload["upload_id"]) for _ in range(2)]
@@ -73,7 +73,7 @@ def test_a_missing_upload_is_not_found(api: Api) -> None:
 @pytest.mark.parametrize(
     "upload_id", ["../secret", "../../accounts.db", "/etc/passwd", "", "*", "uploads/", "\0"]
 )
-def test_no_id_opens_anything_except_an_upload(upload_id: str, api: Api) -> None:
+def test_an_id_opens_only_uploads(upload_id: str, api: Api) -> None:
     response = blur(api, upload_id)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "upload_not_found")
 
@@ -122,7 +122,7 @@ def test_uploads_have_a_size_limit(api: Api) -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (413, "image_too_large")
 
 
-def test_the_error_for_a_large_request_names_uploads(api: Api) -> None:
+def test_the_error_for_a_large_request_names_the_route_for_uploads(api: Api) -> None:
     files = {"image": bytes(20_000_001)}
     url, headers = api.server.blur_url, {"ApiKey": api.key}
     response = requests.post(url, headers=headers, files=files, timeout=60)

@@ -112,7 +112,7 @@ def test_transparent_pixels_are_hidden_from_the_network_for_people() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.4, np.nan])
-def test_a_photo_without_a_person_is_rejected(value: float) -> None:
+def test_with_subject_person_a_photo_without_a_person_is_rejected(value: float) -> None:
     with pytest.raises(NoSubjectError, match="No person"):
         predict_person(Sequence(np.full((256, 256), value, np.float32)), noise(90, 120))
 
