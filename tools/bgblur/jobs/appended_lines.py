@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class AppendedLines:
@@ -61,6 +65,19 @@ class AppendedLines:
             with self._lock:
                 self._file.write(json.dumps(value) + "\n")
                 self._file.flush()
+
+    def share(self, clean_up: Callable[[], None]) -> None:
+        """Call `clean_up` if no other process shares the file; then share it until it is closed.
+
+        A system without locks of files never calls it.
+        """
+        if self._file is None or sys.platform == "win32":
+            return
+        with suppress(OSError):  # another process shares it, or the file system has no locks
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            clean_up()
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def remove(self) -> None:
         """Remove the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from bgblur.jobs.appended_lines import AppendedLines
 from bgblur.jobs.names import source_digest
 
 PART_SUFFIX = ".part"
+RANDOM_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,20 @@ class FetchedFiles:
     def __init__(self, folder: Path, job_id: str, *, overwrite: bool) -> None:
         """Keep the folder; nothing is read or written yet."""
         self.folder = folder
-        self._lines = AppendedLines(folder / f".bgblur-{job_id}.jsonl")
+        self._prefix = f".bgblur-{job_id}"
+        self._lines = AppendedLines(folder / f"{self._prefix}.jsonl")
         self._overwrite = overwrite
         self._known: dict[bytes, Fetched] = {}
 
     def __enter__(self) -> Self:
-        """Read the record, and create it if it does not exist.
+        """Read the record, and create it if it does not exist; remove files of killed runs.
 
         Raises:
             OSError: the folder cannot be read or written.
 
         """
         self._lines.__enter__()
+        self._lines.share(self._remove_temporary)
         recorded = [Fetched(**line) for line in self._lines.read()]
         self._known = {source_digest(fetched.source): fetched for fetched in recorded}
         return self
@@ -100,7 +104,7 @@ class FetchedFiles:
         if not (self._overwrite or is_known) and would_replace(target):
             raise FileExistsError(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(target) as (path, opened):
+        with self._temporary(target) as (path, opened):
             receive(opened)
             size = opened.seek(0, 2)
             self._record(Fetched(source, file, size, _checksum(opened)))
@@ -114,16 +118,20 @@ class FetchedFiles:
         self._lines.append(asdict(fetched))
         self._known[source_digest(fetched.source)] = fetched
 
+    @contextmanager
+    def _temporary(self, target: Path) -> Iterator[tuple[Path, BufferedRandom]]:
+        """Open a hidden file in the target's folder; at the end, remove it if it still exists."""
+        path = target.with_name(f"{self._prefix}-{secrets.token_hex(RANDOM_BYTES)}{PART_SUFFIX}")
+        try:
+            with path.open("xb+") as file:
+                yield path, file
+        finally:
+            path.unlink(missing_ok=True)
 
-@contextmanager
-def _temporary(target: Path) -> Iterator[tuple[Path, BufferedRandom]]:
-    """Open a hidden file in the target's folder; at the end, remove it if it still exists."""
-    path = target.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
-    try:
-        with path.open("xb+") as file:
-            yield path, file
-    finally:
-        path.unlink(missing_ok=True)
+    def _remove_temporary(self) -> None:
+        pattern = f"{glob.escape(self._prefix)}-{'?' * 2 * RANDOM_BYTES}{PART_SUFFIX}"
+        for path in self.folder.rglob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _checksum(file: BufferedRandom | BufferedReader) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,20 @@ from bgblur.jobs.fetched_files import FetchedFiles
 
 if TYPE_CHECKING:
     from typing import BinaryIO
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bgblur.jobs.fetched_files import FetchedFiles
+
+def receive(file):
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+with FetchedFiles(Path(sys.argv[1]), "job_1", overwrite=False) as files:
+    files.write("a.jpg", "sub/a.png", receive)
+"""
 
 
 def opened(folder: Path, *, overwrite: bool = False) -> FetchedFiles:
@@ -74,3 +91,27 @@ def test_a_record_that_was_cut_off_is_ignored(tmp_path: Path) -> None:
         write(files, "c.jpg", "c.png")
     with opened(tmp_path) as files:
         assert files.has("c.jpg", "c.png")
+
+
+def test_the_half_of_a_file_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "sub").iterdir())) == 1
+    with FetchedFiles(tmp_path, "job_2", overwrite=False):
+        assert len(list((tmp_path / "sub").iterdir())) == 1, "another job can be running"
+    with opened(tmp_path):
+        assert list((tmp_path / "sub").iterdir()) == []
+
+
+def test_a_run_does_not_remove_the_files_of_one_that_is_still_running(tmp_path: Path) -> None:
+    with opened(tmp_path) as first:
+
+        def others(target: BinaryIO) -> None:
+            target.write(b"half")
+            for _ in range(2):
+                with opened(tmp_path):
+                    pass
+            target.write(b"half")
+
+        first.write("a.jpg", "a.png", others)
+    assert (tmp_path / "a.png").read_bytes() == b"halfhalf"
