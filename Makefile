@@ -84,7 +84,7 @@ samples: $(TEST_READY) model ## Run the documents' sample programs and clients o
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
 	@$(BIN)/python -m pytest $(PARALLEL) 2 tests/samples tests/clients $(PYTEST)
 
-browser: $(TEST_READY) model ## Test the page in Chromium; installs it on Debian, as root
+browser: $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; installs it on Debian, as root
 	@{ command -v chromium && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends chromium pngcheck >/dev/null; }
 	@$(BIN)/python -m pytest $(PARALLEL) 2 tests/browser $(PYTEST)

@@ -26,6 +26,13 @@ def workers(pid: int, name: str = "photo") -> list[int]:
     return [member for member in members if _is_there(member)]
 
 
+def environment_of(pid: int) -> set[str]:
+    """Return the environment variables of a process, each as `NAME=value`."""
+    with suppress(OSError):  # the process has ended
+        return set(Path(f"/proc/{pid}/environ").read_text().split("\0"))
+    return set()
+
+
 def require_gone(pids: list[int]) -> None:
     """Require that all processes end shortly after their server."""
     deadline = time.monotonic() + GONE_S

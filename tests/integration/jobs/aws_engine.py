@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
+from tests.faults.processes import descendants, environment_of
 from tests.integration.accounts.customer import open_account
 from tests.integration.accounts.spending import with_retries
 from tests.integration.jobs.job_owner import JobOwner, new_job, rows_of
-from tests.integration.jobs.ministack import ministack, wait_until
+from tests.integration.jobs.ministack import ACCOUNT, ministack, wait_until
 from tests.integration.jobs.stack import Stack, deploy
+from tests.integration.running import environment
 
 from blur.accounts.connect import open_account_store
 from blur.clock import now
@@ -83,6 +89,30 @@ class Engine:
         response = self.stack.emulator.client("lambda").invoke(FunctionName=name, Payload=b"{}")
         assert "FunctionError" not in response, self.log()
 
+    @contextlib.contextmanager
+    def scheduled_keeper(self) -> Iterator[None]:
+        """Run the keeper every second, as its schedule does every minute."""
+        ended = threading.Event()
+
+        def keep() -> None:
+            while not ended.wait(1):
+                self.run_keeper()
+
+        with ThreadPoolExecutor(1) as thread:
+            running = thread.submit(keep)
+            try:
+                yield
+            finally:
+                ended.set()
+                running.result()
+
+    def kill_worker(self) -> None:
+        """Kill a process of the function that processes photos."""
+        name = f"AWS_LAMBDA_FUNCTION_NAME={self.stack.functions['JobWorkerFunction']}"
+        members = descendants(self.stack.emulator.pid)
+        pid = next(pid for pid in members if name in environment_of(pid))
+        os.kill(pid, signal.SIGKILL)
+
     def subscribe(self, name: str, pattern: str) -> Callable[[], list[dict[str, Any]]]:
         """Add a rule to the event bus; return a function that returns the events so far."""
         sqs, bus = self.stack.emulator.client("sqs"), self.stack.emulator.client("events")
@@ -106,6 +136,20 @@ class Engine:
     def log(self) -> str:
         """Return the log of the emulator and its functions."""
         return self.stack.emulator.log.read_text()
+
+
+def api_environment(
+    engine: Engine, folder: Path, dynamodb: DynamoDBLocal, model_dir: Path
+) -> dict[str, str]:
+    """Return the environment of an API that uses the stack's table and bucket."""
+    variables = {
+        **dynamodb.environ,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_ENDPOINT_URL_S3": engine.stack.emulator.url,
+        "BLUR_ACCOUNTS": engine.location,
+        "BLUR_MEDIA": f"s3:{engine.stack.bucket}",
+    }
+    return environment(folder, model_dir, **variables)
 
 
 @contextlib.contextmanager

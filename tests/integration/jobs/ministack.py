@@ -45,6 +45,7 @@ class Ministack:
 
     port: int
     log: Path
+    pid: int
 
     @property
     def url(self) -> str:
@@ -80,7 +81,7 @@ def ministack(folder: Path) -> Iterator[Ministack]:
         )
         try:
             wait_until(partial(_is_ready, port), START_S, log.read_text)
-            yield Ministack(port, log)
+            yield Ministack(port, log, process.pid)
         finally:
             process.terminate()
             process.communicate()

@@ -16,9 +16,9 @@ import requests
 from events import make
 from tests.integration.accounts.customer import GENEROUS
 from tests.integration.accounts.spending import with_retries
-from tests.integration.jobs.aws_engine import PATIENCE_S
-from tests.integration.jobs.ministack import ACCOUNT, wait_until
-from tests.integration.running import environment, running
+from tests.integration.jobs.aws_engine import PATIENCE_S, api_environment
+from tests.integration.jobs.ministack import wait_until
+from tests.integration.running import running
 
 from blur.accounts import keys
 from blur.accounts.admin import AccountAdmin
@@ -94,14 +94,7 @@ def server(
 ) -> Iterator[str]:
     """The API, which uses the stack's bucket."""
     folder = tmp_path_factory.mktemp("server")
-    variables = {
-        **dynamodb.environ,
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_ENDPOINT_URL_S3": engine.stack.emulator.url,
-        "BLUR_ACCOUNTS": engine.location,
-        "BLUR_MEDIA": f"s3:{engine.stack.bucket}",
-    }
-    with running(folder, environment(folder, model_dir, **variables)) as started:
+    with running(folder, api_environment(engine, folder, dynamodb, model_dir)) as started:
         yield started.url
 
 

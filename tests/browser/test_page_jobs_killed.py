@@ -1,0 +1,170 @@
+"""A folder of 200 photos on the page, with kill -9 of the browser, the server and workers.
+
+Afterwards the ZIP, the manifest, the balance, the audit and the usage agree, with both engines. On
+AWS the photos and the results are at another origin: the page's policy has to allow the bucket, and
+the bucket's CORS rule has to allow the page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.browser.conftest import CHROMIUM_OPTIONS
+from tests.browser.visit import Visit
+from tests.faults.processes import descendants, require_gone
+from tests.integration.jobs.album import fill_album, number_of
+from tests.integration.jobs.aws_engine import api_environment, aws_engine
+from tests.integration.jobs.disc_model import write_disc_model
+from tests.integration.jobs.served_api import Buyer, ServedApi, require_bill, served
+from tests.integration.running import environment
+from tests.integration.storage.conftest import Api
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
+    from tests.integration.accounts.dynamodb_local import DynamoDBLocal
+
+PHOTOS = 200
+TIME_MS = 120_000
+INTERRUPTED = f"The upload was interrupted after ([0-9]+) of {PHOTOS} photos"
+
+
+@contextmanager
+def browser(chromium: Browser, profile: Path) -> Iterator[BrowserContext]:
+    """Open a browser with a profile, in which a later one finds what this one has stored."""
+    context = chromium.browser_type.launch_persistent_context(
+        profile, executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS
+    )
+    yield context
+    context.close()
+
+
+def kill_browser(profile: Path) -> None:
+    """Kill all processes of the browser with this profile."""
+    option = f"--user-data-dir={profile}".encode()
+    members = [
+        pid
+        for pid in descendants(os.getpid())[1:]
+        if option in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    ]
+    assert members
+    os.kill(members[0], signal.SIGKILL)
+    require_gone(members)
+
+
+def complete_folder(
+    chromium: Browser, folder: Path, api: ServedApi, *, kill_one: Callable[[], None]
+) -> Visit:
+    """Send a folder with the page, with kills in the middle, and compare all that it can save."""
+    numbers = fill_album(folder / "album", PHOTOS)
+    buyer, profile = api.issue(), folder / "profile"
+    with browser(chromium, profile) as context:
+        visit = begin(context, api, buyer)
+        choose(visit, folder / "album")
+        visit.page.wait_for_selector("#job[data-state=draft]")
+        visit.page.click("#go")
+        wait_until_sent(visit, PHOTOS // 5)
+        kill_browser(profile)
+    with browser(chromium, profile) as context:
+        visit = begin(context, api, buyer)
+        visit.page.wait_for_selector("#job-again:visible")
+        interrupted = re.match(INTERRUPTED, visit.page.inner_text("#job-title"))
+        assert interrupted
+        assert PHOTOS // 5 <= int(interrupted[1]) < PHOTOS
+        choose(visit, folder / "album", button="#job-again")
+        wait_until_sent(visit, PHOTOS // 2)
+        kill_one()
+        visit.page.wait_for_selector("#job[data-state=done]", timeout=TIME_MS)
+        results, rows = results_of(visit), rows_of(visit)
+        assert visit.errors == []
+    assert {name: number_of(data) for name, data in results.items()} == numbers
+    assert sorted(row["source"] for row in rows) == sorted(numbers)
+    assert {(row["state"], row["credits"]) for row in rows} == {("done", 1)}
+    require_bill(api, buyer, rows)
+    return visit
+
+
+def begin(context: BrowserContext, api: ServedApi, buyer: Buyer) -> Visit:
+    """Open the page, and enter the key if the browser does not have it."""
+    visit = Visit.begun(context, Api(api.server, buyer.key, buyer.key, dict(api.env)))
+    visit.page.on("dialog", lambda dialog: dialog.accept())
+    if visit.page.is_visible("#key"):
+        visit.use_key(buyer.key)
+    visit.page.wait_for_selector("#key-known:visible")
+    return visit
+
+
+def choose(visit: Visit, album: Path, button: str = "#choose-folder") -> None:
+    """Choose the folder."""
+    with visit.page.expect_file_chooser() as chooser:
+        visit.page.click(button)
+    chooser.value.set_files(album)
+
+
+def wait_until_sent(visit: Visit, count: int) -> None:
+    """Wait until so many photos are uploaded."""
+    visit.page.wait_for_function(
+        """(count) => {
+          const title = document.getElementById("job-title").textContent;
+          return Number(/^Uploading (\\d+)/.exec(title)?.[1]) >= count;
+        }""",
+        arg=count,
+        timeout=TIME_MS,
+    )
+
+
+def results_of(visit: Visit) -> dict[str, bytes]:
+    """Save the ZIP, and return its files."""
+    with visit.page.expect_download(timeout=TIME_MS) as zipped:
+        visit.page.click("#job-zip")
+    with zipfile.ZipFile(zipped.value.path()) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rows_of(visit: Visit) -> list[dict[str, Any]]:
+    """Save the manifest, and return its rows."""
+    with visit.page.expect_download() as listed:
+        visit.page.click("#job-manifest")
+    lines = Path(listed.value.path()).read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_browser_and_a_killed_server_complete_a_folder_on_one_machine(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    settings = {"BLUR_JOB_FREE_BYTES": "0", "BLUR_JOB_WORKERS": "2", "BLUR_HOLD_TTL_S": "12"}
+    settings |= {"BLUR_DEADLINE_MARGIN_S": "1", "BLUR_INFERENCE_THREADS": "1"}
+    env = environment(tmp_path, write_disc_model(tmp_path), **settings)
+    with served(tmp_path, env, "--workers", "2") as api:
+        complete_folder(chromium, tmp_path, api, kill_one=api.restart)
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_browser_and_killed_workers_complete_a_folder_on_aws(
+    chromium: Browser, tmp_path: Path, dynamodb: DynamoDBLocal
+) -> None:
+    models = write_disc_model(tmp_path)
+    table = dynamodb.create_table("killed-page")
+    with aws_engine(tmp_path, dynamodb, table, models) as engine:
+        env = api_environment(engine, tmp_path, dynamodb, models)
+        with served(tmp_path, env) as api, engine.scheduled_keeper():
+
+            def kill_worker_and_server() -> None:
+                engine.kill_worker()
+                api.restart()
+
+            visit = complete_folder(chromium, tmp_path, api, kill_one=kill_worker_and_server)
+    bucket = engine.stack.emulator.url
+    sent = [url for url in visit.asked if url.startswith(bucket)]
+    assert len(sent) > PHOTOS  # photos that are sent, and results that are fetched

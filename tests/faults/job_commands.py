@@ -1,0 +1,121 @@
+"""A customer who sends a folder with `bgblur jobs`, and whose commands are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.integration.jobs.job_client import JobClient
+from tests.integration.running import BGBLUR
+
+from bgblur.jobs.submit import journal_path
+
+if TYPE_CHECKING:
+    from tests.integration.jobs.served_api import Buyer, ServedApi
+
+WAIT_S = 120
+STARTS = 5
+RESULTS = "results"
+OPTIONS = ("-R", "-r", "2", "--format", "jpeg")
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A folder with `album`, and the commands of a customer in it."""
+
+    folder: Path
+    api: ServedApi
+    buyer: Buyer
+
+    def client(self) -> JobClient:
+        """Return a client that reads jobs."""
+        return JobClient(self.api.url, self.buyer.key)
+
+    def job(self, job_id: str) -> Document:
+        """Return the job now."""
+        return self.client().show({"job_id": job_id})
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `bgblur jobs` with these arguments."""
+        environ = {name: value for name, value in os.environ.items() if name[:7] != "BGBLUR_"}
+        environ |= {
+            "BGBLUR_API": self.api.url,
+            "BGBLUR_API_KEY": self.buyer.key,
+        }
+        return subprocess.Popen(
+            [*BGBLUR, "jobs", *arguments],
+            cwd=self.folder,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def complete(self, *arguments: str, during: Callable[[], object] = int) -> Document:
+        """Start a command and call `during`; repeat the command while the API cannot be reached.
+
+        Return the JSON of the command.
+        """
+        process = self.start(*arguments, "--json")
+        during()
+        for _ in range(STARTS):
+            output, errors = process.communicate(timeout=WAIT_S)
+            if process.returncode == 0:
+                document: Document = json.loads(output)
+                return document
+            assert "Traceback" not in errors, errors
+            assert f"({self.api.url})" in errors, errors
+            process = self.start(*arguments, "--json")
+        raise AssertionError(errors)
+
+    def create_and_kill(self, sent: int) -> str:
+        """Start an upload, kill it when so many photos are sent, and return the job's id."""
+        process = self.start("submit", "album", *OPTIONS, "--parallel", "2")
+        assert process.stderr
+        job_id = process.stderr.readline().split()[1]
+        self.kill_when(process, lambda: uploaded(job_id) >= sent)
+        return job_id
+
+    def kill_when(self, process: subprocess.Popen[str], holds: Callable[[], bool]) -> None:
+        """Kill a command that is still running when this becomes true."""
+        wait_for(holds)
+        process.kill()
+        _, errors = process.communicate()
+        assert process.returncode == -9, f"it ended before: {errors}"
+
+    def results(self) -> dict[str, Path]:
+        """Return the results in the folder by their paths; no hidden file is among them."""
+        folder = self.folder / RESULTS
+        found = [path for path in folder.rglob("[!.]*") if path.suffix == ".jpg"]
+        return {path.relative_to(folder).as_posix(): path for path in found}
+
+    def leftovers(self) -> list[Path]:
+        """Return files of a download that was not completed."""
+        return list((self.folder / RESULTS).rglob(".*.part"))
+
+    def manifest(self) -> list[Document]:
+        """Return the rows of the manifest in the folder."""
+        lines = (self.folder / RESULTS / "manifest.jsonl").read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+
+def uploaded(job_id: str) -> int:
+    """Return how many photos the commands have recorded as sent."""
+    path = journal_path(job_id)
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return len([line for line in lines if line])
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    """Wait until this is true."""
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
