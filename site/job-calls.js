@@ -11,7 +11,7 @@ export const hasJobs = () => document.querySelector("meta[name=jobs]").content =
 
 export const createJob = (options, key) => call("POST", "v2/jobs", key, options);
 export const readJob = (id, key, after) => call("GET", pathOf(id) + (after ? `?after=${encodeURIComponent(after)}` : ""), key);
-export const closeJob = (id, key) => call("POST", `${pathOf(id)}/close`, key);
+export const closeJob = (id, key, signal) => withRetries(() => call("POST", `${pathOf(id)}/close`, key), signal);
 export const cancelJob = (id, key) => call("DELETE", pathOf(id), key);
 
 const pathOf = (id) => `v2/jobs/${encodeURIComponent(id)}`;

@@ -5,8 +5,8 @@ import { announce } from "./dom.js";
 import { cancelJob, closeJob, createJob, isOfPhoto, pause, readJob, Uploads } from "./job-calls.js";
 import { saveManifest, saveResults } from "./job-download.js";
 import { onJobActions, showJob } from "./job-view.js";
+import { loadJob, removeJob, storeJob } from "./saved-job.js";
 
-const STORAGE_KEY = "background-blur-job";
 const AT_ONCE = 3;
 const POLL_S = 2;
 const HIDDEN_POLL_S = 15;
@@ -21,7 +21,7 @@ const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: n
  * error of the last request. `uploadProblem`: the error that interrupted the upload.
  */
 const state = {
-  draft: null, saved: load(), job: null, upload: null, download: null, downloaded: 0, ...EMPTY,
+  draft: null, saved: null, job: null, upload: null, download: null, downloaded: 0, ...EMPTY,
 };
 let onChange = () => {};
 let polling = null;
@@ -41,7 +41,10 @@ export function openJob(onUpdate, onChooseFolder) {
   });
   document.addEventListener("visibilitychange", () => document.hidden || poll());
   addEventListener("beforeunload", (event) => state.upload && event.preventDefault());
-  poll();
+  loadJob().then((saved) => {
+    state.saved ??= saved;
+    poll();
+  });
 }
 
 export const draftedJob = () => state.draft;
@@ -61,8 +64,9 @@ export const checkJob = () => poll();
 export async function startJob(options) {
   const { name, photos } = state.draft;
   const job = await createJob(options, currentKey());
-  Object.assign(state, { draft: null, job, ...EMPTY });
-  save({ id: job.job_id, name, total: photos.length, sent: 0, last: null });
+  const saved = { id: job.job_id, name, total: photos.length, sent: 0, last: null };
+  await storeJob(saved, "strict"); // before the first photo is sent, and charged
+  Object.assign(state, { draft: null, saved, job, ...EMPTY });
   upload(photos, job);
 }
 
@@ -81,7 +85,7 @@ async function upload(photos, job) {
     Object.assign(saved, { total: photos.length, sent: start });
     poll();
     await sendAll(photos, start, uploads, saved);
-    state.job = await closeJob(saved.id, key);
+    state.job = await closeJob(saved.id, key, controller.signal);
     announce("All photos are uploaded");
   } catch (failure) {
     controller.abort(); // stops the other uploads
@@ -102,7 +106,8 @@ async function sendAll(photos, start, uploads, saved) {
       await sendOne(photos[index], uploads);
       ended.add(index);
       while (ended.delete(saved.sent)) saved.sent += 1;
-      save({ ...saved, last: photos[saved.sent - 1]?.source ?? null });
+      saved.last = photos[saved.sent - 1]?.source ?? null;
+      storeJob(saved);
       update();
     }
   };
@@ -206,7 +211,7 @@ function remove() {
   else {
     polling?.abort();
     Object.assign(state, { saved: null, job: null, ...EMPTY });
-    localStorage.removeItem(STORAGE_KEY);
+    removeJob();
   }
   update();
 }
@@ -219,17 +224,4 @@ function fail(failure) {
 function update() {
   showJob(state, isInterrupted());
   onChange();
-}
-
-function save(saved) {
-  state.saved = saved;
-  localStorage.setItem(STORAGE_KEY, JSON.stringify(saved));
-}
-
-function load() {
-  try {
-    return JSON.parse(localStorage.getItem(STORAGE_KEY));
-  } catch {
-    return null;
-  }
 }

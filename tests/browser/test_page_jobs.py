@@ -203,6 +203,7 @@ def test_a_failed_upload_is_repeated_and_a_large_photo_is_listed(visit: Visit, a
     visit.page.route(UPLOADS, partial(answered, status=413, json={"error": error}), times=1)
     visit.page.route(UPLOADS, lambda route: route.abort(), times=1)
     visit.page.route(UPLOADS, partial(answered, status=503, body="later"), times=1)
+    visit.page.route("**/close", lambda route: route.abort(), times=1)
     choose(visit, album)
     visit.page.click("#go")
     wait_for_end(visit)

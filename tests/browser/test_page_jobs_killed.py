@@ -14,11 +14,12 @@ import shutil
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import Error
 from tests.browser.conftest import CHROMIUM_OPTIONS
 from tests.browser.visit import Visit
 from tests.faults.processes import descendants, require_gone
@@ -40,12 +41,15 @@ INTERRUPTED = f"The upload was interrupted after ([0-9]+) of {PHOTOS} photos"
 
 @contextmanager
 def browser(chromium: Browser, profile: Path) -> Iterator[BrowserContext]:
-    """Open a browser with a profile, in which a later one finds what this one has stored."""
+    """Open a browser with a profile, which keeps its storage for a later one."""
     context = chromium.browser_type.launch_persistent_context(
         profile, executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS
     )
-    yield context
-    context.close()
+    try:
+        yield context
+    finally:
+        with suppress(Error):  # it was killed
+            context.close()
 
 
 def kill_browser(profile: Path) -> None:
@@ -83,7 +87,7 @@ def complete_folder(
         choose(visit, folder / "album", button="#job-again")
         wait_until_sent(visit, PHOTOS // 2)
         kill_one()
-        visit.page.wait_for_selector("#job[data-state=done]", timeout=TIME_MS)
+        wait_for_end(visit)
         results, rows = results_of(visit), rows_of(visit)
         assert visit.errors == []
     assert {name: number_of(data) for name, data in results.items()} == numbers
@@ -120,6 +124,14 @@ def wait_until_sent(visit: Visit, count: int) -> None:
         arg=count,
         timeout=TIME_MS,
     )
+
+
+def wait_for_end(visit: Visit) -> None:
+    """Wait until the job is done; if it is not, the error has the text of the page."""
+    try:
+        visit.page.wait_for_selector("#job[data-state=done]", timeout=TIME_MS)
+    except Error as error:
+        raise AssertionError(visit.page.inner_text("#job")) from error
 
 
 def results_of(visit: Visit) -> dict[str, bytes]:

@@ -54,6 +54,7 @@ ASSETS = {
     "labels.js": SCRIPT,
     "photo.js": SCRIPT,
     "queue.js": SCRIPT,
+    "saved-job.js": SCRIPT,
     "result.js": SCRIPT,
     "region.js": SCRIPT,
     "settings.js": SCRIPT,
