@@ -14,7 +14,6 @@ from blur_client.responses import unexpected
 if TYPE_CHECKING:
     import requests
 
-ENDED_STATES = frozenset({"done", "cancelled"})
 _RESULT_PATH = re.compile(r"/v2/jobs/[^/]+/results/([^/]+)")
 
 
@@ -66,8 +65,8 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no more photos will be processed."""
-        return self.state in ENDED_STATES
+        """Whether no photo can change any more; running photos of a cancelled job end first."""
+        return self.ended_at is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from blur_client.errors import (
     ApiError,
     BlurClientError,
     ImageTooLargeError,
+    InvalidImageError,
     JobClosedError,
     SourceChangedError,
     UnexpectedResponseError,
@@ -122,6 +123,8 @@ class JobUploads:
     ) -> None:
         if photo.size_bytes > form.max_bytes:
             raise _too_large(form)
+        if not photo.size_bytes:
+            raise _empty()
         fields = {**form.fields, "key": form.prefix + source}
         with photo_form(fields, "file", photo, on_upload) as body:
             response = self._transport.send_without_key("POST", form.url, form=body)
@@ -141,6 +144,11 @@ class JobUploads:
             code, message = "job_closed", f"The job is {job.state}, so no photo can be added."
             raise JobClosedError(code, message, status=HTTPStatus.CONFLICT)
         return job.upload
+
+
+def _empty() -> InvalidImageError:
+    """Return the error of a photo without bytes, without sending it."""
+    return InvalidImageError("invalid_image", "The file is empty.", status=HTTPStatus.BAD_REQUEST)
 
 
 def _too_large(form: UploadForm) -> ImageTooLargeError:

@@ -72,7 +72,7 @@ def job(url: str = "", **changes: Any) -> dict[str, object]:  # noqa: ANN401 - a
         "counts": {"received": 1, "done": 1, "failed": 0, "cancelled": 0, "charged": 1},
         "created_at": "2026-11-26T00:00:00Z",
         "closed_at": None,
-        "ended_at": None,
+        "ended_at": None if url else "2026-11-26T00:01:00Z",
         "seconds_left": None,
         "failures": [],
         "next": None,
@@ -128,6 +128,9 @@ class _Connection(BaseHTTPRequestHandler):
         self.close_connection = reply.cut_at is not None
 
     def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_DELETE(self) -> None:
         self.do_GET()
 
     def log_message(self, *_: object) -> None:

@@ -30,6 +30,7 @@ from blur_client import BlurClientError, Client, ConnectionFailedError
 from blur_client.errors import (
     ImageTooLargeError,
     InvalidApiKeyError,
+    InvalidImageError,
     JobClosedError,
     UnexpectedResponseError,
 )
@@ -93,6 +94,13 @@ def test_a_photo_that_is_too_large_is_not_sent(api: ScriptedApi, client: Client)
     api.on("GET", ROUTE, json_reply(job("/form")))
     with pytest.raises(ImageTooLargeError, match="1000 bytes"):
         client.jobs.uploads(JOB_ID).upload("a.jpg", b"x" * 1001)
+    assert api.requests("POST", "/form") == []
+
+
+def test_an_empty_file_is_not_sent(api: ScriptedApi, client: Client) -> None:
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    with pytest.raises(InvalidImageError, match="file is empty"):
+        client.jobs.uploads(JOB_ID).upload("a.jpg", b"")
     assert api.requests("POST", "/form") == []
 
 
@@ -244,6 +252,37 @@ def run(api: ScriptedApi, folder: Path, *arguments: str) -> subprocess.Completed
     return ended
 
 
+@pytest.mark.parametrize("json_option", [(), ("--json",)])
+def test_the_command_prints_the_secret_of_the_notification(
+    json_option: tuple[str, ...], api: ScriptedApi, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    secret = "whsec_" + "a" * 32
+    api.on("POST", "/v2/jobs", json_reply({**job("/form"), "notify_secret": secret}, 201))
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    api.on("POST", "/form", ACCEPTED)
+    api.on("POST", f"{ROUTE}/close", json_reply(job()))
+    options = ("-r", "9", "--notify", "https://example.com/hook", *json_option)
+    ended = run(api, tmp_path, "submit", ".", *options)
+    assert ended.returncode == 0, ended.stderr
+    assert f"Secret of its notification, shown once: {secret}" in ended.stderr
+    if json_option:
+        assert json.loads(ended.stdout)["notify_secret"] == secret
+
+
+def test_a_job_that_does_not_proceed_is_shown_with_the_reason(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    api.on("GET", ROUTE, json_reply(job(state="paused", ended_at=None)))
+    api.on("DELETE", ROUTE, json_reply(job(state="cancelled", ended_at=None)))
+    assert "goes on after a top-up" in run(api, tmp_path, "status", JOB_ID).stdout
+    assert "Running photos end first." in run(api, tmp_path, "cancel", JOB_ID).stdout
+    api.on("GET", ROUTE, json_reply(job(state="paused", ended_at=None)), json_reply(job()))
+    waited = run(api, tmp_path, "status", JOB_ID, "--wait")
+    assert "goes on after a top-up" in waited.stderr
+    assert "top-up" not in waited.stdout
+
+
 def test_results_never_leave_the_folder(api: ScriptedApi, tmp_path: Path) -> None:
     sources = ["../../evil.jpg", "/tmp/evil.jpg", "a\n\x1b[2J.jpg", "..", "fine/a.jpg"]  # noqa: S108 - not written
     api.on("GET", ROUTE, json_reply(job()))
@@ -280,7 +319,8 @@ def test_a_result_that_is_not_an_image_is_not_saved(api: ScriptedApi, tmp_path: 
     [
         (("status", "../secret"), 2, "is not the id of a job"),
         (("status", "unknown"), 1, "[not_found, request req_1]"),
-        (("submit", "."), 2, "There is no photo in ."),
+        (("submit", "."), 2, "There is no photo in .. -R searches its subfolders too."),
+        (("submit", "empty", "-R"), 2, "There is no photo in empty.\n"),
         (("submit", "album"), 2, "Missing option '-r'"),
         (("submit", "album", "-r", "9", "--key", ""), 2, "BGBLUR_API_KEY"),
         (("status", "j", "--api", "example.com"), 2, "must start with https://"),
@@ -292,6 +332,7 @@ def test_a_wrong_command_ends_with_the_reason(
 ) -> None:
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / "a.jpg").write_bytes(b"photo")
+    (tmp_path / "empty").mkdir()
     ended = run(api, tmp_path, *arguments)
     assert ended.returncode == code
     assert message in ended.stderr

@@ -91,6 +91,9 @@ def test_a_folder_is_blurred_and_its_manifest_agrees_with_balance_and_usage(
     fill(tmp_path / "album", ["broken.jpg"], b"this is not an image")
     fill(tmp_path / "album", [".hidden.jpg", "a-blurred.jpg", "notes.txt"])
     sent = run("submit", "album", "-R", *OPTIONS, "--wait", "--json")
+    remembered = {each["job"]: each for each in json.loads(run("list", "--json").stdout)}
+    here = remembered[json.loads(sent.stdout)["job_id"]]
+    assert (here["folder"], here["api"]) == (str(tmp_path / "album"), api.server.url)
     assert (sent.returncode, sent.stdout > "") == (1, True), sent.stderr
     document = json.loads(sent.stdout)
     counts = ("state", "uploaded", "received", "done", "failed", "charged")

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import functools
 import json
-import shlex
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bgblur.blurring.options import blur_options
-from bgblur.console import json_option, show
+from bgblur.console import json_option, show, show_table
 from bgblur.interrupt import interruptible
 from bgblur.jobs.connection import JOB_ID, Server, connection_options
 from bgblur.jobs.fetched_files import FetchedFiles
 from bgblur.jobs.folder import Folder
 from bgblur.jobs.progress import JobDisplay
-from bgblur.jobs.report import document, fetch_summary, record, submit_summary
+from bgblur.jobs.report import (
+    document,
+    fetch_summary,
+    how_to_continue,
+    reason_to_wait,
+    record,
+    submit_summary,
+)
 from bgblur.jobs.submit import Submission, create, follow
+from bgblur.jobs.submitted import SubmittedJob, remember, submitted
 from bgblur.printable import printable
+
+if TYPE_CHECKING:
+    from blur_client import Job
 
 EXIT_FAILED = 1
 SHOWN_FAILURES = 20
@@ -50,7 +60,7 @@ def jobs() -> None:
     \b
     bgblur jobs submit album -r 2%            uploads the photos, prints the job's id
     bgblur jobs status ID --wait              shows the progress
-    bgblur jobs fetch ID -o blurred saves the results and a manifest
+    bgblur jobs fetch ID -o blurred           saves the results and a manifest
     """  # noqa: D301 - click keeps the lines after \b unchanged
 
 
@@ -90,19 +100,25 @@ def submit(  # noqa: PLR0913 - one for each option
     stop = threading.Event()
     with interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
         _check(photos, options, job_id)
+        secret: dict[str, str] = {}
         if job_id is None:
-            job_id = create(client, options, notify).job_id
+            created = create(client, options, notify)
+            job_id = created.job_id
+            remember(SubmittedJob(job_id, created.created_at, str(folder.absolute()), server.url))
             display.print(f"Job {job_id} was created.")
+            if created.notify_secret:
+                secret = {"notify_secret": created.notify_secret}
+                display.print(f"Secret of its notification, shown once: {created.notify_secret}")
         submission = Submission(client, photos, job_id, display, stop)
         try:
             job = submission.run(parallel)
         finally:
             if submission.is_open:
-                display.print(f"Job {job_id} is still open. {_continue(photos, job_id)}")
+                display.print(f"Job {job_id} is still open. {how_to_continue(photos, job_id)}")
         if wait:
             job = follow(client, job, display, stop)
     if as_json:
-        click.echo(json.dumps({**document(job), **submission.counts()}))
+        click.echo(json.dumps({**document(job), **submission.counts(), **secret}))
     else:
         click.echo(submit_summary(submission, job), err=True)
         click.echo(job_id)
@@ -117,17 +133,19 @@ def _check(photos: Folder, options: Mapping[str, Any], job_id: str | None) -> No
 
     """
     if next(photos.photos(), None) is None:
-        message = f"There is no photo in {photos.path}."
+        hint = "" if photos.recursive else " -R searches its subfolders too."
+        message = f"There is no photo in {photos.path}.{hint}"
         raise click.UsageError(message)
     if job_id is None and options["radius"] is None:
         message = "Missing option '-r' / '--radius'. A new job requires it."
         raise click.UsageError(message)
 
 
-def _continue(photos: Folder, job_id: str) -> str:
-    options = ["-R"] if photos.recursive else []
-    command = ["bgblur", "jobs", "submit", str(photos.path), *options, "--job", job_id]
-    return f"Continue with: {shlex.join(command)}"
+@jobs.command(name="list")
+@json_option
+def list_submitted(*, as_json: bool) -> None:
+    """List the jobs that were submitted from this machine, the newest first."""
+    show_table([job._asdict() for job in submitted()], as_json=as_json)
 
 
 @jobs.command()
@@ -151,7 +169,7 @@ def status(
     if as_json:
         click.echo(json.dumps({**document(job), "failures": [asdict(each) for each in shown]}))
         return
-    show(record(job), as_json=False)
+    _show(job)
     for each in shown:
         click.echo(printable(f"{each.source}: {each.message} [{each.code}]"))
     if job.failed > len(shown):
@@ -212,7 +230,7 @@ def close(server: Server, job_id: str, *, as_json: bool) -> None:
     """Close a job whose upload was interrupted; after that, no photo can be added."""
     with server.jobs() as client:
         job = client.close(job_id)
-    show(document(job) if as_json else record(job), as_json=as_json)
+    _show(job, as_json=as_json)
 
 
 @jobs.command()
@@ -226,4 +244,10 @@ def cancel(server: Server, job_id: str, *, as_json: bool) -> None:
     """
     with server.jobs() as client:
         job = client.cancel(job_id)
+    _show(job, as_json=as_json)
+
+
+def _show(job: Job, *, as_json: bool = False) -> None:
     show(document(job) if as_json else record(job), as_json=as_json)
+    if not as_json and (note := reason_to_wait(job)):
+        click.echo(note)

@@ -14,6 +14,7 @@ from bgblur.printable import printable
 if TYPE_CHECKING:
     from blur_client import Job
 
+NO_CREDITS = "Paused: the balance does not cover a photo. The job goes on after a top-up."
 BAR_CELLS = 24
 MAX_BAR_SHARE = 3
 """The bar is at most 1/3 of the terminal's width."""
@@ -28,6 +29,7 @@ class JobDisplay:
         bar = BarColumn(bar_width=min(BAR_CELLS, console.width // MAX_BAR_SHARE))
         self._progress = LiveBars(console, name_column(), bar, rest_column("details"))
         self._bar: TaskID | None = None
+        self._is_paused = False
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -63,15 +65,18 @@ class JobDisplay:
         )
 
     def show_job(self, job: Job) -> None:
-        """Show how many photos of the job have ended."""
+        """Show how many photos of the job have ended. Without a bar, print only a new pause."""
         self.update("Processing", job.ended, job.received, progress_text(job))
+        was_paused, self._is_paused = self._is_paused, job.state == "paused"
+        if self._is_paused and not was_paused and not self._progress.is_live:
+            self.print(NO_CREDITS)
 
 
 def progress_text(job: Job) -> str:
     """Return the state of a job in a few words."""
     parts = [f"{job.failed} failed"] if job.failed else []
     if job.state == "paused":
-        parts.append("paused: there are no credits left; it goes on after a top-up")
+        parts.append("paused: no credits left")
     elif job.seconds_left is not None:
         parts.append(f"about {duration(job.seconds_left)} left")
     return ", ".join(parts)

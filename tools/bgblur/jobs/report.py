@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from bgblur.jobs.progress import NO_CREDITS
 from bgblur.live_bars import duration
 
 if TYPE_CHECKING:
     from bgblur.jobs.fetch import Fetch
+    from bgblur.jobs.folder import Folder
     from bgblur.jobs.submit import Submission
     from blur_client import Job
 
@@ -41,11 +44,29 @@ def record(job: Job) -> dict[str, Any]:
     }
 
 
+def reason_to_wait(job: Job) -> str | None:
+    """Return why a job does not proceed, or has not ended yet, for people."""
+    if job.state == "paused":
+        return NO_CREDITS
+    if job.state == "cancelled" and not job.has_ended:
+        return "Running photos end first. The job ends a few minutes later."
+    return None
+
+
+def how_to_continue(photos: Folder, job_id: str) -> str:
+    """Return the command that continues an interrupted upload."""
+    options = ["-R"] if photos.recursive else []
+    command = ["bgblur", "jobs", "submit", str(photos.path), *options, "--job", job_id]
+    return f"Continue with: {shlex.join(command)}"
+
+
 def submit_summary(submission: Submission, job: Job) -> str:
     """Return the lines after an upload: the job's id, and the next commands."""
     uploaded = submission.uploaded + submission.skipped
     failed = f", {len(submission.failures)} not uploaded" if submission.failures else ""
     lines = [f"Job {job.job_id}: {uploaded} photos uploaded{failed}. {_state(job)}"]
+    if note := reason_to_wait(job):
+        lines.append(note)
     if not job.has_ended:
         lines.append(f"Progress: bgblur jobs status {job.job_id} --wait")
     lines.append(f"Results:  bgblur jobs fetch {job.job_id} -o FOLDER")
