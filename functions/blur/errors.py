@@ -118,9 +118,12 @@ class UploadNotFoundError(ApiError):
 
     status, code = HTTPStatus.NOT_FOUND, "upload_not_found"
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        message: str = "This key has no such upload, or the upload has expired. Upload it again.",
+    ) -> None:
         """Use one message for all cases, so that a response never shows which uploads exist."""
-        super().__init__("This key has no such upload, or the upload has expired. Upload it again.")
+        super().__init__(message)
 
 
 class MethodNotAllowedError(ApiError):

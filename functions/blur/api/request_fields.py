@@ -39,9 +39,12 @@ def read_fields(request: HttpRequest) -> Mapping[str, Any]:
             return parse_json_object(body)
         case "application/x-www-form-urlencoded":
             return _pairs(body)
-        case _:
+        case "multipart/form-data":
             parts = parse_form(content_type, body).parts
             return {name: values[-1].decode(errors="replace") for name, values in parts.items()}
+        case _:
+            message = "Send the fields as JSON with 'Content-Type: application/json', or as a form."
+            raise InvalidRequestError(message)
 
 
 def absolute_url(url: str, request: HttpRequest) -> str:
@@ -58,6 +61,9 @@ def absolute_url(url: str, request: HttpRequest) -> str:
 
 
 def _pairs(body: bytes) -> dict[str, str]:
+    if body.lstrip().startswith(b"{"):  # `curl -d` without the header
+        message = "The body is JSON, not a form. Send it with 'Content-Type: application/json'."
+        raise InvalidRequestError(message)
     try:
         text = body.decode("latin-1")
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 JOB_UPLOAD_PATH = "/media/jobs"
 """The path of the server's route that receives uploads."""
+NO_FORM = "The form is not valid or has expired. GET /v2/jobs/{job_id} returns a new one."
 JOBS, PARTS, SOURCES, RESULTS = "jobs", "job-parts", "sources", "results"
 UPLOADS_AT_ONCE = 32
 """The maximum number of uploads of one job at the same time."""
@@ -73,11 +74,14 @@ class JobFolder:
             UploadNotFoundError: the token is not from such a form, or has expired.
 
         """
-        with writable():
-            token = verify(signed, read_secrets(self._folder), now_us=now_us)
+        try:
+            with writable():
+                token = verify(signed, read_secrets(self._folder), now_us=now_us)
+        except UploadNotFoundError as error:
+            raise UploadNotFoundError(NO_FORM) from error
         match = _PREFIX.fullmatch(token.name)
         if match is None:
-            raise UploadNotFoundError
+            raise UploadNotFoundError(NO_FORM)
         return match[1], token
 
     def copy_target(self, job_id: str) -> str | None:  # noqa: ARG002 - other storages have one

@@ -134,16 +134,17 @@ def test_a_form_that_is_not_valid_stores_no_photo(server: Server, balances: Bala
     job, other = client.create(**PARAMETERS), client.create(**PARAMETERS)
     prefix = job["upload"]["prefix"]
     too_long = "é" * (MAX_SOURCE_BYTES // 2 + 1)
-    for fields, code in (
-        ({}, "invalid_request"),
-        ({"key": "a.jpg"}, "invalid_request"),
-        ({"key": prefix}, "invalid_request"),
-        ({"key": prefix + too_long}, "invalid_request"),
-        ({"key": other["upload"]["prefix"] + "a.jpg"}, "invalid_request"),
-        ({"key": prefix + "a.jpg", "token": "x"}, "upload_not_found"),
+    for fields, code, advice in (
+        ({}, "invalid_request", "Send the field 'key' before the file"),
+        ({"key": "a.jpg"}, "invalid_request", "and a name of 1 to"),
+        ({"key": prefix}, "invalid_request", "and a name of 1 to"),
+        ({"key": prefix + too_long}, "invalid_request", "and a name of 1 to"),
+        ({"key": other["upload"]["prefix"] + "a.jpg"}, "invalid_request", prefix),
+        ({"key": prefix + "a.jpg", "token": "x"}, "upload_not_found", "returns a new one"),
     ):
         refused = client.send(job, fields, PHOTO)
         assert refused.json()["error"]["code"] == code, fields
+        assert advice in refused.json()["error"]["message"]
         assert refused.headers["X-Credits-Charged"] == "0"
     large = client.upload(job, "large.jpg", PHOTO.ljust(MAX_BYTES + 1, b"!"))
     assert large.json()["error"]["code"] == "image_too_large"

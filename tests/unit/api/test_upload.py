@@ -96,8 +96,9 @@ def test_a_size_has_at_most_fifteen_digits() -> None:
         ("[]", JSON, "not a JSON object"),
         ('"text"', JSON, "not a JSON object"),
         ("&".join(f"f{n}=1" for n in range(21)), URLENCODED, "too many fields"),
-        ("content_type=image/png&bytes=1", "text/plain", "multipart/form-data"),
-        ("content_type=image/png&bytes=1", None, "multipart/form-data"),
+        ("content_type=image/png&bytes=1", "text/plain", "'Content-Type: application/json'"),
+        ("content_type=image/png&bytes=1", None, "'Content-Type: application/json'"),
+        (' {"bytes": 1}', URLENCODED, "is JSON, not a form"),
     ],
 )
 def test_a_request_that_is_neither_an_object_nor_a_form_is_rejected(

@@ -116,7 +116,7 @@ def test_the_form_of_a_job_has_its_prefix_and_expires(folder: JobFolder) -> None
     assert form.expires_us == NOW_US + LINK_TTL_S * 1_000_000
     job_id, token = folder.verify_token(form.fields[TOKEN_FIELD], now_us=form.expires_us - 1)
     assert (job_id, token.max_bytes) == (JOB, 7)
-    with pytest.raises(UploadNotFoundError):
+    with pytest.raises(UploadNotFoundError, match="returns a new one"):
         folder.verify_token(form.fields[TOKEN_FIELD], now_us=form.expires_us)
 
 

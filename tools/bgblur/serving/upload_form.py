@@ -148,7 +148,7 @@ class _Form:
             return
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
-            message = "The file is larger than the size declared for it."
+            message = "The file has more bytes than its form allows."
             raise ImageTooLargeError(message)
         self._file.write(data)
 

@@ -106,11 +106,15 @@ def _source(fields: Fields, prefix: str) -> str:
     """Return the name of a photo from the form's key.
 
     Raises:
-        InvalidRequestError: the key does not begin with the prefix, or the name is not valid.
+        InvalidRequestError: there is no key before the file, it does not begin with the prefix, or
+            the name is not valid.
 
     """
+    if KEY_FIELD not in fields:
+        message = f"Send the field '{KEY_FIELD}' before the file: '{prefix}' and the photo's name."
+        raise InvalidRequestError(message)
     try:
-        key = fields.get(KEY_FIELD, b"").decode()
+        key = fields[KEY_FIELD].decode()
     except UnicodeDecodeError as error:
         message = f"The field '{KEY_FIELD}' must be text in UTF-8."
         raise InvalidRequestError(message) from error
