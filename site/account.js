@@ -38,8 +38,14 @@ export function showKeyError(...lines) {
   byId("key-set").scrollIntoView({ block: "nearest" });
 }
 
+let knownCredits = null;
+
+/** The balance at the last response, or null before the first one. */
+export const creditsLeft = () => knownCredits;
+
 export function showCredits(left) {
   if (left === null) return;
+  knownCredits = left;
   byId("credits").textContent = `${left.toLocaleString("en")} ${left === 1 ? "credit" : "credits"}`;
   show(byId("credits"));
 }
@@ -79,6 +85,7 @@ function showKnown(prefix, newKind) {
 export function forget() {
   localStorage.removeItem(STORAGE_KEY);
   kind = null;
+  knownCredits = null;
   const pressed = document.activeElement === byId("key-forget");
   show(byId("key-known"), false);
   show(byId("key-empty"));

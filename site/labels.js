@@ -1,6 +1,6 @@
 // Texts of the page that depend on its state: labels, captions and costs.
 
-import { keyKind } from "./account.js";
+import { creditsLeft, keyKind } from "./account.js";
 import { formatBytes } from "./dom.js";
 import { explain } from "./errors.js";
 import { hasJobs } from "./job-calls.js";
@@ -56,7 +56,10 @@ export function jobLabel(count, { mode }) {
 export function jobCosts(count, { subject }) {
   if (isFree()) return "Free with a test key; results are marked TEST and less sharp.";
   const total = count * PRICES[subject];
-  return `At most ${total.toLocaleString("en")} ${total === 1 ? "credit" : "credits"}. Photos that fail are free.`;
+  const costs = `At most ${total.toLocaleString("en")} ${total === 1 ? "credit" : "credits"}. Photos that fail are free.`;
+  const left = creditsLeft();
+  if (left === null || left >= total) return costs;
+  return `${costs} The balance is ${left.toLocaleString("en")}: after that, the job waits for a top-up.`;
 }
 
 export const failedMessage = (failed) =>

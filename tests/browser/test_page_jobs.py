@@ -90,7 +90,8 @@ def test_a_folder_becomes_a_zip_and_a_manifest_and_each_photo_is_charged_once(
     choose(sized, album, key)
     assert sized.page.inner_text("#job-title") == "5 photos from summer"
     assert sized.page.inner_text("#go") == "Blur 5 photos"
-    assert "At most 5 credits" in sized.page.inner_text("#hint")
+    hint = sized.page.inner_text("#hint")
+    assert hint == "At most 5 credits. Photos that fail are free."
     assert "JPEG, for all photos" in sized.page.inner_text("#format-note")
     assert fits(sized.page)
     sized.page.click("#go")
@@ -215,6 +216,7 @@ def test_a_failed_upload_is_repeated_and_a_large_photo_is_listed(visit: Visit, a
 def test_a_paused_job_can_be_cancelled(visit: Visit, album: Path) -> None:
     key = issue(visit.api.env, funds=1)
     choose(visit, album, key)
+    assert "The balance is 1: after that" in visit.page.inner_text("#hint")
     visit.page.click("#go")
     alert = "() => document.getElementById('job-alert').textContent.includes('Paused')"
     visit.page.wait_for_function(alert, timeout=ENDED_MS)
