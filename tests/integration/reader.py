@@ -14,6 +14,7 @@ from tests.integration.running import BGBLUR
 
 PHOTOS = {"photo.jpg", "album/a.jpg", "album/sub/b.jpg"}
 PRINTED = re.compile(r"^(account|prefix) +(\S+)$", re.MULTILINE)
+JOB_ID = re.compile(r"^job_[0-9a-f]+$", re.MULTILINE)
 PATIENCE_S = 60
 
 
@@ -38,7 +39,7 @@ class Reader:
         self._folder, self._env, self._words = folder, dict(env), dict(words)
 
     def types(self, command: str) -> str:
-        """Run a command, confirm its questions, and store the account or key that it prints.
+        """Run a command, confirm its questions, and store the account, key or job that it prints.
 
         Return its output.
         """
@@ -47,9 +48,8 @@ class Reader:
             self._env |= dict(variable.split("=", 1) for variable in variables)
             return ""
         printed = self.runs(["sh", "-euc", self.filled_in(command)])
-        self._words = {
-            name.upper(): value for name, value in PRINTED.findall(printed)
-        } | self._words
+        named = [*PRINTED.findall(printed), *(("job", each) for each in JOB_ID.findall(printed))]
+        self._words = {name.upper(): value for name, value in named} | self._words
         return printed
 
     def runs(self, command: list[str]) -> str:

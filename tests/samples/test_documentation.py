@@ -11,16 +11,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext as does_not_raise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from standardwebhooks.webhooks import WebhookVerificationError
 from tests import documents
 from tests.integration.accounts.dynamodb_local import dynamodb_local
 from tests.integration.client.shell import is_picture
 from tests.integration.reader import Reader, furnish
 from tests.integration.running import Running, running
 from tests.integration.storage.conftest import issue
+
+from blur.clock import now
+from blur.job_app import new_secret
+from blur.jobs.notify import signed_headers
 
 if TYPE_CHECKING:
     from tests.documents import Block
@@ -78,7 +83,9 @@ BLOCKS = [
     for block in documents.blocks(document)
 ]
 SHELL = [block for block in BLOCKS if block.language == "sh"]
-PYTHON = [block for block in BLOCKS if block.language == "python"]
+PROGRAMS = [block for block in BLOCKS if block.language == "python"]
+RECEIVERS = [block for block in PROGRAMS if "standardwebhooks" in block.text]
+PYTHON = [block for block in PROGRAMS if block not in RECEIVERS]
 
 
 def typed(block: Block) -> list[str]:
@@ -175,6 +182,18 @@ def test_documented_programs_run(block: Block, reader: Reader, folder: Path) -> 
     results = [*folder.glob("blurred.png"), *folder.glob("blurred/**/*.png")]
     assert results
     assert all(is_picture(result.read_bytes()) for result in results)
+
+
+@pytest.mark.parametrize("block", RECEIVERS, ids=str)
+def test_documented_receivers_accept_only_genuine_notifications(block: Block) -> None:
+    scope: dict[str, Any] = {}
+    exec(block.text, scope)  # noqa: S102 - our own document
+    secret, body = new_secret(), b'{"type": "job.ended", "data": {"job_id": "job_1"}}'
+    headers = signed_headers("job_1_ended", body, secret, now_us=now())
+    assert scope["ended_job"](secret, body, headers) == {"job_id": "job_1"}
+    for forged in (body.replace(b"job_1", b"job_2"), body + b" "):
+        with pytest.raises(WebhookVerificationError):
+            scope["ended_job"](secret, forged, headers)
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "json"], ids=str)
