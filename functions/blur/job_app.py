@@ -111,6 +111,7 @@ def build_keeper(  # noqa: PLR0913 - built once
     period_s: int,
     retry_s: int,
     worker_s: int,
+    run_s: int,
     clock: Callable[[], Instant] = now,
 ) -> JobKeeper:
     """Return the keeper of the jobs; see `JobKeeper` for the arguments.
@@ -147,6 +148,7 @@ def build_keeper(  # noqa: PLR0913 - built once
         period_s=period_s,
         retry_s=retry_s,
         worker_s=worker_s,
+        run_s=run_s,
         on_error=log_error,
     )
 

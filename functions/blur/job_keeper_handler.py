@@ -31,6 +31,8 @@ RETRY_S = 900
 """It is more than twice the queue's visibility time-out."""
 WORKER_S = 60 + CLOCK_SKEW_S
 """The time-out of a worker, with a margin for clock skew."""
+RUN_S = 120
+"""Less than the function's time-out: the step of a large job, and notifications, come after it."""
 
 
 def handler(event: object, context: object) -> None:
@@ -61,5 +63,6 @@ def keeper() -> JobKeeper:
         period_s=PERIOD_S,
         retry_s=RETRY_S,
         worker_s=WORKER_S,
+        run_s=RUN_S,
     )
     return replace(built, is_idle=queue.is_idle)

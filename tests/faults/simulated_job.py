@@ -128,6 +128,7 @@ class SimulatedJob:
             period_s=PERIOD_S,
             retry_s=RETRY_S,
             worker_s=60,
+            run_s=60,
             on_error=errors.append,
         )
 

@@ -82,6 +82,7 @@ def keeper(settings: Settings) -> JobKeeper:
         period_s=60,
         retry_s=600,
         worker_s=180,
+        run_s=120,
         clock=lambda: START,
     )
 

@@ -52,6 +52,9 @@ class JobKeeper:
     than the queue needs to deliver an object again."""
     worker_s: int
     """The longest time that a worker can have for an object."""
+    run_s: int
+    """After this time, a run begins with no other job. The stores list jobs in random order, so
+    that the next runs reach the others."""
     is_idle: Callable[[], bool] = lambda: True
     """Return whether the queue is empty. Objects of a job without progress are lost only if it is.
     """
@@ -66,12 +69,17 @@ class JobKeeper:
         """
         ended = []
         allowance = iter(range(MOST_CANCELLED))
-        for job in self.jobs.list_active():
-            try:
-                if last := self._keep(job, allowance):
+        until_us = self.clock() + self.run_s * SECOND_US
+        try:
+            for job in self.jobs.list_active():
+                if last := self._guarded(job, allowance):
                     ended.append(last)
-            except Exception as error:  # noqa: BLE001 - the next run tries again
-                self.on_error(error)
+                if self.clock() >= until_us:
+                    break
+        finally:
+            self._announce(ended)
+
+    def _announce(self, ended: Iterable[Job]) -> None:
         Announcer(
             jobs=self.jobs,
             announce=self.announce,
@@ -79,6 +87,13 @@ class JobKeeper:
             clock=self.clock,
             on_error=self.on_error,
         ).run(ended)
+
+    def _guarded(self, job: Job, allowance: Iterator[object]) -> Job | None:
+        try:
+            return self._keep(job, allowance)
+        except Exception as error:  # noqa: BLE001 - the next run tries again
+            self.on_error(error)
+            return None
 
     def _keep(self, job: Job, allowance: Iterator[object]) -> Job | None:
         """Take the next step of a job; return it if it has ended.

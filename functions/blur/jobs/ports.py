@@ -119,7 +119,8 @@ class JobStore(Protocol):
 
         A job with `ended_us` is yielded until a call of `record_attempt` with
         `next_attempt_us=None`, even if it has no notification. So its end is announced again if the
-        keeper is killed.
+        keeper is killed. The order is random, so that a keeper that has no time for all jobs
+        reaches each of them in some run.
         """
         ...
 

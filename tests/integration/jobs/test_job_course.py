@@ -105,6 +105,7 @@ class Course:
             period_s=60,
             retry_s=600,
             worker_s=WORKER_S,
+            run_s=60,
         ).run()
 
     @property
@@ -272,5 +273,6 @@ def keep_until_announced(jobs: JobStore, job: Job, folder: JobFolder, post: Post
             period_s=60,
             retry_s=600,
             worker_s=WORKER_S,
+            run_s=60,
         ).run()
     assert job.job_id not in {each.job_id for each in jobs.list_active()}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.accounts.customer import START, after, entry, open_account
+from tests.integration.accounts.customer import START, after, entry, new_id, open_account
 from tests.integration.jobs.job_owner import (
     ALL_STATES,
     FINAL_STATES,
@@ -52,6 +52,19 @@ def test_a_job_is_stored_once_and_can_be_found(store: AccountStore, jobs: JobSto
         jobs.create_job(job)
     assert jobs.find_job(job.job_id) == job
     assert [each.job_id for each in jobs.list_active()].count(job.job_id) == 1
+
+
+def test_active_jobs_are_listed_in_random_order(jobs: JobStore, owner: JobOwner) -> None:
+    """A keeper without enough time for all jobs reaches each of them in some run."""
+    added = [replace(jobs.find_job(owner.job_id), job_id=new_id("job")) for _ in range(5)]
+    for job in added:
+        jobs.create_job(job)
+    ids = {job.job_id for job in added}
+    orders = {
+        tuple(job.job_id for job in jobs.list_active() if job.job_id in ids) for _ in range(20)
+    }
+    assert len(orders) > 1
+    assert {frozenset(order) for order in orders} == {frozenset(ids)}
 
 
 def test_a_repeated_create_does_not_reset_a_job(jobs: JobStore, owner: JobOwner) -> None:

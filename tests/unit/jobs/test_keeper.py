@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState,
 if TYPE_CHECKING:
     from tests.unit.jobs.fake_store import FakeJobStore
 
-PERIOD_S, RETRY_S, WORKER_S = 60, 3_600, 180
+PERIOD_S, RETRY_S, WORKER_S, RUN_S = 60, 3_600, 180, 120
 URL = "https://example.com/ended"
 
 
@@ -67,6 +67,7 @@ def keeper(
         period_s=PERIOD_S,
         retry_s=RETRY_S,
         worker_s=WORKER_S,
+        run_s=RUN_S,
         on_error=around.errors.append,
     )
 
@@ -338,6 +339,33 @@ def test_photos_of_a_job_are_read_once_in_a_run(
     keeper.run()
     steps = ["list_active", "list_objects", "end_object", "end_object", "end_job", "find_job"]
     assert calls == [*steps, "record_attempt"]
+
+
+def test_run_without_time_for_all_jobs_announces_those_that_have_ended(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    names = ended_jobs(store, clock, ["a", "b", "c"])
+    store.before = lambda step: later(clock, RUN_S if step == "end_job" else 0)
+    for count in (1, 2, 3):
+        keeper.run()
+        assert len(around.notified) == count
+    assert {job.job_id for job in around.notified} == set(names)
+
+
+def test_jobs_are_announced_although_the_list_of_jobs_breaks_off(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    ended_jobs(store, clock, ["a"])
+
+    def list_active() -> Iterator[Job]:
+        yield store.jobs["job_000"]
+        message = "no store"
+        raise UnavailableError(message)
+
+    store.list_active = list_active  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError):
+        keeper.run()
+    assert [job.job_id for job in around.notified] == ["job_000"]
 
 
 def test_accepted_notification_is_sent_once(

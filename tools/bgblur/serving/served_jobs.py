@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from bgblur.serving.job_drain import RETRY_PAUSES_S, JobDrain
-from bgblur.serving.keeper_loop import KEEP_EVERY_S
+from bgblur.serving.keeper_loop import KEEP_EVERY_S, KEEP_RUN_S
 from bgblur.serving.object_turn import open_machine_store
 from bgblur.serving.uploads import JobUploads
 from bgblur.serving.worker import LEASE_MARGIN_S
@@ -86,4 +86,5 @@ def open_keeper(settings: Settings) -> JobKeeper:
         period_s=KEEP_EVERY_S,
         retry_s=lease_s + max(RETRY_PAUSES_S),
         worker_s=lease_s,
+        run_s=KEEP_RUN_S,
     )

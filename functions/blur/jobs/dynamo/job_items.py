@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,8 @@ def record_attempt(table: DynamoTable, job_id: str, next_attempt_us: Instant | N
 
 def list_active(table: DynamoTable) -> Iterator[Job]:
     """See `JobStore.list_active`; each job is read when it is yielded."""
-    for entry in table.query(_in_partition(ACTIVE)):
+    entries = list(table.query(_in_partition(ACTIVE)))
+    for entry in random.sample(entries, len(entries)):
         item = table.with_new_deadline().get(job_key(entry[SORT_KEY]))
         if item is not None:
             yield job_of(item)

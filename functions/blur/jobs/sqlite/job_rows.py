@@ -163,8 +163,8 @@ def record_attempt(db: sqlite3.Connection, job_id: str, next_attempt_us: Instant
 
 
 def list_active(db: sqlite3.Connection) -> list[Job]:
-    """Return the active jobs, oldest first."""
-    rows = db.execute("SELECT * FROM jobs WHERE active ORDER BY created_us, job_id")
+    """Return the active jobs in random order."""
+    rows = db.execute("SELECT * FROM jobs WHERE active ORDER BY random()")
     return [_job_of(row) for row in rows]
 
 
