@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from blur.jobs.ports import JobFiles, JobStore
 
 PAGE = 1_000
-DAY_US = 86_400 * SECOND_US
+DAY_S = 86_400
+"""Objects of a job without progress are delivered again each day, even if the queue is never empty
+because of other jobs: a second delivery is harmless."""
 OPEN_DAYS = 7
 """After this time, an open job is closed, because its first photos are no longer kept."""
 EMPTY_DAYS = 1
@@ -56,8 +58,7 @@ class JobKeeper:
     """After this time, a run begins with no other job. The stores list jobs in random order, so
     that the next runs reach the others."""
     is_idle: Callable[[], bool] = lambda: True
-    """Return whether the queue is empty. Objects of a job without progress are lost only if it is.
-    """
+    """Return whether the queue is empty: then, objects of a job without progress are lost."""
     on_error: Callable[[Exception], None] = lambda _: None
 
     def run(self) -> None:
@@ -119,9 +120,9 @@ class JobKeeper:
         An object with a waiting row is lost if a keeper was killed while it resumed the job.
         """
         days = OPEN_DAYS if job.counts.received else EMPTY_DAYS
-        if self.clock() >= job.created_us + days * DAY_US:
+        if self.clock() >= job.created_us + days * DAY_S * SECOND_US:
             self.jobs.close_job(job.job_id, now_us=self.clock())
-        elif self._is_due(job.last_us or job.created_us) and self.is_idle():
+        elif self._are_lost(job.last_us or job.created_us):
             self._deliver_waiting(job)
 
     def _complete(self, job: Job) -> bool:
@@ -132,12 +133,13 @@ class JobKeeper:
         """
         closed_us = job.closed_us or job.created_us
         is_new = self.clock() < closed_us + 2 * self.period_s * SECOND_US
-        is_stuck = self._is_due(max(closed_us, job.last_us or closed_us))
+        progress_us = max(closed_us, job.last_us or closed_us)
+        is_stuck = self._is_due(progress_us, self.retry_s)
         if not (is_new or is_stuck or job.counts.ended >= job.counts.received):
             return False
         ended, left = self._photos(job)
         has_ended = self._end(job, received=ended + len(left))
-        if left and not has_ended and is_stuck and self.is_idle():
+        if left and not has_ended and self._are_lost(progress_us):
             self.enqueue(job.job_id, left)
         return has_ended
 
@@ -196,10 +198,15 @@ class JobKeeper:
         if waiting:
             self.enqueue(job.job_id, waiting)
 
-    def _is_due(self, progress_us: Instant) -> bool:
-        """Return whether a multiple of the retry time has passed since the last progress."""
-        elapsed_us, retry_us = self.clock() - progress_us, self.retry_s * SECOND_US
-        return elapsed_us >= retry_us and elapsed_us % retry_us < self.period_s * SECOND_US
+    def _are_lost(self, progress_us: Instant) -> bool:
+        """Return whether the objects of a job without progress are delivered again now."""
+        is_stuck = self._is_due(progress_us, self.retry_s)
+        return (is_stuck and self.is_idle()) or self._is_due(progress_us, DAY_S)
+
+    def _is_due(self, progress_us: Instant, every_s: int) -> bool:
+        """Return whether this time has passed since the last progress, or a multiple of it."""
+        elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
+        return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 
     def _rows(self, job: Job, states: tuple[ObjectState, ...]) -> Iterator[JobObject]:
         after: str | None = None

@@ -231,6 +231,21 @@ def test_photos_whose_events_were_lost_are_delivered_again_after_the_retry_time(
     assert len(around.delivered) == 2
 
 
+def test_lost_photos_are_delivered_again_each_day_although_other_jobs_fill_the_queue(
+    keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
+) -> None:
+    put(files, "a", photo())
+    store.close_job(opened(store), now_us=clock())
+    store.park_object(opened(store, "job_2"), "b", now_us=clock())
+    busy = replace(keeper, is_idle=lambda: False)
+    for day in (1, 2):
+        for _ in range(86_400 // PERIOD_S):
+            assert len(around.delivered) == 2 * (day - 1)
+            later(clock, PERIOD_S)
+            busy.run()
+        assert sorted(around.delivered) == [(JOB_ID, ["a"])] * day + [("job_2", ["b"])] * day
+
+
 def test_paused_job_goes_on_when_the_account_can_pay(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
