@@ -91,7 +91,10 @@ class Announcer:
             return False
 
     def _is_due(self, target: Notification) -> bool:
-        return target.next_attempt_us is not None and target.next_attempt_us <= self.clock()
+        if target.next_attempt_us is None:
+            return False
+        wait_us = target.next_attempt_us - self.clock()
+        return wait_us <= 0 or wait_us > BACKOFF_S[-1] * SECOND_US  # the clock was set back
 
     def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
         """Report an error; the next run repeats the step."""

@@ -148,8 +148,8 @@ class JobKeeper:
 
         Return whether the job has ended. If the allowance is too small, the next run goes on.
         """
-        cancelled_us = job.cancelled_us or job.created_us
-        if self.clock() < cancelled_us + self.worker_s * SECOND_US:
+        elapsed_us = self.clock() - (job.cancelled_us or job.created_us)
+        if abs(elapsed_us) < self.worker_s * SECOND_US:  # below 0 if the clock was set back
             return False
         ended, left = self._photos(job)
         for source, _ in zip(left, allowance, strict=False):

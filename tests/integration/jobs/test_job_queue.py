@@ -138,6 +138,21 @@ def test_a_released_object_is_claimed_again_at_its_retry_time(
     assert claim(queue, after(6)) is None
 
 
+def test_a_lease_from_before_the_clock_was_set_back_ends_at_once(
+    queue: SqliteJobStore, owner: JobOwner
+) -> None:
+    """Its server was killed, so no one else ends it, and it would last until the old time."""
+    queue.add_object(owner.job_id, "a", now_us=START)
+    day_s = 86_400
+    assert claim(queue, after(day_s))
+    claimed = claim(queue, START)
+    assert claimed is not None
+    assert claimed.attempts == 2
+    assert claim(queue, after(LEASE_S - 1)) is None
+    queue.release_object(claimed, retry_us=after(day_s))
+    assert claim(queue, after(LEASE_S)) is not None
+
+
 def test_an_object_that_has_ended_is_not_claimed(
     accounts: SqliteAccountStore, queue: SqliteJobStore, owner: JobOwner
 ) -> None:

@@ -383,6 +383,26 @@ def test_jobs_are_announced_although_the_list_of_jobs_breaks_off(
     assert [job.job_id for job in around.notified] == ["job_000"]
 
 
+def test_job_ends_and_is_announced_although_the_clock_was_set_back(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    store.park_object(opened(store, notify=True), "a", now_us=clock())
+    later(clock, 1_000 * 86_400)
+    store.cancel_job(JOB_ID, now_us=clock())
+    later(clock, 1 - WORKER_S)  # clocks of two machines differ
+    keeper.run()
+    assert store.jobs[JOB_ID].ended_us is None
+    around.accepts = False
+    later(clock, -1_000 * 86_400)
+    keeper.run()
+    assert (len(around.announced), len(around.notified)) == (1, 1)
+    later(clock, -1_000 * 86_400)
+    around.accepts = True
+    keeper.run()
+    assert len(around.notified) == 2
+    assert list(store.list_active()) == []
+
+
 def test_accepted_notification_is_sent_once(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:

@@ -82,7 +82,10 @@ def page(
     return ObjectPage(objects, objects[-1].object_id if len(rows) > limit else None)
 
 
-_CAN_START = "job_objects.state = 'waiting' AND leased_until_us <= :now"
+_CAN_START = """
+    job_objects.state = 'waiting' AND (leased_until_us <= :now OR leased_until_us > :until)
+"""
+"""No lease ends later than one that begins now, unless the clock was set back."""
 _RUNNING = "active AND jobs.state IN ('open', 'closed') AND NOT paused"
 
 
@@ -101,7 +104,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
                  created_us, job_id
         LIMIT 1
         """,  # noqa: S608 - constants
-        {"now": now_us},
+        {"now": now_us, "until": until_us},
     ).fetchone()
     if job is None:
         return None
@@ -111,7 +114,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
         SELECT object_id FROM job_objects WHERE job_id = :job AND {_CAN_START}
         ORDER BY added_us, object_id LIMIT 1
         """,  # noqa: S608 - a constant
-        {"now": now_us, "job": job_id},
+        {"now": now_us, "until": until_us, "job": job_id},
     ).fetchone()
     db.execute(
         """
