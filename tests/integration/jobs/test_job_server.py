@@ -31,7 +31,7 @@ from blur.accounts.model import EntryKind
 from blur.clock import now
 from blur.credits import whole
 from blur.jobs.model import MAX_SOURCE_BYTES
-from blur.storage.job_folder import JobFolder
+from blur.storage.job_folder import JOB_UPLOAD_PATH, JobFolder
 
 PHOTO = make.jpeg()
 PARAMETERS = {"radius": "9", "format": "png"}
@@ -146,6 +146,11 @@ def test_a_form_that_is_not_valid_stores_no_photo(server: Server, balances: Bala
         assert refused.json()["error"]["code"] == code, fields
         assert advice in refused.json()["error"]["message"]
         assert refused.headers["X-Credits-Charged"] == "0"
+    twice = [*job["upload"]["fields"].items(), ("key", prefix + "a"), ("key", ".jpg")]
+    refused = requests.post(
+        f"{server.url}{JOB_UPLOAD_PATH}", data=twice, files={"file": PHOTO}, timeout=60
+    )
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
     large = client.upload(job, "large.jpg", PHOTO.ljust(MAX_BYTES + 1, b"!"))
     assert large.json()["error"]["code"] == "image_too_large"
     empty = client.upload(job, "empty.jpg", b"")

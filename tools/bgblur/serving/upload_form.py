@@ -122,6 +122,11 @@ class _Form:
             self._target = self._find_target(self._fields)
             self._bytes_left = self._target.max_bytes
             self._file = self._open_files.enter_context(self._target.file)
+        elif name in self._fields:
+            message = f"Send the field '{name}' only once."
+            raise InvalidRequestError(message)
+        else:
+            self._fields[name] = b""
 
     def _require_last(self) -> None:
         """Require that the form ends after its file."""
@@ -141,7 +146,7 @@ class _Form:
 
     def _add(self, data: bytes) -> None:
         if self._file is None:
-            self._fields[self._name] = self._fields.get(self._name, b"") + data
+            self._fields[self._name] += data
             if len(self._fields[self._name]) > MAX_FIELD_BYTES:
                 message = f"The field '{self._name}' is too long."
                 raise InvalidRequestError(message)
