@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,9 @@ from tests.integration.jobs.scripted_api import (
 )
 from tests.integration.running import BGBLUR
 
+from bgblur.jobs.fetch import Fetch
+from bgblur.jobs.fetched_files import FetchedFiles
+from bgblur.jobs.progress import JobDisplay
 from blur_client import BlurClientError, Client, ConnectionFailedError
 from blur_client.errors import (
     ImageTooLargeError,
@@ -300,6 +304,23 @@ def test_results_never_leave_the_folder(api: ScriptedApi, tmp_path: Path) -> Non
     rows = list(map(json.loads, (folder / "manifest.jsonl").read_text("utf-8").splitlines()))
     assert [row["source"] for row in rows] == sources
     assert all((folder / row["file"]).is_file() for row in rows)
+
+
+def test_an_interrupted_fetch_keeps_the_manifest_of_an_earlier_run(
+    api: ScriptedApi, client: Client, tmp_path: Path
+) -> None:
+    api.on("GET", ROUTE, json_reply(job()))
+    api.on("GET", f"{ROUTE}/manifest", lines(*(done(f"{name}.jpg", RESULT) for name in "ab")))
+    api.on("GET", RESULT, PNG_REPLY)
+    assert run(api, tmp_path, "fetch", JOB_ID, "-o", ".").returncode == 0
+    complete = (tmp_path / "manifest.jsonl").read_bytes()
+    stop = threading.Event()
+    with FetchedFiles(tmp_path, JOB_ID, overwrite=False) as files, JobDisplay() as display:
+        fetch = Fetch(client.jobs, client.jobs.status(JOB_ID), files, display, stop)
+        stop.set()
+        fetch.run(1)
+    assert (tmp_path / "manifest.jsonl").read_bytes() == complete
+    assert list(tmp_path.glob(".*.part")) == []
 
 
 def test_a_result_that_is_not_an_image_is_not_saved(api: ScriptedApi, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,12 +60,15 @@ class Fetch:
     def run(self, threads: int) -> None:
         """Fetch all results that exist now, and write a manifest that names their files.
 
+        If `stop` was set, the manifest of an earlier run stays.
+
         Raises:
             BlurClientError: an error that would also occur for all other results.
             OSError: the manifest cannot be written.
 
         """
-        with _replacing(self.files.folder / MANIFEST) as manifest:
+        path = self.files.folder / MANIFEST
+        with _replacing(path, is_complete=lambda: not self.stop.is_set()) as manifest:
             for outcome in map_bounded(self._fetch, self._rows(manifest), threads=threads):
                 self._count(outcome)
 
@@ -138,12 +141,13 @@ def _line(row: ManifestRow, file: str | None) -> dict[str, object]:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
-    """Write a temporary file, and rename it when it is complete."""
+def _replacing(path: Path, *, is_complete: Callable[[], bool]) -> Iterator[TextIO]:
+    """Write a temporary file, and rename it to the path if it is complete at the end."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
             yield file
-        part.replace(path)
+        if is_complete():
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
