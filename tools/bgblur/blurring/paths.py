@@ -141,15 +141,24 @@ def _search(
 
 
 def photos_in(folder: Path, *, recursive: bool, leave_out: str | None = None) -> Iterator[Path]:
-    """Yield the photos of a folder, sorted, without those in its subfolder `leave_out`."""
+    """Yield the photos of a folder, sorted, without those in its subfolder `leave_out`.
+
+    Raises:
+        OSError: a folder cannot be read.
+
+    """
     skipped = None if leave_out is None else _real_path(Path(leave_out))
-    for here, folders, files in os.walk(folder):
+    for here, folders, files in os.walk(folder, onerror=_raise):
         folders[:] = sorted(
             name
             for name in folders
             if recursive and not name.startswith(".") and _real_path(Path(here, name)) != skipped
         )
         yield from (Path(here, name) for name in sorted(files) if _is_photo(Path(name)))
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _real_path(path: Path) -> str:

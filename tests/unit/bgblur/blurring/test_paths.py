@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import click
@@ -62,6 +64,21 @@ def test_a_recursive_search_keeps_the_folder_structure() -> None:
     assert deep["album/sub/d.webp"] == "new/sub/d.png"
     assert deep["album/sub/deep/e.png"] == "new/sub/deep/e.png"
     assert len(deep) == 5
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise its photos would be left out without a message."""
+    scan = os.scandir
+
+    def denied(path: str) -> object:
+        if Path(path) == Path("album/sub"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    assert "album/a.jpg" in planned("album")
+    with pytest.raises(click.UsageError, match=r"^album/sub: Permission denied$"):
+        planned("album", recursive=True)
 
 
 def test_the_output_folder_is_not_searched() -> None:
