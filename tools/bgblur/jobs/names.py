@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -28,7 +29,10 @@ class ResultNames:
         self._format = output if output in EXTENSIONS else "png"
         self._extension = EXTENSIONS[self._format]
         self._assigned = dict(assigned)
-        self._taken = {_folded(name) for name in assigned.values()}
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+        for name in assigned.values():
+            self._take(name)
 
     def name(self, source: str) -> str:
         """Return the path of the source's result, relative to the folder, with `/`.
@@ -39,10 +43,20 @@ class ResultNames:
         digest = source_digest(source)
         if digest not in self._assigned:
             names = self._candidates(source)
-            name = next(each for each in names if _folded(each) not in self._taken)
-            self._taken.add(_folded(name))
+            name = next(filter(self._is_free, names))
+            self._take(name)
             self._assigned[digest] = name
         return self._assigned[digest]
+
+    def _take(self, name: str) -> None:
+        self._files.add(_folded(name))
+        self._folders.update(_folders(name))
+
+    def _is_free(self, name: str) -> bool:
+        """Return whether no other file has this name, and none is a folder of the other."""
+        folded = _folded(name)
+        is_used = folded in self._files or folded in self._folders
+        return not is_used and self._files.isdisjoint(_folders(name))
 
     def _candidates(self, source: str) -> Iterator[str]:
         digest = source_digest(source).hex()
@@ -81,6 +95,12 @@ def _is_safe_part(part: str) -> bool:
     )
 
 
+def _folders(name: str) -> Iterator[str]:
+    """Yield the folders on the way to a file."""
+    parts = _folded(name).split("/")[:-1]
+    return itertools.accumulate(parts, lambda folder, part: f"{folder}/{part}")
+
+
 def _folded(name: str) -> str:
     """Return a text that is equal for names that mean the same file on some systems."""
-    return name.casefold()
+    return unicodedata.normalize("NFC", name.casefold())

@@ -55,7 +55,12 @@ def test_a_source_that_is_not_a_relative_path_becomes_a_digest(source: str, tmp_
     assert names(tmp_path).name(source) == f"{source_digest(source).hex()}.png"
 
 
-@given(st.lists(st.text(max_size=12) | st.sampled_from([*LEAVING, "a/..", "a.png"]), unique=True))
+@given(
+    st.lists(
+        st.text(max_size=12) | st.sampled_from([*LEAVING, "a/..", "a.png", "a.png/b.png"]),
+        unique=True,
+    )
+)
 def test_every_source_has_its_own_file_inside_of_the_folder(sources: list[str]) -> None:
     given_names = names(Path("/results"))
     files = [given_names.name(source) for source in sources]
@@ -71,6 +76,24 @@ def test_later_photos_with_the_same_stem_keep_their_extension_in_the_name(tmp_pa
     given_names = names(tmp_path)
     files = [given_names.name(source) for source in ("a.jpg", "a.heic", "A.webp")]
     assert files == ["a.png", "a.heic.png", "A.webp.png"]
+
+
+@pytest.mark.parametrize("sources", [("a.png", "a.png/b.jpg"), ("a.png/b.jpg", "A.png")])
+def test_no_result_is_named_like_the_folder_of_another(
+    sources: tuple[str, str], tmp_path: Path
+) -> None:
+    given_names = names(tmp_path)
+    for source in sources:
+        path = tmp_path / given_names.name(source)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(exist_ok=False)
+
+
+def test_names_in_different_unicode_forms_are_different_files(tmp_path: Path) -> None:
+    """On macOS, both forms of `é` name the same file."""
+    given_names = names(tmp_path)
+    files = [given_names.name(source) for source in ("\u00e9.jpg", "e\u0301.jpg")]
+    assert files == ["\u00e9.png", "e\u0301.jpg.png"]
 
 
 def test_a_source_named_like_the_digest_of_another_does_not_take_its_file(tmp_path: Path) -> None:
