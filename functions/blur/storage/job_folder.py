@@ -103,7 +103,7 @@ class JobFolder:
         """
         path = self._sources(job_id) / _object_id(source)
         with self._one_of_few(job_id), writable(), self._replacing(path) as file:
-            self._require_space(leave_bytes)
+            self._require_space(leave_bytes)  # the accounts are possibly on the same disk
             file.write(json.dumps(source).encode() + b"\n")
             yield file
 
@@ -149,6 +149,12 @@ class JobFolder:
         """Read the result; see `JobFiles.read_result`."""
         with writable(), _opened(self._result(job_id, object_id)) as file:
             return file.read()
+
+    def has_space(self, leave_bytes: int) -> bool:
+        """Return whether the disk has this free space, or there is no folder yet."""
+        with writable(), suppress(FileNotFoundError):
+            return shutil.disk_usage(self._folder).free >= leave_bytes
+        return True
 
     def sweep(self, *, now_us: int) -> None:
         """Remove the folders of old jobs, and files whose writing was interrupted.
@@ -199,8 +205,7 @@ class JobFolder:
                     del self._receiving[job_id]
 
     def _require_space(self, leave_bytes: int) -> None:
-        """Check the free space, because the accounts can be on the same disk."""
-        if shutil.disk_usage(self._folder).free < leave_bytes:
+        if not self.has_space(leave_bytes):
             message = "The storage for uploads is almost full. Nothing was charged."
             raise UnavailableError(message, retry_after_s=60)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools import Logger
@@ -19,6 +20,7 @@ from blur.errors import UnavailableError
 from blur.job_app import build_runner, has_workers
 from blur.jobs.connect import open_job_store
 from blur.jobs.sqlite.job_store import SqliteJobStore
+from blur.storage.job_folder import JobFolder
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 
 LOGGER = logging.getLogger(__name__)
+RESULTS_SHARE = 2
+"""Results leave `BLUR_JOB_FREE_BYTES` / 2 of the disk free. Photos leave all of it, so that the
+results of the last photos have space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,16 @@ class TurnResult:
 class ObjectWorker:
     """Takes turns in a worker process."""
 
-    def __init__(self, queue: Claims, runner: ObjectRunner) -> None:
-        """Keep the queue and the runner, whose ended objects become part of the results."""
+    def __init__(
+        self, queue: Claims, runner: ObjectRunner, *, has_space: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Keep the queue and the runner, whose ended objects become part of the results.
+
+        No object starts while there is no space for results.
+        """
         self._queue = queue
+        self._has_space = has_space
+        self._had_space = True
         self._log_ended = runner.on_ended
         self._runner = replace(runner, on_ended=self._end)
         self._ended: EndedObject | None = None
@@ -78,12 +90,21 @@ class ObjectWorker:
 
     def _claim(self, turn: ObjectTurn) -> JobObject | None:
         try:
+            if not self._is_space_left():
+                return None
             return self._queue.claim_object(now_us=now(), lease_s=turn.lease_s)
         except UnavailableError:
             return None
         except Exception:  # jobs must not stop a worker that requests need
             LOGGER.exception("no object of a job can be claimed")
             return None
+
+    def _is_space_left(self) -> bool:
+        has_space, had_space = self._has_space(), self._had_space
+        self._had_space = has_space
+        if had_space and not has_space:
+            LOGGER.warning("photos of jobs wait, because the disk is almost full")
+        return has_space
 
     def _run(self, claimed: JobObject, left_ms: int) -> TurnResult:
         self._ended = None
@@ -108,7 +129,11 @@ def open_object_worker(settings: Settings, engine: Engine) -> ObjectWorker | Non
     if store is None:
         return None
     runner = build_runner(settings, logger=Logger(service=NAME), engine=engine)
-    return ObjectWorker(store, runner)
+    files = runner.files
+    if not isinstance(files, JobFolder):
+        return None
+    has_space = partial(files.has_space, settings.job_free_bytes // RESULTS_SHARE)
+    return ObjectWorker(store, runner, has_space=has_space)
 
 
 def open_machine_store(settings: Settings) -> SqliteJobStore | None:

@@ -89,6 +89,34 @@ def test_a_worker_without_an_object_sends_only_that() -> None:
     assert messages(Queue(claimed=None)) == ([None], [])
 
 
+def test_no_object_starts_while_the_disk_is_almost_full(caplog: pytest.LogCaptureFixture) -> None:
+    """Otherwise results fill the disk of the accounts, and every photo fails within seconds."""
+    queue, space = Queue(), iter([False, False, True])
+    runner = Runner(Outcome.RETRY, lambda _: None)
+    worker = ObjectWorker(queue, cast("ObjectRunner", runner), has_space=lambda: next(space))
+    sent: list[object] = []
+    for _ in range(3):
+        worker.take_turn(TURN, sent.append)
+    assert sent == [None, None, CLAIMED, TurnResult(Outcome.RETRY)]
+    assert len(queue.leases) == 1
+    assert [record.message for record in caplog.records] == [
+        "photos of jobs wait, because the disk is almost full"
+    ]
+
+
+def test_an_unreadable_disk_does_not_stop_the_worker() -> None:
+    def has_space() -> bool:
+        message = "no disk"
+        raise UnavailableError(message)
+
+    worker = ObjectWorker(
+        Queue(), cast("ObjectRunner", Runner(Outcome.ENDED, lambda _: None)), has_space=has_space
+    )
+    sent: list[object] = []
+    worker.take_turn(TURN, sent.append)
+    assert sent == [None]
+
+
 @pytest.mark.parametrize("failure", [UnavailableError("locked"), ZeroDivisionError()])
 def test_a_store_that_fails_does_not_stop_the_worker(
     failure: Exception, caplog: pytest.LogCaptureFixture
