@@ -115,12 +115,12 @@ class JobStore(Protocol):
         ...
 
     def list_active(self) -> Iterator[Job]:
-        """Yield the jobs that have not ended or have not been announced.
+        """Yield jobs that have not ended or have not been announced: all, or some thousands.
 
         A job with `ended_us` is yielded until a call of `record_attempt` with
         `next_attempt_us=None`, even if it has no notification. So its end is announced again if the
-        keeper is killed. The order is random, so that a keeper that has no time for all jobs
-        reaches each of them in some run.
+        keeper is killed. The jobs are chosen and ordered at random, so that a keeper without time
+        for all jobs reaches each of them in some run.
         """
         ...
 

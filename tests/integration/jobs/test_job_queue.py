@@ -20,6 +20,7 @@ from tests.integration.jobs.job_owner import (
 )
 
 from blur.accounts.sqlite.account_store import SqliteAccountStore
+from blur.accounts.sqlite.job_schema import JOB_TABLES
 from blur.jobs.model import KEPT_S, JobCounts, ObjectState, object_id
 from blur.jobs.sqlite import object_rows
 from blur.jobs.sqlite.job_store import SqliteJobStore
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from blur.jobs.model import JobObject
 
 LEASE_S = 60
+JOBS = 2_000
 
 
 @pytest.fixture
@@ -249,6 +251,41 @@ def test_a_new_job_deletes_an_expired_one_with_its_rows(
     assert accounts.read_account(owner.customer.account_id, now_us=after(2)).used == 4
 
 
+def test_the_work_of_one_call_does_not_grow_with_the_number_of_jobs(
+    queue: SqliteJobStore, owner: JobOwner, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client can create a hundred empty jobs each minute, and they are active for a day."""
+    monkeypatch.setattr("blur.jobs.sqlite.job_rows.ACTIVE_AT_ONCE", 50)
+    copies = f"""
+        INSERT INTO jobs (job_id, account_id, key_digest, key_kind, parameters, created_us, state)
+        WITH RECURSIVE numbers (number) AS
+             (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {JOBS})
+        SELECT job_id || number, account_id, key_digest, key_kind, parameters, created_us, state
+        FROM jobs, numbers
+    """  # noqa: S608 - a constant
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(copies)
+        file.commit()
+    assert queue.add_object(owner.job_id, "a", now_us=START)
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    with queue._file.transaction() as db:  # noqa: SLF001 - to count the steps of SQLite
+        db.set_progress_handler(count, 100)
+    assert claimed_sources(queue) == ["a"]
+    queue.create_job(new_job(owner.customer))
+    assert queue.count_waiting() == 1
+    assert steps < JOBS // 100
+    reached: set[str] = set()
+    while len(reached) < JOBS:
+        page = [job.job_id for job in queue.list_active()]
+        assert len(page) == 50
+        reached.update(page)
+
+
 def test_a_file_of_an_earlier_version_gets_the_tables_of_jobs(
     accounts: SqliteAccountStore, path: Path
 ) -> None:
@@ -262,6 +299,6 @@ def test_a_file_of_an_earlier_version_gets_the_tables_of_jobs(
         queue.create_job(job)
         assert queue.add_object(job.job_id, "1.jpg", now_us=START)
         assert claimed_sources(queue) == ["1.jpg"]
-    names = {"jobs", "jobs_by_activity", "jobs_by_account", "job_objects", "job_objects_waiting"}
+    names = set(JOB_TABLES)
     with closing(sqlite3.connect(path)) as file:
         assert names <= {row[0] for row in file.execute("SELECT name FROM sqlite_master")}

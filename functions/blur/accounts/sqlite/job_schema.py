@@ -38,6 +38,16 @@ JOB_TABLES = {
     "jobs_by_account": """
         CREATE INDEX IF NOT EXISTS jobs_by_account ON jobs (account_id, claimed)
     """,
+    "jobs_by_claim": """
+        CREATE INDEX IF NOT EXISTS jobs_by_claim ON jobs (claimed)
+    """,
+    "jobs_by_age": """
+        CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (created_us)
+    """,
+    "jobs_with_waiting": """
+        CREATE INDEX IF NOT EXISTS jobs_with_waiting ON jobs (created_us, job_id)
+        WHERE active AND known > done + failed + cancelled
+    """,
     "job_objects": """
         CREATE TABLE IF NOT EXISTS job_objects (
             job_id          TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -70,5 +80,6 @@ JOB_TABLES = {
 """The statements that create tables and indexes, by the name of the table or index.
 
 The indexes of `job_objects` contain only rows that can be claimed or have failed, so that they stay
-small when most rows are done.
+small when most rows are done. A client can create a hundred jobs each minute, and they are kept for
+30 days, so claims and the deletion of expired jobs use the indexes of `jobs`.
 """

@@ -13,6 +13,8 @@ from blur.accounts.model import SECOND_US, Instant, KeyKind
 from blur.job_errors import JobNotFoundError
 from blur.jobs.model import KEPT_S, Job, JobCounts, JobObject, JobState, Notification, ObjectState
 
+ACTIVE_AT_ONCE = 2_000
+"""The jobs that a keeper reads at once: fewer than a client can create in a day."""
 _COUNTERS = {
     ObjectState.DONE: "done",
     ObjectState.FAILED: "failed",
@@ -163,8 +165,15 @@ def record_attempt(db: sqlite3.Connection, job_id: str, next_attempt_us: Instant
 
 
 def list_active(db: sqlite3.Connection) -> list[Job]:
-    """Return the active jobs in random order."""
-    rows = db.execute("SELECT * FROM jobs WHERE active ORDER BY random()")
+    """Return up to `ACTIVE_AT_ONCE` active jobs in random order."""
+    rows = db.execute(
+        """
+        SELECT * FROM jobs
+        WHERE job_id IN (SELECT job_id FROM jobs WHERE active ORDER BY random() LIMIT ?)
+        ORDER BY random()
+        """,
+        (ACTIVE_AT_ONCE,),
+    )
     return [_job_of(row) for row in rows]
 
 

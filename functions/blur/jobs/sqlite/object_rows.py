@@ -86,7 +86,9 @@ _CAN_START = """
     job_objects.state = 'waiting' AND (leased_until_us <= :now OR leased_until_us > :until)
 """
 """No lease ends later than one that begins now, unless the clock was set back."""
-_RUNNING = "active AND jobs.state IN ('open', 'closed') AND NOT paused"
+_RUNNING = """
+    active AND known > done + failed + cancelled AND jobs.state IN ('open', 'closed') AND NOT paused
+"""
 
 
 def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObject | None:
