@@ -21,6 +21,7 @@ from tests.integration.jobs.job_owner import (
 
 from blur.accounts.sqlite.account_store import SqliteAccountStore
 from blur.accounts.sqlite.job_schema import JOB_TABLES
+from blur.job_errors import JobNotFoundError
 from blur.jobs.model import KEPT_S, JobCounts, ObjectState, object_id
 from blur.jobs.sqlite import object_rows
 from blur.jobs.sqlite.job_store import SqliteJobStore
@@ -249,6 +250,33 @@ def test_a_new_job_deletes_an_expired_one_with_its_rows(
         assert file.execute("SELECT COUNT(*) FROM job_objects").fetchone() == (0,)
         assert file.execute("SELECT COUNT(*) FROM jobs").fetchone() == (2,)
     assert accounts.read_account(owner.customer.account_id, now_us=after(2)).used == 4
+
+
+def test_a_large_expired_job_is_deleted_in_parts(
+    queue: SqliteJobStore, owner: JobOwner, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a new job would block the file of all calls for seconds."""
+    monkeypatch.setattr("blur.jobs.sqlite.job_store.DELETED_BY_JOB", 3)
+    for number in range(10):
+        queue.add_object(owner.job_id, f"{number}", now_us=START)
+    late = after(KEPT_S)
+    new = new_job(owner.customer, created_us=late)
+    queue.create_job(new)
+    left = []
+    for number in range(5):
+        with closing(sqlite3.connect(path)) as file:
+            counted = "SELECT COUNT(*) FROM job_objects WHERE job_id = ?"
+            left += file.execute(counted, (owner.job_id,)).fetchone()
+        assert queue.add_object(new.job_id, f"new {number}", now_us=late)
+    assert left == [7, 5, 3, 1, 0]
+    with pytest.raises(JobNotFoundError):
+        queue.find_job(owner.job_id)
+    assert queue.find_job(new.job_id).counts.received == 5
+
+
+def test_an_expired_job_takes_no_object(queue: SqliteJobStore, owner: JobOwner) -> None:
+    assert queue.add_object(owner.job_id, "a", now_us=START)
+    assert not queue.add_object(owner.job_id, "b", now_us=after(KEPT_S))
 
 
 def test_the_work_of_one_call_does_not_grow_with_the_number_of_jobs(

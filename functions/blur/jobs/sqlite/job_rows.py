@@ -24,14 +24,7 @@ _COUNTERS = {
 
 
 def create(db: sqlite3.Connection, job: Job) -> None:
-    """Insert the job, unless it exists; also delete one expired job and its rows.
-
-    One is enough, because every new job deletes one expired job.
-    """
-    db.execute(
-        "DELETE FROM jobs WHERE job_id = (SELECT job_id FROM jobs WHERE created_us <= ? LIMIT 1)",
-        (job.created_us - KEPT_S * SECOND_US,),
-    )
+    """Insert the job, unless it exists."""
     notification = job.notification
     db.execute(
         """
@@ -51,6 +44,28 @@ def create(db: sqlite3.Connection, job: Job) -> None:
             notification.secret if notification else None,
         ),
     )
+
+
+def delete_expired(db: sqlite3.Connection, now_us: Instant, *, rows: int) -> None:
+    """Delete up to `rows` rows of an expired job, and the job after its last row.
+
+    A job with a million rows would block the file for seconds. So each new job deletes some, and
+    each new row more than one.
+    """
+    expired = db.execute(
+        "SELECT job_id FROM jobs WHERE created_us <= ? LIMIT 1", (now_us - KEPT_S * SECOND_US,)
+    ).fetchone()
+    if expired is None:
+        return
+    deleted = db.execute(
+        """
+        DELETE FROM job_objects WHERE job_id = :id AND object_id IN
+               (SELECT object_id FROM job_objects WHERE job_id = :id LIMIT :rows)
+        """,
+        {"id": expired["job_id"], "rows": rows},
+    )
+    if deleted.rowcount < rows:
+        db.execute("DELETE FROM jobs WHERE job_id = ?", (expired["job_id"],))
 
 
 def find(db: sqlite3.Connection, job_id: str) -> Job | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from blur.accounts.model import Hold
     from blur.jobs.ports import ObjectPage
 
+DELETED_BY_JOB, DELETED_BY_ROW = 1_000, 2
+"""The rows of expired jobs that a new job, and a new row, deletes."""
+
 
 class SqliteJobStore:
     """`JobStore` in the SQLite file of the accounts, usable from many threads and processes.
@@ -37,6 +40,7 @@ class SqliteJobStore:
     def create_job(self, job: Job) -> None:
         """See `JobStore.create_job`."""
         with self._file.transaction() as db:
+            job_rows.delete_expired(db, job.created_us, rows=DELETED_BY_JOB)
             job_rows.create(db, job)
 
     def find_job(self, job_id: str) -> Job:
@@ -132,6 +136,7 @@ class SqliteJobStore:
         cancelled, done or unknown.
         """
         with self._file.transaction() as db:
+            job_rows.delete_expired(db, now_us, rows=DELETED_BY_ROW)
             job = job_rows.find(db, job_id)
             known = object_rows.find(db, job_id, object_id(source))
             if job is None or job.has_ended or known:
