@@ -23,6 +23,7 @@ from tests.integration.running import running
 from blur.clock import now
 from blur.jobs.model import object_id
 from blur.jobs.sqlite.job_store import SqliteJobStore
+from blur.storage.job_folder import JobFolder
 
 if TYPE_CHECKING:
     import requests
@@ -100,6 +101,28 @@ def test_a_result_that_cannot_be_stored_is_not_charged_and_is_tried_again(
         (line,) = client.manifest(job)
         with Image.open(io.BytesIO(client.result(line))) as result:
             result.load()
+
+
+def test_photos_wait_while_the_disk_is_almost_full_and_then_continue(
+    tmp_path: Path, disk: Path, patient: dict[str, str], balances: Balances
+) -> None:
+    free_bytes = str(1 << 62)
+    with running(tmp_path, patient | {"BLUR_JOB_FREE_BYTES": free_bytes}) as server:
+        client = JobClient(server.url, balances.key)
+        job = client.create(radius="9")
+        with JobFolder(disk / "media").writing_source(job["job_id"], "a.jpg") as file:
+            file.write(PHOTO)
+        with closing(SqliteJobStore(disk / "accounts.db")) as jobs:
+            assert jobs.add_object(job["job_id"], "a.jpg", now_us=now())
+        client.close(job)
+        log = tmp_path / "server.log"
+        deadline = time.monotonic() + WAIT_S
+        while "photos of jobs wait, because the disk is almost full" not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert attempts(disk) == {"a.jpg": 0}
+    with running(tmp_path, patient) as server:
+        require_done(JobClient(server.url, balances.key), job, balances, done=1)
 
 
 def test_a_locked_store_delays_photos_and_rejects_uploads_without_a_loss(
