@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import subprocess
 import threading
 import tracemalloc
@@ -321,6 +323,29 @@ def test_an_interrupted_fetch_keeps_the_manifest_of_an_earlier_run(
         fetch.run(1)
     assert (tmp_path / "manifest.jsonl").read_bytes() == complete
     assert list(tmp_path.glob(".*.part")) == []
+
+
+def test_a_full_disk_stops_a_fetch(
+    api: ScriptedApi, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other results would be downloaded without being saved."""
+    count = 0
+
+    def fail(*_: object) -> None:
+        nonlocal count
+        count += 1
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.png")
+
+    monkeypatch.setattr(FetchedFiles, "write", fail)
+    api.on("GET", ROUTE, json_reply(job()))
+    rows = [done(f"{number}.jpg", RESULT) for number in range(100)]
+    api.on("GET", f"{ROUTE}/manifest", lines(*rows))
+    with FetchedFiles(tmp_path, JOB_ID, overwrite=False) as files, JobDisplay() as display:
+        fetch = Fetch(client.jobs, client.jobs.status(JOB_ID), files, display, threading.Event())
+        with pytest.raises(OSError, match="No space left"):
+            fetch.run(1)
+    assert count < 10
+    assert not (tmp_path / "manifest.jsonl").exists()
 
 
 def test_a_result_that_is_not_an_image_is_not_saved(api: ScriptedApi, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from blur_client.jobs import Jobs
 
 MANIFEST = "manifest.jsonl"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""Errors of the disk that all other results would have too."""
 RESULT_STATUSES = frozenset({404, 410})
 """Errors that concern one result, for example because it has expired; others can still be fetched.
 """
@@ -64,7 +67,7 @@ class Fetch:
 
         Raises:
             BlurClientError: an error that would also occur for all other results.
-            OSError: the manifest cannot be written.
+            OSError: the manifest cannot be written, or the disk is full.
 
         """
         path = self.files.folder / MANIFEST
@@ -93,6 +96,8 @@ class Fetch:
         except FileExistsError:
             return Outcome(row.source, failure=f"{file} exists (--overwrite replaces it)")
         except OSError as error:
+            if error.errno in FULL:
+                raise
             return Outcome(row.source, failure=f"{file}: {error.strerror or error}")
         except ApiError as error:
             if error.status not in RESULT_STATUSES:
