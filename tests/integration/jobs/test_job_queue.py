@@ -144,7 +144,7 @@ def test_a_released_object_is_claimed_again_at_its_retry_time(
 def test_a_lease_from_before_the_clock_was_set_back_ends_at_once(
     queue: SqliteJobStore, owner: JobOwner
 ) -> None:
-    """Its server was killed, so no one else ends it, and it would last until the old time."""
+    """Its server was killed, so nothing else ends it, and it would last until the old time."""
     queue.add_object(owner.job_id, "a", now_us=START)
     day_s = 86_400
     assert claim(queue, after(day_s))
