@@ -58,10 +58,9 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 		kill -s PIPE $$PPID; }
 	@BLUR_MODEL=$${BLUR_MODEL:-$(MODEL)} exec $(BIN)/bgblur serve --demo --port $(PORT)
 
-# Some processes share the test files; the tests of one file run in the same process. Four processes
-# on two cores are faster than two, because many tests wait for servers. Each trial or browser needs
-# a core. Files run in the order of their names, so that the longest ones, the integration tests,
-# are not last.
+# Some processes share the test files; the tests of one file run in the same process. Six processes
+# on two cores are faster than two, because many tests wait for servers. Files run in the order of
+# `testpaths`, with the longest ones first.
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
 # The threads of an inference wait actively for each other, and so slow other processes down.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
@@ -75,7 +74,7 @@ test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 
 test: $(TEST_READY) $(MINISTACK_READY) model ## Check the code, then run the unit, contract and integration tests
 	@$(COLLECT) & $(MAKE) --no-print-directory check && wait
-	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 $(PYTEST)
+	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 6 $(PYTEST)
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
 samples: $(TEST_READY) model ## Run the documents' sample programs and clients of remove.bg; installs PHP on Debian

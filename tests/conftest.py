@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from tests.integration.accounts.dynamodb_local import DynamoDBLocal
@@ -16,10 +17,26 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 ROOT = Path(__file__).parents[1]
+SHARING = tuple(f"tests/integration/{name}/" for name in ("client", "storage"))
+"""Folders whose files use the same servers."""
 
 # A machine with many processes can take longer than Hypothesis allows for one example.
 settings.register_profile("without_deadline", deadline=None)
 settings.load_profile("without_deadline")
+
+
+class ScopeScheduling(LoadScopeScheduling):
+    """Runs the tests of a file in one process, and the tests of files that share servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = next(filter(nodeid.startswith, SHARING), None)
+        return folder or super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:  # noqa: ANN401 - xdist has no type for it
+    """Replace the scheduler of `--dist loadscope`."""
+    return ScopeScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
