@@ -174,9 +174,9 @@ ifeq ($(TRIALS),full)
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 else
-	@$(BIN)/python -m pytest $(PARALLEL) 3 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
-		tests/attack tests/faults $(PYTEST)
-	@$(BIN)/python -m pytest $(PARALLEL) 2 $(WAITING) $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 5 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
+		tests/faults tests/attack $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) 4 $(WAITING) $(PYTEST)
 	@$(BIN)/python -m pytest $(ALONE) $(PYTEST)
 endif
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -17,26 +17,38 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 ROOT = Path(__file__).parents[1]
-SHARING = tuple(f"tests/integration/{name}/" for name in ("client", "storage"))
-"""Folders whose files use the same servers."""
+SHARING = ("tests/integration/client/", "tests/integration/storage/")
+"""Folders whose files use the same servers: one process runs them."""
+SEPARATE = (
+    *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
+    *("tests/integration/test_charging.py", "tests/integration/test_workers.py"),
+)
+"""Files whose tests wait long and share nothing: they start first, each in any process."""
 
 # A machine with many processes can take longer than Hypothesis allows for one example.
 settings.register_profile("without_deadline", deadline=None)
 settings.load_profile("without_deadline")
 
 
-class ScopeScheduling(LoadScopeScheduling):
-    """Runs the tests of a file in one process, and the tests of files that share servers."""
+class ScopeScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Runs the tests of a file in one process, except those of `SHARING` and `SEPARATE`."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(SEPARATE):
+            return nodeid
         folder = next(filter(nodeid.startswith, SHARING), None)
-        return folder or super()._split_scope(nodeid)
+        return folder or str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:  # noqa: ANN401 - xdist has no type for it
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ScopeScheduling:
     """Replace the scheduler of `--dist loadscope`."""
     return ScopeScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SEPARATE))
 
 
 @pytest.fixture(scope="session")
