@@ -125,14 +125,15 @@ def build_keeper(  # noqa: PLR0913 - built once
 
     accounts, prices = open_account_store(settings.accounts), prices_of(settings)
 
-    def can_pay(job: Job) -> bool:
+    def payable(job: Job) -> int | None:
         if not accounts.has_valid_key(job.account_id, job.key_digest, now_us=clock()):
-            return True  # its photos fail
+            return None  # its photos fail
         try:
             price = job_price(job, prices, parse_parameters(job.parameters))
         except InvalidParameterError:  # parameters from an older version: its photos fail too
-            return True
-        return accounts.read_account(job.account_id, now_us=clock()).balance >= price
+            return None
+        balance = accounts.read_account(job.account_id, now_us=clock()).balance
+        return balance // price if price else None
 
     def log_error(error: Exception) -> None:
         logger.error("the keeper failed on a job", extra=logged_exception(error))
@@ -140,7 +141,7 @@ def build_keeper(  # noqa: PLR0913 - built once
     return JobKeeper(
         jobs=open_job_store(settings.accounts),
         files=open_job_files(settings),
-        can_pay=can_pay,
+        payable=payable,
         enqueue=enqueue,
         announce=announce,
         notify=notifier(settings, clock),

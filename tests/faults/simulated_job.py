@@ -119,7 +119,7 @@ class SimulatedJob:
         return JobKeeper(
             jobs=self.jobs,
             files=self.files,
-            can_pay=lambda _: self.account().balance >= PRICE,
+            payable=lambda _: self.account().balance // PRICE,
             enqueue=self.queue.enqueue,
             is_idle=self.queue.is_idle,
             announce=lambda _: None,

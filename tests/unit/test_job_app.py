@@ -95,20 +95,18 @@ def job_of(store: SqliteAccountStore, funds: Credits, subject: str = "auto") -> 
     return replace(new_job(subject=subject), account_id=account_id, key_digest=key.digest)
 
 
-def test_job_can_be_paid_if_the_balance_is_at_least_the_price_of_a_photo(
-    keeper: JobKeeper, store: SqliteAccountStore
-) -> None:
-    assert keeper.can_pay(job_of(store, whole(2)))
-    assert not keeper.can_pay(job_of(store, ONE))
-    assert not keeper.can_pay(job_of(store, whole(2), subject="person"))
-    assert keeper.can_pay(replace(job_of(store, ONE), key_kind=KeyKind.TEST))
+def test_balance_pays_for_a_number_of_photos(keeper: JobKeeper, store: SqliteAccountStore) -> None:
+    assert keeper.payable(job_of(store, whole(7))) == 3
+    assert keeper.payable(job_of(store, ONE)) == 0
+    assert keeper.payable(job_of(store, whole(7), subject="person")) == 2
+    assert keeper.payable(replace(job_of(store, ONE), key_kind=KeyKind.TEST)) is None
 
 
 def test_job_whose_photos_fail_anyway_goes_on(keeper: JobKeeper, store: SqliteAccountStore) -> None:
     job = job_of(store, ONE)
-    assert keeper.can_pay(replace(job, parameters={"radius": "wide"}))
+    assert keeper.payable(replace(job, parameters={"radius": "wide"})) is None
     store.revoke_key(job.account_id, job.key_digest)
-    assert keeper.can_pay(job)
+    assert keeper.payable(job) is None
 
 
 def test_no_notification_is_sent_after_the_setting_was_turned_off(settings: Settings) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import SECOND_US, Instant
 from blur.jobs.announcer import Announcer
-from blur.jobs.model import Job, JobObject, JobState, ObjectState, object_id
+from blur.jobs.model import Job, JobObject, JobState, ObjectState
+from blur.jobs.photos import compare, waiting_sources
 
 if TYPE_CHECKING:
     from blur.jobs.ports import JobFiles, JobStore
 
-PAGE = 1_000
 DAY_S = 86_400
 """Objects of a job without progress are delivered again each day, even if the queue is never empty
 because of other jobs: a second delivery is harmless."""
@@ -27,6 +28,10 @@ EMPTY_DAYS = 1
 """The same for a job without photos, so that the number of forgotten jobs does not grow."""
 MOST_CANCELLED = 5_000
 """The photos that one run cancels: each is a write, and all other jobs wait meanwhile."""
+
+SPARE = 100
+"""The photos that a paused job gets in addition to those that its account can pay for: some fail,
+and cost nothing. Each photo too many is parked again, which is a message and a write."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
 """Deliver the sources of a job to the workers again."""
@@ -38,9 +43,9 @@ class JobKeeper:
 
     jobs: JobStore
     files: JobFiles
-    can_pay: Callable[[Job], bool]
-    """Return whether a paused job can go on: the account can pay for a photo, or its key is no
-    longer valid, so that the photos fail."""
+    payable: Callable[[Job], int | None]
+    """Return for how many photos the account can pay; None if no photo will be charged, because it
+    is free, or fails without a valid key."""
     enqueue: Enqueue
     announce: Callable[[Job], None]
     """Announce a job that has ended to the operator's systems."""
@@ -122,8 +127,10 @@ class JobKeeper:
         days = OPEN_DAYS if job.counts.received else EMPTY_DAYS
         if self.clock() >= job.created_us + days * DAY_S * SECOND_US:
             self.jobs.close_job(job.job_id, now_us=self.clock())
-        elif self._are_lost(job.last_us or job.created_us):
-            self._deliver_waiting(job)
+        elif job.counts.received > job.counts.ended:
+            progress_us = job.last_us or job.created_us
+            if self._is_stuck(progress_us):
+                self._deliver_again(job, waiting_sources(self.jobs, job.job_id), [], progress_us)
 
     def _complete(self, job: Job) -> bool:
         """End a closed job if all its objects have ended; otherwise deliver lost objects again.
@@ -134,13 +141,13 @@ class JobKeeper:
         closed_us = job.closed_us or job.created_us
         is_new = self.clock() < closed_us + 2 * self.period_s * SECOND_US
         progress_us = max(closed_us, job.last_us or closed_us)
-        is_stuck = self._is_due(progress_us, self.retry_s)
+        is_stuck = self._is_stuck(progress_us)
         if not (is_new or is_stuck or job.counts.ended >= job.counts.received):
             return False
-        ended, left = self._photos(job)
-        has_ended = self._end(job, received=ended + len(left))
-        if left and not has_ended and self._are_lost(progress_us):
-            self.enqueue(job.job_id, left)
+        photos = compare(self.jobs, self.files, job.job_id)
+        has_ended = self._end(job, received=photos.number)
+        if is_stuck and not has_ended:
+            self._deliver_again(job, photos.waiting, photos.unknown, progress_us)
         return has_ended
 
     def _clean_up(self, job: Job, allowance: Iterator[object]) -> bool:
@@ -151,28 +158,12 @@ class JobKeeper:
         elapsed_us = self.clock() - (job.cancelled_us or job.created_us)
         if abs(elapsed_us) < self.worker_s * SECOND_US:  # below 0 if the clock was set back
             return False
-        ended, left = self._photos(job)
+        photos = compare(self.jobs, self.files, job.job_id)
+        left = chain(photos.waiting, photos.unknown)
         for source, _ in zip(left, allowance, strict=False):
             row = JobObject(job_id=job.job_id, source=source, state=ObjectState.CANCELLED)
             self.jobs.end_object(row, None, now_us=self.clock())
-        return self._end(job, received=ended + len(left))
-
-    def _photos(self, job: Job) -> tuple[int, list[str]]:
-        """Return how many photos have a final row, and the sources of all others.
-
-        The others are in the storage, or have a waiting row, or both.
-        """
-        ended: set[str] = set()
-        left: dict[str, str] = {}
-        for row in self._rows(job, tuple(ObjectState)):
-            if row.state.has_ended:
-                ended.add(row.object_id)
-            else:
-                left[row.object_id] = row.source
-        for source in self.files.list_sources(job.job_id):
-            if (name := object_id(source)) not in ended:
-                left[name] = source
-        return len(ended), list(left.values())
+        return self._end(job, received=photos.number)
 
     def _end(self, job: Job, *, received: int) -> bool:
         """Set the number of objects, and end the job if all have ended; return whether it has."""
@@ -181,38 +172,47 @@ class JobKeeper:
     def _resume(self, job: Job) -> None:
         """Let a paused job go on if the account can pay for a photo.
 
-        If its objects cannot be delivered, the job is paused again, so that the next run repeats
+        If the account cannot pay for all objects, only some are delivered. All others would be
+        parked again, and delivered and parked again after each photo that fails and is refunded.
+        If the objects cannot be delivered, the job is paused again, so that the next run repeats
         this step.
         """
-        if not self.can_pay(job):
+        payable = self.payable(job)
+        if payable == 0:
             return
         self.jobs.set_paused(job.job_id, is_paused=False)
         try:
-            self._deliver_waiting(job)
+            if waiting := waiting_sources(self.jobs, job.job_id):
+                self.enqueue(job.job_id, waiting[: with_spare(payable)])
         except Exception:
             self.jobs.set_paused(job.job_id, is_paused=True)
             raise
 
-    def _deliver_waiting(self, job: Job) -> None:
-        waiting = [row.source for row in self._rows(job, (ObjectState.WAITING,))]
-        if waiting:
-            self.enqueue(job.job_id, waiting)
+    def _deliver_again(
+        self, job: Job, waiting: list[str], unknown: list[str], progress_us: Instant
+    ) -> None:
+        """Deliver the objects of a job without progress, if the queue does not have them.
 
-    def _are_lost(self, progress_us: Instant) -> bool:
-        """Return whether the objects of a job without progress are delivered again now."""
-        is_stuck = self._is_due(progress_us, self.retry_s)
-        return (is_stuck and self.is_idle()) or self._is_due(progress_us, DAY_S)
+        If there are more waiting objects than the account can pay for, the last resume has
+        delivered only some of them.
+        """
+        are_lost = self.is_idle() or self._is_due(progress_us, DAY_S)
+        most = with_spare(self.payable(job))
+        are_left = most is not None and len(waiting) > most
+        lost = waiting[:most] if are_lost or are_left else []
+        lost += unknown if are_lost else []
+        if lost:
+            self.enqueue(job.job_id, lost)
+
+    def _is_stuck(self, progress_us: Instant) -> bool:
+        return self._is_due(progress_us, self.retry_s) or self._is_due(progress_us, DAY_S)
 
     def _is_due(self, progress_us: Instant, every_s: int) -> bool:
         """Return whether this time has passed since the last progress, or a multiple of it."""
         elapsed_us, every_us = self.clock() - progress_us, every_s * SECOND_US
         return elapsed_us >= every_us and elapsed_us % every_us < self.period_s * SECOND_US
 
-    def _rows(self, job: Job, states: tuple[ObjectState, ...]) -> Iterator[JobObject]:
-        after: str | None = None
-        while True:
-            page = self.jobs.list_objects(job.job_id, states=states, after=after, limit=PAGE)
-            yield from page.objects
-            after = page.after
-            if after is None:
-                return
+
+def with_spare(payable: int | None) -> int | None:
+    """Return how many waiting objects are delivered at once; None for all."""
+    return None if payable is None else payable + SPARE

@@ -90,14 +90,14 @@ class Course:
             if job_id == self.owner.job_id:  # the table can have jobs of other tests
                 self.queue.extend(sources)
 
-        def can_pay(job: Job) -> bool:
+        def payable(job: Job) -> int:
             account = self.store.read_account(job.account_id, now_us=self.clock())
-            return account.balance >= PRICE
+            return account.balance // PRICE
 
         JobKeeper(
             jobs=self.jobs,
             files=self.folder,
-            can_pay=can_pay,
+            payable=payable,
             enqueue=enqueue,
             announce=self.announced.append,
             notify=lambda _: True,
@@ -265,7 +265,7 @@ def keep_until_announced(jobs: JobStore, job: Job, folder: JobFolder, post: Post
         JobKeeper(
             jobs=jobs,
             files=folder,
-            can_pay=lambda _: True,
+            payable=lambda _: None,
             enqueue=lambda *_: None,
             announce=lambda _: None,
             notify=lambda ended: ended.job_id != job.job_id or send(ended, post, now_us=now()),

@@ -13,7 +13,7 @@ from tests.unit.jobs.conftest import JOB_ID, START, Clock, FailingFolder, new_jo
 from blur.errors import UnavailableError
 from blur.jobs import keeper as keeper_module
 from blur.jobs.announcer import BACKOFF_S, MOST, MOST_OF_AN_ACCOUNT
-from blur.jobs.keeper import EMPTY_DAYS, OPEN_DAYS, JobKeeper
+from blur.jobs.keeper import EMPTY_DAYS, OPEN_DAYS, SPARE, JobKeeper
 from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState, object_id
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ URL = "https://example.com/ended"
 class Surroundings:
     """The queue, the account, and those who hear of the end of a job."""
 
-    can_pay: bool = True
+    payable: int | None = None
     accepts: bool = True
     delivered: list[tuple[str, list[str]]] = field(default_factory=list)
     announced: list[Job] = field(default_factory=list)
@@ -59,7 +59,7 @@ def keeper(
     return JobKeeper(
         jobs=store,
         files=files,
-        can_pay=lambda _: around.can_pay,
+        payable=lambda _: around.payable,
         enqueue=around.enqueue,
         announce=around.announced.append,
         notify=around.notify,
@@ -254,12 +254,50 @@ def test_paused_job_goes_on_when_the_account_can_pay(
         store.park_object(JOB_ID, source, now_us=clock())
     end(store, "c", clock)
     store.set_paused(JOB_ID, is_paused=True)
-    around.can_pay = False
+    around.payable = 0
     keeper.run()
     assert (store.jobs[JOB_ID].is_paused, around.delivered) == (True, [])
-    around.can_pay = True
+    around.payable = 1
     keeper.run()
     assert (store.jobs[JOB_ID].is_paused, around.delivered) == (False, [(JOB_ID, ["a", "b"])])
+
+
+def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_that_possibly_fail(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    """With all photos, each credit that a failed photo gives back would deliver all others."""
+    opened(store)
+    for number in range(SPARE + 9):
+        store.park_object(JOB_ID, f"{number}", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    around.payable = 3
+    replace(keeper, is_idle=lambda: False).run()
+    ((_, first),) = around.delivered
+    assert len(set(first)) == SPARE + 3
+    for source in first:  # all of them fail, and the job has not been paused again
+        end(store, source, clock, ObjectState.FAILED)
+    later(clock, RETRY_S)
+    replace(keeper, is_idle=lambda: False).run()
+    assert len(around.delivered) == 1  # the other six can be in the queue
+    keeper.run()
+    assert len(around.delivered) == 2
+    assert not set(around.delivered[1][1]) & set(first)
+
+
+def test_photos_that_a_resume_has_left_out_are_delivered_even_if_the_queue_is_not_empty(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    opened(store)
+    for number in range(2 * SPARE):
+        store.park_object(JOB_ID, f"{number}", now_us=clock())
+    store.set_paused(JOB_ID, is_paused=True)
+    store.close_job(JOB_ID, now_us=clock())
+    around.payable = 1
+    busy = replace(keeper, is_idle=lambda: False)
+    busy.run()
+    later(clock, RETRY_S)
+    busy.run()
+    assert [len(sources) for _, sources in around.delivered] == [SPARE + 1] * 2
 
 
 def test_paused_job_whose_photos_cannot_be_delivered_goes_on_in_the_next_run(
@@ -286,7 +324,7 @@ def test_paused_job_that_is_closed_does_not_end(
     store.park_object(JOB_ID, "a", now_us=clock())
     store.set_paused(JOB_ID, is_paused=True)
     store.close_job(JOB_ID, now_us=clock())
-    around.can_pay = False
+    around.payable = 0
     later(clock, 2 * RETRY_S)
     keeper.run()
     assert (state_of(store), around.delivered) == (JobState.CLOSED, [])

@@ -1,0 +1,52 @@
+"""The photos of a job: those in its storage, compared with the rows in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from blur.jobs.model import JobObject, ObjectState, object_id
+
+if TYPE_CHECKING:
+    from blur.jobs.ports import JobFiles, JobStore
+
+PAGE = 1_000
+
+
+class Photos(NamedTuple):
+    """The photos of a job, by their sources."""
+
+    number: int
+    """All photos: with a row, in the storage, or both."""
+    waiting: list[str]
+    """The photos with a waiting row."""
+    unknown: list[str]
+    """The photos in the storage without a row."""
+
+
+def compare(jobs: JobStore, files: JobFiles, job_id: str) -> Photos:
+    """Compare the photos in the storage with the rows."""
+    known: set[str] = set()
+    waiting = []
+    for row in _rows(jobs, job_id, tuple(ObjectState)):
+        known.add(row.object_id)
+        if not row.state.has_ended:
+            waiting.append(row.source)
+    sources = files.list_sources(job_id)
+    unknown = [source for source in sources if object_id(source) not in known]
+    return Photos(len(known) + len(unknown), waiting, unknown)
+
+
+def waiting_sources(jobs: JobStore, job_id: str) -> list[str]:
+    """Return the sources of the waiting rows."""
+    return [row.source for row in _rows(jobs, job_id, (ObjectState.WAITING,))]
+
+
+def _rows(jobs: JobStore, job_id: str, states: tuple[ObjectState, ...]) -> Iterator[JobObject]:
+    after: str | None = None
+    while True:
+        page = jobs.list_objects(job_id, states=states, after=after, limit=PAGE)
+        yield from page.objects
+        after = page.after
+        if after is None:
+            return
