@@ -199,8 +199,10 @@ class ObjectRunner:
         """Write the final row, unless another delivery has already written one."""
         durations_ms = dict(watch.durations_ms()) if watch else {}
         row = replace(row, duration_ms=round(durations_ms.pop(TOTAL, 0)))
-        if self.jobs.end_object(row, hold, now_us=self.clock()):
-            charged = hold.price if hold and row.state is ObjectState.DONE else ZERO
+        now_us = self.clock()
+        if self.jobs.end_object(row, hold, now_us=now_us):
+            is_charged = hold and row.state is ObjectState.DONE and now_us < hold.expires_us
+            charged = hold.price if hold and is_charged else ZERO
             self.on_ended(EndedObject(job, replace(row, charged=charged), durations_ms))
         return Outcome.ENDED
 

@@ -99,6 +99,20 @@ def test_photos_of_test_keys_are_free_and_have_a_watermark(
     assert files.read_result(JOB_ID, object_id(SOURCE)) != marked
 
 
+def test_log_of_a_photo_whose_hold_has_expired_has_no_charge(
+    runner: ObjectRunner, job: Job, files: FailingFolder, clock: Clock, log: Log
+) -> None:
+    """The store charges nothing either."""
+
+    def wait(step: str) -> None:
+        if step == "write_result":
+            clock.at_us += runner.hold_ttl_s * 1_000_000
+
+    files.before = wait
+    assert runner.run(job.job_id, SOURCE, attempt=1, left_ms=600_000) is Outcome.ENDED
+    assert [ended.row.charged for ended in log.ended] == [ZERO]
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [(b"not a photo", "invalid_image"), (b"x" * 200_000, "image_too_large")],
