@@ -50,8 +50,8 @@ help: ## Show these commands
 
 PORT ?= 8080
 IS_FREE = import socket, sys; socket.create_server(("127.0.0.1", int(sys.argv[1])))
-# make prints "Error 1" after any failed command. SIGPIPE stops make without this line, and the exit
-# status still shows the failure.
+# make prints "Error 1" after any failed command. Without this line, SIGPIPE stops make. The exit
+# status still shows a failure.
 run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT=8081 sets the port
 	@$(BIN)/python -c '$(IS_FREE)' $(PORT) 2>/dev/null || { \
 		echo "Port $(PORT) is already in use. Choose another one: make run PORT=$$(($(PORT) + 1))" >&2; \
@@ -62,9 +62,10 @@ run: $(SERVE_READY) model ## Start the API on this machine with a demo key; PORT
 # on two cores are faster than two, because many tests wait for servers. Files run in the order of
 # `testpaths`, with the longest ones first.
 PARALLEL = --dist loadscope --no-loadscope-reorder --numprocesses
-# The threads of an inference wait actively for each other, and so slow other processes down.
+# The threads of an inference wait actively for each other, which makes other processes slower.
 ONE_THREAD = BLUR_INFERENCE_THREADS=1
-# The tests start hundreds of processes. Without bytecode, each one compiles all that it imports.
+# The tests start hundreds of processes. Without bytecode, each process compiles all modules that it
+# imports.
 unexport PYTHONDONTWRITEBYTECODE
 # Writes the bytecode of the tests and their packages; the test run shows errors.
 COLLECT = $(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null 2>&1
@@ -166,7 +167,7 @@ load: $(TEST_READY) model ## Measure throughput, waiting time and memory of the 
 TRIALS ?= small
 # These trials compare times under attack with usual times, so no others run at the same time.
 ALONE := $(addprefix tests/attack/,test_attackers.py test_refusal_times.py)
-# These trials mostly wait for time limits, and those do not suit a busy machine.
+# These trials mostly wait for time limits, which are too short for a busy machine.
 WAITING := $(addprefix tests/,attack/test_shares.py faults/test_dynamo_outages.py \
 	faults/test_outage.py faults/test_sqlite_outages.py faults/test_waiting.py)
 reliability: $(TEST_READY) $(MINISTACK_READY) model ## Run attack and fault trials; TRIALS=full documents them

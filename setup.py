@@ -26,7 +26,7 @@ class BuildWithData(build_py):  # type: ignore[misc] # setuptools has no types
     """Build the packages, then add the data."""
 
     def run(self) -> None:
-        """Build the wheel; make the model first if it is missing."""
+        """Build the wheel; if the model is missing, make it first."""
         super().run()
         if self.editable_mode:
             return

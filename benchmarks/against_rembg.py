@@ -5,8 +5,8 @@
 The bytes of cutouts are also compared on the photos of a folder.
 
 Both servers run warm on loopback, use all cores of this machine, and return PNG. rembg has no blur,
-so the client blurs with Pillow and composites with rembg's mask. In each round, the servers process
-the photo once, in turn.
+so the client blurs with Pillow and composites with rembg's mask. In each round, each server
+processes the photo once, one after the other.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ROUNDS = 5
 SIZES = ((4000, 3000), (1920, 1080))
 FASTER = {4000: 4, 1920: 2}
-"""The targets by width: how many times as fast as rembg's a cutout is at least."""
+"""The targets for each width: the minimum speed of a cutout, as a multiple of rembg's."""
 MAX_BYTES = 0.9
 RADIUS_PX = 10
 PHOTOS, CLIENTS, PHOTO_SIZE = 32, 8, (1280, 853)

@@ -1,4 +1,4 @@
-"""How many image files in a folder can be decoded, and whether other decoders get the same pixels.
+"""Counts the files of a folder that can be decoded, and compares pixels with other decoders.
 
     make bench-files DATA=folder
 
@@ -50,14 +50,14 @@ class Outcome(NamedTuple):
     path: Path
     kind: str
     refusal: str
-    """The reason why it was not opened; empty if it was."""
+    """The reason for which the file was not opened; empty if it was opened."""
     difference: float | None
-    """The mean difference to the nearest reference, in levels; None without any."""
+    """The mean difference to the nearest reference, in levels; None without a reference."""
     is_missed: bool = False
 
     @property
     def differs(self) -> bool:
-        """Whether it differs from every reference."""
+        """Whether the file differs from every reference."""
         return self.difference is not None and self.difference > NEAR_LEVELS
 
 

@@ -3,9 +3,9 @@
     make bench-ground
 
 On rendered scenes with known geometry (`ground_scenes`) and on a photo with measured disparity,
-`flat` and `ground` are compared with an ideal layered lens blur. Both get the true alpha, so that
-only the circle of confusion and the blur are compared. Errors are mean absolute differences: for
-the circle of confusion in shares of the radius, for the pictures in 8-bit levels.
+`flat` and `ground` are compared with an ideal layered lens blur. Both depths get the true alpha, so
+that only the circle of confusion and the blur are compared. Errors are mean absolute differences:
+for the circle of confusion in shares of the radius, for the pictures in 8-bit levels.
 """
 
 from __future__ import annotations
@@ -207,8 +207,8 @@ def cost() -> str:
             ground = partial(_with_ground, scene, radius_px, kernel)
             for cores in sorted({1, usable_cpus()}):
                 set_thread_count(cores)
-                # On one core, CPU time does not depend on other programs. On several cores, it
-                # includes the time in which OpenCV's threads wait.
+                # On one core, CPU time does not depend on other programs. On several cores, CPU
+                # time includes the time in which OpenCV's threads wait.
                 measure = cpu_seconds if cores == 1 else seconds
                 times = paired(ROUNDS, measure, flat=flat, ground=ground)
                 part = f"{ratio(times['ground'], times['flat']):.2f} x"

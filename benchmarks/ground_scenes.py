@@ -37,7 +37,7 @@ OVERSAMPLING = 2
 LAYERS = 24
 HALF = 0.5
 LEVEL = 1e-4
-"""A direction that is less than this below the horizon meets no ground."""
+"""The minimum angle below the horizon of a direction that reaches the ground."""
 STEP_M = 1.2
 """Half the width of a step."""
 """The number of layers in the ideal blur."""
@@ -55,7 +55,7 @@ class Subject(NamedTuple):
     raised_m: float = 0.0
     """The height above the ground."""
     depth_m: float = 0.0
-    """How far its farthest foot is behind `distance_m`."""
+    """The distance of the farthest foot behind `distance_m`."""
 
 
 @dataclass(frozen=True)

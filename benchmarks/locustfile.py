@@ -1,4 +1,4 @@
-"""Users who send photos as fast as they are answered, for locust (https://locust.io).
+"""Users who send the next photo as soon as they get a response, for locust (https://locust.io).
 
     BLUR_KEY=... BLUR_PHOTO=photo.jpg .venv/bin/locust -f benchmarks/locustfile.py \
         --headless --host http://127.0.0.1:8080 --users 16 --spawn-rate 16 --run-time 1m
@@ -28,7 +28,10 @@ HEADERS = {
 
 
 def form(photo: bytes) -> bytes:
-    """Return the body of a request. It is built once, so that only the server is under load."""
+    """Return the body of a request.
+
+    The body is built once, so that only the server is under load.
+    """
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="radius"\r\n\r\n10\r\n',
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n',
@@ -44,7 +47,7 @@ class Customer(FastHttpUser):
 
     @task
     def blur(self) -> None:
-        """Have one blurred."""
+        """Send one photo."""
         with self.client.post(
             "/v2/rembg/blur/",
             data=BODY,  # type: ignore[arg-type] # bytes are sent unchanged
@@ -54,5 +57,5 @@ class Customer(FastHttpUser):
             answer.request_meta["name"] = str(answer.status_code)
             if answer.status_code:  # 0: the connection failed
                 answer.success()
-        if answer.status_code != 200:  # noqa: PLR2004 - a status, as the statistics name it
+        if answer.status_code != 200:  # noqa: PLR2004 - a status, which is a name in the statistics
             gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - not a secret

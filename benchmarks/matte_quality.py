@@ -116,7 +116,7 @@ def edge_error(matte: AlphaU8, alpha: AlphaU8) -> float:
 
 
 def near_soft_edges(alpha: AlphaU8) -> NDArray[np.bool_]:
-    """Return where pixels lie within `BAND_PX` of soft ones."""
+    """Return a mask of the pixels within `BAND_PX` of soft ones."""
     least, greatest = SOFT
     soft = (alpha > least * 255) & (alpha < greatest * 255)
     near: NDArray[np.bool_] = distance_transform_edt(~soft) <= BAND_PX

@@ -47,7 +47,7 @@ class Recorded:
 
     @property
     def side_px(self) -> int:
-        """The network's own."""
+        """The side of the network's input."""
         return self.model.side_px
 
     def see(self, photo: RgbU8) -> None:

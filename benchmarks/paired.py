@@ -1,6 +1,6 @@
 """Paired runs: each round measures each function once, and ratios are medians over rounds.
 
-If the machine becomes slower, this affects all of them.
+If the machine becomes slower, this affects all functions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def paired(
     measure: Callable[[Callable[[], object]], float] = seconds,
     **works: Callable[[], object],
 ) -> dict[str, list[float]]:
-    """Measure all alternately, after one round that is not counted."""
+    """Measure all functions alternately, after one round that is not counted."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}

@@ -74,7 +74,7 @@ def halo_table(data: Path) -> str:
 
 
 def false_alarms(model: Model, data: Path) -> str:
-    """Count the photos with a subject in which none is found."""
+    """Count the photos with a subject in which no subject is found."""
     missed = 0
     photos = list(matte_quality.pairs(data / "ecssd" / "images", data / "ecssd" / "masks"))
     for photo, _ in photos:

@@ -50,8 +50,8 @@ class RembgServer:
 def rembg_server() -> Iterator[RembgServer]:
     """Run the server on a free port until the end of the block."""
     port = _free_port()
-    # `--no-ui` leaves out the page, which would only cost time. With NUMBA_DISABLE_JIT, alpha
-    # matting is not compiled: it is not used, and compiling takes minutes.
+    # `--no-ui` leaves out the page, which would take time. NUMBA_DISABLE_JIT prevents the
+    # compilation of alpha matting, which takes minutes and is not used.
     env = {
         **os.environ,
         "NUMBA_DISABLE_JIT": "1",

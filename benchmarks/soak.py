@@ -1,4 +1,4 @@
-"""Measure whether memory grows, with photos of many sizes, one for each worker at a time.
+"""Measure whether memory grows while each worker processes photos of many sizes.
 
     make load
 
@@ -25,7 +25,7 @@ REQUESTS = 2000
 WORKERS = 2
 EARLY = 200
 WINDOW = 20
-"""The memory is averaged over this many requests, because it varies with each photo."""
+"""The number of requests over which the memory is averaged, because it varies with each photo."""
 TARGET_PERCENT = 5
 SIZES = ((320, 240), (600, 399), (399, 600), (800, 600), (1024, 768), (1280, 853), (1920, 1080))
 RECIPES = (
@@ -45,7 +45,7 @@ def memory_mb(pid: int) -> float:
 
 
 def soaked(server: Served) -> list[float]:
-    """Send every request, one for each worker at a time; return the memory after each, in MB."""
+    """Send all requests, one at a time to each worker; return the memory after each, in MB."""
     chance = random.Random(0)  # noqa: S311 - not a secret
     photos, recipes = [photo(*size) for size in SIZES], cycle(RECIPES)
     orders = [(chance.choice(photos), next(recipes)) for _ in range(REQUESTS)]

@@ -67,7 +67,7 @@ def _started(who: str, folder: Path) -> Start:
 
 
 def main(who: str, folder: Path) -> None:
-    """Start one of the two, let it blur one photo, and return the times."""
+    """Start one of the two processes, let it blur one photo, and return the times."""
     answer = {"naive": _naive, "ours": _ours}[who](folder)
     ready_s = _alive_s()
     answer()
@@ -87,7 +87,7 @@ def _naive(folder: Path) -> Callable[[], object]:
 
 def _ours(folder: Path) -> Callable[[], object]:
     """Build the whole handler, as Lambda does; then read the event and settle one credit."""
-    from bgblur.serving.proxy_events import InvocationContext  # noqa: PLC0415 - only this side pays
+    from bgblur.serving.proxy_events import InvocationContext  # noqa: PLC0415 - only one of the two needs it
     from blur.app import build_app  # noqa: PLC0415 - as above
     from blur.settings import Settings  # noqa: PLC0415 - as above
 

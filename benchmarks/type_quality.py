@@ -1,4 +1,4 @@
-"""How often `X-Type` is correct, for photos of people, of animals, and of all kinds of subjects.
+"""Counts correct values of `X-Type` for photos of people, of animals, and of other subjects.
 
     make bench-quality DATA=folder
     PYTHONPATH=. .venv/bin/python benchmarks/type_quality.py folder

@@ -1,7 +1,7 @@
 """Writes the results of trials and benchmarks into the documents that show them.
 
 Trials and benchmarks write their measurements into build/results, one JSON file for each. This
-script moves them into docs/reliability.json and benchmarks/baseline.json, and renders
+script moves the measurements into docs/reliability.json and benchmarks/baseline.json, and renders
 docs/reliability.md and benchmarks/BASELINE.md from these.
 
 make results
@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """The key that identifies it among trials."""
+        """The key that identifies the row among trials."""
         return self.tried
 
 
@@ -68,7 +68,7 @@ class Measurement:
 
     @property
     def name(self) -> str:
-        """The key that identifies it among measurements."""
+        """The key that identifies the section among measurements."""
         return self.title
 
 
@@ -76,7 +76,7 @@ Result = TypeVar("Result", Trial, Measurement)
 
 
 def store(result: Trial | Measurement, folder: Path = RESULTS) -> Path:
-    """Write a result into `folder`, replacing an earlier one of the same name."""
+    """Write a result into `folder`; replace an earlier result with the same name."""
     file_name = hashlib.sha256(result.name.encode()).hexdigest()[:16]
     path = folder / result.FOLDER / f"{file_name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def published(kind: type[Result], path: Path) -> list[Result]:
 
 
 def merged(known: Iterable[Result], new: Iterable[Result]) -> list[Result]:
-    """Return the known results, replaced by new ones with the same name, then the others."""
+    """Return the published results, updated by new ones with the same name, then the others."""
     by_name: dict[str, Result] = {}
     for result in chain(known, new):
         by_name[result.name] = result

@@ -93,7 +93,7 @@ class Network:
         return [gradient.numpy() for gradient in found]
 
     def _values(self, picture: torch.Tensor, wanted: set[str]) -> dict[str, torch.Tensor]:
-        """Run the nodes, which are in the order of execution, until all of `wanted` is known."""
+        """Run the nodes in their order of execution until all tensors of `wanted` are computed."""
         values = {**self._weights, self._input: picture}
         missing = set(wanted)
         for node in self._nodes:

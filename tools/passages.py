@@ -72,7 +72,7 @@ def _fixed(part: ast.expr) -> str:
 
 
 def _message(line: int, value: str) -> Iterator[Passage]:
-    """Yield a string literal if it is a sentence or part of one, not code, a header or a key."""
+    """Yield a string literal if it is a sentence or a part of one, not code or a key."""
     letters = sum(char.isalpha() or char.isspace() for char in value)
     if len(value.split()) > 1 and letters > 0.75 * len(value) and not SQL.match(value):
         yield Passage(line, _without_code(value))
@@ -164,7 +164,7 @@ def _toml(text: str) -> Iterator[Passage]:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Keep only the ends of lines, so that the numbers of lines stay right."""
+    """Keep only the ends of lines, so that the line numbers do not change."""
     return "\n" * match[0].count("\n")
 
 

@@ -30,14 +30,15 @@ CONVERTED = {
 }
 """The converted files, by their sources."""
 OPSET, IR_VERSION = 13, 7
-"""The opset: old enough for every runtime in use, new enough for all operators here."""
+"""The opset, which every runtime in use supports and which has all operators here."""
 
 
 def convert(content: bytes) -> bytes:
     """Return a network of TensorFlow Lite in ONNX's format.
 
     Raises:
-        UnsupportedNetworkError: it has an operator or option that the conversion does not know.
+        UnsupportedNetworkError: the network has an operator or option that the conversion does not
+        support.
 
     """
     file = TfliteFile(content)

@@ -39,7 +39,7 @@ def store(file: IO[bytes], model: Model, target: Path) -> None:
     """Write the complete, checked file to the target; otherwise leave no part of it.
 
     Raises:
-        CorruptError: it is not the pinned file.
+        CorruptError: the file is not the pinned one.
 
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,14 +51,14 @@ def store(file: IO[bytes], model: Model, target: Path) -> None:
         if found != (model.sha256, model.md5):
             message = "expected sha256 {}, md5 {}; found sha256 {}, md5 {}"
             raise CorruptError(message.format(model.sha256, model.md5, *found))
-        part.chmod(0o644)  # with mkstemp's 0600, Lambda's user could not read it
+        part.chmod(0o644)  # with mkstemp's mode 0600, Lambda's user could not read the file
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
 def _copy(file: IO[bytes], sink: IO[bytes], *, most: int) -> tuple[str, str]:
-    """Copy at most `most` bytes and one more, so that both differ; return SHA-256 and MD5."""
+    """Copy a file; return its SHA-256 and MD5. Stop after `most` bytes and one more."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     left = most + 1
     while left and (chunk := file.read(min(CHUNK_BYTES, left))):

@@ -36,7 +36,7 @@ class Network:
         """Add the nodes of an operator.
 
         Raises:
-            UnsupportedNetworkError: the operator, or one of its options, is not known.
+            UnsupportedNetworkError: the operator, or one of its options, is not supported.
 
         """
         if operator.kind == "DEQUANTIZE":  # converts weights that are stored as half floats

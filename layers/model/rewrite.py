@@ -87,9 +87,9 @@ def last_convolutions(graph: onnx.GraphProto) -> list[str]:
 
 
 def split_taps(graph: onnx.GraphProto, name: str) -> None:
-    """Compute a 3 x 3 convolution of a + b to one channel as the sum of nine shifted 1 x 1 ones.
+    """Compute a 3 x 3 convolution of a + b to one channel as nine shifted 1 x 1 convolutions.
 
-    The runtime needs as much time for one output channel as for eight. The nine taps fill their
+    The runtime needs as much time for one output channel as for eight. So the nine taps use their
     block better, and 16 channels are added instead of 64.
     """
     node = maker(graph, name)

@@ -39,7 +39,7 @@ class UnavailableError(FetchError):
 
 
 class CorruptError(FetchError):
-    """The file is not the pinned one. No other source is tried then."""
+    """The file is not the pinned one. In that case, no other source is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Model:
     bytes: int
     sha256: str
     md5: str
-    """The publisher's checksum. It identifies the file; the SHA-256 proves its content."""
+    """The publisher's checksum. It shows which file is meant; the SHA-256 proves the content."""
     release: str
     wheel: Wheel | None = None
     npm: NpmPackage | None = None

@@ -24,12 +24,12 @@ DTYPES = {
 
 
 class UnsupportedNetworkError(Exception):
-    """The network has a part that the conversion does not know."""
+    """The network has a part that the conversion does not support."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One operator; tensors are known by their numbers."""
+    """One operator; tensors are identified by their numbers."""
 
     kind: str
     """The built-in operator's name, or a custom operator's own."""
@@ -46,7 +46,7 @@ class TfliteFile:
         """Parse the content.
 
         Raises:
-            UnsupportedNetworkError: it has more than one subgraph, input or such output.
+            UnsupportedNetworkError: the file has more than one subgraph, input or such output.
 
         """
         self._model = tflite.Model.GetRootAsModel(content, 0)

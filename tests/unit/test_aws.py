@@ -1,4 +1,4 @@
-"""The clients of AWS: none waits for a service longer than its caller can."""
+"""No client of AWS waits longer for a service than its caller has time."""
 
 from __future__ import annotations
 

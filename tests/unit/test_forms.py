@@ -96,7 +96,7 @@ def test_a_url_and_a_file_with_the_same_text_have_different_digests() -> None:
     assert Source.of_url(url, lambda _: b"").digest() != Source.of_file(url.encode()).digest()
 
 
-def test_a_derived_key_cannot_equal_a_header_and_has_a_separate_lifetime() -> None:
+def test_a_derived_key_never_equals_a_clients_key_and_has_a_separate_lifetime() -> None:
     key = derived_key("content", remember_us=7)
     assert (key.remember_us, key.is_derived) == (7, True)
     assert " " in key.value
@@ -180,7 +180,7 @@ def test_a_removal_is_computed_with_its_options_and_the_engine(
     assert seen[1:] == [((PHOTO, RemovalOptions()), {**expected, "faces": None})]
 
 
-def test_a_removals_derived_key_counts_for_the_time_in_the_setting() -> None:
+def test_the_derived_key_of_a_removal_is_valid_for_the_time_in_the_setting() -> None:
     key = removal().derived_key(7 * SECOND_US)
     assert key is not None
     assert key.remember_us == 7 * SECOND_US

@@ -102,7 +102,9 @@ def test_balance_pays_for_a_number_of_photos(keeper: JobKeeper, store: SqliteAcc
     assert keeper.payable(replace(job_of(store, ONE), key_kind=KeyKind.TEST)) is None
 
 
-def test_job_whose_photos_fail_anyway_goes_on(keeper: JobKeeper, store: SqliteAccountStore) -> None:
+def test_paused_job_goes_on_if_its_photos_will_fail_without_a_charge(
+    keeper: JobKeeper, store: SqliteAccountStore
+) -> None:
     job = job_of(store, ONE)
     assert keeper.payable(replace(job, parameters={"radius": "wide"})) is None
     store.revoke_key(job.account_id, job.key_digest)

@@ -82,7 +82,7 @@ def test_the_english_of_a_file_is_read_with_its_line(
     assert found(path, text) == lines
 
 
-def test_an_allowed_text_is_accepted_only_where_it_stands_whole() -> None:
+def test_a_part_of_an_allowed_text_is_not_accepted() -> None:
     assert found("a.md", "the odd turn test\n") == []
     assert found("a.md", "the odd turn test has an odd turn\n") == [1]
 

@@ -187,7 +187,7 @@ def test_a_test_key_is_free_and_its_result_has_a_watermark(
     )
 
 
-def test_the_price_is_held_for_the_configured_time_during_blurring(
+def test_during_blurring_the_price_is_held_with_the_configured_lifetime(
     service: ImageService, store: SqliteAccountStore, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -424,7 +424,7 @@ def test_an_uncharged_call_counts_by_its_cpu_time(
 
 
 @pytest.mark.parametrize(("cpu_ms", "weight"), [(100, None), (101, Weight(1, RateLimit(60, 10)))])
-def test_the_weight_is_for_this_call_and_has_the_keys_limit(
+def test_the_weight_is_computed_for_this_call_with_the_limit_of_the_key(
     service: ImageService, key: ApiKey, cpu_ms: int, weight: Weight | None
 ) -> None:
     seen: list[Weight | None] = []

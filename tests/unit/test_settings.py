@@ -35,7 +35,7 @@ def test_prices_are_multiples_of_a_quarter_of_a_credit() -> None:
     assert (settings.price, settings.price_preview, settings.price_person) == (6, 0, 3)
 
 
-def test_an_empty_price_for_people_is_none() -> None:
+def test_an_empty_price_for_people_is_read_as_no_separate_price() -> None:
     assert Settings().price_person is None
     assert Settings.from_environ({"BLUR_PRICE_PERSON": ""}).price_person is None
     assert Settings.from_environ({"BLUR_PRICE_PERSON": "0"}).price_person == 0

@@ -1,4 +1,4 @@
-"""Writes that meet a transaction of another writer are repeated more often than other requests."""
+"""Writes that conflict with a transaction are repeated more often than other requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONFLICTS = 8
 
 
 class BusyTable:
-    """A client whose first requests meet other writers."""
+    """A client whose first requests conflict with other writers."""
 
     def __init__(self, error: ClientError, conflicts: int = CONFLICTS) -> None:
         self.tokens: list[str] = []
@@ -57,21 +57,21 @@ def send(table: BusyTable, conflict_s: float = 0) -> None:
     ],
     ids=["cancelled", "conflict", "in progress"],
 )
-def test_a_transaction_that_meets_others_is_repeated_with_its_token(error: ClientError) -> None:
+def test_a_transaction_with_a_conflict_is_repeated_with_the_same_token(error: ClientError) -> None:
     table = BusyTable(error)
     send(table)
     assert len(table.tokens) == CONFLICTS + 1
     assert len(set(table.tokens)) == 1
 
 
-def test_a_failed_condition_is_not_repeated_even_if_another_part_meets_a_writer() -> None:
+def test_a_transaction_with_a_failed_condition_is_not_repeated_despite_a_conflict() -> None:
     table = BusyTable(cancelled("TransactionConflict", "ConditionalCheckFailed"))
     with pytest.raises(ConditionFailedError):
         send(table)
     assert len(table.tokens) == 1
 
 
-def test_a_call_gives_up_after_a_second_of_conflicts_and_a_job_does_not() -> None:
+def test_after_a_second_of_conflicts_a_call_gives_up_and_a_job_continues() -> None:
     """The pauses of 60 conflicts add up to 1.3 to 2.3 s."""
     error = failed("TransactionConflictException")
     with pytest.raises(UnavailableError):

@@ -48,7 +48,7 @@ def test_the_table_has_each_event_once_and_only_for_open_holds() -> None:
     assert set(TRANSITIONS) == set(product([HoldState.HELD], HoldEvent))
 
 
-def test_the_price_is_part_of_one_amount_in_each_state() -> None:
+def test_in_each_state_exactly_one_amount_of_the_account_includes_the_price() -> None:
     assert PRICE_LOCATION == {
         HoldState.HELD: Amount.HELD,
         HoldState.SETTLED: Amount.USED,

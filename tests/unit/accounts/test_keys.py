@@ -63,7 +63,7 @@ def test_an_account_id_is_twelve_base62_characters() -> None:
     assert new_account_id(entropy_of(7)) == new_account_id(entropy_of(7))
 
 
-def test_an_account_id_takes_128_random_bits_and_a_secret_256() -> None:
+def test_an_account_id_is_made_from_128_random_bits_and_a_secret_from_256() -> None:
     asked: list[int] = []
 
     def entropy(size: int) -> bytes:
@@ -129,7 +129,7 @@ def test_a_very_long_text_is_rejected_quickly() -> None:
     assert perf_counter() - began < 0.5
 
 
-def test_no_repr_contains_a_keys_text() -> None:
+def test_the_repr_of_a_key_does_not_contain_its_text() -> None:
     text = key_text()
     key = parse(text)
     hidden = text[len(key.prefix) :]

@@ -33,7 +33,7 @@ def accepted(limit: RateLimit, arrivals: list[Instant]) -> list[Instant]:
 
 
 def arrivals_of(gaps_us: list[int]) -> list[Instant]:
-    """Turn the gaps between requests into times within ten minutes."""
+    """Convert the gaps between requests to times within ten minutes."""
     arrivals, now_us = [], int(START)
     for gap_us in gaps_us:
         now_us += gap_us
@@ -97,7 +97,7 @@ def test_a_rejection_has_the_first_whole_second_at_which_a_request_is_accepted(
 
 
 @given(limits, st.lists(gaps, max_size=60))
-def test_exactly_the_remaining_requests_are_accepted_at_once(
+def test_exactly_the_remaining_requests_are_accepted_at_the_same_time(
     limit: RateLimit, gaps_us: list[int]
 ) -> None:
     bucket, now_us = IDLE, START
@@ -175,7 +175,7 @@ def test_a_clock_set_back_accepts_no_additional_request(limit: RateLimit, back_s
 
 
 class Machine:
-    """A machine with its own clock. It reads the bucket for each of its requests."""
+    """A machine with a separate clock, which reads the bucket for each request."""
 
     def __init__(self, now_us: Instant) -> None:
         self.now_us = now_us
@@ -200,7 +200,7 @@ small_limits = st.builds(RateLimit, per_minute=st.integers(1, 600), burst=st.int
     st.sampled_from(SKEWS_US),
     st.lists(st.tuples(st.booleans(), st.floats(0, 3)), max_size=200),
 )
-def test_two_clocks_accept_the_limit_and_once_the_requests_for_their_difference(
+def test_two_clocks_accept_the_limit_and_only_once_more_requests_for_their_difference(
     limit: RateLimit, skew_us: int, arrivals: list[tuple[bool, float]]
 ) -> None:
     interval_us, bucket, granted, passed_us = rate.interval_us(limit), IDLE, 0, 0

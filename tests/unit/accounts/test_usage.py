@@ -28,7 +28,7 @@ def test_a_bill_has_a_line_for_each_key() -> None:
     ]
 
 
-def test_calls_from_before_keys_were_counted_have_a_line_without_a_key() -> None:
+def test_calls_that_older_versions_counted_have_a_line_without_a_key() -> None:
     *_, rest = bill_lines(account(LIVE, total=Usage(5, Credits(12))))
     assert (rest.prefix, rest.kind) == (None, None)
     assert rest.counts == KeyCounts(2, Credits(3), 0, 0)
@@ -68,7 +68,7 @@ def test_only_an_account_with_calls_or_held_credits_is_active() -> None:
     assert [each.account.account_id for each in activities(accounts, accounts)] == ["running"]
 
 
-def test_an_account_that_is_new_counts_from_zero() -> None:
+def test_the_calls_of_a_new_account_count_from_zero() -> None:
     (found,) = activities([], [busy("new", 2)])
     assert found.counts.calls == 2
 

@@ -41,7 +41,7 @@ ACCOUNT = Account(
 VIEW = AccountView(ACCOUNT, KEY, RateLimitStatus(LIMIT, 5, 2))
 
 
-def test_an_account_is_shown_without_its_name_and_its_other_keys() -> None:
+def test_the_document_has_neither_the_accounts_name_nor_its_other_keys() -> None:
     assert account_document(VIEW) == {
         "account_id": "0aZ9bY8cX7dW",
         "balance": 6,

@@ -24,7 +24,7 @@ def test_a_form_is_the_same_in_every_encoding_of_the_event(content: bytes) -> No
     assert [from_event(event).body() for event in carried] == [body] * 3
 
 
-def test_text_beyond_latin_1_is_read_as_utf_8() -> None:
+def test_text_with_other_characters_than_latin_1_is_read_as_utf_8() -> None:
     assert from_event({"body": "-- \u20ac"}).body() == "-- \u20ac".encode()
 
 
@@ -121,13 +121,13 @@ def test_a_body_that_starts_like_a_form_in_base64_is_decoded(text: str) -> None:
     assert from_event({"body": padded}).body() == base64.b64decode(padded)
 
 
-def test_other_text_has_one_character_for_each_byte() -> None:
+def test_other_text_is_read_as_one_byte_for_each_character() -> None:
     assert from_event({"body": "LS4a"}).body() == b"LS4a"
     assert from_event({"body": "x LS0t"}).body() == b"x LS0t"
     assert from_event({"body": "\xff"}).body() == b"\xff"
 
 
-def test_surrogates_in_a_body_do_not_change() -> None:
+def test_surrogates_in_a_body_are_kept() -> None:
     assert from_event({"body": "-- \u20ac\ud800"}).body() == b"-- \xe2\x82\xac\xed\xa0\x80"
 
 

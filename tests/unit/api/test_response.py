@@ -43,7 +43,8 @@ ACCOUNT_HEADERS = {
     "RateLimit": '"requests";r=99;t=1',
 }
 HEADROOM_BYTES = 600
-"""How far below the limit the largest response can be, because its headers are not the longest."""
+"""The bytes by which the largest response can be below the limit, because its headers are not the
+longest possible ones."""
 
 
 def response_bytes(result: CallResult[BlurredPhoto], request_id: str) -> int:

@@ -86,7 +86,7 @@ def test_fields_that_do_not_apply_are_left_out_of_the_line() -> None:
     }
 
 
-def test_a_valid_key_is_recorded_as_its_account_and_prefix_and_never_completely() -> None:
+def test_only_the_account_and_the_prefix_of_a_valid_key_are_recorded() -> None:
     fields = measured_fields(Measurements(KEY, STATUS, None, {"matte": 1.0, "total": 2.0}, 7))
     assert (fields["account"], fields["key_prefix"]) == (KEY.account_id, KEY.prefix)
     assert (fields["credits"], fields["photo_pixels"]) == (QUARTER, 7)
@@ -101,7 +101,7 @@ def test_an_invalid_key_is_not_recorded(measured: Measurements) -> None:
 
 
 @pytest.mark.parametrize("size", range(7))
-def test_the_size_of_a_base64_body_is_the_size_of_its_bytes(size: int) -> None:
+def test_the_size_of_a_base64_body_is_its_number_of_decoded_bytes(size: int) -> None:
     text = base64.b64encode(bytes(size)).decode("ascii")
     assert decoded_size(text, is_base64=True) == size
     assert decoded_size("x" * size, is_base64=False) == size
@@ -185,7 +185,7 @@ def test_metrics_that_are_not_valid_are_an_error_and_are_dropped(
 ) -> None:
     observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))
     with pytest.raises(TypeError):
-        observe(replace(PHOTO, steps_ms={"decode": "no number"}))  # type: ignore[dict-item]
+        observe(replace(PHOTO, steps_ms={"decode": "not a number"}))  # type: ignore[dict-item]
     assert printed(PHOTO, capsys)["Answers"] == [1.0]
 
 

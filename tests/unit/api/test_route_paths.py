@@ -10,11 +10,11 @@ PATHS = RoutePaths(["/", "/v2/jobs", "/v2/jobs/{job_id}", "/v2/jobs/{job_id}/res
 
 
 @pytest.mark.parametrize("path", ["/v2/jobs", "/v2/jobs/", "/v2/jobs//"])
-def test_a_last_slash_is_optional(path: str) -> None:
+def test_a_slash_at_the_end_is_optional(path: str) -> None:
     assert PATHS.find(path) == RouteMatch("/v2/jobs", {})
 
 
-def test_the_root_is_found() -> None:
+def test_the_route_of_the_root_is_found() -> None:
     assert PATHS.find("/") == RouteMatch("/", {})
 
 

@@ -148,7 +148,7 @@ def test_another_method_of_a_route_with_parameters_gets_405(router: Router) -> N
 
 @pytest.mark.parametrize("path", ["/route", "/route/", "/"])
 @pytest.mark.parametrize("method", ["GET", "get"])
-def test_a_route_is_found_with_or_without_its_last_slash(
+def test_a_route_is_found_with_or_without_a_slash_at_the_end(
     router: Router, handlers: RecordingRoutes, path: str, method: str
 ) -> None:
     result = call(router, method, path)
@@ -172,7 +172,7 @@ def test_an_event_without_method_or_path_gets_a_response(router: Router) -> None
     assert router({"httpMethod": "GET", "path": None}, CONTEXT)["statusCode"] == 200
 
 
-def test_a_route_can_ask_whether_the_client_is_still_connected(
+def test_a_route_can_check_whether_the_client_is_still_connected(
     router: Router, handlers: RecordingRoutes
 ) -> None:
     router(make.event("GET", "/route"), CONTEXT)
@@ -274,7 +274,7 @@ def test_fields_of_the_log_are_bounded(router: Router, log: io.StringIO) -> None
     assert len(broke["exception"]) == MAX_LOGGED_CHARS
 
 
-def test_without_metrics_none_are_printed(
+def test_without_metrics_no_metrics_are_printed(
     handlers: RecordingRoutes, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     router = Router(
@@ -336,7 +336,7 @@ def test_the_duration_is_measured_for_this_request_only(
         ("/my-key", "(no route)"),
     ],
 )
-def test_the_log_has_routes_in_one_form_and_no_other_paths(
+def test_the_log_has_each_route_in_one_form_and_no_other_paths(
     router: Router, log: io.StringIO, path: str, logged: str
 ) -> None:
     call(router, "GET", path)
@@ -359,7 +359,7 @@ def test_the_log_has_the_class_of_a_cause_and_not_its_message(
     assert INTERNAL not in log.getvalue()
 
 
-def test_an_error_without_a_cause_logs_none(router: Router, log: io.StringIO) -> None:
+def test_the_log_of_an_error_without_a_cause_has_no_cause(router: Router, log: io.StringIO) -> None:
     call(router, "GET", "/rejected")
     assert "cause" not in json.loads(log.getvalue())
 
@@ -376,7 +376,7 @@ def test_no_powertools_switch_prints_events(
     observe = cloudwatch_metrics(Metrics(namespace="Test", service="test"))
     monkeypatch.setenv("POWERTOOLS_DEV", developing)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # powertools warns of the switch
+        warnings.simplefilter("ignore")  # powertools prints a warning about the switch
         router = Router(
             {"/route": {"GET": handlers.open}}, clock=lambda: NOW, logger=logger, observe=observe
         )

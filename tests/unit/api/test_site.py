@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path, lambda: "https://media.example")
 
 
-def test_a_page_is_revalidated_and_has_a_strict_security_policy(site: Site) -> None:
+def test_browsers_revalidate_a_page_and_it_has_a_strict_security_policy(site: Site) -> None:
     response = site.routes()["/docs"]["GET"](request("/docs"))
     assert (response.status_code, response.content_type) == (200, "text/html; charset=utf-8")
     assert response.body == "docs.html"
@@ -168,7 +168,7 @@ def test_without_a_storage_origin_a_page_connects_only_to_its_own_host() -> None
     assert page_headers("") == {"Content-Security-Policy": POLICY.format(media=""), **CLOSED}
 
 
-def test_the_description_is_revalidated_and_open_to_all_origins() -> None:
+def test_browsers_revalidate_the_description_and_all_origins_can_read_it() -> None:
     response = description(request("/openapi.json"))
     assert (response.status_code, response.content_type) == (200, "application/json")
     assert response.headers["Cache-Control"] == "no-cache"

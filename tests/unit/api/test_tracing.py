@@ -37,7 +37,7 @@ def emitter() -> Iterator[Emitter]:
     """Return the emitter of the SDK's recorder for one segment.
 
     The recorder is created when the SDK is imported, and opens a socket that nothing closes. So
-    only the process that runs this test imports it.
+    only the process of this test imports the SDK.
     """
     from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415
 

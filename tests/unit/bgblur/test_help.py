@@ -56,7 +56,9 @@ def test_the_radius_is_required() -> None:
 
 
 @pytest.mark.parametrize(("names", "option"), required_options(), ids=str)
-def test_a_command_without_a_required_option_is_wrong(names: tuple[str, ...], option: str) -> None:
+def test_a_command_without_a_required_option_is_an_error(
+    names: tuple[str, ...], option: str
+) -> None:
     done = CliRunner().invoke(main, [*names, "anything"])
     assert done.exit_code == 2
     assert "Missing option" in done.output or "Error: " in done.output

@@ -25,7 +25,7 @@ def test_an_invalid_key_is_rejected_and_not_in_the_message(key: str) -> None:
     assert "bb_live" not in str(error.value)
 
 
-def test_the_client_imports_nothing_of_the_service() -> None:
+def test_the_client_imports_no_module_of_the_service() -> None:
     script = "import sys, blur_client; print(*{name.partition('.')[0] for name in sys.modules})"
     command = [sys.executable, "-c", script]
     path = {"PYTHONPATH": str(CLIENT.parent)}

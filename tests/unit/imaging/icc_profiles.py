@@ -1,4 +1,4 @@
-"""ICC profiles for tests: the smallest ones that LittleCMS accepts."""
+"""The smallest ICC profiles that LittleCMS accepts, for tests."""
 
 from __future__ import annotations
 

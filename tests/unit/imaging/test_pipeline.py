@@ -183,7 +183,7 @@ def test_an_extremely_long_image_is_blurred(size: tuple[int, int], mode: str) ->
 
 @pytest.mark.parametrize("output", OUTPUT_FORMATS)
 def test_a_display_p3_photo_keeps_its_colours_in_every_format(output: str) -> None:
-    """Saturated colours that sRGB does not have, converted by LittleCMS before and after."""
+    """The colours are too saturated for sRGB; LittleCMS converts them before and after."""
     image = np.full((120, 120, 3), (250, 20, 10), np.uint8)
     image[:, 60:] = (10, 240, 30)
     photo = Image.fromarray(image)

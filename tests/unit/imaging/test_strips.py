@@ -45,7 +45,7 @@ def test_an_exception_in_a_strip_is_raised() -> None:
 
 
 @pytest.mark.usefixtures("threads")
-def test_an_index_error_in_a_strip_is_raised_too() -> None:
+def test_an_index_error_in_a_strip_is_also_raised() -> None:
     def fail(rows: slice) -> None:
         raise IndexError(rows.start)
 
@@ -61,7 +61,7 @@ def test_after_an_exception_no_further_strip_starts() -> None:
         begun.append(rows.start)
         raise ValueError
 
-    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
+    with pytest.raises(ValueError):  # noqa: PT011 - the error has no text
         for_each_strip((100, STRIP_PX), fail)
     assert len(begun) <= thread_count()
 

@@ -148,7 +148,7 @@ def test_combining_calls_of_the_pipeline_does_not_remove_the_watermark(model_dir
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (900, 600), (2, 1_000_001)])
-def test_every_pixel_changes_and_the_size_stays(shape: tuple[int, int]) -> None:
+def test_every_pixel_changes_and_the_size_does_not(shape: tuple[int, int]) -> None:
     image = np.full((*shape, 3), 77, np.uint8)
     result, alpha = add_watermark(image, np.full(shape, 255, np.uint8))
     assert alpha is not None

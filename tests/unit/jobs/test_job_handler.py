@@ -100,7 +100,7 @@ def counted(printed: str) -> dict[str, list[float]]:
 
 
 @pytest.mark.usefixtures("job")
-def test_a_photo_of_an_event_of_s3_ends_and_its_message_is_deleted(
+def test_a_photo_in_an_event_of_s3_is_processed_and_its_message_is_deleted(
     worker: Worker, store: FakeJobStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handle(worker, message(s3_event(f"job-sources/{JOB_ID}/{SOURCE}"))) == []
@@ -110,7 +110,7 @@ def test_a_photo_of_an_event_of_s3_ends_and_its_message_is_deleted(
 
 
 @pytest.mark.usefixtures("job")
-def test_only_the_message_of_an_object_that_did_not_end_is_delivered_again(
+def test_only_the_message_of_an_object_that_has_not_ended_is_delivered_again(
     worker: Worker, store: FakeJobStore, files: FailingFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(files, "broken.png", b"not an image")
@@ -139,7 +139,7 @@ def unavailable(_: object) -> Any:  # noqa: ANN401 - it returns nothing
 
 @pytest.mark.usefixtures("job")
 @pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS + 1])
-def test_a_delivery_is_not_an_attempt_while_the_store_is_unavailable(
+def test_a_delivery_does_not_count_as_an_attempt_while_the_store_is_unavailable(
     attempt: int, worker: Worker, store: FakeJobStore, sqs: Service
 ) -> None:
     store.before = unavailable
@@ -162,7 +162,7 @@ def test_a_message_that_cannot_be_replaced_stays_in_the_queue(
 
 
 @pytest.mark.usefixtures("job")
-def test_a_failed_message_does_not_hide_the_others_of_its_batch(
+def test_a_failed_message_does_not_affect_the_others_of_its_batch(
     worker: Worker, store: FakeJobStore
 ) -> None:
     assert handle(worker, message("{}", 1), own(SOURCE, 2), message("[]", 3)) == ["m1", "m3"]

@@ -25,7 +25,7 @@ URL = "https://example.com/ended"
 
 @dataclass
 class Surroundings:
-    """The queue, the account, and those who hear of the end of a job."""
+    """The queue, the account, and the recipients of a job's announcement."""
 
     payable: int | None = None
     accepts: bool = True
@@ -94,7 +94,7 @@ def state_of(store: FakeJobStore) -> JobState:
     return store.jobs[JOB_ID].state
 
 
-def test_open_job_is_left_alone(
+def test_the_keeper_does_not_change_an_open_job(
     keeper: JobKeeper, store: FakeJobStore, files: FailingFolder, clock: Clock, around: Surroundings
 ) -> None:
     opened(store)
@@ -120,7 +120,7 @@ def test_waiting_photos_of_an_open_job_are_delivered_again_if_the_queue_is_empty
     assert len(around.delivered) == 1
 
 
-def test_job_that_is_left_open_is_closed(
+def test_job_that_was_not_closed_in_time_is_closed(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock
 ) -> None:
     opened(store)
@@ -453,7 +453,7 @@ def test_accepted_notification_is_sent_once(
     assert len(around.announced) == 1
 
 
-def test_notification_is_sent_again_with_longer_waits_and_then_given_up(
+def test_notification_is_repeated_with_longer_waits_and_at_last_not_repeated(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     around.accepts = False
@@ -499,7 +499,7 @@ def ended_jobs(store: FakeJobStore, clock: Clock, accounts: Iterable[str]) -> li
     return names
 
 
-def test_slow_notifications_wait_for_each_other_and_delay_no_other_job(
+def test_slow_notifications_run_at_the_same_time_and_delay_no_other_job(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock
 ) -> None:
     ended_jobs(store, clock, [f"account {number}" for number in range(8)])
@@ -540,7 +540,7 @@ def test_run_has_a_limited_number_of_notifications(
     assert sorted(job.job_id for job in around.notified) == names
 
 
-def test_unexpected_error_of_a_notification_is_an_attempt(
+def test_unexpected_error_of_a_notification_counts_as_an_attempt(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     store.close_job(opened(store, notify=True), now_us=clock())

@@ -30,7 +30,7 @@ JOB = Job(
 )
 
 
-def test_the_remaining_time_follows_the_rate_so_far() -> None:
+def test_the_remaining_time_is_computed_from_the_rate_so_far() -> None:
     """Four photos in 20 s, so the other six take 30 s."""
     assert JOB.seconds_left(Instant(30_000_000)) == 30
 

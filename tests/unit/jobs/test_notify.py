@@ -44,7 +44,7 @@ def ended_job() -> Job:
     )
 
 
-def test_signature_is_that_of_the_example_of_standard_webhooks() -> None:
+def test_signature_equals_the_one_in_the_example_of_standard_webhooks() -> None:
     """See https://github.com/standard-webhooks/standard-webhooks/tree/main/libraries."""
     headers = signed_headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -97,7 +97,7 @@ def test_each_attempt_has_the_same_id_and_its_own_time() -> None:
         (InvalidUrlError("internal"), False),
     ],
 )
-def test_only_a_status_of_success_accepts_a_notification(
+def test_notification_is_accepted_only_if_the_status_is_a_success(
     outcome: int | Exception, *, is_accepted: bool
 ) -> None:
     assert send(ended_job(), RecordingPost(outcome), now_us=START) is is_accepted

@@ -68,7 +68,7 @@ def test_second_delivery_changes_nothing(
     assert (store.balance, len(log.ended)) == (whole(8), 1)
 
 
-def test_hold_is_named_by_job_and_source_and_lasts_longer_than_the_attempt(
+def test_hold_id_depends_on_job_and_source_and_the_hold_lasts_longer_than_the_attempt(
     runner: ObjectRunner, store: FakeJobStore, files: FailingFolder, clock: Clock
 ) -> None:
     fail("read_source", UnavailableError("no storage"), files)
@@ -144,7 +144,7 @@ def test_deleted_photo_fails(runner: ObjectRunner, store: FakeJobStore) -> None:
     ],
 )
 @pytest.mark.parametrize("step", ["read_source", "write_result"])
-def test_failure_of_the_service_is_retried_and_then_fails_the_photo(  # noqa: PLR0913, PLR0917 - fixtures
+def test_failure_of_the_service_is_retried_and_after_the_last_attempt_the_photo_fails(  # noqa: PLR0913, PLR0917 - fixtures
     runner: ObjectRunner,
     store: FakeJobStore,
     files: FailingFolder,
@@ -184,7 +184,7 @@ def test_photo_that_killed_its_workers_fails_without_another_start(
 @pytest.mark.parametrize(
     "step", ["find_job", "find_object", "reserve_object", "set_paused", "park_object", "end_object"]
 )
-def test_nothing_ends_while_the_store_is_unavailable(
+def test_no_photo_ends_while_the_store_is_unavailable(
     runner: ObjectRunner, store: FakeJobStore, step: str
 ) -> None:
     if step in {"set_paused", "park_object"}:
@@ -257,7 +257,7 @@ def test_photo_of_a_cancelled_job_is_cancelled_and_free(
     assert store.balance == whole(10)
 
 
-def test_photos_of_ended_and_unknown_jobs_are_forgotten(
+def test_photos_of_ended_and_unknown_jobs_are_removed_from_the_queue(
     runner: ObjectRunner, store: FakeJobStore, job: Job, clock: Clock
 ) -> None:
     store.jobs[JOB_ID] = replace(job, state=JobState.DONE, ended_us=clock())

@@ -66,7 +66,7 @@ def failing(error: Exception) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 @given(NAMES)
-def test_an_event_of_s3_names_the_photo_as_the_client_did(source: str) -> None:
+def test_an_event_of_s3_has_the_photos_name_from_the_client(source: str) -> None:
     body = s3_event(f"job-sources/job_1/{source}")
     assert read_message(body) == [ObjectName("job_1", source)]
 
@@ -107,7 +107,7 @@ def test_every_source_is_sent_in_messages_that_can_be_read(sources: list[str]) -
     assert all(each["QueueUrl"] == URL for each in service.requests)
 
 
-def test_a_deferred_object_keeps_its_attempts() -> None:
+def test_a_deferred_object_keeps_its_number_of_attempts() -> None:
     service = Service(accepting)
     name = ObjectName("job_1", "a.jpg", attempts=2)
     ObjectQueue(URL, service).defer(name, delay_s=300)
@@ -134,7 +134,9 @@ def test_messages_that_were_not_accepted_are_reported(
 
 
 @pytest.mark.parametrize("counts", list(product("01", repeat=3)))
-def test_a_queue_is_idle_if_no_worker_has_a_message_either(counts: tuple[str, ...]) -> None:
+def test_a_queue_is_idle_if_it_has_no_message_and_no_worker_has_one(
+    counts: tuple[str, ...],
+) -> None:
     names = ("", "Delayed", "NotVisible")
     attributes = {
         f"ApproximateNumberOfMessages{name}": count

@@ -82,7 +82,9 @@ def test_a_sweep_does_not_touch_other_folders_and_needs_no_folder(tmp_path: Path
     assert (tmp_path / "uploads" / "0000-notes").exists()
 
 
-def test_uploads_from_earlier_versions_are_found_moved_and_removed(tmp_path: Path) -> None:
+def test_uploads_from_earlier_versions_are_found_and_moved_and_later_removed(
+    tmp_path: Path,
+) -> None:
     store = FolderStore(tmp_path)
     uploads = tmp_path / "uploads"
     uploads.mkdir()
@@ -205,7 +207,7 @@ def test_a_new_secret_signs_and_the_old_one_is_accepted_until_it_is_removed(tmp_
 
 
 @pytest.mark.parametrize("incomplete", [b"", b"1" * (SECRET_BYTES - 1)])
-def test_an_incomplete_secret_signs_nothing(incomplete: bytes, tmp_path: Path) -> None:
+def test_an_incomplete_secret_signs_no_token(incomplete: bytes, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     before = signed_by(store)
     (tmp_path / "secret-2027").write_bytes(incomplete)

@@ -140,7 +140,7 @@ def test_only_the_owner_can_read_photos_and_results(folder: JobFolder, tmp_path:
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077
 
 
-def test_photos_and_results_are_on_the_disk_before_they_have_their_name(
+def test_photos_and_results_are_on_the_disk_before_they_get_their_name(
     folder: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each rename is between the fsync of the file and that of its folder."""
@@ -165,7 +165,7 @@ def test_photos_and_results_are_on_the_disk_before_they_have_their_name(
     assert steps == 2 * ["fsync file", "rename", "fsync folder"]
 
 
-def test_new_folders_are_on_the_disk_too(
+def test_new_folders_are_also_written_to_the_disk(
     folder: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
@@ -182,7 +182,7 @@ def test_new_folders_are_on_the_disk_too(
     assert {str(each) for each in folders} <= set(synced)
 
 
-def test_a_job_has_a_limited_number_of_uploads_at_once(folder: JobFolder) -> None:
+def test_a_job_has_a_limited_number_of_uploads_at_the_same_time(folder: JobFolder) -> None:
     def fill(number: int) -> None:
         with folder.writing_source(JOB, f"{number}") as file:
             file.write(b"photo")
@@ -240,7 +240,9 @@ def test_a_sweep_removes_files_whose_writing_was_interrupted(
     assert not (parts / "abandoned").exists()
 
 
-def test_a_folder_that_cannot_be_used_is_an_outage(folder: JobFolder, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_makes_the_storage_unavailable(
+    folder: JobFolder, tmp_path: Path
+) -> None:
     (tmp_path / "media").write_text("not a folder")
     with pytest.raises(UnavailableError):
         folder.presign_sources(JOB, max_bytes=1, now_us=NOW_US)

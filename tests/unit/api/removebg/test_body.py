@@ -88,7 +88,7 @@ def test_json_booleans_numbers_and_null_are_read_like_text() -> None:
 
 
 def test_invalid_unicode_becomes_replacement_characters_in_each_type_of_body() -> None:
-    """JSON can have half of a surrogate pair, which no encoding accepts."""
+    """JSON can contain half of a surrogate pair, which no encoding accepts."""
     in_json = from_json({"image_url": "https://a/\ud800"}).texts["image_url"]
     assert in_json.encode().decode().strip("\ufffd") == "https://a/"
     for fields in (
@@ -103,7 +103,7 @@ def test_invalid_unicode_becomes_replacement_characters_in_each_type_of_body() -
 
 
 @pytest.mark.parametrize("value", [["0", "0"], {"x": 1}])
-def test_a_json_list_or_object_as_a_parameter_is_rejected_by_name(value: object) -> None:
+def test_the_error_for_a_json_list_or_object_as_a_parameter_names_it(value: object) -> None:
     with pytest.raises(InvalidRequestError, match="'roi'"):
         from_json({"roi": value})
     assert from_json({"unknown": value}) == Fields({}, {})

@@ -49,7 +49,7 @@ def test_a_row_has_an_error_status_and_texts(kind: type[ApiError]) -> None:
     assert row.code.replace("_", "").isalnum()
 
 
-def test_errors_on_remove_bgs_routes_have_the_same_code_except_too_large_results() -> None:
+def test_errors_on_remove_bgs_routes_have_our_codes_except_for_too_large_results() -> None:
     own = {kind for kind in classes(RemovalError) if kind is not RemovalError}
     assert all(ROWS[kind].status == kind.status for kind in own)
     other = {(kind.code, ROWS[kind].code) for kind in own if ROWS[kind].code != kind.code}

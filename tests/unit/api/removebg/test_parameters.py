@@ -97,7 +97,10 @@ def test_auto_is_not_a_preview_if_the_size_of_the_photo_is_unknown() -> None:
         ("off", False),
     ],
 )
-def test_booleans_can_be_text_as_clients_in_all_languages_write_it(text: str, value: bool) -> None:  # noqa: FBT001 - a parameter
+def test_booleans_can_be_any_text_that_clients_of_all_languages_send(
+    text: str,
+    value: bool,  # noqa: FBT001 - a parameter
+) -> None:
     assert options(crop=text).crop is value
     options(semitransparency=text)
 
@@ -180,7 +183,7 @@ def test_a_background_colour_is_hexadecimal_or_a_name(text: str, colour: tuple[i
 
 
 def test_a_colour_name_still_works_after_pillow_has_used_it() -> None:
-    """When Pillow draws with a named colour, it replaces the text in its table by the colour."""
+    """After drawing with a named colour, Pillow has a colour instead of text in its table."""
     Image.new("RGB", (1, 1), "teal")
     for _ in range(2):
         assert options(bg_color="teal").colour == (0, 128, 128, 255)
@@ -194,7 +197,7 @@ def test_other_colours_are_rejected(text: str) -> None:
         options(bg_color=text)
 
 
-def test_a_region_can_have_bare_zeros() -> None:
+def test_zeros_in_a_region_need_no_unit() -> None:
     corners = Roi(px(0), px(0), percent(100), percent(100))
     assert options(roi="0 0 100% 100%").roi == corners
 
@@ -206,7 +209,7 @@ def test_formats_and_channels_are_the_same_as_in_remove_bgs_api() -> None:
 
 
 @pytest.mark.parametrize("text", ["auto", "person", "car", "a type of the future"])
-def test_a_type_is_only_a_hint_and_changes_nothing(text: str) -> None:
+def test_a_type_is_only_a_hint_and_does_not_change_the_result(text: str) -> None:
     assert options(type=text) == options()
 
 
@@ -218,7 +221,7 @@ def test_a_type_level_is_checked_and_has_a_default() -> None:
 
 
 @pytest.mark.parametrize("name", ["add_shadow", "shadow_type", "shadow_opacity"])
-def test_only_values_that_ask_for_no_shadow_are_accepted(name: str) -> None:
+def test_only_values_without_a_shadow_are_accepted(name: str) -> None:
     for text in ("none", "false", "None", "0", "no"):
         assert options(**{name: text}) == options()
     for text in ("true", "drop", "3D", "50", "100"):

@@ -50,7 +50,7 @@ def test_a_larger_size_is_not_a_preview() -> None:
     assert not parse(size="medium").form.is_preview
 
 
-def test_accept_decides_between_image_and_json_and_names_other_types() -> None:
+def test_accept_selects_image_or_json_and_allows_other_types() -> None:
     assert parse(headers={"accept": "application/json"}).wants_json
     accepts = parse(headers={"accept": "image/webp"}).form.accepts
     assert accepts("image/webp")

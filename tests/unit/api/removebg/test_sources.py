@@ -84,7 +84,7 @@ def test_other_text_is_rejected(text: str) -> None:
         image_source(texts(image_file_b64=text), None)
 
 
-def test_a_url_is_fetched_only_when_it_is_loaded() -> None:
+def test_a_url_is_fetched_only_when_the_image_is_loaded() -> None:
     fetched = []
 
     def fetch(url: str) -> bytes:

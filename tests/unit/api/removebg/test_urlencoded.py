@@ -20,7 +20,7 @@ def test_any_text_is_decoded_as_in_the_standard_library(text: bytes) -> None:
 
 
 @given(pairs=st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=9))
-def test_decoding_restores_encoded_pairs(pairs: list[tuple[str, str]]) -> None:
+def test_decoding_restores_the_encoded_names_and_values(pairs: list[tuple[str, str]]) -> None:
     body = urlencode(pairs)
     assert parse_pairs(body.encode(), max_fields=9) == pairs
     assert parse_qsl(body, keep_blank_values=True) == pairs
@@ -35,7 +35,7 @@ def test_names_and_values_can_be_absent_or_invalid() -> None:
 
 
 @pytest.mark.parametrize("escape", [b"%41", b"%ff", b"%", b"%4", b"a"])
-def test_decoding_takes_a_few_times_the_memory_of_the_body(escape: bytes) -> None:
+def test_decoding_needs_at_most_a_few_times_the_memory_of_the_body(escape: bytes) -> None:
     body = b"x=" + escape * 500_000
     tracemalloc.start()
     try:

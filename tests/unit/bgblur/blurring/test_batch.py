@@ -42,11 +42,11 @@ def codes(outcomes: list[Outcome]) -> list[str]:
     ]
 
 
-def test_the_number_of_threads_is_the_number_of_photos_processed_at_once(tmp_path: Path) -> None:
+def test_as_many_photos_as_threads_are_processed_at_the_same_time(tmp_path: Path) -> None:
     at_once = threading.Barrier(3, timeout=10)
 
     def engine(_photo: Photo, _format: str, _progress: ProgressCallback) -> Result:
-        at_once.wait()  # passes only if three wait at the same time
+        at_once.wait()  # continues only when three threads wait at the same time
         return RESULT
 
     assert codes(run(engine, jobs(tmp_path, 6), size=3)) == ["result"] * 6
@@ -85,7 +85,9 @@ def test_a_result_that_exists_is_skipped(tmp_path: Path) -> None:
     assert codes(run(lambda *_: RESULT, jobs(tmp_path, 2), overwrite=True)) == ["result", "result"]
 
 
-def test_stopping_ends_running_photos_at_their_next_step_and_starts_none(tmp_path: Path) -> None:
+def test_stopping_ends_running_photos_at_their_next_step_and_starts_no_other_photo(
+    tmp_path: Path,
+) -> None:
     stop = threading.Event()
 
     def engine(_photo: Photo, _format: str, progress: ProgressCallback) -> Result:

@@ -85,7 +85,7 @@ def test_a_value_that_the_api_would_reject_is_a_usage_error(field: str, text: st
         option(field).type.convert(text, None, None)
 
 
-def test_missing_options_are_not_passed_on() -> None:
+def test_options_that_were_not_set_are_not_passed_on() -> None:
     options = {"radius": "0", "blur": "bokeh", "mode": None, "format": "png", "quality": None}
     assert api_options(options) == {"radius": "0", "blur": "bokeh", "format": "png"}
     assert imaging_options(options) == {"radius_px": 0, "kernel": "bokeh", "output": "png"}
@@ -123,7 +123,7 @@ def test_a_photo_from_standard_input_becomes_a_png() -> None:
     assert photo_format(None, None) == "png"
 
 
-def test_a_chosen_format_can_have_any_unknown_extension() -> None:
+def test_a_chosen_format_can_be_combined_with_any_unknown_extension() -> None:
     assert chosen_format("webp", "holiday.result") == "webp"
 
 

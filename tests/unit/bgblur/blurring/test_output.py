@@ -47,7 +47,7 @@ def test_a_file_system_without_hard_links_keeps_existing_files(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_an_interrupted_write_leaves_nothing(
+def test_an_interrupted_write_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_source: Path, _target: Path) -> None:

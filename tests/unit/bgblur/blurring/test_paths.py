@@ -39,23 +39,25 @@ def test_a_result_goes_next_to_its_photo() -> None:
     }
 
 
-def test_one_photo_goes_into_one_file() -> None:
+def test_the_result_of_one_photo_can_be_a_named_file() -> None:
     assert planned("one.jpg", output="new/result.png") == {"one.jpg": "new/result.png"}
 
 
 @pytest.mark.parametrize("output", ["album", "new/"])
-def test_one_photo_goes_into_a_folder_that_exists_or_ends_with_a_slash(output: str) -> None:
+def test_the_output_for_one_photo_is_a_folder_if_it_exists_or_ends_with_a_slash(
+    output: str,
+) -> None:
     assert planned("one.jpg", output=output) == {"one.jpg": f"{output.rstrip('/')}/one.png"}
 
 
-def test_many_photos_go_into_a_folder() -> None:
+def test_the_output_for_several_photos_is_a_folder() -> None:
     assert planned("one.jpg", "album/a.jpg", output="new") == {
         "one.jpg": "new/one.png",
         "album/a.jpg": "new/a.png",
     }
 
 
-def test_only_photos_in_a_folder_are_used_without_results_and_hidden_files() -> None:
+def test_in_a_folder_only_photos_are_used_except_results_and_hidden_files() -> None:
     assert list(planned("album")) == ["album/a.jpg", "album/b.JPEG", "album/c.heic"]
 
 
@@ -93,7 +95,7 @@ def test_a_photo_that_is_named_twice_is_blurred_once() -> None:
     ]
 
 
-def test_photos_that_differ_only_by_their_extension_keep_it() -> None:
+def test_results_of_photos_that_differ_only_by_extension_keep_the_extension_in_the_name() -> None:
     Path("album/a.webp").touch()
     assert planned("album/a.jpg", "album/a.webp", "album/b.JPEG") == {
         "album/a.jpg": "album/a.jpg-blurred.png",
@@ -166,7 +168,9 @@ def test_a_cutout_of_a_jpeg_is_a_png_with_its_own_suffix() -> None:
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one.png"}
 
 
-def test_a_suffix_is_added_in_every_folder_and_recognised_in_the_next_run() -> None:
+def test_a_suffix_is_added_in_every_folder_and_results_with_it_are_skipped_in_the_next_run() -> (
+    None
+):
     Path("album/a-soft.jpg").touch()
     naming = Naming(suffix="-soft")
     assert planned("one.jpg", output="new/", naming=naming) == {"one.jpg": "new/one-soft.jpg"}

@@ -53,7 +53,7 @@ def test_a_file_is_read_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.Monk
         read_photo(path)
 
 
-def test_writing_to_a_pipe_without_a_reader_fails_at_once(tmp_path: Path) -> None:
+def test_writing_to_a_pipe_without_a_reader_fails_immediately(tmp_path: Path) -> None:
     pipe(tmp_path / "result")
     with pytest.raises(OSError, match="No such device"):
         write(tmp_path / "result", b"data", overwrite=False)

@@ -145,7 +145,7 @@ def test_no_row_is_wider_or_higher_than_the_terminal() -> None:
     assert all(len(row) <= 60 for row in rows)
 
 
-def test_the_end_of_each_row_is_free_for_the_echoed_ctrl_c() -> None:
+def test_each_row_has_space_at_its_end_for_the_echoed_ctrl_c() -> None:
     terminal = Terminal(width=80)
     with Display(terminal.console, 2) as display:
         rows = drawn(display, terminal, [job("n" * 60, step="x" * 99)], 1)

@@ -1,4 +1,4 @@
-"""Results are written completely or not at all, and a later run recognizes them."""
+"""Results are written completely or not at all, and later runs detect complete ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write(files: FetchedFiles, source: str, file: str, data: bytes = b"result") 
     return files.write(source, file, lambda target: target.write(data))
 
 
-def test_a_complete_result_is_recognized_by_the_next_run(tmp_path: Path) -> None:
+def test_the_next_run_detects_a_complete_result(tmp_path: Path) -> None:
     with opened(tmp_path) as files:
         assert not files.has("a.jpg", "sub/a.png")
         assert write(files, "a.jpg", "sub/a.png") == 6
@@ -59,7 +59,9 @@ def test_a_result_that_was_changed_is_written_again(damaged: bytes, tmp_path: Pa
     assert (tmp_path / "a.png").read_bytes() == b"result"
 
 
-def test_a_file_of_someone_else_is_replaced_only_with_overwrite(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_result_of_the_job_is_replaced_only_with_overwrite(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "a.png").write_bytes(b"mine")
     with opened(tmp_path) as files, pytest.raises(FileExistsError):
         write(files, "a.jpg", "a.png")

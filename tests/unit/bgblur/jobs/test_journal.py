@@ -7,7 +7,7 @@ from pathlib import Path
 from bgblur.jobs.journal import Journal
 
 
-def test_uploaded_photos_are_known_to_the_next_run(tmp_path: Path) -> None:
+def test_the_next_run_has_the_list_of_uploaded_photos(tmp_path: Path) -> None:
     path = tmp_path / "jobs" / "job_1.uploaded"
     with Journal(path) as journal:
         journal.add("sub/ä\nb.jpg")

@@ -72,7 +72,9 @@ def test_every_source_has_its_own_file_inside_of_the_folder(sources: list[str]) 
     assert [given_names.name(source) for source in sources] == files
 
 
-def test_later_photos_with_the_same_stem_keep_their_extension_in_the_name(tmp_path: Path) -> None:
+def test_if_names_differ_only_by_extension_later_results_keep_the_extension_in_the_name(
+    tmp_path: Path,
+) -> None:
     given_names = names(tmp_path)
     files = [given_names.name(source) for source in ("a.jpg", "a.heic", "A.webp")]
     assert files == ["a.png", "a.heic.png", "A.webp.png"]
@@ -96,7 +98,9 @@ def test_names_in_different_unicode_forms_are_different_files(tmp_path: Path) ->
     assert files == ["\u00e9.png", "e\u0301.jpg.png"]
 
 
-def test_a_source_named_like_the_digest_of_another_does_not_take_its_file(tmp_path: Path) -> None:
+def test_a_source_with_the_digest_of_another_source_as_its_name_gets_another_file(
+    tmp_path: Path,
+) -> None:
     given_names = names(tmp_path)
     digest = source_digest("../a.jpg").hex()
     assert given_names.name(f"{digest}.png") == f"{digest}.png"

@@ -40,7 +40,7 @@ class Fleet:
         self.objects: list[JobObject] = []
         """Objects that workers can claim."""
         self.outcomes: list[Outcome | Exception] = []
-        """The ends of the next objects; all others end well."""
+        """The outcomes of the next objects; all others are done."""
         self.processed: list[str] = []
         """The sources of the objects that were claimed."""
         self.may_end = asyncio.Event()

@@ -72,7 +72,7 @@ class Pool:
 
 @dataclass
 class Keys:
-    """A store that knows all keys, or fails with a given error."""
+    """A store that has all keys, or fails with a given error."""
 
     failure: ApiError | None = None
     forgotten: list[str] = field(default_factory=list)

@@ -61,7 +61,7 @@ def test_account_calls_are_queued_by_account() -> None:
     assert harness.inline.answered == [(account, 0), (account, 2)]
 
 
-def test_one_byte_over_the_limit_is_kept_from_a_large_body() -> None:
+def test_of_a_large_body_only_one_byte_more_than_the_limit_is_kept() -> None:
     chunked = (b"transfer-encoding", b"chunked")
     client = Harness()(Client(bytes(90_000), bytes(90_000), bytes(9)), KEY, FORM, chunked)
     assert client.content == b"100001 bytes"
@@ -104,7 +104,7 @@ def test_the_small_body_of_a_rejected_request_is_dropped_and_the_connection_kept
     assert client.log == ["spoke", "spoke", "listened", "spoke"]
 
 
-def test_a_client_that_expects_100_continue_is_not_asked_for_a_rejected_body() -> None:
+def test_a_client_that_expects_100_continue_does_not_get_it_for_a_rejected_body() -> None:
     client = Harness()(Client(b"abc"), FORM, (b"expect", b"100-continue"), length=3)
     assert "listened" not in client.log
     assert client.headers[b"connection"] == b"close"
@@ -146,7 +146,7 @@ def test_a_steady_client_is_not_too_slow(monkeypatch: pytest.MonkeyPatch) -> Non
     assert client.content == b"30 bytes"
 
 
-def test_one_account_can_send_a_limited_number_of_bodies_at_once(
+def test_one_account_can_send_a_limited_number_of_bodies_at_the_same_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asgi, "BODIES_PER_ACCOUNT", 0)

@@ -103,7 +103,7 @@ def test_a_request_cancelled_at_a_stop_gets_an_error_response() -> None:
         ),
     ],
 )
-def test_each_response_from_the_front_process_is_one_log_line(
+def test_each_response_from_the_front_process_has_one_log_line(
     lines: list[Mapping[str, Any]],
     harness: Harness,
     method: str,
@@ -146,7 +146,7 @@ def test_health_works_while_pool_and_store_are_down() -> None:
     assert harness(Client(), method="GET", path="/health").status == 200
 
 
-def test_each_response_is_observed_with_its_route_and_never_another_path() -> None:
+def test_each_response_is_observed_with_its_route_and_never_with_another_path() -> None:
     harness = Harness()
     harness(Client(b"abc"), KEY, FORM, length=3)
     harness(Client(), path="/my-key")
@@ -163,7 +163,7 @@ def test_an_error_of_an_observer_is_logged_and_changes_no_response(
     path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = Harness()(Client(b"photo"), KEY, FORM, path=path, length=5)
-    harness = Harness(observe_error=ValueError("a counter cannot become smaller"))
+    harness = Harness(observe_error=ValueError("a counter cannot decrease"))
     client = harness(Client(b"photo"), KEY, FORM, path=path, length=5)
     assert (client.status, len(client.content)) == (expected.status, len(expected.content))
     assert len(harness.observed) == 1
@@ -194,7 +194,7 @@ def test_a_rejection_by_the_front_process_is_logged_with_its_account_and_key(
     assert line["key_prefix"] == key.prefix
 
 
-def test_a_key_that_the_store_does_not_know_is_not_in_the_log(
+def test_a_key_that_is_not_in_the_store_is_not_logged(
     lines: list[Mapping[str, Any]],
 ) -> None:
     harness = Harness(keys=Keys(InvalidApiKeyError()))

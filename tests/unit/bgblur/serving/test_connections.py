@@ -41,7 +41,7 @@ def test_the_longest_idle_connection_of_the_busiest_address_closes() -> None:
     assert closed(table_of(few + many), few + many) == [many[1]]
 
 
-def test_connections_with_a_key_close_last() -> None:
+def test_connections_with_a_key_are_closed_last() -> None:
     with_key = [Connection("a", has_key=True), Connection("a", has_key=True)]
     without = Connection("b", 9, is_answering=True)
     assert closed(table_of([*with_key, without]), [*with_key, without]) == [without]
@@ -68,7 +68,7 @@ def test_each_address_has_a_connection_limit() -> None:
     assert [each.is_closed for each in [*one, other]] == [True, False, False]
 
 
-def test_closed_connections_are_forgotten() -> None:
+def test_closed_connections_are_removed_from_the_table() -> None:
     table = ConnectionTable(per_address=1, most=1)
     for _ in range(3):
         connection = Connection("a")

@@ -110,7 +110,7 @@ def test_an_account_with_slow_requests_gets_the_same_worker_time() -> None:
     assert order[:12].count("b") >= 10
 
 
-def test_with_two_workers_a_second_account_always_gets_one() -> None:
+def test_with_two_workers_a_second_account_always_gets_one_of_them() -> None:
     queue: FairQueue[str] = FairQueue(9, workers=2)
     add(queue, "a", 5)
     add(queue, "b", 3)
@@ -155,7 +155,7 @@ def test_an_idle_account_gains_no_advantage() -> None:
     assert sorted(taken(queue, 4)) == ["a3", "a4", "b0", "b1"]
 
 
-def test_an_item_that_is_put_back_is_its_accounts_next_one() -> None:
+def test_an_item_that_is_put_back_is_the_next_one_of_its_account() -> None:
     queue: FairQueue[str] = FairQueue(3)
     add(queue, "a", 3)
     assert queue.take() == "a0"

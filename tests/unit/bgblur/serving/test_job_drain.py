@@ -1,4 +1,4 @@
-"""Photos of jobs in the photo pool: below the requests of clients."""
+"""Photos of jobs in the worker pool, with a lower priority than requests."""
 
 from __future__ import annotations
 
@@ -118,7 +118,9 @@ def test_idle_workers_process_every_waiting_object() -> None:
     run(test)
 
 
-def test_an_object_that_is_added_later_is_noticed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_is_added_later_is_noticed_immediately(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(job_drain, "POLL_S", 3600)
     monkeypatch.setattr(worker_pool, "IDLE_CHECK_S", 3600)
 
@@ -146,7 +148,7 @@ def test_no_more_workers_than_the_limit_process_objects() -> None:
     run(test)
 
 
-def test_objects_take_no_slot_of_the_queue() -> None:
+def test_objects_use_no_slot_of_the_queue() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(9)
         async with serving(fleet, size=1, queue=2) as server:
@@ -192,7 +194,7 @@ def test_one_worker_stays_free_while_requests_arrive(monkeypatch: pytest.MonkeyP
             fleet.objects = objects(9)
             server.drain.add()
             await until(lambda: len(fleet.processed) == 1)
-            for _ in range(20):  # each finds a worker, while the object never ends
+            for _ in range(20):  # each request gets a worker, although the object never ends
                 assert await send(server.pool) == REPLY
                 assert len(fleet.processed) == 1
             monkeypatch.setattr(fair_queue, "KEEP_S", 0)
@@ -260,7 +262,7 @@ def test_ended_and_parked_objects_are_not_released() -> None:
     run(test)
 
 
-def test_each_final_row_is_measured_and_a_failure_of_that_stops_no_worker() -> None:
+def test_each_final_row_is_measured_and_a_failed_measurement_stops_no_worker() -> None:
     async def test(fleet: Fleet) -> None:
         fleet.objects = objects(4)
         fleet.outcomes = [Outcome.RETRY, Outcome.PARKED]
@@ -283,7 +285,7 @@ def test_each_final_row_is_measured_and_a_failure_of_that_stops_no_worker() -> N
 
 
 @pytest.mark.parametrize("error", [UnavailableError("down"), ZeroDivisionError()])
-def test_a_store_that_fails_is_asked_again_until_it_responds(
+def test_requests_to_a_store_that_fails_are_repeated_until_it_responds(
     caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     async def test(fleet: Fleet) -> None:

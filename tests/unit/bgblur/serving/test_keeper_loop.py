@@ -38,7 +38,7 @@ def test_a_keeper_that_fails_runs_again_and_an_outage_is_logged_once(
     ]
 
 
-def test_the_keeper_stops_with_the_server_and_a_server_without_jobs_has_none() -> None:
+def test_the_keeper_stops_with_the_server_and_a_server_without_jobs_has_no_keeper() -> None:
     before = set(threading.enumerate())
     with keeping(lambda: None, every_s=3600):
         assert set(threading.enumerate()) - before

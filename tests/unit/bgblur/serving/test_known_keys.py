@@ -18,7 +18,7 @@ def key(digest: str) -> ApiKey:
     return ApiKey(KeyKind.LIVE, "account", digest, "prefix")
 
 
-def test_a_known_key_is_looked_up_once_and_an_unknown_key_each_time() -> None:
+def test_a_key_of_the_store_is_looked_up_once_and_any_other_key_each_time() -> None:
     asked: list[str] = []
 
     def is_known(each: ApiKey) -> bool:
@@ -68,7 +68,7 @@ def test_a_store_that_does_not_respond_delays_a_limited_number_of_requests(
         failures = [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)]
         assert sorted(failures, key=str) == [OverloadedError] * 2 + [UnavailableError] * 3
         answering.set()
-        while True:  # until the store responds again
+        while True:  # wait until the store responds again
             try:
                 await known.require(key("another"))
             except OverloadedError:

@@ -1,4 +1,4 @@
-"""The turn of a worker process with the objects of jobs."""
+"""A turn of a worker process, in which it processes an object of a job."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_an_object_that_has_not_ended_has_no_row() -> None:
     assert messages(Queue(), Outcome.RETRY) == ([CLAIMED, TurnResult(Outcome.RETRY)], [])
 
 
-def test_a_worker_without_an_object_sends_only_that() -> None:
+def test_a_worker_without_an_object_sends_only_none() -> None:
     assert messages(Queue(claimed=None)) == ([None], [])
 
 

@@ -84,7 +84,7 @@ def test_pauses_between_restarts_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [pause_s for pause_s in pauses if pause_s] == [1, 2, 30, 30, 30]
 
 
-def test_requests_are_rejected_at_once_while_no_worker_starts() -> None:
+def test_requests_are_rejected_immediately_while_no_worker_starts() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool(size=2, queue=2))
         fleet.start_failures = [OSError()] * 100
@@ -114,7 +114,7 @@ def test_an_idle_worker_that_ends_loses_no_request() -> None:
     run(test)
 
 
-def test_an_idle_worker_that_ends_is_replaced_at_once() -> None:
+def test_an_idle_worker_that_ends_is_replaced_immediately() -> None:
     async def test(fleet: Fleet) -> None:
         await started(fleet.pool())
         fleet.workers[0].is_running = False

@@ -36,7 +36,7 @@ def test_a_request_without_a_slot_is_rejected_with_the_time_to_wait() -> None:
             await pool.answer(request(), account="a")
         assert (
             caught.value.retry_after_s == 2
-        )  # two requests are before it; the first estimate is one second for each
+        )  # two requests are before this one; the first estimate is one second for each
         with pytest.raises(OverloadedError):
             pool.require_slot("a")
         fleet.may_answer.set()
@@ -118,7 +118,7 @@ def test_a_waiting_request_is_dropped_when_its_client_disconnects() -> None:
     run(test)
 
 
-def test_the_handler_of_a_running_request_sees_the_disconnect() -> None:
+def test_the_handler_of_a_running_request_is_informed_of_the_disconnect() -> None:
     async def test(fleet: Fleet) -> None:
         pool = await started(fleet.pool())
         client = ClientState()

@@ -32,7 +32,7 @@ def test_a_wider_radius_leaves_less_detail() -> None:
     assert all(finer > 2 * coarser for finer, coarser in pairwise(detail))
 
 
-def test_transparent_pixels_do_not_show() -> None:
+def test_transparent_pixels_do_not_become_visible() -> None:
     photo, matte = flat(100, 100, (90, 90, 90)), np.zeros((100, 100), np.uint8)
     alpha = np.full((100, 100), 255, np.uint8)
     photo[:, 70:], alpha[:, 70:] = (0, 255, 0), 0
@@ -42,7 +42,7 @@ def test_transparent_pixels_do_not_show() -> None:
 
 @pytest.mark.parametrize("backdrop_name", BACKDROPS)
 @pytest.mark.parametrize("radius", [1, 6, 30])
-def test_a_blurred_subject_composites_like_a_blurred_composite(
+def test_the_composite_of_a_blurred_subject_equals_the_blurred_composite(
     backdrop_name: str, radius: float
 ) -> None:
     colours, alpha = astronaut(300, 280), disc(300, 280, 80, softness=1)

@@ -134,7 +134,7 @@ def test_a_highlight_adds_light_in_every_row() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (7, 5), (33, 47)])
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_pictures_of_any_size_work(shape: tuple[int, int], kernel: str) -> None:
+def test_pictures_of_any_size_are_blurred(shape: tuple[int, int], kernel: str) -> None:
     scene = Scene.decompose(noise(*shape), random_alpha(*shape), random_alpha(*shape, seed=1))
     for radius in RADII:
         result = defocus_background_by_row(scene, radius, kernel, valley(shape[0]))

@@ -42,7 +42,7 @@ def test_partial_alpha_gives_the_rounded_weighted_mean() -> None:
 
 
 @pytest.mark.parametrize("other", [None, np.full((256, 1), 255, np.uint8)])
-def test_multiplying_by_opaque_changes_no_alpha(other: np.ndarray | None) -> None:
+def test_multiplying_by_an_opaque_alpha_changes_no_alpha(other: np.ndarray | None) -> None:
     levels = np.arange(256, dtype=np.uint8)[:, np.newaxis]
     np.testing.assert_array_equal(multiply(levels, other), levels)
 
@@ -98,7 +98,7 @@ def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int,
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_cutouts_colours_within_reach_are_the_layers_colours_nearby(
+def test_within_reach_a_cutout_has_colours_of_the_layer_nearby(
     shape: tuple[int, int],
 ) -> None:
     """Nearby means within a fine block that has a visible pixel, or within a coarse block."""

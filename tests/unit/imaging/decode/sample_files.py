@@ -1,4 +1,4 @@
-"""Turn files that Pillow writes into sample files like those from phones, cameras and editors."""
+"""Change files from Pillow to sample files like those from phones, cameras and editors."""
 
 from __future__ import annotations
 

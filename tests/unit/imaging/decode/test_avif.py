@@ -61,7 +61,7 @@ def test_the_memory_limit_is_set_in_the_main_thread_only(monkeypatch: pytest.Mon
     assert limits[1] == before
 
 
-def test_a_lower_existing_limit_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_lower_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     soft, hard = limit()
     new_limits: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4096, hard))

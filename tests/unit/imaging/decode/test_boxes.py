@@ -101,7 +101,7 @@ def test_boxes_truncated_at_any_byte_are_read_without_an_error(file_format: str)
         add_alpha_sizes(whole[:end])
 
 
-def test_a_grid_can_take_the_colour_space_of_its_tiles() -> None:
+def test_a_grid_has_the_colour_space_of_its_tiles() -> None:
     colours = box(b"colr", b"nclx" + bytes((0, 12, 0, 13, 0, 6, 0x80)))
     table = b"\0\0\0\0\0\0\0\1" + b"\0\2\1\1"  # item 2 has property 1
     tiles = box(b"dimg", b"\0\1\0\2\0\2\0\3")  # item 1 consists of items 2 and 3

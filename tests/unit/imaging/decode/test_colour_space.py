@@ -143,7 +143,7 @@ def test_srgb_in_any_chunk_needs_no_profile(chunk: bytes) -> None:
     np.testing.assert_array_equal(photo.pixels, astronaut())
 
 
-def test_cicp_precedes_a_profile_and_a_profile_precedes_srgb_and_gamma() -> None:
+def test_cicp_has_priority_over_a_profile_and_a_profile_over_srgb_and_gamma() -> None:
     image = Image.fromarray(astronaut(32, 32))
     gamma = png_chunk(b"gAMA", struct.pack(">L", 100_000))
     with_profile = saved(image, "PNG", icc_profile=display_p3())
@@ -169,7 +169,7 @@ def test_a_png_in_linear_light_keeps_its_brightness(*, is_deep: bool) -> None:
     assert difference(photo.pixels, astronaut()).mean() < (0.2 if is_deep else 3)
 
 
-def test_gamma_of_srgb_and_gamma_0_change_nothing() -> None:
+def test_the_gamma_of_srgb_and_gamma_0_have_no_effect() -> None:
     for chunk in (SRGB_GAMMA, png_chunk(b"gAMA", bytes(4))):
         photo = read(png_with(Image.fromarray(astronaut(20, 20)), chunk))
         assert photo.icc_profile is None

@@ -149,7 +149,7 @@ def test_the_size_is_checked_from_the_header_before_decoding() -> None:
         read(data)
 
 
-def test_pillows_own_limit_does_not_interfere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pillows_own_limit_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     for file_format in ("JPEG", "PNG", "BMP"):
         assert read(saved(marked(), file_format)).pixels.shape == (24, 40, 3)
@@ -193,7 +193,7 @@ def test_a_photo_from_a_phone_is_read(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("brand", [b"mif1", b"msf1"])
-def test_a_compatible_brand_is_enough(brand: bytes) -> None:
+def test_a_file_with_a_supported_compatible_brand_is_read(brand: bytes) -> None:
     data = saved(Image.fromarray(astronaut(64, 64)), "AVIF")
     assert data[8:12] == b"avif"
     assert read(data[:8] + brand + data[12:]).pixels.shape == (64, 64, 3)

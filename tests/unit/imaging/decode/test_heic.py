@@ -65,7 +65,7 @@ def test_a_file_with_too_many_metadata_items_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("end", [b"\0\0\0\0mdat", b"\0\0\0\1mdat", b"\0\0\0\7free", b"\xff", b""])
-def test_a_last_box_without_a_size_extends_to_the_end(end: bytes) -> None:
+def test_a_last_box_without_a_size_extends_to_the_end_of_the_file(end: bytes) -> None:
     whole = photo() + end
     assert strip_metadata(whole) == whole
 

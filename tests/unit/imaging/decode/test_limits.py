@@ -86,7 +86,7 @@ def test_a_larger_jpeg_can_have_fewer_scans(
         check_jpeg(jpeg(width, height, scans + 1, marker))
 
 
-def test_the_largest_frame_header_counts() -> None:
+def test_the_frame_header_with_the_largest_size_decides_the_limit() -> None:
     small = jpeg(8, 8, 0).removeprefix(START).removesuffix(END)
     for data in (jpeg(7000, 7000, 30), START + small + jpeg(7000, 7000, 30).removeprefix(START)):
         with pytest.raises(InvalidImageError, match="more than 20 scans"):
@@ -103,7 +103,7 @@ def test_a_tiff_with_progressive_jpeg_data_is_rejected() -> None:
         check_tiff(directory(*tiled(16, 16), (259, SHORT, 1, 8), order=order) + frame)
 
 
-def test_scans_without_an_end_are_counted() -> None:
+def test_scans_are_counted_even_if_the_file_has_no_end_marker() -> None:
     with pytest.raises(InvalidImageError, match="scans"):
         check_jpeg(START + b"\xff\xff" + SCAN * (MAX_SCANS + 1))
 
@@ -153,7 +153,7 @@ def test_a_tiles_size_is_read_in_every_integer_type(kind: int) -> None:
         check_tiff(directory(*tiled(200, 44_000, kind), big=True))
 
 
-def test_the_worse_of_two_entries_for_a_tag_counts() -> None:
+def test_if_a_tag_has_two_entries_the_worse_one_decides() -> None:
     contradictory = [*tiled(1, 44_000), *tiled(44_000, 256)]
     for entries in (contradictory, contradictory[::-1]):
         with pytest.raises(InvalidImageError, match="tiles"):
@@ -167,7 +167,7 @@ def test_a_tiff_can_have_at_most_the_maximum_number_of_strips_or_tiles(tag: int)
         check_tiff(directory((tag, LONG, MAX_STRIPS + 1, 8)))
 
 
-def test_a_directory_with_too_many_entries_is_rejected_unread() -> None:
+def test_a_directory_with_too_many_entries_is_rejected_before_it_is_read() -> None:
     with pytest.raises(InvalidImageError, match="entries"):
         check_tiff(b"II" + struct.pack("<HHHQQ", 43, 8, 0, 16, 1 << 40) + bytes(500))
 

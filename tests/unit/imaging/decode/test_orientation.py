@@ -85,7 +85,7 @@ def test_broken_exif_is_ignored(data: bytes) -> None:
     np.testing.assert_array_equal(photo.pixels, np.asarray(marked()))
 
 
-def test_the_orientation_is_read_despite_values_past_the_end() -> None:
+def test_the_orientation_is_read_even_if_other_values_are_beyond_the_end_of_the_file() -> None:
     past_the_end = (0x10F, ASCII, 40, struct.pack("<L", 90_000))
     data = exif(
         past_the_end, (0x110, ASCII, 40, struct.pack("<L", 80_000)), (274, SHORT, 1, b"\6\0\0\0")

@@ -85,7 +85,7 @@ def test_nan_and_infinite_samples_are_decoded() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "GIF", "BMP", "TIFF"])
-def test_a_palette_gives_its_colours(file_format: str) -> None:
+def test_a_palette_image_gets_the_colours_of_its_palette(file_format: str) -> None:
     image = Image.fromarray(astronaut(40, 50)).quantize(32)
     photo = read(saved(image, file_format))
     np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))

@@ -74,7 +74,7 @@ RAW = {
     "a single thumbnail of a camera": lambda: page(
         noise(8, 8), 2, (254, "L", (1,)), (271, "B", tuple(b"Camera"))
     ),
-    "IIQ by the maker's data": lambda: (
+    "IIQ, recognised by the maker's data": lambda: (
         page(noise(8, 8), 2, (271, "B", tuple(b"Phase One A/S"))) + b"IIIICwaR"
     ),
     "IIQ": lambda: b"II*\0\x10\0\0\0IIIITwaR" + bytes(100),

@@ -168,7 +168,7 @@ def test_16_bit_lab_keeps_its_colours() -> None:
     assert difference(read(page(samples, 8)).pixels, np.asarray(image)).mean() < 3
 
 
-def test_a_colour_map_with_8_bit_values_gives_its_colours() -> None:
+def test_a_colour_map_with_8_bit_values_is_read() -> None:
     palette = astronaut(1, 256)[0]
     indices = noise(20, 30)[..., :1]
     maps = tuple(int(value) for value in palette.T.ravel())

@@ -50,7 +50,7 @@ def test_subjects_are_sorted_by_size_and_litter_is_left_out() -> None:
     assert [subject.bottom for subject in subjects] == [180, 120]
 
 
-def test_a_subject_that_the_matte_divides_in_two_is_one_subject() -> None:
+def test_two_parts_of_one_subject_in_the_matte_are_one_subject() -> None:
     trunk, legs = (40, 110, 80, 120), (116, 190, 85, 115)
     (subject,) = find_subjects(mask_of(trunk, legs))
     assert (subject.top, subject.bottom) == (40, 190)
@@ -86,5 +86,7 @@ def test_the_outline_of_a_mask_is_the_row_below_each_column() -> None:
         ([0, 0, 0], [0]),
     ],
 )
-def test_protrusions_stand_out_by_their_prominence(outline: list[int], found: list[int]) -> None:
+def test_protrusions_have_at_least_the_minimum_prominence(
+    outline: list[int], found: list[int]
+) -> None:
     assert protrusions(outline, 3) == found

@@ -51,7 +51,7 @@ def test_the_farther_of_two_feet_is_in_focus() -> None:
     [(0.5, 0.57, 0.6, 0.65), (0.1, 0.35, 0.6, 0.75)],
     ids=["a ball", "above the horizon"],
 )
-def test_a_subject_in_the_air_does_not_widen_the_band(
+def test_a_subject_in_the_air_does_not_widen_the_band_that_is_in_focus(
     floating: tuple[float, float, float, float],
 ) -> None:
     person = (0.3, 0.9, 0.2, 0.3)
@@ -112,7 +112,7 @@ def test_the_size_of_the_photo_does_not_matter() -> None:
     np.testing.assert_allclose(small, large, atol=0.01)
 
 
-def test_the_circle_of_confusion_is_correct_for_a_plane_in_front_of_a_lens() -> None:
+def test_the_blur_equals_the_circle_of_confusion_of_a_lens_for_a_plane() -> None:
     """Project the rows of a picture onto a plane, and use the lens equation for its distances."""
     horizon, camera_height, focus_distance = 0.2, 1.5, 4.0
     row = (np.arange(1000) + 0.5) / 1000

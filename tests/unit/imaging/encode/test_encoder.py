@@ -97,7 +97,7 @@ def test_transparency_becomes_white_in_a_jpeg() -> None:
 
 
 @pytest.mark.parametrize("output", LOSSY)
-def test_a_higher_quality_takes_more_bytes(output: str) -> None:
+def test_a_file_of_higher_quality_has_more_bytes(output: str) -> None:
     sizes = [len(encode(astronaut(), None, None, output, q).data) for q in (1, 50, 90, 100)]
     assert sizes == sorted(set(sizes))
 

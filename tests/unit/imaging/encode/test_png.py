@@ -205,7 +205,7 @@ def test_images_with_grain_get_a_separate_deflater() -> None:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "cat", "coffee"])
-def test_the_colours_around_a_subject_take_no_bytes(name: str) -> None:
+def test_the_colours_around_a_subject_take_almost_no_bytes(name: str) -> None:
     photo = sample_photo(name)
     matte = disc(photo.shape[0], photo.shape[1], 120)
     scene = Scene.decompose(photo, matte)

@@ -43,7 +43,7 @@ def test_the_matte_has_the_photos_size_and_the_whole_range() -> None:
 
 
 @pytest.mark.parametrize("maximum", [0.0, 0.5, MIN_CONFIDENCE - 0.01, np.nan])
-def test_a_low_confidence_means_no_subject(maximum: float) -> None:
+def test_a_map_with_a_low_maximum_has_no_subject(maximum: float) -> None:
     with pytest.raises(NoSubjectError):
         find_matte(FixedPredictor(half_and_half(maximum)), noise(90, 120))
 
@@ -77,5 +77,5 @@ def test_the_stretched_map_ranges_from_0_to_255() -> None:
     assert (stretched.min(), stretched.max()) == (0, 255)
 
 
-def test_a_uniform_map_is_all_subject() -> None:
+def test_with_a_uniform_map_the_whole_photo_is_the_subject() -> None:
     assert (stretch(np.full((8, 8), 0.97, np.float32)) == 255).all()

@@ -77,13 +77,13 @@ def test_a_half_transparent_person_becomes_opaque_and_any_other_ghost_transparen
     assert (thing[110:290, 30:130] == 1).all()
 
 
-def test_small_regions_are_not_people() -> None:
+def test_small_regions_of_the_map_are_removed() -> None:
     people = np.maximum(box(100, 300, 100, 200), box(10, 20, 10, 20))
     assert len(find_people(people)) == 1
     np.testing.assert_array_equal(keep_people(people), box(100, 300, 100, 200))
 
 
-def test_an_undecided_network_also_sees_the_mirrored_photo() -> None:
+def test_an_undecided_network_also_runs_on_the_mirrored_photo() -> None:
     photo = noise(90, 120)
     seen = np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300, 0.4))
     seen_mirrored = box(60, 260, 20, 170)
@@ -93,7 +93,7 @@ def test_an_undecided_network_also_sees_the_mirrored_photo() -> None:
     np.testing.assert_array_equal(subject, np.maximum(box(0, 320, 0, 60), box(60, 260, 150, 300)))
 
 
-def test_a_decided_network_sees_the_photo_only_once() -> None:
+def test_a_network_without_undecided_regions_runs_only_once() -> None:
     model, people = Sequence(PORTRAIT), Sequence(FACE_ONLY)
     predict_subject(model, noise(90, 120), people=people)
     assert (len(model.photos), len(people.photos)) == (1, 1)

@@ -61,7 +61,7 @@ def test_the_people_map_decides_about_ghosts_that_the_saliency_map_leaves_undeci
     assert (resolve_undecided(person_and(0.8), only_first)[110:, 200:270] == 0).all()
 
 
-def test_soft_edges_stay() -> None:
+def test_soft_edges_are_kept() -> None:
     soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(resolve_undecided(soft), soft)
 
@@ -83,7 +83,7 @@ def test_no_ghost_remains_in_a_matte_from_any_map(level: float, photo: RgbU8) ->
         assert count_ghosts(find_matte(Map(raw), photo)) == 0
 
 
-def test_ghosts_are_counted() -> None:
+def test_the_count_of_half_transparent_regions_is_correct() -> None:
     ghosts = np.zeros((200, 300), np.uint8)
     ghosts[50:90, 50:90], ghosts[120:160, 200:260], ghosts[20:24, :] = 128, 60, 128
     assert count_ghosts(ghosts) == 2
@@ -108,18 +108,18 @@ def test_a_faint_narrow_arm_is_removed(gap_px: int) -> None:
 
 
 @pytest.mark.parametrize("strength", [0.5, 0.8, 1])
-def test_a_visible_arm_stays(strength: float) -> None:
+def test_a_visible_arm_is_kept(strength: float) -> None:
     arm = with_arm(strength)
     np.testing.assert_array_equal(remove_faint(arm), arm)
 
 
-def test_hair_and_soft_edges_stay() -> None:
+def test_hair_and_soft_edges_are_kept() -> None:
     soft = disc(320, 320, 90, softness=12).astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(remove_faint(soft), soft)
 
 
 @pytest.mark.parametrize("alpha", [0, 0.2, 0.5, 1])
-def test_a_uniform_map_stays(alpha: float) -> None:
+def test_a_uniform_map_does_not_change(alpha: float) -> None:
     uniform = np.full((64, 48), alpha, np.float32)
     np.testing.assert_array_equal(remove_faint(uniform), uniform)
 

@@ -39,7 +39,7 @@ DOCUMENTED = (
 )
 """The errors for a file, a region or a limit; the options themselves are valid."""
 EXAMPLES = 40
-"""Examples for each file: a thousand calls in total."""
+"""The number of examples for each file, which are a thousand calls in total."""
 
 
 class CornerPredictor:

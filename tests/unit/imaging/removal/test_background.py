@@ -92,7 +92,7 @@ def test_a_cmyk_background_is_converted() -> None:
     assert difference(colours, flat(30, 40, (255, 0, 0))).max() < 20
 
 
-def test_a_16_bit_background_keeps_its_upper_byte() -> None:
+def test_a_16_bit_background_keeps_the_upper_byte_of_each_sample() -> None:
     samples = (noise(30, 40).astype(np.uint16) << 8) + 77
     file = cv2.imencode(".png", samples[..., ::-1])[1].tobytes()
     colours = read_image(file, (30, 40), None, LIMIT).colours

@@ -77,7 +77,7 @@ def test_a_preview_has_the_aspect_of_the_photo_and_almost_all_allowed_pixels(
     assert rows * columns > 0.97 * min(250_000, height * width)
 
 
-def test_sizes_that_fit_do_not_change() -> None:
+def test_a_size_within_the_limit_does_not_change() -> None:
     assert Limit(250_000, 10**6).fit((500, 500)) == (500, 500)
     assert Limit(250_000, 400).fit((500, 500)) == (400, 400)
 

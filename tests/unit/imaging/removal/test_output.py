@@ -23,7 +23,7 @@ TYPES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
 CUTOUT = Picture(astronaut(120, 160), disc(120, 160, 40))
 
 
-def encoded(  # noqa: PLR0913 - a result and everything that decides its file
+def encoded(  # noqa: PLR0913 - a result and all properties of its file
     output: str,
     picture: Picture = CUTOUT,
     *,
@@ -145,7 +145,7 @@ def test_an_automatic_png_above_the_limit_becomes_a_format_that_the_client_accep
         (65_501, ("image/webp", "application/zip"), None),
     ],
 )
-def test_an_automatic_png_never_becomes_a_format_that_is_too_small_for_its_longer_side(
+def test_an_automatic_png_never_becomes_a_format_whose_maximum_side_is_too_short_for_it(
     side_px: int, accepted: tuple[str, ...], content_type: str | None
 ) -> None:
     long = Picture(noise(4, side_px) // 4 + 90, np.full((4, side_px), 99, np.uint8))

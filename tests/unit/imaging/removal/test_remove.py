@@ -238,7 +238,7 @@ def test_a_region_that_is_the_whole_photo_changes_nothing(roi: str) -> None:
     assert np.array_equal(pixels_of(removed(photo_file(), roi=parse_roi(roi)))[..., 3], alpha)
 
 
-def test_pixels_in_a_region_equal_the_photos_in_a_preview_too() -> None:
+def test_in_a_preview_too_pixels_in_a_region_equal_the_photos() -> None:
     data = saved(Image.fromarray(noise(800, 800)), "JPEG")
     roi = parse_roi("0 0 400 800")
     full, preview = removed(data, roi=roi), removed(data, roi=roi, max_megapixels=0.25)
@@ -367,7 +367,7 @@ def test_the_watermark_is_on_results_of_every_kind() -> None:
         assert difference(pixels_of(marked), pixels_of(plain)).mean() > 2
 
 
-def test_the_type_is_other_without_the_networks_for_people_and_faces() -> None:
+def test_without_the_networks_for_people_and_faces_the_type_is_other() -> None:
     assert removed(photo_file()).subject_type == "other"
 
 
