@@ -109,5 +109,7 @@ function showFailures({ draft, job, lost, failures, cursor }) {
 
 function failureRow(failure) {
   const name = make("span", { className: "name", textContent: failure.source });
-  return make("li", {}, name, make("span", { className: "state", textContent: explain(failure).join(" ") }));
+  const [problem, ...remedy] = explain(failure);
+  const details = failure.code === "invalid_image" && failure.message ? [failure.message] : remedy;
+  return make("li", {}, name, make("span", { className: "state", textContent: [problem, ...details].join(" ") }));
 }

@@ -80,6 +80,16 @@ def test_documented_aws_commands_exist(command: str) -> None:
     assert {option.removeprefix("no-") for option in given} <= members
 
 
+def test_documented_parameters_have_the_defaults_of_the_template() -> None:
+    text, template = read("docs/operations.md"), (ROOT / "template.yaml").read_text("utf-8")
+    rows = re.findall(r"^\| `([A-Z][a-z]\w+)` \| (\S+) \| ", text, re.MULTILINE)
+    assert ("BulkConcurrency", "10") in rows
+    for name, default in rows:
+        found = re.search(rf"^  {name}:\n(?:    .*\n)*?    Default: (.*)$", template, re.MULTILINE)
+        assert found, name
+        assert found[1].strip('"') == default.strip("`"), name
+
+
 @pytest.mark.parametrize(("document", "target"), links())
 def test_links_have_a_target(document: str, target: str) -> None:
     path, _, anchor = target.partition("#")

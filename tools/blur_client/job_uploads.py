@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -93,23 +94,28 @@ class JobUploads:
         self._attempts.run(attempt, on_wait)
 
     def upload_all(
-        self, photos: Iterable[tuple[str, Source]], *, threads: int = 4
+        self,
+        photos: Iterable[tuple[str, Source]],
+        *,
+        threads: int = 4,
+        on_wait: OnWait | None = None,
     ) -> Iterator[Uploaded]:
         """Upload photos, given as pairs of name and photo, in several threads.
 
         Yield one outcome for each. `photos` is read as the uploads proceed, so it can be a
         generator of any length. If the caller stops the iteration, running uploads end and no other
-        one starts.
+        one starts. `on_wait` is called in these threads before each wait.
 
         Raises:
             BlurClientError: an error that would also occur for all other photos.
         """
-        return map_bounded(self._upload_one, photos, threads=threads)
+        upload_one = functools.partial(self._upload_one, on_wait=on_wait)
+        return map_bounded(upload_one, photos, threads=threads)
 
-    def _upload_one(self, pair: tuple[str, Source]) -> Uploaded:
+    def _upload_one(self, pair: tuple[str, Source], *, on_wait: OnWait | None) -> Uploaded:
         source, photo = pair
         try:
-            self.upload(source, photo)
+            self.upload(source, photo, on_wait=on_wait)
         except (SourceChangedError, OSError) as error:
             return Uploaded(source, error)
         except ApiError as error:

@@ -276,6 +276,19 @@ def test_the_command_prints_the_secret_of_the_notification(
         assert json.loads(ended.stdout)["notify_secret"] == secret
 
 
+def test_the_reason_of_a_long_wait_is_printed(api: ScriptedApi, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    message = "The storage for uploads is almost full."
+    full = {"error": {"code": "temporarily_unavailable", "message": message, "request_id": "r"}}
+    api.on("POST", "/v2/jobs", json_reply(job("/form"), 201))
+    api.on("GET", ROUTE, json_reply(job("/form")))
+    api.on("POST", "/form", json_reply(full, 503, **{"Retry-After": "5"}), ACCEPTED)
+    api.on("POST", f"{ROUTE}/close", json_reply(job()))
+    ended = run(api, tmp_path, "submit", ".", "-r", "9")
+    assert ended.returncode == 0, ended.stderr
+    assert f"Waiting 5 s before each new attempt: {message}" in ended.stderr
+
+
 def test_a_job_that_does_not_proceed_is_shown_with_the_reason(
     api: ScriptedApi, tmp_path: Path
 ) -> None:

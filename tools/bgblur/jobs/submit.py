@@ -16,9 +16,11 @@ from bgblur.jobs.journal import Journal
 if TYPE_CHECKING:
     from bgblur.jobs.folder import Folder
     from bgblur.jobs.progress import JobDisplay
-    from blur_client import Job
+    from blur_client import BlurClientError, Job
     from blur_client.jobs import Jobs
 
+LONG_WAIT_S = 5.0
+"""A wait whose reason is shown; shorter ones are usual."""
 POLL_S = 2.0
 """The time between two requests for the state of a job, which every key's rate limit allows."""
 
@@ -40,6 +42,7 @@ class Submission:
     """The source and the reason of each photo that could not be uploaded."""
     is_open: bool = False
     """Whether the upload has started, and the job is not closed yet."""
+    _shown_error: str = field(default="", init=False)
 
     def counts(self) -> dict[str, Any]:
         """Return the counts for scripts."""
@@ -66,7 +69,8 @@ class Submission:
             uploads = self.jobs.uploads(self.job_id)
             self.is_open = True
             self._show(total)
-            for each in uploads.upload_all(self._waiting(journal), threads=threads):
+            waiting = self._waiting(journal)
+            for each in uploads.upload_all(waiting, threads=threads, on_wait=self._show_wait):
                 if each.error is None:
                     journal.add(each.source)
                     self.uploaded += 1
@@ -95,6 +99,12 @@ class Submission:
     def _fail(self, source: str, reason: str) -> None:
         self.failures.append((source, reason))
         self.display.print(f"Error: {source}: {reason}", style="red")
+
+    def _show_wait(self, wait_s: float, error: BlurClientError) -> None:
+        """Print the reason of a long wait, once; each thread that uploads calls this."""
+        if wait_s >= LONG_WAIT_S and str(error) != self._shown_error:
+            self._shown_error = str(error)
+            self.display.print(f"Waiting {wait_s:.0f} s before each new attempt: {_reason(error)}")
 
     def _show(self, total: int) -> None:
         done = self.uploaded + self.skipped + len(self.failures)

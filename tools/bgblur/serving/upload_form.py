@@ -102,8 +102,11 @@ class _Form:
                 self._parser.close()
             except MultipartError as error:
                 raise _malformed(error) from error
-        if self._target is None or self._bytes_left == self._target.max_bytes:
-            message = f"The form has no file named '{FILE_FIELD}', or the file is empty."
+        if self._target is None:
+            message = f"The form has no file named '{FILE_FIELD}'."
+            raise InvalidRequestError(message)
+        if self._bytes_left == self._target.max_bytes:
+            message = "The file is empty."
             raise InvalidRequestError(message)
 
     def store(self) -> None:
