@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +25,7 @@ from tests.integration.running import environment
 
 from blur.accounts.connect import open_account_store
 from blur.clock import now
+from blur.errors import UnavailableError
 from blur.jobs.connect import open_job_store
 from blur.storage.job_bucket import JobBucket
 
@@ -83,11 +84,13 @@ class Engine:
         """Wait until no message is in the queue, and none is with a worker."""
         wait_until(lambda: not self.stack.message_count(self.stack.queue_url), PATIENCE_S, self.log)
 
-    def run_keeper(self) -> None:
-        """Run the keeper once, as its schedule does."""
+    def run_keeper(self, *, tolerated: Collection[str] = ()) -> None:
+        """Run the keeper once, as its schedule does; it can fail with these errors."""
         name = self.stack.functions["JobKeeperFunction"]
         response = self.stack.emulator.client("lambda").invoke(FunctionName=name, Payload=b"{}")
-        assert "FunctionError" not in response, self.log()
+        if "FunctionError" in response:
+            error = json.loads(response["Payload"].read())
+            assert error["errorType"] in tolerated, self.log()
 
     @contextlib.contextmanager
     def scheduled_keeper(self) -> Iterator[None]:
@@ -96,7 +99,8 @@ class Engine:
 
         def keep() -> None:
             while not ended.wait(1):
-                self.run_keeper()
+                # DynamoDB Local can be slow on a busy machine; the next run succeeds.
+                self.run_keeper(tolerated={UnavailableError.__name__})
 
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(keep)
@@ -108,10 +112,13 @@ class Engine:
 
     def kill_worker(self) -> None:
         """Kill a process of the function that processes photos."""
+        wait_until(self._workers, PATIENCE_S, self.log)
+        os.kill(self._workers()[0], signal.SIGKILL)
+
+    def _workers(self) -> list[int]:
         name = f"AWS_LAMBDA_FUNCTION_NAME={self.stack.functions['JobWorkerFunction']}"
         members = descendants(self.stack.emulator.pid)
-        pid = next(pid for pid in members if name in environment_of(pid))
-        os.kill(pid, signal.SIGKILL)
+        return [pid for pid in members if name in environment_of(pid)]
 
     def subscribe(self, name: str, pattern: str) -> Callable[[], list[dict[str, Any]]]:
         """Add a rule to the event bus; return a function that returns the events so far."""
