@@ -190,6 +190,7 @@ def test_an_interrupted_upload_is_continued_and_each_photo_is_charged_once(
     closed = run("submit", "album", "--job", job_id)
     assert closed.returncode == 1
     assert "The job is done, so no photo can be added. [job_closed]" in closed.stderr
+    assert f"Progress: bgblur jobs status {job_id} --wait" in closed.stderr
 
 
 def test_a_job_without_credits_pauses_and_goes_on_after_a_top_up(

@@ -96,6 +96,8 @@ def submit(  # noqa: PLR0913 - one for each option
 
     The exit code is 0 if no photo failed, 1 if one did, and 2 if the command is wrong.
     """
+    from blur_client.errors import JobClosedError  # noqa: PLC0415 - requests is slow to import
+
     photos = Folder(folder, recursive)
     stop = threading.Event()
     with interruptible(context, stop), server.jobs(stop) as client, JobDisplay() as display:
@@ -112,6 +114,9 @@ def submit(  # noqa: PLR0913 - one for each option
         submission = Submission(client, photos, job_id, display, stop)
         try:
             job = submission.run(parallel)
+        except JobClosedError:
+            display.print(f"Progress: bgblur jobs status {job_id} --wait")
+            raise
         finally:
             if submission.is_open:
                 display.print(f"Job {job_id} is still open. {how_to_continue(photos, job_id)}")
