@@ -156,6 +156,17 @@ def test_a_lease_from_before_the_clock_was_set_back_ends_at_once(
     assert claim(queue, after(LEASE_S)) is not None
 
 
+def test_workers_that_read_the_clock_before_others_do_not_claim_the_same_object(
+    queue: SqliteJobStore, owner: JobOwner
+) -> None:
+    """They wait for the file in any order, and each claim counts as an attempt."""
+    for source in "abc":
+        queue.add_object(owner.job_id, source, now_us=START)
+    claimed = [claim(queue, after(10 - number / 2)) for number in range(4)]
+    assert claimed[3] is None
+    assert sorted(each.source for each in claimed if each) == ["a", "b", "c"]
+
+
 def test_an_object_that_has_ended_is_not_claimed(
     accounts: SqliteAccountStore, queue: SqliteJobStore, owner: JobOwner
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from blur.jobs.model import JobObject, ObjectState, object_id
 from blur.jobs.ports import ObjectPage
+from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
     from blur.accounts.model import Instant
@@ -83,9 +84,11 @@ def page(
 
 
 _CAN_START = """
-    job_objects.state = 'waiting' AND (leased_until_us <= :now OR leased_until_us > :until)
+    job_objects.state = 'waiting' AND (leased_until_us <= :now OR leased_until_us > :latest)
 """
-"""No lease ends later than one that begins now, unless the clock was set back."""
+"""No lease ends later than one that begins now, unless the clock was set back. A worker that waits
+for the file has read the clock before the worker that has the file, so a small difference is not
+that."""
 _RUNNING = """
     active AND known > done + failed + cancelled AND jobs.state IN ('open', 'closed') AND NOT paused
 """
@@ -97,6 +100,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
     The account whose last claim is longest ago is next, so that an account with many photos does
     not delay the others. Of this account, the oldest job with an object to start is next.
     """
+    latest_us = until_us + CLOCK_SKEW_US
     job = db.execute(
         f"""
         SELECT job_id FROM jobs
@@ -106,7 +110,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
                  created_us, job_id
         LIMIT 1
         """,  # noqa: S608 - constants
-        {"now": now_us, "until": until_us},
+        {"now": now_us, "latest": latest_us},
     ).fetchone()
     if job is None:
         return None
@@ -116,7 +120,7 @@ def claim(db: sqlite3.Connection, now_us: Instant, until_us: Instant) -> JobObje
         SELECT object_id FROM job_objects WHERE job_id = :job AND {_CAN_START}
         ORDER BY added_us, object_id LIMIT 1
         """,  # noqa: S608 - a constant
-        {"now": now_us, "until": until_us, "job": job_id},
+        {"now": now_us, "latest": latest_us, "job": job_id},
     ).fetchone()
     db.execute(
         """
