@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from blur.errors import IdempotencyInProgressError, ImageTooLargeError, UploadNotFoundError
-from blur.storage.folder_files import replacing, writable
+from blur.storage.folder_files import remove_each, replacing, writable
 from blur.storage.folder_secrets import read_secrets
 from blur.storage.ports import LINK_TTL_S, PresignedForm
 from blur.storage.upload_token import UploadToken, sign, verify
@@ -116,13 +115,14 @@ class FolderStore:
 
         """
         oldest = _hour_name(now_us - (KEEP_S + HOUR_S) * SECOND_US)
-        with writable(), suppress(FileNotFoundError):  # no folder, or already removed
+        expired = []
+        with writable(), suppress(FileNotFoundError):  # no folder
             for entry in list(os.scandir(self._folder / UPLOADS)):
                 if entry.is_file(follow_symlinks=False):
                     self._move_by_hour(Path(entry.path), now_us)
                 elif _HOUR_NAME.fullmatch(entry.name) and entry.name <= oldest:
-                    with suppress(FileNotFoundError):
-                        shutil.rmtree(entry.path)
+                    expired.append(Path(entry.path))
+            remove_each(expired)
 
     def _move_by_hour(self, path: Path, now_us: int) -> None:
         """Move or remove an upload that an earlier version stored in `uploads` itself."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -52,6 +53,25 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_each(paths: Iterable[Path]) -> None:
+    """Remove files and folders, as many as possible; others can remove them at the same time.
+
+    Raises:
+        OSError: one of them cannot be removed.
+
+    """
+    failure: OSError | None = None
+    for path in paths:
+        try:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            failure = error
+    if failure:
+        raise failure
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from blur.errors import (
     UploadNotFoundError,
 )
 from blur.storage.folder import SECOND_US, TOKEN_FIELD
-from blur.storage.folder_files import make_folder, replacing, writable
+from blur.storage.folder_files import make_folder, remove_each, replacing, writable
 from blur.storage.folder_secrets import read_secrets
 from blur.storage.ports import KEEP_DAYS, LINK_TTL_S, PresignedForm
 from blur.storage.upload_token import UploadToken, sign, verify
@@ -165,14 +165,11 @@ class JobFolder:
             UnavailableError: the folder cannot be read or written.
 
         """
+        oldest_us, oldest_part_us = now_us - KEEP_DAYS * DAY_US, now_us - DAY_US
         with writable():
-            for job in _entries(self._folder / JOBS):
-                if _last_change_us(job) < now_us - KEEP_DAYS * DAY_US:
-                    with suppress(FileNotFoundError):  # another process removes it too
-                        shutil.rmtree(job)
-            for part in _entries(self._folder / PARTS):
-                if _changed_us(part) < now_us - DAY_US:
-                    part.unlink(missing_ok=True)
+            jobs, parts = _entries(self._folder / JOBS), _entries(self._folder / PARTS)
+            expired = [job for job in jobs if _last_change_us(job) < oldest_us]
+            remove_each([*expired, *(part for part in parts if _changed_us(part) < oldest_part_us)])
 
     def _sources(self, job_id: str) -> Path:
         return self._folder / JOBS / _checked(job_id, _JOB_ID) / SOURCES

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 import time
 from pathlib import Path
@@ -226,6 +228,27 @@ def test_a_sweep_removes_a_job_some_days_after_its_last_file(
     assert not job.exists()
     with pytest.raises(UploadNotFoundError):
         folder.read_result(JOB, object_id("a"))
+
+
+def test_a_job_that_cannot_be_removed_does_not_keep_the_others_on_the_disk(
+    folder: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for job_id in ("job_1", "job_2", "job_3"):
+        put(folder, "a", job_id=job_id)
+    jobs, parts = tmp_path / "media" / "jobs", tmp_path / "media" / "job-parts"
+    (parts / "abandoned").write_bytes(b"half")
+    remove, [first, *_] = shutil.rmtree, list(jobs.iterdir())
+
+    def denied(path: Path) -> None:
+        if path == first:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        remove(path)
+
+    monkeypatch.setattr(shutil, "rmtree", denied)
+    with pytest.raises(UnavailableError):
+        folder.sweep(now_us=NOW_US + (KEEP_DAYS + 1) * DAY_US)
+    assert list(jobs.iterdir()) == [first]
+    assert list(parts.iterdir()) == []
 
 
 def test_a_sweep_removes_files_whose_writing_was_interrupted(
