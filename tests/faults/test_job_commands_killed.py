@@ -16,6 +16,7 @@ from tests.integration.jobs.disc_model import write_disc_model
 from tests.integration.jobs.job_client import ended
 from tests.integration.jobs.served_api import require_bill, served
 from tests.integration.running import environment
+from tests.trials import Part, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ def test_a_folder_is_completed_on_one_machine(tmp_path: Path) -> None:
     env = environment(tmp_path, write_disc_model(tmp_path), **settings)
     with served(tmp_path, env, "--workers", "2") as api:
         complete_folder(tmp_path, api, kill_one=api.restart)
+    record_trial("on one machine", "each command and, twice, the server are killed")
 
 
 @pytest.mark.timeout(900)
@@ -50,6 +52,7 @@ def test_a_folder_is_completed_on_aws(tmp_path: Path, dynamodb: DynamoDBLocal) -
                 api.restart()
 
             complete_folder(tmp_path, api, kill_one=kill_worker_and_server)
+    record_trial("on AWS", "each command and, twice, a worker and the server are killed")
 
 
 def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None]) -> None:
@@ -96,3 +99,15 @@ def complete_folder(folder: Path, api: ServedApi, *, kill_one: Callable[[], None
         "charged": PHOTOS,
     }
     require_bill(api, shop.buyer, rows)
+
+
+def record_trial(engine: str, kills: str) -> None:
+    """Record the trial with this engine, which has succeeded."""
+    record(
+        Part.FAULTS,
+        f"kill -9 of bgblur jobs submit and fetch {engine}, which are then started again",
+        f"{PHOTOS} photos; {kills}",
+        f"{PHOTOS} results, each of its photo; manifest, balance, audit and usage agree on {PHOTOS}"
+        " credits",
+        by="tests/faults/test_job_commands_killed.py",
+    )
