@@ -119,12 +119,15 @@ class JobFolder:
         return data
 
     def list_sources(self, job_id: str) -> Iterator[str]:
-        """Read the names in the files; see `JobFiles.list_sources`."""
+        """Read the names in the files; see `JobFiles.list_sources`.
+
+        A damaged file without its name is left out: its row in the store has the name.
+        """
         folder = self._sources(job_id)
         with writable():
             paths = sorted(folder.iterdir()) if folder.is_dir() else []
         for path in paths:
-            with writable(), suppress(FileNotFoundError), path.open("rb") as file:
+            with writable(), suppress(FileNotFoundError, ValueError), path.open("rb") as file:
                 source: str = json.loads(file.readline())
                 yield source
 

@@ -104,6 +104,17 @@ def test_a_missing_or_too_large_photo_is_an_error_of_the_contract(folder: JobFol
     assert folder.read_source(JOB, "a", max_bytes=11) == bytes(11)
 
 
+@pytest.mark.parametrize("damaged", [b"", b'"b.jp', b"\xff\xfe"])
+def test_a_file_without_its_name_is_not_listed(
+    damaged: bytes, folder: JobFolder, tmp_path: Path
+) -> None:
+    for source in ("a.jpg", "b.jpg", "c.jpg"):
+        put(folder, source, b"photo")
+    path = tmp_path / "media" / "jobs" / JOB / "sources" / object_id("b.jpg")
+    path.write_bytes(damaged)
+    assert sorted(folder.list_sources(JOB)) == ["a.jpg", "c.jpg"]
+
+
 def test_a_result_is_read_again_until_it_is_replaced(folder: JobFolder) -> None:
     with pytest.raises(UploadNotFoundError):
         folder.read_result(JOB, object_id("a"))
