@@ -17,6 +17,7 @@ const MESSAGES = {
   idempotency_in_progress: ["The first request for this photo is still running.", ""],
   job_not_found: ["This key has no such job, or the job has expired.", "Use a key of the job's account, or remove the job from this page."],
   job_closed: ["No photo can be added to this job any more.", ""],
+  results_expired: ["The download is not complete: some results have expired.", "Results are kept for 7 days."],
   no_photos: ["There is no photo in this folder.", "Choose a folder with JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF files."],
   no_key: ["Enter an API key first.", ""],
   no_photo: ["This file is not a photo.", "Choose a JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF file."],

@@ -9,19 +9,27 @@ const MAX_ZIP_BYTES = 500_000_000; // the browser keeps a ZIP until it is saved
 const MAX_ZIP_FILES = 65_000; // the limit without ZIP64
 const AT_ONCE = 4;
 
-/** Save all results, as one or more ZIPs. `onProgress(count)` is called after each result. */
+/**
+ * Save all results, as one or more ZIPs. `onProgress(count)` is called after each result. Return how
+ * many results have expired.
+ */
 export async function saveResults(job, name, key, { onProgress, signal }) {
-  let [zip, number, count] = [new Zip(), 1, 0];
+  let [zip, number, count, expired] = [new Zip(), 1, 0, 0];
   const saveZip = (isLast) => {
     if (zip.count) save(zip.toBlob(), `${name || "photos"}${isLast && number === 1 ? "" : `-${number}`}.zip`);
     [zip, number] = [new Zip(), number + 1];
   };
   for await (const [row, blob] of results(job.job_id, key, signal)) {
+    if (!blob) {
+      expired += 1;
+      continue;
+    }
     if (zip.count === MAX_ZIP_FILES || (zip.count && zip.size + blob.size > MAX_ZIP_BYTES)) saveZip(false);
     await zip.add(pathOf(row.source, blob.type), blob);
     onProgress(++count);
   }
   saveZip(true);
+  return expired;
 }
 
 /** Save the manifest: JSON lines. */
@@ -31,16 +39,21 @@ export async function saveManifest(job, name, key) {
   save(new Blob(pages, { type: "application/jsonl" }), `${name || "photos"}-manifest.jsonl`);
 }
 
-/** Yield rows with their results, a few requests ahead. */
+/** Yield rows with their results, or null for an expired one, a few requests ahead. */
 async function* results(id, key, signal) {
   const running = [];
   for await (const row of finishedRows(id, key, signal)) {
-    const result = fetchResult(id, row, key, signal).then((blob) => [row, blob]);
+    const result = fetchResult(id, row, key, signal).catch(nullIfExpired).then((blob) => [row, blob]);
     result.catch(() => {}); // the loop below throws the error of this request
     running.push(result);
     if (running.length === AT_ONCE) yield await running.shift();
   }
   for (const result of running) yield await result;
+}
+
+function nullIfExpired(failure) {
+  if (failure.code !== "result_not_found") throw failure;
+  return null;
 }
 
 async function* finishedRows(id, key, signal) {

@@ -187,17 +187,17 @@ function cancel() {
 }
 
 async function download() {
-  state.download = new AbortController();
-  state.downloaded = 0;
+  Object.assign(state, { download: new AbortController(), downloaded: 0, problem: null });
   update();
   try {
-    await saveResults(state.job, state.saved.name, currentKey(), {
+    const expired = await saveResults(state.job, state.saved.name, currentKey(), {
       signal: state.download.signal,
       onProgress: (count) => {
         state.downloaded = count;
         update();
       },
     });
+    if (expired) fail({ code: "results_expired" });
   } catch (failure) {
     if (failure.code !== "cancelled") fail(failure);
   }

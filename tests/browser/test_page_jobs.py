@@ -140,6 +140,20 @@ def test_requests_and_pauses_that_have_ended_leave_no_listeners(visit: Visit, al
     assert visit.page.evaluate("window.listeners()") == 0
 
 
+def test_the_zip_has_the_results_that_have_not_expired(visit: Visit, album: Path) -> None:
+    choose(visit, album)
+    visit.page.click("#go")
+    wait_for_end(visit)
+    error = {"code": "result_not_found", "message": "Expired.", "request_id": "req_1"}
+    gone = partial(answered, status=404, json={"error": error})
+    visit.page.route("**/v2/jobs/*/results/*", gone, times=1)
+    with visit.page.expect_download() as zipped:
+        visit.page.click("#job-zip")
+    with zipfile.ZipFile(saved(zipped.value)) as archive:
+        assert len(archive.namelist()) == 3
+    assert "some results have expired" in visit.page.inner_text("#job-alert")
+
+
 def test_a_reload_continues_to_show_the_job(visit: Visit, album: Path) -> None:
     choose(visit, album)
     visit.page.click("#go")
