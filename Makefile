@@ -89,7 +89,7 @@ browser: $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; in
 		apt-get -qq install --no-install-recommends chromium pngcheck >/dev/null; }
 	@$(BIN)/python -m pytest $(PARALLEL) 2 tests/browser $(PYTEST)
 
-e2e: $(TEST_READY) $(SAM_READY) ## Build and test the AWS stack in containers; needs Debian and root
+e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
 
 check: $(TEST_READY) ## Check lint, formatting, types, the direction of imports and the English

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -79,9 +79,20 @@ def base_image() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stack(base_image: None) -> None:
+def server_image(base_image: None) -> Iterator[Callable[[], None]]:
+    """Build the embedded server's image in the background; yield a function that waits for it."""
+    del base_image
+    with machine.server_image_begun() as wait:
+        yield wait
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, base_image: None) -> None:
     """Build the stack on the base image."""
     del base_image
+    if any("server_image" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        # Each build uses one processor.
+        request.getfixturevalue("server_image")
     machine.build()
 
 
@@ -189,16 +200,17 @@ def issued() -> list[str]:
 @pytest.fixture
 def customer(store: AccountStore, issued: list[str]) -> Customer:
     """Create an account with three credits."""
-    return _new_customer(store, issued)
+    return new_customer(store, issued)
 
 
 @pytest.fixture
 def other_customer(store: AccountStore, issued: list[str]) -> Customer:
     """Create another account with three credits."""
-    return _new_customer(store, issued)
+    return new_customer(store, issued)
 
 
-def _new_customer(store: AccountStore, issued: list[str]) -> Customer:
+def new_customer(store: AccountStore, issued: list[str]) -> Customer:
+    """Create an account with three credits, and add its key to those that the run has used."""
     admin = AccountAdmin(store, secrets.token_bytes, now())
     account_id = admin.create_account("e2e", credits=whole(3))
     text, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)

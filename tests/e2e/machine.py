@@ -10,10 +10,13 @@ import ipaddress
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from tests.e2e import programs
 ROOT = Path(__file__).parents[2]
 BASE_IMAGE = "background-blur-base"
 IMAGE = "blurfunction:latest"
+PROJECT = "background-blur"
 ROOT_FS_IMAGE = "background-blur-rootfs"
 SAM = str(ROOT / ".venv-sam" / "bin" / "sam")
 MOTO = str(ROOT / ".venv-sam" / "bin" / "moto_server")
@@ -100,6 +104,25 @@ def build() -> None:
     _logged("sam-build", [SAM, "build", *overrides])
 
 
+@contextlib.contextmanager
+def server_image_begun() -> Iterator[Callable[[], None]]:
+    """Build the image of compose.yaml in the background; yield a function that waits for it.
+
+    Compose then finds all its layers in the cache.
+    """
+    command = ["docker", "build", "--quiet", "--build-arg", f"BASE_IMAGE={BASE_IMAGE}"]
+    command += ["--file", "tools/bgblur/Dockerfile", "."]
+    log = LOGS / "server-image.log"
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with programs.begun(command, folder=ROOT, log=log, environ={"DOCKER_BUILDKIT": "0"}) as end:
+
+        def wait() -> None:
+            code, printed = end()
+            assert not code, f"the server's image was not built:\n{printed}{log.read_text()}"
+
+        yield wait
+
+
 def invoke(
     event: Mapping[str, Any],
     variables: Mapping[str, str],
@@ -116,6 +139,32 @@ def invoke(
     _, printed = programs.ran(command, folder=ROOT, log=folder / "invoke.log", environ=AWS)
     answers = (json.loads(line) for line in printed.splitlines() if line.startswith('{"status'))
     return next(answers, None)
+
+
+@contextlib.contextmanager
+def emulated(name: str, variables: Mapping[str, str], *options: str) -> Iterator[str]:
+    """Run the function's image with Lambda's emulator, which kills calls as Lambda does.
+
+    `name` is the container's name, and `options` are more options of `docker run`. Yield the URL
+    for events, when the function has answered one.
+    """
+    host, port = "127.0.0.1", free_port()
+    url = f"http://{host}:{port}/2015-03-31/functions/function/invocations"
+    command = ["docker", "run", "--rm", "--name", name, "--publish", f"{host}:{port}:8080"]
+    command += ["--volume", f"{emulator()}:/emulator:ro", "--entrypoint", "/emulator", *options]
+    for variable, value in {**AWS, **variables}.items():
+        command += ["--env", f"{variable}={value}"]
+    with started(name, [*command, IMAGE, *entry(IMAGE)], until=partial(_answers, url)):
+        yield url
+
+
+def hang(name: str) -> None:
+    """Stop the function's process in a container, but not Lambda's emulator."""
+    form = ["--format", "{{.State.Pid}}"]
+    first = int(subprocess.check_output(["docker", "inspect", *form, name], text=True))
+    listed = subprocess.check_output(["docker", "top", name, "-o", "pid"], text=True)
+    for pid in set(map(int, listed.split()[1:])) - {first}:
+        os.kill(pid, signal.SIGSTOP)
 
 
 def written(path: Path, content: Mapping[str, Any]) -> str:
@@ -145,11 +194,17 @@ def emulator() -> Path:
 
 def entry(image: str) -> list[str]:
     """Return the command that a container image runs."""
-    form = "{{json .Config.Entrypoint}}{{json .Config.Cmd}}"
-    command = ["docker", "image", "inspect", "--format", form, image]
-    told = subprocess.check_output(command, text=True)
-    parts: list[str] = json.loads(told.replace("][", ","))
-    return parts
+    return entry_point(image) + command(image)
+
+
+def entry_point(image: str) -> list[str]:
+    """Return the program that a container image runs, without the name of the handler."""
+    return _config(image, "Entrypoint")
+
+
+def command(image: str) -> list[str]:
+    """Return the arguments of an image's program: the name of the handler."""
+    return _config(image, "Cmd")
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -165,6 +220,22 @@ def listens(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _answers(url: str) -> bool:
+    """Return whether the function has started and responds."""
+    event = json.dumps({"httpMethod": "GET", "path": "/health", "headers": {}}).encode()
+    try:
+        with urllib.request.urlopen(url, event, timeout=60) as answer:  # noqa: S310 - http
+            return b'"statusCode": 200' in answer.read()
+    except OSError:
+        return False
+
+
+def _config(image: str, name: str) -> list[str]:
+    command = ["docker", "image", "inspect", "--format", f"{{{{json .Config.{name}}}}}", image]
+    words: list[str] = json.loads(subprocess.check_output(command, text=True))
+    return words
 
 
 def _docker_answers() -> bool:

@@ -61,10 +61,22 @@ def ran(
 ) -> tuple[int, str]:
     """Run a program in `folder` to its end; return its exit code and its output.
 
-    The program's standard error goes to `log`. If this process is terminated, it first terminates
-    the program, which can clean up; `subprocess.run` would kill it at once. It gets SIGINT, as by
-    Ctrl-C, on which `sam local invoke` removes its container; on SIGTERM it does not. But during a
-    build step, `sam build` stops only after SIGTERM.
+    The program's standard error goes to `log`. See `begun` for what happens at a termination.
+    """
+    with begun(command, folder=folder, log=log, environ=environ) as end:
+        return end()
+
+
+@contextlib.contextmanager
+def begun(
+    command: list[str], *, folder: Path, log: Path, environ: Mapping[str, str] | None = None
+) -> Iterator[Callable[[], tuple[int, str]]]:
+    """Run a program in the background; yield a function that waits for its code and output.
+
+    If this process is terminated, it first terminates the program, which can clean up;
+    `subprocess.run` would kill it at once. It gets SIGINT, as by Ctrl-C, on which `sam local
+    invoke` removes its container; on SIGTERM it does not. But during a build step, `sam build`
+    stops only after SIGTERM.
     """
     out = log.with_suffix(".out")
     with (
@@ -72,11 +84,14 @@ def ran(
         out.open("w") as printed,
         _program(command, folder, environ or {}, printed, told) as process,
     ):
+
+        def end() -> tuple[int, str]:
+            return process.wait(), out.read_text()
+
         try:
-            process.wait()
+            yield end
         finally:
             _end_all(process)
-    return process.returncode, out.read_text()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import subprocess
 from collections.abc import Iterator
-from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +34,8 @@ CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 @pytest.fixture
 def confined(variables: dict[str, str]) -> Iterator[str]:
     """Run the image without privileges; yield the URL for events."""
-    host, port = "127.0.0.1", machine.free_port()
-    emulator = ["--volume", f"{machine.emulator()}:/emulator:ro", "--entrypoint", "/emulator"]
-    command = ["docker", "run", "--rm", "--publish", f"{host}:{port}:8080", *CONFINED, *emulator]
-    for name, value in {**machine.AWS, **variables}.items():
-        command += ["--env", f"{name}={value}"]
-    command += [machine.IMAGE, *machine.entry(machine.IMAGE)]
-    with machine.started("confined", command, until=partial(machine.listens, host, port)):
-        yield f"http://{host}:{port}/2015-03-31/functions/function/invocations"
+    with machine.emulated(f"{machine.PROJECT}-confined", variables, *CONFINED) as url:
+        yield url
 
 
 def test_the_image_works_unprivileged_with_only_tmp_writable(

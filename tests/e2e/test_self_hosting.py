@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,11 +20,13 @@ import requests
 from PIL import Image
 from tests.documents import blocks
 from tests.e2e import machine, programs
+from tests.e2e.nginx import PACKAGES as NGINX
+from tests.e2e.nginx import nginx as nginx_server
 
 DOCUMENT = "docs/self-hosting.md"
 PHOTO = (machine.ROOT / "site" / "sample.jpg").read_bytes()
 COMPOSE = "docker-compose"
-PROXIES = {COMPOSE: "docker-compose", "nginx": "nginx-light", "caddy": "caddy"}
+PROXIES = {COMPOSE: "docker-compose", **NGINX, "caddy": "caddy"}
 START_S = 120
 
 
@@ -76,9 +78,9 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(base_image: None) -> Iterator[Project]:
+def project(server_image: Callable[[], None]) -> Iterator[Project]:
     """Run the server as `docker compose up --build --detach` does."""
-    del base_image
+    server_image()
     project = Project(f"bgblur-test-{os.getpid()}", machine.free_port())
     try:
         project.run("up", "--build", "--detach")
@@ -180,18 +182,7 @@ def nginx(
     server = re.sub(r"/etc/letsencrypt/\S+/fullchain.pem", str(chain), server)
     server = re.sub(r"/etc/letsencrypt/\S+/privkey.pem", str(private), server)
     server = server.replace("http://127.0.0.1:8080", project.url)
-    temporary = "".join(
-        f"{kind}_temp_path {tmp_path}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = tmp_path / "nginx.conf"
-    config.write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log stderr;\nuser root;\nevents {{}}\n"
-        f"http {{\naccess_log off;\n{temporary}{server}\n}}\n"
-    )
-    command = ["nginx", "-c", str(config), "-e", "stderr"]
-    ready = partial(machine.listens, "127.0.0.1", port)
-    with programs.started(command, folder=tmp_path, log=tmp_path / "log", until=ready):
+    with nginx_server(server, port, tmp_path):
         yield f"https://127.0.0.1:{port}", str(chain)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from botocore.session import get_session
 from events import make
 from tests.attack.traces import files, found, key_forms, photo_forms
 from tests.e2e import machine
-from tests.e2e.conftest import BUCKET, TABLE
+from tests.e2e.conftest import BUCKET, TABLE, new_customer
 from tests.e2e.test_api import post
 from tests.e2e.test_invoke import grainy_photo
 from tests.e2e.test_storage import blur, grained, uploaded
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.conftest import Customer
+
+    from blur.accounts.ports import AccountStore
 
 Written = list[tuple[str, bytes]]
 
@@ -50,11 +53,12 @@ def sent() -> list[bytes]:
     return [make.jpeg(), make.flat(), make.huge(), grainy_photo(), grained()]
 
 
-@pytest.fixture
-def broken(dynamodb: Any, customer: Customer, url: str) -> str:  # noqa: ANN401 - DynamoDBLocal
+@pytest.fixture(scope="module")
+def broken(dynamodb: Any, store: AccountStore, issued: list[str], url: str) -> str:  # noqa: ANN401 - DynamoDBLocal
     """Make a call fail internally, because its key's item is incomplete; return the request id."""
     assert dynamodb
-    key = keys.parse(customer.key)
+    victim = new_customer(store, issued)
+    key = keys.parse(victim.key)
     client("dynamodb").update_item(
         TableName=TABLE,
         Key=marshal_item(dict(schema.account_key(key.account_id))),
@@ -62,31 +66,51 @@ def broken(dynamodb: Any, customer: Customer, url: str) -> str:  # noqa: ANN401 
         ExpressionAttributeNames={"#keys": "keys", "#digest": key.digest},
         ConditionExpression="attribute_exists(#keys.#digest.m)",
     )
-    answer = post(url, customer.key)
+    answer = post(url, victim.key)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     request_id: str = answer.json()["error"]["request_id"]
     return request_id
 
 
-@pytest.fixture
-def called(
-    url: str, other_customer: Customer, variables: dict[str, str], tmp_path: Path, broken: str
-) -> str:
-    """Make one call of each other kind; return the id of the failed call."""
-    assert post(url, other_customer.key).status_code == 200
-    for strange in (other_customer.key[:-1], other_customer.key.lower(), make.UNKNOWN):
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls of every kind."""
+
+    failed_id: str
+    """The request id of the call with an internal error."""
+    invoke_log: Path
+
+
+@pytest.fixture(scope="module")
+def customer(store: AccountStore, issued: list[str]) -> Customer:
+    """Create the account whose calls do not fail."""
+    return new_customer(store, issued)
+
+
+@pytest.fixture(scope="module")
+def calls(
+    url: str,
+    customer: Customer,
+    variables: dict[str, str],
+    broken: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Calls:
+    """Make one call of each other kind."""
+    folder = tmp_path_factory.mktemp("calls")
+    assert post(url, customer.key).status_code == 200
+    for strange in (customer.key[:-1], customer.key.lower(), make.UNKNOWN):
         assert post(url, strange).status_code == 401
-    stray = requests.get(f"{url}/v2/account/{other_customer.key}", timeout=60)
+    stray = requests.get(f"{url}/v2/account/{customer.key}", timeout=60)
     assert stray.status_code == 404
-    upload = {"upload_id": (None, uploaded(url, other_customer, grained()))}
-    assert blur(url, other_customer, upload, follow=False).status_code == 303
-    answer = machine.invoke(make.blur(other_customer.key), variables, tmp_path)
+    upload = {"upload_id": (None, uploaded(url, customer, grained()))}
+    assert blur(url, customer, upload, follow=False).status_code == 303
+    answer = machine.invoke(make.blur(customer.key), variables, folder)
     assert answer is not None
-    return broken
+    return Calls(broken, folder / "invoke.log")
 
 
 def test_nothing_written_contains_a_key_or_a_photo(
-    called: str,
+    calls: Calls,
     issued: list[str],
     sent: list[bytes],
     s3: str,
@@ -96,7 +120,7 @@ def test_nothing_written_contains_a_key_or_a_photo(
     logs += files(tmp_path_factory.getbasetemp(), leaving_out=GIVEN)
     items, objects = list(items_of(TABLE)), list(objects_of(s3))
     written = [*logs, *items, *objects]
-    require_whole(logs, items, objects, broken=called, key=issued[-1])
+    require_whole(logs, items, objects, broken=calls.failed_id, key=issued[-1])
     forms = {**key_forms(issued), **photo_forms(sent)}
     assert found(forms, written) == set()
     size_kb = sum(len(content) for _, content in written) // 1000
@@ -110,9 +134,8 @@ def test_nothing_written_contains_a_key_or_a_photo(
     )
 
 
-@pytest.mark.usefixtures("called")
-def test_the_functions_logs_contain_no_image_data(tmp_path: Path) -> None:
-    logs = [machine.LOGS / "start-api.log", tmp_path / "invoke.log"]
+def test_the_functions_logs_contain_no_image_data(calls: Calls) -> None:
+    logs = [machine.LOGS / "start-api.log", calls.invoke_log]
     assert [path.name for path in logs if LONG_BASE64.search(path.read_bytes())] == []
 
 

@@ -1,8 +1,7 @@
-"""ministack on a loopback port: an emulator of S3, SQS, Lambda and CloudFormation, without Docker.
+"""ministack, an emulator of S3, SQS, Lambda and CloudFormation, on a port of this machine.
 
-Its Lambda runs functions as processes of this machine. PYTHONPATH gives them the packages of the
-tests and the code of this checkout. No test of credits uses its database: the accounts are in
-DynamoDB Local.
+Without Docker, its Lambda runs functions as processes of this machine. PYTHONPATH gives them the
+packages of the tests and the code of this checkout. `tests/e2e` runs images instead.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "ministack"
 ACCOUNT = "123456789012"
 SECRET = "local"  # noqa: S105 - opens nothing
+LOOPBACK = "127.0.0.1"
 REGION = "eu-central-1"
 START_S = 60
 PYTHONPATH = os.pathsep.join([str(ROOT / "functions"), sysconfig.get_path("purelib")])
@@ -46,11 +46,12 @@ class Ministack:
     port: int
     log: Path
     pid: int
+    host: str = LOOPBACK
 
     @property
     def url(self) -> str:
         """The address of all its services."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - botocore creates its clients' classes at run time
         """Return a client for a service."""
@@ -58,13 +59,18 @@ class Ministack:
 
 
 @contextlib.contextmanager
-def ministack(folder: Path) -> Iterator[Ministack]:
-    """Run the emulator with its files in this folder, and end it with the context."""
-    assert PROGRAM.is_file(), "ministack is missing: `make test` and `make reliability` install it"
-    port, log = free_port(), folder / "ministack.log"
+def ministack(
+    folder: Path, *, host: str = LOOPBACK, log: Path | None = None, **variables: str
+) -> Iterator[Ministack]:
+    """Run the emulator with its files in this folder, and end it with the context.
+
+    `host` is its address, and `variables` are more environment variables.
+    """
+    assert PROGRAM.is_file(), "ministack is missing: `make test` and `make e2e` install it"
+    port, log = free_port(host), log or folder / "ministack.log"
     env = {
         **os.environ,
-        "BIND_HOST": "127.0.0.1",
+        "BIND_HOST": host,
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
@@ -73,6 +79,7 @@ def ministack(folder: Path) -> Iterator[Ministack]:
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "TMPDIR": str(folder),
         "DOCKER_HOST": "unix:///nonexistent",  # functions run as processes
+        **variables,
     }
     command = ["sh", "-c", WATCHED, "ministack", str(PROGRAM)]
     with log.open("w") as file:
@@ -80,8 +87,8 @@ def ministack(folder: Path) -> Iterator[Ministack]:
             command, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=file, stderr=file
         )
         try:
-            wait_until(partial(_is_ready, port), START_S, log.read_text)
-            yield Ministack(port, log, process.pid)
+            wait_until(partial(_is_ready, host, port), START_S, log.read_text)
+            yield Ministack(port, log, process.pid, host)
         finally:
             process.terminate()
             process.communicate()
@@ -115,8 +122,8 @@ def wait_until(holds: Any, within_s: float, describe: Any) -> None:  # noqa: ANN
         time.sleep(0.1)
 
 
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def _is_ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/_ministack/health")
         return connection.getresponse().status == http.client.OK

@@ -43,7 +43,7 @@ COUNTED = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible
 DEPLOY_S = 120
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML with CloudFormation's functions in their long form."""
 
 
@@ -59,7 +59,7 @@ def _function(loader: yaml.Loader, suffix: str, node: yaml.Node) -> dict[str, An
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": argument}
 
 
-_Loader.add_multi_constructor("!", _function)
+Loader.add_multi_constructor("!", _function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +123,11 @@ def deploy(
 def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str, Any]:
     """Return the part of the template with functions that run as processes."""
     text = Path(ROOT / "template.yaml").read_text("utf-8")
-    template: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    template: dict[str, Any] = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     template["Resources"] = {name: template["Resources"][name] for name in PARTS}
     del template["Outputs"], template["Globals"]
     template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visibility_s
-    for name in ROLES:
-        (policy,) = template["Resources"][name]["Properties"]["Policies"]
-        for statement in policy["PolicyDocument"]["Statement"]:
-            # AWS has no separate action for batches: sqs:SendMessage also allows batches.
-            if "sqs:SendMessage" in statement["Action"]:
-                statement["Action"].append("sqs:SendMessageBatch")
+    allow_batches(template)
     for name in FUNCTIONS:
         function = template["Resources"][name]
         del function["Metadata"]
@@ -150,6 +145,18 @@ def local_template(visibility_s: int, variables: Mapping[str, str]) -> dict[str,
         own = properties["Environment"]["Variables"]
         own |= {"PYTHONPATH": PYTHONPATH, **variables}
     return template
+
+
+def allow_batches(template: Mapping[str, Any]) -> None:
+    """Add an action of the emulator to the functions' roles.
+
+    AWS has no separate action for batches: sqs:SendMessage also allows batches.
+    """
+    for name in ROLES:
+        (policy,) = template["Resources"][name]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if "sqs:SendMessage" in statement["Action"]:
+                statement["Action"].append("sqs:SendMessageBatch")
 
 
 def _empty_archive() -> bytes:

@@ -1,0 +1,45 @@
+"""The resources of an account in the emulator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.e2e.deployment import Deployment
+
+LISTS: dict[str, tuple[str, str, str, str]] = {
+    "alarm": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    "api": ("apigateway", "get_rest_apis", "items", "id"),
+    "bucket": ("s3", "list_buckets", "Buckets", "Name"),
+    "dashboard": ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+    "function": ("lambda", "list_functions", "Functions", "FunctionName"),
+    "log group": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    "poller": ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
+    "role": ("iam", "list_roles", "Roles", "RoleName"),
+    "rule": ("events", "list_rules", "Rules", "Name"),
+    "table": ("dynamodb", "list_tables", "TableNames", ""),
+    "topic": ("sns", "list_topics", "Topics", "TopicArn"),
+    "queue": ("sqs", "list_queues", "QueueUrls", ""),
+}
+"""How the resources of each kind are listed: service, operation, list and name."""
+OF_SAM = "aws-sam-cli-managed-default"
+"""The stack that sam creates once for each account: a bucket for templates."""
+
+
+def resources_of(deployment: Deployment) -> dict[str, set[str]]:
+    """Return the names of the account's resources, by their kind."""
+    found = {}
+    for kind, (service, operation, name, field) in LISTS.items():
+        items = getattr(deployment.client(service), operation)().get(name, [])
+        names = {each[field] if field else each for each in items}
+        if mine := {each for each in names if not each.startswith(OF_SAM)}:
+            found[kind] = mine
+    return found
+
+
+def empty_bucket(deployment: Deployment) -> None:
+    """Delete all objects in the bucket."""
+    s3, bucket = deployment.client("s3"), deployment.outputs["Bucket"]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for each in page.get("Contents", ()):
+            s3.delete_object(Bucket=bucket, Key=each["Key"])

@@ -1,0 +1,159 @@
+"""The built stack, deployed by sam in ministack; its functions run in containers of the image."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.e2e import machine, programs
+from tests.e2e.local_template import IMAGE, RUNTIME, local_template
+from tests.e2e.nginx import nginx
+from tests.integration.jobs.ministack import ACCOUNT, REGION, SECRET, ministack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.jobs.ministack import Ministack
+
+STACK = "background-blur-e2e"
+TEMPLATE = machine.BUILT.with_name("local.json")
+PARAMETERS = {"Stage": "e2e"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The deployed stack."""
+
+    emulator: Ministack
+    folder: Path
+    outputs: dict[str, str]
+    ids: dict[str, str]
+    """The names that the resources have in the emulator, by their names in the template."""
+    url: str
+    """The API's address."""
+    calls: Counter[str] = field(default_factory=Counter)
+    """How often `invoke` called each function."""
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+        """Return a client with an administrator's permissions."""
+        return self.emulator.client(service)
+
+    def operate(self, *commands: str, **variables: str) -> str:
+        """Run commands of the documents in the project's root; return their output."""
+        environ = {**os.environ, **administrator(self.emulator), "HOME": str(self.folder)}
+        done = subprocess.run(
+            ["sh", "-ec", "\n".join(commands)],
+            cwd=machine.ROOT,
+            env={**environ, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not done.returncode, f"{commands}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def issue_key(self, credits_: int) -> str:
+        """Issue a key on the deployed table with the commands in the stack's outputs."""
+        export, issue = self.outputs["FirstKey1"], self.outputs["FirstKey2"]
+        printed = self.operate(export, re.sub(r"--credits \d+", f"--credits {credits_}", issue))
+        words: list[str] = re.findall(r"bb_live_\w+", printed)
+        return max(words, key=len)  # the other word is the key's prefix
+
+    def invoke(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """Call a function; return its response."""
+        self.calls[name] += 1
+        response = self.client("lambda").invoke(FunctionName=self.ids[name], Payload=b"{}")
+        payload = response["Payload"].read()
+        assert "FunctionError" not in response, payload
+        return json.loads(payload)
+
+    def log(self) -> str:
+        """Return the end of the emulator's log, which has the functions' output."""
+        return self.emulator.log.read_text()[-8000:]
+
+
+@contextlib.contextmanager
+def deployed(folder: Path) -> Iterator[Deployment]:
+    """Deploy the built stack."""
+    host = machine.bridge_address()
+    flags = f"--volume {machine.emulator()}:{RUNTIME}:ro --read-only --tmpfs /tmp"
+    variables = {
+        "DOCKER_HOST": os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"),
+        "LAMBDA_DOCKER_FLAGS": f"{flags} --security-opt no-new-privileges",
+        "MINISTACK_HOST": host,
+    }
+    machine.LOGS.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["docker", "tag", machine.IMAGE, IMAGE], check=True)
+    with ministack(folder, host=host, log=machine.LOGS / "ministack.log", **variables) as emulator:
+        TEMPLATE.write_text(json.dumps(local_template(machine.BUILT, emulator.url)))
+        outputs, ids = deploy(emulator)
+        complete_api(emulator, ids)
+        with gateway(emulator, ids["Api"], folder) as origin:
+            yield Deployment(emulator, folder, outputs, ids, f"{origin}/{PARAMETERS['Stage']}")
+
+
+def deploy(emulator: Ministack, **parameters: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Deploy or update the stack with sam; return its outputs and its resources' names."""
+    command = ["deploy", "--template-file", str(TEMPLATE), "--stack-name", STACK]
+    command += ["--capabilities", "CAPABILITY_IAM", "--resolve-s3", "--image-repository", IMAGE]
+    values = [f"{name}={value}" for name, value in {**PARAMETERS, **parameters}.items()]
+    sam(emulator, *command, "--parameter-overrides", *values)
+    client = emulator.client("cloudformation")
+    (stack,) = client.describe_stacks(StackName=STACK)["Stacks"]
+    resources = client.describe_stack_resources(StackName=STACK)["StackResources"]
+    return (
+        {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]},
+        {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources},
+    )
+
+
+def sam(emulator: Ministack, *arguments: str) -> None:
+    """Run a command of sam on the emulator."""
+    log = machine.LOGS / f"sam-{arguments[0]}.log"
+    environ = {**machine.AWS, **administrator(emulator)}
+    command = [machine.SAM, *arguments, "--region", REGION]
+    code, printed = programs.ran(command, folder=machine.ROOT, log=log, environ=environ)
+    assert not code, f"sam {arguments[0]} failed:\n{printed[-4000:]}\n{log.read_text()[-4000:]}"
+
+
+def administrator(emulator: Ministack) -> dict[str, str]:
+    """Return the variables with which clients of AWS use the emulator."""
+    return {
+        "AWS_ENDPOINT_URL": emulator.url,
+        "AWS_ENDPOINT_URL_DYNAMODB": emulator.url,  # other tests set it for their own table
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+    }
+
+
+def complete_api(emulator: Ministack, ids: dict[str, str]) -> None:
+    """Add the method ANY, which the emulator does not read from the template's OpenAPI document."""
+    client, api = emulator.client("apigateway"), ids["Api"]
+    function = client.meta.region_name, ids["BlurFunctionAliaslive"]
+    uri = "arn:aws:apigateway:{}:lambda:path/2015-03-31/functions/{}/invocations".format(*function)
+    for resource in client.get_resources(restApiId=api)["items"]:
+        target = {"restApiId": api, "resourceId": resource["id"], "httpMethod": "ANY"}
+        client.put_method(**target, authorizationType="NONE")
+        client.put_integration(**target, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+    client.create_deployment(restApiId=api, stageName=PARAMETERS["Stage"])
+
+
+@contextlib.contextmanager
+def gateway(emulator: Ministack, api: str, folder: Path) -> Iterator[str]:
+    """Give the API an address: a proxy sends its host name, which no DNS server has."""
+    port, name = machine.free_port(), f"{api}.execute-api.{emulator.host}"
+    server = (
+        f"server {{ listen 127.0.0.1:{port}; client_max_body_size 10m; location / {{\n"
+        f"proxy_pass {emulator.url}; proxy_set_header Host {name};\n"
+        f"proxy_redirect off; proxy_read_timeout 60s; }} }}"
+    )
+    with nginx(server, port, folder):
+        yield f"http://127.0.0.1:{port}"

@@ -1,0 +1,62 @@
+"""The built template, without the parts that the emulator cannot deploy.
+
+docs/operations.md lists the differences for operators.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tests.e2e import machine
+from tests.integration.jobs.stack import Loader, allow_batches
+
+IMAGE = f"localhost/{machine.IMAGE}"
+"""A name with a registry: sam then does not push the image."""
+RUNTIME = "/emulator"
+"""Lambda's Runtime Interface Emulator in the containers; on AWS, Lambda itself runs the image."""
+NOT_DEPLOYED = {
+    "ConcurrencyAlarm": "the emulator has no alarms on expressions",
+    "MediaBucketPolicy": "it rejects requests without TLS, and the emulator has no TLS here",
+}
+ENDPOINTS = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
+WORKERS = 2
+"""Concurrent workers of bulk jobs."""
+FUNCTION = "AWS::Serverless::Function"
+
+
+def local_template(built: Path, url: str) -> dict[str, Any]:
+    """Return the template for an emulator at this URL.
+
+    Its functions call the emulator instead of AWS. Traffic moves to a new version at once, because
+    the emulator has no CodeDeploy.
+    """
+    template: dict[str, Any] = yaml.load(built.read_text("utf-8"), Loader)  # noqa: S506 - a SafeLoader
+    resources = template["Resources"]
+    # The emulator does not read the form of this type that CloudFormation requires, `*~1*`.
+    resources["Api"]["Properties"]["BinaryMediaTypes"] = ["*/*"]
+    for name in NOT_DEPLOYED:
+        del resources[name]
+    # Docker forgets an image's command if its entry point is replaced.
+    image = {
+        "EntryPoint": [RUNTIME, *machine.entry_point(machine.IMAGE)],
+        "Command": machine.command(machine.IMAGE),
+    }
+    for resource in resources.values():
+        if resource["Type"] == FUNCTION:
+            properties = resource["Properties"]
+            properties["ImageUri"] = IMAGE
+            properties["ImageConfig"] = {**image, **properties.get("ImageConfig", {})}
+            properties.pop("DeploymentPreference", None)
+            variables = properties["Environment"]["Variables"]
+            variables |= {name: url for name in ENDPOINTS if name in variables}
+    # The emulator does not convert a parameter, which is text, to a number.
+    photos = resources["JobWorkerFunction"]["Properties"]["Events"]["Photos"]["Properties"]
+    photos["ScalingConfig"] = {"MaximumConcurrency": WORKERS}
+    (policy,) = resources["PreTrafficRole"]["Properties"]["Policies"]
+    policy["PolicyDocument"]["Statement"] = [
+        each for each in policy["PolicyDocument"]["Statement"] if each["Sid"] != "Result"
+    ]
+    allow_batches(template)
+    return template

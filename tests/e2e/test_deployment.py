@@ -1,0 +1,183 @@
+"""The deployed stack, from its first key to its deletion.
+
+The API, the queue, the bucket, the table and the schedule are the emulator's. The functions are
+containers of the built image, with the permissions of their roles. docs/operations.md lists the
+differences from AWS.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from events import make
+from PIL import Image
+from tests.e2e import machine
+from tests.e2e.account import empty_bucket, resources_of
+from tests.e2e.album import Album, write_album
+from tests.e2e.deployed_job import PATIENCE_S, TIMEOUT_S, Job, sizes_of
+from tests.e2e.deployment import STACK, Deployment, complete_api, deploy, deployed, sam
+from tests.e2e.nginx import PACKAGES
+from tests.integration.jobs.ministack import wait_until
+
+from blur.accounts import keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REDELIVERY_S = 20
+"""Seconds after which the photo of a killed worker is delivered again: 360 in the template."""
+CREDITS = 300
+
+
+@pytest.fixture(scope="module")
+def deployment(stack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    del stack
+    machine.install_missing(PACKAGES)
+    with deployed(tmp_path_factory.mktemp("deployment")) as started:
+        yield started
+
+
+@pytest.fixture
+def key(deployment: Deployment, issued: list[str]) -> str:
+    """Return a key of a new account."""
+    key = deployment.issue_key(CREDITS)
+    issued.append(key)
+    return key
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Iterator[Album]:
+    """Write the photos; remove them before the run's output is searched for photos."""
+    folder = tmp_path / "album"
+    yield write_album(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "results"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def blurred_upload(deployment: Deployment, key: str) -> requests.Response:
+    """Upload the sample photo by a presigned form, and blur it."""
+    headers, photo = {"ApiKey": key}, make.jpeg()
+    document = {"content_type": "image/jpeg", "bytes": len(photo)}
+    uploads, blur = f"{deployment.url}/v2/uploads", f"{deployment.url}/v2/rembg/blur/"
+    offered = requests.post(uploads, headers=headers, json=document, timeout=TIMEOUT_S)
+    assert offered.status_code == 201, offered.text
+    form = offered.json()
+    sent = requests.post(form["url"], data=form["fields"], files={"file": photo}, timeout=TIMEOUT_S)
+    assert sent.ok, sent.text
+    fields = {"upload_id": (None, form["upload_id"]), "radius": (None, "12")}
+    return requests.post(blur, headers=headers, files=fields, timeout=TIMEOUT_S)
+
+
+def test_the_deployed_api_is_healthy_and_serves_the_page(deployment: Deployment) -> None:
+    health = requests.get(f"{deployment.url}/health", timeout=TIMEOUT_S)
+    assert (health.status_code, health.json()["status"]) == (200, "ok"), deployment.log()
+    page = requests.get(f"{deployment.url}/", headers={"Accept": "text/html"}, timeout=TIMEOUT_S)
+    assert (page.status_code, "<h1>" in page.text) == (200, True)
+
+
+def test_a_photo_is_blurred_by_upload_with_a_key_of_the_documented_commands(
+    deployment: Deployment, key: str
+) -> None:
+    answer = blurred_upload(deployment, key)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["X-Credits-Remaining"] == str(CREDITS - 1)
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        assert (picture.format, picture.size) == ("PNG", (192, 192))
+
+
+def test_a_photo_in_the_request_is_blurred(deployment: Deployment, key: str) -> None:
+    answer = requests.post(
+        f"{deployment.url}/v2/rembg/blur/",
+        headers={"ApiKey": key},
+        files={"image": ("photo.jpg", make.jpeg(), "image/jpeg")},
+        data={"radius": "12"},
+        timeout=TIMEOUT_S,
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.content == blurred_upload(deployment, key).content
+
+
+def test_200_photos_get_one_row_each_and_the_bill_agrees(
+    deployment: Deployment, key: str, album: Album, results: Path
+) -> None:
+    job = Job(deployment, key, album)
+    job.set_redelivery(REDELIVERY_S)
+    job.submit()
+    job.send_duplicates()
+    job.kill_workers()
+    job.wait_until_ended()
+    lines = job.fetch(results)
+
+    assert {name: line["code"] for name, line in lines.items() if line["code"]} == album.codes
+    assert {line["state"] for name, line in lines.items() if name in album.codes} == {"failed"}
+    assert {line["state"] for name, line in lines.items() if name in album.sizes} == {"done"}
+    assert sizes_of(results, lines) == album.sizes
+    done, failed = len(album.sizes), len(album.codes)
+    counts = {"received": done + failed, "done": done, "failed": failed, "charged": done}
+    assert {name: job.state()["counts"][name] for name in counts} == counts
+    assert sum(line["credits"] for line in lines.values()) == done
+
+    export = deployment.outputs["FirstKey1"]
+    account_id = keys.parse(key).account_id
+    show = f".venv/bin/bgblur accounts show {account_id} --json"
+    account = json.loads(deployment.operate(export, show))
+    assert (account["balance"], account["held"], account["used"]) == (CREDITS - done, 0, done)
+    deployment.operate(export, f".venv/bin/bgblur accounts audit {account_id}")
+    assert deployment.invoke("AuditFunction")["differences"] == 0
+    usage = deployment.operate(export, ".venv/bin/bgblur usage --csv")
+    (bill,) = (row for row in csv.DictReader(io.StringIO(usage)) if row["account"] == account_id)
+    assert (bill["calls"], bill["credits"], bill["failures"]) == (str(done), str(done), str(failed))
+
+
+def test_an_update_changes_a_parameter_and_keeps_the_accounts(
+    deployment: Deployment, key: str
+) -> None:
+    before = blurred_upload(deployment, key)
+    assert before.headers["X-Credits-Charged"] == "1"
+    outputs, ids = deploy(deployment.emulator, Price="2")
+    complete_api(deployment.emulator, ids)
+    assert outputs == deployment.outputs
+    after = blurred_upload(deployment, key)
+    assert after.status_code == 200, deployment.log()
+    assert after.headers["X-Credits-Charged"] == "2"
+    assert after.headers["X-Credits-Remaining"] == str(CREDITS - 3)
+    assert after.content == before.content
+
+
+def test_the_schedule_runs_the_keeper(deployment: Deployment) -> None:
+    group, own = deployment.ids["JobKeeperLogGroup"], deployment.calls["JobKeeperFunction"]
+    logs = deployment.client("logs")
+
+    def runs() -> int:
+        return len(logs.describe_log_streams(logGroupName=group)["logStreams"])
+
+    wait_until(lambda: runs() > own, PATIENCE_S, deployment.log)
+
+
+def test_the_documented_teardown_leaves_nothing(deployment: Deployment) -> None:
+    emulator, table = deployment.emulator, deployment.outputs["Table"]
+    empty_bucket(deployment)
+    sam(emulator, "delete", "--stack-name", STACK, "--no-prompts")
+    assert resources_of(deployment) == {
+        "role": {deployment.ids["GatewayLogRole"]},
+        "table": {table},
+    }
+    dynamodb = deployment.client("dynamodb")
+    with pytest.raises(dynamodb.exceptions.ClientError, match="protection"):
+        dynamodb.delete_table(TableName=table)
+    dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=table)
+    assert resources_of(deployment) == {"role": {deployment.ids["GatewayLogRole"]}}
