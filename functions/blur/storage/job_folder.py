@@ -103,7 +103,7 @@ class JobFolder:
         """
         path = self._sources(job_id) / _object_id(source)
         with self._one_of_few(job_id), writable(), self._replacing(path) as file:
-            self._require_space(leave_bytes)  # the accounts are possibly on the same disk
+            self.require_space(leave_bytes)  # the accounts are possibly on the same disk
             file.write(json.dumps(source).encode() + b"\n")
             yield file
 
@@ -204,7 +204,8 @@ class JobFolder:
                 if not self._receiving[job_id]:
                     del self._receiving[job_id]
 
-    def _require_space(self, leave_bytes: int) -> None:
+    def require_space(self, leave_bytes: int) -> None:
+        """Raise `UnavailableError` if the disk has less free space."""
         if not self.has_space(leave_bytes):
             message = "The storage for uploads is almost full. Nothing was charged."
             raise UnavailableError(message, retry_after_s=60)

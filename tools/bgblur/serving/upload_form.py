@@ -28,6 +28,8 @@ class Target:
     max_bytes: int
     file: AbstractContextManager[BinaryIO]
     """A context manager that stores the file at its end, unless there was an exception."""
+    require_space: Callable[[], None] = lambda: None
+    """Raise an `ApiError` if the disk is almost full; called before each part of the file."""
 
 
 Fields = Mapping[str, bytes]
@@ -71,6 +73,7 @@ class _Form:
         self._fields: dict[str, bytes] = {}
         self._name = ""
         self._target: Target | None = None
+        self._require_space: Callable[[], None] = lambda: None
         self._file: BinaryIO | None = None
         self._open_files = ExitStack()
         self._bytes_left = 0
@@ -124,6 +127,7 @@ class _Form:
         if name == FILE_FIELD:
             self._target = self._find_target(self._fields)
             self._bytes_left = self._target.max_bytes
+            self._require_space = self._target.require_space
             self._file = self._open_files.enter_context(self._target.file)
         elif name in self._fields:
             message = f"Send the field '{name}' only once."
@@ -158,6 +162,7 @@ class _Form:
         if self._bytes_left < 0:
             message = "The file has more bytes than its form allows."
             raise ImageTooLargeError(message)
+        self._require_space()
         self._file.write(data)
 
 

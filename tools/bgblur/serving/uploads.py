@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bgblur.serving.upload_form import Fields, Target, receive_form
@@ -75,7 +76,9 @@ class JobUploads:
             self._require_open(job_id)
             photos.append((job_id, source))
             file = self.folder.writing_source(job_id, source, leave_bytes=self.leave_bytes)
-            return Target(token.max_bytes, file)
+            # Many uploads can begin while there is enough space for one.
+            require_space = partial(self.folder.require_space, self.leave_bytes)
+            return Target(token.max_bytes, file, require_space)
 
         await receive_form(content_type, chunks, find_target)
         await asyncio.to_thread(self._add, *photos[0])
