@@ -15,6 +15,7 @@ from blur.errors import (
     ApiError,
     InsufficientCreditsError,
     InternalError,
+    InvalidApiKeyError,
     UnavailableError,
     UploadNotFoundError,
 )
@@ -37,6 +38,8 @@ MAX_ATTEMPTS = 3
 LOST = f"The photo was started {MAX_ATTEMPTS} times without a result. Nothing was charged."
 """The message for a photo whose workers were all killed."""
 DELETED = "The photo was deleted before it was processed. Nothing was charged."
+REVOKED = "The key of the job was revoked or has expired. Nothing was charged."
+_MESSAGES = {UploadNotFoundError: DELETED, InvalidApiKeyError: REVOKED}
 MAX_NAME = 100
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -236,7 +239,7 @@ def job_price(job: Job, prices: Prices, options: BlurOptions) -> Credits:
 
 def failed(row: JobObject, error: ApiError) -> JobObject:
     """Return the final row of an object that ends with this error."""
-    message = DELETED if isinstance(error, UploadNotFoundError) else error.message
+    message = _MESSAGES.get(type(error), error.message)
     return replace(row, state=ObjectState.FAILED, code=error.code, message=message)
 
 

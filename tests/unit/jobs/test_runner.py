@@ -14,7 +14,15 @@ from blur.accounts.model import KeyKind
 from blur.credits import ZERO, whole
 from blur.errors import LostError, UnavailableError
 from blur.jobs.model import JobObject, JobState, ObjectState, hold_id, object_id
-from blur.jobs.runner import DELETED, LOST, MAX_ATTEMPTS, ObjectRunner, Outcome, result_name
+from blur.jobs.runner import (
+    DELETED,
+    LOST,
+    MAX_ATTEMPTS,
+    REVOKED,
+    ObjectRunner,
+    Outcome,
+    result_name,
+)
 
 if TYPE_CHECKING:
     from tests.unit.jobs.conftest import Clock, Log
@@ -238,6 +246,7 @@ def test_revoked_key_fails_the_photo(runner: ObjectRunner, store: FakeJobStore) 
     store.is_key_valid = False
     assert run(runner) is Outcome.ENDED
     assert (row_of(store).state, row_of(store).code) == (ObjectState.FAILED, "invalid_api_key")
+    assert row_of(store).message == REVOKED
 
 
 def test_parameter_that_is_no_longer_valid_fails_the_photo(
