@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import SECOND_US, Instant
@@ -130,7 +130,8 @@ class JobKeeper:
         elif job.counts.received > job.counts.ended:
             progress_us = job.last_us or job.created_us
             if self._is_stuck(progress_us):
-                self._deliver_again(job, waiting_sources(self.jobs, job.job_id), [], progress_us)
+                waiting = list(waiting_sources(self.jobs, job.job_id))
+                self._deliver_again(job, waiting, [], progress_us)
 
     def _complete(self, job: Job) -> bool:
         """End a closed job if all its objects have ended; otherwise deliver lost objects again.
@@ -182,8 +183,9 @@ class JobKeeper:
             return
         self.jobs.set_paused(job.job_id, is_paused=False)
         try:
-            if waiting := waiting_sources(self.jobs, job.job_id):
-                self.enqueue(job.job_id, waiting[: with_spare(payable)])
+            waiting = islice(waiting_sources(self.jobs, job.job_id), with_spare(payable))
+            if sources := list(waiting):
+                self.enqueue(job.job_id, sources)
         except Exception:
             self.jobs.set_paused(job.job_id, is_paused=True)
             raise

@@ -37,9 +37,10 @@ def compare(jobs: JobStore, files: JobFiles, job_id: str) -> Photos:
     return Photos(len(known) + len(unknown), waiting, unknown)
 
 
-def waiting_sources(jobs: JobStore, job_id: str) -> list[str]:
-    """Return the sources of the waiting rows."""
-    return [row.source for row in _rows(jobs, job_id, (ObjectState.WAITING,))]
+def waiting_sources(jobs: JobStore, job_id: str) -> Iterator[str]:
+    """Yield the sources of the waiting rows, which are read a page at a time."""
+    for row in _rows(jobs, job_id, (ObjectState.WAITING,)):
+        yield row.source
 
 
 def _rows(jobs: JobStore, job_id: str, states: tuple[ObjectState, ...]) -> Iterator[JobObject]:

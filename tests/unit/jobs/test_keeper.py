@@ -12,6 +12,7 @@ from tests.unit.jobs.conftest import JOB_ID, START, Clock, FailingFolder, new_jo
 
 from blur.errors import UnavailableError
 from blur.jobs import keeper as keeper_module
+from blur.jobs import photos
 from blur.jobs.announcer import BACKOFF_S, MOST, MOST_OF_AN_ACCOUNT
 from blur.jobs.keeper import EMPTY_DAYS, OPEN_DAYS, SPARE, JobKeeper
 from blur.jobs.model import Job, JobObject, JobState, Notification, ObjectState, object_id
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.unit.jobs.fake_store import FakeJobStore
 
 PERIOD_S, RETRY_S, WORKER_S, RUN_S = 60, 3_600, 180, 120
+ROWS = 10
 URL = "https://example.com/ended"
 
 
@@ -262,23 +264,28 @@ def test_paused_job_goes_on_when_the_account_can_pay(
     assert (store.jobs[JOB_ID].is_paused, around.delivered) == (False, [(JOB_ID, ["a", "b"])])
 
 
+@pytest.mark.usefixtures("small_pages")
 def test_paused_job_gets_only_the_photos_that_can_be_paid_and_some_that_possibly_fail(
     keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
 ) -> None:
     """With all photos, each credit that a failed photo gives back would deliver all others."""
     opened(store)
-    for number in range(SPARE + 9):
+    for number in range(2 * SPARE):
         store.park_object(JOB_ID, f"{number}", now_us=clock())
     store.set_paused(JOB_ID, is_paused=True)
     around.payable = 3
+    calls: list[str] = []
+    store.before = calls.append
     replace(keeper, is_idle=lambda: False).run()
+    assert calls.count("list_objects") == 1 + (SPARE + 3) // ROWS
+    store.before = lambda _: None
     ((_, first),) = around.delivered
     assert len(set(first)) == SPARE + 3
     for source in first:  # all of them fail, and the job has not been paused again
         end(store, source, clock, ObjectState.FAILED)
     later(clock, RETRY_S)
     replace(keeper, is_idle=lambda: False).run()
-    assert len(around.delivered) == 1  # the other six can be in the queue
+    assert len(around.delivered) == 1  # the others can be in the queue
     keeper.run()
     assert len(around.delivered) == 2
     assert not set(around.delivered[1][1]) & set(first)
@@ -353,6 +360,11 @@ def test_cancelled_job_ends_after_its_running_photos(
     }
     (job,) = around.announced
     assert (job.state, job.ended_us, job.counts.cancelled) == (JobState.CANCELLED, clock(), 2)
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "PAGE", ROWS)
 
 
 @pytest.fixture
