@@ -40,8 +40,8 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-unit samples browser e2e check prose model dist image calibrate gallery \
-	openapi bench bench-quality bench-models bench-files bench-ground bench-preview bench-server load \
+.PHONY: help run test test-unit php samples chromium browser e2e check prose model dist image \
+	calibrate gallery openapi bench bench-quality bench-models bench-files bench-ground bench-preview bench-server load \
 	reliability results mutants sbom audit lock clean FORCE
 FORCE:
 
@@ -73,21 +73,27 @@ COLLECT = $(BIN)/python -m pytest --collect-only --quiet --quiet >/dev/null 2>&1
 test-unit: $(TEST_READY) model ## Run the unit tests, in under a minute
 	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 4 tests/unit $(PYTEST)
 
-test: $(TEST_READY) $(MINISTACK_READY) model ## Check the code, then run the unit, contract and integration tests
-	@$(COLLECT) & $(MAKE) --no-print-directory check && wait
-	@$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 6 $(PYTEST)
+# The checks use one core, mostly for mypy, so the tests run at the same time.
+test: $(TEST_READY) $(MINISTACK_READY) model ## Run the checks, and the unit, contract and integration tests
+	@$(MAKE) --no-print-directory check >build/check.log 2>&1 & check=$$!; $(COLLECT); \
+		$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) 6 $(PYTEST); tests=$$?; \
+		wait $$check || { cat build/check.log >&2; exit 1; }; exit $$tests
 
 PHP_WITH_CURL = php -m 2>/dev/null | grep -qx curl
-samples: $(TEST_READY) model ## Run the documents' sample programs and clients of remove.bg; installs PHP on Debian
+php:
 	@{ $(PHP_WITH_CURL) && command -v curl >/dev/null; } || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends php-cli php-curl curl >/dev/null; } || { \
 		echo "The samples need curl, and PHP with its curl extension." >&2; exit 1; }
-	@$(BIN)/python -m pytest $(PARALLEL) 2 tests/samples tests/clients $(PYTEST)
 
-browser: $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; installs it on Debian, as root
+samples: php $(TEST_READY) model ## Run the documents' sample programs and clients of remove.bg; installs PHP on Debian
+	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/samples tests/clients $(PYTEST)
+
+chromium:
 	@{ command -v chromium && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends chromium pngcheck >/dev/null; }
-	@$(BIN)/python -m pytest $(PARALLEL) 2 tests/browser $(PYTEST)
+
+browser: chromium $(TEST_READY) model ## Test the page in Chromium; installs it on Debian, as root
+	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/browser $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS stack in containers; needs Debian and root
 	@$(BIN)/python -m pytest --timeout 600 tests/e2e $(PYTEST)
@@ -175,7 +181,7 @@ ifeq ($(TRIALS),full)
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 else
-	@$(BIN)/python -m pytest $(PARALLEL) 5 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
+	@$(BIN)/python -m pytest $(PARALLEL) 4 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
 		tests/faults tests/attack $(PYTEST)
 	@$(BIN)/python -m pytest $(PARALLEL) 4 $(WAITING) $(PYTEST)
 	@$(BIN)/python -m pytest $(ALONE) $(PYTEST)

@@ -121,39 +121,43 @@ def shared_dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
     """
     folder.mkdir(exist_ok=True)
     pipe, chosen = folder / "users", folder / "port"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not pipe.exists():
-            os.mkfifo(pipe)
-        try:
-            user = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # no server reads from it
-            user = os.open(pipe, os.O_RDWR)
-            chosen.write_text(str(_start_for_all(folder, pipe)))
-    try:
-        yield DynamoDBLocal(f"http://127.0.0.1:{chosen.read_text()}")
-    finally:
-        os.close(user)
+    with contextlib.ExitStack() as open_until_the_end:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not pipe.exists():
+                os.mkfifo(pipe)
+            try:
+                user = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+                open_until_the_end.callback(os.close, user)
+            except OSError:  # no server reads from it
+                user = os.open(pipe, os.O_RDWR)
+                open_until_the_end.callback(os.close, user)
+                chosen.write_text(str(_free_port()))
+                _start_for_all(folder, pipe, int(chosen.read_text()))
+            port = int(chosen.read_text())
+            _wait_until_shared(port, folder / "log")
+        yield DynamoDBLocal(f"http://127.0.0.1:{port}")
 
 
-def _start_for_all(folder: Path, pipe: Path) -> int:
-    """Start a server that can run after this process has ended, and return its port."""
-    port, log = _free_port(), folder / "log"
-    with pipe.open("rb") as users, log.open("w") as output:
+def _start_for_all(folder: Path, pipe: Path, port: int) -> None:
+    """Start a server that can run after this process has ended."""
+    with pipe.open("rb") as users, (folder / "log").open("w") as log:
         subprocess.run(
             ["sh", "-c", 'exec 3<&0; "$@" <&3 3<&- &', "start", *_command(port, None)],
             cwd=installed(),
             stdin=users,
-            stdout=output,
+            stdout=log,
             stderr=subprocess.STDOUT,
             check=True,
         )
+
+
+def _wait_until_shared(port: int, log: Path) -> None:
     try:
         _wait_until_ready(port)
     except TimeoutError as error:
         message = f"DynamoDB Local does not respond: {error}\n{log.read_text()}"
         raise RuntimeError(message) from error
-    return port
 
 
 def installed() -> Path:
