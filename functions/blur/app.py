@@ -33,7 +33,8 @@ from blur.clock import now
 from blur.engine import new_engine, open_networks
 from blur.imaging.decode.formats import is_supported
 from blur.imaging.matting.session import FACES_MISSING, PEOPLE_MISSING, has_faces_model
-from blur.job_app import open_jobs, prices_of
+from blur.job_app import open_jobs
+from blur.prices import Prices
 from blur.service import ImageService
 from blur.storage.large_results import Results
 from blur.storage.location import open_storage
@@ -93,7 +94,7 @@ def build_app(  # noqa: PLR0913 - built once
             max_inline_bytes=response.max_inline_bytes(settings.max_response_bytes),
             new_name=secrets.token_urlsafe,
         ),
-        prices=prices_of(settings),
+        prices=Prices.of(settings),
         hold_ttl_s=settings.hold_ttl_s,
         dedupe_s=settings.removebg_dedupe_s,
         deadline_margin_s=settings.deadline_margin_s,

@@ -90,7 +90,7 @@ def build_runner(
         jobs=open_job_store(settings.accounts),
         files=open_job_files(settings),
         engine=engine or new_engine(settings),
-        prices=prices_of(settings),
+        prices=Prices.of(settings),
         parse=parse_parameters,
         max_bytes=settings.max_upload_bytes,
         hold_ttl_s=settings.hold_ttl_s,
@@ -123,7 +123,7 @@ def build_keeper(  # noqa: PLR0913 - built once
     from blur.jobs.keeper import JobKeeper  # noqa: PLC0415 - only the keeper needs it
     from blur.jobs.runner import job_price  # noqa: PLC0415 - as above
 
-    accounts, prices = open_account_store(settings.accounts), prices_of(settings)
+    accounts, prices = open_account_store(settings.accounts), Prices.of(settings)
 
     def payable(job: Job) -> int | None:
         if not accounts.has_valid_key(job.account_id, job.key_digest, now_us=clock()):
@@ -166,13 +166,6 @@ def open_job_files(settings: Settings) -> JobFiles:
         message = f"BLUR_MEDIA={settings.media!r} is not a storage for jobs"
         raise ValueError(message)
     return files
-
-
-def prices_of(settings: Settings) -> Prices:
-    """Return the prices of the settings."""
-    return Prices(
-        image=settings.price, preview=settings.price_preview, person=settings.person_price()
-    )
 
 
 def ended_fields(ended: EndedObject) -> dict[str, object]:

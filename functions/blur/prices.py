@@ -11,6 +11,7 @@ from blur.credits import ZERO
 if TYPE_CHECKING:
     from blur.credits import Credits
     from blur.imaging.options import BlurOptions
+    from blur.settings import Settings
 
 
 class PriceRange(NamedTuple):
@@ -34,6 +35,15 @@ class Prices:
     """A preview of a removed background; see `RemovalForm.is_preview`."""
     person: Credits
     """A photo with `subject=person`."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Prices:
+        """Return the prices of the settings."""
+        return cls(
+            image=settings.price,
+            preview=settings.price_preview,
+            person=settings.person_price(),
+        )
 
     @property
     def blur(self) -> PriceRange:
