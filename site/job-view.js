@@ -55,13 +55,13 @@ function draftText({ photos }) {
   return `${size}. They are uploaded, processed in the background with these settings, and kept for 7 days.`;
 }
 
-function titleOf({ saved, job, upload, download, downloaded }, isInterrupted) {
+function titleOf({ saved, job, lost, upload, download, downloaded }, isInterrupted) {
   if (!job) return `A job with ${photosText(saved.total)}${fromFolder(saved)}`;
   const { received, done, failed, cancelled } = job.counts;
   if (download) return `Downloading ${downloaded.toLocaleString("en")} of ${photosText(done)}`;
   if (upload) return `Uploading ${saved.sent.toLocaleString("en")} of ${photosText(saved.total)}${fromFolder(saved)}`;
   if (isInterrupted) return `The upload was interrupted after ${saved.sent.toLocaleString("en")} of ${photosText(saved.total)}`;
-  const more = [[failed, "failed"], [cancelled, "cancelled"]].filter(([count]) => count);
+  const more = [[failed, "failed"], [cancelled, "cancelled"], [lost.length, "not uploaded"]].filter(([count]) => count);
   const prefix = job.state === "cancelled" ? "Cancelled: " : "";
   return [`${prefix}${done.toLocaleString("en")} of ${photosText(received)} done`, ...more.map(([count, word]) => `${count.toLocaleString("en")} ${word}`)].join(", ");
 }

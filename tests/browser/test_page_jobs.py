@@ -226,6 +226,7 @@ def test_a_failed_upload_is_repeated_and_a_large_photo_is_listed(visit: Visit, a
     visit.page.click("#go")
     wait_for_end(visit)
     assert " of 4 photos done" in visit.page.inner_text("#job-title")
+    assert visit.page.inner_text("#job-title").endswith(", 1 not uploaded")
     visit.page.click("#job-failed")
     assert "This photo is too large. Too large." in visit.page.inner_text("#job-failure-items")
 
