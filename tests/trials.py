@@ -1,4 +1,4 @@
-"""The results of trials: the fault or attack, its size, and what happened.
+"""The results of trials: the fault or attack, its size, and the outcome.
 
 `make reliability` runs every trial at a small size and stores nothing. `make reliability
 TRIALS=full` runs them at full size and stores each result; docs/results.py then writes

@@ -20,7 +20,7 @@ from blur.api.removebg.paths import key_header
 
 LONGEST_S = 300
 PLACING_S = 20.0
-"""The longest time until the attack must be running."""
+"""The maximum time until the attack must run."""
 PAUSE_S = 0.2
 """A client's pause between two connections."""
 READ_BYTES = 65_536
@@ -51,7 +51,7 @@ class Attack:
     source: str = "127.0.0.2"
     """The address that the connections come from."""
     keys: tuple[str, ...] = ()
-    """The clients take turns with these API keys; without any, they send no key."""
+    """The API keys, which the clients use in turn; if there are none, they send no key."""
     path: str = PHOTO_PATH
     method: str = "POST"
     body: str = ""
@@ -146,7 +146,7 @@ async def dripped_head(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def unread_pipeline(attack: Attack, number: int, placed: Placed) -> None:
-    """Send request after request and read no response."""
+    """Send one request after another and read no response."""
     async with Connection(attack, number, SMALL_BUFFER_BYTES) as connection:
         request = f"GET {PIPELINE_PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         asyncio.get_running_loop().call_later(PIPELINE_S, placed)
@@ -155,7 +155,7 @@ async def unread_pipeline(attack: Attack, number: int, placed: Placed) -> None:
 
 
 async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
-    """Send a large body quickly, and its end one byte at a time."""
+    """Send a large body quickly, but the end of it one byte at a time."""
     async with Connection(attack, number) as connection:
         head = attack.head(number, f"Content-Length: {BODY_BYTES}", "Content-Type: a/b")
         await connection.send(head + bytes(BODY_BYTES - MISSING_BYTES))
@@ -164,7 +164,7 @@ async def unfinished_body(attack: Attack, number: int, placed: Placed) -> None:
         try:
             while (
                 not answer.done()
-            ):  # with these bytes, the server keeps waiting for the rest of the body
+            ):  # because of these bytes, the server keeps waiting for the rest of the body
                 await connection.send(b"a")
                 await asyncio.wait([answer], timeout=DRIP_S)
         finally:
@@ -220,7 +220,7 @@ async def run(attack: Attack) -> None:
         while True:
             with suppress(OSError):
                 await CLIENTS[attack.name](attack, number, placed[number].set)
-            placed[number].set()  # it was refused
+            placed[number].set()  # the connection was refused
             await asyncio.sleep(PAUSE_S)
 
     async def announce() -> None:

@@ -114,7 +114,7 @@ class Server:
         return self.attack(client, connections, *keys, body=body, content_type=content_type)
 
     def removals(self, client: str, connections: int, photo: bytes, *keys: str) -> Attack:
-        """Return clients of remove.bg's route, with the largest results."""
+        """Return clients that request the largest results of remove.bg's route."""
         fields = {"format": "png", "size": "full", "bg_color": "fff"}
         encoder = MultipartEncoder({"image_file": ("a.jpg", photo, "image/jpeg"), **fields})
         body, content_type = base64.b64encode(encoder.read()).decode(), encoder.content_type
@@ -205,7 +205,7 @@ def attacking(attack: Attack) -> Iterator[None]:
             assert process.stdout.readline() == "attacking\n"
             time.sleep(SETTLE_S)
             yield
-            assert process.poll() is None, "the attack ended by itself"
+            assert process.poll() is None, "the attack ended before the measurement"
         finally:
             process.kill()
 

@@ -34,9 +34,9 @@ Make = Callable[[], bytes]
 CORPUS: Path = ROOT / "tests" / "attack" / "corpus" / "images"
 GIGABYTE = 10**9
 LARGE = 7000
-"""A side whose square is just within the limit on pixels, so that it has to be decoded."""
+"""The side of a square that is just within the limit on pixels, so that it is decoded."""
 SCAN = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + b"\x7f"
-"""A scan that adds nothing, by a run of end-of-block codes."""
+"""A scan without data: it is a run of end-of-block codes."""
 
 
 @cache
@@ -55,8 +55,8 @@ def scans() -> bytes:
 def scanned(side: int, scans: int) -> bytes:
     """Return a progressive JPEG whose scans visit every block and add nothing, in a few bytes each.
 
-    Its first scan has the DC coefficients, one bit each. Each of the others has a single frequency
-    of one component, coded as runs of 32,767 blocks without a coefficient.
+    Its first scan has the DC coefficients, one bit each. Each of the other scans has a single
+    frequency of one component, coded as runs of 32,767 blocks without a coefficient.
     """
     blocks = (-(-side // 8)) ** 2
     frame = struct.pack(">BHHB", 8, side, side, 3) + b"".join(
@@ -141,7 +141,7 @@ def bmp(width: int, height: int) -> bytes:
 
 
 def nested_tiff() -> bytes:
-    """Return a TIFF whose directory is its own next one, and its own EXIF directory."""
+    """Return a TIFF whose directory refers to itself, as the next and as the EXIF directory."""
     return tiff((8, 8), bytes(64), (34665, LONG, 1, 8), (330, LONG, 1, 8), after=8)
 
 
@@ -262,7 +262,7 @@ BOMBS: dict[str, Make] = {
         CORPUS / "16-that-are-16384-in-12-bits.avif"
     ).read_bytes,
 }
-"""The files by their names; each is made when it is needed."""
+"""The files by their names; each file is made when it is needed."""
 
 HEAVY: dict[str, Make] = {
     "png of 7,000 x 7,000 in PQ, 16 bits and alpha": lambda: png(
@@ -279,7 +279,7 @@ HEAVY: dict[str, Make] = {
     "png of 49,000,000 x 1": lambda: png((49_000_000, 1)),
     "png of 40 x 1,000,000": lambda: png((40, 1_000_000)),
 }
-"""Small files with as many pixels as are allowed; they are really decoded."""
+"""Small files with the maximum number of pixels, which are completely decoded."""
 
 
 def made(bombs: dict[str, Make]) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""The parts of files, as an attacker would write them: chunks, segments, boxes, directories."""
+"""Parts of malicious files: chunks, segments, boxes, directories."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def directory(entries: list[Entry], after: int = 0) -> bytes:
     return head + packed + struct.pack("<I", after) + values
 
 
-def tiff(  # noqa: PLR0913 - a file has as many sides
+def tiff(  # noqa: PLR0913 - a file has as many properties
     side: tuple[int, int],
     data: bytes,
     *more: Entry,
@@ -106,7 +106,7 @@ def patched(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
 
 
 def sized(data: bytes, side: int, claimed: int) -> bytes:
-    """Let a square HEIC or AVIF of `side` pixels claim another size (ISO/IEC 23008-12, 6.5.3)."""
+    """Change the stated size of a square HEIC or AVIF of `side` pixels (ISO/IEC 23008-12, 6.5.3)."""
     (old, new) = starmap(struct.Struct(">II").pack, ((side, side), (claimed, claimed)))
     mark = b"ispe\0\0\0\0"
     return patched(data, (mark + old, mark + new))

@@ -70,7 +70,7 @@ class Customer:
                 time.sleep(RETRY_PAUSE_S)
 
     def measure(self, window_s: float, *, least_photos: int = 0) -> Service:
-        """Send photos for a time, and request /health during it.
+        """Send photos for some time, and request /health in the same time.
 
         The window is longer, up to `LONGEST` times, until `least_photos` have arrived.
         """

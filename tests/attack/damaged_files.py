@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-pillow_heif.register_heif_opener()  # which also writes HEIC
+pillow_heif.register_heif_opener()  # this import also enables Pillow to write HEIC
 
 SIDE_PX = 96
 HEAD_BYTES = 600
@@ -66,7 +66,7 @@ def exif(*, nested: bool) -> bytes:
     exif = Image.Exif()
     exif[Base.Orientation] = 6
     exif[Base.Make] = "Camera"
-    if nested:  # a directory within the directory, which Pillow cannot write into every TIFF
+    if nested:  # a nested directory, which Pillow cannot write into every TIFF
         exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2024:01:01 00:00:00"
     return exif.tobytes()
 
@@ -160,7 +160,7 @@ RARE: dict[str, Callable[[], bytes]] = {
 
 
 def cut(percents: range) -> Iterator[tuple[str, bytes]]:
-    """Truncate a file of every kind at these hundredths of its length."""
+    """Truncate a file of every kind at these percentages of its length."""
     for kind in KINDS:
         whole = sample(kind)
         for percent in percents:

@@ -1,7 +1,7 @@
 """Separate processes in which the handler opens files that can crash a decoder.
 
-A decoder in C can crash its process or never return. Both are reported and counted, and the next
-file gets a new process.
+A decoder in C can crash its process or never return. Both cases are reported and counted, and the
+next file gets a new process.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TIMEOUT_S = 120
 ADDRESS_SPACE_BYTES = 12 << 30
 """The address space of each process: larger allocations fail."""
 LIMIT_S = 10
-"""The most CPU seconds that a file can take, on all threads of its process."""
+"""The maximum CPU seconds for a file, on all threads of its process."""
 LIMIT_MB = 1769
 """The limit of resident memory: the smallest Lambda of docs/operations.md."""
 

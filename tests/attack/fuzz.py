@@ -1,7 +1,7 @@
 """Fuzzes the handler with events, guided by coverage: `python tests/attack/fuzz.py FOLDER`.
 
-The fuzzer stores useful requests in FOLDER; more arguments are passed to libFuzzer. It stops at
-the first request that fails, and stores it in the working folder.
+The fuzzer stores useful requests in FOLDER; more arguments are passed to libFuzzer. The fuzzer
+stops at the first request that fails, and stores the request in the working folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["blur.api", "blur.accounts.keys", "mult
     import blur.api.jobs
     import blur.api.removebg.routes
     import blur.api.router
-    import blur.api.upload  # noqa: F401 - instrumented as it is imported
+    import blur.api.upload  # noqa: F401 - instrumented when it is imported
 
 from tests.attack.raw_events import attacked, event_of  # noqa: E402
 from tests.attack.target import Target  # noqa: E402 - imports below are not instrumented

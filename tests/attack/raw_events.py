@@ -1,8 +1,8 @@
 """A request as bytes, so that a fuzzer can change any of them, converted to an event.
 
 The first line is the method and the path; lines of headers follow, and after an empty line the
-body. A method that ends in `!` means that the event's body is text, and in `?` that its headers
-are only in the form of many values.
+body. If the method ends in `!`, the event's body is text; if it ends in `?`, the headers are only
+in their multi-value form.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = b"$KEY"
-"""Stands for a valid key: no fuzzer finds its check by chance."""
+"""A placeholder for a valid key, because a fuzzer does not find a valid check by chance."""
 LIMIT_S = 1.0
 """The time limit of a request without a complete image."""
 FACTOR = 8
@@ -62,10 +62,10 @@ def attacked(target: Target, event: dict[str, Any]) -> str:
 
 
 def measured(target: Target, event: dict[str, Any]) -> str:
-    """Return the outcome of one event, as `attacked` does, and check its memory.
+    """Return the outcome of one event like `attacked`, and check the memory that it used.
 
     Raises:
-        AssertionError: it used too much memory.
+        AssertionError: the request used too much memory.
 
     """
     room = FREE_BYTES + FACTOR * len(event.get("body") or "")

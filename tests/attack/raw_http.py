@@ -106,4 +106,4 @@ class _Unclosed:
         """Leave the stream open."""
 
     def flush(self) -> None:
-        """Do nothing: it is only for reading."""
+        """Do nothing, because the stream is only for reading."""

@@ -74,7 +74,7 @@ def outcome_of(response: ApiResponse) -> str:
     """Return the response's status and the code of its error, if it is a response of the contract.
 
     Raises:
-        AssertionError: it is not documented, or it is an internal error.
+        AssertionError: the response is not documented, or is an internal error.
 
     """
     header_texts = [*response.headers, *response.headers.values()]

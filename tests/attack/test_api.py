@@ -106,7 +106,7 @@ def test_invalid_headers_get_a_response_and_are_not_reflected(target: Target) ->
         Part.BAD_INPUT,
         "headers with line ends, NUL or Unicode, or one megabyte long",
         f"{len(NAMES)} headers, {len(UNFIT)} values, every route: {tried:,}",
-        "none appears in a response header; each gets a documented response within 1 s",
+        "no value appears in a response header; each request gets a documented response within 1 s",
         by=BY,
     )
 
@@ -127,7 +127,7 @@ def test_every_route_rejects_a_repeated_singleton_header(
         assert f"'{name}'" in answer.body.decode()
 
 
-def test_characters_in_a_route_match_only_themselves(target: Target) -> None:
+def test_a_dot_in_a_route_matches_only_a_dot(target: Target) -> None:
     for path, method in ROUTES.items():
         for at in range(1, len(path)):
             changed = path[:at] + ("Y" if path[at] == "X" else "X") + path[at + 1 :]
@@ -158,7 +158,7 @@ def test_unusual_paths_reach_no_file_and_no_other_route(target: Target) -> None:
         Part.BAD_INPUT,
         "paths with dots, slashes, NUL, line ends, percent signs, or one megabyte long",
         f"{len(PATHS)}",
-        "none reaches a file or another route",
+        "no path reaches a file or another route",
         by=BY,
     )
 
@@ -200,7 +200,9 @@ def test_an_event_with_a_missing_field_gets_a_response(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_header_with_the_value_null_counts_as_missing(name: str, target: Target) -> None:
+def test_a_header_with_the_value_null_is_read_as_a_missing_header(
+    name: str, target: Target
+) -> None:
     event = make.upload()
     event["headers"][name], event["multiValueHeaders"][name] = None, [None]
     attacked(target, event)

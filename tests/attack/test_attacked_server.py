@@ -1,4 +1,4 @@
-"""An attacked server takes limited memory, and stops in time."""
+"""An attacked server uses limited memory, and stops in time."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def unread_removals(server: Server, photo: bytes, key: str) -> Attack:
     ],
     ids=["blurred", "removed"],
 )
-def test_unread_results_take_limited_memory(
+def test_unread_results_use_limited_memory(
     attack_of: Callable[[Server, bytes, str], Attack],
     results: str,
     tmp_path: Path,

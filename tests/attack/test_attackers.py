@@ -42,9 +42,9 @@ BY = "tests/attack/test_attackers.py"
 WINDOW_S = size(1.0, full=8.0)
 ROUNDS = 5
 PHOTOS = 5
-"""The lowest number of photos in a window, unless they take far too long."""
+"""The minimum number of photos in a window, unless they take far too long."""
 SHARE = 0.5
-"""The lowest accepted throughput of the honest customer, as a share of the usual one."""
+"""The minimum throughput of the honest customer during an attack, as a share of the usual one."""
 HEALTH_S = 0.5
 SERVICE_S = 60.0
 """The longest time until a server works normally after an attack."""
@@ -117,7 +117,7 @@ def test_a_customer_keeps_half_of_its_throughput_during_an_attack(
 class Rounds:
     """A customer's results before an attack, during it, before the next attack, and so on.
 
-    Other programs slow some windows down, so an attack is compared with the slower of the two
+    Other programs make some windows slower. So an attack is compared with the slower of the two
     windows next to it, and the best round counts.
     """
 

@@ -145,7 +145,7 @@ def test_results_of_polyglot_files_contain_only_the_image(target: Target) -> Non
         Part.BAD_INPUT,
         "photos that are also a ZIP, JAR, PDF, HTML or script",
         f"{len(files)}",
-        f"{sum(end == '400 invalid_image' for end in ends.values())} rejected as not an image; "
-        f"no result contains a byte of the other format",
+        f"{sum(end == '400 invalid_image' for end in ends.values())} rejected because they are not"
+        " images; no result contains a byte of the other format",
         by=BY,
     )

@@ -1,4 +1,4 @@
-"""Our parser and a public conformance suite: every case runs, all differences are documented."""
+"""Our parser in a public conformance suite: every case runs, and all differences are documented."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Case:
         return dict(parts)
 
     def __str__(self) -> str:
-        """Name the test."""
+        """Return the name of the test."""
         return self.name
 
 
@@ -108,7 +108,7 @@ def test_every_case_gets_a_documented_response(case: Case, target: Target) -> No
     assert outcome_of(answer) in {"400 invalid_request", "400 invalid_radius"}
 
 
-def test_each_disagreement_is_documented() -> None:
+def test_each_difference_is_documented() -> None:
     text = read(PAGE)
     named = {case.name for case in CASES if f"`{case.name}`" in text}
     assert named == REFUSED_BY_US
@@ -121,7 +121,7 @@ def test_the_number_of_agreeing_cases_is_recorded() -> None:
         Part.BAD_INPUT,
         "the suite multipart-form-data-conformance",
         f"all {len(CASES)} cases",
-        f"{alike} read or rejected as the suite expects; {len(CASES) - alike} that it accepts are "
+        f"{alike} read or rejected as the suite expects;  {len(CASES) - alike} that it accepts are "
         f"rejected: "
         "[why](multipart.md)",
         by="tests/attack/test_conformance.py",

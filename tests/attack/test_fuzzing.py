@@ -1,4 +1,4 @@
-"""Random bytes as requests: each gets a documented response, quickly and with little memory."""
+"""Random bytes as requests: all get a documented response, quickly and with little memory."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ if FULL:  # the small trial only replays the corpus
 
 
 def fuzzed(found: Path, folder: Path) -> str:
-    """Fuzz for a while and return libFuzzer's output.
+    """Fuzz for some time and return libFuzzer's output.
 
     Raises:
         AssertionError: a request failed; the message has the request and the error.

@@ -40,7 +40,7 @@ NO_HTTP = {
     "100,000 headers": head(*["A: b"] * 100_000),
     "a target of 1 MB": head(target="/" + "a" * 1_000_000),
     "200 headers": head(*["A: b"] * 200),
-    "a length and chunks, as smugglers send": (
+    "a length and chunks, as in request smuggling": (
         head("Content-Length: 5", "Transfer-Encoding: chunked", CLOSE) + b"0\r\n\r\n"
     ),
     "an invalid method": b"P\xffST / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -169,7 +169,8 @@ def test_a_request_target_can_be_an_absolute_url(server: Running, target: str, s
 
 def test_a_client_that_closes_during_its_request_is_not_charged(server: Running) -> None:
     found = exchange(server, head("Content-Length: 300") + b"abc", half_close=True)
-    assert [reply.status for reply in found] in ([], [401])  # the key is checked first
+    # The key is checked before the body is read.
+    assert [reply.status for reply in found] in ([], [401])
 
 
 def test_a_body_in_chunks_of_one_byte_is_read(server: Running) -> None:
@@ -178,7 +179,7 @@ def test_a_body_in_chunks_of_one_byte_is_read(server: Running) -> None:
     assert reply.code == "invalid_api_key"
 
 
-def test_a_client_without_a_key_that_expects_100_continue_is_rejected_at_once(
+def test_a_client_without_a_key_that_expects_100_continue_is_rejected_immediately(
     server: Running,
 ) -> None:
     with connected(server) as client:

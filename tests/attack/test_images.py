@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 BY = "tests/attack/test_images.py"
 WHOLE_EACH = size(25, full=50)
-"""One in this many mutants goes through the whole service, the others through its decoder."""
+"""One in this number of mutants goes through the whole service, the others only through its
+decoder."""
 WITHIN = f"limits: {LIMIT_S} s, {LIMIT_MB:,} MB"
 
 

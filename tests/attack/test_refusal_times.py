@@ -1,8 +1,8 @@
 """Invalid keys: whether the response time reveals to an attacker why a key is rejected.
 
 Each rejection is timed at the handler, because the jitter of a network would hide differences. The
-kinds alternate at random, so that other load affects all of them equally. A classifier gets two
-times and guesses their kinds; a random guess is right in half of all pairs.
+kinds alternate at random, so that other load affects all of them equally. A classifier gets the
+times of two kinds and decides which is which; a random decision is correct for half of all pairs.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def refused(handler: Router, texts: Mapping[str, Callable[[], str]], each: int) 
         answer = handler(event, context)
         times[kind].append((time.perf_counter_ns() - started) / 1000)
         answers.add(str(answer))
-    assert len(answers) == 1  # status, headers and body: the events have one request id
+    # Equal in status, headers and body, because all events have the same request id.
+    assert len(answers) == 1
     return times
 
 
@@ -110,7 +111,7 @@ def right_guesses(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def by_chance(each: int) -> float:
-    """Return the standard deviation of that share if the kinds do not differ."""
+    """Return the standard deviation of the share of correct pairs if the kinds do not differ."""
     return float(((2 * each + 1) / (12 * each * each)) ** 0.5)
 
 

@@ -1,4 +1,4 @@
-"""Malicious requests to remove.bg's routes: any value of any parameter, in each sort of body."""
+"""Malicious requests to remove.bg's routes: any value of any parameter, in each kind of body."""
 
 from __future__ import annotations
 

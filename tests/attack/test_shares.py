@@ -311,7 +311,7 @@ def test_unfinished_bodies_of_one_key_leave_space_for_another_key(
         trials.Part.LOAD,
         "Unfinished bodies of the largest size from one key",
         f"{BODIES_AT_ONCE + 1} bodies of {LARGEST // 1_000_000} MB",
-        "beyond that key's share they get 503; a photo of another key is blurred",
+        "bodies beyond that key's share get 503; a photo of another key is blurred",
         by=HERE,
     )
 
@@ -377,7 +377,8 @@ def test_keep_alive_requests_do_not_wait_for_an_acknowledgement(served: Served) 
             while not received.endswith(b'{"status": "ok"}'):
                 received += client.recv(4096)
             times.append(time.monotonic() - started)
-    assert sorted(times)[5] < 0.03  # the fifth best of thirty, on any machine
+    # Only one of the best times, because the machine can be busy.
+    assert sorted(times)[5] < 0.03
 
 
 def test_each_response_has_exactly_one_log_line(served: Served) -> None:
@@ -415,7 +416,7 @@ def test_each_response_has_exactly_one_log_line(served: Served) -> None:
             (reply,) = replies(everything(client))
         request_id = reply.headers["x-request-id"]
         found = [line for line in served.log() if line.get("request_id") == request_id]
-        time.sleep(0.1)  # time for a second line, which would have another id
+        time.sleep(0.1)  # wait for a possible second line, which would have another id
         assert len(served.log()) == before + 1, name
         assert len(found) == 1, name
         assert found[0]["status"] == reply.status, name

@@ -10,12 +10,13 @@ from pathlib import Path
 from blur.accounts.keys import CHECK_LENGTH, SECRET_LENGTH
 
 WINDOW = 48
-"""The bytes of a photo that are searched for at each place: too many to occur by chance."""
+"""The number of bytes of a photo that are searched for at each place; so many do not occur by
+chance."""
 PLACES = 5
 """The number of windows in each photo, from its first bytes to its last."""
 
 BOTH_QUOTES = b"'\""
-"""Complete photos contain both kinds of quotes, and Python's notation depends on them."""
+"""Complete photos contain both kinds of quotes, on which Python's notation depends."""
 
 Forms = Mapping[str, bytes]
 """The searched values, by names that do not reveal them."""
@@ -71,7 +72,7 @@ def _window(name: str, window: bytes) -> dict[str, bytes]:
 
 
 def _base64(name: str, window: bytes) -> dict[str, bytes]:
-    """Encode it for each of the three offsets within a longer text."""
+    """Encode the value for each of the three offsets within a longer text."""
     return {
         f"{name}, in base64 at offset {offset}": base64.b64encode(bytes(offset) + window)[4:-4]
         for offset in range(3)

@@ -91,7 +91,7 @@ def ruby_file(
 
 
 def ruby_url(url: str, key: str, image_url: str, **options: str) -> requests.PreparedRequest:
-    """Build the gem's request for an address: a urlencoded form with sorted fields."""
+    """Build the gem's request for a URL: a urlencoded form with sorted fields."""
     fields = {**options, "size": options.get("size", "auto"), "image_url": image_url}
     return _urlencoded(url, key, sorted(fields.items()), RUBY)
 

@@ -85,7 +85,7 @@ def test_a_client_gets_the_picture_it_asks_for(
     assert (int(response.headers["X-Width"]), int(response.headers["X-Height"])) == size
 
 
-def test_a_type_is_named_unless_the_client_asks_for_no_type(api: Api, photo: File) -> None:
+def test_the_response_has_a_type_unless_the_client_asks_for_no_type(api: Api, photo: File) -> None:
     plain = send(captured.ruby_file(api.server.url, api.key, photo))
     assert plain.headers["X-Type"] == "person"
     assert "X-Type" not in send(captured.brilam(api.server.url, api.key, photo)).headers
@@ -185,7 +185,7 @@ def test_each_client_can_read_the_error_for_a_file_that_is_not_an_image(
 
 
 def shown_by(client: str, response: requests.Response) -> str:
-    """Return the text of an error, made of its fields as the client's source does."""
+    """Return the text of an error, which is made from its fields as in the client's source."""
     assert response.headers["Content-Type"].startswith("application/json")
     [error] = response.json()["errors"]
     assert all(isinstance(value, str) and value for value in error.values())
@@ -215,7 +215,7 @@ def test_the_command_line_gets_the_seconds_to_wait_at_the_rate_limit(api: Api, p
     assert shown_by("Go", second) == "Rate limit exceeded"
 
 
-def test_the_last_credit_pays_for_a_call_and_its_copies(api: Api, photo: File) -> None:
+def test_the_last_credit_pays_for_both_a_call_and_its_copies(api: Api, photo: File) -> None:
     key = issue(api.env, funds=1)
     responses = [
         send(captured.ruby_file(api.server.url, key, sent)) for sent in (photo, photo, portrait())

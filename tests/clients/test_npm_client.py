@@ -71,7 +71,7 @@ def test_a_file_is_cut_out(npm: Npm, api: Api, tmp_path: Path) -> None:
     assert before - credits_of(api) == 0.25
 
 
-def test_all_its_options_are_accepted(npm: Npm, tmp_path: Path) -> None:
+def test_all_options_of_the_client_are_accepted(npm: Npm, tmp_path: Path) -> None:
     options = {
         "size": "full",
         "type": "person",
@@ -96,7 +96,7 @@ def test_base64_is_cut_out(npm: Npm, photo: File, tmp_path: Path) -> None:
     assert is_cut_out(opened(tmp_path / "o.png"))
 
 
-def test_errors_are_the_documented_list(npm: Npm) -> None:
+def test_errors_are_lists_in_the_documented_format(npm: Npm) -> None:
     [forbidden] = npm("removeBackgroundFromImageFile", path="photo.jpg", apiKey="x")["error"]
     assert forbidden == {"title": "API Key invalid", "code": "auth_failed"}
     [off] = npm("removeBackgroundFromImageUrl", url="https://example.com/photo.jpg")["error"]

@@ -29,7 +29,7 @@ SITE = EVENTS.parent / "site"
 FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
 RARE = RateLimit(per_minute=1, burst=1)
 FUNDS = 3
-"""Credits of each funded account: few, so that a test can spend them all."""
+"""The credits of each funded account, which a test can spend completely."""
 
 
 @dataclass

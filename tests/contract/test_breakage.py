@@ -1,4 +1,4 @@
-"""Internal errors: the response has no details, the log has all of them."""
+"""Internal errors: the details are in the log and not in the response."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_each_request_is_one_line_without_its_key_or_its_image(
     assert event["body"][100:140] not in log.getvalue()
 
 
-def test_metrics_count_answers_and_each_error(
+def test_metrics_count_responses_and_each_error(
     call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call(make.blur(radius="51"))

@@ -135,7 +135,7 @@ def test_exactly_the_existing_routes_and_methods_are_described() -> None:
     assert {(path.rstrip("/"), method) for path, method in OPERATIONS} == expected
 
 
-def test_the_fields_bounds_and_choices_equal_the_codes() -> None:
+def test_fields_bounds_and_choices_are_the_same_as_in_the_code() -> None:
     pixels, percentage = field("radius")["oneOf"]
     assert (pixels["minimum"], pixels["maximum"]) == (0, MAX_RADIUS_PX)
     smallest, largest = RADIUS_PERCENT
@@ -151,7 +151,7 @@ def test_the_fields_bounds_and_choices_equal_the_codes() -> None:
     assert field("format")["enum"] == list(OUTPUT_FORMATS)
 
 
-def test_the_media_types_for_uploads_equal_the_codes() -> None:
+def test_the_media_types_for_uploads_are_the_same_as_in_the_code() -> None:
     form = SCHEMAS["UploadForm"]["properties"]
     assert set(form["content_type"]["enum"]) == set(CONTENT_TYPES)
     assert form["bytes"]["maximum"] == Settings().max_upload_bytes
@@ -162,7 +162,7 @@ def test_a_picture_has_the_media_type_of_one_of_the_formats() -> None:
     assert list(content) == [each.content_type for each in OUTPUT_FORMATS.values()]
 
 
-def test_the_limits_in_the_text_equal_the_settings() -> None:
+def test_the_limits_in_the_text_are_the_same_as_in_the_settings() -> None:
     body = API["paths"]["/v2/rembg/blur/"]["post"]["requestBody"]["description"]
     assert f"At most {Settings().max_body_bytes // 1_000_000} MB" in body
     assert (

@@ -130,7 +130,7 @@ def test_the_account_shows_only_the_data_for_its_key(call: Call) -> None:
     assert len(body["key"]["prefix"]) < len(make.FUNDED) // 2
 
 
-def test_make_py_writes_exactly_these_files() -> None:
+def test_make_py_in_the_events_folder_writes_exactly_these_files() -> None:
     events = make.all_events()
     assert {file.stem for file in FILES} == set(events)
     for file in FILES:

@@ -61,7 +61,7 @@ def test_the_same_key_with_a_different_request_is_a_conflict(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_while_the_first_call_runs_a_repeated_one_has_to_wait(
+def test_while_the_first_call_runs_a_repeated_call_gets_409(
     call: Call, store: SqliteAccountStore, clock: Clock
 ) -> None:
     key = keys.parse(make.FUNDED)
@@ -72,7 +72,9 @@ def test_while_the_first_call_runs_a_repeated_one_has_to_wait(
     response = call(keyed("order-2"))
     assert (response.status, response.error["code"]) == (409, "idempotency_in_progress")
     assert response.headers["retry-after"] == str(response.error["retry_after"]) == "2"
-    clock.at_us += (61 + CLOCK_SKEW_S) * SECOND_US  # the other process died, so its hold expires
+    clock.at_us += (
+        61 + CLOCK_SKEW_S
+    ) * SECOND_US  # the other process was killed, so its hold expires
     assert call(keyed("order-2")).status == 200
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 2, 0)
 
@@ -95,7 +97,9 @@ def test_a_failed_call_does_not_use_up_its_idempotency_key(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1, 0)
 
 
-def test_a_key_counts_for_a_day(call: Call, store: SqliteAccountStore, clock: Clock) -> None:
+def test_an_idempotency_key_is_valid_for_a_day(
+    call: Call, store: SqliteAccountStore, clock: Clock
+) -> None:
     call(keyed("order-1"))
     clock.at_us += DAY_US - 1
     assert call(keyed("order-1")).headers["x-credits-charged"] == "0"

@@ -38,7 +38,7 @@ def call_fetching(
     monkeypatch: pytest.MonkeyPatch,
 ) -> CallFetching:
     """Return a function that builds a handler with access to one server of the test."""
-    del store  # it is there before the handler opens it
+    del store  # create the database before the handler opens it
 
     def build(host: ImageHost) -> Call:
         monkeypatch.setattr(app, "open_fetcher", lambda _: fetcher(host))
@@ -133,7 +133,7 @@ def test_a_url_is_neither_logged_nor_returned(
     assert "a-secret" not in log.getvalue()
 
 
-def test_nothing_is_fetched_for_a_call_without_credits_or_key(call_fetching: CallFetching) -> None:
+def test_no_image_is_fetched_for_a_call_without_credits_or_key(call_fetching: CallFetching) -> None:
     with image_host(sends(response(make.jpeg()))) as host:
         call = call_fetching(host)
         for key, status in ((make.EMPTY, 402), (make.UNKNOWN, 403), (None, 403)):

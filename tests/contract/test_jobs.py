@@ -189,7 +189,7 @@ def test_account_with_too_many_jobs_has_to_wait_for_their_end(
     assert show(call, first)["state"] == "open"
 
 
-def test_number_of_a_parameter_counts_like_its_text(call: Call) -> None:
+def test_number_as_a_parameter_has_the_same_effect_as_its_text(call: Call) -> None:
     assert create(call, quality=80, format=" jpeg\n")["parameters"] == {
         "radius": "3",
         "quality": "80",
@@ -469,7 +469,7 @@ def test_job_without_credits_is_paused(call: Call, runner: ObjectRunner, folder:
     assert (shown["state"], shown["seconds_left"]) == ("paused", None)
 
 
-def test_inquiries_have_the_rate_limit_of_the_account_and_results_none(
+def test_reading_a_job_has_the_rate_limit_of_the_account_and_reading_a_result_has_none(
     call: Call, runner: ObjectRunner, folder: JobFolder
 ) -> None:
     job = create(call)
@@ -483,7 +483,7 @@ def test_inquiries_have_the_rate_limit_of_the_account_and_results_none(
     assert send(call, "GET", "/v2/account").headers["ratelimit"] != before
 
 
-def test_log_has_the_route_and_no_id_of_a_job(call: Call, log: io.StringIO) -> None:
+def test_log_has_the_route_without_the_id_of_the_job(call: Call, log: io.StringIO) -> None:
     job = create(call)
     show(call, job)
     send(call, "POST", f"/v2/jobs/{job['job_id']}/close")

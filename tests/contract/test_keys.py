@@ -83,7 +83,7 @@ def watched_call(watched: Watched, settings: Settings, clock: Clock, log: io.Str
 
 
 def with_a_slip(text: str, chance: random.Random) -> str:
-    """Change, drop, double or swap characters, like typing errors."""
+    """Change, remove, double or swap characters, like typing errors."""
     at = chance.randrange(len(text) - 1)
     other = chance.choice([c for c in keys.ALPHABET if c != text[at]])
     slips = [

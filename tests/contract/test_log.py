@@ -50,7 +50,9 @@ def test_a_failed_photo_is_logged_with_its_account_and_its_steps_up_to_the_error
     assert tuple(line["steps_ms"]) == ("reserve", "read", "decode", "matte")
 
 
-def test_a_removed_background_is_logged_with_its_own_steps(call: Call, log: io.StringIO) -> None:
+def test_a_removed_background_is_logged_with_the_steps_of_that_route(
+    call: Call, log: io.StringIO
+) -> None:
     assert call(make.removal()).status == 200
     line = last_line(log)
     assert (line["account"], line["key_prefix"]) == (KEY.account_id, KEY.prefix)

@@ -1,4 +1,4 @@
-"""Every response has headers so that browsers and caches do not misuse it."""
+"""Every response has headers that prevent misuse by browsers and caches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def require_protected(response: ApiResponse) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"].startswith("req_")
     assert not TELLS_OF_THE_INSIDE & set(response.headers)
-    assert "set-cookie" not in response.headers  # so that no page can make calls for a visitor
+    assert "set-cookie" not in response.headers  # no page can make calls for a visitor
 
 
 @pytest.mark.parametrize("file", CALLS, ids=lambda file: file.stem)
@@ -69,7 +69,7 @@ def test_a_file_of_the_page_has_its_content_type(name: str, call: Call) -> None:
     assert response.headers["cache-control"] == f"public, max-age={FRESH_S}"
 
 
-def test_a_redirected_page_is_protected_too(call: Call) -> None:
+def test_a_redirect_to_a_page_has_the_same_protection(call: Call) -> None:
     event = get("/")
     event["requestContext"]["path"] = "/prod"
     response = call(event)

@@ -115,12 +115,12 @@ def test_auto_costs_as_much_as_a_preview_for_a_photo_that_is_not_larger(call: Ca
         assert as_json.headers["x-credits-charged"] == price
 
 
-def test_auto_for_the_price_of_a_preview_is_not_larger_than_a_preview(call: Call) -> None:
+def test_an_auto_result_at_the_price_of_a_preview_is_not_larger_than_a_preview(call: Call) -> None:
     photo = io.BytesIO()
     Image.open(io.BytesIO(PHOTO)).resize((500, 500)).save(photo, "JPEG")
     margins = {"crop": "true", "crop_margin": "400px"}
     enlarged = call(make.removal(image=photo.getvalue(), size="auto", **margins))
-    # This header claims 8 x 8 pixels; the frame after it is the photo's.
+    # This header claims 8 x 8 pixels, but the following frame is the photo's.
     small = io.BytesIO()
     Image.new("RGB", (8, 8)).save(small, "JPEG")
     header = small.getvalue()[: small.getvalue().index(b"\xff\xda")]
@@ -366,7 +366,7 @@ def test_a_copy_within_two_minutes_is_free_and_a_later_one_is_charged(
     assert balance_of(store, make.FUNDED, clock) == (FUNDS - 1.5, 0)
 
 
-def test_an_idempotency_key_counts_instead_of_the_content(call: Call) -> None:
+def test_with_an_idempotency_key_the_content_does_not_decide_about_copies(call: Call) -> None:
     def keyed(value: str, **fields: Any) -> ApiResponse:  # noqa: ANN401 - the fields of `removal`
         event = make.removal(**fields)
         event["headers"]["Idempotency-Key"] = value

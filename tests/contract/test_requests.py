@@ -1,4 +1,4 @@
-"""Requests in other forms than the events have, and their responses."""
+"""Requests that differ from the events in `events/`, and their responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def raw_event(body: bytes, content_type: str = "multipart/form-data; boundary=X"
     return event
 
 
-def test_the_path_is_found_without_its_last_slash(call: Call) -> None:
+def test_the_path_is_found_without_a_slash_at_the_end(call: Call) -> None:
     assert call({**make.blur(), "path": "/v2/rembg/blur"}).status == 200
 
 
@@ -135,7 +135,9 @@ def test_an_empty_file_is_not_an_image(call: Call) -> None:
     assert response.error["code"] == "invalid_image"
 
 
-def test_an_invalid_key_comes_before_an_invalid_form(call: Call) -> None:
+def test_the_error_for_an_invalid_key_comes_before_the_error_for_an_invalid_form(
+    call: Call,
+) -> None:
     event = {**make.blur(make.UNKNOWN), "body": None, "isBase64Encoded": False}
     assert call(event).status == 401
 

@@ -1,4 +1,4 @@
-"""No log setting, internal error or unusual request makes the handler log a key or a photo."""
+"""The handler logs no key and no photo, with any log setting, internal error or unusual request."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_an_unknown_path_is_not_logged(path: str, call: Call, log: io.StringIO) 
 
 
 @pytest.mark.parametrize("path", ["/v2/account", "/v2/account/"])
-def test_a_route_is_logged_without_its_last_slash(path: str, call: Call, log: io.StringIO) -> None:
+def test_a_route_is_logged_without_a_slash_at_the_end(
+    path: str, call: Call, log: io.StringIO
+) -> None:
     call(make.event("GET", path))
     assert json.loads(log.getvalue())["path"] == "/v2/account"
 

@@ -101,7 +101,7 @@ def test_a_page_is_redirected_to_the_url_where_its_links_work(
     assert canonical(path, is_root=is_root) == location
 
 
-def test_the_root_of_a_stage_is_redirected_to_its_slash(call: Call) -> None:
+def test_the_root_of_a_stage_is_redirected_to_the_path_with_a_slash(call: Call) -> None:
     event = get("/")
     event["requestContext"]["path"] = "/prod"
     response = call(event)

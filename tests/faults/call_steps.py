@@ -54,7 +54,7 @@ def summary(results: Sequence[Result]) -> str:
     """Summarize the results of all steps, for the row of the trial."""
     longest_s, charged = max(took for took, _ in results), sum(used for _, used in results)
     return (
-        f"503 before the blurring, the result or the error after it, within {longest_s:.1f} s; "
+        f"before the blurring 503, after it the result or the error, within {longest_s:.1f} s; "
         f"sent again, {charged} were charged once and {len(results) - charged} not at all; "
         f"no credit lost"
     )

@@ -58,7 +58,7 @@ def test_a_kill_under_load_charges_only_for_delivered_results(
         "kill -9 of the server under load",
         f"{KILLS} kills, {CLIENTS} clients, {len(keys)} calls",
         f"{len(broken)} broken connections, {max(0, unseen)} of them charged before their result "
-        f"was delivered; each that was sent again with its `Idempotency-Key` got its result; "
+        f"was delivered; each retry with the same `Idempotency-Key` got its result; "
         f"{used} charged for {len(keys)} results, no credit lost",
         by="tests/faults/test_kill.py",
     )
@@ -92,9 +92,9 @@ def test_a_worker_killed_under_load_loses_only_its_request(
         Part.FAULTS,
         "kill -9 of a worker under load",
         f"{KILLS} kills, 2 workers, {CLIENTS} clients, {len(clients.seen)} calls",
-        f"{len(lost)} answered 500, {max(0, unseen)} of them charged before; each sent again "
-        f"with its `Idempotency-Key` got its result; {used} charged for {len(clients.seen)} "
-        f"results; the server kept running",
+        f"{len(lost)} answered 500, {max(0, unseen)} of them charged before;"
+        " each retry with the same `Idempotency-Key` got its result;"
+        f" {used} charged for {len(clients.seen)} results; the server kept running",
         by="tests/faults/test_kill.py",
     )
 

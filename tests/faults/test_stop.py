@@ -63,8 +63,8 @@ def test_a_stop_under_load_loses_no_accepted_request(
     record(
         Part.FAULTS,
         "SIGTERM under load",
-        f"{STOPS} stops, {CLIENTS} clients, {answered} requests in the server at that moment",
-        f"all {answered} answered before it stopped, in {longest_s:.1f} s at most; "
+        f"{STOPS} stops, {CLIENTS} clients, {answered} requests in progress at that moment",
+        f"all {answered} got a response before the server stopped, in {longest_s:.1f} s at most; "
         f"{pictures} results, {pictures} charged, no hold left",
         by="tests/faults/test_stop.py",
     )

@@ -244,7 +244,7 @@ def test_a_locked_store_delays_only_account_calls_and_these_only_for_a_limited_t
     record(
         Part.FAULTS,
         "The accounts' file locked by another process",
-        f"{len(calls)} account calls at once",
+        f"{len(calls)} account calls at the same time",
         f"each answered 503 within {longest_s:.0f} s; page, reference and `/health` answered "
         "meanwhile",
         by=BY,

@@ -123,8 +123,8 @@ def test_a_reply_that_never_arrives_loses_one_request_and_is_not_charged_twice(
         Part.FAULTS,
         "In a worker: the reply never arrives, cannot be pickled or is garbage; the process stops",
         f"{len(REPLY_FAULTS)} faults, one worker",
-        "each answered 500 once and the worker replaced; sent again with its `Idempotency-Key`, "
-        "each got its result and was charged once",
+        "each call gets 500 once and the worker is replaced; a retry with the same"
+        " `Idempotency-Key` gets the result and is charged once",
         by=BY,
     )
 

@@ -17,12 +17,12 @@ TABLE = Path(__file__).with_suffix(".toml")
 
 @dataclass(frozen=True)
 class Explanation:
-    """The reason for one mutant, or for all whose changed line matches a pattern."""
+    """The reason for one mutant, or for all mutants whose changed line matches a pattern."""
 
     file: str
     why: str
     place: str = ""
-    """The function or constant; empty: anywhere in the file."""
+    """The function or constant; an empty text means any place in the file."""
     before: str = ""
     after: str = ""
     after_like: str = ""

@@ -24,7 +24,8 @@ def inject(mutant: Mutant, module: ModuleType) -> None:
     fresh: dict[str, object] = {"__name__": module.__name__, "__file__": module.__file__}
     exec(compile(mutant.source, str(module.__file__), "exec"), fresh)  # noqa: S102 - the mutant's code
     if mutant.is_constant:
-        for name in filter(CONSTANT.fullmatch, fresh):  # and the constants computed from it
+        # Also set the constants that are computed from it.
+        for name in filter(CONSTANT.fullmatch, fresh):
             _set_constant(name, vars(module)[name], fresh[name])
         return
     old, new = (_function(mutant.place, names) for names in (vars(module), fresh))

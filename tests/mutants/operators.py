@@ -1,8 +1,8 @@
 """The kinds of changes: mutmut's operators, and ours for SQL and DynamoDB's expressions.
 
 mutmut (https://mutmut.readthedocs.io) changes numbers, names, operators, arguments and strings of
-Python. Credits are moved by SQL and by DynamoDB's expressions, which mutmut sees only as strings.
-This module changes their conditions and operators like Python's.
+Python. SQL and DynamoDB's expressions move credits; mutmut handles them only as strings.
+This module changes the conditions and operators in these strings like those of Python.
 """
 
 from __future__ import annotations

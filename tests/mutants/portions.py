@@ -16,7 +16,7 @@ JOBS = tuple(
 )
 OUTAGES = "tests/faults/test_{}_outages.py"
 EMBEDDED = "not dynamodb and not test_dynamo and not processes"
-"""Without tests of several processes, because a mutant is only in one process."""
+"""Tests of several processes are left out, because a mutant is only in one process."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ PORTIONS = {
         "Mutants of the DynamoDB store",
         ("blur/accounts/connect.py", "blur/accounts/dynamo/*.py"),
         (*ACCOUNTS, OUTAGES.format("dynamo"), JOBS[0]),
-        # An audit of all accounts takes too long once the tests have run twice on one table.
+        # An audit of all accounts takes too long after the tests have run twice on one table.
         "(dynamo or connect) and not processes and not test_audit_command",
         every=8,
     ),

@@ -3,7 +3,7 @@
 First the tests run with the unchanged code, to record the functions that each calls and its
 duration. Then the process forks once for each mutant, and the fork runs the tests that call the
 changed function, fastest first, until one fails. Session fixtures, such as a database's server, are
-ready in the forks too.
+also available in the forks.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class MutantRunner:
             pytest.exit("the tests fail without any mutant", returncode=1)
         traces.sort(key=lambda trace: trace.seconds)
         self._require_passing(session, traces)
-        gc.freeze()  # forks then do not visit the existing objects, and so do not copy them
+        gc.freeze()  # after this, forks do not visit the existing objects, so they do not copy them
         waiting, running = list(reversed(self.mutants)), dict[int, Mutant]()
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):
@@ -162,7 +162,8 @@ def _silence() -> Iterator[None]:
 
 
 def _run(session: pytest.Session, item: pytest.Item) -> None:
-    # With the session as the next item, pytest keeps the session fixtures and tears down the rest.
+    # With the session as the next item, pytest keeps the session fixtures and tears down all
+    # others.
     session.config.hook.pytest_runtest_protocol(item=item, nextitem=session)
 
 

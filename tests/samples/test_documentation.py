@@ -71,7 +71,8 @@ NOT_TYPED = {
         """ --expression-attribute-values '{":missing": {"N": "0.25"}}'"""
     ): "needs an AWS account",
 }
-"""Commands that cannot run here, and why; tests/unit/test_documents.py checks their names."""
+"""Commands that cannot run here, with the reason; tests/unit/test_documents.py checks their names.
+"""
 
 OUTPUT = {"json", ""}
 """Languages of blocks that are not run: responses, diagrams, the text of a query."""
@@ -140,7 +141,7 @@ def test_every_documented_block_is_run_or_only_shows_output() -> None:
 )
 def test_documented_commands_work(block: Block, reader: Reader, folder: Path) -> None:
     printed = "".join(map(reader.types, typed(block)))
-    assert not re.search(r"^0 audited", printed, re.MULTILINE), "an audit of nothing"
+    assert not re.search(r"^0 audited", printed, re.MULTILINE), "an audit without any account"
     for name in re.findall(r" -o (\S+)", block.text):
         assert (folder / name).exists()
     for picture in folder.rglob("*.png"):
@@ -153,7 +154,7 @@ def test_documented_commands_work(block: Block, reader: Reader, folder: Path) ->
 @pytest.mark.parametrize(
     "block", [b for b in SHELL if re.search(r"curl .* -o ", b.text, re.DOTALL)], ids=str
 )
-def test_an_error_is_shown_and_not_saved_as_an_image(
+def test_an_error_is_printed_and_not_saved_as_an_image(
     block: Block, folder: Path, env: dict[str, str], server: Running
 ) -> None:
     words = dict.fromkeys(ADDRESSES, server.url)
