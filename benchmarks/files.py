@@ -120,7 +120,7 @@ def pictures(path: Path, known: dict[str, Reference], folder: Path) -> Iterator[
 
 
 def distance(ours: RgbU8, other: RgbU8) -> float:
-    """Return the mean difference in levels where ours is opaque; infinity for other sizes."""
+    """Return the mean difference of opaque pixels, in levels; infinity if the sizes differ."""
     if ours.shape[:2] != other.shape[:2]:
         return float("inf")
     difference = np.abs(ours[..., :3].astype(np.int16) - other)[ours[..., 3] == OPAQUE]

@@ -46,7 +46,7 @@ BACKGROUND, FLOOR, COST, MEMORY_MIB = 0.5, 0.2, 1.6, 60
 """The targets: the largest error and time relative to `flat`, and the largest additional memory."""
 ROUNDS = 7
 SUBJECT_PERCENTILES = (5, 95)
-"""The share of a subject's measured disparities that is used: the others are errors at its
+"""The share of a subject's measured disparities that is used, without the errors at the subject's
 outline."""
 
 PERSON, HORSE = Subject("person", 1.65, 5.0), Subject("horse", 1.6, 5.0, 0.4, depth_m=1.1)

@@ -31,7 +31,10 @@ class ConditionFailedError(Exception):
     """The condition of a write failed; nothing was written."""
 
     def __init__(self, items: Sequence[Item | None]) -> None:
-        """Keep each item as it is stored; None if it is missing or its condition succeeded."""
+        """Keep each item as it is stored.
+
+        None if the item is missing, or if its condition was true.
+        """
         super().__init__("the condition of the write failed")
         self.items = items
 

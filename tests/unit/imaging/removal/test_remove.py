@@ -238,7 +238,7 @@ def test_a_region_that_is_the_whole_photo_changes_nothing(roi: str) -> None:
     assert np.array_equal(pixels_of(removed(photo_file(), roi=parse_roi(roi)))[..., 3], alpha)
 
 
-def test_in_a_preview_too_pixels_in_a_region_equal_the_photos() -> None:
+def test_a_region_in_pixels_selects_the_same_part_in_a_preview() -> None:
     data = saved(Image.fromarray(noise(800, 800)), "JPEG")
     roi = parse_roi("0 0 400 800")
     full, preview = removed(data, roi=roi), removed(data, roi=roi, max_megapixels=0.25)
