@@ -1,16 +1,16 @@
 """The cold start and the memory of the function's container image, measured in a container.
 
-It needs Docker and the image that `sam build` (or `make e2e`) has built:
+This script needs Docker and the image that `sam build` (or `make e2e`) has built:
 
     .venv/bin/python benchmarks/cold_start.py [--image blurfunction:latest] [--runs 15]
 
-It prints the tables of docs/operations.md. Each run is a new container with a read-only root
-file system, a writable /tmp and no privileges, so writing a file anywhere else fails the run.
-*Ready* is the time from the start of the process to a handler that is ready, including
-Python's own start. *Peak* is the largest resident set of a process after one event with a 4000 x
-3000 photo. *Warm* is the median of five further calls, at the share of CPU that Lambda gives with
-the memory: 1,769 MB are one vCPU. On a machine with fewer CPUs than a share, the time and the cost
-are upper bounds.
+The script prints the tables of docs/operations.md. Each run is a new container with a read-only
+root file system, a writable /tmp and no privileges, so writing a file anywhere else fails the run.
+*Ready* is the time from the start of the process to a handler that is ready, including Python's own
+start. *Peak* is the largest resident set of a process after one event with a 4000 x 3000 photo.
+*Warm* is the median of five further calls, at the share of CPU that Lambda gives with the memory:
+1,769 MB are one vCPU. On a machine with fewer CPUs than a share, the time and the cost are upper
+bounds.
 """
 
 from __future__ import annotations

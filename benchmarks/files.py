@@ -4,7 +4,7 @@
 
 Every file in the folder tree is decoded like in the service. If ImageMagick and libvips are
 installed (Debian's imagemagick and libvips-tools), the picture is compared with theirs: in sRGB,
-upright, only opaque pixels. A file *differs* if no other decoder gives similar pixels. It is
+upright, only opaque pixels. A file *differs* if no other decoder gives similar pixels. A file is
 *missed* if the service rejects it and another decoder opens it.
 """
 

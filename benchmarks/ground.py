@@ -175,7 +175,7 @@ def _fit_floor(disparity: FloatArray, is_background: NDArray[np.bool_]) -> Float
 def _confusion(disparity: FloatArray, measured: FloatArray, matte: AlphaU8) -> FloatArray:
     """Return the circle of confusion of a lens that has the whole subject in focus.
 
-    It is 0 between the subject's farthest and nearest points, and the whole radius for the
+    This circle is 0 between the subject's farthest and nearest points, and the whole radius for the
     farthest 1 % of the background. `measured` is the disparity without the filled pixels.
     """
     subject = measured[(matte == OPAQUE) & np.isfinite(measured)]

@@ -2,7 +2,7 @@
 
     make bench-models DATA=folder
 
-DATA is as in `quality.py`. It measures the models whose files are in `build/models`, and
+DATA is as in `quality.py`. This script measures the models whose files are in `build/models`, and
 IS-Net, which npm downloads. Each photo goes through one network after another, so that the times
 are paired; the matte is computed as in the function.
 """

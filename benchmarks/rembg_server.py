@@ -1,6 +1,6 @@
 """rembg's own HTTP server, `rembg s`, with the same published network.
 
-It runs in its own environment, which `make bench-server` prepares.
+The server runs in a separate environment, which `make bench-server` prepares.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TIMEOUT_S = 300
 
 @dataclass(frozen=True)
 class RembgServer:
-    """Its address and its process."""
+    """The address and the process of the server."""
 
     url: str
     pid: int

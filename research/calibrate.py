@@ -1,7 +1,7 @@
 """Fit the factors of the light model: `make calibrate`.
 
-It needs the pinned `u2netp.onnx` in the folder, about 2 GB of memory and some minutes, and writes
-`layers/model/u2netp-light.npz`. There is no training: each fit is a linear regression on the
+The script needs the pinned `u2netp.onnx` in the folder, about 2 GB of memory and some minutes, and
+writes `layers/model/u2netp-light.npz`. There is no training: each fit is a linear regression on the
 network's own activations, on photographs that scikit-image contains.
 """
 

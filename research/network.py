@@ -1,6 +1,7 @@
 """u2netp in PyTorch, read from its ONNX graph: the values and gradients of its inner tensors.
 
-It implements the operations in the graph that `rewrite.rewrite` returns, and in its factored form.
+This module implements the operations in the graph that `rewrite.rewrite` returns, and in its
+factored form.
 """
 
 from __future__ import annotations

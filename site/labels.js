@@ -19,7 +19,7 @@ export function captionFor(item, isTouch) {
 export function placeholderFor({ photo, failure }) {
   const { name } = photo.file;
   if (failure) return `No result for ${name}. ${explain(failure)[0]}`;
-  return `This browser cannot show ${name}. It is sent unchanged.`;
+  return `This browser cannot show ${name}. The photo is sent unchanged.`;
 }
 
 const isFree = () => keyKind() === "test";

@@ -1,6 +1,7 @@
 // The page's job in this browser's storage: which job it is, and how much of its folder is uploaded.
-// It is in IndexedDB, because its transactions are kept even if the browser is killed. Chromium writes
-// localStorage to the disk up to a minute later: the job of charged photos could be lost.
+// The job is stored in IndexedDB, because its transactions are kept even if the browser is killed.
+// Chromium writes localStorage to the disk up to a minute later: the job of charged photos could be
+// lost.
 
 const [DATABASE, STORE, KEY] = ["background-blur", "jobs", "current"];
 let opening = null;

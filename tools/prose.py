@@ -1,8 +1,8 @@
 """Checks the project's English: finds the phrases of prose.toml and prints what to write instead.
 
-It reads docstrings, comments, messages, the names of tests and the documents, because people read
-all of them. Vale would do the same, but its packages on PyPI and npm download a binary when they
-are installed; proselint and write-good have fixed lists of phrases.
+The script reads docstrings, comments, messages, the names of tests and the documents, because
+people read all of them. Vale would do the same, but its packages on PyPI and npm download a binary
+when they are installed; proselint and write-good have fixed lists of phrases.
 
     make prose
 """

@@ -1,10 +1,10 @@
 """Write the bill of materials of the function's image: `python tools/sbom.py --into file`.
 
-The format is CycloneDX 1.6 in JSON (https://cyclonedx.org/docs/1.6/json/). It lists the locked
-packages with their hashes, licences and the native libraries in their wheels, the model's files,
-and the base image. Licences and libraries come from the installed packages, which must have the
-lock's versions. There is no timestamp, and the serial number is made from the content, so the same
-checkout gives the same file. docs/adr/0020-bill-of-materials.md compares this script with
+The format is CycloneDX 1.6 in JSON (https://cyclonedx.org/docs/1.6/json/). The bill lists the
+locked packages with their hashes, licences and the native libraries in their wheels, the model's
+files, and the base image. Licences and libraries come from the installed packages, which must have
+the lock's versions. There is no timestamp, and the serial number is made from the content, so the
+same checkout gives the same file. docs/adr/0020-bill-of-materials.md compares this script with
 cyclonedx-bom.
 """
 

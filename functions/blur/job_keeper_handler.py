@@ -28,7 +28,7 @@ SERVICE = "background-blur"
 PERIOD_S = 60
 """The interval of the schedule in `template.yaml`."""
 RETRY_S = 900
-"""It is more than twice the queue's visibility time-out."""
+"""The keeper's `retry_s`: more than twice the queue's visibility time-out."""
 WORKER_S = 60 + CLOCK_SKEW_S
 """The time-out of a worker, with a margin for clock skew."""
 RUN_S = 120

@@ -1,9 +1,9 @@
 """The entry point of CodeDeploy's hook: a new version blurs one photo before it gets traffic.
 
-It issues a test key on an account for checks, calls the new version with the page's example photo,
-and revokes the key. So no key is stored permanently, and nothing is charged. CodeDeploy waits for
-the report of the hook for up to an hour, so every request here ends before the function's time-out,
-and every failure is reported:
+The hook issues a test key on an account for checks, calls the new version with the page's example
+photo, and revokes the key. So no key is stored permanently, and nothing is charged. CodeDeploy
+waits for the report of the hook for up to an hour, so every request here ends before the function's
+time-out, and every failure is reported:
 https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
 """
 

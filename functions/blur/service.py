@@ -95,7 +95,7 @@ class ImageService:
     ) -> CallResult[Output]:
         """Compute one image and charge once; `left_ms` is the time until Lambda stops the process.
 
-        `parse` reads the form; then the image is loaded. Both take time and memory, so
+        `parse` reads the form; then the image is loaded. These two steps take time and memory, so
         they are done after the reservation. But if the price depends on the form, or `form_first`
         is true, the form is parsed before the reservation, and only the image is loaded after it.
         `measured` receives the time of each step, even if the call fails, and the photo's size.

@@ -1,6 +1,6 @@
 """Convert MediaPipe's networks for people and faces to ONNX: `python convert.py build/models`.
 
-It writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`, and
+The script writes `selfie-segmentation.onnx` next to `selfie_segmentation.tflite`, and
 `face-detection.onnx` next to `face_detection_full_range.tflite`. A missing file is skipped. The
 weights are the same, and the results differ by at most about 1e-6. The same input gives the same
 file, byte for byte. Only the map of scores is kept from the network for faces: the positions of

@@ -60,7 +60,8 @@ class Model:
     bytes: int
     sha256: str
     md5: str
-    """The publisher's checksum. It shows which file is meant; the SHA-256 proves the content."""
+    """The publisher's checksum. This MD5 shows which file is meant; the SHA-256 proves the content.
+    """
     release: str
     wheel: Wheel | None = None
     npm: NpmPackage | None = None

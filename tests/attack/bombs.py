@@ -55,7 +55,7 @@ def scans() -> bytes:
 def scanned(side: int, scans: int) -> bytes:
     """Return a progressive JPEG whose scans visit every block and add nothing, in a few bytes each.
 
-    Its first scan has the DC coefficients, one bit each. Each of the other scans has a single
+    The first scan has the DC coefficients, one bit each. Each of the other scans has a single
     frequency of one component, coded as runs of 32,767 blocks without a coefficient.
     """
     blocks = (-(-side // 8)) ** 2

@@ -1,6 +1,6 @@
 """One client must not block the server for others: connections, bodies, responses, chunks.
 
-Each client has its own address 127.0.0.x.
+Each client has a separate address 127.0.0.x.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An HTTP relay on loopback, between an AWS client and its server, that can inject faults.
 
-A fault gets a function that forwards the request. It can call the function and corrupt the
+A fault gets a function that forwards the request. The fault can call the function and corrupt the
 response, or not call it. Each connection has one request.
 """
 

@@ -1,6 +1,6 @@
 """The worker of bulk jobs with a stub for the model; it is killed at the step in a photo's name.
 
-It runs as a Lambda function in ministack. A photo named `<fault>/<anything>` has a fault:
+The worker runs as a Lambda function in ministack. A photo named `<fault>/<anything>` has a fault:
 
     killed-<method>-before   the first worker is killed before it calls this method
     killed-<method>-after    the first worker is killed after the call

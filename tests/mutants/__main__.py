@@ -1,7 +1,7 @@
 """`make mutants`: change the code of accounts and of the contract, and check that a test fails.
 
-A change that no test detects is a survivor. It fails the run, unless `explained.toml` has it with
-the reason why no test can detect it.
+A change that no test detects is a survivor. A survivor fails the run, unless `explained.toml`
+contains it with the reason why no test can detect it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def set_fields(**fields: object) -> dict[str, str]:
 class FixedSizeReader:
     """A file of which exactly the declared number of bytes is read.
 
-    It has no `fileno` and no `getvalue`, so the encoder uses `len` as the size.
+    The class has no `fileno` and no `getvalue`, so the encoder uses `len` as the size.
     """
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:

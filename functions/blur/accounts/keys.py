@@ -2,9 +2,9 @@
 
     bb_live_<account id>_<secret><check>
 
-The account id has 12 base62 characters. It is public, and names the item that a store reads. The
-secret is 256 random bits in 43 base62 characters. The check is the CRC-32 of everything before it
-in 6 base62 characters, as in GitHub's tokens
+The account id has 12 base62 characters. The account id is public, and names the item that a store
+reads. The secret is 256 random bits in 43 base62 characters. The check is the CRC-32 of everything
+before it in 6 base62 characters, as in GitHub's tokens
 (https://github.blog/engineering/behind-githubs-new-authentication-token-formats/); it finds typos,
 but gives no protection. A store keeps the SHA-256 of the text, not the text; with 256 random bits,
 a salt or a slow hash would add nothing.

@@ -2,7 +2,7 @@
 
 GCRA is a leaky bucket used as a meter. Requests conform if the time between them is at least an
 emission interval T, except that an idle key can send `burst` requests together. The state is the
-theoretical arrival time (TAT) at which a steady sender's next request arrives. It is stored
+theoretical arrival time (TAT) at which a steady sender's next request arrives. TAT is stored
 together with the instant from which the next request conforms, `allow = TAT - (burst - 1) T`, so
 that a store whose conditions cannot calculate needs only one of two updates:
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def derived_key(content: str, *, remember_us: int) -> IdempotencyKey:
     """Return the key for a digest of a request's content.
 
-    It contains a space, which no `Idempotency-Key` contains, so it never equals a client's key.
+    The key contains a space, which no `Idempotency-Key` contains, so it never equals a client's
+    key.
     """
     return IdempotencyKey(f"derived {content}", remember_us, is_derived=True)
 

@@ -1,4 +1,4 @@
-"""The errors of a fetch. Their messages are for the client and contain no network addresses."""
+"""The errors of a fetch. The messages are for the client and contain no network addresses."""
 
 from __future__ import annotations
 

@@ -54,8 +54,8 @@ def upscale_by(image: NDArray[Sample], factor: int, shape: tuple[int, int]) -> N
     """Invert `downscale` smoothly: enlarge by a power of two and crop to `shape`.
 
     Repeated bilinear doubling converges to a quadratic B-spline, which has no creases
-    (G. Chaikin, "An algorithm for high-speed curve generation", 1974). It is a blur with the
-    variance (factor**2 - 1) / 4 at every pixel.
+    (G. Chaikin, "An algorithm for high-speed curve generation", 1974). This enlargement is a blur
+    with the variance (factor**2 - 1) / 4 at every pixel.
     """
     if factor > MAX_U8_FACTOR and image.dtype == np.uint8:
         coarse = -(-shape[0] // MAX_U8_FACTOR), -(-shape[1] // MAX_U8_FACTOR)

@@ -1,7 +1,7 @@
 """Keep jobs going: resume paused ones, complete closed ones, and announce those that have ended.
 
-A keeper runs at short intervals and stores nothing itself. Each step can be repeated, so it can be
-killed at any point, and two keepers at the same time do no harm.
+A keeper runs at short intervals and stores nothing itself. Each step can be repeated, so the keeper
+can be killed at any point, and two keepers can run at the same time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_CANCELLED = 5_000
 
 SPARE = 100
 """The photos that a paused job gets in addition to those that its account can pay for: some fail,
-and cost nothing. Each photo too many is parked again, which is a message and a write."""
+and cost nothing. Each additional photo would be parked again, which costs a message and a write."""
 
 Enqueue = Callable[[str, Iterable[str]], None]
 """Deliver the sources of a job to the workers again."""
@@ -55,8 +55,8 @@ class JobKeeper:
     period_s: int
     """The interval between two runs."""
     retry_s: int
-    """After this time without an ended object, objects of a job are delivered again. It is longer
-    than the queue needs to deliver an object again."""
+    """After this time without an ended object, objects of a job are delivered again. This time is
+    longer than the queue needs to deliver an object again."""
     worker_s: int
     """The longest time that a worker can have for an object."""
     run_s: int

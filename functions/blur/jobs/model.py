@@ -1,8 +1,8 @@
 """The values of bulk jobs: a job, its objects, and how each object ends.
 
-An object is one photo of a job. When it ends, it gets exactly one final row, which has the name of
-its source and decides the charge. So a message that is delivered five times results in one row and
-one charge.
+An object is one photo of a job. When an object ends, it gets exactly one final row, which has the
+name of its source and decides the charge. So a message that is delivered five times results in one
+row and one charge.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_SOURCE_BYTES = 512
 """The longest name of a source, in UTF-8."""
 KEPT_S = 30 * 24 * 3600
-"""How long jobs and their rows are kept. It is longer than a queue keeps a message (14 days), so
+"""How long jobs and their rows are kept. This is longer than a queue keeps a message (14 days), so
 that no message arrives after its row is deleted."""
 
 

@@ -148,7 +148,7 @@ class JobStore(Protocol):
 
 
 class JobFiles(Protocol):
-    """The photos of jobs and their results. Both are kept for `KEEP_DAYS`.
+    """The photos of jobs and their results. Photos and results are kept for `KEEP_DAYS`.
 
     Each method raises `UnavailableError` if the storage fails or does not respond in time.
     """

@@ -35,7 +35,7 @@ PYTHONPATH = os.pathsep.join([str(ROOT / "functions"), sysconfig.get_path("purel
 """Where the functions find their code and packages."""
 
 # The shell waits until its input closes, which happens at every kind of end of the test run. Then
-# it ends the emulator, and the functions end with it.
+# the shell ends the emulator, and the functions end with it.
 WATCHED = 'exec 3<&0; { cat <&3 >/dev/null; kill $$; } & exec "$@" 3<&- </dev/null'
 
 

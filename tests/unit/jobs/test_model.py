@@ -84,6 +84,6 @@ def test_a_source_has_up_to_512_bytes_and_a_job_is_kept_for_30_days() -> None:
 
 
 def test_ids_do_not_change() -> None:
-    """They are in the paths of results, in rows and in the storage."""
+    """Ids are in the paths of results, in rows and in the storage."""
     assert object_id("a/ä.jpg") == "ba281f3dc1c39c4c1e3e53a9ea1f442e"
     assert hold_id("job_1", "a/ä.jpg") == "931e3e56e9c8813a1915"

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from blur_client import BlurResult
 
 ProgressCallback: TypeAlias = Callable[[str, float], None]
-"""Called at each step with the step's name and the progress, 0 to 1. It can raise an exception to
-stop the photo."""
+"""Called at each step with the step's name and the progress, 0 to 1. The callback can raise an
+exception to stop the photo."""
 Photo: TypeAlias = Path | bytes
 Engine: TypeAlias = Callable[[Photo, str, ProgressCallback], "Result"]
 """Blurs a photo and encodes the result in the given format."""

@@ -87,7 +87,7 @@ class ServerApp:
         self._max_body_bytes = max_body_bytes
         self._removebg_max_body_bytes = removebg_max_body_bytes
         memory_bytes = BODIES_AT_ONCE * (max_body_bytes + 1)
-        # One sender alone can hold half of it, so that the largest body always fits.
+        # A single sender can hold half of this memory, so that the largest body always fits.
         self._bodies = BodyBudget(max(memory_bytes, 2 * (removebg_max_body_bytes + 1)))
         self._sender = ResponseSender(memory_bytes)
         self._body_limit = BodyLimit(BODIES_PER_ACCOUNT)

@@ -58,9 +58,9 @@ class LingeringClose:
 class DisconnectProbe:
     """Detects a client that has closed both sides of its connection, not only its sending side.
 
-    Both cases look the same until the server sends something. Clients ignore interim responses
-    (RFC 9110, 15.2.1). If the client has closed both sides, its system resets the connection at the
-    first interim response, and the second one fails because of this.
+    The two cases cannot be distinguished until the server sends something. Clients ignore interim
+    responses (RFC 9110, 15.2.1). If the client has closed both sides, its system resets the
+    connection at the first interim response, and the second one fails because of this.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Gives the waiting photos of jobs to workers that no request needs.
 
-A photo of a job is never in the queue of requests. It starts only while no request waits,
-and while requests arrive, one worker stays free for them. With one worker, photos of jobs wait
-until no request has arrived for a moment (`fair_queue.KEEP_S`).
+A photo of a job is never in the queue of requests. Photos of jobs start only while no request
+waits, and while requests arrive, one worker stays free for them. With one worker, photos of jobs
+wait until no request has arrived for a moment (`fair_queue.KEEP_S`).
 
 If a worker fails, its object is released and tried again later. If the whole server is killed, the
 lease of the object expires.

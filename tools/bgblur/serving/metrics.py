@@ -1,6 +1,6 @@
 """Prometheus metrics of the server: responses, steps, queue, workers, credits.
 
-They are off by default, and have a separate address, never the public port.
+Metrics are off by default, and have a separate address, never the public port.
 """
 
 from __future__ import annotations

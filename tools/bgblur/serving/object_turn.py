@@ -1,7 +1,7 @@
 """A turn of a worker process: it claims the next object of a job and processes it.
 
-The worker claims the object itself, so the front process never waits for the store. It gives a turn
-only to a worker that no request needs at this moment.
+The worker claims the object itself, so the front process never waits for the store. The front
+process gives a turn only to a worker that no request needs at this moment.
 """
 
 from __future__ import annotations

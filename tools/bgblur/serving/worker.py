@@ -1,6 +1,7 @@
 """The server's side of one worker process: the process, a pipe, and a waiting thread.
 
-A worker is used until its first failure. Then it is killed, and the pool starts another one.
+A worker is used until its first failure. Then the worker is killed, and the pool starts another
+one.
 """
 
 from __future__ import annotations
@@ -192,8 +193,8 @@ class Worker:
 
 
 Work = Callable[[Worker], Awaitable[None]]
-"""Work that the pool gives to one worker. It raises an exception if the worker has to be replaced:
-`LostError` if the worker failed after the work had started."""
+"""Work that the pool gives to one worker. The work raises an exception if the worker has to be
+replaced: `LostError` if the worker failed after the work had started."""
 TakeBackground = Callable[[bool], Work | None]
 """Return work for a worker that no request needs now. The argument is true if requests run or have
 just ended, so that more requests are likely."""

@@ -43,8 +43,8 @@ PAUSE_S = 0.05
 """The pause before the first retry of a request; each further pause is twice as long."""
 CONFLICT_PAUSE_S = 0.06
 """The longest pause after a conflict with another write to the same item. The pauses are random, so
-that two writers do not conflict again. They do not grow, because an item is locked only for some
-milliseconds."""
+that two writers do not conflict again. These pauses do not grow, because an item is locked only for
+some milliseconds."""
 
 MAX_CONNECTIONS = 64
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Send = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Sends an operation, such as `update_item`, with its arguments and returns the response.
 
-It raises `ConditionFailedError` and `UnavailableError`, and can send a request twice. All requests
-of one method of the store share its deadline.
+The function raises `ConditionFailedError` and `UnavailableError`, and can send a request twice. All
+requests of one method of the store share its deadline.
 """
 
 

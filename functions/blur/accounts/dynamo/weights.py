@@ -2,7 +2,7 @@
 
 `rate.add_weight` bounds the bucket with a minimum, which an update cannot compute. So up to three
 updates are tried, in this order: the first adds the whole weight, if the result is within the
-bound; the second moves the bucket to the bound; the third does not change the bucket. Each of them
+bound; the second moves the bucket to the bound; the third does not change the bucket. Each update
 also moves the credits.
 """
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 class SqliteAccountStore:
     """`AccountStore` in one SQLite file; the first call creates folder, file and tables.
 
-    Each method is one transaction. It raises `UnavailableError` if the file is locked for too
-    long, damaged or not writable; the cause is chained to the error, and nothing has changed.
+    Each method is one transaction. Each method raises `UnavailableError` if the file is locked for
+    too long, damaged or not writable; the cause is chained to the error, and nothing has changed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -219,8 +219,8 @@ class SqliteAccountStore:
     def _released(self, account_id: str, now_us: Instant) -> Iterator[sqlite3.Connection]:
         """Read the account with its expired holds released.
 
-        It writes only if a hold has expired, because only a write has to wait for other processes,
-        and can wait longer than its deadline if they are busy.
+        The file is written only if a hold has expired, because only a write has to wait for other
+        processes, possibly for longer than its deadline.
         """
         with self._file.snapshot() as db:
             if not holds.has_expired(db, account_id, now_us):

@@ -28,7 +28,7 @@ from blur.credits import ZERO
 def release_expired(db: sqlite3.Connection, account_id: str, now_us: Instant) -> None:
     """Return the credits of the account's expired holds, and delete all expired rows.
 
-    Both happen in one transaction, so each hold is released exactly once.
+    Both changes are one transaction, so each hold is released exactly once.
     """
     expired = {"id": account_id, "until": released_until_us(now_us), "held": HoldState.HELD}
     (credits_released,) = db.execute(

@@ -51,7 +51,7 @@ def account_document(view: AccountView) -> Mapping[str, Any]:
 def max_image_bytes(max_response_bytes: int) -> int:
     """Return the size of the largest image that fits into a response, as an image and as JSON.
 
-    Both contain the image as base64.
+    Both kinds of response contain the image as base64.
     """
     return base64_capacity(max_response_bytes - OVERHEAD_BYTES)
 

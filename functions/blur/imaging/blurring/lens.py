@@ -95,7 +95,8 @@ def fast_bokeh(radius_px: float, min_sigma_cells: float) -> Lens:
 
 
 KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": bokeh}
-"""The kernels by the value of the `blur` field. Both take the radius in pixels, more than 0."""
+"""The kernels by the value of the `blur` field. Both functions take the radius in pixels, more than
+0."""
 LEVEL_KERNELS: dict[str, Kernel] = {"gaussian": gaussian, "bokeh": fast_bokeh}
 """The same kernels, for the levels of a blur whose radius varies."""
 

@@ -164,7 +164,7 @@ def open_bmp(data: bytes) -> Source:
 
 
 def read_header(data: bytes) -> Header | None:
-    """Return the header; None if it is truncated, or is the short header of OS/2."""
+    """Return the header; None if the header is truncated, or is the short one of OS/2."""
     if len(data) < _FILE_BYTES + _INFO_BYTES:
         return None
     size, width, height = struct.unpack_from("<L2l", data, _FILE_BYTES)

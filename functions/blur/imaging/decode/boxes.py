@@ -157,7 +157,7 @@ _READERS = {b"pitm": _read_pitm, b"iinf": _read_iinf, b"iref": _read_iref, b"ipr
 def read_nclx(data: bytes, items: Items) -> tuple[int, int] | None:
     """Return the colour primaries and transfer characteristics (ITU-T H.273), or None.
 
-    They are properties of the primary item or of its first tile.
+    The two are properties of the primary item or of its first tile.
     """
     tiles = (
         tile

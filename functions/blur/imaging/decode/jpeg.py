@@ -127,7 +127,7 @@ class JpegSource(Source):
     def _decode_fast(self) -> RgbU8 | None:
         """Decode an ordinary JPEG with simplejpeg; return None for unusual and damaged files.
 
-        Both use the same library, but Pillow's image has to be copied into an array, which takes
+        Pillow uses the same library, but its image has to be copied into an array, which takes
         longer than decoding.
         """
         if self.image.mode == "RGB":

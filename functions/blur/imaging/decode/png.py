@@ -146,7 +146,7 @@ def _has_valid_crc(data: bytes, start: int, end: int) -> bool:
 
 
 def _read_profile(chunk: bytes) -> bytes | None:
-    """Return the profile in an iCCP chunk (11.3.2.3); None if it is broken or too long."""
+    """Return the profile in an iCCP chunk (11.3.2.3); None if the profile is broken or too long."""
     name, _, compressed = chunk.partition(b"\0")
     if not name or compressed[:1] != b"\0":
         return None

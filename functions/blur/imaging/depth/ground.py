@@ -7,8 +7,8 @@ the height h above a plane sees the plane's points at the distance z as far as h
 horizon, in units of the focal length: 1 / z is linear in the image's row, even if the camera is
 tilted up or down (R. Labayrade, D. Aubert, J.-P. Tarel, "Real time obstacle detection in
 stereovision on non flat road geometry through v-disparity representation", IV 2002). So the
-ground's circle of confusion is linear in the row too. It is 0 where the subject in focus touches
-the ground, and on the horizon it is the radius in the request, as for all distant objects.
+ground's circle of confusion is linear in the row too. The circle is 0 where the subject in focus
+touches the ground. On the horizon it is the radius in the request, as for all distant objects.
 
 An object as high as the camera reaches up to the horizon at any distance (D. Hoiem, A. Efros,
 M. Hebert, "Putting objects in perspective", CVPR 2006). The camera's height is not known. The

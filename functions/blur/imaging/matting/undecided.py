@@ -45,7 +45,8 @@ person."""
 def find_wide_undecided(alpha: AlphaF32) -> Mask:
     """Return the undecided pixels of regions that are wider than an edge, (h, w).
 
-    They are the union of all discs with a radius of `EDGE` that fit into the undecided pixels.
+    These pixels are the union of all discs with a radius of `EDGE` that fit into the undecided
+    pixels.
     """
     radius_px = EDGE * max(alpha.shape)
     undecided = (alpha > TRANSPARENT) & (alpha < OPAQUE)

@@ -73,7 +73,7 @@ def face_score(subject: Mask, photo: RgbU8, faces: Predictor) -> float:
 def square_around(subject: Mask, shape: tuple[int, int]) -> Box:
     """Return a square around a subject, (h, w), that is not empty, in a photo of (height, width).
 
-    It is cut at the photo's borders.
+    The square is cut at the photo's borders.
     """
     spans = []
     for axis, side_px in enumerate(shape):

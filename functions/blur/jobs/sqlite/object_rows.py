@@ -1,7 +1,7 @@
 """The rows of objects in SQLite, inside the caller's transaction.
 
-`leased_until_us` is the time from which a worker can claim a waiting row. It is 0 if the row can be
-claimed now, and later if another worker has the row or an attempt has just failed.
+`leased_until_us` is the time from which a worker can claim a waiting row. The value is 0 if the row
+can be claimed now, and later if another worker has the row or an attempt has just failed.
 """
 
 from __future__ import annotations

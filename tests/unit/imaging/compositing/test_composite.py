@@ -86,7 +86,7 @@ SHAPES = [(400, 301), (97, 700), (33, 31), (1, 200), (1500, 1100)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_cutouts_faint_pixels_change_by_half_a_level_at_most(shape: tuple[int, int]) -> None:
-    """They get colours that compress better, without a visible difference over any background."""
+    """Faint pixels get colours that compress better, without a visible difference."""
     matte = disc(*shape, min(shape) / 5 + 1, softness=20)
     scene = Scene.decompose(noise(*shape), matte)
     colours = cutout_colours(scene.photo, matte, scene.layers)
