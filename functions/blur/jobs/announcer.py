@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import SECOND_US, Instant
+from blur.errors import UnavailableError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -115,3 +116,23 @@ def few_of_each(jobs: Iterable[Job]) -> Iterator[Job]:
 
 def _due_us(job: Job) -> int:
     return job.notification.next_attempt_us or 0 if job.notification else 0
+
+
+def until_unavailable(announce: Callable[[Job], None]) -> Callable[[Job], None]:
+    """Return the function, which fails at once after its first `UnavailableError`.
+
+    Each failure takes the whole time limit of a request, and a run can have many jobs to announce.
+    """
+    failure: UnavailableError | None = None
+
+    def announce_if_available(job: Job) -> None:
+        nonlocal failure
+        if failure is not None:
+            raise failure
+        try:
+            announce(job)
+        except UnavailableError as error:
+            failure = error
+            raise
+
+    return announce_if_available

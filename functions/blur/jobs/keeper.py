@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from blur.accounts.model import SECOND_US, Instant
-from blur.jobs.announcer import Announcer
+from blur.jobs.announcer import Announcer, until_unavailable
 from blur.jobs.model import Job, JobObject, JobState, ObjectState
 from blur.jobs.photos import compare, waiting_sources
 
@@ -88,7 +88,7 @@ class JobKeeper:
     def _announce(self, ended: Iterable[Job]) -> None:
         Announcer(
             jobs=self.jobs,
-            announce=self.announce,
+            announce=until_unavailable(self.announce),
             notify=self.notify,
             clock=self.clock,
             on_error=self.on_error,

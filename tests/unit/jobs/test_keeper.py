@@ -586,6 +586,26 @@ def test_job_is_announced_later_if_the_operators_system_fails(
     assert list(store.list_active()) == []
 
 
+def test_operators_system_that_is_unavailable_is_asked_once_in_a_run(
+    keeper: JobKeeper, store: FakeJobStore, clock: Clock, around: Surroundings
+) -> None:
+    """Each request takes its whole time limit, and the keeper has to end before its own."""
+    for number in range(5):
+        store.close_job(opened(store, f"job_{number}", notify=number > 2), now_us=clock())
+    asked: list[str] = []
+
+    def fail(job: Job) -> None:
+        asked.append(job.job_id)
+        message = "no event bus"
+        raise UnavailableError(message)
+
+    replace(keeper, announce=fail).run()
+    assert len(asked) == 1
+    keeper.run()
+    assert len(around.announced) == 5
+    assert list(store.list_active()) == []
+
+
 def once(step: str, error: Exception) -> Callable[[str], None]:
     """Return a function that raises the error at the first call of a method."""
     left = [error]
