@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,6 +53,20 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def entries_of(folder: Path) -> list[Path]:
+    """Return the paths of the files and folders in a folder; none if it does not exist."""
+    with suppress(FileNotFoundError):
+        return list(folder.iterdir())
+    return []
+
+
+def changed_us(path: Path) -> int:
+    """Return when a file or folder was changed, in microseconds; 0 if it does not exist."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns // 1000
+    return 0
 
 
 def remove_each(paths: Iterable[Path]) -> None:

@@ -29,7 +29,14 @@ from blur.errors import (
     UploadNotFoundError,
 )
 from blur.storage.folder import SECOND_US, TOKEN_FIELD
-from blur.storage.folder_files import make_folder, remove_each, replacing, writable
+from blur.storage.folder_files import (
+    changed_us,
+    entries_of,
+    make_folder,
+    remove_each,
+    replacing,
+    writable,
+)
 from blur.storage.folder_secrets import read_secrets
 from blur.storage.ports import KEEP_DAYS, LINK_TTL_S, PresignedForm
 from blur.storage.upload_token import UploadToken, sign, verify
@@ -170,9 +177,9 @@ class JobFolder:
         """
         oldest_us, oldest_part_us = now_us - KEEP_DAYS * DAY_US, now_us - DAY_US
         with writable():
-            jobs, parts = _entries(self._folder / JOBS), _entries(self._folder / PARTS)
+            jobs, parts = entries_of(self._folder / JOBS), entries_of(self._folder / PARTS)
             expired = [job for job in jobs if _last_change_us(job) < oldest_us]
-            remove_each([*expired, *(part for part in parts if _changed_us(part) < oldest_part_us)])
+            remove_each([*expired, *(part for part in parts if changed_us(part) < oldest_part_us)])
 
     def _sources(self, job_id: str) -> Path:
         return self._folder / JOBS / _checked(job_id, _JOB_ID) / SOURCES
@@ -237,18 +244,6 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _entries(folder: Path) -> list[Path]:
-    with suppress(FileNotFoundError):
-        return list(folder.iterdir())
-    return []
-
-
 def _last_change_us(job: Path) -> int:
     """Return when the last file of a job was stored or replaced."""
-    return max(_changed_us(each) for each in (job, job / SOURCES, job / RESULTS))
-
-
-def _changed_us(path: Path) -> int:
-    with suppress(FileNotFoundError):
-        return path.stat().st_mtime_ns // 1000
-    return 0
+    return max(changed_us(each) for each in (job, job / SOURCES, job / RESULTS))
