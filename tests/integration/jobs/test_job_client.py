@@ -302,6 +302,15 @@ def test_a_job_that_does_not_proceed_is_shown_with_the_reason(
     assert "top-up" not in waited.stdout
 
 
+def test_the_address_for_copies_is_shown_if_the_job_has_one(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    target = "s3://bucket/job-sources/job_1/"
+    api.on("GET", ROUTE, json_reply(job()), json_reply(job(copy_to=target)))
+    assert "copy to" not in run(api, tmp_path, "status", JOB_ID).stdout
+    assert target in run(api, tmp_path, "status", JOB_ID).stdout
+
+
 def test_results_never_leave_the_folder(api: ScriptedApi, tmp_path: Path) -> None:
     sources = ["../../evil.jpg", "/tmp/evil.jpg", "a\n\x1b[2J.jpg", "..", "fine/a.jpg"]  # noqa: S108 - not written
     api.on("GET", ROUTE, json_reply(job()))

@@ -41,6 +41,7 @@ def record(job: Job) -> dict[str, Any]:
         "created": job.created_at,
         "closed": job.closed_at,
         "ended": job.ended_at,
+        **({"copy to": job.copy_to} if job.copy_to else {}),
     }
 
 
