@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 SHARING = ("tests/integration/client/", "tests/integration/storage/")
 """Folders whose files use the same servers: one process runs them."""
 SEPARATE = (
+    *("tests/browser/test_page_jobs_killed.py", "tests/browser/test_page_jobs.py"),
+    *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
     *("tests/faults/test_jobs_disk.py", "tests/faults/test_jobs_killed.py"),
     *("tests/integration/test_charging.py", "tests/integration/test_workers.py"),
 )
