@@ -41,8 +41,9 @@ endif
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test test-unit php samples chromium browser e2e check prose model dist image \
-	calibrate gallery openapi bench bench-quality bench-models bench-files bench-ground bench-preview bench-server load \
-	reliability results mutants sbom audit lock clean FORCE
+	calibrate gallery openapi bench bench-quality bench-models bench-files bench-ground \
+	bench-preview bench-server load untimed timed reliability results mutants sbom audit lock clean \
+	FORCE
 FORCE:
 
 help: ## Show these commands
@@ -176,15 +177,18 @@ ALONE := $(addprefix tests/attack/,test_attackers.py test_refusal_times.py)
 # These trials mostly wait for time limits, which are too short for a busy machine.
 WAITING := $(addprefix tests/,attack/test_shares.py faults/test_dynamo_outages.py \
 	faults/test_outage.py faults/test_sqlite_outages.py faults/test_waiting.py)
-reliability: $(TEST_READY) $(MINISTACK_READY) model ## Run attack and fault trials; TRIALS=full documents them
+untimed: $(TEST_READY) $(MINISTACK_READY) model
+	@$(BIN)/python -m pytest $(PARALLEL) 4 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
+		tests/faults tests/attack $(PYTEST)
+timed: $(TEST_READY) model
+	@$(BIN)/python -m pytest $(PARALLEL) 2 $(WAITING) $(PYTEST)
+	@$(BIN)/python -m pytest $(ALONE) $(PYTEST)
 ifeq ($(TRIALS),full)
+reliability: $(TEST_READY) $(MINISTACK_READY) model
 	@TRIALS=full $(BIN)/python -m pytest --timeout 3600 tests/attack tests/faults $(PYTEST)
 	@$(MAKE) load
 else
-	@$(BIN)/python -m pytest $(PARALLEL) 4 $(addprefix --ignore ,$(ALONE) $(WAITING)) \
-		tests/faults tests/attack $(PYTEST)
-	@$(BIN)/python -m pytest $(PARALLEL) 4 $(WAITING) $(PYTEST)
-	@$(BIN)/python -m pytest $(ALONE) $(PYTEST)
+reliability: untimed timed ## Run attack and fault trials; TRIALS=full documents them
 endif
 
 results: $(TEST_READY) ## Write the results of attack and fault trials, and of benchmarks, into the documents
