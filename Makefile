@@ -93,7 +93,7 @@ chromium:
 	@{ command -v chromium && command -v pngcheck; } >/dev/null || { apt-get -qq update && \
 		apt-get -qq install --no-install-recommends chromium pngcheck >/dev/null; }
 
-browser: chromium $(TEST_READY) model ## Test the page in Chromium; installs it on Debian, as root
+browser: chromium $(TEST_READY) $(MINISTACK_READY) model ## Test the page in Chromium; installs it on Debian, as root
 	@$(BIN)/python -m pytest $(PARALLEL) 3 tests/browser $(PYTEST)
 
 e2e: $(TEST_READY) $(SAM_READY) $(MINISTACK_READY) ## Build and test the AWS stack in containers; needs Debian and root
