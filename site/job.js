@@ -10,7 +10,6 @@ import { loadJob, removeJob, storeJob } from "./saved-job.js";
 const AT_ONCE = 3;
 const POLL_S = 2;
 const HIDDEN_POLL_S = 15;
-const ENDED = new Set(["done", "cancelled"]);
 const EMPTY = { lost: [], failures: [], cursor: null, hasMore: false, problem: null, uploadProblem: null };
 
 /**
@@ -138,7 +137,7 @@ async function poll() {
       if (controller.signal.aborted) return;
       Object.assign(state, { job, problem: null });
       if (!state.hasMore) Object.assign(state, { failures: job.failures, cursor: job.next });
-      if (ENDED.has(job.state)) return end(before);
+      if (job.ended_at) return end(before);
     } catch (failure) {
       if (controller.signal.aborted) return;
       fail(failure);
@@ -152,7 +151,7 @@ async function poll() {
 
 function end(before) {
   update();
-  if (!before || ENDED.has(before.state)) return;
+  if (!before || before.ended_at) return;
   announce(`The job has ended: ${state.job.counts.done} photos are done`);
   refreshCredits().catch(() => {});
 }
