@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from blur.accounts.ports import AccountStore
 
 ROOT = Path(__file__).parents[1]
-SHARING = ("tests/integration/client/", "tests/integration/storage/")
-"""Folders whose files use the same servers: one process runs them."""
+SHARING = (
+    *("tests/integration/client/", "tests/integration/storage/"),
+    "tests/integration/jobs/test_aws_",
+)
+"""Where the paths of files begin that use the same servers: one process runs these tests."""
 SEPARATE = (
     *("tests/browser/test_page_jobs_killed.py", "tests/browser/test_page_jobs.py"),
     *("tests/faults/test_jobs_simulation.py", "tests/faults/test_job_commands_killed.py"),
@@ -38,8 +41,8 @@ class ScopeScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(SEPARATE):
             return nodeid
-        folder = next(filter(nodeid.startswith, SHARING), None)
-        return folder or str(super()._split_scope(nodeid))
+        shared = next(filter(nodeid.startswith, SHARING), None)
+        return shared or str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
