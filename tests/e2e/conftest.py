@@ -3,61 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from events import make
-from tests.e2e import machine
+from tests.e2e import deployment, machine
+from tests.e2e.customers import FREQUENT, FUNDS, RARE, Customer, add_account, new_customer, wake
 from tests.e2e.programs import ended_by_signals
 from tests.integration.accounts.dynamodb_local import DynamoDBLocal, dynamodb_local
 
-from blur.account_status import RateLimit
 from blur.accounts import keys
-from blur.accounts.admin import AccountAdmin
 from blur.accounts.connect import open_account_store
 from blur.accounts.model import (
-    SECOND_US,
-    Account,
-    EntryKind,
     Instant,
-    KeyKind,
-    KeyRecord,
-    LedgerEntry,
 )
 from blur.accounts.rate import MINUTE_US
 from blur.clock import now
-from blur.credits import whole
-from blur.errors import InvalidApiKeyError, RateLimitError, UnavailableError
+from blur.errors import RateLimitError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.e2e.deployment import Deployment
 
     from blur.accounts.ports import AccountStore
 
 TABLE = "accounts"
 BUCKET = "media"
-FREQUENT = RateLimit(per_minute=60_000, burst=10_000)
-RARE = RateLimit(per_minute=1, burst=1)
-FUNDS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """An account in DynamoDB Local and its key."""
-
-    store: AccountStore
-    account_id: str
-    key: str
-
-    def account(self, *, in_s: int = 0) -> Account:
-        """Return the account at a time in the future."""
-        at_us = Instant(now() + in_s * SECOND_US)
-        return self.store.read_account(self.account_id, now_us=at_us)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -87,13 +62,35 @@ def server_image(base_image: None) -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture(scope="session")
-def stack(request: pytest.FixtureRequest, base_image: None) -> None:
+def built(request: pytest.FixtureRequest, base_image: None) -> None:
     """Build the stack on the base image."""
     del base_image
-    if any("server_image" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        # Each build uses one processor.
-        request.getfixturevalue("server_image")
+    if _is_requested("server_image", request):
+        request.getfixturevalue("server_image")  # each build uses one processor
     machine.build()
+
+
+@pytest.fixture(scope="session")
+def deploying(
+    built: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Deployment]]:
+    """Deploy the stack in the background; yield a function that waits for it."""
+    del built
+    with deployment.deploying(tmp_path_factory.mktemp("deployment")) as wait:
+        yield wait
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, built: None) -> None:
+    """Build the stack. Start to deploy it too, so that other tests run in the meantime."""
+    del built
+    if _is_requested("deploying", request):
+        request.getfixturevalue("deploying")
+
+
+def _is_requested(fixture: str, request: pytest.FixtureRequest) -> bool:
+    """Return whether a selected test uses a fixture."""
+    return any(fixture in getattr(each, "fixturenames", ()) for each in request.session.items)
 
 
 @pytest.fixture(scope="session")
@@ -109,14 +106,14 @@ def dynamodb() -> Iterator[DynamoDBLocal]:
 def store(dynamodb: DynamoDBLocal) -> Iterator[AccountStore]:
     assert dynamodb.endpoint_url
     store = open_account_store(f"dynamodb:{TABLE}")
-    _wake(store)
+    wake(store)
     for text, granted, limit in (
         (make.FUNDED, FUNDS, FREQUENT),
         (make.EMPTY, 0, FREQUENT),
         (make.TEST, FUNDS, FREQUENT),
         (make.LIMITED, FUNDS, RARE),
     ):
-        _add_account(store, text, granted, limit)
+        add_account(store, text, granted, limit)
     yield store
     store.close()
 
@@ -207,33 +204,3 @@ def customer(store: AccountStore, issued: list[str]) -> Customer:
 def other_customer(store: AccountStore, issued: list[str]) -> Customer:
     """Create another account with three credits."""
     return new_customer(store, issued)
-
-
-def new_customer(store: AccountStore, issued: list[str]) -> Customer:
-    """Create an account with three credits, and add its key to those that the run has used."""
-    admin = AccountAdmin(store, secrets.token_bytes, now())
-    account_id = admin.create_account("e2e", credits=whole(3))
-    text, _ = admin.issue_key(account_id, KeyKind.LIVE, limit=FREQUENT)
-    issued.append(text)
-    return Customer(store, account_id, text)
-
-
-def _wake(store: AccountStore) -> None:
-    """Send requests until DynamoDB Local responds within the store's 0.6 s."""
-    unknown = keys.parse(make.UNKNOWN)
-    for _ in range(30):
-        with contextlib.suppress(UnavailableError, InvalidApiKeyError):
-            store.authorize(unknown.account_id, unknown.digest, now_us=now())
-
-
-def _add_account(store: AccountStore, text: str, granted: int, limit: RateLimit) -> None:
-    key, at_us = keys.parse(text), now()
-    store.create_account(key.account_id, "fixture", now_us=at_us)
-    if granted:
-        store.append_entry(
-            LedgerEntry(key.account_id, key.account_id, EntryKind.GRANT, whole(granted), at_us)
-        )
-    record = KeyRecord(
-        key.digest, key.account_id, key.kind, key.prefix, at_us, None, revoked=False, limit=limit
-    )
-    store.add_key(record, now_us=at_us)

@@ -17,7 +17,7 @@ from tests.e2e.nginx import nginx
 from tests.integration.jobs.ministack import ACCOUNT, REGION, SECRET, ministack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.integration.jobs.ministack import Ministack
@@ -38,6 +38,8 @@ class Deployment:
     """The names that the resources have in the emulator, by their names in the template."""
     url: str
     """The API's address."""
+    close: Callable[[], None]
+    """Ends the emulator and its containers."""
     calls: Counter[str] = field(default_factory=Counter)
     """How often `invoke` called each function."""
 
@@ -81,8 +83,8 @@ class Deployment:
 
 
 @contextlib.contextmanager
-def deployed(folder: Path) -> Iterator[Deployment]:
-    """Deploy the built stack."""
+def deploying(folder: Path) -> Iterator[Callable[[], Deployment]]:
+    """Start to deploy the built stack; yield a function that waits for the deployment."""
     host = machine.bridge_address()
     flags = f"--volume {machine.emulator()}:{RUNTIME}:ro --read-only --tmpfs /tmp"
     variables = {
@@ -92,20 +94,49 @@ def deployed(folder: Path) -> Iterator[Deployment]:
     }
     machine.LOGS.mkdir(parents=True, exist_ok=True)
     subprocess.run(["docker", "tag", machine.IMAGE, IMAGE], check=True)
-    with ministack(folder, host=host, log=machine.LOGS / "ministack.log", **variables) as emulator:
+    with contextlib.ExitStack() as opened:
+        log = machine.LOGS / "ministack.log"
+        emulator = opened.enter_context(ministack(folder, host=host, log=log, **variables))
         TEMPLATE.write_text(json.dumps(local_template(machine.BUILT, emulator.url)))
-        outputs, ids = deploy(emulator)
-        complete_api(emulator, ids)
-        with gateway(emulator, ids["Api"], folder) as origin:
-            yield Deployment(emulator, folder, outputs, ids, f"{origin}/{PARAMETERS['Stage']}")
+        end = opened.enter_context(sam_begun(emulator, *deploy_command()))
+
+        def wait() -> Deployment:
+            end()
+            outputs, ids = described(emulator)
+            complete_api(emulator, ids)
+            origin = opened.enter_context(gateway(emulator, ids["Api"], folder))
+            url = f"{origin}/{PARAMETERS['Stage']}"
+            return Deployment(emulator, folder, outputs, ids, url, opened.close)
+
+        yield wait
 
 
-def deploy(emulator: Ministack, **parameters: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Deploy or update the stack with sam; return its outputs and its resources' names."""
+def update(deployment: Deployment, **parameters: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Deploy the stack again with other parameters; return its outputs and resources' names."""
+    emulator = deployment.emulator
+    with sam_begun(emulator, *deploy_command(**parameters)) as end:
+        end()
+    outputs, ids = described(emulator)
+    complete_api(emulator, ids)
+    return outputs, ids
+
+
+def delete(deployment: Deployment) -> None:
+    """Delete the stack."""
+    with sam_begun(deployment.emulator, "delete", "--stack-name", STACK, "--no-prompts") as end:
+        end()
+
+
+def deploy_command(**parameters: str) -> list[str]:
+    """Return the arguments of sam that deploy or update the stack."""
     command = ["deploy", "--template-file", str(TEMPLATE), "--stack-name", STACK]
     command += ["--capabilities", "CAPABILITY_IAM", "--resolve-s3", "--image-repository", IMAGE]
     values = [f"{name}={value}" for name, value in {**PARAMETERS, **parameters}.items()]
-    sam(emulator, *command, "--parameter-overrides", *values)
+    return [*command, "--parameter-overrides", *values]
+
+
+def described(emulator: Ministack) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the stack's outputs, and the names of its resources."""
     client = emulator.client("cloudformation")
     (stack,) = client.describe_stacks(StackName=STACK)["Stacks"]
     resources = client.describe_stack_resources(StackName=STACK)["StackResources"]
@@ -115,13 +146,20 @@ def deploy(emulator: Ministack, **parameters: str) -> tuple[dict[str, str], dict
     )
 
 
-def sam(emulator: Ministack, *arguments: str) -> None:
-    """Run a command of sam on the emulator."""
+@contextlib.contextmanager
+def sam_begun(emulator: Ministack, *arguments: str) -> Iterator[Callable[[], None]]:
+    """Start a command of sam on the emulator; yield a function that waits for its end."""
     log = machine.LOGS / f"sam-{arguments[0]}.log"
     environ = {**machine.AWS, **administrator(emulator)}
     command = [machine.SAM, *arguments, "--region", REGION]
-    code, printed = programs.ran(command, folder=machine.ROOT, log=log, environ=environ)
-    assert not code, f"sam {arguments[0]} failed:\n{printed[-4000:]}\n{log.read_text()[-4000:]}"
+    with programs.begun(command, folder=machine.ROOT, log=log, environ=environ) as end:
+
+        def wait() -> None:
+            code, printed = end()
+            logged = log.read_text()[-4000:]
+            assert not code, f"sam {arguments[0]} failed:\n{printed[-4000:]}\n{logged}"
+
+        yield wait
 
 
 def administrator(emulator: Ministack) -> dict[str, str]:

@@ -10,13 +10,10 @@ import ipaddress
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,32 +138,6 @@ def invoke(
     return next(answers, None)
 
 
-@contextlib.contextmanager
-def emulated(name: str, variables: Mapping[str, str], *options: str) -> Iterator[str]:
-    """Run the function's image with Lambda's emulator, which kills calls as Lambda does.
-
-    `name` is the container's name, and `options` are more options of `docker run`. Yield the URL
-    for events, when the function has answered one.
-    """
-    host, port = "127.0.0.1", free_port()
-    url = f"http://{host}:{port}/2015-03-31/functions/function/invocations"
-    command = ["docker", "run", "--rm", "--name", name, "--publish", f"{host}:{port}:8080"]
-    command += ["--volume", f"{emulator()}:/emulator:ro", "--entrypoint", "/emulator", *options]
-    for variable, value in {**AWS, **variables}.items():
-        command += ["--env", f"{variable}={value}"]
-    with started(name, [*command, IMAGE, *entry(IMAGE)], until=partial(_answers, url)):
-        yield url
-
-
-def hang(name: str) -> None:
-    """Stop the function's process in a container, but not Lambda's emulator."""
-    form = ["--format", "{{.State.Pid}}"]
-    first = int(subprocess.check_output(["docker", "inspect", *form, name], text=True))
-    listed = subprocess.check_output(["docker", "top", name, "-o", "pid"], text=True)
-    for pid in set(map(int, listed.split()[1:])) - {first}:
-        os.kill(pid, signal.SIGSTOP)
-
-
 def written(path: Path, content: Mapping[str, Any]) -> str:
     """Write JSON to a file and return its name."""
     path.write_text(json.dumps(content))
@@ -220,16 +191,6 @@ def listens(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _answers(url: str) -> bool:
-    """Return whether the function has started and responds."""
-    event = json.dumps({"httpMethod": "GET", "path": "/health", "headers": {}}).encode()
-    try:
-        with urllib.request.urlopen(url, event, timeout=60) as answer:  # noqa: S310 - http
-            return b'"statusCode": 200' in answer.read()
-    except OSError:
-        return False
 
 
 def _config(image: str, name: str) -> list[str]:

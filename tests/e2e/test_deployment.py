@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +22,7 @@ from tests.e2e import machine
 from tests.e2e.account import empty_bucket, resources_of
 from tests.e2e.album import Album, write_album
 from tests.e2e.deployed_job import PATIENCE_S, TIMEOUT_S, Job, sizes_of
-from tests.e2e.deployment import STACK, Deployment, complete_api, deploy, deployed, sam
+from tests.e2e.deployment import Deployment, delete, update
 from tests.e2e.nginx import PACKAGES
 from tests.integration.jobs.ministack import wait_until
 
@@ -37,11 +37,11 @@ CREDITS = 300
 
 
 @pytest.fixture(scope="module")
-def deployment(stack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    del stack
+def deployment(deploying: Callable[[], Deployment]) -> Iterator[Deployment]:
     machine.install_missing(PACKAGES)
-    with deployed(tmp_path_factory.mktemp("deployment")) as started:
-        yield started
+    deployed = deploying()
+    yield deployed
+    deployed.close()  # other tests compare the containers before and after
 
 
 @pytest.fixture
@@ -147,9 +147,9 @@ def test_an_update_changes_a_parameter_and_keeps_the_accounts(
 ) -> None:
     before = blurred_upload(deployment, key)
     assert before.headers["X-Credits-Charged"] == "1"
-    outputs, ids = deploy(deployment.emulator, Price="2")
-    complete_api(deployment.emulator, ids)
+    outputs, ids = update(deployment, Price="2")
     assert outputs == deployment.outputs
+    assert ids["BlurFunction"] == deployment.ids["BlurFunction"]
     after = blurred_upload(deployment, key)
     assert after.status_code == 200, deployment.log()
     assert after.headers["X-Credits-Charged"] == "2"
@@ -168,9 +168,9 @@ def test_the_schedule_runs_the_keeper(deployment: Deployment) -> None:
 
 
 def test_the_documented_teardown_leaves_nothing(deployment: Deployment) -> None:
-    emulator, table = deployment.emulator, deployment.outputs["Table"]
+    table = deployment.outputs["Table"]
     empty_bucket(deployment)
-    sam(emulator, "delete", "--stack-name", STACK, "--no-prompts")
+    delete(deployment)
     assert resources_of(deployment) == {
         "role": {deployment.ids["GatewayLogRole"]},
         "table": {table},

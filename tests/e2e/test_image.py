@@ -18,12 +18,13 @@ import requests
 from events import make
 from PIL import Image
 from tests.e2e import machine
+from tests.e2e.emulated import emulated
 from tests.e2e.test_invoke import body
 
 from blur.credits import whole
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Customer
+    from tests.e2e.customers import Customer
 
 OURS = tuple(map(PurePosixPath, ("/var/task", "/opt/models", "/opt/site")))
 NOBODY = "65534:65534"
@@ -34,7 +35,7 @@ CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 @pytest.fixture
 def confined(variables: dict[str, str]) -> Iterator[str]:
     """Run the image without privileges; yield the URL for events."""
-    with machine.emulated(f"{machine.PROJECT}-confined", variables, *CONFINED) as url:
+    with emulated(f"{machine.PROJECT}-confined", variables, *CONFINED) as url:
         yield url
 
 

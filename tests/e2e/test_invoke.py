@@ -15,13 +15,14 @@ import requests
 from events import make
 from PIL import Image
 from tests.e2e import machine
+from tests.e2e.emulated import emulated, hang
 from tests.integration.jobs.ministack import wait_until
 
 from blur.credits import whole
 from blur.skew import CLOCK_SKEW_US
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Customer
+    from tests.e2e.customers import Customer
 
 EVENTS = sorted(Path(make.__file__).parent.glob("*.json"))
 HOLD_TTL_S = 60
@@ -60,10 +61,10 @@ def test_the_credit_of_a_call_that_times_out_is_released(
 ) -> None:
     limit = {**variables, **SETTINGS, "AWS_LAMBDA_FUNCTION_TIMEOUT": str(TIMEOUT_S)}
     name = f"{machine.PROJECT}-hanging"
-    with machine.emulated(name, limit) as url, ThreadPoolExecutor(1) as pool:
+    with emulated(name, limit) as url, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(requests.post, url, json=long_call(customer), timeout=60)
         wait_until(lambda: customer.account().held, TIMEOUT_S, lambda: "there is no hold")
-        machine.hang(name)
+        hang(name)
         assert "timed out" in answer.result().text
     require_released(customer)
 
@@ -72,7 +73,7 @@ def test_the_credit_of_a_call_that_is_out_of_memory_is_released(
     customer: Customer, variables: dict[str, str]
 ) -> None:
     options = ["--memory", "256m", "--memory-swap", "256m"]
-    with machine.emulated(f"{machine.PROJECT}-killed", {**variables, **SETTINGS}, *options) as url:
+    with emulated(f"{machine.PROJECT}-killed", {**variables, **SETTINGS}, *options) as url:
         answer = requests.post(url, json=long_call(customer), timeout=60)
         assert "signal: killed" in answer.text
     require_released(customer)

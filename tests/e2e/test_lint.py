@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
-from tests.e2e import machine
+from tests.e2e import machine, programs
 
 BIN = machine.ROOT / ".venv-sam" / "bin"
-CHECKOV = ["checkov", "--quiet", "--compact", "--skip-download"]
+CHECKOV = ["checkov", "--quiet", "--compact", "--skip-download", "--framework"]
+COMMANDS = {
+    "sam validate": ["sam", "validate", "--lint"],
+    "cfn-lint": ["cfn-lint", "template.yaml"],
+    "checkov of the template": [*CHECKOV, "cloudformation", "--file", "template.yaml"],
+    "checkov of the Dockerfile": [*CHECKOV, "dockerfile", "--file", "functions/blur/Dockerfile"],
+}
+
+Ends = Mapping[str, Callable[[], tuple[int, str]]]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["sam", "validate", "--lint"],
-        ["cfn-lint", "template.yaml"],
-        [*CHECKOV, "--framework", "cloudformation", "--file", "template.yaml"],
-        [*CHECKOV, "--framework", "dockerfile", "--file", "functions/blur/Dockerfile"],
-    ],
-    ids=["sam validate", "cfn-lint", "checkov of the template", "checkov of the Dockerfile"],
-)
-def test_linters_and_scanners_report_nothing(command: list[str]) -> None:
-    ran = subprocess.run(
-        [str(BIN / command[0]), *command[1:]],
-        cwd=machine.ROOT,
-        env={**os.environ, **machine.AWS},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the linters' logs."""
+    return tmp_path_factory.mktemp("lint")
+
+
+@pytest.fixture(scope="module")
+def ends(folder: Path) -> Iterator[Ends]:
+    """Start all linters at once, since each uses one processor; return functions that wait."""
+    with contextlib.ExitStack() as started:
+        yield {
+            name: started.enter_context(
+                programs.begun(
+                    [str(BIN / program), *arguments],
+                    folder=machine.ROOT,
+                    log=folder / f"{name}.log",
+                    environ=machine.AWS,
+                )
+            )
+            for name, (program, *arguments) in COMMANDS.items()
+        }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_linters_and_scanners_report_nothing(ends: Ends, folder: Path, name: str) -> None:
+    code, printed = ends[name]()
+    assert code == 0, printed + (folder / f"{name}.log").read_text()

@@ -14,7 +14,7 @@ from events import make
 from tests.e2e import machine, programs
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Customer
+    from tests.e2e.customers import Customer
 
 CALL = """
 import json, sys

@@ -18,7 +18,7 @@ from PIL import Image
 from blur.credits import whole
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Customer
+    from tests.e2e.customers import Customer
 
 SIDE_PX = 2400
 TIMEOUT_S = 120

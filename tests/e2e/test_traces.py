@@ -18,7 +18,8 @@ from botocore.session import get_session
 from events import make
 from tests.attack.traces import files, found, key_forms, photo_forms
 from tests.e2e import machine
-from tests.e2e.conftest import BUCKET, TABLE, new_customer
+from tests.e2e.conftest import BUCKET, TABLE
+from tests.e2e.customers import new_customer
 from tests.e2e.test_api import post
 from tests.e2e.test_invoke import grainy_photo
 from tests.e2e.test_storage import blur, grained, uploaded
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.e2e.conftest import Customer
+    from tests.e2e.customers import Customer
 
     from blur.accounts.ports import AccountStore
 
