@@ -93,7 +93,7 @@ PORTIONS = {
     "job_dynamo": Portion(
         "Mutants of the DynamoDB store of jobs",
         ("blur/jobs/connect.py", "blur/jobs/dynamo/*.py"),
-        ("tests/unit/jobs/test_connect.py", *JOBS),
+        ("tests/unit/jobs/test_connect.py", "tests/unit/jobs/test_dynamo_items.py", *JOBS),
         "(dynamo or connect) and not processes",
         every=4,
     ),
