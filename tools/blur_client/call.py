@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from requests_toolbelt import MultipartEncoder
 
 from blur_client.errors import ImageTooLargeError, NotFoundError
 from blur_client.form import photo_form
-from blur_client.responses import is_image, json_object, parse_blur_result, parse_error
+from blur_client.responses import (
+    is_image,
+    json_object,
+    parse_blur_result,
+    parse_document,
+    parse_error,
+)
 
 if TYPE_CHECKING:
     from requests import Response
@@ -108,10 +114,11 @@ class BlurCall:
         photo = self._request.photo
         declared = {"content_type": photo.content_type, "bytes": photo.size_bytes}
         response = self._transport.send_to_api("POST", self._endpoint(UPLOADS_PATH), json=declared)
-        presigned = json_object(response)
-        if response.status_code == HTTPStatus.CREATED and presigned.keys() >= PRESIGNED_FORM_KEYS:
-            self._send_to_storage(urljoin(response.url, presigned["url"]), presigned["fields"])
-            self._upload_id = presigned["upload_id"]
+        keys = json_object(response).keys()
+        if response.status_code == HTTPStatus.CREATED and keys >= PRESIGNED_FORM_KEYS:
+            url, fields, upload_id = parse_document(response, _parse_presigned)
+            self._send_to_storage(urljoin(response.url, url), fields)
+            self._upload_id = upload_id
             return
         error = parse_error(response)
         if not isinstance(error, NotFoundError):
@@ -127,3 +134,8 @@ class BlurCall:
 
     def _endpoint(self, path: str) -> str:
         return urljoin(self._url, path)
+
+
+def _parse_presigned(document: Mapping[str, Any]) -> tuple[str, dict[str, str], str]:
+    """Return the form's URL and fields, and the id of the upload."""
+    return str(document["url"]), dict(document["fields"]), str(document["upload_id"])

@@ -15,7 +15,7 @@ from blur_client.attempts import Attempts
 from blur_client.call import BlurCall, BlurRequest
 from blur_client.form import set_fields
 from blur_client.jobs import Jobs
-from blur_client.responses import json_object, parse_account, parse_error
+from blur_client.responses import json_object, parse_account, parse_document, parse_error
 from blur_client.retry_policy import RetryPolicy
 from blur_client.source import Photo
 from blur_client.transport import Transport
@@ -151,7 +151,6 @@ class Client:
 
     def _account(self) -> Account:
         response = self._transport.send_to_api("GET", urljoin(self._url, ACCOUNT_PATH))
-        document = json_object(response)
-        if response.status_code != HTTPStatus.OK or "account_id" not in document:
+        if response.status_code != HTTPStatus.OK or "account_id" not in json_object(response):
             raise parse_error(response)
-        return parse_account(document)
+        return parse_document(response, parse_account)

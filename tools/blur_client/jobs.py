@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote, urlencode, urljoin
 
 from blur_client.form import set_fields
@@ -21,7 +21,7 @@ from blur_client.job_documents import (
     parse_rows,
 )
 from blur_client.job_uploads import JobUploads
-from blur_client.responses import is_image, json_object, parse_error
+from blur_client.responses import is_image, json_object, parse_document, parse_error
 from blur_client.transport import connection_errors, save
 
 if TYPE_CHECKING:
@@ -108,11 +108,12 @@ class Jobs:
         """Yield the photos that failed so far."""
         query: dict[str, str] = {}
         while True:
-            document, _ = self._document("GET", _path(job_id), query)
-            yield from parse_failures(document)
-            if not document.get("next"):
+            response = self._document("GET", _path(job_id), query)
+            yield from parse_document(response, parse_failures)
+            after = json_object(response).get("next")
+            if not after:
                 return
-            query = {"after": document["next"]}
+            query = {"after": str(after)}
 
     def manifest(self, job_id: str) -> Iterator[ManifestRow]:
         """Yield a row for each photo that has ended, a page at a time."""
@@ -164,8 +165,8 @@ class Jobs:
         return self._transport.download(link, with_key=False)
 
     def _job(self, method: str, path: str, *, json: Mapping[str, str] | None = None) -> Job:
-        document, url = self._document(method, path, json=json)
-        return parse_job(document, url)
+        response = self._document(method, path, json=json)
+        return parse_document(response, lambda document: parse_job(document, response.url))
 
     def _document(
         self,
@@ -174,13 +175,14 @@ class Jobs:
         query: Mapping[str, str] | None = None,
         *,
         json: Mapping[str, str] | None = None,
-    ) -> tuple[dict[str, Any], str]:
-        def attempt() -> tuple[dict[str, Any], str]:
+    ) -> Response:
+        """Return the response with the document of a job."""
+
+        def attempt() -> Response:
             response = self._transport.send_to_api(method, self._endpoint(path, query), json=json)
-            document = json_object(response)
-            if not response.ok or "job_id" not in document:
+            if not response.ok or "job_id" not in json_object(response):
                 raise parse_error(response)
-            return document, response.url
+            return response
 
         return self._attempts.run(attempt)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blur_client.errors import ERRORS, ApiError, UnexpectedResponseError
 
 if TYPE_CHECKING:
     import requests
+
+Parsed = TypeVar("Parsed")
 
 _SERVER_TIMING_ENTRY = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*;[^,]*?\bdur="?([0-9.]+)')
 _CREDITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
@@ -73,6 +75,22 @@ def is_image(response: requests.Response) -> bool:
     """Return whether the response has an image file."""
     content_type = response.headers.get("Content-Type", "")
     return response.status_code == HTTPStatus.OK and content_type.startswith("image/")
+
+
+def parse_document(
+    response: requests.Response, parse: Callable[[Mapping[str, Any]], Parsed]
+) -> Parsed:
+    """Parse the JSON object of a successful response.
+
+    Raises:
+        UnexpectedResponseError: a field is missing or has another type.
+
+    """
+    try:
+        return parse(json_object(response))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = f"the response has a field that is missing or wrong: {error}"
+        raise unexpected(response, message) from error
 
 
 def parse_account(document: Mapping[str, Any]) -> Account:

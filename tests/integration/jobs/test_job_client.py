@@ -217,6 +217,43 @@ def test_a_line_that_is_not_a_row_is_an_error(
         list(client.jobs.manifest(JOB_ID))
 
 
+@pytest.mark.parametrize("document", [job(counts={}), job(counts=None), job(upload={"url": 5})])
+def test_an_incomplete_job_is_an_error(
+    document: dict[str, object], api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", ROUTE, json_reply(document))
+    with pytest.raises(UnexpectedResponseError, match="missing or wrong"):
+        client.jobs.status(JOB_ID)
+
+
+@pytest.mark.parametrize("failures", [[{}], [None], 5])
+def test_an_incomplete_failure_is_an_error(
+    failures: object, api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", ROUTE, json_reply(job(failures=failures)))
+    with pytest.raises(UnexpectedResponseError, match="missing or wrong"):
+        list(client.jobs.failures(JOB_ID))
+
+
+@pytest.mark.parametrize("rest", [{}, {"balance": 1, "held": 0, "usage": [], "rate_limit": 5}])
+def test_an_incomplete_account_is_an_error(
+    rest: dict[str, object], api: ScriptedApi, client: Client
+) -> None:
+    api.on("GET", "/v2/account", json_reply({"account_id": "acct_1", **rest}))
+    with pytest.raises(UnexpectedResponseError, match="missing or wrong"):
+        client.account()
+
+
+def test_an_incomplete_form_for_an_upload_is_an_error(api: ScriptedApi) -> None:
+    form = {"upload_id": "up_1", "url": "/media", "fields": [1, 2]}
+    api.on("POST", "/v2/uploads", json_reply(form, 201))
+    with (
+        Client(api.url, KEY, upload_above_bytes=0) as client,
+        pytest.raises(UnexpectedResponseError, match="missing or wrong"),
+    ):
+        client.blur(b"\xff\xd8\xff" + bytes(100), radius=9)
+
+
 def test_failures_are_read_page_by_page(api: ScriptedApi, client: Client) -> None:
     failure = {"source": "a.jpg", "code": "no_subject", "message": "No subject."}
     first = job(failures=[failure], next="abc")
