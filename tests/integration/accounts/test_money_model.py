@@ -245,6 +245,7 @@ class Ledger(TwoClocks):
         return call.hold.key_digest == self.customer.digest
 
 
+@pytest.mark.timeout(600)
 def test_no_order_of_calls_repeats_and_crashes_loses_or_creates_a_credit(
     store: AccountStore, location: str
 ) -> None:

@@ -263,6 +263,7 @@ class Bulk(TwoClocks):
         return not self.job.is_over and not (known.row and known.row.has_ended)
 
 
+@pytest.mark.timeout(600)
 def test_no_order_of_deliveries_and_deaths_charges_twice_or_loses_a_row(
     store: AccountStore, jobs: JobStore, location: str
 ) -> None:

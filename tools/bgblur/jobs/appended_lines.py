@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
-
-if sys.platform != "win32":
-    import fcntl
 
 
 class AppendedLines:
@@ -71,7 +67,11 @@ class AppendedLines:
 
         A system without locks of files never calls it.
         """
-        if self._file is None or sys.platform == "win32":
+        try:
+            import fcntl  # noqa: PLC0415 - not on Windows
+        except ImportError:
+            return
+        if self._file is None:
             return
         with suppress(OSError):  # another process shares it, or the file system has no locks
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
